@@ -1,0 +1,58 @@
+# Everything is done from here; `make help` lists it. Paths are relative, so the checkout may lie in any folder.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# pip's cache would lie in the home directory; nothing is written outside the checkout.
+export PIP_NO_CACHE_DIR := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install run demo test check bench clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+install: .venv/installed-runtime ## create .venv and install what the service needs
+
+ifneq ($(PORT),)
+run demo: export BRIDGE_BIND := 127.0.0.1:$(PORT)
+endif
+
+run: .venv/installed-runtime ## start the service with its scheduler (PORT=8000)
+	@$(BIN)/flask serve
+
+demo: .venv/installed-runtime ## start the service on a throw-away shop full of orders and usage (PORT=8000)
+	@$(BIN)/flask demo
+
+test: .venv/installed-dev ## run every test (ARGS="-k ledger" to choose)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/installed-dev ## check format, lint and types, then run every test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench: .venv/installed-dev ## run the benchmarks
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## remove .venv and every cache; instance/ with its database stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The markers are newer than the requirements they stand for, so an install is redone only when those change.
+.venv/installed-runtime: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@touch .venv/installed-runtime $@
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Token Bridge needs Python 3.11 or newer: install it, or name it with 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "This Python cannot make a virtual environment: install its venv module (on Debian 'apt install python3-venv')." >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv

@@ -1,0 +1,3 @@
+"""Plugins of every test run; fixtures live in `tests/`, beside the tests that use them."""
+
+pytest_plugins = ("pytester", "tests.support.missing")

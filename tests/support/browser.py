@@ -1,0 +1,51 @@
+"""A headless Chromium of the system's, driven by playwright."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.support.missing import require
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS = (
+    # Chromium refuses to sandbox itself when root starts it.
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def chromium_path() -> Path | None:
+    """The system's Chromium, or None if there is none; playwright's own download is never used."""
+    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    return Path(found) if found else None
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """A running headless browser; make a `new_context()` for each test, so that none sees another's cookies.
+
+    Launching takes most of a second: use it in a session fixture. Without Chromium the test is skipped (fails in CI).
+    """
+    path = chromium_path()
+    require("a browser", path is not None, f"none of {', '.join(_NAMES)} is on the PATH")
+    with tempfile.TemporaryDirectory(prefix="bridge-browser-", ignore_cleanup_errors=True) as home:
+        # Chromium and fontconfig write into the home directory, which is not ours to write in.
+        places = {"HOME": home, "XDG_CONFIG_HOME": f"{home}/config", "XDG_CACHE_HOME": f"{home}/cache"}
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=path, headless=True, args=_FLAGS, env={**os.environ, **places}
+            )
+            try:
+                yield browser
+            finally:
+                browser.close()
