@@ -1,0 +1,228 @@
+"""The shop's JSON, read into the bridge's own values.
+
+What a real shop sends was recorded on WooCommerce 10.9; nothing of a document
+is trusted to be there, or to be of its usual type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from bridge.domain.accounts import MAX_TOKENS, MAX_USER_ID
+from bridge.domain.errors import InvalidRequest
+from bridge.domain.orders import Line, Order
+
+LINE_TOKENS = "_tokens_granted"
+"""The meta key under which the companion plugin stamps the tokens of one piece on an order line."""
+
+_PACKAGE_KEYS = (("_is_token_package", "_tokens_granted"), ("_aipkit_is_token_package", "_aipkit_tokens_amount"))
+"""How a product says that it is a package, and of how many tokens: ours, then the AI Power plugin's."""
+_YES = frozenset({"yes", "1", "true", "on"})
+_MAX_QUANTITY = 2**31 - 1
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A user of the shop as its customer document tells; `role` is the first of several."""
+
+    user_id: int
+    email: str
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product or variation; `tokens` is 0 for one that is no package, None where the document does not tell."""
+
+    id: int
+    parent_id: int
+    name: str
+    sku: str
+    tokens: int | None
+
+
+def resource_id(document: Json) -> int | None:
+    """The id a document is about; None where it has none, as an error object or an action's body."""
+    return _whole(document.get("id"), high=MAX_USER_ID)
+
+
+def is_bare(document: Json) -> bool:
+    """Whether the document holds an id and nothing more, as the shop announces what was deleted."""
+    return set(document) == {"id"} and resource_id(document) is not None
+
+
+def is_error(document: Json) -> bool:
+    """Whether the shop sent its own error object in place of what it meant to show."""
+    return isinstance(document.get("code"), str) and "message" in document and "id" not in document
+
+
+def read_order(document: Json, *, is_restored: bool = False) -> Order:
+    """The state of an order a document shows.
+
+    Raises `InvalidRequest` with the field where it is no order: without a
+    number, a status or a time of change nothing can be concluded from it.
+    """
+    number = resource_id(document)
+    status = document.get("status")
+    modified_at = _utc(document.get("date_modified_gmt"))
+    if number is None:
+        raise InvalidRequest("the document has no order number")
+    if not isinstance(status, str) or not status:
+        raise InvalidRequest(f"order {number} has no status")
+    if modified_at is None:
+        raise InvalidRequest(f"order {number} has no date_modified_gmt")
+    billing = _mapping(document.get("billing"))
+    refunds = [_money(refund.get("total")) for refund in _mappings(document.get("refunds"))]
+    return Order(
+        number=number,
+        status=status.removeprefix("wc-")[:64],
+        modified_at=modified_at,
+        customer_id=_whole(document.get("customer_id"), high=MAX_USER_ID) or 0,
+        email=_text(billing.get("email"), 320).strip(),
+        name=_person(billing),
+        total=_money(document.get("total")),
+        refunded=sum((abs(refund) for refund in refunds), Decimal(0)),
+        currency=_text(document.get("currency"), 8),
+        placed_at=_utc(document.get("date_created_gmt")) or modified_at,
+        lines=tuple(_read_lines(document.get("line_items"))),
+        is_restored=is_restored,
+    )
+
+
+def read_customer(document: Json) -> Customer:
+    """The user a customer document shows; raises `InvalidRequest` where it has no id."""
+    user_id = resource_id(document)
+    if not user_id:
+        raise InvalidRequest("the customer has no id")
+    return Customer(
+        user_id=user_id,
+        email=_text(document.get("email"), 320).strip(),
+        name=_person(document),
+        role=_text(document.get("role"), 100),
+    )
+
+
+def read_product(document: Json) -> Product:
+    """The product a document shows; raises `InvalidRequest` where it has no id."""
+    product_id = resource_id(document)
+    if not product_id:
+        raise InvalidRequest("the product has no id")
+    is_variation = document.get("type") == "variation"
+    meta = {
+        entry["key"]: entry.get("value")
+        for entry in _mappings(document.get("meta_data"))
+        if isinstance(entry.get("key"), str)
+    }
+    return Product(
+        id=product_id,
+        parent_id=(_whole(document.get("parent_id"), high=MAX_USER_ID) or 0) if is_variation else 0,
+        name=_text(document.get("name"), 300),
+        sku=_text(document.get("sku"), 200),
+        tokens=_package_tokens(meta, is_variation=is_variation) if "meta_data" in document else None,
+    )
+
+
+def _package_tokens(meta: Mapping[str, Any], *, is_variation: bool) -> int | None:
+    """What a product's meta says it is worth.
+
+    A variation inherits nothing of its parent's meta (seen on 10.9): it carries
+    the amount without the flag, and without an amount its parent's counts, so
+    nothing is said. The AI Power plugin knows amounts on products only.
+    """
+    for flag, amount in _PACKAGE_KEYS:
+        tokens = _tokens(meta.get(amount))
+        if is_variation:
+            if flag == "_is_token_package" and tokens is not None and not _is_no(meta.get(flag)):
+                return tokens
+        elif str(meta.get(flag, "")).strip().casefold() in _YES and tokens is not None:
+            return tokens
+    return None if is_variation else 0
+
+
+def _is_no(flag: Any) -> bool:
+    return flag is not None and str(flag).strip().casefold() not in _YES
+
+
+def _read_lines(items: Any) -> Iterable[Line]:
+    for item in _mappings(items):
+        line_id = _whole(item.get("id"), high=MAX_USER_ID)
+        if line_id is None:
+            continue
+        stamps = [
+            _tokens(entry.get("value")) for entry in _mappings(item.get("meta_data")) if entry.get("key") == LINE_TOKENS
+        ]
+        yield Line(
+            id=line_id,
+            product_id=_whole(item.get("product_id"), high=MAX_USER_ID) or 0,
+            variation_id=_whole(item.get("variation_id"), high=MAX_USER_ID) or 0,
+            quantity=_whole(item.get("quantity"), high=_MAX_QUANTITY) or 0,
+            total=_money(item.get("total")),
+            name=_text(item.get("name"), 300),
+            sku=_text(item.get("sku"), 200),
+            stamped=next((stamp for stamp in reversed(stamps) if stamp is not None), None),
+        )
+
+
+def _tokens(value: Any) -> int | None:
+    """A token amount as meta holds it: a whole number, mostly as text; anything else is no amount."""
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value.strip()) <= 16:
+        value = int(value.strip())
+    return _whole(value, high=MAX_TOKENS)
+
+
+def _whole(value: Any, *, high: int) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= high:
+        return None
+    return value
+
+
+def _money(value: Any) -> Decimal:
+    """An amount of money; what is none counts as nothing."""
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        return Decimal(0)
+    try:
+        amount = Decimal(str(value)[:40])
+    except InvalidOperation:
+        return Decimal(0)
+    return amount if amount.is_finite() and abs(amount) < Decimal(10) ** 15 else Decimal(0)
+
+
+def _utc(value: Any) -> datetime | None:
+    """One of the shop's `date_…_gmt` fields: UTC without an offset."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment if 1970 <= moment.year < 9000 else None
+
+
+def _person(document: Json) -> str:
+    parts = (_text(document.get("first_name"), 100), _text(document.get("last_name"), 100))
+    return " ".join(part.strip() for part in parts if part.strip())
+
+
+def _text(value: Any, most: int) -> str:
+    # PostgreSQL has no NUL in text, and a lone surrogate cannot be written as UTF-8.
+    if not isinstance(value, str):
+        return ""
+    return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:most]
+
+
+def _mapping(value: Any) -> Json:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: Any) -> list[Json]:
+    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []

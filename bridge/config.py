@@ -1,0 +1,137 @@
+"""The settings, read once from the environment and `.env`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from bridge.domain.errors import BadSetting
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout: everything the service writes by default lies below it, in `instance/`."""
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_SECRET_CHARACTERS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting, checked; `docs/settings.md` says what each is for."""
+
+    database_url: str
+    secret_key: str = field(repr=False)
+    public_url: str
+    bind: str
+    threads: int
+    workers: int
+    scheduler: bool
+    admin_email: str
+    admin_password: str = field(repr=False)
+    log_level: str
+    log_format: str
+
+    @property
+    def host_and_port(self) -> tuple[str, int]:
+        """The address to listen on."""
+        host, _, port = self.bind.rpartition(":")
+        return host, int(port)
+
+
+def load_config(environ: Mapping[str, str] | None = None, *, root: Path = ROOT) -> Config:
+    """The settings from `.env` below `root` and the environment, which wins.
+
+    Raises `BadSetting` with a sentence that names the variable. Makes the
+    secret key where none is given, and keeps it in `instance/`.
+    """
+    given: dict[str, str] = {key: value or "" for key, value in dotenv_values(root / ".env").items()}
+    given.update(os.environ if environ is None else environ)
+    instance = root / "instance"
+    bind = _bind(given.get("BRIDGE_BIND") or "127.0.0.1:8000")
+    return Config(
+        database_url=_database_url(given.get("BRIDGE_DATABASE_URL"), instance),
+        secret_key=_secret_key(given.get("BRIDGE_SECRET_KEY"), instance),
+        public_url=_public_url(given.get("BRIDGE_PUBLIC_URL") or f"http://{bind}"),
+        bind=bind,
+        threads=_number(given, "BRIDGE_THREADS", default=16, low=1, high=256),
+        workers=_number(given, "BRIDGE_WORKERS", default=1, low=1, high=64),
+        scheduler=_choice(given, "BRIDGE_SCHEDULER", default="on", choices=("on", "off")) == "on",
+        admin_email=given.get("BRIDGE_ADMIN_EMAIL") or "admin@localhost",
+        admin_password=given.get("BRIDGE_ADMIN_PASSWORD") or "",
+        log_level=_choice(given, "BRIDGE_LOG_LEVEL", default="INFO", choices=_LEVELS),
+        log_format=_choice(given, "BRIDGE_LOG_FORMAT", default="text", choices=("text", "json")),
+    )
+
+
+def _database_url(given: str | None, instance: Path) -> str:
+    if not given:
+        return f"sqlite:///{instance / 'bridge.sqlite3'}"
+    # Hosting panels hand out the short form; psycopg 3 is the driver that is installed.
+    for short in ("postgres://", "postgresql://"):
+        if given.startswith(short):
+            return "postgresql+psycopg://" + given[len(short) :]
+    if not given.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise BadSetting("BRIDGE_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://")
+    return given
+
+
+def _secret_key(given: str | None, instance: Path) -> str:
+    if given:
+        if len(given) < _SECRET_CHARACTERS:
+            raise BadSetting(f"BRIDGE_SECRET_KEY must have at least {_SECRET_CHARACTERS} characters")
+        return given
+    path = instance / "secret-key"
+    try:
+        instance.mkdir(parents=True, exist_ok=True)
+        # Written whole under another name first: of two processes that start at once, one file wins and both read it.
+        draft = instance / f"secret-key.{os.getpid()}"
+        if not path.exists():
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(48))
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_text().strip()
+    except OSError as error:
+        raise BadSetting(f"BRIDGE_SECRET_KEY is not set, and none can be kept in {instance}: {error}") from error
+
+
+def _bind(given: str) -> str:
+    host, _, port = given.rpartition(":")
+    if not host or not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise BadSetting("BRIDGE_BIND must be an address and a port such as 127.0.0.1:8000")
+    return given
+
+
+def _public_url(given: str) -> str:
+    try:
+        parts = urlsplit(given)
+    except ValueError as error:
+        raise BadSetting(f"BRIDGE_PUBLIC_URL is not an address: {error}") from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise BadSetting("BRIDGE_PUBLIC_URL must be an address such as https://bridge.example.com")
+    return given.rstrip("/")
+
+
+def _number(given: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:
+    value = given.get(name) or str(default)
+    if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
+        raise BadSetting(f"{name} must be a whole number from {low} to {high}")
+    return int(value)
+
+
+def _choice(given: Mapping[str, str], name: str, *, default: str, choices: tuple[str, ...]) -> str:
+    value = given.get(name) or default
+    for choice in choices:
+        if value.casefold() == choice.casefold():
+            return choice
+    raise BadSetting(f"{name} must be one of {', '.join(choices)}")

@@ -1,0 +1,20 @@
+"""Who calls: the holder of an access key, and what it may act on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The holder of an access key; a store's key acts for any account of the store.
+
+    `name` says who it was in the ledger and never holds the key itself.
+    `is_stale` says that the key's last use was noted some time ago.
+    """
+
+    store_id: int
+    name: str
+    key_id: int = 0
+    site_id: int = 0
+    is_stale: bool = False

@@ -1,0 +1,157 @@
+"""Limits: who may use how much for free, and when the next window opens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+FOREVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Where the one window of a limit that never resets begins."""
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class Period(StrEnum):
+    """How often a limit opens a fresh window, on the store's own calendar."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    NEVER = "never"
+
+
+class Allows(StrEnum):
+    """What a rule gives: an amount, everything, or nothing at all."""
+
+    AMOUNT = "amount"
+    UNLIMITED = "unlimited"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one audience gets of a module in one window.
+
+    `tokens` counts only where `allows` is an amount: whole tokens, 0 to 2^53-1.
+    """
+
+    allows: Allows
+    tokens: int = 0
+
+    @property
+    def generosity(self) -> tuple[int, int]:
+        """Sorts rules from the meanest to the most generous."""
+        order = {Allows.DISABLED: 0, Allows.AMOUNT: 1, Allows.UNLIMITED: 2}
+        return (order[self.allows], self.tokens)
+
+    @property
+    def document(self) -> int | str:
+        """The rule as the API writes it: a number, `unlimited` or `disabled`."""
+        return self.tokens if self.allows is Allows.AMOUNT else self.allows.value
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The store's own clock: its time zone and the day its week starts (0 is Monday)."""
+
+    zone: ZoneInfo
+    week_start: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The span a limit counts in, `[starts_at, ends_at)`; no end means it never resets."""
+
+    starts_at: datetime
+    ends_at: datetime | None
+
+    def holds(self, instant: datetime) -> bool:
+        """Whether the instant lies in the window; its end does not."""
+        return self.starts_at <= instant and (self.ends_at is None or instant < self.ends_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The limit of one module: its period and what each audience gets.
+
+    Audiences are `guest`, `user` (any signed-in user) and `role:<slug>`.
+    """
+
+    module: str
+    period: Period
+    rules: Mapping[str, Rule]
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The rule that won for somebody, and the audience it was written for."""
+
+    audience: str
+    rule: Rule
+
+
+def first_instant(day: date, zone: ZoneInfo) -> datetime:
+    """The moment a local day begins, in UTC.
+
+    Where midnight does not exist (Cairo and Santiago spring forward at 00:00),
+    the day begins at the jump; where it comes twice, at the first. PEP 495
+    gives both: a missing or doubled time with fold 0 is read with the offset
+    in force before the change.
+    """
+    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
+
+
+def window_at(period: Period, now: datetime, calendar: Calendar) -> Window:
+    """The window that holds `now`, bounds in UTC.
+
+    Bounds are computed from local dates, never by adding hours, so a day of 23
+    or 25 hours is one window and months may differ in length.
+    """
+    if period is Period.NEVER:
+        return Window(FOREVER, None)
+    today = now.astimezone(calendar.zone).date()
+    if period is Period.DAILY:
+        first, following = today, today + timedelta(days=1)
+    elif period is Period.WEEKLY:
+        first = today - timedelta(days=(today.weekday() - calendar.week_start) % 7)
+        following = first + timedelta(days=7)
+    else:
+        first = today.replace(day=1)
+        following = (first + timedelta(days=31)).replace(day=1)
+    return Window(first_instant(first, calendar.zone), first_instant(following, calendar.zone))
+
+
+def since_reset(window: Window, resets: Iterable[datetime], now: datetime) -> Window:
+    """The window as it counts after resets by hand: it begins at the last one that lies in it."""
+    starts_at = max(
+        (reset for reset in resets if window.starts_at < reset <= now),
+        default=window.starts_at,
+    )
+    return Window(starts_at, window.ends_at)
+
+
+def rule_for(rules: Mapping[str, Rule], roles: Iterable[str], *, guest: bool) -> Verdict | None:
+    """The rule that decides for somebody; None means no free allowance.
+
+    Rules for a user's roles beat the one for `user`; of several roles the most
+    generous wins.
+    """
+    if guest:
+        return Verdict("guest", rules["guest"]) if "guest" in rules else None
+    named = [Verdict(f"role:{role}", rules[f"role:{role}"]) for role in roles if f"role:{role}" in rules]
+    if named:
+        return max(named, key=lambda verdict: verdict.rule.generosity)
+    return Verdict("user", rules["user"]) if "user" in rules else None
+
+
+def left_of(rule: Rule, *, used: int) -> int | None:
+    """What a rule still gives once `used` tokens are gone; None for no end."""
+    if rule.allows is Allows.UNLIMITED:
+        return None
+    if rule.allows is Allows.DISABLED:
+        return 0
+    return max(0, rule.tokens - used)

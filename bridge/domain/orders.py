@@ -1,0 +1,245 @@
+"""What an order of the shop should have granted, whatever was heard of it and in whatever order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+REVOKING_STATUSES = frozenset({"refunded", "cancelled", "failed", "trash", "deleted"})
+
+REORDERING_SPAN = timedelta(minutes=10)
+"""How long after an order's restoring the delivery of its trashing may still come in late."""
+
+
+class Effect(StrEnum):
+    """What the state of an order means for its grants."""
+
+    GRANTS = "grants"
+    REVOKES = "revokes"
+    KEEPS = "keeps"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an order as the shop states it.
+
+    `product_id` is 0 once the product was deleted. `stamped` is the amount a
+    piece that the companion plugin wrote on the line, None where it did not.
+    """
+
+    id: int
+    product_id: int
+    variation_id: int
+    quantity: int
+    total: Decimal
+    name: str = ""
+    sku: str = ""
+    stamped: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One state of an order: the shop's document, read.
+
+    `customer_id` is 0 for a guest and for a user who was deleted. `total` and
+    `refunded` are money of the whole order, `refunded` zero or more.
+    """
+
+    number: int
+    status: str
+    modified_at: datetime
+    customer_id: int
+    email: str
+    name: str
+    total: Decimal
+    refunded: Decimal
+    currency: str
+    placed_at: datetime
+    lines: tuple[Line, ...]
+    is_restored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLine:
+    """A line with what the bridge knows and did: the frozen amount, and what was posted so far."""
+
+    line: Line
+    tokens: int | None = None
+    granted: int = 0
+    postings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that was learnt of an order so far.
+
+    `modified_at`, `status`, `customer_id`, `email` and `name` come from the
+    newest document; `decided_at`, `effect`, the lines and the money from the
+    newest one whose status decides. `keeper_id` is the customer of the newest
+    granting document that had one: he keeps the grant when the shop later says
+    0. `account_id` holds what was granted; `claimed_by` is the account that a
+    guest's order was given to.
+    """
+
+    store_id: int
+    number: int
+    modified_at: datetime | None = None
+    status: str = ""
+    customer_id: int = 0
+    email: str = ""
+    name: str = ""
+    currency: str = ""
+    placed_at: datetime | None = None
+    decided_at: datetime | None = None
+    effect: Effect = Effect.KEEPS
+    keeper_id: int = 0
+    keeper_at: datetime | None = None
+    total: Decimal = Decimal(0)
+    refunded: Decimal = Decimal(0)
+    lines: tuple[KnownLine, ...] = ()
+    account_id: int | None = None
+    claimed_by: int | None = None
+    trash_key: str = ""
+    trashed_at: datetime | None = None
+    trashed_after: datetime | None = None
+    restored_at: datetime | None = None
+    restored_seen_at: datetime | None = None
+    restores_ahead: bool = False
+
+    @property
+    def buyer_id(self) -> int:
+        """The shop's user the grant belongs to; 0 when the order is a guest's."""
+        return self.customer_id or self.keeper_id
+
+
+def effect_of(status: str, grant_statuses: Collection[str]) -> Effect:
+    """What a status of the shop means: it grants, it revokes, or it leaves things as they are."""
+    if status in grant_statuses:
+        return Effect.GRANTS
+    return Effect.REVOKES if status in REVOKING_STATUSES else Effect.KEEPS
+
+
+def learn(known: Known, order: Order, *, effect: Effect, received_at: datetime) -> Known:
+    """What is known of an order once this document was read too.
+
+    The result depends on the documents, not on the order they came in: an older
+    one adds only what a newer one did not say. Of two documents of the same
+    second the later to arrive counts, since the shop builds a payload when it
+    sends it.
+    """
+    known = _learn_restoring(known, order, received_at=received_at)
+    is_newest = known.modified_at is None or order.modified_at >= known.modified_at
+    is_decisive = (
+        effect is not Effect.KEEPS
+        and (known.decided_at is None or order.modified_at >= known.decided_at)
+        and _outlives_trash(known, order)
+    )
+    if is_decisive:
+        known = replace(known, decided_at=order.modified_at, effect=effect, trashed_at=None, trashed_after=None)
+    if is_decisive or (known.decided_at is None and is_newest):
+        known = replace(
+            known,
+            total=order.total,
+            refunded=order.refunded,
+            lines=_newer_lines(known.lines, order.lines),
+        )
+    else:
+        known = replace(known, lines=_completed_lines(known.lines, order.lines))
+    if effect is Effect.GRANTS and order.customer_id and not (known.keeper_at and order.modified_at < known.keeper_at):
+        known = replace(known, keeper_id=order.customer_id, keeper_at=order.modified_at)
+    if is_newest:
+        known = replace(
+            known,
+            modified_at=order.modified_at,
+            status=order.status if known.trashed_at is None else known.status,
+            customer_id=order.customer_id,
+            email=order.email,
+            name=order.name,
+            currency=order.currency,
+            placed_at=order.placed_at,
+        )
+    return known
+
+
+def learn_trashing(known: Known, *, delivery: str, received_at: datetime) -> Known:
+    """What is known once the shop said, with the bare number, that an order went to the trash.
+
+    The shop gives no date with it. `delivery` tells the same announcement sent
+    twice from a second one. One that comes in just after the order's restoring
+    was overtaken by it and means nothing any more.
+    """
+    if delivery and delivery == known.trash_key:
+        return known
+    known = replace(known, trash_key=delivery)
+    if known.restores_ahead:
+        known = replace(known, restores_ahead=False)
+        if known.restored_seen_at and received_at - known.restored_seen_at <= REORDERING_SPAN:
+            return known
+    return replace(
+        known,
+        effect=Effect.REVOKES,
+        status="trash",
+        decided_at=known.modified_at,
+        trashed_at=received_at,
+        trashed_after=known.modified_at,
+    )
+
+
+def tokens_owed(known: Known, line: KnownLine) -> int:
+    """What a line should have granted in all, in whole tokens, by the order's deciding state.
+
+    Money that was refunded takes back its share of the order's total, rounded
+    down, from every line of a package; an order that cost nothing keeps all.
+    """
+    if known.effect is not Effect.GRANTS or not line.tokens:
+        return 0
+    full = line.tokens * max(0, line.line.quantity)
+    if known.refunded <= 0 or known.total <= 0:
+        return full
+    taken_back = int(full * Fraction(known.refunded) / Fraction(known.total))
+    return max(0, full - taken_back)
+
+
+def _learn_restoring(known: Known, order: Order, *, received_at: datetime) -> Known:
+    if not order.is_restored or order.modified_at == known.restored_at:
+        return known
+    known = replace(known, restored_at=order.modified_at, restored_seen_at=received_at)
+    if known.trashed_at is None:
+        return replace(known, restores_ahead=True)
+    return replace(known, trashed_at=None, trashed_after=None)
+
+
+def _outlives_trash(known: Known, order: Order) -> bool:
+    if known.trashed_at is None:
+        return True
+    newer_than_known = known.trashed_after is not None and order.modified_at > known.trashed_after
+    return newer_than_known or order.modified_at > known.trashed_at
+
+
+def _newer_lines(known: Iterable[KnownLine], stated: Iterable[Line]) -> tuple[KnownLine, ...]:
+    """The lines as a newer document states them; one it no longer has stays with quantity 0."""
+    before = {line.line.id: line for line in known}
+    after = []
+    for line in stated:
+        old = before.pop(line.id, None)
+        after.append(KnownLine(line) if old is None else replace(old, line=_filled(line, old.line)))
+    gone = [replace(old, line=replace(old.line, quantity=0)) for old in before.values()]
+    return (*after, *gone)
+
+
+def _completed_lines(known: Iterable[KnownLine], stated: Iterable[Line]) -> tuple[KnownLine, ...]:
+    """The known lines with what only an older document still says, such as a deleted product's id."""
+    older = {line.id: line for line in stated}
+    return tuple(
+        replace(line, line=_filled(line.line, older[line.line.id])) if line.line.id in older else line for line in known
+    )
+
+
+def _filled(line: Line, other: Line) -> Line:
+    if line.product_id == 0 and other.product_id:
+        line = replace(line, product_id=other.product_id, variation_id=other.variation_id, sku=line.sku or other.sku)
+    return line if line.stamped is not None else replace(line, stamped=other.stamped)

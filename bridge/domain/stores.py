@@ -1,0 +1,84 @@
+"""A store: the shop, its settings, and the rules it spends by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from bridge.domain.limits import Calendar, Limit, Verdict, rule_for
+from bridge.domain.spending import DEFAULT_ORDER, Source
+
+DEFAULT_GRANT_STATUSES = ("completed",)
+
+DEFAULT_MODULES = {
+    "chat": "Chat",
+    "ai_forms": "AI forms",
+    "image_generator": "Image generator",
+    "image_optimizer": "Image optimizer",
+    "alt_text": "Alt text",
+}
+"""The modules a new store begins with, and what pages call them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A WooCommerce shop with its own users. `low_balance` is in tokens; below it a balance counts as low."""
+
+    id: int
+    slug: str
+    name: str
+    url: str
+    time_zone: str
+    week_start: int
+    spend_order: tuple[Source, ...]
+    grant_statuses: tuple[str, ...]
+    purchase_url: str
+    low_balance: int
+    config_version: int
+
+    @property
+    def calendar(self) -> Calendar:
+        """The store's own clock."""
+        return Calendar(ZoneInfo(self.time_zone), self.week_start)
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One AI feature that burns tokens; an unmetered one records its use and costs nothing."""
+
+    key: str
+    label: str
+    is_metered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """Everything a spend of one store is judged by, as one value that never changes."""
+
+    store: Store
+    calendar: Calendar
+    modules: Mapping[str, Module] = field(default_factory=dict)
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+
+    @property
+    def spend_order(self) -> tuple[Source, ...]:
+        """The sources in the order they pay."""
+        return self.store.spend_order or DEFAULT_ORDER
+
+    def is_metered(self, module: str) -> bool:
+        """Whether spends in the module cost anything; one nobody set up does."""
+        known = self.modules.get(module)
+        return known is None or known.is_metered
+
+    def label_of(self, module: str) -> str:
+        """What pages call the module."""
+        known = self.modules.get(module)
+        return known.label if known else module.replace("_", " ").capitalize()
+
+    def verdict_for(self, module: str, roles: tuple[str, ...], *, guest: bool) -> Verdict | None:
+        """The rule of the module's limit that decides for somebody; None means no free allowance."""
+        limit = self.limits.get(module)
+        if limit is None:
+            return None
+        return rule_for(limit.rules, roles, guest=guest)

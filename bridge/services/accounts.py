@@ -1,0 +1,148 @@
+"""Accounts: who somebody is, what they have, and an admin's corrections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bridge.clients.payloads import Customer
+from bridge.domain.accounts import MAX_TOKENS, Account, Profile, Standing, merge_roles
+from bridge.domain.errors import BalanceChanged, BalanceOutOfRange, UnknownUser
+from bridge.domain.ledger import Entry, Kind
+from bridge.domain.limits import window_at
+from bridge.domain.stores import Rulebook, Store
+from bridge.services import answers, rulebooks
+from bridge.storage import accounts, ledger, limits, stores
+from bridge.storage.database import Connection
+from bridge.storage.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """An admin's wish: `tokens` to add or take, or the `balance` to reach; exactly one of them.
+
+    `expected_balance` is what the admin saw; a balance that has moved since is
+    not overwritten.
+    """
+
+    reason: str
+    tokens: int | None = None
+    balance: int | None = None
+    expected_balance: int | None = None
+
+
+def get_account(connection: Connection, store_id: int, user_id: int) -> Account:
+    """The account of one user; raises `UnknownUser`."""
+    account = accounts.find(connection, store_id=store_id, user_id=user_id)
+    if account is None:
+        raise UnknownUser(f"this store has no account for user {user_id}")
+    return account
+
+
+def put_profile(connection: Connection, store_id: int, profile: Profile, *, now: datetime) -> Account:
+    """Create or update the account of a user; what the profile does not say stays."""
+    place = accounts.place_of(store_id, profile)
+    account_id = accounts.locate_or_add(connection, [place], now=now)[place]
+    account = accounts.lock(connection, [account_id])[account_id]
+    told = replace(
+        account,
+        email=account.email if profile.email is None else profile.email,
+        name=account.name if profile.name is None else profile.name,
+        roles=account.roles if profile.roles is None else profile.roles,
+    )
+    if told != account:
+        accounts.set_profiles(connection, [told], now=now)
+    return told
+
+
+def learn_customer(connection: Connection, store: Store, customer: Customer, *, now: datetime) -> Account:
+    """Take over what the shop says of one of its users."""
+    known = accounts.find(connection, store_id=store.id, user_id=customer.user_id)
+    roles = merge_roles(known=known.roles if known else (), reported=customer.role)
+    profile = Profile(customer.user_id, customer.email or None, customer.name or None, roles)
+    return put_profile(connection, store.id, profile, now=now)
+
+
+def standing_of(account: Account) -> Standing:
+    """The balance of an account as callers see it."""
+    return Standing(balance=account.balance, held=0, debt=account.debt)
+
+
+def allowances_of(
+    connection: Connection, rulebook: Rulebook, account: Account, *, now: datetime
+) -> list[answers.Document]:
+    """What is left for free of each module that has a limit for this account, in the order modules are shown."""
+    modules = [*rulebook.modules, *(key for key in rulebook.limits if key not in rulebook.modules)]
+    found = [
+        (limit, verdict, window_at(limit.period, now, rulebook.calendar))
+        for key in modules
+        if (limit := rulebook.limits.get(key)) is not None
+        and (verdict := rulebook.verdict_for(key, account.roles, guest=account.is_guest)) is not None
+    ]
+    if not found:
+        return []
+    since = min(window.starts_at for _, _, window in found)
+    used = limits.uses(connection, [account.id], [limit.module for limit, _, _ in found], since=since)
+    return [
+        answers.allowance_document(
+            limit, verdict, window, used=used.get((account.id, limit.module, window.starts_at), 0)
+        )
+        for limit, verdict, window in found
+    ]
+
+
+def describe(connection: Connection, account: Account, *, now: datetime) -> answers.Document:
+    """An account as the API shows it: who it is, its balance and what is left for free."""
+    rulebook = rulebooks.for_store(connection, account.store_id)
+    return {
+        "id": account.user_id,
+        "email": account.email,
+        "name": account.name,
+        "roles": list(account.roles),
+        "balance": answers.standing_document(standing_of(account)),
+        "plan": None,
+        "limits": allowances_of(connection, rulebook, account, now=now),
+    }
+
+
+def adjust(
+    connection: Connection, store_id: int, user_id: int, wanted: Adjustment, *, actor: str, now: datetime
+) -> Entry:
+    """Correct a balance by hand, as one entry with a name and a reason.
+
+    Raises `UnknownUser`, `BalanceChanged` where the balance is not the expected
+    one, and `BalanceOutOfRange` where it would leave 0 to 2^53-1. Setting a
+    balance to what it is posts an entry of 0: somebody looked and said why.
+    """
+    found = get_account(connection, store_id, user_id)
+    account = accounts.lock(connection, [found.id])[found.id]
+    if wanted.expected_balance is not None and wanted.expected_balance != account.balance:
+        raise BalanceChanged(f"the balance is {account.balance} by now, not {wanted.expected_balance}")
+    balance = wanted.balance if wanted.tokens is None else account.balance + wanted.tokens
+    if balance is None or not 0 <= balance <= MAX_TOKENS:
+        raise BalanceOutOfRange(f"the balance is {account.balance} and would leave the range of 0 to 2^53-1")
+    entry = Entry(
+        id=new_id(),
+        account_id=account.id,
+        kind=Kind.ADJUSTMENT,
+        tokens=balance - account.balance,
+        debt=0,
+        balance_after=balance,
+        debt_after=account.debt,
+        actor=actor,
+        reason=wanted.reason,
+        created_at=now,
+    )
+    accounts.set_balances(connection, [replace(account, balance=balance)], now=now)
+    ledger.add(connection, [(entry, None)])
+    return entry
+
+
+def list_entries(connection: Connection, account: Account, *, before: int | None, limit: int) -> list[Entry]:
+    """An account's entries, the newest first."""
+    return ledger.list_page(connection, account.id, before=before, limit=limit)
+
+
+def guest_salt(connection: Connection, store_id: int) -> str:
+    """What the store's guest ids are hashed with."""
+    return stores.guest_salt(connection, store_id)

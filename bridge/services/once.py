@@ -1,0 +1,41 @@
+"""Doing a thing once for each key, outside the group commit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+
+from bridge.domain.callers import Caller
+from bridge.services.answers import Document
+from bridge.services.spending import KEY_REUSED, Reply
+from bridge.storage import spends
+from bridge.storage.database import Connection
+from bridge.storage.spends import Answered
+
+
+def once(
+    connection: Connection,
+    caller: Caller,
+    *,
+    key: str,
+    fingerprint: str,
+    act: Callable[[], tuple[int, Document]],
+    now: datetime,
+) -> Reply:
+    """The answer of `act`, or the one given before under this key.
+
+    Key and deed share the transaction: of two that come at once the database
+    takes one, and the other, run again, is answered alike. What `act` raises is
+    not kept: nothing happened.
+    """
+    place = (caller.store_id, caller.site_id, key)
+    before = spends.find_answers(connection, [place]).get(place)
+    if before is not None:
+        if before.fingerprint != fingerprint:
+            return KEY_REUSED
+        return Reply(before.status, before.answer, is_replay=True)
+    status, document = act()
+    answered = Answered(fingerprint, status, json.dumps(document))
+    spends.add_answers(connection, {place: answered}, now=now)
+    return Reply(status, answered.answer)

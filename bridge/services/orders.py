@@ -1,0 +1,224 @@
+"""Granting: the ledger is made to agree with what the shop's orders say."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bridge.domain.accounts import MAX_TOKENS, Account
+from bridge.domain.errors import BalanceOutOfRange, BridgeError
+from bridge.domain.ledger import Entry, Kind, Movement, credit, take_back
+from bridge.domain.orders import Known, KnownLine, Order, effect_of, learn, learn_trashing, tokens_owed
+from bridge.domain.packages import Package, amount_of
+from bridge.domain.stores import Store
+from bridge.storage import accounts, ledger, orders, packages
+from bridge.storage.database import Connection
+from bridge.storage.ids import new_id
+from bridge.storage.ledger import Posting
+
+log = logging.getLogger(__name__)
+
+Transaction = Callable[[], AbstractContextManager[Connection]]
+"""What opens a transaction: handed to a service that needs several, one after the other."""
+
+ACTOR = "shop"
+CLAIM_BATCH = 500
+"""The most parked or unpriced orders one call names; what is over comes with the next run of the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of an order: the entries posted now, and whether it waits for its buyer to appear."""
+
+    entries: tuple[Entry, ...]
+    is_parked: bool
+    owed: int
+
+    @property
+    def outcome(self) -> str:
+        """The result in a few words, for the inbox."""
+        if self.is_parked:
+            return f"{self.owed} tokens wait for the buyer's account"
+        moved = sum(entry.tokens - entry.debt for entry in self.entries)
+        return f"{moved:+d} tokens" if self.entries else "nothing to post"
+
+
+def apply_order(connection: Connection, store: Store, order: Order, *, received_at: datetime, now: datetime) -> Settled:
+    """Make the ledger agree with the order: post what it owes less what it has.
+
+    Safe to call with the same order any number of times, and with an older
+    state of it: then nothing is posted.
+    """
+    known = orders.lock(connection, store.id, order.number, now=now)
+    effect = effect_of(order.status, store.grant_statuses)
+    known = learn(known, order, effect=effect, received_at=received_at)
+    return _settle(connection, store, known, now=now)
+
+
+def trash_order(
+    connection: Connection, store: Store, number: int, *, delivery: str, received_at: datetime, now: datetime
+) -> Settled:
+    """Take back what an order granted: the shop put it in the trash and told its number, nothing more."""
+    known = orders.lock(connection, store.id, number, now=now)
+    known = learn_trashing(known, delivery=delivery, received_at=received_at)
+    return _settle(connection, store, known, now=now)
+
+
+def check_again(connection: Connection, store: Store, number: int, *, now: datetime) -> Settled:
+    """Settle an order anew with what is known by now: its buyer may have appeared, or its package."""
+    return _settle(connection, store, orders.lock(connection, store.id, number, now=now), now=now)
+
+
+def check_all(transaction: Transaction, store: Store, numbers: Iterable[int], *, now: datetime) -> None:
+    """Settle several orders anew, each in a transaction of its own, so that one fault stops no other.
+
+    What fails or is cut off here is found again by the scheduled job.
+    """
+    for number in numbers:
+        try:
+            with transaction() as connection:
+                check_again(connection, store, number, now=now)
+        except BridgeError as error:
+            log.warning("order %d of store %s could not be settled: %s", number, store.slug, error.detail)
+
+
+def list_waiting_for(connection: Connection, store: Store, *, email: str) -> list[int]:
+    """The orders that wait for an account with that address."""
+    return orders.list_parked(connection, store_id=store.id, email=email, limit=CLAIM_BATCH)
+
+
+def list_waiting_for_product(connection: Connection, store: Store, *, product_id: int) -> list[int]:
+    """The orders with a line of this product whose amount was not known when they came."""
+    return orders.list_unpriced(connection, store_id=store.id, product_id=product_id, limit=CLAIM_BATCH)
+
+
+def _settle(connection: Connection, store: Store, known: Known, *, now: datetime) -> Settled:
+    known = _freeze_amounts(connection, store, known)
+    owed = {line.line.id: _bounded(tokens_owed(known, line)) for line in known.lines}
+    total = sum(owed.values())
+    if known.account_id is None and total == 0:
+        orders.remember(connection, known, is_parked=False, now=now)
+        return Settled((), is_parked=False, owed=0)
+    known, buyer = _buyer_of(connection, store, known, now=now)
+    if buyer is None:
+        orders.remember(connection, known, is_parked=True, now=now)
+        return Settled((), is_parked=True, owed=total)
+    known, entries = _post(connection, known, owed, buyer=buyer, now=now)
+    orders.remember(connection, known, is_parked=False, now=now)
+    return Settled(tuple(entries), is_parked=False, owed=total)
+
+
+def _bounded(tokens: int) -> int:
+    if tokens > MAX_TOKENS:
+        raise BalanceOutOfRange(f"an order line is worth {tokens} tokens, past 2^53-1")
+    return tokens
+
+
+def _freeze_amounts(connection: Connection, store: Store, known: Known) -> Known:
+    """The order with each line's amount fixed, the first time one is known for it."""
+    open_lines = [line for line in known.lines if line.tokens is None]
+    products = sorted({line.line.product_id for line in open_lines if line.line.product_id})
+    known_packages: Mapping[tuple[int, int], Package] = (
+        packages.find_by_product(connection, store.id, products) if products else {}
+    )
+    return replace(known, lines=tuple(_with_amount(line, known_packages) for line in known.lines))
+
+
+def _with_amount(line: KnownLine, known_packages: Mapping[tuple[int, int], Package]) -> KnownLine:
+    if line.tokens is not None:
+        return line
+    tokens = line.line.stamped
+    if tokens is None and line.line.product_id:
+        tokens = amount_of(known_packages, product_id=line.line.product_id, variation_id=line.line.variation_id)
+    return replace(line, tokens=tokens)
+
+
+def _buyer_of(connection: Connection, store: Store, known: Known, *, now: datetime) -> tuple[Known, int | None]:
+    """The account the grant belongs to; None while nobody is found.
+
+    The order's customer; or, of a guest's order, the one account with its
+    e-mail, which then keeps it. A grant whose customer the shop turned to 0
+    stays where it is.
+    """
+    if known.buyer_id:
+        place = (store.id, known.buyer_id)
+        return known, accounts.locate_or_add(connection, [place], now=now)[place]
+    if known.claimed_by is None and known.account_id is None and known.email:
+        owners = accounts.find_by_email(connection, store_id=store.id, email=known.email)
+        if len(owners) == 1:
+            known = replace(known, claimed_by=owners[0].id)
+    return known, known.claimed_by or known.account_id
+
+
+def _post(
+    connection: Connection, known: Known, owed: Mapping[int, int], *, buyer: int, now: datetime
+) -> tuple[Known, list[Entry]]:
+    holder = known.account_id or buyer
+    locked = accounts.lock(connection, {holder, buyer})
+    posted: list[tuple[Entry, Posting]] = []
+    lines = list(known.lines)
+    if holder != buyer:
+        lines = _move(locked, known, lines, holder, {line.line.id: 0 for line in lines}, posted, now=now)
+    lines = _move(locked, known, lines, buyer, owed, posted, now=now)
+    changed = {entry.account_id for entry, _ in posted}
+    accounts.set_balances(connection, [locked[id_] for id_ in sorted(changed)], now=now)
+    ledger.add(connection, posted)
+    return replace(known, lines=tuple(lines), account_id=buyer), [entry for entry, _ in posted]
+
+
+def _move(
+    locked: dict[int, Account],
+    known: Known,
+    lines: Sequence[KnownLine],
+    account_id: int,
+    owed: Mapping[int, int],
+    posted: list[tuple[Entry, Posting]],
+    *,
+    now: datetime,
+) -> list[KnownLine]:
+    """Post the difference of each line to one account, which is changed in `locked`; the lines as they are then."""
+    after = []
+    for line in lines:
+        difference = owed[line.line.id] - line.granted
+        if difference == 0:
+            after.append(line)
+            continue
+        account = locked[account_id]
+        movement = _movement(account, difference)
+        account = replace(account, balance=account.balance + movement.tokens, debt=account.debt + movement.debt)
+        locked[account_id] = account
+        line = replace(line, granted=line.granted + difference, postings=line.postings + 1)
+        after.append(line)
+        entry = Entry(
+            id=new_id(),
+            account_id=account_id,
+            kind=Kind.GRANT if difference > 0 else Kind.REVERSAL,
+            tokens=movement.tokens,
+            debt=movement.debt,
+            balance_after=account.balance,
+            debt_after=account.debt,
+            actor=ACTOR,
+            reason=_reason(known, line),
+            created_at=now,
+            order_number=known.number,
+            line_id=line.line.id,
+        )
+        posted.append((entry, Posting(known.store_id, known.number, line.line.id, line.postings)))
+    return after
+
+
+def _movement(account: Account, difference: int) -> Movement:
+    if difference < 0:
+        return take_back(tokens=-difference, balance=account.balance)
+    try:
+        return credit(tokens=difference, balance=account.balance, debt=account.debt)
+    except OverflowError as error:
+        raise BalanceOutOfRange() from error
+
+
+def _reason(known: Known, line: KnownLine) -> str:
+    name = line.line.name or f"product {line.line.product_id}"
+    return f"Order {known.number} ({known.status}): {name} x {line.line.quantity}"[:500]

@@ -1,0 +1,44 @@
+"""The rules of each store, read again only when they changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from bridge.domain.stores import Rulebook
+from bridge.storage import limits, stores
+from bridge.storage.database import Connection
+
+_known: dict[tuple[str, int], Rulebook] = {}
+"""The last rulebook of each store, by database; replaced whole, so no lock is needed."""
+
+
+def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, Rulebook]:
+    """The rules of these stores as they stand in this transaction.
+
+    One statement reads the version of each store's rules; only a store whose
+    version moved is read anew. A change of rules counts from its commit on.
+    """
+    place = str(connection.engine.url)
+    books: dict[int, Rulebook] = {}
+    for store_id, version in stores.versions(connection, store_ids).items():
+        book = _known.get((place, store_id))
+        if book is None or book.store.config_version != version:
+            book = _read(connection, store_id)
+            _known[(place, store_id)] = book
+        books[store_id] = book
+    return books
+
+
+def for_store(connection: Connection, store_id: int) -> Rulebook:
+    """The rules of one store."""
+    return for_stores(connection, [store_id])[store_id]
+
+
+def _read(connection: Connection, store_id: int) -> Rulebook:
+    store = stores.get(connection, store_id)
+    return Rulebook(
+        store=store,
+        calendar=store.calendar,
+        modules=limits.list_modules(connection, store_id),
+        limits=limits.list_limits(connection, store_id),
+    )

@@ -1,0 +1,208 @@
+"""Stores: connecting a shop, its settings, and who may act for it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from bridge.domain.callers import Caller
+from bridge.domain.errors import FieldError, InvalidRequest, NotSignedIn, StoreExists, UnknownStore
+from bridge.domain.limits import WEEKDAYS
+from bridge.domain.spending import DEFAULT_ORDER, Source
+from bridge.domain.stores import DEFAULT_GRANT_STATUSES, DEFAULT_MODULES, Module, Store
+from bridge.services import vault
+from bridge.services.vault import Vault
+from bridge.storage import limits, stores
+from bridge.storage.database import Connection
+
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_STATUS = re.compile(r"[a-z0-9_-]{1,64}")
+_KEY_USE_NOTED_EVERY = timedelta(minutes=5)
+DEFAULT_LOW_BALANCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class NewStore:
+    """What it takes to connect a shop; the credentials are plain here and nowhere later."""
+
+    slug: str
+    url: str
+    name: str = ""
+    time_zone: str = "UTC"
+    week_start: str = "monday"
+    consumer_key: str | None = field(default=None, repr=False)
+    consumer_secret: str | None = field(default=None, repr=False)
+    webhook_secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A store just added, with the secrets that are shown this once."""
+
+    store: Store
+    webhook_secret: str = field(repr=False)
+    access_key: str = field(repr=False)
+
+
+def add_store(connection: Connection, wanted: NewStore, *, vault_: Vault, now: datetime) -> Connected:
+    """Connect a shop: its row, its default modules and a first access key.
+
+    Raises `InvalidRequest` for what cannot be right and `StoreExists` for a
+    slug that is taken.
+    """
+    url = _shop_url(wanted.url)
+    if not _SLUG.fullmatch(wanted.slug):
+        raise InvalidRequest(
+            fields=[FieldError("slug", "use 1 to 64 small letters, digits and dashes, no dash at either end")]
+        )
+    if bool(wanted.consumer_key) != bool(wanted.consumer_secret):
+        raise InvalidRequest(fields=[FieldError("consumer_secret", "give the consumer key and its secret together")])
+    if stores.find(connection, wanted.slug) is not None:
+        raise StoreExists(f"a store named {wanted.slug} is there already")
+    secret = wanted.webhook_secret or vault.new_secret()
+    key = vault.new_access_key()
+    store_id = stores.add(
+        connection,
+        {
+            "slug": wanted.slug,
+            "name": (wanted.name or urlsplit(url).hostname or wanted.slug)[:200],
+            "url": url,
+            "time_zone": _time_zone(wanted.time_zone),
+            "week_start": _week_start(wanted.week_start),
+            "spend_order": [source.value for source in DEFAULT_ORDER],
+            "grant_statuses": list(DEFAULT_GRANT_STATUSES),
+            "purchase_url": f"{url}/shop/",
+            "low_balance": DEFAULT_LOW_BALANCE,
+            "webhook_secret": vault_.seal(secret),
+            "consumer_key": vault_.seal(wanted.consumer_key) if wanted.consumer_key else None,
+            "consumer_secret": vault_.seal(wanted.consumer_secret) if wanted.consumer_secret else None,
+            "guest_salt": vault.new_salt(),
+            "created_at": now,
+        },
+    )
+    for position, (module, label) in enumerate(DEFAULT_MODULES.items()):
+        limits.put_module(connection, store_id, Module(module, label), position=position)
+    stores.add_key(
+        connection,
+        store_id=store_id,
+        key_hash=vault.hash_access_key(key),
+        prefix=vault.prefix_of(key),
+        created_at=now,
+    )
+    return Connected(stores.get(connection, store_id), secret, key)
+
+
+def get_store(connection: Connection, slug: str) -> Store:
+    """The store of that slug; raises `UnknownStore`."""
+    store = stores.find(connection, slug)
+    if store is None:
+        raise UnknownStore(f"there is no store named {slug}")
+    return store
+
+
+def list_stores(connection: Connection) -> list[Store]:
+    """Every store, by name."""
+    return stores.list_all(connection)
+
+
+def webhook_secret(connection: Connection, store_id: int, *, vault_: Vault) -> str:
+    """The secret the shop signs its deliveries with."""
+    return vault_.open(stores.credentials(connection, store_id).webhook_secret)
+
+
+def authenticate(connection: Connection, access_key: str, *, now: datetime) -> Caller:
+    """Who holds this access key; raises `NotSignedIn`."""
+    found = stores.find_key(connection, vault.hash_access_key(access_key), now=now)
+    if found is None:
+        raise NotSignedIn("the access key is unknown, expired or revoked")
+    return Caller(
+        store_id=found.store_id,
+        name=f"key {vault.prefix_of(access_key)}",
+        key_id=found.id,
+        is_stale=found.last_used_at is None or now - found.last_used_at > _KEY_USE_NOTED_EVERY,
+    )
+
+
+def note_key_use(connection: Connection, caller: Caller, *, now: datetime) -> None:
+    """Note that a key is in use; asked for at most every few minutes."""
+    stores.mark_key_used(connection, caller.key_id, now=now)
+
+
+def change_settings(connection: Connection, store_id: int, changes: dict[str, Any]) -> Store:
+    """Change some of a store's settings, named as the API names them; raises `InvalidRequest` for a bad one."""
+    checked: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name == "time_zone":
+            checked[name] = _time_zone(value)
+        elif name == "week_start":
+            checked[name] = _week_start(value)
+        elif name == "spend_order":
+            checked[name] = _spend_order(value)
+        elif name == "grant_statuses":
+            checked[name] = _grant_statuses(value)
+        else:
+            checked[name] = value
+    stores.change(connection, store_id, checked)
+    return stores.get(connection, store_id)
+
+
+def describe(store: Store) -> dict[str, Any]:
+    """A store's settings as the API shows them."""
+    return {
+        "slug": store.slug,
+        "name": store.name,
+        "url": store.url,
+        "time_zone": store.time_zone,
+        "week_start": WEEKDAYS[store.week_start],
+        "spend_order": [source.value for source in store.spend_order],
+        "grant_statuses": list(store.grant_statuses),
+        "purchase_url": store.purchase_url,
+        "low_balance": store.low_balance,
+    }
+
+
+def _shop_url(given: str) -> str:
+    try:
+        parts = urlsplit(given.strip())
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme.casefold() not in {"http", "https"} or not parts.hostname or parts.username:
+        raise InvalidRequest(fields=[FieldError("url", "give the shop's address, such as https://shop.example.com")])
+    clean = parts._replace(scheme=parts.scheme.casefold(), query="", fragment="")
+    return clean.geturl().rstrip("/")[:500]
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise InvalidRequest(fields=[FieldError("time_zone", f"{name!r} is no time zone such as Europe/Paris")])
+    return ZoneInfo(name).key
+
+
+def _week_start(day: str) -> int:
+    if day.casefold() not in WEEKDAYS:
+        raise InvalidRequest(fields=[FieldError("week_start", f"use one of {', '.join(WEEKDAYS)}")])
+    return WEEKDAYS.index(day.casefold())
+
+
+def _spend_order(names: list[str]) -> list[str]:
+    if sorted(names) != sorted(source.value for source in Source):
+        raise InvalidRequest(
+            fields=[FieldError("spend_order", "name plan, balance and allowance, each once, the first to pay first")]
+        )
+    return names
+
+
+def _grant_statuses(statuses: list[str]) -> list[str]:
+    clean = [status.removeprefix("wc-") for status in statuses]
+    if not clean or not all(_STATUS.fullmatch(status) for status in clean):
+        raise InvalidRequest(fields=[FieldError("grant_statuses", "name at least one order status, such as completed")])
+    return clean
+
+
+def get_by_id(connection: Connection, store_id: int) -> Store:
+    """The store of that id, which must exist."""
+    return stores.get(connection, store_id)

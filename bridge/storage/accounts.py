@@ -1,0 +1,160 @@
+"""Accounts: users and guests, found, made and locked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from bridge.domain.accounts import Account, Profile, Who, normalize_email
+from bridge.storage.bulk import Writer, among
+from bridge.storage.ids import new_ids
+from bridge.storage.schema import accounts
+
+_COLUMNS = (
+    accounts.c.id,
+    accounts.c.store_id,
+    accounts.c.user_id,
+    accounts.c.balance,
+    accounts.c.debt,
+    accounts.c.roles,
+    accounts.c.email,
+    accounts.c.name,
+)
+_LOCK = select(*_COLUMNS).where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update()
+_BY_USER = select(accounts.c.id, accounts.c.store_id, accounts.c.user_id).where(
+    among(accounts.c.store_id, "stores"), among(accounts.c.user_id, "users")
+)
+_BY_GUEST = select(accounts.c.id, accounts.c.store_id, accounts.c.guest_hash).where(
+    among(accounts.c.store_id, "stores"), among(accounts.c.guest_hash, "guests")
+)
+_NEW = ("id", "store_id", "user_id", "guest_hash", "roles", "created_at", "updated_at")
+_INSERT_USERS = Writer(accounts, _NEW, keys=("store_id", "user_id"))
+_INSERT_GUESTS = Writer(accounts, _NEW, keys=("store_id", "guest_hash"))
+_SET_BALANCES = Writer(
+    accounts,
+    ("id", "balance", "debt", "updated_at"),
+    keys=("id",),
+    update=("balance", "debt", "updated_at"),
+)
+_SET_PROFILES = Writer(
+    accounts,
+    ("id", "email", "email_key", "name", "name_key", "roles", "updated_at"),
+    keys=("id",),
+    update=("email", "email_key", "name", "name_key", "roles", "updated_at"),
+)
+
+Place = tuple[int, int | str]
+"""Where an account is found: its store, and the user id or the guest's hash."""
+
+
+def place_of(store_id: int, who: Who) -> Place:
+    """Where somebody's account is found."""
+    return (store_id, who.user_id if isinstance(who, Profile) else who.guest_hash)
+
+
+def lock(connection: Connection, account_ids: Collection[int]) -> dict[int, Account]:
+    """Lock these accounts, in id order, until the transaction ends.
+
+    The order is what keeps two batches that share accounts from a deadlock.
+    Ids that do not exist are left out.
+    """
+    rows = connection.execute(_LOCK, {"ids": sorted(account_ids)})
+    return {row.id: _to_account(row) for row in rows}
+
+
+def locate(connection: Connection, places: Iterable[Place]) -> dict[Place, int]:
+    """The ids of the accounts at these places; those that are not there are left out."""
+    places = set(places)
+    found: dict[Place, int] = {}
+    users = [who for _, who in places if isinstance(who, int)]
+    guests = [who for _, who in places if isinstance(who, str)]
+    stores = sorted({store for store, _ in places})
+    if users:
+        rows = connection.execute(_BY_USER, {"stores": stores, "users": users})
+        found.update({(row.store_id, row.user_id): row.id for row in rows})
+    if guests:
+        rows = connection.execute(_BY_GUEST, {"stores": stores, "guests": guests})
+        found.update({(row.store_id, row.guest_hash): row.id for row in rows})
+    return {place: found[place] for place in places if place in found}
+
+
+def locate_or_add(connection: Connection, places: Iterable[Place], *, now: datetime) -> dict[Place, int]:
+    """The ids of the accounts at these places, made where they are missing."""
+    places = set(places)
+    found = locate(connection, places)
+    missing = sorted(places - found.keys(), key=str)
+    if not missing:
+        return found
+    ids = new_ids(len(missing))
+    rows: list[tuple[Any, ...]] = [
+        (id_, store, who if isinstance(who, int) else None, None if isinstance(who, int) else who, [], now, now)
+        for id_, (store, who) in zip(ids, missing, strict=True)
+    ]
+    _INSERT_USERS.write(connection, [row for row in rows if row[2] is not None])
+    _INSERT_GUESTS.write(connection, [row for row in rows if row[3] is not None])
+    # Read again: another process may have made the same account a moment before.
+    return found | locate(connection, missing)
+
+
+def find(connection: Connection, *, store_id: int, user_id: int) -> Account | None:
+    """The account of one user of a store."""
+    statement = select(*_COLUMNS).where(accounts.c.store_id == store_id, accounts.c.user_id == user_id)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else _to_account(row)
+
+
+def get(connection: Connection, account_id: int) -> Account:
+    """The account of that id, which must exist."""
+    return _to_account(connection.execute(select(*_COLUMNS).where(accounts.c.id == account_id)).one())
+
+
+def find_by_email(connection: Connection, *, store_id: int, email: str) -> list[Account]:
+    """The users of a store with that address, at most two: what matters is whether it is one."""
+    statement = (
+        select(*_COLUMNS)
+        .where(accounts.c.store_id == store_id, accounts.c.email_key == normalize_email(email))
+        .order_by(accounts.c.id)
+        .limit(2)
+    )
+    return [_to_account(row) for row in connection.execute(statement)]
+
+
+def set_balances(connection: Connection, changed: Iterable[Account], *, now: datetime) -> None:
+    """Write the balance and debt of locked accounts; the entries that explain them go with it."""
+    _SET_BALANCES.write(connection, [(account.id, account.balance, account.debt, now) for account in changed])
+
+
+def set_profiles(connection: Connection, changed: Iterable[Account], *, now: datetime) -> None:
+    """Write e-mail, name and roles of locked accounts."""
+    _SET_PROFILES.write(
+        connection,
+        [
+            (
+                account.id,
+                account.email,
+                normalize_email(account.email),
+                account.name,
+                normalize_email(account.name),
+                list(account.roles),
+                now,
+            )
+            for account in changed
+        ],
+    )
+
+
+def _to_account(row: Row[*tuple[Any, ...]]) -> Account:
+    roles: Sequence[str] = row.roles
+    return Account(
+        id=row.id,
+        store_id=row.store_id,
+        user_id=row.user_id,
+        balance=row.balance,
+        debt=row.debt,
+        roles=tuple(roles),
+        email=row.email,
+        name=row.name,
+    )

@@ -1,0 +1,151 @@
+"""The database: one engine, transactions that write, and reads that take no write lock."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from bridge.domain.errors import BadSetting, Unavailable
+
+__all__ = ["Connection", "Database", "TryAgain"]
+
+BUSY_SECONDS = 10
+"""How long a writer waits for another process to let go of the embedded database."""
+
+
+class TryAgain(Unavailable):
+    """Two transactions met; the same one, run again, will pass."""
+
+    code = "try_again"
+
+
+class Database:
+    """An open database, embedded (SQLite) or PostgreSQL.
+
+    SQLite takes one writer at a time: writers of this process queue on a lock
+    of ours, since its own busy wait is a lottery. Writers begin with BEGIN
+    IMMEDIATE; with the default a debit read before another's commit is lost
+    silently.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if not self.is_sqlite and self.url.get_backend_name() != "postgresql":
+            raise BadSetting("BRIDGE_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://")
+        self.engine = self._create_engine(pool_size)
+        self._writer = self.engine.execution_options(bridge_writes=True)
+        self._write_lock = threading.Lock() if self.is_sqlite else None
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that may write; commits on leaving, rolls back on any exception.
+
+        Raises `TryAgain` where two transactions met and `Unavailable` where the
+        database is locked, full or gone; nothing was then written.
+        """
+        with self._write_lock or contextlib.nullcontext(), _translated(), self._writer.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent look at the database that takes no write lock and always ends in a rollback."""
+        with _translated(), self.engine.connect() as connection:
+            yield connection
+
+    def ping(self) -> None:
+        """Return when the database answers; raise `Unavailable` when it does not."""
+        with self.reading() as connection:
+            connection.execute(text("select 1"))
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.engine.dispose()
+
+    def _create_engine(self, pool_size: int) -> Engine:
+        if self.is_sqlite:
+            return self._create_sqlite(pool_size)
+        engine = create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=10,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 5, "application_name": "token-bridge"},
+        )
+        event.listen(engine, "connect", _prepare_postgresql)
+        event.listen(engine, "begin", _begin_postgresql)
+        return engine
+
+    def _create_sqlite(self, pool_size: int) -> Engine:
+        path = self.url.database
+        if not path or path == ":memory:":
+            raise BadSetting("BRIDGE_DATABASE_URL must name a file: sqlite:////folder/bridge.sqlite3")
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadSetting(f"BRIDGE_DATABASE_URL names a folder that cannot be made: {error}") from error
+        engine = create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=10,
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    # Transactions are begun by hand: the driver's own would begin them too late.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("bridge_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    connection.autocommit = True
+    connection.execute("set lock_timeout = '10s'")
+    connection.execute("set statement_timeout = '30s'")
+    connection.execute("set idle_in_transaction_session_timeout = '60s'")
+    connection.autocommit = False
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if not connection.get_execution_options().get("bridge_writes", False):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what the drivers raise into the few errors that callers can answer."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise TryAgain("another request wrote the same row first") from error
+    except (OperationalError, PoolTimeout) as error:
+        state = str(getattr(getattr(error, "orig", None), "sqlstate", "") or "")
+        # 40001 and 40P01: PostgreSQL ended one of two transactions that met.
+        if state in {"40001", "40P01"}:
+            raise TryAgain() from error
+        raise Unavailable() from error
+    except DBAPIError as error:
+        if error.connection_invalidated or isinstance(error.orig, sqlite3.DatabaseError):
+            raise Unavailable() from error
+        raise
+    except SQLAlchemyError:
+        raise

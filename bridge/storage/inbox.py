@@ -1,0 +1,108 @@
+"""The inbox: every delivery as it was received."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from bridge.domain.inbox import Delivery, State
+from bridge.storage.schema import deliveries
+
+_COLUMNS = (
+    "id",
+    "store_id",
+    "received_at",
+    "topic",
+    "source",
+    "shop_delivery",
+    "webhook_id",
+    "resource_id",
+    "body",
+    "state",
+    "outcome",
+    "attempts",
+    "next_attempt_at",
+    "processed_at",
+)
+
+
+def add(connection: Connection, delivery: Delivery) -> None:
+    """Store a delivery."""
+    values = {name: getattr(delivery, name) for name in _COLUMNS}
+    connection.execute(insert(deliveries).values(**{**values, "state": delivery.state.value}))
+
+
+def lock(connection: Connection, delivery_id: int) -> Delivery | None:
+    """A delivery, locked until the transaction ends; None where another process has it, or there is none."""
+    row = connection.execute(
+        select(deliveries).where(deliveries.c.id == delivery_id).with_for_update(skip_locked=True)
+    ).one_or_none()
+    return None if row is None else _to_delivery(row)
+
+
+def find(connection: Connection, delivery_id: int) -> Delivery | None:
+    """A delivery, without a lock."""
+    row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
+    return None if row is None else _to_delivery(row)
+
+
+def settle(connection: Connection, delivery_id: int, *, state: State, outcome: str, now: datetime) -> None:
+    """Note what became of a delivery."""
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id)
+        .values(
+            state=state.value,
+            outcome=outcome,
+            processed_at=now,
+            next_attempt_at=None,
+            attempts=deliveries.c.attempts + 1,
+        )
+    )
+
+
+def postpone(connection: Connection, delivery_id: int, *, outcome: str, next_attempt_at: datetime) -> None:
+    """Note that a delivery could not be processed, and when to try again."""
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id)
+        .values(
+            state=State.RECEIVED.value,
+            outcome=outcome,
+            next_attempt_at=next_attempt_at,
+            attempts=deliveries.c.attempts + 1,
+        )
+    )
+
+
+def list_due(connection: Connection, *, now: datetime, limit: int) -> list[int]:
+    """The ids of deliveries whose next attempt is due, the oldest first."""
+    statement = (
+        select(deliveries.c.id)
+        .where(deliveries.c.state == State.RECEIVED.value, deliveries.c.next_attempt_at <= now)
+        .order_by(deliveries.c.next_attempt_at, deliveries.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def list_page(
+    connection: Connection, *, store_id: int | None, state: State | None, before: int | None, limit: int
+) -> list[Delivery]:
+    """Deliveries, the newest first, at most `limit`, older than the id `before`."""
+    statement = select(deliveries)
+    if store_id is not None:
+        statement = statement.where(deliveries.c.store_id == store_id)
+    if state is not None:
+        statement = statement.where(deliveries.c.state == state.value)
+    if before is not None:
+        statement = statement.where(deliveries.c.id < before)
+    rows = connection.execute(statement.order_by(deliveries.c.id.desc()).limit(limit))
+    return [_to_delivery(row) for row in rows]
+
+
+def _to_delivery(row: Row[Any]) -> Delivery:
+    values = {name: getattr(row, name) for name in _COLUMNS}
+    return Delivery(**{**values, "state": State(row.state), "body": bytes(row.body)})

@@ -1,0 +1,107 @@
+"""The ledger: entries are added, never changed or deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from bridge.domain.ledger import Entry, Kind
+from bridge.storage.bulk import Writer
+from bridge.storage.schema import entries
+
+_COLUMNS = (
+    "account_id",
+    "id",
+    "kind",
+    "tokens",
+    "debt",
+    "balance_after",
+    "debt_after",
+    "actor",
+    "reason",
+    "reference",
+    "store_id",
+    "order_number",
+    "line_id",
+    "posting",
+    "spend_id",
+    "created_at",
+)
+_INSERT = Writer(entries, _COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """Which difference of which order line an entry posts; the database takes each once."""
+
+    store_id: int
+    order_number: int
+    line_id: int
+    posting: int
+
+
+def add(connection: Connection, added: Iterable[tuple[Entry, Posting | None]]) -> None:
+    """Write entries in one statement."""
+    _INSERT.write(connection, [_to_row(entry, posting) for entry, posting in added])
+
+
+def list_page(connection: Connection, account_id: int, *, before: int | None, limit: int) -> list[Entry]:
+    """An account's entries, newest first, at most `limit`, older than the id `before`."""
+    statement = select(entries).where(entries.c.account_id == account_id)
+    if before is not None:
+        statement = statement.where(entries.c.id < before)
+    rows = connection.execute(statement.order_by(entries.c.id.desc()).limit(limit))
+    return [_to_entry(row) for row in rows]
+
+
+def list_for_orders(connection: Connection, store_id: int, numbers: Sequence[int]) -> list[Entry]:
+    """Every entry of these orders, oldest first."""
+    statement = (
+        select(entries)
+        .where(entries.c.store_id == store_id, entries.c.order_number.in_(numbers))
+        .order_by(entries.c.id)
+    )
+    return [_to_entry(row) for row in connection.execute(statement)]
+
+
+def _to_row(entry: Entry, posting: Posting | None) -> tuple[Any, ...]:
+    return (
+        entry.account_id,
+        entry.id,
+        entry.kind.value,
+        entry.tokens,
+        entry.debt,
+        entry.balance_after,
+        entry.debt_after,
+        entry.actor,
+        entry.reason,
+        entry.reference,
+        posting.store_id if posting else None,
+        posting.order_number if posting else None,
+        posting.line_id if posting else None,
+        posting.posting if posting else None,
+        entry.spend_id,
+        entry.created_at,
+    )
+
+
+def _to_entry(row: Row[Any]) -> Entry:
+    return Entry(
+        id=row.id,
+        account_id=row.account_id,
+        kind=Kind(row.kind),
+        tokens=row.tokens,
+        debt=row.debt,
+        balance_after=row.balance_after,
+        debt_after=row.debt_after,
+        actor=row.actor,
+        reason=row.reason,
+        created_at=row.created_at,
+        order_number=row.order_number,
+        line_id=row.line_id,
+        spend_id=row.spend_id,
+        reference=row.reference,
+    )

@@ -1,0 +1,113 @@
+"""Modules, limits and what was used of them in each window."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
+
+from bridge.domain.limits import Allows, Limit, Period, Rule
+from bridge.domain.stores import Module
+from bridge.storage.bulk import Writer, among
+from bridge.storage.schema_metering import limit_rules, limits, modules, window_uses
+
+WindowKey = tuple[int, str, datetime]
+"""One window of one account: the account, the module and when the window begins."""
+
+_USES = select(window_uses.c.account_id, window_uses.c.module, window_uses.c.starts_at, window_uses.c.used).where(
+    among(window_uses.c.account_id, "ids"),
+    among(window_uses.c.module, "modules"),
+    window_uses.c.starts_at >= bindparam("since"),
+)
+_ADD_USES = Writer(
+    window_uses,
+    ("account_id", "module", "starts_at", "ends_at", "used"),
+    keys=("account_id", "module", "starts_at"),
+    add=("used",),
+)
+
+
+def list_modules(connection: Connection, store_id: int) -> dict[str, Module]:
+    """The store's modules by key, in the order they are shown."""
+    rows = connection.execute(
+        select(modules).where(modules.c.store_id == store_id).order_by(modules.c.position, modules.c.key)
+    )
+    return {row.key: Module(row.key, row.label, row.is_metered) for row in rows}
+
+
+def count_modules(connection: Connection, store_id: int) -> int:
+    """How many modules the store has."""
+    return connection.execute(select(func.count()).where(modules.c.store_id == store_id)).scalar_one()
+
+
+def put_module(connection: Connection, store_id: int, module: Module, *, position: int) -> None:
+    """Insert or replace a module; the caller holds the store's row or does not mind who is last."""
+    changed = connection.execute(
+        modules.update()
+        .where(modules.c.store_id == store_id, modules.c.key == module.key)
+        .values(label=module.label, is_metered=module.is_metered)
+    )
+    if changed.rowcount == 0:
+        connection.execute(
+            insert(modules).values(
+                store_id=store_id,
+                key=module.key,
+                label=module.label,
+                is_metered=module.is_metered,
+                position=position,
+            )
+        )
+
+
+def list_limits(connection: Connection, store_id: int) -> dict[str, Limit]:
+    """The store's limits by module."""
+    rules: dict[str, dict[str, Rule]] = {}
+    for row in connection.execute(select(limit_rules).where(limit_rules.c.store_id == store_id)):
+        rules.setdefault(row.module, {})[row.audience] = Rule(Allows(row.allows), row.tokens)
+    rows = connection.execute(select(limits).where(limits.c.store_id == store_id).order_by(limits.c.module))
+    return {row.module: Limit(row.module, Period(row.period), rules.get(row.module, {}), row.message) for row in rows}
+
+
+def put_limit(connection: Connection, store_id: int, limit: Limit) -> None:
+    """Replace the limit of a module, its rules included."""
+    delete_limit(connection, store_id, limit.module)
+    connection.execute(
+        insert(limits).values(store_id=store_id, module=limit.module, period=limit.period.value, message=limit.message)
+    )
+    rows = [
+        {
+            "store_id": store_id,
+            "module": limit.module,
+            "audience": audience,
+            "allows": rule.allows.value,
+            "tokens": rule.tokens,
+        }
+        for audience, rule in limit.rules.items()
+    ]
+    if rows:
+        connection.execute(insert(limit_rules), rows)
+
+
+def delete_limit(connection: Connection, store_id: int, module: str) -> bool:
+    """Remove the limit of a module and its rules; whether there was one."""
+    removed = connection.execute(delete(limits).where(limits.c.store_id == store_id, limits.c.module == module))
+    return removed.rowcount > 0
+
+
+def uses(
+    connection: Connection, account_ids: Collection[int], module_keys: Collection[str], *, since: datetime
+) -> dict[WindowKey, int]:
+    """What these accounts used of these modules in windows that began at `since` or later."""
+    if not module_keys:
+        return {}
+    rows = connection.execute(_USES, {"ids": list(account_ids), "modules": list(module_keys), "since": since})
+    return {(row.account_id, row.module, row.starts_at): row.used for row in rows}
+
+
+def add_uses(connection: Connection, used: Mapping[WindowKey, int], ends: Mapping[WindowKey, datetime | None]) -> None:
+    """Add to what was used in these windows, making their rows where they are missing."""
+    rows: Iterable[tuple[int, str, datetime, datetime | None, int]] = [
+        (*key, ends[key], tokens) for key, tokens in sorted(used.items())
+    ]
+    _ADD_USES.write(connection, rows)

@@ -1,0 +1,272 @@
+"""The tables of stores, people, books and orders.
+
+Keys begin with the account, or with the store for what belongs to orders, so
+that one account's rows lie together and the tables can be spread one day.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+
+from bridge.domain.accounts import MAX_TOKENS
+from bridge.storage.types import BIG, Instant, Money
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _amount(name: str, **options: object) -> Column[int]:
+    return Column(name, BIG, nullable=False, server_default=text("0"), **options)  # type: ignore[arg-type]
+
+
+stores = Table(
+    "stores",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("slug", String(64), nullable=False, unique=True),
+    Column("name", String(200), nullable=False),
+    Column("url", String(500), nullable=False),
+    Column("time_zone", String(64), nullable=False),
+    Column("week_start", Integer, nullable=False),
+    Column("spend_order", JSON, nullable=False),
+    Column("grant_statuses", JSON, nullable=False),
+    Column("purchase_url", String(500), nullable=False),
+    Column("low_balance", BIG, nullable=False),
+    Column("webhook_secret", Text, nullable=False),
+    Column("consumer_key", Text),
+    Column("consumer_secret", Text),
+    Column("guest_salt", String(64), nullable=False),
+    Column("config_version", BIG, nullable=False, server_default=text("1")),
+    Column("created_at", Instant, nullable=False),
+)
+
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("store_id", ForeignKey("stores.id"), nullable=False, index=True),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("prefix", String(16), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("last_used_at", Instant),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    Column("store_id", ForeignKey("stores.id"), nullable=False),
+    Column("user_id", BIG),
+    Column("guest_hash", String(64)),
+    Column("email", String(320)),
+    Column("email_key", String(320)),
+    Column("name", String(200)),
+    Column("name_key", String(200)),
+    Column("roles", JSON, nullable=False),
+    _amount("balance"),
+    _amount("debt"),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    CheckConstraint(f"balance >= 0 and balance <= {MAX_TOKENS}", name="balance"),
+    CheckConstraint("debt >= 0", name="debt"),
+    CheckConstraint("(user_id is null) <> (guest_hash is null)", name="user_or_guest"),
+    CheckConstraint("user_id is not null or (balance = 0 and debt = 0)", name="guest_has_no_balance"),
+    UniqueConstraint("store_id", "user_id"),
+    UniqueConstraint("store_id", "guest_hash"),
+    Index("ix_accounts_store_id_email_key", "store_id", "email_key"),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    Column("kind", String(12), nullable=False),
+    Column("tokens", BIG, nullable=False),
+    Column("debt", BIG, nullable=False, server_default=text("0")),
+    Column("balance_after", BIG, nullable=False),
+    Column("debt_after", BIG, nullable=False),
+    Column("actor", String(340), nullable=False),
+    Column("reason", String(500), nullable=False),
+    Column("reference", String(200)),
+    Column("store_id", Integer),
+    Column("order_number", BIG),
+    Column("line_id", BIG),
+    Column("posting", Integer),
+    Column("spend_id", BIG),
+    Column("created_at", Instant, nullable=False),
+    CheckConstraint("kind in ('grant','spend','refund','reversal','adjustment')", name="kind"),
+    CheckConstraint("balance_after >= 0 and debt_after >= 0", name="after"),
+    # Two processes that both post a line's next difference cannot both succeed.
+    UniqueConstraint("store_id", "order_number", "line_id", "posting"),
+)
+
+packages = Table(
+    "packages",
+    metadata,
+    Column("store_id", ForeignKey("stores.id"), primary_key=True),
+    Column("product_id", BIG, primary_key=True, autoincrement=False),
+    Column("variation_id", BIG, primary_key=True, autoincrement=False),
+    Column("admin_tokens", BIG),
+    Column("shop_tokens", BIG),
+    Column("name", String(300), nullable=False, server_default=""),
+    Column("sku", String(200), nullable=False, server_default=""),
+    Column("updated_at", Instant, nullable=False),
+    CheckConstraint(f"admin_tokens between 0 and {MAX_TOKENS}", name="admin_tokens"),
+    CheckConstraint(f"shop_tokens between 0 and {MAX_TOKENS}", name="shop_tokens"),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("store_id", ForeignKey("stores.id"), primary_key=True),
+    Column("number", BIG, primary_key=True, autoincrement=False),
+    Column("status", String(64), nullable=False),
+    Column("modified_at", Instant),
+    Column("customer_id", BIG, nullable=False),
+    Column("email", String(320), nullable=False),
+    Column("email_key", String(320)),
+    Column("name", String(300), nullable=False),
+    Column("currency", String(8), nullable=False),
+    Column("placed_at", Instant),
+    Column("decided_at", Instant),
+    Column("effect", String(8), nullable=False),
+    Column("keeper_id", BIG, nullable=False),
+    Column("keeper_at", Instant),
+    Column("total", Money, nullable=False),
+    Column("refunded", Money, nullable=False),
+    Column("account_id", ForeignKey("accounts.id")),
+    Column("claimed_by", ForeignKey("accounts.id")),
+    Column("is_parked", Boolean, nullable=False, server_default=false()),
+    Column("trash_key", String(100), nullable=False),
+    Column("trashed_at", Instant),
+    Column("trashed_after", Instant),
+    Column("restored_at", Instant),
+    Column("restored_seen_at", Instant),
+    Column("restores_ahead", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index("ix_orders_account_id", "account_id", "number"),
+    Index(
+        "ix_orders_parked",
+        "store_id",
+        "email_key",
+        postgresql_where=text("is_parked"),
+        sqlite_where=text("is_parked"),
+    ),
+)
+
+order_lines = Table(
+    "order_lines",
+    metadata,
+    Column("store_id", Integer, primary_key=True),
+    Column("order_number", BIG, primary_key=True, autoincrement=False),
+    Column("line_id", BIG, primary_key=True, autoincrement=False),
+    Column("product_id", BIG, nullable=False),
+    Column("variation_id", BIG, nullable=False),
+    Column("quantity", BIG, nullable=False),
+    Column("total", Money, nullable=False),
+    Column("name", String(300), nullable=False),
+    Column("sku", String(200), nullable=False),
+    Column("stamped", BIG),
+    Column("tokens", BIG),
+    _amount("granted"),
+    Column("postings", Integer, nullable=False, server_default=text("0")),
+    CheckConstraint("granted >= 0", name="granted"),
+    CheckConstraint(f"tokens between 0 and {MAX_TOKENS}", name="tokens"),
+    # Never above the line's worth. Divided, not multiplied: the product can pass 64 bits.
+    CheckConstraint(
+        "case when granted = 0 then 1 when tokens is null or tokens = 0 then 0"
+        " when (granted - 1) / tokens < quantity then 1 else 0 end = 1",
+        name="granted_once",
+    ),
+    Index(
+        "ix_order_lines_unpriced",
+        "store_id",
+        "product_id",
+        postgresql_where=text("tokens is null"),
+        sqlite_where=text("tokens is null"),
+    ),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    Column("store_id", ForeignKey("stores.id"), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("topic", String(100), nullable=False),
+    Column("source", String(500), nullable=False),
+    Column("shop_delivery", String(100), nullable=False),
+    Column("webhook_id", String(40), nullable=False),
+    Column("resource_id", BIG),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("outcome", String(500), nullable=False, server_default=""),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_attempt_at", Instant),
+    Column("processed_at", Instant),
+    CheckConstraint("state in ('received','processed','ignored','rejected')", name="state"),
+    Index("ix_deliveries_store_id_id", "store_id", "id"),
+    Index(
+        "ix_deliveries_due",
+        "next_attempt_at",
+        postgresql_where=text("state = 'received'"),
+        sqlite_where=text("state = 'received'"),
+    ),
+)
+
+admins = Table(
+    "admins",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("email", String(320), nullable=False),
+    Column("email_key", String(320), nullable=False, unique=True),
+    Column("password_hash", String(200), nullable=False),
+    Column("session_version", Integer, nullable=False, server_default=text("1")),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("locked_until", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("last_seen_at", Instant),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("holder", String(80), nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("job", String(40), primary_key=True),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("outcome", String(500), nullable=False, server_default=""),
+)

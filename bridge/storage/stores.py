@@ -1,0 +1,127 @@
+"""Stores, their settings and their access keys."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+
+from bridge.domain.spending import Source
+from bridge.domain.stores import Store
+from bridge.storage.bulk import among
+from bridge.storage.schema import access_keys, stores
+
+_VERSIONS = select(stores.c.id, stores.c.config_version).where(among(stores.c.id, "ids"))
+_KEY = (
+    select(access_keys.c.id, access_keys.c.store_id, access_keys.c.last_used_at)
+    .where(access_keys.c.key_hash == bindparam("key_hash"))
+    .where(or_(access_keys.c.expires_at.is_(None), access_keys.c.expires_at > bindparam("now")))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """A store's key as it is found by its hash."""
+
+    id: int
+    store_id: int
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopCredentials:
+    """What a store needs to talk with its shop, still encrypted."""
+
+    webhook_secret: str
+    consumer_key: str | None
+    consumer_secret: str | None
+
+
+def add(connection: Connection, values: Mapping[str, Any]) -> int:
+    """Insert a store and return its id; the caller has looked that the slug is free."""
+    return int(connection.execute(insert(stores).values(**values).returning(stores.c.id)).scalar_one())
+
+
+def find(connection: Connection, slug: str) -> Store | None:
+    """The store of that slug."""
+    row = connection.execute(select(stores).where(stores.c.slug == slug)).one_or_none()
+    return None if row is None else _to_store(row)
+
+
+def get(connection: Connection, store_id: int) -> Store:
+    """The store of that id, which must exist."""
+    return _to_store(connection.execute(select(stores).where(stores.c.id == store_id)).one())
+
+
+def list_all(connection: Connection) -> list[Store]:
+    """Every store, by name; there are few."""
+    return [_to_store(row) for row in connection.execute(select(stores).order_by(stores.c.name, stores.c.id))]
+
+
+def credentials(connection: Connection, store_id: int) -> ShopCredentials:
+    """The encrypted credentials of a store."""
+    row = connection.execute(
+        select(stores.c.webhook_secret, stores.c.consumer_key, stores.c.consumer_secret).where(stores.c.id == store_id)
+    ).one()
+    return ShopCredentials(row.webhook_secret, row.consumer_key, row.consumer_secret)
+
+
+def guest_salt(connection: Connection, store_id: int) -> str:
+    """What the store's guest ids are hashed with."""
+    return str(connection.execute(select(stores.c.guest_salt).where(stores.c.id == store_id)).scalar_one())
+
+
+def change(connection: Connection, store_id: int, values: Mapping[str, Any]) -> None:
+    """Set some of a store's settings, and tell every process that its rules changed."""
+    connection.execute(
+        update(stores).where(stores.c.id == store_id).values(config_version=stores.c.config_version + 1, **values)
+    )
+
+
+def touch(connection: Connection, store_id: int) -> None:
+    """Tell every process that the store's rules changed."""
+    change(connection, store_id, {})
+
+
+def versions(connection: Connection, store_ids: Collection[int]) -> dict[int, int]:
+    """The version of each store's rules, in one statement."""
+    rows = connection.execute(_VERSIONS, {"ids": list(store_ids)})
+    return {row.id: row.config_version for row in rows}
+
+
+def add_key(connection: Connection, *, store_id: int, key_hash: str, prefix: str, created_at: datetime) -> None:
+    """Insert an access key of a store; only its hash is kept."""
+    connection.execute(
+        insert(access_keys).values(store_id=store_id, key_hash=key_hash, prefix=prefix, created_at=created_at)
+    )
+
+
+def find_key(connection: Connection, key_hash: str, *, now: datetime) -> AccessKey | None:
+    """The access key of that hash, unless it has expired."""
+    row = connection.execute(_KEY, {"key_hash": key_hash, "now": now}).one_or_none()
+    return None if row is None else AccessKey(row.id, row.store_id, row.last_used_at)
+
+
+def mark_key_used(connection: Connection, key_id: int, *, now: datetime) -> None:
+    """Note when a key was last used."""
+    connection.execute(update(access_keys).where(access_keys.c.id == key_id).values(last_used_at=now))
+
+
+def _to_store(row: Row[Any]) -> Store:
+    order: Sequence[str] = row.spend_order
+    return Store(
+        id=row.id,
+        slug=row.slug,
+        name=row.name,
+        url=row.url,
+        time_zone=row.time_zone,
+        week_start=row.week_start,
+        spend_order=tuple(Source(name) for name in order),
+        grant_statuses=tuple(row.grant_statuses),
+        purchase_url=row.purchase_url,
+        low_balance=row.low_balance,
+        config_version=row.config_version,
+    )

@@ -1,0 +1,275 @@
+"""The API of a store's configuration: modules, limits, packages and the store itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from flask import Blueprint, Response
+from pydantic import Field, StrictBool, field_validator
+
+from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.limits import Allows, Limit, Period, Rule
+from bridge.domain.packages import Package
+from bridge.domain.stores import Module
+from bridge.services import answers, catalog, modules, orders, stores
+from bridge.web.auth import caller, store_key
+from bridge.web.context import in_transaction, reading, transaction, utcnow
+from bridge.web.parsing import (
+    Amount,
+    Body,
+    Text100,
+    Text200,
+    Text500,
+    cursor,
+    page_limit,
+    path_module,
+    path_number,
+    read_body,
+)
+from bridge.web.replies import json_response, list_response
+
+bp = Blueprint("api_settings", __name__, url_prefix="/v1")
+
+_AUDIENCE = re.compile(r"guest|user|role:[^\s:][^:\x00-\x1f]{0,99}")
+
+
+class ModuleIn(Body):
+    """What a module is called, and whether its use costs tokens."""
+
+    label: Annotated[Text100, Field(min_length=1)] | None = None
+    metered: StrictBool | None = None
+
+
+class LimitIn(Body):
+    """A limit: how often it resets, what each audience gets, and what to say when it is used up."""
+
+    period: Literal["daily", "weekly", "monthly", "never"]
+    rules: Annotated[dict[str, Amount | Literal["unlimited", "disabled"]], Field(max_length=200)]
+    message: Text500 = ""
+
+    @field_validator("rules")
+    @classmethod
+    def _known_audiences(cls, rules: dict[str, int | str]) -> dict[str, int | str]:
+        for audience in rules:
+            if not _AUDIENCE.fullmatch(audience):
+                raise ValueError(f"{audience!r} is none of guest, user and role:<slug>")
+        return rules
+
+
+class PackageIn(Body):
+    """How many tokens a piece brings, and how a line of a deleted product can be told."""
+
+    tokens: Amount
+    name: Text200 | None = None
+    sku: Text200 | None = None
+
+
+class StoreIn(Body):
+    """Settings of a store; what is left out stays."""
+
+    name: Annotated[Text200, Field(min_length=1)] | None = None
+    time_zone: Text100 | None = None
+    week_start: Text100 | None = None
+    spend_order: Annotated[list[Text100], Field(max_length=3)] | None = None
+    grant_statuses: Annotated[list[Text100], Field(max_length=20)] | None = None
+    purchase_url: Annotated[Text500, Field(pattern=r"^https?://[^\s]+$")] | None = None
+    low_balance: Amount | None = None
+
+
+@bp.get("/modules")
+@store_key
+def list_modules() -> Response:
+    """The store's modules."""
+    with reading() as connection:
+        found = modules.list_modules(connection, caller().store_id)
+    return list_response([module_document(module) for module in found], next_cursor=None)
+
+
+@bp.get("/modules/<key>")
+@store_key
+def get_module(key: str) -> Response:
+    """One module."""
+    with reading() as connection:
+        return json_response(module_document(modules.get_module(connection, caller().store_id, path_module(key))))
+
+
+@bp.put("/modules/<key>")
+@store_key
+def put_module(key: str) -> Response:
+    """Add or change a module."""
+    body = read_body(ModuleIn)
+    label = body.label or path_module(key).replace("_", " ").capitalize()
+    module = Module(path_module(key), label, True if body.metered is None else body.metered)
+    store_id = caller().store_id
+    in_transaction(lambda connection: modules.put_module(connection, store_id, module))
+    return json_response(module_document(module))
+
+
+@bp.get("/limits")
+@store_key
+def list_limits() -> Response:
+    """The store's limits."""
+    with reading() as connection:
+        found = modules.list_limits(connection, caller().store_id)
+    return list_response([limit_document(limit) for limit in found], next_cursor=None)
+
+
+@bp.get("/limits/<module>")
+@store_key
+def get_limit(module: str) -> Response:
+    """The limit of one module."""
+    with reading() as connection:
+        return json_response(limit_document(modules.get_limit(connection, caller().store_id, path_module(module))))
+
+
+@bp.put("/limits/<module>")
+@store_key
+def put_limit(module: str) -> Response:
+    """Replace the limit of a module."""
+    body = read_body(LimitIn)
+    rules = {audience: _rule(value) for audience, value in body.rules.items()}
+    limit = Limit(path_module(module), Period(body.period), rules, body.message)
+    store_id = caller().store_id
+    in_transaction(lambda connection: modules.put_limit(connection, store_id, limit))
+    return json_response(limit_document(limit))
+
+
+@bp.delete("/limits/<module>")
+@store_key
+def delete_limit(module: str) -> Response:
+    """Remove the limit of a module; nobody has a free allowance there then."""
+    store_id, key = caller().store_id, path_module(module)
+    in_transaction(lambda connection: modules.drop_limit(connection, store_id, key))
+    return Response(status=204)
+
+
+@bp.get("/packages")
+@store_key
+def list_packages() -> Response:
+    """The store's packages."""
+    limit, after = page_limit(), _package_cursor()
+    with reading() as connection:
+        found = catalog.list_packages(connection, caller().store_id, after=after, limit=limit + 1)
+    last = found[limit - 1] if len(found) > limit else None
+    more = None if last is None else f"{last.product_id}.{last.variation_id}"
+    return list_response([package_document(package) for package in found[:limit]], next_cursor=more)
+
+
+@bp.get("/packages/<product>", defaults={"variation": "0"})
+@bp.get("/packages/<product>/<variation>")
+@store_key
+def get_package(product: str, variation: str) -> Response:
+    """The package of one product or variation."""
+    product_id, variation_id = _product(product, variation)
+    with reading() as connection:
+        package = catalog.get_package(connection, caller().store_id, product_id=product_id, variation_id=variation_id)
+    return json_response(package_document(package))
+
+
+@bp.put("/packages/<product>", defaults={"variation": "0"})
+@bp.put("/packages/<product>/<variation>")
+@store_key
+def put_package(product: str, variation: str) -> Response:
+    """Say how many tokens a product or variation brings; orders that waited for it are granted."""
+    body = read_body(PackageIn)
+    product_id, variation_id = _product(product, variation)
+    store_id, now = caller().store_id, utcnow()
+    package = in_transaction(
+        lambda connection: catalog.set_package(
+            connection,
+            store_id,
+            product_id=product_id,
+            variation_id=variation_id,
+            tokens=body.tokens,
+            name=body.name,
+            sku=body.sku,
+            now=now,
+        )
+    )
+    with reading() as connection:
+        store = stores.get_by_id(connection, store_id)
+        waiting = orders.list_waiting_for_product(connection, store, product_id=variation_id or product_id)
+    orders.check_all(transaction, store, waiting, now=now)
+    return json_response(package_document(package))
+
+
+@bp.delete("/packages/<product>", defaults={"variation": "0"})
+@bp.delete("/packages/<product>/<variation>")
+@store_key
+def delete_package(product: str, variation: str) -> Response:
+    """Take back what was set by hand; the shop's own word counts again."""
+    product_id, variation_id = _product(product, variation)
+    store_id, now = caller().store_id, utcnow()
+    in_transaction(
+        lambda connection: catalog.drop_package(
+            connection, store_id, product_id=product_id, variation_id=variation_id, now=now
+        )
+    )
+    return Response(status=204)
+
+
+@bp.get("/store")
+@store_key
+def get_store() -> Response:
+    """The store's settings."""
+    with reading() as connection:
+        return json_response(stores.describe(stores.get_by_id(connection, caller().store_id)))
+
+
+@bp.put("/store")
+@store_key
+def put_store() -> Response:
+    """Change some of the store's settings."""
+    body = read_body(StoreIn)
+    changes = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
+    store_id = caller().store_id
+    return json_response(
+        stores.describe(in_transaction(lambda connection: stores.change_settings(connection, store_id, changes)))
+    )
+
+
+def module_document(module: Module) -> answers.Document:
+    """A module as the API shows it."""
+    return {"key": module.key, "label": module.label, "metered": module.is_metered}
+
+
+def limit_document(limit: Limit) -> answers.Document:
+    """A limit as the API shows it: each rule a number, `unlimited` or `disabled`."""
+    return {
+        "module": limit.module,
+        "period": limit.period.value,
+        "rules": {audience: rule.document for audience, rule in limit.rules.items()},
+        "message": limit.message,
+    }
+
+
+def package_document(package: Package) -> answers.Document:
+    """A package as the API shows it; `source` says whose word the amount is."""
+    return {
+        "product": package.product_id,
+        "variation": package.variation_id or None,
+        "tokens": package.tokens,
+        "source": "shop" if package.admin_tokens is None else "admin",
+        "shop_tokens": package.shop_tokens,
+        "name": package.name,
+        "sku": package.sku,
+    }
+
+
+def _rule(value: int | str) -> Rule:
+    return Rule(Allows.AMOUNT, value) if isinstance(value, int) else Rule(Allows(value))
+
+
+def _product(product: str, variation: str) -> tuple[int, int]:
+    return path_number(product, "product"), path_number(variation, "variation", low=0)
+
+
+def _package_cursor() -> tuple[int, int] | None:
+    text = cursor()
+    if text is None:
+        return None
+    product, _, variation = text.partition(".")
+    if not product or not variation:
+        raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
+    return path_number(product, "cursor", low=0), path_number(variation, "cursor", low=0)

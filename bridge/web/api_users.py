@@ -1,0 +1,191 @@
+"""The API of users: profile, balance, ledger, purchases and corrections."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+from pydantic import model_validator
+
+from bridge.domain.accounts import Profile
+from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.ledger import Entry
+from bridge.services import accounts, answers, orders, purchases, stores
+from bridge.services.accounts import Adjustment
+from bridge.services.once import once
+from bridge.services.purchases import Purchase
+from bridge.web.auth import caller, store_key
+from bridge.web.context import in_transaction, reading, transaction, utcnow
+from bridge.web.parsing import (
+    Amount,
+    Body,
+    Email,
+    Movement,
+    Reason,
+    Roles,
+    Text200,
+    cursor,
+    fingerprint,
+    idempotency_key,
+    page_limit,
+    path_number,
+    read_body,
+)
+from bridge.web.replies import json_response, list_response, reply_response
+
+bp = Blueprint("api_users", __name__, url_prefix="/v1/users/<user_id>")
+
+
+class ProfileIn(Body):
+    """What the shop says of a user; what is left out stays."""
+
+    email: Email | None = None
+    name: Text200 | None = None
+    roles: Roles | None = None
+
+
+class AdjustmentIn(Body):
+    """A correction: tokens to add or take, or the balance to reach, with a reason."""
+
+    tokens: Movement | None = None
+    balance: Amount | None = None
+    expected_balance: Amount | None = None
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> AdjustmentIn:
+        if (self.tokens is None) == (self.balance is None):
+            raise ValueError("give exactly one of tokens and balance")
+        if self.tokens == 0:
+            raise ValueError("tokens of 0 adjust nothing")
+        return self
+
+
+@bp.put("")
+@store_key
+def put_user(user_id: str) -> Response:
+    """Create a user's account, or update who it is; orders that waited for it are granted."""
+    body = read_body(ProfileIn)
+    roles = None if body.roles is None else tuple(dict.fromkeys(body.roles))
+    profile = Profile(path_number(user_id, "user_id"), body.email, body.name, roles)
+    store_id, now = caller().store_id, utcnow()
+    account = in_transaction(lambda connection: accounts.put_profile(connection, store_id, profile, now=now))
+    if profile.email:
+        with reading() as connection:
+            store = stores.get_by_id(connection, store_id)
+            waiting = orders.list_waiting_for(connection, store, email=profile.email)
+        orders.check_all(transaction, store, waiting, now=now)
+    with reading() as connection:
+        account = accounts.get_account(connection, store_id, profile.user_id)
+        return json_response(accounts.describe(connection, account, now=now))
+
+
+@bp.get("")
+@store_key
+def get_user(user_id: str) -> Response:
+    """A user's profile, balance and limits."""
+    with reading() as connection:
+        account = accounts.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
+        return json_response(accounts.describe(connection, account, now=utcnow()))
+
+
+@bp.get("/entries")
+@store_key
+def list_entries(user_id: str) -> Response:
+    """A user's ledger, the newest entry first."""
+    limit, before = page_limit(), _entry_cursor()
+    with reading() as connection:
+        account = accounts.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
+        found = accounts.list_entries(connection, account, before=before, limit=limit + 1)
+    more = answers.opaque("en", found[limit - 1].id) if len(found) > limit else None
+    return list_response([entry_document(entry) for entry in found[:limit]], next_cursor=more)
+
+
+@bp.get("/purchases")
+@store_key
+def list_purchases(user_id: str) -> Response:
+    """What a user bought, the newest order first."""
+    limit, before = page_limit(), _order_cursor()
+    with reading() as connection:
+        account = accounts.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
+        found = purchases.list_purchases(connection, account, before=before, limit=limit + 1)
+    more = str(found[limit - 1].order_number) if len(found) > limit else None
+    return list_response([purchase_document(purchase) for purchase in found[:limit]], next_cursor=more)
+
+
+@bp.post("/adjustments")
+@store_key
+def adjust(user_id: str) -> Response:
+    """Correct a balance, as an entry with a reason."""
+    key = idempotency_key()
+    body = read_body(AdjustmentIn)
+    number, now, who = path_number(user_id, "user_id"), utcnow(), caller()
+    wanted = Adjustment(body.reason, body.tokens, body.balance, body.expected_balance)
+    reply = in_transaction(
+        lambda connection: once(
+            connection,
+            who,
+            key=key,
+            fingerprint=fingerprint(f"adjust {number}", body),
+            act=lambda: (
+                201,
+                entry_document(accounts.adjust(connection, who.store_id, number, wanted, actor=who.name, now=now)),
+            ),
+            now=now,
+        )
+    )
+    return reply_response(reply)
+
+
+def entry_document(entry: Entry) -> answers.Document:
+    """One line of the ledger as the API shows it; `tokens` is signed."""
+    return {
+        "id": answers.opaque("en", entry.id),
+        "kind": entry.kind.value,
+        "tokens": entry.tokens,
+        "balance_after": entry.balance_after,
+        "debt_after": entry.debt_after,
+        "actor": entry.actor,
+        "reason": entry.reason,
+        "reference": entry.reference,
+        "order": entry.order_number,
+        "line": entry.line_id,
+        "spend": None if entry.spend_id is None else answers.opaque("sp", entry.spend_id),
+        "created_at": answers.instant(entry.created_at),
+    }
+
+
+def purchase_document(purchase: Purchase) -> answers.Document:
+    """One purchase as the API shows it; money is text, as the shop writes it."""
+    return {
+        "order": purchase.order_number,
+        "status": purchase.status,
+        "date": answers.instant(purchase.placed_at),
+        "total": str(purchase.total),
+        "currency": purchase.currency,
+        "tokens": purchase.tokens,
+        "reversed": purchase.reversed,
+        "lines": [
+            {
+                "id": line.id,
+                "name": line.name,
+                "quantity": line.quantity,
+                "tokens_each": line.tokens_each,
+                "tokens": line.granted,
+            }
+            for line in purchase.lines
+        ],
+    }
+
+
+def _entry_cursor() -> int | None:
+    text = cursor()
+    if text is None:
+        return None
+    number = answers.number_of("en", text)
+    if number is None:
+        raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
+    return number
+
+
+def _order_cursor() -> int | None:
+    text = cursor()
+    return None if text is None else path_number(text, "cursor", low=0)

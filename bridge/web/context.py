@@ -1,0 +1,62 @@
+"""What every door of the web needs: the parts of the running service, and its transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar, cast
+
+from flask import current_app
+
+from bridge.config import Config
+from bridge.group_commit import GroupCommit
+from bridge.services.vault import Vault
+from bridge.storage.database import Connection, Database, TryAgain
+
+T = TypeVar("T")
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What `create_app` put together."""
+
+    config: Config
+    database: Database
+    vault: Vault
+    group_commit: GroupCommit
+
+
+def parts() -> Parts:
+    """The parts of the service that answers this request."""
+    return cast(Parts, current_app.extensions["bridge"])
+
+
+def transaction() -> AbstractContextManager[Connection]:
+    """A transaction that may write; see `Database.transaction`."""
+    return parts().database.transaction()
+
+
+def reading() -> AbstractContextManager[Connection]:
+    """A look at the database that takes no write lock."""
+    return parts().database.reading()
+
+
+def in_transaction(act: Callable[[Connection], T]) -> T:
+    """What `act` returns, in a transaction that is run again when it met another one."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            with transaction() as connection:
+                return act(connection)
+        except TryAgain:
+            continue
+    with transaction() as connection:
+        return act(connection)
+
+
+def utcnow() -> datetime:
+    """The moment, in UTC."""
+    return datetime.now(UTC)

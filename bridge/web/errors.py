@@ -1,0 +1,112 @@
+"""What callers are told when a request cannot be answered."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from flask import Flask, Response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from bridge.domain import errors
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[errors.BridgeError], int] = {
+    errors.InvalidRequest: 422,
+    errors.MalformedBody: 400,
+    errors.BodyTooLarge: 413,
+    errors.NotFound: 404,
+    errors.StoreExists: 409,
+    errors.AdminExists: 409,
+    errors.NotSignedIn: 401,
+    errors.NotAllowed: 403,
+    errors.BadSignature: 401,
+    errors.KeyRequired: 400,
+    errors.KeyInvalid: 400,
+    errors.KeyReused: 422,
+    errors.BalanceChanged: 409,
+    errors.BalanceOutOfRange: 422,
+    errors.Unavailable: 503,
+    errors.ShopUnreachable: 502,
+    errors.BadSetting: 503,
+}
+"""The one table from what went wrong to the status that says so; the nearest class counts."""
+
+RETRY_AFTER_SECONDS = 2
+
+_MACHINE_PATHS = ("/v1/", "/webhooks/", "/healthz", "/readyz", "/metrics")
+
+
+def status_of(error: errors.BridgeError) -> int:
+    """The HTTP status of an error."""
+    for kind in type(error).__mro__:
+        if kind in STATUS:
+            return STATUS[kind]
+    return 500
+
+
+def problem(
+    status: int, code: str, detail: str, *, fields: tuple[errors.FieldError, ...] = (), title: str = ""
+) -> Response:
+    """A problem+json response."""
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": title or code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    if fields:
+        document["errors"] = [{"field": error.field, "message": error.message} for error in fields]
+    response = Response(json.dumps(document), status=status, content_type="application/problem+json")
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def install(app: Flask) -> None:
+    """Answer every error of the app in the caller's own format."""
+    app.register_error_handler(errors.BridgeError, _bridge_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _bridge_error(error: errors.BridgeError) -> Response:
+    status = status_of(error)
+    if status >= 500:
+        log.warning("%s %s: %s", request.method, request.path, error.detail, exc_info=error.__cause__)
+    detail = error.detail
+    if error.fields and detail == (type(error).__doc__ or "").splitlines()[0]:
+        detail = "; ".join(f"{field.field}: {field.message}" for field in error.fields)
+    return _answer(status, error.code, detail, fields=error.fields)
+
+
+def _http_error(error: HTTPException) -> Response:
+    if error.code is None or error.code < 400:
+        return Response(error.get_response().get_data(), status=error.code or 500, headers=error.get_headers())
+    code = (error.name or "error").casefold().replace(" ", "_")
+    response = _answer(error.code, code, error.description or error.name)
+    for name, value in error.get_headers():
+        if name in {"Allow", "Retry-After"}:
+            response.headers[name] = value
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return _answer(500, "internal_error", "Something went wrong here; it was logged.")
+
+
+def _answer(status: int, code: str, detail: str, *, fields: tuple[errors.FieldError, ...] = ()) -> Response:
+    if request.path.startswith(_MACHINE_PATHS):
+        return problem(status, code, detail, fields=fields)
+    page = render_template("error.html", status=status, detail=detail)
+    response = Response(page, status=status, content_type="text/html; charset=utf-8")
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response

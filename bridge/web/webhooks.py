@@ -1,0 +1,74 @@
+"""The door for the shop's webhooks: stored and committed, then processed, then 200."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from flask import Blueprint, Response, request
+
+from bridge.domain.errors import BodyTooLarge, MalformedBody
+from bridge.domain.inbox import MAX_BODY_BYTES, State
+from bridge.services import inbox, orders, stores
+from bridge.services.inbox import Received
+from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
+
+log = logging.getLogger(__name__)
+
+bp = Blueprint("webhooks", __name__)
+
+_PING = re.compile(rb"webhook_id=\d{1,20}\s*")
+
+
+@bp.post("/webhooks/woocommerce/<store>")
+def receive(store: str) -> Response:
+    """Take one delivery; the shop gets its 200 as soon as it is stored, whatever processing then says."""
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise BodyTooLarge()
+    body = request.get_data(cache=False)
+    if len(body) > MAX_BODY_BYTES:
+        raise BodyTooLarge()
+    signature = request.headers.get("X-WC-Webhook-Signature", "")
+    if not signature and _PING.fullmatch(body):
+        return _answer_ping(store)
+    received = Received(
+        body=body,
+        signature=signature,
+        topic=_header("Topic"),
+        source=_header("Source"),
+        shop_delivery=_header("Delivery-ID"),
+        webhook_id=_header("ID"),
+    )
+    vault = parts().vault
+    delivery = in_transaction(lambda connection: inbox.receive(connection, store, received, vault=vault, now=utcnow()))
+    if delivery.state is State.REJECTED:
+        raise MalformedBody(delivery.outcome)
+    process(delivery.id)
+    return Response("stored\n", content_type="text/plain; charset=utf-8")
+
+
+def process(delivery_id: int) -> None:
+    """Process a stored delivery; what fails is put off, never raised: the delivery is safe by now."""
+    try:
+        done = in_transaction(lambda connection: inbox.process(connection, delivery_id, now=utcnow()))
+        if done is not None:
+            orders.check_all(transaction, done.store, done.waiting_orders, now=utcnow())
+    except Exception as error:
+        log.exception("delivery %d failed; it is tried again", delivery_id)
+        reason = error
+        try:
+            in_transaction(lambda connection: inbox.postpone(connection, delivery_id, reason, now=utcnow()))
+        except Exception:
+            # Even so it is due: receiving gave it the time of its first retry.
+            log.exception("delivery %d could not be put off", delivery_id)
+
+
+def _answer_ping(store: str) -> Response:
+    with reading() as connection:
+        stores.get_store(connection, store)
+    return Response("pong\n", content_type="text/plain; charset=utf-8")
+
+
+def _header(name: str) -> str:
+    # Headers arrive as Latin-1; what a database cannot hold is dropped.
+    return "".join(letter for letter in request.headers.get(f"X-WC-Webhook-{name}", "") if letter.isprintable())

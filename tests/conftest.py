@@ -1,0 +1,138 @@
+"""The fixtures everybody shares: both engines, an app on each, a store with its key."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from bridge.config import Config
+from bridge.services.stores import Connected, NewStore, add_store
+from bridge.storage.database import Database
+from bridge.storage.migrate import migrate
+from bridge.web.context import Parts, utcnow
+from tests.support.missing import require
+from tests.support.postgres import Cluster, find_bindir, start_cluster
+
+SECRET_KEY = "a-secret-key-of-the-tests-and-nothing-else"
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL of the test run's own."""
+    require("PostgreSQL", find_bindir() is not None, "no initdb found")
+    cluster = start_cluster()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An embedded database that is migrated and empty, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "bridge.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    migrate(database)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(cluster: Cluster) -> str:
+    """The name of a PostgreSQL database that is migrated and empty, to be copied."""
+    database = Database(cluster.create_database("template_bridge"))
+    migrate(database)
+    database.close()
+    return "template_bridge"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """The engine a test runs on; every test that uses it runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a migrated, empty database of this test's own."""
+    if engine == "sqlite":
+        path = tmp_path / "bridge.sqlite3"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    template: str = request.getfixturevalue("postgresql_template")
+    name = f"test_{abs(hash(request.node.nodeid)) % 10**12}"
+    yield cluster.create_database(name, template=template)
+    cluster.drop_database(name)
+
+
+@pytest.fixture
+def database(app: Flask) -> Database:
+    """The app's own database."""
+    parts: Parts = app.extensions["bridge"]
+    return parts.database
+
+
+def make_config(database_url: str, **changes: object) -> Config:
+    """The settings of a test's app."""
+    settings: dict[str, object] = {
+        "database_url": database_url,
+        "secret_key": SECRET_KEY,
+        "public_url": "http://127.0.0.1:8000",
+        "bind": "127.0.0.1:8000",
+        "threads": 16,
+        "workers": 1,
+        "scheduler": False,
+        "admin_email": "admin@example.test",
+        "admin_password": "",
+        "log_level": "WARNING",
+        "log_format": "text",
+    }
+    return Config(**{**settings, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def app(database_url: str) -> Iterator[Flask]:
+    """The whole service on a database of this test's own, answering in process."""
+    app = create_app(make_config(database_url))
+    yield app
+    parts: Parts = app.extensions["bridge"]
+    parts.group_commit.close()
+    parts.database.close()
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A connected store, and a client that calls with its key."""
+
+    connected: Connected
+    client: FlaskClient
+
+    @property
+    def id(self) -> int:
+        """The store's id."""
+        return self.connected.store.id
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a call with the store's key sends."""
+        return {"Authorization": f"Bearer {self.connected.access_key}"}
+
+
+@pytest.fixture
+def shop(app: Flask) -> Shop:
+    """The recorded shop, connected: slug `shop`, in New York, signing with `test-secret`."""
+    parts: Parts = app.extensions["bridge"]
+    wanted = NewStore("shop", "http://127.0.0.1:8980", "Shop", "America/New_York", webhook_secret="test-secret")
+    with parts.database.transaction() as connection:
+        connected = add_store(connection, wanted, vault_=parts.vault, now=utcnow())
+    return Shop(connected, app.test_client())
