@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import text
 
-from bridge.storage import schema_metering
+from bridge.storage import schema_holds
 from bridge.storage.database import Database
 
 database: Database = context.config.attributes["database"]
@@ -15,7 +15,7 @@ with database.transaction() as connection:
         connection.execute(text("select pg_advisory_xact_lock(7205759403792793601)"))
     context.configure(
         connection=connection,
-        target_metadata=schema_metering.metadata,
+        target_metadata=schema_holds.metadata,
         render_as_batch=True,
         compare_type=True,
     )

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 class Caller:
     """The holder of an access key; a store's key acts for any account of the store.
 
-    `name` says who it was in the ledger and never holds the key itself.
-    `is_stale` says that the key's last use was noted some time ago.
+    A linked site's key has the site and the one account it draws on; for a
+    store's own key they are 0 and None. `name` says who it was in the ledger
+    and never holds the key itself. `is_stale` says that the key's last use was
+    noted some time ago.
     """
 
     store_id: int
     name: str
     key_id: int = 0
     site_id: int = 0
+    account_id: int | None = None
     is_stale: bool = False

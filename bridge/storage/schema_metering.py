@@ -84,8 +84,24 @@ spends = Table(
     Column("source", String(100)),
     Column("reference", String(200)),
     Column("created_at", Instant, nullable=False),
-    CheckConstraint("tokens = from_plan + from_balance + from_allowance", name="parts"),
-    CheckConstraint("from_plan >= 0 and from_balance >= 0 and from_allowance >= 0", name="signs"),
+    Column("site_id", BIG, nullable=False, server_default=text("0")),
+    Column("hold_id", BIG),
+    Column("uncovered", BIG, nullable=False, server_default=text("0")),
+    Column("plan_parts", JSON),
+    Column("back_plan", BIG, nullable=False, server_default=text("0")),
+    Column("back_balance", BIG, nullable=False, server_default=text("0")),
+    Column("back_allowance", BIG, nullable=False, server_default=text("0")),
+    Column("lapsed", BIG, nullable=False, server_default=text("0")),
+    CheckConstraint("tokens = from_plan + from_balance + from_allowance + uncovered", name="parts"),
+    CheckConstraint("from_plan >= 0 and from_balance >= 0 and from_allowance >= 0 and uncovered >= 0", name="signs"),
+    # Never more given back than was paid, source by source; what an allowance lost with its window counts too.
+    CheckConstraint(
+        "back_plan >= 0 and back_plan <= from_plan and back_balance >= 0 and back_balance <= from_balance"
+        " and back_allowance >= 0 and back_allowance <= from_allowance and lapsed >= 0"
+        " and back_plan + back_allowance + lapsed <= from_plan + from_allowance",
+        name="given_back",
+    ),
+    Index("ix_spends_id", "id", unique=True),
 )
 
 idempotency_keys = Table(

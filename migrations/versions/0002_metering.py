@@ -108,13 +108,33 @@ def upgrade() -> None:
         sa.Column("source", sa.String(length=100), nullable=True),
         sa.Column("reference", sa.String(length=200), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("site_id", BIG, server_default=sa.text("0"), nullable=False),
+        sa.Column("hold_id", BIG, nullable=True),
+        sa.Column("uncovered", BIG, server_default=sa.text("0"), nullable=False),
+        sa.Column("plan_parts", sa.JSON(), nullable=True),
+        sa.Column("back_plan", BIG, server_default=sa.text("0"), nullable=False),
+        sa.Column("back_balance", BIG, server_default=sa.text("0"), nullable=False),
+        sa.Column("back_allowance", BIG, server_default=sa.text("0"), nullable=False),
+        sa.Column("lapsed", BIG, server_default=sa.text("0"), nullable=False),
         sa.CheckConstraint(
-            "from_plan >= 0 and from_balance >= 0 and from_allowance >= 0", name=op.f("ck_spends_signs")
+            "back_plan >= 0 and back_plan <= from_plan and back_balance >= 0 and back_balance <= from_balance"
+            " and back_allowance >= 0 and back_allowance <= from_allowance and lapsed >= 0"
+            " and back_plan + back_allowance + lapsed <= from_plan + from_allowance",
+            name=op.f("ck_spends_given_back"),
         ),
-        sa.CheckConstraint("tokens = from_plan + from_balance + from_allowance", name=op.f("ck_spends_parts")),
+        sa.CheckConstraint(
+            "from_plan >= 0 and from_balance >= 0 and from_allowance >= 0 and uncovered >= 0",
+            name=op.f("ck_spends_signs"),
+        ),
+        sa.CheckConstraint(
+            "tokens = from_plan + from_balance + from_allowance + uncovered", name=op.f("ck_spends_parts")
+        ),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_spends_account_id")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("pk_spends")),
     )
+    with op.batch_alter_table("spends", schema=None) as batch_op:
+        batch_op.create_index("ix_spends_id", ["id"], unique=True)
+
     op.create_table(
         "usage_days",
         sa.Column("account_id", BIG, nullable=False),
@@ -147,6 +167,9 @@ def downgrade() -> None:
     """Bring the schema back."""
     op.drop_table("window_uses")
     op.drop_table("usage_days")
+    with op.batch_alter_table("spends", schema=None) as batch_op:
+        batch_op.drop_index("ix_spends_id")
+
     op.drop_table("spends")
     op.drop_table("limit_rules")
     op.drop_table("window_runs")
