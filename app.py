@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import atexit
 
+import click
 from flask import Flask
 
+from bridge.cli import commands
+from bridge.cli.tools import Tools
 from bridge.config import Config, load_config
+from bridge.domain.errors import BadSetting
 from bridge.group_commit import GroupCommit
 from bridge.logs import configure_logs
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
-from bridge.web import BLUEPRINTS, errors
+from bridge.web import BLUEPRINTS, errors, pages, security
 from bridge.web.context import Parts, utcnow
+from schedulers.ticker import Scheduler
 
 
 def create_app(config: Config | None = None) -> Flask:
     """The web service, ready to answer; settings come from the environment where none are given."""
-    config = config or load_config()
+    try:
+        return _put_together(config or load_config())
+    except BadSetting as error:
+        if click.get_current_context(silent=True) is None:
+            raise
+        # A command tells it in a sentence.
+        raise click.ClickException(error.detail) from error
+
+
+def _put_together(config: Config) -> Flask:
     configure_logs(config)
     database = Database(config.database_url, pool_size=config.threads + 2)
     group_commit = GroupCommit(database, clock=utcnow)
@@ -25,8 +39,14 @@ def create_app(config: Config | None = None) -> Flask:
     app = Flask(__name__)
     app.secret_key = config.secret_key
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.extensions["bridge"] = Parts(config, database, Vault(config.secret_key), group_commit)
+    vault = Vault(config.secret_key)
+    app.extensions["bridge"] = Parts(config, database, vault, group_commit)
+    # Started by the worker that has it, after the fork.
+    app.extensions["bridge.scheduler"] = Scheduler(database, clock=utcnow)
+    commands.install(app, Tools(config, database, vault))
     errors.install(app)
+    security.install(app, config)
+    pages.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 
+from bridge.domain.asks import AnyAsk
 from bridge.domain.errors import Overloaded, Unavailable
-from bridge.services.spending import Ask, Reply, spend_many
+from bridge.services.spending import Reply, spend_many
 from bridge.storage.database import Database, TryAgain
 
 log = logging.getLogger(__name__)
@@ -33,12 +34,12 @@ class GroupCommit:
     def __init__(self, database: Database, *, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
-        self._waiting: deque[tuple[Ask, Future[Reply]]] = deque()
+        self._waiting: deque[tuple[AnyAsk, Future[Reply]]] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._thread: threading.Thread | None = None
 
-    def spend(self, ask: Ask) -> Reply:
+    def spend(self, ask: AnyAsk) -> Reply:
         """The reply to one ask, once it is durable.
 
         Raises `Overloaded` when too many wait and `Unavailable` when the
@@ -47,7 +48,7 @@ class GroupCommit:
         """
         return self.spend_all([ask])[0]
 
-    def spend_all(self, asks: Sequence[Ask]) -> list[Reply]:
+    def spend_all(self, asks: Sequence[AnyAsk]) -> list[Reply]:
         """The replies to several asks, in their order; each stands alone."""
         futures = self._enqueue(asks)
         try:
@@ -63,7 +64,7 @@ class GroupCommit:
         if self._thread is not None:
             self._thread.join(timeout=ANSWER_SECONDS)
 
-    def _enqueue(self, asks: Sequence[Ask]) -> list[Future[Reply]]:
+    def _enqueue(self, asks: Sequence[AnyAsk]) -> list[Future[Reply]]:
         futures: list[Future[Reply]] = [Future() for _ in asks]
         with self._changed:
             if self._closing:
@@ -87,13 +88,13 @@ class GroupCommit:
                 log.exception("a batch of %d asks failed", len(batch))
                 _fail(batch, error)
 
-    def _next_batch(self) -> list[tuple[Ask, Future[Reply]]]:
+    def _next_batch(self) -> list[tuple[AnyAsk, Future[Reply]]]:
         with self._changed:
             while not self._waiting and not self._closing:
                 self._changed.wait()
             return [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
 
-    def _commit(self, batch: list[tuple[Ask, Future[Reply]]]) -> None:
+    def _commit(self, batch: list[tuple[AnyAsk, Future[Reply]]]) -> None:
         try:
             replies = self._write([ask for ask, _ in batch])
         except Exception as error:
@@ -107,7 +108,7 @@ class GroupCommit:
         for (_, future), reply in zip(batch, replies, strict=True):
             future.set_result(reply)
 
-    def _write(self, asks: Sequence[Ask]) -> list[Reply]:
+    def _write(self, asks: Sequence[AnyAsk]) -> list[Reply]:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with self._database.transaction() as connection:
@@ -118,7 +119,7 @@ class GroupCommit:
         raise AssertionError("unreachable")
 
 
-def _fail(batch: Sequence[tuple[Ask, Future[Reply]]], error: BaseException) -> None:
+def _fail(batch: Sequence[tuple[AnyAsk, Future[Reply]]], error: BaseException) -> None:
     for _, future in batch:
         if not future.done():
             future.set_exception(error)

@@ -41,3 +41,5 @@ def configure_logs(config: Config) -> None:
     root.setLevel(config.log_level)
     # The ticker reports every run of every job; what matters of a run is in the table of runs.
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    # Of a migration one line is enough, and it is ours.
+    logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import text
 
-from bridge.storage import schema_holds
+from bridge.storage import schema, schema_events, schema_holds, schema_metering
 from bridge.storage.database import Database
+
+# Each module adds its tables to the one set the migrations are compared with.
+TABLES = (schema_metering, schema_holds, schema_events)
 
 database: Database = context.config.attributes["database"]
 
@@ -15,7 +18,7 @@ with database.transaction() as connection:
         connection.execute(text("select pg_advisory_xact_lock(7205759403792793601)"))
     context.configure(
         connection=connection,
-        target_metadata=schema_holds.metadata,
+        target_metadata=schema.metadata,
         render_as_batch=True,
         compare_type=True,
     )

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from bridge.domain.accounts import MAX_TOKENS, MAX_USER_ID
+from bridge.domain.accounts import MAX_NAME, MAX_TOKENS, MAX_USER_ID
 from bridge.domain.errors import InvalidRequest
 from bridge.domain.orders import Line, Order
 
@@ -58,9 +58,10 @@ def is_bare(document: Json) -> bool:
     return set(document) == {"id"} and resource_id(document) is not None
 
 
-def is_error(document: Json) -> bool:
-    """Whether the shop sent its own error object in place of what it meant to show."""
-    return isinstance(document.get("code"), str) and "message" in document and "id" not in document
+def error_code(document: Json) -> str | None:
+    """The code of the shop's own error object, sent in place of what it meant to show; None for anything else."""
+    code = document.get("code")
+    return _text(code, 200) if isinstance(code, str) and "message" in document and "id" not in document else None
 
 
 def read_order(document: Json, *, is_restored: bool = False) -> Order:
@@ -70,11 +71,11 @@ def read_order(document: Json, *, is_restored: bool = False) -> Order:
     number, a status or a time of change nothing can be concluded from it.
     """
     number = resource_id(document)
-    status = document.get("status")
+    status = _text(document.get("status"), 64 + len("wc-")).removeprefix("wc-")[:64]
     modified_at = _utc(document.get("date_modified_gmt"))
     if number is None:
         raise InvalidRequest("the document has no order number")
-    if not isinstance(status, str) or not status:
+    if not status:
         raise InvalidRequest(f"order {number} has no status")
     if modified_at is None:
         raise InvalidRequest(f"order {number} has no date_modified_gmt")
@@ -82,7 +83,7 @@ def read_order(document: Json, *, is_restored: bool = False) -> Order:
     refunds = [_money(refund.get("total")) for refund in _mappings(document.get("refunds"))]
     return Order(
         number=number,
-        status=status.removeprefix("wc-")[:64],
+        status=status,
         modified_at=modified_at,
         customer_id=_whole(document.get("customer_id"), high=MAX_USER_ID) or 0,
         email=_text(billing.get("email"), 320).strip(),
@@ -91,7 +92,8 @@ def read_order(document: Json, *, is_restored: bool = False) -> Order:
         refunded=sum((abs(refund) for refund in refunds), Decimal(0)),
         currency=_text(document.get("currency"), 8),
         placed_at=_utc(document.get("date_created_gmt")) or modified_at,
-        lines=tuple(_read_lines(document.get("line_items"))),
+        # Of two lines with one id the later counts; the database takes each once.
+        lines=tuple({line.id: line for line in _read_lines(document.get("line_items"))}.values()),
         is_restored=is_restored,
     )
 
@@ -193,7 +195,8 @@ def _money(value: Any) -> Decimal:
         amount = Decimal(str(value)[:40])
     except InvalidOperation:
         return Decimal(0)
-    return amount if amount.is_finite() and abs(amount) < Decimal(10) ** 15 else Decimal(0)
+    # Neither end may run away: 1e-999999999 is a few bytes here and a gigabyte as a fraction.
+    return amount if amount.is_finite() and -12 <= amount.adjusted() < 15 else Decimal(0)
 
 
 def _utc(value: Any) -> datetime | None:
@@ -202,15 +205,15 @@ def _utc(value: Any) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment if 1970 <= moment.year < 9000 else None
 
 
 def _person(document: Json) -> str:
     parts = (_text(document.get("first_name"), 100), _text(document.get("last_name"), 100))
-    return " ".join(part.strip() for part in parts if part.strip())
+    return " ".join(part.strip() for part in parts if part.strip())[:MAX_NAME]
 
 
 def _text(value: Any, most: int) -> str:

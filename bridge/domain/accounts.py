@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.domain.events import Alert
+
 MAX_TOKENS = 2**53 - 1
 """The largest amount anywhere: what a JSON number carries exactly."""
 
 MAX_USER_ID = 2**53 - 1
+MAX_EMAIL = 320
+MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,8 @@ class Account:
     """One user of a store, or one guest (`user_id` None), with what the books say.
 
     `balance` and `debt` are whole tokens, zero or more. `roles` is empty when
-    none are known, and always empty for a guest.
+    none are known, and always empty for a guest. `alert` is what was last told
+    about the balance.
     """
 
     id: int
@@ -46,6 +51,7 @@ class Account:
     roles: tuple[str, ...] = ()
     email: str | None = None
     name: str | None = None
+    alert: Alert = Alert.NEW
 
     @property
     def is_guest(self) -> bool:
@@ -68,10 +74,11 @@ class Standing:
 
 
 def normalize_email(email: str | None) -> str | None:
-    """The form two spellings of one address share; None for an empty one."""
+    """The form two spellings of one address share, at most 320 letters; None for an empty one."""
     if email is None:
         return None
-    return email.strip().casefold() or None
+    # Folding makes two or three letters of some; an address never gets that long.
+    return email.strip().casefold()[:MAX_EMAIL] or None
 
 
 def merge_roles(*, known: tuple[str, ...], reported: str) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ class BridgeError(Exception):
     """A request that makes no sense here, or an outage; never an everyday answer."""
 
     code = "error"
+    retry_after_seconds: int | None = None
+    """When it makes sense to try again, where that is known."""
 
     def __init__(self, detail: str = "", *, fields: Sequence[FieldError] = ()) -> None:
         super().__init__(detail or (type(self).__doc__ or "").splitlines()[0])
@@ -71,6 +73,48 @@ class UnknownOperation(NotFound):
     code = "unknown_operation"
 
 
+class UnknownHold(NotFound):
+    """There is no such hold."""
+
+    code = "unknown_hold"
+
+
+class UnknownSpend(NotFound):
+    """There is no such spend."""
+
+    code = "unknown_spend"
+
+
+class HoldCaptured(BridgeError):
+    """The hold was captured already."""
+
+    code = "hold_captured"
+
+
+class HoldReleased(BridgeError):
+    """The hold was released already."""
+
+    code = "hold_released"
+
+
+class RefundTooLarge(BridgeError):
+    """The refund is larger than what the spend still has to give back."""
+
+    code = "refund_exceeds_spend"
+
+
+class NotASpend(BridgeError):
+    """This is not a spend: a refund cannot be refunded."""
+
+    code = "not_a_spend"
+
+
+class TooManyUnits(BridgeError):
+    """The operation takes fewer units in one call."""
+
+    code = "too_many_units"
+
+
 class UnknownModule(NotFound):
     """The store has no such module."""
 
@@ -93,6 +137,30 @@ class UnknownDelivery(NotFound):
     """There is no such delivery."""
 
     code = "unknown_delivery"
+
+
+class UnknownEndpoint(NotFound):
+    """The store has no such event endpoint."""
+
+    code = "unknown_event_endpoint"
+
+
+class UnknownEvent(NotFound):
+    """The store has no such event, or it is not handed out yet."""
+
+    code = "unknown_event"
+
+
+class EndpointDisabled(BridgeError):
+    """The event endpoint is disabled: delete it and create a new one, which can be sent earlier events too."""
+
+    code = "event_endpoint_disabled"
+
+
+class TooManyEndpoints(BridgeError):
+    """The store has as many event endpoints as it may have; delete one first."""
+
+    code = "too_many_event_endpoints"
 
 
 class StoreExists(BridgeError):
@@ -123,6 +191,70 @@ class NotAllowed(BridgeError):
     """This access key may not do that."""
 
     code = "forbidden"
+
+
+class AccessKeyExpired(NotSignedIn):
+    """The access key was replaced, and its grace time is over."""
+
+    code = "key_expired"
+
+
+class SiteUnlinked(NotSignedIn):
+    """The site this access key was made for is no longer linked."""
+
+    code = "site_unlinked"
+
+
+class StoreKeyRequired(NotAllowed):
+    """Only the store's own access key may do that, not a linked site's."""
+
+    code = "store_key_required"
+
+
+class SiteKeyRequired(NotAllowed):
+    """Only a linked site's access key may ask that: it is about the account the site draws on."""
+
+    code = "site_key_required"
+
+
+class SiteNamesUser(NotAllowed):
+    """A linked site acts for its own account only and names neither user nor guest."""
+
+    code = "site_names_user"
+
+
+class UnknownSite(NotFound):
+    """There is no such linked site."""
+
+    code = "unknown_site"
+
+
+class SiteNotLinked(BridgeError):
+    """The site was unlinked and cannot be changed any more."""
+
+    code = "site_not_linked"
+
+
+class UnknownLinkCode(NotFound):
+    """There is no such link code, or its time is over."""
+
+    code = "unknown_link_code"
+
+
+class LinkCodeUsed(BridgeError):
+    """The link code was used already; each links one site."""
+
+    code = "link_code_used"
+
+
+class TooManyGuesses(BridgeError):
+    """Too many link codes were wrong; wait a while."""
+
+    code = "too_many_guesses"
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__(f"too many link codes were wrong; try again in {retry_after_seconds} seconds")
+        self.retry_after_seconds = retry_after_seconds
 
 
 class BadSignature(BridgeError):
@@ -183,3 +315,9 @@ class BadSetting(BridgeError):
     """A setting cannot be used; the sentence names its variable."""
 
     code = "bad_setting"
+
+
+class BackupFailed(BridgeError):
+    """The database could not be copied or put back."""
+
+    code = "backup_failed"

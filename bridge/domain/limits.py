@@ -94,6 +94,29 @@ class Verdict:
     rule: Rule
 
 
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One account's own rule for a module, instead of its audiences'; it ends at `ends_at`, or never."""
+
+    module: str
+    rule: Rule
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """A reset by hand: of one account, of a role, of a module, or of any of them where the field is None."""
+
+    reset_at: datetime
+    module: str | None = None
+    role: str | None = None
+    account_id: int | None = None
+
+    def concerns(self, module: str, roles: Iterable[str]) -> bool:
+        """Whether the reset opens a fresh window of this module for somebody of these roles."""
+        return self.module in {None, module} and (self.role is None or self.role in roles)
+
+
 def first_instant(day: date, zone: ZoneInfo) -> datetime:
     """The moment a local day begins, in UTC.
 

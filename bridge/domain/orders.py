@@ -65,10 +65,15 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class KnownLine:
-    """A line with what the bridge knows and did: the frozen amount, and what was posted so far."""
+    """A line with what the bridge knows and did: the frozen amount, and what was posted so far.
+
+    `months` is what one piece of a plan lasts, None for tokens that do not
+    expire; a plan's line posts nothing.
+    """
 
     line: Line
     tokens: int | None = None
+    months: int | None = None
     granted: int = 0
     postings: int = 0
 
@@ -195,9 +200,19 @@ def tokens_owed(known: Known, line: KnownLine) -> int:
     Money that was refunded takes back its share of the order's total, rounded
     down, from every line of a package; an order that cost nothing keeps all.
     """
-    if known.effect is not Effect.GRANTS or not line.tokens:
+    if known.effect is not Effect.GRANTS or not line.tokens or line.months:
         return 0
-    full = line.tokens * max(0, line.line.quantity)
+    return _less_refunds(known, line.tokens * max(0, line.line.quantity))
+
+
+def months_owed(known: Known, line: KnownLine) -> int:
+    """How many months of its plan a line should have brought, by the same rules; 0 for a line of no plan."""
+    if known.effect is not Effect.GRANTS or not line.months:
+        return 0
+    return _less_refunds(known, line.months * max(0, line.line.quantity))
+
+
+def _less_refunds(known: Known, full: int) -> int:
     if known.refunded <= 0 or known.total <= 0:
         return full
     taken_back = int(full * Fraction(known.refunded) / Fraction(known.total))
@@ -216,8 +231,8 @@ def _learn_restoring(known: Known, order: Order, *, received_at: datetime) -> Kn
 def _outlives_trash(known: Known, order: Order) -> bool:
     if known.trashed_at is None:
         return True
-    newer_than_known = known.trashed_after is not None and order.modified_at > known.trashed_after
-    return newer_than_known or order.modified_at > known.trashed_at
+    # The two clocks are compared only where nothing better is known: the shop's may be ahead of ours.
+    return order.modified_at > (known.trashed_after or known.trashed_at)
 
 
 def _newer_lines(known: Iterable[KnownLine], stated: Iterable[Line]) -> tuple[KnownLine, ...]:
@@ -232,11 +247,14 @@ def _newer_lines(known: Iterable[KnownLine], stated: Iterable[Line]) -> tuple[Kn
 
 
 def _completed_lines(known: Iterable[KnownLine], stated: Iterable[Line]) -> tuple[KnownLine, ...]:
-    """The known lines with what only an older document still says, such as a deleted product's id."""
+    """The known lines with what only an older document still says: a deleted product's id, a line that is gone."""
     older = {line.id: line for line in stated}
-    return tuple(
-        replace(line, line=_filled(line.line, older[line.line.id])) if line.line.id in older else line for line in known
-    )
+    completed = []
+    for line in known:
+        old = older.pop(line.line.id, None)
+        completed.append(line if old is None else replace(line, line=_filled(line.line, old)))
+    gone = [KnownLine(replace(line, quantity=0)) for line in older.values()]
+    return (*completed, *gone)
 
 
 def _filled(line: Line, other: Line) -> Line:

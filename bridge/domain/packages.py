@@ -12,7 +12,8 @@ class Package:
 
     `shop_tokens` is what the shop's own product says (0: it is no package;
     None: the shop never said), `admin_tokens` what an admin or the API set,
-    which wins. `variation_id` is 0 for a whole product.
+    which wins. `variation_id` is 0 for a whole product. A plan has a name and
+    the months one piece lasts; its tokens are those of each month.
     """
 
     product_id: int
@@ -21,6 +22,8 @@ class Package:
     shop_tokens: int | None = None
     name: str = ""
     sku: str = ""
+    plan: str | None = None
+    months: int | None = None
 
     @property
     def tokens(self) -> int | None:
@@ -32,10 +35,10 @@ PackageMap = Mapping[tuple[int, int], Package]
 """The packages of one store by (product, variation)."""
 
 
-def amount_of(packages: PackageMap, *, product_id: int, variation_id: int) -> int | None:
-    """The tokens one piece brings: the variation's own amount, else the product's; None when unknown."""
+def package_of(packages: PackageMap, *, product_id: int, variation_id: int) -> Package | None:
+    """What says how many tokens a piece brings: the variation's own word, else the product's; None when unknown."""
     for key in ((product_id, variation_id), (product_id, 0)):
         package = packages.get(key)
         if package is not None and package.tokens is not None:
-            return package.tokens
+            return package
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -23,6 +24,17 @@ class Refusal(StrEnum):
 
     INSUFFICIENT_TOKENS = "insufficient_tokens"
     MODULE_DISABLED = "module_disabled"
+    SITE_CAP_REACHED = "site_cap_reached"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPart:
+    """Tokens that one window of one plan pays; a window is known by its plan's product and its start."""
+
+    product_id: int
+    starts_at: datetime
+    ends_at: datetime
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +47,11 @@ class Purse:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Who pays what, or why nobody does; a refusal takes nothing."""
+    """Who pays what, or why nobody does; a refusal takes nothing.
+
+    `shortfall` is what is missing from the price: in a refusal what would have
+    been needed, after `draw` what nobody could pay.
+    """
 
     plan: int = 0
     balance: int = 0
@@ -45,8 +61,34 @@ class Decision:
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the price is paid in full."""
+        """Whether the sources pay."""
         return self.refusal is None
+
+    @property
+    def paid(self) -> int:
+        """What the sources pay together."""
+        return self.plan + self.balance + self.allowance
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """What a refund gives back to each source; `lapsed` went with a window that has closed."""
+
+    plan: int = 0
+    balance: int = 0
+    allowance: int = 0
+    lapsed: int = 0
+
+
+def draw(*, price: int, purses: Sequence[Purse]) -> Decision:
+    """Take as much of a price as the purses hold, in the order given; the rest is the shortfall."""
+    parts = {Source.PLAN: 0, Source.BALANCE: 0, Source.ALLOWANCE: 0}
+    missing = price
+    for purse in purses:
+        taken = missing if purse.left is None else min(missing, purse.left)
+        parts[purse.source] += taken
+        missing -= taken
+    return Decision(parts[Source.PLAN], parts[Source.BALANCE], parts[Source.ALLOWANCE], shortfall=missing)
 
 
 def decide(*, price: int, purses: Sequence[Purse], disabled: bool = False) -> Decision:
@@ -57,13 +99,44 @@ def decide(*, price: int, purses: Sequence[Purse], disabled: bool = False) -> De
     `disabled` says that the module's rule shuts its free use; somebody who can
     pay otherwise still may.
     """
-    parts = {Source.PLAN: 0, Source.BALANCE: 0, Source.ALLOWANCE: 0}
-    missing = price
-    for purse in purses:
-        taken = missing if purse.left is None else min(missing, purse.left)
-        parts[purse.source] += taken
-        missing -= taken
-    if missing:
+    decision = draw(price=price, purses=purses)
+    if decision.shortfall:
         refusal = Refusal.MODULE_DISABLED if disabled else Refusal.INSUFFICIENT_TOKENS
-        return Decision(refusal=refusal, shortfall=missing)
-    return Decision(parts[Source.PLAN], parts[Source.BALANCE], parts[Source.ALLOWANCE])
+        return Decision(refusal=refusal, shortfall=decision.shortfall)
+    return decision
+
+
+def give_back(
+    *,
+    tokens: int,
+    paid: Decision,
+    order: Sequence[Source],
+    plan_is_open: bool,
+    allowance_is_open: bool,
+) -> GivenBack:
+    """Split a refund over the sources that paid, the last to pay first.
+
+    `paid` is what each source paid and was not given back yet; the caller has
+    looked that it covers `tokens`. What came from a window that has closed
+    cannot go back to it: sources that can take tokens come first, and only what
+    is left over lapses.
+    """
+    left = {Source.PLAN: paid.plan, Source.BALANCE: paid.balance, Source.ALLOWANCE: paid.allowance}
+    is_open = {Source.PLAN: plan_is_open, Source.BALANCE: True, Source.ALLOWANCE: allowance_is_open}
+    back = dict.fromkeys(left, 0)
+    for source in reversed(order):
+        if is_open[source]:
+            back[source] = min(tokens, left[source])
+            tokens -= back[source]
+    return GivenBack(back[Source.PLAN], back[Source.BALANCE], back[Source.ALLOWANCE], lapsed=tokens)
+
+
+def split_plan(*, tokens: int, parts: Sequence[PlanPart]) -> tuple[PlanPart, ...]:
+    """The first `tokens` of these parts; the caller has looked that they hold as many."""
+    taken = []
+    for part in parts:
+        amount = min(tokens, part.tokens)
+        if amount:
+            taken.append(PlanPart(part.product_id, part.starts_at, part.ends_at, amount))
+        tokens -= amount
+    return tuple(taken)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from bridge.domain.limits import Calendar, Limit, Verdict, rule_for
+from bridge.domain.limits import Calendar, Limit, Reset, Verdict, rule_for
+from bridge.domain.pricing import Operation
 from bridge.domain.spending import DEFAULT_ORDER, Source
 
 DEFAULT_GRANT_STATUSES = ("completed",)
@@ -54,12 +55,22 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """Everything a spend of one store is judged by, as one value that never changes."""
+    """Everything a spend of one store is judged by, as one value that never changes.
+
+    `resets` are those by hand of roles and modules. The `has_…` fields say
+    whether anybody has a plan, a rule of his own or a reset of his own at all;
+    where nobody has, a spend need not look.
+    """
 
     store: Store
     calendar: Calendar
     modules: Mapping[str, Module] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
+    operations: Mapping[str, Operation] = field(default_factory=dict)
+    resets: tuple[Reset, ...] = ()
+    has_plans: bool = False
+    has_overrides: bool = False
+    has_account_resets: bool = False
 
     @property
     def spend_order(self) -> tuple[Source, ...]:

@@ -9,10 +9,12 @@ from bridge.clients.payloads import Customer
 from bridge.domain.accounts import MAX_TOKENS, Account, Profile, Standing, merge_roles
 from bridge.domain.errors import BalanceChanged, BalanceOutOfRange, UnknownUser
 from bridge.domain.ledger import Entry, Kind
-from bridge.domain.limits import window_at
 from bridge.domain.stores import Rulebook, Store
 from bridge.services import answers, rulebooks
-from bridge.storage import accounts, ledger, limits, stores
+from bridge.services.alerts import watch
+from bridge.services.books import Books, Wanted, open_books
+from bridge.services.means import allowance_document
+from bridge.storage import accounts, holds, ledger, outbox, stores
 from bridge.storage.database import Connection
 from bridge.storage.ids import new_id
 
@@ -63,45 +65,62 @@ def learn_customer(connection: Connection, store: Store, customer: Customer, *, 
     return put_profile(connection, store.id, profile, now=now)
 
 
-def standing_of(account: Account) -> Standing:
-    """The balance of an account as callers see it."""
-    return Standing(balance=account.balance, held=0, debt=account.debt)
+def look_at(connection: Connection, rulebook: Rulebook, account: Account, *, now: datetime) -> Books:
+    """The account's books as they stand at this moment, for every module with a limit; nothing is locked.
+
+    An account that is not stored yet, with an id of 0, is looked at as it is given.
+    """
+    wanted = Wanted(
+        account_ids=[account.id],
+        rulebooks={rulebook.store.id: rulebook},
+        modules=[(rulebook.store.id, module) for module in rulebook.limits],
+    )
+    books = open_books(connection, wanted, now=now, lock=False)
+    books.accounts[account.id] = account
+    return books
 
 
-def allowances_of(
-    connection: Connection, rulebook: Rulebook, account: Account, *, now: datetime
-) -> list[answers.Document]:
+def modules_of(rulebook: Rulebook) -> list[str]:
+    """Every module of the store, in the order they are shown; those that only have a limit come last."""
+    return [*rulebook.modules, *(key for key in rulebook.limits if key not in rulebook.modules)]
+
+
+def allowances_of(books: Books, account: Account) -> list[answers.Document]:
     """What is left for free of each module that has a limit for this account, in the order modules are shown."""
-    modules = [*rulebook.modules, *(key for key in rulebook.limits if key not in rulebook.modules)]
-    found = [
-        (limit, verdict, window_at(limit.period, now, rulebook.calendar))
-        for key in modules
-        if (limit := rulebook.limits.get(key)) is not None
-        and (verdict := rulebook.verdict_for(key, account.roles, guest=account.is_guest)) is not None
-    ]
-    if not found:
-        return []
-    since = min(window.starts_at for _, _, window in found)
-    used = limits.uses(connection, [account.id], [limit.module for limit, _, _ in found], since=since)
-    return [
-        answers.allowance_document(
-            limit, verdict, window, used=used.get((account.id, limit.module, window.starts_at), 0)
-        )
-        for limit, verdict, window in found
-    ]
+    documents = [allowance_document(books, account, key) for key in modules_of(books.rulebook_of(account))]
+    return [document for document in documents if document is not None]
 
 
 def describe(connection: Connection, account: Account, *, now: datetime) -> answers.Document:
-    """An account as the API shows it: who it is, its balance and what is left for free."""
+    """An account as the API shows it: who it is, its balance, its plan and what is left for free."""
     rulebook = rulebooks.for_store(connection, account.store_id)
+    books = look_at(connection, rulebook, account, now=now)
     return {
         "id": account.user_id,
         "email": account.email,
         "name": account.name,
         "roles": list(account.roles),
-        "balance": answers.standing_document(standing_of(account)),
-        "plan": None,
-        "limits": allowances_of(connection, rulebook, account, now=now),
+        "balance": answers.standing_document(books.standing_of(account)),
+        "plan": plan_document(books, account),
+        "limits": allowances_of(books, account),
+    }
+
+
+def plan_document(books: Books, account: Account) -> answers.Document | None:
+    """The account's plan in its running window, all plans together where there are several; None without one."""
+    allotments = books.allotments.get(account.id, [])
+    if not allotments:
+        return None
+    first = allotments[0]
+    tokens = sum(allotment.tokens for allotment in allotments)
+    left = sum(part.tokens for part in books.plan_lefts(account))
+    return {
+        "name": ", ".join(dict.fromkeys(allotment.name for allotment in allotments)),
+        "tokens": tokens,
+        "used": tokens - left,
+        "remaining": left,
+        "resets_at": answers.instant(first.window.ends_at),
+        "ends_at": answers.instant(max(allotment.ends_at for allotment in allotments)),
     }
 
 
@@ -133,7 +152,12 @@ def adjust(
         reason=wanted.reason,
         created_at=now,
     )
-    accounts.set_balances(connection, [replace(account, balance=balance)], now=now)
+    held = holds.held_balances(connection, [account.id], now=now).get(account.id, 0)
+    standing = Standing(balance=balance, held=held, debt=account.debt)
+    store = stores.get(connection, store_id)
+    told, events = watch(replace(account, balance=balance), standing, store, now=now)
+    accounts.set_balances(connection, [told], now=now)
+    outbox.add(connection, events)
     ledger.add(connection, [(entry, None)])
     return entry
 

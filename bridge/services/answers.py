@@ -6,14 +6,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bridge.domain.accounts import Standing
-from bridge.domain.limits import Allows, Limit, Verdict, Window, left_of
+from bridge.domain.holds import Hold
+from bridge.domain.limits import FOREVER, Allows, Limit, Verdict, Window, left_of
 from bridge.domain.spending import Decision, Refusal
 from bridge.domain.stores import Rulebook
-from bridge.storage.spends import Spend
+from bridge.storage.spends import Refund, Spend
 
 Document = dict[str, Any]
 
-_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_REFUSALS = {
+    Refusal.INSUFFICIENT_TOKENS: (
+        "Not enough tokens",
+        "You need {shortfall:,} more tokens for this. Nothing was charged.",
+    ),
+    Refusal.MODULE_DISABLED: ("Module disabled", "{module} is not available to you."),
+    Refusal.SITE_CAP_REACHED: (
+        "Monthly cap reached",
+        "This site has reached its cap for the month, by {shortfall:,} tokens. Nothing was charged.",
+    ),
+}
+
+CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _LOW_SHARE = 10
 """An allowance is low once less than a tenth of it is left."""
 
@@ -23,18 +36,18 @@ def opaque(prefix: str, number: int) -> str:
     letters = []
     for _ in range(13):
         number, digit = divmod(number, 32)
-        letters.append(_CROCKFORD[digit])
+        letters.append(CROCKFORD[digit])
     return f"{prefix}_{''.join(reversed(letters))}"
 
 
 def number_of(prefix: str, opaque_id: str) -> int | None:
     """The number behind an id made by `opaque`; None when it is none."""
     head, _, tail = opaque_id.partition("_")
-    if head != prefix or len(tail) != 13 or any(letter not in _CROCKFORD for letter in tail):
+    if head != prefix or len(tail) != 13 or any(letter not in CROCKFORD for letter in tail):
         return None
     number = 0
     for letter in tail:
-        number = number * 32 + _CROCKFORD.index(letter)
+        number = number * 32 + CROCKFORD.index(letter)
     return number if number < 2**63 else None
 
 
@@ -66,16 +79,22 @@ def state_of(verdict: Verdict, *, used: int) -> str:
     return "low" if left * _LOW_SHARE < rule.tokens else "ok"
 
 
-def allowance_document(limit: Limit, verdict: Verdict, window: Window, *, used: int) -> Document:
-    """What is left for free of one module: `limit` is a number, `unlimited` or `disabled`."""
+def allowance_document(limit: Limit, verdict: Verdict, window: Window, *, used: int, held: int = 0) -> Document:
+    """What is left for free of one module: `limit` is a number, `unlimited` or `disabled`.
+
+    `remaining` is less what open holds set aside, None without an end.
+    `last_reset_at` is when the running window opened, None for one that never does.
+    """
     return {
         "module": limit.module,
         "limit": verdict.rule.document,
         "used": used,
-        "remaining": left_of(verdict.rule, used=used),
+        "held": held,
+        "remaining": left_of(verdict.rule, used=used + held),
         "period": limit.period.value,
         "resets_at": instant(window.ends_at),
-        "state": state_of(verdict, used=used),
+        "last_reset_at": instant(window.starts_at) if window.starts_at > FOREVER else None,
+        "state": state_of(verdict, used=used + held),
     }
 
 
@@ -88,12 +107,47 @@ def spend_document(spend: Spend, *, standing: Standing, allowance: Document | No
         "quantity": spend.units,
         "tokens": spend.tokens,
         "paid_by": {"plan": spend.from_plan, "balance": spend.from_balance, "allowance": spend.from_allowance},
-        "uncovered": 0,
+        "uncovered": spend.uncovered,
         "balance": standing_document(standing),
         "allowance": allowance,
+        "hold": None if spend.hold_id is None else opaque("ho", spend.hold_id),
         "source": spend.source,
         "reference": spend.reference,
         "created_at": instant(spend.created_at),
+    }
+
+
+def hold_document(hold: Hold, *, standing: Standing, allowance: Document | None) -> Document:
+    """Tokens set aside: `paid_by` says from which sources."""
+    return {
+        "id": opaque("ho", hold.id),
+        "state": hold.state.value,
+        "module": hold.module,
+        "operation": hold.operation,
+        "quantity": hold.units,
+        "tokens": hold.tokens,
+        "paid_by": {"plan": hold.from_plan, "balance": hold.from_balance, "allowance": hold.from_allowance},
+        "balance": standing_document(standing),
+        "allowance": allowance,
+        "source": hold.source,
+        "reference": hold.reference,
+        "created_at": instant(hold.created_at),
+        "expires_at": instant(hold.expires_at),
+    }
+
+
+def refund_document(refund: Refund, *, standing: Standing, allowance: Document | None) -> Document:
+    """Tokens given back: `lapsed` is what could not go back, since its window has closed."""
+    return {
+        "id": opaque("rf", refund.id),
+        "spend": opaque("sp", refund.spend_id),
+        "tokens": refund.to_plan + refund.to_balance + refund.to_allowance,
+        "paid_by": {"plan": refund.to_plan, "balance": refund.to_balance, "allowance": refund.to_allowance},
+        "lapsed": refund.lapsed,
+        "reason": refund.reason,
+        "balance": standing_document(standing),
+        "allowance": allowance,
+        "created_at": instant(refund.created_at),
     }
 
 
@@ -108,16 +162,12 @@ def refusal_document(
 ) -> Document:
     """A refusal: what was asked, what is missing and where to buy it; nothing was charged."""
     disabled = decision.refusal is Refusal.MODULE_DISABLED
-    label = rulebook.label_of(module)
     limit = rulebook.limits.get(module)
-    default = (
-        f"{label} is not available to you."
-        if disabled
-        else f"You need {decision.shortfall:,} more tokens for this. Nothing was charged."
-    )
+    title, default = _REFUSALS[decision.refusal or Refusal.INSUFFICIENT_TOKENS]
+    default = default.format(module=rulebook.label_of(module), shortfall=decision.shortfall)
     return {
         "type": "about:blank",
-        "title": "Module disabled" if disabled else "Not enough tokens",
+        "title": title,
         "status": 403 if disabled else 402,
         "detail": f"{price} tokens are needed and {price - decision.shortfall} can be paid. Nothing was charged.",
         "code": str(decision.refusal),
@@ -128,5 +178,12 @@ def refusal_document(
         "allowance": allowance,
         "resets_at": allowance["resets_at"] if allowance else None,
         "purchase_url": rulebook.store.purchase_url,
-        "message": (limit.message if limit else "") or default,
+        "message": _own_message(decision, limit) or default,
     }
+
+
+def _own_message(decision: Decision, limit: Limit | None) -> str:
+    """What the owner wrote for when the module's limit is used up; a site's cap is another matter."""
+    if limit is None or decision.refusal is Refusal.SITE_CAP_REACHED:
+        return ""
+    return limit.message

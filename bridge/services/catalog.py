@@ -19,11 +19,15 @@ def set_package(
     product_id: int,
     variation_id: int,
     tokens: int,
+    plan: str | None = None,
+    months: int | None = None,
     name: str | None = None,
     sku: str | None = None,
     now: datetime,
 ) -> Package:
     """Say by hand how many tokens a piece of a product brings; this wins over what the shop says.
+
+    With `plan` and `months` a piece brings that many tokens a month for so long.
 
     Orders already placed keep the amount they were given; those that waited for
     one are settled by whoever calls, outside this transaction.
@@ -33,6 +37,8 @@ def set_package(
     package = replace(
         package,
         admin_tokens=tokens,
+        plan=plan,
+        months=months,
         name=package.name if name is None else name,
         sku=package.sku if sku is None else sku,
     )
@@ -74,4 +80,4 @@ def drop_package(connection: Connection, store_id: int, *, product_id: int, vari
     if package.shop_tokens is None:
         packages.remove(connection, store_id, product_id=product_id, variation_id=variation_id)
     else:
-        packages.put(connection, store_id, replace(package, admin_tokens=None), now=now)
+        packages.put(connection, store_id, replace(package, admin_tokens=None, plan=None, months=None), now=now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,11 +14,14 @@ from bridge.domain.inbox import Delivery, State, retry_delay
 from bridge.domain.signatures import is_signed
 from bridge.domain.stores import Store
 from bridge.services import accounts, catalog, orders, stores
+from bridge.services.transactions import Transaction, in_transaction
 from bridge.services.vault import Vault
 from bridge.storage import inbox
 from bridge.storage import stores as store_rows
 from bridge.storage.database import Connection
 from bridge.storage.ids import new_id
+
+log = logging.getLogger(__name__)
 
 _FIRST_RETRY = timedelta(seconds=30)
 """When the job looks at a delivery whose processing was cut off before it could say so."""
@@ -93,6 +97,28 @@ def process(connection: Connection, delivery_id: int, *, now: datetime) -> Proce
     return processed
 
 
+def process_stored(transaction: Transaction, delivery_id: int, *, now: datetime) -> bool:
+    """Process a stored delivery and settle what waited for it; whether that went well.
+
+    What fails, whatever it is, is logged and put off, never raised: the
+    delivery is safe by now, and the shop need not know.
+    """
+    try:
+        done = in_transaction(transaction, lambda connection: process(connection, delivery_id, now=now))
+        if done is not None:
+            orders.check_all(transaction, done.store, done.waiting_orders, now=now)
+    except Exception as error:
+        log.exception("delivery %d failed; it is tried again", delivery_id)
+        reason = error
+        try:
+            in_transaction(transaction, lambda connection: postpone(connection, delivery_id, reason, now=now))
+        except Exception:
+            # Even so it is due: receiving gave it the time of its first retry.
+            log.exception("delivery %d could not be put off", delivery_id)
+        return False
+    return True
+
+
 def postpone(connection: Connection, delivery_id: int, error: Exception, *, now: datetime) -> None:
     """Note that processing failed and when it is tried again; the delivery is never given up."""
     delivery = inbox.lock(connection, delivery_id)
@@ -147,8 +173,9 @@ def parse(body: bytes) -> dict[str, Any]:
 def _process(connection: Connection, store: Store, delivery: Delivery, *, now: datetime) -> Processed:
     document = parse(delivery.body)
     kind, _, event = delivery.topic.partition(".")
-    if payloads.is_error(document):
-        return Processed(State.IGNORED, f"the shop sent an error: {document['code']}", store)
+    error = payloads.error_code(document)
+    if error is not None:
+        return Processed(State.IGNORED, f"the shop sent an error: {error}", store)
     if payloads.resource_id(document) is None:
         return Processed(State.IGNORED, "nothing in it names an order, a product or a customer", store)
     try:

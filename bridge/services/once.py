@@ -7,8 +7,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bridge.domain.callers import Caller
+from bridge.domain.errors import KeyReused
 from bridge.services.answers import Document
-from bridge.services.spending import KEY_REUSED, Reply
+from bridge.services.spending import Reply
 from bridge.storage import spends
 from bridge.storage.database import Connection
 from bridge.storage.spends import Answered
@@ -27,13 +28,14 @@ def once(
 
     Key and deed share the transaction: of two that come at once the database
     takes one, and the other, run again, is answered alike. What `act` raises is
-    not kept: nothing happened.
+    not kept: nothing happened. Raises `KeyReused` where the key was used for
+    another request.
     """
     place = (caller.store_id, caller.site_id, key)
     before = spends.find_answers(connection, [place]).get(place)
     if before is not None:
         if before.fingerprint != fingerprint:
-            return KEY_REUSED
+            raise KeyReused()
         return Reply(before.status, before.answer, is_replay=True)
     status, document = act()
     answered = Answered(fingerprint, status, json.dumps(document))

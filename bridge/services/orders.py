@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bridge.domain.accounts import MAX_TOKENS, Account
+from bridge.domain.accounts import MAX_TOKENS, Account, Standing
 from bridge.domain.errors import BalanceOutOfRange, BridgeError
+from bridge.domain.events import EventType, NewEvent
 from bridge.domain.ledger import Entry, Kind, Movement, credit, take_back
-from bridge.domain.orders import Known, KnownLine, Order, effect_of, learn, learn_trashing, tokens_owed
-from bridge.domain.packages import Package, amount_of
+from bridge.domain.orders import Known, KnownLine, Order, effect_of, learn, learn_trashing, months_owed, tokens_owed
+from bridge.domain.packages import Package, package_of
+from bridge.domain.plans import Term
 from bridge.domain.stores import Store
-from bridge.storage import accounts, ledger, orders, packages
+from bridge.services.alerts import watch
+from bridge.services.transactions import Transaction
+from bridge.storage import accounts, holds, ledger, orders, outbox, packages, plans, stores
 from bridge.storage.database import Connection
 from bridge.storage.ids import new_id
 from bridge.storage.ledger import Posting
 
 log = logging.getLogger(__name__)
-
-Transaction = Callable[[], AbstractContextManager[Connection]]
-"""What opens a transaction: handed to a service that needs several, one after the other."""
 
 ACTOR = "shop"
 CLAIM_BATCH = 500
@@ -99,14 +99,17 @@ def _settle(connection: Connection, store: Store, known: Known, *, now: datetime
     known = _freeze_amounts(connection, store, known)
     owed = {line.line.id: _bounded(tokens_owed(known, line)) for line in known.lines}
     total = sum(owed.values())
-    if known.account_id is None and total == 0:
+    terms = _terms_owed(known)
+    if known.account_id is None and total == 0 and not any(term.months for term in terms):
         orders.remember(connection, known, is_parked=False, now=now)
         return Settled((), is_parked=False, owed=0)
     known, buyer = _buyer_of(connection, store, known, now=now)
     if buyer is None:
         orders.remember(connection, known, is_parked=True, now=now)
         return Settled((), is_parked=True, owed=total)
-    known, entries = _post(connection, known, owed, buyer=buyer, now=now)
+    known, entries = _post(connection, store, known, owed, buyer=buyer, now=now)
+    if terms:
+        _put_terms(connection, store, known, terms, buyer=buyer)
     orders.remember(connection, known, is_parked=False, now=now)
     return Settled(tuple(entries), is_parked=False, owed=total)
 
@@ -130,10 +133,40 @@ def _freeze_amounts(connection: Connection, store: Store, known: Known) -> Known
 def _with_amount(line: KnownLine, known_packages: Mapping[tuple[int, int], Package]) -> KnownLine:
     if line.tokens is not None:
         return line
-    tokens = line.line.stamped
-    if tokens is None and line.line.product_id:
-        tokens = amount_of(known_packages, product_id=line.line.product_id, variation_id=line.line.variation_id)
-    return replace(line, tokens=tokens)
+    if line.line.stamped is not None:
+        return replace(line, tokens=line.line.stamped)
+    if not line.line.product_id:
+        return line
+    package = package_of(known_packages, product_id=line.line.product_id, variation_id=line.line.variation_id)
+    return line if package is None else replace(line, tokens=package.tokens, months=package.months)
+
+
+def _terms_owed(known: Known) -> list[Term]:
+    """What the order's lines of plans bought: so many months each, from the day it was placed."""
+    return [
+        Term(
+            order_number=known.number,
+            line_id=line.line.id,
+            product_id=line.line.variation_id or line.line.product_id,
+            name=line.line.name,
+            tokens=line.tokens or 0,
+            months=months_owed(known, line),
+            bought_at=known.placed_at,
+        )
+        for line in known.lines
+        if line.months and known.placed_at is not None
+    ]
+
+
+def _put_terms(connection: Connection, store: Store, known: Known, terms: list[Term], *, buyer: int) -> None:
+    is_first = not plans.has_any(connection, store.id)
+    named = packages.find_by_product(connection, store.id, sorted({line.line.product_id for line in known.lines}))
+    names = {package.variation_id or package.product_id: package.plan for package in named.values()}
+    terms = [replace(term, name=names.get(term.product_id) or term.name) for term in terms]
+    plans.put_terms(connection, store.id, known.number, account_id=buyer, bought=terms)
+    if is_first:
+        # From now on spends of this store have to look for plans.
+        stores.touch(connection, store.id)
 
 
 def _buyer_of(connection: Connection, store: Store, known: Known, *, now: datetime) -> tuple[Known, int | None]:
@@ -154,7 +187,7 @@ def _buyer_of(connection: Connection, store: Store, known: Known, *, now: dateti
 
 
 def _post(
-    connection: Connection, known: Known, owed: Mapping[int, int], *, buyer: int, now: datetime
+    connection: Connection, store: Store, known: Known, owed: Mapping[int, int], *, buyer: int, now: datetime
 ) -> tuple[Known, list[Entry]]:
     holder = known.account_id or buyer
     locked = accounts.lock(connection, {holder, buyer})
@@ -163,10 +196,36 @@ def _post(
     if holder != buyer:
         lines = _move(locked, known, lines, holder, {line.line.id: 0 for line in lines}, posted, now=now)
     lines = _move(locked, known, lines, buyer, owed, posted, now=now)
+    _tell(connection, store, locked, [entry for entry, _ in posted], now=now)
     changed = {entry.account_id for entry, _ in posted}
     accounts.set_balances(connection, [locked[id_] for id_ in sorted(changed)], now=now)
     ledger.add(connection, posted)
     return replace(known, lines=tuple(lines), account_id=buyer), [entry for entry, _ in posted]
+
+
+def _tell(
+    connection: Connection, store: Store, locked: dict[int, Account], posted: Sequence[Entry], *, now: datetime
+) -> None:
+    """Put what was posted in the outbox, and what it means for the balances, which are marked in `locked`."""
+    events = []
+    for entry in posted:
+        type_ = EventType.GRANT_CREATED if entry.kind is Kind.GRANT else EventType.GRANT_REVERSED
+        payload = {
+            "order": entry.order_number,
+            "line": entry.line_id,
+            "tokens": entry.tokens - entry.debt,
+            "balance": entry.balance_after,
+            "debt": entry.debt_after,
+        }
+        events.append(NewEvent(new_id(), store.id, entry.account_id, type_, payload, now))
+    changed = sorted({entry.account_id for entry in posted})
+    held = holds.held_balances(connection, changed, now=now) if changed else {}
+    for account_id in changed:
+        account = locked[account_id]
+        standing = Standing(balance=account.balance, held=held.get(account_id, 0), debt=account.debt)
+        locked[account_id], crossed = watch(account, standing, store, now=now)
+        events.extend(crossed)
+    outbox.add(connection, events)
 
 
 def _move(

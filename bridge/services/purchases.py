@@ -15,13 +15,17 @@ from bridge.storage.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class PurchasedLine:
-    """One package of a purchase: what a piece brings, and what of the line is granted now."""
+    """One package of a purchase: what a piece brings, and what of the line is granted now.
+
+    `months` is how long a piece of a plan lasts; None for tokens that do not expire.
+    """
 
     id: int
     name: str
     quantity: int
     tokens_each: int
     granted: int
+    months: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,13 @@ def list_purchases(connection: Connection, account: Account, *, before: int | No
 
 def _purchase(order: Known, brought: int) -> Purchase:
     lines = tuple(
-        PurchasedLine(line.line.id, line.line.name, line.line.quantity, line.tokens, line.granted)
+        PurchasedLine(line.line.id, line.line.name, line.line.quantity, line.tokens, line.granted, line.months)
         for line in order.lines
         if line.tokens
     )
     kept = sum(line.granted for line in lines)
     # What a line granted, lost and was granted again counts once.
-    most = max(kept, min(brought, sum(line.tokens_each * line.quantity for line in lines)))
+    most = max(kept, min(brought, sum(line.tokens_each * line.quantity for line in lines if not line.months)))
     return Purchase(
         order_number=order.number,
         status=order.status,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from bridge.domain.stores import Rulebook
-from bridge.storage import limits, stores
+from bridge.storage import limits, operations, overrides, plans, stores
 from bridge.storage.database import Connection
 
 _known: dict[tuple[str, int], Rulebook] = {}
@@ -41,4 +41,9 @@ def _read(connection: Connection, store_id: int) -> Rulebook:
         calendar=store.calendar,
         modules=limits.list_modules(connection, store_id),
         limits=limits.list_limits(connection, store_id),
+        operations=operations.list_all(connection, store_id),
+        resets=overrides.store_resets(connection, store_id),
+        has_plans=plans.has_any(connection, store_id),
+        has_overrides=overrides.has_overrides(connection, store_id),
+        has_account_resets=overrides.has_account_resets(connection, store_id),
     )

@@ -10,13 +10,22 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from bridge.domain.callers import Caller
-from bridge.domain.errors import FieldError, InvalidRequest, NotSignedIn, StoreExists, UnknownStore
+from bridge.domain.errors import (
+    AccessKeyExpired,
+    FieldError,
+    InvalidRequest,
+    NotSignedIn,
+    SiteUnlinked,
+    StoreExists,
+    UnknownStore,
+)
 from bridge.domain.limits import WEEKDAYS
+from bridge.domain.pricing import DEFAULT_OPERATIONS
 from bridge.domain.spending import DEFAULT_ORDER, Source
 from bridge.domain.stores import DEFAULT_GRANT_STATUSES, DEFAULT_MODULES, Module, Store
 from bridge.services import vault
 from bridge.services.vault import Vault
-from bridge.storage import limits, stores
+from bridge.storage import limits, operations, stores
 from bridge.storage.database import Connection
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -86,6 +95,8 @@ def add_store(connection: Connection, wanted: NewStore, *, vault_: Vault, now: d
     )
     for position, (module, label) in enumerate(DEFAULT_MODULES.items()):
         limits.put_module(connection, store_id, Module(module, label), position=position)
+    for operation in DEFAULT_OPERATIONS:
+        operations.put(connection, store_id, operation)
     stores.add_key(
         connection,
         store_id=store_id,
@@ -98,7 +109,8 @@ def add_store(connection: Connection, wanted: NewStore, *, vault_: Vault, now: d
 
 def get_store(connection: Connection, slug: str) -> Store:
     """The store of that slug; raises `UnknownStore`."""
-    store = stores.find(connection, slug)
+    # What is no slug is not asked for: PostgreSQL refuses a NUL even in a question.
+    store = stores.find(connection, slug) if _SLUG.fullmatch(slug) else None
     if store is None:
         raise UnknownStore(f"there is no store named {slug}")
     return store
@@ -115,14 +127,20 @@ def webhook_secret(connection: Connection, store_id: int, *, vault_: Vault) -> s
 
 
 def authenticate(connection: Connection, access_key: str, *, now: datetime) -> Caller:
-    """Who holds this access key; raises `NotSignedIn`."""
-    found = stores.find_key(connection, vault.hash_access_key(access_key), now=now)
+    """Who holds this access key, in one statement; raises `NotSignedIn`, `SiteUnlinked` or `AccessKeyExpired`."""
+    found = stores.find_key(connection, vault.hash_access_key(access_key))
     if found is None:
-        raise NotSignedIn("the access key is unknown, expired or revoked")
+        raise NotSignedIn("the access key is unknown or revoked")
+    if found.unlinked_at is not None:
+        raise SiteUnlinked("the site this access key was made for is no longer linked")
+    if found.expires_at is not None and found.expires_at <= now:
+        raise AccessKeyExpired("the access key has expired; use the one that replaced it")
     return Caller(
         store_id=found.store_id,
-        name=f"key {vault.prefix_of(access_key)}",
+        name=f"site {found.site_name}" if found.site_id else f"key {vault.prefix_of(access_key)}",
         key_id=found.id,
+        site_id=found.site_id,
+        account_id=found.account_id,
         is_stale=found.last_used_at is None or now - found.last_used_at > _KEY_USE_NOTED_EVERY,
     )
 

@@ -11,6 +11,7 @@ import secrets
 from cryptography.fernet import Fernet, InvalidToken
 
 from bridge.domain.errors import BadSetting
+from bridge.domain.link_codes import LENGTH, LETTERS
 
 KEY_PREFIX = "tb_"
 
@@ -58,6 +59,21 @@ def prefix_of(key: str) -> str:
 def hash_guest(guest_id: str, *, salt: str) -> str:
     """What is stored of a guest's id: a hash under the store's own salt."""
     return hmac.new(salt.encode(), guest_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def new_link_code() -> str:
+    """A fresh link code of 50 random bits: enough while guesses are counted and its life is minutes."""
+    return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+
+
+def hash_link_code(code: str) -> str:
+    """What is stored of a link code, in its one spelling."""
+    return hashlib.sha256(b"token-bridge link code\0" + code.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def hash_address(address: str) -> str:
+    """What is stored of a client's address while its wrong guesses are counted."""
+    return hashlib.sha256(b"token-bridge address\0" + address.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def new_secret() -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from bridge.domain.accounts import Account, Profile, Who, normalize_email
+from bridge.domain.accounts import MAX_NAME, Account, Profile, Who, normalize_email
+from bridge.domain.events import Alert
 from bridge.storage.bulk import Writer, among
 from bridge.storage.ids import new_ids
 from bridge.storage.schema import accounts
@@ -22,8 +23,10 @@ _COLUMNS = (
     accounts.c.roles,
     accounts.c.email,
     accounts.c.name,
+    accounts.c.alert,
 )
-_LOCK = select(*_COLUMNS).where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update()
+_LOOK = select(*_COLUMNS).where(among(accounts.c.id, "ids"))
+_LOCK = select(*_COLUMNS).where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update(key_share=True)
 _BY_USER = select(accounts.c.id, accounts.c.store_id, accounts.c.user_id).where(
     among(accounts.c.store_id, "stores"), among(accounts.c.user_id, "users")
 )
@@ -35,9 +38,9 @@ _INSERT_USERS = Writer(accounts, _NEW, keys=("store_id", "user_id"))
 _INSERT_GUESTS = Writer(accounts, _NEW, keys=("store_id", "guest_hash"))
 _SET_BALANCES = Writer(
     accounts,
-    ("id", "balance", "debt", "updated_at"),
+    ("id", "balance", "debt", "alert", "updated_at"),
     keys=("id",),
-    update=("balance", "debt", "updated_at"),
+    update=("balance", "debt", "alert", "updated_at"),
 )
 _SET_PROFILES = Writer(
     accounts,
@@ -62,6 +65,12 @@ def lock(connection: Connection, account_ids: Collection[int]) -> dict[int, Acco
     Ids that do not exist are left out.
     """
     rows = connection.execute(_LOCK, {"ids": sorted(account_ids)})
+    return {row.id: _to_account(row) for row in rows}
+
+
+def look(connection: Connection, account_ids: Collection[int]) -> dict[int, Account]:
+    """These accounts as they are, without a lock."""
+    rows = connection.execute(_LOOK, {"ids": sorted(account_ids)})
     return {row.id: _to_account(row) for row in rows}
 
 
@@ -124,7 +133,10 @@ def find_by_email(connection: Connection, *, store_id: int, email: str) -> list[
 
 def set_balances(connection: Connection, changed: Iterable[Account], *, now: datetime) -> None:
     """Write the balance and debt of locked accounts; the entries that explain them go with it."""
-    _SET_BALANCES.write(connection, [(account.id, account.balance, account.debt, now) for account in changed])
+    _SET_BALANCES.write(
+        connection,
+        [(account.id, account.balance, account.debt, account.alert.value, now) for account in changed],
+    )
 
 
 def set_profiles(connection: Connection, changed: Iterable[Account], *, now: datetime) -> None:
@@ -137,7 +149,7 @@ def set_profiles(connection: Connection, changed: Iterable[Account], *, now: dat
                 account.email,
                 normalize_email(account.email),
                 account.name,
-                normalize_email(account.name),
+                (normalize_email(account.name) or "")[:MAX_NAME] or None,
                 list(account.roles),
                 now,
             )
@@ -157,4 +169,5 @@ def _to_account(row: Row[*tuple[Any, ...]]) -> Account:
         roles=tuple(roles),
         email=row.email,
         name=row.name,
+        alert=Alert(row.alert),
     )

@@ -1,24 +1,29 @@
 """One statement for many rows, on both engines.
 
-PostgreSQL takes the columns as arrays and unnests them; SQLite runs a prepared
-statement over the rows without leaving C. Statements are built once.
+PostgreSQL takes the rows as one JSON text, which costs a tenth of the arrays
+the driver would build in Python; SQLite runs a prepared statement over the rows
+without leaving C. Statements are built once.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
-from sqlalchemy import ARRAY, JSON, BigInteger, Column, Connection, Dialect, String, Table, Text
+from sqlalchemy import ARRAY, JSON, BigInteger, Column, Connection, Date, DateTime, Dialect, String, Table, Text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import BindParameter, ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Boolean, TypeDecorator, TypeEngine
 
+from bridge.storage.types import Instant, Money
+
 _SQLITE = sqlite.dialect()
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
+_INSTANT = Instant()
 
 Converter = Callable[[Any], Any]
 
@@ -37,13 +42,21 @@ class _ListOf(TypeDecorator[Sequence[Any]]):
         """The type the engine's own parameter has."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(Text())
-        item: TypeEngine[Any] = BigInteger() if self.kind == "big" else String()
-        return dialect.type_descriptor(ARRAY(item))
+        items: dict[str, TypeEngine[Any]] = {
+            "big": BigInteger(),
+            "text": String(),
+            "instant": DateTime(timezone=True),
+        }
+        return dialect.type_descriptor(ARRAY(items[self.kind]))
 
     def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
         """The list as the engine takes it."""
         items = list(value or ())
-        return json.dumps(items) if dialect.name == "sqlite" else items
+        if dialect.name != "sqlite":
+            return items
+        if self.kind == "instant":
+            items = [_INSTANT.process_bind_param(moment, dialect) for moment in items]
+        return json.dumps(items)
 
 
 class _Among(FunctionElement[bool]):
@@ -69,7 +82,7 @@ def _among_sqlite(element: _Among, compiler: Any, **options: Any) -> str:
 
 def among(column: Column[Any], parameter: str) -> ColumnElement[bool]:
     """The condition that the column's value stands in the list given as `parameter` at run time."""
-    kind = "text" if isinstance(column.type, String) else "big"
+    kind = "text" if isinstance(column.type, String) else "instant" if isinstance(column.type, Instant) else "big"
     return _Among(column, BindParameter(parameter, type_=_ListOf(kind)))
 
 
@@ -78,8 +91,8 @@ class Writer:
 
     `columns` are the ones each row gives, in its order. With `keys` alone, rows
     that are there already are left alone; with `add`, those columns grow by the
-    row's value; with `update`, existing rows take the row's values and nothing
-    is inserted.
+    row's value; with `replace`, they take it; with `update`, existing rows take
+    the row's values and nothing is inserted.
     """
 
     def __init__(
@@ -89,52 +102,66 @@ class Writer:
         *,
         keys: Sequence[str] = (),
         add: Sequence[str] = (),
+        replace: Sequence[str] = (),
         update: Sequence[str] = (),
     ) -> None:
         self._columns = [table.c[name] for name in columns]
+        # PostgreSQL reads each name of each row: short ones are a third of the text.
+        self._short = [f"c{position}" for position in range(len(columns))]
+        record = ", ".join(f"{short} {_type_name(c)}" for short, c in zip(self._short, self._columns, strict=True))
+        rows = f"json_to_recordset(%(rows)s::json) AS fresh({record})"
+        short_of = dict(zip(columns, self._short, strict=True))
         if update:
-            self._postgresql = _update_from_arrays(table, self._columns, keys=keys, update=update)
-            self._sqlite = _update_by_rows(table, columns, keys=keys, update=update)
+            self._postgresql = _update_from_rows(table, rows, short_of, keys=keys, update=update)
+            self._sqlite = _update_by_row(table, keys=keys, update=update)
         else:
-            tail = _conflict(table, keys=keys, add=add)
+            tail = _conflict(table, keys=keys, add=add, replace=replace)
             names = ", ".join(columns)
-            self._postgresql = (
-                f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({_arrays(self._columns)}){tail}"
-            )
             marks = ", ".join(f":{name}" for name in columns)
+            self._postgresql = f"INSERT INTO {table.name} ({names}) SELECT {', '.join(self._short)} FROM {rows}{tail}"
             self._sqlite = f"INSERT INTO {table.name} ({names}) VALUES ({marks}){tail}"
-        self._converters: dict[str, list[Converter | None]] = {
-            dialect.name: [_converter(column, dialect) for column in self._columns]
-            for dialect in (_SQLITE, _POSTGRESQL)
-        }
+        self._for_sqlite = [_for_sqlite(column) for column in self._columns]
+        self._for_json = [_for_json(column) for column in self._columns]
 
     def write(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
         """Write the rows; none, and no statement is sent."""
         rows = list(rows)
         if not rows:
             return
-        dialect = connection.dialect.name
-        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-        for position, convert in enumerate(self._converters[dialect]):
-            if convert is not None:
-                columns[position] = [None if value is None else convert(value) for value in columns[position]]
-        names = [column.name for column in self._columns]
-        if dialect == "sqlite":
-            connection.exec_driver_sql(
-                self._sqlite, [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-            )
+        if connection.dialect.name == "sqlite":
+            names = [column.name for column in self._columns]
+            connection.exec_driver_sql(self._sqlite, _documents(names, rows, self._for_sqlite))
         else:
-            connection.exec_driver_sql(self._postgresql, dict(zip(names, map(list, columns), strict=True)))
+            text = json.dumps(_documents(self._short, rows, self._for_json), ensure_ascii=False)
+            connection.exec_driver_sql(self._postgresql, {"rows": text})
 
 
-def _converter(column: Column[Any], dialect: Dialect) -> Converter | None:
+def _documents(
+    names: Sequence[str], rows: Sequence[Sequence[Any]], converters: Sequence[Converter | None]
+) -> list[dict[str, Any]]:
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+    for position, convert in enumerate(converters):
+        if convert is not None:
+            columns[position] = [None if value is None else convert(value) for value in columns[position]]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _for_sqlite(column: Column[Any]) -> Converter | None:
+    """What turns a value into one the driver takes; None where it is one already."""
     if isinstance(column.type, JSON):
         return json.dumps
-    return column.type.dialect_impl(dialect).bind_processor(dialect) if dialect is _SQLITE else None
+    return column.type.dialect_impl(_SQLITE).bind_processor(_SQLITE)
 
 
-def _arrays(columns: Sequence[Column[Any]]) -> str:
-    return ", ".join(f"%({column.name})s::{_type_name(column)}[]" for column in columns)
+def _for_json(column: Column[Any]) -> Converter | None:
+    """What turns a value into one that JSON has; None where it is one already."""
+    if isinstance(column.type, Instant | Date):
+        return _isoformat
+    return str if isinstance(column.type, Money) else None
+
+
+def _isoformat(value: date) -> str:
+    return value.isoformat()
 
 
 def _type_name(column: Column[Any]) -> str:
@@ -142,25 +169,25 @@ def _type_name(column: Column[Any]) -> str:
     return name
 
 
-def _conflict(table: Table, *, keys: Sequence[str], add: Sequence[str]) -> str:
+def _conflict(table: Table, *, keys: Sequence[str], add: Sequence[str], replace: Sequence[str]) -> str:
     if not keys:
         return ""
-    if not add:
+    if not add and not replace:
         return f" ON CONFLICT ({', '.join(keys)}) DO NOTHING"
-    sums = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in add)
-    return f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sums}"
+    sums = [f"{name} = {table.name}.{name} + excluded.{name}" for name in add]
+    sets = [f"{name} = excluded.{name}" for name in replace]
+    return f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {', '.join(sums + sets)}"
 
 
-def _update_from_arrays(
-    table: Table, columns: Sequence[Column[Any]], *, keys: Sequence[str], update: Sequence[str]
+def _update_from_rows(
+    table: Table, rows: str, short_of: Mapping[str, str], *, keys: Sequence[str], update: Sequence[str]
 ) -> str:
-    sets = ", ".join(f"{name} = fresh.{name}" for name in update)
-    match = " AND ".join(f"{table.name}.{name} = fresh.{name}" for name in keys)
-    names = ", ".join(column.name for column in columns)
-    return f"UPDATE {table.name} SET {sets} FROM unnest({_arrays(columns)}) AS fresh({names}) WHERE {match}"
+    sets = ", ".join(f"{name} = fresh.{short_of[name]}" for name in update)
+    match = " AND ".join(f"{table.name}.{name} = fresh.{short_of[name]}" for name in keys)
+    return f"UPDATE {table.name} SET {sets} FROM {rows} WHERE {match}"
 
 
-def _update_by_rows(table: Table, _columns: Sequence[str], *, keys: Sequence[str], update: Sequence[str]) -> str:
+def _update_by_row(table: Table, *, keys: Sequence[str], update: Sequence[str]) -> str:
     sets = ", ".join(f"{name} = :{name}" for name in update)
     match = " AND ".join(f"{name} = :{name}" for name in keys)
     return f"UPDATE {table.name} SET {sets} WHERE {match}"

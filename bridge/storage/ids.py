@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from datetime import datetime
 
 _EPOCH_MS = 1_577_836_800_000
 """1 January 2020: with it 63 bits last until the year 2159."""
@@ -24,7 +25,9 @@ def new_ids(count: int) -> list[int]:
     global _last
     moment = (time.time_ns() // 1_000_000 - _EPOCH_MS) << _TAIL_BITS
     with _lock:
-        first = max(moment + secrets.randbelow(1 << _TAIL_BITS), _last + 1)
+        # Chance only where the millisecond is new: within one, ids simply count on.
+        fresh = moment > _last
+        first = moment + secrets.randbits(_TAIL_BITS) if fresh else _last + 1
         _last = first + count - 1
     return list(range(first, first + count))
 
@@ -32,3 +35,8 @@ def new_ids(count: int) -> list[int]:
 def new_id() -> int:
     """One fresh id."""
     return new_ids(1)[0]
+
+
+def first_id_at(moment: datetime) -> int:
+    """The lowest id a row made at this moment can have."""
+    return max(0, int(moment.timestamp() * 1000) - _EPOCH_MS) << _TAIL_BITS

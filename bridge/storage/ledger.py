@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, select, update
 
 from bridge.domain.ledger import Entry, Kind
-from bridge.storage.bulk import Writer
-from bridge.storage.schema import entries
+from bridge.storage.bulk import Writer, among
+from bridge.storage.schema import accounts, entries
 
 _COLUMNS = (
     "account_id",
@@ -31,6 +31,12 @@ _COLUMNS = (
     "created_at",
 )
 _INSERT = Writer(entries, _COLUMNS)
+_REFERENCES = select(entries.c.reference).where(
+    among(entries.c.account_id, "ids"),
+    entries.c.kind == Kind.ADJUSTMENT.value,
+    among(entries.c.reference, "references"),
+)
+_PURCHASES = frozenset({Kind.GRANT, Kind.REVERSAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +50,16 @@ class Posting:
 
 
 def add(connection: Connection, added: Iterable[tuple[Entry, Posting | None]]) -> None:
-    """Write entries in one statement."""
+    """Write entries in one statement; what grants and reversals moved counts as purchased."""
+    added = list(added)
     _INSERT.write(connection, [_to_row(entry, posting) for entry, posting in added])
+    for entry, _ in added:
+        if entry.kind in _PURCHASES:
+            connection.execute(
+                update(accounts)
+                .where(accounts.c.id == entry.account_id)
+                .values(purchased=accounts.c.purchased + (entry.tokens - entry.debt))
+            )
 
 
 def list_page(connection: Connection, account_id: int, *, before: int | None, limit: int) -> list[Entry]:
@@ -55,6 +69,11 @@ def list_page(connection: Connection, account_id: int, *, before: int | None, li
         statement = statement.where(entries.c.id < before)
     rows = connection.execute(statement.order_by(entries.c.id.desc()).limit(limit))
     return [_to_entry(row) for row in rows]
+
+
+def find_references(connection: Connection, account_ids: Collection[int], references: Collection[str]) -> set[str]:
+    """Which of these references stand on an adjustment of these accounts already."""
+    return set(connection.execute(_REFERENCES, {"ids": list(account_ids), "references": list(references)}).scalars())
 
 
 def list_for_orders(connection: Connection, store_id: int, numbers: Sequence[int]) -> list[Entry]:

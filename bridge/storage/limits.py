@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from bridge.domain.limits import Allows, Limit, Period, Rule
 from bridge.domain.stores import Module
@@ -18,13 +18,13 @@ WindowKey = tuple[int, str, datetime]
 _USES = select(window_uses.c.account_id, window_uses.c.module, window_uses.c.starts_at, window_uses.c.used).where(
     among(window_uses.c.account_id, "ids"),
     among(window_uses.c.module, "modules"),
-    window_uses.c.starts_at >= bindparam("since"),
+    among(window_uses.c.starts_at, "starts"),
 )
-_ADD_USES = Writer(
+_SET_USES = Writer(
     window_uses,
     ("account_id", "module", "starts_at", "ends_at", "used"),
     keys=("account_id", "module", "starts_at"),
-    add=("used",),
+    replace=("used",),
 )
 
 
@@ -96,18 +96,22 @@ def delete_limit(connection: Connection, store_id: int, module: str) -> bool:
 
 
 def uses(
-    connection: Connection, account_ids: Collection[int], module_keys: Collection[str], *, since: datetime
+    connection: Connection,
+    account_ids: Collection[int],
+    module_keys: Collection[str],
+    starts: Collection[datetime],
 ) -> dict[WindowKey, int]:
-    """What these accounts used of these modules in windows that began at `since` or later."""
-    if not module_keys:
+    """What these accounts used of these modules in the windows that begin at these moments.
+
+    Windows are asked for by their very start: what was used in earlier ones may
+    be years of rows.
+    """
+    if not module_keys or not account_ids:
         return {}
-    rows = connection.execute(_USES, {"ids": list(account_ids), "modules": list(module_keys), "since": since})
+    rows = connection.execute(_USES, {"ids": list(account_ids), "modules": list(module_keys), "starts": sorted(starts)})
     return {(row.account_id, row.module, row.starts_at): row.used for row in rows}
 
 
-def add_uses(connection: Connection, used: Mapping[WindowKey, int], ends: Mapping[WindowKey, datetime | None]) -> None:
-    """Add to what was used in these windows, making their rows where they are missing."""
-    rows: Iterable[tuple[int, str, datetime, datetime | None, int]] = [
-        (*key, ends[key], tokens) for key, tokens in sorted(used.items())
-    ]
-    _ADD_USES.write(connection, rows)
+def set_uses(connection: Connection, used: Mapping[WindowKey, int], ends: Mapping[WindowKey, datetime | None]) -> None:
+    """Write what was used in these windows, whose accounts are locked, making their rows where they are missing."""
+    _SET_USES.write(connection, [(*key, ends[key], tokens) for key, tokens in sorted(used.items())])

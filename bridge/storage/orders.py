@@ -151,6 +151,7 @@ def _line_values(known: Known, line: KnownLine) -> dict[str, Any]:
         "sku": line.line.sku,
         "stamped": line.line.stamped,
         "tokens": line.tokens,
+        "months": line.months,
         "granted": line.granted,
         "postings": line.postings,
     }
@@ -167,7 +168,7 @@ def _to_line(row: Row[Any]) -> KnownLine:
         sku=row.sku,
         stamped=row.stamped,
     )
-    return KnownLine(line, row.tokens, row.granted, row.postings)
+    return KnownLine(line, row.tokens, row.months, row.granted, row.postings)
 
 
 def _to_known(row: Row[Any], lines: tuple[KnownLine, ...]) -> Known:

@@ -44,6 +44,8 @@ def put(connection: Connection, store_id: int, package: Package, *, now: datetim
     values = {
         "admin_tokens": package.admin_tokens,
         "shop_tokens": package.shop_tokens,
+        "plan": package.plan,
+        "months": package.months,
         "name": package.name,
         "sku": package.sku,
         "updated_at": now,
@@ -78,4 +80,6 @@ def _to_package(row: Row[Any]) -> Package:
         shop_tokens=row.shop_tokens,
         name=row.name,
         sku=row.sku,
+        plan=row.plan,
+        months=row.months,
     )

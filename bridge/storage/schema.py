@@ -75,6 +75,7 @@ access_keys = Table(
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Column("last_used_at", Instant),
+    Index("ix_access_keys_site_id", "site_id"),
 )
 
 accounts = Table(
@@ -91,6 +92,8 @@ accounts = Table(
     Column("roles", JSON, nullable=False),
     _amount("balance"),
     _amount("debt"),
+    # What grants brought less what reversals took back: the ledger adds to it with each such entry.
+    _amount("purchased"),
     Column("alert", String(10), nullable=False, server_default="new"),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
@@ -126,7 +129,16 @@ entries = Table(
     CheckConstraint("kind in ('grant','spend','refund','reversal','adjustment')", name="kind"),
     CheckConstraint("balance_after >= 0 and debt_after >= 0", name="after"),
     # Two processes that both post a line's next difference cannot both succeed.
-    UniqueConstraint("store_id", "order_number", "line_id", "posting"),
+    Index(
+        "uq_entries_posting",
+        "store_id",
+        "order_number",
+        "line_id",
+        "posting",
+        unique=True,
+        postgresql_where=text("order_number is not null"),
+        sqlite_where=text("order_number is not null"),
+    ),
 )
 
 packages = Table(

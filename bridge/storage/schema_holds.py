@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from bridge.domain.accounts import MAX_TOKENS
-from bridge.storage.schema_metering import metadata
+from bridge.storage.schema import metadata
 from bridge.storage.types import BIG, Instant
 
 operations = Table(
@@ -179,4 +179,15 @@ link_codes = Table(
     Column("account_id", ForeignKey("accounts.id"), nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),
+    Index("ix_link_codes_expires_at", "expires_at"),
+)
+
+link_guesses = Table(
+    "link_guesses",
+    metadata,
+    Column("client", String(64), primary_key=True),
+    Column("starts_at", Instant, primary_key=True),
+    Column("guesses", Integer, nullable=False),
+    CheckConstraint("guesses >= 0", name="guesses"),
+    Index("ix_link_guesses_starts_at", "starts_at"),
 )

@@ -65,6 +65,7 @@ window_uses = Table(
     Column("ends_at", Instant),
     Column("used", BIG, nullable=False),
     CheckConstraint("used >= 0", name="used"),
+    Index("ix_window_uses_module", "module", "starts_at", "account_id"),
 )
 
 spends = Table(
@@ -128,6 +129,8 @@ usage_days = Table(
     Column("source", String(100), primary_key=True),
     Column("units", BIG, nullable=False),
     Column("tokens", BIG, nullable=False),
+    # The use of a whole store in its last days, however long its history is.
+    Index("ix_usage_days_day_account_id", "day", "account_id"),
 )
 
 window_runs = Table(
@@ -139,6 +142,11 @@ window_runs = Table(
     Column("ends_at", Instant),
     Column("announced_at", Instant, nullable=False),
     Column("ran_dry", Integer, nullable=False),
+    # Who is told lies from `since` to the window's start; the announcing got as far as `reached_…`.
+    Column("since", Instant),
+    Column("reached_at", Instant),
+    Column("reached_account", BIG),
+    Column("finished_at", Instant),
 )
 
 outbox = Table(
@@ -150,5 +158,12 @@ outbox = Table(
     Column("type", String(60), nullable=False),
     Column("payload", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
-    Index("ix_outbox_store_id_id", "store_id", "id"),
+    Column("fanned_out_at", Instant),
+    Index("ix_outbox_store_id_created_at_id", "store_id", "created_at", "id"),
+    Index(
+        "ix_outbox_waiting",
+        "id",
+        postgresql_where=text("fanned_out_at is null"),
+        sqlite_where=text("fanned_out_at is null"),
+    ),
 )

@@ -1,14 +1,17 @@
-"""Spends, the keys they were asked under, and the daily roll-up of use."""
+"""Spends and their refunds, the keys they were asked under, and the daily roll-up of use."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Connection, select
 
+from bridge.domain.spending import PlanPart
 from bridge.storage.bulk import Writer, among
+from bridge.storage.schema_holds import refunds
 from bridge.storage.schema_metering import idempotency_keys, spends, usage_days
 
 KeyPlace = tuple[int, int, str]
@@ -44,8 +47,32 @@ _SPEND_COLUMNS = (
     "source",
     "reference",
     "created_at",
+    "site_id",
+    "hold_id",
+    "uncovered",
+    "plan_parts",
+    "back_plan",
+    "back_balance",
+    "back_allowance",
+    "lapsed",
 )
+_BACK = ("back_plan", "back_balance", "back_allowance", "lapsed")
 _INSERT_SPENDS = Writer(spends, _SPEND_COLUMNS)
+_GIVE_BACK = Writer(spends, ("account_id", "id", *_BACK), keys=("account_id", "id"), update=_BACK)
+_REFUND_COLUMNS = (
+    "account_id",
+    "id",
+    "spend_id",
+    "to_plan",
+    "to_balance",
+    "to_allowance",
+    "lapsed",
+    "reason",
+    "created_at",
+)
+_INSERT_REFUNDS = Writer(refunds, _REFUND_COLUMNS)
+_SPENDS = select(spends).where(among(spends.c.id, "ids"))
+_OWNERS = select(spends.c.id, spends.c.account_id).where(among(spends.c.id, "ids"))
 _INSERT_KEYS = Writer(idempotency_keys, ("store_id", "site_id", "key", "fingerprint", "status", "answer", "created_at"))
 _ADD_USAGE = Writer(
     usage_days,
@@ -68,7 +95,10 @@ class Answered:
 class Spend:
     """Tokens taken for one act, and the sources they came from; whole tokens, zero or more.
 
-    `window_starts_at` tells which window the allowance part counts in.
+    `tokens` is the price: what the sources paid and what was left `uncovered`.
+    `window_starts_at` tells which window the allowance part counts in,
+    `plan_parts` which plans' windows paid. The `back_…` fields say what was
+    given back since, and `lapsed` what could not be.
     """
 
     id: int
@@ -85,6 +115,44 @@ class Spend:
     source: str | None
     reference: str | None
     created_at: datetime
+    site_id: int = 0
+    hold_id: int | None = None
+    uncovered: int = 0
+    plan_parts: tuple[PlanPart, ...] = ()
+    back_plan: int = 0
+    back_balance: int = 0
+    back_allowance: int = 0
+    lapsed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Tokens given back for a spend, source by source; `lapsed` went with a closed window."""
+
+    id: int
+    account_id: int
+    spend_id: int
+    to_plan: int
+    to_balance: int
+    to_allowance: int
+    lapsed: int
+    reason: str
+    created_at: datetime
+
+
+def pack_parts(parts: Iterable[PlanPart]) -> list[list[Any]] | None:
+    """A plan's parts as JSON keeps them; None for none, which is nearly always."""
+    return [
+        [part.product_id, part.starts_at.isoformat(), part.ends_at.isoformat(), part.tokens] for part in parts
+    ] or None
+
+
+def unpack_parts(packed: Sequence[Any] | None) -> tuple[PlanPart, ...]:
+    """The parts that `pack_parts` packed."""
+    return tuple(
+        PlanPart(product, datetime.fromisoformat(starts), datetime.fromisoformat(ends), tokens)
+        for product, starts, ends, tokens in packed or ()
+    )
 
 
 def find_answers(connection: Connection, places: Iterable[KeyPlace]) -> dict[KeyPlace, Answered]:
@@ -112,7 +180,42 @@ def add(connection: Connection, added: Iterable[Spend]) -> None:
     """Write spends in one statement."""
     _INSERT_SPENDS.write(
         connection,
-        [tuple(getattr(spend, column) for column in _SPEND_COLUMNS) for spend in added],
+        [
+            tuple(
+                pack_parts(spend.plan_parts) if column == "plan_parts" else getattr(spend, column)
+                for column in _SPEND_COLUMNS
+            )
+            for spend in added
+        ],
+    )
+
+
+def owners(connection: Connection, spend_ids: Iterable[int]) -> dict[int, int]:
+    """The account of each spend, which never changes; unknown ids are left out."""
+    return {row.id: row.account_id for row in connection.execute(_OWNERS, {"ids": sorted(spend_ids)})}
+
+
+def find_many(connection: Connection, spend_ids: Iterable[int]) -> dict[int, Spend]:
+    """These spends as they are; the caller has locked their accounts if it means to change them."""
+    found = {}
+    for row in connection.execute(_SPENDS, {"ids": sorted(spend_ids)}):
+        values = {name: getattr(row, name) for name in _SPEND_COLUMNS}
+        found[row.id] = Spend(**{**values, "plan_parts": unpack_parts(row.plan_parts)})
+    return found
+
+
+def give_back(connection: Connection, changed: Iterable[Spend]) -> None:
+    """Write what was given back of spends whose accounts are locked."""
+    _GIVE_BACK.write(
+        connection,
+        [(spend.account_id, spend.id, *(getattr(spend, name) for name in _BACK)) for spend in changed],
+    )
+
+
+def add_refunds(connection: Connection, added: Iterable[Refund]) -> None:
+    """Write refunds in one statement."""
+    _INSERT_REFUNDS.write(
+        connection, [tuple(getattr(refund, column) for column in _REFUND_COLUMNS) for refund in added]
     )
 
 

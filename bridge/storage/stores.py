@@ -7,28 +7,48 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from bridge.domain.spending import Source
 from bridge.domain.stores import Store
 from bridge.storage.bulk import among
 from bridge.storage.schema import access_keys, stores
+from bridge.storage.schema_holds import sites
 
 _VERSIONS = select(stores.c.id, stores.c.config_version).where(among(stores.c.id, "ids"))
 _KEY = (
-    select(access_keys.c.id, access_keys.c.store_id, access_keys.c.last_used_at)
+    select(
+        access_keys.c.id,
+        access_keys.c.store_id,
+        access_keys.c.site_id,
+        access_keys.c.account_id,
+        access_keys.c.last_used_at,
+        access_keys.c.expires_at,
+        sites.c.name,
+        sites.c.unlinked_at,
+    )
+    .join_from(access_keys, sites, sites.c.id == access_keys.c.site_id, isouter=True)
     .where(access_keys.c.key_hash == bindparam("key_hash"))
-    .where(or_(access_keys.c.expires_at.is_(None), access_keys.c.expires_at > bindparam("now")))
 )
 
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """A store's key as it is found by its hash."""
+    """A key as it is found by its hash, whether or not it still opens anything.
+
+    A linked site's key has the site and its account; for a store's own key they
+    are 0 and None. `expires_at` is the moment from which the key is worth
+    nothing; `unlinked_at` says that its site was removed.
+    """
 
     id: int
     store_id: int
+    site_id: int
+    account_id: int | None
+    site_name: str | None
     last_used_at: datetime | None
+    expires_at: datetime | None
+    unlinked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +112,44 @@ def versions(connection: Connection, store_ids: Collection[int]) -> dict[int, in
     return {row.id: row.config_version for row in rows}
 
 
-def add_key(connection: Connection, *, store_id: int, key_hash: str, prefix: str, created_at: datetime) -> None:
-    """Insert an access key of a store; only its hash is kept."""
+def add_key(
+    connection: Connection,
+    *,
+    store_id: int,
+    key_hash: str,
+    prefix: str,
+    created_at: datetime,
+    site_id: int = 0,
+    account_id: int | None = None,
+) -> None:
+    """Insert an access key of a store, or of one of its linked sites; only its hash is kept."""
     connection.execute(
-        insert(access_keys).values(store_id=store_id, key_hash=key_hash, prefix=prefix, created_at=created_at)
+        insert(access_keys).values(
+            store_id=store_id,
+            site_id=site_id,
+            account_id=account_id,
+            key_hash=key_hash,
+            prefix=prefix,
+            created_at=created_at,
+        )
     )
 
 
-def find_key(connection: Connection, key_hash: str, *, now: datetime) -> AccessKey | None:
-    """The access key of that hash, unless it has expired."""
-    row = connection.execute(_KEY, {"key_hash": key_hash, "now": now}).one_or_none()
-    return None if row is None else AccessKey(row.id, row.store_id, row.last_used_at)
+def find_key(connection: Connection, key_hash: str) -> AccessKey | None:
+    """The access key of that hash, in one statement; it may have expired, or its site be gone."""
+    row = connection.execute(_KEY, {"key_hash": key_hash}).one_or_none()
+    if row is None:
+        return None
+    return AccessKey(
+        id=row.id,
+        store_id=row.store_id,
+        site_id=row.site_id,
+        account_id=row.account_id,
+        site_name=row.name,
+        last_used_at=row.last_used_at,
+        expires_at=row.expires_at,
+        unlinked_at=row.unlinked_at,
+    )
 
 
 def mark_key_used(connection: Connection, key_id: int, *, now: datetime) -> None:

@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from bridge.web import api_settings, api_spends, api_users, health, webhooks
+from bridge.web import (
+    admin,
+    api_events,
+    api_holds,
+    api_metering,
+    api_settings,
+    api_sites,
+    api_spends,
+    api_users,
+    credits,
+    health,
+    webhooks,
+    widget,
+)
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     webhooks.bp,
     api_spends.bp,
+    api_holds.bp,
+    api_metering.bp,
     api_users.bp,
     api_settings.bp,
+    api_events.bp,
+    api_sites.bp,
+    widget.bp,
+    admin.bp,
+    credits.bp,
     health.bp,
 )

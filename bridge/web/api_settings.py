@@ -58,9 +58,14 @@ class LimitIn(Body):
 
 
 class PackageIn(Body):
-    """How many tokens a piece brings, and how a line of a deleted product can be told."""
+    """How many tokens a piece brings, for good or, with a plan, a month for so many months.
+
+    Name and SKU tell a line of a product that was deleted since.
+    """
 
     tokens: Amount
+    plan: Annotated[Text100, Field(min_length=1)] | None = None
+    months: Annotated[int, Field(strict=True, ge=1, le=120)] | None = None
     name: Text200 | None = None
     sku: Text200 | None = None
 
@@ -173,6 +178,10 @@ def get_package(product: str, variation: str) -> Response:
 def put_package(product: str, variation: str) -> Response:
     """Say how many tokens a product or variation brings; orders that waited for it are granted."""
     body = read_body(PackageIn)
+    if (body.plan is None) != (body.months is None):
+        raise InvalidRequest(
+            fields=[FieldError("months" if body.months is None else "plan", "a plan has a name and its months")]
+        )
     product_id, variation_id = _product(product, variation)
     store_id, now = caller().store_id, utcnow()
     package = in_transaction(
@@ -182,6 +191,8 @@ def put_package(product: str, variation: str) -> Response:
             product_id=product_id,
             variation_id=variation_id,
             tokens=body.tokens,
+            plan=body.plan,
+            months=body.months,
             name=body.name,
             sku=body.sku,
             now=now,
@@ -252,6 +263,8 @@ def package_document(package: Package) -> answers.Document:
         "tokens": package.tokens,
         "source": "shop" if package.admin_tokens is None else "admin",
         "shop_tokens": package.shop_tokens,
+        "plan": package.plan,
+        "months": package.months,
         "name": package.name,
         "sku": package.sku,
     }

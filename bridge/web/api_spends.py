@@ -1,72 +1,142 @@
-"""The API of spending."""
+"""The API of spending: quotes, spends one by one and in batches, and refunds."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+import json
+from typing import Annotated, Any
 
-from bridge.domain.errors import FieldError, InvalidRequest, UnknownOperation
-from bridge.services import accounts
-from bridge.services.spending import Ask
-from bridge.web.auth import caller, store_key
-from bridge.web.context import parts, reading
+from flask import Blueprint, Response
+from pydantic import Field
+
+from bridge.domain.asks import Ask, RefundAsk
+from bridge.domain.errors import BridgeError, NotASpend, UnknownSpend
+from bridge.services import quotes
+from bridge.services.spending import MAX_ASKS, Reply
+from bridge.web import errors
+from bridge.web.asking import SpendIn, ask_of, path_id, who_of
+from bridge.web.auth import caller, store_or_site_key
+from bridge.web.context import parts, reading, utcnow
 from bridge.web.parsing import (
-    ModuleKey,
-    Text100,
-    Text200,
+    Body,
+    Reason,
     Tokens,
+    WhatIn,
     WhoIn,
+    check_key,
     fingerprint,
     idempotency_key,
     read_body,
 )
-from bridge.web.replies import reply_response
+from bridge.web.replies import json_response, reply_response
 
 bp = Blueprint("api_spends", __name__, url_prefix="/v1")
 
 
-class SpendIn(WhoIn):
-    """A spend: somebody, and either a module with tokens or an operation with a quantity."""
+class QuoteIn(WhoIn):
+    """A batch to price: somebody, and up to a thousand items."""
 
-    module: ModuleKey | None = None
+    items: Annotated[list[WhatIn], Field(min_length=1, max_length=MAX_ASKS)]
+
+
+class BatchItemIn(SpendIn):
+    """One spend of a batch, under a key of its own."""
+
+    key: Annotated[str, Field(strict=True)]
+
+
+class BatchIn(Body):
+    """Up to a thousand spends."""
+
+    spends: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_ASKS)]
+
+
+class RefundIn(Body):
+    """Tokens to give back, all that are left where the number is left out, and why."""
+
     tokens: Tokens | None = None
-    operation: Text100 | None = None
-    quantity: Tokens | None = None
-    source: Text100 | None = None
-    reference: Text200 | None = None
+    reason: Reason
+
+
+@bp.post("/quotes")
+@store_or_site_key
+def quote() -> Response:
+    """Price a batch and say who would pay; nothing is taken or written."""
+    body = read_body(QuoteIn)
+    for position, item in enumerate(body.items):
+        item.check(f"items.{position}.")
+    who = caller()
+    asks = [
+        Ask(
+            caller=who,
+            key=None,
+            fingerprint="",
+            who=None,
+            module=item.module,
+            tokens=item.tokens,
+            operation=item.operation,
+            units=item.quantity or 1,
+        )
+        for item in body.items
+    ]
+    person = who_of(body, who)
+    with reading() as connection:
+        return json_response(quotes.quote(connection, who, person, asks, now=utcnow()))
 
 
 @bp.post("/spends")
-@store_key
+@store_or_site_key
 def spend() -> Response:
     """Take tokens at once: 201 and the spend, or a refusal that says what is missing."""
     key = idempotency_key()
-    body = read_body(SpendIn)
-    reply = parts().group_commit.spend(_ask(body, key))
-    return reply_response(reply)
+    return reply_response(parts().group_commit.spend(ask_of(read_body(SpendIn), caller(), key=key)))
 
 
-def _ask(body: SpendIn, key: str) -> Ask:
-    if body.operation is not None:
-        if body.module is not None or body.tokens is not None:
-            raise InvalidRequest(fields=[FieldError("operation", "name an operation or a module, not both")])
-        raise UnknownOperation(f"the price list has no operation {body.operation}")
-    if body.module is None:
-        raise InvalidRequest(fields=[FieldError("module", "name a module with tokens, or an operation")])
-    if body.tokens is None:
-        raise InvalidRequest(fields=[FieldError("tokens", "say how many tokens")])
-    if body.quantity is not None:
-        raise InvalidRequest(fields=[FieldError("quantity", "a quantity goes with an operation")])
-    salt = ""
-    if body.guest is not None:
-        with reading() as connection:
-            salt = accounts.guest_salt(connection, caller().store_id)
-    return Ask(
+@bp.post("/spends/batch")
+@store_or_site_key
+def spend_batch() -> Response:
+    """Up to a thousand spends, each under its own key and on its own; the results in their order."""
+    body = read_body(BatchIn)
+    who = caller()
+    asks: list[Ask | BridgeError] = []
+    for item in body.spends:
+        try:
+            parsed = BatchItemIn.read(item)
+            key = check_key(parsed.key, "key")
+            asks.append(ask_of(SpendIn.read(parsed.model_dump(exclude_unset=True, exclude={"key"})), who, key=key))
+        except BridgeError as error:
+            asks.append(error)
+    replies = iter(parts().group_commit.spend_all([ask for ask in asks if isinstance(ask, Ask)]))
+    results = [_refused(ask) if isinstance(ask, BridgeError) else _result(next(replies)) for ask in asks]
+    return json_response({"results": results})
+
+
+@bp.post("/spends/<spend_id>/refund")
+@store_or_site_key
+def refund(spend_id: str) -> Response:
+    """Give a spend back, whole or in part."""
+    key = idempotency_key()
+    if spend_id.startswith("rf_"):
+        raise NotASpend()
+    body = read_body(RefundIn)
+    ask = RefundAsk(
         caller=caller(),
-        who=body.who(salt),
-        module=body.module,
-        tokens=body.tokens,
         key=key,
-        fingerprint=fingerprint("spend", body),
-        source=body.source,
-        reference=body.reference,
+        fingerprint=fingerprint(f"refund {spend_id}", body),
+        spend_id=path_id("sp", spend_id, UnknownSpend()),
+        tokens=body.tokens,
+        reason=body.reason,
     )
+    return reply_response(parts().group_commit.spend(ask))
+
+
+def _result(reply: Reply) -> dict[str, Any]:
+    if reply.error is not None:
+        return _refused(reply.error)
+    result: dict[str, Any] = {"status": reply.status, **json.loads(reply.document)}
+    if reply.is_replay:
+        result["replayed"] = True
+    return result
+
+
+def _refused(error: BridgeError) -> dict[str, Any]:
+    return errors.document_of(error)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from typing import ClassVar
+
+from flask import Blueprint, Response, request
 from pydantic import model_validator
 
-from bridge.domain.accounts import Profile
+from bridge.domain.accounts import Account, Profile
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.ledger import Entry
-from bridge.services import accounts, answers, orders, purchases, stores
+from bridge.services import accounts, answers, history, orders, purchases, stores
 from bridge.services.accounts import Adjustment
 from bridge.services.once import once
 from bridge.services.purchases import Purchase
@@ -30,6 +32,7 @@ from bridge.web.parsing import (
     read_body,
 )
 from bridge.web.replies import json_response, list_response, reply_response
+from bridge.web.tables import csv_response, wants_csv
 
 bp = Blueprint("api_users", __name__, url_prefix="/v1/users/<user_id>")
 
@@ -44,6 +47,8 @@ class ProfileIn(Body):
 
 class AdjustmentIn(Body):
     """A correction: tokens to add or take, or the balance to reach, with a reason."""
+
+    about: ClassVar[str] = "tokens"
 
     tokens: Movement | None = None
     balance: Amount | None = None
@@ -87,10 +92,27 @@ def get_user(user_id: str) -> Response:
         return json_response(accounts.describe(connection, account, now=utcnow()))
 
 
+@bp.get("/usage")
+@store_key
+def usage(user_id: str) -> Response:
+    """What a user used in the last `?days=` (30, 90, 365), by day in the store's zone; `?format=csv` as a table."""
+    days = _days()
+    account, now = _account(user_id), utcnow()
+    if wants_csv():
+        return csv_response(
+            lambda connection: history.usage_rows(connection, account, days=days, now=now), name="usage"
+        )
+    with reading() as connection:
+        return json_response({"days": history.usage_by_day(connection, account, days=days, now=now)})
+
+
 @bp.get("/entries")
 @store_key
 def list_entries(user_id: str) -> Response:
-    """A user's ledger, the newest entry first."""
+    """A user's ledger, the newest entry first; `?format=csv` the whole of it as a table."""
+    if wants_csv():
+        account = _account(user_id)
+        return csv_response(lambda connection: history.entry_rows(connection, account), name="entries")
     limit, before = page_limit(), _entry_cursor()
     with reading() as connection:
         account = accounts.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
@@ -102,7 +124,10 @@ def list_entries(user_id: str) -> Response:
 @bp.get("/purchases")
 @store_key
 def list_purchases(user_id: str) -> Response:
-    """What a user bought, the newest order first."""
+    """What a user bought, the newest order first; `?format=csv` all of it as a table."""
+    if wants_csv():
+        account = _account(user_id)
+        return csv_response(lambda connection: history.purchase_rows(connection, account), name="purchases")
     limit, before = page_limit(), _order_cursor()
     with reading() as connection:
         account = accounts.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
@@ -170,10 +195,23 @@ def purchase_document(purchase: Purchase) -> answers.Document:
                 "quantity": line.quantity,
                 "tokens_each": line.tokens_each,
                 "tokens": line.granted,
+                "months": line.months,
             }
             for line in purchase.lines
         ],
     }
+
+
+def _account(user_id: str) -> Account:
+    with reading() as connection:
+        return accounts.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
+
+
+def _days() -> int:
+    text = request.args.get("days", "30")
+    if text not in {str(span) for span in history.SPANS}:
+        raise InvalidRequest(fields=[FieldError("days", "give 30, 90 or 365")])
+    return int(text)
 
 
 def _entry_cursor() -> int | None:

@@ -9,7 +9,7 @@ from typing import ParamSpec
 from flask import Response, g, request
 
 from bridge.domain.callers import Caller
-from bridge.domain.errors import NotSignedIn
+from bridge.domain.errors import NotSignedIn, SiteKeyRequired, StoreKeyRequired
 from bridge.services import stores
 from bridge.web.context import in_transaction, reading, utcnow
 
@@ -21,15 +21,31 @@ def store_key(view: Callable[P, Response]) -> Callable[P, Response]:
 
     @functools.wraps(view)
     def signed_in(*args: P.args, **kwargs: P.kwargs) -> Response:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if scheme.casefold() != "bearer" or not key.strip():
-            raise NotSignedIn("send the access key as Authorization: Bearer <access key>")
-        now = utcnow()
-        with reading() as connection:
-            caller = stores.authenticate(connection, key.strip(), now=now)
-        if caller.is_stale:
-            in_transaction(lambda connection: stores.note_key_use(connection, caller, now=now))
-        g.caller = caller
+        if _sign_in().site_id:
+            raise StoreKeyRequired()
+        return view(*args, **kwargs)
+
+    return signed_in
+
+
+def site_key(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Let a route be called with a linked site's access key only."""
+
+    @functools.wraps(view)
+    def signed_in(*args: P.args, **kwargs: P.kwargs) -> Response:
+        if not _sign_in().site_id:
+            raise SiteKeyRequired()
+        return view(*args, **kwargs)
+
+    return signed_in
+
+
+def store_or_site_key(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Let a route be called with a store's access key or a linked site's."""
+
+    @functools.wraps(view)
+    def signed_in(*args: P.args, **kwargs: P.kwargs) -> Response:
+        _sign_in()
         return view(*args, **kwargs)
 
     return signed_in
@@ -38,4 +54,17 @@ def store_key(view: Callable[P, Response]) -> Callable[P, Response]:
 def caller() -> Caller:
     """Who sent this request."""
     found: Caller = g.caller
+    return found
+
+
+def _sign_in() -> Caller:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.casefold() != "bearer" or not key.strip():
+        raise NotSignedIn("send the access key as Authorization: Bearer <access key>")
+    now = utcnow()
+    with reading() as connection:
+        found = stores.authenticate(connection, key.strip(), now=now)
+    if found.is_stale:
+        in_transaction(lambda connection: stores.note_key_use(connection, found, now=now))
+    g.caller = found
     return found

@@ -12,12 +12,11 @@ from flask import current_app
 
 from bridge.config import Config
 from bridge.group_commit import GroupCommit
+from bridge.services import transactions
 from bridge.services.vault import Vault
-from bridge.storage.database import Connection, Database, TryAgain
+from bridge.storage.database import Connection, Database
 
 T = TypeVar("T")
-
-_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +46,7 @@ def reading() -> AbstractContextManager[Connection]:
 
 def in_transaction(act: Callable[[Connection], T]) -> T:
     """What `act` returns, in a transaction that is run again when it met another one."""
-    for _ in range(_ATTEMPTS - 1):
-        try:
-            with transaction() as connection:
-                return act(connection)
-        except TryAgain:
-            continue
-    with transaction() as connection:
-        return act(connection)
+    return transactions.in_transaction(transaction, act)
 
 
 def utcnow() -> datetime:

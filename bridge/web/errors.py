@@ -19,15 +19,25 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.BodyTooLarge: 413,
     errors.NotFound: 404,
     errors.StoreExists: 409,
+    errors.EndpointDisabled: 409,
+    errors.TooManyEndpoints: 409,
     errors.AdminExists: 409,
     errors.NotSignedIn: 401,
     errors.NotAllowed: 403,
     errors.BadSignature: 401,
+    errors.SiteNotLinked: 409,
+    errors.LinkCodeUsed: 409,
+    errors.TooManyGuesses: 429,
     errors.KeyRequired: 400,
     errors.KeyInvalid: 400,
     errors.KeyReused: 422,
     errors.BalanceChanged: 409,
     errors.BalanceOutOfRange: 422,
+    errors.HoldCaptured: 409,
+    errors.HoldReleased: 409,
+    errors.RefundTooLarge: 422,
+    errors.NotASpend: 422,
+    errors.TooManyUnits: 422,
     errors.Unavailable: 503,
     errors.ShopUnreachable: 502,
     errors.BadSetting: 503,
@@ -39,6 +49,11 @@ RETRY_AFTER_SECONDS = 2
 _MACHINE_PATHS = ("/v1/", "/webhooks/", "/healthz", "/readyz", "/metrics")
 
 
+def is_for_machines(path: str) -> bool:
+    """Whether programs call this path, which are answered in JSON; every other path is a page."""
+    return path.startswith(_MACHINE_PATHS)
+
+
 def status_of(error: errors.BridgeError) -> int:
     """The HTTP status of an error."""
     for kind in type(error).__mro__:
@@ -47,10 +62,10 @@ def status_of(error: errors.BridgeError) -> int:
     return 500
 
 
-def problem(
+def problem_document(
     status: int, code: str, detail: str, *, fields: tuple[errors.FieldError, ...] = (), title: str = ""
-) -> Response:
-    """A problem+json response."""
+) -> dict[str, Any]:
+    """What a problem+json response says."""
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": title or code.replace("_", " ").capitalize(),
@@ -60,6 +75,19 @@ def problem(
     }
     if fields:
         document["errors"] = [{"field": error.field, "message": error.message} for error in fields]
+    return document
+
+
+def document_of(error: errors.BridgeError) -> dict[str, Any]:
+    """What a caller is told of an error, as one item of a batch is."""
+    return problem_document(status_of(error), error.code, _detail(error), fields=error.fields)
+
+
+def problem(
+    status: int, code: str, detail: str, *, fields: tuple[errors.FieldError, ...] = (), title: str = ""
+) -> Response:
+    """A problem+json response."""
+    document = problem_document(status, code, detail, fields=fields, title=title)
     response = Response(json.dumps(document), status=status, content_type="application/problem+json")
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
@@ -80,10 +108,16 @@ def _bridge_error(error: errors.BridgeError) -> Response:
     status = status_of(error)
     if status >= 500:
         log.warning("%s %s: %s", request.method, request.path, error.detail, exc_info=error.__cause__)
-    detail = error.detail
-    if error.fields and detail == (type(error).__doc__ or "").splitlines()[0]:
-        detail = "; ".join(f"{field.field}: {field.message}" for field in error.fields)
-    return _answer(status, error.code, detail, fields=error.fields)
+    response = _answer(status, error.code, _detail(error), fields=error.fields)
+    if error.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+def _detail(error: errors.BridgeError) -> str:
+    if error.fields and error.detail == (type(error).__doc__ or "").splitlines()[0]:
+        return "; ".join(f"{field.field}: {field.message}" for field in error.fields)
+    return error.detail
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -103,7 +137,7 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _answer(status: int, code: str, detail: str, *, fields: tuple[errors.FieldError, ...] = ()) -> Response:
-    if request.path.startswith(_MACHINE_PATHS):
+    if is_for_machines(request.path):
         return problem(status, code, detail, fields=fields)
     page = render_template("error.html", status=status, detail=detail)
     response = Response(page, status=status, content_type="text/html; charset=utf-8")

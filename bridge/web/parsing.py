@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from flask import request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from bridge.domain.accounts import MAX_TOKENS, MAX_USER_ID, Profile, Visitor, Who
 from bridge.domain.errors import BodyTooLarge, FieldError, InvalidRequest, KeyInvalid, KeyRequired, MalformedBody
@@ -50,7 +52,17 @@ Roles = Annotated[list[Role], Field(max_length=50)]
 class Body(BaseModel):
     """A request body; a field it does not know is an error, so that a misspelt one is not lost."""
 
+    about: ClassVar[str] = "body"
+    """The field that is named where the fields are each right and do not go together."""
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """This body from parsed JSON; raises `InvalidRequest` that names each bad field."""
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            raise _translated(error, cls) from error
 
 
 class UserIn(Body):
@@ -65,7 +77,7 @@ class UserIn(Body):
 class GuestIn(Body):
     """A visitor, by an opaque id of the caller's own; only its hash is kept."""
 
-    id: Annotated[str, Field(strict=True, min_length=1, max_length=255)]
+    id: Annotated[str, Field(strict=True, min_length=1, max_length=255), AfterValidator(_printable)]
 
 
 class WhoIn(Body):
@@ -74,19 +86,37 @@ class WhoIn(Body):
     user: UserIn | None = None
     guest: GuestIn | None = None
 
-    @model_validator(mode="after")
-    def _one_of_them(self) -> WhoIn:
+    def who(self, guest_salt: Callable[[], str]) -> Who:
+        """The person meant; a guest's id only as its hash under the store's salt, asked for where it is needed."""
         if (self.user is None) == (self.guest is None):
-            raise ValueError("name exactly one of user and guest")
-        return self
-
-    def who(self, guest_salt: str) -> Who:
-        """The person meant; a guest's id only as its hash under the store's salt."""
+            raise InvalidRequest(fields=[FieldError("user", "name exactly one of user and guest")])
         if self.user is not None:
             return profile_of(self.user)
-        if self.guest is None:
-            raise InvalidRequest(fields=[FieldError("user", "name exactly one of user and guest")])
-        return Visitor(vault.hash_guest(self.guest.id, salt=guest_salt))
+        guest_id = self.guest.id if self.guest else ""
+        return Visitor(vault.hash_guest(guest_id, salt=guest_salt()))
+
+
+class WhatIn(Body):
+    """What is asked for: an operation with a quantity, or a module with tokens."""
+
+    module: ModuleKey | None = None
+    tokens: Tokens | None = None
+    operation: Text100 | None = None
+    quantity: Tokens | None = None
+
+    def check(self, prefix: str = "") -> None:
+        """Raise `InvalidRequest` unless it names exactly one of the two, in full."""
+        both = "name an operation with a quantity, or a module with tokens"
+        if self.operation is not None:
+            for field in ("module", "tokens"):
+                if getattr(self, field) is not None:
+                    raise InvalidRequest(fields=[FieldError(prefix + field, both)])
+            return
+        for field in ("module", "tokens"):
+            if getattr(self, field) is None:
+                raise InvalidRequest(fields=[FieldError(prefix + field, both)])
+        if self.quantity is not None:
+            raise InvalidRequest(fields=[FieldError(prefix + "quantity", "a quantity goes with an operation")])
 
 
 def profile_of(user: UserIn) -> Profile:
@@ -109,32 +139,45 @@ def read_body(model: type[M]) -> M:
         raise BodyTooLarge()
     try:
         raw.decode("utf-8")
-        return model.model_validate_json(raw)
+        body = model.model_validate_json(raw)
+        json.loads(raw, object_pairs_hook=_each_name_once)
+        return body
     except UnicodeDecodeError as error:
         raise MalformedBody("the body is not UTF-8") from error
     except ValidationError as error:
-        raise _translated(error) from error
+        raise _translated(error, model) from error
 
 
-def _translated(error: ValidationError) -> MalformedBody | InvalidRequest:
+def _translated(error: ValidationError, model: type[Body]) -> MalformedBody | InvalidRequest:
     faults = error.errors(include_url=False, include_input=False, include_context=False)
     for fault in faults:
         if fault["type"] == "json_invalid":
             return MalformedBody(f"the body is not JSON: {fault['msg']}")
         if not fault["loc"] and fault["type"] == "model_type":
             return MalformedBody("the body is JSON, but not an object")
-    return InvalidRequest(fields=[FieldError(_field(fault), fault["msg"]) for fault in faults[:20]])
+    return InvalidRequest(fields=[FieldError(_field(fault) or model.about, fault["msg"]) for fault in faults[:20]])
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse `{"tokens": 1, "tokens": 9}`: readers differ in which one they take."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise InvalidRequest(fields=[FieldError(doubled, "this field is there twice")])
 
 
 def _field(fault: Any) -> str:
-    names = [str(part) for part in fault["loc"]]
-    return ".".join(names) or "user"
+    return ".".join(str(part) for part in fault["loc"])
 
 
 def idempotency_key() -> str:
     """The key of this request; raises `KeyRequired` or `KeyInvalid`."""
-    key = request.headers.get("Idempotency-Key")
-    fields = [FieldError("Idempotency-Key", f"send 1 to {MAX_KEY_CHARACTERS} printable ASCII characters")]
+    return check_key(request.headers.get("Idempotency-Key"), "Idempotency-Key")
+
+
+def check_key(key: str | None, field: str) -> str:
+    """The key, if it can be one; raises `KeyRequired` or `KeyInvalid` that names the field."""
+    fields = [FieldError(field, f"send 1 to {MAX_KEY_CHARACTERS} printable ASCII characters")]
     if key is None or not key.strip():
         raise KeyRequired(fields=fields)
     if not _KEY.fullmatch(key):
@@ -156,7 +199,7 @@ def path_number(text: str, field: str, *, low: int = 1) -> int:
 
 def path_module(text: str) -> str:
     """A module's key from the path; raises `InvalidRequest`."""
-    if not re.match(_MODULE, text):
+    if not re.fullmatch(_MODULE, text):
         raise InvalidRequest(
             fields=[FieldError("module", "use 1 to 64 small letters, digits, dots, dashes and underscores")]
         )

@@ -17,7 +17,9 @@ def json_response(document: Any, status: int = 200) -> Response:
 
 
 def reply_response(reply: Reply) -> Response:
-    """An answer that was stored under its key, in the very bytes that were stored."""
+    """An answer that was stored under its key, in the very bytes that were stored; raises its error, if it is one."""
+    if reply.error is not None:
+        raise reply.error
     response = _response(reply.document, reply.status)
     if reply.is_replay:
         response.headers["Idempotent-Replayed"] = "true"

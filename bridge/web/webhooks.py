@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import re
 
 from flask import Blueprint, Response, request
 
 from bridge.domain.errors import BodyTooLarge, MalformedBody
 from bridge.domain.inbox import MAX_BODY_BYTES, State
-from bridge.services import inbox, orders, stores
+from bridge.services import inbox, stores
 from bridge.services.inbox import Received
 from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
-
-log = logging.getLogger(__name__)
 
 bp = Blueprint("webhooks", __name__)
 
@@ -43,24 +40,8 @@ def receive(store: str) -> Response:
     delivery = in_transaction(lambda connection: inbox.receive(connection, store, received, vault=vault, now=utcnow()))
     if delivery.state is State.REJECTED:
         raise MalformedBody(delivery.outcome)
-    process(delivery.id)
+    inbox.process_stored(transaction, delivery.id, now=utcnow())
     return Response("stored\n", content_type="text/plain; charset=utf-8")
-
-
-def process(delivery_id: int) -> None:
-    """Process a stored delivery; what fails is put off, never raised: the delivery is safe by now."""
-    try:
-        done = in_transaction(lambda connection: inbox.process(connection, delivery_id, now=utcnow()))
-        if done is not None:
-            orders.check_all(transaction, done.store, done.waiting_orders, now=utcnow())
-    except Exception as error:
-        log.exception("delivery %d failed; it is tried again", delivery_id)
-        reason = error
-        try:
-            in_transaction(lambda connection: inbox.postpone(connection, delivery_id, reason, now=utcnow()))
-        except Exception:
-            # Even so it is due: receiving gave it the time of its first retry.
-            log.exception("delivery %d could not be put off", delivery_id)
 
 
 def _answer_ping(store: str) -> Response:

@@ -218,13 +218,14 @@ def upgrade() -> None:
         sa.CheckConstraint("balance_after >= 0 and debt_after >= 0", name=op.f("ck_entries_after")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_entries_account_id")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("pk_entries")),
-        sa.UniqueConstraint(
-            "store_id",
-            "order_number",
-            "line_id",
-            "posting",
-            name=op.f("uq_entries_store_id_order_number_line_id_posting"),
-        ),
+    )
+    op.create_index(
+        "uq_entries_posting",
+        "entries",
+        ["store_id", "order_number", "line_id", "posting"],
+        unique=True,
+        postgresql_where=sa.text("order_number is not null"),
+        sqlite_where=sa.text("order_number is not null"),
     )
     op.create_table(
         "orders",
@@ -246,7 +247,7 @@ def upgrade() -> None:
         sa.Column("refunded", Money(), nullable=False),
         sa.Column("account_id", BIG, nullable=True),
         sa.Column("claimed_by", BIG, nullable=True),
-        sa.Column("is_parked", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("is_parked", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("trash_key", sa.String(length=100), nullable=False),
         sa.Column("trashed_at", Instant(), nullable=True),
         sa.Column("trashed_after", Instant(), nullable=True),

@@ -45,7 +45,7 @@ def upgrade() -> None:
         sa.Column("store_id", sa.Integer(), nullable=False),
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("label", sa.String(length=100), nullable=False),
-        sa.Column("is_metered", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("is_metered", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_modules_store_id")),
         sa.PrimaryKeyConstraint("store_id", "key", name=op.f("pk_modules")),

@@ -1,0 +1,77 @@
+"""`python -m bench`: every benchmark in one run, as a table of ratios.
+
+Nothing is said in absolute numbers: they would tell of the machine. Each ratio
+compares two things measured one after the other on the same one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import in_process, over_http
+from bench.over_http import Row
+from tests.support.postgres import find_bindir, start_cluster
+
+
+def main() -> int:
+    """Run what was asked for and print the table; 1 where the books did not balance afterwards."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks, as ratios taken in one run.")
+    parser.add_argument("--only", choices=("http", "process"), help="one half of them")
+    parser.add_argument("--engine", choices=("sqlite", "postgresql"), help="one engine")
+    wanted = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=_instance()))
+    rows: list[Row] = []
+    try:
+        if wanted.engine != "postgresql":
+            rows += _sqlite(folder, wanted.only)
+        if wanted.engine != "sqlite":
+            rows += _postgresql(wanted.only)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    _print(rows)
+    return 0 if all(row.audit == "ok" for row in rows) else 1
+
+
+def _instance() -> Path:
+    folder = Path(__file__).resolve().parent.parent / "instance"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _sqlite(folder: Path, only: str | None) -> list[Row]:
+    rows = []
+    if only != "process":
+        rows += over_http.measure("sqlite", f"sqlite:///{folder / 'http.sqlite3'}")
+    if only != "http":
+        rows.append(in_process.measure_sqlite(folder))
+    return rows
+
+
+def _postgresql(only: str | None) -> list[Row]:
+    if find_bindir() is None:
+        print("PostgreSQL is not installed here: its half is left out", file=sys.stderr)
+        return []
+    cluster = start_cluster(durable=True)
+    try:
+        rows = []
+        if only != "process":
+            rows += over_http.measure("postgresql", cluster.create_database("bench_http"))
+        if only != "http":
+            rows.append(in_process.measure_postgresql(cluster))
+        return rows
+    finally:
+        cluster.stop()
+
+
+def _print(rows: list[Row]) -> None:
+    width = max((len(row.name) for row in rows), default=10)
+    print(f"{'measured':<{width}}  {'ratio':>7}  {'goal':>8}  {'p99 ms':>8}  audit")
+    for row in rows:
+        print(f"{row.name:<{width}}  {row.ratio:>7.2f}  {row.goal:>8}  {row.p99_ms:>8.1f}  {row.audit}")
+
+
+sys.exit(main())

@@ -1,0 +1,54 @@
+"""A database with a store and funded users, and the audit that ends each benchmark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bridge.domain.accounts import Profile
+from bridge.services import accounts
+from bridge.services.accounts import Adjustment
+from bridge.services.audit import list_faults
+from bridge.services.catalog import set_package
+from bridge.services.stores import NewStore, add_store
+from bridge.services.vault import Vault
+from bridge.storage.database import Database
+from bridge.storage.migrate import migrate
+
+SECRET = "a-secret-key-of-the-benchmarks-only"
+WEBHOOK_SECRET = "bench-webhook-secret"
+FUNDS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A database ready for a benchmark."""
+
+    database: Database
+    store_id: int
+    access_key: str
+    users: tuple[int, ...]
+
+
+def prepare(url: str, *, users: int) -> Prepared:
+    """Migrate the database, connect a store that sells product 10, and fund its users."""
+    database = Database(url, pool_size=20)
+    migrate(database)
+    now = datetime.now(UTC)
+    with database.transaction() as connection:
+        wanted = NewStore("bench", "https://shop.example.com", webhook_secret=WEBHOOK_SECRET)
+        connected = add_store(connection, wanted, vault_=Vault(SECRET), now=now)
+        store_id = connected.store.id
+        set_package(connection, store_id, product_id=10, variation_id=0, tokens=1000, now=now)
+        for user in range(1, users + 1):
+            accounts.put_profile(connection, store_id, Profile(user), now=now)
+            funds = Adjustment("funds for the benchmark", tokens=FUNDS)
+            accounts.adjust(connection, store_id, user, funds, actor="bench", now=now)
+    return Prepared(database, store_id, connected.access_key, tuple(range(1, users + 1)))
+
+
+def verify(prepared: Prepared) -> str:
+    """`ok` when the books balance after the benchmark, or the first fault."""
+    with prepared.database.reading() as connection:
+        fault = next(list_faults(connection, now=datetime.now(UTC)), None)
+    return "ok" if fault is None else fault.sentence

@@ -1,0 +1,145 @@
+"""In process: group commit with many callers, against the engine's own single-row debits."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.books import Prepared, prepare, verify
+from bench.over_http import Row
+from bridge.domain.accounts import Profile
+from bridge.domain.asks import Ask
+from bridge.domain.callers import Caller
+from bridge.group_commit import GroupCommit
+from tests.support.postgres import Cluster
+
+CALLERS = 128
+SECONDS = 5.0
+
+_DEBIT = """
+create table bench_balances (id int primary key, balance bigint not null check (balance >= 0));
+create table bench_entries (id bigserial primary key, account int, amount bigint, balance bigint, at timestamptz);
+insert into bench_balances values (1, 1000000000000);
+create function bench_debit(account int, amount bigint) returns bigint language plpgsql as $$
+declare left_over bigint;
+begin
+  update bench_balances set balance = balance - amount where id = account and balance >= amount
+    returning balance into left_over;
+  insert into bench_entries (account, amount, balance, at) values (account, amount, left_over, now());
+  return left_over;
+end $$;
+"""
+
+
+def measure_postgresql(cluster: Cluster) -> Row:
+    """`spend_many` on one hot account with 128 callers, over pgbench's single-row debit on the same cluster."""
+    url = cluster.create_database("bench_in_process")
+    before = _pgbench(cluster, "bench_in_process")
+    prepared = prepare(url, users=1)
+    per_second, p99 = _drive(prepared)
+    after = _pgbench(cluster, "bench_in_process")
+    state = verify(prepared)
+    prepared.database.close()
+    ratio = per_second / ((before + after) / 2)
+    name = f"postgresql: spend_many, hot account, {CALLERS} callers / pgbench debit function"
+    return Row(name, ratio, p99, state, ">= 4")
+
+
+def measure_sqlite(folder: Path) -> Row:
+    """The same on SQLite, over raw single debits of one row, each with its own commit."""
+    prepared = prepare(f"sqlite:///{folder / 'bench.sqlite3'}", users=1)
+    before = _single_commits(folder / "raw.sqlite3")
+    per_second, p99 = _drive(prepared)
+    after = _single_commits(folder / "raw.sqlite3")
+    state = verify(prepared)
+    prepared.database.close()
+    name = f"sqlite: spend_many, hot account, {CALLERS} callers / raw single commits"
+    return Row(name, per_second / ((before + after) / 2), p99, state)
+
+
+def _drive(prepared: Prepared) -> tuple[float, float]:
+    """Answers a second and the slowest hundredth in milliseconds, each caller waiting for its answer."""
+    commit = GroupCommit(prepared.database, clock=lambda: datetime.now(UTC))
+    caller = Caller(prepared.store_id, "bench")
+    times: list[list[float]] = [[] for _ in range(CALLERS)]
+    end = time.perf_counter() + SECONDS
+
+    def call(worker: int) -> None:
+        number = 0
+        while (began := time.perf_counter()) < end:
+            key = f"{worker}-{number}"
+            ask = Ask(caller=caller, key=key, fingerprint=key, who=Profile(1), module="chat", tokens=1)
+            if commit.spend(ask).status != 201:
+                raise RuntimeError("a funded spend was refused")
+            times[worker].append(time.perf_counter() - began)
+            number += 1
+
+    began = time.perf_counter()
+    _together(call)
+    elapsed = time.perf_counter() - began
+    commit.close()
+    every = sorted(moment for column in times for moment in column)
+    return len(every) / elapsed, every[int(len(every) * 0.99)] * 1000
+
+
+def _together(call: Callable[[int], None]) -> None:
+    threads = [threading.Thread(target=call, args=(worker,)) for worker in range(CALLERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _pgbench(cluster: Cluster, database: str) -> float:
+    """Debits a second of a server-side function on one row, by as many clients."""
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write("select bench_debit(1, 1);\n")
+        script.flush()
+        Path(script.name).chmod(0o644)
+        address = ["-h", "127.0.0.1", "-p", str(cluster.port), "-U", "postgres", database]
+        psql = [str(cluster.bindir / "psql"), "-q", *address[:-1], "-d", database]
+        subprocess.run([*psql, "-c", "drop table if exists bench_balances, bench_entries cascade"], check=True)
+        subprocess.run([*psql, "-c", "drop function if exists bench_debit"], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(psql, input=_DEBIT, text=True, check=True)
+        command = [str(cluster.bindir / "pgbench"), "-n", "-M", "prepared", "-c", str(CALLERS), "-j", "2"]
+        done = subprocess.run(
+            [*command, "-T", str(int(SECONDS)), "-f", script.name, *address],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        subprocess.run([*psql, "-c", "drop table bench_balances, bench_entries"], check=True)
+    found = re.search(r"tps = ([\d.]+)", done.stdout)
+    if found is None:
+        raise RuntimeError(done.stdout)
+    return float(found.group(1))
+
+
+def _single_commits(path: Path) -> float:
+    """Debits a second of the bare driver, one durable commit each."""
+    path.unlink(missing_ok=True)
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in (
+        "pragma journal_mode=wal",
+        "pragma synchronous=full",
+        "create table balances (id integer primary key, balance integer check (balance >= 0))",
+        "create table entries (id integer primary key, account integer, amount integer)",
+        "insert into balances values (1, 1000000000)",
+    ):
+        connection.execute(statement)
+    count, end = 0, time.perf_counter() + 2
+    while time.perf_counter() < end:
+        connection.execute("begin immediate")
+        connection.execute("update balances set balance = balance - 1 where id = 1 and balance >= 1")
+        connection.execute("insert into entries (account, amount) values (1, 1)")
+        connection.execute("commit")
+        count += 1
+    connection.close()
+    return count / 2

@@ -1,0 +1,28 @@
+"""The list of commands."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from bridge.cli import accounts, admins, audit, backups, deliveries, demo, serve, stores
+from bridge.cli import tools as tools_
+from bridge.cli.tools import Tools
+
+COMMANDS = (
+    serve.command,
+    demo.command,
+    stores.group,
+    deliveries.group,
+    accounts.group,
+    audit.command,
+    admins.group,
+    backups.save,
+    backups.restore,
+)
+
+
+def install(app: Flask, tools: Tools) -> None:
+    """Give the app its commands, and the commands their tools."""
+    tools_.install(app, tools)
+    for command in COMMANDS:
+        app.cli.add_command(command)

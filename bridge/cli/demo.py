@@ -1,0 +1,48 @@
+"""The command that shows the service off: a throw-away shop with orders and a month of usage."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+
+import click
+
+from bridge.cli import serve
+from bridge.cli.demo_shop import DemoShop
+from bridge.cli.tools import Command, tools, utcnow
+from bridge.config import ROOT
+from bridge.services import installation
+from bridge.services.vault import Vault
+from bridge.storage.database import Database
+
+DAYS = 30
+
+
+@click.command("demo", cls=Command)
+def command() -> None:
+    """Start the service on a throw-away database: a shop, orders of real deliveries, a month of usage.
+
+    The database lies in instance/, one for each port, and is made anew each time.
+    """
+    config = tools().config
+    serve.check_port(config)
+    _, port = config.host_and_port
+    folder = ROOT / "instance" / f"demo-{port}"
+    shutil.rmtree(folder, ignore_errors=True)
+    url = f"sqlite:///{folder / 'bridge.sqlite3'}"
+    config = replace(config, database_url=url)
+    # What takes over the process reads its settings from the environment anew.
+    os.environ["BRIDGE_DATABASE_URL"] = url
+    database = Database(url)
+    installation.prepare(database)
+    shop = DemoShop.connect(database, Vault(config.secret_key), now=utcnow() - timedelta(days=DAYS))
+    with click.progressbar(length=DAYS, label="Living a month") as bar:
+        for _ in shop.live(until=utcnow()):
+            bar.update(1)
+    notes = (
+        f"  demo shop   {config.public_url}/admin/{shop.slug}/credits",
+        f"  access key  {shop.access_key} (of the demo shop)",
+    )
+    serve.start(config, database, notes=notes)

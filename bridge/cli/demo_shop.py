@@ -1,0 +1,196 @@
+"""The demo's shop: real deliveries and made-up use, lived through day by day with the product's own services."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bridge.config import ROOT
+from bridge.domain.accounts import Profile
+from bridge.domain.asks import Ask
+from bridge.domain.callers import Caller
+from bridge.domain.errors import NotFound
+from bridge.domain.limits import Allows, Limit, Period, Rule
+from bridge.domain.opening import Opening
+from bridge.domain.stores import Store
+from bridge.services import catalog, inbox, modules, opening, stores
+from bridge.services.inbox import Received
+from bridge.services.spending import spend_many
+from bridge.services.stores import NewStore
+from bridge.services.vault import Vault
+from bridge.storage.database import Database
+
+_RECORDINGS = ROOT / "tests" / "recordings"
+_SECRET = "test-secret"  # noqa: S105 -- what the recordings are signed with
+_SITTINGS = 6
+"""How often a day somebody sits down to use the features; the spends of a sitting share a transaction."""
+
+_PACKAGES = {10: 100_000, 11: 250_000, 12: 50_000, 13: 25_000, 15: 20_000}
+_NAMES = (
+    "Amira",
+    "Bastian",
+    "Carla",
+    "Dmitri",
+    "Elif",
+    "Farid",
+    "Greta",
+    "Hiro",
+    "Ines",
+    "Jonas",
+    "Kofi",
+    "Lena",
+    "Mateo",
+)
+_BUYERS = (2, 3, 4, 5, 9, 11, 13)
+"""Users of the recordings; what the shop says of them comes with the deliveries."""
+_FIRST_OWN = 1001
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """One kind of use: an operation or plain tokens, and how much of it at most."""
+
+    module: str | None
+    operation: str | None
+    most: int
+
+
+_ACTS = (
+    _Act("chat", None, 900),
+    _Act("chat", None, 400),
+    _Act("ai_forms", None, 600),
+    _Act("image_generator", None, 3000),
+    _Act(None, "image.analysis", 40),
+    _Act(None, "image.pipeline", 60),
+    _Act(None, "alt_text.generation", 80),
+)
+
+
+@dataclass(slots=True)
+class DemoShop:
+    """A connected shop and the month it lives through; the same each time, but for its secrets."""
+
+    database: Database
+    vault: Vault
+    store: Store
+    access_key: str
+    now: datetime
+    chance: random.Random
+
+    @classmethod
+    def connect(cls, database: Database, vault: Vault, *, now: datetime) -> DemoShop:
+        """A fresh shop with packages, limits and users who bring balances along."""
+        wanted = NewStore("demo", "https://shop.example.com", "Demo shop", "Europe/Berlin", webhook_secret=_SECRET)
+        with database.transaction() as connection:
+            connected = stores.add_store(connection, wanted, vault_=vault, now=now)
+            store_id = connected.store.id
+            for product, tokens in _PACKAGES.items():
+                catalog.set_package(connection, store_id, product_id=product, variation_id=0, tokens=tokens, now=now)
+            for limit in _limits():
+                modules.put_limit(connection, store_id, limit)
+            opening.post(connection, connected.store, _openings(), now=now)
+        chance = random.Random(7)  # noqa: S311 -- a demo is no secret
+        return cls(database, vault, connected.store, connected.access_key, now, chance)
+
+    @property
+    def slug(self) -> str:
+        """The name of the shop in addresses."""
+        return self.store.slug
+
+    def live(self, *, until: datetime) -> Iterator[None]:
+        """Live from one day to the next, up to a moment; yields after each."""
+        deliveries = _deliveries()
+        days = max(1, (until - self.now).days)
+        share = -(-len(deliveries) // days)
+        for day in range(days):
+            for received in deliveries[day * share : (day + 1) * share]:
+                self._deliver(received)
+            for _ in range(_SITTINGS):
+                self._sit_down()
+                self.now += timedelta(days=1) / _SITTINGS
+            yield
+
+    def _deliver(self, received: Received) -> None:
+        with self.database.transaction() as connection:
+            delivery = inbox.receive(connection, self.slug, received, vault=self.vault, now=self.now)
+        inbox.process_stored(self.database.transaction, delivery.id, now=self.now)
+
+    def _sit_down(self) -> None:
+        users = (*_BUYERS, *range(_FIRST_OWN, _FIRST_OWN + len(_NAMES)))
+        asks = [self._ask(self.chance.choice(users), number) for number in range(self.chance.randrange(2, 14))]
+        with self.database.transaction() as connection:
+            spend_many(connection, asks, now=self.now)
+
+    def _ask(self, user_id: int, number: int) -> Ask:
+        act = self.chance.choice(_ACTS)
+        key = f"demo-{self.now.timestamp():.0f}-{number}"
+        amount = self.chance.randrange(1, act.most)
+        return Ask(
+            caller=Caller(store_id=self.store.id, name="demo"),
+            key=key,
+            fingerprint=key,
+            who=Profile(user_id),
+            module=act.module,
+            operation=act.operation,
+            tokens=amount if act.operation is None else None,
+            units=1 if act.operation is None else amount,
+            source="wordpress",
+        )
+
+
+def _limits() -> tuple[Limit, ...]:
+    def amount(tokens: int) -> Rule:
+        return Rule(Allows.AMOUNT, tokens)
+
+    return (
+        Limit("chat", Period.DAILY, {"guest": amount(500), "user": amount(2000), "role:editor": amount(10_000)}),
+        Limit("ai_forms", Period.WEEKLY, {"user": amount(1500), "role:editor": Rule(Allows.UNLIMITED)}),
+        Limit("image_generator", Period.MONTHLY, {"user": amount(5000), "role:subscriber": Rule(Allows.DISABLED)}),
+        Limit("image_optimizer", Period.MONTHLY, {"user": amount(300)}),
+    )
+
+
+def _openings() -> list[Opening]:
+    roles = (("subscriber",), ("customer",), ("editor",), ("subscriber", "customer"))
+    return [
+        Opening(
+            user_id=_FIRST_OWN + place,
+            balance=0 if place % 5 == 4 else 4000 * (place + 1),
+            email=f"{name.casefold()}@example.test",
+            name=f"{name} Example",
+            roles=roles[place % len(roles)],
+        )
+        for place, name in enumerate(_NAMES)
+    ]
+
+
+def _deliveries() -> Sequence[Received]:
+    """What the recorded shop sent of orders, products and customers, in its order."""
+    try:
+        index = json.loads((_RECORDINGS / "webhooks-index.json").read_text())
+    except OSError as error:
+        raise NotFound("the demo lives on the recorded deliveries in tests/recordings, which are not here") from error
+    kinds = ("order.", "product.", "customer.")
+    stored = [
+        json.loads((_RECORDINGS / "webhooks" / entry["file"]).read_text())
+        for entry in index
+        if entry["topic"].startswith(kinds)
+    ]
+    return [_received(document["request"]) for document in stored if document["secret"] == _SECRET]
+
+
+def _received(request: dict[str, Any]) -> Received:
+    headers = {name.casefold(): value for name, value in request["headers"]}
+    return Received(
+        body=base64.b64decode(request["body_base64"]),
+        signature=headers.get("x-wc-webhook-signature", ""),
+        topic=headers.get("x-wc-webhook-topic", ""),
+        source=headers.get("x-wc-webhook-source", ""),
+        shop_delivery=headers.get("x-wc-webhook-delivery-id", ""),
+        webhook_id=headers.get("x-wc-webhook-id", ""),
+    )

@@ -1,0 +1,257 @@
+"""Receivers: posting an event to somebody's address, and to nowhere inside our own network.
+
+Each post opens its own connection, to an address that was looked up and judged
+just before: a name that answers differently the second time gains nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError, SSLError
+from urllib3.util.connection import create_connection
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 15
+TOTAL_SECONDS = 25
+"""The longest one post may take, however slowly the receiver drips."""
+MAX_URL_CHARACTERS = 2000
+
+_IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+# These carry an IPv4 address inside, and so could lead a public one to a private network.
+_CARRIERS = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
+
+
+class _Refused(Exception):
+    """The address lies where no event may go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one post: the HTTP status, None where nobody answered, and the seconds it took."""
+
+    status: int | None
+    error: str = ""
+    seconds: float = 0.0
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether the receiver has the event: any 2xx."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the receiver wants no event any more: 410."""
+        return self.status == 410
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether the trouble is the endpoint's and not this one event's: nobody answered, or 429."""
+        return self.status is None or self.status == 429
+
+
+class Receivers:
+    """Posts events; a bridge that is itself on loopback may also post there, and to no other private address."""
+
+    def __init__(self, *, may_loop: bool) -> None:
+        self._may_loop = may_loop
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send the body once; follows no redirect, reads no answer but its status, and raises nothing."""
+        started = monotonic()
+        try:
+            status = self._post(url, body, {"content-type": "application/json", "user-agent": "TokenBridge", **headers})
+        except (HTTPError, OSError, ValueError, _Refused) as error:
+            return Answer(None, _sentence(error), monotonic() - started)
+        seconds = monotonic() - started
+        if seconds >= TOTAL_SECONDS:
+            # Half an answer that was cut off can look like a whole one.
+            return Answer(None, f"no answer within {TOTAL_SECONDS} seconds", seconds)
+        return Answer(status, "" if 200 <= status < 300 else f"HTTP {status}", seconds)
+
+    def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        parts = urlsplit(url)
+        options: dict[str, Any] = {
+            "timeout": Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            "maxsize": 1,
+            "may_loop": self._may_loop,
+        }
+        pool: HTTPConnectionPool
+        if parts.scheme == "https":
+            pool = _TlsPool(parts.hostname or "", parts.port or 443, ssl_context=_verifying_tls(), **options)
+        else:
+            pool = _Pool(parts.hostname or "", parts.port or 80, **options)
+        target = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
+        try:
+            response = pool.urlopen(
+                "POST", target, body=body, headers=headers, redirect=False, retries=False, preload_content=False
+            )
+            # What it says beside its status is nobody's business here; closing unread also ends an endless answer.
+            response.close()
+            return response.status
+        finally:
+            pool.close()
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address leads back to this very machine."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    literal = _literal(host)
+    return literal.is_loopback if literal is not None else _is_localhost(host)
+
+
+def fault_of(url: str, *, may_loop: bool) -> str | None:
+    """What is wrong with a receiver's address as it is written; None when nothing is.
+
+    Names are not looked up here: where they lead is judged at each post.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "this is no address"
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        return "give an address that begins with https:// or http://"
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        return "leave out the user, the password and the fragment"
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        return "use ASCII characters without spaces; write other ones percent-encoded, and names in Punycode"
+    literal = _literal(parts.hostname)
+    is_refused = (
+        _is_localhost(parts.hostname) and not may_loop
+        if literal is None
+        else not _is_allowed(literal, may_loop=may_loop)
+    )
+    return "this address lies in a private network" if is_refused else None
+
+
+class _Guarded(HTTPConnection):
+    """A connection that looks where it leads before it opens, and ends when its time is up."""
+
+    def __init__(self, *args: Any, may_loop: bool = False, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._may_loop = may_loop
+        self._alarm: threading.Timer | None = None
+        self._twin: socket.socket | None = None
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            address = _look_up(self.host, self.port, may_loop=self._may_loop)
+            options = self.socket_options
+            opened = create_connection((address, self.port), self.timeout, socket_options=options)
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "no connection in time") from error
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
+        # The read timeout starts again with each byte; the alarm does not. It holds a twin since TLS takes the socket.
+        self._twin = opened.dup()
+        self._alarm = threading.Timer(TOTAL_SECONDS, _cut, (self._twin,))
+        self._alarm.daemon = True
+        self._alarm.start()
+        return opened
+
+    def close(self) -> None:
+        """Close the connection and call off the alarm."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        if self._twin is not None:
+            self._twin.close()
+        super().close()
+
+
+class _GuardedTls(_Guarded, HTTPSConnection):
+    """The same over TLS, verified for the name that was asked for."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Guarded
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _GuardedTls
+
+
+@cache
+def _verifying_tls() -> ssl.SSLContext:
+    # Reading the authorities takes a tenth of a second or more, so it is done once.
+    context = ssl.create_default_context()
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    return context
+
+
+def _cut(twin: socket.socket) -> None:
+    try:
+        twin.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        # It ended by itself a moment before.
+        return
+    finally:
+        twin.close()
+
+
+def _look_up(host: str, port: int, *, may_loop: bool) -> str:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(entry[4][0]) for entry in found]
+    for address in addresses:
+        if not _is_allowed(ipaddress.ip_address(address.partition("%")[0]), may_loop=may_loop):
+            raise _Refused("the address lies in a private network")
+    return addresses[0]
+
+
+def _is_allowed(address: _IPAddress, *, may_loop: bool) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return _is_allowed(address.ipv4_mapped, may_loop=may_loop)
+        if any(address in carrier for carrier in _CARRIERS):
+            return False
+    if address.is_loopback:
+        return may_loop
+    return address.is_global and not address.is_multicast
+
+
+def _literal(host: str) -> _IPAddress | None:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        pass
+    try:
+        # Resolvers also read 127.1, 0x7f000001 and 2130706433 as addresses.
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except (OSError, ValueError):
+        return None
+
+
+def _is_localhost(host: str) -> bool:
+    name = host.rstrip(".").casefold()
+    return name == "localhost" or name.endswith(".localhost")
+
+
+def _sentence(error: Exception) -> str:
+    match error:
+        case _Refused():
+            return str(error)
+        # Also a ConnectTimeoutError, and so asked for first.
+        case NewConnectionError():
+            return f"no connection: {error.__cause__}"[:500]
+        case ConnectTimeoutError():
+            return f"no connection within {CONNECT_SECONDS} seconds"
+        case ReadTimeoutError():
+            return f"no answer within {READ_SECONDS} seconds"
+        case SSLError():
+            return f"TLS: {error}"[:500]
+    return f"no answer: {type(error).__name__}"

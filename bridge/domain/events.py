@@ -1,0 +1,165 @@
+"""Events out: what the bridge tells others, when a balance is worth telling, when a failed one is tried again."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+RETRY_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+"""The wait after each failed attempt: three days and three and a half hours in all, then the delivery is dead."""
+JITTER = 0.2
+"""How much of a wait chance may add or take away."""
+MOST_REST_SECONDS = 300
+"""The longest an endpoint that cannot be reached at all is left alone."""
+SIGNING_PREFIX = "whsec_"
+"""What the secret of an endpoint begins with, so that leak scanners find it."""
+
+
+class EventType(StrEnum):
+    """What can happen that others are told of."""
+
+    BALANCE_LOW = "balance.low"
+    BALANCE_EXHAUSTED = "balance.exhausted"
+    BALANCE_REPLENISHED = "balance.replenished"
+    ALLOWANCE_EXHAUSTED = "allowance.exhausted"
+    ALLOWANCE_RESET = "allowance.reset"
+    GRANT_CREATED = "grant.created"
+    GRANT_REVERSED = "grant.reversed"
+    WEBHOOK_SILENT = "store.webhook_silent"
+
+
+class Alert(StrEnum):
+    """What was last noticed about an account's available balance; new until it first has tokens."""
+
+    NEW = "new"
+    OK = "ok"
+    LOW = "low"
+    EXHAUSTED = "exhausted"
+
+
+class DeliveryState(StrEnum):
+    """What became of one event for one endpoint; dead means given up."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to write beside the change it tells of, in the same transaction.
+
+    `account_id` is the account's own id, or None when the event is the store's.
+    `payload` is the wire's `data` less the store and the user, which are added
+    when it is sent.
+    """
+
+    id: int
+    store_id: int
+    account_id: int | None
+    type: EventType
+    payload: Mapping[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event as it is told: the store by its slug, the user by the shop's id, None where nobody is meant."""
+
+    id: int
+    store: str
+    user_id: int | None
+    type: EventType
+    payload: Mapping[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Somebody who wants events: an address, the sealed secret they are signed with, and how it goes.
+
+    `types` None means all. `failures` counts the times in a row that nobody
+    answered at all, and `resting_until` is when the next try may be. A
+    disabled endpoint gets nothing any more.
+    """
+
+    id: int
+    store_id: int
+    url: str
+    secret: str
+    types: frozenset[EventType] | None
+    created_at: datetime
+    claimed_until: datetime | None = None
+    failures: int = 0
+    resting_until: datetime | None = None
+    last_attempt_at: datetime | None = None
+    last_delivered_at: datetime | None = None
+    last_status: int | None = None
+    last_error: str = ""
+    disabled_at: datetime | None = None
+    disabled_reason: str = ""
+
+    def wants(self, type_: EventType) -> bool:
+        """Whether events of that type go to it."""
+        return self.types is None or type_ in self.types
+
+
+def alert_after(before: Alert, *, available: int, low_balance: int) -> tuple[Alert, EventType | None]:
+    """Judge an account's available tokens: what to remember, and the event to send if a line was crossed.
+
+    Low is `0 < available < low_balance`; a `low_balance` of 0 never warns. An
+    account that never had tokens is not told that it has none, and its first
+    tokens are silent: the grant tells of them.
+    """
+    now = _level(available=available, low_balance=low_balance)
+    if before is Alert.NEW:
+        return (Alert.NEW if now is Alert.EXHAUSTED else now), None
+    if now is before:
+        return now, None
+    if now is Alert.EXHAUSTED:
+        return now, EventType.BALANCE_EXHAUSTED
+    if before is Alert.EXHAUSTED:
+        return now, EventType.BALANCE_REPLENISHED
+    return now, EventType.BALANCE_LOW if now is Alert.LOW else None
+
+
+def retry_wait(failures: int, *, chance: float) -> timedelta | None:
+    """How long to wait after this many failures (1 or more); None when it was the last attempt.
+
+    `chance` is a number in [0, 1) drawn by the caller: it moves the wait by up
+    to a fifth either way, so that the deliveries a dead receiver collected do
+    not all return in one second.
+    """
+    if failures > len(RETRY_SECONDS):
+        return None
+    return timedelta(seconds=RETRY_SECONDS[failures - 1] * (1 + JITTER * (2 * chance - 1)))
+
+
+def rest(failures: int, *, chance: float) -> timedelta:
+    """How long to leave an endpoint alone that could not be reached this many times in a row (1 or more)."""
+    seconds = min(MOST_REST_SECONDS, 5 * 2 ** min(failures - 1, 10))
+    return timedelta(seconds=seconds * (1 - JITTER * chance))
+
+
+def signed_headers(body: bytes, *, event_id: str, secret: str, now: datetime) -> dict[str, str]:
+    """The headers of Standard Webhooks for these bytes, sent now; `secret` is the whole `whsec_…`."""
+    timestamp = str(int(now.timestamp()))
+    key = base64.b64decode(secret.removeprefix(SIGNING_PREFIX))
+    digest = hmac.new(key, f"{event_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
+    return {
+        "webhook-id": event_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+    }
+
+
+def _level(*, available: int, low_balance: int) -> Alert:
+    if available <= 0:
+        return Alert.EXHAUSTED
+    return Alert.LOW if available < low_balance else Alert.OK

@@ -1,0 +1,93 @@
+"""Linked sites: other WordPress sites that draw on one account, each with its own key and cap."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+MAX_URL_CHARACTERS = 500
+MAX_NAME_CHARACTERS = 200
+DEFAULT_GRACE = timedelta(days=1)
+"""How long a site's old key goes on working after a rotation, unless somebody says otherwise."""
+MAX_GRACE = timedelta(days=30)
+
+_UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
+
+
+class AccountState(StrEnum):
+    """How much an account can still spend, as a linked site is told."""
+
+    OK = "ok"
+    LOW = "low"
+    EXHAUSTED = "exhausted"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A WordPress site that draws on one account.
+
+    `monthly_cap` is in tokens for a calendar month of the store; 0 may spend
+    nothing, None has no cap. An unlinked site stays for the sake of its history.
+    """
+
+    id: int
+    store_id: int
+    account_id: int
+    url: str
+    name: str
+    monthly_cap: int | None
+    created_at: datetime
+    unlinked_at: datetime | None = None
+
+
+def left_of_cap(cap: int | None, *, used: int, held: int) -> int | None:
+    """What a site may still spend this month, its open holds taken off; None for no cap."""
+    return None if cap is None else max(0, cap - used - held)
+
+
+def state_of(*, available: int, low_balance: int, has_more: bool) -> AccountState:
+    """How an account stands, in whole tokens.
+
+    `available` is the balance less open holds, `has_more` says that a plan or
+    the free allowance of some module still pays. Exhausted is an account that
+    nothing pays for any more; low one whose available tokens are below
+    `low_balance`. The cap of a site is no part of it.
+    """
+    if available == 0 and not has_more:
+        return AccountState.EXHAUSTED
+    return AccountState.LOW if available < low_balance else AccountState.OK
+
+
+def read_url(given: str) -> str:
+    """A site's address, without query and last slash; raises `ValueError` that says what is wrong."""
+    complaint = "give the site's address, such as https://blog.example.com"
+    url = given.strip()
+    if any(letter.isspace() or unicodedata.category(letter) in _UNSEEN for letter in url):
+        raise ValueError(complaint)
+    try:
+        parts = urlsplit(url)
+        # A port that is none is noticed only when it is asked for.
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise ValueError(complaint) from error
+    if not is_address:
+        raise ValueError(complaint)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("give the address without a user name and password")
+    clean = parts._replace(query="", fragment="").geturl().rstrip("/")
+    if len(clean) > MAX_URL_CHARACTERS:
+        raise ValueError(f"give an address of at most {MAX_URL_CHARACTERS} characters")
+    return clean
+
+
+def read_name(given: str) -> str:
+    """A site's name, trimmed; raises `ValueError` that says what is wrong."""
+    name = given.strip()
+    if not name or len(name) > MAX_NAME_CHARACTERS:
+        raise ValueError(f"give a name of 1 to {MAX_NAME_CHARACTERS} characters")
+    if any(unicodedata.category(letter) in _UNSEEN for letter in name):
+        raise ValueError("control characters and line breaks are not allowed")
+    return name

@@ -1,0 +1,104 @@
+"""Link codes: made for an account, used once from the other site, guessed by nobody."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bridge.domain.errors import TooManyGuesses
+from bridge.domain.limits import Window
+from bridge.domain.link_codes import (
+    LIFE,
+    MAX_GUESSES_EACH,
+    MAX_GUESSES_TOGETHER,
+    client_of,
+    guess_window,
+    read_code,
+    show_code,
+)
+from bridge.services import accounts, sites, vault
+from bridge.services.sites import Linked, NewSite
+from bridge.storage import link_codes
+from bridge.storage.database import Connection
+
+_EVERYBODY = "everybody"
+_CODES_KEPT = timedelta(days=1)
+"""How long a code is remembered past its end, so that one used twice can be told from one that never was."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCode:
+    """A fresh link code, which is shown this once, and the moment from which it is worth nothing."""
+
+    code: str = field(repr=False)
+    expires_at: datetime
+
+
+class Miss(StrEnum):
+    """Why a code linked nothing."""
+
+    UNKNOWN = "unknown"
+    USED = "used"
+
+
+def new_code(connection: Connection, store_id: int, user_id: int, *, now: datetime) -> NewCode:
+    """A code that links one site to the user's account within minutes; raises `UnknownUser`."""
+    account = accounts.get_account(connection, store_id, user_id)
+    link_codes.drop_expired(connection, before=now - _CODES_KEPT)
+    code, expires_at = vault.new_link_code(), now + LIFE
+    link_codes.add(
+        connection,
+        code_hash=vault.hash_link_code(code),
+        store_id=store_id,
+        account_id=account.id,
+        expires_at=expires_at,
+    )
+    return NewCode(show_code(code), expires_at)
+
+
+def check_guesses(connection: Connection, address: str, *, now: datetime) -> None:
+    """Raise `TooManyGuesses` while this client, or all of them together, guessed wrong too often.
+
+    A look that takes no lock, so that a flood of guesses costs no writes.
+    """
+    window = guess_window(now)
+    for client, most in _counters(address):
+        if link_codes.count_guesses(connection, client, since=window.starts_at) >= most:
+            raise _too_many(window, now=now)
+
+
+def link(connection: Connection, typed: str, wanted: NewSite, *, address: str, now: datetime) -> Linked | Miss:
+    """Link the site that sent a code to the account the code was made for, or say why not.
+
+    The guess is counted before the code is looked up, and taken back when it
+    was right: guesses that come at once wait for each other. A miss is an
+    answer, not an exception, so that its count is committed. Raises
+    `TooManyGuesses`.
+    """
+    window, counters = guess_window(now), _counters(address)
+    for client, most in counters:
+        guesses = link_codes.add_guess(connection, client, since=window.starts_at)
+        if guesses > most:
+            raise _too_many(window, now=now)
+        if client == _EVERYBODY and guesses == 1:
+            link_codes.drop_guesses(connection, before=window.starts_at)
+    code_hash = vault.hash_link_code(read_code(typed))
+    place = link_codes.use(connection, code_hash, now=now)
+    if place is None:
+        return Miss.USED if link_codes.is_used(connection, code_hash) else Miss.UNKNOWN
+    for client, _ in counters:
+        link_codes.take_back_guess(connection, client, since=window.starts_at)
+    store_id, account_id = place
+    return sites.link_site(connection, wanted, store_id=store_id, account_id=account_id, now=now)
+
+
+def _counters(address: str) -> list[tuple[str, int]]:
+    # Always in this order, so that two guesses never wait for each other in a circle.
+    return [(_EVERYBODY, MAX_GUESSES_TOGETHER), (vault.hash_address(client_of(address)), MAX_GUESSES_EACH)]
+
+
+def _too_many(window: Window, *, now: datetime) -> TooManyGuesses:
+    seconds = math.ceil((window.ends_at - now).total_seconds()) if window.ends_at else 1
+    return TooManyGuesses(retry_after_seconds=max(1, seconds))

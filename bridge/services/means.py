@@ -1,0 +1,114 @@
+"""Means: what somebody can pay for a module now, and from which sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.domain.accounts import Account
+from bridge.domain.limits import Allows, Limit, Verdict, Window, left_of
+from bridge.domain.spending import Decision, PlanPart, Purse, Refusal, Source, decide, draw, split_plan
+from bridge.services import answers
+from bridge.services.books import Books
+from bridge.storage.limits import WindowKey
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """The free allowance of one account in one module: limit, the rule that won, its window, what is gone of it."""
+
+    limit: Limit
+    verdict: Verdict
+    window: Window
+    key: WindowKey
+    used: int
+    held: int
+
+    @property
+    def left(self) -> int | None:
+        """What it can still pay; None for no end."""
+        return left_of(self.verdict.rule, used=self.used + self.held)
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether the rule shuts the module's free use."""
+        return self.verdict.rule.allows is Allows.DISABLED
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """The sources of one account for one module, in the store's order."""
+
+    plans: tuple[PlanPart, ...]
+    free: Free | None
+    purses: tuple[Purse, ...]
+
+    def decide(self, price: int) -> Decision:
+        """Whether the sources pay the whole price."""
+        return decide(price=price, purses=self.purses, disabled=self.free is not None and self.free.is_disabled)
+
+    def draw(self, price: int) -> Decision:
+        """As much of the price as the sources pay."""
+        return draw(price=price, purses=self.purses)
+
+    def plan_parts(self, decision: Decision) -> tuple[PlanPart, ...]:
+        """Which plans' windows pay a decision's plan part."""
+        return split_plan(tokens=decision.plan, parts=self.plans)
+
+
+def free_of(books: Books, account: Account, module: str) -> Free | None:
+    """The account's free allowance in a module; None where no rule gives one.
+
+    A rule of the account's own beats those of its audiences.
+    """
+    rulebook = books.rulebook_of(account)
+    limit = rulebook.limits.get(module)
+    if limit is None:
+        return None
+    override = books.overrides.get((account.id, module))
+    if override is not None:
+        verdict: Verdict | None = Verdict("override", override.rule)
+    else:
+        verdict = rulebook.verdict_for(module, account.roles, guest=account.is_guest)
+    if verdict is None:
+        return None
+    window = books.window_of(account, module)
+    key = (account.id, module, window.starts_at)
+    return Free(limit, verdict, window, key, books.uses.get(key, 0), books.held.get(key, 0))
+
+
+def means_of(books: Books, account: Account, module: str) -> Means:
+    """What the account can pay for a module at this point of the batch."""
+    plans = tuple(books.plan_lefts(account))
+    free = free_of(books, account, module)
+    left = {
+        Source.PLAN: sum(part.tokens for part in plans),
+        Source.BALANCE: books.standing_of(account).available,
+        Source.ALLOWANCE: free.left if free else 0,
+    }
+    order = books.rulebook_of(account).spend_order
+    return Means(plans, free, tuple(Purse(source, left[source]) for source in order))
+
+
+def left_of_cap(books: Books, account: Account, site_id: int) -> int | None:
+    """What a linked site may still spend this month; None where it has no cap, or it is the store itself."""
+    cap = books.caps.get(site_id) if site_id else None
+    if cap is None:
+        return None
+    used = books.site_uses.get((site_id, books.month_of(account, books.now)), 0)
+    return max(0, cap - used - books.held.get(("site", site_id), 0))
+
+
+def over_cap(books: Books, account: Account, site_id: int, price: int) -> Decision | None:
+    """The refusal of a linked site that would pass its monthly cap; None where it may go on."""
+    left = left_of_cap(books, account, site_id)
+    if left is None or price <= left:
+        return None
+    return Decision(refusal=Refusal.SITE_CAP_REACHED, shortfall=price - left)
+
+
+def allowance_document(books: Books, account: Account, module: str) -> answers.Document | None:
+    """The account's allowance in a module as it stands at this point of the batch; None where there is none."""
+    free = free_of(books, account, module)
+    if free is None:
+        return None
+    return answers.allowance_document(free.limit, free.verdict, free.window, used=free.used, held=free.held)

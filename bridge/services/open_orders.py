@@ -1,0 +1,30 @@
+"""Orders that can be settled by now, though nothing more will be heard of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bridge.services import orders
+from bridge.storage import open_orders, stores
+from bridge.storage.database import Connection
+from bridge.storage.open_orders import Place
+
+START: Place = (0, 0)
+"""Below every order."""
+
+
+def list_ready(connection: Connection, *, after: Place, limit: int) -> list[Place]:
+    """The next orders whose buyer or amount is known by now, above `after`; empty when all were seen.
+
+    Parked orders whose e-mail one account has, and lines whose package somebody
+    has since said the amount of.
+    """
+    claimable = open_orders.list_claimable(connection, after=after, limit=limit)
+    priceable = open_orders.list_priceable(connection, after=after, limit=limit)
+    return sorted({*claimable, *priceable})[:limit]
+
+
+def settle(connection: Connection, place: Place, *, now: datetime) -> None:
+    """Settle one of them with what is known by now."""
+    store_id, number = place
+    orders.check_again(connection, stores.get(connection, store_id), number, now=now)

@@ -1,0 +1,113 @@
+"""Refunds: tokens given back after a spend, to the sources they came from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bridge.domain.accounts import Account
+from bridge.domain.asks import RefundAsk
+from bridge.domain.errors import BalanceOutOfRange, FieldError, RefundTooLarge, UnknownSpend
+from bridge.domain.ledger import Kind, credit
+from bridge.domain.spending import Decision, GivenBack, PlanPart, give_back, split_plan
+from bridge.services import answers
+from bridge.services.books import Books
+from bridge.services.means import allowance_document, free_of
+from bridge.storage.ids import new_id
+from bridge.storage.spends import Refund, Spend
+
+
+def refund(books: Books, ask: RefundAsk, account: Account) -> answers.Document:
+    """Give a spend back, whole or in part; never more than was paid and not given back yet.
+
+    Balance pays off debt first, like any tokens that come in. Tokens of an
+    allowance or a plan go back only while their window is open; what cannot go
+    back is answered as `lapsed`. Raises `UnknownSpend` and `RefundTooLarge`.
+    """
+    spend = books.spends.get(ask.spend_id)
+    if spend is None:
+        raise UnknownSpend()
+    paid = Decision(
+        spend.from_plan - spend.back_plan,
+        spend.from_balance - spend.back_balance,
+        spend.from_allowance - spend.back_allowance,
+    )
+    left = paid.paid - spend.lapsed
+    tokens = left if ask.tokens is None else ask.tokens
+    if tokens > left or left == 0:
+        raise RefundTooLarge(
+            f"{left} of {spend.tokens - spend.uncovered} tokens are left to give back",
+            fields=[FieldError("tokens", f"at most {left}")],
+        )
+    back = _split(books, account, spend, paid, tokens)
+    document = _write(books, ask, account, spend, back)
+    books.changed_accounts.add(account.id)
+    return document
+
+
+def _split(books: Books, account: Account, spend: Spend, paid: Decision, tokens: int) -> GivenBack:
+    return give_back(
+        tokens=tokens,
+        paid=paid,
+        order=books.rulebook_of(account).spend_order,
+        plan_is_open=all(part.starts_at <= books.now < part.ends_at for part in spend.plan_parts),
+        allowance_is_open=_is_open(books, account, spend),
+    )
+
+
+def _is_open(books: Books, account: Account, spend: Spend) -> bool:
+    """Whether the window the spend's allowance counted in is still the running one."""
+    free = free_of(books, account, spend.module)
+    return free is not None and free.window.starts_at == spend.window_starts_at
+
+
+def _write(books: Books, ask: RefundAsk, account: Account, spend: Spend, back: GivenBack) -> answers.Document:
+    if back.balance:
+        try:
+            movement = credit(tokens=back.balance, balance=account.balance, debt=account.debt)
+        except OverflowError as error:
+            raise BalanceOutOfRange() from error
+        books.move(account.id, Kind.REFUND, movement, actor=ask.caller.name, reason=ask.reason, spend=spend)
+    if back.allowance and spend.window_starts_at is not None:
+        free = free_of(books, account, spend.module)
+        ends_at = free.window.ends_at if free else None
+        books.use_window((account.id, spend.module, spend.window_starts_at), ends_at, -back.allowance)
+    for part in _plan_parts(spend, back.plan):
+        books.use_plan(account.id, part, -part.tokens)
+    given = back.plan + back.balance + back.allowance
+    books.use_site(account, spend.site_id, spend.created_at, -given)
+    books.use_day(account, spend, units=0, tokens=-given)
+    books.spends[spend.id] = replace(
+        spend,
+        back_plan=spend.back_plan + back.plan,
+        back_balance=spend.back_balance + back.balance,
+        back_allowance=spend.back_allowance + back.allowance,
+        lapsed=spend.lapsed + back.lapsed,
+    )
+    books.changed_spends.add(spend.id)
+    refunded = Refund(
+        id=new_id(),
+        account_id=account.id,
+        spend_id=spend.id,
+        to_plan=back.plan,
+        to_balance=back.balance,
+        to_allowance=back.allowance,
+        lapsed=back.lapsed,
+        reason=ask.reason,
+        created_at=books.now,
+    )
+    books.new_refunds.append(refunded)
+    return answers.refund_document(
+        refunded,
+        standing=books.standing_of(books.accounts[account.id]),
+        allowance=allowance_document(books, account, spend.module),
+    )
+
+
+def _plan_parts(spend: Spend, tokens: int) -> tuple[PlanPart, ...]:
+    """The windows a refund of this many plan tokens goes back to: past what went back before."""
+    before = split_plan(tokens=spend.back_plan, parts=spend.plan_parts)
+    gone = {(part.product_id, part.starts_at): part.tokens for part in before}
+    rest = tuple(
+        replace(part, tokens=part.tokens - gone.get((part.product_id, part.starts_at), 0)) for part in spend.plan_parts
+    )
+    return split_plan(tokens=tokens, parts=rest)

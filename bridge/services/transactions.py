@@ -1,0 +1,28 @@
+"""Transactions that a service opens itself, because it needs several, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+from bridge.storage.database import Connection, TryAgain
+
+T = TypeVar("T")
+
+Transaction = Callable[[], AbstractContextManager[Connection]]
+"""What opens a transaction: handed to a service that needs several, one after the other."""
+
+_ATTEMPTS = 5
+
+
+def in_transaction(transaction: Transaction, act: Callable[[Connection], T]) -> T:
+    """What `act` returns, in a transaction that is run again when it met another one."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            with transaction() as connection:
+                return act(connection)
+        except TryAgain:
+            continue
+    with transaction() as connection:
+        return act(connection)

@@ -1,0 +1,128 @@
+"""The page of one user: balance, limits, ledger and purchases, as an admin sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bridge.domain.languages import Language, LocalTime, local_time, zone_name
+from bridge.domain.ledger import Entry, Kind
+from bridge.domain.stores import Store
+from bridge.services import accounts, allowances, answers, credits, purchases, rulebooks
+from bridge.services.allowances import AllowanceRow
+from bridge.services.credits import UserRow
+from bridge.services.purchases import Purchase
+from bridge.storage.database import Connection
+
+ENTRIES = 25
+PURCHASES = 10
+
+_KINDS = {
+    Kind.GRANT: "Grant",
+    Kind.SPEND: "Spend",
+    Kind.REFUND: "Refund",
+    Kind.REVERSAL: "Reversal",
+    Kind.ADJUSTMENT: "Adjustment",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One line of the ledger; `tokens` is signed, `debt` what it moved there."""
+
+    at: LocalTime
+    kind: str
+    label: str
+    tokens: int
+    debt: int
+    balance_after: int
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseRow:
+    """One purchase; `total` is money as the shop writes it."""
+
+    order_number: int
+    at: LocalTime | None
+    status: str
+    lines: tuple[str, ...]
+    total: str
+    tokens: int
+    reversed: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserPage:
+    """Everything the page of one user prints; `older` and `earlier` are where the next pages begin."""
+
+    store: Store
+    user: UserRow
+    available: int
+    zone: str
+    limits: tuple[AllowanceRow, ...]
+    entries: tuple[EntryRow, ...]
+    older: str | None
+    is_first_page: bool
+    purchases: tuple[PurchaseRow, ...]
+    earlier: int | None
+    is_latest_purchases: bool
+
+
+def user_page(
+    connection: Connection,
+    store: Store,
+    user_id: int,
+    *,
+    before: int | None = None,
+    orders_before: int | None = None,
+    now: datetime,
+) -> UserPage:
+    """The page of one user: entries older than the id `before`, orders below `orders_before`; raises `UnknownUser`."""
+    rulebook = rulebooks.for_store(connection, store.id)
+    account = accounts.get_account(connection, store.id, user_id)
+    known = accounts.describe(connection, account, now=now)
+    user = credits.get_line(connection, store, user_id, now=now)
+    entries = accounts.list_entries(connection, account, before=before, limit=ENTRIES + 1)
+    bought = purchases.list_purchases(connection, account, before=orders_before, limit=PURCHASES + 1)
+    zone = store.calendar.zone
+    return UserPage(
+        store=store,
+        user=user,
+        available=known["balance"]["available"],
+        zone=zone_name(zone),
+        limits=allowances.rows(rulebook, known["limits"], list(rulebook.modules), Language.ENGLISH, now=now),
+        entries=tuple(_entry(entry, zone) for entry in entries[:ENTRIES]),
+        older=answers.opaque("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
+        is_first_page=before is None,
+        purchases=tuple(_purchase(purchase, zone) for purchase in bought[:PURCHASES]),
+        earlier=bought[PURCHASES - 1].order_number if len(bought) > PURCHASES else None,
+        is_latest_purchases=orders_before is None,
+    )
+
+
+def _entry(entry: Entry, zone: ZoneInfo) -> EntryRow:
+    return EntryRow(
+        at=local_time(entry.created_at, zone),
+        kind=entry.kind.value,
+        label=_KINDS[entry.kind],
+        tokens=entry.tokens,
+        debt=entry.debt,
+        balance_after=entry.balance_after,
+        actor=entry.actor,
+        reason=entry.reason,
+    )
+
+
+def _purchase(purchase: Purchase, zone: ZoneInfo) -> PurchaseRow:
+    return PurchaseRow(
+        order_number=purchase.order_number,
+        at=local_time(purchase.placed_at, zone) if purchase.placed_at else None,
+        status=purchase.status,
+        lines=tuple(f"{line.name} × {line.quantity}" for line in purchase.lines),
+        total=f"{purchase.total} {purchase.currency}".strip(),
+        tokens=purchase.tokens,
+        reversed=purchase.reversed,
+    )

@@ -1,0 +1,83 @@
+"""Admins: who may sign in, the hash of their password, and the guesses that failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from bridge.domain.accounts import normalize_email
+from bridge.domain.admins import Admin
+from bridge.storage.schema import admins
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An admin with what a sign-in is judged by."""
+
+    admin: Admin
+    password_hash: str = field(repr=False)
+    failures: int
+    locked_until: datetime | None
+
+
+def count(connection: Connection) -> int:
+    """How many people may sign in."""
+    return connection.execute(select(func.count()).select_from(admins)).scalar_one()
+
+
+def add(connection: Connection, email: str, *, password_hash: str, now: datetime) -> None:
+    """Insert an admin; the caller has looked that the e-mail is free."""
+    connection.execute(
+        insert(admins).values(
+            email=email, email_key=normalize_email(email), password_hash=password_hash, created_at=now
+        )
+    )
+
+
+def find(connection: Connection, admin_id: int) -> Admin | None:
+    """The admin of that id."""
+    row = connection.execute(select(admins).where(admins.c.id == admin_id)).one_or_none()
+    return None if row is None else _to_admin(row)
+
+
+def lock_by_email(connection: Connection, email: str) -> Credentials | None:
+    """The admin with that e-mail, the row locked until the transaction ends."""
+    row = connection.execute(
+        select(admins).where(admins.c.email_key == normalize_email(email)).with_for_update()
+    ).one_or_none()
+    return None if row is None else Credentials(_to_admin(row), row.password_hash, row.failures, row.locked_until)
+
+
+def set_failures(connection: Connection, admin_id: int, failures: int, *, locked_until: datetime | None) -> None:
+    """Note how many sign-ins failed in a row, and until when none is taken."""
+    connection.execute(
+        update(admins).where(admins.c.id == admin_id).values(failures=failures, locked_until=locked_until)
+    )
+
+
+def mark_signed_in(connection: Connection, admin_id: int, *, now: datetime) -> None:
+    """Forget the failures: somebody knew the password."""
+    connection.execute(
+        update(admins).where(admins.c.id == admin_id).values(failures=0, locked_until=None, last_seen_at=now)
+    )
+
+
+def set_password(connection: Connection, admin_id: int, password_hash: str) -> None:
+    """Give an admin a new password; sessions begun with the old one end."""
+    connection.execute(
+        update(admins)
+        .where(admins.c.id == admin_id)
+        .values(
+            password_hash=password_hash,
+            session_version=admins.c.session_version + 1,
+            failures=0,
+            locked_until=None,
+        )
+    )
+
+
+def _to_admin(row: Row[Any]) -> Admin:
+    return Admin(id=row.id, email=row.email, session_version=row.session_version)

@@ -1,0 +1,184 @@
+"""Event deliveries: what became of each event for each endpoint, and which one is next.
+
+Of an account's pending events for one endpoint only the first, the head, has a
+time for its next attempt; the others wait behind it. Whoever adds, settles or
+renews deliveries holds the lock of the endpoint and calls `promote` after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, exists, func, literal_column, select, update
+
+from bridge.domain.events import DeliveryState, Event
+from bridge.storage.bulk import Writer, among
+from bridge.storage.outbox import select_events, to_event
+from bridge.storage.schema_events import event_deliveries
+from bridge.storage.schema_metering import outbox
+from bridge.storage.types import Instant
+
+# Written out, not bound: only so does an engine see that the partial indexes fit.
+_PENDING: ColumnElement[str] = literal_column("'pending'")
+IS_PENDING = event_deliveries.c.state == _PENDING
+"""The condition that a delivery is still to be made."""
+
+_INSERT = Writer(event_deliveries, ("endpoint_id", "event_id", "account_id"), keys=("endpoint_id", "event_id"))
+_OUTCOME = ("state", "attempts", "next_attempt_at", "last_status", "last_error", "delivered_at")
+_SETTLE = Writer(
+    event_deliveries,
+    ("endpoint_id", "event_id", *_OUTCOME),
+    keys=("endpoint_id", "event_id"),
+    update=_OUTCOME,
+)
+_OF_ENDPOINT = event_deliveries.c.endpoint_id == bindparam("endpoint")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one attempt; `attempts` counts it, and `next_attempt_at` is None unless there is another."""
+
+    event_id: int
+    state: DeliveryState
+    attempts: int
+    next_attempt_at: datetime | None
+    last_status: int | None
+    last_error: str
+    delivered_at: datetime | None
+
+
+def add(connection: Connection, deliveries: Iterable[tuple[int, int, int]]) -> None:
+    """Add deliveries, each as endpoint, event and account; those that are there already are left alone."""
+    _INSERT.write(connection, deliveries)
+
+
+def promote(connection: Connection, endpoint_id: int, event_ids: Collection[int], *, now: datetime) -> None:
+    """Make the first pending event due, for each account of these events that has none on its way."""
+    if event_ids:
+        connection.execute(_PROMOTE, {"endpoint": endpoint_id, "events": list(event_ids), "now": now})
+
+
+def list_due(connection: Connection, endpoint_id: int, *, now: datetime, limit: int) -> list[Event]:
+    """The events an endpoint is due now, the longest due first, at most one of each account."""
+    statement = (
+        select_events()
+        .join(event_deliveries, event_deliveries.c.event_id == outbox.c.id)
+        .where(event_deliveries.c.endpoint_id == endpoint_id, IS_PENDING, event_deliveries.c.next_attempt_at <= now)
+        .order_by(event_deliveries.c.next_attempt_at, event_deliveries.c.event_id)
+        .limit(limit)
+    )
+    return [to_event(row) for row in connection.execute(statement)]
+
+
+def pending_attempts(connection: Connection, endpoint_id: int, event_ids: Collection[int]) -> dict[int, int]:
+    """How often each of these was tried; those that are settled are left out."""
+    rows = connection.execute(_ATTEMPTS, {"endpoint": endpoint_id, "events": list(event_ids)})
+    return {row.event_id: row.attempts for row in rows}
+
+
+def settle(connection: Connection, endpoint_id: int, outcomes: Iterable[Outcome]) -> None:
+    """Note what became of pending deliveries, in one statement."""
+    _SETTLE.write(
+        connection,
+        [
+            (
+                endpoint_id,
+                outcome.event_id,
+                outcome.state.value,
+                outcome.attempts,
+                outcome.next_attempt_at,
+                outcome.last_status,
+                outcome.last_error,
+                outcome.delivered_at,
+            )
+            for outcome in outcomes
+        ],
+    )
+
+
+def renew(connection: Connection, endpoint_id: int, event_ids: Collection[int], *, now: datetime) -> None:
+    """Make these pending from the start, whatever became of them; a head is due now."""
+    values = {"endpoint": endpoint_id, "events": list(event_ids)}
+    connection.execute(_RENEW_HEADS, {**values, "now": now})
+    connection.execute(_RENEW_SETTLED, values)
+
+
+def end_pending(connection: Connection, endpoint_id: int, *, reason: str) -> None:
+    """Give up every pending delivery of an endpoint."""
+    connection.execute(
+        update(event_deliveries)
+        .where(event_deliveries.c.endpoint_id == endpoint_id, IS_PENDING)
+        .values(state=DeliveryState.DEAD.value, next_attempt_at=None, last_error=reason)
+    )
+
+
+def count_pending(connection: Connection, endpoint_id: int, *, most: int) -> int:
+    """How many deliveries an endpoint waits for, counted as far as `most`."""
+    waiting = select(event_deliveries.c.event_id).where(event_deliveries.c.endpoint_id == endpoint_id, IS_PENDING)
+    return connection.execute(select(func.count()).select_from(waiting.limit(most).subquery())).scalar_one()
+
+
+def state_of(connection: Connection, endpoint_id: int, event_id: int) -> DeliveryState | None:
+    """What became of one event for one endpoint; None where it was not meant for it."""
+    statement = select(event_deliveries.c.state).where(
+        event_deliveries.c.endpoint_id == endpoint_id, event_deliveries.c.event_id == event_id
+    )
+    state = connection.execute(statement).scalar_one_or_none()
+    return None if state is None else DeliveryState(state)
+
+
+def _promote() -> Update:
+    touched, head, waiting = (event_deliveries.alias(name) for name in ("touched", "head", "waiting"))
+    has_head = exists().where(
+        head.c.endpoint_id == touched.c.endpoint_id,
+        head.c.account_id == touched.c.account_id,
+        head.c.state == _PENDING,
+        head.c.next_attempt_at.is_not(None),
+    )
+    lanes = (
+        select(touched.c.account_id)
+        .where(touched.c.endpoint_id == bindparam("endpoint"), among(touched.c.event_id, "events"), ~has_head)
+        .distinct()
+        .subquery("lanes")
+    )
+    first = (
+        select(func.min(waiting.c.event_id))
+        .where(
+            waiting.c.endpoint_id == bindparam("endpoint"),
+            waiting.c.account_id == lanes.c.account_id,
+            waiting.c.state == _PENDING,
+        )
+        .scalar_subquery()
+    )
+    return (
+        update(event_deliveries)
+        .where(_OF_ENDPOINT, event_deliveries.c.event_id.in_(select(first).select_from(lanes)))
+        .values(next_attempt_at=bindparam("now", type_=Instant()))
+    )
+
+
+_PROMOTE = _promote()
+_ATTEMPTS = select(event_deliveries.c.event_id, event_deliveries.c.attempts).where(
+    _OF_ENDPOINT, among(event_deliveries.c.event_id, "events"), IS_PENDING
+)
+_RENEW_HEADS = (
+    update(event_deliveries)
+    .where(
+        _OF_ENDPOINT,
+        among(event_deliveries.c.event_id, "events"),
+        IS_PENDING,
+        event_deliveries.c.next_attempt_at.is_not(None),
+    )
+    .values(attempts=0, next_attempt_at=bindparam("now", type_=Instant()))
+)
+_RENEW_SETTLED = (
+    update(event_deliveries)
+    .where(
+        _OF_ENDPOINT,
+        among(event_deliveries.c.event_id, "events"),
+        event_deliveries.c.state != _PENDING,
+    )
+    .values(state=DeliveryState.PENDING.value, attempts=0, delivered_at=None)
+)

@@ -1,0 +1,49 @@
+"""Orders that wait for something the bridge has learnt since: their buyer's account, or their package's amount."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, and_, func, or_, select, tuple_
+
+from bridge.storage.schema import accounts, order_lines, orders, packages
+
+Place = tuple[int, int]
+"""An order: its store and its number."""
+
+
+def list_claimable(connection: Connection, *, after: Place, limit: int) -> list[Place]:
+    """Parked orders whose e-mail exactly one account has by now, by store and number, above `after`."""
+    owners = (
+        select(func.count())
+        .where(accounts.c.store_id == orders.c.store_id, accounts.c.email_key == orders.c.email_key)
+        .scalar_subquery()
+    )
+    statement = (
+        select(orders.c.store_id, orders.c.number)
+        .where(orders.c.is_parked, tuple_(orders.c.store_id, orders.c.number) > tuple_(*after), owners == 1)
+        .order_by(orders.c.store_id, orders.c.number)
+        .limit(limit)
+    )
+    return [(row.store_id, row.number) for row in connection.execute(statement)]
+
+
+def list_priceable(connection: Connection, *, after: Place, limit: int) -> list[Place]:
+    """Orders with a line whose amount is not fixed but known by now, by store and number, above `after`."""
+    is_package_of = and_(
+        packages.c.store_id == order_lines.c.store_id,
+        packages.c.product_id == order_lines.c.product_id,
+        or_(packages.c.variation_id == order_lines.c.variation_id, packages.c.variation_id == 0),
+    )
+    statement = (
+        select(order_lines.c.store_id, order_lines.c.order_number)
+        .join(packages, is_package_of)
+        .where(
+            order_lines.c.tokens.is_(None),
+            order_lines.c.product_id > 0,
+            func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens).is_not(None),
+            tuple_(order_lines.c.store_id, order_lines.c.order_number) > tuple_(*after),
+        )
+        .distinct()
+        .order_by(order_lines.c.store_id, order_lines.c.order_number)
+        .limit(limit)
+    )
+    return [(row.store_id, row.order_number) for row in connection.execute(statement)]

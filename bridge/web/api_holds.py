@@ -1,0 +1,88 @@
+"""The API of holds: set aside, capture, release."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from flask import Blueprint, Response, request
+from pydantic import Field
+
+from bridge.domain.asks import CaptureAsk, ReleaseAsk
+from bridge.domain.errors import FieldError, InvalidRequest, UnknownHold
+from bridge.domain.holds import DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS
+from bridge.services import holding
+from bridge.web.asking import SpendIn, hold_ask_of, path_id
+from bridge.web.auth import caller, store_or_site_key
+from bridge.web.context import parts, reading, utcnow
+from bridge.web.parsing import Amount, Body, fingerprint, idempotency_key, read_body
+from bridge.web.replies import json_response, reply_response
+
+bp = Blueprint("api_holds", __name__, url_prefix="/v1/holds")
+
+
+class HoldIn(SpendIn):
+    """A hold: a spend that waits, for 1 second to 24 hours."""
+
+    ttl_seconds: Annotated[int, Field(strict=True, ge=1, le=MAX_TTL_SECONDS)] = DEFAULT_TTL_SECONDS
+
+
+class CaptureIn(Body):
+    """What it really cost: tokens, or a quantity of the hold's operation; 0 frees all."""
+
+    tokens: Amount | None = None
+    quantity: Amount | None = None
+
+
+class ReleaseIn(Body):
+    """Nothing: a release says all with its address."""
+
+
+@bp.post("")
+@store_or_site_key
+def hold() -> Response:
+    """Set tokens aside: 201 and the hold, or a refusal."""
+    key = idempotency_key()
+    body = read_body(HoldIn)
+    ask = hold_ask_of(body, caller(), key=key, ttl_seconds=body.ttl_seconds)
+    return reply_response(parts().group_commit.spend(ask))
+
+
+@bp.get("/<hold_id>")
+@store_or_site_key
+def get_hold(hold_id: str) -> Response:
+    """A hold as it stands."""
+    with reading() as connection:
+        return json_response(holding.look(connection, caller(), path_id("ho", hold_id, UnknownHold()), now=utcnow()))
+
+
+@bp.post("/<hold_id>/capture")
+@store_or_site_key
+def capture(hold_id: str) -> Response:
+    """Take what it really cost and free the rest."""
+    key = idempotency_key()
+    body = read_body(CaptureIn)
+    if (body.tokens is None) == (body.quantity is None):
+        raise InvalidRequest(fields=[FieldError("tokens", "give exactly one of tokens and quantity")])
+    ask = CaptureAsk(
+        caller=caller(),
+        key=key,
+        fingerprint=fingerprint(f"capture {hold_id}", body),
+        hold_id=path_id("ho", hold_id, UnknownHold()),
+        tokens=body.tokens,
+        units=body.quantity,
+    )
+    return reply_response(parts().group_commit.spend(ask))
+
+
+@bp.post("/<hold_id>/release")
+@store_or_site_key
+def release(hold_id: str) -> Response:
+    """Free a hold; its tokens are available again at once. A key is welcome and not needed: nothing is spent."""
+    body = read_body(ReleaseIn) if request.content_length else ReleaseIn()
+    ask = ReleaseAsk(
+        caller=caller(),
+        key=idempotency_key() if "Idempotency-Key" in request.headers else None,
+        fingerprint=fingerprint(f"release {hold_id}", body),
+        hold_id=path_id("ho", hold_id, UnknownHold()),
+    )
+    return reply_response(parts().group_commit.spend(ask))

@@ -1,0 +1,81 @@
+"""What keeps the pages safe: headers, the cookie, and a token in each form."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+from flask_wtf.csrf import CSRFError, CSRFProtect
+
+from bridge.config import Config
+from bridge.web.errors import is_for_machines
+
+_CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_PAGE_HEADERS = {
+    "Content-Security-Policy": _CONTENT_POLICY,
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+_LOST_FORM = (
+    "This form is no longer good: it was opened before you signed in or out. Go back, load the page again and send it."
+)
+
+_csrf = CSRFProtect()
+
+
+def install(app: Flask, config: Config) -> None:
+    """Guard every page of the app; what machines call is left as it is."""
+    is_secure = config.public_url.startswith("https://")
+    app.config.update(
+        # The prefix makes a browser refuse the cookie from any other host or without TLS.
+        SESSION_COOKIE_NAME="__Host-token_bridge" if is_secure else "token_bridge",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=is_secure,
+        WTF_CSRF_CHECK_DEFAULT=False,
+        # A form is good as long as the session it was made in.
+        WTF_CSRF_TIME_LIMIT=None,
+        # Browsers may be told to send no referrer; the token does not need it.
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    _csrf.init_app(app)
+    app.before_request(_check_form)
+    app.after_request(_add_headers)
+    if is_secure:
+        app.after_request(_keep_to_tls)
+
+
+def _check_form() -> None:
+    if request.endpoint is None or is_for_machines(request.path):
+        return
+    try:
+        _csrf.protect()
+    except CSRFError as error:
+        error.description = _LOST_FORM
+        raise
+
+
+def _add_headers(response: Response) -> Response:
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    if is_for_machines(request.path):
+        return response
+    for name, value in _PAGE_HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _keep_to_tls(response: Response) -> Response:
+    response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response

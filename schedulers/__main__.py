@@ -1,0 +1,38 @@
+"""The scheduler alone: `python -m schedulers`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+
+from bridge.config import load_config
+from bridge.domain.errors import BridgeError
+from bridge.logs import configure_logs
+from bridge.services import installation
+from bridge.storage.database import Database
+from schedulers.ticker import Scheduler
+
+
+def main() -> None:
+    """Run until SIGTERM or Ctrl-C; a running job finishes the item it is at."""
+    config = load_config()
+    configure_logs(config)
+    database = Database(config.database_url)
+    installation.prepare(database)
+    stopping = threading.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: stopping.set())
+    scheduler = Scheduler(database, clock=lambda: datetime.now(UTC))
+    scheduler.start()
+    stopping.wait()
+    scheduler.stop()
+    database.close()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BridgeError as error:
+        sys.exit(f"Error: {error.detail}")

@@ -1,0 +1,86 @@
+"""The jobs: each takes a bounded batch of ids, then a transaction for each, and may run twice or late."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from bridge.services import inbox, open_orders, pruning, windows
+from bridge.services.transactions import in_transaction
+from schedulers.shift import Shift
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+
+
+def retry_deliveries(shift: Shift) -> str:
+    """Process the deliveries that are due: those that failed, were cut off, or were replayed."""
+    now = shift.clock()
+    with shift.database.reading() as connection:
+        due = inbox.list_due(connection, now=now, limit=BATCH)
+    done = failed = 0
+    for delivery_id in due:
+        if not shift.may_go_on():
+            break
+        if inbox.process_stored(shift.database.transaction, delivery_id, now=now):
+            done += 1
+        else:
+            failed += 1
+    return _outcome(done, "processed", failed)
+
+
+def settle_open_orders(shift: Shift) -> str:
+    """Settle orders whose buyer or package is known by now, though the shop said nothing more of them."""
+    now = shift.clock()
+    done = failed = 0
+    after = open_orders.START
+    while shift.may_go_on():
+        with shift.database.reading() as connection:
+            ready = open_orders.list_ready(connection, after=after, limit=BATCH)
+        if not ready:
+            break
+        for place in ready:
+            try:
+                in_transaction(shift.database.transaction, partial(open_orders.settle, place=place, now=now))
+                done += 1
+            except Exception:
+                log.exception("order %d of store %d could not be settled", place[1], place[0])
+                failed += 1
+        after = ready[-1]
+    return _outcome(done, "settled", failed)
+
+
+def due_windows(shift: Shift) -> str:
+    """Note the windows that opened, and tell those who had used up the one before."""
+    now = shift.clock()
+    with shift.database.reading() as connection:
+        due = windows.list_due(connection, now=now)
+    done = failed = 0
+    for place in due:
+        try:
+            act = partial(windows.announce, place=place, now=now)
+            while shift.may_go_on() and not in_transaction(shift.database.transaction, act):
+                log.debug("more users of store %d to tell of %s", *place)
+            done += 1
+        except Exception:
+            log.exception("the window of %s in store %d could not be announced", place[1], place[0])
+            failed += 1
+    return _outcome(done, "announced", failed)
+
+
+def prune(shift: Shift) -> str:
+    """Remove what served its time, in small transactions."""
+    removed: dict[str, int] = {}
+    for name, step in pruning.steps(now=shift.clock()).items():
+        removed[name] = 0
+        while shift.may_go_on():
+            count = in_transaction(shift.database.transaction, step)
+            removed[name] += count
+            if count == 0:
+                break
+    return ", ".join(f"{count} {name}" for name, count in removed.items())
+
+
+def _outcome(done: int, verb: str, failed: int) -> str:
+    return f"{done} {verb}, {failed} failed" if failed else f"{done} {verb}"

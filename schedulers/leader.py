@@ -1,0 +1,99 @@
+"""Leading: of all schedulers on one database, one works and the others stand by."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from bridge.domain.errors import BridgeError
+from bridge.services import runs
+from bridge.services.transactions import in_transaction
+from bridge.storage.database import Database
+
+log = logging.getLogger(__name__)
+
+RENEW_SECONDS = 4.0
+STANDBY_SECONDS = 2.0
+"""How often a standby tries: with the lease's span it takes over at most 15 seconds after a leader was killed."""
+
+
+class Leader:
+    """Takes the lease, renews it in a thread of its own, and tells when it was won or lost.
+
+    A leader trusts its lease by the monotonic clock, from before it asked: when
+    the database falls silent it stops by itself, before another may begin.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Callable[[], datetime],
+        on_change: Callable[[bool], None] = lambda leads: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._database = database
+        self._clock = clock
+        self._on_change = on_change
+        self._monotonic = monotonic
+        self._until = float("-inf")
+        self._was_leading = False
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this one leads at this moment."""
+        return self._monotonic() < self._until
+
+    def attempt(self) -> bool:
+        """Try once to lead, or to go on leading; whether this one leads now."""
+        asked_at = self._monotonic()
+        try:
+            won = in_transaction(
+                self._database.transaction,
+                lambda connection: runs.take_lead(connection, holder=self.holder, now=self._clock()),
+            )
+            self._until = asked_at + runs.LEASE_SPAN.total_seconds() if won else float("-inf")
+        except BridgeError as error:
+            # A lease won before lasts until its end; the next attempt comes soon.
+            log.warning("the scheduler's lease could not be asked for: %s", error.detail)
+        except Exception:
+            log.exception("the scheduler's lease could not be asked for")
+        if self.leads != self._was_leading:
+            self._was_leading = self.leads
+            log.info("%s %s the scheduler", self.holder, "leads" if self._was_leading else "no longer leads")
+            self._on_change(self._was_leading)
+        return self._was_leading
+
+    def start(self) -> None:
+        """Keep trying, until `stop`."""
+        self._thread = threading.Thread(target=self._keep_trying, name="scheduler-lease", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Try no more, and let go of the lease so that a standby takes over at once; call it when no job runs."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+        if not self.leads:
+            return
+        self._until = float("-inf")
+        try:
+            in_transaction(
+                self._database.transaction, lambda connection: runs.step_down(connection, holder=self.holder)
+            )
+        except Exception:
+            log.exception("the scheduler's lease could not be given back; it ends by itself")
+
+    def _keep_trying(self) -> None:
+        while not self._stopping.is_set():
+            leads = self.attempt()
+            self._stopping.wait(RENEW_SECONDS if leads else STANDBY_SECONDS)

@@ -1,0 +1,55 @@
+"""What a job is handed, and how one run of a job goes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bridge.services import runs
+from bridge.services.transactions import in_transaction
+from bridge.storage.database import Database
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """The database, the clock, and whether to go on: no longer once somebody else leads or the process ends.
+
+    A job asks before each item: one that goes on a moment too long does no
+    harm, since every job may run twice.
+    """
+
+    database: Database
+    clock: Callable[[], datetime]
+    may_go_on: Callable[[], bool] = lambda: True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One line of the timetable; `work` returns what it did in a few words."""
+
+    name: str
+    every_seconds: int
+    work: Callable[[Shift], str]
+
+
+def run(job: Job, shift: Shift) -> None:
+    """Run a job once, its start and its end noted; what it raises is logged, and the next tick comes all the same."""
+    if not shift.may_go_on():
+        return
+    transaction = shift.database.transaction
+    try:
+        in_transaction(transaction, lambda connection: runs.begin(connection, job.name, now=shift.clock()))
+        outcome = job.work(shift)
+    except Exception as error:
+        log.exception("job %s failed; it runs again in %d s", job.name, job.every_seconds)
+        outcome = f"failed: {type(error).__name__}"
+    try:
+        in_transaction(
+            transaction, lambda connection: runs.end(connection, job.name, outcome=outcome, now=shift.clock())
+        )
+    except Exception:
+        log.exception("the end of job %s could not be noted", job.name)

@@ -1,0 +1,73 @@
+"""The ticker: runs the timetable in threads of this process, for as long as it leads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bridge.storage.database import Database
+from schedulers.leader import Leader
+from schedulers.schedule import TIMETABLE
+from schedulers.shift import Job, Shift, run
+
+if TYPE_CHECKING:
+    from apscheduler.schedulers.background import BackgroundScheduler
+
+
+class Scheduler:
+    """The scheduler of one process. Start it after a fork, never at import: a fork leaves its threads behind."""
+
+    def __init__(
+        self, database: Database, *, clock: Callable[[], datetime], timetable: Sequence[Job] = TIMETABLE
+    ) -> None:
+        self._timetable = timetable
+        self._stopping = threading.Event()
+        self._changing = threading.Lock()
+        self._leader = Leader(database, clock=clock, on_change=self._lead)
+        self._shift = Shift(database, clock, lambda: self._leader.leads and not self._stopping.is_set())
+        self._ticker: BackgroundScheduler | None = None
+
+    def start(self) -> None:
+        """Stand by, and work as soon as this one leads."""
+        # A process that runs no scheduler need not pay for this import.
+        from apscheduler.executors.pool import ThreadPoolExecutor
+        from apscheduler.schedulers.background import BackgroundScheduler
+
+        ticker = BackgroundScheduler(
+            timezone="UTC",
+            executors={"default": ThreadPoolExecutor(len(self._timetable))},
+            # Late is better than never, several missed ticks are one, and a job never overtakes itself.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+        # Paused until it leads; what was due meanwhile then runs once, at once.
+        ticker.start(paused=True)
+        for job in self._timetable:
+            ticker.add_job(
+                run,
+                "interval",
+                seconds=job.every_seconds,
+                args=(job, self._shift),
+                id=job.name,
+                next_run_time=datetime.now(ticker.timezone),
+            )
+        self._ticker = ticker
+        self._leader.start()
+
+    def stop(self) -> None:
+        """Let running jobs finish the item they are at, then give the lead back."""
+        with self._changing:
+            self._stopping.set()
+        if self._ticker is not None:
+            self._ticker.shutdown(wait=True)
+        self._leader.stop()
+
+    def _lead(self, leads: bool) -> None:
+        with self._changing:
+            if self._ticker is None or self._stopping.is_set():
+                return
+            if leads:
+                self._ticker.resume()
+            else:
+                self._ticker.pause()

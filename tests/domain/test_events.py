@@ -1,0 +1,98 @@
+"""When a balance is worth an event, when a failed one is tried again, and how it is signed."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from standardwebhooks import Webhook
+
+from bridge.domain.events import JITTER, RETRY_SECONDS, Alert, EventType, alert_after, rest, retry_wait, signed_headers
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LOW = 1000
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+
+TABLE = [
+    (Alert.NEW, 0, Alert.NEW, None),
+    (Alert.NEW, 999, Alert.LOW, None),
+    (Alert.NEW, 1000, Alert.OK, None),
+    (Alert.OK, 1000, Alert.OK, None),
+    (Alert.OK, 999, Alert.LOW, EventType.BALANCE_LOW),
+    (Alert.OK, 1, Alert.LOW, EventType.BALANCE_LOW),
+    (Alert.OK, 0, Alert.EXHAUSTED, EventType.BALANCE_EXHAUSTED),
+    (Alert.LOW, 1, Alert.LOW, None),
+    (Alert.LOW, 999, Alert.LOW, None),
+    (Alert.LOW, 1000, Alert.OK, None),
+    (Alert.LOW, 0, Alert.EXHAUSTED, EventType.BALANCE_EXHAUSTED),
+    (Alert.EXHAUSTED, 0, Alert.EXHAUSTED, None),
+    (Alert.EXHAUSTED, 1, Alert.LOW, EventType.BALANCE_REPLENISHED),
+    (Alert.EXHAUSTED, 1000, Alert.OK, EventType.BALANCE_REPLENISHED),
+]
+
+
+@pytest.mark.parametrize(("before", "available", "after", "event"), TABLE)
+def test_alert_after_each_balance(before, available, after, event):
+    assert alert_after(before, available=available, low_balance=LOW) == (after, event)
+
+
+def test_no_balance_is_low_where_nothing_counts_as_low():
+    assert alert_after(Alert.OK, available=1, low_balance=0) == (Alert.OK, None)
+
+
+def test_each_crossing_is_told_once_and_armed_again_when_the_balance_rises():
+    alert, told = Alert.NEW, []
+    for available in (5000, 900, 500, 0, 0, 20, 5000, 999, 1000, 999, 0, 5000):
+        alert, event = alert_after(alert, available=available, low_balance=LOW)
+        told.append(event and event.value.removeprefix("balance."))
+
+    low, exhausted, replenished = "low", "exhausted", "replenished"
+    assert told == [None, low, None, exhausted, None, replenished, None, low, None, low, exhausted, replenished]
+
+
+@pytest.mark.parametrize("failures", range(1, len(RETRY_SECONDS) + 1))
+def test_wait_is_moved_by_chance_within_its_bounds(failures):
+    seconds = RETRY_SECONDS[failures - 1]
+
+    assert retry_wait(failures, chance=0.0) == timedelta(seconds=seconds * (1 - JITTER))
+    assert retry_wait(failures, chance=0.5) == timedelta(seconds=seconds)
+    assert timedelta(seconds=seconds) < retry_wait(failures, chance=0.999) < timedelta(seconds=seconds * (1 + JITTER))
+
+
+def test_waits_grow_over_three_days_and_then_end():
+    assert retry_wait(len(RETRY_SECONDS) + 1, chance=0.5) is None
+    assert list(RETRY_SECONDS) == sorted(RETRY_SECONDS)
+    # Even where chance shortens every wait, a receiver that is down for two days gets the event.
+    assert sum(RETRY_SECONDS) * (1 - JITTER) > 2 * 86_400
+    assert sum(RETRY_SECONDS) > 3 * 86_400
+
+
+def test_rest_doubles_up_to_five_minutes():
+    rests = [rest(failures, chance=0.0).total_seconds() for failures in (1, 2, 3, 6, 7, 50)]
+
+    assert rests == [5, 10, 20, 160, 300, 300]
+    assert rest(50, chance=0.999) >= timedelta(seconds=300 * (1 - JITTER))
+
+
+def test_reference_library_finds_the_signature_right():
+    body = '{"name":"Zoë"}'.encode()
+
+    headers = signed_headers(body, event_id="evt_1", secret=SECRET, now=NOW)
+
+    with time_machine.travel(NOW, tick=False):
+        assert Webhook(SECRET).verify(body, headers) == {"name": "Zoë"}
+
+
+@pytest.mark.parametrize("changed", ["webhook-id", "webhook-timestamp", "body"])
+def test_signature_covers_id_time_and_body(changed):
+    headers = signed_headers(b"{}", event_id="evt_1", secret=SECRET, now=NOW)
+    other = signed_headers(
+        b"[]" if changed == "body" else b"{}",
+        event_id="evt_2" if changed == "webhook-id" else "evt_1",
+        secret=SECRET,
+        now=NOW + timedelta(seconds=1) if changed == "webhook-timestamp" else NOW,
+    )
+
+    assert headers["webhook-signature"] != other["webhook-signature"]

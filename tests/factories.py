@@ -1,0 +1,198 @@
+"""Makes rows and requests: a shop's documents, its deliveries, accounts with tokens."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import itertools
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from bridge.services.stores import Connected, NewStore, add_store
+from bridge.web.context import Parts, utcnow
+
+Document = dict[str, Any]
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+"""When the made-up orders were placed; `at` counts seconds from here."""
+
+_counter = itertools.count(1)
+
+
+class Shop(Protocol):
+    """What the `shop` fixture gives: a connected store, and a client."""
+
+    connected: Connected
+    client: FlaskClient
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a call with the store's key sends."""
+
+
+def line(
+    id: int = 1,  # noqa: A002
+    product: int = 10,
+    quantity: int = 1,
+    *,
+    total: str = "10.00",
+    variation: int = 0,
+    stamped: str | None = None,
+    name: str = "Tokens",
+) -> Document:
+    """A line of an order, as the shop writes it."""
+    meta = [] if stamped is None else [{"id": 9, "key": "_tokens_granted", "value": stamped}]
+    return {
+        "id": id,
+        "name": name,
+        "product_id": product,
+        "variation_id": variation,
+        "quantity": quantity,
+        "subtotal": total,
+        "total": total,
+        "sku": "",
+        "price": 6.170000000000001,
+        "meta_data": meta,
+    }
+
+
+def order(
+    number: int = 1,
+    status: str = "completed",
+    *,
+    at: int = 0,
+    customer: int = 2,
+    lines: Sequence[Document] | None = None,
+    total: str = "10.00",
+    refunds: Sequence[str] = (),
+    email: str = "ada@example.test",
+) -> Document:
+    """One state of an order, changed `at` seconds after noon."""
+    moment = (NOON + timedelta(seconds=at)).replace(tzinfo=None).isoformat()
+    return {
+        "id": number,
+        "status": status,
+        "currency": "USD",
+        "date_created_gmt": NOON.replace(tzinfo=None).isoformat(),
+        "date_modified_gmt": moment,
+        "total": total,
+        "customer_id": customer,
+        "billing": {"first_name": "Ada", "last_name": "Tester", "email": email},
+        "meta_data": [],
+        "line_items": [line()] if lines is None else list(lines),
+        "refunds": [{"id": 900 + place, "reason": "", "total": refund} for place, refund in enumerate(refunds)],
+    }
+
+
+def product(id: int, tokens: int | None, *, parent: int = 0) -> Document:  # noqa: A002
+    """A product that is a package, or a variation with an amount; None for a product that is none."""
+    meta = [] if tokens is None else [{"id": 2, "key": "_tokens_granted", "value": str(tokens)}]
+    if tokens is not None and not parent:
+        meta.append({"id": 1, "key": "_is_token_package", "value": "yes"})
+    kind = "variation" if parent else "simple"
+    return {"id": id, "name": f"Product {id}", "type": kind, "parent_id": parent, "sku": "", "meta_data": meta}
+
+
+def customer(id: int, email: str, *, role: str = "customer") -> Document:  # noqa: A002
+    """A user of the shop, as its customer document tells."""
+    return {"id": id, "email": email, "first_name": "Ada", "last_name": "Tester", "role": role, "meta_data": []}
+
+
+def signature(body: bytes, secret: str = "test-secret") -> str:
+    """What a shop of this secret signs the body with."""
+    return base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
+
+
+def delivery_headers(body: bytes, topic: str, *, secret: str = "test-secret", delivery: str = "") -> dict[str, str]:
+    """The headers the shop sends with a body."""
+    return {
+        "Content-Type": "application/json",
+        "X-WC-Webhook-Source": "http://127.0.0.1:8980/",
+        "X-WC-Webhook-Topic": topic,
+        "X-WC-Webhook-Signature": signature(body, secret),
+        "X-WC-Webhook-ID": "2",
+        "X-WC-Webhook-Delivery-ID": delivery or secrets.token_hex(16),
+    }
+
+
+def deliver(
+    shop: Shop,
+    document: Document | list[Any] | bytes,
+    topic: str = "order.updated",
+    *,
+    delivery: str = "",
+    client: FlaskClient | None = None,
+) -> TestResponse:
+    """Send a signed delivery to the shop's door."""
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    slug = shop.connected.store.slug
+    headers = delivery_headers(body, topic, secret=shop.connected.webhook_secret, delivery=delivery)
+    return (client or shop.client).post(f"/webhooks/woocommerce/{slug}", data=body, headers=headers)
+
+
+def put_package(shop: Shop, product_id: int, tokens: int, *, variation: int = 0) -> None:
+    """Say how many tokens a product brings."""
+    path = f"/v1/packages/{product_id}/{variation}" if variation else f"/v1/packages/{product_id}"
+    response = shop.client.put(path, json={"tokens": tokens}, headers=shop.headers)
+    assert response.status_code == 200, response.text
+
+
+def put_user(shop: Shop, user_id: int, **profile: Any) -> Document:
+    """Create a user's account or update it; the answer."""
+    response = shop.client.put(f"/v1/users/{user_id}", json=profile, headers=shop.headers)
+    assert response.status_code == 200, response.text
+    return response.get_json()
+
+
+def give(shop: Shop, user_id: int, tokens: int) -> None:
+    """Let a user have tokens, by an adjustment."""
+    put_user(shop, user_id)
+    response = shop.client.post(
+        f"/v1/users/{user_id}/adjustments",
+        json={"tokens": tokens, "reason": "a gift"},
+        headers=shop.headers | {"Idempotency-Key": f"give-{next(_counter)}"},
+    )
+    assert response.status_code == 201, response.text
+
+
+def spend(
+    shop: Shop,
+    user_id: int,
+    tokens: int,
+    *,
+    key: str | None = None,
+    client: FlaskClient | None = None,
+    **more: Any,
+) -> TestResponse:
+    """Ask to spend tokens of a user in the chat."""
+    body = {"user": {"id": user_id}, "module": "chat", "tokens": tokens} | more
+    headers = shop.headers | {"Idempotency-Key": key or f"spend-{next(_counter)}"}
+    return (client or shop.client).post("/v1/spends", json=body, headers=headers)
+
+
+def standing_of(shop: Shop, user_id: int) -> Document:
+    """Balance, held, available and debt of a user."""
+    response = shop.client.get(f"/v1/users/{user_id}", headers=shop.headers)
+    assert response.status_code == 200, response.text
+    return response.get_json()["balance"]
+
+
+def balance_of(shop: Shop, user_id: int) -> int:
+    """The balance of a user."""
+    return standing_of(shop, user_id)["balance"]
+
+
+def add_shop(app: Flask, slug: str) -> tuple[Connected, dict[str, str]]:
+    """Another store of the same service, with what its callers send."""
+    parts: Parts = app.extensions["bridge"]
+    wanted = NewStore(slug, f"https://{slug}.example.com", webhook_secret=f"secret-of-{slug}")
+    with parts.database.transaction() as connection:
+        connected = add_store(connection, wanted, vault_=parts.vault, now=utcnow())
+    return connected, {"Authorization": f"Bearer {connected.access_key}"}

@@ -1,0 +1,108 @@
+"""The service is killed in the middle of its work: what it answered is in the books, once, and nothing twice."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bridge.services import inbox
+from tests.conftest import SECRET_KEY
+from tests.factories import balance_of, delivery_headers, give, order, put_package
+from tests.support import books
+from tests.support.service import Service, all_at_once
+
+CALLERS = 16
+
+
+@pytest.fixture
+def service(shop, database_url, tmp_path):
+    service = Service(database_url, SECRET_KEY, tmp_path, workers=1)
+    service.start()
+    yield service
+    service.close()
+
+
+class Killer:
+    """Kills the service at the answer of that number, and starts it again."""
+
+    def __init__(self, service, *, at):
+        self._service, self._at, self._lock = service, at, threading.Lock()
+        self.seen = 0
+
+    def note(self, answer):
+        with self._lock:
+            self.seen += answer is not None
+            if self.seen == self._at:
+                self.seen += 1
+                self._service.kill()
+                self._service.start()
+
+
+def test_killed_in_a_storm_of_spends_every_key_is_charged_once(shop, service, database):
+    """200 keys; the callers whose connection broke ask again under the same key."""
+    give(shop, 2, 20_000)
+    killer = Killer(service, at=50)
+
+    def request(number):
+        body = json.dumps({"user": {"id": 2}, "module": "chat", "tokens": 30}).encode()
+        return "POST", "/v1/spends", body, shop.headers | {"Idempotency-Key": f"kill-{number}"}
+
+    def spend(number):
+        first = service.call(*request(number))
+        killer.note(first)
+        return first if first is not None and first.status == 201 else service.insist(*request(number))
+
+    answers = all_at_once(spend, range(200), threads=CALLERS)
+    again = all_at_once(lambda number: service.insist(*request(number)), range(200), threads=CALLERS)
+
+    assert killer.seen > 50
+    assert {answer.status for answer in answers} == {201}, service.log()
+    assert [answer.text for answer in again] == [answer.text for answer in answers]
+    assert {answer.headers["Idempotent-Replayed"] for answer in again} == {"true"}
+    assert len({answer.document["id"] for answer in answers}) == 200
+    assert books.count(database, "spends") == 200
+    assert balance_of(shop, 2) == 20_000 - 200 * 30
+    assert books.faults(database) == []
+
+
+def test_killed_in_a_storm_of_deliveries_every_one_answered_200_is_granted_once(shop, service, database):
+    """The shop sends nothing twice: what was cut off before its 200 may be lost, what got it may not."""
+    put_package(shop, 10, 1_000)
+    killer = Killer(service, at=30)
+
+    def deliver(number):
+        body = json.dumps(order(number, customer=1 + number % 7)).encode()
+        headers = delivery_headers(body, "order.updated")
+        answer = service.call("POST", "/webhooks/woocommerce/shop", body, headers)
+        killer.note(answer)
+        return answer
+
+    answers = all_at_once(deliver, range(1, 121), threads=CALLERS)
+    left_over = run_retry_job(database)
+
+    taken = [number for number, answer in enumerate(answers, start=1) if answer is not None and answer.status == 200]
+    entries = books.rows(database, "select order_number, tokens from entries")
+    granted = [row["order_number"] for row in entries]
+    assert killer.seen > 30
+    assert len(taken) >= 120 - CALLERS * 2, service.log()
+    assert set(taken) <= set(granted)
+    assert len(granted) == len(set(granted))
+    assert {row["tokens"] for row in entries} == {1_000}
+    assert left_over == []
+    assert books.count(database, "deliveries") == len(granted)
+    assert books.faults(database) == []
+
+
+def run_retry_job(database):
+    """What the scheduled job does with deliveries that were cut off; those still due an hour later."""
+    later = datetime.now(UTC) + timedelta(hours=1)
+    with database.reading() as connection:
+        due = inbox.list_due(connection, now=later, limit=1_000)
+    for delivery_id in due:
+        with database.transaction() as connection:
+            inbox.process(connection, delivery_id, now=later)
+    with database.reading() as connection:
+        return inbox.list_due(connection, now=later, limit=1_000)

@@ -1,0 +1,41 @@
+"""32 callers over real HTTP, two processes, one balance: not one token too many."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.conftest import SECRET_KEY
+from tests.factories import balance_of, give
+from tests.support import books
+from tests.support.service import Service, all_at_once
+
+
+@pytest.fixture
+def service(shop, database_url, tmp_path):
+    service = Service(database_url, SECRET_KEY, tmp_path)
+    service.start()
+    yield service
+    service.close()
+
+
+def test_32_callers_spending_30_from_1000_get_33_of_them(shop, service, database):
+    """1000 = 33 × 30 + 10: whoever comes after the 33rd is told that 20 are missing."""
+    give(shop, 2, 1_000)
+
+    def spend(number):
+        body = json.dumps({"user": {"id": 2}, "module": "chat", "tokens": 30}).encode()
+        headers = shop.headers | {"Idempotency-Key": f"storm-{number}", "Content-Type": "application/json"}
+        return service.insist("POST", "/v1/spends", body, headers)
+
+    answers = all_at_once(spend, range(96), threads=32)
+
+    accepted = [answer.document for answer in answers if answer.status == 201]
+    refused = [answer.document for answer in answers if answer.status == 402]
+    assert (len(accepted), len(refused)) == (33, 63), service.log()
+    assert sorted((spend["balance"]["balance"] for spend in accepted), reverse=True) == list(range(970, 9, -30))
+    assert {refusal["shortfall"] for refusal in refused} == {20}
+    assert len({spend["id"] for spend in accepted}) == books.count(database, "spends") == 33
+    assert balance_of(shop, 2) == 10
+    assert books.faults(database) == []

@@ -1,0 +1,242 @@
+"""Windows that opened are noted and announced once, whenever and however often the job runs."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bridge.domain.accounts import Profile, Visitor
+from bridge.domain.asks import Ask
+from bridge.domain.callers import Caller
+from bridge.services import rulebooks, windows
+from bridge.services.spending import spend_many
+from schedulers import jobs
+from tests.support import books
+from tests.support.clock import shift_at
+
+DAY = {"period": "daily", "rules": {"user": 100, "role:vip": 500, "role:free": "unlimited", "guest": 10}}
+
+
+@pytest.fixture
+def limited(shop):
+    """Give the shop a time zone and a limit for its chat."""
+
+    def put(time_zone="Europe/Paris", limit=DAY):
+        shop.client.put("/v1/store", json={"time_zone": time_zone}, headers=shop.headers)
+        response = shop.client.put("/v1/limits/chat", json=limit, headers=shop.headers)
+        assert response.status_code == 200, response.text
+
+    return put
+
+
+@pytest.fixture
+def use(shop, database):
+    """Use up some of somebody's allowance at a moment."""
+
+    def spend(user_id, tokens, moment, *, roles=(), guest=None):
+        ask = Ask(
+            caller=Caller(shop.id, "key"),
+            who=Visitor(guest) if guest else Profile(user_id, roles=roles),
+            module="chat",
+            tokens=tokens,
+            key=f"{user_id} {guest} {tokens} {moment.isoformat()}",
+            fingerprint="f",
+        )
+        with database.transaction() as connection:
+            assert spend_many(connection, [ask], now=moment)[0].status == 201
+
+    return spend
+
+
+@pytest.fixture
+def tick(database):
+    """Run the job at a moment."""
+    return lambda moment: jobs.due_windows(shift_at(database, moment))
+
+
+@pytest.fixture
+def told(database):
+    """Who was told of a reset, in the order of the events."""
+
+    def users():
+        sql = (
+            "select a.user_id from outbox o join accounts a on a.id = o.account_id"
+            " where o.type = 'allowance.reset' order by o.id"
+        )
+        return [row["user_id"] for row in books.rows(database, sql)]
+
+    return users
+
+
+def runs(database):
+    return books.rows(database, "select * from window_runs order by starts_at")
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "change"),
+    [
+        # The moments at which midnight is skipped, doubled, or lies three hours from a change.
+        ("Europe/Paris", datetime(2026, 3, 29, 1, tzinfo=UTC)),
+        ("Europe/Paris", datetime(2026, 10, 25, 1, tzinfo=UTC)),
+        ("America/Santiago", datetime(2026, 4, 5, 3, tzinfo=UTC)),
+        ("America/Santiago", datetime(2026, 9, 6, 4, tzinfo=UTC)),
+        ("Africa/Cairo", datetime(2026, 4, 23, 22, tzinfo=UTC)),
+        ("Africa/Cairo", datetime(2026, 10, 29, 21, tzinfo=UTC)),
+    ],
+)
+def test_each_local_day_is_announced_once_over_a_clock_change(limited, use, tick, told, database, time_zone, change):
+    """Somebody who is out every day, and a tick every half an hour for four days: some twice, some left out."""
+    limited(time_zone)
+    zone = ZoneInfo(time_zone)
+    start = change - timedelta(hours=48)
+    moments = [start + timedelta(minutes=30 * tick) for tick in range(4 * 48)]
+    seen = set()
+
+    for place, moment in enumerate(moments):
+        day = moment.astimezone(zone).date()
+        if day not in seen:
+            seen.add(day)
+            use(2, 100, moment)
+        if place % 7:
+            tick(moment)
+        if place % 5 == 0:
+            tick(moment)
+
+    days = len(seen)
+    assert days in {4, 5}
+    assert len(runs(database)) == days
+    assert told() == [2] * (days - 1)
+
+
+def test_scheduler_stopped_for_three_days_announces_the_open_window_alone(limited, use, tick, told, database):
+    limited()
+    noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
+    tick(noon)
+    use(2, 100, noon)
+    use(3, 100, noon + timedelta(days=1))
+    use(2, 50, noon + timedelta(days=2))
+
+    tick(noon + timedelta(days=3))
+
+    assert [row["ran_dry"] for row in runs(database)] == [0, 1]
+    assert told() == [3], "the other one has used a later window since, so it knows"
+
+
+def test_late_run_of_a_slow_clock_announces_nothing(limited, use, tick, told, database):
+    limited()
+    noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
+    use(2, 100, noon)
+    tick(noon + timedelta(days=1))
+
+    tick(noon)
+
+    assert len(runs(database)) == 1
+    assert told() == [2]
+
+
+def test_only_those_who_ran_dry_are_told(limited, use, tick, told):
+    limited()
+    noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
+    use(2, 99, noon)
+    use(3, 100, noon)
+    use(4, 100, noon, roles=("vip",))
+    use(5, 500, noon, roles=("vip",))
+    use(6, 5000, noon, roles=("free",))
+    use(None, 10, noon, guest="a" * 64)
+
+    tick(noon + timedelta(days=1))
+
+    assert told() == [3, 5]
+
+
+def test_rule_of_ones_own_decides(limited, use, tick, told, shop, database):
+    limited()
+    noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
+    use(2, 40, noon)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "insert into limit_overrides (account_id, module, allows, tokens, actor, created_at)"
+            " select account_id, module, 'amount', 40, 'test', created_at from spends"
+        )
+
+    tick(noon + timedelta(days=1))
+
+    assert told() == [2]
+
+
+def test_two_schedulers_at_once_tell_everybody_once(limited, use, told, database, shop, monkeypatch):
+    """Both see the same window as due; they take turns, a batch each."""
+    limited()
+    monkeypatch.setattr(windows, "BATCH", 2)
+    noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
+    users = list(range(2, 12))
+    for user in users:
+        use(user, 100, noon)
+    later = noon + timedelta(days=1)
+    with database.reading() as connection:
+        first = windows.list_due(connection, now=later)
+        second = windows.list_due(connection, now=later)
+    assert first == second == [(shop.id, "chat")]
+
+    finished = False
+    for _ in range(20):
+        for place in (first[0], second[0]):
+            with database.transaction() as connection:
+                finished = windows.announce(connection, place, now=later)
+
+    assert finished
+    assert told() == users
+    assert [row["ran_dry"] for row in runs(database)] == [len(users)]
+
+
+def test_cut_off_between_two_batches_goes_on_where_it_was(limited, use, tick, told, database, shop, monkeypatch):
+    limited()
+    monkeypatch.setattr(windows, "BATCH", 3)
+    noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
+    for user in range(2, 10):
+        use(user, 100, noon)
+    later = noon + timedelta(days=1)
+    with database.transaction() as connection:
+        assert not windows.announce(connection, (shop.id, "chat"), now=later)
+    with pytest.raises(ZeroDivisionError), database.transaction() as connection:
+        windows.announce(connection, (shop.id, "chat"), now=later)
+        raise ZeroDivisionError
+
+    tick(later)
+
+    assert told() == list(range(2, 10))
+
+
+def test_limit_that_never_resets_is_not_announced(limited, use, tick, told, database):
+    limited(limit={"period": "never", "rules": {"user": 100}})
+    noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
+    use(2, 100, noon)
+
+    assert tick(noon + timedelta(days=400)) == "0 announced"
+    assert runs(database) == []
+
+
+def test_announcing_changes_no_number(limited, use, tick, shop, database):
+    limited()
+    noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
+    use(2, 100, noon)
+    before = books.rows(database, "select * from window_uses")
+
+    tick(noon + timedelta(days=1))
+
+    assert books.rows(database, "select * from window_uses") == before
+
+
+def test_pages_can_read_the_last_and_the_next_reset(limited, tick, shop, database):
+    limited()
+    noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
+    with database.reading() as connection:
+        before = windows.resets_of(connection, rulebooks.for_store(connection, shop.id), now=noon)["chat"]
+
+    tick(noon)
+
+    with database.reading() as connection:
+        after = windows.resets_of(connection, rulebooks.for_store(connection, shop.id), now=noon)["chat"]
+    midnight = datetime(2026, 5, 10, 22, tzinfo=UTC)
+    assert (before.last_at, before.next_at) == (None, midnight)
+    assert (after.last_at, after.opened_at, after.next_at) == (noon, midnight - timedelta(days=1), midnight)

@@ -1,0 +1,193 @@
+"""The jobs do what is due, item by item, and one that fails stops no other."""
+
+from datetime import timedelta
+
+import pytest
+
+from bridge.services import inbox, pruning
+from bridge.web.context import utcnow
+from schedulers import jobs, shift
+from schedulers.shift import Job
+from tests import factories
+from tests.support import books
+from tests.support.clock import shift_at
+
+FULL = 2**53 - 1
+
+
+def states(database):
+    return [row["state"] for row in books.rows(database, "select state from deliveries order by id")]
+
+
+def test_delivery_whose_processing_failed_is_retried_and_applied(shop, database):
+    """The balance would pass 2^53-1; an admin makes room, and the next tick grants."""
+    factories.put_package(shop, 10, 1000)
+    factories.give(shop, 2, FULL)
+    assert factories.deliver(shop, factories.order(1, customer=2)).status_code == 200
+    assert states(database) == ["received"]
+    taken = shop.client.post(
+        "/v1/users/2/adjustments",
+        json={"balance": 5, "reason": "room"},
+        headers=shop.headers | {"Idempotency-Key": "room"},
+    )
+    assert taken.status_code == 201
+
+    too_early = jobs.retry_deliveries(shift_at(database, utcnow()))
+    done = jobs.retry_deliveries(shift_at(database, utcnow() + timedelta(seconds=30)))
+
+    assert (too_early, done) == ("0 processed", "1 processed")
+    assert factories.balance_of(shop, 2) == 1005
+    assert states(database) == ["processed"]
+
+
+def test_delivery_that_fails_again_waits_longer_and_stops_no_other(shop, database):
+    factories.put_package(shop, 10, 1000)
+    factories.give(shop, 2, FULL)
+    factories.deliver(shop, factories.order(1, customer=2))
+    factories.deliver(shop, factories.order(2, customer=3))
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("update deliveries set state = 'received', next_attempt_at = received_at")
+
+    outcome = jobs.retry_deliveries(shift_at(database, utcnow()))
+
+    assert outcome == "1 processed, 1 failed"
+    assert factories.balance_of(shop, 3) == 1000
+    waiting = books.rows(database, "select attempts, outcome from deliveries where state = 'received'")
+    assert waiting == [{"attempts": 2, "outcome": "failed: The balance would leave the range of 0 to 2^53-1 tokens."}]
+
+
+def test_delivery_cut_off_after_its_200_is_processed_by_the_job(shop, app, database, monkeypatch):
+    """As if the process had died between the two commits."""
+    factories.put_package(shop, 10, 1000)
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(inbox, "process_stored", lambda *args, **more: True)
+        factories.deliver(shop, factories.order(1, customer=2))
+    assert states(database) == ["received"]
+
+    jobs.retry_deliveries(shift_at(database, utcnow() + timedelta(minutes=1)))
+
+    assert factories.balance_of(shop, 2) == 1000
+
+
+def test_parked_order_is_settled_once_its_buyer_has_an_account(shop, database):
+    factories.put_package(shop, 10, 1000)
+    factories.deliver(shop, factories.order(1, customer=0, email="Ada@Example.test"))
+    factories.deliver(shop, factories.order(2, customer=0, email="nobody@example.test"))
+    factories.put_user(shop, 7, email="ada@example.TEST ")
+    assert jobs.settle_open_orders(shift_at(database, utcnow())) == "1 settled"
+    assert factories.balance_of(shop, 7) == 1000
+
+    assert jobs.settle_open_orders(shift_at(database, utcnow())) == "0 settled"
+
+    assert books.parked(database) == {2: "nobody@example.test"}
+
+
+def test_parked_order_of_an_email_two_accounts_have_stays_parked(shop, database):
+    factories.put_package(shop, 10, 1000)
+    factories.deliver(shop, factories.order(1, customer=0))
+    factories.put_user(shop, 7, email="ada@example.test")
+    factories.put_user(shop, 8, email="ada@example.test")
+
+    assert jobs.settle_open_orders(shift_at(database, utcnow())) == "0 settled"
+
+
+def test_line_whose_package_became_known_is_settled(shop, database):
+    factories.deliver(shop, factories.order(1, customer=2, lines=[factories.line(product=77)]))
+    factories.deliver(shop, factories.order(2, customer=2, lines=[factories.line(product=78, variation=5)]))
+    factories.deliver(shop, factories.order(3, customer=2, lines=[factories.line(product=79)]))
+    with database.engine.begin() as connection:
+        # As an import or another process leaves it: nobody was asked to settle.
+        for product, variation in ((77, 0), (78, 5), (78, 6)):
+            connection.exec_driver_sql(
+                "insert into packages (store_id, product_id, variation_id, admin_tokens, updated_at)"
+                f" select id, {product}, {variation}, 500, created_at from stores"
+            )
+
+    assert jobs.settle_open_orders(shift_at(database, utcnow())) == "2 settled"
+    assert factories.balance_of(shop, 2) == 1000
+
+
+def test_order_that_cannot_be_settled_stops_no_other(shop, database, monkeypatch):
+    monkeypatch.setattr(jobs, "BATCH", 1)
+    factories.put_package(shop, 10, 1000)
+    for number, email in ((1, "full@example.test"), (2, "ada@example.test")):
+        factories.deliver(shop, factories.order(number, customer=0, email=email))
+    factories.give(shop, 6, FULL)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("update accounts set email_key = 'full@example.test' where user_id = 6")
+    factories.put_user(shop, 7)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("update accounts set email_key = 'ada@example.test' where user_id = 7")
+
+    assert jobs.settle_open_orders(shift_at(database, utcnow())) == "1 settled, 1 failed"
+    assert factories.balance_of(shop, 7) == 1000
+
+
+def test_prune_removes_what_served_its_time_and_keeps_the_books(shop, database, monkeypatch):
+    monkeypatch.setattr(pruning, "BATCH", 2)
+    shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 100}}, headers=shop.headers)
+    shop.client.put("/v1/limits/ai_forms", json={"period": "never", "rules": {"user": 100}}, headers=shop.headers)
+    factories.put_package(shop, 10, 1000)
+    for number in range(1, 6):
+        factories.deliver(shop, factories.order(number, customer=10 + number))
+        assert factories.spend(shop, number, 5).status_code == 201
+    assert factories.spend(shop, 1, 5, module="ai_forms").status_code == 201
+    factories.give(shop, 20, FULL)
+    factories.deliver(shop, factories.order(9, customer=20))
+    counts = {table: books.count(database, table) for table in ("entries", "spends", "orders", "usage_days")}
+
+    jobs.prune(shift_at(database, utcnow() + timedelta(days=89)))
+    assert books.count(database, "deliveries") == 6
+    outcome = jobs.prune(shift_at(database, utcnow() + timedelta(days=403)))
+
+    assert outcome.endswith("5 deliveries, 5 windows")
+    assert books.count(database, "idempotency_keys") == 0
+    assert states(database) == ["received"], "what still waits is never removed"
+    assert [row["module"] for row in books.rows(database, "select module from window_uses")] == ["ai_forms"]
+    assert counts == {table: books.count(database, table) for table in counts}
+
+
+def test_each_run_is_noted_with_its_outcome(database, shop):
+    shift.run(Job("retry_deliveries", 5, jobs.retry_deliveries), shift_at(database, utcnow()))
+
+    (noted,) = books.rows(database, "select * from runs")
+    assert (noted["job"], noted["outcome"]) == ("retry_deliveries", "0 processed")
+    assert noted["finished_at"] is not None
+
+
+def test_job_that_raises_is_logged_noted_and_runs_again(database, caplog):
+    outcomes = iter([ZeroDivisionError(), "done"])
+
+    def work(_shift):
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    job = Job("moody", 5, work)
+
+    shift.run(job, shift_at(database, utcnow()))
+    first = books.rows(database, "select outcome from runs")
+    shift.run(job, shift_at(database, utcnow()))
+
+    assert first == [{"outcome": "failed: ZeroDivisionError"}]
+    assert books.rows(database, "select outcome from runs") == [{"outcome": "done"}]
+    assert "job moody failed" in caplog.text
+
+
+@pytest.mark.parametrize("work", [jobs.retry_deliveries, jobs.settle_open_orders, jobs.due_windows, jobs.prune])
+def test_job_that_lost_the_lead_does_nothing(shop, database, work):
+    shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 100}}, headers=shop.headers)
+    factories.put_package(shop, 10, 1000)
+    factories.deliver(shop, factories.order(1, customer=0))
+    factories.put_user(shop, 7, email="ada@example.test")
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("update deliveries set state = 'received', next_attempt_at = received_at")
+    long_after = utcnow() + timedelta(days=500)
+
+    work(shift.Shift(database, lambda: long_after, lambda: False))
+
+    assert books.count(database, "deliveries") == 1
+    assert states(database) == ["received"]
+    assert books.count(database, "window_runs") == 0
+    assert list(books.parked(database)) == [1]

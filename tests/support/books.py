@@ -1,0 +1,131 @@
+"""The books, read with plain SQL and added up again: the service's own audit is not asked."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any
+
+from sqlalchemy import text
+
+from bridge.storage.database import Database
+
+Row = dict[str, Any]
+
+
+def rows(database: Database, sql: str, **values: Any) -> list[Row]:
+    """The rows of a query."""
+    with database.engine.connect() as connection:
+        return [dict(row) for row in connection.execute(text(sql), values).mappings()]
+
+
+def count(database: Database, table: str) -> int:
+    """How many rows a table has."""
+    return int(rows(database, f"select count(*) as n from {table}")[0]["n"])
+
+
+def balances(database: Database, *, store: str = "shop") -> dict[int, int]:
+    """The balance of every user of a store that ever had an entry."""
+    found = rows(
+        database,
+        "select a.user_id, a.balance from accounts a join stores s on s.id = a.store_id"
+        " where s.slug = :store and exists (select 1 from entries e where e.account_id = a.id)",
+        store=store,
+    )
+    return {row["user_id"]: row["balance"] for row in found}
+
+
+def parked(database: Database) -> dict[int, str]:
+    """The orders that wait for a buyer, with the e-mail they wait under."""
+    return {row["number"]: row["email_key"] for row in rows(database, "select * from orders where is_parked")}
+
+
+def faults(database: Database) -> list[str]:
+    """Everything in the books that does not add up; empty when all is well."""
+    return [
+        *_account_faults(database),
+        *_line_faults(database),
+        *_spend_faults(database),
+        *_answer_faults(database),
+    ]
+
+
+def _account_faults(database: Database) -> list[str]:
+    entries: dict[int, list[Row]] = defaultdict(list)
+    for entry in rows(database, "select * from entries order by account_id, id"):
+        entries[entry["account_id"]].append(entry)
+    found = []
+    for account in rows(database, "select * from accounts"):
+        balance = debt = 0
+        for entry in entries.pop(account["id"], []):
+            balance, debt = balance + entry["tokens"], debt + entry["debt"]
+            if (balance, debt) != (entry["balance_after"], entry["debt_after"]):
+                found.append(f"entry {entry['id']} of account {account['id']} does not follow the one before")
+        if (balance, debt) != (account["balance"], account["debt"]):
+            found.append(f"account {account['id']} has {account['balance']}, its entries make {balance}")
+        if balance < 0 or debt < 0:
+            found.append(f"account {account['id']} is below zero")
+    return found + [f"entries of account {account}, which is not there" for account in entries]
+
+
+def _line_faults(database: Database) -> list[str]:
+    granted: dict[tuple[int, int, int], int] = defaultdict(int)
+    holders: dict[tuple[int, int, int], int] = defaultdict(int)
+    postings: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+    for entry in rows(database, "select * from entries where order_number is not null order by id"):
+        line = (entry["store_id"], entry["order_number"], entry["line_id"])
+        granted[line] += entry["tokens"] - entry["debt"]
+        holders[(entry["store_id"], entry["order_number"], entry["account_id"])] += entry["tokens"] - entry["debt"]
+        postings[line].append(entry["posting"])
+        if (entry["tokens"] - entry["debt"] > 0) != (entry["kind"] == "grant"):
+            found_kind = f"entry {entry['id']} of {entry['tokens']} tokens is called {entry['kind']}"
+            return [found_kind]
+    owners = {(row["store_id"], row["number"]): row["account_id"] for row in rows(database, "select * from orders")}
+    found = [
+        f"account {account} holds {tokens} tokens of order {number}, which is another's"
+        for (store, number, account), tokens in holders.items()
+        if tokens and owners[(store, number)] != account
+    ]
+    for line in rows(database, "select * from order_lines"):
+        key = (line["store_id"], line["order_number"], line["line_id"])
+        if granted.pop(key, 0) != line["granted"]:
+            found.append(f"line {key} says {line['granted']} tokens granted, its entries say otherwise")
+        if sorted(postings[key]) != list(range(1, line["postings"] + 1)):
+            found.append(f"line {key} has postings {postings[key]}")
+        if line["granted"] > (line["tokens"] or 0) * line["quantity"]:
+            found.append(f"line {key} granted more than it is worth")
+    return found + [f"entries of line {key}, which is not there" for key in granted]
+
+
+def _spend_faults(database: Database) -> list[str]:
+    paid = rows(
+        database,
+        "select s.id, s.from_balance, coalesce(sum(e.tokens), 0) as moved, count(e.id) as entries from spends s"
+        " left join entries e on e.account_id = s.account_id and e.spend_id = s.id and e.kind = 'spend'"
+        " group by s.account_id, s.id, s.from_balance",
+    )
+    found = [
+        f"spend {spend['id']} took {spend['from_balance']}, its entries {spend['moved']}"
+        for spend in paid
+        if spend["from_balance"] != -spend["moved"] or spend["entries"] != (1 if spend["from_balance"] else 0)
+    ]
+    if _sums(database, "spends", "tokens") != _sums(database, "usage_days", "tokens"):
+        found.append("the days of history do not add up to the spends")
+    if _sums(database, "spends", "from_allowance") != _sums(database, "window_uses", "used"):
+        found.append("the windows do not add up to the spends")
+    return found
+
+
+def _sums(database: Database, table: str, column: str) -> dict[tuple[int, str], int]:
+    sql = f"select account_id, module, sum({column}) as total from {table} group by account_id, module"
+    return {(row["account_id"], row["module"]): int(row["total"]) for row in rows(database, sql) if row["total"]}
+
+
+def _answer_faults(database: Database) -> list[str]:
+    """Every answer that promised a spend, and every spend that was answered, once each."""
+    kept = rows(database, "select status, answer from idempotency_keys where status = 201")
+    answered = [document["id"] for row in kept if (document := json.loads(row["answer"]))["id"].startswith("sp_")]
+    written = count(database, "spends")
+    if len(answered) != len(set(answered)) or len(answered) != written:
+        return [f"{len(answered)} answers promise a spend, {written} spends are written"]
+    return []

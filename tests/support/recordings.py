@@ -1,0 +1,163 @@
+"""What a real shop sent, as it sent it: loaded, put in another order, sent again."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import hmac
+import itertools
+import json
+import math
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+FOLDER = Path(__file__).resolve().parent.parent / "recordings"
+SECRET = "test-secret"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One request of the shop, byte for byte."""
+
+    name: str
+    sequence: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    stated_secret: str
+
+    def header(self, name: str) -> str:
+        """The value of a header; empty where the shop sent none."""
+        return next((value for key, value in self.headers if key.casefold() == name.casefold()), "")
+
+    @property
+    def is_ping(self) -> bool:
+        """Whether this is the unsigned ping."""
+        return not self.header("X-WC-Webhook-Signature")
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is signed with the secret the tests' store has."""
+        digest = hmac.new(SECRET.encode(), self.body, hashlib.sha256).digest()
+        return self.header("X-WC-Webhook-Signature") == base64.b64encode(digest).decode()
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON the shop sent; empty for a ping."""
+        return {} if self.is_ping else json.loads(self.body)
+
+    @property
+    def order_state(self) -> tuple[int, str] | None:
+        """Order number and time of change, where this is the document of an order."""
+        document = self.document
+        return (document["id"], document["date_modified_gmt"]) if "line_items" in document else None
+
+
+@functools.cache
+def all_recordings() -> tuple[Recording, ...]:
+    """Every recording, in the order they came in."""
+    index = json.loads((FOLDER / "webhooks-index.json").read_text())
+    return tuple(recording(entry["file"]) for entry in index)
+
+
+@functools.cache
+def recording(name: str) -> Recording:
+    """One recording by its file's name, with or without `.json`."""
+    name = name.removesuffix(".json")
+    stored = json.loads((FOLDER / "webhooks" / f"{name}.json").read_text())
+    request = stored["request"]
+    return Recording(
+        name=name,
+        sequence=stored["sequence"],
+        headers=tuple((key, value) for key, value in request["headers"]),
+        body=base64.b64decode(request["body_base64"]),
+        stated_secret=stored["secret"],
+    )
+
+
+def send(client: FlaskClient, sent: Recording, *, store: str = "shop") -> TestResponse:
+    """Deliver a recording: its own bytes under its own headers."""
+    return client.post(f"/webhooks/woocommerce/{store}", data=sent.body, headers=list(sent.headers))
+
+
+def send_all(client: FlaskClient, sequence: Iterable[Recording]) -> None:
+    """Deliver many; those of another secret must be refused, all others taken."""
+    for sent in sequence:
+        expected = 200 if sent.is_ping or sent.is_ours else 401
+        response = send(client, sent)
+
+        assert response.status_code == expected, (sent.name, response.text)
+
+
+def doubled(sequence: Iterable[Recording]) -> list[Recording]:
+    """Each delivery twice, the second at once after the first."""
+    return [sent for sent in sequence for _ in range(2)]
+
+
+def most_permutations(sequence: Sequence[Recording]) -> int:
+    """How many permutations the order with the most different states has, of those that were ever completed."""
+    completed = {
+        sent.order_state[0] for sent in sequence if sent.order_state and sent.document["status"] == "completed"
+    }
+    return max(math.factorial(len(states)) for number, states in _states(sequence).items() if number in completed)
+
+
+def permuted(sequence: Sequence[Recording], rank: int) -> list[Recording]:
+    """The sequence with the documents of every order in their rank-th permutation by time of change.
+
+    All else stays in its place; documents of one second keep their order. Ranks
+    from 0 to `most_permutations` show every permutation of every order.
+    """
+    place_of: dict[tuple[int, str], int] = {}
+    for number, states in _states(sequence).items():
+        chosen = rank % math.factorial(len(states))
+        permutation = next(itertools.islice(itertools.permutations(sorted(states)), chosen, None))
+        place_of.update({(number, state): place for place, state in enumerate(permutation)})
+    slots: dict[int, list[Recording]] = {}
+    for sent in sequence:
+        if sent.order_state is not None:
+            slots.setdefault(sent.order_state[0], []).append(sent)
+    fillers: dict[int, Iterator[Recording]] = {
+        number: iter(sorted(found, key=lambda sent: place_of[sent.order_state or (0, "")]))
+        for number, found in slots.items()
+    }
+    return [sent if sent.order_state is None else next(fillers[sent.order_state[0]]) for sent in sequence]
+
+
+def shuffled(sequence: Sequence[Recording], seed: int) -> list[Recording]:
+    """The sequence with all documents of orders, and all news of the trash, dealt out anew.
+
+    Documents of one order and one second keep their order: nothing but their
+    arrival tells which of them is newer.
+    """
+    moving = [sent for sent in sequence if sent.order_state is not None or "order.deleted" in sent.name]
+    dealt = random.Random(seed).sample(moving, len(moving))
+    same_second: dict[tuple[int, str], Iterator[Recording]] = {}
+    for state in {sent.order_state for sent in moving} - {None}:
+        assert state is not None
+        same_second[state] = iter([sent for sent in moving if sent.order_state == state])
+    settled = iter([sent if sent.order_state is None else next(same_second[sent.order_state]) for sent in dealt])
+    moved = set(moving)
+    return [next(settled) if sent in moved else sent for sent in sequence]
+
+
+def ticking_clock() -> Iterator[datetime]:
+    """Moments a second apart, after everything that was recorded."""
+    start = datetime(2026, 11, 22, tzinfo=UTC)
+    return (start + timedelta(seconds=second) for second in itertools.count())
+
+
+def _states(sequence: Iterable[Recording]) -> dict[int, set[str]]:
+    states: dict[int, set[str]] = {}
+    for sent in sequence:
+        if sent.order_state is not None:
+            number, moment = sent.order_state
+            states.setdefault(number, set()).add(moment)
+    return states

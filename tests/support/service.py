@@ -1,0 +1,134 @@
+"""The real service: gunicorn in a process group of its own, to be called over HTTP and to be killed."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CALL_SECONDS = 60
+ATTEMPTS = 100
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call was answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON in it."""
+        return json.loads(self.text)
+
+
+@dataclass
+class Service:
+    """A running service on a database; `kill` and `start` it as often as you like.
+
+    The listening socket is this process's own: callers who come while nothing
+    runs wait in its queue, and nobody has to ask whether the port is open yet.
+    """
+
+    database_url: str
+    secret_key: str
+    folder: Path
+    workers: int = 2
+    threads: int = 16
+    _socket: socket.socket = field(default_factory=socket.socket)
+    _process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.listen(512)
+        self._socket.set_inheritable(True)
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._socket.getsockname()[1])
+
+    def start(self) -> None:
+        """Start gunicorn; it answers as soon as its workers are up."""
+        settings = {
+            "BRIDGE_DATABASE_URL": self.database_url,
+            "BRIDGE_SECRET_KEY": self.secret_key,
+            "BRIDGE_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+            "BRIDGE_THREADS": str(self.threads),
+            "BRIDGE_SCHEDULER": "off",
+            "BRIDGE_LOG_LEVEL": "WARNING",
+        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
+        command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--worker-class", "gthread"]
+        command += ["--workers", str(self.workers), "--threads", str(self.threads), "--no-control-socket"]
+        command += ["--bind", f"fd://{self._socket.fileno()}", "--log-level", "warning"]
+        with (self.folder / "service.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=kept | settings,
+                pass_fds=[self._socket.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        """End the whole process group with SIGKILL: nothing is finished, flushed or said."""
+        process, self._process = self._process, None
+        if process is not None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def close(self) -> None:
+        """Kill it and let go of the port."""
+        self.kill()
+        self._socket.close()
+
+    def log(self) -> str:
+        """What it wrote so far."""
+        return (self.folder / "service.log").read_text()
+
+    def call(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | None:
+        """One request on a connection of its own; None where the connection broke before the whole answer came."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=CALL_SECONDS)
+        try:
+            connection.request(method, path, body=body, headers=dict(headers))
+            response = connection.getresponse()
+            return Answer(response.status, dict(response.getheaders()), response.read().decode())
+        except (ConnectionError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
+
+    def insist(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """The answer to a request, sent again as it is until one comes; 503 is none."""
+        for _ in range(ATTEMPTS):
+            answer = self.call(method, path, body, headers)
+            if answer is not None and answer.status != 503:
+                return answer
+        raise AssertionError(f"no answer to {method} {path}")
+
+
+def all_at_once(act: Callable[[T], R], items: Iterable[T], *, threads: int) -> list[R]:
+    """What `act` returns for each item, from this many threads that start together; in the items' order."""
+    start = threading.Barrier(threads)
+    with ThreadPoolExecutor(threads, initializer=start.wait) as pool:
+        return list(pool.map(act, items))
