@@ -13,10 +13,12 @@ from bridge.config import Config, load_config
 from bridge.domain.errors import BadSetting
 from bridge.group_commit import GroupCommit
 from bridge.logs import configure_logs
+from bridge.services.shops import Shops
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
 from bridge.web import BLUEPRINTS, errors, pages, security
 from bridge.web.context import Parts, utcnow
+from schedulers.schedule import timetable_for
 from schedulers.ticker import Scheduler
 
 
@@ -40,9 +42,11 @@ def _put_together(config: Config) -> Flask:
     app.secret_key = config.secret_key
     app.json.sort_keys = False  # type: ignore[attr-defined]
     vault = Vault(config.secret_key)
-    app.extensions["bridge"] = Parts(config, database, vault, group_commit)
+    app.extensions["bridge"] = Parts(config, database, vault, Shops(vault), group_commit)
     # Started by the worker that has it, after the fork.
-    app.extensions["bridge.scheduler"] = Scheduler(database, clock=utcnow)
+    app.extensions["bridge.scheduler"] = Scheduler(
+        database, clock=utcnow, timetable=timetable_for(vault, config.public_url)
+    )
     commands.install(app, Tools(config, database, vault))
     errors.install(app)
     security.install(app, config)

@@ -11,7 +11,9 @@ from bridge.config import load_config
 from bridge.domain.errors import BridgeError
 from bridge.logs import configure_logs
 from bridge.services import installation
+from bridge.services.vault import Vault
 from bridge.storage.database import Database
+from schedulers.schedule import timetable_for
 from schedulers.ticker import Scheduler
 
 
@@ -24,7 +26,8 @@ def main() -> None:
     stopping = threading.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stopping.set())
-    scheduler = Scheduler(database, clock=lambda: datetime.now(UTC))
+    timetable = timetable_for(Vault(config.secret_key), config.public_url)
+    scheduler = Scheduler(database, clock=lambda: datetime.now(UTC), timetable=timetable)
     scheduler.start()
     stopping.wait()
     scheduler.stop()

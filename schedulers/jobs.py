@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from bridge.services import inbox, open_orders, pruning, windows
+from bridge.services import holding, inbox, open_orders, outbox, pruning, windows
+from bridge.services.shops import Shops
 from bridge.services.transactions import in_transaction
+from bridge.services.vault import Vault
 from schedulers.shift import Shift
 
 log = logging.getLogger(__name__)
@@ -14,7 +16,7 @@ log = logging.getLogger(__name__)
 BATCH = 200
 
 
-def retry_deliveries(shift: Shift) -> str:
+def retry_deliveries(shift: Shift, *, shops: Shops | None = None) -> str:
     """Process the deliveries that are due: those that failed, were cut off, or were replayed."""
     now = shift.clock()
     with shift.database.reading() as connection:
@@ -23,7 +25,7 @@ def retry_deliveries(shift: Shift) -> str:
     for delivery_id in due:
         if not shift.may_go_on():
             break
-        if inbox.process_stored(shift.database.transaction, delivery_id, now=now):
+        if inbox.process_stored(shift.database.transaction, delivery_id, now=now, shops=shops):
             done += 1
         else:
             failed += 1
@@ -51,6 +53,17 @@ def settle_open_orders(shift: Shift) -> str:
     return _outcome(done, "settled", failed)
 
 
+def expire_holds(shift: Shift) -> str:
+    """Mark holds past their expiry, which stopped counting at its instant, and tell whose balance rose by it."""
+    expired = 0
+    while shift.may_go_on():
+        batch = holding.expire_due(shift.database.transaction, now=shift.clock(), limit=BATCH)
+        expired += batch
+        if batch < BATCH:
+            break
+    return f"{expired} expired"
+
+
 def due_windows(shift: Shift) -> str:
     """Note the windows that opened, and tell those who had used up the one before."""
     now = shift.clock()
@@ -67,6 +80,18 @@ def due_windows(shift: Shift) -> str:
             log.exception("the window of %s in store %d could not be announced", place[1], place[0])
             failed += 1
     return _outcome(done, "announced", failed)
+
+
+def send_events(shift: Shift, *, vault: Vault, public_url: str) -> str:
+    """Hand out the events that wait, and send those that are due."""
+    sent = outbox.send_events(
+        shift.database.transaction,
+        vault_=vault,
+        public_url=public_url,
+        clock=shift.clock,
+        may_go_on=shift.may_go_on,
+    )
+    return f"{sent} attempts"
 
 
 def prune(shift: Shift) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from bridge.domain.accounts import MAX_NAME, MAX_TOKENS, MAX_USER_ID
 from bridge.domain.errors import InvalidRequest
-from bridge.domain.orders import Line, Order
+from bridge.domain.orders import Line, Order, RefundDetail, RefundedLine
 
 LINE_TOKENS = "_tokens_granted"
 """The meta key under which the companion plugin stamps the tokens of one piece on an order line."""
@@ -23,6 +23,8 @@ _PACKAGE_KEYS = (("_is_token_package", "_tokens_granted"), ("_aipkit_is_token_pa
 """How a product says that it is a package, and of how many tokens: ours, then the AI Power plugin's."""
 _YES = frozenset({"yes", "1", "true", "on"})
 _MAX_QUANTITY = 2**31 - 1
+
+_REFUND_LINES = ("line_items", "shipping_lines", "fee_lines")
 
 Json = Mapping[str, Any]
 
@@ -58,6 +60,13 @@ def is_bare(document: Json) -> bool:
     return set(document) == {"id"} and resource_id(document) is not None
 
 
+def action_order(document: Json) -> int | None:
+    """The order an action's body is about: `{"action": "woocommerce_order_…", "arg": 20}`; None for another."""
+    action = document.get("action")
+    is_about_order = isinstance(action, str) and action.startswith("woocommerce_order_")
+    return _whole(document.get("arg"), high=MAX_USER_ID) if is_about_order else None
+
+
 def error_code(document: Json) -> str | None:
     """The code of the shop's own error object, sent in place of what it meant to show; None for anything else."""
     code = document.get("code")
@@ -80,7 +89,7 @@ def read_order(document: Json, *, is_restored: bool = False) -> Order:
     if modified_at is None:
         raise InvalidRequest(f"order {number} has no date_modified_gmt")
     billing = _mapping(document.get("billing"))
-    refunds = [_money(refund.get("total")) for refund in _mappings(document.get("refunds"))]
+    refunds = _mappings(document.get("refunds"))
     return Order(
         number=number,
         status=status,
@@ -89,13 +98,53 @@ def read_order(document: Json, *, is_restored: bool = False) -> Order:
         email=_text(billing.get("email"), 320).strip(),
         name=_person(billing),
         total=_money(document.get("total")),
-        refunded=sum((abs(refund) for refund in refunds), Decimal(0)),
+        refunded=sum((abs(_money(refund.get("total"))) for refund in refunds), Decimal(0)),
+        refund_ids=tuple(id_ for refund in refunds if (id_ := resource_id(refund)) is not None),
         currency=_text(document.get("currency"), 8),
         placed_at=_utc(document.get("date_created_gmt")) or modified_at,
         # Of two lines with one id the later counts; the database takes each once.
         lines=tuple({line.id: line for line in _read_lines(document.get("line_items"))}.values()),
         is_restored=is_restored,
     )
+
+
+def read_refunds(documents: Iterable[Json]) -> tuple[RefundDetail, ...]:
+    """The refunds of an order with their lines, as `GET /orders/ID/refunds` tells them.
+
+    A refunded line names the order's line in its meta; quantities and money are
+    negative there.
+    """
+    return tuple(
+        RefundDetail(
+            id=refund_id,
+            amount=abs(_money(document.get("amount"))),
+            tied=sum(
+                (_line_money(line) for kind in _REFUND_LINES for line in _mappings(document.get(kind))), Decimal(0)
+            ),
+            lines=tuple(_read_refunded_lines(document.get("line_items"))),
+        )
+        for document in documents
+        if (refund_id := resource_id(document)) is not None
+    )
+
+
+def _read_refunded_lines(items: Any) -> Iterable[RefundedLine]:
+    for item in _mappings(items):
+        names = [
+            _whole(entry.get("value"), high=MAX_USER_ID)
+            for entry in _mappings(item.get("meta_data"))
+            if entry.get("key") == "_refunded_item_id"
+        ]
+        line_id = next((name for name in names if name is not None), None)
+        quantity = item.get("quantity")
+        if line_id is None:
+            continue
+        pieces = abs(quantity) if isinstance(quantity, int) and not isinstance(quantity, bool) else 0
+        yield RefundedLine(line_id, min(pieces, _MAX_QUANTITY), abs(_money(item.get("total"))))
+
+
+def _line_money(line: Json) -> Decimal:
+    return abs(_money(line.get("total"))) + abs(_money(line.get("total_tax")))
 
 
 def read_customer(document: Json) -> Customer:

@@ -310,6 +310,10 @@ class ShopUnreachable(BridgeError):
 
     code = "shop_unreachable"
 
+    def __init__(self, detail: str = "", *, retry_after_seconds: int | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
 
 class BadSetting(BridgeError):
     """A setting cannot be used; the sentence names its variable."""

@@ -21,15 +21,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """What one entry does to the books: signed tokens on the balance, signed tokens on the debt."""
+    """What one entry does to the books: signed tokens on the balance, signed tokens on the debt.
+
+    `forgiven` is what a reversal let go by the owner's policy, zero or more.
+    """
 
     tokens: int
     debt: int = 0
+    forgiven: int = 0
 
     @property
     def granted(self) -> int:
         """What the movement is worth to the order line behind it: a reversal that became debt counts in full."""
-        return self.tokens - self.debt
+        return self.tokens - self.debt - self.forgiven
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Entry:
     line_id: int | None = None
     spend_id: int | None = None
     reference: str | None = None
+    forgiven: int = 0
 
 
 def credit(*, tokens: int, balance: int, debt: int) -> Movement:
@@ -67,7 +72,9 @@ def credit(*, tokens: int, balance: int, debt: int) -> Movement:
     return Movement(tokens=tokens - paid, debt=-paid)
 
 
-def take_back(*, tokens: int, balance: int) -> Movement:
-    """Take tokens from an account: what is no longer there becomes debt."""
+def take_back(*, tokens: int, balance: int, forgives: bool = False) -> Movement:
+    """Take tokens from an account: what is no longer there becomes debt, or is let go where the owner forgives."""
     taken = min(balance, tokens)
+    if forgives:
+        return Movement(tokens=-taken, forgiven=tokens - taken)
     return Movement(tokens=-taken, debt=tokens - taken)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from fractions import Fraction
 
 REVOKING_STATUSES = frozenset({"refunded", "cancelled", "failed", "trash", "deleted"})
 
@@ -42,11 +41,36 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundedLine:
+    """What a refund says of one line: pieces given back, or money alone where `quantity` is 0; neither is negative."""
+
+    line_id: int
+    quantity: int
+    total: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class RefundDetail:
+    """A refund with its lines, as only the shop's REST tells them.
+
+    `amount` is all its money and `tied` what of it belongs to lines of any
+    kind, taxes, shipping and fees included; the rest is tied to no line.
+    """
+
+    id: int
+    amount: Decimal
+    tied: Decimal
+    lines: tuple[RefundedLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """One state of an order: the shop's document, read.
 
     `customer_id` is 0 for a guest and for a user who was deleted. `total` and
-    `refunded` are money of the whole order, `refunded` zero or more.
+    `refunded` are money of the whole order, `refunded` zero or more: the sum
+    over the refunds in `refund_ids`, of which `refund_details` tells what was
+    read back. One that `is_current` was read from the shop a moment ago.
     """
 
     number: int
@@ -61,6 +85,9 @@ class Order:
     placed_at: datetime
     lines: tuple[Line, ...]
     is_restored: bool = False
+    is_current: bool = False
+    refund_ids: tuple[int, ...] = ()
+    refund_details: tuple[RefundDetail, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +132,8 @@ class Known:
     keeper_at: datetime | None = None
     total: Decimal = Decimal(0)
     refunded: Decimal = Decimal(0)
+    refund_ids: tuple[int, ...] = ()
+    refund_details: tuple[RefundDetail, ...] = ()
     lines: tuple[KnownLine, ...] = ()
     account_id: int | None = None
     claimed_by: int | None = None
@@ -114,6 +143,22 @@ class Known:
     restored_at: datetime | None = None
     restored_seen_at: datetime | None = None
     restores_ahead: bool = False
+
+    @property
+    def standing_refunds(self) -> tuple[RefundDetail, ...]:
+        """The refunds that stand and whose lines are known; a deleted one is no longer in the order's list."""
+        return tuple(detail for detail in self.refund_details if detail.id in self.refund_ids)
+
+    @property
+    def loose_money(self) -> Decimal:
+        """Refunded money that no line is known for."""
+        return max(Decimal(0), self.refunded - sum((detail.tied for detail in self.standing_refunds), Decimal(0)))
+
+    @property
+    def unread_refunds(self) -> tuple[int, ...]:
+        """The refunds whose lines nobody has read back yet."""
+        read = {detail.id for detail in self.refund_details}
+        return tuple(refund for refund in self.refund_ids if refund not in read)
 
     @property
     def buyer_id(self) -> int:
@@ -137,6 +182,7 @@ def learn(known: Known, order: Order, *, effect: Effect, received_at: datetime) 
     sends it.
     """
     known = _learn_restoring(known, order, received_at=received_at)
+    known = replace(known, refund_details=_joined(known.refund_details, order.refund_details))
     is_newest = known.modified_at is None or order.modified_at >= known.modified_at
     is_decisive = (
         effect is not Effect.KEEPS
@@ -150,6 +196,7 @@ def learn(known: Known, order: Order, *, effect: Effect, received_at: datetime) 
             known,
             total=order.total,
             refunded=order.refunded,
+            refund_ids=order.refund_ids,
             lines=_newer_lines(known.lines, order.lines),
         )
     else:
@@ -194,32 +241,15 @@ def learn_trashing(known: Known, *, delivery: str, received_at: datetime) -> Kno
     )
 
 
-def tokens_owed(known: Known, line: KnownLine) -> int:
-    """What a line should have granted in all, in whole tokens, by the order's deciding state.
-
-    Money that was refunded takes back its share of the order's total, rounded
-    down, from every line of a package; an order that cost nothing keeps all.
-    """
-    if known.effect is not Effect.GRANTS or not line.tokens or line.months:
-        return 0
-    return _less_refunds(known, line.tokens * max(0, line.line.quantity))
-
-
-def months_owed(known: Known, line: KnownLine) -> int:
-    """How many months of its plan a line should have brought, by the same rules; 0 for a line of no plan."""
-    if known.effect is not Effect.GRANTS or not line.months:
-        return 0
-    return _less_refunds(known, line.months * max(0, line.line.quantity))
-
-
-def _less_refunds(known: Known, full: int) -> int:
-    if known.refunded <= 0 or known.total <= 0:
-        return full
-    taken_back = int(full * Fraction(known.refunded) / Fraction(known.total))
-    return max(0, full - taken_back)
+def _joined(known: Iterable[RefundDetail], read: Iterable[RefundDetail]) -> tuple[RefundDetail, ...]:
+    """Both, each refund once: the lines of a refund never change."""
+    joined = {detail.id: detail for detail in (*known, *read)}
+    return tuple(joined[refund] for refund in sorted(joined))
 
 
 def _learn_restoring(known: Known, order: Order, *, received_at: datetime) -> Known:
+    if order.is_current and known.trashed_at is not None:
+        return replace(known, trashed_at=None, trashed_after=None)
     if not order.is_restored or order.modified_at == known.restored_at:
         return known
     known = replace(known, restored_at=order.modified_at, restored_seen_at=received_at)

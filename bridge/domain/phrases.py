@@ -21,6 +21,7 @@ class Phrases:
     held: str
     debt: str
     guest: str
+    plan_until: str
     buy: str
     free_use: str
     used_of: str
@@ -45,6 +46,7 @@ _ENGLISH = Phrases(
     held="{n} of them set aside for work in progress",
     debt="{n} tokens are owed and come off your next purchase",
     guest="You are not signed in: what is free for visitors is shown here.",
+    plan_until="Plan, until {day}",
     buy="Buy tokens",
     free_use="Free use",
     used_of="{used} of {limit} used",
@@ -82,6 +84,7 @@ _FRENCH = Phrases(
     held="dont {n} réservés pour un travail en cours",
     debt="{n} jetons sont dus et seront déduits de votre prochain achat",
     guest="Vous n’êtes pas connecté : voici ce qui est gratuit pour les visiteurs.",
+    plan_until="Abonnement, jusqu’au {day}",
     buy="Acheter des jetons",
     free_use="Usage gratuit",
     used_of="{used} utilisés sur {limit}",
@@ -119,6 +122,7 @@ _GERMAN = Phrases(
     held="davon {n} für laufende Arbeiten zurückgelegt",
     debt="{n} Token sind noch offen und gehen vom nächsten Kauf ab",
     guest="Sie sind nicht angemeldet: Hier steht, was für Besucher kostenlos ist.",
+    plan_until="Abo, bis {day}",
     buy="Token kaufen",
     free_use="Kostenlose Nutzung",
     used_of="{used} von {limit} verbraucht",
@@ -156,6 +160,7 @@ _SPANISH = Phrases(
     held="de ellos, {n} reservados para un trabajo en curso",
     debt="Se deben {n} tokens, que se descontarán de su próxima compra",
     guest="No ha iniciado sesión: aquí se muestra lo que es gratuito para visitantes.",
+    plan_until="Plan, hasta el {day}",
     buy="Comprar tokens",
     free_use="Uso gratuito",
     used_of="{used} de {limit} usados",

@@ -106,28 +106,18 @@ def decide(*, price: int, purses: Sequence[Purse], disabled: bool = False) -> De
     return decision
 
 
-def give_back(
-    *,
-    tokens: int,
-    paid: Decision,
-    order: Sequence[Source],
-    plan_is_open: bool,
-    allowance_is_open: bool,
-) -> GivenBack:
+def give_back(*, tokens: int, open_: Decision, order: Sequence[Source]) -> GivenBack:
     """Split a refund over the sources that paid, the last to pay first.
 
-    `paid` is what each source paid and was not given back yet; the caller has
-    looked that it covers `tokens`. What came from a window that has closed
-    cannot go back to it: sources that can take tokens come first, and only what
-    is left over lapses.
+    `open_` is what each source paid, was not given back yet, and can take: what
+    came from a window that has closed cannot go back to it. Only what is left
+    over when every source has its own again lapses.
     """
-    left = {Source.PLAN: paid.plan, Source.BALANCE: paid.balance, Source.ALLOWANCE: paid.allowance}
-    is_open = {Source.PLAN: plan_is_open, Source.BALANCE: True, Source.ALLOWANCE: allowance_is_open}
+    left = {Source.PLAN: open_.plan, Source.BALANCE: open_.balance, Source.ALLOWANCE: open_.allowance}
     back = dict.fromkeys(left, 0)
     for source in reversed(order):
-        if is_open[source]:
-            back[source] = min(tokens, left[source])
-            tokens -= back[source]
+        back[source] = min(tokens, left[source])
+        tokens -= back[source]
     return GivenBack(back[Source.PLAN], back[Source.BALANCE], back[Source.ALLOWANCE], lapsed=tokens)
 
 

@@ -24,7 +24,12 @@ DEFAULT_MODULES = {
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A WooCommerce shop with its own users. `low_balance` is in tokens; below it a balance counts as low."""
+    """A WooCommerce shop with its own users. `low_balance` is in tokens; below it a balance counts as low.
+
+    `reversal_policy` says what becomes of tokens that are taken back and already
+    spent: `debt` or `forgive`. `guest_policy` says who gives a guest's order to
+    the account with its e-mail: `automatic`, or the `admin` by hand.
+    """
 
     id: int
     slug: str
@@ -37,6 +42,8 @@ class Store:
     purchase_url: str
     low_balance: int
     config_version: int
+    reversal_policy: str = "debt"
+    guest_policy: str = "automatic"
 
     @property
     def calendar(self) -> Calendar:

@@ -56,6 +56,30 @@ def rows(
     )
 
 
+def plan_row(
+    rulebook: Rulebook, document: Document | None, language: Language, *, now: datetime
+) -> AllowanceRow | None:
+    """What is left of a bought plan in its running month; None without one."""
+    if document is None:
+        return None
+    phrases, zone = PHRASES[language], rulebook.calendar.zone
+    tokens, used, left = int(document["tokens"]), int(document["used"]), int(document["remaining"])
+    ends_at = datetime.fromisoformat(document["ends_at"])
+    resets_at = datetime.fromisoformat(document["resets_at"] or document["ends_at"])
+    state = "ok" if left else "exhausted"
+    return AllowanceRow(
+        module="plan",
+        label=str(document["name"]),
+        state=state,
+        state_text=phrases.plan_until.format(day=local_time(ends_at, zone, language).day),
+        amount=phrases.used_of.format(used=number(used, language), limit=number(tokens, language)),
+        left=phrases.left.format(n=number(left, language)),
+        percent=percent_of(used, tokens) if tokens else 100,
+        resets_text=phrases.resets.format(span=span(resets_at - now, language)),
+        resets=local_time(resets_at, zone, language),
+    )
+
+
 def percent_of(part: int, whole: int) -> int:
     """The share in whole per cent, 0 to 100; a part that is there at all has at least 1."""
     if part <= 0:
@@ -65,9 +89,7 @@ def percent_of(part: int, whole: int) -> int:
 
 def _unnumbered(rulebook: Rulebook, module: str, state: str, language: Language) -> AllowanceRow:
     phrases = PHRASES[language]
-    return AllowanceRow(
-        module, rulebook.label_of(module), state, phrases.states[state], detail=phrases.details[state]
-    )
+    return AllowanceRow(module, rulebook.label_of(module), state, phrases.states[state], detail=phrases.details[state])
 
 
 def _row(rulebook: Rulebook, document: Document, language: Language, *, now: datetime) -> AllowanceRow:

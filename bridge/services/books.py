@@ -137,6 +137,8 @@ class Books:
         """Count tokens as used by a linked site in the month of a moment."""
         if site_id:
             key = (site_id, self.month_of(account, moment))
+            # A store that changed its time zone counts its months anew: the month may not have as many to give back.
+            tokens = max(tokens, -self.site_uses.get(key, 0))
             self.site_uses[key] = self.site_uses.get(key, 0) + tokens
             self.new_site_uses[key] = self.new_site_uses.get(key, 0) + tokens
 
@@ -234,12 +236,13 @@ def _read_holds(connection: Connection, books: Books, hold_ids: Collection[int])
 
 def _read_windows(connection: Connection, books: Books, modules: Iterable[tuple[int, str]]) -> None:
     counted = {(store, module) for store, module in modules if module in books.rulebooks[store].limits}
-    counted |= {(spend.store_id, spend.module) for spend in books.spends.values() if spend.window_starts_at}
+    # Also where no allowance paid: what is drawn beyond a hold may, and every answer tells what is left.
+    counted |= {(spend.store_id, spend.module) for spend in books.spends.values()}
     if any(book.has_overrides for book in books.rulebooks.values()):
         books.overrides = overrides.overrides(connection, books.accounts.keys(), now=books.now)
     if any(book.has_account_resets for book in books.rulebooks.values()):
         books.resets = overrides.account_resets(connection, books.accounts.keys())
-    counted |= {(hold.store_id, hold.module) for hold in books.holds.values() if hold.window_starts_at}
+    counted |= {(hold.store_id, hold.module) for hold in books.holds.values()}
     starts = {spend.window_starts_at for spend in books.spends.values()}
     starts |= {hold.window_starts_at for hold in books.holds.values()}
     for store, module in counted:

@@ -18,7 +18,6 @@ from bridge.services import accounts, answers, rulebooks
 from bridge.services.accounts import Adjustment
 from bridge.services.allowances import percent_of
 from bridge.services.once import once
-from bridge.services.spending import Reply
 from bridge.storage import credits
 from bridge.storage.credits import UserLine
 from bridge.storage.database import Connection
@@ -190,11 +189,12 @@ def save_balance(
     key: str,
     admin: Admin,
     now: datetime,
-) -> Reply:
+) -> None:
     """Put a balance right as an entry under the admin's e-mail, once for each form.
 
     A form that is sent twice is answered twice and posted once. Raises
-    `UnknownUser`, `BalanceChanged` and `BalanceOutOfRange`.
+    `UnknownUser`, `BalanceChanged`, `BalanceOutOfRange`, and `KeyReused` for a
+    form that was sent before with something else in it.
     """
     wanted = Adjustment(change.reason, balance=change.balance, expected_balance=change.expected_balance)
     told = [user_id, change.balance, change.expected_balance, change.reason, admin.id]
@@ -203,7 +203,7 @@ def save_balance(
         entry = accounts.adjust(connection, store.id, user_id, wanted, actor=admin.email, now=now)
         return 201, {"balance": entry.balance_after, "tokens": entry.tokens}
 
-    return once(
+    once(
         connection,
         Caller(store.id, admin.email),
         key=f"admin:{key}",

@@ -215,7 +215,7 @@ def _beyond(means: Means, first: Decision, first_parts: tuple[PlanPart, ...], fo
             left = max(0, (left or 0) - first.balance)
         elif left is not None and means.free is not None and first.allowance:
             # One spend counts in one window: where the hold's has closed, its successor pays nothing.
-            left = left - first.allowance if means.free.window.starts_at == found.window_starts_at else 0
+            left = max(0, left - first.allowance) if means.free.window.starts_at == found.window_starts_at else 0
         elif left is None and first.allowance and means.free and means.free.window.starts_at != found.window_starts_at:
             left = 0
         purses.append(Purse(purse.source, left))

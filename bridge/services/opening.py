@@ -44,10 +44,10 @@ def read(lines: Iterable[str]) -> Iterator[Opening]:
     column; so read it once to the end before anything is written.
     """
     reader = csv.DictReader(lines, strict=True)
-    _check_header(list(reader.fieldnames or ()))
     faults: list[FieldError] = []
     seen: dict[int, int] = {}
     try:
+        _check_header(list(reader.fieldnames or ()))
         for row in reader:
             found = _read_row(row, reader.line_num, seen)
             if isinstance(found, Opening):

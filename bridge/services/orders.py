@@ -7,24 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bridge.domain.accounts import MAX_TOKENS, Account, Standing
+from bridge.domain.accounts import MAX_TOKENS
 from bridge.domain.errors import BalanceOutOfRange, BridgeError
-from bridge.domain.events import EventType, NewEvent
-from bridge.domain.ledger import Entry, Kind, Movement, credit, take_back
-from bridge.domain.orders import Known, KnownLine, Order, effect_of, learn, learn_trashing, months_owed, tokens_owed
+from bridge.domain.grants import months_owed, question_of, tokens_owed
+from bridge.domain.ledger import Entry
+from bridge.domain.orders import Known, KnownLine, Order, effect_of, learn, learn_trashing
 from bridge.domain.packages import Package, package_of
 from bridge.domain.plans import Term
 from bridge.domain.stores import Store
-from bridge.services.alerts import watch
+from bridge.services import granting
 from bridge.services.transactions import Transaction
-from bridge.storage import accounts, holds, ledger, orders, outbox, packages, plans, stores
+from bridge.storage import accounts, orders, packages, plans, stores
 from bridge.storage.database import Connection
-from bridge.storage.ids import new_id
-from bridge.storage.ledger import Posting
 
 log = logging.getLogger(__name__)
 
-ACTOR = "shop"
 CLAIM_BATCH = 500
 """The most parked or unpriced orders one call names; what is over comes with the next run of the job."""
 
@@ -101,17 +98,22 @@ def _settle(connection: Connection, store: Store, known: Known, *, now: datetime
     total = sum(owed.values())
     terms = _terms_owed(known)
     if known.account_id is None and total == 0 and not any(term.months for term in terms):
-        orders.remember(connection, known, is_parked=False, now=now)
+        _remember(connection, known, is_parked=False, now=now)
         return Settled((), is_parked=False, owed=0)
     known, buyer = _buyer_of(connection, store, known, now=now)
     if buyer is None:
-        orders.remember(connection, known, is_parked=True, now=now)
+        _remember(connection, known, is_parked=True, now=now)
         return Settled((), is_parked=True, owed=total)
-    known, entries = _post(connection, store, known, owed, buyer=buyer, now=now)
+    known, entries = granting.post(connection, store, known, owed, buyer=buyer, now=now)
     if terms:
         _put_terms(connection, store, known, terms, buyer=buyer)
-    orders.remember(connection, known, is_parked=False, now=now)
+    _remember(connection, known, is_parked=False, now=now)
     return Settled(tuple(entries), is_parked=False, owed=total)
+
+
+def _remember(connection: Connection, known: Known, *, is_parked: bool, now: datetime) -> None:
+    question = question_of(known, is_parked=is_parked)
+    orders.remember(connection, known, is_parked=is_parked, question=question, now=now)
 
 
 def _bounded(tokens: int) -> int:
@@ -127,7 +129,21 @@ def _freeze_amounts(connection: Connection, store: Store, known: Known) -> Known
     known_packages: Mapping[tuple[int, int], Package] = (
         packages.find_by_product(connection, store.id, products) if products else {}
     )
-    return replace(known, lines=tuple(_with_amount(line, known_packages) for line in known.lines))
+    lines = [
+        _with_amount(line, known_packages)
+        if line.line.product_id
+        else _with_namesake(line, packages.find_namesakes(connection, store.id, sku=line.line.sku, name=line.line.name))
+        for line in known.lines
+    ]
+    return replace(known, lines=tuple(lines))
+
+
+def _with_namesake(line: KnownLine, namesakes: Sequence[Package]) -> KnownLine:
+    """A line of a deleted product takes the amount of the one package with its SKU, or with its name."""
+    line = _with_amount(line, {})
+    if line.tokens is not None or len({(package.tokens, package.months) for package in namesakes}) != 1:
+        return line
+    return replace(line, tokens=namesakes[0].tokens, months=namesakes[0].months)
 
 
 def _with_amount(line: KnownLine, known_packages: Mapping[tuple[int, int], Package]) -> KnownLine:
@@ -179,105 +195,9 @@ def _buyer_of(connection: Connection, store: Store, known: Known, *, now: dateti
     if known.buyer_id:
         place = (store.id, known.buyer_id)
         return known, accounts.locate_or_add(connection, [place], now=now)[place]
-    if known.claimed_by is None and known.account_id is None and known.email:
+    is_open = known.claimed_by is None and known.account_id is None
+    if is_open and known.email and store.guest_policy == "automatic":
         owners = accounts.find_by_email(connection, store_id=store.id, email=known.email)
         if len(owners) == 1:
             known = replace(known, claimed_by=owners[0].id)
     return known, known.claimed_by or known.account_id
-
-
-def _post(
-    connection: Connection, store: Store, known: Known, owed: Mapping[int, int], *, buyer: int, now: datetime
-) -> tuple[Known, list[Entry]]:
-    holder = known.account_id or buyer
-    locked = accounts.lock(connection, {holder, buyer})
-    posted: list[tuple[Entry, Posting]] = []
-    lines = list(known.lines)
-    if holder != buyer:
-        lines = _move(locked, known, lines, holder, {line.line.id: 0 for line in lines}, posted, now=now)
-    lines = _move(locked, known, lines, buyer, owed, posted, now=now)
-    _tell(connection, store, locked, [entry for entry, _ in posted], now=now)
-    changed = {entry.account_id for entry, _ in posted}
-    accounts.set_balances(connection, [locked[id_] for id_ in sorted(changed)], now=now)
-    ledger.add(connection, posted)
-    return replace(known, lines=tuple(lines), account_id=buyer), [entry for entry, _ in posted]
-
-
-def _tell(
-    connection: Connection, store: Store, locked: dict[int, Account], posted: Sequence[Entry], *, now: datetime
-) -> None:
-    """Put what was posted in the outbox, and what it means for the balances, which are marked in `locked`."""
-    events = []
-    for entry in posted:
-        type_ = EventType.GRANT_CREATED if entry.kind is Kind.GRANT else EventType.GRANT_REVERSED
-        payload = {
-            "order": entry.order_number,
-            "line": entry.line_id,
-            "tokens": entry.tokens - entry.debt,
-            "balance": entry.balance_after,
-            "debt": entry.debt_after,
-        }
-        events.append(NewEvent(new_id(), store.id, entry.account_id, type_, payload, now))
-    changed = sorted({entry.account_id for entry in posted})
-    held = holds.held_balances(connection, changed, now=now) if changed else {}
-    for account_id in changed:
-        account = locked[account_id]
-        standing = Standing(balance=account.balance, held=held.get(account_id, 0), debt=account.debt)
-        locked[account_id], crossed = watch(account, standing, store, now=now)
-        events.extend(crossed)
-    outbox.add(connection, events)
-
-
-def _move(
-    locked: dict[int, Account],
-    known: Known,
-    lines: Sequence[KnownLine],
-    account_id: int,
-    owed: Mapping[int, int],
-    posted: list[tuple[Entry, Posting]],
-    *,
-    now: datetime,
-) -> list[KnownLine]:
-    """Post the difference of each line to one account, which is changed in `locked`; the lines as they are then."""
-    after = []
-    for line in lines:
-        difference = owed[line.line.id] - line.granted
-        if difference == 0:
-            after.append(line)
-            continue
-        account = locked[account_id]
-        movement = _movement(account, difference)
-        account = replace(account, balance=account.balance + movement.tokens, debt=account.debt + movement.debt)
-        locked[account_id] = account
-        line = replace(line, granted=line.granted + difference, postings=line.postings + 1)
-        after.append(line)
-        entry = Entry(
-            id=new_id(),
-            account_id=account_id,
-            kind=Kind.GRANT if difference > 0 else Kind.REVERSAL,
-            tokens=movement.tokens,
-            debt=movement.debt,
-            balance_after=account.balance,
-            debt_after=account.debt,
-            actor=ACTOR,
-            reason=_reason(known, line),
-            created_at=now,
-            order_number=known.number,
-            line_id=line.line.id,
-        )
-        posted.append((entry, Posting(known.store_id, known.number, line.line.id, line.postings)))
-    return after
-
-
-def _movement(account: Account, difference: int) -> Movement:
-    if difference < 0:
-        return take_back(tokens=-difference, balance=account.balance)
-    try:
-        return credit(tokens=difference, balance=account.balance, debt=account.debt)
-    except OverflowError as error:
-        raise BalanceOutOfRange() from error
-
-
-def _reason(known: Known, line: KnownLine) -> str:
-    name = line.line.name or f"product {line.line.product_id}"
-    return f"Order {known.number} ({known.status}): {name} x {line.line.quantity}"[:500]

@@ -43,21 +43,32 @@ class _Run:
     now: datetime
     limit: int
     chance: Callable[[], float]
+    may_go_on: Callable[[], bool]
 
 
 def send_events(
-    transaction: Transaction, *, vault_: Vault, public_url: str, clock: Callable[[], datetime]
-) -> tuple[int, int]:
-    """Hand out what waits and send what is due; how many of each. For the job, harmless run twice or late."""
+    transaction: Transaction,
+    *,
+    vault_: Vault,
+    public_url: str,
+    clock: Callable[[], datetime],
+    may_go_on: Callable[[], bool] = lambda: True,
+) -> int:
+    """Hand out what waits and send what is due; how many attempts. For the job, harmless run twice or late.
+
+    `public_url` is the bridge's own: one that is itself on loopback may send there.
+    """
     receivers = Receivers(may_loop=is_loopback(public_url))
-    handed_out = fan_out(transaction, now=clock())
+    fan_out(transaction, now=clock())
     sent = 0
     for _ in range(_ROUNDS):
-        attempts = send_due(transaction, receivers.post, vault_=vault_, now=clock())
-        sent += attempts
+        if not may_go_on():
+            break
+        attempts = send_due(transaction, receivers.post, vault_=vault_, now=clock(), may_go_on=may_go_on)
         if attempts == 0:
             break
-    return handed_out, sent
+        sent += attempts
+    return sent
 
 
 def fan_out(transaction: Transaction, *, now: datetime) -> int:
@@ -79,6 +90,7 @@ def send_due(
     now: datetime,
     limit: int = 500,
     chance: Callable[[], float] = random.random,
+    may_go_on: Callable[[], bool] = lambda: True,
 ) -> int:
     """Send what is due, at most `limit` to each endpoint; how many attempts that were.
 
@@ -92,7 +104,7 @@ def send_due(
     )
     if not claimed:
         return 0
-    run = _Run(transaction, send, vault_, now, limit, chance)
+    run = _Run(transaction, send, vault_, now, limit, chance, may_go_on)
     with ThreadPoolExecutor(len(claimed), thread_name_prefix="events") as pool:
         return sum(pool.map(lambda endpoint: _serve(run, endpoint), claimed))
 
@@ -150,7 +162,7 @@ def _serve(run: _Run, endpoint: Endpoint) -> int:
             got = list(pool.map(lambda event: _post(run, endpoint, event, secret), due))
             sent += len(got)
             seconds += max(answer.seconds for answer in got)
-            left = run.limit - sent if seconds < _BUDGET_SECONDS else 0
+            left = run.limit - sent if seconds < _BUDGET_SECONDS and run.may_go_on() else 0
             attempts = list(zip(due, got, strict=True))
             due = in_transaction(run.transaction, _noting(run, endpoint, attempts, left=left))
     return sent

@@ -3,7 +3,8 @@
 Entries, spends, refunds, orders and the days of history stay for good. A key
 is kept for as long as any caller may still repeat its request; a delivery for
 as long as somebody may want to look at it or replay it (the order it told of
-stays); the use of a window for longer than any page looks back.
+stays); an event for as long, and until nobody waits for it; the use of a window
+for longer than any page looks back.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-from bridge.storage import pruning
+from bridge.storage import event_deliveries, pruning
 from bridge.storage.database import Connection
 
 KEYS_KEPT = timedelta(days=90)
 DELIVERIES_KEPT = timedelta(days=90)
+EVENTS_KEPT = timedelta(days=90)
 USES_KEPT = timedelta(days=400)
 BATCH = 1000
 """The most rows one step removes in its transaction."""
@@ -27,6 +29,7 @@ Step = Callable[[Connection], int]
 def steps(*, now: datetime) -> dict[str, Step]:
     """What there is to prune, by name; each step removes one batch and says how many rows it was, 0 for none."""
     return {
+        "events": partial(event_deliveries.forget_events, before=now - EVENTS_KEPT, limit=BATCH),
         "keys": partial(pruning.forget_keys, before=now - KEYS_KEPT, limit=BATCH),
         "deliveries": partial(pruning.forget_deliveries, before=now - DELIVERIES_KEPT, limit=BATCH),
         "windows": partial(pruning.forget_uses, before=now - USES_KEPT, limit=BATCH),

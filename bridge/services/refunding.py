@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from bridge.domain.accounts import Account
 from bridge.domain.asks import RefundAsk
@@ -45,13 +46,12 @@ def refund(books: Books, ask: RefundAsk, account: Account) -> answers.Document:
 
 
 def _split(books: Books, account: Account, spend: Spend, paid: Decision, tokens: int) -> GivenBack:
-    return give_back(
-        tokens=tokens,
-        paid=paid,
-        order=books.rulebook_of(account).spend_order,
-        plan_is_open=all(part.starts_at <= books.now < part.ends_at for part in spend.plan_parts),
-        allowance_is_open=_is_open(books, account, spend),
+    open_ = Decision(
+        plan=sum(part.tokens for part in _open_parts(spend, books.now)),
+        balance=paid.balance,
+        allowance=paid.allowance if _is_open(books, account, spend) else 0,
     )
+    return give_back(tokens=tokens, open_=open_, order=books.rulebook_of(account).spend_order)
 
 
 def _is_open(books: Books, account: Account, spend: Spend) -> bool:
@@ -71,7 +71,7 @@ def _write(books: Books, ask: RefundAsk, account: Account, spend: Spend, back: G
         free = free_of(books, account, spend.module)
         ends_at = free.window.ends_at if free else None
         books.use_window((account.id, spend.module, spend.window_starts_at), ends_at, -back.allowance)
-    for part in _plan_parts(spend, back.plan):
+    for part in split_plan(tokens=back.plan, parts=_open_parts(spend, books.now)):
         books.use_plan(account.id, part, -part.tokens)
     given = back.plan + back.balance + back.allowance
     books.use_site(account, spend.site_id, spend.created_at, -given)
@@ -103,11 +103,14 @@ def _write(books: Books, ask: RefundAsk, account: Account, spend: Spend, back: G
     )
 
 
-def _plan_parts(spend: Spend, tokens: int) -> tuple[PlanPart, ...]:
-    """The windows a refund of this many plan tokens goes back to: past what went back before."""
-    before = split_plan(tokens=spend.back_plan, parts=spend.plan_parts)
+def _open_parts(spend: Spend, now: datetime) -> tuple[PlanPart, ...]:
+    """What the plans' windows that are still open paid and did not get back yet, the last to end in front.
+
+    Refunds fill the parts in this order, so that what went back before is known
+    from its sum: windows that have closed since are at the end.
+    """
+    parts = sorted(spend.plan_parts, key=lambda part: (part.ends_at, part.product_id, part.starts_at), reverse=True)
+    before = split_plan(tokens=spend.back_plan, parts=parts)
     gone = {(part.product_id, part.starts_at): part.tokens for part in before}
-    rest = tuple(
-        replace(part, tokens=part.tokens - gone.get((part.product_id, part.starts_at), 0)) for part in spend.plan_parts
-    )
-    return split_plan(tokens=tokens, parts=rest)
+    rest = (replace(part, tokens=part.tokens - gone.get((part.product_id, part.starts_at), 0)) for part in parts)
+    return tuple(part for part in rest if now < part.ends_at)

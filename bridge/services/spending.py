@@ -63,7 +63,7 @@ def key_place(ask: AnyAsk) -> KeyPlace | None:
 
 
 def _owners(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime) -> list[int | None]:
-    """The account each ask is about; None for a hold or spend that is not there."""
+    """The account each ask is about; None for a hold or spend that is not there, or is another store's."""
     places = {
         accounts.place_of(ask.caller.store_id, ask.who) for ask in asks if isinstance(ask, Ask) and ask.who is not None
     }
@@ -78,9 +78,9 @@ def _owners(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime) ->
             place = None if ask.who is None else accounts.place_of(ask.caller.store_id, ask.who)
             owners.append(ask.caller.account_id if place is None else located[place])
         elif isinstance(ask, RefundAsk):
-            owners.append(of_spends.get(ask.spend_id))
+            owners.append(of_spends.get((ask.caller.store_id, ask.spend_id)))
         else:
-            owners.append(of_holds.get(ask.hold_id))
+            owners.append(of_holds.get((ask.caller.store_id, ask.hold_id)))
     return owners
 
 
@@ -88,6 +88,8 @@ def _wanted(connection: Connection, asks: Sequence[AnyAsk], owners: Sequence[int
     store_ids = {ask.caller.store_id for ask in asks}
     books = rulebooks.for_stores(connection, store_ids)
     modules: set[tuple[int, str]] = set()
+    # Another store's rows are not read at all: its rules are not known here.
+    known = [ask for ask, owner in zip(asks, owners, strict=True) if owner is not None]
     for ask in asks:
         if isinstance(ask, Ask):
             operation = books[ask.caller.store_id].operations.get(ask.operation or "")
@@ -99,8 +101,8 @@ def _wanted(connection: Connection, asks: Sequence[AnyAsk], owners: Sequence[int
         rulebooks=books,
         modules=modules,
         keys={place for ask in asks if (place := key_place(ask)) is not None},
-        hold_ids={ask.hold_id for ask in asks if isinstance(ask, CaptureAsk | ReleaseAsk)},
-        spend_ids={ask.spend_id for ask in asks if isinstance(ask, RefundAsk)},
+        hold_ids={ask.hold_id for ask in known if isinstance(ask, CaptureAsk | ReleaseAsk)},
+        spend_ids={ask.spend_id for ask in known if isinstance(ask, RefundAsk)},
         site_ids={ask.caller.site_id for ask in asks if ask.caller.site_id},
     )
 

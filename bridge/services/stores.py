@@ -180,6 +180,8 @@ def describe(store: Store) -> dict[str, Any]:
         "grant_statuses": list(store.grant_statuses),
         "purchase_url": store.purchase_url,
         "low_balance": store.low_balance,
+        "reversal_policy": store.reversal_policy,
+        "guest_policy": store.guest_policy,
     }
 
 

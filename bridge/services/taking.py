@@ -114,6 +114,8 @@ def pay(books: Books, account: Account, payment: Payment) -> Spend:
     )
     books.spends[taken.id] = taken
     books.new_spends.add(taken.id)
+    # Whatever paid, the account was active: the credits list sorts by that.
+    books.changed_accounts.add(account.id)
     _charge(books, account, taken, payment)
     books.use_site(account, taken.site_id, books.now, decision.paid)
     books.use_day(account, taken, units=taken.units, tokens=taken.tokens)

@@ -62,6 +62,7 @@ class UserPage:
     user: UserRow
     available: int
     zone: str
+    plan: AllowanceRow | None
     limits: tuple[AllowanceRow, ...]
     entries: tuple[EntryRow, ...]
     older: str | None
@@ -93,7 +94,8 @@ def user_page(
         user=user,
         available=known["balance"]["available"],
         zone=zone_name(zone),
-        limits=allowances.rows(rulebook, known["limits"], list(rulebook.modules), Language.ENGLISH, now=now),
+        plan=allowances.plan_row(rulebook, known["plan"], Language.ENGLISH, now=now),
+        limits=allowances.rows(rulebook, known["limits"], accounts.modules_of(rulebook), Language.ENGLISH, now=now),
         entries=tuple(_entry(entry, zone) for entry in entries[:ENTRIES]),
         older=answers.opaque("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
         is_first_page=before is None,

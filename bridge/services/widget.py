@@ -52,6 +52,7 @@ class UsageCard:
     debt: str
     purchase_url: str
     zone: str
+    plan: AllowanceRow | None
     rows: tuple[AllowanceRow, ...]
     purchases: tuple[CardPurchase, ...]
     has_more_purchases: bool
@@ -88,10 +89,11 @@ def usage_card(
         debt=words.debt.format(n=number(balance["debt"], language)) if balance["debt"] else "",
         purchase_url=rulebook.store.purchase_url,
         zone=zone_name(rulebook.calendar.zone),
+        plan=allowances.plan_row(rulebook, known["plan"], language, now=now),
         rows=allowances.rows(
             rulebook,
             known["limits"],
-            list(modules) or list(rulebook.modules),
+            modules or accounts.modules_of(rulebook),
             language,
             # A visitor has no balance that could pay instead.
             without="disabled" if account.is_guest else "none",

@@ -24,7 +24,7 @@ from (
     select id, balance, debt, purchased, 0 as tokens, 0 as owed, 0 as bought from accounts
     union all
     select account_id, 0, 0, 0, sum(tokens), sum(debt),
-           sum(case when kind in ('grant', 'reversal') then tokens - debt else 0 end)
+           sum(case when kind in ('grant', 'reversal') then tokens - debt - forgiven else 0 end)
     from entries group by account_id
 ) as sides
 group by id
@@ -154,7 +154,8 @@ select store_id as store, order_number as number, line_id as line, sum(lines) as
 from (
     select store_id, order_number, line_id, 1 as lines, granted, postings, 0 as posted, 0 as entries from order_lines
     union all
-    select store_id, order_number, line_id, 0, 0, 0, tokens - debt, 1 from entries where order_number is not null
+    select store_id, order_number, line_id, 0, 0, 0, tokens - debt - forgiven, 1
+    from entries where order_number is not null
 ) as sides
 group by store_id, order_number, line_id
 having sum(lines) <> 1 or sum(granted) <> sum(posted) or sum(postings) <> sum(entries)
@@ -163,11 +164,11 @@ order by store_id, order_number, line_id
 
 _HOLDERS = text("""
 select e.store_id as store, e.order_number as number, e.account_id as account, o.account_id as holder,
-       sum(e.tokens - e.debt) as granted
+       sum(e.tokens - e.debt - e.forgiven) as granted
 from entries e left join orders o on o.store_id = e.store_id and o.number = e.order_number
 where e.order_number is not null
 group by e.store_id, e.order_number, e.account_id, o.account_id
-having sum(e.tokens - e.debt) <> 0 and (o.account_id is null or o.account_id <> e.account_id)
+having sum(e.tokens - e.debt - e.forgiven) <> 0 and (o.account_id is null or o.account_id <> e.account_id)
 order by e.store_id, e.order_number, e.account_id
 """)
 

@@ -11,12 +11,24 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, exists, func, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Update,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
 
 from bridge.domain.events import DeliveryState, Event
 from bridge.storage.bulk import Writer, among
+from bridge.storage.ids import first_id_at
 from bridge.storage.outbox import select_events, to_event
-from bridge.storage.schema_events import event_deliveries
+from bridge.storage.schema_events import event_deliveries, event_endpoints
 from bridge.storage.schema_metering import outbox
 from bridge.storage.types import Instant
 
@@ -129,6 +141,30 @@ def state_of(connection: Connection, endpoint_id: int, event_id: int) -> Deliver
     return None if state is None else DeliveryState(state)
 
 
+def forget_events(connection: Connection, *, before: datetime, limit: int) -> int:
+    """Remove events from before a moment that no endpoint waits for, with their deliveries, at most `limit`."""
+    ours = select(event_endpoints.c.id).where(event_endpoints.c.store_id == outbox.c.store_id).correlate(outbox)
+    waiting = exists().where(
+        event_deliveries.c.endpoint_id.in_(ours), event_deliveries.c.event_id == outbox.c.id, IS_PENDING
+    )
+    # The id says when the row was made, so no other index is needed to find the old ones.
+    old = (
+        select(outbox.c.id)
+        .where(
+            outbox.c.id < first_id_at(before),
+            outbox.c.created_at < before,
+            outbox.c.fanned_out_at.is_not(None),
+            ~waiting,
+        )
+        .order_by(outbox.c.id)
+        .limit(limit)
+    )
+    ids = list(connection.execute(old).scalars())
+    for endpoint_id in connection.execute(select(event_endpoints.c.id)).scalars().all() if ids else []:
+        connection.execute(_FORGET, {"endpoint": endpoint_id, "events": ids})
+    return connection.execute(delete(outbox).where(among(outbox.c.id, "events")), {"events": ids}).rowcount
+
+
 def _promote() -> Update:
     touched, head, waiting = (event_deliveries.alias(name) for name in ("touched", "head", "waiting"))
     has_head = exists().where(
@@ -163,6 +199,7 @@ _PROMOTE = _promote()
 _ATTEMPTS = select(event_deliveries.c.event_id, event_deliveries.c.attempts).where(
     _OF_ENDPOINT, among(event_deliveries.c.event_id, "events"), IS_PENDING
 )
+_FORGET = delete(event_deliveries).where(_OF_ENDPOINT, among(event_deliveries.c.event_id, "events"))
 _RENEW_HEADS = (
     update(event_deliveries)
     .where(

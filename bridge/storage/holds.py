@@ -52,7 +52,7 @@ _HELD = (
     .group_by(holds.c.account_id)
 )
 _BY_ID = select(holds).where(among(holds.c.id, "ids"))
-_OWNERS = select(holds.c.id, holds.c.account_id).where(among(holds.c.id, "ids"))
+_OWNERS = select(holds.c.id, holds.c.store_id, holds.c.account_id).where(among(holds.c.id, "ids"))
 
 
 def add(connection: Connection, added: Iterable[Hold]) -> None:
@@ -68,10 +68,10 @@ def settle(connection: Connection, settled: Iterable[Hold]) -> None:
     )
 
 
-def owners(connection: Connection, hold_ids: Collection[int]) -> dict[int, int]:
-    """The account of each hold, which never changes; unknown ids are left out."""
+def owners(connection: Connection, hold_ids: Collection[int]) -> dict[tuple[int, int], int]:
+    """The account of each hold, which never changes, by store and hold; unknown ids are left out."""
     rows = connection.execute(_OWNERS, {"ids": sorted(hold_ids)})
-    return {row.id: row.account_id for row in rows}
+    return {(row.store_id, row.id): row.account_id for row in rows}
 
 
 def find_many(connection: Connection, hold_ids: Collection[int]) -> dict[int, Hold]:

@@ -18,6 +18,7 @@ _COLUMNS = (
     "kind",
     "tokens",
     "debt",
+    "forgiven",
     "balance_after",
     "debt_after",
     "actor",
@@ -58,7 +59,7 @@ def add(connection: Connection, added: Iterable[tuple[Entry, Posting | None]]) -
             connection.execute(
                 update(accounts)
                 .where(accounts.c.id == entry.account_id)
-                .values(purchased=accounts.c.purchased + (entry.tokens - entry.debt))
+                .values(purchased=accounts.c.purchased + (entry.tokens - entry.debt - entry.forgiven))
             )
 
 
@@ -93,6 +94,7 @@ def _to_row(entry: Entry, posting: Posting | None) -> tuple[Any, ...]:
         entry.kind.value,
         entry.tokens,
         entry.debt,
+        entry.forgiven,
         entry.balance_after,
         entry.debt_after,
         entry.actor,
@@ -123,4 +125,5 @@ def _to_entry(row: Row[Any]) -> Entry:
         line_id=row.line_id,
         spend_id=row.spend_id,
         reference=row.reference,
+        forgiven=row.forgiven,
     )

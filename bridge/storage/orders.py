@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.accounts import normalize_email
-from bridge.domain.orders import Effect, Known, KnownLine, Line
+from bridge.domain.grants import Question
+from bridge.domain.orders import Effect, Known, KnownLine, Line, RefundDetail, RefundedLine
 from bridge.storage.schema import order_lines, orders
 
 _PLAIN = (
@@ -56,7 +58,38 @@ def lock(connection: Connection, store_id: int, number: int, *, now: datetime) -
     return _to_known(row, _lines(connection, store_id, [number]).get(number, ()))
 
 
-def remember(connection: Connection, known: Known, *, is_parked: bool, now: datetime) -> None:
+def _pack(known: Known) -> dict[str, Any] | None:
+    """The refunds as one JSON column keeps them; None for none."""
+    if not known.refund_ids and not known.refund_details:
+        return None
+    details = [
+        [
+            detail.id,
+            str(detail.amount),
+            str(detail.tied),
+            [[line.line_id, line.quantity, str(line.total)] for line in detail.lines],
+        ]
+        for detail in known.refund_details
+    ]
+    return {"ids": list(known.refund_ids), "details": details}
+
+
+def _unpack(packed: dict[str, Any] | None) -> tuple[tuple[int, ...], tuple[RefundDetail, ...]]:
+    if not packed:
+        return (), ()
+    details = tuple(
+        RefundDetail(
+            id_,
+            Decimal(amount),
+            Decimal(tied),
+            tuple(RefundedLine(line, quantity, Decimal(total)) for line, quantity, total in lines),
+        )
+        for id_, amount, tied, lines in packed["details"]
+    )
+    return tuple(packed["ids"]), details
+
+
+def remember(connection: Connection, known: Known, *, is_parked: bool, question: Question, now: datetime) -> None:
     """Write what is known of a locked order."""
     values = {name: getattr(known, name) for name in _PLAIN}
     connection.execute(
@@ -66,6 +99,8 @@ def remember(connection: Connection, known: Known, *, is_parked: bool, now: date
             **values,
             effect=known.effect.value,
             email_key=normalize_email(known.email),
+            refunds=_pack(known),
+            question=question.value,
             is_parked=is_parked,
             updated_at=now,
         )
@@ -172,7 +207,10 @@ def _to_line(row: Row[Any]) -> KnownLine:
 
 
 def _to_known(row: Row[Any], lines: tuple[KnownLine, ...]) -> Known:
+    refund_ids, refund_details = _unpack(row.refunds)
     return Known(
+        refund_ids=refund_ids,
+        refund_details=refund_details,
         store_id=row.store_id,
         number=row.number,
         effect=Effect(row.effect),

@@ -26,6 +26,17 @@ def find_by_product(connection: Connection, store_id: int, product_ids: list[int
     return {(package.product_id, package.variation_id): package for package in found}
 
 
+def find_namesakes(connection: Connection, store_id: int, *, sku: str, name: str) -> list[Package]:
+    """The packages with this SKU or, where there is none, with this name; at most a few."""
+    for column, value in ((packages.c.sku, sku), (packages.c.name, name)):
+        if value:
+            statement = select(packages).where(packages.c.store_id == store_id, column == value).limit(5)
+            found = [_to_package(row) for row in connection.execute(statement)]
+            if any(package.tokens for package in found):
+                return [package for package in found if package.tokens]
+    return []
+
+
 def list_page(connection: Connection, store_id: int, *, after: tuple[int, int] | None, limit: int) -> list[Package]:
     """The store's packages by product and variation, at most `limit`, after the one named."""
     statement = select(packages).where(packages.c.store_id == store_id)

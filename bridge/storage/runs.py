@@ -28,8 +28,8 @@ def take_lease(connection: Connection, name: str, *, holder: str, span: timedelt
     if connection.execute(mine.values(**values)).rowcount:
         return True
     new = sqlite.insert(leases) if connection.dialect.name == "sqlite" else postgresql.insert(leases)
-    added = connection.execute(new.values(name=name, **values).on_conflict_do_nothing(index_elements=["name"]))
-    return added.rowcount > 0
+    added = new.values(name=name, **values).on_conflict_do_nothing(index_elements=["name"]).returning(leases.c.name)
+    return connection.execute(added).first() is not None
 
 
 def drop_lease(connection: Connection, name: str, *, holder: str) -> None:

@@ -72,7 +72,7 @@ _REFUND_COLUMNS = (
 )
 _INSERT_REFUNDS = Writer(refunds, _REFUND_COLUMNS)
 _SPENDS = select(spends).where(among(spends.c.id, "ids"))
-_OWNERS = select(spends.c.id, spends.c.account_id).where(among(spends.c.id, "ids"))
+_OWNERS = select(spends.c.id, spends.c.store_id, spends.c.account_id).where(among(spends.c.id, "ids"))
 _INSERT_KEYS = Writer(idempotency_keys, ("store_id", "site_id", "key", "fingerprint", "status", "answer", "created_at"))
 _ADD_USAGE = Writer(
     usage_days,
@@ -190,9 +190,10 @@ def add(connection: Connection, added: Iterable[Spend]) -> None:
     )
 
 
-def owners(connection: Connection, spend_ids: Iterable[int]) -> dict[int, int]:
-    """The account of each spend, which never changes; unknown ids are left out."""
-    return {row.id: row.account_id for row in connection.execute(_OWNERS, {"ids": sorted(spend_ids)})}
+def owners(connection: Connection, spend_ids: Iterable[int]) -> dict[tuple[int, int], int]:
+    """The account of each spend, which never changes, by store and spend; unknown ids are left out."""
+    rows = connection.execute(_OWNERS, {"ids": sorted(spend_ids)})
+    return {(row.store_id, row.id): row.account_id for row in rows}
 
 
 def find_many(connection: Connection, spend_ids: Iterable[int]) -> dict[int, Spend]:

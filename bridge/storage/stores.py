@@ -171,4 +171,6 @@ def _to_store(row: Row[Any]) -> Store:
         purchase_url=row.purchase_url,
         low_balance=row.low_balance,
         config_version=row.config_version,
+        reversal_policy=row.reversal_policy,
+        guest_policy=row.guest_policy,
     )

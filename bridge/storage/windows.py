@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, select, tuple_, update
+from sqlalchemy import Connection, Row, exists, func, literal, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.limits import Window
 from bridge.storage.schema import accounts
 from bridge.storage.schema_metering import window_runs, window_uses
+from bridge.storage.types import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,10 @@ def lock_newest(connection: Connection, store_id: int, module: str) -> WindowRun
 
 def open_run(
     connection: Connection, store_id: int, module: str, window: Window, *, since: datetime, now: datetime
-) -> bool:
-    """Note that a window opened; False where somebody else noted it first."""
+) -> None:
+    """Note that a window opened; nothing happens where somebody else noted it first."""
     new = sqlite.insert(window_runs) if connection.dialect.name == "sqlite" else postgresql.insert(window_runs)
-    added = connection.execute(
+    connection.execute(
         new.values(
             store_id=store_id,
             module=module,
@@ -91,7 +92,6 @@ def open_run(
             since=since,
         ).on_conflict_do_nothing(index_elements=["store_id", "module", "starts_at"])
     )
-    return added.rowcount > 0
 
 
 def advance(connection: Connection, run: WindowRun) -> None:
@@ -146,7 +146,9 @@ def list_last_uses(connection: Connection, run: WindowRun, *, limit: int) -> lis
         .limit(limit)
     )
     if run.reached is not None:
-        statement = statement.where(tuple_(window_uses.c.starts_at, window_uses.c.account_id) > tuple_(*run.reached))
+        starts_at, account_id = run.reached
+        reached = tuple_(literal(starts_at, Instant()), literal(account_id))
+        statement = statement.where(tuple_(window_uses.c.starts_at, window_uses.c.account_id) > reached)
     return [
         LastUse(row.account_id, row.user_id, tuple(row.roles), row.starts_at, row.used)
         for row in connection.execute(statement)

@@ -80,6 +80,8 @@ class StoreIn(Body):
     grant_statuses: Annotated[list[Text100], Field(max_length=20)] | None = None
     purchase_url: Annotated[Text500, Field(pattern=r"^https?://[^\s]+$")] | None = None
     low_balance: Amount | None = None
+    reversal_policy: Literal["debt", "forgive"] | None = None
+    guest_policy: Literal["automatic", "admin"] | None = None
 
 
 @bp.get("/modules")

@@ -13,6 +13,7 @@ from flask import current_app
 from bridge.config import Config
 from bridge.group_commit import GroupCommit
 from bridge.services import transactions
+from bridge.services.shops import Shops
 from bridge.services.vault import Vault
 from bridge.storage.database import Connection, Database
 
@@ -26,6 +27,7 @@ class Parts:
     config: Config
     database: Database
     vault: Vault
+    shops: Shops
     group_commit: GroupCommit
 
 

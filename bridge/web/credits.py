@@ -12,10 +12,12 @@ from flask.typing import ResponseReturnValue
 
 from bridge.domain.accounts import MAX_TOKENS
 from bridge.domain.credits import MAX_SEARCH, Listing, Sort, read_place
-from bridge.domain.errors import BalanceChanged, FieldError, InvalidRequest
+from bridge.domain.errors import BalanceChanged, FieldError, InvalidRequest, KeyReused
 from bridge.domain.languages import number
+from bridge.domain.stores import Store
 from bridge.services import answers, credits, stores, user_pages
 from bridge.services.credits import BalanceChange, EditForm
+from bridge.storage.database import Connection
 from bridge.web.context import in_transaction, reading, utcnow
 from bridge.web.parsing import path_number
 from bridge.web.sessions import current_admin, signed_in
@@ -63,27 +65,36 @@ def show_user(store: str, user_id: str) -> ResponseReturnValue:
 @signed_in
 def save_balance(store: str, user_id: str) -> ResponseReturnValue:
     """Put a balance right; on any trouble the same page again, with all that was typed."""
-    listing, number_, now, admin = _read_listing(), path_number(user_id, "user_id"), utcnow(), current_admin()
+    listing, number_ = _read_listing(), path_number(user_id, "user_id")
     form, change = _read_form(number_)
     if change is None:
         return _show_again(store, listing, form, status=422)
     with reading() as connection:
         found = stores.get_store(connection, store)
     try:
-        reply = in_transaction(
-            lambda connection: credits.save_balance(
-                connection, found, number_, change, key=form.key, admin=admin, now=now
-            )
-        )
+        _save(found, form, change)
     except BalanceChanged:
         with reading() as connection:
             form = credits.after_conflict(connection, found, form)
         return _show_again(store, listing, form, status=409)
-    if reply.status != 201:
+    except KeyReused:
         error = "This form was sent before with something else in it. Look at the balance, then save again."
         return _show_again(store, listing, replace(form, error=error, error_field="balance"), status=409)
     flash(f"The balance of user {number_} is now {number(change.balance)} tokens.")
-    return redirect(url_for("credits.show", **{**_state(), "store": store, "changed": number_}), 303)
+    return redirect(url_for("credits.show", store=store, changed=number_, **_state()), 303)
+
+
+def _save(store: Store, form: EditForm, change: BalanceChange) -> None:
+    now, admin = utcnow(), current_admin()
+
+    def save(connection: Connection) -> None:
+        credits.save_balance(connection, store, form.user_id, change, key=form.key, admin=admin, now=now)
+
+    try:
+        in_transaction(save)
+    except BalanceChanged:
+        # A double click: the other half was faster and changed the balance; asked again, it tells its answer.
+        in_transaction(save)
 
 
 def _show_again(store: str, listing: Listing, form: EditForm, *, status: int) -> ResponseReturnValue:
@@ -142,7 +153,7 @@ def _choice(name: str, choices: tuple[Any, ...], default: Any) -> Any:
     raise InvalidRequest(fields=[FieldError(name, f"use one of {', '.join(choices)}")])
 
 
-def _state() -> dict[str, str]:
+def _state() -> dict[str, Any]:
     """What of the address says which part of the list is shown."""
     names = ("q", "sort", "dir", "after", "before")
     return {name: request.args[name] for name in names if request.args.get(name)}

@@ -40,7 +40,7 @@ def receive(store: str) -> Response:
     delivery = in_transaction(lambda connection: inbox.receive(connection, store, received, vault=vault, now=utcnow()))
     if delivery.state is State.REJECTED:
         raise MalformedBody(delivery.outcome)
-    inbox.process_stored(transaction, delivery.id, now=utcnow())
+    inbox.process_stored(transaction, delivery.id, now=utcnow(), shops=parts().shops)
     return Response("stored\n", content_type="text/plain; charset=utf-8")
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
@@ -13,6 +16,7 @@ from bridge.domain.events import JITTER, RETRY_SECONDS, Alert, EventType, alert_
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LOW = 1000
+DOCUMENT = Path(__file__).parents[2] / "docs" / "events.md"
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 TABLE = [
@@ -96,3 +100,26 @@ def test_signature_covers_id_time_and_body(changed):
     )
 
     assert headers["webhook-signature"] != other["webhook-signature"]
+
+
+def test_every_event_is_documented():
+    document = DOCUMENT.read_text()
+
+    assert {type_.value for type_ in EventType} == set(
+        re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", document, re.MULTILINE)
+    )
+
+
+def test_python_of_the_documentation_verifies_an_event():
+    (code,) = (
+        block for block in re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL) if "hmac" in block
+    )
+    scope: dict[str, Any] = {}
+    exec(code, scope)
+    headers = signed_headers(b"{}", event_id="evt_1", secret=SECRET, now=NOW)
+
+    with time_machine.travel(NOW, tick=False):
+        assert scope["is_from_bridge"](SECRET, headers, b"{}")
+        assert not scope["is_from_bridge"](SECRET, headers, b"[]")
+    with time_machine.travel(NOW + timedelta(seconds=301), tick=False):
+        assert not scope["is_from_bridge"](SECRET, headers, b"{}")

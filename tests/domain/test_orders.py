@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.clients.payloads import read_order
-from bridge.domain.orders import Effect, Known, KnownLine, Line, Order, effect_of, learn, learn_trashing, tokens_owed
+from bridge.domain.grants import tokens_owed
+from bridge.domain.orders import Effect, Known, KnownLine, Line, Order, effect_of, learn, learn_trashing
 from tests.support.recordings import Recording, all_recordings
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.domain.packages import Package, amount_of
+from bridge.domain.packages import Package, package_of
 
 PACKAGES = {
     (10, 0): Package(10, shop_tokens=100),
@@ -39,4 +39,6 @@ PACKAGES = {
     ],
 )
 def test_amount_of_a_line(product, variation, tokens):
-    assert amount_of(PACKAGES, product_id=product, variation_id=variation) == tokens
+    found = package_of(PACKAGES, product_id=product, variation_id=variation)
+
+    assert (None if found is None else found.tokens) == tokens

@@ -9,10 +9,11 @@ import pytest
 
 from bridge.domain.events import EventType
 from bridge.services.event_endpoints import MAX_ENDPOINTS
-from tests.flows.test_events_out import MINUTE, NOW, Desk, Sender
 from tests.support.books import rows
+from tests.support.events import NOW, Desk, Sender
 
 URL = "https://hooks.example.com/bridge"
+MINUTE = timedelta(minutes=1)
 BEFORE = "2026-11-20T00:00:00Z"
 BAD_ENDPOINTS = [
     ({}, "url"),

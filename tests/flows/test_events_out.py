@@ -1,117 +1,29 @@
-"""Events out: handed out once, sent in order, tried again for days, ended by 410, replayed."""
+"""Events out: sent in order, tried again for days, ended by 410, from a spend to a signed request."""
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from bridge.clients.receivers import Answer, Receivers
-from bridge.domain.events import EventType, NewEvent
-from bridge.services import event_endpoints, outbox
-from bridge.services.outbox import LEASE
 from bridge.services.vault import Vault
-from bridge.storage import accounts
-from bridge.storage import outbox as outbox_rows
-from bridge.storage.ids import new_id
-from tests.conftest import SECRET_KEY, Shop
-from tests.factories import add_shop
-from tests.support.books import rows
+from bridge.web.context import utcnow
+from schedulers import jobs
+from tests.factories import give, spend
+from tests.support.clock import shift_at
+from tests.support.events import LOOPBACK, NOW, Desk, Sender
 from tests.support.receivers import receiver_running
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-LOOPBACK = "http://127.0.0.1:8000"
 
 
 @pytest.fixture
 def receiver():
     with receiver_running() as receiver:
         yield receiver
-
-
-class Killed(BaseException):
-    """The process dies here."""
-
-
-@dataclass
-class Sender:
-    """Stands in for the client: keeps what it was asked to send; `answers` says the status by webhook-id."""
-
-    default: int | None = 204
-    answers: dict[str, int | None] = field(default_factory=dict)
-    sent: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-    def __call__(self, _url, _body, headers) -> Answer:
-        id_ = headers["webhook-id"]
-        self.sent.append(id_)
-        status = self.answers.get(id_, self.default)
-        return Answer(status, "" if status == 204 else f"HTTP {status}", self.seconds)
-
-
-@dataclass
-class Desk:
-    """What the tests do with a store's events."""
-
-    shop: Shop
-    database: object
-    vault: Vault = field(default_factory=lambda: Vault(SECRET_KEY))
-
-    def endpoint(self, url: str = "http://127.0.0.1:9/hook", types: Iterable[EventType] | None = None, **more) -> dict:
-        """An endpoint of the store, with its secret."""
-        with self.database.transaction() as connection:
-            created = event_endpoints.create(
-                connection,
-                more.get("store_id", self.shop.id),
-                url=url,
-                types=types,
-                public_url=LOOPBACK,
-                vault_=self.vault,
-                now=NOW,
-            )
-        return {**event_endpoints.endpoint_document(created.endpoint), "secret": created.secret}
-
-    def account(self, user_id: int) -> int:
-        """The account of a user."""
-        place = (self.shop.id, user_id)
-        with self.database.transaction() as connection:
-            return accounts.locate_or_add(connection, [place], now=NOW)[place]
-
-    def tell(self, *user_ids: int | None, at: datetime = NOW, type_: EventType = EventType.BALANCE_LOW) -> list[str]:
-        """Write an event for each user, None for the store's own; their webhook-ids."""
-        new = [
-            NewEvent(new_id(), self.shop.id, user and self.account(user), type_, {"available": number}, at)
-            for number, user in enumerate(user_ids)
-        ]
-        with self.database.transaction() as connection:
-            outbox_rows.add(connection, new)
-        return [outbox.answers.opaque("evt", event.id) for event in new]
-
-    def fan_out(self, now: datetime = NOW) -> int:
-        """Hand out what waits."""
-        return outbox.fan_out(self.database.transaction, now=now)
-
-    def send(self, send, now: datetime = NOW, *, limit: int = 500, chance: float = 0.5) -> int:
-        """Send what is due."""
-        return outbox.send_due(
-            self.database.transaction, send, vault_=self.vault, now=now, limit=limit, chance=lambda: chance
-        )
-
-    def states(self) -> list[tuple[str, str, int]]:
-        """Every delivery: webhook-id, state and attempts, in order."""
-        found = rows(self.database, "select * from event_deliveries order by event_id, endpoint_id")
-        return [(outbox.answers.opaque("evt", row["event_id"]), row["state"], row["attempts"]) for row in found]
-
-    def call(self, method: str, path: str, headers=None, **options):
-        """A call to the API."""
-        return self.shop.client.open(f"/v1/{path}", method=method, headers=headers or self.shop.headers, **options)
 
 
 @pytest.fixture
@@ -274,147 +186,6 @@ def test_failing_endpoint_does_not_keep_events_from_another(desk):
     assert sorted(desk.states()) == [(told, "delivered", 1), (told, "pending", 1)]
 
 
-def test_process_killed_between_sending_and_noting_sends_again_under_the_same_id(desk, receiver):
-    desk.endpoint(receiver.url)
-    (told,) = desk.tell(1)
-    post = Receivers(may_loop=True).post
-    desk.fan_out()
-
-    def killed(url, body, headers):
-        post(url, body, headers)
-        raise Killed
-
-    with pytest.raises(Killed):
-        desk.send(killed)
-    assert desk.states() == [(told, "pending", 0)]
-
-    assert desk.send(post, NOW + LEASE - timedelta(seconds=1)) == 0
-    assert desk.send(post, NOW + LEASE) == 1
-    assert [received.id for received in receiver.received] == [told, told]
-    assert desk.states() == [(told, "delivered", 1)]
-
-
-def test_two_senders_at_once_send_each_event_once(desk):
-    for number in range(4):
-        desk.endpoint(f"http://127.0.0.1:9/{number}")
-    told = desk.tell(*range(1, 31))
-    desk.fan_out()
-    sender, gate = Sender(), threading.Barrier(4)
-
-    def send() -> int:
-        gate.wait(10)
-        return desk.send(sender)
-
-    with ThreadPoolExecutor(4) as pool:
-        counts = [turn.result() for turn in [pool.submit(send) for _ in range(4)]]
-
-    assert sum(counts) == len(sender.sent) == 120
-    assert sorted(sender.sent) == sorted(told * 4)
-
-
-def test_sender_that_lost_its_claim_changes_nothing_that_is_settled(desk):
-    """A process that slept through its claim wakes when another has done its work."""
-    desk.endpoint()
-    (told,) = desk.tell(1)
-    desk.fan_out()
-    quick = Sender()
-
-    def slow(_url, _body, _headers):
-        desk.send(quick, NOW + LEASE)
-        return Answer(500)
-
-    desk.send(slow)
-
-    assert quick.sent == [told]
-    assert desk.states() == [(told, "delivered", 1)]
-
-
-def test_handing_out_at_once_makes_one_delivery_for_each_endpoint(desk):
-    desk.endpoint()
-    desk.endpoint()
-    told = desk.tell(*[1, 2, 3, 4, 5] * 40)
-    gate = threading.Barrier(4)
-
-    def hand_out() -> int:
-        gate.wait(10)
-        return desk.fan_out()
-
-    with ThreadPoolExecutor(4) as pool:
-        counts = [turn.result() for turn in [pool.submit(hand_out) for _ in range(4)]]
-
-    assert sum(counts) == 200
-    assert [id_ for id_, _, _ in desk.states()] == [id_ for id_ in sorted(told) for _ in range(2)]
-    heads = rows(desk.database, "select * from event_deliveries where next_attempt_at is not null")
-    assert len(heads) == 10
-
-
-@pytest.mark.parametrize("engine", ["postgresql"])
-def test_event_committed_after_one_with_a_higher_id_is_handed_out_too(desk):
-    """Ids follow the clock and commits do not: whoever kept a cursor would step over it.
-
-    SQLite has one writer at a time, so there ids commit in order.
-    """
-    desk.endpoint()
-    early = NewEvent(new_id(), desk.shop.id, None, EventType.WEBHOOK_SILENT, {}, NOW)
-    with desk.database.transaction() as connection:
-        outbox_rows.add(connection, [early])
-        desk.tell(1)
-        assert desk.fan_out() == 1
-
-    assert desk.fan_out() == 1
-    assert len(desk.states()) == 2
-
-
-def test_handing_out_and_noting_at_once_leave_no_event_behind(desk):
-    """An event added behind one that is just settled must not wait for ever."""
-    desk.endpoint()
-    sender, done = Sender(), threading.Event()
-
-    def keep_sending() -> None:
-        while not done.is_set():
-            desk.send(sender)
-
-    with ThreadPoolExecutor(1) as pool:
-        sending = pool.submit(keep_sending)
-        told = []
-        for _ in range(40):
-            told += desk.tell(1)
-            desk.fan_out()
-        done.set()
-        sending.result()
-    desk.send(sender)
-
-    assert sender.sent == told
-
-
-def test_endpoint_gets_only_the_types_it_wants(desk):
-    endpoint = desk.endpoint(types=[EventType.GRANT_CREATED])
-    desk.tell(1)
-    (wanted,) = desk.tell(1, type_=EventType.GRANT_CREATED)
-
-    desk.fan_out()
-
-    assert endpoint["types"] == ["grant.created"]
-    assert [id_ for id_, _, _ in desk.states()] == [wanted]
-
-
-def test_stores_do_not_get_each_others_events(desk, app):
-    connected, headers = add_shop(app, "other")
-    theirs = desk.endpoint(store_id=connected.store.id)
-    mine = desk.endpoint()
-    desk.tell(1)
-
-    desk.fan_out()
-
-    (row,) = rows(desk.database, "select * from event_deliveries")
-    assert outbox.answers.opaque("ep", row["endpoint_id"]) == mine["id"]
-    assert desk.call("GET", "events", headers).get_json()["items"] == []
-    assert [item["id"] for item in desk.call("GET", "event-endpoints").get_json()["items"]] == [mine["id"]]
-    for method, path in (("DELETE", ""), ("POST", "/replay")):
-        answer = desk.call(method, f"event-endpoints/{theirs['id']}{path}", json={"since": "2026-11-20T00:00:00Z"})
-        assert (answer.status_code, answer.get_json()["code"]) == (404, "unknown_event_endpoint")
-
-
 def test_secret_under_another_key_of_the_service_rests_the_endpoint(desk):
     desk.endpoint()
     desk.tell(1)
@@ -426,3 +197,41 @@ def test_secret_under_another_key_of_the_service_rests_the_endpoint(desk):
     (shown,) = desk.call("GET", "event-endpoints").get_json()["items"]
     assert "BRIDGE_SECRET_KEY" in shown["last_error"]
     assert shown["pending"] == 1
+
+
+def test_job_hands_out_and_sends(desk, receiver):
+    desk.endpoint(receiver.url)
+    (told,) = desk.tell(1)
+
+    outcome = jobs.send_events(shift_at(desk.database, NOW), vault=desk.vault, public_url=LOOPBACK)
+    again = jobs.send_events(shift_at(desk.database, NOW), vault=desk.vault, public_url=LOOPBACK)
+
+    assert (outcome, again) == ("1 attempts", "0 attempts")
+    assert [received.id for received in receiver.received] == [told]
+
+
+def test_bridge_in_public_sends_nothing_to_a_private_address(desk, receiver):
+    desk.endpoint(receiver.url)
+    desk.tell(1)
+
+    jobs.send_events(shift_at(desk.database, NOW), vault=desk.vault, public_url="https://bridge.example.com")
+
+    assert receiver.received == []
+    (shown,) = desk.call("GET", "event-endpoints").get_json()["items"]
+    assert (shown["pending"], shown["last_error"]) == (1, "the address lies in a private network")
+
+
+def test_spending_and_granting_tell_of_each_crossing_once(shop, desk, receiver, app):
+    """The whole walk: the store warns below 1000 tokens."""
+    endpoint = desk.endpoint(receiver.url)
+    give(shop, 42, 2000)
+    for tokens in (500, 600, 100, 800, 1):
+        spend(shop, 42, tokens)
+    give(shop, 42, 50)
+
+    jobs.send_events(shift_at(desk.database, utcnow()), vault=desk.vault, public_url=LOOPBACK)
+
+    for received in receiver.received:
+        received.verify(endpoint["secret"])
+    told = [(received.document["type"], received.document["data"]["available"]) for received in receiver.received]
+    assert told == [("balance.low", 900), ("balance.exhausted", 0), ("balance.replenished", 50)]

@@ -19,6 +19,12 @@ def states(database):
     return [row["state"] for row in books.rows(database, "select state from deliveries order by id")]
 
 
+def own_email(database, user_id, email):
+    """Let a user have an e-mail as another process leaves it: nobody was asked to settle his orders."""
+    with database.transaction() as connection:
+        connection.exec_driver_sql(f"update accounts set email_key = '{email}' where user_id = {user_id}")
+
+
 def test_delivery_whose_processing_failed_is_retried_and_applied(shop, database):
     """The balance would pass 2^53-1; an admin makes room, and the next tick grants."""
     factories.put_package(shop, 10, 1000)
@@ -45,7 +51,7 @@ def test_delivery_that_fails_again_waits_longer_and_stops_no_other(shop, databas
     factories.give(shop, 2, FULL)
     factories.deliver(shop, factories.order(1, customer=2))
     factories.deliver(shop, factories.order(2, customer=3))
-    with database.engine.begin() as connection:
+    with database.transaction() as connection:
         connection.exec_driver_sql("update deliveries set state = 'received', next_attempt_at = received_at")
 
     outcome = jobs.retry_deliveries(shift_at(database, utcnow()))
@@ -73,7 +79,8 @@ def test_parked_order_is_settled_once_its_buyer_has_an_account(shop, database):
     factories.put_package(shop, 10, 1000)
     factories.deliver(shop, factories.order(1, customer=0, email="Ada@Example.test"))
     factories.deliver(shop, factories.order(2, customer=0, email="nobody@example.test"))
-    factories.put_user(shop, 7, email="ada@example.TEST ")
+    factories.put_user(shop, 7)
+    own_email(database, 7, "ada@example.test")
     assert jobs.settle_open_orders(shift_at(database, utcnow())) == "1 settled"
     assert factories.balance_of(shop, 7) == 1000
 
@@ -85,8 +92,9 @@ def test_parked_order_is_settled_once_its_buyer_has_an_account(shop, database):
 def test_parked_order_of_an_email_two_accounts_have_stays_parked(shop, database):
     factories.put_package(shop, 10, 1000)
     factories.deliver(shop, factories.order(1, customer=0))
-    factories.put_user(shop, 7, email="ada@example.test")
-    factories.put_user(shop, 8, email="ada@example.test")
+    for user in (7, 8):
+        factories.put_user(shop, user)
+        own_email(database, user, "ada@example.test")
 
     assert jobs.settle_open_orders(shift_at(database, utcnow())) == "0 settled"
 
@@ -95,8 +103,8 @@ def test_line_whose_package_became_known_is_settled(shop, database):
     factories.deliver(shop, factories.order(1, customer=2, lines=[factories.line(product=77)]))
     factories.deliver(shop, factories.order(2, customer=2, lines=[factories.line(product=78, variation=5)]))
     factories.deliver(shop, factories.order(3, customer=2, lines=[factories.line(product=79)]))
-    with database.engine.begin() as connection:
-        # As an import or another process leaves it: nobody was asked to settle.
+    with database.transaction() as connection:
+        # As another process leaves it: nobody was asked to settle.
         for product, variation in ((77, 0), (78, 5), (78, 6)):
             connection.exec_driver_sql(
                 "insert into packages (store_id, product_id, variation_id, admin_tokens, updated_at)"
@@ -113,11 +121,9 @@ def test_order_that_cannot_be_settled_stops_no_other(shop, database, monkeypatch
     for number, email in ((1, "full@example.test"), (2, "ada@example.test")):
         factories.deliver(shop, factories.order(number, customer=0, email=email))
     factories.give(shop, 6, FULL)
-    with database.engine.begin() as connection:
-        connection.exec_driver_sql("update accounts set email_key = 'full@example.test' where user_id = 6")
+    own_email(database, 6, "full@example.test")
     factories.put_user(shop, 7)
-    with database.engine.begin() as connection:
-        connection.exec_driver_sql("update accounts set email_key = 'ada@example.test' where user_id = 7")
+    own_email(database, 7, "ada@example.test")
 
     assert jobs.settle_open_orders(shift_at(database, utcnow())) == "1 settled, 1 failed"
     assert factories.balance_of(shop, 7) == 1000
@@ -180,8 +186,9 @@ def test_job_that_lost_the_lead_does_nothing(shop, database, work):
     shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 100}}, headers=shop.headers)
     factories.put_package(shop, 10, 1000)
     factories.deliver(shop, factories.order(1, customer=0))
-    factories.put_user(shop, 7, email="ada@example.test")
-    with database.engine.begin() as connection:
+    factories.put_user(shop, 7)
+    own_email(database, 7, "ada@example.test")
+    with database.transaction() as connection:
         connection.exec_driver_sql("update deliveries set state = 'received', next_attempt_at = received_at")
     long_after = utcnow() + timedelta(days=500)
 

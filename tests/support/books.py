@@ -109,9 +109,10 @@ def _spend_faults(database: Database) -> list[str]:
         for spend in paid
         if spend["from_balance"] != -spend["moved"] or spend["entries"] != (1 if spend["from_balance"] else 0)
     ]
-    if _sums(database, "spends", "tokens") != _sums(database, "usage_days", "tokens"):
+    kept = "tokens - back_plan - back_balance - back_allowance"
+    if _sums(database, "spends", kept) != _sums(database, "usage_days", "tokens"):
         found.append("the days of history do not add up to the spends")
-    if _sums(database, "spends", "from_allowance") != _sums(database, "window_uses", "used"):
+    if _sums(database, "spends", "from_allowance - back_allowance") != _sums(database, "window_uses", "used"):
         found.append("the windows do not add up to the spends")
     return found
 

@@ -1,0 +1,266 @@
+"""A WooCommerce shop's REST API (wc/v3): what the bridge asks of it, as plain JSON documents.
+
+Only here does anything know paths, parameters and paging; `payloads` reads the
+documents. What was observed of a real shop is in `docs/woocommerce-facts.md`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from bridge.clients.shop_session import Answer, ShopSession
+from bridge.domain.errors import ShopUnreachable
+from bridge.domain.shop_errors import ShopBroken, ShopRefused, ShopSilent
+
+MAX_PER_PAGE = 100
+MAX_PAGES = 100
+"""More pages than these are no list of a product's variations, an order's refunds or a shop's webhooks."""
+
+_TRIES = 3
+
+Document = dict[str, Any]
+_Params = dict[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list, with how many items and pages the shop counted at that moment.
+
+    A page beyond the last is empty, and counts 0 of both. A `total` that
+    shrinks from one page to the next says that an item may have slipped by.
+    """
+
+    items: tuple[Document, ...]
+    total: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShopClock:
+    """How many seconds the shop's clock is ahead of ours; None where it told no time."""
+
+    offset_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopCheck:
+    """What the shop lets us do: `fault` is what kept us from reading, `can_write` None where that was not told."""
+
+    fault: ShopUnreachable | None
+    write_fault: ShopUnreachable | None
+    can_write: bool | None
+    clock: ShopClock
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether anything answered at the shop's address."""
+        return not isinstance(self.fault, ShopSilent)
+
+    @property
+    def can_read(self) -> bool:
+        """Whether the keys can read orders."""
+        return self.fault is None
+
+
+class ShopClient:
+    """One shop; every method may raise a `ShopUnreachable`. To be used by one thread at a time.
+
+    `get_` asks for one document and answers None where the shop says that there
+    is none, which no missing page and no refusal is taken for. What `list_`
+    returns comes in the order of ids.
+    """
+
+    def __init__(self, session: ShopSession) -> None:
+        self._session = session
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def get_order(self, number: int) -> Document | None:
+        """An order, also one in the trash; None when it was deleted for good or never was."""
+        return _found(self._session.read(f"orders/{number}"))
+
+    def list_refunds(self, number: int) -> list[Document]:
+        """All refunds of an order with their lines; none for an order that is gone."""
+        return self._list_all(f"orders/{number}/refunds")
+
+    def list_orders(
+        self,
+        *,
+        modified_after: datetime | None,
+        modified_before: datetime | None = None,
+        statuses: Sequence[str] | None,
+        page: int,
+        per_page: int = MAX_PER_PAGE,
+        include: Sequence[int] | None = None,
+    ) -> Page:
+        """A page of the orders changed after one moment and before another, both exclusive and to the second.
+
+        A cursor must overlap by a second or more: of two changes in one second
+        the later finds the moment used up. `statuses` None is any, which leaves
+        out the trash. The order is that of ids, which a change in between does
+        not move, as it would the order of changes; an order that joins shows
+        one of another page twice, one that leaves makes `total` shrink.
+        """
+        if (statuses is not None and not statuses) or (include is not None and not include):
+            return Page((), 0, 0)
+        params: _Params = {"dates_are_gmt": "true"}
+        if modified_after is not None:
+            params["modified_after"] = _seconds(modified_after)
+        if modified_before is not None:
+            # Rounded up: a change in this very second, which has no fractions, is before the moment.
+            params["modified_before"] = _seconds(modified_before + timedelta(microseconds=999_999))
+        if statuses is not None:
+            params["status"] = ",".join(statuses)
+        if include is not None:
+            params["include"] = ",".join(map(str, include))
+        return self._page("orders", params, page=page, per_page=per_page)
+
+    def get_product(self, product_id: int) -> Document | None:
+        """A product or a variation."""
+        return _found(self._session.read(f"products/{product_id}"))
+
+    def list_products(self, *, page: int, per_page: int = MAX_PER_PAGE) -> Page:
+        """A page of the products of any status, without variations."""
+        return self._page("products", {}, page=page, per_page=per_page)
+
+    def list_variations(self, product_id: int) -> list[Document]:
+        """All variations of a product; none for a product that is gone."""
+        return self._list_all(f"products/{product_id}/variations")
+
+    def get_customer(self, user_id: int) -> Document | None:
+        """A user of the shop, whatever the role."""
+        return _found(self._session.read(f"customers/{user_id}"))
+
+    def find_customers(self, email: str) -> list[Document]:
+        """The users with this e-mail address, whatever their role."""
+        return self._list_all("customers", {"email": email, "role": "all"})
+
+    def list_webhooks(self) -> list[Document]:
+        """All webhooks, other people's too; without their secrets, which no shop tells."""
+        return self._list_all("webhooks")
+
+    def create_webhook(self, *, name: str, topic: str, delivery_url: str, secret: str) -> Document:
+        """A new, active webhook; the shop pings its address before it answers.
+
+        After a `ShopSilent` it may exist all the same: list before another try.
+        """
+        body = {"name": name, "topic": topic, "delivery_url": delivery_url, "secret": secret}
+        document = _found(self._session.write("POST", "webhooks", body))
+        if document is None:
+            raise ShopBroken("the shop has no webhooks")
+        return document
+
+    def update_webhook(self, webhook_id: int, **changes: str) -> Document | None:
+        """The webhook with the fields changed: `status`, `name`, `topic`, `delivery_url`, `secret`; None if gone."""
+        return _found(self._session.write("PUT", f"webhooks/{webhook_id}", changes))
+
+    def delete_webhook(self, webhook_id: int) -> None:
+        """Delete a webhook for good; one that is gone is no fault."""
+        # Without `force` a shop refuses: webhooks have no trash.
+        self._session.write("DELETE", f"webhooks/{webhook_id}", params={"force": "true"})
+
+    def clock(self) -> ShopClock:
+        """How far the shop's clock is ahead, by the Date of an answer that was made for us."""
+        return ShopClock(self._peek().offset_seconds)
+
+    def check(self) -> ShopCheck:
+        """Whether the shop answers, lets us read, and lets us write; changes nothing, and raises nothing."""
+        try:
+            clock = ShopClock(self._peek().offset_seconds)
+        except ShopUnreachable as fault:
+            return ShopCheck(fault, None, None, ShopClock(None))
+        try:
+            # There is no webhook 0; a key that may only read is refused before anybody looks.
+            answer = self._session.write("PUT", "webhooks/0", {})
+        except ShopRefused as fault:
+            return ShopCheck(None, fault, False, clock)
+        except ShopUnreachable as fault:
+            return ShopCheck(None, fault, None, clock)
+        return ShopCheck(None, None, True if answer is None else None, clock)
+
+    def _peek(self) -> Answer:
+        answer = self._session.read("orders", {"per_page": 1, "_fields": "id"})
+        _documents(answer)
+        assert answer is not None
+        return answer
+
+    def _list_all(self, path: str, params: Mapping[str, str | int] | None = None) -> list[Document]:
+        """Every page; read again from the first when the list changed its length in between."""
+        for _ in range(_TRIES):
+            found: dict[int, Document] = {}
+            totals = set()
+            for number in range(1, MAX_PAGES + 1):
+                page = self._page(path, params or {}, page=number, per_page=MAX_PER_PAGE)
+                found.update((item["id"], item) for item in page.items)
+                totals.add(page.total)
+                if number >= page.pages:
+                    break
+            else:
+                raise ShopBroken(f"the shop's list of {path} has more than {MAX_PAGES} pages")
+            if len(totals) == 1:
+                return list(found.values())
+        raise ShopBroken(f"the shop's list of {path} changes faster than it can be read")
+
+    def _page(self, path: str, params: Mapping[str, str | int], *, page: int, per_page: int) -> Page:
+        asked: _Params = {**params, "orderby": "id", "order": "asc", "page": page, "per_page": per_page}
+        answer = self._session.read(path, asked)
+        if answer is None:
+            return Page((), 0, 0)
+        return Page(_documents(answer), total=_count(answer, "X-WP-Total"), pages=_count(answer, "X-WP-TotalPages"))
+
+
+def open_shop(
+    url: str,
+    *,
+    consumer_key: str,
+    consumer_secret: str,
+    timeout: tuple[float, float] = (5, 30),
+    sleep: Callable[[float], object] = time.sleep,
+) -> ShopClient:
+    """The client of a shop; connects to nothing yet.
+
+    `timeout` is in seconds, to connect and between two bytes of an answer.
+    Raises `BadShopAddress` for an address that is neither https nor loopback.
+    """
+    session = ShopSession(url, consumer_key=consumer_key, consumer_secret=consumer_secret, timeout=timeout, sleep=sleep)
+    return ShopClient(session)
+
+
+def _seconds(moment: datetime) -> str:
+    """A moment as the shop compares it, with `dates_are_gmt`: in UTC, without a zone, cut to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _found(answer: Answer | None) -> Document | None:
+    return None if answer is None else _document(answer.document)
+
+
+def _document(value: Any) -> Document:
+    if not isinstance(value, dict) or type(value.get("id")) is not int:
+        raise ShopBroken("the shop sent JSON without an id where a document belongs")
+    return value
+
+
+def _documents(answer: Answer | None) -> tuple[Document, ...]:
+    if answer is None or not isinstance(answer.document, list):
+        raise ShopBroken("the shop sent JSON that is no list where a list belongs")
+    return tuple(map(_document, answer.document))
+
+
+def _count(answer: Answer, header: str) -> int:
+    text = answer.headers.get(header, "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise ShopBroken(f"the shop's list comes without {header}; something on its way takes the header out")
+    return int(text)

@@ -1,0 +1,41 @@
+"""What can go wrong between us and a shop, each with what its owner can do about it as the detail."""
+
+from __future__ import annotations
+
+from bridge.domain.errors import ShopUnreachable
+
+
+class BadShopAddress(ShopUnreachable):
+    """The shop's address or its keys cannot be used as they are written."""
+
+    code = "bad_shop_address"
+
+
+class ShopRefused(ShopUnreachable):
+    """The shop does not know these keys, or they may not do that."""
+
+    code = "shop_refused"
+
+
+class ShopBusy(ShopUnreachable):
+    """The shop asks us to slow down."""
+
+    code = "shop_busy"
+
+
+class ShopBroken(ShopUnreachable):
+    """The shop answered with an error, or with something that is no answer."""
+
+    code = "shop_broken"
+
+
+class ShopSilent(ShopUnreachable):
+    """The shop could not be reached, or did not answer in time."""
+
+    code = "shop_silent"
+
+
+class ShopMoved(ShopUnreachable):
+    """The shop sends us on to another address."""
+
+    code = "shop_moved"

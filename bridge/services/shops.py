@@ -1,0 +1,95 @@
+"""Talking with a shop: the client of a store, and what a delivery does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bridge.clients import payloads
+from bridge.clients.woocommerce import ShopClient, open_shop
+from bridge.domain.orders import Order
+from bridge.domain.stores import Store
+from bridge.services.vault import Vault
+from bridge.storage import orders, packages, stores
+from bridge.storage.database import Connection
+
+Document = dict[str, Any]
+
+OpenShop = Callable[[str, str, str], ShopClient]
+"""What opens a client: the shop's address, the consumer key and its secret."""
+
+
+def open_client(url: str, consumer_key: str, consumer_secret: str) -> ShopClient:
+    """A client of the shop, with the time limits of everyday work."""
+    return open_shop(url, consumer_key=consumer_key, consumer_secret=consumer_secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Shops:
+    """Opens clients of shops, whose credentials it decrypts."""
+
+    vault: Vault
+    open: OpenShop = open_client
+
+    def client_of(self, connection: Connection, store: Store) -> ShopClient | None:
+        """A client of the store's shop; None where no REST keys were given. Nothing is sent yet."""
+        found = stores.credentials(connection, store.id)
+        if not found.consumer_key or not found.consumer_secret:
+            return None
+        return self.open(store.url, self.vault.open(found.consumer_key), self.vault.open(found.consumer_secret))
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What an order's document leaves open: refunds without lines, products nobody has spoken of."""
+
+    number: int
+    refunds: bool = False
+    products: tuple[int, ...] = ()
+
+    @property
+    def are_open(self) -> bool:
+        """Whether there is anything to ask."""
+        return self.refunds or bool(self.products)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the shop's REST said to the questions."""
+
+    refunds: tuple[Document, ...] = ()
+    products: tuple[Document, ...] = ()
+
+
+def questions_of(connection: Connection, store: Store, order: Order) -> Questions:
+    """What is to be asked about an order before it is applied.
+
+    The lines of a refund never change and an amount that was frozen on a line
+    stays, so what is known already is not asked again.
+    """
+    known = orders.find(connection, store.id, order.number)
+    read = {detail.id for detail in known.refund_details} if known else set()
+    priced = {line.line.id for line in known.lines if line.tokens is not None} if known else set()
+    open_lines = [line for line in order.lines if line.product_id and line.stamped is None and line.id not in priced]
+    found = packages.find_by_product(connection, store.id, sorted({line.product_id for line in open_lines}))
+    unknown = {
+        product
+        for line in open_lines
+        if (line.product_id, line.variation_id) not in found
+        for product in (line.product_id, line.variation_id)
+        if product and (line.product_id, 0 if product == line.product_id else product) not in found
+    }
+    return Questions(order.number, not read.issuperset(order.refund_ids), tuple(sorted(unknown)))
+
+
+def ask(shop: ShopClient, questions: Questions) -> Answers:
+    """Ask the shop; raises a `ShopUnreachable` where it does not answer. No transaction may be open."""
+    refunds = shop.list_refunds(questions.number) if questions.refunds else []
+    products = [product for number in questions.products if (product := shop.get_product(number)) is not None]
+    return Answers(tuple(refunds), tuple(products))
+
+
+def with_answers(order: Order, found: Answers) -> Order:
+    """The order with its refunds' lines."""
+    return replace(order, refund_details=payloads.read_refunds(found.refunds))

@@ -1,0 +1,77 @@
+"""A webhook as the shop keeps it, and the topics there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+HOOKS = {
+    "order.created": ("woocommerce_new_order",),
+    "order.updated": ("woocommerce_update_order", "woocommerce_order_refunded"),
+    "order.deleted": ("wp_trash_post", "woocommerce_trash_order"),
+    "order.restored": ("untrashed_post", "woocommerce_untrash_order"),
+    "product.created": ("woocommerce_process_product_meta", "woocommerce_new_product"),
+    "product.updated": (
+        "woocommerce_process_product_meta",
+        "woocommerce_update_product",
+        "woocommerce_update_product_variation",
+    ),
+    "product.deleted": ("wp_trash_post",),
+    "customer.created": ("user_register", "woocommerce_created_customer", "woocommerce_new_customer"),
+    "customer.updated": ("profile_update", "woocommerce_update_customer"),
+    "customer.deleted": ("delete_user",),
+}
+COMPLETED = "action.woocommerce_order_status_completed"
+REFUNDED = "action.woocommerce_order_refunded"
+STATUSES = ("active", "paused", "disabled")
+MOST_FAILURES = 6
+"""The count never passes this: the failure that finds it here disables the webhook and leaves it."""
+
+
+@dataclass(slots=True)
+class Webhook:
+    """A webhook; payloads are built with the rights of `user_id`, and the secret is as it was given.
+
+    `is_ping_due` stays until a ping was answered with exactly 200.
+    """
+
+    id: int
+    topic: str
+    delivery_url: str
+    secret: str
+    name: str
+    user_id: int
+    created_at: datetime
+    modified_at: datetime
+    status: str = "active"
+    failures: int = 0
+    is_ping_due: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One request the shop sent. `status` is None where nobody answered; a ping has no resource and no signature."""
+
+    webhook_id: int
+    topic: str
+    resource_id: int
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    status: int | None
+    sent_at: datetime
+    is_ping: bool = False
+
+    @property
+    def is_success(self) -> bool:
+        """Whether WooCommerce takes the answer for one: 200 to 302, redirects included though they are not followed."""
+        return self.status is not None and 200 <= self.status < 303
+
+    def header(self, name: str) -> str:
+        """The value of a header; empty where there is none."""
+        return next((value for key, value in self.headers if key.casefold() == name.casefold()), "")
+
+
+def is_topic(topic: str) -> bool:
+    """Whether a webhook can have this topic: a known one, or any action."""
+    return topic in HOOKS or (topic.startswith("action.") and len(topic) > len("action."))

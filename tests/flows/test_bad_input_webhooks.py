@@ -1,0 +1,382 @@
+"""What nobody should send to the webhooks' door: refused, or stored and ignored, and never in anybody's way."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.factories import (
+    balance_of,
+    customer,
+    deliver,
+    delivery_headers,
+    give,
+    line,
+    order,
+    product,
+    put_package,
+    put_user,
+)
+from tests.support import books
+from tests.support.recordings import recording
+from tests.support.standing import ENGINES, standing_service
+
+DOOR = "/webhooks/woocommerce/shop"
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def standing(request):
+    with standing_service(request.param, request, "bad_input_webhooks") as service:
+        put_package(service.shop, 10, 1_000)
+        yield service
+        assert books.faults(service.database) == []
+
+
+@pytest.fixture
+def shop(standing):
+    return standing.shop
+
+
+@pytest.fixture
+def database(standing):
+    return standing.database
+
+
+def last_delivery(database):
+    return books.rows(database, "select * from deliveries order by id desc limit 1")[0]
+
+
+def assert_refused_and_not_stored(database, before, response, status, code):
+    assert (response.status_code, response.get_json()["code"]) == (status, code)
+    assert response.content_type == "application/problem+json"
+    assert books.count(database, "deliveries") == before
+
+
+@pytest.mark.parametrize(
+    "signature", [None, "", "wrong", "AAAA" * 11, "é", "=" * 5_000], ids=["none", "empty", "wrong", "as", "é", "long"]
+)
+def test_delivery_with_no_or_another_signature(shop, database, signature):
+    before = books.count(database, "deliveries")
+    headers = delivery_headers(b"{}", "order.updated")
+    headers.pop("X-WC-Webhook-Signature")
+    if signature is not None:
+        headers["X-WC-Webhook-Signature"] = signature
+
+    response = shop.client.post(DOOR, data=b"{}", headers=headers)
+
+    assert_refused_and_not_stored(database, before, response, 401, "bad_signature")
+
+
+def test_body_that_was_changed_on_the_way(shop, database):
+    before = books.count(database, "deliveries")
+    body = json.dumps(order()).encode()
+    headers = delivery_headers(body, "order.updated", secret=shop.connected.webhook_secret)
+
+    response = shop.client.post(DOOR, data=body.replace(b"10.00", b"99.00"), headers=headers)
+
+    assert_refused_and_not_stored(database, before, response, 401, "bad_signature")
+
+
+@pytest.mark.parametrize(
+    "slug", ["nobody", "SHOP", "%00", "a%00", "%F0%9F%98%80", "%ED%A0%80", "shop%0A", "s" * 5_000, "."]
+)
+@pytest.mark.parametrize("body", [b"{}", b"webhook_id=5"])
+def test_store_that_is_not_there(shop, database, slug, body):
+    before = books.count(database, "deliveries")
+    headers = delivery_headers(body, "order.updated") if body == b"{}" else {}
+
+    response = shop.client.post(f"/webhooks/woocommerce/{slug}", data=body, headers=headers)
+
+    assert response.status_code == 404
+    assert response.content_type == "application/problem+json"
+    assert books.count(database, "deliveries") == before
+
+
+@pytest.mark.parametrize(("size", "status"), [(2**20, 400), (2**20 + 1, 413), (2**21, 413)])
+def test_body_of_more_than_a_mebibyte(shop, database, size, status):
+    before = books.count(database, "deliveries")
+
+    response = deliver(shop, b"x" * size)
+
+    assert response.status_code == status
+    assert books.count(database, "deliveries") == before + (status == 400)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"{", b"null", b"[]", b"5", b'[{"id": 5}]', b'"x"', b"\xff\xfe", b"{'id': 5}"),
+        *(b"[" * 90_000, b"9" * 9_000, b'{"id":' * 20_000),
+    ],
+    ids=lambda body: repr(body[:12]),
+)
+def test_signed_body_that_is_no_object_is_refused_and_kept(shop, database, body):
+    response = deliver(shop, body)
+
+    assert response.status_code == 400
+    assert response.get_json()["code"] == "malformed_body"
+    kept = last_delivery(database)
+    assert (kept["state"], bytes(kept["body"]), kept["next_attempt_at"]) == ("rejected", body, None)
+    assert kept["outcome"]
+
+
+@pytest.mark.parametrize(
+    ("document", "topic"),
+    [
+        ({}, "order.updated"),
+        ({"order": 5}, "order.updated"),
+        ({"id": None}, "order.updated"),
+        ({"id": -5}, "order.updated"),
+        ({"id": 2**60}, "order.updated"),
+        ({"id": "5 or 1=1"}, "order.updated"),
+        ({"id": 5}, "order.updated"),
+        ({"id": 5, "status": "completed"}, "order.updated"),
+        ({"code": "woocommerce_rest_cannot_view", "message": "Sorry", "data": {"status": 403}}, "order.updated"),
+        ({"code": "nul\0 and half \ud800 a letter", "message": "Sorry"}, "order.updated"),
+        ({"code": "x" * 5_000, "message": "Sorry"}, "order.updated"),
+        ({"action": "woocommerce_order_status_completed", "arg": 20}, "action.woocommerce_order_status_completed"),
+        (order(4_000), "coupon.updated"),
+        (order(4_000), ""),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_object_that_says_nothing_of_use_is_stored_and_ignored(shop, database, document, topic):
+    before = books.count(database, "orders")
+
+    response = deliver(shop, document, topic)
+
+    assert response.status_code == 200
+    assert last_delivery(database)["state"] == "ignored"
+    assert books.count(database, "orders") == before
+
+
+@pytest.mark.parametrize("body", [b"webhook_id=5", b"webhook_id=12345", b"webhook_id=5\n"])
+def test_ping_is_answered_exactly_200_and_stores_nothing(shop, database, body):
+    before = books.count(database, "deliveries")
+
+    response = shop.client.post(DOOR, data=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
+
+    assert response.status_code == 200
+    assert books.count(database, "deliveries") == before
+
+
+@pytest.mark.parametrize(
+    "body", [b"webhook_id=", b"webhook_id=x", b"webhook_id=5&x=1", b"webhook_id=" + b"1" * 21, b""]
+)
+def test_what_only_looks_like_a_ping_needs_a_signature(shop, body):
+    assert shop.client.post(DOOR, data=body).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["Topic", "Source", "Delivery-ID", "ID"])
+@pytest.mark.parametrize("value", ["x" * 6_000, "\x7f\x80\xad", "é" * 200, ""], ids=["long", "odd", "é", "empty"])
+def test_headers_nobody_signed_are_kept_as_far_as_they_fit(shop, database, name, value):
+    body = json.dumps(order(4_001)).encode()
+    headers = delivery_headers(body, "order.updated", secret=shop.connected.webhook_secret)
+
+    response = shop.client.post(DOOR, data=body, headers=headers | {f"X-WC-Webhook-{name}": value})
+
+    assert response.status_code == 200
+    assert last_delivery(database)["state"] in {"processed", "ignored"}
+
+
+def settled(shop, database, document, topic="order.updated"):
+    """Deliver a document; what became of it."""
+    response = deliver(shop, document, topic)
+    assert response.status_code == 200, response.text
+    delivery = last_delivery(database)
+    return delivery["state"], delivery["outcome"]
+
+
+NASTY = ["a\0b", "half \ud800 a letter", "\udfff", "", " ", "ß" * 400, "İ" * 400, "x" * 5_000]
+NASTY_IDS = ["nul", "half", "tail", "empty", "blank", "ss", "i", "long"]
+
+
+@pytest.mark.parametrize("text", NASTY, ids=NASTY_IDS)
+def test_order_with_nasty_texts_is_granted_all_the_same(shop, database, text):
+    document = order(5_000 + NASTY.index(text), customer=50 + NASTY.index(text), email=text)
+    document["billing"] |= {"first_name": text, "last_name": text}
+    document["line_items"][0] |= {"name": text, "sku": text}
+    document |= {"currency": text, "number": text, "date_created_gmt": text, "total": text}
+
+    state, _ = settled(shop, database, document)
+
+    assert state == "processed"
+    assert balance_of(shop, 50 + NASTY.index(text)) == 1_000
+
+
+@pytest.mark.parametrize("text", NASTY, ids=NASTY_IDS)
+def test_guests_order_with_a_nasty_address_can_be_looked_for(shop, database, text):
+    state, _ = settled(shop, database, order(5_100 + NASTY.index(text), customer=0, email=text))
+
+    assert state == "processed"
+
+
+@pytest.mark.parametrize("text", NASTY, ids=NASTY_IDS)
+def test_status_of_nasty_text_is_no_granting_one(shop, database, text):
+    document = order(5_200 + NASTY.index(text), status=text, customer=80)
+
+    state, _ = settled(shop, database, document)
+
+    assert state == ("ignored" if text == "" else "processed")
+    put_user(shop, 80)
+    assert balance_of(shop, 80) == 0
+
+
+@pytest.mark.parametrize("text", NASTY, ids=NASTY_IDS)
+@pytest.mark.parametrize("topic", ["customer.updated", "product.updated"])
+def test_customer_and_product_with_nasty_texts(shop, database, topic, text):
+    number = 600 + NASTY.index(text)
+    if topic == "customer.updated":
+        document = customer(number, text, role=text) | {"first_name": text, "last_name": text}
+    else:
+        document = product(number, 5) | {"name": text, "sku": text, "type": text}
+        document["meta_data"] += [{"key": text, "value": text}, {"key": "_aipkit_tokens_amount", "value": text}]
+
+    assert settled(shop, database, document, topic)[0] == "processed"
+
+
+def test_name_of_two_long_halves_fits(shop, database):
+    """A hundred letters, a blank and a hundred more are one letter too many for the column."""
+    document = customer(650, "long@example.test") | {"first_name": "A" * 100, "last_name": "B" * 100}
+
+    assert settled(shop, database, document, "customer.updated")[0] == "processed"
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-02-30T00:00:00", "yesterday", "", 5, None, [], {}],
+    ids=repr,
+)
+def test_order_changed_at_no_moment_is_ignored(shop, database, moment):
+    assert settled(shop, database, order(5_300) | {"date_modified_gmt": moment})[0] == "ignored"
+
+
+@pytest.mark.parametrize(
+    "money",
+    ["1e-999999999", "1e999999999", "NaN", "sNaN", "-Infinity", "١٢", "1_0", "", "x", 1e308, 10**300, None, []],
+    ids=repr,
+)
+def test_money_that_is_none_is_settled_soon(shop, database, money):
+    """A fraction of 1e-999999999 would fill the memory of the machine."""
+    document = order(5_400, customer=90) | {"total": money, "refunds": [{"id": 1, "total": money}]}
+    document["line_items"][0]["total"] = money
+
+    assert settled(shop, database, document)[0] == "processed"
+
+
+def test_two_lines_with_one_id_count_once(shop, database):
+    document = order(5_500, customer=91, lines=[line(1, quantity=2), line(1, quantity=3)])
+
+    assert settled(shop, database, document)[0] == "processed"
+    assert balance_of(shop, 91) == 3_000
+
+
+def test_more_tokens_than_a_balance_holds_wait_with_the_reason(shop, database):
+    document = order(5_600, customer=92, lines=[line(1, quantity=2**31 - 1, stamped=str(2**53 - 1))])
+
+    state, outcome = settled(shop, database, document)
+
+    assert state == "received"
+    assert outcome.startswith("failed: an order line is worth")
+
+
+SCALARS = st.sampled_from(
+    [
+        *(None, True, False, 0, -1, 1, 2**31, 2**63, 10**300, 1.5, 1e308, "", "0", "-5", "1e-999999999", "9" * 400),
+        *("a\0b", "\ud800", "completed", "wc-completed", "refunded", "trash", "2026-11-21T09:00:00", "x" * 3_000),
+    ]
+)
+JUNK = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.sampled_from(["id", "total", "key"]), SCALARS)
+
+
+def paths_of(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The places of everything in a document."""
+    inner: list[tuple[Any, ...]] = []
+    if isinstance(document, dict):
+        inner = [found for key, value in document.items() for found in paths_of(value, (*path, key))]
+    elif isinstance(document, list):
+        inner = [found for place, value in enumerate(document) for found in paths_of(value, (*path, place))]
+    return [path, *inner] if path else inner
+
+
+def spoil(document: Any, path: tuple[Any, ...], junk: Any, *, remove: bool) -> None:
+    """Put junk at a place of a document, or take away what is there; places that are gone by now are left alone."""
+    *parents, last = path
+    for step in parents:
+        if not isinstance(document, dict | list) or (isinstance(document, list) and step >= len(document)):
+            return
+        document = document[step] if isinstance(document, list) else document.get(step)
+    if isinstance(document, list) and isinstance(last, int) and last < len(document):
+        document[last] = junk
+    elif isinstance(document, dict) and remove:
+        document.pop(last, None)
+    elif isinstance(document, dict):
+        document[last] = junk
+
+
+RECORDED = {
+    "order.updated": recording("order.updated--first--refund-partial-qty1of2").document,
+    "order.restored": recording("order.restored--restored--trash").document,
+    "order.created": recording("order.created--created--item-meta").document,
+    "customer.updated": recording("customer.updated--customer-updated-rest").document,
+    "product.updated": recording("product.updated--product-variation-tokens-changed").document,
+}
+RELEVANT = {
+    "id",
+    "status",
+    "customer_id",
+    "billing",
+    "email",
+    "refunds",
+    "line_items",
+    "meta_data",
+    "role",
+    "parent_id",
+}
+
+
+@st.composite
+def spoilt(draw: st.DrawFn) -> tuple[str, Any]:
+    """A recorded document with one to five places spoilt, mostly ones that are read."""
+    topic = draw(st.sampled_from(sorted(RECORDED)))
+    document = json.loads(json.dumps(RECORDED[topic]))
+    paths = paths_of(document)
+    read = [path for path in paths if RELEVANT & set(path) or "date_modified_gmt" in path or "total" in path]
+    for _ in range(draw(st.integers(1, 5))):
+        path = draw(st.sampled_from(read) | st.sampled_from(paths))
+        spoil(document, path, draw(JUNK), remove=draw(st.booleans()))
+    return topic, document
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(spoilt())
+@example(("order.updated", order(6_000) | {"status": "completed\0"}))
+@example(("order.updated", order(6_001) | {"line_items": [line(1), line(1)]}))
+@example(("order.updated", order(6_002, refunds=["1e-999999999"])))
+@example(("order.updated", order(6_003) | {"date_modified_gmt": "0001-01-01T00:00:00+14:00"}))
+def test_spoilt_documents_are_answered_and_settled(shop, database, case):
+    """Whatever stands in a signed document, the shop gets its 200 and nothing fails for a reason of ours."""
+    topic, document = case
+
+    response = deliver(shop, document, topic)
+
+    assert response.status_code == 200, response.text
+    delivery = last_delivery(database)
+    assert delivery["state"] in {"processed", "ignored"} or "worth" in delivery["outcome"], delivery["outcome"]
+
+
+def test_spoilt_documents_leave_the_door_open(shop, database):
+    give(shop, 99, 5)
+    deliver(shop, order(7_000, customer=99))
+
+    assert balance_of(shop, 99) == 1_005
+    assert books.faults(database) == []

@@ -1,0 +1,76 @@
+"""Metering against a model of it, at random, over thousands of steps: every answer and every row agrees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from sqlalchemy import select
+
+from bridge.services import audit
+from bridge.storage.schema import accounts
+from bridge.storage.schema_holds import holds, plan_uses
+from bridge.storage.schema_metering import usage_days, window_uses
+from tests.support import books
+from tests.support.desk import who_of
+from tests.support.metering_machine import Machine
+
+RUNS, STEPS = 40, 55
+
+
+def rows_of(machine: Machine, table: Any) -> list[Any]:
+    """The rows of the people of the machine's store, with the accounts they belong to."""
+    statement = (
+        select(table, accounts.c.user_id, accounts.c.guest_hash)
+        .join(accounts, accounts.c.id == table.c.account_id)
+        .where(accounts.c.store_id == machine.desk.caller.store_id)
+    )
+    with machine.database.reading() as connection:
+        return list(connection.execute(statement))
+
+
+def name_of(row: Any, machine: Machine) -> Any:
+    """Who the row belongs to, as the model calls him."""
+    guests = {getattr(who_of(name), "guest_hash", ""): name for name in machine.model.people if isinstance(name, str)}
+    return row.user_id or guests[row.guest_hash]
+
+
+class ComparedMachine(Machine):
+    """Ends with a look at every row, and with both audits."""
+
+    def compare(self) -> None:
+        """Everything written in these runs adds up, and is what the model has."""
+        people = self.model.people
+        used = {(name_of(row, self), row.module, row.starts_at): row.used for row in rows_of(self, window_uses)}
+        plan_used = {(name_of(row, self), row.product_id, row.starts_at): row.used for row in rows_of(self, plan_uses)}
+        days: dict[Any, int] = {}
+        for row in rows_of(self, usage_days):
+            days[name_of(row, self), row.day, row.module, row.operation] = row.tokens
+        for kind, found in (("used", used), ("plan_used", plan_used), ("days", days)):
+            modelled = {(name, *place): tokens for name in people for place, tokens in people[name][kind].items()}
+            assert {place: n for place, n in found.items() if n} == {place: n for place, n in modelled.items() if n}
+        assert len(rows_of(self, holds)) == len(self.model.holds)
+        with self.database.reading() as connection:
+            assert list(audit.list_faults(connection, now=self.now)) == []
+        assert books.faults(self.database) == []
+
+
+def test_a_model_of_metering_answers_the_same(database):
+    """At least 2,000 asks, each compared; the runs are the same ones each time."""
+    ComparedMachine.database, ComparedMachine.asks = database, 0
+    run_state_machine_as_test(
+        ComparedMachine,
+        settings=settings(
+            max_examples=RUNS,
+            stateful_step_count=STEPS,
+            derandomize=True,
+            deadline=None,
+            database=None,
+            # Without shrinking: it takes minutes. Add Phase.shrink to look into a failure.
+            phases=[Phase.generate],
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    assert ComparedMachine.asks >= 2_000

@@ -1,0 +1,28 @@
+"""Days and months for the model of metering, found by looking and not by computing."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+
+@cache
+def day_begins(zone: ZoneInfo, day: date) -> datetime:
+    """The first quarter of an hour whose local date is this day: found by looking, not by computing."""
+    moment = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=16)
+    while moment.astimezone(zone).date() < day:
+        moment += timedelta(minutes=15)
+    return moment
+
+
+def months_later(zone: ZoneInfo, anchor: datetime, months: int) -> datetime:
+    """The same local day and time so many months later, or the last day of a month that has no such day."""
+    local = anchor.astimezone(zone)
+    for day in range(local.day, 0, -1):
+        number = local.year * 12 + local.month - 1 + months
+        try:
+            return local.replace(year=number // 12, month=number % 12 + 1, day=day, fold=0).astimezone(UTC)
+        except ValueError:
+            continue
+    raise AssertionError("a month has days")
