@@ -179,8 +179,16 @@ def _send(*, session: requests.Session, auth: AuthBase, **request: Any) -> reque
 library.request = _send
 
 
+class _Session(requests.Session):
+    """Looks at no redirect, which even one that is not followed makes requests do: it reads all of it, unbounded."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """None: there is nowhere to go on to."""
+        return None
+
+
 def _open_session() -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1)
     session.mount("https://", adapter)
     session.mount("http://", adapter)

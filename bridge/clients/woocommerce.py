@@ -127,6 +127,26 @@ class ShopClient:
             params["include"] = ",".join(map(str, include))
         return self._page("orders", params, page=page, per_page=per_page)
 
+    def list_changes(
+        self,
+        *,
+        modified_after: datetime | None,
+        statuses: Sequence[str] | None,
+        page: int = 1,
+        per_page: int = MAX_PER_PAGE,
+    ) -> Page:
+        """A page of the orders changed after a moment, exclusive and to the second, in the order of their changes.
+
+        Read on from the last change seen, not by page: an order that changes in
+        between moves to the end, and those behind it would slip past.
+        """
+        params: _Params = {"dates_are_gmt": "true", "orderby": "modified", "order": "asc"}
+        if modified_after is not None:
+            params["modified_after"] = _seconds(modified_after)
+        if statuses is not None:
+            params["status"] = ",".join(statuses)
+        return self._page("orders", params, page=page, per_page=per_page)
+
     def get_product(self, product_id: int) -> Document | None:
         """A product or a variation."""
         return _found(self._session.read(f"products/{product_id}"))
@@ -214,7 +234,7 @@ class ShopClient:
         raise ShopBroken(f"the shop's list of {path} changes faster than it can be read")
 
     def _page(self, path: str, params: Mapping[str, str | int], *, page: int, per_page: int) -> Page:
-        asked: _Params = {**params, "orderby": "id", "order": "asc", "page": page, "per_page": per_page}
+        asked: _Params = {"orderby": "id", "order": "asc", **params, "page": page, "per_page": per_page}
         answer = self._session.read(path, asked)
         if answer is None:
             return Page((), 0, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bridge.domain.limits import Calendar, Limit, Reset, Verdict, rule_for
@@ -28,7 +29,8 @@ class Store:
 
     `reversal_policy` says what becomes of tokens that are taken back and already
     spent: `debt` or `forgive`. `guest_policy` says who gives a guest's order to
-    the account with its e-mail: `automatic`, or the `admin` by hand.
+    the account with its e-mail: `automatic`, or the `admin` by hand. Orders placed
+    before `grants_from` grant nothing: the owner chose to start there.
     """
 
     id: int
@@ -44,6 +46,7 @@ class Store:
     config_version: int
     reversal_policy: str = "debt"
     guest_policy: str = "automatic"
+    grants_from: datetime | None = None
 
     @property
     def calendar(self) -> Calendar:

@@ -11,7 +11,7 @@ from bridge.domain.accounts import MAX_TOKENS
 from bridge.domain.errors import BalanceOutOfRange, BridgeError
 from bridge.domain.grants import months_owed, question_of, tokens_owed
 from bridge.domain.ledger import Entry
-from bridge.domain.orders import Known, KnownLine, Order, effect_of, learn, learn_trashing
+from bridge.domain.orders import Effect, Known, KnownLine, Order, effect_of, learn, learn_trashing
 from bridge.domain.packages import Package, package_of
 from bridge.domain.plans import Term
 from bridge.domain.stores import Store
@@ -51,6 +51,9 @@ def apply_order(connection: Connection, store: Store, order: Order, *, received_
     """
     known = orders.lock(connection, store.id, order.number, now=now)
     effect = effect_of(order.status, store.grant_statuses)
+    if store.grants_from is not None and order.placed_at < store.grants_from and known.account_id is None:
+        # The owner chose not to grant what was sold before; what was granted all the same can still be taken back.
+        effect = Effect.KEEPS
     known = learn(known, order, effect=effect, received_at=received_at)
     return _settle(connection, store, known, now=now)
 

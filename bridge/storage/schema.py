@@ -57,6 +57,7 @@ stores = Table(
     Column("low_balance", BIG, nullable=False),
     Column("reversal_policy", String(10), nullable=False, server_default="debt"),
     Column("guest_policy", String(10), nullable=False, server_default="automatic"),
+    Column("grants_from", Instant),
     Column("webhook_secret", Text, nullable=False),
     Column("consumer_key", Text),
     Column("consumer_secret", Text),

@@ -173,4 +173,5 @@ def _to_store(row: Row[Any]) -> Store:
         config_version=row.config_version,
         reversal_policy=row.reversal_policy,
         guest_policy=row.guest_policy,
+        grants_from=row.grants_from,
     )

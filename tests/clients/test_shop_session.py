@@ -23,18 +23,6 @@ from bridge.domain.shop_errors import BadShopAddress, ShopSilent
 from tests.support.shop_server import KEY, SECRET, Reply, listed, recorded, shop_serving
 
 
-@pytest.fixture
-def server():
-    with shop_serving() as server:
-        yield server
-
-
-@pytest.fixture
-def shop(server):
-    with open_shop(server.url, consumer_key=KEY, consumer_secret=SECRET, sleep=lambda _seconds: None) as shop:
-        yield shop
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A key and its certificate for 127.0.0.1, in one file that is also the authority."""
@@ -67,7 +55,7 @@ def test_keys_travel_as_basic_over_https(certificate, monkeypatch, scheme):
     with shop_serving(certificate=certificate) as server:
         url = server.url.replace("https", scheme)
         with open_shop(url, consumer_key=KEY, consumer_secret=SECRET, sleep=pytest.fail) as shop:
-            shop.get_order(1)
+            client.get_order(1)
 
     assert server.asked[0].headers["authorization"] == "Basic " + base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
     assert server.asked[0].target == "/wp-json/wc/v3/orders/1"
@@ -76,29 +64,29 @@ def test_keys_travel_as_basic_over_https(certificate, monkeypatch, scheme):
 def test_certificate_nobody_vouches_for_gets_no_keys(certificate):
     with shop_serving(certificate=certificate) as server:
         with (
-            open_shop(server.url, consumer_key=KEY, consumer_secret=SECRET, sleep=pytest.fail) as shop,
+            open_shop(server.url, consumer_key=KEY, consumer_secret=SECRET, sleep=pytest.fail) as client,
             pytest.raises(ShopSilent, match="certificate was not accepted: self-signed certificate"),
         ):
-            shop.get_order(1)
+            client.get_order(1)
 
         assert server.asked == []
 
 
-def test_keys_on_plain_http_are_only_named_in_the_signature(server, shop):
-    shop.get_order(1)
+def test_keys_on_plain_http_are_only_named_in_the_signature(server, client):
+    client.get_order(1)
 
     assert server.asked[0].headers["authorization"].startswith('OAuth oauth_consumer_key="ck_1')
     assert SECRET not in server.asked[0].headers["authorization"]
 
 
-def test_loopback_is_never_behind_a_proxy(server, shop, monkeypatch):
+def test_loopback_is_never_behind_a_proxy(server, client, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
 
-    assert shop.get_order(1) == {"id": 1}
+    assert client.get_order(1) == {"id": 1}
 
 
-def test_keys_are_in_no_address_no_log_and_no_error(server, shop, caplog):
+def test_keys_are_in_no_address_no_log_and_no_error(server, client, caplog):
     """Whatever goes wrong, and though a shop's answer repeats all it was sent."""
 
     def mirror(status):
@@ -115,9 +103,9 @@ def test_keys_are_in_no_address_no_log_and_no_error(server, shop, caplog):
     for status in (200, 201, 204, 301, 307, 400, 401, 403, 404, 429, 500, 503):
         server.answer = mirror(status)
         for ask in (
-            lambda: shop.find_customers("jo@example.test"),
-            lambda: shop.update_webhook(1, secret="whsec-of-ours"),
-            shop.clock,
+            lambda: client.find_customers("jo@example.test"),
+            lambda: client.update_webhook(1, secret="whsec-of-ours"),
+            client.clock,
         ):
             try:
                 ask()
@@ -130,14 +118,14 @@ def test_keys_are_in_no_address_no_log_and_no_error(server, shop, caplog):
     assert not any(secret in caplog.text for secret in (KEY, SECRET, "oauth_", "whsec-of-ours"))
 
 
-def test_each_request_leaves_one_line_without_its_query(server, shop, caplog):
+def test_each_request_leaves_one_line_without_its_query(server, client, caplog):
     caplog.set_level(logging.DEBUG, logger="bridge")
     server.replies = [listed(3), recorded("order--missing-404"), Reply(status=500)]
 
-    shop.find_customers("jo@example.test")
-    shop.get_order(7)
+    client.find_customers("jo@example.test")
+    client.get_order(7)
     with pytest.raises(ShopUnreachable):
-        shop.delete_webhook(5)
+        client.delete_webhook(5)
 
     host = server.url.removeprefix("http://")
     assert [message.rpartition(", ")[0] for message in caplog.messages] == [
@@ -148,20 +136,20 @@ def test_each_request_leaves_one_line_without_its_query(server, shop, caplog):
     assert all(message.endswith(" ms") for message in caplog.messages)
 
 
-def test_compressed_answer_is_read(server, shop):
+def test_compressed_answer_is_read(server, client):
     gzipped = gzip.compress(b'{"id":5,"name":"' + b"a" * 200_000 + b'"}')
     server.replies = [Reply(gzipped, headers=(("Content-Encoding", "gzip"),))]
 
-    assert len(shop.get_order(5)["name"]) == 200_000
+    assert len(client.get_order(5)["name"]) == 200_000
     assert "gzip" in server.asked[0].headers["accept-encoding"]
 
 
-def test_cookies_are_not_kept(server, shop):
+def test_cookies_are_not_kept(server, client):
     """A cookie of a visitor's makes WordPress want a nonce."""
     server.answer = lambda _asked: Reply({"id": 1}, headers=(("Set-Cookie", "wp_session=1; Path=/"),))
 
-    shop.get_order(1)
-    shop.get_order(1)
+    client.get_order(1)
+    client.get_order(1)
 
     assert "cookie" not in server.asked[1].headers
 
@@ -178,28 +166,28 @@ def test_parameters_of_the_caller_stay_as_they_are(server):
 
 def test_shop_in_a_folder(server):
     with open_shop(f"{server.url}/shop/", consumer_key=KEY, consumer_secret=SECRET) as shop:
-        shop.get_order(1)
+        client.get_order(1)
 
     assert server.asked[0].target == "/shop/wp-json/wc/v3/orders/1"
 
 
-def test_connection_is_kept(server, shop):
+def test_connection_is_kept(server, client):
     server.answer = lambda asked: recorded("order--missing-404") if asked.path == "orders/2" else listed(1)
 
-    shop.list_webhooks()
-    shop.get_order(2)
-    shop.list_webhooks()
+    client.list_webhooks()
+    client.get_order(2)
+    client.list_webhooks()
 
     assert len({asked.connection for asked in server.asked}) == 1
 
 
-def test_connection_that_the_shop_closed_meanwhile_is_opened_again(server, shop):
+def test_connection_that_the_shop_closed_meanwhile_is_opened_again(server, client):
     server.answer = lambda _asked: Reply(
         [], headers=(("X-WP-Total", "0"), ("X-WP-TotalPages", "0"), ("Connection", "close"))
     )
 
-    shop.list_webhooks()
-    shop.list_webhooks()
+    client.list_webhooks()
+    client.list_webhooks()
 
     assert len({asked.connection for asked in server.asked}) == 2
 
@@ -207,7 +195,7 @@ def test_connection_that_the_shop_closed_meanwhile_is_opened_again(server, shop)
 def test_close_ends_the_connection(server):
     ended = threading.Event()
     with open_shop(server.url, consumer_key=KEY, consumer_secret=SECRET) as shop:
-        shop.get_order(1)
+        client.get_order(1)
         before = threading.active_count()
     deadline = time.monotonic() + 5
     while threading.active_count() >= before and time.monotonic() < deadline:

@@ -13,32 +13,20 @@ from bridge.domain.shop_errors import (
     ShopRefused,
     ShopSilent,
 )
-from tests.support.shop_server import KEY, SECRET, Reply, listed, recorded, shop_serving
+from tests.support.shop_server import KEY, SECRET, Reply, listed, recorded
 
 
-@pytest.fixture
-def server():
-    with shop_serving() as server:
-        yield server
-
-
-@pytest.fixture
-def shop(server):
-    with open_shop(server.url, consumer_key=KEY, consumer_secret=SECRET, sleep=pytest.fail) as shop:
-        yield shop
-
-
-def test_order_is_what_the_shop_sent(server, shop):
+def test_order_is_what_the_shop_sent(server, client):
     server.replies = [recorded("order--simple")]
 
-    assert shop.get_order(20) == recorded("order--simple").body
+    assert client.get_order(20) == recorded("order--simple").body
     assert (server.asked[0].method, server.asked[0].target) == ("GET", "/wp-json/wc/v3/orders/20")
 
 
-def test_order_in_the_trash_is_an_order(server, shop):
+def test_order_in_the_trash_is_an_order(server, client):
     server.replies = [recorded("order--trashed")]
 
-    assert shop.get_order(45)["status"] == "trash"
+    assert client.get_order(45)["status"] == "trash"
 
 
 @pytest.mark.parametrize(
@@ -52,42 +40,42 @@ def test_order_in_the_trash_is_an_order(server, shop):
         ("get_customer", "customer--id-0", "customers/7"),
     ],
 )
-def test_what_is_gone_is_none(server, shop, ask, name, path):
+def test_what_is_gone_is_none(server, client, ask, name, path):
     server.replies = [recorded(name)]
 
-    assert getattr(shop, ask)(7) is None
+    assert getattr(client, ask)(7) is None
     assert server.asked[0].path == path
 
 
-def test_variation_is_had_as_a_product(server, shop):
+def test_variation_is_had_as_a_product(server, client):
     server.replies = [recorded("product--variation-id-via-products")]
 
-    assert shop.get_product(16)["type"] == "variation"
+    assert client.get_product(16)["type"] == "variation"
 
 
-def test_customer_of_any_role(server, shop):
+def test_customer_of_any_role(server, client):
     server.replies = [recorded("customer--sub"), recorded("customers--by-email-role-all")]
 
-    assert shop.get_customer(3)["role"] == "subscriber"
-    assert [customer["id"] for customer in shop.find_customers("sub@example.test")] == [3]
+    assert client.get_customer(3)["role"] == "subscriber"
+    assert [customer["id"] for customer in client.find_customers("sub@example.test")] == [3]
     assert server.asked[1].path == "customers"
     assert server.asked[1].params["email"] == "sub@example.test"
     assert server.asked[1].params["role"] == "all"
 
 
-def test_refunds_come_with_their_lines(server, shop):
+def test_refunds_come_with_their_lines(server, client):
     server.replies = [recorded("refunds--refund-part")]
 
-    refunds = shop.list_refunds(36)
+    refunds = client.list_refunds(36)
 
     assert server.asked[0].path == "orders/36/refunds"
     assert sorted(line["quantity"] for refund in refunds for line in refund["line_items"]) == [-1]
 
 
-def test_orders_are_asked_for_as_the_recorded_ones_were(server, shop):
+def test_orders_are_asked_for_as_the_recorded_ones_were(server, client):
     server.replies = [recorded("orders--completed-modified-after--page1")]
 
-    page = shop.list_orders(
+    page = client.list_orders(
         modified_after=datetime(2026, 11, 21, 8, 58, 11, 999_999, UTC),
         modified_before=datetime(2026, 11, 22, 3, 0, 0, 1, timezone(timedelta(hours=3))),
         statuses=["completed", "refunded"],
@@ -111,95 +99,95 @@ def test_orders_are_asked_for_as_the_recorded_ones_were(server, shop):
     }
 
 
-def test_end_on_a_full_second_stays_exclusive(server, shop):
+def test_end_on_a_full_second_stays_exclusive(server, client):
     server.replies = [listed()]
 
-    shop.list_orders(modified_after=None, modified_before=datetime(2026, 11, 22, tzinfo=UTC), statuses=None, page=1)
+    client.list_orders(modified_after=None, modified_before=datetime(2026, 11, 22, tzinfo=UTC), statuses=None, page=1)
 
     assert server.asked[0].params["modified_before"] == "2026-11-22T00:00:00"
     assert not {"modified_after", "status", "include"} & set(server.asked[0].params)
 
 
-def test_orders_of_no_status_and_of_no_number_are_none(server, shop):
+def test_orders_of_no_status_and_of_no_number_are_none(server, client):
     """An empty list as a parameter would be left out, and so find everything."""
-    assert shop.list_orders(modified_after=None, statuses=[], page=1).items == ()
-    assert shop.list_orders(modified_after=None, statuses=None, include=[], page=1).items == ()
+    assert client.list_orders(modified_after=None, statuses=[], page=1).items == ()
+    assert client.list_orders(modified_after=None, statuses=None, include=[], page=1).items == ()
     assert server.asked == []
 
 
-def test_page_beyond_the_last_is_empty(server, shop):
+def test_page_beyond_the_last_is_empty(server, client):
     server.replies = [recorded("orders--page-beyond-last")]
 
-    assert shop.list_orders(modified_after=None, statuses=None, page=99) == Page((), 0, 0)
+    assert client.list_orders(modified_after=None, statuses=None, page=99) == Page((), 0, 0)
 
 
-def test_products_come_by_pages(server, shop):
+def test_products_come_by_pages(server, client):
     server.replies = [listed(10, 11, total=37, pages=19)]
 
-    page = shop.list_products(page=1, per_page=2)
+    page = client.list_products(page=1, per_page=2)
 
     assert ([item["id"] for item in page.items], page.total, page.pages) == ([10, 11], 37, 19)
     assert server.asked[0].params == {"page": "1", "per_page": "2", "orderby": "id", "order": "asc"}
 
 
-def test_webhooks_come_from_all_pages(server, shop):
+def test_webhooks_come_from_all_pages(server, client):
     server.replies = [listed(1, 2, total=3, pages=2), listed(3, total=3, pages=2)]
 
-    assert [webhook["id"] for webhook in shop.list_webhooks()] == [1, 2, 3]
+    assert [webhook["id"] for webhook in client.list_webhooks()] == [1, 2, 3]
     assert [asked.params["page"] for asked in server.asked] == ["1", "2"]
     assert {asked.params["per_page"] for asked in server.asked} == {"100"}
 
 
-def test_variations_are_listed(server, shop):
+def test_variations_are_listed(server, client):
     server.replies = [recorded("product--variations"), recorded("product--deleted-404")]
 
-    assert len(shop.list_variations(15)) == 2
-    assert shop.list_variations(48) == []
+    assert len(client.list_variations(15)) == 2
+    assert client.list_variations(48) == []
     assert server.asked[0].path == "products/15/variations"
 
 
 @pytest.mark.parametrize(
     "second", [listed(4, total=3, pages=2), listed(total=0, pages=0)], ids=["by one", "by a whole page"]
 )
-def test_list_that_shrinks_while_it_is_read_is_read_again(server, shop, second):
+def test_list_that_shrinks_while_it_is_read_is_read_again(server, client, second):
     """Of 1 2 | 3 4 the 1 goes, and 3 moves to the page that was read."""
     server.replies = [listed(1, 2, total=4, pages=2), second, listed(2, 3, total=3, pages=2), listed(4, total=3)]
 
-    assert [item["id"] for item in shop.list_webhooks()] == [2, 3, 4]
+    assert [item["id"] for item in client.list_webhooks()] == [2, 3, 4]
 
 
-def test_item_seen_on_two_pages_counts_once(server, shop):
+def test_item_seen_on_two_pages_counts_once(server, client):
     server.replies = [listed(1, 2, total=3, pages=2), listed(2, 3, total=3, pages=2)]
 
-    assert [item["id"] for item in shop.list_webhooks()] == [1, 2, 3]
+    assert [item["id"] for item in client.list_webhooks()] == [1, 2, 3]
 
 
-def test_list_that_never_holds_still_or_never_ends_is_a_fault(server, shop):
+def test_list_that_never_holds_still_or_never_ends_is_a_fault(server, client):
     server.answer = lambda asked: listed(1, total=len(server.asked), pages=2)
     with pytest.raises(ShopBroken, match="changes faster"):
-        shop.list_webhooks()
+        client.list_webhooks()
 
     assert len(server.asked) == 6
     server.answer = lambda asked: listed(int(asked.params["page"]), total=10**6, pages=10**6)
     with pytest.raises(ShopBroken, match="more than 100 pages"):
-        shop.list_webhooks()
+        client.list_webhooks()
 
 
-def test_webhook_is_made(server, shop):
+def test_webhook_is_made(server, client):
     server.replies = [Reply({"id": 12, "status": "active"}, 201)]
     wanted = {"name": "é", "topic": "order.updated", "delivery_url": "https://b.example/w", "secret": "a&b<c"}
 
-    assert shop.create_webhook(**wanted)["id"] == 12
+    assert client.create_webhook(**wanted)["id"] == 12
     assert (server.asked[0].method, server.asked[0].path) == ("POST", "webhooks")
     assert server.asked[0].headers["content-type"].startswith("application/json")
     assert json.loads(server.asked[0].body) == wanted
 
 
-def test_webhook_is_changed_and_deleted(server, shop):
+def test_webhook_is_changed_and_deleted(server, client):
     server.replies = [recorded("webhook--one"), recorded("webhook--one")]
 
-    assert shop.update_webhook(1, status="active", secret="s")["id"] == 1
-    shop.delete_webhook(1)
+    assert client.update_webhook(1, status="active", secret="s")["id"] == 1
+    client.delete_webhook(1)
 
     update, delete = server.asked
     assert (update.method, update.path) == ("PUT", "webhooks/1")
@@ -207,30 +195,30 @@ def test_webhook_is_changed_and_deleted(server, shop):
     assert (delete.method, delete.path, delete.params) == ("DELETE", "webhooks/1", {"force": "true"})
 
 
-def test_webhook_that_is_gone_is_no_fault(server, shop):
+def test_webhook_that_is_gone_is_no_fault(server, client):
     """Told by 400 when it is to be updated, by 404 when it is to be deleted (seen in the shop's source)."""
     gone = {"code": "woocommerce_rest_shop_webhook_invalid_id", "message": "Invalid ID.", "data": {}}
     server.replies = [Reply(gone, 400), Reply(gone, 404)]
 
-    assert shop.update_webhook(9, status="active") is None
-    shop.delete_webhook(9)
+    assert client.update_webhook(9, status="active") is None
+    client.delete_webhook(9)
 
     assert len(server.asked) == 2
 
 
 @pytest.mark.parametrize("ahead", [0, 90, -3600])
-def test_clock_of_the_shop(server, shop, ahead):
+def test_clock_of_the_shop(server, client, ahead):
     server.answer = lambda _asked: listed(65)
     server.ahead_seconds = ahead
 
-    assert shop.clock().offset_seconds == pytest.approx(ahead, abs=1)
+    assert client.clock().offset_seconds == pytest.approx(ahead, abs=1)
 
 
-def test_check_of_a_shop_that_is_well(server, shop):
+def test_check_of_a_shop_that_is_well(server, client):
     gone = {"code": "woocommerce_rest_shop_webhook_invalid_id", "message": "ID is invalid."}
     server.replies = [recorded("auth--read-only-key-read"), Reply(gone, 400)]
 
-    check = shop.check()
+    check = client.check()
 
     assert (check.is_reachable, check.can_read, check.can_write) == (True, True, True)
     assert check.clock.offset_seconds in {-1, 0, 1}
@@ -238,29 +226,29 @@ def test_check_of_a_shop_that_is_well(server, shop):
     assert (probe.method, probe.path, probe.body) == ("PUT", "webhooks/0", b"{}")
 
 
-def test_check_of_a_key_that_may_only_read(server, shop):
+def test_check_of_a_key_that_may_only_read(server, client):
     server.replies = [recorded("auth--read-only-key-read"), recorded("auth--read-only-key-write")]
 
-    check = shop.check()
+    check = client.check()
 
     assert (check.can_read, check.can_write) == (True, False)
     assert isinstance(check.write_fault, ShopRefused)
     assert "may only read" in check.write_fault.detail
 
 
-def test_check_where_writing_is_not_told(server, shop):
+def test_check_where_writing_is_not_told(server, client):
     server.replies = [recorded("auth--read-only-key-read"), Reply(b"<h1>Method not allowed</h1>", 405)]
 
-    check = shop.check()
+    check = client.check()
 
     assert (check.can_read, check.can_write) == (True, None)
     assert isinstance(check.write_fault, ShopBroken)
 
 
-def test_check_of_a_shop_that_refuses_or_is_not_there(server, shop):
+def test_check_of_a_shop_that_refuses_or_is_not_there(server, client):
     server.replies = [recorded("auth--unknown-key")]
 
-    check = shop.check()
+    check = client.check()
 
     assert (check.is_reachable, check.can_read, check.can_write) == (True, False, None)
     assert isinstance(check.fault, ShopRefused)

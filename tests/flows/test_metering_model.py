@@ -16,7 +16,7 @@ from tests.support import books
 from tests.support.desk import who_of
 from tests.support.metering_machine import Machine
 
-RUNS, STEPS = 40, 55
+RUNS, STEPS = 45, 46
 
 
 def rows_of(machine: Machine, table: Any) -> list[Any]:

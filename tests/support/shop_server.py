@@ -97,6 +97,7 @@ def shop_serving(*, certificate: Path | None = None) -> Iterator[ShopServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             length = int(self.headers.get("content-length") or 0)

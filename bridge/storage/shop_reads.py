@@ -1,0 +1,101 @@
+"""How far each store's shop was read, and what was last seen of its webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, or_, select, update
+
+from bridge.storage.schema import deliveries, order_lines, orders
+from bridge.storage.schema_sync import shop_reads
+
+
+@dataclass(frozen=True, slots=True)
+class ShopRead:
+    """How far a shop was read: every change before a cursor is applied; None where nothing was read yet.
+
+    `swept_to` is the last order number the running sweep looked at, None
+    between sweeps. `faults` are the codes the watchdog found last.
+    """
+
+    cursor_at: datetime | None = None
+    trash_cursor_at: datetime | None = None
+    swept_to: int | None = None
+    swept_at: datetime | None = None
+    polled_at: datetime | None = None
+    bad_signature_at: datetime | None = None
+    shop_error_at: datetime | None = None
+    faults: tuple[str, ...] = ()
+    faults_at: datetime | None = None
+
+
+def find(connection: Connection, store_id: int) -> ShopRead:
+    """How far a store's shop was read."""
+    row = connection.execute(select(shop_reads).where(shop_reads.c.store_id == store_id)).one_or_none()
+    if row is None:
+        return ShopRead()
+    return ShopRead(
+        cursor_at=row.cursor_at,
+        trash_cursor_at=row.trash_cursor_at,
+        swept_to=row.swept_to,
+        swept_at=row.swept_at,
+        polled_at=row.polled_at,
+        bad_signature_at=row.bad_signature_at,
+        shop_error_at=row.shop_error_at,
+        faults=tuple(row.faults or ()),
+        faults_at=row.faults_at,
+    )
+
+
+def change(connection: Connection, store_id: int, **values: Any) -> None:
+    """Set some of what is known of a store's shop."""
+    at = shop_reads.c.store_id == store_id
+    if connection.execute(update(shop_reads).where(at).values(**values)).rowcount == 0:
+        connection.execute(insert(shop_reads).values(store_id=store_id, **values))
+
+
+def list_to_sweep(connection: Connection, store_id: int, *, since: datetime, after: int, limit: int) -> list[int]:
+    """The numbers, above `after`, of orders of the time since `since` that have grants, refunds or open questions."""
+    has_grants = (
+        select(order_lines.c.line_id)
+        .where(
+            order_lines.c.store_id == orders.c.store_id,
+            order_lines.c.order_number == orders.c.number,
+            order_lines.c.granted > 0,
+        )
+        .exists()
+    )
+    statement = (
+        select(orders.c.number)
+        .where(
+            orders.c.store_id == store_id,
+            orders.c.number > after,
+            or_(orders.c.placed_at >= since, orders.c.modified_at >= since, orders.c.updated_at >= since),
+            or_(has_grants, orders.c.refunds.is_not(None), orders.c.question != "", orders.c.is_parked),
+        )
+        .order_by(orders.c.number)
+        .limit(limit)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def last_delivery(connection: Connection, store_id: int) -> datetime | None:
+    """When the shop last delivered anything that was signed."""
+    statement = select(func.max(deliveries.c.received_at)).where(deliveries.c.store_id == store_id)
+    return connection.execute(statement).scalar()
+
+
+def list_questions(
+    connection: Connection, store_id: int, *, after: int, limit: int
+) -> Sequence[tuple[int, str, str, datetime | None]]:
+    """Orders that want an owner's look, as (number, question, e-mail, placed at), by number above `after`."""
+    statement = (
+        select(orders.c.number, orders.c.question, orders.c.email, orders.c.placed_at)
+        .where(orders.c.store_id == store_id, orders.c.question != "", orders.c.number > after)
+        .order_by(orders.c.number)
+        .limit(limit)
+    )
+    return [(row.number, row.question, row.email, row.placed_at) for row in connection.execute(statement)]

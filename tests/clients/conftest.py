@@ -1,0 +1,46 @@
+"""A shop on loopback, and a client of it that waits for nothing."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from bridge.clients.woocommerce import open_shop
+from tests.support.shop_server import KEY, SECRET, shop_serving
+
+
+@pytest.fixture
+def server():
+    """The shop; it answers as the test tells it."""
+    with shop_serving() as server:
+        yield server
+
+
+@pytest.fixture
+def waits():
+    """The seconds the client would have waited; it does not."""
+    return []
+
+
+@pytest.fixture
+def client(server, waits):
+    """A client of the shop."""
+    with open_shop(server.url, consumer_key=KEY, consumer_secret=SECRET, sleep=waits.append) as client:
+        yield client
+
+
+@pytest.fixture
+def hasty(server, waits):
+    """A client that waits for an answer a third of a second."""
+    keys = {"consumer_key": KEY, "consumer_secret": SECRET}
+    with open_shop(server.url, **keys, timeout=(5, 0.3), sleep=waits.append) as hasty:
+        yield hasty
+
+
+@pytest.fixture
+def released():
+    """Ends what a silent shop waits for."""
+    event = threading.Event()
+    yield event
+    event.set()
