@@ -99,7 +99,7 @@ def read_query(request: Request, zone: ZoneInfo, *, orderings: Sequence[str], st
 
 def sort_by(query: Query, found: Iterable[T], key: Callable[[T], object], number: Callable[[T], int]) -> list[T]:
     """The things found in the list's order; those that compare equal by number, so that pages do not overlap."""
-    return sorted(found, key=lambda thing: (key(thing), number(thing)), reverse=query.is_descending)  # type: ignore[arg-type,return-value]
+    return sorted(found, key=lambda thing: (key(thing), number(thing)), reverse=query.is_descending)
 
 
 def cut(query: Query, found: Sequence[T]) -> tuple[list[T], Page]:

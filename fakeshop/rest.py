@@ -208,7 +208,7 @@ class Rest:
         return Answer(200, customer_document(self._site(request), user))
 
     def _system_status(self, request: Request) -> Answer:
-        environment = {"home_url": self._base(request), "site_url": self._base(request), "version": VERSION}
+        environment: Document = {"home_url": self._base(request), "site_url": self._base(request), "version": VERSION}
         environment |= {"wp_version": "7.0.4", "wp_multisite": False, "wp_cron": False, "language": "en_US"}
         settings: Document = {"api_enabled": False, "force_ssl": False, "currency": "USD", "currency_symbol": "&#36;"}
         settings |= {"number_of_decimals": 2, "HPOS_enabled": True, "HPOS_sync_enabled": False}

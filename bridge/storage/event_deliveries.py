@@ -36,6 +36,8 @@ from bridge.storage.types import Instant
 _PENDING: ColumnElement[str] = literal_column("'pending'")
 IS_PENDING = event_deliveries.c.state == _PENDING
 """The condition that a delivery is still to be made."""
+# Bound: where ids are given, the key finds them, and a partial index would be a scan.
+_IS_STILL_PENDING = event_deliveries.c.state == bindparam("pending", DeliveryState.PENDING.value)
 
 _INSERT = Writer(event_deliveries, ("endpoint_id", "event_id", "account_id"), keys=("endpoint_id", "event_id"))
 _OUTCOME = ("state", "attempts", "next_attempt_at", "last_status", "last_error", "delivered_at")
@@ -167,15 +169,20 @@ def forget_events(connection: Connection, *, before: datetime, limit: int) -> in
 
 def _promote() -> Update:
     touched, head, waiting = (event_deliveries.alias(name) for name in ("touched", "head", "waiting"))
-    has_head = exists().where(
-        head.c.endpoint_id == touched.c.endpoint_id,
-        head.c.account_id == touched.c.account_id,
-        head.c.state == _PENDING,
-        head.c.next_attempt_at.is_not(None),
+    # Counted, not asked for by EXISTS: PostgreSQL could make that a join over every head of the endpoint.
+    heads = (
+        select(func.count())
+        .where(
+            head.c.endpoint_id == bindparam("endpoint"),
+            head.c.account_id == touched.c.account_id,
+            head.c.state == _PENDING,
+            head.c.next_attempt_at.is_not(None),
+        )
+        .scalar_subquery()
     )
     lanes = (
         select(touched.c.account_id)
-        .where(touched.c.endpoint_id == bindparam("endpoint"), among(touched.c.event_id, "events"), ~has_head)
+        .where(touched.c.endpoint_id == bindparam("endpoint"), among(touched.c.event_id, "events"), heads == 0)
         .distinct()
         .subquery("lanes")
     )
@@ -197,7 +204,7 @@ def _promote() -> Update:
 
 _PROMOTE = _promote()
 _ATTEMPTS = select(event_deliveries.c.event_id, event_deliveries.c.attempts).where(
-    _OF_ENDPOINT, among(event_deliveries.c.event_id, "events"), IS_PENDING
+    _OF_ENDPOINT, among(event_deliveries.c.event_id, "events"), _IS_STILL_PENDING
 )
 _FORGET = delete(event_deliveries).where(_OF_ENDPOINT, among(event_deliveries.c.event_id, "events"))
 _RENEW_HEADS = (
@@ -205,7 +212,7 @@ _RENEW_HEADS = (
     .where(
         _OF_ENDPOINT,
         among(event_deliveries.c.event_id, "events"),
-        IS_PENDING,
+        _IS_STILL_PENDING,
         event_deliveries.c.next_attempt_at.is_not(None),
     )
     .values(attempts=0, next_attempt_at=bindparam("now", type_=Instant()))
@@ -215,7 +222,7 @@ _RENEW_SETTLED = (
     .where(
         _OF_ENDPOINT,
         among(event_deliveries.c.event_id, "events"),
-        event_deliveries.c.state != _PENDING,
+        ~_IS_STILL_PENDING,
     )
     .values(state=DeliveryState.PENDING.value, attempts=0, delivered_at=None)
 )

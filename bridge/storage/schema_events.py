@@ -33,8 +33,9 @@ _HEAD = text("state = 'pending' and next_attempt_at is not null")
 event_deliveries = Table(
     "event_deliveries",
     metadata,
-    Column("endpoint_id", ForeignKey("event_endpoints.id", ondelete="CASCADE"), primary_key=True),
+    # The event comes first in the key: SQLite looks a list of ids up in the first column of an index, not behind another.
     Column("event_id", BIG, primary_key=True, autoincrement=False),
+    Column("endpoint_id", ForeignKey("event_endpoints.id", ondelete="CASCADE"), primary_key=True),
     # 0 for an event of the store's own, so that those keep their order too.
     Column("account_id", BIG, nullable=False),
     Column("state", String(10), nullable=False, server_default="pending"),
@@ -46,7 +47,14 @@ event_deliveries = Table(
     Column("delivered_at", Instant),
     CheckConstraint("state in ('pending','delivered','dead')", name="state"),
     CheckConstraint("state = 'pending' or next_attempt_at is null", name="settled"),
-    Index("ix_event_deliveries_due", "endpoint_id", "next_attempt_at", postgresql_where=_HEAD, sqlite_where=_HEAD),
+    Index(
+        "ix_event_deliveries_due",
+        "endpoint_id",
+        "next_attempt_at",
+        "event_id",
+        postgresql_where=_HEAD,
+        sqlite_where=_HEAD,
+    ),
     Index(
         "ix_event_deliveries_pending",
         "endpoint_id",

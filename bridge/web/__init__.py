@@ -15,6 +15,7 @@ from bridge.web import (
     api_users,
     credits,
     health,
+    openapi,
     webhooks,
     widget,
 )
@@ -31,5 +32,6 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     widget.bp,
     admin.bp,
     credits.bp,
+    openapi.bp,
     health.bp,
 )

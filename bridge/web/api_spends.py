@@ -50,6 +50,12 @@ class BatchIn(Body):
     spends: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_ASKS)]
 
 
+class BatchOut(Body):
+    """Up to a thousand spends as they are documented; each is read on its own, so that a bad one fails alone."""
+
+    spends: Annotated[list[BatchItemIn], Field(min_length=1, max_length=MAX_ASKS)]
+
+
 class RefundIn(Body):
     """Tokens to give back, all that are left where the number is left out, and why."""
 

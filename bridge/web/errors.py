@@ -51,7 +51,7 @@ _MACHINE_PATHS = ("/v1/", "/webhooks/", "/healthz", "/readyz", "/metrics")
 
 def is_for_machines(path: str) -> bool:
     """Whether programs call this path, which are answered in JSON; every other path is a page."""
-    return path.startswith(_MACHINE_PATHS)
+    return path.startswith(_MACHINE_PATHS) and path != "/v1/docs"
 
 
 def status_of(error: errors.BridgeError) -> int:

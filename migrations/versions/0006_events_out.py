@@ -46,8 +46,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_event_endpoints_store_id"), "event_endpoints", ["store_id"])
     op.create_table(
         "event_deliveries",
-        sa.Column("endpoint_id", BIG, nullable=False),
         sa.Column("event_id", BIG, autoincrement=False, nullable=False),
+        sa.Column("endpoint_id", BIG, nullable=False),
         sa.Column("account_id", BIG, nullable=False),
         sa.Column("state", sa.String(length=10), server_default="pending", nullable=False),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -63,14 +63,14 @@ def upgrade() -> None:
             name=op.f("fk_event_deliveries_endpoint_id"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("endpoint_id", "event_id", name=op.f("pk_event_deliveries")),
+        sa.PrimaryKeyConstraint("event_id", "endpoint_id", name=op.f("pk_event_deliveries")),
     )
     _create_delivery_indexes()
 
 
 def _create_delivery_indexes() -> None:
     table, lane = "event_deliveries", ["endpoint_id", "account_id"]
-    due = ["endpoint_id", "next_attempt_at"]
+    due = ["endpoint_id", "next_attempt_at", "event_id"]
     op.create_index("ix_event_deliveries_due", table, due, postgresql_where=_HEAD, sqlite_where=_HEAD)
     op.create_index(
         "ix_event_deliveries_pending", table, [*lane, "event_id"], postgresql_where=_PENDING, sqlite_where=_PENDING

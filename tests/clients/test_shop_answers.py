@@ -12,7 +12,6 @@ from bridge.domain.shop_errors import ShopBroken, ShopSilent
 from tests.support.shop_server import Reply, listed
 
 HTML = (("Content-Type", "text/html; charset=UTF-8"),)
-JSON = (("Content-Type", "application/json"),)
 
 
 @pytest.mark.parametrize(
@@ -98,11 +97,12 @@ def test_huge_answer_is_not_read_to_its_end(server, client, monkeypatch, encodin
         client.get_order(1)
 
 
-def test_endless_answer_ends(server, client, monkeypatch):
+@pytest.mark.parametrize("status", [b"200 OK", b"302 Found", b"404 Not Found"])
+def test_endless_answer_ends(server, client, monkeypatch, status):
     monkeypatch.setattr(shop_session, "MAX_BODY_BYTES", 100_000)
 
     def flood(file):
-        file.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        file.write(b"HTTP/1.1 " + status + b"\r\nLocation: /elsewhere\r\n\r\n")
         for _ in range(100_000):
             file.write(b"a" * 4096)
 
@@ -112,7 +112,7 @@ def test_endless_answer_ends(server, client, monkeypatch):
         client.get_order(1)
 
 
-def test_dripping_answer_ends(server, client, monkeypatch, released):
+def test_dripping_answer_ends(server, hasty, monkeypatch, released):
     """Each byte starts the read timeout again."""
     monkeypatch.setattr(shop_session, "BODY_SECONDS", 0.2)
 
@@ -124,10 +124,10 @@ def test_dripping_answer_ends(server, client, monkeypatch, released):
     server.replies = [drip]
 
     with pytest.raises(ShopSilent, match="did not finish"):
-        client.get_order(1)
+        hasty.get_order(1)
 
 
-def test_silence_in_the_middle(server, client, released):
+def test_silence_in_the_middle(server, hasty, released):
     def stop(file):
         file.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
         released.wait(5)
@@ -135,4 +135,4 @@ def test_silence_in_the_middle(server, client, released):
     server.replies = [stop]
 
     with pytest.raises(ShopSilent, match="in the middle"):
-        client.get_order(1)
+        hasty.get_order(1)

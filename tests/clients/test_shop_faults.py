@@ -14,7 +14,6 @@ from bridge.web.errors import status_of
 from tests.support.shop_server import KEY, SECRET, Reply, recorded
 
 HTML = (("Content-Type", "text/html; charset=UTF-8"),)
-JSON = (("Content-Type", "application/json"),)
 
 
 @pytest.mark.parametrize(
@@ -147,11 +146,11 @@ def test_broken_shop_is_not_asked_again(server, client, status):
     assert len(server.asked) == 1
 
 
-def test_writes_are_never_sent_twice(server, client, waits, released):
+def test_writes_are_never_sent_twice(server, hasty, waits, released):
     writes = [
-        lambda: client.create_webhook(name="n", topic="t", delivery_url="u", secret="s"),
-        lambda: client.update_webhook(1, status="active"),
-        lambda: client.delete_webhook(1),
+        lambda: hasty.create_webhook(name="n", topic="t", delivery_url="u", secret="s"),
+        lambda: hasty.update_webhook(1, status="active"),
+        lambda: hasty.delete_webhook(1),
     ]
     faults = [(Reply(b"", 429), ShopBusy), (Reply(b"", 503), ShopBroken), (lambda _file: None, ShopSilent)]
     faults.append((lambda _file: released.wait(5), ShopSilent))
@@ -166,11 +165,11 @@ def test_writes_are_never_sent_twice(server, client, waits, released):
     assert waits == []
 
 
-def test_silence_is_not_waited_for_twice(server, client, waits, released):
+def test_silence_is_not_waited_for_twice(server, hasty, waits, released):
     server.answer = lambda _asked: lambda _file: released.wait(5)
 
     with pytest.raises(ShopSilent, match=r"did not answer within 0\.3 seconds"):
-        client.get_order(1)
+        hasty.get_order(1)
 
     assert (len(server.asked), waits) == (1, [])
 

@@ -54,7 +54,7 @@ def test_keys_travel_as_basic_over_https(certificate, monkeypatch, scheme):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     with shop_serving(certificate=certificate) as server:
         url = server.url.replace("https", scheme)
-        with open_shop(url, consumer_key=KEY, consumer_secret=SECRET, sleep=pytest.fail) as shop:
+        with open_shop(url, consumer_key=KEY, consumer_secret=SECRET, sleep=pytest.fail) as client:
             client.get_order(1)
 
     assert server.asked[0].headers["authorization"] == "Basic " + base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
@@ -165,7 +165,7 @@ def test_parameters_of_the_caller_stay_as_they_are(server):
 
 
 def test_shop_in_a_folder(server):
-    with open_shop(f"{server.url}/shop/", consumer_key=KEY, consumer_secret=SECRET) as shop:
+    with open_shop(f"{server.url}/shop/", consumer_key=KEY, consumer_secret=SECRET) as client:
         client.get_order(1)
 
     assert server.asked[0].target == "/shop/wp-json/wc/v3/orders/1"
@@ -194,7 +194,7 @@ def test_connection_that_the_shop_closed_meanwhile_is_opened_again(server, clien
 
 def test_close_ends_the_connection(server):
     ended = threading.Event()
-    with open_shop(server.url, consumer_key=KEY, consumer_secret=SECRET) as shop:
+    with open_shop(server.url, consumer_key=KEY, consumer_secret=SECRET) as client:
         client.get_order(1)
         before = threading.active_count()
     deadline = time.monotonic() + 5

@@ -9,7 +9,6 @@ import pytest
 from tests.factories import (
     add_shop,
     balance_of,
-    customer,
     deliver,
     give,
     line,
@@ -262,53 +261,6 @@ def test_stamp_that_is_no_amount_counts_as_none(shop, stamped):
     deliver(shop, order(lines=[line(stamped=stamped)]))
 
     assert balance_of(shop, 2) == 1_000
-
-
-def test_guests_order_is_claimed_by_the_user_that_appears(shop, database):
-    deliver(shop, order(customer=0, email="Guest@Example.test"))
-    parked = books.parked(database)
-    put_user(shop, 8, email=" guest@example.TEST ")
-    put_user(shop, 8, email="guest@example.test")
-    put_user(shop, 9, email="guest@example.test")
-
-    assert parked == {1: "guest@example.test"}
-    assert (balance_of(shop, 8), balance_of(shop, 9)) == (1_000, 0)
-
-
-def test_guests_order_is_claimed_by_a_customer_the_shop_announces(shop, database):
-    deliver(shop, order(customer=0, email="guest@example.test"))
-    deliver(shop, customer(8, "guest@example.test"), "customer.created")
-    deliver(shop, customer(8, "guest@example.test"), "customer.updated")
-
-    assert balance_of(shop, 8) == 1_000
-    assert books.parked(database) == {}
-
-
-def test_guests_order_of_an_address_two_users_have_stays_parked(shop, database):
-    put_user(shop, 8, email="guest@example.test")
-    put_user(shop, 9, email="guest@example.test")
-
-    deliver(shop, order(customer=0, email="guest@example.test"))
-
-    assert books.parked(database) == {1: "guest@example.test"}
-
-
-def test_claimed_order_that_is_refunded_is_taken_from_its_claimer(shop):
-    deliver(shop, order(at=1, customer=0, email="guest@example.test"))
-    put_user(shop, 8, email="guest@example.test")
-    put_user(shop, 8, email="other@example.test")
-    deliver(shop, order(at=2, status="refunded", customer=0, email="guest@example.test"))
-
-    assert balance_of(shop, 8) == 0
-
-
-def test_parked_order_that_is_refunded_waits_no_longer(shop, database):
-    deliver(shop, order(at=1, customer=0, email="guest@example.test"))
-    deliver(shop, order(at=2, status="refunded", customer=0, email="guest@example.test"))
-    put_user(shop, 8, email="guest@example.test")
-
-    assert books.parked(database) == {}
-    assert balance_of(shop, 8) == 0
 
 
 def test_same_delivery_from_many_threads_grants_once(shop, app, database):

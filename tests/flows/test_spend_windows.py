@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge.domain.accounts import Profile, Visitor
+from bridge.domain.asks import Ask
 from bridge.domain.callers import Caller
-from bridge.services.spending import Ask, spend_many
+from bridge.services.spending import spend_many
 from tests.support import books
 
 DAY = {"period": "daily", "rules": {"user": 1_000, "guest": 50, "role:editor": "unlimited", "role:barred": "disabled"}}

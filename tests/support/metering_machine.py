@@ -42,7 +42,7 @@ AMOUNTS = st.sampled_from(["all", "one more"]) | st.integers(1, 90)
 SMALL = st.integers(1, 90)
 KINDS = st.sampled_from(["spend", "spend", "hold", "hold", "capture", "capture", "release", "refund", "refund"])
 ONE_ASK = st.tuples(KINDS, st.sampled_from(PEOPLE), st.sampled_from(MODULES), AMOUNTS, st.integers(0, 7))
-BATCHES = st.lists(ONE_ASK, min_size=2, max_size=6)
+BATCHES = st.lists(ONE_ASK, min_size=3, max_size=8)
 _slugs = itertools.count(1)
 
 
