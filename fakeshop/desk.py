@@ -121,9 +121,8 @@ class Desk(ShopState):
     def trash(self, order_id: int) -> None:
         """Move to the trash: order.deleted with the bare number is all that is told."""
         order = self._standing(order_id)
-        order.status_before_trash, order.status = order.status, "trash"
-        order.modified_at = self.now()
-        order.version += 1
+        order.status_before_trash = order.status
+        self.move_to(order, "trash")
         self.announce(["order.deleted"], order_id)
 
     def restore(self, order_id: int) -> None:

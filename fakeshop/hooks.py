@@ -50,7 +50,12 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One request the shop sent. `status` is None where nobody answered; a ping has no resource and no signature."""
+    """One request the shop sent.
+
+    `status` is None where nobody answered; a ping has no resource and no
+    signature. `is_lost` where an outage kept it from being sent at all, whatever
+    its status.
+    """
 
     webhook_id: int
     topic: str
@@ -61,6 +66,7 @@ class Delivery:
     status: int | None
     sent_at: datetime
     is_ping: bool = False
+    is_lost: bool = False
 
     @property
     def is_success(self) -> bool:

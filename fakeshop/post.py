@@ -104,11 +104,11 @@ class Post(ShopState):
     def _deliver(
         self, webhook: Webhook, resource_id: int, headers: tuple[tuple[str, str], ...], body: bytes
     ) -> Delivery:
+        is_lost = self.outage.left > 0
         status = self._transmit(webhook.delivery_url, headers, body)
-        if self.outage.left:
-            self.outage.left -= 1
+        self.outage.left -= 1 if is_lost else 0
         topic, url = webhook.topic, webhook.delivery_url
-        delivery = Delivery(webhook.id, topic, resource_id, url, headers, body, status, self.clock())
+        delivery = Delivery(webhook.id, topic, resource_id, url, headers, body, status, self.clock(), is_lost=is_lost)
         self.deliveries.append(delivery)
         if delivery.is_success:
             webhook.failures = 0

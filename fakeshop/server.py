@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -83,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 -- the names http.server calls
 
     def log_message(self, *_parts: Any) -> None:
         """Tell nobody."""
@@ -135,10 +136,9 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers:
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body[: len(body) // 2] if is_cut else body)
-        if is_cut:
-            self.close_connection = True
 
     def _goes_wrong(self, fault: Fault) -> bool:
         """Answer by the fault alone, where it is one of those that look at nothing."""
@@ -175,7 +175,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(404, [("Content-Type", _HTML)], b"<html><title>Page not found</title></html>")
         except Refused as refused:
             # The real page says the same in a sentence, with status 401.
-            self._send(401, [("Content-Type", _HTML)], f"<html><p>Error: {refused}.</p></html>".encode())
+            self._send(
+                401, [("Content-Type", _HTML)], f"<html><p>Error: {html.escape(str(refused))}.</p></html>".encode()
+            )
 
 
 def _api_link(home: str) -> tuple[str, str]:
