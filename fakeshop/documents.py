@@ -38,22 +38,7 @@ def product_document(site: Site, product: Product, variations: Sequence[Product]
         "purchasable": True,
         "total_sales": "0" if is_variation else product.sold,
         **_downloads(product, is_virtual=is_virtual),
-        "external_url": "",
-        "button_text": "",
-        **_tax(product),
-        **_stock(),
-        "sold_individually": False,
-        "weight": "",
-        "dimensions": _NO_DIMENSIONS,
-        "shipping_required": not is_virtual,
-        "shipping_taxable": not is_virtual,
-        "shipping_class": "",
-        "shipping_class_id": 0,
-        "reviews_allowed": not is_variation,
-        "average_rating": "0.00",
-        "rating_count": 0,
-        "upsell_ids": [],
-        "cross_sell_ids": [],
+        **_shelf(product, is_virtual=is_virtual),
         "parent_id": product.parent_id,
         "purchase_note": "",
         "categories": [] if is_variation else [{"id": 15, "name": "Uncategorized", "slug": "uncategorized"}],
@@ -187,6 +172,27 @@ def _downloads(product: Product, *, is_virtual: bool) -> Document:
 
 def _tax(product: Product) -> Document:
     return {"tax_status": "taxable" if product.is_taxed else "none", "tax_class": ""}
+
+
+def _shelf(product: Product, *, is_virtual: bool) -> Document:
+    return {
+        "external_url": "",
+        "button_text": "",
+        **_tax(product),
+        **_stock(),
+        "sold_individually": False,
+        "weight": "",
+        "dimensions": _NO_DIMENSIONS,
+        "shipping_required": not is_virtual,
+        "shipping_taxable": not is_virtual,
+        "shipping_class": "",
+        "shipping_class_id": 0,
+        "reviews_allowed": product.type != "variation",
+        "average_rating": "0.00",
+        "rating_count": 0,
+        "upsell_ids": [],
+        "cross_sell_ids": [],
+    }
 
 
 def _stock() -> Document:

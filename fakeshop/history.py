@@ -56,6 +56,7 @@ _WEIGHTS: dict[Move, int] = {
     events.repair: 3,
 }
 MOVES: dict[str, Move] = {move.__name__: move for move in _WEIGHTS}
+_OPENING = ("place", "check_out", "place_as_guest", "check_out", "run_queue")
 _PAUSES_SECONDS = (0, 0, 1, 1, 2, 30, 600, 86_400)
 
 
@@ -76,13 +77,14 @@ def random_history(seed: int, *, steps: int, without: Collection[str] = ()) -> I
     """So many steps; moves named in `without` are left out, and all others are as they would be with them.
 
     The first step makes every product and user known, as a shop's owner does
-    who presses Update on each.
+    who presses Update on each; the next ones see to it that there are orders.
     """
     chance = random.Random(seed)  # noqa: S311 -- the same history for the same seed
     names, weights = list(MOVES), list(_WEIGHTS.values())
     yield Step(0, "introduce", 0)
     for number in range(1, steps + 1):
-        step = Step(number, chance.choices(names, weights)[0], chance.randrange(2**32))
+        move = _OPENING[number - 1] if number <= len(_OPENING) else chance.choices(names, weights)[0]
+        step = Step(number, move, chance.randrange(2**32))
         if step.move not in without:
             yield step
 

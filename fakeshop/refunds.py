@@ -45,6 +45,8 @@ class Refunds(Desk):
         """Give back money: on one line, without its tax and without pieces, or tied to no line."""
         order = self._refundable(order_id)
         money = cents(amount)
+        if money <= 0:
+            raise Refused("Invalid refund amount.")
         if line_id is None:
             return self._refund(order, money, [], reason)
         part = self._part(order.line(line_id), 0, money)

@@ -14,6 +14,7 @@ from fakeshop.listing import cut, link_header, read_query, sort_by
 from fakeshop.rest_words import API, Answer, invalid_id, listed
 from fakeshop.shop import FakeShop
 
+_CHANGING = frozenset({"PUT", "PATCH", "POST"})
 _SETTABLE = ("name", "status", "topic", "secret", "delivery_url")
 
 
@@ -27,9 +28,12 @@ def answer_webhooks(shop: FakeShop, request: Request, path: str, key: ApiKey | N
     if number is None:
         raise Denied("rest_no_route", "No route was found matching the URL and request method.", 404)
     webhook = shop.webhooks.get(int(number[1]))
+    if webhook is None and request.method in _CHANGING:
+        # Updating is the one thing answered with 400 where the webhook is gone [source].
+        raise Denied("woocommerce_rest_shop_webhook_invalid_id", "ID is invalid.", 400)
     if webhook is None:
         raise invalid_id("woocommerce_rest_shop_webhook_invalid_id")
-    if request.method in ("PUT", "PATCH", "POST"):
+    if request.method in _CHANGING:
         return _update(shop, request, webhook)
     if request.method == "DELETE":
         return _delete(shop, request, webhook)

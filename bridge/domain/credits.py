@@ -37,8 +37,8 @@ class Sort(StrEnum):
 
     @property
     def starts_descending(self) -> bool:
-        """Whether one wants to see the largest first: of amounts yes, of words and user ids no."""
-        return not self.is_text and self is not Sort.USER
+        """Whether one wants to see the largest first, or the newest: of amounts, dates and ids, not of words."""
+        return not self.is_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Listing:
     """What part of the list is wanted: rows that match `search`, sorted, just after or just before a place."""
 
     search: str = ""
-    sort: Sort = Sort.ACTIVE
+    sort: Sort = Sort.USER
     is_descending: bool = True
     after: Place | None = None
     before: Place | None = None

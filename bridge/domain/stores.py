@@ -30,7 +30,9 @@ class Store:
     `reversal_policy` says what becomes of tokens that are taken back and already
     spent: `debt` or `forgive`. `guest_policy` says who gives a guest's order to
     the account with its e-mail: `automatic`, or the `admin` by hand. Orders placed
-    before `grants_from` grant nothing: the owner chose to start there.
+    before `grants_from` grant nothing: the owner chose to start there. While
+    `asks_from` is set the owner has not answered yet: what is read back from the
+    shop grants nothing that was placed before, what the shop delivers does.
     """
 
     id: int
@@ -47,6 +49,12 @@ class Store:
     reversal_policy: str = "debt"
     guest_policy: str = "automatic"
     grants_from: datetime | None = None
+    asks_from: datetime | None = None
+
+    @property
+    def history(self) -> str:
+        """What becomes of the orders placed before the shop was connected: `ask`, `skip` or `grant`."""
+        return "ask" if self.asks_from is not None else "skip" if self.grants_from is not None else "grant"
 
     @property
     def calendar(self) -> Calendar:

@@ -110,7 +110,7 @@ def _holder(row: Row) -> str:
 
 
 def _answer(row: Row) -> str:
-    return f"key {row.key} of store {row.store} was answered with spend {row.spend}, which is not there"
+    return f"key {row.key} of store {row.store} was answered with spend sp_{row.spend}, which is not there"
 
 
 _SENTENCES: dict[str, Callable[[Row], str]] = {

@@ -6,23 +6,22 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
 from bridge.domain.admins import Admin
 from bridge.domain.callers import Caller
 from bridge.domain.credits import Listing, Place, Sort, write_place
 from bridge.domain.errors import UnknownUser
-from bridge.domain.languages import LocalTime, day, local_time, number
+from bridge.domain.languages import LocalTime, local_time, number
 from bridge.domain.stores import Store
-from bridge.services import accounts, answers, rulebooks
+from bridge.services import accounts, answers, figures
 from bridge.services.accounts import Adjustment
-from bridge.services.allowances import percent_of
+from bridge.services.figures import Summary
 from bridge.services.once import once
 from bridge.storage import credits
 from bridge.storage.credits import UserLine
 from bridge.storage.database import Connection
 
-USAGE_DAYS = 30
 COUNTED = 10_000
 """How far the matches of a search are counted."""
 
@@ -34,7 +33,7 @@ _LABELS = {
     Sort.BALANCE: "Balance",
     Sort.HELD: "Held",
     Sort.DEBT: "Debt",
-    Sort.USED: f"Used, {USAGE_DAYS} days",
+    Sort.USED: f"Used, {figures.USAGE_DAYS} days",
     Sort.PURCHASED: "Purchased",
     Sort.ACTIVE: "Last activity",
 }
@@ -83,27 +82,6 @@ class UserRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ModuleRow:
-    """What the store used of one module; `percent` is its share of all."""
-
-    label: str
-    tokens: int
-    percent: int
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The figures of the whole store; what was used counts from the day `since` on and has the guests in it."""
-
-    users: int
-    balance: int
-    debt: int
-    used: int
-    since: str
-    modules: tuple[ModuleRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class CreditsPage:
     """Everything the credits page prints; `previous` and `next` are the places its neighbours begin at."""
 
@@ -140,13 +118,13 @@ def credits_page(
     now: datetime,
 ) -> CreditsPage:
     """One page of a store's users with the figures on top; a user who is being edited is always on it."""
-    since = _since(store, now)
+    since = figures.since(store, now)
     lines = credits.list_users(connection, store.id, listing, since=since, now=now)
     lines, previous, following = _cut(lines, listing)
     if edit is not None and all(line.user_id != edit.user_id for line in lines):
         line = credits.find_user(connection, store.id, edit.user_id, since=since, now=now)
         lines = [*([line] if line else []), *lines]
-    summary = _summary(connection, store, since=since)
+    summary = figures.summary(connection, store, now=now)
     first = _first_number(listing, len(lines), is_start=previous is None)
     return CreditsPage(
         store=store,
@@ -215,14 +193,10 @@ def save_balance(
 
 def get_line(connection: Connection, store: Store, user_id: int, *, now: datetime) -> UserRow:
     """One user as a line of the list; raises `UnknownUser`."""
-    line = credits.find_user(connection, store.id, user_id, since=_since(store, now), now=now)
+    line = credits.find_user(connection, store.id, user_id, since=figures.since(store, now), now=now)
     if line is None:
         raise UnknownUser(f"this store has no account for user {user_id}")
     return _row(store, line, edit=None, changed=None)
-
-
-def _since(store: Store, now: datetime) -> date:
-    return now.astimezone(store.calendar.zone).date() - timedelta(days=USAGE_DAYS - 1)
 
 
 def _cut(lines: Sequence[UserLine], listing: Listing) -> tuple[list[UserLine], UserLine | None, UserLine | None]:
@@ -281,20 +255,3 @@ def _matches(connection: Connection, store: Store, search: str) -> str:
     if found > COUNTED:
         return f"More than {number(COUNTED)} users match"
     return "1 user matches" if found == 1 else f"{number(found)} users match"
-
-
-def _summary(connection: Connection, store: Store, *, since: date) -> Summary:
-    rulebook = rulebooks.for_store(connection, store.id)
-    totals = credits.totals(connection, store.id)
-    uses = credits.usage_by_module(connection, store.id, since=since)
-    used = sum(use.tokens for use in uses)
-    return Summary(
-        users=totals.users,
-        balance=totals.balance,
-        debt=totals.debt,
-        used=used,
-        since=day(since),
-        modules=tuple(
-            ModuleRow(rulebook.label_of(use.module), use.tokens, percent_of(use.tokens, used)) for use in uses
-        ),
-    )

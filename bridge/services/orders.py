@@ -51,8 +51,9 @@ def apply_order(connection: Connection, store: Store, order: Order, *, received_
     """
     known = orders.lock(connection, store.id, order.number, now=now)
     effect = effect_of(order.status, store.grant_statuses)
-    if store.grants_from is not None and order.placed_at < store.grants_from and known.account_id is None:
-        # The owner chose not to grant what was sold before; what was granted all the same can still be taken back.
+    is_past = store.grants_from is not None and order.placed_at < store.grants_from
+    if is_past and effect is Effect.GRANTS and known.account_id is None and known.effect is not Effect.GRANTS:
+        # The owner chose not to grant what was sold before; what waits or was granted all the same goes on as ever.
         effect = Effect.KEEPS
     known = learn(known, order, effect=effect, received_at=received_at)
     return _settle(connection, store, known, now=now)

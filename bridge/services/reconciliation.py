@@ -3,100 +3,129 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from bridge.clients import payloads
 from bridge.clients.woocommerce import ShopClient
-from bridge.domain.errors import BridgeError, InvalidRequest, ShopUnreachable
+from bridge.domain.errors import InvalidRequest, NoShopKeys, ShopUnreachable, Unavailable
+from bridge.domain.orders import Effect, Order, effect_of
+from bridge.domain.reconciliation import Report, last_night
+from bridge.domain.shop_errors import ShopBroken
 from bridge.domain.stores import Store
-from bridge.services import catalog, orders, shops
+from bridge.services import catalog, orders, shop_pages, shops
 from bridge.services.orders import Settled
+from bridge.services.shop_pages import PAGE, Document, Progress
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction, in_transaction
-from bridge.storage import shop_reads
+from bridge.storage import shop_reads, stores
 from bridge.storage.database import Connection
 
 log = logging.getLogger(__name__)
 
-PAGE = 100
-OVERLAP = timedelta(seconds=2)
-"""The shop's `modified_after` excludes its very second: a cursor looks that much further back."""
 SWEEP_SPAN = timedelta(days=60)
+MOST_GONE = 10
+"""So many orders that are all gone at once, and more than half of those asked for: that is another shop, or an old
+copy of it, and nothing is taken back for it."""
 _TRASH = ("trash",)
-
-Progress = Callable[[int, int], None]
-"""Told how many orders were read by now, and how many there are in all as far as the shop says."""
+_CLOCKS_AGREE = timedelta(minutes=1)
 
 
 class _DryRun(Exception):
     """Ends a transaction that was only for looking."""
 
 
-@dataclass(slots=True)
-class Report:
-    """What a reconciliation found: orders read, orders whose books changed, tokens granted and taken back.
-
-    `differences` names the first orders that differed, `failures` those that
-    could not be applied; what failed is read again by the next run.
-    """
-
-    seen: int = 0
-    changed: int = 0
-    granted: int = 0
-    reversed: int = 0
-    parked: int = 0
-    differences: list[dict[str, Any]] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-
-    def add(self, number: int, settled: Settled) -> None:
-        """Count one order."""
-        self.seen += 1
-        self.parked += settled.is_parked
-        moved = [entry.tokens - entry.debt - entry.forgiven for entry in settled.entries]
-        self.granted += sum(tokens for tokens in moved if tokens > 0)
-        self.reversed -= sum(tokens for tokens in moved if tokens < 0)
-        if moved:
-            self.changed += 1
-            if len(self.differences) < PAGE:
-                self.differences.append({"order": number, "expected": settled.owed, "posted": sum(moved)})
+def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One shop being read: its store, its client and what opens a transaction."""
+    """One shop being read: its store, its client, what opens a transaction, and whether to go on."""
 
     transaction: Transaction
     store: Store
     shop: ShopClient
     is_dry: bool = False
+    may_go_on: Callable[[], bool] = _always
+
+
+def open_reading(
+    transaction: Transaction,
+    shops_: Shops,
+    store: Store,
+    *,
+    is_dry: bool = False,
+    may_go_on: Callable[[], bool] = _always,
+) -> Reading:
+    """The store's shop, ready to be read; close its `shop` after use.
+
+    Raises `NoShopKeys` where no REST keys were given, and a `ShopUnreachable`
+    for keys or an address that cannot be used.
+    """
+    with transaction() as connection:
+        client = shops_.client_of(connection, store)
+    if client is None:
+        raise NoShopKeys(
+            f"the store {store.slug} has no REST keys, so its shop cannot be read;"
+            f" give them with: flask stores keys {store.slug} --consumer-key ck_… --consumer-secret cs_…"
+        )
+    return Reading(transaction, store, client, is_dry, may_go_on)
 
 
 def poll(reading: Reading, *, since: datetime | None, now: datetime, progress: Progress | None = None) -> Report:
     """Apply every order the shop changed since the cursor, or since a moment.
 
-    After each page the cursor is moved to the last change applied, so a run
-    that is cut off goes on from there; it never passes an order that was not
-    applied. Raises a `ShopUnreachable` where the shop stops answering.
+    The cursor follows what is proved complete and applied, so a run that is cut
+    off goes on from there; it never passes an order that was not applied. Where
+    the shop stops answering, the report says so.
     """
     report = Report()
     with reading.transaction() as connection:
         known = shop_reads.find(connection, reading.store.id)
-    for statuses, cursor, column in (
-        (None, known.cursor_at, "cursor_at"),
-        (_TRASH, known.trash_cursor_at, "trash_cursor_at"),
-    ):
-        for page, last in _changes(reading.shop, statuses, since=since or cursor, progress=progress):
-            for document in page:
-                _apply(reading, document, report, now=now)
-            if not reading.is_dry and not report.failures and last is not None:
-                _move_cursor(reading, column, last)
-    if not reading.is_dry:
-        with reading.transaction() as connection:
-            shop_reads.change(connection, reading.store.id, polled_at=now)
+    try:
+        if known.polled_at is None and reading.store.history != "grant":
+            reading = _by_the_shops_clock(reading)
+            with reading.transaction() as connection:
+                known = shop_reads.find(connection, reading.store.id)
+        _poll(reading, None, "cursor_at", known.cursor_at, report, since=since, now=now, progress=progress)
+        _poll(reading, _TRASH, "trash_cursor_at", known.trash_cursor_at, report, since=since, now=now)
+    except ShopUnreachable as error:
+        report.interruption = error.detail
+        log.warning("store %s could not be read to the end: %s", reading.store.slug, error.detail)
+    if not reading.is_dry and since is None and not report.interruption:
+        unapplied = list(report.failures)
+        _note(reading, polled_at=now, unapplied=unapplied)
     return report
+
+
+def _poll(
+    reading: Reading,
+    statuses: Sequence[str] | None,
+    column: str,
+    cursor: datetime | None,
+    report: Report,
+    *,
+    since: datetime | None,
+    now: datetime,
+    progress: Progress | None = None,
+) -> None:
+    """Read one list of changes and apply it, the cursor in `column` following."""
+    failed_before, done = report.failed, 0
+    # What lies between the cursor and a later moment is not read, so the cursor may not jump over it.
+    moves = not reading.is_dry and (since is None or (cursor is not None and since <= cursor))
+    for batch in shop_pages.list_changes(reading.shop, statuses, since=since or cursor):
+        for document in batch.documents:
+            if not reading.may_go_on():
+                report.interruption = "it was told to stop; the next run goes on from here"
+                return
+            _apply(reading, document, report, now=now)
+            done += 1
+            if progress is not None:
+                progress(done, done)
+        if moves and batch.complete_to is not None and report.failed == failed_before:
+            cursor = _move_cursor(reading, column, batch.complete_to, seen=cursor, now=now)
 
 
 def sweep(reading: Reading, *, now: datetime, limit: int, progress: Progress | None = None) -> tuple[Report, bool]:
@@ -111,121 +140,194 @@ def sweep(reading: Reading, *, now: datetime, limit: int, progress: Progress | N
         numbers = shop_reads.list_to_sweep(
             connection, reading.store.id, since=now - SWEEP_SPAN, after=after, limit=limit
         )
-    for start in range(0, len(numbers), PAGE):
-        some = numbers[start : start + PAGE]
-        found = reading.shop.list_orders(modified_after=None, statuses=None, page=1, per_page=PAGE, include=some)
-        documents = {document["id"]: document for document in found.items}
-        for number in some:
-            document = documents.get(number) or reading.shop.get_order(number)
-            if document is None:
-                _apply_gone(reading, number, report, now=now)
-            else:
-                _apply(reading, document, report, now=now)
-        if progress is not None:
-            progress(min(start + PAGE, len(numbers)), len(numbers))
-        if not reading.is_dry:
-            with reading.transaction() as connection:
-                shop_reads.change(connection, reading.store.id, swept_to=some[-1])
+    try:
+        for start in range(0, len(numbers), PAGE):
+            if not reading.may_go_on():
+                return report, False
+            some = numbers[start : start + PAGE]
+            _sweep(reading, some, report, now=now)
+            if progress is not None:
+                progress(start + len(some), len(numbers))
+            _note(reading, swept_to=some[-1])
+    except ShopUnreachable as error:
+        report.interruption = error.detail
+        log.warning("the sweep of store %s stopped: %s", reading.store.slug, error.detail)
+        return report, False
     is_through = len(numbers) < limit
-    if is_through and not reading.is_dry:
-        with reading.transaction() as connection:
-            shop_reads.change(connection, reading.store.id, swept_to=None, swept_at=now)
+    if is_through:
+        _note(reading, swept_to=None, swept_at=now)
     return report, is_through
 
 
-def open_reading(transaction: Transaction, shops_: Shops, store: Store, *, is_dry: bool = False) -> Reading | None:
-    """The store's shop, ready to be read; None where no REST keys were given. Close its `shop` after use."""
+def is_sweep_due(connection: Connection, store: Store, *, now: datetime) -> bool:
+    """Whether a store's orders were not swept since three in the morning by its own clock, or a sweep was cut off."""
+    known = shop_reads.find(connection, store.id)
+    if known.swept_to is not None or known.swept_at is None:
+        return True
+    return known.swept_at < last_night(store.calendar.zone, now=now)
+
+
+def check_order(
+    transaction: Transaction, shops_: Shops, store: Store, number: int, *, now: datetime
+) -> Settled | None:
+    """Read one order again and settle it; by what is known of it where no REST keys were given.
+
+    None where neither the shop nor the bridge knows such an order. Raises a
+    `ShopUnreachable`, and what kept the order from being applied.
+    """
     with transaction() as connection:
         client = shops_.client_of(connection, store)
-    return None if client is None else Reading(transaction, store, client, is_dry)
+        is_known = orders.is_known(connection, store, number)
+    if client is None:
+        if not is_known:
+            return None
+        return in_transaction(transaction, lambda connection: orders.check_again(connection, store, number, now=now))
+    reading = Reading(transaction, store, client)
+    with client as shop:
+        document = shop.get_order(number)
+        if document is not None:
+            return in_transaction(transaction, _application(reading, document, now=now))
+    return in_transaction(transaction, _removal(reading, number, now=now)) if is_known else None
 
 
-def _changes(
-    shop: ShopClient, statuses: tuple[str, ...] | None, *, since: datetime | None, progress: Progress | None
-) -> Iterator[tuple[tuple[dict[str, Any], ...], datetime | None]]:
-    """The changed orders page by page, in the order of their changes, each page with the last change in it.
-
-    Each page begins at the last change seen and not at a page number: an order
-    that changes in between moves to the end, and none slips past.
-    """
-    after = None if since is None else since - OVERLAP
-    page, done = 1, 0
-    while True:
-        found = shop.list_changes(modified_after=after, statuses=statuses, page=page, per_page=PAGE)
-        moments = [moment for item in found.items if (moment := _modified(item)) is not None]
-        last = max(moments, default=None)
-        done += len(found.items)
-        if progress is not None:
-            progress(done, max(done, done + found.total - len(found.items)))
-        yield found.items, last
-        if len(found.items) < PAGE or last is None:
-            return
-        following = last - timedelta(seconds=1)
-        # A whole page within one second: only then is there nothing to begin at but the next page.
-        page, after = (1, following) if after is None or following > after else (page + 1, after)
-
-
-def _modified(document: dict[str, Any]) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(document.get("date_modified_gmt"))).replace(tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-def _move_cursor(reading: Reading, column: str, last: datetime) -> None:
-    def forward(connection: Connection) -> None:
-        known = getattr(shop_reads.find(connection, reading.store.id), column)
-        if known is None or last > known:
-            shop_reads.change(connection, reading.store.id, **{column: last})
-
-    in_transaction(reading.transaction, forward)
-
-
-def _apply(reading: Reading, document: dict[str, Any], report: Report, *, now: datetime) -> None:
-    """Apply one order as it is now; a fault of this order alone is noted and stops no other."""
-    try:
-        order = replace(payloads.read_order(document), is_current=True)
-    except InvalidRequest as error:
-        report.failures.append(error.detail)
+def _sweep(reading: Reading, numbers: Sequence[int], report: Report, *, now: datetime) -> None:
+    found = reading.shop.list_orders(modified_after=None, statuses=None, page=1, per_page=PAGE, include=numbers)
+    documents: dict[int, Document | None] = {document["id"]: document for document in found.items}
+    for number in numbers:
+        if number not in documents:
+            documents[number] = reading.shop.get_order(number)
+    gone = [number for number in numbers if documents[number] is None]
+    if len(gone) >= MOST_GONE and 2 * len(gone) > len(numbers):
+        report.fail(
+            f"the shop no longer has {len(gone)} of {len(numbers)} orders it sold, {gone[0]} among them: this looks like"
+            " another shop or an old copy, and nothing was taken back; check an order by hand to confirm"
+        )
         return
+    for number in numbers:
+        document = documents[number]
+        if document is not None:
+            _apply(reading, document, report, now=now)
+        else:
+            _settle(reading, number, _removal(reading, number, now=now), report)
+
+
+def _apply(reading: Reading, document: Document, report: Report, *, now: datetime) -> None:
+    """Apply one order as it is now; a fault of this order alone is noted and stops no other."""
+    number = document["id"]
+    try:
+        act = _application(reading, document, now=now)
+    except InvalidRequest as error:
+        report.fail(f"order {number}: {error.detail}")
+        return
+    except ShopBroken as error:
+        # Is it what was asked about this order, or the shop? The latter raises here.
+        reading.shop.clock()
+        report.fail(f"order {number}: {error.detail}")
+        return
+    if _is_asked_about(reading.store, document):
+        report.unanswered += 1
+    _settle(reading, number, act, report)
+
+
+def _application(reading: Reading, document: Document, *, now: datetime) -> Callable[[Connection], Settled]:
+    """What applies an order's document, once what it leaves open was asked; raises `InvalidRequest` for no order."""
+    order: Order = replace(payloads.read_order(document), is_current=True)
+    store = reading.store
     with reading.transaction() as connection:
-        questions = shops.questions_of(connection, reading.store, order)
+        questions = shops.questions_of(connection, store, order)
     found = shops.ask(reading.shop, questions) if questions.are_open else shops.Answers()
     order = shops.with_answers(order, found)
+    products = [payloads.read_product(product) for product in found.products]
 
     def act(connection: Connection) -> Settled:
-        for product in found.products:
-            catalog.learn_product(connection, reading.store.id, payloads.read_product(product), now=now)
-        return orders.apply_order(connection, reading.store, order, received_at=now, now=now)
+        for product in products:
+            catalog.learn_product(connection, store.id, product, now=now)
+        # Until the owner has answered, nothing is granted that was sold before the shop was connected.
+        held = replace(store, grants_from=store.grants_from or store.asks_from)
+        return orders.apply_order(connection, held, order, received_at=now, now=now)
 
-    _settle(reading, order.number, act, report)
+    return act
 
 
-def _apply_gone(reading: Reading, number: int, report: Report, *, now: datetime) -> None:
-    _settle(
-        reading,
-        number,
-        lambda connection: orders.trash_order(connection, reading.store, number, delivery="", received_at=now, now=now),
-        report,
+def _removal(reading: Reading, number: int, *, now: datetime) -> Callable[[Connection], Settled]:
+    return lambda connection: orders.trash_order(
+        connection, reading.store, number, delivery="", received_at=now, now=now
     )
+
+
+def _is_asked_about(store: Store, document: Document) -> bool:
+    order = payloads.read_order(document)
+    is_past = store.asks_from is not None and order.placed_at < store.asks_from
+    return is_past and effect_of(order.status, store.grant_statuses) is Effect.GRANTS
 
 
 def _settle(reading: Reading, number: int, act: Callable[[Connection], Settled], report: Report) -> None:
     try:
-        report.add(number, _looked(reading, act) if reading.is_dry else in_transaction(reading.transaction, act))
-    except ShopUnreachable:
+        settled = _looked(reading, act) if reading.is_dry else in_transaction(reading.transaction, act)
+    except Unavailable:
         raise
-    except BridgeError as error:
-        log.warning("order %d of store %s could not be applied: %s", number, reading.store.slug, error.detail)
-        report.failures.append(f"order {number}: {error.detail}")
+    except Exception as error:
+        log.exception("order %d of store %s could not be applied", number, reading.store.slug)
+        report.fail(f"order {number}: {getattr(error, 'detail', type(error).__name__)}")
+        return
+    posted = [entry.tokens - entry.debt - entry.forgiven for entry in settled.entries]
+    report.add(number, expected=settled.owed, posted=posted, is_parked=settled.is_parked)
 
 
 def _looked(reading: Reading, act: Callable[[Connection], Settled]) -> Settled:
     """What would be posted: the transaction is undone."""
     settled: list[Settled] = []
+
+    def look(connection: Connection) -> None:
+        settled.append(act(connection))
+        raise _DryRun
+
     try:
-        with reading.transaction() as connection:
-            settled.append(act(connection))
-            raise _DryRun
+        in_transaction(reading.transaction, look)
     except _DryRun:
-        return settled[0]
+        pass
+    return settled[-1]
+
+
+def _move_cursor(
+    reading: Reading, column: str, complete_to: datetime, *, seen: datetime | None, now: datetime
+) -> datetime | None:
+    """Move a cursor on; where it is now. Not beyond our own clock: a date in the future would hide what comes next."""
+    goal = min(complete_to, now)
+
+    def move(connection: Connection) -> datetime | None:
+        known: datetime | None = getattr(shop_reads.find(connection, reading.store.id), column)
+        # One that was taken back meanwhile, so that all is read anew, stays taken back.
+        if (known is None and seen is not None) or (known is not None and known >= goal):
+            return known
+        shop_reads.change(connection, reading.store.id, **{column: goal})
+        return goal
+
+    return in_transaction(reading.transaction, move)
+
+
+def _by_the_shops_clock(reading: Reading) -> Reading:
+    """The reading with the moment of connecting told in the shop's time, before anything is judged by it."""
+    offset = timedelta(seconds=reading.shop.clock().offset_seconds or 0)
+    if reading.is_dry or abs(offset) < _CLOCKS_AGREE:
+        return reading
+
+    def shift(connection: Connection) -> Store:
+        store, known = stores.get(connection, reading.store.id), shop_reads.find(connection, reading.store.id)
+        if known.polled_at is not None:
+            return store
+        moments = {"grants_from": store.grants_from, "asks_from": store.asks_from}
+        stores.change(connection, store.id, {name: at + offset for name, at in moments.items() if at is not None})
+        for column in ("cursor_at", "trash_cursor_at"):
+            if (cursor := getattr(known, column)) is not None:
+                shop_reads.change(connection, store.id, **{column: cursor + offset})
+        return stores.get(connection, store.id)
+
+    return replace(reading, store=in_transaction(reading.transaction, shift))
+
+
+def _note(reading: Reading, **values: object) -> None:
+    if not reading.is_dry:
+        in_transaction(
+            reading.transaction, lambda connection: shop_reads.change(connection, reading.store.id, **values)
+        )

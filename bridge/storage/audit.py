@@ -175,10 +175,15 @@ order by e.store_id, e.order_number, e.account_id
 # The answer holds the spend's id as letters, so each spend's letters are worked out beside it.
 _LETTERS = " || ".join(f"substr(:letters, 1 + cast((id >> {shift}) & 31 as integer), 1)" for shift in range(60, -1, -5))
 _ANSWERS = text(f"""
-select store_id as store, key, substr(answer, 9, 16) as spend from idempotency_keys
-where status = 201 and answer like '{{"id": "sp_%'
-  and substr(answer, 12, 13) not in (select {_LETTERS} from spends)
-order by store_id, key
+select max(store_id) as store, max(key) as key, letters as spend
+from (
+    select store_id, key, substr(answer, 12, 13) as letters, 1 as answers, 0 as spends
+    from idempotency_keys where status = 201 and answer like '{{"id": "sp_%'
+    union all
+    select null, null, {_LETTERS}, 0, 1 from spends
+) as sides
+group by letters having sum(answers) > 0 and sum(spends) = 0
+order by store, key
 """).bindparams(bindparam("letters"))  # noqa: S608 -- made of numbers
 
 QUERIES: Mapping[str, TextClause] = {

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import ARRAY, JSON, BigInteger, Column, Connection, Date, DateTime, Dialect, String, Table, Text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import BindParameter, ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import Boolean, TypeDecorator, TypeEngine
 
 from bridge.storage.types import Instant, Money
@@ -64,6 +65,10 @@ class _Among(FunctionElement[bool]):
 
     type = Boolean()
     inherit_cache = True
+
+    def self_group(self, against: OperatorType | None = None) -> Self:
+        """The condition as it is: SQLAlchemy would add `= 1` on SQLite, which then reads the whole table."""
+        return self
 
 
 @compiles(_Among, "postgresql")

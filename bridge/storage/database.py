@@ -43,6 +43,8 @@ class Database:
             raise BadSetting("BRIDGE_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://")
         self.engine = self._create_engine(pool_size)
         self._writer = self.engine.execution_options(bridge_writes=True)
+        # One statement is consistent by itself: it needs neither a BEGIN nor a ROLLBACK around it.
+        self._glance = self.engine.execution_options(bridge_glance=True, **self._autocommit())
         self._write_lock = threading.Lock() if self.is_sqlite else None
 
     @contextlib.contextmanager
@@ -61,14 +63,23 @@ class Database:
         with _translated(), self.engine.connect() as connection:
             yield connection
 
+    @contextlib.contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """A connection for a single statement that only reads, at the cost of that statement alone."""
+        with _translated(), self._glance.connect() as connection:
+            yield connection
+
     def ping(self) -> None:
         """Return when the database answers; raise `Unavailable` when it does not."""
-        with self.reading() as connection:
+        with self.glance() as connection:
             connection.execute(text("select 1"))
 
     def close(self) -> None:
         """Let go of every connection."""
         self.engine.dispose()
+
+    def _autocommit(self) -> dict[str, str]:
+        return {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
 
     def _create_engine(self, pool_size: int) -> Engine:
         if self.is_sqlite:
@@ -113,8 +124,9 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("bridge_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("bridge_glance", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("bridge_writes", False) else "BEGIN")
 
 
 def _prepare_postgresql(connection: Any, _record: Any) -> None:
@@ -126,7 +138,8 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    if not connection.get_execution_options().get("bridge_writes", False):
+    options = connection.get_execution_options()
+    if not options.get("bridge_writes", False) and not options.get("bridge_glance", False):
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
@@ -136,6 +149,9 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
+        # Only a row that is there already: what another constraint refuses, it would refuse again.
+        if not _is_taken(error):
+            raise
         raise TryAgain("another request wrote the same row first") from error
     except (OperationalError, PoolTimeout) as error:
         state = str(getattr(getattr(error, "orig", None), "sqlstate", "") or "")
@@ -149,3 +165,10 @@ def _translated() -> Iterator[None]:
         raise
     except SQLAlchemyError:
         raise
+
+
+def _is_taken(error: IntegrityError) -> bool:
+    """Whether a unique constraint or a primary key refused the row."""
+    state = getattr(error.orig, "sqlstate", None)
+    name = getattr(error.orig, "sqlite_errorname", "")
+    return state == "23505" or name in {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}

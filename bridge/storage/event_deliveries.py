@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Update,
+    Select,
     bindparam,
     delete,
     exists,
@@ -36,8 +36,8 @@ from bridge.storage.types import Instant
 _PENDING: ColumnElement[str] = literal_column("'pending'")
 IS_PENDING = event_deliveries.c.state == _PENDING
 """The condition that a delivery is still to be made."""
-# Bound: where ids are given, the key finds them, and a partial index would be a scan.
-_IS_STILL_PENDING = event_deliveries.c.state == bindparam("pending", DeliveryState.PENDING.value)
+# Written so that no partial index fits: where ids are given, the key finds them and an index of all pending is a scan.
+_IS_STILL_PENDING = event_deliveries.c.state.not_in((DeliveryState.DELIVERED.value, DeliveryState.DEAD.value))
 
 _INSERT = Writer(event_deliveries, ("endpoint_id", "event_id", "account_id"), keys=("endpoint_id", "event_id"))
 _OUTCOME = ("state", "attempts", "next_attempt_at", "last_status", "last_error", "delivered_at")
@@ -70,8 +70,12 @@ def add(connection: Connection, deliveries: Iterable[tuple[int, int, int]]) -> N
 
 def promote(connection: Connection, endpoint_id: int, event_ids: Collection[int], *, now: datetime) -> None:
     """Make the first pending event due, for each account of these events that has none on its way."""
-    if event_ids:
-        connection.execute(_PROMOTE, {"endpoint": endpoint_id, "events": list(event_ids), "now": now})
+    if not event_ids:
+        return
+    found = connection.execute(_NEXT_IN_LINE, {"endpoint": endpoint_id, "events": list(event_ids)}).scalars()
+    heads = [event_id for event_id in found if event_id]
+    if heads:
+        connection.execute(_PROMOTE, {"endpoint": endpoint_id, "events": heads, "now": now})
 
 
 def list_due(connection: Connection, endpoint_id: int, *, now: datetime, limit: int) -> list[Event]:
@@ -167,7 +171,7 @@ def forget_events(connection: Connection, *, before: datetime, limit: int) -> in
     return connection.execute(delete(outbox).where(among(outbox.c.id, "events")), {"events": ids}).rowcount
 
 
-def _promote() -> Update:
+def _next_in_line() -> Select[tuple[int | None]]:
     touched, head, waiting = (event_deliveries.alias(name) for name in ("touched", "head", "waiting"))
     # Counted, not asked for by EXISTS: PostgreSQL could make that a join over every head of the endpoint.
     heads = (
@@ -180,29 +184,29 @@ def _promote() -> Update:
         )
         .scalar_subquery()
     )
-    lanes = (
-        select(touched.c.account_id)
-        .where(touched.c.endpoint_id == bindparam("endpoint"), among(touched.c.event_id, "events"), heads == 0)
-        .distinct()
-        .subquery("lanes")
-    )
     first = (
         select(func.min(waiting.c.event_id))
         .where(
             waiting.c.endpoint_id == bindparam("endpoint"),
-            waiting.c.account_id == lanes.c.account_id,
+            waiting.c.account_id == touched.c.account_id,
             waiting.c.state == _PENDING,
         )
         .scalar_subquery()
     )
     return (
-        update(event_deliveries)
-        .where(_OF_ENDPOINT, event_deliveries.c.event_id.in_(select(first).select_from(lanes)))
-        .values(next_attempt_at=bindparam("now", type_=Instant()))
+        select(first)
+        .select_from(touched)
+        .where(touched.c.endpoint_id == bindparam("endpoint"), among(touched.c.event_id, "events"), heads == 0)
+        .distinct()
     )
 
 
-_PROMOTE = _promote()
+_NEXT_IN_LINE = _next_in_line()
+_PROMOTE = (
+    update(event_deliveries)
+    .where(_OF_ENDPOINT, among(event_deliveries.c.event_id, "events"))
+    .values(next_attempt_at=bindparam("now", type_=Instant()))
+)
 _ATTEMPTS = select(event_deliveries.c.event_id, event_deliveries.c.attempts).where(
     _OF_ENDPOINT, among(event_deliveries.c.event_id, "events"), _IS_STILL_PENDING
 )

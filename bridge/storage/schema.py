@@ -58,6 +58,7 @@ stores = Table(
     Column("reversal_policy", String(10), nullable=False, server_default="debt"),
     Column("guest_policy", String(10), nullable=False, server_default="automatic"),
     Column("grants_from", Instant),
+    Column("asks_from", Instant),
     Column("webhook_secret", Text, nullable=False),
     Column("consumer_key", Text),
     Column("consumer_secret", Text),
@@ -108,6 +109,10 @@ accounts = Table(
     UniqueConstraint("store_id", "user_id"),
     UniqueConstraint("store_id", "guest_hash"),
     Index("ix_accounts_store_id_email_key", "store_id", "email_key"),
+    # The credits list sorted by what a spend does not change; an index on what it does would slow each one down.
+    Index("ix_accounts_by_name", "store_id", text("coalesce(name_key, '')"), "id"),
+    Index("ix_accounts_by_email", "store_id", text("coalesce(email_key, '')"), "id"),
+    Index("ix_accounts_by_purchased", "store_id", "purchased", "id"),
 )
 
 entries = Table(

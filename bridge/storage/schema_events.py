@@ -33,9 +33,8 @@ _HEAD = text("state = 'pending' and next_attempt_at is not null")
 event_deliveries = Table(
     "event_deliveries",
     metadata,
-    # The event comes first in the key: SQLite looks a list of ids up in the first column of an index, not behind another.
-    Column("event_id", BIG, primary_key=True, autoincrement=False),
     Column("endpoint_id", ForeignKey("event_endpoints.id", ondelete="CASCADE"), primary_key=True),
+    Column("event_id", BIG, primary_key=True, autoincrement=False),
     # 0 for an event of the store's own, so that those keep their order too.
     Column("account_id", BIG, nullable=False),
     Column("state", String(10), nullable=False, server_default="pending"),

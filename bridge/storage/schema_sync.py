@@ -18,6 +18,8 @@ shop_reads = Table(
     Column("polled_at", Instant),
     Column("bad_signature_at", Instant),
     Column("shop_error_at", Instant),
+    Column("webhooks_set_at", Instant),
+    Column("unapplied", JSON),
     Column("faults", JSON),
     Column("faults_at", Instant),
 )

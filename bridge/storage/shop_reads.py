@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
-from bridge.storage.schema import deliveries, order_lines, orders
+from bridge.domain.inbox import State
+from bridge.storage.schema import deliveries, order_lines, orders, packages
 from bridge.storage.schema_sync import shop_reads
 
 
@@ -18,7 +19,11 @@ class ShopRead:
     """How far a shop was read: every change before a cursor is applied; None where nothing was read yet.
 
     `swept_to` is the last order number the running sweep looked at, None
-    between sweeps. `faults` are the codes the watchdog found last.
+    between sweeps. `bad_signature_at` is when somebody last delivered what the
+    shop did not sign, `shop_error_at` when the shop last signed an error in
+    place of a document, `webhooks_set_at` when all its webhooks were last given
+    our secret and our owner. `faults` are what the watchdog found last, and
+    `unapplied` the sentences of orders the last poll could not apply.
     """
 
     cursor_at: datetime | None = None
@@ -28,8 +33,10 @@ class ShopRead:
     polled_at: datetime | None = None
     bad_signature_at: datetime | None = None
     shop_error_at: datetime | None = None
+    webhooks_set_at: datetime | None = None
     faults: tuple[str, ...] = ()
     faults_at: datetime | None = None
+    unapplied: tuple[str, ...] = ()
 
 
 def find(connection: Connection, store_id: int) -> ShopRead:
@@ -45,8 +52,10 @@ def find(connection: Connection, store_id: int) -> ShopRead:
         polled_at=row.polled_at,
         bad_signature_at=row.bad_signature_at,
         shop_error_at=row.shop_error_at,
+        webhooks_set_at=row.webhooks_set_at,
         faults=tuple(row.faults or ()),
         faults_at=row.faults_at,
+        unapplied=tuple(row.unapplied or ()),
     )
 
 
@@ -58,7 +67,11 @@ def change(connection: Connection, store_id: int, **values: Any) -> None:
 
 
 def list_to_sweep(connection: Connection, store_id: int, *, since: datetime, after: int, limit: int) -> list[int]:
-    """The numbers, above `after`, of orders of the time since `since` that have grants, refunds or open questions."""
+    """The numbers, above `after`, of orders of the time since `since` that have grants, refunds or open questions.
+
+    When the row was last written does not count: the sweep itself writes it,
+    and would never let go of an order again.
+    """
     has_grants = (
         select(order_lines.c.line_id)
         .where(
@@ -73,7 +86,7 @@ def list_to_sweep(connection: Connection, store_id: int, *, since: datetime, aft
         .where(
             orders.c.store_id == store_id,
             orders.c.number > after,
-            or_(orders.c.placed_at >= since, orders.c.modified_at >= since, orders.c.updated_at >= since),
+            or_(orders.c.placed_at >= since, orders.c.modified_at >= since, orders.c.created_at >= since),
             or_(has_grants, orders.c.refunds.is_not(None), orders.c.question != "", orders.c.is_parked),
         )
         .order_by(orders.c.number)
@@ -82,10 +95,25 @@ def list_to_sweep(connection: Connection, store_id: int, *, since: datetime, aft
     return list(connection.execute(statement).scalars())
 
 
-def last_delivery(connection: Connection, store_id: int) -> datetime | None:
-    """When the shop last delivered anything that was signed."""
-    statement = select(func.max(deliveries.c.received_at)).where(deliveries.c.store_id == store_id)
-    return connection.execute(statement).scalar()
+def last_delivery(
+    connection: Connection, store_id: int, *, kinds: Sequence[str] = (), state: State | None = None
+) -> datetime | None:
+    """When the shop last delivered anything it signed; only of these kinds or in this state, where they are named."""
+    # Ids follow the clock, so that the newest is found without looking at all of them.
+    statement = select(deliveries.c.received_at).where(deliveries.c.store_id == store_id)
+    if kinds:
+        statement = statement.where(or_(*(deliveries.c.topic.startswith(f"{kind}.") for kind in kinds)))
+    if state is not None:
+        statement = statement.where(deliveries.c.state == state.value)
+    found: datetime | None = connection.execute(statement.order_by(deliveries.c.id.desc()).limit(1)).scalar()
+    return found
+
+
+def count_packages(connection: Connection, store_id: int) -> int:
+    """How many products of a store bring tokens, as far as the bridge was told."""
+    tokens = func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens)
+    statement = select(func.count()).where(packages.c.store_id == store_id, tokens > 0)
+    return int(connection.execute(statement).scalar_one())
 
 
 def list_questions(

@@ -80,9 +80,9 @@ def add_uses(connection: Connection, used: Mapping[MonthKey, int]) -> None:
     rows = [(*place, tokens) for place, tokens in sorted(used.items())]
     _ADD_USES.write(connection, [row for row in rows if row[2] > 0])
     # Both engines check `used >= 0` on the row as proposed, before they see that it is there already.
-    for site_id, starts_at, tokens in rows:
-        if tokens < 0:
-            connection.execute(_GIVE_BACK, {"site": site_id, "month": starts_at, "tokens": -tokens})
+    back = [{"site": row[0], "month": row[1], "tokens": -row[2]} for row in rows if row[2] < 0]
+    if back:
+        connection.execute(_GIVE_BACK, back)
 
 
 def add(connection: Connection, site: Site) -> None:

@@ -89,6 +89,12 @@ def credentials(connection: Connection, store_id: int) -> ShopCredentials:
     return ShopCredentials(row.webhook_secret, row.consumer_key, row.consumer_secret)
 
 
+def connected_at(connection: Connection, store_id: int) -> datetime:
+    """When a store was connected."""
+    found: datetime = connection.execute(select(stores.c.created_at).where(stores.c.id == store_id)).scalar_one()
+    return found
+
+
 def guest_salt(connection: Connection, store_id: int) -> str:
     """What the store's guest ids are hashed with."""
     return str(connection.execute(select(stores.c.guest_salt).where(stores.c.id == store_id)).scalar_one())
@@ -174,4 +180,5 @@ def _to_store(row: Row[Any]) -> Store:
         reversal_policy=row.reversal_policy,
         guest_policy=row.guest_policy,
         grants_from=row.grants_from,
+        asks_from=row.asks_from,
     )

@@ -11,7 +11,7 @@ from flask import Response, g, request
 from bridge.domain.callers import Caller
 from bridge.domain.errors import NotSignedIn, SiteKeyRequired, StoreKeyRequired
 from bridge.services import stores
-from bridge.web.context import in_transaction, reading, utcnow
+from bridge.web.context import glance, in_transaction, utcnow
 
 P = ParamSpec("P")
 
@@ -62,7 +62,7 @@ def _sign_in() -> Caller:
     if scheme.casefold() != "bearer" or not key.strip():
         raise NotSignedIn("send the access key as Authorization: Bearer <access key>")
     now = utcnow()
-    with reading() as connection:
+    with glance() as connection:
         found = stores.authenticate(connection, key.strip(), now=now)
     if found.is_stale:
         in_transaction(lambda connection: stores.note_key_use(connection, found, now=now))

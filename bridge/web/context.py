@@ -46,6 +46,11 @@ def reading() -> AbstractContextManager[Connection]:
     return parts().database.reading()
 
 
+def glance() -> AbstractContextManager[Connection]:
+    """A connection for a single statement that only reads."""
+    return parts().database.glance()
+
+
 def in_transaction(act: Callable[[Connection], T]) -> T:
     """What `act` returns, in a transaction that is run again when it met another one."""
     return transactions.in_transaction(transaction, act)

@@ -130,7 +130,7 @@ def _read_form(user_id: int) -> tuple[EditForm, BalanceChange | None]:
 
 
 def _read_listing() -> Listing:
-    sort = _choice("sort", tuple(Sort), Sort.ACTIVE)
+    sort = _choice("sort", tuple(Sort), Sort.USER)
     direction = _choice("dir", ("asc", "desc"), "desc" if sort.starts_descending else "asc")
     after, before = request.args.get("after"), request.args.get("before")
     search = "".join(letter for letter in request.args.get("q", "") if letter.isprintable()).strip()

@@ -46,8 +46,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_event_endpoints_store_id"), "event_endpoints", ["store_id"])
     op.create_table(
         "event_deliveries",
-        sa.Column("event_id", BIG, autoincrement=False, nullable=False),
         sa.Column("endpoint_id", BIG, nullable=False),
+        sa.Column("event_id", BIG, autoincrement=False, nullable=False),
         sa.Column("account_id", BIG, nullable=False),
         sa.Column("state", sa.String(length=10), server_default="pending", nullable=False),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -63,7 +63,7 @@ def upgrade() -> None:
             name=op.f("fk_event_deliveries_endpoint_id"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("event_id", "endpoint_id", name=op.f("pk_event_deliveries")),
+        sa.PrimaryKeyConstraint("endpoint_id", "event_id", name=op.f("pk_event_deliveries")),
     )
     _create_delivery_indexes()
 

@@ -25,6 +25,8 @@ def upgrade() -> None:
         sa.Column("polled_at", Instant(), nullable=True),
         sa.Column("bad_signature_at", Instant(), nullable=True),
         sa.Column("shop_error_at", Instant(), nullable=True),
+        sa.Column("webhooks_set_at", Instant(), nullable=True),
+        sa.Column("unapplied", sa.JSON(), nullable=True),
         sa.Column("faults", sa.JSON(), nullable=True),
         sa.Column("faults_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_shop_reads_store_id")),
@@ -32,11 +34,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("stores", schema=None) as batch_op:
         batch_op.add_column(sa.Column("grants_from", Instant(), nullable=True))
+        batch_op.add_column(sa.Column("asks_from", Instant(), nullable=True))
 
 
 def downgrade() -> None:
     """Bring the schema back."""
     with op.batch_alter_table("stores", schema=None) as batch_op:
+        batch_op.drop_column("asks_from")
         batch_op.drop_column("grants_from")
 
     op.drop_table("shop_reads")

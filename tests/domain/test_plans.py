@@ -66,7 +66,7 @@ def test_local_time_that_does_not_exist_is_passed_over_and_one_that_comes_twice_
 
 @pytest.mark.parametrize("zone", [PARIS, NEW_YORK, ZoneInfo("Africa/Cairo"), ZoneInfo("Australia/Lord_Howe")])
 def test_windows_follow_each_other_without_a_gap_or_an_overlap(zone):
-    """Every six hours of nearly two years: the moment lies in its window, and each window begins where the last one ended."""
+    """Every six hours of nearly two years lie in the running window, and each begins where the last one ended."""
     bought = at("2026-01-31T02:30", zone)
     found = []
     for step in range(4 * 700):

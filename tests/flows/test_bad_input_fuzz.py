@@ -101,7 +101,7 @@ def spoilt(draw: st.DrawFn) -> tuple[str, Any]:
 
 
 @settings(
-    max_examples=120,
+    max_examples=80,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.services import inbox
+from schedulers.jobs import retry_deliveries
+from schedulers.shift import Shift
 from tests.conftest import SECRET_KEY
 from tests.factories import balance_of, delivery_headers, give, order, put_package
 from tests.support import books
@@ -97,12 +99,8 @@ def test_killed_in_a_storm_of_deliveries_every_one_answered_200_is_granted_once(
 
 
 def run_retry_job(database):
-    """What the scheduled job does with deliveries that were cut off; those still due an hour later."""
+    """Run the scheduled job an hour later; the deliveries that are due even so."""
     later = datetime.now(UTC) + timedelta(hours=1)
-    with database.reading() as connection:
-        due = inbox.list_due(connection, now=later, limit=1_000)
-    for delivery_id in due:
-        with database.transaction() as connection:
-            inbox.process(connection, delivery_id, now=later)
+    retry_deliveries(Shift(database, lambda: later))
     with database.reading() as connection:
         return inbox.list_due(connection, now=later, limit=1_000)

@@ -1,4 +1,4 @@
-"""Holds at their edges: the very instant of their expiry, the end of a window, more than was held, less than is there."""
+"""Holds at their edges: the instant of their expiry, the end of a window, more than was held, less than is there."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from bridge.domain.callers import Caller
 from bridge.services import audit, exceptions, holding
 from tests.factories import add_shop
 from tests.support import books
-from tests.support.desk import Desk, rule
 from tests.support.books import rows
+from tests.support.desk import Desk, rule
 
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
 TICK = timedelta(microseconds=1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, InternalError
 
 from bridge.domain.errors import Unavailable
 from bridge.storage.database import TryAgain
@@ -117,23 +119,26 @@ def test_guest_never_has_a_balance(shop, database):
 
 def test_doors_are_told_to_try_again_and_nothing_is_kept(filled):
     """What the constraints refuse is a meeting of two requests, as far as a door can know."""
-    with pytest.raises(TryAgain) as refused, filled.transaction() as connection:
-        connection.execute(text("update accounts set balance = balance + 1"))
-        connection.execute(text("update accounts set balance = -1"))
+
+    def give_and_take_too_much():
+        with filled.transaction() as connection:
+            connection.execute(text("update accounts set balance = balance + 1"))
+            connection.execute(text("update accounts set balance = -1"))
+
+    with pytest.raises(TryAgain) as refused:
+        give_and_take_too_much()
 
     assert isinstance(refused.value, Unavailable)
     assert books.faults(filled) == []
 
 
-def test_reading_cannot_write(filled):
+def test_what_is_written_while_reading_is_not_kept(filled):
     """PostgreSQL refuses at once; SQLite lets it be and forgets it."""
-    try:
-        with filled.reading() as connection:
-            connection.execute(text("update accounts set balance = 0"))
-    except Exception as error:  # noqa: BLE001
-        assert "read-only" in str(error)
+    with contextlib.suppress(InternalError), filled.reading() as connection:
+        connection.execute(text("update accounts set balance = 0"))
 
     assert books.faults(filled) == []
+    assert books.balances(filled) == {2: 4_970}
 
 
 def test_two_stores_keep_their_own_keys_orders_and_users(filled, shop, app):

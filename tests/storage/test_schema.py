@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import CheckConstraint, inspect
 
 from bridge.storage import schema, schema_events, schema_holds, schema_metering
 from bridge.storage.database import Database
@@ -28,7 +28,7 @@ def test_migrated_database_has_the_tables_of_the_code(database_url):
 
     assert differences == []
     for name, table in schema.metadata.tables.items():
-        described = {str(one.name) for one in table.constraints if one.__visit_name__ == "check_constraint"}
+        described = {str(one.name) for one in table.constraints if isinstance(one, CheckConstraint)}
         assert described == checks[name], name
 
 

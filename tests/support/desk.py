@@ -19,7 +19,8 @@ from bridge.services import answers, catalog, modules, orders, rulebooks, stores
 from bridge.services.accounts import Adjustment, adjust, put_profile
 from bridge.services.answers import Document
 from bridge.services.spending import Reply, spend_many
-from bridge.storage.database import Database
+from bridge.services.transactions import in_transaction
+from bridge.storage.database import Connection, Database
 from tests import factories
 
 _numbers = itertools.count(1)
@@ -135,9 +136,12 @@ class Desk:
             lines=[factories.line(product=product, stamped=stamped)],
         )
         document["date_created_gmt"] = now.replace(tzinfo=None).isoformat()
-        with self.database.transaction() as connection:
+
+        def apply(connection: Connection) -> None:
             store = rulebooks.for_store(connection, self.caller.store_id).store
             orders.apply_order(connection, store, read_order(document), received_at=now, now=now)
+
+        in_transaction(self.database.transaction, apply)
 
     def plan(self, product: int, *, tokens: int, months: int, now: datetime) -> None:
         """Let a product be a plan."""

@@ -1,0 +1,86 @@
+"""What a reading of the shop found, and when the next long one is due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+LISTED = 100
+"""The most orders a report names, however many there are."""
+_NIGHT_HOUR = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An order whose books did not agree: tokens it should have granted, had granted, and was now posted."""
+
+    order: int
+    expected: int
+    granted: int
+    posted: int
+
+
+@dataclass(slots=True)
+class Report:
+    """What a reading found: orders read, tokens they should have granted and had, and what was posted for it.
+
+    `differences` names the first orders that differed, `failures` the first that
+    could not be applied and why; those are read again by the next run.
+    `unanswered` counts orders from before the shop was connected that wait for
+    the owner's word. `interruption` is why the reading ended early.
+    """
+
+    seen: int = 0
+    changed: int = 0
+    expected: int = 0
+    granted_before: int = 0
+    granted: int = 0
+    reversed: int = 0
+    parked: int = 0
+    unanswered: int = 0
+    failed: int = 0
+    interruption: str = ""
+    differences: list[Difference] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether all there was to read was read and applied."""
+        return not self.failed and not self.interruption
+
+    def add(self, number: int, *, expected: int, posted: Sequence[int], is_parked: bool) -> None:
+        """Count one order: what it owes, and the movements posted for it."""
+        moved = sum(posted)
+        before = 0 if is_parked else expected - moved
+        self.seen += 1
+        self.parked += is_parked
+        self.expected += expected
+        self.granted_before += before
+        self.granted += sum(tokens for tokens in posted if tokens > 0)
+        self.reversed -= sum(tokens for tokens in posted if tokens < 0)
+        if posted:
+            self.changed += 1
+        if (posted or is_parked) and len(self.differences) < LISTED:
+            self.differences.append(Difference(number, expected, before, moved))
+
+    def fail(self, sentence: str) -> None:
+        """Count one order that could not be applied."""
+        self.seen += 1
+        self.failed += 1
+        if len(self.failures) < LISTED:
+            self.failures.append(sentence)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The report as JSON shows it."""
+        return asdict(self)
+
+
+def last_night(zone: ZoneInfo, *, now: datetime) -> datetime:
+    """The last three o'clock in the morning there."""
+    local = now.astimezone(zone)
+    night = local.replace(hour=_NIGHT_HOUR, minute=0, second=0, microsecond=0)
+    return night if night <= local else night - timedelta(days=1)

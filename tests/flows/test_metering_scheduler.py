@@ -1,0 +1,187 @@
+"""The scheduler off for three days around a month's end: no answer differs, and what opened is announced once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from bridge.domain.callers import Caller
+from bridge.services import audit, exceptions, holding
+from bridge.services.stores import NewStore, add_store
+from bridge.services.vault import Vault
+from bridge.storage.database import Database
+from schedulers.schedule import TIMETABLE
+from schedulers.shift import Job, Shift, run
+from tests.support import books
+from tests.support.desk import Desk, rule
+
+START = datetime(2026, 10, 30, 12, tzinfo=UTC)
+"""Three days on, October has ended, a week has begun, and New York's clocks have gone back."""
+HOURS = 78
+MONTH = {"id", "hold", "spend"}
+
+
+@dataclass
+class Run:
+    """One database and its desk; ids are told as the place they first came in, since each run makes its own."""
+
+    desk: Desk
+    answers: list[Any] = field(default_factory=list)
+    known: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def ask(self, name: str, ask: Any, now: datetime) -> None:
+        """Ask, and keep the answer under a name."""
+        answer = self.desk.one(ask, now=now)
+        self.known[name] = answer
+        self.answers.append((name, {key: value for key, value in answer.items() if key not in MONTH}))
+
+    def tick(self, now: datetime, jobs: tuple[Job, ...]) -> None:
+        """Run every job once, and mark the holds that are over."""
+        shift = Shift(self.desk.database, lambda: now)
+        for job in jobs:
+            run(job, shift)
+        holding.expire_due(self.desk.database.transaction, now=now, limit=500)
+
+
+def put_override(run: Run, now: datetime, ends_at: datetime) -> None:
+    with run.desk.database.transaction() as connection:
+        override = exceptions.Override("chat", rule(9), ends_at)
+        exceptions.put_override(connection, run.desk.caller.store_id, 3, override, actor="admin", now=now)
+
+
+def reset(run: Run, now: datetime) -> None:
+    with run.desk.database.transaction() as connection:
+        exceptions.reset_many(connection, run.desk.caller.store_id, module="chat", role=None, actor="admin", now=now)
+
+
+def prepare(run: Run) -> None:
+    desk = run.desk
+    desk.settings(spend_order=["allowance", "plan", "balance"])
+    desk.limit("chat", "daily", user=20, guest=3)
+    desk.limit("ai_forms", "monthly", user=50)
+    desk.limit("image_optimizer", "weekly", user=10)
+    desk.plan(70, tokens=15, months=1, now=START)
+    for user in (1, 2, 3):
+        desk.give(user, 30 * user, now=START)
+    desk.order(1, 1, now=START - timedelta(days=29), product=70)
+
+
+def history(run: Run, hour: int, now: datetime) -> None:
+    """What is asked in one hour; the same in every run."""
+    desk, module = run.desk, ("chat", "ai_forms", "image_optimizer")[hour % 3]
+    user = 1 + hour % 3
+    run.ask(f"spend-{hour}", desk.spend(user, 7, module=module), now)
+    run.ask(f"guest-{hour}", desk.spend("ann", 1), now + timedelta(minutes=1))
+    run.ask(f"hold-{hour}", desk.hold(user, 4, module=module, ttl=(900, 7_200, 14_400)[hour % 3]), now)
+    if hour >= 3:
+        before = run.known[f"hold-{hour - 3}"]
+        if before["status"] == 201:
+            settle = (desk.capture(before, 6), desk.release(before), desk.capture(before, 2))[hour // 3 % 3]
+            run.ask(f"settle-{hour}", settle, now + timedelta(minutes=20))
+        spent = run.known[f"spend-{hour - 3}"]
+        if spent["status"] == 201 and hour % 2:
+            run.ask(f"refund-{hour}", desk.refund(spent, 3), now + timedelta(minutes=25))
+    if hour == 20:
+        put_override(run, now, now + timedelta(hours=9, minutes=30))
+    if hour == 30:
+        reset(run, now)
+    if hour in {10, 50}:
+        desk.order(50 + hour, 2, now=now, tokens=25)
+    if hour == 60:
+        desk.order(60, 2, status="refunded", now=now, tokens=25)
+
+
+def resets_told(database: Database) -> Counter[tuple[Any, ...]]:
+    found = books.rows(
+        database,
+        "select user_id, payload from outbox o join accounts a on a.id = o.account_id where type = 'allowance.reset'",
+    )
+    documents = [
+        (row["user_id"], row["payload"] if isinstance(row["payload"], dict) else json.loads(row["payload"]))
+        for row in found
+    ]
+    return Counter((user, told["module"], told["started_at"]) for user, told in documents)
+
+
+def state_of(database: Database) -> list[Any]:
+    tables = {
+        "accounts": "select user_id, balance, debt from accounts order by user_id",
+        "windows": "select a.user_id, w.module, w.starts_at, w.used from window_uses w join accounts a"
+        " on a.id = w.account_id order by 1, 2, 3",
+        "plans": "select product_id, starts_at, used from plan_uses order by 1, 2",
+        "days": "select a.user_id, d.day, d.module, d.tokens, d.units from usage_days d join accounts a"
+        " on a.id = d.account_id order by 1, 2, 3",
+    }
+    return [books.rows(database, sql) for sql in tables.values()]
+
+
+@pytest.fixture
+def runs(engine, request, tmp_path):
+    """Two runs, each on a database of its own."""
+    databases, drop = [], []
+    for name in ("on", "off"):
+        if engine == "sqlite":
+            path = tmp_path / f"{name}.sqlite3"
+            shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+            databases.append(Database(f"sqlite:///{path}"))
+        else:
+            cluster = request.getfixturevalue("cluster")
+            template, title = request.getfixturevalue("postgresql_template"), f"scheduler_{name}_{tmp_path.name}"
+            databases.append(Database(cluster.create_database(title.replace("-", "_"), template=template)))
+            drop.append(partial(cluster.drop_database, title.replace("-", "_")))
+    found = []
+    for database in databases:
+        with database.transaction() as connection:
+            wanted = NewStore("shop", "https://shop.example.com", time_zone="America/New_York")
+            store = add_store(connection, wanted, vault_=Vault("of the tests"), now=START).store
+        found.append(Run(Desk(database, Caller(store.id, "key"))))
+        prepare(found[-1])
+    yield found
+    for database in databases:
+        database.close()
+    for act in drop:
+        act()
+
+
+def test_three_days_without_the_scheduler_change_no_answer(runs):
+    with_it, without = runs
+    for hour in range(HOURS):
+        now = START + timedelta(hours=hour)
+        # Every hour in one; in the other never, once the first windows were noted.
+        with_it.tick(now, TIMETABLE)
+        if hour == 0:
+            without.tick(now, TIMETABLE)
+        for one in runs:
+            history(one, hour, now)
+    end = START + timedelta(hours=HOURS)
+
+    without.tick(end, TIMETABLE)
+
+    assert with_it.answers == without.answers
+    assert len({str(answer) for _, answer in with_it.answers}) > 200
+    assert state_of(with_it.desk.database) == state_of(without.desk.database)
+    told = resets_told(without.desk.database)
+    for one in runs:
+        one.tick(end, TIMETABLE)
+        one.tick(end + timedelta(seconds=30), TIMETABLE)
+        assert set(resets_told(one.desk.database).values()) == {1}
+        assert books.faults(one.desk.database) == []
+        with one.desk.database.reading() as connection:
+            assert list(audit.list_faults(connection, now=end)) == []
+    assert resets_told(without.desk.database) == told
+    # The one that slept tells of the windows that are open now, and of none that came and went.
+    assert told.keys() <= resets_told(with_it.desk.database).keys()
+    assert {module for _, module, _ in told} == {"chat", "ai_forms", "image_optimizer"}
+    starts = "select module, starts_at, finished_at from window_runs order by module, starts_at desc"
+    newest = [{row["module"]: row for row in books.rows(one.desk.database, starts)[::-1]} for one in runs]
+    assert {key: row["starts_at"] for key, row in newest[0].items()} == {
+        key: row["starts_at"] for key, row in newest[1].items()
+    }
+    assert all(row["finished_at"] for found in newest for row in found.values())

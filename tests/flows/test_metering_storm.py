@@ -1,0 +1,141 @@
+"""64 threads that spend, hold, settle, refund and grant on five accounts at once, and repeat what they asked."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from bridge.domain.callers import Caller
+from bridge.group_commit import GroupCommit
+from bridge.services import audit
+from bridge.services.accounts import Adjustment, adjust
+from bridge.services.transactions import in_transaction
+from tests.support import books
+from tests.support.books import rows
+from tests.support.desk import Desk, read
+
+THREADS, SECONDS, ASKS = 64, 8.0, 2_400
+USERS = [1, 2, 3, 4, 5]
+
+
+@dataclass
+class Storm:
+    """What every thread shares; each key is asked by two threads, which must be told the same."""
+
+    desk: Desk
+    group: GroupCommit
+    ends_at: float = field(default_factory=lambda: time.monotonic() + SECONDS)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    told: dict[str, tuple[Any, list[tuple[int, str]]]] = field(default_factory=dict)
+
+    def ask(self, ask: Any) -> dict[str, Any]:
+        """The answer, noted beside the other thread's."""
+        reply = self.group.spend(ask)
+        with self.lock:
+            self.told.setdefault(ask.key, (ask, []))[1].append((reply.status, reply.document))
+        return read(reply)
+
+    def goes_on(self) -> bool:
+        """Until the time is over, or enough was asked."""
+        return time.monotonic() < self.ends_at and len(self.told) < ASKS
+
+
+def caller(storm: Storm, number: int) -> None:
+    """What one thread does; its twin, of the same pair, draws the same numbers."""
+    chance, pair, desk = random.Random(number // 2), number // 2, storm.desk
+    spends: list[dict[str, Any]] = []
+    held: list[dict[str, Any]] = []
+    step = 0
+    while storm.goes_on():
+        step += 1
+        key, user, tokens = f"{pair}-{step}", chance.choice(USERS), chance.randint(1, 40)
+        kind = chance.choice(["spend", "spend", "hold", "hold", "settle", "refund"])
+        place, how = chance.random(), chance.random()
+        if kind == "settle" and held:
+            hold = held.pop(int(place * len(held)))
+            settle = desk.release(hold, key=key) if how < 0.3 else desk.capture(hold, int(tokens * how * 2), key=key)
+            answer = storm.ask(settle)
+            spends += [answer] if answer.get("uncovered") is not None else []
+        elif kind == "refund" and spends:
+            spend = spends[int(place * len(spends))]
+            storm.ask(desk.refund(spend, None if how < 0.3 else max(1, tokens // 4), key=key))
+        elif kind == "hold":
+            answer = storm.ask(desk.hold(user, tokens, ttl=1 if how < 0.3 else 600, key=key))
+            held += [answer] if answer["status"] == 201 else []
+        else:
+            module = "chat" if how < 0.7 else "ai_forms"
+            answer = storm.ask(desk.spend(user, tokens, module=module, key=key))
+            spends += [answer] if answer["status"] == 201 else []
+
+
+def shop(storm: Storm, number: int) -> None:
+    """Orders come, are refunded, and come again, while an admin corrects balances."""
+    chance, desk, done = random.Random(1000 + number), storm.desk, 0
+    while storm.goes_on() and done < 40:
+        done += 1
+        order, user, now = number * 1000 + chance.randint(1, 6), chance.choice(USERS), datetime.now(UTC)
+        acts: list[Callable[[], None]] = [
+            lambda: desk.order(order, 1 + order % 5, now=now, tokens=50),  # noqa: B023
+            lambda: desk.order(order, 1 + order % 5, status="refunded", now=now, tokens=50),  # noqa: B023
+            lambda: correct(desk, user, now),  # noqa: B023
+        ]
+        chance.choice(acts)()
+
+
+def correct(desk: Desk, user: int, now: datetime) -> None:
+    """Give somebody a few tokens."""
+    correction = Adjustment("a gift", 30)
+    in_transaction(
+        desk.database.transaction,
+        lambda connection: adjust(connection, desk.caller.store_id, user, correction, actor="admin", now=now),
+    )
+
+
+@pytest.fixture
+def storm(shop, database):
+    desk = Desk(database, Caller(shop.id, "key"))
+    desk.limit("chat", "daily", user=200)
+    desk.plan(70, tokens=100, months=1, now=datetime.now(UTC))
+    for user in USERS:
+        desk.give(user, 300, now=datetime.now(UTC))
+        desk.order(900 + user, user, now=datetime.now(UTC), product=70)
+    group = GroupCommit(database, clock=lambda: datetime.now(UTC))
+    yield Storm(desk, group)
+    group.close()
+
+
+def test_64_threads_leave_sound_books_and_tell_everybody_the_same(storm, database):
+    with ThreadPoolExecutor(THREADS) as pool:
+        runs = [pool.submit(caller, storm, number) for number in range(THREADS - 4)]
+        runs += [pool.submit(shop, storm, number) for number in range(4)]
+        for run in runs:
+            run.result()
+
+    again = storm.group.spend_all([ask for ask, _ in storm.told.values()])
+
+    for reply, (ask, told) in zip(again, storm.told.values(), strict=True):
+        if reply.error is None:
+            assert reply.is_replay
+            assert set(told) == {(reply.status, reply.document)}, ask
+        else:
+            # An error is not kept; nobody was told anything else.
+            assert {status for status, _ in told} == {0}, ask
+    asked_twice = [key for key, (_, told) in storm.told.items() if len(told) == 2]
+    assert len(asked_twice) > len(storm.told) // 2
+    assert {kind for (_, told) in storm.told.values() for kind, _ in told} >= {200, 201, 402}
+    with database.reading() as connection:
+        assert list(audit.list_faults(connection, now=datetime.now(UTC))) == []
+    assert books.faults(database) == []
+    assert rows(database, "select id from accounts where balance < 0 or debt < 0") == []
+    over = "select account_id from window_uses where used > 200 or used < 0"
+    assert rows(database, over) == []
+    assert rows(database, "select account_id from plan_uses where used > 100 or used < 0") == []
+    assert books.count(database, "spends") > 100

@@ -1,0 +1,164 @@
+"""A quote and an explanation judge as a spend does, and write nothing at all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from bridge.domain.callers import Caller
+from bridge.domain.stores import Module
+from bridge.services import exceptions, modules, quotes
+from bridge.services.stores import NewStore, add_store
+from bridge.services.vault import Vault
+from bridge.storage.schema import metadata
+from tests.support.desk import Desk, rule, who_of
+
+NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
+OWN = settings(
+    max_examples=60,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+GIVEN = st.integers(0, 60) | st.sampled_from(["unlimited", "disabled"])
+WORLDS = st.fixed_dictionaries(
+    {
+        "order": st.permutations(["plan", "balance", "allowance"]),
+        "balance": st.integers(0, 80),
+        "plan": st.none() | st.integers(1, 40),
+        "rules": st.dictionaries(st.sampled_from(["user", "guest", "role_editor", "role_barred"]), GIVEN),
+        "roles": st.sampled_from([(), ("editor",), ("barred",), ("editor", "barred")]),
+        "own": st.none() | GIVEN,
+        "spent": st.integers(0, 50),
+        "held": st.integers(0, 50),
+        "reset": st.booleans(),
+        "is_metered": st.booleans() | st.just(True),
+    }
+)
+ITEMS = st.lists(
+    st.fixed_dictionaries({"module": st.sampled_from(["chat", "ai_forms"]), "tokens": st.integers(1, 60)})
+    | st.fixed_dictionaries(
+        {"operation": st.sampled_from(["image.pipeline", "chat.message", "image.preview"]), "units": st.integers(1, 5)}
+    ),
+    min_size=1,
+    max_size=6,
+)
+_slugs = count(1)
+
+
+def build(database, world):
+    """A store of its own where user 2 and a guest are as the world says."""
+    with database.transaction() as connection:
+        wanted = NewStore(f"world-{next(_slugs)}", "https://shop.example.com", time_zone="Europe/Paris")
+        store = add_store(connection, wanted, vault_=Vault("of the tests"), now=NOW).store
+    desk = Desk(database, Caller(store.id, "key"))
+    desk.settings(spend_order=list(world["order"]))
+    if world["rules"]:
+        desk.limit("chat", "daily", **world["rules"])
+    desk.put_user(2, now=NOW, roles=world["roles"])
+    desk.give(2, world["balance"], now=NOW)
+    if world["plan"]:
+        desk.plan(70, tokens=world["plan"], months=1, now=NOW)
+        desk.order(1, 2, now=NOW, product=70)
+    desk.send(*(ask for who in (2, "ann") for ask in asks_before(desk, who, world)), now=NOW)
+    with database.transaction() as connection:
+        if world["own"] is not None:
+            override = exceptions.Override("chat", rule(world["own"]), NOW + timedelta(days=1))
+            exceptions.put_override(connection, store.id, 2, override, actor="admin", now=NOW)
+        if world["reset"]:
+            exceptions.reset_account(connection, store.id, 2, "chat", actor="admin", now=NOW + timedelta(seconds=1))
+        modules.put_module(connection, store.id, Module("chat", "Chat", world["is_metered"]))
+    return desk
+
+
+def asks_before(desk, who, world):
+    spent = [desk.spend(who, world["spent"])] if world["spent"] else []
+    return spent + ([desk.hold(who, world["held"])] if world["held"] else [])
+
+
+def row_counts(database):
+    with database.reading() as connection:
+        return {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in metadata.sorted_tables
+        }
+
+
+def rows_of(database):
+    with database.reading() as connection:
+        return {
+            table.name: sorted(map(repr, connection.execute(select(table))))
+            for table in metadata.sorted_tables
+            if table.name in {"accounts", "window_uses", "plan_uses", "entries", "holds", "outbox"}
+        }
+
+
+def quote(desk, who, items, now):
+    asks = [desk.spend(who, **item) for item in items]
+    with desk.database.reading() as connection:
+        return quotes.quote(connection, desk.caller, who_of(who), asks, now=now)
+
+
+def test_quote_writes_nothing_and_is_what_the_spends_then_cost(database):
+    @OWN
+    @given(world=WORLDS, items=ITEMS, who=st.sampled_from([2, 2, "ann", 77, "somebody new"]))
+    def compare(world, items, who):
+        desk, now = build(database, world), NOW + timedelta(seconds=2)
+        counts, rows = row_counts(database), rows_of(database)
+
+        quoted = quote(desk, who, items, now)
+
+        assert (row_counts(database), rows_of(database)) == (counts, rows)
+        spent = desk.send(*(desk.spend(who, **item) for item in items), now=now)
+        assert quoted["affordable"] == all(one["status"] == 201 for one in spent)
+        assert quoted["tokens"] == sum(item["tokens"] for item in quoted["items"])
+        if quoted["affordable"]:
+            assert [item["tokens"] for item in quoted["items"]] == [one["tokens"] for one in spent]
+            paid = {source: sum(one["paid_by"][source] for one in spent) for source in world["order"]}
+            assert (quoted["paid_by"], quoted["shortfall"]) == (paid, 0)
+        else:
+            assert quoted["shortfall"] > 0
+
+    compare()
+
+
+def test_explanation_is_what_a_spend_then_answers(database):
+    @OWN
+    @given(world=WORLDS, module=st.sampled_from(["chat", "chat", "ai_forms"]), tokens=st.integers(0, 120))
+    def compare(world, module, tokens):
+        desk, now = build(database, world), NOW + timedelta(seconds=2)
+        counts = row_counts(database)
+
+        with database.reading() as connection:
+            said = quotes.explain(connection, desk.caller.store_id, 2, module=module, tokens=tokens, now=now)
+
+        assert row_counts(database) == counts
+        done = desk.one(desk.spend(2, tokens, module=module), now=now)
+        assert said["verdict"] == ("accepted" if done["status"] == 201 else done["code"])
+        assert said["roles"] == list(world["roles"])
+        if done["status"] == 201:
+            assert (said["price"], said["paid_by"]) == (done["tokens"], done["paid_by"])
+        else:
+            assert (said["price"], said["shortfall"]) == (done["required"], done["shortfall"])
+            assert (said["allowance"], said["balance"]) == (done["allowance"], done["balance"])
+        assert said["words"][-1].startswith("Accepted" if done["status"] == 201 else "Refused")
+
+    compare()
+
+
+def test_quote_of_1000_items_is_the_sum_of_them(shop, database):
+    desk = Desk(database, Caller(shop.id, "key"))
+    desk.give(2, 1_500, now=NOW)
+    items = [{"operation": "image.pipeline", "units": 1}] * 500 + [{"module": "chat", "tokens": 1}] * 500
+
+    enough = quote(desk, 2, items, NOW)
+    short = quote(desk, 2, [*items, {"module": "chat", "tokens": 1}], NOW)
+
+    assert (enough["tokens"], enough["affordable"], enough["shortfall"]) == (1_500, True, 0)
+    assert (short["tokens"], short["affordable"], short["shortfall"]) == (1_501, False, 1)

@@ -1,0 +1,43 @@
+"""Event deliveries: no statement reads a whole table, however long the queue of an endpoint is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event
+
+from tests.support.events import NOW, Desk, Sender
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_handing_out_and_sending_look_everything_up_in_an_index(shop, database):
+    desk = Desk(shop, database)
+    endpoint = desk.endpoint()
+    (failing,) = desk.tell(1)
+    desk.tell(1, 2)
+    statements: dict[str, object] = {}
+
+    def note(_connection, _cursor, statement, parameters, _context, many):
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            statements[statement] = parameters[0] if many else parameters
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    desk.fan_out()
+    desk.send(Sender(answers={failing: 500}))
+    desk.call("POST", f"event-endpoints/{endpoint['id']}/replay", json={"since": NOW.isoformat()})
+    desk.call("GET", "events?limit=1")
+    desk.send(Sender(), NOW + timedelta(minutes=1))
+    event.remove(database.engine, "before_cursor_execute", note)
+
+    with database.engine.connect() as connection:
+        for statement, parameters in statements.items():
+            plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            # Endpoints are few, and `json_each` is the list that was given.
+            read_whole = [step for step in plan if step.startswith("SCAN") and "json_each" not in step]
+            assert [step for step in read_whole if "event_endpoints" not in step] in ([], WAITING), statement
+    assert len(statements) > 10
+
+
+WAITING = ["SCAN outbox USING INDEX ix_outbox_waiting"]
+"""The events nobody has handed out yet, which is all that index holds."""

@@ -1,0 +1,119 @@
+"""Pages as a browser without script reads them: their forms, tables and texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from bridge.services.admins import add_admin
+from bridge.web.context import Parts, utcnow
+
+EMAIL = "owner@example.test"
+PASSWORD = "a long enough word"
+
+
+@dataclass
+class Form:
+    """A form: where it goes, and what its fields hold."""
+
+    action: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Page(HTMLParser):
+    """A page: its forms, the rows of its tables as texts by class, its links and the attributes of its headings."""
+
+    source: str
+    forms: list[Form] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    row_classes: list[str] = field(default_factory=list)
+    links: dict[str, str] = field(default_factory=dict)
+    sorts: dict[str, str] = field(default_factory=dict)
+    alerts: list[str] = field(default_factory=list)
+    tags: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self._form: Form | None = None
+        self._texts: list[tuple[str, dict[str, str], list[str]]] = []
+        self._in_body = False
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self.tags.append((tag, values))
+        if tag == "form":
+            self._form = Form(values.get("action", ""))
+            self.forms.append(self._form)
+        elif tag == "input" and self._form is not None and "name" in values:
+            self._form.fields[values["name"]] = values.get("value", "")
+        elif tag == "tbody":
+            self._in_body = True
+        elif tag == "tr" and self._in_body:
+            self.rows.append([])
+            self.row_classes.append(values.get("class", ""))
+        if tag in {"a", "td", "th", "p"}:
+            self._texts.append((tag, values, []))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "tbody":
+            self._in_body = False
+        if not self._texts or self._texts[-1][0] != tag:
+            return
+        _, values, parts = self._texts.pop()
+        text = " ".join("".join(parts).split())
+        if tag == "a":
+            self.links[values.get("aria-label") or text] = values.get("href", "")
+        elif tag == "th" and values.get("scope") == "col":
+            self.sorts[text.rstrip("↑↓")] = values.get("aria-sort", "")
+        elif tag in {"td", "th"} and self.rows:
+            self.rows[-1].append(text)
+        elif tag == "p" and values.get("role") == "alert":
+            self.alerts.append(text)
+        if self._texts:
+            self._texts[-1][2].append(text)
+
+    def handle_data(self, data: str) -> None:
+        if self._texts:
+            self._texts[-1][2].append(data)
+
+    def form(self, part: str) -> Form:
+        """The form whose address has this part."""
+        return next(form for form in self.forms if part in form.action)
+
+
+def read(response: TestResponse) -> Page:
+    """The page that was answered."""
+    return Page(response.get_data(as_text=True))
+
+
+def send(client: FlaskClient, form: Form, **typed: str) -> TestResponse:
+    """Send a form with these fields typed in."""
+    return client.post(form.action, data=form.fields | typed)
+
+
+def add_owner(app: Flask, email: str = EMAIL, password: str = PASSWORD) -> None:
+    """Let somebody sign in."""
+    parts: Parts = app.extensions["bridge"]
+    with parts.database.transaction() as connection:
+        add_admin(connection, email, password, now=utcnow())
+
+
+def try_sign_in(
+    client: FlaskClient, email: str = EMAIL, password: str = PASSWORD, path: str = "/admin"
+) -> TestResponse:
+    """Fill in the sign-in form at this address, and send it."""
+    return send(client, read(client.get(path)).form("sign-in"), email=email, password=password)
+
+
+def sign_in(app: Flask) -> FlaskClient:
+    """A browser of a new admin who is signed in."""
+    add_owner(app)
+    client = app.test_client()
+    assert try_sign_in(client).status_code == 303
+    return client

@@ -1,0 +1,210 @@
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from app import create_app
+from bridge.services.admins import reset_password
+from bridge.web.context import utcnow
+from tests.conftest import make_config
+from tests.factories import add_shop
+from tests.support.pages import EMAIL, PASSWORD, add_owner, read, send, sign_in, try_sign_in
+
+
+def _is_signed_in(client) -> bool:
+    return client.get("/admin/shop/credits").status_code == 200
+
+
+def test_signing_in_leads_to_the_only_store(app, shop):
+    client = sign_in(app)
+
+    response = client.get("/admin")
+
+    assert (response.status_code, response.location) == (303, "/admin/shop/credits")
+    assert client.get("/admin/shop").location == "/admin/shop/credits"
+    assert _is_signed_in(client)
+
+
+def test_signing_in_leads_to_the_list_of_stores(app, shop):
+    add_shop(app, "second")
+    client = sign_in(app)
+
+    page = read(client.get("/admin"))
+
+    assert page.links["Shop"] == "/admin/shop/credits"
+    assert page.links["second.example.com"] == "/admin/second/credits"
+
+
+def test_no_store_at_all_is_said(app):
+    assert "No store yet" in sign_in(app).get("/admin").text
+
+
+@pytest.mark.parametrize(("email", "password"), [(EMAIL, "wrong"), ("nobody@example.test", PASSWORD), ("", "")])
+def test_wrong_password_and_unknown_e_mail_look_alike(app, shop, email, password):
+    add_owner(app)
+    client = app.test_client()
+
+    response = try_sign_in(client, email, password)
+
+    assert response.status_code == 401
+    assert read(response).alerts[0].startswith("E-mail or password is wrong.")
+    assert read(response).form("sign-in").fields["email"] == email
+    assert not _is_signed_in(client)
+
+
+def test_typed_e_mail_is_shown_as_text(app, shop):
+    page = try_sign_in(app.test_client(), '"><script>alert(1)</script>', "x")
+
+    assert "<script" not in page.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin/shop/credits", "/admin/shop/credits/2", "/admin/shop", "/admin/nowhere/credits"]
+)
+def test_page_asks_for_the_sign_in_first_and_is_shown_after_it(app, shop, path):
+    add_owner(app)
+    client = app.test_client()
+
+    asked = client.get(f"{path}?q=%C3%A9+1")
+    signed_in = try_sign_in(client, path=asked.location)
+
+    assert asked.status_code == 303
+    assert asked.location.startswith("/admin?next=")
+    assert signed_in.location == f"{path}?q=%C3%A9+1"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "https://evil.example/admin",
+        "//evil.example/admin",
+        "/\\evil.example",
+        "/admin\\@evil.example",
+        "/adminevil",
+        "/v1/store",
+        "javascript:alert(1)",
+        "/admin?x=\r\nSet-Cookie:a=b",
+        "/admin/é",
+    ],
+)
+def test_sign_in_leads_to_no_other_place(app, shop, path):
+    add_owner(app)
+    client = app.test_client()
+    form = read(client.get("/admin", query_string={"next": path})).form("sign-in")
+
+    response = send(client, form, email=EMAIL, password=PASSWORD, next=path)
+
+    assert "next" not in form.fields
+    assert response.location == "/admin"
+    assert client.get("/admin", query_string={"next": path}).location == "/admin/shop/credits"
+
+
+def test_signing_out_ends_the_session(app, shop):
+    client = sign_in(app)
+    form = read(client.get("/admin/shop/credits")).form("sign-out")
+
+    assert send(client, form).status_code == 303
+    assert not _is_signed_in(client)
+
+
+def test_new_password_ends_the_session(app, shop, database):
+    client = sign_in(app)
+    assert _is_signed_in(client)
+
+    with database.transaction() as connection:
+        reset_password(connection, EMAIL, None, now=utcnow())
+
+    assert not _is_signed_in(client)
+
+
+def test_session_ends_when_nothing_is_done_and_after_half_a_day(app, shop):
+    start = utcnow()
+    client = sign_in(app)
+
+    with time_machine.travel(start, tick=False) as clock:
+        for hours in (1.9, 3.7, 5.5, 7.3, 9.1, 10.9):
+            clock.move_to(start + timedelta(hours=hours))
+            assert _is_signed_in(client)
+        clock.move_to(start + timedelta(hours=12, seconds=1))
+        assert not _is_signed_in(client)
+
+        clock.move_to(start)
+        assert try_sign_in(client).status_code == 303
+        clock.move_to(start + timedelta(hours=2, seconds=1))
+        assert not _is_signed_in(client)
+
+
+@pytest.mark.parametrize("path", ["/admin/sign-in", "/admin/sign-out", "/admin/shop/credits/2/balance"])
+def test_form_without_its_token_does_nothing(app, shop, path):
+    client = sign_in(app)
+
+    for token in ("", "wrong"):
+        response = client.post(path, data={"csrf_token": token, "email": EMAIL, "password": PASSWORD})
+        assert response.status_code == 400
+        assert "This form is no longer good" in response.text
+    assert _is_signed_in(client)
+
+
+def test_token_of_another_session_is_worth_nothing(app, shop):
+    client = sign_in(app)
+    stranger = read(app.test_client().get("/admin")).form("sign-in").fields["csrf_token"]
+
+    assert client.post("/admin/sign-out", data={"csrf_token": stranger}).status_code == 400
+
+
+def test_api_and_webhooks_need_no_token(app, shop):
+    client = app.test_client()
+
+    assert client.post("/webhooks/woocommerce/shop", data="webhook_id=1").status_code == 200
+    assert client.put("/v1/users/2", json={}, headers=shop.headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("public_url", "name", "is_secure"),
+    [("http://127.0.0.1:8000", "token_bridge", False), ("https://bridge.example.com", "__Host-token_bridge", True)],
+)
+def test_cookie_is_kept_from_scripts_and_other_sites(sqlite_template, tmp_path, public_url, name, is_secure):
+    database = tmp_path / "bridge.sqlite3"
+    database.write_bytes(sqlite_template.read_bytes())
+    app = create_app(make_config(f"sqlite:///{database}", public_url=public_url))
+
+    response = app.test_client().get("/admin")
+    cookie = response.headers["Set-Cookie"]
+
+    assert cookie.startswith(f"{name}=")
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Path=/" in cookie
+    assert "Domain" not in cookie
+    assert ("Secure" in cookie) is is_secure
+    assert ("Strict-Transport-Security" in response.headers) is is_secure
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/shop/credits", "/nothing/here", "/static/admin.css"])
+def test_page_may_load_nothing_from_elsewhere(app, shop, path):
+    response = sign_in(app).get(path)
+
+    policy = response.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Referrer-Policy"] == "same-origin"
+
+
+def test_pages_are_kept_by_no_cache_and_the_style_sheet_is(app, shop):
+    client = sign_in(app)
+    page = client.get("/admin/shop/credits")
+    style = next(values["href"] for tag, values in read(page).tags if tag == "link" and "admin.css" in values["href"])
+
+    assert page.headers["Cache-Control"] == "no-store"
+    assert "no-store" not in client.get(style).headers.get("Cache-Control", "")
+    assert client.get(style).status_code == 200
+
+
+def test_page_that_is_not_there_says_so_as_a_page(app):
+    response = app.test_client().get("/nothing/here")
+
+    assert response.status_code == 404
+    assert response.content_type == "text/html; charset=utf-8"
+    assert "There is nothing here" in response.text
