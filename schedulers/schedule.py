@@ -6,7 +6,7 @@ from functools import partial
 
 from bridge.services.shops import Shops
 from bridge.services.vault import Vault
-from schedulers import jobs
+from schedulers import jobs, shop_jobs
 from schedulers.shift import Job
 
 TIMETABLE = (
@@ -18,7 +18,16 @@ TIMETABLE = (
 
 
 def timetable_for(vault: Vault, public_url: str) -> tuple[Job, ...]:
-    """The whole timetable, with the jobs that need the vault or the bridge's own address."""
-    retry_deliveries = partial(jobs.retry_deliveries, shops=Shops(vault))
-    send_events = partial(jobs.send_events, vault=vault, public_url=public_url)
-    return (Job("retry_deliveries", 5, retry_deliveries), *TIMETABLE, Job("send_events", 5, send_events))
+    """The whole timetable, with the jobs that need the vault or the bridge's own address.
+
+    The sweep is looked at each hour and done once a night, by each store's clock.
+    """
+    shops = Shops(vault)
+    return (
+        Job("retry_deliveries", 5, partial(jobs.retry_deliveries, shops=shops)),
+        *TIMETABLE,
+        Job("send_events", 5, partial(jobs.send_events, vault=vault, public_url=public_url)),
+        Job("watch_webhooks", 300, partial(shop_jobs.watch_webhooks, shops=shops, public_url=public_url)),
+        Job("reconcile_orders", 900, partial(shop_jobs.reconcile_orders, shops=shops)),
+        Job("sweep_orders", 3600, partial(shop_jobs.sweep_orders, shops=shops)),
+    )

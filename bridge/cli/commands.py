@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from flask import Flask
 
-from bridge.cli import accounts, admins, audit, backups, deliveries, demo, serve, stores
+from bridge.cli import (
+    accounts,
+    admins,
+    audit,
+    backups,
+    deliveries,
+    demo,
+    packages,
+    reconcile,
+    serve,
+    stores,
+    webhooks,
+)
 from bridge.cli import tools as tools_
 from bridge.cli.tools import Tools
 
@@ -12,6 +24,9 @@ COMMANDS = (
     serve.command,
     demo.command,
     stores.group,
+    webhooks.group,
+    packages.group,
+    reconcile.command,
     deliveries.group,
     accounts.group,
     audit.command,

@@ -11,6 +11,7 @@ from bridge.cli.tools import Group, local, prepared, utcnow
 from bridge.domain.errors import UnknownDelivery
 from bridge.domain.inbox import Delivery, State
 from bridge.services import answers, inbox, stores
+from bridge.services.shops import Shops
 from bridge.services.transactions import in_transaction
 
 _SHOWN = 20
@@ -87,7 +88,7 @@ def replay(delivery_ids: tuple[int, ...]) -> None:
             lambda connection, id_=delivery_id, now=now: inbox.replay(connection, id_, now=now),  # type: ignore[misc]
         ):
             raise UnknownDelivery(f"there is no delivery {delivery_id} that can be processed")
-        failed += not inbox.process_stored(transaction, delivery_id, now=now)
+        failed += not inbox.process_stored(transaction, delivery_id, now=now, shops=Shops(tools.vault))
         with tools.database.reading() as connection:
             delivery = inbox.find_delivery(connection, delivery_id)
         click.echo(f"{delivery_id}  {delivery.state if delivery else '-'}  {delivery.outcome if delivery else ''}")

@@ -15,6 +15,7 @@ from typing import Any
 from bridge.domain.accounts import MAX_NAME, MAX_TOKENS, MAX_USER_ID
 from bridge.domain.errors import InvalidRequest
 from bridge.domain.orders import Line, Order, RefundDetail, RefundedLine
+from bridge.domain.webhooks import Webhook
 
 LINE_TOKENS = "_tokens_granted"
 """The meta key under which the companion plugin stamps the tokens of one piece on an order line."""
@@ -71,6 +72,11 @@ def error_code(document: Json) -> str | None:
     """The code of the shop's own error object, sent in place of what it meant to show; None for anything else."""
     code = document.get("code")
     return _text(code, 200) if isinstance(code, str) and "message" in document and "id" not in document else None
+
+
+def is_refusal(document: Json) -> bool:
+    """Whether an error object says that somebody may not see what was meant to be shown, and not that it is gone."""
+    return (error_code(document) or "").startswith("woocommerce_rest_cannot_")
 
 
 def read_order(document: Json, *, is_restored: bool = False) -> Order:
@@ -157,6 +163,17 @@ def read_customer(document: Json) -> Customer:
         email=_text(document.get("email"), 320).strip(),
         name=_person(document),
         role=_text(document.get("role"), 100),
+    )
+
+
+def read_webhook(document: Json) -> Webhook:
+    """The webhook a document of the shop's REST shows, which has an id."""
+    return Webhook(
+        id=resource_id(document) or 0,
+        topic=_text(document.get("topic"), 200),
+        status=_text(document.get("status"), 20),
+        delivery_url=_text(document.get("delivery_url"), 2000),
+        name=_text(document.get("name"), 300),
     )
 
 

@@ -133,6 +133,18 @@ class UnknownPackage(NotFound):
     code = "unknown_package"
 
 
+class UnknownOrder(NotFound):
+    """The store has no such order."""
+
+    code = "unknown_order"
+
+
+class OrderHasCustomer(BridgeError):
+    """The order belongs to a user of the shop; give it to another one there."""
+
+    code = "order_has_customer"
+
+
 class UnknownDelivery(NotFound):
     """There is no such delivery."""
 
@@ -313,6 +325,12 @@ class ShopUnreachable(BridgeError):
     def __init__(self, detail: str = "", *, retry_after_seconds: int | None = None) -> None:
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
+
+
+class NoShopKeys(BridgeError):
+    """The store has no REST keys, so its shop cannot be read."""
+
+    code = "no_shop_keys"
 
 
 class BadSetting(BridgeError):

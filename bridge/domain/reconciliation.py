@@ -73,6 +73,15 @@ class Report:
         if len(self.failures) < LISTED:
             self.failures.append(sentence)
 
+    def join(self, other: Report) -> None:
+        """Count another report's orders to these."""
+        for name in ("seen", "changed", "expected", "granted_before", "granted", "reversed", "parked", "unanswered"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.failed += other.failed
+        self.interruption = self.interruption or other.interruption
+        self.differences += other.differences[: LISTED - len(self.differences)]
+        self.failures += other.failures[: LISTED - len(self.failures)]
+
     @property
     def document(self) -> dict[str, Any]:
         """The report as JSON shows it."""

@@ -15,7 +15,7 @@ from bridge.services.processing import Learnt, learn, parse, process
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.services.vault import Vault
-from bridge.storage import inbox
+from bridge.storage import inbox, shop_reads
 from bridge.storage.database import Connection
 from bridge.storage.ids import new_id
 
@@ -70,9 +70,12 @@ def receive(connection: Connection, slug: str, received: Received, *, vault: Vau
     return delivery
 
 
-def process_stored(
-    transaction: Transaction, delivery_id: int, *, now: datetime, shops: Shops | None = None
-) -> bool:
+def note_bad_signature(connection: Connection, slug: str, *, now: datetime) -> None:
+    """Note for the watchdog that somebody delivered to a store what its shop did not sign with our secret."""
+    shop_reads.change(connection, stores.get_store(connection, slug).id, bad_signature_at=now)
+
+
+def process_stored(transaction: Transaction, delivery_id: int, *, now: datetime, shops: Shops | None = None) -> bool:
     """Process a stored delivery and settle what waited for it; whether that went well.
 
     `shops` lets it ask the shop what the delivery leaves open.

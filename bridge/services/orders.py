@@ -6,9 +6,10 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from bridge.domain.accounts import MAX_TOKENS
-from bridge.domain.errors import BalanceOutOfRange, BridgeError
+from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, UnknownOrder
 from bridge.domain.grants import months_owed, question_of, tokens_owed
 from bridge.domain.ledger import Entry
 from bridge.domain.orders import Effect, Known, KnownLine, Order, effect_of, learn, learn_trashing
@@ -71,6 +72,32 @@ def trash_order(
 def check_again(connection: Connection, store: Store, number: int, *, now: datetime) -> Settled:
     """Settle an order anew with what is known by now: its buyer may have appeared, or its package."""
     return _settle(connection, store, orders.lock(connection, store.id, number, now=now), now=now)
+
+
+def assign(connection: Connection, store: Store, number: int, *, account_id: int, now: datetime) -> Settled:
+    """Let a guest's order belong to an account from now on; raises `UnknownOrder` and `OrderHasCustomer`."""
+    if not is_known(connection, store, number):
+        raise UnknownOrder(f"there is no order {number}")
+    known = orders.lock(connection, store.id, number, now=now)
+    if known.buyer_id:
+        raise OrderHasCustomer(
+            f"order {number} belongs to user {known.buyer_id} of the shop; assign it to another there"
+        )
+    return _settle(connection, store, replace(known, claimed_by=account_id), now=now)
+
+
+def describe(connection: Connection, store: Store, number: int, *, is_parked: bool) -> dict[str, Any]:
+    """An order's number, its status in the shop, and the question that is open about it, None for none."""
+    known = orders.find(connection, store.id, number)
+    if known is None:
+        raise UnknownOrder(f"there is no order {number}")
+    question = question_of(known, is_parked=is_parked)
+    return {"number": number, "status": known.status, "question": question.value or None}
+
+
+def is_known(connection: Connection, store: Store, number: int) -> bool:
+    """Whether the shop ever told of an order of that number."""
+    return orders.find(connection, store.id, number) is not None
 
 
 def check_all(transaction: Transaction, store: Store, numbers: Iterable[int], *, now: datetime) -> None:

@@ -16,7 +16,7 @@ from bridge.domain.stores import Store
 from bridge.services import accounts, catalog, orders, shops
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction
-from bridge.storage import inbox, stores
+from bridge.storage import inbox, shop_reads, stores
 from bridge.storage.database import Connection
 
 log = logging.getLogger(__name__)
@@ -122,12 +122,13 @@ def _order_of(delivery: Delivery) -> tuple[Order | None, int | None]:
     return order, order.number
 
 
-def _process(
-    connection: Connection, store: Store, delivery: Delivery, learnt: Learnt, *, now: datetime
-) -> Processed:
+def _process(connection: Connection, store: Store, delivery: Delivery, learnt: Learnt, *, now: datetime) -> Processed:
     document = parse(delivery.body)
     kind, _, event = delivery.topic.partition(".")
     if payloads.error_code(document) is not None:
+        if payloads.is_refusal(document):
+            # The watchdog looks into it: the user who made the webhooks has lost the rights to what they tell of.
+            shop_reads.change(connection, store.id, shop_error_at=delivery.received_at)
         return Processed(State.IGNORED, f"the shop sent an error: {payloads.error_code(document)}", store)
     if kind == "action" and learnt.order is not None:
         return _apply(connection, store, delivery, learnt.order, now=now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from datetime import datetime, timedelta
 
 from bridge.clients import payloads
 from bridge.clients.woocommerce import ShopClient
-from bridge.domain.errors import InvalidRequest, NoShopKeys, ShopUnreachable, Unavailable
+from bridge.domain.errors import BridgeError, InvalidRequest, NoShopKeys, ShopUnreachable, Unavailable
 from bridge.domain.orders import Effect, Order, effect_of
 from bridge.domain.reconciliation import Report, last_night
 from bridge.domain.shop_errors import ShopBroken
@@ -29,6 +30,7 @@ MOST_GONE = 10
 """So many orders that are all gone at once, and more than half of those asked for: that is another shop, or an old
 copy of it, and nothing is taken back for it."""
 _TRASH = ("trash",)
+_BEHIND = timedelta(hours=26)
 _CLOCKS_AGREE = timedelta(minutes=1)
 
 
@@ -116,6 +118,7 @@ def _poll(
     # What lies between the cursor and a later moment is not read, so the cursor may not jump over it.
     moves = not reading.is_dry and (since is None or (cursor is not None and since <= cursor))
     for batch in shop_pages.list_changes(reading.shop, statuses, since=since or cursor):
+        total = done + batch.left
         for document in batch.documents:
             if not reading.may_go_on():
                 report.interruption = "it was told to stop; the next run goes on from here"
@@ -123,7 +126,7 @@ def _poll(
             _apply(reading, document, report, now=now)
             done += 1
             if progress is not None:
-                progress(done, done)
+                progress(done, max(done, total))
         if moves and batch.complete_to is not None and report.failed == failed_before:
             cursor = _move_cursor(reading, column, batch.complete_to, seen=cursor, now=now)
 
@@ -145,7 +148,9 @@ def sweep(reading: Reading, *, now: datetime, limit: int, progress: Progress | N
             if not reading.may_go_on():
                 return report, False
             some = numbers[start : start + PAGE]
-            _sweep(reading, some, report, now=now)
+            if not _sweep(reading, some, report, now=now):
+                _note(reading, swept_to=None, swept_at=now)
+                return report, True
             if progress is not None:
                 progress(start + len(some), len(numbers))
             _note(reading, swept_to=some[-1])
@@ -167,9 +172,7 @@ def is_sweep_due(connection: Connection, store: Store, *, now: datetime) -> bool
     return known.swept_at < last_night(store.calendar.zone, now=now)
 
 
-def check_order(
-    transaction: Transaction, shops_: Shops, store: Store, number: int, *, now: datetime
-) -> Settled | None:
+def check_order(transaction: Transaction, shops_: Shops, store: Store, number: int, *, now: datetime) -> Settled | None:
     """Read one order again and settle it; by what is known of it where no REST keys were given.
 
     None where neither the shop nor the bridge knows such an order. Raises a
@@ -190,7 +193,8 @@ def check_order(
     return in_transaction(transaction, _removal(reading, number, now=now)) if is_known else None
 
 
-def _sweep(reading: Reading, numbers: Sequence[int], report: Report, *, now: datetime) -> None:
+def _sweep(reading: Reading, numbers: Sequence[int], report: Report, *, now: datetime) -> bool:
+    """Read these orders again; False where the shop is not to be believed, and nothing was done."""
     found = reading.shop.list_orders(modified_after=None, statuses=None, page=1, per_page=PAGE, include=numbers)
     documents: dict[int, Document | None] = {document["id"]: document for document in found.items}
     for number in numbers:
@@ -199,16 +203,17 @@ def _sweep(reading: Reading, numbers: Sequence[int], report: Report, *, now: dat
     gone = [number for number in numbers if documents[number] is None]
     if len(gone) >= MOST_GONE and 2 * len(gone) > len(numbers):
         report.fail(
-            f"the shop no longer has {len(gone)} of {len(numbers)} orders it sold, {gone[0]} among them: this looks like"
-            " another shop or an old copy, and nothing was taken back; check an order by hand to confirm"
+            f"the shop no longer has {len(gone)} of {len(numbers)} orders it sold, {gone[0]} among them: this looks"
+            " like another shop or an old copy, and nothing was taken back; check an order by hand to confirm"
         )
-        return
+        return False
     for number in numbers:
         document = documents[number]
         if document is not None:
             _apply(reading, document, report, now=now)
         else:
             _settle(reading, number, _removal(reading, number, now=now), report)
+    return True
 
 
 def _apply(reading: Reading, document: Document, report: Report, *, now: datetime) -> None:
@@ -266,9 +271,13 @@ def _settle(reading: Reading, number: int, act: Callable[[Connection], Settled],
         settled = _looked(reading, act) if reading.is_dry else in_transaction(reading.transaction, act)
     except Unavailable:
         raise
+    except BridgeError as error:
+        log.warning("order %d of store %s was not applied: %s", number, reading.store.slug, error.detail)
+        report.fail(f"order {number}: {error.detail}")
+        return
     except Exception as error:
-        log.exception("order %d of store %s could not be applied", number, reading.store.slug)
-        report.fail(f"order {number}: {getattr(error, 'detail', type(error).__name__)}")
+        log.exception("order %d of store %s was not applied", number, reading.store.slug)
+        report.fail(f"order {number}: {type(error).__name__}")
         return
     posted = [entry.tokens - entry.debt - entry.forgiven for entry in settled.entries]
     report.add(number, expected=settled.owed, posted=posted, is_parked=settled.is_parked)
@@ -282,10 +291,8 @@ def _looked(reading: Reading, act: Callable[[Connection], Settled]) -> Settled:
         settled.append(act(connection))
         raise _DryRun
 
-    try:
+    with contextlib.suppress(_DryRun):
         in_transaction(reading.transaction, look)
-    except _DryRun:
-        pass
     return settled[-1]
 
 
@@ -307,9 +314,13 @@ def _move_cursor(
 
 
 def _by_the_shops_clock(reading: Reading) -> Reading:
-    """The reading with the moment of connecting told in the shop's time, before anything is judged by it."""
+    """The reading with the moment of connecting told in the shop's time, before anything is judged by it.
+
+    Only where the shop is behind: its first orders would look as if they had
+    been placed before.
+    """
     offset = timedelta(seconds=reading.shop.clock().offset_seconds or 0)
-    if reading.is_dry or abs(offset) < _CLOCKS_AGREE:
+    if reading.is_dry or not -_BEHIND <= offset <= -_CLOCKS_AGREE:
         return reading
 
     def shift(connection: Connection) -> Store:

@@ -26,9 +26,14 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some documents; with this one every change up to `complete_to` was handed out, None where nothing is proved."""
+    """Some documents, and how many are left with these, as far as the shop says.
+
+    With this one every change up to `complete_to` was handed out; None where
+    nothing is proved.
+    """
 
     documents: tuple[Document, ...]
+    left: int
     complete_to: datetime | None
 
 
@@ -48,7 +53,7 @@ def list_steadily(fetch: Callable[[int], Page]) -> Iterator[tuple[Document, ...]
             total = page.total
             if page.items:
                 yield page.items
-            if number * PAGE >= total or not page.items:
+            if number >= page.pages:
                 return
             number += 1
     raise ShopBroken("the shop's list changes faster than it can be read")
@@ -68,7 +73,7 @@ def list_changes(shop: ShopClient, statuses: Sequence[str] | None, *, since: dat
         found = shop.list_changes(modified_after=after, statuses=statuses, per_page=PAGE)
         last = max((moment for item in found.items if (moment := modified_at(item)) is not None), default=None)
         if found.total <= len(found.items):
-            yield Batch(found.items, last)
+            yield Batch(found.items, found.total, last)
             return
         if last is None:
             raise ShopBroken("the shop's list of orders holds none that says when it was changed")
@@ -93,11 +98,11 @@ def _span(
 
     mine = tuple(item for item in found.items if (moment := modified_at(item)) is not None and moment <= until)
     if fetch(1, per_page=1).total <= len(mine):
-        yield Batch(mine, until)
+        yield Batch(mine, found.total, until)
         return
     for documents in list_steadily(fetch):
-        yield Batch(documents, None)
-    yield Batch((), until)
+        yield Batch(documents, found.total, None)
+    yield Batch((), found.total, until)
 
 
 def modified_at(document: Document) -> datetime | None:

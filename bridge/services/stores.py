@@ -25,18 +25,25 @@ from bridge.domain.spending import DEFAULT_ORDER, Source
 from bridge.domain.stores import DEFAULT_GRANT_STATUSES, DEFAULT_MODULES, Module, Store
 from bridge.services import vault
 from bridge.services.vault import Vault
-from bridge.storage import limits, operations, stores
+from bridge.storage import limits, operations, shop_reads, stores
 from bridge.storage.database import Connection
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _STATUS = re.compile(r"[a-z0-9_-]{1,64}")
 _KEY_USE_NOTED_EVERY = timedelta(minutes=5)
+HISTORY_ANSWERS = ("grant", "skip", "ask")
+_FIRST_LOOK_BACK = timedelta(days=1)
+"""How long before its connecting a shop is read from first: what was placed then may be paid for later."""
 DEFAULT_LOW_BALANCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class NewStore:
-    """What it takes to connect a shop; the credentials are plain here and nowhere later."""
+    """What it takes to connect a shop; the credentials are plain here and nowhere later.
+
+    `history` says what becomes of orders placed before: `grant` or `skip` them,
+    or `ask` and let `answer_history` say it.
+    """
 
     slug: str
     url: str
@@ -46,6 +53,7 @@ class NewStore:
     consumer_key: str | None = field(default=None, repr=False)
     consumer_secret: str | None = field(default=None, repr=False)
     webhook_secret: str | None = field(default=None, repr=False)
+    history: str = "grant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +99,10 @@ def add_store(connection: Connection, wanted: NewStore, *, vault_: Vault, now: d
             "consumer_secret": vault_.seal(wanted.consumer_secret) if wanted.consumer_secret else None,
             "guest_salt": vault.new_salt(),
             "created_at": now,
+            **_boundaries(wanted.history, now),
         },
     )
+    _begin_reading(connection, store_id, wanted.history, now)
     for position, (module, label) in enumerate(DEFAULT_MODULES.items()):
         limits.put_module(connection, store_id, Module(module, label), position=position)
     for operation in DEFAULT_OPERATIONS:
@@ -105,6 +115,26 @@ def add_store(connection: Connection, wanted: NewStore, *, vault_: Vault, now: d
         created_at=now,
     )
     return Connected(stores.get(connection, store_id), secret, key)
+
+
+def answer_history(connection: Connection, store: Store, answer: str) -> Store:
+    """Say what becomes of the orders placed before the shop was connected: `grant`, `skip`, or `ask` again later.
+
+    To grant them the shop is read anew from its first order, by the next poll;
+    what was granted already stays as it is whatever the answer.
+    """
+    connected_at = store.asks_from or store.grants_from or stores.connected_at(connection, store.id)
+    stores.change(connection, store.id, _boundaries(answer, connected_at))
+    is_unread = shop_reads.find(connection, store.id).cursor_at is None
+    if answer != store.history and (answer == "grant" or is_unread):
+        _begin_reading(connection, store.id, answer, connected_at)
+    return stores.get(connection, store.id)
+
+
+def set_keys(connection: Connection, store: Store, *, consumer_key: str, consumer_secret: str, vault_: Vault) -> None:
+    """Let the store's shop be asked with these REST keys from now on."""
+    sealed = {"consumer_key": vault_.seal(consumer_key), "consumer_secret": vault_.seal(consumer_secret)}
+    stores.change(connection, store.id, sealed)
 
 
 def get_store(connection: Connection, slug: str) -> Store:
@@ -183,6 +213,20 @@ def describe(store: Store) -> dict[str, Any]:
         "reversal_policy": store.reversal_policy,
         "guest_policy": store.guest_policy,
     }
+
+
+def _boundaries(history: str, connected_at: datetime) -> dict[str, datetime | None]:
+    if history not in HISTORY_ANSWERS:
+        raise InvalidRequest(fields=[FieldError("history", f"use one of {', '.join(HISTORY_ANSWERS)}")])
+    return {
+        "grants_from": connected_at if history == "skip" else None,
+        "asks_from": connected_at if history == "ask" else None,
+    }
+
+
+def _begin_reading(connection: Connection, store_id: int, history: str, connected_at: datetime) -> None:
+    start = None if history == "grant" else connected_at - _FIRST_LOOK_BACK
+    shop_reads.change(connection, store_id, cursor_at=start, trash_cursor_at=start)
 
 
 def _shop_url(given: str) -> str:

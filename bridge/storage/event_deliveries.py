@@ -73,7 +73,7 @@ def promote(connection: Connection, endpoint_id: int, event_ids: Collection[int]
     if not event_ids:
         return
     found = connection.execute(_NEXT_IN_LINE, {"endpoint": endpoint_id, "events": list(event_ids)}).scalars()
-    heads = [event_id for event_id in found if event_id]
+    heads = list(filter(None, found))
     if heads:
         connection.execute(_PROMOTE, {"endpoint": endpoint_id, "events": heads, "now": now})
 

@@ -32,6 +32,8 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.KeyInvalid: 400,
     errors.KeyReused: 422,
     errors.BalanceChanged: 409,
+    errors.OrderHasCustomer: 409,
+    errors.NoShopKeys: 409,
     errors.BalanceOutOfRange: 422,
     errors.HoldCaptured: 409,
     errors.HoldReleased: 409,

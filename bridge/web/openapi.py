@@ -16,6 +16,7 @@ from bridge.web import (
     api_events,
     api_holds,
     api_metering,
+    api_orders,
     api_settings,
     api_sites,
     api_spends,
@@ -37,6 +38,7 @@ BODIES: dict[str, type[Body]] = {
     "api_metering.put_override": api_metering.OverrideIn,
     "api_metering.reset_many": api_metering.ResetManyIn,
     "api_metering.reset_user": api_metering.ResetIn,
+    "api_orders.assign": api_orders.AssignIn,
     "api_settings.put_limit": api_settings.LimitIn,
     "api_settings.put_module": api_settings.ModuleIn,
     "api_settings.put_package": api_settings.PackageIn,
@@ -54,7 +56,7 @@ BODIES: dict[str, type[Body]] = {
 }
 """What each route that takes a body reads; a test looks that none is missing."""
 
-BODILESS = frozenset({"api_sites.add_link_code"})
+BODILESS = frozenset({"api_orders.check", "api_sites.add_link_code"})
 """The routes that write and read no body."""
 
 KEYED = frozenset({"api_holds.capture", "api_holds.hold", "api_spends.refund", "api_spends.spend", "api_users.adjust"})
@@ -66,6 +68,7 @@ KEYLESS = frozenset({"api_sites.link", "openapi.document", "openapi.docs"})
 PAGED = frozenset(
     {
         "api_events.list_events",
+        "api_orders.list_exceptions",
         "api_settings.list_packages",
         "api_sites.list_sites",
         "api_users.list_entries",

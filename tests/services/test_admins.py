@@ -26,9 +26,9 @@ def test_right_password_signs_in_whatever_the_spelling_of_the_e_mail(database, o
     assert _sign_in(database, " OWNER@example.TEST ".strip(), RIGHT).email == "Owner@Example.test"
 
 
-@pytest.mark.parametrize("email", ["owner@example.test", "nobody@example.test", "", "no\0body@x", "x" * 999 + "@x"])
-def test_wrong_password_and_unknown_e_mail_are_answered_alike(database, owner, email):
-    assert _sign_in(database, email, WRONG) is None
+def test_wrong_password_and_unknown_e_mail_are_answered_alike(database, owner):
+    for email in (owner, "nobody@example.test", "", "no\0body@x", "x" * 999 + "@x"):
+        assert _sign_in(database, email, WRONG) is None
 
 
 def test_unknown_e_mail_costs_as_much_as_a_wrong_password(database, owner, monkeypatch):
@@ -63,14 +63,14 @@ def test_signing_in_forgets_the_failures(database, owner):
             _sign_in(database, owner, WRONG)
         assert _sign_in(database, owner, RIGHT) is not None
 
-    assert rows(database, "select failures, locked_until from admins") == [(0, None)]
+    assert rows(database, "select failures, locked_until from admins") == [{"failures": 0, "locked_until": None}]
 
 
 def test_attempts_in_a_pause_do_not_make_it_longer(database, owner):
     for _ in range(9):
         _sign_in(database, owner, WRONG)
 
-    assert rows(database, "select failures from admins") == [(5,)]
+    assert rows(database, "select failures from admins") == [{"failures": 5}]
 
 
 def test_guesses_that_come_together_are_not_all_tried(database, owner, monkeypatch):
@@ -122,9 +122,9 @@ def test_password_is_made_up_where_none_is_given(database):
 
 
 def test_password_is_kept_as_a_hash_only(database, owner):
-    [(kept,)] = rows(database, "select password_hash from admins")
+    [kept] = rows(database, "select password_hash from admins")
 
-    assert kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert kept["password_hash"].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 def test_second_admin_of_one_e_mail_is_refused(database, owner):
@@ -137,13 +137,16 @@ def test_password_of_nobody_cannot_be_reset(database):
         admins.reset_password(connection, "nobody@example.test", None, now=NOW)
 
 
-@pytest.mark.parametrize(
-    ("email", "password"),
-    [("nobody", RIGHT), ("a b@c", RIGHT), ("a@b", "short"), ("a@b", "x" * 1001), ("a\n@b", RIGHT)],
-)
-def test_what_can_be_no_admin_is_refused(database, email, password):
-    with database.transaction() as connection, pytest.raises(InvalidRequest):
-        admins.add_admin(connection, email, password, now=NOW)
+def test_what_can_be_no_admin_is_refused(database):
+    for email, password in (
+        ("nobody", RIGHT),
+        ("a b@c", RIGHT),
+        ("a@b", "short"),
+        ("a@b", "x" * 1001),
+        ("a\n@b", RIGHT),
+    ):
+        with database.transaction() as connection, pytest.raises(InvalidRequest):
+            admins.add_admin(connection, email, password, now=NOW)
 
 
 def test_first_admin_is_made_once(database):

@@ -19,7 +19,7 @@ from tests.support.desk import Desk, rule, who_of
 
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
 OWN = settings(
-    max_examples=60,
+    max_examples=30,
     derandomize=True,
     deadline=None,
     database=None,

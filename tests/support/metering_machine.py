@@ -53,6 +53,20 @@ def written(fields: Fields) -> Fields:
     return {key: written(value) for key, value in fields.items()} if isinstance(fields, dict) else fields
 
 
+def acting(**strategies: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A rule after which several things are asked, so that most of what is done at random is to ask."""
+
+    def decorate(act: Callable[..., None]) -> Callable[..., None]:
+        def step(self: Machine, asks: list[Any], **drawn: Any) -> None:
+            act(self, **drawn)
+            self.ask_at_once(asks)
+
+        step.__name__ = act.__name__
+        return rule(asks=BATCHES, **strategies)(step)  # type: ignore[no-any-return]
+
+    return decorate
+
+
 class Machine(RuleBasedStateMachine):
     """One store of its own in a database that is shared by all runs."""
 
@@ -90,12 +104,12 @@ class Machine(RuleBasedStateMachine):
 
     # Time passes.
 
-    @rule(step=st.sampled_from([1, 59, 3_600, 20_000, 86_400, 400_000]), micros=st.sampled_from([0, 0, 1]))
+    @acting(step=st.sampled_from([1, 59, 3_600, 20_000, 86_400, 400_000]), micros=st.sampled_from([0, 0, 1]))
     def wait(self, step: int, micros: int) -> None:
         """A while passes."""
         self.now += timedelta(seconds=step, microseconds=micros)
 
-    @rule(module=st.sampled_from(MODULES), name=st.sampled_from(PEOPLE), micros=st.sampled_from([-1, 0, 1]))
+    @acting(module=st.sampled_from(MODULES), name=st.sampled_from(PEOPLE), micros=st.sampled_from([-1, 0, 1]))
     def wait_for_an_edge(self, module: str, name: Any, micros: int) -> None:
         """Go to where something ends next: a hold, a window, a plan's month; or just before it, or just after."""
         ends = [hold["expires_at"] for hold in self.model.holds.values()]
@@ -107,7 +121,7 @@ class Machine(RuleBasedStateMachine):
 
     # Callers ask.
 
-    def _ask(self, asks: list[tuple[str, Any, str, int | str, int]]) -> None:
+    def ask_at_once(self, asks: list[tuple[str, Any, str, int | str, int]]) -> None:
         """Several asks in one transaction, each judged after the ones before it."""
         asked: list[tuple[Any, Fields]] = []
         settled = {"refund": list(self.model.spends), "capture": list(self.model.holds)}
@@ -126,10 +140,6 @@ class Machine(RuleBasedStateMachine):
                 # It counts for the rest of the batch, though its id is not known yet.
                 self._known(kept)[asked[-1][0].key] = kept
         self._compare(asked)
-
-    # Under several names, so that most of what is done at random is to ask.
-    asking = rule(asks=BATCHES)
-    ask_1, ask_2, ask_3, ask_4, ask_5 = asking(_ask), asking(_ask), asking(_ask), asking(_ask), asking(_ask)
 
     @rule(
         name=st.sampled_from(PEOPLE),
@@ -172,15 +182,19 @@ class Machine(RuleBasedStateMachine):
 
     # The shop and its admin.
 
-    @rule(user=st.sampled_from(USERS), tokens=st.integers(-120, 120))
-    def adjust(self, user: int, tokens: int) -> None:
+    @acting(user=st.sampled_from(USERS), tokens=st.integers(-120, 120))
+    def correct(self, user: int, tokens: int) -> None:
         """A correction by hand."""
+        self.adjust(user, tokens)
+
+    def adjust(self, user: int, tokens: int) -> None:
+        """Tokens are added or taken, if there are as many."""
         code = self.model.adjust(user, tokens)
         with pytest.raises(BridgeError) if code else nullcontext() as raised:
             self.desk.give(user, tokens, now=self.now)
         assert code is None or raised.value.code == code
 
-    @rule(user=st.sampled_from(USERS), tokens=SMALL, plan=st.sampled_from([None, None, 70, 71]))
+    @acting(user=st.sampled_from(USERS), tokens=SMALL, plan=st.sampled_from([None, None, 70, 71]))
     def buy(self, user: int, tokens: int, plan: int | None) -> None:
         """An order of tokens, or of a month of a plan."""
         number = next(self.numbers)
@@ -191,12 +205,12 @@ class Machine(RuleBasedStateMachine):
         self._turn(number, "completed")
 
     @precondition(lambda self: self.model.orders)
-    @rule(data=st.data(), status=st.sampled_from(["refunded", "refunded", "cancelled", "completed"]))
+    @acting(data=st.data(), status=st.sampled_from(["refunded", "refunded", "cancelled", "completed"]))
     def turn(self, data: st.DataObject, status: str) -> None:
         """An order's money is returned, or it is completed again."""
         self._turn(self._one_of(data, self.model.orders), status)
 
-    @rule(
+    @acting(
         module=st.sampled_from(MODULES),
         period=st.sampled_from(["daily", "weekly", "monthly", "never"]),
         user=GIVEN,
@@ -204,27 +218,35 @@ class Machine(RuleBasedStateMachine):
         editor=GIVEN,
         barred=GIVEN,
     )
-    def limit(self, module: str, period: str, user: Any, guest: Any, editor: Any, barred: Any) -> None:
+    def change_limit(self, module: str, period: str, user: Any, guest: Any, editor: Any, barred: Any) -> None:
         """Another limit."""
+        self.limit(module, period, user, guest, editor, barred)
+
+    def limit(self, module: str, period: str, user: Any, guest: Any, editor: Any, barred: Any) -> None:
+        """What a module gives for free."""
         rules = {"user": user, "guest": guest, "role:editor": editor, "role:barred": barred}
         self.model.limits[module] = {"period": period, "rules": rules}
         named = {name.replace(":", "_"): given for name, given in rules.items()}
         self.desk.limit(module, period, **named)
 
-    @rule(order=st.permutations(["plan", "balance", "allowance"]))
-    def reorder(self, order: list[str]) -> None:
+    @acting(order=st.permutations(["plan", "balance", "allowance"]))
+    def change_order(self, order: list[str]) -> None:
         """Another order of the sources."""
+        self.reorder(order)
+
+    def reorder(self, order: list[str]) -> None:
+        """The sources pay in this order."""
         self.model.order = list(order)
         self.desk.settings(spend_order=list(order))
 
-    @rule(module=st.sampled_from(MODULES))
+    @acting(module=st.sampled_from(MODULES))
     def switch_metering(self, module: str) -> None:
         """Off where it is on, and on again."""
         self.model.unmetered ^= {module}
         is_metered = module not in self.model.unmetered
         self._write(modules.put_module, Module(module, module, is_metered))
 
-    @rule(
+    @acting(
         user=st.sampled_from(USERS), module=st.sampled_from(MODULES), given=GIVEN, hours=st.sampled_from([None, 1, 30])
     )
     def override(self, user: int, module: str, given: Any, hours: int | None) -> None:
@@ -234,7 +256,7 @@ class Machine(RuleBasedStateMachine):
         rule_ = Override(module, rule_of(given), ends_at)
         self._write(exceptions.put_override, user, rule_, actor="test", now=self.now)
 
-    @rule(user=st.sampled_from([*USERS, None]), module=st.sampled_from([None, *MODULES]), role=st.booleans())
+    @acting(user=st.sampled_from([*USERS, None]), module=st.sampled_from([None, *MODULES]), role=st.booleans())
     def reset(self, user: int | None, module: str | None, role: bool) -> None:
         """A reset by hand, of one user or of many."""
         if user is not None:
@@ -245,7 +267,7 @@ class Machine(RuleBasedStateMachine):
         self.model.resets.append((self.now, module, whose))
         self._write(exceptions.reset_many, module=module, role=whose, actor="test", now=self.now)
 
-    @rule()
+    @acting()
     def mark_expired(self) -> None:
         """The job that marks holds; it changes no number."""
         holding.expire_due(self.database.transaction, now=self.now, limit=100)

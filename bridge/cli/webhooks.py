@@ -1,0 +1,55 @@
+"""Commands for the shops' own webhooks, which they deliver to us by."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from bridge.cli.tools import Group, prepared, utcnow
+from bridge.domain.webhooks import Action, Standing
+from bridge.services import stores, watchdog, webhooks
+from bridge.services.reconciliation import open_reading
+from bridge.services.shops import Shops
+from bridge.services.transactions import in_transaction
+
+_WORDS = {Action.KEEP: "kept", Action.CREATE: "created", Action.DELETE: "deleted"}
+
+
+@click.group("webhooks", cls=Group)
+def group() -> None:
+    """The webhooks by which a shop tells this service of its orders."""
+
+
+@group.command("install")
+@click.argument("slug")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def install(slug: str, dry_run: bool, as_json: bool) -> None:
+    """Create the webhooks in the shop SLUG, or repair them.
+
+    Every topic gets one active webhook with our secret. Ours that are paused,
+    disabled or lead elsewhere are made anew; others' are not touched.
+    """
+    tools = prepared()
+    transaction = tools.database.transaction
+    with tools.database.reading() as connection:
+        store = stores.get_store(connection, slug)
+        door = webhooks.door_of(connection, store, public_url=tools.config.public_url, vault_=tools.vault)
+    reading = open_reading(transaction, Shops(tools.vault), store)
+    with reading.shop as shop:
+        # Whoever asks by hand has moved here: what still leads to our former address is ours to remove.
+        steps = webhooks.put_in_order(shop, door, replaced=(Standing.MOVED,), resets_secret=True, is_dry=dry_run)
+    if not dry_run:
+        in_transaction(transaction, lambda connection: watchdog.note_installed(connection, store, now=utcnow()))
+    if as_json:
+        listed = [asdict(step) for step in steps]
+        click.echo(json.dumps({"store": slug, "url": door.address.url, "dry_run": dry_run, "steps": listed}))
+        return
+    for step in steps:
+        number = f" {step.webhook_id}" if step.webhook_id else ""
+        verb = f"would be {_WORDS[step.action]}" if dry_run else _WORDS[step.action]
+        click.echo(f"{step.topic:<18} {verb}{number} ({step.why})")
+    count = len(webhooks.changes_of(steps))
+    click.echo(f"{count} changes {'would be ' if dry_run else ''}made; deliveries come to {door.address.url}")

@@ -1,0 +1,231 @@
+"""What can be wrong between a shop and us, each fault with one sentence that says what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from bridge.domain.webhooks import TOPICS, Address, Standing, Webhook, standing_of
+
+QUIET = timedelta(minutes=15)
+"""How long a shop may take to deliver a change: its queue runs when somebody visits it."""
+RECENT = timedelta(hours=1)
+CLOCK_SECONDS = 300
+"""A shop whose clock differs by more is told of; WooCommerce itself refuses signatures at 900."""
+_LOOPBACK = ("127.", "localhost", "[::1]")
+
+
+class Code(StrEnum):
+    """What is wrong."""
+
+    NO_KEYS = "no_keys"
+    SHOP = "shop"
+    KEYS_READ_ONLY = "keys_read_only"
+    ADDRESS_LOCAL = "address_local"
+    WEBHOOK_MISSING = "webhook_missing"
+    WEBHOOK_PAUSED = "webhook_paused"
+    WEBHOOK_DISABLED = "webhook_disabled"
+    WEBHOOK_ASTRAY = "webhook_astray"
+    WEBHOOK_MOVED = "webhook_moved"
+    WRONG_SECRET = "wrong_secret"  # noqa: S105 -- a fault's name
+    OWNER_DEMOTED = "owner_demoted"
+    SILENT = "silent"
+    UNAPPLIED = "orders_not_applied"
+    NO_PACKAGES = "no_packages"
+    CLOCK = "clock"
+
+
+STOPPING = frozenset(
+    {
+        Code.WEBHOOK_MISSING,
+        Code.WEBHOOK_PAUSED,
+        Code.WEBHOOK_DISABLED,
+        Code.WEBHOOK_ASTRAY,
+        Code.WRONG_SECRET,
+        Code.OWNER_DEMOTED,
+        Code.SILENT,
+    }
+)
+"""The faults that keep what the shop has to tell from us."""
+
+_INSTALL = "make them anew with: flask webhooks install {slug}"
+_SENTENCES = {
+    Code.NO_KEYS: "no REST keys are given, so neither missed orders nor its webhooks can be looked at; create a key in"
+    " WooCommerce, Settings, Advanced, REST API, and give it with: flask stores keys {slug} --consumer-key ck_…"
+    " --consumer-secret cs_…",
+    Code.SHOP: "the shop cannot be read: {detail}",
+    Code.KEYS_READ_ONLY: "the REST key may not write, so webhooks cannot be repaired: {detail}",
+    Code.ADDRESS_LOCAL: "the shop cannot reach {detail}, an address of this machine alone; set BRIDGE_PUBLIC_URL to the"
+    " address others reach the bridge under",
+    Code.WEBHOOK_MISSING: "the shop has no webhook for {topics}; " + _INSTALL,
+    Code.WEBHOOK_PAUSED: "the webhook for {topics} is paused; " + _INSTALL,
+    Code.WEBHOOK_DISABLED: "the shop has disabled the webhook for {topics}, after too many deliveries that failed;"
+    " see that {detail} can be reached from the shop, and " + _INSTALL,
+    Code.WEBHOOK_ASTRAY: "the webhook for {topics} leads elsewhere, to {detail}; " + _INSTALL,
+    Code.WEBHOOK_MOVED: "a webhook of ours for {topics} leads to a bridge at {detail}; if the bridge moved here from"
+    " there, remove it with: flask webhooks install {slug}",
+    Code.WRONG_SECRET: "deliveries with a wrong signature came last at {detail}: the shop signs with another secret, or"
+    " somebody else knocks; give the shop ours with: flask webhooks install {slug}",
+    Code.OWNER_DEMOTED: "the shop delivers errors instead of orders, last at {detail}: the user who made its webhooks"
+    " lost the rights to see orders; make them anew as a shop manager with: flask webhooks install {slug}",
+    Code.SILENT: "{detail} changed in the shop and nothing was delivered: see in WooCommerce, Status, Scheduled actions"
+    " whether its queue runs (WP-Cron), and whether a firewall keeps its requests from us",
+    Code.UNAPPLIED: "{detail} could not be applied, and reading begins there each time: correct it, or look into the"
+    " log for the reason",
+    Code.NO_PACKAGES: "no product of the shop brings tokens yet; mark products in the shop and run: flask packages"
+    " import {slug}",
+    Code.CLOCK: "the clocks of the shop and of this machine are {detail} seconds apart; let both set theirs by NTP",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong, told to the shop's owner; `topics` are the webhooks it is about, if any."""
+
+    code: Code
+    sentence: str
+    topics: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What tells this fault from another one, as it is kept."""
+        return " ".join((self.code.value, *self.topics))
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it keeps what the shop has to tell from us."""
+        return self.code in STOPPING
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What was seen of a shop at one moment.
+
+    `shop_fault` is why it could not be read, `write_fault` why it could not be
+    written to; both empty where that went well or was not tried. `webhooks` is
+    None where they could not be listed. `changed` counts the orders that changed
+    since the last delivery of one, those of the last minutes left out.
+    """
+
+    slug: str
+    address: Address
+    shop_url: str
+    has_keys: bool
+    shop_fault: str = ""
+    write_fault: str = ""
+    clock_offset_seconds: int | None = None
+    webhooks: tuple[Webhook, ...] | None = None
+    changed: int = 0
+    packages: int = 0
+    last_delivery_at: datetime | None = None
+    last_processed_at: datetime | None = None
+    bad_signature_at: datetime | None = None
+    shop_error_at: datetime | None = None
+    webhooks_set_at: datetime | None = None
+    unapplied: tuple[str, ...] = ()
+
+
+def judge(seen: Sighting, *, now: datetime) -> tuple[Fault, ...]:
+    """Everything that is wrong, the gravest first."""
+    return tuple(
+        Fault(code, _SENTENCES[code].format(slug=seen.slug, detail=detail, topics=_listed(topics)), topics)
+        for code, detail, topics in (
+            *((code, detail, ()) for code, detail in _access_faults(seen)),
+            *_webhook_faults(seen),
+            *((code, detail, ()) for code, detail in _telling_faults(seen, now=now)),
+        )
+    )
+
+
+def _access_faults(seen: Sighting) -> Iterator[tuple[Code, str]]:
+    """What keeps us from asking the shop, and the shop from reaching us."""
+    if not seen.has_keys:
+        yield Code.NO_KEYS, ""
+    if seen.shop_fault:
+        yield Code.SHOP, seen.shop_fault
+    if seen.write_fault:
+        yield Code.KEYS_READ_ONLY, seen.write_fault
+    if _is_local(seen.address.url) and not _is_local(seen.shop_url):
+        yield Code.ADDRESS_LOCAL, seen.address.url
+
+
+def _telling_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, str]]:
+    """What is wrong with what the shop told, or did not tell."""
+    if _is_standing(seen.bad_signature_at, seen.last_delivery_at, seen.webhooks_set_at, now):
+        yield Code.WRONG_SECRET, _moment(seen.bad_signature_at)
+    if _is_standing(seen.shop_error_at, seen.last_processed_at, seen.webhooks_set_at, now):
+        yield Code.OWNER_DEMOTED, _moment(seen.shop_error_at)
+    if seen.changed:
+        yield Code.SILENT, f"{seen.changed} orders" if seen.changed > 1 else "an order"
+    if seen.unapplied:
+        yield Code.UNAPPLIED, seen.unapplied[0] if len(seen.unapplied) == 1 else f"{len(seen.unapplied)} orders"
+    if not seen.packages:
+        yield Code.NO_PACKAGES, ""
+    if seen.clock_offset_seconds is not None and abs(seen.clock_offset_seconds) > CLOCK_SECONDS:
+        yield Code.CLOCK, str(abs(seen.clock_offset_seconds))
+
+
+def standings(webhooks: Iterable[Webhook], address: Address) -> dict[str, set[Standing]]:
+    """How our webhooks of each topic stand; empty for a topic that has none."""
+    found: dict[str, set[Standing]] = {topic: set() for topic in TOPICS}
+    for webhook in webhooks:
+        if webhook.topic in found and (standing := standing_of(webhook, address)) is not Standing.FOREIGN:
+            found[webhook.topic].add(standing)
+    return found
+
+
+def _webhook_faults(seen: Sighting) -> list[tuple[Code, str, tuple[str, ...]]]:
+    """The faults of webhooks, each with all the topics it is about."""
+    if seen.webhooks is None:
+        return []
+    by_code: dict[Code, list[str]] = {}
+    for topic, found in standings(seen.webhooks, seen.address).items():
+        if Standing.MOVED in found:
+            by_code.setdefault(Code.WEBHOOK_MOVED, []).append(topic)
+        if Standing.ASTRAY in found:
+            by_code.setdefault(Code.WEBHOOK_ASTRAY, []).append(topic)
+        if not found & {Standing.ACTIVE, Standing.ASTRAY}:
+            is_off = found & {Standing.DISABLED, Standing.PAUSED}
+            code = Code.WEBHOOK_DISABLED if Standing.DISABLED in found else Code.WEBHOOK_PAUSED
+            by_code.setdefault(code if is_off else Code.WEBHOOK_MISSING, []).append(topic)
+    details = {Code.WEBHOOK_ASTRAY: Standing.ASTRAY, Code.WEBHOOK_MOVED: Standing.MOVED}
+    return [
+        (code, _place(seen, details[code]) if code in details else seen.address.url, tuple(topics))
+        for code, topics in by_code.items()
+    ]
+
+
+def _place(seen: Sighting, standing: Standing) -> str:
+    """Where the first webhook of that standing leads: the host alone, since the rest may hold somebody's key."""
+    for webhook in seen.webhooks or ():
+        if standing_of(webhook, seen.address) is standing:
+            try:
+                parts = urlsplit(webhook.delivery_url)
+                return f"{parts.scheme}://{parts.hostname or ''}"
+            except ValueError:
+                break
+    return "an unreadable address"
+
+
+def _is_standing(
+    bad_at: datetime | None, good_at: datetime | None, repaired_at: datetime | None, now: datetime
+) -> bool:
+    """Whether something bad still stands: not repaired since, and recent, or followed by nothing good."""
+    if bad_at is None or (repaired_at is not None and repaired_at >= bad_at):
+        return False
+    return now - bad_at < RECENT or good_at is None or bad_at > good_at
+
+
+def _is_local(url: str) -> bool:
+    return urlsplit(url).netloc.casefold().startswith(_LOOPBACK)
+
+
+def _listed(topics: Sequence[str]) -> str:
+    return "any topic" if len(topics) == len(TOPICS) else ", ".join(topics)
+
+
+def _moment(moment: datetime | None) -> str:
+    return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,129 @@
+"""The webhooks a shop keeps for us: which there must be, which are ours, and what is to be done about the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+TOPICS = (
+    "order.created",
+    "order.updated",
+    "order.deleted",
+    "order.restored",
+    "product.created",
+    "product.updated",
+    "product.deleted",
+    "customer.created",
+    "customer.updated",
+    "customer.deleted",
+)
+
+_MAKER = "Token Bridge "
+
+
+class Standing(StrEnum):
+    """How a webhook stands to us.
+
+    `astray` is ours and leads somewhere else, `moved` is ours by its name and
+    leads to a bridge at another address: our former one, or a copy of us.
+    """
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+    ASTRAY = "astray"
+    MOVED = "moved"
+    FOREIGN = "foreign"
+
+
+class Action(StrEnum):
+    """What is to be done with a webhook."""
+
+    KEEP = "keep"
+    CREATE = "create"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A webhook as the shop tells of it, which is without its secret and its count of failures."""
+
+    id: int
+    topic: str
+    status: str
+    delivery_url: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where our webhooks deliver to, and the mark in their names by which we know them again."""
+
+    url: str
+    mark: str
+
+    def name_of(self, topic: str) -> str:
+        """What our webhook of a topic is called in the shop."""
+        return f"{_MAKER}{topic} [{self.mark}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of putting a shop's webhooks in order; `webhook_id` is 0 for one that is to be created."""
+
+    action: Action
+    topic: str
+    webhook_id: int = 0
+    why: str = ""
+
+
+def standing_of(webhook: Webhook, address: Address) -> Standing:
+    """How a webhook stands to us; one that neither delivers to us nor carries our mark is somebody else's."""
+    if webhook.delivery_url == address.url:
+        known = {standing.value: standing for standing in (Standing.ACTIVE, Standing.PAUSED)}
+        return known.get(webhook.status, Standing.DISABLED)
+    if not is_marked(webhook, address):
+        return Standing.FOREIGN
+    try:
+        here, there = urlsplit(address.url), urlsplit(webhook.delivery_url)
+    except ValueError:
+        return Standing.ASTRAY
+    is_bridge = there.path == here.path and there.netloc.casefold() != here.netloc.casefold()
+    return Standing.MOVED if is_bridge else Standing.ASTRAY
+
+
+def is_marked(webhook: Webhook, address: Address) -> bool:
+    """Whether we made the webhook, by its name: others do not know the mark."""
+    return webhook.name.startswith(_MAKER) and webhook.name.endswith(f"[{address.mark}]")
+
+
+def plan(
+    found: Iterable[Webhook], address: Address, *, anew: bool = False, replaced: Collection[Standing] = ()
+) -> list[Step]:
+    """What makes every topic have one active webhook of ours, in the order it is to be done.
+
+    A webhook that was paused or disabled is made anew and not activated again:
+    activating keeps its count of failures, and the next one disables it. `anew`
+    replaces the healthy ones too; `replaced` are the standings that are deleted
+    besides those. A topic's new webhook comes before the old one goes.
+    """
+    wanted = {Standing.PAUSED, Standing.DISABLED, Standing.ASTRAY, *replaced}
+    steps: list[Step] = []
+    ours: dict[str, list[Webhook]] = {topic: [] for topic in TOPICS}
+    for webhook in sorted(found, key=lambda webhook: webhook.id):
+        if webhook.topic in ours and standing_of(webhook, address) is not Standing.FOREIGN:
+            ours[webhook.topic].append(webhook)
+    for topic, webhooks in ours.items():
+        active = [webhook for webhook in webhooks if standing_of(webhook, address) is Standing.ACTIVE]
+        if active and not anew:
+            steps.append(Step(Action.KEEP, topic, active[0].id, "active"))
+        else:
+            steps.append(Step(Action.CREATE, topic, why="made anew" if active else "there is no active one"))
+        for webhook in webhooks:
+            standing = standing_of(webhook, address)
+            is_extra = webhook in active[1:] and is_marked(webhook, address)
+            if standing in wanted or is_extra or (anew and standing is Standing.ACTIVE):
+                steps.append(Step(Action.DELETE, topic, webhook.id, "one too many" if is_extra else standing.value))
+    return steps

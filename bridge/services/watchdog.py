@@ -1,0 +1,233 @@
+"""The watchdog: whether each shop still tells us of its orders, and what can be done where it does not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bridge.clients.woocommerce import ShopClient
+from bridge.domain.errors import ShopUnreachable
+from bridge.domain.events import EventType, NewEvent
+from bridge.domain.inbox import State
+from bridge.domain.reconciliation import Report
+from bridge.domain.stores import Store
+from bridge.domain.watchdog import QUIET, RECENT, STOPPING, Code, Fault, Sighting, judge
+from bridge.services import reconciliation, webhooks
+from bridge.services.reconciliation import Reading
+from bridge.services.shops import Shops
+from bridge.services.transactions import Transaction, in_transaction
+from bridge.services.webhooks import Door
+from bridge.storage import outbox, shop_reads, stores
+from bridge.storage.database import Connection
+from bridge.storage.ids import new_id
+
+log = logging.getLogger(__name__)
+
+_TOLD_STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")
+"""Of orders in these states the shop delivers each change; of abandoned drafts, for one, it does not."""
+_MENDABLE = frozenset({Code.WEBHOOK_MISSING, Code.WEBHOOK_PAUSED, Code.WEBHOOK_DISABLED, Code.WEBHOOK_ASTRAY})
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What it takes to watch shops: transactions, clients, the address deliveries come to, and whether to go on."""
+
+    transaction: Transaction
+    shops: Shops
+    public_url: str
+    may_go_on: Callable[[], bool] = _always
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One look at a shop: the faults found, those that are left, and the orders read back because of them."""
+
+    found: tuple[Fault, ...]
+    left: tuple[Fault, ...]
+    report: Report | None = None
+
+    @property
+    def repaired(self) -> int:
+        """How many faults were repaired."""
+        return len(self.found) - len(self.left)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is known here, before the shop is asked; `told_until` is up to when nothing more need be delivered."""
+
+    door: Door
+    sighting: Sighting
+    told_until: datetime
+    faults: tuple[str, ...]
+    faults_at: datetime | None
+
+
+def look(post: Post, store: Store, *, now: datetime) -> tuple[Sighting, tuple[Fault, ...]]:
+    """What is seen of a shop, and everything that is wrong with it; changes nothing."""
+    seen, shop = _open(post, store)
+    if shop is not None:
+        with shop:
+            seen = replace(seen, sighting=_ask(shop, seen, now=now))
+    return seen.sighting, judge(seen.sighting, now=now)
+
+
+def watch(post: Post, store: Store, *, now: datetime) -> Watched:
+    """Look at a shop, repair what can be repaired, read back what may have been missed, and tell the owner.
+
+    The owner is told once of each fault that keeps deliveries from us, until it
+    is over, by an event and in the log.
+    """
+    seen, shop = _open(post, store)
+    if shop is None:
+        found = judge(seen.sighting, now=now)
+        _note(post, store, seen, found, found, is_repaired=False, now=now)
+        return Watched(found, found)
+    with shop:
+        seen = replace(seen, sighting=_ask(shop, seen, now=now))
+        found = judge(seen.sighting, now=now)
+        after = _repair(shop, seen, found, now=now)
+        left = found if after is None else judge(after, now=now)
+        is_news = _note(post, store, seen, found, left, is_repaired=after is not None, now=now)
+        if not is_news and after is None:
+            return Watched(found, left)
+        reading = Reading(post.transaction, store, shop, may_go_on=post.may_go_on)
+        return Watched(found, left, reconciliation.poll(reading, since=None, now=now))
+
+
+def _open(post: Post, store: Store) -> tuple[_Seen, ShopClient | None]:
+    with post.transaction() as connection:
+        seen = _look_here(connection, post, store)
+        try:
+            shop = post.shops.client_of(connection, store)
+        except ShopUnreachable as error:
+            return replace(seen, sighting=replace(seen.sighting, has_keys=True, shop_fault=error.detail)), None
+    return replace(seen, sighting=replace(seen.sighting, has_keys=shop is not None)), shop
+
+
+def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
+    known = shop_reads.find(connection, store.id)
+    last_order = shop_reads.last_delivery(connection, store.id, kinds=("order", "action"))
+    moments = (last_order, known.webhooks_set_at, stores.connected_at(connection, store.id))
+    door = webhooks.door_of(connection, store, public_url=post.public_url, vault_=post.shops.vault)
+    sighting = Sighting(
+        slug=store.slug,
+        address=door.address,
+        shop_url=store.url,
+        has_keys=False,
+        packages=shop_reads.count_packages(connection, store.id),
+        last_delivery_at=shop_reads.last_delivery(connection, store.id),
+        last_processed_at=shop_reads.last_delivery(connection, store.id, state=State.PROCESSED),
+        bad_signature_at=known.bad_signature_at,
+        shop_error_at=known.shop_error_at,
+        webhooks_set_at=known.webhooks_set_at,
+        unapplied=known.unapplied,
+    )
+    told_until = max(moment for moment in moments if moment is not None)
+    return _Seen(door, sighting, told_until, known.faults, known.faults_at)
+
+
+def _ask(shop: ShopClient, seen: _Seen, *, now: datetime) -> Sighting:
+    """The sighting with what the shop says of itself."""
+    checked = shop.check()
+    if checked.fault is not None:
+        return replace(seen.sighting, shop_fault=checked.fault.detail)
+    sighting = replace(
+        seen.sighting,
+        clock_offset_seconds=checked.clock.offset_seconds,
+        write_fault="" if checked.write_fault is None else checked.write_fault.detail,
+    )
+    try:
+        sighting = replace(sighting, webhooks=webhooks.list_webhooks(shop))
+        return replace(sighting, changed=_changed(shop, seen, sighting, now=now))
+    except ShopUnreachable as error:
+        return replace(sighting, shop_fault=error.detail)
+
+
+def _changed(shop: ShopClient, seen: _Seen, sighting: Sighting, *, now: datetime) -> int:
+    """How many orders changed since the last delivery of one and should have been told of by now."""
+    ahead = timedelta(seconds=sighting.clock_offset_seconds or 0)
+    after, before = seen.told_until + ahead, now + ahead - QUIET
+    if after >= before:
+        return 0
+    page = shop.list_orders(modified_after=after, modified_before=before, statuses=_TOLD_STATUSES, page=1, per_page=1)
+    return page.total
+
+
+def _repair(shop: ShopClient, seen: _Seen, found: tuple[Fault, ...], *, now: datetime) -> Sighting | None:
+    """The sighting after the webhooks were put in order; None where nothing was done.
+
+    A wrong signature proves little, since anybody can send one: what it asks
+    for is done at most once an hour.
+    """
+    codes, set_at = {fault.code for fault in found}, seen.sighting.webhooks_set_at
+    may_reset = set_at is None or now - set_at >= RECENT
+    is_broken = bool(codes & _MENDABLE)
+    if not is_broken and not (may_reset and codes & {Code.WRONG_SECRET, Code.OWNER_DEMOTED}):
+        return None
+    if codes & {Code.SHOP, Code.KEYS_READ_ONLY}:
+        return None
+    try:
+        webhooks.put_in_order(shop, seen.door, anew=may_reset and Code.OWNER_DEMOTED in codes, resets_secret=True)
+        listed = webhooks.list_webhooks(shop)
+    except ShopUnreachable as error:
+        log.warning("the webhooks of store %s could not be repaired: %s", seen.sighting.slug, error.detail)
+        return None
+    return replace(seen.sighting, webhooks=listed, webhooks_set_at=now, changed=0)
+
+
+def _note(
+    post: Post,
+    store: Store,
+    seen: _Seen,
+    found: tuple[Fault, ...],
+    left: tuple[Fault, ...],
+    *,
+    is_repaired: bool,
+    now: datetime,
+) -> bool:
+    """Keep what is left and tell what is new; whether something new keeps deliveries from us."""
+    remaining = {fault.key for fault in left}
+    news = [fault for fault in found if fault.key not in seen.faults]
+    for fault in news:
+        done = "; it was repaired" if fault.key not in remaining else ""
+        log.warning("store %s: %s%s", store.slug, fault.sentence, done)
+    stopping = [fault for fault in news if fault.is_stopping]
+    told = [
+        {
+            "code": fault.code.value,
+            "topics": list(fault.topics),
+            "sentence": fault.sentence,
+            "repaired": fault.key not in remaining,
+        }
+        for fault in stopping
+    ]
+    keys = [fault.key for fault in left]
+    if any(fault.code is Code.SHOP for fault in found):
+        # What could not be looked at is not over, and not news when it is seen again.
+        keys += [key for key in seen.faults if key not in keys and key.partition(" ")[0] in STOPPING]
+    values: dict[str, object] = {"webhooks_set_at": now} if is_repaired else {}
+    if tuple(keys) != seen.faults:
+        values |= {"faults": keys, "faults_at": now}
+
+    def note(connection: Connection) -> None:
+        if values:
+            shop_reads.change(connection, store.id, **values)
+        if told:
+            event = NewEvent(new_id(), store.id, None, EventType.WEBHOOK_SILENT, {"faults": told}, now)
+            outbox.add(connection, [event])
+
+    if values or told:
+        in_transaction(post.transaction, note)
+    return bool(stopping)
+
+
+def note_installed(connection: Connection, store: Store, *, now: datetime) -> None:
+    """Note that all webhooks were given our secret, by hand."""
+    shop_reads.change(connection, store.id, webhooks_set_at=now)

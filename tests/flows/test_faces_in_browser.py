@@ -1,0 +1,202 @@
+"""The faces in a real browser: without script, by keyboard, on a narrow screen, in dark."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page
+from werkzeug.serving import make_server
+
+from tests.factories import balance_of, deliver, give, line, order, put_package, put_user, spend
+from tests.support.browser import open_browser
+from tests.support.pages import EMAIL, PASSWORD, add_owner
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests here."""
+    with open_browser() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    """Where the app answers a browser."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser without script, of somebody who was never here."""
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(15_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def people(app, shop):
+    """An admin, and users with names of every length."""
+    add_owner(app)
+    put_package(shop, 10, 2**50)
+    shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 1000}}, headers=shop.headers)
+    put_user(shop, 2, name="Ada", email="ada@example.test", roles=["customer"])
+    put_user(shop, 3, name="Long " * 39, email=f"{'long' * 60}@example.test", roles=["shop_manager"] * 9)
+    put_user(shop, 2**53 - 1, name="x" * 200)
+    deliver(shop, order(1, customer=3, lines=[line(quantity=7, name="Package " * 20)]))
+    give(shop, 2, 5000)
+    spend(shop, 3, 12_345_678)
+    return shop
+
+
+def _press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def _tab_to(page: Page, selector: str) -> None:
+    """Press Tab until this has the focus, as somebody without a mouse does."""
+    for _ in range(60):
+        if page.locator(f"{selector}:focus").count():
+            return
+        _press(page, "Tab")
+    raise AssertionError(f"the Tab key never reaches {selector}")
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_balance_is_edited_without_script_and_without_a_mouse(address, context, people, engine):
+    page = context.new_page()
+    page.goto(f"{address}/admin/shop/credits")
+    page.keyboard.type(EMAIL)
+    _press(page, "Tab")
+    page.keyboard.type(PASSWORD)
+    _press(page, "Enter")
+    page.wait_for_url("**/admin/shop/credits")
+
+    _tab_to(page, "#q")
+    page.keyboard.type("ada@")
+    _press(page, "Enter")
+    page.wait_for_url("**q=ada*")
+    _tab_to(page, "[aria-label='Edit the balance of user 2']")
+    _press(page, "Enter")
+    page.wait_for_url("**edit=2*")
+    # The field has the focus by itself.
+    _press(page, "Control+A")
+    page.keyboard.type("4321")
+    _press(page, "Tab")
+    page.keyboard.type("Counted again")
+    _press(page, "Enter")
+    page.wait_for_url("**changed=2*")
+
+    assert page.get_by_role("status").first.inner_text() == "The balance of user 2 is now 4,321 tokens."
+    assert "changed" in page.locator("tr.is-changed").inner_text()
+    assert balance_of(people, 2) == 4321
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_a_narrow_screen_and_break_no_rule_of_their_own(address, browser, people, engine, scheme):
+    """With script on, so that the browser can be asked; the console would tell of the content policy."""
+    context = browser.new_context(viewport={"width": 380, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{address}/admin")
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/credits")
+
+    for path in ("credits", "credits?edit=3", "credits?q=long", "credits?q=zzz", "credits/3", f"credits/{2**53 - 1}"):
+        page.goto(f"{address}/admin/shop/{path}")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 380, path
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == {
+            "light": "rgb(246, 246, 243)",
+            "dark": "rgb(19, 20, 24)",
+        }.get(scheme)
+
+    context.close()
+    assert told == []
+    assert {url.split("/")[2] for url in asked} == {address.split("/")[2]}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_everything_one_can_act_on_has_a_name(address, context, people, engine):
+    page = context.new_page()
+    page.goto(f"{address}/admin")
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/credits")
+
+    page.goto(f"{address}/admin/shop/credits?edit=2")
+    tree = page.locator("body").aria_snapshot()
+
+    for line_ in tree.splitlines():
+        text = line_.strip().removeprefix("- ")
+        role = text.split(" ")[0].rstrip(":")
+        if role in {"link", "button", "textbox", "searchbox", "meter", "navigation", "region", "table"}:
+            assert '"' in text or role == "table", text
+    assert page.get_by_role("textbox", name="New balance").input_value() == "5,000"
+    assert page.get_by_role("textbox", name="Reason").count() == 1
+    assert page.get_by_role("columnheader", name="Balance").count() == 1
+    assert page.get_by_role("searchbox", name="Search by name, e-mail or user ID").count() == 1
+    assert page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_widget_reads_well_on_a_page_of_somebody_else(app, browser, people, engine, scheme):
+    """A theme that styles every element it can name, on a background of its own."""
+    fragment = people.client.get("/v1/widget?user_id=3&lang=de", headers=people.headers).text
+    theme = """<style>body{background:#7a0;color:#7a0;font:40px serif} p,summary,a,span{color:#7a0;margin:99px;
+      text-transform:uppercase} svg{display:none;height:300px} details{border:20px solid}</style>"""
+    context = browser.new_context(viewport={"width": 380, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.set_content(f"<!doctype html>{theme}<p id=outside>Outside</p><div>{fragment}</div>")
+
+    ratios = page.evaluate(_CONTRASTS)
+    assert [ratio for ratio in ratios if ratio["ratio"] < 4.5] == []
+    assert len(ratios) > 15
+    assert page.evaluate("document.documentElement.scrollWidth") <= 380
+    assert page.evaluate("getComputedStyle(document.querySelector('#outside')).fontSize") == "40px"
+    meter = page.get_by_role("meter", name="Chat")
+    assert 5 <= meter.bounding_box()["height"] <= 10
+    assert not page.get_by_text("Bestellung 1").is_visible()
+    page.get_by_text("Käufe").click()
+    assert page.get_by_text("Bestellung 1").is_visible()
+    assert asked == []
+    context.close()
+
+
+# The contrast of every text in the widget with the card behind it.
+_CONTRASTS = """() => {
+  const rgb = text => text.match(/[0-9.]+/g).slice(0, 3).map(Number);
+  const light = colour => rgb(colour).map(part => part / 255)
+    .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+  const root = document.querySelector('.token-bridge');
+  return [...root.querySelectorAll('p, span, a, summary, time')].filter(each => each.innerText.trim()).map(each => {
+    const style = getComputedStyle(each);
+    let behind = each;
+    while (getComputedStyle(behind).backgroundColor === 'rgba(0, 0, 0, 0)') behind = behind.parentElement;
+    const [a, b] = [light(style.color), light(getComputedStyle(behind).backgroundColor)].sort((x, y) => y - x);
+    return {text: each.innerText, ratio: (a + 0.05) / (b + 0.05)};
+  });
+}"""

@@ -1,0 +1,503 @@
+"""What the shop changed is read back whole, in any number, and the cursor never passes what was not applied."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+
+from bridge.domain.errors import NoShopKeys
+from bridge.services import orders, reconciliation, shop_pages, stores
+from bridge.storage import shop_reads
+from fakeshop.faults import Kind
+from tests.support import books
+from tests.support.reading import DAY, open_rig
+
+one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""What is read from a shop does not depend on where it is written to."""
+
+
+@pytest.fixture
+def rig(app, monkeypatch):
+    """A shop and a bridge, not connected yet, who talk in pages of ten."""
+    monkeypatch.setattr(shop_pages, "PAGE", 10)
+    monkeypatch.setattr(reconciliation, "PAGE", 10)
+    with open_rig(app) as rig:
+        yield rig
+
+
+@pytest.fixture
+def broken_order(monkeypatch):
+    """Lets orders of the numbers put into it fail, by a fault nobody foresaw."""
+    numbers, real = set(), orders.apply_order
+
+    def apply(connection, store, order, **more):
+        if order.number in numbers:
+            raise ZeroDivisionError
+        return real(connection, store, order, **more)
+
+    monkeypatch.setattr(orders, "apply_order", apply)
+    return numbers
+
+
+def many(rig, count, *, seconds=1, customer=2):
+    """So many completed orders, so many seconds between them; nothing is delivered."""
+    placed = []
+    for _ in range(count):
+        rig.later(seconds)
+        placed.append(rig.shop.place_order(customer, [(10, 1)], status="completed").id)
+    return placed
+
+
+def test_orders_nobody_told_of_are_applied_once(rig):
+    rig.connect()
+    rig.sell(2)
+    rig.sell(2, product=16)
+
+    first, second = rig.poll(), rig.poll()
+
+    assert (first.seen, first.changed, first.expected, first.granted_before, first.granted) == (
+        2,
+        2,
+        110_000,
+        0,
+        110_000,
+    )
+    assert [(found.expected, found.granted, found.posted) for found in first.differences] == [
+        (100_000, 0, 100_000),
+        (10_000, 0, 10_000),
+    ]
+    assert (second.changed, second.expected, second.granted_before, second.granted) == (0, 110_000, 110_000, 0)
+    assert rig.balances() == {2: 110_000}
+
+
+def test_trashed_order_is_taken_back_though_its_list_is_another(rig):
+    rig.connect()
+    order = rig.sell()
+    rig.poll()
+    rig.later()
+    rig.shop.trash(order)
+
+    assert rig.poll().reversed == 100_000
+    assert rig.balances() == {2: 0}
+
+
+def test_dry_run_tells_and_writes_nothing(rig):
+    rig.connect()
+    rig.sell()
+
+    report = rig.poll(is_dry=True)
+
+    assert report.granted == 100_000
+    assert rig.cursor() is None
+    assert books.count(rig.database, "entries") == books.count(rig.database, "orders") == 0
+    assert books.count(rig.database, "packages") == 0
+
+
+@one_engine
+@pytest.mark.parametrize("seconds", [1, 0])
+def test_more_than_a_page_is_read_whole_even_within_one_second(rig, seconds):
+    rig.connect()
+    many(rig, 25, seconds=seconds)
+
+    report = rig.poll()
+
+    assert report.is_clean
+    assert rig.balances() == {2: 25 * 100_000}
+
+
+@one_engine
+def test_orders_of_one_second_that_leave_it_while_it_is_read_hide_no_other(rig):
+    """An order of the first page is saved: every later one moves a place forward, across the page's end."""
+    rig.connect()
+    placed = many(rig, 15, seconds=0)
+    rig.poll(since=rig.now + timedelta(days=1))  # the products are known now
+    real, saved = rig.shop.orders[placed[0]], []
+
+    def save(document):
+        if len(saved) < 1:
+            saved.append(document)
+            rig.later(5)
+            rig.shop.save(real.id)
+
+    with rig.reading() as reading:
+        seen_before = reading.shop.list_orders
+
+        def list_orders(**asked):
+            page = seen_before(**asked)
+            if asked["per_page"] == 10 and asked["page"] == 1:
+                save(page)
+            return page
+
+        reading.shop.list_orders = list_orders
+        reconciliation.poll(reading, since=None, now=rig.now)
+
+    assert saved
+    assert rig.balances() == {2: 15 * 100_000}
+
+
+@one_engine
+def test_shop_that_sorts_by_something_else_hides_no_order(rig, monkeypatch):
+    """As by a local clock that went back, or by ids, whatever was asked for."""
+    rig.connect()
+    placed = many(rig, 12)
+    rig.later()
+    for number in placed[:3]:
+        rig.shop.save(number)
+    monkeypatch.setattr("fakeshop.rest.sort_by", lambda query, found, key, number: sorted(found, key=number))
+
+    rig.poll()
+
+    assert rig.balances() == {2: 12 * 100_000}
+
+
+def test_cursor_stops_at_an_order_that_fails_and_the_rest_is_applied(rig, broken_order, caplog):
+    rig.connect()
+    placed = many(rig, 3)
+    rig.poll()
+    before = rig.cursor()
+    placed += many(rig, 3, seconds=30)
+    broken_order.add(placed[4])
+
+    report = rig.poll()
+
+    assert (report.failed, report.failures, report.is_clean) == (1, [f"order {placed[4]}: ZeroDivisionError"], False)
+    assert rig.balances() == {2: 500_000}
+    assert rig.cursor() == before
+    assert "was not applied" in caplog.text
+    broken_order.clear()
+    assert rig.poll().granted == 100_000
+    assert rig.cursor() > before
+    assert rig.balances() == {2: 600_000}
+
+
+@one_engine
+def test_unapplied_order_is_a_fault_until_it_is_applied(rig, broken_order, caplog):
+    caplog.set_level(logging.CRITICAL)
+    rig.connect().listen()
+    broken_order.add(rig.sell())
+    rig.poll()
+
+    assert "orders_not_applied" in rig.faults()
+    broken_order.clear()
+    rig.poll()
+    assert "orders_not_applied" not in rig.faults()
+
+
+def test_poll_that_is_killed_between_pages_goes_on_from_the_last_one(rig, monkeypatch):
+    rig.connect()
+    placed = many(rig, 23)
+    applied = []
+    real = orders.apply_order
+
+    class Killed(BaseException):
+        pass
+
+    def apply(connection, store, order, **more):
+        if len(applied) == 15:
+            raise Killed
+        applied.append(order.number)
+        return real(connection, store, order, **more)
+
+    monkeypatch.setattr(orders, "apply_order", apply)
+    with pytest.raises(Killed):
+        rig.poll()
+    reached = rig.cursor()
+    monkeypatch.setattr(orders, "apply_order", real)
+    rig.asked()
+
+    assert reached == rig.shop.order(placed[8]).modified_at
+    assert rig.poll().granted == 8 * 100_000
+    assert rig.balances() == {2: 23 * 100_000}
+
+
+@one_engine
+@pytest.mark.parametrize(
+    ("kind", "more", "sentence"),
+    [
+        (Kind.UNAUTHORIZED, {}, "HTTP 401"),
+        (Kind.NOT_FOUND, {}, "no WooCommerce REST API at this address"),
+        (Kind.TOO_MANY, {"seconds": 3600}, "slow down"),
+        (Kind.ERROR_PAGE, {}, "HTTP 500"),
+        (Kind.TRUNCATED, {}, "cut off"),
+        (Kind.SILENCE, {"seconds": 1}, "did not answer within"),
+        (Kind.REDIRECT, {}, "redirects to"),
+    ],
+)
+def test_shop_that_fails_half_way_loses_and_doubles_nothing(rig, kind, more, sentence):
+    rig.connect()
+    many(rig, 11)
+    rig.served.faults.add(kind, path="modified_after", times=None, **more)
+
+    broken = rig.poll()
+    rig.served.faults.clear()
+
+    assert sentence in broken.interruption
+    reached = rig.cursor()
+    assert reached is None or reached < rig.shop.order(max(rig.shop.orders)).modified_at
+    assert rig.poll().is_clean
+    assert rig.balances() == {2: 11 * 100_000}
+
+
+@one_engine
+def test_faults_that_pass_are_waited_out(rig):
+    rig.connect()
+    rig.sell()
+    rig.served.faults.add(Kind.TOO_MANY, seconds=1, times=2)
+
+    assert rig.poll().is_clean
+    assert rig.balances() == {2: 100_000}
+
+
+@one_engine
+def test_order_whose_refunds_cannot_be_read_stops_no_other(rig):
+    rig.connect()
+    first = rig.sell()
+    rig.shop.refund_amount(first, "2.00")
+    rig.sell(3)
+    rig.served.faults.add(Kind.ERROR_PAGE, path=f"orders/{first}/refunds", times=None)
+
+    report = rig.poll()
+
+    assert (report.failed, report.interruption) == (1, "")
+    assert rig.balances() == {3: 100_000}
+    assert rig.cursor() is None
+    rig.served.faults.clear()
+    rig.poll()
+    assert rig.balances() == {2: 80_000, 3: 100_000}
+
+
+def test_since_later_than_the_cursor_does_not_jump_over_what_lies_between(rig):
+    rig.connect()
+    rig.sell()
+    rig.poll()
+    before = rig.cursor()
+    many(rig, 1, seconds=DAY)
+    between = rig.now
+    many(rig, 1, seconds=DAY)
+
+    later = rig.poll(since=between + timedelta(hours=1))
+
+    assert (later.seen, rig.cursor()) == (1, before)
+    assert rig.poll().granted == 100_000
+    assert rig.balances() == {2: 300_000}
+
+
+@one_engine
+def test_date_in_the_future_does_not_carry_the_cursor_along(rig):
+    rig.connect()
+    rig.later(400 * DAY)
+    rig.sell()
+    rig.later(-400 * DAY)
+    rig.poll()
+    assert rig.cursor() <= rig.now
+
+    rig.later(60)
+    rig.sell(3)
+
+    rig.poll()
+    assert rig.balances() == {2: 100_000, 3: 100_000}
+
+
+@one_engine
+@pytest.mark.parametrize("skew", [-3600, 3600])
+def test_shop_whose_clock_is_an_hour_apart_loses_nothing(rig, skew):
+    """The moments are the shop's; that of the connecting is told in its time first."""
+    rig.skew = skew
+    if skew < 0:
+        rig.sell(3)
+        rig.later(60)
+    rig.connect(history="skip")
+    for _ in range(3):
+        rig.sell(2)
+        rig.poll()
+        rig.later(600)
+
+    assert rig.balances() == {2: 300_000}
+
+
+def test_new_store_reads_nothing_of_its_history_until_the_owner_says_grant(rig):
+    rig.sell()
+    rig.later(3 * DAY)
+    past = rig.sell()
+    rig.later(60)
+    rig.connect(history="ask")
+    rig.sell(3)
+
+    asked = rig.poll()
+    assert (asked.granted, asked.unanswered) == (100_000, 1)
+    assert rig.balances() == {3: 100_000}
+    rig.later()
+    rig.shop.save(past)
+    assert rig.poll().granted == 0, "saved again, it is still of the past"
+
+    answer(rig, "grant")
+    assert rig.poll().granted == 200_000
+    assert rig.balances() == {2: 200_000, 3: 100_000}
+
+
+def test_webhook_grants_a_past_order_while_the_owner_was_not_asked_and_no_longer_once_he_skipped(rig):
+    first, second = rig.sell(2), rig.sell(3)
+    rig.later(60)
+    rig.connect(history="ask").listen()
+    rig.shop.save(first)
+    rig.shop.run_queue()
+    assert rig.balances() == {2: 100_000}
+
+    answer(rig, "skip")
+    rig.shop.save(second)
+    rig.shop.run_queue()
+    rig.poll()
+    assert rig.balances() == {2: 100_000}, "what was granted stays, what was not is skipped"
+    rig.later()
+    rig.shop.cancel(first)
+    rig.poll()
+    assert rig.balances() == {2: 0}
+
+
+def test_guests_order_of_the_past_that_waits_is_still_refunded(rig):
+    """It waits since a webhook told of it; what is read back may not grant, but must take back."""
+    past = rig.sell(0, email="new@example.test")
+    rig.later(60)
+    rig.connect(history="ask").listen()
+    rig.shop.save(past)
+    rig.shop.run_queue()
+    for hook in list(rig.shop.webhooks.values()):
+        rig.shop.update_webhook(hook.id, status="paused")
+    rig.later()
+    rig.shop.refund_by_status(past)
+    rig.poll()
+
+    rig.client.put("/v1/users/9", json={"email": "new@example.test"}, headers=rig.headers)
+    with rig.database.transaction() as connection:
+        orders.check_again(connection, rig.store, past, now=rig.now)
+    assert rig.balances() == {}
+
+
+@one_engine
+def test_history_taken_back_while_a_poll_runs_is_read_by_the_next(rig):
+    rig.connect(history="ask")
+    rig.sell()
+    with rig.reading() as reading:
+        real = reading.shop.list_changes
+
+        def list_changes(**asked):
+            answer(rig, "grant")
+            return real(**asked)
+
+        reading.shop.list_changes = list_changes
+        reconciliation.poll(reading, since=None, now=rig.now)
+
+    assert rig.cursor() is None
+
+
+@one_engine
+def test_store_without_keys_is_told_so(rig):
+    rig.connect(has_keys=False)
+
+    with pytest.raises(NoShopKeys, match="flask stores keys shop"):
+        rig.poll()
+
+
+def test_sweep_finds_what_no_date_tells(rig):
+    rig.connect().listen()
+    kept, refunded, deleted = rig.sell(2), rig.sell(3), rig.sell(4)
+    refund = rig.shop.refund_amount(refunded, "5.00")
+    rig.shop.run_queue()
+    assert rig.balances() == {2: 100_000, 3: 50_000, 4: 100_000}
+    rig.later(3600)
+    rig.sell(5)
+    rig.poll()
+    rig.shop.delete_refund(refunded, refund.id)
+    rig.shop.force_delete(deleted)
+    assert (rig.poll().seen, rig.poll().changed) == (1, 0)
+
+    report, is_through = rig.sweep()
+
+    assert is_through
+    assert [(found.order, found.posted) for found in report.differences] == [(refunded, 50_000), (deleted, -100_000)]
+    assert rig.balances() == {2: 100_000, 3: 100_000, 4: 0, 5: 100_000}
+    assert kept not in [found.order for found in report.differences]
+
+
+def test_sweep_goes_on_where_it_stopped_and_an_outage_loses_no_order(rig):
+    rig.connect()
+    placed = many(rig, 5)
+    rig.poll()
+    for number in placed:
+        rig.shop.force_delete(number)
+
+    first = rig.sweep(limit=2)
+    rig.served.faults.add(Kind.ERROR_PAGE, times=None)
+    broken = rig.sweep(limit=2)
+    rig.served.faults.clear()
+    rest = [rig.sweep(limit=2), rig.sweep(limit=2)]
+
+    assert (first[0].reversed, first[1]) == (200_000, False)
+    assert (broken[0].seen, broken[1]) == (0, False)
+    assert "HTTP 500" in broken[0].interruption
+    assert [(report.reversed, is_through) for report, is_through in rest] == [(200_000, False), (100_000, True)]
+    assert (rig.known().swept_to, rig.known().swept_at) == (None, rig.now)
+    assert rig.balances() == {2: 0}
+
+
+@one_engine
+def test_sweep_believes_no_shop_that_lost_most_of_its_orders(rig):
+    """An old copy was put back, or the address leads to another shop."""
+    rig.connect()
+    placed = many(rig, 12)
+    rig.poll()
+    for number in placed[:11]:
+        rig.shop.force_delete(number)
+
+    report, _ = rig.sweep()
+
+    assert rig.balances() == {2: 1_200_000}
+    assert "looks like another shop" in report.failures[0]
+
+
+def test_sweep_lets_go_of_orders_that_are_older_than_its_span(rig):
+    """Its own writing does not make an order young again."""
+    rig.connect()
+    rig.sell()
+    rig.poll()
+    for _ in range(3):
+        rig.later(29 * DAY)
+        rig.sweep()
+
+    with rig.database.reading() as connection:
+        since = rig.now - reconciliation.SWEEP_SPAN
+        assert shop_reads.list_to_sweep(connection, rig.store.id, since=since, after=0, limit=9) == []
+
+
+@one_engine
+def test_sweep_is_due_once_a_night_and_after_one_that_was_cut_off(rig):
+    rig.connect()
+
+    def is_due():
+        with rig.database.reading() as connection:
+            return reconciliation.is_sweep_due(connection, rig.store, now=rig.now)
+
+    assert is_due()
+    rig.now = rig.now.replace(hour=2, minute=59)
+    rig.sweep()
+    assert not is_due()
+    rig.later(120)
+    assert is_due(), "it is past three"
+    rig.sweep()
+    rig.later(3 * 3600)
+    assert not is_due()
+    rig.later(DAY)
+    assert is_due()
+    rig.sweep()
+    many(rig, 3)
+    rig.poll()
+    rig.sweep(limit=2)
+    assert is_due(), "it was cut off"
+
+
+def answer(rig, word):
+    """What the owner says of the history."""
+    with rig.database.transaction() as connection:
+        stores.answer_history(connection, stores.get_store(connection, "shop"), word)

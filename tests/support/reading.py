@@ -1,0 +1,175 @@
+"""A shop on loopback, connected with REST keys and webhooks: what reads it back, and a clock for both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from bridge.clients import shop_session
+from bridge.clients.woocommerce import ShopClient, open_shop
+from bridge.domain.reconciliation import Report
+from bridge.domain.watchdog import Code
+from bridge.services import reconciliation, stores, watchdog
+from bridge.services.reconciliation import Reading, open_reading
+from bridge.services.shops import Shops
+from bridge.services.stores import Connected, NewStore
+from bridge.services.watchdog import Post, Watched
+from bridge.storage import shop_reads
+from bridge.storage.database import Database
+from bridge.storage.shop_reads import ShopRead
+from bridge.web.context import Parts, utcnow
+from fakeshop.sending import send_into
+from fakeshop.server import Served, serve
+from fakeshop.shop import FakeShop
+from tests.support import books
+
+PUBLIC_URL = "http://127.0.0.1:8000"
+SECRET = "test-secret"
+DAY = 86_400
+
+
+def open_hasty(url: str, consumer_key: str, consumer_secret: str) -> ShopClient:
+    """A client that waits for nothing."""
+    keys = {"consumer_key": consumer_key, "consumer_secret": consumer_secret}
+    return open_shop(url, **keys, timeout=(2, 0.3), sleep=lambda _: None)
+
+
+@dataclass
+class Rig:
+    """A bridge, a fake shop, and the moment it is for both; the shop's clock is `skew` seconds ahead."""
+
+    app: Flask
+    now: datetime = field(default_factory=lambda: utcnow().replace(microsecond=0))
+    skew: float = 0
+    served: Served = field(init=False)
+    connected: Connected = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the shop; it delivers to the app in process."""
+        self.client: FlaskClient = self.app.test_client()
+        self.shop = FakeShop(
+            1, clock=lambda: self.now + timedelta(seconds=self.skew), send=send_into(self.app.test_client())
+        )
+        parts: Parts = self.app.extensions["bridge"]
+        self.shops = Shops(parts.vault, open_hasty)
+        self.app.extensions["bridge"] = replace(parts, shops=self.shops)
+
+    @property
+    def database(self) -> Database:
+        """The bridge's database."""
+        return self.app.extensions["bridge"].database
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a call with the store's key sends."""
+        return {"Authorization": f"Bearer {self.connected.access_key}"}
+
+    @property
+    def post(self) -> Post:
+        """What the watchdog is handed."""
+        return Post(self.database.transaction, self.shops, PUBLIC_URL)
+
+    @property
+    def store(self):
+        """The store as it is now."""
+        with self.database.reading() as connection:
+            return stores.get_store(connection, "shop")
+
+    def connect(self, *, history: str = "grant", permissions: str = "read_write", has_keys: bool = True) -> Rig:
+        """Connect the shop, as of now."""
+        key = self.shop.add_key(permissions=permissions)
+        self.connected = connect(self, "shop", self.served.url, key if has_keys else None, history=history)
+        return self
+
+    def listen(self) -> Rig:
+        """Make the ten webhooks, as `webhooks install` does."""
+        result = self.app.test_cli_runner().invoke(args=["webhooks", "install", "shop"])
+        assert result.exit_code == 0, result.output
+        return self
+
+    def later(self, seconds: float = 1) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+    def sell(self, customer: int = 2, product: int = 10, **more: Any) -> int:
+        """A completed order of one package, placed a second later; its number."""
+        self.later()
+        return self.shop.place_order(customer, [(product, 1)], status="completed", **more).id
+
+    @contextmanager
+    def reading(self, **more: Any) -> Iterator[Reading]:
+        """The shop, ready to be read."""
+        reading = open_reading(self.database.transaction, self.shops, self.store, **more)
+        with reading.shop:
+            yield reading
+
+    def poll(self, since: datetime | None = None, **more: Any) -> Report:
+        """One poll, a second later."""
+        self.later()
+        with self.reading(**more) as reading:
+            return reconciliation.poll(reading, since=since, now=self.now)
+
+    def sweep(self, limit: int = 200, **more: Any) -> tuple[Report, bool]:
+        """One call of the sweep, a second later."""
+        self.later()
+        with self.reading(**more) as reading:
+            return reconciliation.sweep(reading, now=self.now, limit=limit)
+
+    def watch(self) -> Watched:
+        """One run of the watchdog."""
+        return watchdog.watch(self.post, self.store, now=self.now)
+
+    def faults(self) -> list[Code]:
+        """What is wrong by the watchdog's look."""
+        return [fault.code for fault in watchdog.look(self.post, self.store, now=self.now)[1]]
+
+    def cursor(self) -> datetime | None:
+        """How far the shop was read."""
+        return self.known().cursor_at
+
+    def known(self) -> ShopRead:
+        """How far the shop was read, and what was seen of it."""
+        with self.database.reading() as connection:
+            return shop_reads.find(connection, self.connected.store.id)
+
+    def balances(self) -> dict[int, int]:
+        """What every user has, the books being right."""
+        assert books.faults(self.database) == []
+        return books.balances(self.database)
+
+    def asked(self) -> list[str]:
+        """The requests the shop got since last asked, as METHOD path, without parameters."""
+        got = [
+            f"{method} {path.partition('?')[0].removeprefix('/wp-json/wc/v3/')}"
+            for method, path in self.served.requests
+        ]
+        self.served.requests.clear()
+        return got
+
+
+def connect(rig: Rig, slug: str, url: str, key: Any, *, history: str = "grant") -> Connected:
+    """Connect a shop to the rig's bridge at the rig's moment; its `key` is one of the fake shop's, or None."""
+    names = {"consumer_key": key.consumer_key, "consumer_secret": key.consumer_secret} if key else {}
+    wanted = NewStore(slug, url, webhook_secret=SECRET, history=history, **names)
+    with rig.database.transaction() as connection:
+        return stores.add_store(connection, wanted, vault_=rig.shops.vault, now=rig.now)
+
+
+@contextmanager
+def open_rig(app: Flask) -> Iterator[Rig]:
+    """A rig whose shop answers on loopback."""
+    rig = Rig(app)
+    # What the bridge compares the shop's clock with is the rig's moment too.
+    ours = SimpleNamespace(time=lambda: rig.now.timestamp(), monotonic=time.monotonic)
+    with serve(rig.shop) as served, patch.object(shop_session, "time", ours):
+        rig.served = served
+        yield rig

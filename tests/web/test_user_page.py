@@ -1,0 +1,89 @@
+from tests.factories import deliver, give, line, order, put_package, put_user, spend
+from tests.support.pages import read, sign_in
+
+USER = "/admin/shop/credits/2"
+
+
+def _limit(shop, module, period="daily", message="", **rules):
+    document = {"period": period, "rules": rules, "message": message}
+    assert shop.client.put(f"/v1/limits/{module}", json=document, headers=shop.headers).status_code == 200
+
+
+def test_user_without_anything_has_a_page(app, shop):
+    put_user(shop, 2)
+
+    page = sign_in(app).get(USER).text
+
+    assert "<h1>User 2</h1>" in page
+    assert "Nothing has moved this balance yet." in page
+    assert "Nothing was bought yet." in page
+
+
+def test_page_shows_ledger_and_purchases(app, shop):
+    put_package(shop, 10, 600)
+    deliver(shop, order(41, lines=[line(quantity=2, name="Tokens <600>")]))
+    spend(shop, 2, 700)
+    deliver(shop, order(41, "refunded", at=10, lines=[line(quantity=2, name="Tokens <600>")]))
+
+    page = read(sign_in(app).get(USER))
+
+    texts = [row[1:2] + row[4:] for row in page.rows if len(row) == 6]
+    assert texts == [["Reversal", "−500debt +700", "0"], ["Spend", "−700", "500"], ["Grant", "+1,200", "1,200"]]
+    [purchase] = [row for row in page.rows if len(row) == 7]
+    assert purchase[0] == "41"
+    assert purchase[2:] == ["Tokens <600> × 2", "refunded", "10.00 USD", "1,200", "1,200"]
+
+
+def test_limits_have_bars_and_the_local_time_of_their_reset(app, shop):
+    _limit(shop, "chat", user=1000)
+    _limit(shop, "alt_text", period="never", user="unlimited")
+    put_user(shop, 2)
+    spend(shop, 2, 250)
+
+    response = sign_in(app).get(USER)
+    meters = [values for tag, values in read(response).tags if values.get("role") == "meter"]
+
+    assert [(meter["aria-label"], meter["aria-valuenow"], meter["aria-valuetext"]) for meter in meters] == [
+        ("Chat", "25", "250 of 1,000 used, 750 left")
+    ]
+    assert "times in America/New York" in response.text
+    assert ", 00:00</time>" in response.text
+    assert "Use it as much as you like." in response.text
+    assert "Does not reset" in response.text
+
+
+def test_long_ledger_is_read_page_by_page(app, shop):
+    for _ in range(30):
+        give(shop, 2, 1)
+    client = sign_in(app)
+
+    first = read(client.get(USER))
+    second = read(client.get(first.links["Older"]))
+
+    after = [row[5] for row in first.rows] + [row[5] for row in second.rows]
+    assert after == [str(balance) for balance in range(30, 0, -1)]
+    assert "Older" not in second.links
+    assert second.links["Newest"] == USER
+
+
+def test_many_purchases_are_read_page_by_page(app, shop):
+    put_package(shop, 10, 1)
+    for number in range(1, 13):
+        deliver(shop, order(number))
+    client = sign_in(app)
+
+    first = read(client.get(USER))
+    second = read(client.get(first.links["Earlier"]))
+
+    orders = [row[0] for page in (first, second) for row in page.rows if len(row) == 7]
+    assert orders == [str(number) for number in range(12, 0, -1)]
+    assert second.links["Latest"] == USER
+
+
+def test_addresses_nobody_linked_to_are_refused(app, shop):
+    put_user(shop, 2)
+    client = sign_in(app)
+
+    answers = {path: client.get(path).status_code for path in (f"{USER}?entries=x", f"{USER}?orders=x", f"{USER}0")}
+    assert answers == {f"{USER}?entries=x": 422, f"{USER}?orders=x": 422, f"{USER}0": 404}
+    assert client.get("/admin/shop/credits/x").status_code == 422
