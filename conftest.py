@@ -1,3 +1,20 @@
 """Plugins of every test run; fixtures live in `tests/`, beside the tests that use them."""
 
+import shutil
+import tempfile
+from pathlib import Path
+
 pytest_plugins = ("pytester", "tests.support.missing")
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 -- the names below it are made by tempfile
+_ENOUGH = 2 * 1024**3
+
+# Databases of tests wait for the disk at every commit, thousands of times. What they prove is about processes that
+# die, not about power that fails, so memory will do where there is enough of it.
+try:
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ENOUGH:
+        tempfile.tempdir = str(_MEMORY)
+        with tempfile.TemporaryFile():
+            pass
+except OSError:
+    tempfile.tempdir = None

@@ -144,7 +144,6 @@ class ShopSession:
                 params=dict(params or {}),
                 session=self._session,
                 stream=True,
-                allow_redirects=False,
                 **arguments,
             ) as response:
                 status = str(response.status_code)

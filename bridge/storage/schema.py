@@ -185,7 +185,7 @@ orders = Table(
     Column("keeper_at", Instant),
     Column("total", Money, nullable=False),
     Column("refunded", Money, nullable=False),
-    Column("refunds", JSON),
+    Column("refunds", JSON(none_as_null=True)),
     Column("question", String(40), nullable=False, server_default=""),
     Column("account_id", ForeignKey("accounts.id")),
     Column("claimed_by", ForeignKey("accounts.id")),

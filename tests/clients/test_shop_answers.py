@@ -57,10 +57,9 @@ def test_list_of_another_shape(server, client, document):
         client.list_webhooks()
 
 
-@pytest.mark.parametrize("value", ["", "-1", "many", "1.5", "１", "9" * 5000])
+@pytest.mark.parametrize("value", ["", "-1", "many", "1.5", "²", "9" * 5000])
 def test_list_without_its_count(server, client, value):
-    headers = (("X-WP-Total", "1"), ("X-WP-TotalPages", value.encode().decode("latin-1")))
-    server.replies = [Reply([{"id": 1}], headers=headers)]
+    server.replies = [Reply([{"id": 1}], headers=(("X-WP-Total", "1"), ("X-WP-TotalPages", value)))]
 
     with pytest.raises(ShopBroken, match="without X-WP-TotalPages"):
         client.list_webhooks()

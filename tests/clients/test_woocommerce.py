@@ -8,11 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from bridge.clients.woocommerce import Page, open_shop
-from bridge.domain.shop_errors import (
-    ShopBroken,
-    ShopRefused,
-    ShopSilent,
-)
+from bridge.domain.shop_errors import ShopBroken, ShopRefused, ShopSilent
 from tests.support.shop_server import KEY, SECRET, Reply, listed, recorded
 
 
@@ -243,6 +239,8 @@ def test_check_where_writing_is_not_told(server, client):
 
     assert (check.can_read, check.can_write) == (True, None)
     assert isinstance(check.write_fault, ShopBroken)
+    server.replies = [recorded("auth--read-only-key-read"), Reply({"id": 3})]
+    assert client.check().can_write is None
 
 
 def test_check_of_a_shop_that_refuses_or_is_not_there(server, client):

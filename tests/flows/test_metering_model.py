@@ -16,7 +16,7 @@ from tests.support import books
 from tests.support.desk import who_of
 from tests.support.metering_machine import Machine
 
-RUNS, STEPS = 24, 40
+RUNS, STEPS = 18, 40
 
 
 def rows_of(machine: Machine, table: Any) -> list[Any]:
@@ -72,6 +72,5 @@ def test_a_model_of_metering_answers_the_same(database):
             suppress_health_check=list(HealthCheck),
         ),
     )
-    print("ASKS", ComparedMachine.asks)
     assert ComparedMachine.asks >= 2_000
     assert books.faults(database) == []

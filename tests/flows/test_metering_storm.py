@@ -15,14 +15,16 @@ import pytest
 
 from bridge.domain.callers import Caller
 from bridge.group_commit import GroupCommit
-from bridge.services import audit
+from bridge.services import audit, sites
 from bridge.services.accounts import Adjustment, adjust
+from bridge.services.sites import NewSite
 from bridge.services.transactions import in_transaction
 from tests.support import books
 from tests.support.books import rows
 from tests.support.desk import Desk, read
 
 THREADS, SECONDS, ASKS = 64, 8.0, 2_400
+CAP = 900
 USERS = [1, 2, 3, 4, 5]
 
 
@@ -31,6 +33,7 @@ class Storm:
     """What every thread shares; each key is asked by two threads, which must be told the same."""
 
     desk: Desk
+    blog: Desk
     group: GroupCommit
     ends_at: float = field(default_factory=lambda: time.monotonic() + SECONDS)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -50,7 +53,9 @@ class Storm:
 
 def caller(storm: Storm, number: int) -> None:
     """What one thread does; its twin, of the same pair, draws the same numbers."""
-    chance, pair, desk = random.Random(number // 2), number // 2, storm.desk
+    chance, pair = random.Random(number // 2), number // 2
+    # Every fourth pair asks through a linked site, for the one account it draws on.
+    desk = storm.desk if pair % 4 else storm.blog
     spends: list[dict[str, Any]] = []
     held: list[dict[str, Any]] = []
     step = 0
@@ -107,8 +112,13 @@ def storm(shop, database):
     for user in USERS:
         desk.give(user, 300, now=datetime.now(UTC))
         desk.order(900 + user, user, now=datetime.now(UTC), product=70)
+    account = rows(database, "select id from accounts where user_id = 1")[0]["id"]
+    with database.transaction() as connection:
+        wanted = NewSite("https://blog.example.com", "Blog", monthly_cap=CAP)
+        site = sites.link_site(connection, wanted, store_id=shop.id, account_id=account, now=datetime.now(UTC)).site
+    blog = Desk(database, Caller(shop.id, "site Blog", 0, site.id, account))
     group = GroupCommit(database, clock=lambda: datetime.now(UTC))
-    yield Storm(desk, group)
+    yield Storm(desk, blog, group)
     group.close()
 
 
@@ -139,3 +149,6 @@ def test_64_threads_leave_sound_books_and_tell_everybody_the_same(storm, databas
     assert rows(database, over) == []
     assert rows(database, "select account_id from plan_uses where used > 100 or used < 0") == []
     assert books.count(database, "spends") > 100
+    paid = "from_plan + from_balance + from_allowance - back_plan - back_balance - back_allowance"
+    of_site = rows(database, f"select sum({paid}) as n from spends where site_id <> 0")[0]["n"]
+    assert 0 < of_site == rows(database, "select sum(used) as n from site_uses")[0]["n"] <= CAP

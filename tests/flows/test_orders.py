@@ -278,8 +278,11 @@ def test_stamp_that_is_no_amount_counts_as_none(shop, stamped):
     assert balance_of(shop, 2) == 1_000
 
 
-def test_same_delivery_from_many_threads_grants_once(shop, app, database):
+@pytest.mark.parametrize("is_known", [False, True])
+def test_same_delivery_from_many_threads_grants_once(shop, app, database, is_known):
     """The shop sent one order twice in one second, with one id and the same bytes."""
+    if is_known:
+        deliver(shop, order(status="processing", at=-1))
     threads, statuses, start = 8, [], threading.Barrier(8)
 
     def send_it():

@@ -25,8 +25,8 @@ from fakeshop.shop import FakeShop
 from fakeshop.walk import Walk
 from tests.support import books
 
-HISTORIES = int(os.environ.get("BRIDGE_HISTORIES", "24"))
-STEPS = 80
+HISTORIES = int(os.environ.get("BRIDGE_HISTORIES", "12"))
+STEPS = 60
 TOPICS = (
     "order.created",
     "order.updated",

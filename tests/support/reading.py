@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -14,6 +14,10 @@ from unittest.mock import patch
 from flask import Flask
 from flask.testing import FlaskClient
 
+from bridge.cli import packages as cli_packages
+from bridge.cli import reconcile as cli_reconcile
+from bridge.cli import stores as cli_stores
+from bridge.cli import webhooks as cli_webhooks
 from bridge.clients import shop_session
 from bridge.clients.woocommerce import ShopClient, open_shop
 from bridge.domain.reconciliation import Report
@@ -26,6 +30,7 @@ from bridge.services.watchdog import Post, Watched
 from bridge.storage import shop_reads
 from bridge.storage.database import Database
 from bridge.storage.shop_reads import ShopRead
+from bridge.web import webhooks as web_webhooks
 from bridge.web.context import Parts, utcnow
 from fakeshop.sending import send_into
 from fakeshop.server import Served, serve
@@ -170,6 +175,9 @@ def open_rig(app: Flask) -> Iterator[Rig]:
     rig = Rig(app)
     # What the bridge compares the shop's clock with is the rig's moment too.
     ours = SimpleNamespace(time=lambda: rig.now.timestamp(), monotonic=time.monotonic)
-    with serve(rig.shop) as served, patch.object(shop_session, "time", ours):
-        rig.served = served
+    with ExitStack() as stack:
+        rig.served = stack.enter_context(serve(rig.shop))
+        stack.enter_context(patch.object(shop_session, "time", ours))
+        for door in (web_webhooks, cli_reconcile, cli_packages, cli_stores, cli_webhooks):
+            stack.enter_context(patch.object(door, "utcnow", lambda: rig.now))
         yield rig

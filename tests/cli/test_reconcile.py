@@ -1,0 +1,271 @@
+"""The commands that talk with a shop say what they did, in words or as JSON, and what is wrong, with its remedy."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from bridge.domain.webhooks import TOPICS
+from fakeshop.faults import Kind
+from tests import factories
+from tests.support import books
+from tests.support.reading import DAY, open_rig
+
+one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+URL = "http://127.0.0.1:8000/webhooks/woocommerce/shop"
+
+
+@pytest.fixture
+def rig(app, caplog):
+    """A shop and a bridge, not connected yet."""
+    caplog.set_level(logging.CRITICAL)
+    with open_rig(app) as rig:
+        yield rig
+
+
+@pytest.fixture
+def flask(app):
+    """Run a command in process: exit status, output and errors."""
+    return lambda *arguments: app.test_cli_runner().invoke(args=list(arguments))
+
+
+def test_reconcile_reports_what_was_expected_and_what_was_granted(rig, flask):
+    rig.connect()
+    order = rig.sell()
+    rig.sell(0, email="nobody@example.test")
+
+    looked = flask("reconcile", "shop", "--dry-run")
+    assert looked.exit_code == 0, looked.output
+    assert "100000 would be granted now" in looked.output
+    assert books.count(rig.database, "entries") == 0
+
+    done = flask("reconcile", "shop")
+    assert done.exit_code == 0
+    assert "shop: 2 orders read, 200000 tokens expected, 0 were granted; 100000 granted now" in done.output
+    assert f"order {order}: expected 100000, had 0, posted +100000" in done.output
+    assert "1 orders wait for a buyer" in done.output
+
+    again = json.loads(flask("reconcile", "--json").output)
+    (report,) = again["reports"]
+    assert (report["store"], report["changed"], report["granted_before"], report["granted"]) == ("shop", 0, 100_000, 0)
+    assert rig.balances() == {2: 100_000}
+
+
+@one_engine
+def test_reconcile_since_reads_a_range_in_the_stores_own_time(rig, flask):
+    rig.connect()
+    rig.sell()
+    rig.later(3 * DAY)
+    order = rig.sell(3)
+
+    report = json.loads(flask("reconcile", "shop", "--json", "--since", rig.now.date().isoformat()).output)["reports"][
+        0
+    ]
+
+    assert [found["order"] for found in report["differences"]] == [order]
+    assert rig.cursor() is None
+    bad = flask("reconcile", "shop", "--since", "yesterday")
+    assert (bad.exit_code, "--since: give a moment" in bad.stderr) == (1, True)
+
+
+@one_engine
+def test_reconcile_without_keys_says_how_to_give_them(rig, flask):
+    rig.connect(has_keys=False)
+
+    named, all_ = flask("reconcile", "shop"), flask("reconcile")
+
+    assert named.exit_code == 1
+    assert "the store shop has no REST keys" in named.stderr
+    assert "flask stores keys shop" in named.stderr
+    assert all_.exit_code == 0
+    assert "has no REST keys" in all_.stderr
+    assert flask("reconcile", "nobody").exit_code == 1
+
+    key = rig.shop.add_key()
+    rig.sell()
+    secrets = ("--consumer-key", key.consumer_key, "--consumer-secret", key.consumer_secret)
+    assert flask("stores", "keys", "shop", *secrets).exit_code == 0
+    assert flask("reconcile", "shop").exit_code == 0
+    assert rig.balances() == {2: 100_000}
+    kept = books.rows(rig.database, "select consumer_key, consumer_secret from stores")
+    assert key.consumer_secret not in str(kept)
+
+
+@one_engine
+def test_reconcile_that_was_cut_off_or_could_not_apply_all_ends_with_status_1(rig, flask):
+    rig.connect()
+    factories.give(rig, 2, 2**53 - 1)
+    order = rig.sell()
+    rig.sell(3)
+
+    failed = flask("reconcile", "shop")
+    assert failed.exit_code == 1
+    assert f"NOT APPLIED order {order}: The balance would leave" in failed.output
+    assert rig.balances()[3] == 100_000
+
+    rig.served.faults.add(Kind.UNAUTHORIZED, times=None)
+    stopped = flask("reconcile", "shop")
+    assert stopped.exit_code == 1
+    assert "STOPPED HTTP 401" in stopped.output
+
+
+def test_owner_is_asked_about_past_orders_and_his_answer_counts(rig, flask, app):
+    rig.sell()
+    rig.later(60)
+    key = rig.shop.add_key()
+    added = flask(
+        *("stores", "add", "shop", "--url", rig.served.url),
+        *("--consumer-key", key.consumer_key, "--consumer-secret", key.consumer_secret),
+    )
+    assert "flask stores history shop grant, or: flask stores history shop skip" in added.output
+
+    asked = flask("reconcile", "shop")
+    assert "1 orders from before the shop was connected are not granted until you say so" in asked.output
+    assert "not granted until you answer" in flask("stores", "check", "shop").output
+    assert rig.balances() == {}
+
+    assert flask("stores", "history", "shop", "skip").exit_code == 0
+    assert flask("reconcile", "shop").exit_code == 0
+    assert rig.balances() == {}
+    assert flask("stores", "history", "shop", "grant").exit_code == 0
+    assert flask("reconcile", "shop").exit_code == 0
+    assert rig.balances() == {2: 100_000}
+
+
+def test_webhooks_are_installed_once_and_repaired(rig, flask):
+    rig.connect()
+    erp = rig.shop.create_webhook("order.updated", "http://127.0.0.1:1/erp", name="ERP", status="disabled")
+
+    planned = flask("webhooks", "install", "shop", "--dry-run")
+    assert len(rig.shop.webhooks) == 1
+    assert planned.output.count("would be created") == 10
+    made = flask("webhooks", "install", "shop")
+    assert made.exit_code == 0, made.output
+    assert made.output.endswith(f"10 changes made; deliveries come to {URL}\n")
+    ours = [hook for hook in rig.shop.webhooks.values() if hook.delivery_url == URL]
+    assert sorted(hook.topic for hook in ours) == sorted(TOPICS)
+    assert {(hook.secret, hook.status, hook.is_ping_due) for hook in ours} == {("test-secret", "active", False)}
+
+    again = json.loads(flask("webhooks", "install", "shop", "--json").output)
+    assert (again["url"], {step["action"] for step in again["steps"]}) == (URL, {"keep"})
+
+    first, second, third = ours[:3]
+    rig.shop.update_webhook(first.id, status="disabled")
+    rig.shop.update_webhook(second.id, secret="forgotten")
+    rig.shop.update_webhook(third.id, delivery_url="http://127.0.0.1:1/webhooks/woocommerce/shop")
+    repaired = flask("webhooks", "install", "shop").output
+    assert f"{first.topic:<18} deleted {first.id} (disabled)" in repaired
+    assert f"{third.topic:<18} deleted {third.id} (moved)" in repaired
+    assert second.secret == "test-secret"
+    assert len(rig.shop.webhooks) == 11
+    assert rig.shop.webhooks[erp.id].status == "disabled"
+    rig.sell()
+    rig.shop.run_queue()
+    assert rig.balances() == {2: 100_000}
+
+
+@one_engine
+@pytest.mark.parametrize("command", [("webhooks", "install", "shop"), ("packages", "import", "shop")])
+def test_commands_that_need_the_shop_say_so_in_a_sentence(rig, flask, command):
+    rig.connect(has_keys=False)
+    assert "has no REST keys" in flask(*command).stderr
+    assert flask(*command[:2], "nobody").exit_code == 1
+
+
+@one_engine
+def test_read_only_key_installs_nothing_and_says_why(rig, flask):
+    rig.connect(permissions="read")
+
+    result = flask("webhooks", "install", "shop")
+
+    assert result.exit_code == 1
+    assert "may only read; it needs read and write permission" in result.stderr
+    assert "Traceback" not in result.output
+
+
+@one_engine
+def test_check_of_a_healthy_shop_ends_with_status_0(rig, flask):
+    rig.connect().listen()
+    flask("packages", "import", "shop")
+    rig.sell()
+    rig.shop.run_queue()
+
+    result = flask("stores", "check", "shop")
+
+    assert result.exit_code == 0, result.output
+    assert result.output.endswith("all is well\n")
+    assert f"last delivery  {rig.now:%Y-%m-%d %H:%M}" in result.output
+    document = json.loads(flask("stores", "check", "shop", "--json").output)
+    assert (document["rest"], document["packages"], document["faults"]) == (
+        {"keys": True, "readable": True, "writable": True},
+        5,
+        [],
+    )
+    assert document["webhooks"] == {topic: ["active"] for topic in TOPICS}
+
+
+@one_engine
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Kind.UNAUTHORIZED, "the consumer key is unknown"),
+        (Kind.NOT_FOUND, "pretty permalinks are off"),
+        (Kind.REDIRECT, "connect it with the address it really has"),
+    ],
+)
+def test_check_names_what_keeps_the_shop_from_being_read(rig, flask, fault, words):
+    rig.connect()
+    rig.served.faults.add(fault, times=None)
+
+    result = flask("stores", "check", "shop")
+
+    assert result.exit_code == 1
+    assert "REST           unreachable" in result.output
+    assert words in result.output
+
+
+@one_engine
+def test_check_names_each_fault_in_a_sentence(rig, flask):
+    rig.connect(permissions="read")
+    rig.skew = 3600
+
+    document = json.loads(flask("stores", "check", "shop", "--json").output)
+
+    codes = [fault["code"] for fault in document["faults"]]
+    assert codes == ["keys_read_only", "webhook_missing", "no_packages", "clock"]
+    assert all(len(fault["sentence"].splitlines()) == 1 for fault in document["faults"])
+    assert "3600 seconds apart" in document["faults"][-1]["sentence"]
+
+
+def test_packages_are_imported_and_what_waited_for_them_is_settled(rig, flask):
+    rig.connect(has_keys=False)
+    variations = [factories.line(1, 15, variation=16), factories.line(2, 15, variation=17)]
+    factories.deliver(rig, factories.order(1, lines=[factories.line()]))
+    factories.deliver(rig, factories.order(2, lines=variations))
+    assert rig.balances() == {}
+    key = rig.shop.add_key()
+    flask("stores", "keys", "shop", "--consumer-key", key.consumer_key, "--consumer-secret", key.consumer_secret)
+
+    result = flask("packages", "import", "shop")
+
+    assert result.exit_code == 0, result.output
+    assert "5 packages among 6 products and 2 variations" in result.output
+    assert rig.balances() == {2: 170_000}
+    rig.shop.set_product_tokens(10, 7)
+    assert json.loads(flask("packages", "import", "shop", "--json").output)["packages"] == 5
+    assert rig.balances() == {2: 170_000}, "orders already placed keep theirs"
+
+
+@one_engine
+def test_products_that_leave_while_they_are_read_hide_no_other(rig, flask):
+    rig.connect()
+    for number in range(105):
+        rig.shop.add_package(f"Package {number}", "1.00", number + 1)
+    rig.served.faults.add(Kind.SHRINKING, path="page=2", rows=1)
+
+    assert flask("packages", "import", "shop").exit_code == 0
+
+    listed = books.rows(rig.database, "select product_id from packages where shop_tokens > 0 and variation_id = 0")
+    assert {row["product_id"] for row in listed} >= {id_ for id_ in rig.shop.products if id_ >= 20}

@@ -1,0 +1,151 @@
+"""Which webhooks are ours, what is to be done with them, and which faults they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bridge.domain import watchdog
+from bridge.domain.watchdog import RECENT, Code, Sighting, judge
+from bridge.domain.webhooks import TOPICS, Action, Address, Standing, Webhook, plan, standing_of
+
+HERE = Address("https://bridge.example/webhooks/woocommerce/shop", "0123abcd")
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+HEALTHY = tuple(
+    Webhook(number, topic, "active", HERE.url, HERE.name_of(topic)) for number, topic in enumerate(TOPICS, start=1)
+)
+SEEN = Sighting("shop", HERE, "https://shop.example", has_keys=True, webhooks=HEALTHY, packages=3)
+
+
+def with_first(**changes):
+    return (replace(HEALTHY[0], **changes), *HEALTHY[1:])
+
+
+def changes(steps):
+    return [(step.action, step.topic, step.webhook_id) for step in steps if step.action is not Action.KEEP]
+
+
+@pytest.mark.parametrize(
+    ("told", "standing"),
+    [
+        ({}, Standing.ACTIVE),
+        ({"name": "made by hand"}, Standing.ACTIVE),
+        ({"status": "paused"}, Standing.PAUSED),
+        ({"status": "disabled"}, Standing.DISABLED),
+        ({"status": "of tomorrow"}, Standing.DISABLED),
+        ({"delivery_url": "https://elsewhere.example/x"}, Standing.ASTRAY),
+        ({"delivery_url": "http://bridge.example/webhooks/woocommerce/shop"}, Standing.ASTRAY),
+        ({"delivery_url": "https://[broken"}, Standing.ASTRAY),
+        ({"delivery_url": "https://old.example/webhooks/woocommerce/shop"}, Standing.MOVED),
+        ({"delivery_url": "https://elsewhere.example/x", "name": "made by hand"}, Standing.FOREIGN),
+        ({"delivery_url": HERE.url + "-two", "name": "Token Bridge order.created [ffffffff]"}, Standing.FOREIGN),
+    ],
+)
+def test_standing_of_a_webhook(told, standing):
+    assert standing_of(with_first(**told)[0], HERE) is standing
+
+
+def test_shop_without_webhooks_gets_one_for_each_topic():
+    assert changes(plan([], HERE)) == [(Action.CREATE, topic, 0) for topic in TOPICS]
+
+
+def test_healthy_shop_is_left_alone():
+    assert changes(plan(HEALTHY, HERE)) == []
+
+
+@pytest.mark.parametrize("told", [{"status": "paused"}, {"status": "disabled"}, {"delivery_url": "https://x.example/"}])
+def test_broken_webhook_is_made_anew_before_the_old_one_goes(told):
+    assert changes(plan(with_first(**told), HERE)) == [
+        (Action.CREATE, "order.created", 0),
+        (Action.DELETE, "order.created", 1),
+    ]
+
+
+def test_second_webhook_of_a_topic_goes_if_we_made_it():
+    """As after a creation whose answer was lost; one made by hand may stay."""
+    double = replace(HEALTHY[0], id=50)
+    by_hand = replace(double, id=51, name="by hand")
+
+    assert changes(plan([*HEALTHY, double, by_hand], HERE)) == [(Action.DELETE, "order.created", 50)]
+
+
+def test_others_webhooks_are_never_touched():
+    others = [
+        replace(hook, id=100 + hook.id, delivery_url="https://erp.example/", name="ERP", status="disabled")
+        for hook in HEALTHY
+    ]
+    copy = replace(HEALTHY[0], id=7, delivery_url="https://staging.example/webhooks/woocommerce/shop")
+
+    assert changes(plan([*HEALTHY, *others, copy], HERE)) == []
+    assert {step.webhook_id for step in plan([*HEALTHY, *others], HERE, anew=True)} <= set(range(11))
+    moved = plan([*HEALTHY, *others, copy], HERE, replaced=[Standing.MOVED])
+    assert changes(moved) == [(Action.DELETE, "order.created", 7)]
+
+
+def test_healthy_shop_has_no_fault():
+    assert judge(SEEN, now=NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("seen", "code", "words"),
+    [
+        ({"has_keys": False, "webhooks": None}, Code.NO_KEYS, "flask stores keys shop"),
+        ({"shop_fault": "HTTP 401: why"}, Code.SHOP, "HTTP 401: why"),
+        ({"write_fault": "it may only read"}, Code.KEYS_READ_ONLY, "it may only read"),
+        ({"address": replace(HERE, url="http://127.0.0.1:8000/w"), "webhooks": None}, Code.ADDRESS_LOCAL, "PUBLIC_URL"),
+        ({"webhooks": ()}, Code.WEBHOOK_MISSING, "for any topic; make them anew with: flask webhooks install shop"),
+        ({"webhooks": HEALTHY[1:]}, Code.WEBHOOK_MISSING, "for order.created;"),
+        ({"webhooks": with_first(status="paused")}, Code.WEBHOOK_PAUSED, "order.created is paused"),
+        ({"webhooks": with_first(status="disabled")}, Code.WEBHOOK_DISABLED, "has disabled the webhook for order.cr"),
+        (
+            {"webhooks": with_first(delivery_url="https://x.example/?key=secret")},
+            Code.WEBHOOK_ASTRAY,
+            "to https://x.example;",
+        ),
+        ({"bad_signature_at": NOW}, Code.WRONG_SECRET, "2026-11-20 12:00 UTC"),
+        ({"shop_error_at": NOW}, Code.OWNER_DEMOTED, "shop manager"),
+        ({"changed": 2}, Code.SILENT, "2 orders changed"),
+        ({"unapplied": ("order 4: why",)}, Code.UNAPPLIED, "order 4: why could not be applied"),
+        ({"packages": 0}, Code.NO_PACKAGES, "flask packages import shop"),
+        ({"clock_offset_seconds": -301}, Code.CLOCK, "301 seconds apart"),
+    ],
+)
+def test_each_fault_has_its_sentence_and_its_remedy(seen, code, words):
+    (fault,) = judge(replace(SEEN, **seen), now=NOW)
+
+    assert fault.code is code
+    assert words in fault.sentence
+    assert "{" not in fault.sentence
+
+
+def test_every_fault_has_a_sentence():
+    assert set(watchdog._SENTENCES) == set(Code)
+
+
+def test_clock_a_little_off_is_no_fault():
+    assert judge(replace(SEEN, clock_offset_seconds=300), now=NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_fault"),
+    [
+        ({"last_delivery_at": NOW - RECENT}, True),
+        ({"last_delivery_at": NOW}, True),
+        ({"webhooks_set_at": NOW - RECENT}, False),
+        ({"webhooks_set_at": NOW - RECENT - timedelta(seconds=1)}, True),
+    ],
+)
+def test_wrong_signature_of_the_last_hour_stands_unless_the_secret_was_set_since(seen, is_fault):
+    seen = replace(SEEN, bad_signature_at=NOW - RECENT, **seen)
+
+    assert bool(judge(seen, now=NOW - timedelta(seconds=1))) is is_fault
+
+
+def test_wrong_signature_is_over_an_hour_later_if_the_shop_delivered_since():
+    seen = replace(SEEN, bad_signature_at=NOW - RECENT)
+
+    assert [fault.code for fault in judge(seen, now=NOW)] == [Code.WRONG_SECRET]
+    assert judge(replace(seen, last_delivery_at=NOW), now=NOW) == ()
+    assert judge(replace(seen, last_delivery_at=NOW - RECENT - timedelta(seconds=1)), now=NOW) != ()

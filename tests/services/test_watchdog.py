@@ -1,0 +1,319 @@
+"""A shop that no longer tells us of its orders is found within one run, repaired, read back and told of."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+
+from bridge.domain.watchdog import Code
+from bridge.domain.webhooks import TOPICS
+from fakeshop.faults import Kind
+from tests import factories
+from tests.support import books
+from tests.support.reading import PUBLIC_URL, open_rig
+
+URL = f"{PUBLIC_URL}/webhooks/woocommerce/shop"
+HOUR = 3600
+
+one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def rig(app, caplog):
+    """A shop whose webhooks are all well, its history read, and one order delivered."""
+    caplog.set_level(logging.CRITICAL)
+    with open_rig(app) as rig:
+        rig.connect().listen()
+        rig.sell()
+        rig.shop.run_queue()
+        rig.poll()
+        rig.watch()
+        yield rig
+
+
+def hook(rig, topic="order.updated"):
+    (found,) = [hook for hook in rig.shop.webhooks.values() if hook.topic == topic and hook.delivery_url == URL]
+    return found
+
+
+def told(rig):
+    """What the owner was told so far: the codes of each event."""
+    rows = books.rows(rig.database, "select payload from outbox where type = 'store.webhook_silent' order by id")
+    documents = [
+        row["payload"] if isinstance(row["payload"], dict) else factories.json.loads(row["payload"]) for row in rows
+    ]
+    return [[(fault["code"], fault["repaired"]) for fault in document["faults"]] for document in documents]
+
+
+def codes(faults):
+    return [fault.code for fault in faults]
+
+
+def test_healthy_shop_is_only_looked_at(rig):
+    rig.asked()
+
+    watched = rig.watch()
+
+    assert (watched.found, watched.report, told(rig)) == ((), None, [])
+    assert {request.split()[0] for request in rig.asked()} == {"GET", "PUT"}, "the PUT is of webhook 0, which is none"
+    assert len(rig.shop.webhooks) == 10
+
+
+def delete(rig):
+    rig.shop.delete_webhook(hook(rig).id)
+
+
+def pause(rig):
+    rig.shop.update_webhook(hook(rig).id, status="paused")
+
+
+def disable(rig):
+    rig.shop.fail_next(10, status=503)
+    for _ in range(7):
+        rig.shop.save(20)
+        rig.shop.run_queue()
+    rig.shop.fail_next(0)
+    assert hook(rig).status == "disabled"
+
+
+def lead_astray(rig):
+    rig.shop.update_webhook(hook(rig).id, delivery_url="http://127.0.0.1:1/elsewhere")
+
+
+def forget_secret(rig):
+    rig.later(HOUR)
+    rig.shop.update_webhook(hook(rig).id, secret="another")
+    rig.shop.save(20)
+    assert [sent.status for sent in rig.shop.run_queue() if sent.topic == "order.updated"] == [401]
+
+
+def demote(rig):
+    """The owner of the webhooks, who is another user than the key's."""
+    rig.later(HOUR)
+    hook(rig).user_id = rig.shop.create_user("boss@example.test", roles=("shop_manager",)).id
+    rig.shop.set_role(hook(rig).user_id, "subscriber")
+    rig.shop.save(20)
+    rig.shop.run_queue()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        (delete, Code.WEBHOOK_MISSING),
+        (pause, Code.WEBHOOK_PAUSED),
+        (disable, Code.WEBHOOK_DISABLED),
+        (lead_astray, Code.WEBHOOK_ASTRAY),
+        (forget_secret, Code.WRONG_SECRET),
+        (demote, Code.OWNER_DEMOTED),
+    ],
+)
+def test_trouble_is_found_repaired_read_back_and_told_once(rig, trouble, code):
+    trouble(rig)
+    rig.later()
+    order = rig.sell(3)
+    rig.shop.run_queue()
+    rig.later()
+
+    watched = rig.watch()
+
+    assert (codes(watched.found), watched.left) == ([code], ())
+    assert told(rig) == [[(code.value, True)]]
+    assert rig.balances() == {2: 100_000, 3: 100_000}, "what was missed is read back at once"
+    rig.later()
+    rig.shop.cancel(order)
+    assert [sent.status for sent in rig.shop.run_queue()] == [200]
+    assert rig.balances() == {2: 100_000, 3: 0}, "and the shop tells again"
+    assert hook(rig).failures == 0
+    rig.later(300)
+    assert rig.watch().found == ()
+    assert len(told(rig)) == 1
+
+
+@one_engine
+def test_disabled_webhook_is_made_anew_and_not_activated_again(rig):
+    disable(rig)
+    old = hook(rig).id
+
+    rig.watch()
+
+    assert old not in rig.shop.webhooks
+    rig.shop.fail_next(1, status=500)
+    rig.shop.save(20)
+    rig.shop.run_queue()
+    assert hook(rig).status == "active", "one failure more would have disabled the old one again"
+
+
+@one_engine
+def test_silent_shop_whose_webhooks_look_well_is_read_back_and_told_of(rig):
+    """Its queue does not run: nothing is lost, nothing can be repaired from here."""
+    rig.sell(3)
+    rig.later(600)
+    assert rig.watch().found == (), "its queue may take a while"
+    rig.later(600)
+
+    watched = rig.watch()
+
+    assert (codes(watched.found), codes(watched.left)) == ([Code.SILENT], [Code.SILENT])
+    assert told(rig) == [[("silent", False)]]
+    assert rig.balances()[3] == 100_000
+    rig.later(300)
+    rig.watch()
+    assert len(told(rig)) == 1, "told once, until it is over"
+    rig.shop.run_queue()
+    rig.later(1200)
+    assert rig.watch().found == ()
+    rig.sell(3)
+    rig.later(1200)
+    rig.watch()
+    assert len(told(rig)) == 2
+
+
+@one_engine
+def test_abandoned_cart_is_no_silence(rig):
+    draft = rig.shop.place_order(2, [(10, 1)], via="store-api")
+    rig.shop.run_queue()
+    rig.later(60)
+    draft.status, draft.modified_at = "checkout-draft", rig.now
+    rig.later(HOUR)
+
+    assert rig.watch().found == ()
+
+
+@one_engine
+def test_others_webhooks_stay_as_they_are(rig):
+    erp = rig.shop.create_webhook("order.updated", "http://127.0.0.1:1/erp", status="disabled", name="ERP")
+    theirs = f"Token Bridge order.updated [{'f' * 8}]"
+    copy = rig.shop.create_webhook("order.updated", "http://127.0.0.1:1/webhooks/woocommerce/shop", name=theirs)
+    delete(rig)
+
+    rig.watch()
+
+    assert rig.shop.webhooks[erp.id].status == "disabled"
+    assert rig.shop.webhooks[copy.id].status == "active"
+    assert len(rig.shop.webhooks) == 12
+
+
+@one_engine
+def test_copy_of_this_bridge_is_told_of_and_left_alone(rig):
+    """A restored database on another machine: both would else take the shop from each other for ever."""
+    there = "http://127.0.0.1:1/webhooks/woocommerce/shop"
+    rig.shop.create_webhook("order.updated", there, name=hook(rig).name)
+
+    watched = rig.watch()
+
+    assert (codes(watched.found), told(rig)) == ([Code.WEBHOOK_MOVED], [])
+    assert len(rig.shop.webhooks) == 11
+
+
+@one_engine
+def test_shop_out_of_reach_keeps_what_was_known_and_is_no_news_again(rig):
+    for topic in TOPICS:
+        rig.shop.update_webhook(hook(rig, topic).id, status="paused")
+    rig.served.faults.add(Kind.ERROR_PAGE, path="webhooks?", times=None)
+    rig.watch()
+    rig.served.faults.clear()
+    rig.served.faults.add(Kind.UNAUTHORIZED, times=None)
+
+    assert codes(rig.watch().left) == [Code.SHOP]
+    rig.served.faults.clear()
+    assert rig.watch().left == ()
+    assert told(rig) == [[("webhook_paused", True)]]
+
+
+@one_engine
+def test_repair_that_is_cut_off_is_finished_by_the_next_run(rig):
+    for topic in TOPICS:
+        rig.shop.delete_webhook(hook(rig, topic).id)
+    real, left = rig.shop.create_webhook, [4]
+
+    def create(*args, **more):
+        left[0] -= 1
+        if left[0] == 0:
+            rig.served.faults.add(Kind.ERROR_PAGE, times=None)
+        return real(*args, **more)
+
+    rig.shop.create_webhook = create
+    assert codes(rig.watch().left) == [Code.WEBHOOK_MISSING]
+    rig.served.faults.clear()
+
+    assert rig.watch().left == ()
+    assert sorted(hook.topic for hook in rig.shop.webhooks.values()) == sorted(TOPICS)
+
+
+@one_engine
+def test_wrong_signatures_of_a_stranger_cost_one_repair_an_hour_and_no_webhook(rig):
+    rig.later(HOUR)
+    before = set(rig.shop.webhooks)
+    for _ in range(4):
+        rig.app.extensions["bridge.bad_signatures"] = {}
+        knock(rig)
+        rig.later(300)
+        rig.watch()
+
+    assert set(rig.shop.webhooks) == before
+    set_anew = [
+        request for request in rig.asked() if request.startswith("PUT webhooks/") and not request.endswith("/0")
+    ]
+    assert len(set_anew) == 10
+
+
+def test_wrong_signature_is_noted_once_a_minute(rig):
+    known = rig.known().bad_signature_at
+    assert known is None
+
+    for _ in range(3):
+        rig.later()
+        assert knock(rig).status_code == 401
+    first = rig.known().bad_signature_at
+    rig.app.extensions["bridge.bad_signatures"]["shop"] -= 61
+    rig.later(61)
+    knock(rig)
+
+    assert first == rig.now - timedelta(seconds=63)
+    assert rig.known().bad_signature_at > first
+    assert rig.app.extensions["bridge.bad_signatures"].keys() == {"shop"}
+
+
+@one_engine
+def test_knock_at_an_unknown_store_is_not_remembered(rig):
+    assert rig.client.post("/webhooks/woocommerce/nobody", data=b"{}").status_code == 404
+    assert "bridge.bad_signatures" not in rig.app.extensions
+
+
+@one_engine
+def test_order_that_is_gone_before_the_queue_runs_is_no_demoted_owner(rig):
+    rig.shop.save(20)
+    rig.shop.force_delete(20)
+    rig.shop.run_queue()
+
+    assert rig.known().shop_error_at is None
+
+
+@one_engine
+def test_read_only_key_is_a_fault_and_the_owner_is_told_what_could_not_be_repaired(app, caplog):
+    caplog.set_level(logging.CRITICAL)
+    with open_rig(app) as rig:
+        rig.connect(permissions="read")
+        rig.sell()
+
+        assert codes(rig.watch().left)[:2] == [Code.KEYS_READ_ONLY, Code.WEBHOOK_MISSING]
+        assert told(rig) == [[("webhook_missing", False)]]
+        assert rig.balances() == {2: 100_000}
+
+
+@one_engine
+def test_store_without_keys_is_watched_by_what_comes_in(app, caplog):
+    caplog.set_level(logging.CRITICAL)
+    with open_rig(app) as rig:
+        rig.connect(has_keys=False)
+        knock(rig)
+
+        assert codes(rig.watch().left) == [Code.NO_KEYS, Code.WRONG_SECRET, Code.NO_PACKAGES]
+        assert told(rig) == [[("wrong_secret", False)]]
+
+
+def knock(rig):
+    headers = factories.delivery_headers(b"{}", "order.updated", secret="not ours")
+    return rig.client.post("/webhooks/woocommerce/shop", data=b"{}", headers=headers)
