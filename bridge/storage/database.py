@@ -89,7 +89,6 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
-            pool_pre_ping=True,
             connect_args={"connect_timeout": 5, "application_name": "token-bridge"},
         )
         event.listen(engine, "connect", _prepare_postgresql)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -147,6 +148,42 @@ def test_handing_out_and_noting_at_once_leave_no_event_behind(desk):
     desk.send(sender)
 
     assert sender.sent == told
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+def test_noting_waits_for_an_event_that_is_just_added_behind(desk):
+    """Else neither would see the other, and the event added would have nobody to make it the next."""
+    desk.endpoint()
+    (first,) = desk.tell(1)
+    desk.fan_out()
+    (second,) = desk.tell(1)
+    sent, added, may_commit = threading.Event(), threading.Event(), threading.Event()
+    sender = Sender()
+
+    @contextmanager
+    def held_open():
+        with desk.database.transaction() as connection:
+            yield connection
+            added.set()
+            may_commit.wait(10)
+
+    def send(url, body, headers):
+        sent.set()
+        added.wait(10)
+        return sender(url, body, headers)
+
+    with ThreadPoolExecutor(2) as pool:
+        sending = pool.submit(desk.send, send)
+        sent.wait(10)
+        adding = pool.submit(outbox.fan_out, held_open, now=NOW)
+        with suppress(TimeoutError):
+            sending.result(0.5)
+        may_commit.set()
+        adding.result(10)
+        sending.result(10)
+    desk.send(sender)
+
+    assert sender.sent == [first, second]
 
 
 def test_endpoint_gets_only_the_types_it_wants(desk):

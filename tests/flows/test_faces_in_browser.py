@@ -106,7 +106,7 @@ def test_balance_is_edited_without_script_and_without_a_mouse(address, context, 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_fit_a_narrow_screen_and_break_no_rule_of_their_own(address, browser, people, engine, scheme):
+def test_pages_fit_every_screen_and_break_no_rule_of_their_own(address, browser, people, engine, scheme):
     """With script on, so that the browser can be asked; the console would tell of the content policy."""
     context = browser.new_context(viewport={"width": 380, "height": 800}, color_scheme=scheme)
     page = context.new_page()
@@ -122,8 +122,9 @@ def test_pages_fit_a_narrow_screen_and_break_no_rule_of_their_own(address, brows
 
     for path in ("credits", "credits?edit=3", "credits?q=long", "credits?q=zzz", "credits/3", f"credits/{2**53 - 1}"):
         page.goto(f"{address}/admin/shop/{path}")
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= 380, path
+        for width in (1280, 760, 380):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == {
             "light": "rgb(246, 246, 243)",
             "dark": "rgb(19, 20, 24)",

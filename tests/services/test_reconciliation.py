@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.domain.errors import NoShopKeys
-from bridge.services import orders, reconciliation, shop_pages, stores
-from bridge.storage import shop_reads
+from bridge.services import orders, reconciliation
 from fakeshop.faults import Kind
 from tests.support import books
 from tests.support.reading import DAY, open_rig
@@ -19,11 +18,9 @@ one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def rig(app, monkeypatch):
+def rig(app):
     """A shop and a bridge, not connected yet, who talk in pages of ten."""
-    monkeypatch.setattr(shop_pages, "PAGE", 10)
-    monkeypatch.setattr(reconciliation, "PAGE", 10)
-    with open_rig(app) as rig:
+    with open_rig(app, page=10) as rig:
         yield rig
 
 
@@ -39,15 +36,6 @@ def broken_order(monkeypatch):
 
     monkeypatch.setattr(orders, "apply_order", apply)
     return numbers
-
-
-def many(rig, count, *, seconds=1, customer=2):
-    """So many completed orders, so many seconds between them; nothing is delivered."""
-    placed = []
-    for _ in range(count):
-        rig.later(seconds)
-        placed.append(rig.shop.place_order(customer, [(10, 1)], status="completed").id)
-    return placed
 
 
 def test_orders_nobody_told_of_are_applied_once(rig):
@@ -99,7 +87,7 @@ def test_dry_run_tells_and_writes_nothing(rig):
 @pytest.mark.parametrize("seconds", [1, 0])
 def test_more_than_a_page_is_read_whole_even_within_one_second(rig, seconds):
     rig.connect()
-    many(rig, 25, seconds=seconds)
+    rig.sell_many(25, seconds=seconds)
 
     report = rig.poll()
 
@@ -111,7 +99,7 @@ def test_more_than_a_page_is_read_whole_even_within_one_second(rig, seconds):
 def test_orders_of_one_second_that_leave_it_while_it_is_read_hide_no_other(rig):
     """An order of the first page is saved: every later one moves a place forward, across the page's end."""
     rig.connect()
-    placed = many(rig, 15, seconds=0)
+    placed = rig.sell_many(15, seconds=0)
     rig.poll(since=rig.now + timedelta(days=1))  # the products are known now
     real, saved = rig.shop.orders[placed[0]], []
 
@@ -141,7 +129,7 @@ def test_orders_of_one_second_that_leave_it_while_it_is_read_hide_no_other(rig):
 def test_shop_that_sorts_by_something_else_hides_no_order(rig, monkeypatch):
     """As by a local clock that went back, or by ids, whatever was asked for."""
     rig.connect()
-    placed = many(rig, 12)
+    placed = rig.sell_many(12)
     rig.later()
     for number in placed[:3]:
         rig.shop.save(number)
@@ -154,10 +142,10 @@ def test_shop_that_sorts_by_something_else_hides_no_order(rig, monkeypatch):
 
 def test_cursor_stops_at_an_order_that_fails_and_the_rest_is_applied(rig, broken_order, caplog):
     rig.connect()
-    placed = many(rig, 3)
+    placed = rig.sell_many(3)
     rig.poll()
     before = rig.cursor()
-    placed += many(rig, 3, seconds=30)
+    placed += rig.sell_many(3, seconds=30)
     broken_order.add(placed[4])
 
     report = rig.poll()
@@ -187,7 +175,7 @@ def test_unapplied_order_is_a_fault_until_it_is_applied(rig, broken_order, caplo
 
 def test_poll_that_is_killed_between_pages_goes_on_from_the_last_one(rig, monkeypatch):
     rig.connect()
-    placed = many(rig, 23)
+    placed = rig.sell_many(23)
     applied = []
     real = orders.apply_order
 
@@ -227,7 +215,7 @@ def test_poll_that_is_killed_between_pages_goes_on_from_the_last_one(rig, monkey
 )
 def test_shop_that_fails_half_way_loses_and_doubles_nothing(rig, kind, more, sentence):
     rig.connect()
-    many(rig, 11)
+    rig.sell_many(11)
     rig.served.faults.add(kind, path="modified_after", times=None, **more)
 
     broken = rig.poll()
@@ -273,9 +261,9 @@ def test_since_later_than_the_cursor_does_not_jump_over_what_lies_between(rig):
     rig.sell()
     rig.poll()
     before = rig.cursor()
-    many(rig, 1, seconds=DAY)
+    rig.sell_many(1, seconds=DAY)
     between = rig.now
-    many(rig, 1, seconds=DAY)
+    rig.sell_many(1, seconds=DAY)
 
     later = rig.poll(since=between + timedelta(hours=1))
 
@@ -301,203 +289,8 @@ def test_date_in_the_future_does_not_carry_the_cursor_along(rig):
 
 
 @one_engine
-@pytest.mark.parametrize("skew", [-3600, 3600])
-def test_shop_whose_clock_is_an_hour_apart_loses_nothing(rig, skew):
-    """The moments are the shop's; that of the connecting is told in its time first."""
-    rig.skew = skew
-    if skew < 0:
-        rig.sell(3)
-        rig.later(60)
-    rig.connect(history="skip")
-    for _ in range(3):
-        rig.sell(2)
-        rig.poll()
-        rig.later(600)
-
-    assert rig.balances() == {2: 300_000}
-
-
-def test_new_store_reads_nothing_of_its_history_until_the_owner_says_grant(rig):
-    rig.sell()
-    rig.later(3 * DAY)
-    past = rig.sell()
-    rig.later(60)
-    rig.connect(history="ask")
-    rig.sell(3)
-
-    asked = rig.poll()
-    assert (asked.granted, asked.unanswered) == (100_000, 1)
-    assert rig.balances() == {3: 100_000}
-    rig.later()
-    rig.shop.save(past)
-    assert rig.poll().granted == 0, "saved again, it is still of the past"
-
-    answer(rig, "grant")
-    assert rig.poll().granted == 200_000
-    assert rig.balances() == {2: 200_000, 3: 100_000}
-
-
-def test_webhook_grants_a_past_order_while_the_owner_was_not_asked_and_no_longer_once_he_skipped(rig):
-    first, second = rig.sell(2), rig.sell(3)
-    rig.later(60)
-    rig.connect(history="ask").listen()
-    rig.shop.save(first)
-    rig.shop.run_queue()
-    assert rig.balances() == {2: 100_000}
-
-    answer(rig, "skip")
-    rig.shop.save(second)
-    rig.shop.run_queue()
-    rig.poll()
-    assert rig.balances() == {2: 100_000}, "what was granted stays, what was not is skipped"
-    rig.later()
-    rig.shop.cancel(first)
-    rig.poll()
-    assert rig.balances() == {2: 0}
-
-
-def test_guests_order_of_the_past_that_waits_is_still_refunded(rig):
-    """It waits since a webhook told of it; what is read back may not grant, but must take back."""
-    past = rig.sell(0, email="new@example.test")
-    rig.later(60)
-    rig.connect(history="ask").listen()
-    rig.shop.save(past)
-    rig.shop.run_queue()
-    for hook in list(rig.shop.webhooks.values()):
-        rig.shop.update_webhook(hook.id, status="paused")
-    rig.later()
-    rig.shop.refund_by_status(past)
-    rig.poll()
-
-    rig.client.put("/v1/users/9", json={"email": "new@example.test"}, headers=rig.headers)
-    with rig.database.transaction() as connection:
-        orders.check_again(connection, rig.store, past, now=rig.now)
-    assert rig.balances() == {}
-
-
-@one_engine
-def test_history_taken_back_while_a_poll_runs_is_read_by_the_next(rig):
-    rig.connect(history="ask")
-    rig.sell()
-    with rig.reading() as reading:
-        real = reading.shop.list_changes
-
-        def list_changes(**asked):
-            answer(rig, "grant")
-            return real(**asked)
-
-        reading.shop.list_changes = list_changes
-        reconciliation.poll(reading, since=None, now=rig.now)
-
-    assert rig.cursor() is None
-
-
-@one_engine
 def test_store_without_keys_is_told_so(rig):
     rig.connect(has_keys=False)
 
     with pytest.raises(NoShopKeys, match="flask stores keys shop"):
         rig.poll()
-
-
-def test_sweep_finds_what_no_date_tells(rig):
-    rig.connect().listen()
-    kept, refunded, deleted = rig.sell(2), rig.sell(3), rig.sell(4)
-    refund = rig.shop.refund_amount(refunded, "5.00")
-    rig.shop.run_queue()
-    assert rig.balances() == {2: 100_000, 3: 50_000, 4: 100_000}
-    rig.later(3600)
-    rig.sell(5)
-    rig.poll()
-    rig.shop.delete_refund(refunded, refund.id)
-    rig.shop.force_delete(deleted)
-    assert (rig.poll().seen, rig.poll().changed) == (1, 0)
-
-    report, is_through = rig.sweep()
-
-    assert is_through
-    assert [(found.order, found.posted) for found in report.differences] == [(refunded, 50_000), (deleted, -100_000)]
-    assert rig.balances() == {2: 100_000, 3: 100_000, 4: 0, 5: 100_000}
-    assert kept not in [found.order for found in report.differences]
-
-
-def test_sweep_goes_on_where_it_stopped_and_an_outage_loses_no_order(rig):
-    rig.connect()
-    placed = many(rig, 5)
-    rig.poll()
-    for number in placed:
-        rig.shop.force_delete(number)
-
-    first = rig.sweep(limit=2)
-    rig.served.faults.add(Kind.ERROR_PAGE, times=None)
-    broken = rig.sweep(limit=2)
-    rig.served.faults.clear()
-    rest = [rig.sweep(limit=2), rig.sweep(limit=2)]
-
-    assert (first[0].reversed, first[1]) == (200_000, False)
-    assert (broken[0].seen, broken[1]) == (0, False)
-    assert "HTTP 500" in broken[0].interruption
-    assert [(report.reversed, is_through) for report, is_through in rest] == [(200_000, False), (100_000, True)]
-    assert (rig.known().swept_to, rig.known().swept_at) == (None, rig.now)
-    assert rig.balances() == {2: 0}
-
-
-@one_engine
-def test_sweep_believes_no_shop_that_lost_most_of_its_orders(rig):
-    """An old copy was put back, or the address leads to another shop."""
-    rig.connect()
-    placed = many(rig, 12)
-    rig.poll()
-    for number in placed[:11]:
-        rig.shop.force_delete(number)
-
-    report, _ = rig.sweep()
-
-    assert rig.balances() == {2: 1_200_000}
-    assert "looks like another shop" in report.failures[0]
-
-
-def test_sweep_lets_go_of_orders_that_are_older_than_its_span(rig):
-    """Its own writing does not make an order young again."""
-    rig.connect()
-    rig.sell()
-    rig.poll()
-    for _ in range(3):
-        rig.later(29 * DAY)
-        rig.sweep()
-
-    with rig.database.reading() as connection:
-        since = rig.now - reconciliation.SWEEP_SPAN
-        assert shop_reads.list_to_sweep(connection, rig.store.id, since=since, after=0, limit=9) == []
-
-
-@one_engine
-def test_sweep_is_due_once_a_night_and_after_one_that_was_cut_off(rig):
-    rig.connect()
-
-    def is_due():
-        with rig.database.reading() as connection:
-            return reconciliation.is_sweep_due(connection, rig.store, now=rig.now)
-
-    assert is_due()
-    rig.now = rig.now.replace(hour=2, minute=59)
-    rig.sweep()
-    assert not is_due()
-    rig.later(120)
-    assert is_due(), "it is past three"
-    rig.sweep()
-    rig.later(3 * 3600)
-    assert not is_due()
-    rig.later(DAY)
-    assert is_due()
-    rig.sweep()
-    many(rig, 3)
-    rig.poll()
-    rig.sweep(limit=2)
-    assert is_due(), "it was cut off"
-
-
-def answer(rig, word):
-    """What the owner says of the history."""
-    with rig.database.transaction() as connection:
-        stores.answer_history(connection, stores.get_store(connection, "shop"), word)

@@ -22,7 +22,8 @@ from bridge.clients import shop_session
 from bridge.clients.woocommerce import ShopClient, open_shop
 from bridge.domain.reconciliation import Report
 from bridge.domain.watchdog import Code
-from bridge.services import reconciliation, stores, watchdog
+from bridge.domain.webhooks import TOPICS
+from bridge.services import reconciliation, shop_pages, stores, watchdog, webhooks
 from bridge.services.reconciliation import Reading, open_reading
 from bridge.services.shops import Shops
 from bridge.services.stores import Connected, NewStore
@@ -97,8 +98,12 @@ class Rig:
 
     def listen(self) -> Rig:
         """Make the ten webhooks, as `webhooks install` does."""
-        result = self.app.test_cli_runner().invoke(args=["webhooks", "install", "shop"])
-        assert result.exit_code == 0, result.output
+        with self.database.transaction() as connection:
+            door = webhooks.door_of(connection, self.connected.store, public_url=PUBLIC_URL, vault_=self.shops.vault)
+            watchdog.note_installed(connection, self.connected.store, now=self.now)
+        for topic in TOPICS:
+            name, url = door.address.name_of(topic), door.address.url
+            self.shop.create_webhook(topic, url, secret=door.secret, name=name)
         return self
 
     def later(self, seconds: float = 1) -> None:
@@ -109,6 +114,14 @@ class Rig:
         """A completed order of one package, placed a second later; its number."""
         self.later()
         return self.shop.place_order(customer, [(product, 1)], status="completed", **more).id
+
+    def sell_many(self, count: int, *, seconds: float = 1) -> list[int]:
+        """So many completed orders of user 2, so many seconds between them; nothing is delivered."""
+        placed = []
+        for _ in range(count):
+            self.later(seconds)
+            placed.append(self.shop.place_order(2, [(10, 1)], status="completed").id)
+        return placed
 
     @contextmanager
     def reading(self, **more: Any) -> Iterator[Reading]:
@@ -170,14 +183,16 @@ def connect(rig: Rig, slug: str, url: str, key: Any, *, history: str = "grant") 
 
 
 @contextmanager
-def open_rig(app: Flask) -> Iterator[Rig]:
-    """A rig whose shop answers on loopback."""
+def open_rig(app: Flask, *, page: int = 100) -> Iterator[Rig]:
+    """A rig whose shop answers on loopback, in pages of so many orders."""
     rig = Rig(app)
     # What the bridge compares the shop's clock with is the rig's moment too.
     ours = SimpleNamespace(time=lambda: rig.now.timestamp(), monotonic=time.monotonic)
     with ExitStack() as stack:
         rig.served = stack.enter_context(serve(rig.shop))
         stack.enter_context(patch.object(shop_session, "time", ours))
+        for reader in (shop_pages, reconciliation):
+            stack.enter_context(patch.object(reader, "PAGE", page))
         for door in (web_webhooks, cli_reconcile, cli_packages, cli_stores, cli_webhooks):
             stack.enter_context(patch.object(door, "utcnow", lambda: rig.now))
         yield rig

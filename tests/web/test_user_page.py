@@ -1,3 +1,5 @@
+import re
+
 from tests.factories import deliver, give, line, order, put_package, put_user, spend
 from tests.support.pages import read, sign_in
 
@@ -7,6 +9,11 @@ USER = "/admin/shop/credits/2"
 def _limit(shop, module, period="daily", message="", **rules):
     document = {"period": period, "rules": rules, "message": message}
     assert shop.client.put(f"/v1/limits/{module}", json=document, headers=shop.headers).status_code == 200
+
+
+def _figures(page):
+    found = re.findall(r'stat[^>]*><h2>([^<]+)</h2><p class="stat__value[^>]*>([^<]+)<', page.source)
+    return dict(found)
 
 
 def test_user_without_anything_has_a_page(app, shop):
@@ -27,11 +34,13 @@ def test_page_shows_ledger_and_purchases(app, shop):
 
     page = read(sign_in(app).get(USER))
 
+    # A reversal that became debt counts in full: nothing of the purchase is left.
     texts = [row[1:2] + row[4:] for row in page.rows if len(row) == 6]
     assert texts == [["Reversal", "−500debt +700", "0"], ["Spend", "−700", "500"], ["Grant", "+1,200", "1,200"]]
     [purchase] = [row for row in page.rows if len(row) == 7]
     assert purchase[0] == "41"
     assert purchase[2:] == ["Tokens <600> × 2", "refunded", "10.00 USD", "1,200", "1,200"]
+    assert _figures(page) == {"Balance": "0", "Debt": "700", "Used in 30 days": "700", "Purchased": "0"}
 
 
 def test_limits_have_bars_and_the_local_time_of_their_reset(app, shop):
