@@ -7,7 +7,6 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import event
 
 from bridge.domain.accounts import Profile, Visitor
 from bridge.domain.asks import Ask
@@ -15,6 +14,7 @@ from bridge.domain.callers import Caller
 from bridge.services.spending import spend_many
 from tests.factories import add_shop, balance_of, give, put_user, spend
 from tests.support import books
+from tests.support.statements import counted
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -241,16 +241,8 @@ def test_batch_charges_each_ask_after_the_ones_before_it(shop, database):
 
 def count_statements(database, asks, *, now=NOW):
     """How many statements a batch takes, its BEGIN included."""
-    seen = []
-
-    def note(_connection, _cursor, statement, *_):
-        seen.append(statement)
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    try:
+    with counted(database) as seen:
         replies = spend_all(database, asks, now=now)
-    finally:
-        event.remove(database.engine, "before_cursor_execute", note)
     return len(seen), {reply.status for reply in replies}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import event
 
 from bridge.domain.callers import Caller
 from bridge.services import exceptions, sites
@@ -13,6 +12,7 @@ from bridge.services.exceptions import Override
 from bridge.services.sites import NewSite
 from tests.support import books
 from tests.support.desk import Desk, rule
+from tests.support.statements import counted
 
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
 USERS = range(1, 21)
@@ -44,16 +44,8 @@ def desk(shop, database):
 
 def count(desk, asks, *, now=NOW):
     """How many statements the batch takes, BEGIN included; none of its asks may fail."""
-    seen = []
-
-    def note(_connection, _cursor, statement, *_):
-        seen.append(statement)
-
-    event.listen(desk.database.engine, "before_cursor_execute", note)
-    try:
+    with counted(desk.database) as seen:
         answers = desk.send(*asks, now=now)
-    finally:
-        event.remove(desk.database.engine, "before_cursor_execute", note)
     assert {answer["status"] for answer in answers} <= {200, 201}
     return len(seen)
 

@@ -1,0 +1,33 @@
+"""The statements a piece of work sends, counted; a stream of rows counts as one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from sqlalchemy import event
+
+from bridge.storage import bulk
+from bridge.storage.database import Database
+
+
+@contextlib.contextmanager
+def counted(database: Database) -> Iterator[list[str]]:
+    """The statements sent to the database inside the block, in their order, BEGIN included."""
+    seen: list[str] = []
+    send_copy = bulk._send_copy
+
+    def note(_connection, _cursor, statement, *_):
+        seen.append(statement)
+
+    def note_copy(connection, statement, columns):
+        seen.append(statement)
+        send_copy(connection, statement, columns)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    bulk._send_copy = note_copy
+    try:
+        yield seen
+    finally:
+        bulk._send_copy = send_copy
+        event.remove(database.engine, "before_cursor_execute", note)
