@@ -77,6 +77,7 @@ def test_sweep_believes_no_shop_that_lost_most_of_its_orders(rig):
     assert "looks like another shop" in report.failures[0]
 
 
+@one_engine
 def test_sweep_lets_go_of_orders_that_are_older_than_its_span(rig):
     """Its own writing does not make an order young again."""
     rig.connect()

@@ -43,12 +43,6 @@ SECRET = "test-secret"
 DAY = 86_400
 
 
-def open_hasty(url: str, consumer_key: str, consumer_secret: str) -> ShopClient:
-    """A client that waits for nothing."""
-    keys = {"consumer_key": consumer_key, "consumer_secret": consumer_secret}
-    return open_shop(url, **keys, timeout=(2, 0.3), sleep=lambda _: None)
-
-
 @dataclass
 class Rig:
     """A bridge, a fake shop, and the moment it is for both; the shop's clock is `skew` seconds ahead."""
@@ -56,6 +50,7 @@ class Rig:
     app: Flask
     now: datetime = field(default_factory=lambda: utcnow().replace(microsecond=0))
     skew: float = 0
+    patience_seconds: float = 20
     served: Served = field(init=False)
     connected: Connected = field(init=False)
 
@@ -66,8 +61,13 @@ class Rig:
             1, clock=lambda: self.now + timedelta(seconds=self.skew), send=send_into(self.app.test_client())
         )
         parts: Parts = self.app.extensions["bridge"]
-        self.shops = Shops(parts.vault, open_hasty)
+        self.shops = Shops(parts.vault, self._open)
         self.app.extensions["bridge"] = replace(parts, shops=self.shops)
+
+    def _open(self, url: str, consumer_key: str, consumer_secret: str) -> ShopClient:
+        """A client that does not wait between its tries."""
+        keys = {"consumer_key": consumer_key, "consumer_secret": consumer_secret}
+        return open_shop(url, **keys, timeout=(5, self.patience_seconds), sleep=lambda _: None)
 
     @property
     def database(self) -> Database:

@@ -253,3 +253,15 @@ def test_fragment_needs_the_stores_own_key(app, shop):
 
     assert shop.client.get(f"{WIDGET}?user_id=2").status_code == 401
     assert "Balance 0 " in _words(shop.client.get(f"{WIDGET}?user_id=2", headers=other))
+
+
+def test_plan_is_told_with_what_is_left_of_its_month(app, shop):
+    plan = {"plan": "Studio", "tokens": 1000, "months": 12}
+    assert shop.client.put("/v1/packages/10", json=plan, headers=shop.headers).status_code == 200
+    deliver(shop, order(1))
+    put_user(shop, 2)
+    with time_machine.travel("2026-12-12T12:00:00+00:00", tick=False):
+        spend(shop, 2, 250)
+        words = _words(_get(shop, user_id=2))
+
+    assert "Studio Plan, until 20 Nov 2027 250 of 1,000 used 750 left Resets in 8 days" in words
