@@ -21,6 +21,9 @@ from bridge.web.context import Parts, utcnow
 from schedulers.schedule import timetable_for
 from schedulers.ticker import Scheduler
 
+_CONNECTIONS = 16
+"""The most requests that read at once: each does so for a moment, and PostgreSQL counts its connections."""
+
 
 def create_app(config: Config | None = None) -> Flask:
     """The web service, ready to answer; settings come from the environment where none are given."""
@@ -35,7 +38,7 @@ def create_app(config: Config | None = None) -> Flask:
 
 def _put_together(config: Config) -> Flask:
     configure_logs(config)
-    database = Database(config.database_url, pool_size=config.threads + 2)
+    database = Database(config.database_url, pool_size=min(config.threads, _CONNECTIONS) + 2)
     group_commit = GroupCommit(database, clock=utcnow)
     atexit.register(group_commit.close)
     app = Flask(__name__)

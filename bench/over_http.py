@@ -13,7 +13,7 @@ from bench.load import Load, drive, request_bytes, spend_request
 from bench.server import serving
 
 SECONDS = 4.0
-CONNECTIONS = 32
+CONNECTIONS = 64
 
 
 @dataclass(frozen=True)

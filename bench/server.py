@@ -24,7 +24,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(database_url: str, *, threads: int = 32) -> Iterator[int]:
+def serving(database_url: str, *, threads: int = 64) -> Iterator[int]:
     """The port of the service, run as `make run` runs it but without its scheduler."""
     port = free_port()
     environment = {

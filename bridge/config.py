@@ -58,7 +58,7 @@ def load_config(environ: Mapping[str, str] | None = None, *, root: Path = ROOT) 
         secret_key=_secret_key(given.get("BRIDGE_SECRET_KEY"), instance),
         public_url=_public_url(given.get("BRIDGE_PUBLIC_URL") or f"http://{bind}"),
         bind=bind,
-        threads=_number(given, "BRIDGE_THREADS", default=32, low=1, high=256),
+        threads=_number(given, "BRIDGE_THREADS", default=64, low=1, high=256),
         workers=_number(given, "BRIDGE_WORKERS", default=1, low=1, high=64),
         scheduler=_choice(given, "BRIDGE_SCHEDULER", default="on", choices=("on", "off")) == "on",
         admin_email=given.get("BRIDGE_ADMIN_EMAIL") or "admin@localhost",

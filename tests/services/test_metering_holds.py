@@ -273,3 +273,30 @@ def test_another_stores_holds_and_spends_are_unknown_whatever_paid_for_them(desk
 
     assert alone == ["unknown_hold", "unknown_hold", "unknown_spend", "unknown_spend"]
     assert [answer["status"] for answer in mixed] == [0, 0, 0, 0, 200]
+
+
+@pytest.mark.parametrize("news", ["override", "reset of one", "reset of all", "plan", "limit"])
+def test_exception_counts_from_the_next_ask_also_where_the_rules_were_known(desk, news):
+    """The rules are kept in memory; the first of a kind must make them be read again."""
+    desk.limit("chat", "daily", user=10)
+    assert desk.one(desk.spend(2, 10), now=NOW)["status"] == 201
+    assert desk.one(desk.spend(2, 1), now=NOW)["status"] == 402
+    store_id = desk.caller.store_id
+
+    with desk.database.transaction() as connection:
+        if news == "override":
+            override = exceptions.Override("chat", rule(20))
+            exceptions.put_override(connection, store_id, 2, override, actor="admin", now=NOW)
+        if news == "reset of one":
+            exceptions.reset_account(connection, store_id, 2, None, actor="admin", now=NOW)
+        if news == "reset of all":
+            exceptions.reset_many(connection, store_id, module="chat", role=None, actor="admin", now=NOW)
+    if news == "plan":
+        desk.plan(70, tokens=10, months=1, now=NOW)
+        desk.order(1, 2, now=NOW, product=70)
+    if news == "limit":
+        desk.limit("chat", "daily", user=20)
+
+    answers = desk.send(desk.spend(2, 10), desk.spend(2, 1), now=NOW)
+
+    assert [answer["status"] for answer in answers] == [201, 402]
