@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 from datetime import UTC, datetime
 
 from bridge.config import load_config
@@ -23,13 +22,13 @@ def main() -> None:
     configure_logs(config)
     database = Database(config.database_url)
     installation.prepare(database)
-    stopping = threading.Event()
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signal_number, lambda *_: stopping.set())
+    # Waited for and not handled: a handler that sets an event can meet its own thread inside that event's lock.
+    stops = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     timetable = timetable_for(Vault(config.secret_key), config.public_url)
     scheduler = Scheduler(database, clock=lambda: datetime.now(UTC), timetable=timetable)
     scheduler.start()
-    stopping.wait()
+    signal.sigwait(stops)
     scheduler.stop()
     database.close()
 
