@@ -301,6 +301,11 @@ def test_read_only_key_is_a_fault_and_the_owner_is_told_what_could_not_be_repair
         assert codes(rig.watch().left)[:2] == [Code.KEYS_READ_ONLY, Code.WEBHOOK_MISSING]
         assert told(rig) == [[("webhook_missing", False)]]
         assert rig.balances() == {2: 100_000}
+        rig.served.faults.add(Kind.UNAUTHORIZED, times=None)
+        rig.watch()
+        rig.served.faults.clear()
+        rig.watch()
+        assert len(told(rig)) == 1, "what could not be looked at meanwhile was not over"
 
 
 @one_engine
