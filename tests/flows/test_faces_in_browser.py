@@ -78,6 +78,7 @@ def _tab_to(page: Page, selector: str) -> None:
 def test_balance_is_edited_without_script_and_without_a_mouse(address, context, people, engine):
     page = context.new_page()
     page.goto(f"{address}/admin/shop/credits")
+    page.locator("#email:focus").wait_for()
     page.keyboard.type(EMAIL)
     _press(page, "Tab")
     page.keyboard.type(PASSWORD)
@@ -91,7 +92,7 @@ def test_balance_is_edited_without_script_and_without_a_mouse(address, context, 
     _tab_to(page, "[aria-label='Edit the balance of user 2']")
     _press(page, "Enter")
     page.wait_for_url("**edit=2*")
-    # The field has the focus by itself.
+    page.locator("#edit-balance:focus").wait_for()
     _press(page, "Control+A")
     page.keyboard.type("4321")
     _press(page, "Tab")
