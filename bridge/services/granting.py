@@ -88,7 +88,7 @@ def _move(
             continue
         account = locked[account_id]
         movement = _movement(store, account, difference)
-        account = replace(account, balance=account.balance + movement.tokens, debt=account.debt + movement.debt)
+        account = account.moved(tokens=movement.tokens, debt=movement.debt)
         locked[account_id] = account
         line = replace(line, granted=line.granted + difference, postings=line.postings + 1)
         after.append(line)
