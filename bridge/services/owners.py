@@ -10,12 +10,10 @@ from bridge.domain.asks import AnyAsk, Ask, CaptureAsk, RefundAsk, ReleaseAsk
 from bridge.storage import accounts, holds, spends
 from bridge.storage.accounts import Place
 from bridge.storage.database import Connection, TryAgain
+from bridge.storage.memory import Memory
 
-MOST_KNOWN = 100_000
-"""How many places are remembered before all are forgotten; some 20 MB."""
-
-_known: dict[str, dict[Place, int]] = {}
-"""The account of each user met before, by database: an account keeps its id for ever."""
+_known: Memory[Place, int] = Memory(most=100_000)
+"""The account of each user met before, some 20 MB at most: an account keeps its id for ever."""
 
 
 def owners(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime) -> list[int | None]:
@@ -53,7 +51,7 @@ def check(
         if isinstance(ask, Ask) and isinstance(ask.who, Profile):
             account = None if account_id is None else read.get(account_id)
             if account is None or account.user_id != ask.who.user_id or account.store_id != ask.caller.store_id:
-                _known.pop(_address(connection), None)
+                _known.forget(connection)
                 raise TryAgain("an account is not where it was")
 
 
@@ -64,21 +62,15 @@ def _place_of(ask: AnyAsk) -> Place | None:
 
 
 def _locate(connection: Connection, places: set[Place], *, now: datetime) -> dict[Place, int]:
-    known = _known.setdefault(_address(connection), {})
+    known = _known.of(connection)
     located = {place: known[place] for place in places if place in known}
     unknown = places - located.keys()
     if unknown:
         found = accounts.locate(connection, unknown)
-        if len(known) + len(found) > MOST_KNOWN:
-            known.clear()
         # Only what others can see by now: an account made below is gone again if this transaction is rolled back.
-        known.update({place: id_ for place, id_ in found.items() if isinstance(place[1], int)})
+        _known.keep(connection, {place: id_ for place, id_ in found.items() if isinstance(place[1], int)})
         located |= found
         missing = unknown - found.keys()
         if missing:
             located |= accounts.locate_or_add(connection, missing, now=now)
     return located
-
-
-def _address(connection: Connection) -> str:
-    return str(connection.engine.url)

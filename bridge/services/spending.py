@@ -10,7 +10,7 @@ from bridge.domain.accounts import Account, Profile, Who
 from bridge.domain.asks import AnyAsk, Ask, CaptureAsk, HoldAsk, RefundAsk, ReleaseAsk
 from bridge.domain.errors import BridgeError, KeyReused, UnknownHold, UnknownSpend
 from bridge.domain.spending import Decision
-from bridge.services import answers, holding, owners, refunding, rulebooks, taking
+from bridge.services import answers, holding, keys, owners, refunding, rulebooks, taking
 from bridge.services.books import Books, Wanted, close_books, open_books
 from bridge.services.means import allowance_document, means_of, over_cap
 from bridge.services.taking import Priced
@@ -43,11 +43,21 @@ def failed(error: BridgeError) -> Reply:
 def spend_many(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime) -> list[Reply]:
     """Judge the asks in their order and write what was decided; one reply for each.
 
-    Locks the accounts in id order until the transaction ends, then looks up the
-    keys: a key that was answered before is answered alike, whatever the balance
-    is by now. A refusal is stored like any answer. The number of statements
-    does not grow with the number of asks.
+    Access keys that were not looked up at the door are looked up first. Then
+    the accounts are locked, in id order, until the transaction ends, and the
+    idempotency keys looked up: one that was answered before is answered alike,
+    whatever the balance is by now. A refusal is stored like any answer. The
+    number of statements does not grow with the number of asks.
     """
+    refused = keys.refusals(connection, {ask.caller.key_hash for ask in asks if ask.caller.key_hash}, now=now)
+    if not refused:
+        return _spend(connection, asks, now=now)
+    admitted = [ask for ask in asks if ask.caller.key_hash not in refused]
+    replies = iter(_spend(connection, admitted, now=now) if admitted else ())
+    return [failed(refused[ask.caller.key_hash]) if ask.caller.key_hash in refused else next(replies) for ask in asks]
+
+
+def _spend(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime) -> list[Reply]:
     of_asks = owners.owners(connection, asks, now=now)
     books = open_books(connection, _wanted(connection, asks, of_asks), now=now)
     owners.check(connection, asks, of_asks, books.accounts)

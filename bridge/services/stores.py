@@ -9,13 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from bridge.domain.callers import Caller
 from bridge.domain.errors import (
-    AccessKeyExpired,
     FieldError,
     InvalidRequest,
-    NotSignedIn,
-    SiteUnlinked,
     StoreExists,
     UnknownStore,
 )
@@ -30,7 +26,6 @@ from bridge.storage.database import Connection
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _STATUS = re.compile(r"[a-z0-9_-]{1,64}")
-_KEY_USE_NOTED_EVERY = timedelta(minutes=5)
 HISTORY_ANSWERS = ("grant", "skip", "ask")
 _FIRST_LOOK_BACK = timedelta(days=1)
 """How long before its connecting a shop is read from first: what was placed then may be paid for later."""
@@ -154,30 +149,6 @@ def list_stores(connection: Connection) -> list[Store]:
 def webhook_secret(connection: Connection, store_id: int, *, vault_: Vault) -> str:
     """The secret the shop signs its deliveries with."""
     return vault_.open(stores.credentials(connection, store_id).webhook_secret)
-
-
-def authenticate(connection: Connection, access_key: str, *, now: datetime) -> Caller:
-    """Who holds this access key, in one statement; raises `NotSignedIn`, `SiteUnlinked` or `AccessKeyExpired`."""
-    found = stores.find_key(connection, vault.hash_access_key(access_key))
-    if found is None:
-        raise NotSignedIn("the access key is unknown or revoked")
-    if found.unlinked_at is not None:
-        raise SiteUnlinked("the site this access key was made for is no longer linked")
-    if found.expires_at is not None and found.expires_at <= now:
-        raise AccessKeyExpired("the access key has expired; use the one that replaced it")
-    return Caller(
-        store_id=found.store_id,
-        name=f"site {found.site_name}" if found.site_id else f"key {vault.prefix_of(access_key)}",
-        key_id=found.id,
-        site_id=found.site_id,
-        account_id=found.account_id,
-        is_stale=found.last_used_at is None or now - found.last_used_at > _KEY_USE_NOTED_EVERY,
-    )
-
-
-def note_key_use(connection: Connection, caller: Caller, *, now: datetime) -> None:
-    """Note that a key is in use; asked for at most every few minutes."""
-    stores.mark_key_used(connection, caller.key_id, now=now)
 
 
 def change_settings(connection: Connection, store_id: int, changes: dict[str, Any]) -> Store:

@@ -82,12 +82,12 @@ def test_database_put_back_to_an_earlier_day_is_noticed(shop, database):
 
 
 def test_memory_is_emptied_before_it_grows_too_large(shop, database, monkeypatch):
-    monkeypatch.setattr(owners, "MOST_KNOWN", 3)
+    monkeypatch.setattr(owners._known, "most", 3)
     for key in ("made", "met"):
         spend(database, *(ask(shop.id, user, key=f"{key} {user}") for user in range(1, 3)))
 
     spend(database, *(ask(shop.id, user, key=f"more {user}") for user in range(3, 5)))
     spend(database, *(ask(shop.id, user, key=f"again {user}") for user in range(3, 5)))
 
-    assert len(owners._known[str(database.engine.url)]) <= 3
+    assert len(owners._known.of(database)) <= 3
     assert spend(database, ask(shop.id, 1, key="late")) == [402]
