@@ -47,7 +47,7 @@ def _sqlite(folder: Path, only: str | None) -> list[Row]:
     if only != "process":
         rows += over_http.measure("sqlite", f"sqlite:///{folder / 'http.sqlite3'}")
     if only != "http":
-        rows.append(in_process.measure_sqlite(folder))
+        rows += in_process.measure_sqlite(folder)
     return rows
 
 
