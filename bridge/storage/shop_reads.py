@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -22,8 +22,11 @@ class ShopRead:
     between sweeps. `bad_signature_at` is when somebody last delivered what the
     shop did not sign, `shop_error_at` when the shop last signed an error in
     place of a document, `webhooks_set_at` when all its webhooks were last given
-    our secret and our owner. `faults` are what the watchdog found last, and
-    `unapplied` the sentences of orders the last poll could not apply.
+    our secret and our owner. `faults` are what the watchdog found at its last
+    look, at `looked_at`, the same ones since `faults_at`, and `sentences` says
+    each in words. `pinged_at` is when somebody last came as a shop does that
+    tries a new webhook's address. `unapplied` are the sentences of orders the
+    last poll could not apply.
     """
 
     cursor_at: datetime | None = None
@@ -36,6 +39,9 @@ class ShopRead:
     webhooks_set_at: datetime | None = None
     faults: tuple[str, ...] = ()
     faults_at: datetime | None = None
+    sentences: Mapping[str, str] = field(default_factory=dict)
+    looked_at: datetime | None = None
+    pinged_at: datetime | None = None
     unapplied: tuple[str, ...] = ()
 
 
@@ -55,6 +61,9 @@ def find(connection: Connection, store_id: int) -> ShopRead:
         webhooks_set_at=row.webhooks_set_at,
         faults=tuple(row.faults or ()),
         faults_at=row.faults_at,
+        sentences=row.sentences or {},
+        looked_at=row.looked_at,
+        pinged_at=row.pinged_at,
         unapplied=tuple(row.unapplied or ()),
     )
 
