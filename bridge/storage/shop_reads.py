@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
+from bridge.domain.grants import Question
 from bridge.domain.inbox import State
-from bridge.storage.schema import deliveries, order_lines, orders, packages
+from bridge.storage.schema import accounts, deliveries, order_lines, orders, packages
 from bridge.storage.schema_sync import shop_reads
 
 
@@ -43,6 +45,20 @@ class ShopRead:
     looked_at: datetime | None = None
     pinged_at: datetime | None = None
     unapplied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order with the question about it; `user_id` is the user who got its tokens, None where nobody did."""
+
+    number: int
+    question: Question
+    email: str
+    name: str
+    placed_at: datetime | None
+    total: Decimal
+    currency: str
+    user_id: int | None
 
 
 def find(connection: Connection, store_id: int) -> ShopRead:
@@ -125,14 +141,40 @@ def count_packages(connection: Connection, store_id: int) -> int:
     return int(connection.execute(statement).scalar_one())
 
 
-def list_questions(
-    connection: Connection, store_id: int, *, after: int, limit: int
-) -> Sequence[tuple[int, str, str, datetime | None]]:
-    """Orders that want an owner's look, as (number, question, e-mail, placed at), by number above `after`."""
+def list_questions(connection: Connection, store_id: int, *, after: int, limit: int) -> list[OpenOrder]:
+    """Orders that want an owner's look, by number above `after`."""
     statement = (
-        select(orders.c.number, orders.c.question, orders.c.email, orders.c.placed_at)
+        select(
+            orders.c.number,
+            orders.c.question,
+            orders.c.email,
+            orders.c.name,
+            orders.c.placed_at,
+            orders.c.total,
+            orders.c.currency,
+            accounts.c.user_id,
+        )
+        .join_from(orders, accounts, accounts.c.id == orders.c.account_id, isouter=True)
         .where(orders.c.store_id == store_id, orders.c.question != "", orders.c.number > after)
         .order_by(orders.c.number)
         .limit(limit)
     )
-    return [(row.number, row.question, row.email, row.placed_at) for row in connection.execute(statement)]
+    return [
+        OpenOrder(
+            number=row.number,
+            question=Question(row.question),
+            email=row.email,
+            name=row.name,
+            placed_at=row.placed_at,
+            total=row.total,
+            currency=row.currency,
+            user_id=row.user_id,
+        )
+        for row in connection.execute(statement)
+    ]
+
+
+def count_questions(connection: Connection, store_id: int, *, most: int) -> int:
+    """How many orders want an owner's look, counted up to `most`."""
+    some = select(orders.c.number).where(orders.c.store_id == store_id, orders.c.question != "").limit(most)
+    return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
