@@ -17,6 +17,8 @@ from bridge.storage.database import Connection
 
 log = logging.getLogger(__name__)
 
+_COUNTED = 99
+
 
 def list_questions(
     connection: Connection, store_id: int, *, after: int, limit: int
@@ -33,6 +35,12 @@ def list_questions(
         for one in found[:limit]
     ]
     return items, found[limit - 1].number if len(found) > limit else None
+
+
+def badge(connection: Connection, store_id: int) -> str:
+    """How many orders want a look, as the pages' navigation shows it: empty for none, `99+` for more."""
+    found = shop_reads.count_questions(connection, store_id, most=_COUNTED + 1)
+    return "" if not found else str(found) if found <= _COUNTED else f"{_COUNTED}+"
 
 
 def assign(

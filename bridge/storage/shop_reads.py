@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from bridge.domain.grants import Question
 from bridge.domain.inbox import State
@@ -49,7 +49,7 @@ class ShopRead:
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
-    """An order with the question about it; `user_id` is the user who got its tokens, None where nobody did."""
+    """An order with the question about it; `user_id` is whose it is, None for nobody who is known here."""
 
     number: int
     question: Question
@@ -143,6 +143,7 @@ def count_packages(connection: Connection, store_id: int) -> int:
 
 def list_questions(connection: Connection, store_id: int, *, after: int, limit: int) -> list[OpenOrder]:
     """Orders that want an owner's look, by number above `after`."""
+    buyers = accounts.alias()
     statement = (
         select(
             orders.c.number,
@@ -152,9 +153,14 @@ def list_questions(connection: Connection, store_id: int, *, after: int, limit: 
             orders.c.placed_at,
             orders.c.total,
             orders.c.currency,
-            accounts.c.user_id,
+            func.coalesce(accounts.c.user_id, buyers.c.user_id).label("user_id"),
         )
         .join_from(orders, accounts, accounts.c.id == orders.c.account_id, isouter=True)
+        .join(
+            buyers,
+            and_(buyers.c.store_id == orders.c.store_id, buyers.c.user_id == orders.c.customer_id),
+            isouter=True,
+        )
         .where(orders.c.store_id == store_id, orders.c.question != "", orders.c.number > after)
         .order_by(orders.c.number)
         .limit(limit)

@@ -15,6 +15,7 @@ from bridge.web import (
     api_spends,
     api_users,
     credits,
+    exceptions,
     health,
     openapi,
     webhooks,
@@ -34,6 +35,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     widget.bp,
     admin.bp,
     credits.bp,
+    exceptions.bp,
     openapi.bp,
     health.bp,
 )
