@@ -218,6 +218,7 @@ def test_shop_that_cannot_deliver_its_keys_takes_them_back(rig, admin):
     assert (status, rig.shop.keys) == (401, {})
 
 
+@one_engine
 def test_connected_shop_gets_new_keys_and_the_old_ones_serve_until_then(rig, admin):
     rig.connect(permissions="read")
     rig.watch()
@@ -297,6 +298,7 @@ def test_bridge_no_shop_can_reach_says_so_and_takes_keys_by_hand(rig, admin):
     assert books.count(rig.database, "key_requests") == 0
 
 
+@one_engine
 def test_keys_typed_by_hand_are_tried_before_they_are_kept(rig, admin, caplog):
     key = rig.shop.add_key()
     typed = {"url": rig.served.url, "slug": "hand", "way": "keys", "consumer_key": key.consumer_key}

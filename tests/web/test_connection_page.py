@@ -76,6 +76,7 @@ def test_checklist_turns_green_step_by_step(rig, admin):
     assert rig.balances() == {2: 100_000}
 
 
+@one_engine
 def test_look_repairs_what_can_be_repaired_and_says_what_is_left(rig, admin):
     rig.connect(history="skip").listen()
     next(iter(rig.shop.webhooks.values())).status = "disabled"
@@ -132,6 +133,7 @@ def test_key_that_may_only_read_is_told_and_replaced_by_hand(rig, admin):
     assert key.consumer_secret not in admin.get(PAGE).text + wrong.text
 
 
+@one_engine
 def test_past_orders_are_granted_when_the_owner_says_so(rig, admin):
     rig.sell()
     rig.later(60)

@@ -150,6 +150,7 @@ def test_order_goes_to_nobody_by_a_slip_of_the_finger(shop, admin, database):
     assert books.rows(database, "select count(*) as n from accounts") == [{"n": 1}]
 
 
+@one_engine
 def test_order_is_checked_again(app, caplog):
     caplog.set_level(logging.CRITICAL)
     with open_rig(app) as rig:
