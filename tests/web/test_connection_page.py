@@ -225,3 +225,26 @@ def test_another_stores_buttons_do_nothing_here(rig, admin):
     form.action = "/admin/other/connection/ask"
     assert send(admin, form).status_code == 422, "a shop elsewhere cannot reach this bridge"
     assert books.count(rig.database, "key_requests") == 0
+
+
+@one_engine
+def test_nothing_that_is_sent_breaks_a_page(app, shop):
+    client = sign_in(app)
+    token = {"csrf_token": read(client.get(PAGE)).forms[0].fields["csrf_token"]}
+    form = {"url": "http://127.0.0.1:1", "slug": "x", "consumer_key": "none", "way": "keys"}
+
+    for odd in ("", "\x00", "²", "a" * 70_000, b"\xed\xa0\x80", "%00", "https://[", "https://a:65536", "\r\nX: y"):
+        answers = [client.post("/admin/connect", data=token | form | {name: odd}) for name in (*form, "name")]
+        answers += [
+            client.post(f"{PAGE}/history", data=token | {"answer": odd}),
+            client.post(f"{PAGE}/keys", data=token | {"consumer_key": odd, "consumer_secret": odd}),
+            client.post("/admin/shop/exceptions/1/assign", data=token | {"user_id": odd}),
+            client.get("/admin/shop/exceptions", query_string={"after": odd, "assign": odd}),
+            client.get("/admin/connect/return", query_string={"user_id": odd, "success": odd}),
+            client.post("/connect/woocommerce", data=odd),
+        ]
+        assert {answer.status_code for answer in answers} <= {200, 400, 404, 409, 413, 422}, odd
+    for slug in ("%00", "%ED%A0%80", "..", "a" * 300):
+        assert client.get(f"/admin/{slug}/connection").status_code == 404
+        assert client.post(f"/admin/{slug}/connection/look", data=token).status_code == 404
+        assert client.post(f"/admin/shop/exceptions/{slug}/check", data=token).status_code in {404, 422}
