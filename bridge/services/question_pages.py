@@ -63,7 +63,7 @@ class QuestionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ExceptionsPage:
+class QuestionsPage:
     """Everything the exceptions page prints; `next` is the order its neighbour begins behind."""
 
     store: Store
@@ -74,12 +74,12 @@ class ExceptionsPage:
     next: int | None
 
 
-def exceptions_page(
+def questions_page(
     connection: Connection, store: Store, *, after: int = 0, form: AssignForm | None = None
-) -> ExceptionsPage:
+) -> QuestionsPage:
     """The orders with an open question, by number above `after`."""
     found = shop_reads.list_questions(connection, store.id, after=after, limit=PAGE + 1)
-    return ExceptionsPage(
+    return QuestionsPage(
         store=store,
         open_questions=questions.badge(connection, store.id),
         zone=zone_name(store.calendar.zone),

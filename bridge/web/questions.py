@@ -16,7 +16,7 @@ from bridge.web.context import in_transaction, parts, reading, transaction, utcn
 from bridge.web.parsing import path_number
 from bridge.web.sessions import current_admin, signed_in
 
-bp = Blueprint("exceptions", __name__, url_prefix="/admin/<store>/exceptions")
+bp = Blueprint("questions", __name__, url_prefix="/admin/<store>/exceptions")
 
 
 @bp.get("")
@@ -80,12 +80,12 @@ def _after() -> int:
 
 
 def _back(store: str) -> ResponseReturnValue:
-    return redirect(url_for("exceptions.show", store=store, after=_after() or None), 303)
+    return redirect(url_for("questions.show", store=store, after=_after() or None), 303)
 
 
 def _render(store: str, form: AssignForm | None) -> str:
     after = _after()
     with reading() as connection:
         found = stores.get_store(connection, store)
-        page = question_pages.exceptions_page(connection, found, after=after, form=form)
-    return render_template("exceptions.html", page=page, store=page.store, admin=current_admin())
+        page = question_pages.questions_page(connection, found, after=after, form=form)
+    return render_template("questions.html", page=page, store=page.store, admin=current_admin())
