@@ -259,6 +259,7 @@ def test_shop_is_connected_once_and_a_name_is_taken_once(rig, admin):
     ]
 
 
+@one_engine
 def test_name_that_was_taken_meanwhile_loses_no_keys(rig, admin):
     state = state_of(ask(admin, rig.served.url, slug="late"))
     factories.add_shop(rig.app, "late")
