@@ -22,11 +22,19 @@ ACTOR = "shop"
 
 
 def post(
-    connection: Connection, store: Store, known: Known, owed: Mapping[int, int], *, buyer: int, now: datetime
+    connection: Connection,
+    store: Store,
+    known: Known,
+    owed: Mapping[int, int],
+    *,
+    buyer: int,
+    actor: str = ACTOR,
+    now: datetime,
 ) -> tuple[Known, list[Entry]]:
     """Post to the buyer what the order owes less what it has, and take back what another account held of it.
 
-    Locks both accounts, in id order. Each difference is posted under the line's
+    `actor` is who caused it: the shop, or whoever gave the order to somebody by
+    hand. Locks both accounts, in id order. Each difference is posted under the line's
     next number, which the database takes once.
     """
     holder = known.account_id or buyer
@@ -34,8 +42,9 @@ def post(
     posted: list[tuple[Entry, Posting]] = []
     lines = list(known.lines)
     if holder != buyer:
-        lines = _move(store, locked, known, lines, holder, {line.line.id: 0 for line in lines}, posted, now=now)
-    lines = _move(store, locked, known, lines, buyer, owed, posted, now=now)
+        nothing = {line.line.id: 0 for line in lines}
+        lines = _move(store, locked, known, lines, holder, nothing, posted, actor=actor, now=now)
+    lines = _move(store, locked, known, lines, buyer, owed, posted, actor=actor, now=now)
     _tell(connection, store, locked, [entry for entry, _ in posted], now=now)
     changed = {entry.account_id for entry, _ in posted}
     accounts.set_balances(connection, [locked[id_] for id_ in sorted(changed)], now=now)
@@ -77,6 +86,7 @@ def _move(
     owed: Mapping[int, int],
     posted: list[tuple[Entry, Posting]],
     *,
+    actor: str,
     now: datetime,
 ) -> list[KnownLine]:
     """Post the difference of each line to one account, which is changed in `locked`; the lines as they are then."""
@@ -101,7 +111,7 @@ def _move(
             forgiven=movement.forgiven,
             balance_after=account.balance,
             debt_after=account.debt,
-            actor=ACTOR,
+            actor=actor,
             reason=_reason(known, line),
             created_at=now,
             order_number=known.number,

@@ -74,8 +74,11 @@ def check_again(connection: Connection, store: Store, number: int, *, now: datet
     return _settle(connection, store, orders.lock(connection, store.id, number, now=now), now=now)
 
 
-def assign(connection: Connection, store: Store, number: int, *, account_id: int, now: datetime) -> Settled:
-    """Let a guest's order belong to an account from now on; raises `UnknownOrder` and `OrderHasCustomer`."""
+def assign(connection: Connection, store: Store, number: int, *, account_id: int, actor: str, now: datetime) -> Settled:
+    """Let a guest's order belong to an account from now on, in the actor's name.
+
+    Raises `UnknownOrder` and `OrderHasCustomer`.
+    """
     if not is_known(connection, store, number):
         raise UnknownOrder(f"there is no order {number}")
     known = orders.lock(connection, store.id, number, now=now)
@@ -83,7 +86,7 @@ def assign(connection: Connection, store: Store, number: int, *, account_id: int
         raise OrderHasCustomer(
             f"order {number} belongs to user {known.buyer_id} of the shop; assign it to another there"
         )
-    return _settle(connection, store, replace(known, claimed_by=account_id), now=now)
+    return _settle(connection, store, replace(known, claimed_by=account_id), actor=actor, now=now)
 
 
 def describe(connection: Connection, store: Store, number: int, *, is_parked: bool) -> dict[str, Any]:
@@ -123,7 +126,9 @@ def list_waiting_for_product(connection: Connection, store: Store, *, product_id
     return orders.list_unpriced(connection, store_id=store.id, product_id=product_id, limit=CLAIM_BATCH)
 
 
-def _settle(connection: Connection, store: Store, known: Known, *, now: datetime) -> Settled:
+def _settle(
+    connection: Connection, store: Store, known: Known, *, actor: str = granting.ACTOR, now: datetime
+) -> Settled:
     known = _freeze_amounts(connection, store, known)
     owed = {line.line.id: _bounded(tokens_owed(known, line)) for line in known.lines}
     total = sum(owed.values())
@@ -135,7 +140,7 @@ def _settle(connection: Connection, store: Store, known: Known, *, now: datetime
     if buyer is None:
         _remember(connection, known, is_parked=True, now=now)
         return Settled((), is_parked=True, owed=total)
-    known, entries = granting.post(connection, store, known, owed, buyer=buyer, now=now)
+    known, entries = granting.post(connection, store, known, owed, buyer=buyer, actor=actor, now=now)
     if terms:
         _put_terms(connection, store, known, terms, buyer=buyer)
     _remember(connection, known, is_parked=False, now=now)

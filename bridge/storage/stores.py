@@ -15,6 +15,7 @@ from bridge.storage.bulk import among
 from bridge.storage.schema import access_keys, stores
 from bridge.storage.schema_holds import sites
 
+_KEYS_LISTED = 20
 _VERSIONS = select(stores.c.id, stores.c.config_version).where(among(stores.c.id, "ids"))
 _KEYS = (
     select(
@@ -50,6 +51,15 @@ class AccessKey:
     last_used_at: datetime | None
     expires_at: datetime | None
     unlinked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreKey:
+    """An access key of a store as it may be listed: the beginning of it, and whether anybody uses it."""
+
+    prefix: str
+    created_at: datetime
+    last_used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +167,17 @@ def find_keys(connection: Connection, hashes: Collection[str]) -> dict[str, Acce
         )
         for row in connection.execute(_KEYS, {"hashes": list(hashes)})
     }
+
+
+def list_keys(connection: Connection, store_id: int) -> list[StoreKey]:
+    """The newest access keys of a store itself, not of its linked sites."""
+    statement = (
+        select(access_keys.c.prefix, access_keys.c.created_at, access_keys.c.last_used_at)
+        .where(access_keys.c.store_id == store_id, access_keys.c.site_id == 0)
+        .order_by(access_keys.c.id.desc())
+        .limit(_KEYS_LISTED)
+    )
+    return [StoreKey(row.prefix, row.created_at, row.last_used_at) for row in connection.execute(statement)]
 
 
 def mark_key_used(connection: Connection, key_id: int, *, now: datetime) -> None:
