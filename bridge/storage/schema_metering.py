@@ -108,7 +108,8 @@ spends = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    Column("store_id", ForeignKey("stores.id"), primary_key=True),
+    # No foreign key: each batch would lock the store's row, and stores are never deleted.
+    Column("store_id", Integer, primary_key=True, autoincrement=False),
     Column("site_id", BIG, primary_key=True, autoincrement=False, server_default=text("0")),
     Column("key", String(255), primary_key=True),
     Column("fingerprint", String(64), nullable=False),
