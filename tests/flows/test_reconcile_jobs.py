@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from bridge.services import readback
 from bridge.services.vault import Vault
 from fakeshop.books import expected_books
 from fakeshop.faults import Kind
@@ -95,7 +96,8 @@ def test_sweep_that_met_an_outage_goes_on_an_hour_later(rig, monkeypatch):
 
 
 @one_engine
-def test_job_that_is_told_to_stop_ends_after_the_order_it_is_at(rig):
+def test_job_that_is_told_to_stop_ends_after_the_orders_it_is_at(rig, monkeypatch):
+    monkeypatch.setattr(readback, "TOGETHER", 1)
     for _ in range(4):
         rig.sell()
     turns = iter([True, True, True])

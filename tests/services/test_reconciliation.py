@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.domain.errors import NoShopKeys
-from bridge.services import orders, reconciliation
+from bridge.services import orders, readback, reconciliation
 from fakeshop.faults import Kind
 from tests.support import books
 from tests.support.reading import DAY, open_rig
@@ -27,14 +27,15 @@ def rig(app):
 @pytest.fixture
 def broken_order(monkeypatch):
     """Lets orders of the numbers put into it fail, by a fault nobody foresaw."""
-    numbers, real = set(), orders.apply_order
+    numbers, real = set(), orders.apply_orders
 
-    def apply(connection, store, order, **more):
-        if order.number in numbers:
+    def apply(connection, store, wanted, **more):
+        settled = real(connection, store, wanted, **more)
+        if numbers.intersection(order.number for order in wanted):
             raise ZeroDivisionError
-        return real(connection, store, order, **more)
+        return settled
 
-    monkeypatch.setattr(orders, "apply_order", apply)
+    monkeypatch.setattr(orders, "apply_orders", apply)
     return numbers
 
 
@@ -173,31 +174,43 @@ def test_unapplied_order_is_a_fault_until_it_is_applied(rig, broken_order, caplo
     assert "orders_not_applied" not in rig.faults()
 
 
-def test_poll_that_is_killed_between_pages_goes_on_from_the_last_one(rig, monkeypatch):
+def test_poll_that_is_killed_goes_on_from_the_last_page_that_was_applied(rig, monkeypatch):
+    """Applied five at a time: a page of nine, then five of the next."""
     rig.connect()
     placed = rig.sell_many(23)
-    applied = []
-    real = orders.apply_order
+    turns = []
+    real = orders.apply_orders
 
     class Killed(BaseException):
         pass
 
-    def apply(connection, store, order, **more):
-        if len(applied) == 15:
+    def apply(*args, **more):
+        turns.append(args)
+        if len(turns) == 4:
             raise Killed
-        applied.append(order.number)
-        return real(connection, store, order, **more)
+        return real(*args, **more)
 
-    monkeypatch.setattr(orders, "apply_order", apply)
+    monkeypatch.setattr(readback, "TOGETHER", 5)
+    monkeypatch.setattr(orders, "apply_orders", apply)
     with pytest.raises(Killed):
         rig.poll()
-    reached = rig.cursor()
-    monkeypatch.setattr(orders, "apply_order", real)
+
+    assert rig.cursor() == rig.shop.order(placed[8]).modified_at
+    assert rig.balances() == {2: 14 * 100_000}
+    assert rig.poll().granted == 9 * 100_000
+    assert rig.balances() == {2: 23 * 100_000}
+
+
+@one_engine
+def test_product_nobody_spoke_of_is_asked_for_once_and_not_for_each_order(rig):
+    rig.connect()
+    rig.sell_many(9)
     rig.asked()
 
-    assert reached == rig.shop.order(placed[8]).modified_at
-    assert rig.poll().granted == 8 * 100_000
-    assert rig.balances() == {2: 23 * 100_000}
+    rig.poll()
+
+    assert rig.asked().count("GET products/10") == 1
+    assert rig.balances() == {2: 900_000}
 
 
 @one_engine

@@ -24,7 +24,8 @@ from bridge.domain.reconciliation import Report
 from bridge.domain.watchdog import Code
 from bridge.domain.webhooks import TOPICS
 from bridge.services import reconciliation, shop_pages, stores, watchdog, webhooks
-from bridge.services.reconciliation import Reading, open_reading
+from bridge.services.readback import Reading
+from bridge.services.reconciliation import open_reading
 from bridge.services.shops import Shops
 from bridge.services.stores import Connected, NewStore
 from bridge.services.watchdog import Post, Watched
