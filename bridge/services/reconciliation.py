@@ -94,7 +94,7 @@ def _poll(
     failed_before, done = report.failed, 0
     # What lies between the cursor and a later moment is not read, so the cursor may not jump over it.
     moves = not reading.is_dry and (since is None or (cursor is not None and since <= cursor))
-    for batch in shop_pages.list_changes(reading.shop, statuses, since=since or cursor):
+    for batch in shop_pages.read_ahead(shop_pages.list_changes(reading.shop, statuses, since=since or cursor)):
         total = done + batch.left
         for some in _parts(batch.documents):
             if not reading.may_go_on():

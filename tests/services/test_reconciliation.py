@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import timedelta
 
 import pytest
@@ -199,6 +200,35 @@ def test_poll_that_is_killed_goes_on_from_the_last_page_that_was_applied(rig, mo
     assert rig.balances() == {2: 14 * 100_000}
     assert rig.poll().granted == 9 * 100_000
     assert rig.balances() == {2: 23 * 100_000}
+
+
+@one_engine
+def test_next_page_is_fetched_while_one_is_applied_and_no_further_one(rig, monkeypatch):
+    rig.connect()
+    rig.sell_many(45)
+    real, fetched, applied = orders.apply_orders, threading.Semaphore(0), []
+
+    def apply(*args, **more):
+        applied.append(args)
+        if len(applied) < 5:
+            assert fetched.acquire(timeout=20), "it waits for the page to be applied"
+        assert not fetched.acquire(blocking=False)
+        return real(*args, **more)
+
+    monkeypatch.setattr(orders, "apply_orders", apply)
+    with rig.reading() as reading:
+        list_changes = reading.shop.list_changes
+
+        def tell(**asked):
+            page = list_changes(**asked)
+            if asked["modified_after"] is not None and asked["statuses"] is None:
+                fetched.release()
+            return page
+
+        reading.shop.list_changes = tell
+        report = reconciliation.poll(reading, since=None, now=rig.now)
+
+    assert (report.granted, len(applied)) == (45 * 100_000, 5)
 
 
 @one_engine
