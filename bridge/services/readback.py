@@ -12,7 +12,7 @@ from typing import TypeVar
 from bridge.clients import payloads
 from bridge.clients.payloads import Product
 from bridge.clients.woocommerce import ShopClient
-from bridge.domain.errors import BridgeError, InvalidRequest, Unavailable
+from bridge.domain.errors import BridgeError, InvalidRequest, ShopUnreachable, Unavailable
 from bridge.domain.orders import Effect, Order, effect_of
 from bridge.domain.reconciliation import Report
 from bridge.domain.shop_errors import ShopBroken
@@ -68,14 +68,16 @@ def apply_documents(reading: Reading, documents: Sequence[Document], report: Rep
     """
     # A document that came twice counts as the later one.
     by_number = {document["id"]: document for document in documents}
-    wanted = _look_into(reading, list(by_number.values()), report)
+    wanted, fault = _look_into(reading, list(by_number.values()), report)
     settled = _together(reading, wanted, now=now) if len(wanted) > 1 else None
     if settled is None:
         for one in wanted:
             _apply_alone(reading, one, report, now=now)
-        return
-    for one, result in zip(wanted, settled, strict=True):
-        _count(report, one.order.number, result)
+    else:
+        for one, result in zip(wanted, settled, strict=True):
+            _count(report, one.order.number, result)
+    if fault is not None:
+        raise fault
 
 
 def apply_document(connection: Connection, reading: Reading, wanted: Wanted, *, now: datetime) -> Settled:
@@ -101,7 +103,10 @@ def remove(connection: Connection, store: Store, number: int, *, now: datetime) 
     return orders.trash_order(connection, store, number, delivery="", received_at=now, now=now)
 
 
-def _look_into(reading: Reading, documents: Sequence[Document], report: Report) -> list[Wanted]:
+def _look_into(
+    reading: Reading, documents: Sequence[Document], report: Report
+) -> tuple[list[Wanted], ShopUnreachable | None]:
+    """The orders that could be looked into, and what kept the shop from being asked about the others."""
     read: list[Order] = []
     for document in documents:
         try:
@@ -118,13 +123,25 @@ def _look_into(reading: Reading, documents: Sequence[Document], report: Report) 
         except InvalidRequest as error:
             report.fail(f"order {order.number}: {error.detail}")
             continue
-        except ShopBroken as error:
-            # Is it what was asked about this order, or the shop? The latter raises here.
-            reading.shop.clock()
+        except ShopUnreachable as error:
+            fault = _fault_of_the_shop(reading, error)
+            if fault is not None:
+                return wanted, fault
             report.fail(f"order {order.number}: {error.detail}")
             continue
         report.unanswered += _is_asked_about(reading.store, order)
-    return wanted
+    return wanted, None
+
+
+def _fault_of_the_shop(reading: Reading, error: ShopUnreachable) -> ShopUnreachable | None:
+    """Is it what was asked about one order, or the shop? None for the former: then something easy is answered."""
+    if not isinstance(error, ShopBroken):
+        return error
+    try:
+        reading.shop.clock()
+    except ShopUnreachable as fault:
+        return fault
+    return None
 
 
 def _answered(reading: Reading, order: Order, questions: Questions, asked: dict[int, Document | None]) -> Wanted:

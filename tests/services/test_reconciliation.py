@@ -10,7 +10,6 @@ import pytest
 
 from bridge.domain.errors import NoShopKeys
 from bridge.services import orders, readback, reconciliation
-from fakeshop.faults import Kind
 from tests.support import books
 from tests.support.reading import DAY, open_rig
 
@@ -241,65 +240,6 @@ def test_product_nobody_spoke_of_is_asked_for_once_and_not_for_each_order(rig):
 
     assert rig.asked().count("GET products/10") == 1
     assert rig.balances() == {2: 900_000}
-
-
-@one_engine
-@pytest.mark.parametrize(
-    ("kind", "more", "sentence"),
-    [
-        (Kind.UNAUTHORIZED, {}, "HTTP 401"),
-        (Kind.NOT_FOUND, {}, "no WooCommerce REST API at this address"),
-        (Kind.TOO_MANY, {"seconds": 3600}, "slow down"),
-        (Kind.ERROR_PAGE, {}, "HTTP 500"),
-        (Kind.TRUNCATED, {}, "cut off"),
-        (Kind.SILENCE, {"seconds": 1}, "did not answer within"),
-        (Kind.REDIRECT, {}, "redirects to"),
-    ],
-)
-def test_shop_that_fails_half_way_loses_and_doubles_nothing(rig, kind, more, sentence):
-    rig.connect()
-    rig.sell_many(11)
-    rig.served.faults.add(kind, path="modified_after", times=None, **more)
-    if kind is Kind.SILENCE:
-        rig.patience_seconds = 0.3
-
-    broken = rig.poll()
-    rig.served.faults.clear()
-    rig.patience_seconds = 20
-
-    assert sentence in broken.interruption
-    reached = rig.cursor()
-    assert reached is None or reached < rig.shop.order(max(rig.shop.orders)).modified_at
-    assert rig.poll().is_clean
-    assert rig.balances() == {2: 11 * 100_000}
-
-
-@one_engine
-def test_faults_that_pass_are_waited_out(rig):
-    rig.connect()
-    rig.sell()
-    rig.served.faults.add(Kind.TOO_MANY, seconds=1, times=2)
-
-    assert rig.poll().is_clean
-    assert rig.balances() == {2: 100_000}
-
-
-@one_engine
-def test_order_whose_refunds_cannot_be_read_stops_no_other(rig):
-    rig.connect()
-    first = rig.sell()
-    rig.shop.refund_amount(first, "2.00")
-    rig.sell(3)
-    rig.served.faults.add(Kind.ERROR_PAGE, path=f"orders/{first}/refunds", times=None)
-
-    report = rig.poll()
-
-    assert (report.failed, report.interruption) == (1, "")
-    assert rig.balances() == {3: 100_000}
-    assert rig.cursor() is None
-    rig.served.faults.clear()
-    rig.poll()
-    assert rig.balances() == {2: 80_000, 3: 100_000}
 
 
 def test_since_later_than_the_cursor_does_not_jump_over_what_lies_between(rig):

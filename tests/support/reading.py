@@ -122,12 +122,12 @@ class Rig:
         self.later()
         return self.shop.place_order(customer, [(product, 1)], status="completed", **more).id
 
-    def sell_many(self, count: int, *, seconds: float = 1) -> list[int]:
+    def sell_many(self, count: int, *, seconds: float = 1, product: int = 10) -> list[int]:
         """So many completed orders of user 2, so many seconds between them; nothing is delivered."""
         placed = []
         for _ in range(count):
             self.later(seconds)
-            placed.append(self.shop.place_order(2, [(10, 1)], status="completed").id)
+            placed.append(self.shop.place_order(2, [(product, 1)], status="completed").id)
         return placed
 
     @contextmanager
