@@ -33,12 +33,6 @@ _BY_USER = select(accounts.c.id, accounts.c.store_id, accounts.c.user_id).where(
 _BY_GUEST = select(accounts.c.id, accounts.c.store_id, accounts.c.guest_hash).where(
     among(accounts.c.store_id, "stores"), among(accounts.c.guest_hash, "guests")
 )
-_BY_EMAIL = (
-    select(func.min(accounts.c.id).label("id"), accounts.c.email_key)
-    .where(accounts.c.store_id == bindparam("store"), among(accounts.c.email_key, "emails"))
-    .group_by(accounts.c.email_key)
-    .having(func.count() == 1)
-)
 _NEW = ("id", "store_id", "user_id", "guest_hash", "roles", "created_at", "updated_at")
 _INSERT_USERS = Writer(accounts, _NEW, keys=("store_id", "user_id"))
 _INSERT_GUESTS = Writer(accounts, _NEW, keys=("store_id", "guest_hash"))
@@ -53,6 +47,12 @@ _SET_PROFILES = Writer(
     ("id", "email", "email_key", "name", "name_key", "roles", "updated_at"),
     keys=("id",),
     update=("email", "email_key", "name", "name_key", "roles", "updated_at"),
+)
+_BY_EMAIL = (
+    select(func.min(accounts.c.id).label("id"), accounts.c.email_key)
+    .where(accounts.c.store_id == bindparam("store"), among(accounts.c.email_key, "emails"))
+    .group_by(accounts.c.email_key)
+    .having(func.count() == 1)
 )
 
 Place = tuple[int, int | str]
