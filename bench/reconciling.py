@@ -1,4 +1,7 @@
-"""Orders missed during an outage, read back: against the same pages merely fetched, and the memory it takes."""
+"""Orders missed during an outage, read back: against the same pages merely fetched, and the memory it takes.
+
+The ratio is 1 where the shop's answers are all the reading waits for.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,16 @@ from bridge.services.stores import NewStore, add_store
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
 from bridge.storage.migrate import migrate
+from fakeshop.auth import Request
+from fakeshop.rest import Rest
+from fakeshop.rest_words import Answer
 from fakeshop.server import serve
 from fakeshop.shop import FakeShop
 from tests.support.postgres import Cluster
 
 FEW, MANY = 1_000, 10_000
+SLOW_SECONDS = 0.3
+"""What a shop of some size needs for a page of a hundred orders on a good day."""
 _USERS = 300
 _FORK = multiprocessing.get_context("fork")
 
@@ -43,26 +51,41 @@ def measure_postgresql(cluster: Cluster) -> list[Row]:
 
 
 def _measure(engine: str, url_of: Callable[[int], str]) -> list[Row]:
-    few, many = (_in_a_process(_reconcile, url_of(count), count) for count in (FEW, MANY))
-    print(
-        f"{engine}: {MANY} orders reconciled at {many['reconciled']:.0f}/s, fetched at {many['fetched']:.0f}/s;"
-        f" peak memory {few['kilobytes'] // 1024} MiB at {FEW}, {many['kilobytes'] // 1024} MiB at {MANY}",
-        file=sys.stderr,
-    )
-    ratio, memory = many["reconciled"] / many["fetched"], many["kilobytes"] / few["kilobytes"]
+    """A few orders of a shop that takes its time, as shops do, and many of one that answers at once."""
+    few = _in_a_process(_reconcile, url_of(FEW), FEW, SLOW_SECONDS)
+    many = _in_a_process(_reconcile, url_of(MANY), MANY, 0.0)
+    for found in (few, many):
+        print(
+            f"{engine}: {found['count']} orders fetched at {found['fetched']:.0f}/s, reconciled at"
+            f" {found['reconciled']:.0f}/s, peak memory {found['kilobytes'] // 1024} MiB",
+            file=sys.stderr,
+        )
+    slow, quick = (found["reconciled"] / found["fetched"] for found in (few, many))
+    memory = many["kilobytes"] / few["kilobytes"]
     return [
-        Row(f"{engine}: {MANY} missed orders reconciled / merely fetched", ratio, 0.0, many["audit"]),
-        Row(f"{engine}: peak memory at {MANY} orders / at {FEW}", memory, 0.0, few["audit"], "<= 1.1"),
+        Row(
+            f"{engine}: {FEW} missed orders reconciled / fetched, {SLOW_SECONDS} s an answer",
+            slow,
+            0.0,
+            few["audit"],
+            ">= 0.95",
+        ),
+        Row(f"{engine}: {MANY} missed orders reconciled / fetched, answers at once", quick, 0.0, many["audit"]),
+        Row(f"{engine}: peak memory at {MANY} missed orders / at {FEW}", memory, 0.0, many["audit"], "<= 1.1"),
     ]
 
 
-def _reconcile(pipe: Pipe, url: str, count: int) -> None:
+def _reconcile(pipe: Pipe, url: str, count: int, delay: float) -> None:
     """Fetch a shop's pages, then reconcile them, in this process; the shop lives in another."""
     database = Database(url)
     migrate(database)
-    with _shop(count) as (address, keys), _connected(database, address, keys) as reading:
+    with _shop(count, delay) as (address, keys), _connected(database, address, keys) as reading:
         began = time.perf_counter()
-        fetched = sum(len(batch.documents) for batch in shop_pages.list_changes(reading.shop, None, since=None))
+        fetched = sum(
+            len(batch.documents)
+            for statuses in (None, ("trash",))
+            for batch in shop_pages.list_changes(reading.shop, statuses, since=None)
+        )
         between = time.perf_counter()
         report = reconciliation.poll(reading, since=None, now=datetime.now(UTC))
         ended = time.perf_counter()
@@ -71,6 +94,7 @@ def _reconcile(pipe: Pipe, url: str, count: int) -> None:
     is_whole = fetched == report.changed == count and report.is_clean
     pipe.send(
         {
+            "count": count,
             "fetched": count / (between - began),
             "reconciled": count / (ended - between),
             "kilobytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
@@ -92,10 +116,10 @@ def _connected(database: Database, address: str, keys: tuple[str, str]) -> Itera
 
 
 @contextmanager
-def _shop(count: int) -> Iterator[tuple[str, tuple[str, str]]]:
+def _shop(count: int, delay: float) -> Iterator[tuple[str, tuple[str, str]]]:
     """A shop with so many completed orders nobody told of: its address and keys."""
     ours, theirs = _FORK.Pipe()
-    process = _FORK.Process(target=_sell_and_serve, args=(theirs, count))
+    process = _FORK.Process(target=_sell_and_serve, args=(theirs, count, delay))
     process.start()
     try:
         yield ours.recv()
@@ -104,7 +128,17 @@ def _shop(count: int) -> Iterator[tuple[str, tuple[str, str]]]:
         process.join()
 
 
-def _sell_and_serve(pipe: Pipe, count: int) -> None:
+class _Slow(Rest):
+    """A shop that takes its time over every answer."""
+
+    delay = 0.0
+
+    def answer(self, request: Request) -> Answer:
+        time.sleep(self.delay)
+        return super().answer(request)
+
+
+def _sell_and_serve(pipe: Pipe, count: int, delay: float) -> None:
     moment = datetime.now(UTC) - timedelta(seconds=7 * count + 60)
     ticks = iter(range(10 * count))
     shop = FakeShop(1, clock=lambda: moment + timedelta(seconds=next(ticks)))
@@ -113,7 +147,9 @@ def _sell_and_serve(pipe: Pipe, count: int) -> None:
         shop.place_order(users[number % _USERS], [(10, 1)], status="completed")
     key = shop.add_key()
     shop.clock = lambda: datetime.now(UTC)
+    _Slow.delay = delay
     with serve(shop) as served:
+        served.rest = _Slow(shop, served.rest.gate)
         pipe.send((served.url, (key.consumer_key, key.consumer_secret)))
         pipe.recv()
 
