@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -94,18 +95,20 @@ def _poll(
     failed_before, done = report.failed, 0
     # What lies between the cursor and a later moment is not read, so the cursor may not jump over it.
     moves = not reading.is_dry and (since is None or (cursor is not None and since <= cursor))
-    for batch in shop_pages.read_ahead(shop_pages.list_changes(reading.shop, statuses, since=since or cursor)):
-        total = done + batch.left
-        for some in _parts(batch.documents):
-            if not reading.may_go_on():
-                report.interruption = "it was told to stop; the next run goes on from here"
-                return
-            readback.apply_documents(reading, some, report, now=now)
-            done += len(some)
-            if progress is not None:
-                progress(done, max(done, total))
-        if moves and batch.complete_to is not None and report.failed == failed_before:
-            cursor = _move_cursor(reading, column, batch.complete_to, seen=cursor, now=now)
+    changes = shop_pages.list_changes(reading.shop, statuses, since=since or cursor)
+    with closing(shop_pages.read_ahead(changes)) as batches:
+        for batch in batches:
+            total = done + batch.left
+            for some in _parts(batch.documents):
+                if not reading.may_go_on():
+                    report.interruption = "it was told to stop; the next run goes on from here"
+                    return
+                readback.apply_documents(reading, some, report, now=now)
+                done += len(some)
+                if progress is not None:
+                    progress(done, max(done, total))
+            if moves and batch.complete_to is not None and report.failed == failed_before:
+                cursor = _move_cursor(reading, column, batch.complete_to, seen=cursor, now=now)
 
 
 def sweep(reading: Reading, *, now: datetime, limit: int, progress: Progress | None = None) -> tuple[Report, bool]:
