@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-
 import click
 from flask import Flask
 
@@ -40,7 +38,6 @@ def _put_together(config: Config) -> Flask:
     configure_logs(config)
     database = Database(config.database_url, pool_size=min(config.threads, _CONNECTIONS) + 2)
     group_commit = GroupCommit(database, clock=utcnow)
-    atexit.register(group_commit.close)
     app = Flask(__name__)
     app.secret_key = config.secret_key
     app.json.sort_keys = False  # type: ignore[attr-defined]

@@ -47,7 +47,7 @@ def _sqlite(folder: Path, only: str | None) -> list[Row]:
     if only in (None, "http"):
         rows += over_http.measure("sqlite", f"sqlite:///{folder / 'http.sqlite3'}")
     if only in (None, "process"):
-        rows.append(in_process.measure_sqlite(folder))
+        rows += in_process.measure_sqlite(folder)
     if only in (None, "reconcile"):
         rows += reconciling.measure_sqlite(folder)
     return rows

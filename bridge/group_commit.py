@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
@@ -99,12 +100,13 @@ class GroupCommit:
         return [waiting.wait(ANSWER_SECONDS) for waiting in self._enqueue(asks)]
 
     def close(self) -> None:
-        """Answer everyone who waits, then stop; later asks are refused."""
+        """Answer everyone who waits, then stop; later asks are refused. Done by itself when the process ends."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(timeout=ANSWER_SECONDS)
+            atexit.unregister(self.close)
 
     def _enqueue(self, asks: Sequence[AnyAsk]) -> list[_Waiting]:
         items = [_Waiting(ask) for ask in asks]
@@ -115,6 +117,7 @@ class GroupCommit:
                 raise Overloaded()
             # Started on first use and not at import: a server that forks would leave the thread behind.
             if self._thread is None:
+                atexit.register(self.close)
                 self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
                 self._thread.start()
             self._waiting.extend(items)

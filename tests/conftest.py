@@ -19,6 +19,10 @@ from bridge.storage.migrate import migrate
 from bridge.web.context import Parts, utcnow
 from tests.support.missing import require
 from tests.support.postgres import Cluster, find_bindir, start_cluster
+from tests.support.quick import remember_rules
+from tests.support.spare import Spares
+
+remember_rules()
 
 SECRET_KEY = "a-secret-key-of-the-tests-and-nothing-else"
 
@@ -46,6 +50,14 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def spares(cluster: Cluster, postgresql_template: str) -> Iterator[Spares]:
+    """The PostgreSQL databases that tests get, one after the other."""
+    spares = Spares(cluster, postgresql_template)
+    yield spares
+    spares.close()
+
+
+@pytest.fixture(scope="session")
 def postgresql_template(cluster: Cluster) -> str:
     """The name of a PostgreSQL database that is migrated and empty, to be copied."""
     database = Database(cluster.create_database("template_bridge"))
@@ -62,17 +74,17 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a migrated, empty database of this test's own."""
+    """The URL of a migrated, empty database that is this test's own while it runs."""
     if engine == "sqlite":
         path = tmp_path / "bridge.sqlite3"
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
     cluster: Cluster = request.getfixturevalue("cluster")
-    template: str = request.getfixturevalue("postgresql_template")
-    name = f"test_{abs(hash(request.node.nodeid)) % 10**12}"
-    yield cluster.create_database(name, template=template)
-    cluster.drop_database(name)
+    spares: Spares = request.getfixturevalue("spares")
+    name = spares.take()
+    yield cluster.url(name)
+    spares.give_back(name)
 
 
 @pytest.fixture

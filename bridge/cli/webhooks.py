@@ -8,11 +8,9 @@ from dataclasses import asdict
 import click
 
 from bridge.cli.tools import Group, prepared, utcnow
-from bridge.domain.webhooks import Action, Standing
+from bridge.domain.webhooks import Action
 from bridge.services import stores, watchdog, webhooks
-from bridge.services.reconciliation import open_reading
 from bridge.services.shops import Shops
-from bridge.services.transactions import in_transaction
 
 _WORDS = {Action.KEEP: "kept", Action.CREATE: "created", Action.DELETE: "deleted"}
 
@@ -33,16 +31,16 @@ def install(slug: str, dry_run: bool, as_json: bool) -> None:
     disabled or lead elsewhere are made anew; others' are not touched.
     """
     tools = prepared()
-    transaction = tools.database.transaction
     with tools.database.reading() as connection:
         store = stores.get_store(connection, slug)
-        door = webhooks.door_of(connection, store, public_url=tools.config.public_url, vault_=tools.vault)
-    reading = open_reading(transaction, Shops(tools.vault), store)
-    with reading.shop as shop:
-        # Whoever asks by hand has moved here: what still leads to our former address is ours to remove.
-        steps = webhooks.put_in_order(shop, door, replaced=(Standing.MOVED,), resets_secret=True, is_dry=dry_run)
-    if not dry_run:
-        in_transaction(transaction, lambda connection: watchdog.note_installed(connection, store, now=utcnow()))
+    door, steps = watchdog.install(
+        tools.database.transaction,
+        Shops(tools.vault),
+        store,
+        public_url=tools.config.public_url,
+        is_dry=dry_run,
+        now=utcnow(),
+    )
     if as_json:
         listed = [asdict(step) for step in steps]
         click.echo(json.dumps({"store": slug, "url": door.address.url, "dry_run": dry_run, "steps": listed}))

@@ -58,6 +58,20 @@ class Account:
         """Whether this is a visitor without an account of the shop."""
         return self.user_id is None
 
+    def moved(self, *, tokens: int, debt: int) -> Account:
+        """This account after a movement; written out, since it is made for every token that moves."""
+        return Account(
+            self.id,
+            self.store_id,
+            self.user_id,
+            self.balance + tokens,
+            self.debt + debt,
+            self.roles,
+            self.email,
+            self.name,
+            self.alert,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

@@ -12,7 +12,8 @@ class Caller:
     A linked site's key has the site and the one account it draws on; for a
     store's own key they are 0 and None. `name` says who it was in the ledger
     and never holds the key itself. `is_stale` says that the key's last use was
-    noted some time ago.
+    noted some time ago. `key_hash` is set where the key was only remembered: it
+    has to be looked up with the deed, in one transaction.
     """
 
     store_id: int
@@ -21,3 +22,4 @@ class Caller:
     site_id: int = 0
     account_id: int | None = None
     is_stale: bool = False
+    key_hash: str = ""

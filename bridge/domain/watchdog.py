@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,6 +51,8 @@ STOPPING = frozenset(
     }
 )
 """The faults that keep what the shop has to tell from us."""
+
+_COMMAND = re.compile(r"(?:,? and (?:give it|run)|:|,)?(?: with)?:? flask .*")
 
 _INSTALL = "make them anew with: flask webhooks install {slug}"
 _SENTENCES = {
@@ -167,6 +170,11 @@ def _telling_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, st
         yield Code.NO_PACKAGES, ""
     if seen.clock_offset_seconds is not None and abs(seen.clock_offset_seconds) > CLOCK_SECONDS:
         yield Code.CLOCK, str(abs(seen.clock_offset_seconds))
+
+
+def without_command(sentence: str) -> str:
+    """A fault's sentence for somebody who has a button where the terminal has a command."""
+    return _COMMAND.sub("", sentence)
 
 
 def standings(webhooks: Iterable[Webhook], address: Address) -> dict[str, set[Standing]]:

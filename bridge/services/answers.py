@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic_core import to_json
+
 from bridge.domain.accounts import Standing
 from bridge.domain.holds import Hold
 from bridge.domain.limits import FOREVER, Allows, Limit, Verdict, Window, left_of
@@ -27,17 +29,19 @@ _REFUSALS = {
 }
 
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in CROCKFORD for second in CROCKFORD]
+_PAIR = 0x3FF
 _LOW_SHARE = 10
 """An allowance is low once less than a tenth of it is left."""
 
 
 def opaque(prefix: str, number: int) -> str:
     """An id as callers see it: a prefix that says what it is, and letters that sort as the number does."""
-    letters = []
-    for _ in range(13):
-        number, digit = divmod(number, 32)
-        letters.append(CROCKFORD[digit])
-    return f"{prefix}_{''.join(reversed(letters))}"
+    return (
+        f"{prefix}_{CROCKFORD[number >> 60]}{_PAIRS[number >> 50 & _PAIR]}{_PAIRS[number >> 40 & _PAIR]}"
+        f"{_PAIRS[number >> 30 & _PAIR]}{_PAIRS[number >> 20 & _PAIR]}{_PAIRS[number >> 10 & _PAIR]}"
+        f"{_PAIRS[number & _PAIR]}"
+    )
 
 
 def number_of(prefix: str, opaque_id: str) -> int | None:
@@ -49,6 +53,11 @@ def number_of(prefix: str, opaque_id: str) -> int | None:
     for letter in tail:
         number = number * 32 + CROCKFORD.index(letter)
     return number if number < 2**63 else None
+
+
+def written(document: Document) -> str:
+    """A document as JSON text, the way it is stored under its key and sent."""
+    return to_json(document).decode()
 
 
 def instant(moment: datetime | None) -> str | None:

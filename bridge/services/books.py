@@ -8,7 +8,7 @@ does not grow with the number of asks.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -152,7 +152,7 @@ class Books:
     def move(self, account_id: int, kind: Kind, movement: Movement, *, actor: str, reason: str, spend: Spend) -> None:
         """Move a balance and write the entry that explains it."""
         account = self.accounts[account_id]
-        account = replace(account, balance=account.balance + movement.tokens, debt=account.debt + movement.debt)
+        account = account.moved(tokens=movement.tokens, debt=movement.debt)
         self.accounts[account_id] = account
         self.changed_accounts.add(account_id)
         entry = Entry(

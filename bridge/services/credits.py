@@ -14,7 +14,7 @@ from bridge.domain.credits import Listing, Place, Sort, write_place
 from bridge.domain.errors import UnknownUser
 from bridge.domain.languages import LocalTime, local_time, number
 from bridge.domain.stores import Store
-from bridge.services import accounts, answers, figures
+from bridge.services import accounts, answers, figures, questions
 from bridge.services.accounts import Adjustment
 from bridge.services.figures import Summary
 from bridge.services.once import once
@@ -97,6 +97,7 @@ class CreditsPage:
     last: int
     previous: str | None
     next: str | None
+    open_questions: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,7 @@ def credits_page(
         last=first + len(lines) - 1,
         previous=_write(previous, listing, first),
         next=_write(following, listing, first + len(lines)),
+        open_questions=questions.badge(connection, store.id),
     )
 
 

@@ -12,6 +12,7 @@ from bridge.services import rulebooks
 from bridge.services.allowances import percent_of
 from bridge.storage import credits
 from bridge.storage.database import Connection
+from bridge.storage.memory import Memory
 
 USAGE_DAYS = 30
 KEPT_FOR = timedelta(minutes=1)
@@ -50,21 +51,20 @@ class _Kept:
     at: datetime
 
 
-_kept: dict[tuple[str, int], _Kept] = {}
-"""The last slow summary of each store, by database; replaced whole, so no lock is needed."""
+_kept: Memory[int, _Kept] = Memory(most=1_000)
+"""The last slow summary of each store; replaced whole, so no lock is needed."""
 
 
 def summary(connection: Connection, store: Store, *, now: datetime) -> Summary:
     """The figures of a store, of this moment or of the last minute."""
     first = since(store, now)
-    place = (str(connection.engine.url), store.id)
-    kept = _kept.get(place)
+    kept = _kept.of(connection).get(store.id)
     if kept is not None and kept.summary.since == day(first) and kept.at <= now < kept.at + KEPT_FOR:
         return replace(kept.summary, as_of=local_time(kept.at, store.calendar.zone).text)
     started = time.perf_counter()
     found = _sum_up(connection, store, since=first)
     if time.perf_counter() - started > SLOW_SECONDS:
-        _kept[place] = _Kept(found, now)
+        _kept.keep(connection, {store.id: _Kept(found, now)})
     return found
 
 

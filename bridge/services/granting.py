@@ -23,11 +23,15 @@ ACTOR = "shop"
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What an order owes by line, and the account that is to have it."""
+    """What an order owes by line, and the account that is to have it.
+
+    `actor` is who caused it: the shop, or whoever gave the order to somebody by hand.
+    """
 
     known: Known
     owed: Mapping[int, int]
     buyer: int
+    actor: str = ACTOR
 
     @property
     def holder(self) -> int:
@@ -54,8 +58,8 @@ def post(
         lines: Sequence[KnownLine] = known.lines
         if bill.holder != bill.buyer:
             nothing = {line.line.id: 0 for line in lines}
-            lines = _move(store, locked, known, lines, bill.holder, nothing, posted, now=now)
-        lines = _move(store, locked, known, lines, bill.buyer, bill.owed, posted, now=now)
+            lines = _move(store, locked, known, lines, bill.holder, nothing, posted, actor=bill.actor, now=now)
+        lines = _move(store, locked, known, lines, bill.buyer, bill.owed, posted, actor=bill.actor, now=now)
         entries = [entry for entry, _ in posted[before:]]
         settled.append((replace(known, lines=tuple(lines), account_id=bill.buyer), entries))
     _tell(connection, store, locked, [entry for entry, _ in posted], now=now)
@@ -99,6 +103,7 @@ def _move(
     owed: Mapping[int, int],
     posted: list[tuple[Entry, Posting]],
     *,
+    actor: str,
     now: datetime,
 ) -> list[KnownLine]:
     """Post the difference of each line to one account, which is changed in `locked`; the lines as they are then."""
@@ -110,7 +115,7 @@ def _move(
             continue
         account = locked[account_id]
         movement = _movement(store, account, difference)
-        account = replace(account, balance=account.balance + movement.tokens, debt=account.debt + movement.debt)
+        account = account.moved(tokens=movement.tokens, debt=movement.debt)
         locked[account_id] = account
         line = replace(line, granted=line.granted + difference, postings=line.postings + 1)
         after.append(line)
@@ -123,7 +128,7 @@ def _move(
             forgiven=movement.forgiven,
             balance_after=account.balance,
             debt_after=account.debt,
-            actor=ACTOR,
+            actor=actor,
             reason=_reason(known, line),
             created_at=now,
             order_number=known.number,

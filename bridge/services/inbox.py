@@ -75,6 +75,11 @@ def note_bad_signature(connection: Connection, slug: str, *, now: datetime) -> N
     shop_reads.change(connection, stores.get_store(connection, slug).id, bad_signature_at=now)
 
 
+def note_ping(connection: Connection, slug: str, *, now: datetime) -> None:
+    """Note that somebody came as a shop does that tries a new webhook's address; it is unsigned and proves little."""
+    shop_reads.change(connection, stores.get_store(connection, slug).id, pinged_at=now)
+
+
 def process_stored(transaction: Transaction, delivery_id: int, *, now: datetime, shops: Shops | None = None) -> bool:
     """Process a stored delivery and settle what waited for it; whether that went well.
 

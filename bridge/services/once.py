@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 
 from bridge.domain.callers import Caller
 from bridge.domain.errors import KeyReused
-from bridge.services.answers import Document
+from bridge.services.answers import Document, written
 from bridge.services.spending import Reply
 from bridge.storage import spends
 from bridge.storage.database import Connection
@@ -38,6 +37,6 @@ def once(
             raise KeyReused()
         return Reply(before.status, before.answer, is_replay=True)
     status, document = act()
-    answered = Answered(fingerprint, status, json.dumps(document))
+    answered = Answered(fingerprint, status, written(document))
     spends.add_answers(connection, {place: answered}, now=now)
     return Reply(status, answered.answer)

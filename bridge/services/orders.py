@@ -77,8 +77,11 @@ def check_again(connection: Connection, store: Store, number: int, *, now: datet
     return _settle_one(connection, store, _lock(connection, store, number, now=now), now=now)
 
 
-def assign(connection: Connection, store: Store, number: int, *, account_id: int, now: datetime) -> Settled:
-    """Let a guest's order belong to an account from now on; raises `UnknownOrder` and `OrderHasCustomer`."""
+def assign(connection: Connection, store: Store, number: int, *, account_id: int, actor: str, now: datetime) -> Settled:
+    """Let a guest's order belong to an account from now on, in the actor's name.
+
+    Raises `UnknownOrder` and `OrderHasCustomer`.
+    """
     if not is_known(connection, store, number):
         raise UnknownOrder(f"there is no order {number}")
     known = _lock(connection, store, number, now=now)
@@ -86,7 +89,7 @@ def assign(connection: Connection, store: Store, number: int, *, account_id: int
         raise OrderHasCustomer(
             f"order {number} belongs to user {known.buyer_id} of the shop; assign it to another there"
         )
-    return _settle_one(connection, store, replace(known, claimed_by=account_id), now=now)
+    return _settle_one(connection, store, replace(known, claimed_by=account_id), actor=actor, now=now)
 
 
 def describe(connection: Connection, store: Store, number: int, *, is_parked: bool) -> dict[str, Any]:
@@ -139,12 +142,16 @@ def _learn(store: Store, known: Known, order: Order, *, received_at: datetime) -
     return learn(known, order, effect=effect, received_at=received_at)
 
 
-def _settle_one(connection: Connection, store: Store, known: Known, *, now: datetime) -> Settled:
-    (settled,) = _settle(connection, store, [known], now=now)
+def _settle_one(
+    connection: Connection, store: Store, known: Known, *, actor: str = granting.ACTOR, now: datetime
+) -> Settled:
+    (settled,) = _settle(connection, store, [known], actor=actor, now=now)
     return settled
 
 
-def _settle(connection: Connection, store: Store, every: Sequence[Known], *, now: datetime) -> list[Settled]:
+def _settle(
+    connection: Connection, store: Store, every: Sequence[Known], *, actor: str = granting.ACTOR, now: datetime
+) -> list[Settled]:
     """Post what locked orders owe, and write what is known of them; answers in their order."""
     every = _freeze_amounts(connection, store, every)
     owed = {known.number: {line.line.id: _bounded(tokens_owed(known, line)) for line in known.lines} for known in every}
@@ -158,7 +165,7 @@ def _settle(connection: Connection, store: Store, every: Sequence[Known], *, now
         and not any(term.months for term in terms[known.number])
     }
     buyers = _buyers_of(connection, store, [known for known in every if known.number not in idle], now=now)
-    bills = [Bill(known, owed[known.number], buyer) for known, buyer in buyers if buyer is not None]
+    bills = [Bill(known, owed[known.number], buyer, actor) for known, buyer in buyers if buyer is not None]
     posted = {known.number: (known, entries) for known, entries in granting.post(connection, store, bills, now=now)}
     waiting = {known.number: known for known, buyer in buyers if buyer is None}
     for bill in bills:

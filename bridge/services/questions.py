@@ -17,6 +17,8 @@ from bridge.storage.database import Connection
 
 log = logging.getLogger(__name__)
 
+_COUNTED = 99
+
 
 def list_questions(
     connection: Connection, store_id: int, *, after: int, limit: int
@@ -24,10 +26,21 @@ def list_questions(
     """The orders with an open question, by number above `after`, and the number the next page begins behind."""
     found = shop_reads.list_questions(connection, store_id, after=after, limit=limit + 1)
     items: list[answers.Document] = [
-        {"number": number, "question": question, "email": email or None, "placed_at": answers.instant(placed_at)}
-        for number, question, email, placed_at in found[:limit]
+        {
+            "number": one.number,
+            "question": one.question.value,
+            "email": one.email or None,
+            "placed_at": answers.instant(one.placed_at),
+        }
+        for one in found[:limit]
     ]
-    return items, found[limit - 1][0] if len(found) > limit else None
+    return items, found[limit - 1].number if len(found) > limit else None
+
+
+def badge(connection: Connection, store_id: int) -> str:
+    """How many orders want a look, as the pages' navigation shows it: empty for none, `99+` for more."""
+    found = shop_reads.count_questions(connection, store_id, most=_COUNTED + 1)
+    return "" if not found else str(found) if found <= _COUNTED else f"{_COUNTED}+"
 
 
 def assign(
@@ -35,10 +48,11 @@ def assign(
 ) -> answers.Document:
     """Give a guest's order to a user, who gets what it grants; assigned again to another one, the grant moves.
 
-    Raises `UnknownOrder`, and `OrderHasCustomer` for an order that is a user's already.
+    The entries carry the actor's name. Raises `UnknownOrder`, and
+    `OrderHasCustomer` for an order that is a user's already.
     """
     account = accounts.put_profile(connection, store.id, profile, now=now)
-    settled = orders.assign(connection, store, number, account_id=account.id, now=now)
+    settled = orders.assign(connection, store, number, account_id=account.id, actor=actor, now=now)
     log.info("order %d of store %s was given to user %d by %s", number, store.slug, profile.user_id, actor)
     return _document(connection, store, number, settled)
 

@@ -7,9 +7,10 @@ from collections.abc import Collection
 from bridge.domain.stores import Rulebook
 from bridge.storage import limits, operations, overrides, plans, stores
 from bridge.storage.database import Connection
+from bridge.storage.memory import Memory
 
-_known: dict[tuple[str, int], Rulebook] = {}
-"""The last rulebook of each store, by database; replaced whole, so no lock is needed."""
+_known: Memory[int, Rulebook] = Memory(most=1_000)
+"""The last rulebook of each store; replaced whole, so no lock is needed."""
 
 
 def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, Rulebook]:
@@ -18,13 +19,13 @@ def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, 
     One statement reads the version of each store's rules; only a store whose
     version moved is read anew. A change of rules counts from its commit on.
     """
-    place = str(connection.engine.url)
+    known = _known.of(connection)
     books: dict[int, Rulebook] = {}
     for store_id, version in stores.versions(connection, store_ids).items():
-        book = _known.get((place, store_id))
+        book = known.get(store_id)
         if book is None or book.store.config_version != version:
             book = _read(connection, store_id)
-            _known[(place, store_id)] = book
+            _known.keep(connection, {store_id: book})
         books[store_id] = book
     return books
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,11 +10,10 @@ from bridge.domain.accounts import Account, Profile, Who
 from bridge.domain.asks import AnyAsk, Ask, CaptureAsk, HoldAsk, RefundAsk, ReleaseAsk
 from bridge.domain.errors import BridgeError, KeyReused, UnknownHold, UnknownSpend
 from bridge.domain.spending import Decision
-from bridge.services import answers, holding, refunding, rulebooks, taking
+from bridge.services import answers, holding, keys, owners, refunding, rulebooks, taking
 from bridge.services.books import Books, Wanted, close_books, open_books
 from bridge.services.means import allowance_document, means_of, over_cap
 from bridge.services.taking import Priced
-from bridge.storage import accounts, holds, spends
 from bridge.storage.database import Connection
 from bridge.storage.spends import Answered, KeyPlace
 
@@ -45,14 +43,25 @@ def failed(error: BridgeError) -> Reply:
 def spend_many(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime) -> list[Reply]:
     """Judge the asks in their order and write what was decided; one reply for each.
 
-    Locks the accounts in id order until the transaction ends, then looks up the
-    keys: a key that was answered before is answered alike, whatever the balance
-    is by now. A refusal is stored like any answer. The number of statements
-    does not grow with the number of asks.
+    Access keys that were not looked up at the door are looked up first. Then
+    the accounts are locked, in id order, until the transaction ends, and the
+    idempotency keys looked up: one that was answered before is answered alike,
+    whatever the balance is by now. A refusal is stored like any answer. The
+    number of statements does not grow with the number of asks.
     """
-    owners = _owners(connection, asks, now=now)
-    books = open_books(connection, _wanted(connection, asks, owners), now=now)
-    replies = [_answer(books, ask, owner) for ask, owner in zip(asks, owners, strict=True)]
+    refused = keys.refusals(connection, {ask.caller.key_hash for ask in asks if ask.caller.key_hash}, now=now)
+    if not refused:
+        return _spend(connection, asks, now=now)
+    admitted = [ask for ask in asks if ask.caller.key_hash not in refused]
+    replies = iter(_spend(connection, admitted, now=now) if admitted else ())
+    return [failed(refused[ask.caller.key_hash]) if ask.caller.key_hash in refused else next(replies) for ask in asks]
+
+
+def _spend(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime) -> list[Reply]:
+    of_asks = owners.owners(connection, asks, now=now)
+    books = open_books(connection, _wanted(connection, asks, of_asks), now=now)
+    owners.check(connection, asks, of_asks, books.accounts)
+    replies = [_answer(books, ask, owner) for ask, owner in zip(asks, of_asks, strict=True)]
     close_books(connection, books)
     return replies
 
@@ -62,34 +71,12 @@ def key_place(ask: AnyAsk) -> KeyPlace | None:
     return None if ask.key is None else (ask.caller.store_id, ask.caller.site_id, ask.key)
 
 
-def _owners(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime) -> list[int | None]:
-    """The account each ask is about; None for a hold or spend that is not there, or is another store's."""
-    places = {
-        accounts.place_of(ask.caller.store_id, ask.who) for ask in asks if isinstance(ask, Ask) and ask.who is not None
-    }
-    located = accounts.locate_or_add(connection, places, now=now) if places else {}
-    hold_ids = {ask.hold_id for ask in asks if isinstance(ask, CaptureAsk | ReleaseAsk)}
-    spend_ids = {ask.spend_id for ask in asks if isinstance(ask, RefundAsk)}
-    of_holds = holds.owners(connection, hold_ids) if hold_ids else {}
-    of_spends = spends.owners(connection, spend_ids) if spend_ids else {}
-    owners: list[int | None] = []
-    for ask in asks:
-        if isinstance(ask, Ask):
-            place = None if ask.who is None else accounts.place_of(ask.caller.store_id, ask.who)
-            owners.append(ask.caller.account_id if place is None else located[place])
-        elif isinstance(ask, RefundAsk):
-            owners.append(of_spends.get((ask.caller.store_id, ask.spend_id)))
-        else:
-            owners.append(of_holds.get((ask.caller.store_id, ask.hold_id)))
-    return owners
-
-
-def _wanted(connection: Connection, asks: Sequence[AnyAsk], owners: Sequence[int | None]) -> Wanted:
+def _wanted(connection: Connection, asks: Sequence[AnyAsk], of_asks: Sequence[int | None]) -> Wanted:
     store_ids = {ask.caller.store_id for ask in asks}
     books = rulebooks.for_stores(connection, store_ids)
     modules: set[tuple[int, str]] = set()
     # Another store's rows are not read at all: its rules are not known here.
-    known = [ask for ask, owner in zip(asks, owners, strict=True) if owner is not None]
+    known = [ask for ask, owner in zip(asks, of_asks, strict=True) if owner is not None]
     for ask in asks:
         if isinstance(ask, Ask):
             operation = books[ask.caller.store_id].operations.get(ask.operation or "")
@@ -97,7 +84,7 @@ def _wanted(connection: Connection, asks: Sequence[AnyAsk], owners: Sequence[int
             if module is not None:
                 modules.add((ask.caller.store_id, module))
     return Wanted(
-        account_ids={owner for owner in owners if owner is not None},
+        account_ids={owner for owner in of_asks if owner is not None},
         rulebooks=books,
         modules=modules,
         keys={place for ask in asks if (place := key_place(ask)) is not None},
@@ -118,7 +105,7 @@ def _answer(books: Books, ask: AnyAsk, owner: int | None) -> Reply:
         status, document = _judge(books, ask, owner)
     except BridgeError as error:
         return failed(error)
-    answered = Answered(ask.fingerprint, status, json.dumps(document))
+    answered = Answered(ask.fingerprint, status, answers.written(document))
     if place is not None:
         books.answers[place] = books.new_answers[place] = answered
     return Reply(status, answered.answer)
@@ -162,7 +149,7 @@ def refuse(books: Books, account: Account, priced: Priced, decision: Decision) -
 
 def introduce(books: Books, who: Who | None, account: Account) -> Account:
     """The account with what this request says of its user; what it does not say stays."""
-    if not isinstance(who, Profile):
+    if not isinstance(who, Profile) or (who.email is None and who.name is None and who.roles is None):
         return account
     told = replace(
         account,

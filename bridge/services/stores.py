@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from bridge.domain.callers import Caller
 from bridge.domain.errors import (
-    AccessKeyExpired,
     FieldError,
     InvalidRequest,
-    NotSignedIn,
-    SiteUnlinked,
     StoreExists,
     UnknownStore,
 )
@@ -30,7 +26,6 @@ from bridge.storage.database import Connection
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _STATUS = re.compile(r"[a-z0-9_-]{1,64}")
-_KEY_USE_NOTED_EVERY = timedelta(minutes=5)
 HISTORY_ANSWERS = ("grant", "skip", "ask")
 _FIRST_LOOK_BACK = timedelta(days=1)
 """How long before its connecting a shop is read from first: what was placed then may be paid for later."""
@@ -71,6 +66,12 @@ def add_store(connection: Connection, wanted: NewStore, *, vault_: Vault, now: d
     Raises `InvalidRequest` for what cannot be right and `StoreExists` for a
     slug that is taken.
     """
+    store, secret = add_bare(connection, wanted, vault_=vault_, now=now)
+    return Connected(store, secret, new_access_key(connection, store, now=now))
+
+
+def check_new(wanted: NewStore) -> NewStore:
+    """The shop to connect as it will be written; raises `InvalidRequest` for what cannot be right."""
     url = _shop_url(wanted.url)
     if not _SLUG.fullmatch(wanted.slug):
         raise InvalidRequest(
@@ -78,21 +79,35 @@ def add_store(connection: Connection, wanted: NewStore, *, vault_: Vault, now: d
         )
     if bool(wanted.consumer_key) != bool(wanted.consumer_secret):
         raise InvalidRequest(fields=[FieldError("consumer_secret", "give the consumer key and its secret together")])
+    return replace(
+        wanted,
+        url=url,
+        name=(wanted.name or urlsplit(url).hostname or wanted.slug)[:200],
+        time_zone=_time_zone(wanted.time_zone),
+        week_start=WEEKDAYS[_week_start(wanted.week_start)],
+    )
+
+
+def add_bare(connection: Connection, wanted: NewStore, *, vault_: Vault, now: datetime) -> tuple[Store, str]:
+    """Connect a shop for which nobody has an access key yet; the store, and its webhook secret.
+
+    Raises as `add_store` does.
+    """
+    wanted = check_new(wanted)
     if stores.find(connection, wanted.slug) is not None:
         raise StoreExists(f"a store named {wanted.slug} is there already")
     secret = wanted.webhook_secret or vault.new_secret()
-    key = vault.new_access_key()
     store_id = stores.add(
         connection,
         {
             "slug": wanted.slug,
-            "name": (wanted.name or urlsplit(url).hostname or wanted.slug)[:200],
-            "url": url,
-            "time_zone": _time_zone(wanted.time_zone),
+            "name": wanted.name,
+            "url": wanted.url,
+            "time_zone": wanted.time_zone,
             "week_start": _week_start(wanted.week_start),
             "spend_order": [source.value for source in DEFAULT_ORDER],
             "grant_statuses": list(DEFAULT_GRANT_STATUSES),
-            "purchase_url": f"{url}/shop/",
+            "purchase_url": f"{wanted.url}/shop/",
             "low_balance": DEFAULT_LOW_BALANCE,
             "webhook_secret": vault_.seal(secret),
             "consumer_key": vault_.seal(wanted.consumer_key) if wanted.consumer_key else None,
@@ -107,14 +122,20 @@ def add_store(connection: Connection, wanted: NewStore, *, vault_: Vault, now: d
         limits.put_module(connection, store_id, Module(module, label), position=position)
     for operation in DEFAULT_OPERATIONS:
         operations.put(connection, store_id, operation)
+    return stores.get(connection, store_id), secret
+
+
+def new_access_key(connection: Connection, store: Store, *, now: datetime) -> str:
+    """A further access key of a store, which is shown this once."""
+    key = vault.new_access_key()
     stores.add_key(
         connection,
-        store_id=store_id,
+        store_id=store.id,
         key_hash=vault.hash_access_key(key),
         prefix=vault.prefix_of(key),
         created_at=now,
     )
-    return Connected(stores.get(connection, store_id), secret, key)
+    return key
 
 
 def answer_history(connection: Connection, store: Store, answer: str) -> Store:
@@ -132,9 +153,10 @@ def answer_history(connection: Connection, store: Store, answer: str) -> Store:
 
 
 def set_keys(connection: Connection, store: Store, *, consumer_key: str, consumer_secret: str, vault_: Vault) -> None:
-    """Let the store's shop be asked with these REST keys from now on."""
+    """Let the store's shop be asked with these REST keys from now on; nobody has looked at it with them yet."""
     sealed = {"consumer_key": vault_.seal(consumer_key), "consumer_secret": vault_.seal(consumer_secret)}
     stores.change(connection, store.id, sealed)
+    shop_reads.change(connection, store.id, looked_at=None)
 
 
 def get_store(connection: Connection, slug: str) -> Store:
@@ -154,30 +176,6 @@ def list_stores(connection: Connection) -> list[Store]:
 def webhook_secret(connection: Connection, store_id: int, *, vault_: Vault) -> str:
     """The secret the shop signs its deliveries with."""
     return vault_.open(stores.credentials(connection, store_id).webhook_secret)
-
-
-def authenticate(connection: Connection, access_key: str, *, now: datetime) -> Caller:
-    """Who holds this access key, in one statement; raises `NotSignedIn`, `SiteUnlinked` or `AccessKeyExpired`."""
-    found = stores.find_key(connection, vault.hash_access_key(access_key))
-    if found is None:
-        raise NotSignedIn("the access key is unknown or revoked")
-    if found.unlinked_at is not None:
-        raise SiteUnlinked("the site this access key was made for is no longer linked")
-    if found.expires_at is not None and found.expires_at <= now:
-        raise AccessKeyExpired("the access key has expired; use the one that replaced it")
-    return Caller(
-        store_id=found.store_id,
-        name=f"site {found.site_name}" if found.site_id else f"key {vault.prefix_of(access_key)}",
-        key_id=found.id,
-        site_id=found.site_id,
-        account_id=found.account_id,
-        is_stale=found.last_used_at is None or now - found.last_used_at > _KEY_USE_NOTED_EVERY,
-    )
-
-
-def note_key_use(connection: Connection, caller: Caller, *, now: datetime) -> None:
-    """Note that a key is in use; asked for at most every few minutes."""
-    stores.mark_key_used(connection, caller.key_id, now=now)
 
 
 def change_settings(connection: Connection, store_id: int, changes: dict[str, Any]) -> Store:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from bridge.domain.languages import Language, LocalTime, local_time, zone_name
 from bridge.domain.ledger import Entry, Kind
 from bridge.domain.stores import Store
-from bridge.services import accounts, allowances, answers, credits, purchases, rulebooks
+from bridge.services import accounts, allowances, answers, credits, purchases, questions, rulebooks
 from bridge.services.allowances import AllowanceRow
 from bridge.services.credits import UserRow
 from bridge.services.purchases import Purchase
@@ -70,6 +70,7 @@ class UserPage:
     purchases: tuple[PurchaseRow, ...]
     earlier: int | None
     is_latest_purchases: bool
+    open_questions: str
 
 
 def user_page(
@@ -102,6 +103,7 @@ def user_page(
         purchases=tuple(_purchase(purchase, zone) for purchase in bought[:PURCHASES]),
         earlier=bought[PURCHASES - 1].order_number if len(bought) > PURCHASES else None,
         is_latest_purchases=orders_before is None,
+        open_questions=questions.badge(connection, store.id),
     )
 
 

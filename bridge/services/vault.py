@@ -56,6 +56,16 @@ def prefix_of(key: str) -> str:
     return key[: len(KEY_PREFIX) + 6]
 
 
+def new_state() -> str:
+    """A fresh state for a request of a shop's keys: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_state(state: str) -> str:
+    """What is stored of a state, and looked up: how long a look takes tells nothing of the state itself."""
+    return hashlib.sha256(b"token-bridge key request\0" + state.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def hash_guest(guest_id: str, *, salt: str) -> str:
     """What is stored of a guest's id: a hash under the store's own salt."""
     return hmac.new(salt.encode(), guest_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

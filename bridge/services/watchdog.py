@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from bridge.domain.inbox import State
 from bridge.domain.reconciliation import Report
 from bridge.domain.stores import Store
 from bridge.domain.watchdog import QUIET, RECENT, STOPPING, Code, Fault, Sighting, judge
+from bridge.domain.webhooks import Standing, Step
 from bridge.services import reconciliation, webhooks
 from bridge.services.readback import Reading
 from bridge.services.shops import Shops
@@ -22,6 +23,7 @@ from bridge.services.webhooks import Door
 from bridge.storage import outbox, shop_reads, stores
 from bridge.storage.database import Connection
 from bridge.storage.ids import new_id
+from bridge.storage.shop_reads import ShopRead
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +67,7 @@ class _Seen:
     door: Door
     sighting: Sighting
     told_until: datetime
-    faults: tuple[str, ...]
-    faults_at: datetime | None
+    known: ShopRead
 
 
 def look(post: Post, store: Store, *, now: datetime) -> tuple[Sighting, tuple[Fault, ...]]:
@@ -130,7 +131,7 @@ def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
         unapplied=known.unapplied,
     )
     told_until = max(moment for moment in moments if moment is not None)
-    return _Seen(door, sighting, told_until, known.faults, known.faults_at)
+    return _Seen(door, sighting, told_until, known)
 
 
 def _ask(shop: ShopClient, seen: _Seen, *, now: datetime) -> Sighting:
@@ -194,7 +195,7 @@ def _note(
 ) -> bool:
     """Keep what is left and tell what is new; whether something new keeps deliveries from us."""
     remaining = {fault.key for fault in left}
-    news = [fault for fault in found if fault.key not in seen.faults]
+    news = [fault for fault in found if fault.key not in seen.known.faults]
     for fault in news:
         done = "; it was repaired" if fault.key not in remaining else ""
         log.warning("store %s: %s%s", store.slug, fault.sentence, done)
@@ -208,24 +209,50 @@ def _note(
         }
         for fault in stopping
     ]
-    keys = [fault.key for fault in left]
-    if any(fault.code is Code.SHOP for fault in found):
-        # What could not be looked at is not over, and not news when it is seen again.
-        keys += [key for key in seen.faults if key not in keys and key.partition(" ")[0] in STOPPING]
-    values: dict[str, object] = {"webhooks_set_at": now} if is_repaired else {}
-    if tuple(keys) != seen.faults:
-        values |= {"faults": keys, "faults_at": now}
+    sentences = _sentences(seen.known, found, left)
+    values: dict[str, object] = {"sentences": sentences, "looked_at": now}
+    if is_repaired:
+        values["webhooks_set_at"] = now
+    if tuple(sentences) != seen.known.faults:
+        values |= {"faults": list(sentences), "faults_at": now}
 
     def note(connection: Connection) -> None:
-        if values:
-            shop_reads.change(connection, store.id, **values)
+        shop_reads.change(connection, store.id, **values)
         if told:
             event = NewEvent(new_id(), store.id, None, EventType.WEBHOOK_SILENT, {"faults": told}, now)
             outbox.add(connection, [event])
 
-    if values or told:
-        in_transaction(post.transaction, note)
+    in_transaction(post.transaction, note)
     return bool(stopping)
+
+
+def _sentences(known: ShopRead, found: tuple[Fault, ...], left: tuple[Fault, ...]) -> Mapping[str, str]:
+    """The faults to keep, in their order, each with its sentence."""
+    sentences = {fault.key: fault.sentence for fault in left}
+    if any(fault.code is Code.SHOP for fault in found):
+        # What could not be looked at is not over, and not news when it is seen again.
+        for key in known.faults:
+            if key.partition(" ")[0] in STOPPING:
+                sentences.setdefault(key, known.sentences.get(key, ""))
+    return sentences
+
+
+def install(
+    transaction: Transaction, shops_: Shops, store: Store, *, public_url: str, is_dry: bool = False, now: datetime
+) -> tuple[Door, list[Step]]:
+    """Create a shop's webhooks or repair them, because somebody asked for it by hand; where they lead, and the steps.
+
+    Whoever asks by hand has moved here: what still leads to our former address
+    is ours to remove. Raises `NoShopKeys` and a `ShopUnreachable`.
+    """
+    with transaction() as connection:
+        door = webhooks.door_of(connection, store, public_url=public_url, vault_=shops_.vault)
+    reading = reconciliation.open_reading(transaction, shops_, store)
+    with reading.shop as shop:
+        steps = webhooks.put_in_order(shop, door, replaced=(Standing.MOVED,), resets_secret=True, is_dry=is_dry)
+    if not is_dry:
+        in_transaction(transaction, lambda connection: note_installed(connection, store, now=now))
+    return door, steps
 
 
 def note_installed(connection: Connection, store: Store, *, now: datetime) -> None:

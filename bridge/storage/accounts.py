@@ -13,6 +13,7 @@ from bridge.domain.events import Alert
 from bridge.storage.bulk import Writer, among
 from bridge.storage.ids import new_ids
 from bridge.storage.schema import accounts
+from bridge.storage.seek import Seek
 
 _COLUMNS = (
     accounts.c.id,
@@ -27,12 +28,8 @@ _COLUMNS = (
 )
 _LOOK = select(*_COLUMNS).where(among(accounts.c.id, "ids"))
 _LOCK = select(*_COLUMNS).where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update(key_share=True)
-_BY_USER = select(accounts.c.id, accounts.c.store_id, accounts.c.user_id).where(
-    among(accounts.c.store_id, "stores"), among(accounts.c.user_id, "users")
-)
-_BY_GUEST = select(accounts.c.id, accounts.c.store_id, accounts.c.guest_hash).where(
-    among(accounts.c.store_id, "stores"), among(accounts.c.guest_hash, "guests")
-)
+_BY_USER = Seek(accounts, ("store_id", "user_id", "id"), keys=("store_id", "user_id"))
+_BY_GUEST = Seek(accounts, ("store_id", "guest_hash", "id"), keys=("store_id", "guest_hash"))
 _NEW = ("id", "store_id", "user_id", "guest_hash", "roles", "created_at", "updated_at")
 _INSERT_USERS = Writer(accounts, _NEW, keys=("store_id", "user_id"))
 _INSERT_GUESTS = Writer(accounts, _NEW, keys=("store_id", "guest_hash"))
@@ -83,17 +80,10 @@ def look(connection: Connection, account_ids: Collection[int]) -> dict[int, Acco
 def locate(connection: Connection, places: Iterable[Place]) -> dict[Place, int]:
     """The ids of the accounts at these places; those that are not there are left out."""
     places = set(places)
-    found: dict[Place, int] = {}
-    users = [who for _, who in places if isinstance(who, int)]
-    guests = [who for _, who in places if isinstance(who, str)]
-    stores = sorted({store for store, _ in places})
-    if users:
-        rows = connection.execute(_BY_USER, {"stores": stores, "users": users})
-        found.update({(row.store_id, row.user_id): row.id for row in rows})
-    if guests:
-        rows = connection.execute(_BY_GUEST, {"stores": stores, "guests": guests})
-        found.update({(row.store_id, row.guest_hash): row.id for row in rows})
-    return {place: found[place] for place in places if place in found}
+    users = [place for place in places if isinstance(place[1], int)]
+    guests = [place for place in places if isinstance(place[1], str)]
+    rows = _BY_USER.find(connection, users) + _BY_GUEST.find(connection, guests)
+    return {(store, who): id_ for store, who, id_ in rows}
 
 
 def locate_or_add(connection: Connection, places: Iterable[Place], *, now: datetime) -> dict[Place, int]:

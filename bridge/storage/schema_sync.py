@@ -1,8 +1,8 @@
-"""The table of how far each store's shop was read, and what was last seen of its webhooks."""
+"""The tables of how far each store's shop was read, what was last seen of it, and who was asked for its keys."""
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, ForeignKey, Table
+from sqlalchemy import JSON, Column, ForeignKey, Index, String, Table
 
 from bridge.storage.schema import metadata
 from bridge.storage.types import BIG, Instant
@@ -22,4 +22,19 @@ shop_reads = Table(
     Column("unapplied", JSON),
     Column("faults", JSON),
     Column("faults_at", Instant),
+    Column("sentences", JSON),
+    Column("looked_at", Instant),
+    Column("pinged_at", Instant),
+)
+
+key_requests = Table(
+    "key_requests",
+    metadata,
+    Column("state_hash", String(64), primary_key=True),
+    Column("store_id", ForeignKey("stores.id")),
+    Column("wanted", JSON(none_as_null=True)),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Index("ix_key_requests_expires_at", "expires_at"),
 )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
+from bridge.domain.grants import Question
 from bridge.domain.inbox import State
-from bridge.storage.schema import deliveries, order_lines, orders, packages
+from bridge.storage.schema import accounts, deliveries, order_lines, orders, packages
 from bridge.storage.schema_sync import shop_reads
 
 
@@ -22,8 +24,11 @@ class ShopRead:
     between sweeps. `bad_signature_at` is when somebody last delivered what the
     shop did not sign, `shop_error_at` when the shop last signed an error in
     place of a document, `webhooks_set_at` when all its webhooks were last given
-    our secret and our owner. `faults` are what the watchdog found last, and
-    `unapplied` the sentences of orders the last poll could not apply.
+    our secret and our owner. `faults` are what the watchdog found at its last
+    look, at `looked_at`, the same ones since `faults_at`, and `sentences` says
+    each in words. `pinged_at` is when somebody last came as a shop does that
+    tries a new webhook's address. `unapplied` are the sentences of orders the
+    last poll could not apply.
     """
 
     cursor_at: datetime | None = None
@@ -36,7 +41,24 @@ class ShopRead:
     webhooks_set_at: datetime | None = None
     faults: tuple[str, ...] = ()
     faults_at: datetime | None = None
+    sentences: Mapping[str, str] = field(default_factory=dict)
+    looked_at: datetime | None = None
+    pinged_at: datetime | None = None
     unapplied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order with the question about it; `user_id` is whose it is, None for nobody who is known here."""
+
+    number: int
+    question: Question
+    email: str
+    name: str
+    placed_at: datetime | None
+    total: Decimal
+    currency: str
+    user_id: int | None
 
 
 def find(connection: Connection, store_id: int) -> ShopRead:
@@ -55,6 +77,9 @@ def find(connection: Connection, store_id: int) -> ShopRead:
         webhooks_set_at=row.webhooks_set_at,
         faults=tuple(row.faults or ()),
         faults_at=row.faults_at,
+        sentences=row.sentences or {},
+        looked_at=row.looked_at,
+        pinged_at=row.pinged_at,
         unapplied=tuple(row.unapplied or ()),
     )
 
@@ -116,14 +141,46 @@ def count_packages(connection: Connection, store_id: int) -> int:
     return int(connection.execute(statement).scalar_one())
 
 
-def list_questions(
-    connection: Connection, store_id: int, *, after: int, limit: int
-) -> Sequence[tuple[int, str, str, datetime | None]]:
-    """Orders that want an owner's look, as (number, question, e-mail, placed at), by number above `after`."""
+def list_questions(connection: Connection, store_id: int, *, after: int, limit: int) -> list[OpenOrder]:
+    """Orders that want an owner's look, by number above `after`."""
+    buyers = accounts.alias()
     statement = (
-        select(orders.c.number, orders.c.question, orders.c.email, orders.c.placed_at)
+        select(
+            orders.c.number,
+            orders.c.question,
+            orders.c.email,
+            orders.c.name,
+            orders.c.placed_at,
+            orders.c.total,
+            orders.c.currency,
+            func.coalesce(accounts.c.user_id, buyers.c.user_id).label("user_id"),
+        )
+        .join_from(orders, accounts, accounts.c.id == orders.c.account_id, isouter=True)
+        .join(
+            buyers,
+            and_(buyers.c.store_id == orders.c.store_id, buyers.c.user_id == orders.c.customer_id),
+            isouter=True,
+        )
         .where(orders.c.store_id == store_id, orders.c.question != "", orders.c.number > after)
         .order_by(orders.c.number)
         .limit(limit)
     )
-    return [(row.number, row.question, row.email, row.placed_at) for row in connection.execute(statement)]
+    return [
+        OpenOrder(
+            number=row.number,
+            question=Question(row.question),
+            email=row.email,
+            name=row.name,
+            placed_at=row.placed_at,
+            total=row.total,
+            currency=row.currency,
+            user_id=row.user_id,
+        )
+        for row in connection.execute(statement)
+    ]
+
+
+def count_questions(connection: Connection, store_id: int, *, most: int) -> int:
+    """How many orders want an owner's look, counted up to `most`."""
+    some = select(orders.c.number).where(orders.c.store_id == store_id, orders.c.question != "").limit(most)
+    return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -13,6 +14,7 @@ from bridge.domain.spending import PlanPart
 from bridge.storage.bulk import Writer, among
 from bridge.storage.schema_holds import refunds
 from bridge.storage.schema_metering import idempotency_keys, spends, usage_days
+from bridge.storage.seek import Seek
 
 KeyPlace = tuple[int, int, str]
 """Where a key is found: the store, the linked site (0 for the store itself), the key."""
@@ -20,17 +22,10 @@ KeyPlace = tuple[int, int, str]
 UsagePlace = tuple[int, date, str, str, int, str]
 """One row of history: account, local day, module, operation, linked site, source; blank for none."""
 
-_KEYS = select(
-    idempotency_keys.c.store_id,
-    idempotency_keys.c.site_id,
-    idempotency_keys.c.key,
-    idempotency_keys.c.fingerprint,
-    idempotency_keys.c.status,
-    idempotency_keys.c.answer,
-).where(
-    among(idempotency_keys.c.store_id, "stores"),
-    among(idempotency_keys.c.site_id, "sites"),
-    among(idempotency_keys.c.key, "keys"),
+_KEYS = Seek(
+    idempotency_keys,
+    ("store_id", "site_id", "key", "fingerprint", "status", "answer"),
+    keys=("store_id", "site_id", "key"),
 )
 _SPEND_COLUMNS = (
     "account_id",
@@ -56,6 +51,9 @@ _SPEND_COLUMNS = (
     "back_allowance",
     "lapsed",
 )
+_PARTS_AT = _SPEND_COLUMNS.index("plan_parts")
+_FIRST = attrgetter(*_SPEND_COLUMNS[:_PARTS_AT])
+_LAST = attrgetter(*_SPEND_COLUMNS[_PARTS_AT + 1 :])
 _BACK = ("back_plan", "back_balance", "back_allowance", "lapsed")
 _INSERT_SPENDS = Writer(spends, _SPEND_COLUMNS)
 _GIVE_BACK = Writer(spends, ("account_id", "id", *_BACK), keys=("account_id", "id"), update=_BACK)
@@ -140,11 +138,11 @@ class Refund:
     created_at: datetime
 
 
-def pack_parts(parts: Iterable[PlanPart]) -> list[list[Any]] | None:
+def pack_parts(parts: Sequence[PlanPart]) -> list[list[Any]] | None:
     """A plan's parts as JSON keeps them; None for none, which is nearly always."""
-    return [
-        [part.product_id, part.starts_at.isoformat(), part.ends_at.isoformat(), part.tokens] for part in parts
-    ] or None
+    if not parts:
+        return None
+    return [[part.product_id, part.starts_at.isoformat(), part.ends_at.isoformat(), part.tokens] for part in parts]
 
 
 def unpack_parts(packed: Sequence[Any] | None) -> tuple[PlanPart, ...]:
@@ -157,15 +155,8 @@ def unpack_parts(packed: Sequence[Any] | None) -> tuple[PlanPart, ...]:
 
 def find_answers(connection: Connection, places: Iterable[KeyPlace]) -> dict[KeyPlace, Answered]:
     """What was answered before under these keys, in one statement."""
-    places = set(places)
-    parameters = {
-        "stores": sorted({store for store, _, _ in places}),
-        "sites": sorted({site for _, site, _ in places}),
-        "keys": sorted({key for _, _, key in places}),
-    }
-    rows = connection.execute(_KEYS, parameters)
-    found = {(row.store_id, row.site_id, row.key): Answered(row.fingerprint, row.status, row.answer) for row in rows}
-    return {place: answered for place, answered in found.items() if place in places}
+    rows = _KEYS.find(connection, set(places))
+    return {(store, site, key): Answered(*answered) for store, site, key, *answered in rows}
 
 
 def add_answers(connection: Connection, answers: Mapping[KeyPlace, Answered], *, now: datetime) -> None:
@@ -180,13 +171,7 @@ def add(connection: Connection, added: Iterable[Spend]) -> None:
     """Write spends in one statement."""
     _INSERT_SPENDS.write(
         connection,
-        [
-            tuple(
-                pack_parts(spend.plan_parts) if column == "plan_parts" else getattr(spend, column)
-                for column in _SPEND_COLUMNS
-            )
-            for spend in added
-        ],
+        [(*_FIRST(spend), pack_parts(spend.plan_parts), *_LAST(spend)) for spend in added],
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from bridge.domain.spending import Source
 from bridge.domain.stores import Store
@@ -15,10 +15,12 @@ from bridge.storage.bulk import among
 from bridge.storage.schema import access_keys, stores
 from bridge.storage.schema_holds import sites
 
+_KEYS_LISTED = 20
 _VERSIONS = select(stores.c.id, stores.c.config_version).where(among(stores.c.id, "ids"))
-_KEY = (
+_KEYS = (
     select(
         access_keys.c.id,
+        access_keys.c.key_hash,
         access_keys.c.store_id,
         access_keys.c.site_id,
         access_keys.c.account_id,
@@ -28,7 +30,7 @@ _KEY = (
         sites.c.unlinked_at,
     )
     .join_from(access_keys, sites, sites.c.id == access_keys.c.site_id, isouter=True)
-    .where(access_keys.c.key_hash == bindparam("key_hash"))
+    .where(among(access_keys.c.key_hash, "hashes"))
 )
 
 
@@ -49,6 +51,15 @@ class AccessKey:
     last_used_at: datetime | None
     expires_at: datetime | None
     unlinked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreKey:
+    """An access key of a store as it may be listed: the beginning of it, and whether anybody uses it."""
+
+    prefix: str
+    created_at: datetime
+    last_used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,21 +152,32 @@ def add_key(
     )
 
 
-def find_key(connection: Connection, key_hash: str) -> AccessKey | None:
-    """The access key of that hash, in one statement; it may have expired, or its site be gone."""
-    row = connection.execute(_KEY, {"key_hash": key_hash}).one_or_none()
-    if row is None:
-        return None
-    return AccessKey(
-        id=row.id,
-        store_id=row.store_id,
-        site_id=row.site_id,
-        account_id=row.account_id,
-        site_name=row.name,
-        last_used_at=row.last_used_at,
-        expires_at=row.expires_at,
-        unlinked_at=row.unlinked_at,
+def find_keys(connection: Connection, hashes: Collection[str]) -> dict[str, AccessKey]:
+    """The access keys of these hashes, in one statement; they may have expired, or their sites be gone."""
+    return {
+        row.key_hash: AccessKey(
+            id=row.id,
+            store_id=row.store_id,
+            site_id=row.site_id,
+            account_id=row.account_id,
+            site_name=row.name,
+            last_used_at=row.last_used_at,
+            expires_at=row.expires_at,
+            unlinked_at=row.unlinked_at,
+        )
+        for row in connection.execute(_KEYS, {"hashes": list(hashes)})
+    }
+
+
+def list_keys(connection: Connection, store_id: int) -> list[StoreKey]:
+    """The newest access keys of a store itself, not of its linked sites."""
+    statement = (
+        select(access_keys.c.prefix, access_keys.c.created_at, access_keys.c.last_used_at)
+        .where(access_keys.c.store_id == store_id, access_keys.c.site_id == 0)
+        .order_by(access_keys.c.id.desc())
+        .limit(_KEYS_LISTED)
     )
+    return [StoreKey(row.prefix, row.created_at, row.last_used_at) for row in connection.execute(statement)]
 
 
 def mark_key_used(connection: Connection, key_id: int, *, now: datetime) -> None:

@@ -14,9 +14,12 @@ from bridge.web import (
     api_sites,
     api_spends,
     api_users,
+    connecting,
+    connection,
     credits,
     health,
     openapi,
+    questions,
     webhooks,
     widget,
 )
@@ -33,7 +36,10 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     api_sites.bp,
     widget.bp,
     admin.bp,
+    connecting.bp,
     credits.bp,
+    questions.bp,
+    connection.bp,
     openapi.bp,
     health.bp,
 )

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from bridge.services import admins, stores
 from bridge.web import sessions
 from bridge.web.context import reading, transaction, utcnow
-from bridge.web.sessions import own_path, signed_in
+from bridge.web.sessions import current_admin, own_path, signed_in
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -20,7 +20,7 @@ _WRONG = (
 
 @bp.get("")
 def home() -> ResponseReturnValue:
-    """The sign-in form; for somebody signed in the stores, or the only one at once."""
+    """The sign-in form; for somebody signed in the stores, the only one at once, or the form to connect the first."""
     wanted = own_path(request.args.get("next"))
     admin = sessions.find_admin()
     if admin is None:
@@ -29,9 +29,20 @@ def home() -> ResponseReturnValue:
         return redirect(wanted, 303)
     with reading() as connection:
         found = stores.list_stores(connection)
+    if not found:
+        return redirect(url_for("connecting.show"), 303)
     if len(found) == 1:
         return redirect(url_for("credits.show", store=found[0].slug), 303)
     return render_template("stores.html", stores=found, admin=admin)
+
+
+@bp.get("/stores")
+@signed_in
+def list_stores() -> ResponseReturnValue:
+    """Every store, and the way to connect another shop."""
+    with reading() as connection:
+        found = stores.list_stores(connection)
+    return render_template("stores.html", stores=found, admin=current_admin())
 
 
 @bp.post("/sign-in")

@@ -12,7 +12,7 @@ from bridge.domain.errors import FieldError, InvalidRequest, UnknownHold
 from bridge.domain.holds import DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS
 from bridge.services import holding
 from bridge.web.asking import SpendIn, hold_ask_of, path_id
-from bridge.web.auth import caller, store_or_site_key
+from bridge.web.auth import caller, key_with_deed, store_or_site_key
 from bridge.web.context import parts, reading, utcnow
 from bridge.web.parsing import Amount, Body, fingerprint, idempotency_key, read_body
 from bridge.web.replies import json_response, reply_response
@@ -38,7 +38,7 @@ class ReleaseIn(Body):
 
 
 @bp.post("")
-@store_or_site_key
+@key_with_deed
 def hold() -> Response:
     """Set tokens aside: 201 and the hold, or a refusal."""
     key = idempotency_key()
@@ -56,7 +56,7 @@ def get_hold(hold_id: str) -> Response:
 
 
 @bp.post("/<hold_id>/capture")
-@store_or_site_key
+@key_with_deed
 def capture(hold_id: str) -> Response:
     """Take what it really cost and free the rest."""
     key = idempotency_key()
@@ -75,7 +75,7 @@ def capture(hold_id: str) -> Response:
 
 
 @bp.post("/<hold_id>/release")
-@store_or_site_key
+@key_with_deed
 def release(hold_id: str) -> Response:
     """Free a hold; its tokens are available again at once. A key is welcome and not needed: nothing is spent."""
     body = read_body(ReleaseIn) if request.content_length else ReleaseIn()

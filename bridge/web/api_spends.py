@@ -14,7 +14,7 @@ from bridge.services import quotes
 from bridge.services.spending import MAX_ASKS, Reply
 from bridge.web import errors
 from bridge.web.asking import SpendIn, ask_of, path_id, who_of
-from bridge.web.auth import caller, store_or_site_key
+from bridge.web.auth import caller, key_with_deed, store_or_site_key
 from bridge.web.context import parts, reading, utcnow
 from bridge.web.parsing import (
     Body,
@@ -90,7 +90,7 @@ def quote() -> Response:
 
 
 @bp.post("/spends")
-@store_or_site_key
+@key_with_deed
 def spend() -> Response:
     """Take tokens at once: 201 and the spend, or a refusal that says what is missing."""
     key = idempotency_key()
@@ -117,7 +117,7 @@ def spend_batch() -> Response:
 
 
 @bp.post("/spends/<spend_id>/refund")
-@store_or_site_key
+@key_with_deed
 def refund(spend_id: str) -> Response:
     """Give a spend back, whole or in part."""
     key = idempotency_key()

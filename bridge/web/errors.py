@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from bridge.domain import errors
+from bridge.domain import connecting, errors
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.BadSignature: 401,
     errors.SiteNotLinked: 409,
     errors.LinkCodeUsed: 409,
+    connecting.KeyRequestOver: 410,
     errors.TooManyGuesses: 429,
     errors.KeyRequired: 400,
     errors.KeyInvalid: 400,
@@ -48,7 +49,7 @@ STATUS: dict[type[errors.BridgeError], int] = {
 
 RETRY_AFTER_SECONDS = 2
 
-_MACHINE_PATHS = ("/v1/", "/webhooks/", "/healthz", "/readyz", "/metrics")
+_MACHINE_PATHS = ("/v1/", "/webhooks/", "/connect/", "/healthz", "/readyz", "/metrics")
 
 
 def is_for_machines(path: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Callable
 
 from flask import Blueprint, Response, current_app, request
 
@@ -47,7 +48,7 @@ def receive(store: str) -> Response:
             lambda connection: inbox.receive(connection, store, received, vault=vault, now=utcnow())
         )
     except BadSignature:
-        _note_bad_signature(store)
+        _note(store, "bad_signatures", inbox.note_bad_signature)
         raise
     if delivery.state is State.REJECTED:
         raise MalformedBody(delivery.outcome)
@@ -58,23 +59,24 @@ def receive(store: str) -> Response:
 def _answer_ping(store: str) -> Response:
     with reading() as connection:
         stores.get_store(connection, store)
+    _note(store, "pings", inbox.note_ping)
     return Response("pong\n", content_type="text/plain; charset=utf-8")
 
 
-def _note_bad_signature(store: str) -> None:
-    """Let the watchdog know, at most once a minute: whoever sends many costs no more than their refusal.
+def _note(store: str, what: str, note: Callable[..., None]) -> None:
+    """Note what anybody can send at most once a minute: whoever sends many costs no more than the answer.
 
     Only stores that exist come here, so what is remembered stays small.
     """
-    noted: dict[str, float] = current_app.extensions.setdefault("bridge.bad_signatures", {})
+    noted: dict[str, float] = current_app.extensions.setdefault(f"bridge.{what}", {})
     now = time.monotonic()
     if now - noted.get(store, float("-inf")) < _NOTED_SECONDS:
         return
     noted[store] = now
     try:
-        in_transaction(lambda connection: inbox.note_bad_signature(connection, store, now=utcnow()))
+        in_transaction(lambda connection: note(connection, store, now=utcnow()))
     except BridgeError as error:
-        log.warning("a wrong signature for store %s could not be noted: %s", store, error.detail)
+        log.warning("the %s of store %s could not be noted: %s", what.replace("_", " "), store, error.detail)
 
 
 def _header(name: str) -> str:

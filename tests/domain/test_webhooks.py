@@ -124,6 +124,18 @@ def test_every_fault_has_a_sentence():
     assert set(watchdog._SENTENCES) == set(Code)
 
 
+@pytest.mark.parametrize("code", Code)
+def test_sentence_for_a_page_names_no_command(code):
+    sentence = watchdog._SENTENCES[code].format(slug="shop", detail="there", topics="order.created")
+
+    shown = watchdog.without_command(sentence)
+
+    assert "flask" not in shown
+    assert sentence.startswith(shown)
+    assert shown[-1].isalpha() or shown[-1] in ")}"
+    assert (shown == sentence) == ("flask" not in sentence)
+
+
 def test_clock_a_little_off_is_no_fault():
     assert judge(replace(SEEN, clock_offset_seconds=300), now=NOW) == ()
 

@@ -13,7 +13,7 @@ import pytest
 from bridge.domain.errors import AccessKeyExpired, SiteUnlinked, TooManyGuesses
 from bridge.domain.link_codes import LETTERS, MAX_GUESSES_EACH, MAX_GUESSES_TOGETHER
 from bridge.domain.sites import MAX_GRACE
-from bridge.services import link_codes, sites, stores, vault
+from bridge.services import keys, link_codes, sites, vault
 from bridge.services.link_codes import Miss
 from bridge.services.sites import Linked, NewSite
 from bridge.storage import sites as site_rows
@@ -261,10 +261,10 @@ def test_old_key_ends_at_the_end_of_its_grace(database, shop):
     end = NOON + timedelta(seconds=60)
 
     with database.reading() as connection:
-        assert stores.authenticate(connection, linked.access_key, now=end - INSTANT).site_id == linked.site.id
+        assert keys.authenticate(connection, linked.access_key, now=end - INSTANT).site_id == linked.site.id
         with pytest.raises(AccessKeyExpired):
-            stores.authenticate(connection, linked.access_key, now=end)
-        assert stores.authenticate(connection, fresh.access_key, now=end).site_id == linked.site.id
+            keys.authenticate(connection, linked.access_key, now=end)
+        assert keys.authenticate(connection, fresh.access_key, now=end).site_id == linked.site.id
 
 
 def test_later_rotation_never_lengthens_a_grace(database, shop):
@@ -275,7 +275,7 @@ def test_later_rotation_never_lengthens_a_grace(database, shop):
         sites.rotate_key(connection, shop.id, linked.site.id, grace=MAX_GRACE, now=NOON)
 
     with database.reading() as connection, pytest.raises(AccessKeyExpired):
-        stores.authenticate(connection, linked.access_key, now=NOON + timedelta(seconds=60))
+        keys.authenticate(connection, linked.access_key, now=NOON + timedelta(seconds=60))
 
 
 def test_key_of_a_site_that_is_gone_says_so_even_past_its_grace(database, shop):
@@ -286,7 +286,7 @@ def test_key_of_a_site_that_is_gone_says_so_even_past_its_grace(database, shop):
         sites.unlink_site(connection, shop.id, linked.site.id, now=NOON)
 
     with database.reading() as connection, pytest.raises(SiteUnlinked):
-        stores.authenticate(connection, linked.access_key, now=NOON)
+        keys.authenticate(connection, linked.access_key, now=NOON)
 
 
 def test_keys_long_ended_are_forgotten(database, shop):

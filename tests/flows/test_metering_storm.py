@@ -1,7 +1,11 @@
-"""64 threads that spend, hold, settle, refund and grant on five accounts at once, and repeat what they asked."""
+"""64 threads that spend, hold, settle, refund and grant on five accounts at once, and repeat what they asked.
+
+Normally they stop after some thousand asks; `BRIDGE_STORM_SECONDS=10` lets them go on for as long.
+"""
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -23,7 +27,9 @@ from tests.support import books
 from tests.support.books import rows
 from tests.support.desk import Desk, read
 
-THREADS, SECONDS, ASKS = 64, 8.0, 2_400
+THREADS = 64
+LONG = float(os.environ.get("BRIDGE_STORM_SECONDS", "0"))
+SECONDS, ASKS = LONG or 8.0, 1_000_000 if LONG else 2_400
 CAP = 900
 USERS = [1, 2, 3, 4, 5]
 

@@ -67,6 +67,9 @@ def test_guests_order_is_given_to_a_user_and_can_move_on_to_another(shop, listed
     assert (factories.balance_of(shop, 7), factories.balance_of(shop, 8)) == (0, 1000)
     guest_order(shop, 1, at=60, status="refunded")
     assert factories.balance_of(shop, 8) == 0
+    actors = [row["actor"] for row in books.rows(database, "select actor from entries order by id")]
+    assert actors[:3] == [f"key {shop.connected.access_key[:9]}"] * 3
+    assert actors[3:] == ["shop"]
     assert books.faults(database) == []
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event
 
 from bridge.domain.accounts import Profile
 from bridge.domain.sites import Site
-from bridge.services import accounts, stores, vault
+from bridge.services import accounts, keys, vault
 from bridge.storage import sites
 from bridge.storage import stores as store_rows
 from bridge.storage.database import Database
@@ -115,8 +115,8 @@ def test_key_is_found_in_one_statement_whosever_it_is(database, shop, add_site):
         )
 
     with database.reading() as connection, statements(connection) as sent:
-        of_site = stores.authenticate(connection, key, now=NOW)
-        of_store = stores.authenticate(connection, shop.connected.access_key, now=NOW)
+        of_site = keys.authenticate(connection, key, now=NOW)
+        of_store = keys.authenticate(connection, shop.connected.access_key, now=NOW)
 
     assert len(sent) == 2
     assert (of_site.store_id, of_site.site_id, of_site.account_id) == (shop.id, site_id, site.account_id)

@@ -51,7 +51,7 @@ FLOORS: tuple[tuple[str, Floor], ...] = (
     (r"bridge/clients/.+", Floor(r"bridge\.(domain|clients)", frozenset({"requests", "urllib3", "woocommerce"}))),
     (
         r"bridge/services/.+",
-        Floor(r"bridge\.(domain|storage|clients|services)", frozenset({"cryptography", "argon2"})),
+        Floor(r"bridge\.(domain|storage|clients|services)", frozenset({"cryptography", "argon2", "pydantic_core"})),
     ),
     (r"bridge/web/.+", Floor(rf"{_DOOR_SHARED}|bridge\.web", None, _NOT_FOR_DOORS)),
     (_DOOR_MODULE, Floor(_DOOR_SHARED, None, _NOT_FOR_DOORS)),

@@ -35,8 +35,21 @@ def test_signing_in_leads_to_the_list_of_stores(app, shop):
     assert page.links["second.example.com"] == "/admin/second/credits"
 
 
-def test_no_store_at_all_is_said(app):
-    assert "No store yet" in sign_in(app).get("/admin").text
+def test_signing_in_leads_to_connecting_the_first_shop(app):
+    client = sign_in(app)
+
+    assert client.get("/admin").location == "/admin/connect"
+    assert "No store yet" in client.get("/admin/connect").text
+    assert "No store yet" in client.get("/admin/stores").text
+
+
+def test_stores_can_be_reached_from_the_only_one(app, shop):
+    client = sign_in(app)
+
+    page = read(client.get(read(client.get("/admin/shop/credits")).links["Shop"]))
+
+    assert page.links["Shop"] == "/admin/shop/credits"
+    assert page.links["Connect a shop"] == "/admin/connect"
 
 
 @pytest.mark.parametrize(("email", "password"), [(EMAIL, "wrong"), ("nobody@example.test", PASSWORD), ("", "")])

@@ -1,0 +1,85 @@
+"""Access keys: who holds one, looked up at the door or with the deed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bridge.domain.callers import Caller
+from bridge.domain.errors import AccessKeyExpired, BridgeError, NotSignedIn, SiteUnlinked
+from bridge.services import vault
+from bridge.storage import stores
+from bridge.storage.database import Connection, Database
+from bridge.storage.memory import Memory
+from bridge.storage.stores import AccessKey
+
+_USE_NOTED_EVERY = timedelta(minutes=5)
+
+_known: Memory[str, AccessKey] = Memory(most=10_000)
+"""The keys that were found valid, by their hashes; worth something only with `refusals`."""
+
+
+def authenticate(connection: Connection, access_key: str, *, now: datetime) -> Caller:
+    """Who holds this access key, in one statement; raises `NotSignedIn`, `SiteUnlinked` or `AccessKeyExpired`."""
+    key_hash = vault.hash_access_key(access_key)
+    found = _valid(stores.find_keys(connection, [key_hash]).get(key_hash), now=now)
+    caller = _caller(found, vault.prefix_of(access_key), now=now)
+    # Whoever gets a stale caller notes the use: it counts from here on.
+    _known.keep(connection, {key_hash: replace(found, last_used_at=now) if caller.is_stale else found})
+    return caller
+
+
+def remembered(database: Database, access_key: str, *, now: datetime) -> Caller | None:
+    """Who held this key when it was last looked up; None where that must be done now.
+
+    What such a caller asks for may be done only where `refusals` looks the key
+    up again in the same transaction: a key may have been withdrawn since.
+    """
+    key_hash = vault.hash_access_key(access_key)
+    found = _known.of(database).get(key_hash)
+    if found is None:
+        return None
+    caller = _caller(found, vault.prefix_of(access_key), now=now)
+    return None if caller.is_stale else replace(caller, key_hash=key_hash)
+
+
+def refusals(connection: Connection, hashes: Collection[str], *, now: datetime) -> dict[str, BridgeError]:
+    """Why keys of these hashes open nothing any more; those that still do are left out. One statement for all."""
+    if not hashes:
+        return {}
+    found = stores.find_keys(connection, hashes)
+    refused: dict[str, BridgeError] = {}
+    for key_hash in hashes:
+        try:
+            _valid(found.get(key_hash), now=now)
+        except BridgeError as error:
+            refused[key_hash] = error
+            _known.of(connection).pop(key_hash, None)
+    return refused
+
+
+def note_use(connection: Connection, caller: Caller, *, now: datetime) -> None:
+    """Note that a key is in use; asked for at most every few minutes."""
+    stores.mark_key_used(connection, caller.key_id, now=now)
+
+
+def _valid(found: AccessKey | None, *, now: datetime) -> AccessKey:
+    if found is None:
+        raise NotSignedIn("the access key is unknown or revoked")
+    if found.unlinked_at is not None:
+        raise SiteUnlinked("the site this access key was made for is no longer linked")
+    if found.expires_at is not None and found.expires_at <= now:
+        raise AccessKeyExpired("the access key has expired; use the one that replaced it")
+    return found
+
+
+def _caller(found: AccessKey, prefix: str, *, now: datetime) -> Caller:
+    return Caller(
+        store_id=found.store_id,
+        name=f"site {found.site_name}" if found.site_id else f"key {prefix}",
+        key_id=found.id,
+        site_id=found.site_id,
+        account_id=found.account_id,
+        is_stale=found.last_used_at is None or now - found.last_used_at > _USE_NOTED_EVERY,
+    )

@@ -1,0 +1,167 @@
+"""The connection page of a store: each step of connecting its shop has a button, which asks the shop and comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from bridge.domain.connecting import callback_fault
+from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnreachable
+from bridge.domain.languages import number
+from bridge.domain.stores import Store
+from bridge.services import catalog_import, connection_pages, key_requests, stores, watchdog
+from bridge.services import webhooks as hooks
+from bridge.services.reconciliation import open_reading
+from bridge.services.watchdog import Post
+from bridge.storage.database import Connection
+from bridge.web.connecting import go_to_shop, typed_keys
+from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
+from bridge.web.sessions import current_admin, signed_in
+
+bp = Blueprint("connection", __name__, url_prefix="/admin/<store>/connection")
+
+_PATIENCE_SECONDS = 20
+"""How long a button may read the shop back; the scheduler goes on from there."""
+
+Act = Callable[[Store, datetime], str]
+
+
+@bp.get("")
+@signed_in
+def show(store: str) -> ResponseReturnValue:
+    """How it stands with the shop, step by step."""
+    with reading() as connection:
+        return _render(connection, stores.get_store(connection, store))
+
+
+@bp.post("/look")
+@signed_in
+def look(store: str) -> ResponseReturnValue:
+    """Let the watchdog look at the shop now, as it does every few minutes."""
+    return _ask_shop(store, lambda found, now: "The shop was looked at.")
+
+
+@bp.post("/webhooks")
+@signed_in
+def install_webhooks(store: str) -> ResponseReturnValue:
+    """Create the webhooks in the shop, or repair them."""
+    return _ask_shop(store, _install)
+
+
+@bp.post("/packages")
+@signed_in
+def import_packages(store: str) -> ResponseReturnValue:
+    """Read which products of the shop bring tokens."""
+    return _ask_shop(store, _import)
+
+
+@bp.post("/history")
+@signed_in
+def answer_history(store: str) -> ResponseReturnValue:
+    """Take the owner's answer about orders placed before the shop was connected."""
+    answer = request.form.get("answer", "")
+    if answer not in {"grant", "skip"}:
+        raise InvalidRequest(fields=[FieldError("answer", "choose one of the two")])
+
+    def keep(connection: Connection) -> None:
+        stores.answer_history(connection, stores.get_store(connection, store), answer)
+
+    in_transaction(keep)
+    flash(
+        "Past orders bring tokens as they are read back from the shop, which begins within minutes."
+        if answer == "grant"
+        else "Orders placed before the shop was connected bring nothing."
+    )
+    return redirect(url_for("connection.show", store=store), 303)
+
+
+@bp.post("/ask")
+@signed_in
+def ask_again(store: str) -> ResponseReturnValue:
+    """Go to the shop for new REST keys."""
+    with reading() as connection:
+        found = stores.get_store(connection, store)
+        if fault := callback_fault(parts().config.public_url, shop_url=found.url):
+            return _render(connection, found, error=fault), 422
+    state = in_transaction(lambda connection: key_requests.ask_again(connection, found, now=utcnow()))
+    return go_to_shop(state, name=found.name, shop_url=found.url, store=found)
+
+
+@bp.post("/keys")
+@signed_in
+def give_keys(store: str) -> ResponseReturnValue:
+    """Take REST keys typed by hand, once the shop has answered to them."""
+    keys, vault = typed_keys(), parts().vault
+    with reading() as connection:
+        found = stores.get_store(connection, store)
+    try:
+        key_requests.check_keys(parts().shops, found.url, keys)
+    except (InvalidRequest, ShopUnreachable) as error:
+        sentence = error.fields[0].message if error.fields else f"Nothing was saved: {error.detail}."
+        with reading() as connection:
+            return _render(connection, found, error=sentence), 422
+
+    def keep(connection: Connection) -> None:
+        key, secret = keys.consumer_key, keys.consumer_secret
+        stores.set_keys(connection, found, consumer_key=key, consumer_secret=secret, vault_=vault)
+
+    in_transaction(keep)
+    return _ask_shop(store, lambda found, now: "The shop answered to these keys; they are kept.")
+
+
+@bp.post("/access-key")
+@signed_in
+def make_access_key(store: str) -> ResponseReturnValue:
+    """Make an access key and show it, this once: no redirect could carry it."""
+
+    def make(connection: Connection) -> str:
+        return stores.new_access_key(connection, stores.get_store(connection, store), now=utcnow())
+
+    key = in_transaction(make)
+    with reading() as connection:
+        return _render(connection, stores.get_store(connection, store), new_key=key)
+
+
+def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
+    """Do something that asks the shop, then look at it; what went wrong is told on the page, which follows."""
+    with reading() as connection:
+        store = stores.get_store(connection, slug)
+    try:
+        message, category = act(store, utcnow()), "good"
+    except NoShopKeys:
+        message, category = "The shop cannot be asked before it has given its keys.", "bad"
+    except ShopUnreachable as error:
+        message, category = f"That did not work: {error.detail}.", "bad"
+    until = time.monotonic() + _PATIENCE_SECONDS
+    post = Post(transaction, parts().shops, parts().config.public_url, lambda: time.monotonic() < until)
+    watched = watchdog.watch(post, store, now=utcnow())
+    if watched.repaired:
+        message += f" Repaired: {watched.repaired}."
+    flash(message[:600], category)
+    return redirect(url_for("connection.show", store=slug), 303)
+
+
+def _install(store: Store, now: datetime) -> str:
+    _, steps = watchdog.install(transaction, parts().shops, store, public_url=parts().config.public_url, now=now)
+    changes = len(hooks.changes_of(steps))
+    return f"The webhooks are in order; {number(changes)} changes were made in the shop."
+
+
+def _import(store: Store, now: datetime) -> str:
+    shop = open_reading(transaction, parts().shops, store)
+    with shop.shop:
+        imported = catalog_import.import_products(shop, now=now)
+    settled = f" {number(imported.settled)} waiting orders were settled." if imported.settled else ""
+    return f"{number(imported.packages)} packages among {number(imported.products)} products were read.{settled}"
+
+
+def _render(connection: Connection, store: Store, *, new_key: str = "", error: str = "") -> str:
+    config, vault = parts().config, parts().vault
+    page = connection_pages.connection_page(
+        connection, store, public_url=config.public_url, vault_=vault, new_key=new_key, error=error
+    )
+    return render_template("connection.html", page=page, store=store, admin=current_admin())

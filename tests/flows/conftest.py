@@ -1,0 +1,46 @@
+"""A browser for the flows that need a real one: one for all, in a context of its own for each test."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext
+from werkzeug.serving import make_server
+
+from bridge.web.context import Parts
+from tests.support.browser import open_browser
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all; tests that use it share the xdist group `browser`."""
+    with open_browser() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    """Where the app answers a browser, which is its public address as well."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    parts: Parts = app.extensions["bridge"]
+    app.extensions["bridge"] = replace(parts, config=replace(parts.config, public_url=url))
+    yield url
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser without script, of somebody who was never here."""
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(15_000)
+    yield context
+    context.close()

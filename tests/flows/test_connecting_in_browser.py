@@ -1,0 +1,124 @@
+"""Connecting a shop in a real browser: to the shop and back, and its pages on every screen."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import pytest
+
+from fakeshop.sending import send_over_http
+from tests import factories
+from tests.support.pages import EMAIL, PASSWORD, add_owner
+from tests.support.reading import open_rig
+
+pytestmark = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.parametrize("engine", ["sqlite"], indirect=True),
+]
+
+
+@pytest.fixture
+def rig(app, address, caplog):
+    """A shop that delivers over HTTP, an admin, and no store yet."""
+    caplog.set_level(logging.CRITICAL)
+    add_owner(app)
+    with open_rig(app) as rig:
+        rig.shop.send = send_over_http
+        yield rig
+
+
+def sign_in(page, address):
+    page.goto(f"{address}/admin")
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(re.compile(r"/admin/(connect|shop/credits)$"))
+
+
+def test_shop_is_connected_without_script(rig, address, context):
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    sign_in(page, address)
+
+    page.get_by_label("Shop address").fill(rig.served.url)
+    page.get_by_label("Name", exact=False).first.fill("Our shop")
+    page.get_by_role("button", name="Continue in the shop").click()
+    page.get_by_role("link", name="Continue to the shop").click()
+    page.wait_for_url(f"{rig.served.url}/wc-auth/v1/authorize*")
+    page.get_by_role("link", name="Approve").click()
+    page.wait_for_url(f"{address}/admin/shop/connection")
+    assert page.get_by_role("status").inner_text() == "The shop’s keys have arrived."
+    for button in ("Look at the shop now", "Install or repair the webhooks", "Import the packages", "Start from today"):
+        page.get_by_role("button", name=button).first.click()
+        page.get_by_role("status").wait_for()
+    page.get_by_role("button", name="Make an access key").click()
+    assert page.get_by_text(re.compile(r"^tb_[\w-]{40,}$")).count() == 1
+    rig.later(60)
+    order = rig.shop.place_order(0, [(10, 1)], status="completed", email="guest@example.test").id
+    assert {sent.status for sent in rig.shop.run_queue()} == {200}
+    page.goto(f"{address}/admin/shop/connection")
+    assert page.locator(".progress").inner_text() == "7 of 7 done"
+    assert page.locator(".step--done").count() == 7
+    assert page.get_by_text("Nothing, when the shop was looked at last").count() == 1
+
+    page.get_by_role("link", name=re.compile("Exceptions")).click()
+    page.wait_for_url("**/exceptions")
+    assert page.locator("[aria-current=page]").inner_text().split() == ["Exceptions", "open:", "1"]
+    page.get_by_role("link", name=f"Give order {order} to a user").click()
+    page.get_by_label("User").fill("2")
+    page.keyboard.press("Enter")
+    assert "There is no user 2 here yet." in page.get_by_role("alert").inner_text()
+    rig.shop.save_user(2)
+    rig.shop.run_queue()
+    page.get_by_role("button", name=f"Give order {order}").click()
+    assert "100,000 tokens were granted" in page.get_by_role("status").inner_text()
+    assert rig.balances() == {2: 100_000}
+    assert "consumer" not in "".join(asked)
+
+
+def test_pages_fit_every_screen_and_can_be_read(rig, address, browser):
+    rig.connect(history="ask", permissions="read").watch()
+    factories.put_package(rig, 10, 1000)
+    for number in (1, 2**52):
+        name = {"first_name": "Long" * 40, "last_name": "", "email": f"{'x' * 200}@example.test"}
+        factories.deliver(rig, factories.order(number, customer=0, total="123456789.00") | {"billing": name})
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    sign_in(page, address)
+
+    for path in ("connect", "stores", "shop/connection", "shop/exceptions?assign=1"):
+        page.goto(f"{address}/admin/{path}")
+        for width in (1280, 760, 380):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            assert [found for found in page.evaluate(_CONTRASTS) if found["ratio"] < 4.5] == [], (path, scheme)
+        for line in page.locator("body").aria_snapshot().splitlines():
+            role = line.strip().removeprefix("- ").split(" ")[0].rstrip(":")
+            if role in {"link", "button", "textbox", "combobox", "navigation", "region"}:
+                assert '"' in line, line
+        assert page.locator("h1").count() == 1
+    context.close()
+    assert told == []
+
+
+# The contrast of every text with what lies behind it.
+_CONTRASTS = """() => {
+  const rgb = text => text.match(/[0-9.]+/g).slice(0, 3).map(Number);
+  const light = colour => rgb(colour).map(part => part / 255)
+    .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+  const own = each => [...each.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+  return [...document.querySelectorAll('body *')].filter(own).filter(each => each.offsetParent).map(each => {
+    let behind = each;
+    while (behind && getComputedStyle(behind).backgroundColor === 'rgba(0, 0, 0, 0)') behind = behind.parentElement;
+    const back = behind ? getComputedStyle(behind).backgroundColor : 'rgb(255, 255, 255)';
+    const [a, b] = [light(getComputedStyle(each).color), light(back)].sort((x, y) => y - x);
+    return {text: each.innerText.slice(0, 40), ratio: (a + 0.05) / (b + 0.05)};
+  });
+}"""

@@ -1,0 +1,141 @@
+"""Keys that were looked up before are looked up again with the deed: withdrawn elsewhere, they move nothing."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from bridge.domain.asks import Ask
+from bridge.domain.errors import SiteUnlinked
+from bridge.services import keys
+from bridge.web import auth
+from bridge.web.context import Parts
+from tests.factories import give
+from tests.support import books
+from tests.support.linked_sites import bearer, link, rotate
+from tests.support.statements import counted
+
+SPEND = {"module": "chat", "tokens": 10}
+
+
+def post(shop, path, key, body, *, once):
+    headers = bearer(key) | {"Idempotency-Key": once}
+    return shop.client.post(f"/v1/{path}", json=body, headers=headers)
+
+
+def spent(shop, key, *, once, body=SPEND):
+    response = post(shop, "spends", key, body, once=once)
+    return response.status_code, response.get_json().get("code")
+
+
+@pytest.fixture
+def site(shop):
+    """A linked site of user 2, who has 1000 tokens; its key is remembered."""
+    linked = link(shop)
+    give(shop, 2, 1_000)
+    assert spent(shop, linked["access_key"], once="first") == (201, None)
+    return linked
+
+
+def elsewhere(database, sql):
+    """What another process does to the database."""
+    with database.transaction() as connection:
+        connection.execute(text(sql))
+
+
+def test_remembered_key_is_looked_up_only_with_the_deed(app, shop, site):
+    parts: Parts = app.extensions["bridge"]
+
+    with counted(parts.database) as seen:
+        assert spent(shop, site["access_key"], once="second") == (201, None)
+
+    assert len([statement for statement in seen if "FROM access_keys" in statement]) == 1
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("update sites set unlinked_at = created_at", "site_unlinked"),
+        ("update access_keys set expires_at = created_at where site_id <> 0", "key_expired"),
+        ("delete from access_keys where site_id <> 0", "unauthorized"),
+    ],
+)
+def test_key_withdrawn_by_another_process_moves_nothing(shop, database, site, sql, code):
+    held = post(shop, "holds", site["access_key"], SPEND, once="hold").get_json()
+    paid = post(shop, "spends", site["access_key"], SPEND, once="spend").get_json()
+    elsewhere(database, sql)
+    before = books.rows(database, "select balance from accounts")
+
+    for number, (path, body) in enumerate(
+        {
+            "spends": SPEND,
+            "holds": SPEND,
+            f"holds/{held['id']}/capture": {"tokens": 5},
+            f"holds/{held['id']}/release": {},
+            f"spends/{paid['id']}/refund": {"reason": "no"},
+        }.items()
+    ):
+        response = post(shop, path, site["access_key"], body, once=f"late {number}")
+        assert (response.status_code, response.get_json()["code"]) == (401, code), path
+
+    assert books.rows(database, "select balance from accounts") == before
+    assert not books.rows(database, "select 1 from idempotency_keys where key like 'late%'")
+    assert books.faults(database) == []
+
+
+def test_replay_under_a_withdrawn_key_tells_nothing(shop, database, site):
+    elsewhere(database, "update sites set unlinked_at = created_at")
+
+    assert spent(shop, site["access_key"], once="first") == (401, "site_unlinked")
+
+
+def test_withdrawn_store_key_makes_no_account(shop, database):
+    key = shop.connected.access_key
+    assert spent(shop, key, once="first", body=SPEND | {"user": {"id": 5}})[0] == 402
+    elsewhere(database, "delete from access_keys")
+
+    status, _ = spent(shop, key, once="late", body=SPEND | {"user": {"id": 6}})
+
+    assert status == 401
+    assert books.rows(database, "select user_id from accounts") == [{"user_id": 5}]
+
+
+def test_withdrawn_key_is_what_a_bad_request_hears_of(shop, database, site):
+    elsewhere(database, "update sites set unlinked_at = created_at")
+
+    assert spent(shop, site["access_key"], once="late", body={"module": "chat"}) == (401, "site_unlinked")
+
+
+def test_rotated_key_ends_with_its_grace_while_it_is_remembered(shop, site, monkeypatch):
+    fresh = rotate(shop, site, grace_seconds=60)
+    assert spent(shop, site["access_key"], once="in time") == (201, None)
+    clock = auth.utcnow
+
+    later = clock().timestamp() + 61
+    parts: Parts = shop.client.application.extensions["bridge"]
+    monkeypatch.setattr(parts.group_commit, "_clock", lambda: clock().fromtimestamp(later, clock().tzinfo))
+
+    assert spent(shop, site["access_key"], once="too late") == (401, "key_expired")
+    assert spent(shop, fresh["access_key"], once="fresh") == (201, None)
+
+
+def test_one_withdrawn_key_of_a_batch_stops_nobody_else(app, shop, database, site):
+    """The asks share a transaction; one of them has a key that opens nothing any more."""
+    parts: Parts = app.extensions["bridge"]
+    other = link(shop, 3)
+    give(shop, 3, 1_000)
+    assert spent(shop, other["access_key"], once="other") == (201, None)
+    elsewhere(
+        database,
+        "update sites set unlinked_at = created_at where account_id in (select id from accounts where user_id = 3)",
+    )
+    asks = []
+    with app.test_request_context():
+        for name, linked in (("stays", site), ("gone", other), ("stays too", site)):
+            caller = keys.remembered(parts.database, linked["access_key"], now=auth.utcnow())
+            asks.append(Ask(caller=caller, key=name, fingerprint=name, who=None, module="chat", tokens=1))
+
+    replies = parts.group_commit.spend_all(asks)
+
+    assert [reply.status for reply in replies] == [201, 0, 201]
+    assert isinstance(replies[1].error, SiteUnlinked)

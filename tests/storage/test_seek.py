@@ -1,0 +1,65 @@
+"""Rows by composite keys: exactly those asked for, found by index whatever the planner knows."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from bridge.storage import accounts, spends
+from bridge.storage.schema_metering import idempotency_keys
+from bridge.storage.seek import Seek
+from bridge.storage.spends import Answered
+from bridge.web.context import utcnow
+from tests.factories import add_shop
+
+SEEK = Seek(idempotency_keys, ("key", "status"), keys=("store_id", "site_id", "key"))
+
+
+def keep(database, *places):
+    with database.transaction() as connection:
+        answers = {place: Answered("f", 200 + number, "{}") for number, place in enumerate(places)}
+        spends.add_answers(connection, answers, now=utcnow())
+
+
+def test_finds_what_was_asked_for_and_no_other_combination(app, shop, database):
+    other = add_shop(app, "other")[0].store.id
+    keep(database, (shop.id, 0, "a"), (shop.id, 7, "b"), (other, 0, "b"), (other, 0, 'quote " and \\ back'))
+
+    with database.reading() as connection:
+        found = spends.find_answers(
+            connection, [(shop.id, 0, "a"), (shop.id, 0, "b"), (other, 0, 'quote " and \\ back'), (other, 0, "a")]
+        )
+
+    assert {place: answered.status for place, answered in found.items()} == {
+        (shop.id, 0, "a"): 200,
+        (other, 0, 'quote " and \\ back'): 203,
+    }
+
+
+def test_asking_for_nothing_sends_nothing(database):
+    with database.reading() as connection:
+        connection.close()
+
+        assert accounts.locate(connection, []) == {}
+
+
+@pytest.mark.parametrize("rows", [0, 2_000])
+def test_index_leads_to_each_key_however_little_the_planner_knows(shop, database, rows):
+    """The plan that PostgreSQL keeps is made once, perhaps while the table was empty, and never analysed."""
+    keep(database, *((shop.id, 0, f"k{number}") for number in range(rows)))
+    arguments = f"array[{shop.id}, {shop.id}], array[0, 0], array['k1', 'zz']"
+
+    with database.transaction() as connection:
+        if database.is_sqlite:
+            plan = connection.exec_driver_sql(f"explain query plan {SEEK._sqlite}", ('[[1,0,"k1"]]',)).fetchall()
+            steps = [row[3] for row in plan]
+            assert "(store_id=? AND site_id=? AND key=?)" in steps[-1], steps
+            return
+        asked = SEEK._postgresql.replace("%(k0)s", "$1").replace("%(k1)s", "$2").replace("%(k2)s", "$3")
+        connection.exec_driver_sql("set local plan_cache_mode = force_generic_plan")
+        connection.exec_driver_sql(f"prepare sought(bigint[], bigint[], text[]) as {asked}")
+        lines = connection.execute(text(f"explain execute sought({arguments})")).scalars().all()
+        connection.exec_driver_sql("deallocate sought")
+    assert any("Index Scan using pk_idempotency_keys" in line for line in lines), lines
+    assert any("Index Cond" in line and "key" in line for line in lines), lines
+    assert not any("Filter" in line for line in lines), lines

@@ -1,0 +1,45 @@
+"""An owner in the shop: the page that asks whether keys may be handed out, and both answers."""
+
+from __future__ import annotations
+
+import html
+import re
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import urljoin
+
+
+class _Stays(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_Stays, urllib.request.ProxyHandler({}))
+
+
+def approve(authorize_url: str) -> tuple[int, str]:
+    """Press Approve: the shop's status, and where it sends the owner next."""
+    return _get(_button(authorize_url, "approve"))
+
+
+def deny(authorize_url: str) -> str:
+    """Press Deny: where the shop sends the owner next."""
+    return _button(authorize_url, "deny")
+
+
+def _button(authorize_url: str, name: str) -> str:
+    with _opener.open(authorize_url, timeout=10) as response:
+        page = response.read().decode()
+    found = re.search(rf'class="wc-auth-{name}" href="([^"]+)"', page)
+    assert found is not None, page
+    return urljoin(authorize_url, html.unescape(found[1]))
+
+
+def _get(url: str) -> tuple[int, str]:
+    try:
+        with _opener.open(url, timeout=10) as response:
+            return response.status, ""
+    except urllib.error.HTTPError as answer:
+        with answer:
+            return answer.code, answer.headers.get("Location", "")

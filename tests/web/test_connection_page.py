@@ -1,0 +1,250 @@
+"""The connection page: each step turns green by what really happened, each fault has its sentence and its button."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import pytest
+
+from bridge.domain.webhooks import TOPICS
+from bridge.storage import shop_reads
+from fakeshop.faults import Kind
+from fakeshop.rest import Rest
+from tests import factories
+from tests.support import books
+from tests.support.pages import read, send, sign_in
+from tests.support.reading import SECRET, open_rig
+
+one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+PAGE = "/admin/shop/connection"
+STEPS = ("REST keys", "The shop answers", "Webhooks", "Packages", "Past orders", "First delivery", "Access key")
+
+
+@pytest.fixture
+def rig(app, caplog):
+    caplog.set_level(logging.CRITICAL)
+    with open_rig(app) as rig:
+        yield rig
+
+
+@pytest.fixture
+def admin(rig):
+    return sign_in(rig.app)
+
+
+def states(client):
+    """How each step stands."""
+    found = re.findall(r'<li class="step step--(\w+)">.*?<h2>(.*?) <span', client.get(PAGE).text, re.DOTALL)
+    assert tuple(title for _, title in found) == STEPS
+    return {title: state for state, title in found}
+
+
+def press(client, part, **fields):
+    """Press the first button of an action: the page that follows."""
+    answer = send(client, read(client.get(PAGE)).form(f"connection/{part}"), **fields)
+    assert (answer.status_code, answer.location) == (303, PAGE)
+    return client.get(answer.location)
+
+
+def test_checklist_turns_green_step_by_step(rig, admin):
+    rig.connect(history="ask")
+    assert states(admin) == {
+        "REST keys": "done",
+        "The shop answers": "open",
+        "Webhooks": "open",
+        "Packages": "open",
+        "Past orders": "open",
+        "First delivery": "waiting",
+        "Access key": "done",
+    }
+
+    installed = press(admin, "webhooks")
+    assert "The webhooks are in order; 10 changes were made in the shop." in installed.text
+    assert sorted(hook.topic for hook in rig.shop.webhooks.values()) == sorted(TOPICS)
+    assert {hook.secret for hook in rig.shop.webhooks.values()} == {SECRET}
+    assert (states(admin)["The shop answers"], states(admin)["Webhooks"]) == ("done", "done")
+    assert "A test without signature came on" in installed.text
+    assert states(admin)["First delivery"] == "waiting", "the ping proves little"
+    assert "5 packages among 6 products were read." in press(admin, "packages").text
+    assert "bring nothing" in press(admin, "history", answer="skip").text
+    rig.sell()
+    rig.shop.run_queue()
+    assert set(states(admin).values()) == {"done"}
+    assert "7 of 7 done" in admin.get(PAGE).text
+    assert SECRET not in admin.get(PAGE).text
+    assert rig.balances() == {2: 100_000}
+
+
+@one_engine
+def test_look_repairs_what_can_be_repaired_and_says_what_is_left(rig, admin):
+    rig.connect(history="skip").listen()
+    next(iter(rig.shop.webhooks.values())).status = "disabled"
+
+    looked = press(admin, "look")
+
+    assert "The shop was looked at. Repaired: 1." in looked.text
+    assert "No product of the shop brings tokens yet; mark products in the shop." in _faults(looked)
+    assert {hook.status for hook in rig.shop.webhooks.values()} == {"active"}
+    rig.served.faults.add(Kind.ERROR_PAGE, times=None)
+    broken = press(admin, "look")
+    assert "The shop cannot be read: the shop answered HTTP 500 text/html." in _faults(broken)
+    assert states(admin)["The shop answers"] == "wrong"
+    assert re.search(r"What is wrong <span class=\"muted\">since <time", broken.text)
+    for part in ("webhooks", "packages"):
+        (alert,) = read(press(admin, part)).alerts
+        assert alert.startswith("That did not work: the shop answered HTTP 500")
+    rig.served.faults.clear()
+    assert "The shop cannot be read" not in press(admin, "look").text
+    assert "flask" not in broken.text
+
+
+def _faults(page):
+    return [fault[:1].upper() + fault[1:] for fault in re.findall(r'<p class="sentence wide">(.*?)</p>', page.text)]
+
+
+@one_engine
+def test_store_without_keys_is_told_how_to_get_them(rig, admin):
+    rig.connect(has_keys=False)
+
+    assert (states(admin)["REST keys"], states(admin)["The shop answers"]) == ("open", "waiting")
+    for part in ("webhooks", "packages"):
+        (alert,) = read(press(admin, part)).alerts
+        assert alert == "The shop cannot be asked before it has given its keys."
+    assert any(fault.startswith("No REST keys are given") for fault in _faults(admin.get(PAGE)))
+
+
+@one_engine
+def test_key_that_may_only_read_is_told_and_replaced_by_hand(rig, admin):
+    rig.connect(permissions="read")
+    key = rig.shop.add_key()
+    press(admin, "look")
+    assert states(admin)["The shop answers"] == "wrong"
+    form = read(admin.get(PAGE)).form("connection/keys")
+    before = books.rows(rig.database, "select consumer_key from stores")
+
+    wrong = send(admin, form, consumer_key=key.consumer_key, consumer_secret="cs_" + "9" * 40)
+    assert (wrong.status_code, "Nothing was saved: HTTP 401" in read(wrong).alerts[0]) == (422, True)
+    assert books.rows(rig.database, "select consumer_key from stores") == before
+    right = send(admin, form, consumer_key=key.consumer_key, consumer_secret=key.consumer_secret)
+
+    assert right.location == PAGE
+    assert states(admin)["The shop answers"] == "done"
+    assert key.consumer_secret not in admin.get(PAGE).text + wrong.text
+
+
+@one_engine
+def test_past_orders_are_granted_when_the_owner_says_so(rig, admin):
+    rig.sell()
+    rig.later(60)
+    rig.connect(history="ask")
+    rig.poll()
+    assert rig.balances() == {}
+
+    asked = read(admin.get(PAGE))
+    answers = [form.fields["answer"] for form in asked.forms if "answer" in form.fields]
+    assert answers == ["grant", "skip"]
+    form = asked.form("connection/history")
+    for answer in ("", "ask", "both"):
+        assert send(admin, form, answer=answer).status_code == 422
+    press(admin, "history", answer="skip")
+    rig.poll()
+    assert rig.balances() == {}
+    press(admin, "history", answer="grant")
+    rig.poll()
+
+    assert rig.balances() == {2: 100_000}
+    assert "Past orders bring tokens as well." in admin.get(PAGE).text
+
+
+@one_engine
+def test_access_key_is_shown_once_and_opens_the_api(rig, admin):
+    rig.connect()
+
+    made = send(admin, read(admin.get(PAGE)).form("access-key"))
+    (key,) = re.findall(r"<code>(tb_[\w-]{40,})</code>", made.text)
+
+    headers = {"Authorization": f"Bearer {key}"}
+    assert rig.client.get("/v1/store", headers=headers).json["slug"] == "shop"
+    assert made.headers["Cache-Control"] == "no-store"
+    assert key not in admin.get(PAGE).text
+    assert f"{key[:9]}…" in admin.get(PAGE).text
+
+
+@one_engine
+def test_reading_back_is_shown_with_the_orders_that_stop_it(rig, admin):
+    rig.connect()
+    rig.poll()
+    with rig.database.transaction() as connection:
+        failed = [f"order {number}: <b>why</b>" for number in range(30)]
+        shop_reads.change(connection, rig.connected.store.id, unapplied=failed)
+
+    page = admin.get(PAGE).text
+
+    assert page.count("&lt;b&gt;why") == 10
+    assert "and 20 more" in page
+    assert "http://127.0.0.1:8000/webhooks/woocommerce/shop" in page
+    assert "Applied up to</dt><dd>the beginning" in page
+
+
+@one_engine
+def test_page_asks_nobody_and_holds_no_transaction_while_a_button_does(rig, admin, monkeypatch):
+    """The embedded database takes one writer at a time: another one gets through while the shop thinks."""
+    rig.connect()
+    rig.asked()
+    admin.get(PAGE)
+    assert rig.asked() == []
+    seen = []
+    answer = Rest.answer
+
+    def slow(rest, request):
+        factories.put_user(rig, 40 + len(seen))
+        seen.append(request.path)
+        return answer(rest, request)
+
+    monkeypatch.setattr(Rest, "answer", slow)
+    for part in ("webhooks", "packages", "look"):
+        press(admin, part)
+    assert len(seen) > 15
+
+
+@one_engine
+def test_another_stores_buttons_do_nothing_here(rig, admin):
+    rig.connect(history="ask")
+    factories.add_shop(rig.app, "other")
+
+    other = admin.get("/admin/other/connection")
+
+    assert rig.served.url not in other.text
+    for part in ("look", "webhooks", "packages", "history", "ask", "keys", "access-key"):
+        assert admin.post(f"{PAGE}/{part}").status_code == 400, "no form of ours"
+        form = read(admin.get(PAGE)).form("connection/look")
+        form.action = f"/admin/nowhere/connection/{part}"
+        assert send(admin, form, answer="grant").status_code == 404
+        assert rig.app.test_client().post(f"{PAGE}/{part}").status_code == 400
+    form.action = "/admin/other/connection/ask"
+    assert send(admin, form).status_code == 422, "a shop elsewhere cannot reach this bridge"
+    assert books.count(rig.database, "key_requests") == 0
+
+
+@one_engine
+def test_nothing_that_is_sent_breaks_a_page(app, shop):
+    client = sign_in(app)
+    token = {"csrf_token": read(client.get(PAGE)).forms[0].fields["csrf_token"]}
+    form = {"url": "http://127.0.0.1:1", "slug": "x", "consumer_key": "none", "way": "keys"}
+
+    for odd in ("", "\x00", "²", "a" * 70_000, b"\xed\xa0\x80", "https://["):
+        answers = [client.post("/admin/connect", data=token | form | {name: odd}) for name in (*form, "name")]
+        answers += [
+            client.post(f"{PAGE}/history", data=token | {"answer": odd}),
+            client.post(f"{PAGE}/keys", data=token | {"consumer_key": odd, "consumer_secret": odd}),
+            client.post("/admin/shop/exceptions/1/assign", data=token | {"user_id": odd}),
+            client.get("/admin/shop/exceptions", query_string={"after": odd, "assign": odd}),
+            client.get("/admin/connect/return", query_string={"user_id": odd, "success": odd}),
+            client.post("/connect/woocommerce", data=odd),
+        ]
+        assert {answer.status_code for answer in answers} <= {200, 400, 404, 409, 413, 422}, odd
+    for slug in ("%00", "%ED%A0%80", "..", "a" * 300):
+        assert client.get(f"/admin/{slug}/connection").status_code == 404
+        assert client.post(f"/admin/{slug}/connection/look", data=token).status_code == 404
+        assert client.post(f"/admin/shop/exceptions/{slug}/check", data=token).status_code in {404, 422}

@@ -1,0 +1,191 @@
+"""The exceptions page: what is open, page by page, and what an admin can do about it."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from sqlalchemy import text
+
+from bridge.services import question_pages
+from fakeshop.faults import Kind
+from tests import factories
+from tests.support import books
+from tests.support.pages import EMAIL, read, send, sign_in
+from tests.support.reading import open_rig
+
+one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+LIST = "/admin/shop/exceptions"
+
+
+@pytest.fixture
+def admin(app):
+    return sign_in(app)
+
+
+def guest_order(shop, number, email="guest@example.test", **more):
+    factories.deliver(shop, factories.order(number, customer=0, email=email, **more))
+
+
+def numbers(page):
+    return [int(row[0]) for row in page.rows if row[0].isdigit()]
+
+
+@one_engine
+def test_nothing_open_is_said(shop, admin):
+    page = admin.get(LIST)
+
+    assert "Nothing is open" in page.text
+    assert "top__count" not in page.text
+    assert (
+        admin.get(f"{LIST}?after=5").text.count("Nothing more"),
+        read(admin.get(f"{LIST}?after=5")).links["First"],
+    ) == (1, LIST)
+
+
+def test_each_question_is_told_with_what_can_be_done(shop, admin):
+    factories.put_package(shop, 10, 1000)
+    factories.put_user(shop, 3)
+    guest_order(shop, 1)
+    factories.deliver(shop, factories.order(2, customer=2, refunds=["-1.00"]))
+    factories.deliver(shop, factories.order(3, customer=3, lines=[factories.line(product=0)]))
+    factories.deliver(shop, factories.order(4, customer=9, lines=[factories.line(product=0)]))
+
+    page = read(admin.get(LIST))
+
+    assert [(row[0], row[2].partition(" ")[0], row[4]) for row in page.rows] == [
+        ("1", "No", "10.00 USD"),
+        ("2", "Refund", "10.00 USD"),
+        ("3", "Unknown", "10.00 USD"),
+        ("4", "Unknown", "10.00 USD"),
+    ]
+    assert page.rows[0][1] == "20 Nov 2026"
+    assert page.rows[0][3] == "Ada Testerguest@example.test"
+    assert page.links["Give order 1 to a user"] == f"{LIST}?assign=1#order-1"
+    assert page.links["Correct the balance of user 2"].endswith("q=2&edit=2")
+    assert "Correct the balance of user 3" in page.links
+    assert not {"Give order 2 to a user", "Correct the balance of user 9"} & page.links.keys()
+    assert page.links["Exceptions open: 4"] == LIST
+    assert "open: </span>4<" in admin.get("/admin/shop/credits").text
+    assert "open: </span>4<" in admin.get("/admin/shop/credits/2").text
+
+
+def test_far_too_many_are_shown_page_by_page(shop, admin, database, monkeypatch):
+    monkeypatch.setattr(question_pages, "PAGE", 40)
+    factories.put_package(shop, 10, 1000)
+    guest_order(shop, 1)
+    with database.transaction() as connection:
+        columns = ", ".join(row for row in books.rows(database, "select * from orders")[0] if row != "number")
+        connection.execute(
+            text(
+                f"with recursive n(i) as (select 2 union all select i + 1 from n where i < 120)"
+                f" insert into orders (number, {columns}) select i, {columns} from n, orders where number = 1"
+            )
+        )
+
+    page, seen = read(admin.get(LIST)), []
+    while True:
+        seen += numbers(page)
+        if "Next" not in page.links:
+            break
+        page = read(admin.get(page.links["Next"]))
+
+    assert seen == list(range(1, 121))
+    assert "Exceptions open: 99+" in page.links
+    for place in ("x", "-1", "9" * 17, "%00", "1.5"):
+        assert admin.get(f"{LIST}?after={place}").status_code == 422
+        assert admin.get(f"{LIST}?assign={place}").status_code == 422
+
+
+def test_order_is_given_to_a_user_in_the_admins_name(shop, admin, database):
+    factories.put_package(shop, 10, 1000)
+    factories.put_user(shop, 7)
+    guest_order(shop, 1)
+    guest_order(shop, 2, "<b>@example.test")
+    page = read(admin.get(f"{LIST}?assign=1&after=0"))
+
+    done = send(admin, page.form("1/assign"), user_id=" 7 ")
+    after = admin.get(done.location)
+
+    assert (done.status_code, done.location) == (303, LIST)
+    assert "Order 1 belongs to user 7 now: 1,000 tokens were granted." in after.text
+    assert numbers(read(after)) == [2]
+    assert "<b>" not in after.text
+    (entry,) = books.rows(database, "select tokens, actor, order_number from entries")
+    assert (entry["tokens"], entry["actor"], entry["order_number"]) == (1000, EMAIL, 1)
+    again = send(admin, page.form("1/assign"), user_id="7")
+    assert "no tokens moved" in admin.get(again.location).text
+    assert books.faults(database) == []
+
+
+@one_engine
+def test_order_goes_to_nobody_by_a_slip_of_the_finger(shop, admin, database):
+    factories.put_package(shop, 10, 1000)
+    guest_order(shop, 1)
+    factories.deliver(shop, factories.order(2, customer=2))
+    form = read(admin.get(f"{LIST}?assign=1")).form("1/assign")
+
+    for typed, status in (
+        ("", 422),
+        ("x", 422),
+        ("0", 422),
+        ("²", 422),
+        (str(2**53), 422),
+        ("9" * 50, 422),
+        ("8", 422),
+    ):
+        answer = send(admin, form, user_id=typed)
+        page = read(answer)
+        assert (answer.status_code, len(page.alerts)) == (status, 1), typed
+        assert page.form("1/assign").fields["user_id"] == typed[:40]
+    form.action = form.action.replace("/1/", "/2/")
+    assert send(admin, form, user_id="2").status_code == 409
+    form.action = form.action.replace("/2/", "/99/")
+    assert send(admin, form, user_id="2").status_code == 404
+    form.action = form.action.replace("/99/", "/x/")
+    assert send(admin, form, user_id="2").status_code == 422
+    factories.give(shop, 2, 2**53 - 1 - factories.balance_of(shop, 2))
+    form.action = form.action.replace("/x/", "/1/")
+    assert send(admin, form, user_id="2").status_code == 409
+    assert books.rows(database, "select count(*) as n from accounts") == [{"n": 1}]
+
+
+@one_engine
+def test_order_is_checked_again(app, caplog):
+    caplog.set_level(logging.CRITICAL)
+    with open_rig(app) as rig:
+        rig.connect()
+        admin = sign_in(app)
+        order = rig.sell(0, email="guest@example.test")
+        rig.poll()
+        form = read(admin.get(LIST)).form(f"{order}/check")
+
+        rig.served.faults.add(Kind.ERROR_PAGE)
+        broken = admin.get(send(admin, form).location)
+        assert f"Order {order} was not looked at: the shop answered HTTP 500" in read(broken).alerts[0]
+        rig.shop.reassign(order, 2)
+        done = admin.get(send(admin, form).location)
+        assert f"Order {order} was looked at again: 100,000 tokens were granted, nothing is open about it." in done.text
+        assert numbers(read(done)) == []
+        assert rig.balances() == {2: 100_000}
+        form.action = form.action.replace(f"/{order}/", "/9999/")
+        assert send(admin, form).status_code == 404
+
+
+@one_engine
+def test_another_stores_orders_are_not_there(app, shop, admin):
+    factories.put_package(shop, 10, 1000)
+    factories.put_user(shop, 7)
+    guest_order(shop, 1)
+    factories.add_shop(app, "other")
+    form = read(admin.get(f"{LIST}?assign=1")).form("1/assign")
+    form.action = form.action.replace("/shop/", "/other/")
+
+    assert "Nothing is open" in admin.get("/admin/other/exceptions").text
+    assert send(admin, form, user_id="7").status_code == 422
+    form.action = form.action.replace("assign", "check")
+    assert send(admin, form).status_code == 404
+    assert admin.get("/admin/nowhere/exceptions").status_code == 404
+    assert app.test_client().get(LIST).location.startswith("/admin?next=")
+    assert admin.post(f"{LIST}/1/check").status_code == 400
+    assert factories.balance_of(shop, 7) == 0
