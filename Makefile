@@ -22,7 +22,7 @@ endif
 run: .venv/installed-runtime ## start the service with its scheduler (PORT=8000)
 	@$(BIN)/flask serve
 
-demo: .venv/installed-runtime ## start the service on a throw-away shop full of orders and usage (PORT=8000)
+demo: .venv/installed-runtime ## start the service on throw-away shops full of orders and usage (PORT=8000)
 	@$(BIN)/flask demo
 
 test: .venv/installed-dev ## run every test (ARGS="-k ledger" to choose)

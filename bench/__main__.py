@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import in_process, over_http
+from bench import in_process, over_http, reconciling
 from bench.over_http import Row
 from tests.support.postgres import find_bindir, start_cluster
 
@@ -20,7 +20,7 @@ from tests.support.postgres import find_bindir, start_cluster
 def main() -> int:
     """Run what was asked for and print the table; 1 where the books did not balance afterwards."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks, as ratios taken in one run.")
-    parser.add_argument("--only", choices=("http", "process"), help="one half of them")
+    parser.add_argument("--only", choices=("http", "process", "reconcile"), help="one part of them")
     parser.add_argument("--engine", choices=("sqlite", "postgresql"), help="one engine")
     wanted = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=_instance()))
@@ -44,10 +44,12 @@ def _instance() -> Path:
 
 def _sqlite(folder: Path, only: str | None) -> list[Row]:
     rows = []
-    if only != "process":
+    if only in (None, "http"):
         rows += over_http.measure("sqlite", f"sqlite:///{folder / 'http.sqlite3'}")
-    if only != "http":
+    if only in (None, "process"):
         rows += in_process.measure_sqlite(folder)
+    if only in (None, "reconcile"):
+        rows += reconciling.measure_sqlite(folder)
     return rows
 
 
@@ -58,10 +60,12 @@ def _postgresql(only: str | None) -> list[Row]:
     cluster = start_cluster(durable=True)
     try:
         rows = []
-        if only != "process":
+        if only in (None, "http"):
             rows += over_http.measure("postgresql", cluster.create_database("bench_http"))
-        if only != "http":
+        if only in (None, "process"):
             rows.append(in_process.measure_postgresql(cluster))
+        if only in (None, "reconcile"):
+            rows += reconciling.measure_postgresql(cluster)
         return rows
     finally:
         cluster.stop()

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import click
 
-from bridge.cli import serve
+from bridge.cli import demo_fakeshop, serve
 from bridge.cli.demo_shop import DemoShop
 from bridge.cli.tools import Command, tools, utcnow
 from bridge.config import ROOT
@@ -22,9 +22,11 @@ DAYS = 30
 
 @click.command("demo", cls=Command)
 def command() -> None:
-    """Start the service on a throw-away database: a shop, orders of real deliveries, a month of usage.
+    """Start the service on a throw-away database: orders of real deliveries, a month of usage, a shop that sells.
 
-    The database lies in instance/, one for each port, and is made anew each time.
+    The database lies in instance/, one for each port, and is made anew each
+    time. The shop that sells is a fake one beside the service: it is read by
+    REST, and what somebody buys there every few seconds is delivered.
     """
     config = tools().config
     serve.check_port(config)
@@ -37,12 +39,16 @@ def command() -> None:
     os.environ["BRIDGE_DATABASE_URL"] = url
     database = Database(url)
     installation.prepare(database)
-    shop = DemoShop.connect(database, Vault(config.secret_key), now=utcnow() - timedelta(days=DAYS))
+    vault = Vault(config.secret_key)
+    shop = DemoShop.connect(database, vault, now=utcnow() - timedelta(days=DAYS))
     with click.progressbar(length=DAYS, label="Living a month") as bar:
         for _ in shop.live(until=utcnow()):
             bar.update(1)
+    bought_from = demo_fakeshop.open_shop(config)
+    selling = demo_fakeshop.connect(database, vault, bought_from, public_url=config.public_url)
     notes = (
         f"  demo shop   {config.public_url}/admin/{shop.slug}/credits",
         f"  access key  {shop.access_key} (of the demo shop)",
+        f"  {selling.slug}    {config.public_url}/admin/{selling.slug}/credits (sells by itself, at {selling.url})",
     )
     serve.start(config, database, notes=notes)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ class _Passing(Exception):
 
 
 class ShopSession:
-    """Connections to one shop, kept open between requests; to be used by one thread at a time."""
+    """Connections to one shop, kept open between requests, of which one goes out at a time whoever sends it."""
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class ShopSession:
         self._host = urlsplit(url).netloc
         self._sleep = sleep
         self._session = _open_session()
+        self._turn = threading.Lock()
         self._api = API(url, consumer_key, consumer_secret, timeout=timeout, user_agent="TokenBridge")
         if not url.startswith("https:"):
             # The library is told to leave the address alone; `_send` then signs what really goes out.
@@ -104,7 +106,8 @@ class ShopSession:
         waited = 0.0
         for attempt in range(RETRIES + 1):
             try:
-                return self._request("GET", path, params=params)
+                with self._turn:
+                    return self._request("GET", path, params=params)
             except _Passing as passing:
                 wait = 2**attempt if passing.wait is None else passing.wait
                 if attempt == RETRIES or waited + wait > MAX_WAIT_SECONDS:
@@ -122,7 +125,8 @@ class ShopSession:
     ) -> Answer | None:
         """Change something, once: what becomes of a request nobody answered is not known; None as in `read`."""
         try:
-            return self._request(method, path, body=body, params=params)
+            with self._turn:
+                return self._request(method, path, body=body, params=params)
         except _Passing as passing:
             raise passing.fault from None
 

@@ -67,7 +67,7 @@ class ShopCheck:
 
 
 class ShopClient:
-    """One shop; every method may raise a `ShopUnreachable`. To be used by one thread at a time.
+    """One shop; every method may raise a `ShopUnreachable`. Requests go out one at a time.
 
     `get_` asks for one document and answers None where the shop says that there
     is none, which no missing page and no refusal is taken for. What `list_`

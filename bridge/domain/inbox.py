@@ -9,6 +9,9 @@ from enum import StrEnum
 MAX_BODY_BYTES = 1024 * 1024
 """The largest delivery taken: 1 MiB; a real order has about 4 KiB."""
 
+PATIENCE = timedelta(minutes=10)
+"""How long a delivery waits for a shop that does not say what the delivery leaves open."""
+
 
 class State(StrEnum):
     """What became of a delivery."""

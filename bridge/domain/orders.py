@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 REVOKING_STATUSES = frozenset({"refunded", "cancelled", "failed", "trash", "deleted"})
+
+_NEWEST = ("modified_at", "customer_id", "email", "name", "currency", "placed_at")
+"""What the newest document of an order says of it, whatever its status."""
 
 REORDERING_SPAN = timedelta(minutes=10)
 """How long after an order's restoring the delivery of its trashing may still come in late."""
@@ -182,39 +186,30 @@ def learn(known: Known, order: Order, *, effect: Effect, received_at: datetime) 
     sends it.
     """
     known = _learn_restoring(known, order, received_at=received_at)
-    known = replace(known, refund_details=_joined(known.refund_details, order.refund_details))
     is_newest = known.modified_at is None or order.modified_at >= known.modified_at
     is_decisive = (
         effect is not Effect.KEEPS
         and (known.decided_at is None or order.modified_at >= known.decided_at)
         and _outlives_trash(known, order)
     )
+    # Gathered and taken over at once: a copy of all that is known, for each of them, is what learning would cost.
+    learnt: dict[str, Any] = {}
+    if order.refund_details:
+        learnt["refund_details"] = _joined(known.refund_details, order.refund_details)
     if is_decisive:
-        known = replace(known, decided_at=order.modified_at, effect=effect, trashed_at=None, trashed_after=None)
+        learnt |= {"decided_at": order.modified_at, "effect": effect, "trashed_at": None, "trashed_after": None}
     if is_decisive or (known.decided_at is None and is_newest):
-        known = replace(
-            known,
-            total=order.total,
-            refunded=order.refunded,
-            refund_ids=order.refund_ids,
-            lines=_newer_lines(known.lines, order.lines),
-        )
+        learnt |= {"total": order.total, "refunded": order.refunded, "refund_ids": order.refund_ids}
+        learnt["lines"] = _newer_lines(known.lines, order.lines)
     else:
-        known = replace(known, lines=_completed_lines(known.lines, order.lines))
+        learnt["lines"] = _completed_lines(known.lines, order.lines)
     if effect is Effect.GRANTS and order.customer_id and not (known.keeper_at and order.modified_at < known.keeper_at):
-        known = replace(known, keeper_id=order.customer_id, keeper_at=order.modified_at)
+        learnt |= {"keeper_id": order.customer_id, "keeper_at": order.modified_at}
     if is_newest:
-        known = replace(
-            known,
-            modified_at=order.modified_at,
-            status=order.status if known.trashed_at is None else known.status,
-            customer_id=order.customer_id,
-            email=order.email,
-            name=order.name,
-            currency=order.currency,
-            placed_at=order.placed_at,
-        )
-    return known
+        learnt |= {name: getattr(order, name) for name in _NEWEST}
+        if is_decisive or known.trashed_at is None:
+            learnt["status"] = order.status
+    return replace(known, **learnt)
 
 
 def learn_trashing(known: Known, *, delivery: str, received_at: datetime) -> Known:

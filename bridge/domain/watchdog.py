@@ -59,7 +59,8 @@ _SENTENCES = {
     Code.NO_KEYS: "no REST keys are given, so neither missed orders nor its webhooks can be looked at; create a key in"
     " WooCommerce, Settings, Advanced, REST API, and give it with: flask stores keys {slug} --consumer-key ck_…"
     " --consumer-secret cs_…",
-    Code.SHOP: "the shop cannot be read: {detail}",
+    Code.SHOP: "the shop cannot be read: {detail}; put that right, or give other keys with: flask stores keys {slug}"
+    " --consumer-key ck_… --consumer-secret cs_…",
     Code.KEYS_READ_ONLY: "the REST key may not write, so webhooks cannot be repaired: {detail}",
     Code.ADDRESS_LOCAL: "the shop cannot reach {detail}, an address of this machine alone; set BRIDGE_PUBLIC_URL to the"
     " address others reach the bridge under",

@@ -9,7 +9,7 @@ from datetime import datetime
 from bridge.clients import payloads
 from bridge.clients.payloads import Product
 from bridge.services import catalog, orders
-from bridge.services.reconciliation import Reading
+from bridge.services.readback import Reading
 from bridge.services.shop_pages import Document, Progress, list_steadily
 from bridge.services.transactions import in_transaction
 from bridge.storage.database import Connection

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bridge.domain.accounts import Account, Standing
@@ -21,35 +21,52 @@ from bridge.storage.ledger import Posting
 ACTOR = "shop"
 
 
-def post(
-    connection: Connection,
-    store: Store,
-    known: Known,
-    owed: Mapping[int, int],
-    *,
-    buyer: int,
-    actor: str = ACTOR,
-    now: datetime,
-) -> tuple[Known, list[Entry]]:
-    """Post to the buyer what the order owes less what it has, and take back what another account held of it.
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What an order owes by line, and the account that is to have it.
 
-    `actor` is who caused it: the shop, or whoever gave the order to somebody by
-    hand. Locks both accounts, in id order. Each difference is posted under the line's
-    next number, which the database takes once.
+    `actor` is who caused it: the shop, or whoever gave the order to somebody by hand.
     """
-    holder = known.account_id or buyer
-    locked = accounts.lock(connection, {holder, buyer})
+
+    known: Known
+    owed: Mapping[int, int]
+    buyer: int
+    actor: str = ACTOR
+
+    @property
+    def holder(self) -> int:
+        """The account that has by now what the order granted."""
+        return self.known.account_id or self.buyer
+
+
+def post(
+    connection: Connection, store: Store, bills: Sequence[Bill], *, now: datetime
+) -> list[tuple[Known, list[Entry]]]:
+    """Post to each buyer what the order owes less what it has, and take back what another account held of it.
+
+    Locks all accounts at once, in id order; the bills count in theirs. Each
+    difference is posted under the line's next number, which the database takes
+    once.
+    """
+    if not bills:
+        return []
+    locked = accounts.lock(connection, {account for bill in bills for account in (bill.holder, bill.buyer)})
     posted: list[tuple[Entry, Posting]] = []
-    lines = list(known.lines)
-    if holder != buyer:
-        nothing = {line.line.id: 0 for line in lines}
-        lines = _move(store, locked, known, lines, holder, nothing, posted, actor=actor, now=now)
-    lines = _move(store, locked, known, lines, buyer, owed, posted, actor=actor, now=now)
+    settled = []
+    for bill in bills:
+        before, known = len(posted), bill.known
+        lines: Sequence[KnownLine] = known.lines
+        if bill.holder != bill.buyer:
+            nothing = {line.line.id: 0 for line in lines}
+            lines = _move(store, locked, known, lines, bill.holder, nothing, posted, actor=bill.actor, now=now)
+        lines = _move(store, locked, known, lines, bill.buyer, bill.owed, posted, actor=bill.actor, now=now)
+        entries = [entry for entry, _ in posted[before:]]
+        settled.append((replace(known, lines=tuple(lines), account_id=bill.buyer), entries))
     _tell(connection, store, locked, [entry for entry, _ in posted], now=now)
     changed = {entry.account_id for entry, _ in posted}
     accounts.set_balances(connection, [locked[id_] for id_ in sorted(changed)], now=now)
     ledger.add(connection, posted)
-    return replace(known, lines=tuple(lines), account_id=buyer), [entry for entry, _ in posted]
+    return settled
 
 
 def _tell(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from bridge.clients import payloads
 from bridge.domain.errors import BadSignature, BridgeError, MalformedBody, ShopUnreachable
-from bridge.domain.inbox import Delivery, State, retry_delay
+from bridge.domain.inbox import PATIENCE, Delivery, State, retry_delay
 from bridge.domain.signatures import is_signed
 from bridge.services import orders, stores
 from bridge.services.processing import Learnt, learn, parse, process
@@ -83,13 +83,15 @@ def note_ping(connection: Connection, slug: str, *, now: datetime) -> None:
 def process_stored(transaction: Transaction, delivery_id: int, *, now: datetime, shops: Shops | None = None) -> bool:
     """Process a stored delivery and settle what waited for it; whether that went well.
 
-    `shops` lets it ask the shop what the delivery leaves open.
+    `shops` lets it ask the shop what the delivery leaves open. A delivery waits
+    ten minutes for a shop that does not answer; then it counts for what it says
+    by itself, as without REST keys, and reading the shop back adds the rest.
 
     What fails, whatever it is, is logged and put off, never raised: the
     delivery is safe by now, and the shop need not know.
     """
     try:
-        learnt = Learnt() if shops is None else learn(transaction, delivery_id, shops)
+        learnt = Learnt() if shops is None else _learn(transaction, delivery_id, shops, now=now)
         done = in_transaction(transaction, lambda connection: process(connection, delivery_id, learnt, now=now))
         if done is not None:
             orders.check_all(transaction, done.store, done.waiting_orders, now=now)
@@ -106,6 +108,18 @@ def process_stored(transaction: Transaction, delivery_id: int, *, now: datetime,
             log.exception("delivery %d could not be put off", delivery_id)
         return False
     return True
+
+
+def _learn(transaction: Transaction, delivery_id: int, shops: Shops, *, now: datetime) -> Learnt:
+    try:
+        return learn(transaction, delivery_id, shops)
+    except ShopUnreachable as error:
+        with transaction() as connection:
+            delivery = inbox.find(connection, delivery_id)
+        if delivery is None or now - delivery.received_at < PATIENCE:
+            raise
+        log.warning("delivery %d is processed without asking the shop: %s", delivery_id, error.detail)
+        return Learnt()
 
 
 def postpone(connection: Connection, delivery_id: int, error: Exception, *, now: datetime) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from bridge.domain.accounts import MAX_TOKENS
+from bridge.domain.accounts import MAX_TOKENS, normalize_email
 from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, UnknownOrder
 from bridge.domain.grants import months_owed, question_of, tokens_owed
 from bridge.domain.ledger import Entry
@@ -17,6 +17,7 @@ from bridge.domain.packages import Package, package_of
 from bridge.domain.plans import Term
 from bridge.domain.stores import Store
 from bridge.services import granting
+from bridge.services.granting import Bill
 from bridge.services.transactions import Transaction
 from bridge.storage import accounts, orders, packages, plans, stores
 from bridge.storage.database import Connection
@@ -50,13 +51,16 @@ def apply_order(connection: Connection, store: Store, order: Order, *, received_
     Safe to call with the same order any number of times, and with an older
     state of it: then nothing is posted.
     """
-    known = orders.lock(connection, store.id, order.number, now=now)
-    effect = effect_of(order.status, store.grant_statuses)
-    is_past = store.grants_from is not None and order.placed_at < store.grants_from
-    if is_past and effect is Effect.GRANTS and known.account_id is None and known.effect is not Effect.GRANTS:
-        # The owner chose not to grant what was sold before; what waits or was granted all the same goes on as ever.
-        effect = Effect.KEEPS
-    known = learn(known, order, effect=effect, received_at=received_at)
+    (settled,) = apply_orders(connection, store, [order], received_at=received_at, now=now)
+    return settled
+
+
+def apply_orders(
+    connection: Connection, store: Store, wanted: Sequence[Order], *, received_at: datetime, now: datetime
+) -> list[Settled]:
+    """The same for several orders, each of another number, in as many statements as for one."""
+    found = orders.lock(connection, store.id, [order.number for order in wanted], now=now)
+    known = [_learn(store, found[order.number], order, received_at=received_at) for order in wanted]
     return _settle(connection, store, known, now=now)
 
 
@@ -64,14 +68,13 @@ def trash_order(
     connection: Connection, store: Store, number: int, *, delivery: str, received_at: datetime, now: datetime
 ) -> Settled:
     """Take back what an order granted: the shop put it in the trash and told its number, nothing more."""
-    known = orders.lock(connection, store.id, number, now=now)
-    known = learn_trashing(known, delivery=delivery, received_at=received_at)
-    return _settle(connection, store, known, now=now)
+    known = _lock(connection, store, number, now=now)
+    return _settle_one(connection, store, learn_trashing(known, delivery=delivery, received_at=received_at), now=now)
 
 
 def check_again(connection: Connection, store: Store, number: int, *, now: datetime) -> Settled:
     """Settle an order anew with what is known by now: its buyer may have appeared, or its package."""
-    return _settle(connection, store, orders.lock(connection, store.id, number, now=now), now=now)
+    return _settle_one(connection, store, _lock(connection, store, number, now=now), now=now)
 
 
 def assign(connection: Connection, store: Store, number: int, *, account_id: int, actor: str, now: datetime) -> Settled:
@@ -81,12 +84,12 @@ def assign(connection: Connection, store: Store, number: int, *, account_id: int
     """
     if not is_known(connection, store, number):
         raise UnknownOrder(f"there is no order {number}")
-    known = orders.lock(connection, store.id, number, now=now)
+    known = _lock(connection, store, number, now=now)
     if known.buyer_id:
         raise OrderHasCustomer(
             f"order {number} belongs to user {known.buyer_id} of the shop; assign it to another there"
         )
-    return _settle(connection, store, replace(known, claimed_by=account_id), actor=actor, now=now)
+    return _settle_one(connection, store, replace(known, claimed_by=account_id), actor=actor, now=now)
 
 
 def describe(connection: Connection, store: Store, number: int, *, is_parked: bool) -> dict[str, Any]:
@@ -126,30 +129,62 @@ def list_waiting_for_product(connection: Connection, store: Store, *, product_id
     return orders.list_unpriced(connection, store_id=store.id, product_id=product_id, limit=CLAIM_BATCH)
 
 
-def _settle(
+def _lock(connection: Connection, store: Store, number: int, *, now: datetime) -> Known:
+    return orders.lock(connection, store.id, [number], now=now)[number]
+
+
+def _learn(store: Store, known: Known, order: Order, *, received_at: datetime) -> Known:
+    effect = effect_of(order.status, store.grant_statuses)
+    is_past = store.grants_from is not None and order.placed_at < store.grants_from
+    if is_past and effect is Effect.GRANTS and known.account_id is None and known.effect is not Effect.GRANTS:
+        # The owner chose not to grant what was sold before; what waits or was granted all the same goes on as ever.
+        effect = Effect.KEEPS
+    return learn(known, order, effect=effect, received_at=received_at)
+
+
+def _settle_one(
     connection: Connection, store: Store, known: Known, *, actor: str = granting.ACTOR, now: datetime
 ) -> Settled:
-    known = _freeze_amounts(connection, store, known)
-    owed = {line.line.id: _bounded(tokens_owed(known, line)) for line in known.lines}
-    total = sum(owed.values())
-    terms = _terms_owed(known)
-    if known.account_id is None and total == 0 and not any(term.months for term in terms):
-        _remember(connection, known, is_parked=False, now=now)
-        return Settled((), is_parked=False, owed=0)
-    known, buyer = _buyer_of(connection, store, known, now=now)
-    if buyer is None:
-        _remember(connection, known, is_parked=True, now=now)
-        return Settled((), is_parked=True, owed=total)
-    known, entries = granting.post(connection, store, known, owed, buyer=buyer, actor=actor, now=now)
-    if terms:
-        _put_terms(connection, store, known, terms, buyer=buyer)
-    _remember(connection, known, is_parked=False, now=now)
-    return Settled(tuple(entries), is_parked=False, owed=total)
+    (settled,) = _settle(connection, store, [known], actor=actor, now=now)
+    return settled
 
 
-def _remember(connection: Connection, known: Known, *, is_parked: bool, now: datetime) -> None:
-    question = question_of(known, is_parked=is_parked)
-    orders.remember(connection, known, is_parked=is_parked, question=question, now=now)
+def _settle(
+    connection: Connection, store: Store, every: Sequence[Known], *, actor: str = granting.ACTOR, now: datetime
+) -> list[Settled]:
+    """Post what locked orders owe, and write what is known of them; answers in their order."""
+    every = _freeze_amounts(connection, store, every)
+    owed = {known.number: {line.line.id: _bounded(tokens_owed(known, line)) for line in known.lines} for known in every}
+    terms = {known.number: _terms_owed(known) for known in every}
+    totals = {number: sum(lines.values()) for number, lines in owed.items()}
+    idle = {
+        known.number
+        for known in every
+        if known.account_id is None
+        and not totals[known.number]
+        and not any(term.months for term in terms[known.number])
+    }
+    buyers = _buyers_of(connection, store, [known for known in every if known.number not in idle], now=now)
+    bills = [Bill(known, owed[known.number], buyer, actor) for known, buyer in buyers if buyer is not None]
+    posted = {known.number: (known, entries) for known, entries in granting.post(connection, store, bills, now=now)}
+    waiting = {known.number: known for known, buyer in buyers if buyer is None}
+    for bill in bills:
+        if terms[bill.known.number]:
+            _put_terms(connection, store, bill.known, terms[bill.known.number], buyer=bill.buyer)
+    after = [posted.get(known.number, (waiting.get(known.number, known), []))[0] for known in every]
+    orders.remember(connection, [_remembered(known, is_parked=known.number in waiting) for known in after], now=now)
+    return [
+        Settled(
+            tuple(posted[known.number][1]) if known.number in posted else (),
+            is_parked=known.number in waiting,
+            owed=totals[known.number],
+        )
+        for known in every
+    ]
+
+
+def _remembered(known: Known, *, is_parked: bool) -> orders.Remembered:
+    return known, is_parked, question_of(known, is_parked=is_parked)
 
 
 def _bounded(tokens: int) -> int:
@@ -158,26 +193,31 @@ def _bounded(tokens: int) -> int:
     return tokens
 
 
-def _freeze_amounts(connection: Connection, store: Store, known: Known) -> Known:
-    """The order with each line's amount fixed, the first time one is known for it."""
-    open_lines = [line for line in known.lines if line.tokens is None]
-    products = sorted({line.line.product_id for line in open_lines if line.line.product_id})
-    known_packages: Mapping[tuple[int, int], Package] = (
-        packages.find_by_product(connection, store.id, products) if products else {}
-    )
-    lines = [
-        _with_amount(line, known_packages)
-        if line.line.product_id
-        else _with_namesake(line, packages.find_namesakes(connection, store.id, sku=line.line.sku, name=line.line.name))
-        for line in known.lines
+def _freeze_amounts(connection: Connection, store: Store, every: Sequence[Known]) -> list[Known]:
+    """The orders with each line's amount fixed, the first time one is known for it."""
+    unpriced = [line.line for known in every for line in known.lines if line.tokens is None]
+    products = sorted({line.product_id for line in unpriced if line.product_id})
+    found = packages.find_by_product(connection, store.id, products) if products else {}
+    return [
+        replace(known, lines=tuple(_priced(connection, store, line, found) for line in known.lines))
+        if any(line.tokens is None for line in known.lines)
+        else known
+        for known in every
     ]
-    return replace(known, lines=tuple(lines))
+
+
+def _priced(
+    connection: Connection, store: Store, line: KnownLine, found: Mapping[tuple[int, int], Package]
+) -> KnownLine:
+    line = _with_amount(line, found)
+    if line.tokens is not None or line.line.product_id:
+        return line
+    return _with_namesake(line, packages.find_namesakes(connection, store.id, sku=line.line.sku, name=line.line.name))
 
 
 def _with_namesake(line: KnownLine, namesakes: Sequence[Package]) -> KnownLine:
     """A line of a deleted product takes the amount of the one package with its SKU, or with its name."""
-    line = _with_amount(line, {})
-    if line.tokens is not None or len({(package.tokens, package.months) for package in namesakes}) != 1:
+    if len({(package.tokens, package.months) for package in namesakes}) != 1:
         return line
     return replace(line, tokens=namesakes[0].tokens, months=namesakes[0].months)
 
@@ -221,19 +261,31 @@ def _put_terms(connection: Connection, store: Store, known: Known, terms: list[T
         stores.touch(connection, store.id)
 
 
-def _buyer_of(connection: Connection, store: Store, known: Known, *, now: datetime) -> tuple[Known, int | None]:
-    """The account the grant belongs to; None while nobody is found.
+def _buyers_of(
+    connection: Connection, store: Store, every: Sequence[Known], *, now: datetime
+) -> list[tuple[Known, int | None]]:
+    """With each order the account its grant belongs to; None while nobody is found.
 
     The order's customer; or, of a guest's order, the one account with its
     e-mail, which then keeps it. A grant whose customer the shop turned to 0
     stays where it is.
     """
-    if known.buyer_id:
-        place = (store.id, known.buyer_id)
-        return known, accounts.locate_or_add(connection, [place], now=now)[place]
-    is_open = known.claimed_by is None and known.account_id is None
-    if is_open and known.email and store.guest_policy == "automatic":
-        owners = accounts.find_by_email(connection, store_id=store.id, email=known.email)
-        if len(owners) == 1:
-            known = replace(known, claimed_by=owners[0].id)
-    return known, known.claimed_by or known.account_id
+    places = {(store.id, known.buyer_id) for known in every if known.buyer_id}
+    located = accounts.locate_or_add(connection, places, now=now)
+    wanted = [known.email for known in every if _is_open(store, known)]
+    owners = accounts.find_by_email(connection, store_id=store.id, emails=wanted)
+    found: list[tuple[Known, int | None]] = []
+    for known in every:
+        if known.buyer_id:
+            found.append((known, located[store.id, known.buyer_id]))
+            continue
+        if _is_open(store, known) and (owner := owners.get(normalize_email(known.email) or "")):
+            known = replace(known, claimed_by=owner)
+        found.append((known, known.claimed_by or known.account_id))
+    return found
+
+
+def _is_open(store: Store, known: Known) -> bool:
+    """Whether an order is a guest's whose account may still be found by its e-mail."""
+    is_taken = known.buyer_id or known.claimed_by is not None or known.account_id is not None
+    return not is_taken and bool(known.email) and store.guest_policy == "automatic"

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bridge.clients import payloads
-from bridge.clients.woocommerce import ShopClient
-from bridge.domain.errors import BridgeError, InvalidRequest, NoShopKeys, ShopUnreachable, Unavailable
-from bridge.domain.orders import Effect, Order, effect_of
+from bridge.domain.errors import NoShopKeys, ShopUnreachable
 from bridge.domain.reconciliation import Report, last_night
-from bridge.domain.shop_errors import ShopBroken
 from bridge.domain.stores import Store
-from bridge.services import catalog, orders, shop_pages, shops
+from bridge.services import orders, readback, shop_pages
 from bridge.services.orders import Settled
+from bridge.services.readback import Reading, always
 from bridge.services.shop_pages import PAGE, Document, Progress
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction, in_transaction
@@ -34,32 +31,13 @@ _BEHIND = timedelta(hours=26)
 _CLOCKS_AGREE = timedelta(minutes=1)
 
 
-class _DryRun(Exception):
-    """Ends a transaction that was only for looking."""
-
-
-def _always() -> bool:
-    return True
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One shop being read: its store, its client, what opens a transaction, and whether to go on."""
-
-    transaction: Transaction
-    store: Store
-    shop: ShopClient
-    is_dry: bool = False
-    may_go_on: Callable[[], bool] = _always
-
-
 def open_reading(
     transaction: Transaction,
     shops_: Shops,
     store: Store,
     *,
     is_dry: bool = False,
-    may_go_on: Callable[[], bool] = _always,
+    may_go_on: Callable[[], bool] = always,
 ) -> Reading:
     """The store's shop, ready to be read; close its `shop` after use.
 
@@ -117,18 +95,20 @@ def _poll(
     failed_before, done = report.failed, 0
     # What lies between the cursor and a later moment is not read, so the cursor may not jump over it.
     moves = not reading.is_dry and (since is None or (cursor is not None and since <= cursor))
-    for batch in shop_pages.list_changes(reading.shop, statuses, since=since or cursor):
-        total = done + batch.left
-        for document in batch.documents:
-            if not reading.may_go_on():
-                report.interruption = "it was told to stop; the next run goes on from here"
-                return
-            _apply(reading, document, report, now=now)
-            done += 1
-            if progress is not None:
-                progress(done, max(done, total))
-        if moves and batch.complete_to is not None and report.failed == failed_before:
-            cursor = _move_cursor(reading, column, batch.complete_to, seen=cursor, now=now)
+    changes = shop_pages.list_changes(reading.shop, statuses, since=since or cursor)
+    with closing(shop_pages.read_ahead(changes)) as batches:
+        for batch in batches:
+            total = done + batch.left
+            for some in _parts(batch.documents):
+                if not reading.may_go_on():
+                    report.interruption = "it was told to stop; the next run goes on from here"
+                    return
+                readback.apply_documents(reading, some, report, now=now)
+                done += len(some)
+                if progress is not None:
+                    progress(done, max(done, total))
+            if moves and batch.complete_to is not None and report.failed == failed_before:
+                cursor = _move_cursor(reading, column, batch.complete_to, seen=cursor, now=now)
 
 
 def sweep(reading: Reading, *, now: datetime, limit: int, progress: Progress | None = None) -> tuple[Report, bool]:
@@ -188,9 +168,14 @@ def check_order(transaction: Transaction, shops_: Shops, store: Store, number: i
     reading = Reading(transaction, store, client)
     with client as shop:
         document = shop.get_order(number)
-        if document is not None:
-            return in_transaction(transaction, _application(reading, document, now=now))
-    return in_transaction(transaction, _removal(reading, number, now=now)) if is_known else None
+        wanted = None if document is None else readback.look_into(reading, document)
+    if wanted is not None:
+        return in_transaction(
+            transaction, lambda connection: readback.apply_document(connection, reading, wanted, now=now)
+        )
+    if not is_known:
+        return None
+    return in_transaction(transaction, lambda connection: readback.remove(connection, store, number, now=now))
 
 
 def _sweep(reading: Reading, numbers: Sequence[int], report: Report, *, now: datetime) -> bool:
@@ -207,93 +192,16 @@ def _sweep(reading: Reading, numbers: Sequence[int], report: Report, *, now: dat
             " like another shop or an old copy, and nothing was taken back; check an order by hand to confirm"
         )
         return False
-    for number in numbers:
-        document = documents[number]
-        if document is not None:
-            _apply(reading, document, report, now=now)
-        else:
-            _settle(reading, number, _removal(reading, number, now=now), report)
+    standing = [document for number in numbers if (document := documents[number]) is not None]
+    for some in _parts(standing):
+        readback.apply_documents(reading, some, report, now=now)
+    for number in gone:
+        readback.apply_removal(reading, number, report, now=now)
     return True
 
 
-def _apply(reading: Reading, document: Document, report: Report, *, now: datetime) -> None:
-    """Apply one order as it is now; a fault of this order alone is noted and stops no other."""
-    number = document["id"]
-    try:
-        act = _application(reading, document, now=now)
-    except InvalidRequest as error:
-        report.fail(f"order {number}: {error.detail}")
-        return
-    except ShopBroken as error:
-        # Is it what was asked about this order, or the shop? The latter raises here.
-        reading.shop.clock()
-        report.fail(f"order {number}: {error.detail}")
-        return
-    if _is_asked_about(reading.store, document):
-        report.unanswered += 1
-    _settle(reading, number, act, report)
-
-
-def _application(reading: Reading, document: Document, *, now: datetime) -> Callable[[Connection], Settled]:
-    """What applies an order's document, once what it leaves open was asked; raises `InvalidRequest` for no order."""
-    order: Order = replace(payloads.read_order(document), is_current=True)
-    store = reading.store
-    with reading.transaction() as connection:
-        questions = shops.questions_of(connection, store, order)
-    found = shops.ask(reading.shop, questions) if questions.are_open else shops.Answers()
-    order = shops.with_answers(order, found)
-    products = [payloads.read_product(product) for product in found.products]
-
-    def act(connection: Connection) -> Settled:
-        for product in products:
-            catalog.learn_product(connection, store.id, product, now=now)
-        # Until the owner has answered, nothing is granted that was sold before the shop was connected.
-        held = replace(store, grants_from=store.grants_from or store.asks_from)
-        return orders.apply_order(connection, held, order, received_at=now, now=now)
-
-    return act
-
-
-def _removal(reading: Reading, number: int, *, now: datetime) -> Callable[[Connection], Settled]:
-    return lambda connection: orders.trash_order(
-        connection, reading.store, number, delivery="", received_at=now, now=now
-    )
-
-
-def _is_asked_about(store: Store, document: Document) -> bool:
-    order = payloads.read_order(document)
-    is_past = store.asks_from is not None and order.placed_at < store.asks_from
-    return is_past and effect_of(order.status, store.grant_statuses) is Effect.GRANTS
-
-
-def _settle(reading: Reading, number: int, act: Callable[[Connection], Settled], report: Report) -> None:
-    try:
-        settled = _looked(reading, act) if reading.is_dry else in_transaction(reading.transaction, act)
-    except Unavailable:
-        raise
-    except BridgeError as error:
-        log.warning("order %d of store %s was not applied: %s", number, reading.store.slug, error.detail)
-        report.fail(f"order {number}: {error.detail}")
-        return
-    except Exception as error:
-        log.exception("order %d of store %s was not applied", number, reading.store.slug)
-        report.fail(f"order {number}: {type(error).__name__}")
-        return
-    posted = [entry.tokens - entry.debt - entry.forgiven for entry in settled.entries]
-    report.add(number, expected=settled.owed, posted=posted, is_parked=settled.is_parked)
-
-
-def _looked(reading: Reading, act: Callable[[Connection], Settled]) -> Settled:
-    """What would be posted: the transaction is undone."""
-    settled: list[Settled] = []
-
-    def look(connection: Connection) -> None:
-        settled.append(act(connection))
-        raise _DryRun
-
-    with contextlib.suppress(_DryRun):
-        in_transaction(reading.transaction, look)
-    return settled[-1]
+def _parts(documents: Sequence[Document]) -> Iterator[Sequence[Document]]:
+    return (documents[start : start + readback.TOGETHER] for start in range(0, len(documents), readback.TOGETHER))
 
 
 def _move_cursor(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -57,6 +58,20 @@ def list_steadily(fetch: Callable[[int], Page]) -> Iterator[tuple[Document, ...]
                 return
             number += 1
     raise ShopBroken("the shop's list changes faster than it can be read")
+
+
+def read_ahead(batches: Iterator[Batch]) -> Generator[Batch]:
+    """The same batches, each fetched by another thread while the one before it is worked on, and never more than one.
+
+    What keeps the next one from being fetched is raised in its place. No
+    transaction waits for the shop: whoever works on a batch does not know. To be
+    closed by who leaves early; that waits for what is being fetched.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch
 
 
 def list_changes(shop: ShopClient, statuses: Sequence[str] | None, *, since: datetime | None) -> Iterator[Batch]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bridge.clients import payloads
 from bridge.clients.woocommerce import ShopClient, open_shop
-from bridge.domain.orders import Order
+from bridge.domain.orders import Known, Line, Order
+from bridge.domain.packages import Package
 from bridge.domain.stores import Store
 from bridge.services.vault import Vault
 from bridge.storage import orders, packages, stores
@@ -68,25 +69,58 @@ def questions_of(connection: Connection, store: Store, order: Order) -> Question
     The lines of a refund never change and an amount that was frozen on a line
     stays, so what is known already is not asked again.
     """
-    known = orders.find(connection, store.id, order.number)
-    read = {detail.id for detail in known.refund_details} if known else set()
+    return list_questions(connection, store, [order])[0]
+
+
+def list_questions(connection: Connection, store: Store, every: Sequence[Order]) -> list[Questions]:
+    """The questions of several orders, in their order."""
+    known = orders.find_all(connection, store.id, [order.number for order in every])
+    unpriced = [_unpriced(order, known.get(order.number)) for order in every]
+    products = sorted({line.product_id for lines in unpriced for line in lines})
+    found = packages.find_by_product(connection, store.id, products) if products else {}
+    return [
+        Questions(
+            order.number,
+            refunds=not _read(known.get(order.number)).issuperset(order.refund_ids),
+            products=tuple(sorted({product for line in lines for product in _unknown(line, found)})),
+        )
+        for order, lines in zip(every, unpriced, strict=True)
+    ]
+
+
+def _read(known: Known | None) -> set[int]:
+    """The refunds whose lines were read back."""
+    return {detail.id for detail in known.refund_details} if known else set()
+
+
+def _unpriced(order: Order, known: Known | None) -> list[Line]:
+    """The lines whose amount neither they nor what was done before say."""
     priced = {line.line.id for line in known.lines if line.tokens is not None} if known else set()
-    open_lines = [line for line in order.lines if line.product_id and line.stamped is None and line.id not in priced]
-    found = packages.find_by_product(connection, store.id, sorted({line.product_id for line in open_lines}))
-    unknown = {
+    return [line for line in order.lines if line.product_id and line.stamped is None and line.id not in priced]
+
+
+def _unknown(line: Line, found: Mapping[tuple[int, int], Package]) -> list[int]:
+    """The products to ask for on account of a line."""
+    if (line.product_id, line.variation_id) in found:
+        return []
+    return [
         product
-        for line in open_lines
-        if (line.product_id, line.variation_id) not in found
         for product in (line.product_id, line.variation_id)
         if product and (line.product_id, 0 if product == line.product_id else product) not in found
-    }
-    return Questions(order.number, not read.issuperset(order.refund_ids), tuple(sorted(unknown)))
+    ]
 
 
-def ask(shop: ShopClient, questions: Questions) -> Answers:
-    """Ask the shop; raises a `ShopUnreachable` where it does not answer. No transaction may be open."""
+def ask(shop: ShopClient, questions: Questions, *, asked: dict[int, Document | None] | None = None) -> Answers:
+    """Ask the shop; raises a `ShopUnreachable` where it does not answer. No transaction may be open.
+
+    `asked` holds the products that were asked for already, and is added to.
+    """
+    asked = {} if asked is None else asked
     refunds = shop.list_refunds(questions.number) if questions.refunds else []
-    products = [product for number in questions.products if (product := shop.get_product(number)) is not None]
+    for number in questions.products:
+        if number not in asked:
+            asked[number] = shop.get_product(number)
+    products = [product for number in questions.products if (product := asked[number]) is not None]
     return Answers(tuple(refunds), tuple(products))
 
 

@@ -16,7 +16,7 @@ from bridge.domain.stores import Store
 from bridge.domain.watchdog import QUIET, RECENT, STOPPING, Code, Fault, Sighting, judge
 from bridge.domain.webhooks import Standing, Step
 from bridge.services import reconciliation, webhooks
-from bridge.services.reconciliation import Reading
+from bridge.services.readback import Reading
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.services.webhooks import Door

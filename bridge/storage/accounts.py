@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from bridge.domain.accounts import MAX_NAME, Account, Profile, Who, normalize_email
 from bridge.domain.events import Alert
@@ -44,6 +44,12 @@ _SET_PROFILES = Writer(
     ("id", "email", "email_key", "name", "name_key", "roles", "updated_at"),
     keys=("id",),
     update=("email", "email_key", "name", "name_key", "roles", "updated_at"),
+)
+_BY_EMAIL = (
+    select(func.min(accounts.c.id).label("id"), accounts.c.email_key)
+    .where(accounts.c.store_id == bindparam("store"), among(accounts.c.email_key, "emails"))
+    .group_by(accounts.c.email_key)
+    .having(func.count() == 1)
 )
 
 Place = tuple[int, int | str]
@@ -110,15 +116,14 @@ def get(connection: Connection, account_id: int) -> Account:
     return _to_account(connection.execute(select(*_COLUMNS).where(accounts.c.id == account_id)).one())
 
 
-def find_by_email(connection: Connection, *, store_id: int, email: str) -> list[Account]:
-    """The users of a store with that address, at most two: what matters is whether it is one."""
-    statement = (
-        select(*_COLUMNS)
-        .where(accounts.c.store_id == store_id, accounts.c.email_key == normalize_email(email))
-        .order_by(accounts.c.id)
-        .limit(2)
-    )
-    return [_to_account(row) for row in connection.execute(statement)]
+def find_by_email(connection: Connection, *, store_id: int, emails: Iterable[str]) -> dict[str, int]:
+    """The id of the store's one user with each of these addresses, by `normalize_email`.
+
+    An address that nobody has, or several, is left out.
+    """
+    keys = sorted({key for email in emails if (key := normalize_email(email))})
+    rows = connection.execute(_BY_EMAIL, {"store": store_id, "emails": keys}).all() if keys else []
+    return {row.email_key: row.id for row in rows}
 
 
 def set_balances(connection: Connection, changed: Iterable[Account], *, now: datetime) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from bridge.domain.ledger import Entry, Kind
 from bridge.storage.bulk import Writer, among
@@ -37,6 +38,11 @@ _REFERENCES = select(entries.c.reference).where(
     entries.c.kind == Kind.ADJUSTMENT.value,
     among(entries.c.reference, "references"),
 )
+_PURCHASE = (
+    update(accounts)
+    .where(accounts.c.id == bindparam("account"))
+    .values(purchased=accounts.c.purchased + bindparam("moved"))
+)
 _PURCHASES = frozenset({Kind.GRANT, Kind.REVERSAL})
 
 
@@ -54,13 +60,12 @@ def add(connection: Connection, added: Iterable[tuple[Entry, Posting | None]]) -
     """Write entries in one statement; what grants and reversals moved counts as purchased."""
     added = list(added)
     _INSERT.write(connection, [_to_row(entry, posting) for entry, posting in added])
+    moved: Counter[int] = Counter()
     for entry, _ in added:
         if entry.kind in _PURCHASES:
-            connection.execute(
-                update(accounts)
-                .where(accounts.c.id == entry.account_id)
-                .values(purchased=accounts.c.purchased + (entry.tokens - entry.debt - entry.forgiven))
-            )
+            moved[entry.account_id] += entry.tokens - entry.debt - entry.forgiven
+    if moved:
+        connection.execute(_PURCHASE, [{"account": account, "moved": tokens} for account, tokens in moved.items()])
 
 
 def list_page(connection: Connection, account_id: int, *, before: int | None, limit: int) -> list[Entry]:

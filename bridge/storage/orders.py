@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, bindparam, or_, select
 
 from bridge.domain.accounts import normalize_email
 from bridge.domain.grants import Question
 from bridge.domain.orders import Effect, Known, KnownLine, Line, RefundDetail, RefundedLine
+from bridge.storage.bulk import Writer, among
 from bridge.storage.schema import order_lines, orders
 
 _PLAIN = (
@@ -37,25 +37,52 @@ _PLAIN = (
     "restored_seen_at",
     "restores_ahead",
 )
+_BLANK = tuple(getattr(Known(0, 0), name) for name in _PLAIN)
+_FRESH = ("effect", "email_key", "refunds", "question", "is_parked", "updated_at")
+_KEY = ("store_id", "number")
+_ADD = Writer(orders, (*_KEY, "effect", "created_at", "updated_at", *_PLAIN), keys=_KEY)
+_REMEMBER = Writer(orders, (*_KEY, *_PLAIN, *_FRESH), keys=_KEY, update=(*_PLAIN, *_FRESH))
+_LINE_KEY = ("store_id", "order_number", "line_id")
+_LINE = (
+    "product_id",
+    "variation_id",
+    "quantity",
+    "total",
+    "name",
+    "sku",
+    "stamped",
+    "tokens",
+    "months",
+    "granted",
+    "postings",
+)
+_PUT_LINES = Writer(order_lines, (*_LINE_KEY, *_LINE), keys=_LINE_KEY, replace=_LINE)
+_FIND = (
+    select(orders)
+    .where(orders.c.store_id == bindparam("store"), among(orders.c.number, "numbers"))
+    .order_by(orders.c.number)
+)
+_LOCK = _FIND.with_for_update()
+_FIND_LINES = (
+    select(order_lines)
+    .where(order_lines.c.store_id == bindparam("store"), among(order_lines.c.order_number, "numbers"))
+    .order_by(order_lines.c.order_number, order_lines.c.line_id)
+)
+
+Remembered = tuple[Known, bool, Question]
+"""What is known of an order, whether it waits for its buyer, and the question that is open about it."""
 
 
-def lock(connection: Connection, store_id: int, number: int, *, now: datetime) -> Known:
-    """What is known of an order, its row locked until the transaction ends; made where it is missing."""
-    blank = {name: getattr(Known(store_id, number), name) for name in _PLAIN}
-    values = {
-        "store_id": store_id,
-        "number": number,
-        "effect": Effect.KEEPS.value,
-        "created_at": now,
-        "updated_at": now,
-        **blank,
-    }
-    new = sqlite.insert(orders) if connection.dialect.name == "sqlite" else postgresql.insert(orders)
-    connection.execute(new.values(**values).on_conflict_do_nothing(index_elements=["store_id", "number"]))
-    row = connection.execute(
-        select(orders).where(orders.c.store_id == store_id, orders.c.number == number).with_for_update()
-    ).one()
-    return _to_known(row, _lines(connection, store_id, [number]).get(number, ()))
+def lock(connection: Connection, store_id: int, numbers: Collection[int], *, now: datetime) -> dict[int, Known]:
+    """What is known of these orders, their rows locked until the transaction ends; made where they are missing.
+
+    They are locked in the order of their numbers, which keeps two that share some from a deadlock.
+    """
+    numbers = sorted(set(numbers))
+    _ADD.write(connection, [(store_id, number, Effect.KEEPS.value, now, now, *_BLANK) for number in numbers])
+    rows = connection.execute(_LOCK, {"store": store_id, "numbers": numbers}).all()
+    lines = _lines(connection, store_id, numbers)
+    return {row.number: _to_known(row, lines.get(row.number, ())) for row in rows}
 
 
 def _pack(known: Known) -> dict[str, Any] | None:
@@ -89,35 +116,23 @@ def _unpack(packed: dict[str, Any] | None) -> tuple[tuple[int, ...], tuple[Refun
     return tuple(packed["ids"]), details
 
 
-def remember(connection: Connection, known: Known, *, is_parked: bool, question: Question, now: datetime) -> None:
-    """Write what is known of a locked order."""
-    values = {name: getattr(known, name) for name in _PLAIN}
-    connection.execute(
-        update(orders)
-        .where(orders.c.store_id == known.store_id, orders.c.number == known.number)
-        .values(
-            **values,
-            effect=known.effect.value,
-            email_key=normalize_email(known.email),
-            refunds=_pack(known),
-            question=question.value,
-            is_parked=is_parked,
-            updated_at=now,
-        )
-    )
-    connection.execute(
-        delete(order_lines).where(order_lines.c.store_id == known.store_id, order_lines.c.order_number == known.number)
-    )
-    if known.lines:
-        connection.execute(insert(order_lines), [_line_values(known, line) for line in known.lines])
+def remember(connection: Connection, known: Iterable[Remembered], *, now: datetime) -> None:
+    """Write what is known of locked orders. A line is never taken away: one that left its order has quantity 0."""
+    known = list(known)
+    _REMEMBER.write(connection, [_order_values(*each, now=now) for each in known])
+    _PUT_LINES.write(connection, [_line_values(order, line) for order, _, _ in known for line in order.lines])
 
 
 def find(connection: Connection, store_id: int, number: int) -> Known | None:
     """What is known of an order, without a lock."""
-    row = connection.execute(
-        select(orders).where(orders.c.store_id == store_id, orders.c.number == number)
-    ).one_or_none()
-    return None if row is None else _to_known(row, _lines(connection, store_id, [number]).get(number, ()))
+    return find_all(connection, store_id, [number]).get(number)
+
+
+def find_all(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, Known]:
+    """What is known of these orders, by number, without a lock; those nobody heard of are left out."""
+    rows = connection.execute(_FIND, {"store": store_id, "numbers": sorted(set(numbers))}).all()
+    lines = _lines(connection, store_id, [row.number for row in rows])
+    return {row.number: _to_known(row, lines.get(row.number, ())) for row in rows}
 
 
 def list_for_account(
@@ -160,36 +175,38 @@ def list_unpriced(connection: Connection, *, store_id: int, product_id: int, lim
 
 
 def _lines(connection: Connection, store_id: int, numbers: Sequence[int]) -> dict[int, tuple[KnownLine, ...]]:
-    found: dict[int, tuple[KnownLine, ...]] = {}
-    if not numbers:
-        return found
-    rows = connection.execute(
-        select(order_lines)
-        .where(order_lines.c.store_id == store_id, order_lines.c.order_number.in_(numbers))
-        .order_by(order_lines.c.order_number, order_lines.c.line_id)
+    found: dict[int, list[KnownLine]] = {}
+    if numbers:
+        for row in connection.execute(_FIND_LINES, {"store": store_id, "numbers": numbers}):
+            found.setdefault(row.order_number, []).append(_to_line(row))
+    return {number: tuple(lines) for number, lines in found.items()}
+
+
+def _order_values(known: Known, is_parked: bool, question: Question, *, now: datetime) -> tuple[Any, ...]:
+    plain = (getattr(known, name) for name in _PLAIN)
+    email_key = normalize_email(known.email)
+    fresh = (known.effect.value, email_key, _pack(known), question.value, is_parked, now)
+    return (known.store_id, known.number, *plain, *fresh)
+
+
+def _line_values(known: Known, line: KnownLine) -> tuple[Any, ...]:
+    stated = line.line
+    return (
+        known.store_id,
+        known.number,
+        stated.id,
+        stated.product_id,
+        stated.variation_id,
+        stated.quantity,
+        stated.total,
+        stated.name,
+        stated.sku,
+        stated.stamped,
+        line.tokens,
+        line.months,
+        line.granted,
+        line.postings,
     )
-    for row in rows:
-        found[row.order_number] = (*found.get(row.order_number, ()), _to_line(row))
-    return found
-
-
-def _line_values(known: Known, line: KnownLine) -> dict[str, Any]:
-    return {
-        "store_id": known.store_id,
-        "order_number": known.number,
-        "line_id": line.line.id,
-        "product_id": line.line.product_id,
-        "variation_id": line.line.variation_id,
-        "quantity": line.line.quantity,
-        "total": line.line.total,
-        "name": line.line.name,
-        "sku": line.line.sku,
-        "stamped": line.line.stamped,
-        "tokens": line.tokens,
-        "months": line.months,
-        "granted": line.granted,
-        "postings": line.postings,
-    }
 
 
 def _to_line(row: Row[Any]) -> KnownLine:

@@ -5,9 +5,11 @@ import collections
 import pytest
 
 from fakeshop.books import expected_books, expected_parked
+from fakeshop.buying import Buyers, Calendar
 from fakeshop.history import MOVES, play, random_history
 from fakeshop.orders import Coupon, Item
 from fakeshop.sending import send_into
+from fakeshop.shop import FakeShop
 from fakeshop.walk import Walk
 from tests.fakeshop.shopping import TOPICS, Hands
 
@@ -179,3 +181,22 @@ def test_shop_can_send_into_an_app_in_process(shop):
     shop.create_webhook("order.created", "http://bridge.example/webhooks/woocommerce/shop?a=1", secret="s")
 
     assert posted == [("/webhooks/woocommerce/shop?a=1", b"webhook_id=1", "12")]
+
+
+def test_buyers_are_the_same_for_their_seed_and_leave_a_shop_with_a_past():
+    def live():
+        calendar = Calendar()
+        shop = FakeShop(7, clock=calendar)
+        Buyers(shop, calendar, seed=7).live(days=30, orders=60)
+        return shop
+
+    first, second = live(), live()
+
+    assert [order.status for order in first.orders.values()] == [order.status for order in second.orders.values()]
+    assert len(first.orders) > 40
+    assert {"completed", "cancelled"} <= {order.status for order in first.orders.values()}
+    assert any(order.refunds for order in first.orders.values())
+    assert expected_parked(first)
+    moments = [order.created_at for order in first.orders.values()]
+    assert moments == sorted(moments)
+    assert (moments[-1] - moments[0]).days > 20

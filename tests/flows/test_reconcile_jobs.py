@@ -6,10 +6,11 @@ import logging
 
 import pytest
 
+from bridge.services import readback
 from bridge.services.vault import Vault
 from fakeshop.books import expected_books
 from fakeshop.faults import Kind
-from schedulers import shop_jobs
+from schedulers import jobs, shop_jobs
 from schedulers.schedule import timetable_for
 from schedulers.shift import Shift
 from tests.support.reading import DAY, PUBLIC_URL, connect, open_rig
@@ -95,7 +96,8 @@ def test_sweep_that_met_an_outage_goes_on_an_hour_later(rig, monkeypatch):
 
 
 @one_engine
-def test_job_that_is_told_to_stop_ends_after_the_order_it_is_at(rig):
+def test_job_that_is_told_to_stop_ends_after_the_orders_it_is_at(rig, monkeypatch):
+    monkeypatch.setattr(readback, "TOGETHER", 1)
     for _ in range(4):
         rig.sell()
     turns = iter([True, True, True])
@@ -105,6 +107,29 @@ def test_job_that_is_told_to_stop_ends_after_the_order_it_is_at(rig):
     assert sweep(rig, goes_on=lambda: False) == "0 orders read, 0 changed, 0 not applied"
     reconcile(rig)
     assert rig.balances() == {2: 400_000}
+
+
+@one_engine
+def test_delivery_waits_ten_minutes_for_a_shop_that_is_down_and_then_counts_for_what_it_says(rig):
+    """By its line the refund takes one piece of two, by its share of the order's 33.36 it takes less."""
+    rig.listen()
+    order = rig.shop.place_order(2, [(10, 2), (14, 1)], status="completed")
+    rig.shop.run_queue()
+    rig.shop.refund_lines(order.id, {order.lines[0].id: 1})
+    rig.served.faults.add(Kind.ERROR_PAGE, path="refunds", times=None)
+    rig.shop.run_queue()
+    rig.later(599)
+    jobs.retry_deliveries(shift(rig), shops=rig.shops)
+    assert rig.balances() == {2: 200_000}
+
+    rig.later(10)
+    jobs.retry_deliveries(shift(rig), shops=rig.shops)
+    by_share = 200_000 - int(200_000 * 1000 / 3336)
+    assert rig.balances() == {2: by_share}
+
+    rig.served.faults.clear()
+    sweep(rig)
+    assert rig.balances() == {2: 100_000}
 
 
 def test_a_bad_week_ends_with_the_books_the_shop_has(rig):

@@ -210,16 +210,25 @@ def test_standby_takes_over_when_the_leader_ends(schedulers):
     assert f":{second.process.pid}:" in after[0]
 
 
-def test_demo_serves_a_shop_with_a_month_behind_it(flask, tmp_path):
+def test_demo_serves_a_month_of_use_and_a_shop_that_sells(flask, tmp_path):
+    """The shop beside it is read by REST, delivers what is bought while the demo runs, and ends with it."""
     demo = flask("demo")
     folder = ROOT / "instance" / f"demo-{demo.port}"
     try:
         demo.until(lambda: demo.get("/healthz"))
         demo.database = folder / "bridge.sqlite3"
-        (spends,) = demo.rows("select count(*) from spends")[0]
-        (days,) = demo.rows("select count(distinct day) from usage_days")[0]
+        ((spends,),) = demo.rows("select count(*) from spends")
+        ((days,),) = demo.rows("select count(distinct day) from usage_days")
+        ((url, read),) = demo.rows(
+            "select url, count(*) from stores s join orders o on o.store_id = s.id where s.slug = 'fakeshop' group by 1"
+        )
+        bought = "select 1 from deliveries d join stores s on s.id = d.store_id where s.slug = 'fakeshop'"
+        demo.until(lambda: demo.rows(f"{bought} and d.topic like 'order.%' and d.state = 'processed'"))
         audit = flask("audit", BRIDGE_DATABASE_URL=f"sqlite:///{demo.database}")
         assert audit.wait() == 0, audit.log.read_text()
+        os.kill(demo.process.pid, signal.SIGINT)
+        assert demo.wait() == 0
+        assert any(is_closed(url) for _ in range(400))
     finally:
         demo.kill()
         for file in folder.glob("*"):
@@ -228,4 +237,16 @@ def test_demo_serves_a_shop_with_a_month_behind_it(flask, tmp_path):
 
     assert spends > 500
     assert days >= 30
+    assert read > 40
     assert "access key  tb_" in demo.log.read_text()
+    assert "Traceback" not in demo.log.read_text()
+
+
+def is_closed(url):
+    """Whether nobody listens there any more; looks again a moment later where somebody does."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.socket() as probe:
+        if probe.connect_ex((host, int(port))) != 0:
+            return True
+    threading.Event().wait(0.05)
+    return False

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import timedelta
 
 import pytest
 
 from bridge.domain.errors import NoShopKeys
-from bridge.services import orders, reconciliation
-from fakeshop.faults import Kind
+from bridge.services import orders, readback, reconciliation
 from tests.support import books
 from tests.support.reading import DAY, open_rig
 
@@ -27,14 +27,15 @@ def rig(app):
 @pytest.fixture
 def broken_order(monkeypatch):
     """Lets orders of the numbers put into it fail, by a fault nobody foresaw."""
-    numbers, real = set(), orders.apply_order
+    numbers, real = set(), orders.apply_orders
 
-    def apply(connection, store, order, **more):
-        if order.number in numbers:
+    def apply(connection, store, wanted, **more):
+        settled = real(connection, store, wanted, **more)
+        if numbers.intersection(order.number for order in wanted):
             raise ZeroDivisionError
-        return real(connection, store, order, **more)
+        return settled
 
-    monkeypatch.setattr(orders, "apply_order", apply)
+    monkeypatch.setattr(orders, "apply_orders", apply)
     return numbers
 
 
@@ -173,90 +174,72 @@ def test_unapplied_order_is_a_fault_until_it_is_applied(rig, broken_order, caplo
     assert "orders_not_applied" not in rig.faults()
 
 
-def test_poll_that_is_killed_between_pages_goes_on_from_the_last_one(rig, monkeypatch):
+def test_poll_that_is_killed_goes_on_from_the_last_page_that_was_applied(rig, monkeypatch):
+    """Applied five at a time: a page of nine, then five of the next."""
     rig.connect()
     placed = rig.sell_many(23)
-    applied = []
-    real = orders.apply_order
+    turns = []
+    real = orders.apply_orders
 
     class Killed(BaseException):
         pass
 
-    def apply(connection, store, order, **more):
-        if len(applied) == 15:
+    def apply(*args, **more):
+        turns.append(args)
+        if len(turns) == 4:
             raise Killed
-        applied.append(order.number)
-        return real(connection, store, order, **more)
+        return real(*args, **more)
 
-    monkeypatch.setattr(orders, "apply_order", apply)
+    monkeypatch.setattr(readback, "TOGETHER", 5)
+    monkeypatch.setattr(orders, "apply_orders", apply)
     with pytest.raises(Killed):
         rig.poll()
-    reached = rig.cursor()
-    monkeypatch.setattr(orders, "apply_order", real)
-    rig.asked()
 
-    assert reached == rig.shop.order(placed[8]).modified_at
-    assert rig.poll().granted == 8 * 100_000
+    assert rig.cursor() == rig.shop.order(placed[8]).modified_at
+    assert rig.balances() == {2: 14 * 100_000}
+    assert rig.poll().granted == 9 * 100_000
     assert rig.balances() == {2: 23 * 100_000}
 
 
 @one_engine
-@pytest.mark.parametrize(
-    ("kind", "more", "sentence"),
-    [
-        (Kind.UNAUTHORIZED, {}, "HTTP 401"),
-        (Kind.NOT_FOUND, {}, "no WooCommerce REST API at this address"),
-        (Kind.TOO_MANY, {"seconds": 3600}, "slow down"),
-        (Kind.ERROR_PAGE, {}, "HTTP 500"),
-        (Kind.TRUNCATED, {}, "cut off"),
-        (Kind.SILENCE, {"seconds": 1}, "did not answer within"),
-        (Kind.REDIRECT, {}, "redirects to"),
-    ],
-)
-def test_shop_that_fails_half_way_loses_and_doubles_nothing(rig, kind, more, sentence):
+def test_next_page_is_fetched_while_one_is_applied_and_no_further_one(rig, monkeypatch):
     rig.connect()
-    rig.sell_many(11)
-    rig.served.faults.add(kind, path="modified_after", times=None, **more)
-    if kind is Kind.SILENCE:
-        rig.patience_seconds = 0.3
+    rig.sell_many(45)
+    real, fetched, applied = orders.apply_orders, threading.Semaphore(0), []
 
-    broken = rig.poll()
-    rig.served.faults.clear()
-    rig.patience_seconds = 20
+    def apply(*args, **more):
+        applied.append(args)
+        if len(applied) < 5:
+            assert fetched.acquire(timeout=20), "it waits for the page to be applied"
+        assert not fetched.acquire(blocking=False)
+        return real(*args, **more)
 
-    assert sentence in broken.interruption
-    reached = rig.cursor()
-    assert reached is None or reached < rig.shop.order(max(rig.shop.orders)).modified_at
-    assert rig.poll().is_clean
-    assert rig.balances() == {2: 11 * 100_000}
+    monkeypatch.setattr(orders, "apply_orders", apply)
+    with rig.reading() as reading:
+        list_changes = reading.shop.list_changes
+
+        def tell(**asked):
+            page = list_changes(**asked)
+            if asked["modified_after"] is not None and asked["statuses"] is None:
+                fetched.release()
+            return page
+
+        reading.shop.list_changes = tell
+        report = reconciliation.poll(reading, since=None, now=rig.now)
+
+    assert (report.granted, len(applied)) == (45 * 100_000, 5)
 
 
 @one_engine
-def test_faults_that_pass_are_waited_out(rig):
+def test_product_nobody_spoke_of_is_asked_for_once_and_not_for_each_order(rig):
     rig.connect()
-    rig.sell()
-    rig.served.faults.add(Kind.TOO_MANY, seconds=1, times=2)
+    rig.sell_many(9)
+    rig.asked()
 
-    assert rig.poll().is_clean
-    assert rig.balances() == {2: 100_000}
-
-
-@one_engine
-def test_order_whose_refunds_cannot_be_read_stops_no_other(rig):
-    rig.connect()
-    first = rig.sell()
-    rig.shop.refund_amount(first, "2.00")
-    rig.sell(3)
-    rig.served.faults.add(Kind.ERROR_PAGE, path=f"orders/{first}/refunds", times=None)
-
-    report = rig.poll()
-
-    assert (report.failed, report.interruption) == (1, "")
-    assert rig.balances() == {3: 100_000}
-    assert rig.cursor() is None
-    rig.served.faults.clear()
     rig.poll()
-    assert rig.balances() == {2: 80_000, 3: 100_000}
+
+    assert rig.asked().count("GET products/10") == 1
+    assert rig.balances() == {2: 900_000}
 
 
 def test_since_later_than_the_cursor_does_not_jump_over_what_lies_between(rig):

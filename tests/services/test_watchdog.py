@@ -12,10 +12,8 @@ from bridge.domain.webhooks import TOPICS
 from fakeshop.faults import Kind
 from tests import factories
 from tests.support import books
-from tests.support.reading import PUBLIC_URL, open_rig
-
-URL = f"{PUBLIC_URL}/webhooks/woocommerce/shop"
-HOUR = 3600
+from tests.support.reading import open_rig
+from tests.support.troubles import HOUR, delete, demote, disable, forget_secret, hook, knock, lead_astray, pause
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -31,11 +29,6 @@ def rig(app, caplog):
         rig.poll()
         rig.watch()
         yield rig
-
-
-def hook(rig, topic="order.updated"):
-    (found,) = [hook for hook in rig.shop.webhooks.values() if hook.topic == topic and hook.delivery_url == URL]
-    return found
 
 
 def told(rig):
@@ -59,43 +52,6 @@ def test_healthy_shop_is_only_looked_at(rig):
     assert (watched.found, watched.report, told(rig)) == ((), None, [])
     assert {request.split()[0] for request in rig.asked()} == {"GET", "PUT"}, "the PUT is of webhook 0, which is none"
     assert len(rig.shop.webhooks) == 10
-
-
-def delete(rig):
-    rig.shop.delete_webhook(hook(rig).id)
-
-
-def pause(rig):
-    rig.shop.update_webhook(hook(rig).id, status="paused")
-
-
-def disable(rig):
-    rig.shop.fail_next(10, status=503)
-    for _ in range(7):
-        rig.shop.save(20)
-        rig.shop.run_queue()
-    rig.shop.fail_next(0)
-    assert hook(rig).status == "disabled"
-
-
-def lead_astray(rig):
-    rig.shop.update_webhook(hook(rig).id, delivery_url="http://127.0.0.1:1/elsewhere")
-
-
-def forget_secret(rig):
-    rig.later(HOUR)
-    rig.shop.update_webhook(hook(rig).id, secret="another")
-    rig.shop.save(20)
-    assert [sent.status for sent in rig.shop.run_queue() if sent.topic == "order.updated"] == [401]
-
-
-def demote(rig):
-    """The owner of the webhooks, who is another user than the key's."""
-    rig.later(HOUR)
-    hook(rig).user_id = rig.shop.create_user("boss@example.test", roles=("shop_manager",)).id
-    rig.shop.set_role(hook(rig).user_id, "subscriber")
-    rig.shop.save(20)
-    rig.shop.run_queue()
 
 
 @pytest.mark.parametrize(
@@ -317,8 +273,3 @@ def test_store_without_keys_is_watched_by_what_comes_in(app, caplog):
 
         assert codes(rig.watch().left) == [Code.NO_KEYS, Code.WRONG_SECRET, Code.NO_PACKAGES]
         assert told(rig) == [[("wrong_secret", False)]]
-
-
-def knock(rig):
-    headers = factories.delivery_headers(b"{}", "order.updated", secret="not ours")
-    return rig.client.post("/webhooks/woocommerce/shop", data=b"{}", headers=headers)

@@ -24,7 +24,8 @@ from bridge.domain.reconciliation import Report
 from bridge.domain.watchdog import Code
 from bridge.domain.webhooks import TOPICS
 from bridge.services import reconciliation, shop_pages, stores, watchdog, webhooks
-from bridge.services.reconciliation import Reading, open_reading
+from bridge.services.readback import Reading
+from bridge.services.reconciliation import open_reading
 from bridge.services.shops import Shops
 from bridge.services.stores import Connected, NewStore
 from bridge.services.watchdog import Post, Watched
@@ -48,6 +49,9 @@ class Rig:
     """A bridge, a fake shop, and the moment it is for both; the shop's clock is `skew` seconds ahead."""
 
     app: Flask
+    slug: str = "shop"
+    seed: int = 1
+    duplicates: float = 0.0
     now: datetime = field(default_factory=lambda: utcnow().replace(microsecond=0))
     skew: float = 0
     patience_seconds: float = 20
@@ -58,7 +62,10 @@ class Rig:
         """Open the shop; it delivers to the app in process."""
         self.client: FlaskClient = self.app.test_client()
         self.shop = FakeShop(
-            1, clock=lambda: self.now + timedelta(seconds=self.skew), send=send_into(self.app.test_client())
+            self.seed,
+            clock=lambda: self.now + timedelta(seconds=self.skew),
+            send=send_into(self.app.test_client()),
+            duplicates=self.duplicates,
         )
         parts: Parts = self.app.extensions["bridge"]
         self.shops = Shops(parts.vault, self._open)
@@ -88,12 +95,12 @@ class Rig:
     def store(self):
         """The store as it is now."""
         with self.database.reading() as connection:
-            return stores.get_store(connection, "shop")
+            return stores.get_store(connection, self.slug)
 
     def connect(self, *, history: str = "grant", permissions: str = "read_write", has_keys: bool = True) -> Rig:
         """Connect the shop, as of now."""
         key = self.shop.add_key(permissions=permissions)
-        self.connected = connect(self, "shop", self.served.url, key if has_keys else None, history=history)
+        self.connected = connect(self, self.slug, self.served.url, key if has_keys else None, history=history)
         return self
 
     def listen(self) -> Rig:
@@ -115,12 +122,12 @@ class Rig:
         self.later()
         return self.shop.place_order(customer, [(product, 1)], status="completed", **more).id
 
-    def sell_many(self, count: int, *, seconds: float = 1) -> list[int]:
+    def sell_many(self, count: int, *, seconds: float = 1, product: int = 10) -> list[int]:
         """So many completed orders of user 2, so many seconds between them; nothing is delivered."""
         placed = []
         for _ in range(count):
             self.later(seconds)
-            placed.append(self.shop.place_order(2, [(10, 1)], status="completed").id)
+            placed.append(self.shop.place_order(2, [(product, 1)], status="completed").id)
         return placed
 
     @contextmanager
@@ -162,7 +169,7 @@ class Rig:
     def balances(self) -> dict[int, int]:
         """What every user has, the books being right."""
         assert books.faults(self.database) == []
-        return books.balances(self.database)
+        return books.balances(self.database, store=self.slug)
 
     def asked(self) -> list[str]:
         """The requests the shop got since last asked, as METHOD path, without parameters."""
@@ -183,9 +190,9 @@ def connect(rig: Rig, slug: str, url: str, key: Any, *, history: str = "grant") 
 
 
 @contextmanager
-def open_rig(app: Flask, *, page: int = 100) -> Iterator[Rig]:
-    """A rig whose shop answers on loopback, in pages of so many orders."""
-    rig = Rig(app)
+def open_rig(app: Flask, *, page: int = 100, **more: Any) -> Iterator[Rig]:
+    """A rig whose shop answers on loopback, in pages of so many orders; `more` are its fields."""
+    rig = Rig(app, **more)
     # What the bridge compares the shop's clock with is the rig's moment too.
     ours = SimpleNamespace(time=lambda: rig.now.timestamp(), monotonic=time.monotonic)
     with ExitStack() as stack:

@@ -88,7 +88,10 @@ def test_look_repairs_what_can_be_repaired_and_says_what_is_left(rig, admin):
     assert {hook.status for hook in rig.shop.webhooks.values()} == {"active"}
     rig.served.faults.add(Kind.ERROR_PAGE, times=None)
     broken = press(admin, "look")
-    assert "The shop cannot be read: the shop answered HTTP 500 text/html." in _faults(broken)
+    assert (
+        "The shop cannot be read: the shop answered HTTP 500 text/html; put that right, or give other keys."
+        in _faults(broken)
+    )
     assert states(admin)["The shop answers"] == "wrong"
     assert re.search(r"What is wrong <span class=\"muted\">since <time", broken.text)
     for part in ("webhooks", "packages"):

@@ -1,0 +1,75 @@
+"""The demo's second shop: a fake WooCommerce that runs beside the service, is read by REST and delivers by HTTP."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+
+from bridge.cli.tools import utcnow
+from bridge.config import ROOT, Config
+from bridge.domain.errors import NotFound
+from bridge.domain.stores import Store
+from bridge.services import catalog_import, reconciliation, stores, watchdog, webhooks
+from bridge.services.shops import Shops
+from bridge.services.stores import NewStore
+from bridge.services.transactions import in_transaction
+from bridge.services.vault import Vault
+from bridge.storage.database import Database
+
+_SLUG = "fakeshop"
+_SECRET = "the-demo-shop-signs-with-this"  # noqa: S105 -- of a shop that sells nothing
+
+
+def open_shop(config: Config) -> dict[str, str]:
+    """Start the shop in a process of its own: its address and REST keys.
+
+    It lives as long as this process, whatever that becomes, and its children:
+    they hold the other end of its standard input.
+    """
+    _, port = config.host_and_port
+    command = [sys.executable, "-m", "fakeshop", "--deliver-to", f"http://127.0.0.1:{port}"]
+    process = subprocess.Popen(  # noqa: S603 -- our own program
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    process.stdout.close()
+    if not line:
+        raise NotFound("the demo buys from the shop in fakeshop/, which is not here or does not start")
+    # The web server this process turns into keeps it open.
+    kept = os.dup(process.stdin.fileno())
+    os.set_inheritable(kept, True)
+    process.stdin.close()
+    found: dict[str, str] = json.loads(line)
+    return found
+
+
+def connect(database: Database, vault: Vault, shop: dict[str, str], *, public_url: str) -> Store:
+    """Connect the shop as an owner does: packages imported, webhooks made, past orders granted."""
+    # Ten webhooks that are made are no news to somebody who watches a demo.
+    logging.getLogger(webhooks.__name__).setLevel(logging.WARNING)
+    now = utcnow()
+    wanted = NewStore(
+        _SLUG,
+        shop["url"],
+        "FakeShop",
+        "America/New_York",
+        webhook_secret=_SECRET,
+        history="grant",
+        consumer_key=shop["consumer_key"],
+        consumer_secret=shop["consumer_secret"],
+    )
+    with database.transaction() as connection:
+        store = stores.add_store(connection, wanted, vault_=vault, now=now).store
+        door = webhooks.door_of(connection, store, public_url=public_url, vault_=vault)
+    reading = reconciliation.open_reading(database.transaction, Shops(vault), store)
+    with reading.shop:
+        catalog_import.import_products(reading, now=now)
+        webhooks.put_in_order(reading.shop, door)
+        in_transaction(database.transaction, lambda connection: watchdog.note_installed(connection, store, now=now))
+        reconciliation.poll(reading, since=None, now=utcnow())
+    return store

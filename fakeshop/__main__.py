@@ -1,0 +1,71 @@
+"""`python -m fakeshop`: a shop that stays open and sells, until its standard input is closed.
+
+Its first line is JSON with its address and REST keys. Whoever makes webhooks in
+it is told of every order at `--deliver-to`, whatever host they name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from urllib.parse import urlsplit
+
+from fakeshop.buying import Buyers, Calendar
+from fakeshop.sending import Headers, Send, send_over_http
+from fakeshop.server import serve
+from fakeshop.shop import FakeShop
+
+_FIRST_SECONDS = 5.0
+"""When the first buyer comes: whoever is to be told of it has just begun to listen."""
+
+
+def main() -> None:
+    """Open the shop, say where, and let people buy."""
+    parser = argparse.ArgumentParser(prog="python -m fakeshop", description="A fake WooCommerce shop that sells.")
+    parser.add_argument("--deliver-to", required=True, metavar="URL", help="where deliveries go, on this machine")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--days", type=int, default=30, help="how long it has been open")
+    parser.add_argument("--orders", type=int, default=60, help="how much happened since")
+    parser.add_argument("--every", type=float, default=20.0, help="seconds between two buyers, on average")
+    wanted = parser.parse_args()
+    # Ctrl-C is meant for whoever started the shop, and closes its input.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    calendar = Calendar()
+    shop = FakeShop(wanted.seed, clock=calendar, send=_send_to(wanted.deliver_to))
+    buyers = Buyers(shop, calendar, seed=wanted.seed)
+    buyers.live(days=wanted.days, orders=wanted.orders)
+    with serve(shop) as served:
+        key = shop.add_key(description="the bridge")
+        told = {"url": served.url, "consumer_key": key.consumer_key, "consumer_secret": key.consumer_secret}
+        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.close()
+        closed, pause = _closed_input(), _FIRST_SECONDS
+        while not closed.wait(pause):
+            buyers.act()
+            shop.run_queue()
+            pause = buyers.pause(wanted.every)
+
+
+def _send_to(base: str) -> Send:
+    def send(url: str, headers: Headers, body: bytes) -> int:
+        return send_over_http(f"{base.rstrip('/')}{urlsplit(url).path}", headers, body)
+
+    return send
+
+
+def _closed_input() -> threading.Event:
+    """What is set once nobody holds the other end of the standard input any more."""
+    closed = threading.Event()
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        closed.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    return closed
+
+
+main()

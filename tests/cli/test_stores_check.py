@@ -1,0 +1,139 @@
+"""`flask stores check` names each thing that is wrong with a shop in one sentence, with what to do about it."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from bridge.domain.watchdog import Code
+from tests import factories
+from tests.support.reading import open_rig
+from tests.support.troubles import HOUR, delete, demote, disable, forget_secret, hook, lead_astray, pause
+
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+INSTALL = "make them anew with: flask webhooks install shop"
+
+
+@pytest.fixture
+def rig(app, caplog):
+    """A shop with which all is well: it listens, its packages are known, an order was delivered."""
+    caplog.set_level(logging.CRITICAL)
+    with open_rig(app) as rig:
+        rig.connect().listen()
+        rig.sell()
+        rig.shop.run_queue()
+        app.test_cli_runner().invoke(args=["packages", "import", "shop"])
+        yield rig
+
+
+@pytest.fixture
+def check(app):
+    """Exit status, output and the JSON of the check."""
+
+    def check():
+        told = app.test_cli_runner().invoke(args=["stores", "check", "shop"])
+        document = json.loads(app.test_cli_runner().invoke(args=["stores", "check", "shop", "--json"]).output)
+        return told, document["faults"]
+
+    return check
+
+
+def keep_silent(rig):
+    """An order changes and the shop's queue does not run."""
+    rig.sell(3)
+    rig.later(HOUR)
+
+
+def break_an_order(rig):
+    """An order is worth more than an account can hold."""
+    factories.give(rig, 2, 2**53 - 1 - 100_000)
+    order = rig.sell()
+    rig.poll()
+    assert rig.known().unapplied[0].startswith(f"order {order}")
+    rig.shop.run_queue()
+
+
+def leave_a_copy(rig):
+    """A bridge elsewhere has our secret and listens too."""
+    rig.shop.create_webhook("order.updated", "http://127.0.0.1:1/webhooks/woocommerce/shop", name=hook(rig).name)
+
+
+def forget_packages(rig):
+    """No product brings tokens."""
+    with rig.database.transaction() as connection:
+        connection.exec_driver_sql("delete from packages")
+
+
+def set_the_clock(rig):
+    """The shop's clock is an hour ahead."""
+    rig.skew = HOUR
+
+
+def take_the_keys(rig):
+    """The shop's owner revokes the REST keys."""
+    rig.shop.keys.clear()
+
+
+TROUBLES = [
+    (delete, Code.WEBHOOK_MISSING, ("no webhook for order.updated", INSTALL)),
+    (pause, Code.WEBHOOK_PAUSED, ("webhook for order.updated is paused", INSTALL)),
+    (disable, Code.WEBHOOK_DISABLED, ("disabled the webhook for order.updated", "see that", "can be reached", INSTALL)),
+    (lead_astray, Code.WEBHOOK_ASTRAY, ("leads elsewhere, to http://127.0.0.1", INSTALL)),
+    (leave_a_copy, Code.WEBHOOK_MOVED, ("a bridge at http://127.0.0.1", "remove it with: flask webhooks install shop")),
+    (forget_secret, Code.WRONG_SECRET, ("wrong signature", "give the shop ours with: flask webhooks install shop")),
+    (demote, Code.OWNER_DEMOTED, ("lost the rights to see orders", "as a shop manager")),
+    (keep_silent, Code.SILENT, ("an order changed in the shop and nothing was delivered", "Scheduled actions")),
+    (break_an_order, Code.UNAPPLIED, ("could not be applied", "correct it, or look into the log")),
+    (forget_packages, Code.NO_PACKAGES, ("no product of the shop brings tokens", "flask packages import shop")),
+    (set_the_clock, Code.CLOCK, ("3600 seconds apart", "NTP")),
+    (
+        take_the_keys,
+        Code.SHOP,
+        ("cannot be read: HTTP 401", "consumer secret is wrong", "with: flask stores keys shop"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("trouble", "code", "words"), TROUBLES, ids=[code.value for _, code, _ in TROUBLES])
+def test_fault_is_named_in_one_sentence_with_its_remedy(rig, check, trouble, code, words):
+    trouble(rig)
+
+    told, faults = check()
+
+    assert [fault["code"] for fault in faults] == [code.value]
+    (line,) = [line for line in told.output.splitlines() if line.startswith("FAULT")]
+    assert line == f"FAULT {faults[0]['sentence']}"
+    assert all(word in line for word in words), line
+    assert told.exit_code == 1
+
+
+def test_every_code_is_shown_here_or_beside(rig, check):
+    """The rest needs another connecting: no keys, keys that only read, an address of this machine alone."""
+    beside = {Code.NO_KEYS, Code.KEYS_READ_ONLY, Code.ADDRESS_LOCAL}
+
+    assert {code for _, code, _ in TROUBLES} | beside == set(Code)
+    told, faults = check()
+    assert (told.exit_code, faults) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("slug", "url", "words"),
+    [
+        ("local", "https://shop.example.com", ("no_keys", "address_local")),
+        ("near", "http://127.0.0.1:1", ("no_keys",)),
+    ],
+)
+def test_what_is_wrong_before_anything_was_given(app, slug, url, words):
+    run = app.test_cli_runner()
+    run.invoke(args=["stores", "add", slug, "--url", url])
+
+    result = run.invoke(args=["stores", "check", slug, "--json"])
+
+    found = {fault["code"]: fault["sentence"] for fault in json.loads(result.output)["faults"]}
+    assert set(words) <= set(found)
+    assert "create a key in WooCommerce" in found["no_keys"]
+    assert f"flask stores keys {slug}" in found["no_keys"]
+    assert ("address_local" in found) == ("BRIDGE_PUBLIC_URL" in found.get("address_local", "")) == (slug == "local")
+    assert result.exit_code == 1

@@ -1,0 +1,93 @@
+"""`flask reconcile`, killed with SIGKILL while it applies a page: the next run goes on from the cursor."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+from urllib.parse import quote
+
+import pytest
+
+from bridge.services.shop_pages import OVERLAP
+from bridge.web.context import utcnow
+from fakeshop.faults import Kind
+from tests.conftest import SECRET_KEY
+from tests.support import books
+from tests.support.reading import PUBLIC_URL, open_rig
+from tests.support.service import ROOT
+
+ORDERS = 300
+
+
+@pytest.fixture
+def missed(app):
+    """A shop with orders nobody told of, a minute apart; the last is of now."""
+    with open_rig(app, now=utcnow().replace(microsecond=0) - timedelta(minutes=ORDERS)) as rig:
+        rig.connect()
+        rig.placed = rig.sell_many(ORDERS, seconds=60)
+        yield rig
+
+
+def start(database_url):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
+    settings = {
+        "BRIDGE_DATABASE_URL": database_url,
+        "BRIDGE_SECRET_KEY": SECRET_KEY,
+        "BRIDGE_PUBLIC_URL": PUBLIC_URL,
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "flask", "reconcile", "shop", "--json"],
+        cwd=ROOT,
+        env=kept | settings,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def changed_at(rig, place):
+    return rig.shop.order(rig.placed[place]).modified_at
+
+
+def begins_after(moment):
+    """What stands in the address of a page that begins there."""
+    return "modified_after=" + quote(f"{moment:%Y-%m-%dT%H:%M:%S}", safe="")
+
+
+def wait_for(rig, words):
+    """Until the shop was asked for something."""
+    pause = threading.Event()
+    for _ in range(6000):
+        if any(words in path for _, path in rig.served.requests):
+            return
+        pause.wait(0.01)
+    raise AssertionError(f"nobody asked for {words}")
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_killed_reconciliation_goes_on_from_its_cursor_and_doubles_nothing(missed, database_url):
+    """The shop falls silent at the third page, when the second is being applied."""
+    third_page = begins_after(changed_at(missed, 198) - timedelta(seconds=1))
+    missed.served.faults.add(Kind.SILENCE, path=third_page, seconds=120)
+
+    killed = start(database_url)
+    wait_for(missed, third_page)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    cursor, granted = missed.cursor(), books.count(missed.database, "entries")
+
+    assert cursor in {changed_at(missed, place) - timedelta(seconds=1) for place in (99, 198)}
+    assert 99 <= granted < ORDERS
+    missed.served.requests.clear()
+    output, errors = start(database_url).communicate(timeout=60)
+    (report,) = json.loads(output)["reports"]
+    first = next(path for _, path in missed.served.requests if "orderby=modified" in path)
+    assert begins_after(cursor - OVERLAP) in first
+    assert report["seen"] < ORDERS - 80, (report, errors)
+    assert (report["changed"], report["failed"], report["interruption"]) == (ORDERS - granted, 0, "")
+    assert missed.balances() == {2: ORDERS * 100_000}

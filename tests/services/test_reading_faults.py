@@ -1,0 +1,134 @@
+"""A shop that fails while it is read: nothing is lost, nothing doubled, and the cursor passes no order not applied."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from bridge.services import reconciliation
+from fakeshop.faults import Kind
+from tests.support import books
+from tests.support.reading import open_rig
+
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""What is read from a shop does not depend on where it is written to."""
+
+FAULTS = [
+    pytest.param(Kind.UNAUTHORIZED, {}, "HTTP 401", id="401"),
+    pytest.param(Kind.NOT_FOUND, {}, "no WooCommerce REST API at this address", id="404"),
+    pytest.param(Kind.TOO_MANY, {"seconds": 3600}, "slow down", id="429 for an hour"),
+    pytest.param(Kind.ERROR_PAGE, {}, "HTTP 500", id="500 with HTML"),
+    pytest.param(Kind.TRUNCATED, {}, "cut off", id="truncated JSON"),
+    pytest.param(Kind.SILENCE, {"seconds": 70}, "did not answer within", id="70 s of silence"),
+    pytest.param(Kind.REDIRECT, {}, "redirects to", id="redirect elsewhere"),
+    pytest.param(
+        Kind.REDIRECT, {"location": "https://127.0.0.1/"}, "connect 127.0.0.1 with its https", id="http to https"
+    ),
+]
+
+
+@pytest.fixture
+def rig(app, caplog):
+    """A connected shop that is read in pages of ten by somebody who waits a fifth of a second."""
+    caplog.set_level(logging.CRITICAL)
+    with open_rig(app, page=10, patience_seconds=0.2) as rig:
+        yield rig.connect()
+
+
+def assert_cursor_passed_no_order_that_was_not_applied(rig):
+    """What was changed up to there is known as the shop says it."""
+    known = {row["number"]: row["status"] for row in books.rows(rig.database, "select number, status from orders")}
+    cursor = rig.cursor()
+    behind = [order for order in rig.shop.orders.values() if cursor is not None and order.modified_at <= cursor]
+    assert all(known.get(order.id) == order.status for order in behind)
+
+
+@pytest.mark.parametrize(("kind", "more", "sentence"), FAULTS)
+def test_shop_that_fails_half_way_loses_and_doubles_nothing(rig, kind, more, sentence):
+    """At the second page of changes, at the count that proves one, at a product that orders leave open."""
+    sold = 0
+    for product, tokens, place in ((10, 100_000, "orderby=modified"), (16, 10_000, "orderby=id"), (12, 50_000, "")):
+        rig.later(3600)
+        rig.sell_many(12, product=product)
+        reached, sold = rig.cursor(), sold + 12 * tokens
+        rig.served.faults.add(kind, path=place or "products/12", times=None, **more)
+
+        broken = rig.poll()
+
+        assert not broken.is_clean
+        assert sentence in f"{broken.interruption} {broken.failures}"
+        assert_cursor_passed_no_order_that_was_not_applied(rig)
+        assert reached is None or rig.cursor() >= reached
+        rig.served.faults.clear()
+        assert rig.poll().is_clean
+        assert_cursor_passed_no_order_that_was_not_applied(rig)
+        assert rig.balances() == {2: sold}
+        assert rig.poll().changed == 0
+
+
+@pytest.mark.parametrize(("kind", "more", "_sentence"), FAULTS)
+def test_order_whose_refunds_cannot_be_read_keeps_the_cursor_and_none_before_it(rig, kind, more, _sentence):
+    """What was looked into before the shop failed is applied; where it fails for one order alone, all others are."""
+    rig.sell(3)
+    refunded = rig.sell()
+    rig.shop.refund_amount(refunded, "2.00")
+    rig.later()
+    rig.sell(4)
+    rig.served.faults.add(kind, path=f"orders/{refunded}/refunds", times=None, **more)
+
+    report = rig.poll()
+
+    assert not report.is_clean
+    assert rig.cursor() is None
+    is_its_own = kind in {Kind.NOT_FOUND, Kind.ERROR_PAGE, Kind.TRUNCATED}
+    assert rig.balances() == {3: 100_000} | ({4: 100_000} if is_its_own else {})
+    rig.served.faults.clear()
+    assert rig.poll().is_clean
+    assert rig.balances() == {2: 80_000, 3: 100_000, 4: 100_000}
+
+
+def test_faults_that_pass_are_waited_out(rig):
+    rig.sell()
+    rig.served.faults.add(Kind.TOO_MANY, seconds=1, times=2)
+
+    assert rig.poll().is_clean
+    assert rig.balances() == {2: 100_000}
+
+
+def test_page_that_shrinks_while_it_is_paged_hides_no_order(rig):
+    """Orders of one second, read by ids: one of the first page is trashed, and one of the second moves into it."""
+    placed = rig.sell_many(25, seconds=0)
+    trashed = []
+
+    with rig.reading() as reading:
+        list_orders = reading.shop.list_orders
+
+        def trash_after_the_first(**asked):
+            page = list_orders(**asked)
+            if asked["per_page"] == 10 and not trashed:
+                trashed.append(page.items[0]["id"])
+                rig.later(30)
+                rig.shop.trash(trashed[0])
+            return page
+
+        reading.shop.list_orders = trash_after_the_first
+        report = reconciliation.poll(reading, since=None, now=rig.now)
+
+    assert (trashed, report.is_clean) == ([placed[0]], True)
+    assert_cursor_passed_no_order_that_was_not_applied(rig)
+    assert rig.poll().is_clean
+    assert_cursor_passed_no_order_that_was_not_applied(rig)
+    assert rig.balances() == {2: 24 * 100_000}
+
+
+@pytest.mark.parametrize("skew", [-3600, 3600])
+def test_clocks_an_hour_apart_hide_no_order(rig, skew):
+    """The cursor is the shop's time; our own is only what it may not pass, and an hour ahead it waits there."""
+    rig.skew = skew
+    for _ in range(3):
+        rig.sell_many(12, seconds=20)
+        assert rig.poll().is_clean
+        rig.later(900)
+
+    assert rig.balances() == {2: 36 * 100_000}
