@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser
 
 from app import create_app
 from bridge.config import Config
@@ -17,6 +18,7 @@ from bridge.services.stores import Connected, NewStore, add_store
 from bridge.storage.database import Database
 from bridge.storage.migrate import migrate
 from bridge.web.context import Parts, utcnow
+from tests.support.browser import open_browser
 from tests.support.missing import require
 from tests.support.postgres import Cluster, find_bindir, start_cluster
 from tests.support.quick import remember_rules
@@ -64,6 +66,13 @@ def postgresql_template(cluster: Cluster) -> str:
     migrate(database)
     database.close()
     return "template_bridge"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all; tests that use it share the xdist group `browser`."""
+    with open_browser() as chromium:
+        yield chromium
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -26,7 +26,7 @@ def get_module(connection: Connection, store_id: int, key: str) -> Module:
 def put_module(connection: Connection, store_id: int, module: Module) -> Module:
     """Add a module, or change what it is called and whether it costs anything."""
     stores.touch(connection, store_id)
-    limits.put_module(connection, store_id, module, position=limits.count_modules(connection, store_id))
+    limits.put_modules(connection, store_id, [module], position=limits.count_modules(connection, store_id))
     return module
 
 
@@ -53,7 +53,7 @@ def put_limit(connection: Connection, store_id: int, limit: Limit) -> Limit:
     known = limits.list_modules(connection, store_id)
     if limit.module not in known:
         label = limit.module.replace("_", " ").capitalize()
-        limits.put_module(connection, store_id, Module(limit.module, label), position=len(known))
+        limits.put_modules(connection, store_id, [Module(limit.module, label)], position=len(known))
     limits.put_limit(connection, store_id, limit)
     return limit
 

@@ -43,12 +43,14 @@ def put_operation(connection: Connection, store_id: int, operation: Operation) -
     modules = limits.list_modules(connection, store_id)
     if operation.module not in modules:
         label = operation.module.replace("_", " ").capitalize()
-        limits.put_module(connection, store_id, Module(operation.module, label), position=len(modules))
-    operations.put(connection, store_id, operation)
-    for made in known.values():
-        if operation.key in made.parts:
-            parts = [operation if part == operation.key else known[part] for part in made.parts]
-            operations.put(connection, store_id, replace(made, tokens_per_unit=sum_of(parts)))
+        limits.put_modules(connection, store_id, [Module(operation.module, label)], position=len(modules))
+    now_known = known | {operation.key: operation}
+    made_of_it = [
+        replace(made, tokens_per_unit=sum_of(now_known[part] for part in made.parts))
+        for made in known.values()
+        if operation.key in made.parts
+    ]
+    operations.put(connection, store_id, [operation, *made_of_it])
     return operation
 
 

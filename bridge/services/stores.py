@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -118,10 +119,9 @@ def add_bare(connection: Connection, wanted: NewStore, *, vault_: Vault, now: da
         },
     )
     _begin_reading(connection, store_id, wanted.history, now)
-    for position, (module, label) in enumerate(DEFAULT_MODULES.items()):
-        limits.put_module(connection, store_id, Module(module, label), position=position)
-    for operation in DEFAULT_OPERATIONS:
-        operations.put(connection, store_id, operation)
+    modules = [Module(module, label) for module, label in DEFAULT_MODULES.items()]
+    limits.put_modules(connection, store_id, modules, position=0)
+    operations.put(connection, store_id, DEFAULT_OPERATIONS)
     return stores.get(connection, store_id), secret
 
 
@@ -238,8 +238,14 @@ def _shop_url(given: str) -> str:
     return clean.geturl().rstrip("/")[:500]
 
 
+@functools.cache
+def _time_zones() -> frozenset[str]:
+    # Read from hundreds of files; they change with an update of the machine, not of a running process.
+    return frozenset(available_timezones())
+
+
 def _time_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _time_zones():
         raise InvalidRequest(fields=[FieldError("time_zone", f"{name!r} is no time zone such as Europe/Paris")])
     return ZoneInfo(name).key
 

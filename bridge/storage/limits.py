@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, insert, select
@@ -26,6 +26,12 @@ _SET_USES = Writer(
     keys=("account_id", "module", "starts_at"),
     replace=("used",),
 )
+_PUT_MODULES = Writer(
+    modules,
+    ("store_id", "key", "label", "is_metered", "position"),
+    keys=("store_id", "key"),
+    replace=("label", "is_metered"),
+)
 
 
 def list_modules(connection: Connection, store_id: int) -> dict[str, Module]:
@@ -41,23 +47,10 @@ def count_modules(connection: Connection, store_id: int) -> int:
     return connection.execute(select(func.count()).where(modules.c.store_id == store_id)).scalar_one()
 
 
-def put_module(connection: Connection, store_id: int, module: Module, *, position: int) -> None:
-    """Insert or replace a module; the caller holds the store's row or does not mind who is last."""
-    changed = connection.execute(
-        modules.update()
-        .where(modules.c.store_id == store_id, modules.c.key == module.key)
-        .values(label=module.label, is_metered=module.is_metered)
-    )
-    if changed.rowcount == 0:
-        connection.execute(
-            insert(modules).values(
-                store_id=store_id,
-                key=module.key,
-                label=module.label,
-                is_metered=module.is_metered,
-                position=position,
-            )
-        )
+def put_modules(connection: Connection, store_id: int, listed: Iterable[Module], *, position: int) -> None:
+    """Insert or replace modules, in one statement; new ones are shown from this position on, others stay in place."""
+    rows = enumerate(listed, start=position)
+    _PUT_MODULES.write(connection, [(store_id, one.key, one.label, one.is_metered, place) for place, one in rows])
 
 
 def list_limits(connection: Connection, store_id: int) -> dict[str, Limit]:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select, update
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, delete, select
 
 from bridge.domain.pricing import Operation
+from bridge.storage.bulk import Writer
 from bridge.storage.schema_holds import operations
+
+_VALUES = ("module", "tokens_per_unit", "max_units", "parts")
+_PUT = Writer(operations, ("store_id", "key", *_VALUES), keys=("store_id", "key"), replace=_VALUES)
 
 
 def list_all(connection: Connection, store_id: int) -> dict[str, Operation]:
@@ -19,17 +25,15 @@ def list_all(connection: Connection, store_id: int) -> dict[str, Operation]:
     }
 
 
-def put(connection: Connection, store_id: int, operation: Operation) -> None:
-    """Insert or replace an operation; the caller holds the store's row."""
-    values = {
-        "module": operation.module,
-        "tokens_per_unit": operation.tokens_per_unit,
-        "max_units": operation.max_units,
-        "parts": list(operation.parts) or None,
-    }
-    at = (operations.c.store_id == store_id, operations.c.key == operation.key)
-    if connection.execute(update(operations).where(*at).values(**values)).rowcount == 0:
-        connection.execute(insert(operations).values(store_id=store_id, key=operation.key, **values))
+def put(connection: Connection, store_id: int, listed: Iterable[Operation]) -> None:
+    """Insert or replace operations, in one statement; the caller holds the store's row."""
+    _PUT.write(
+        connection,
+        [
+            (store_id, one.key, one.module, one.tokens_per_unit, one.max_units, list(one.parts) or None)
+            for one in listed
+        ],
+    )
 
 
 def remove(connection: Connection, store_id: int, key: str) -> bool:

@@ -1,4 +1,4 @@
-"""A browser for the flows that need a real one: one for all, in a context of its own for each test."""
+"""Flows that need a real browser: the app where one finds it, and a visitor of its own for each test."""
 
 from __future__ import annotations
 
@@ -12,14 +12,6 @@ from playwright.sync_api import Browser, BrowserContext
 from werkzeug.serving import make_server
 
 from bridge.web.context import Parts
-from tests.support.browser import open_browser
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One browser for all; tests that use it share the xdist group `browser`."""
-    with open_browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture

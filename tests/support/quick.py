@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from werkzeug.routing import Rule
 
-_compile_builder = Rule._compile_builder
-_builders: dict[tuple[Any, ...], Callable[..., tuple[str, str]]] = {}
+_compile = Rule.compile
+_compiled: dict[tuple[Any, ...], Rule] = {}
 
 
 def remember_rules() -> None:
-    """Let werkzeug compile the builder of each route once for all apps of this process.
+    """Let werkzeug compile each route once for all apps of this process.
 
     Every app has the same routes, and compiling them is nine tenths of putting
     one together: 40 ms for each of some thousands of tests.
     """
-    Rule._compile_builder = _remembered  # type: ignore[method-assign]
+    Rule.compile = _remembered  # type: ignore[method-assign]
 
 
-def _remembered(self: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-    if self.defaults:
-        return _compile_builder(self, append_unknown)
-    place = (self.rule, tuple(self._trace), append_unknown)
-    if place not in _builders:
-        _builders[place] = _compile_builder(self, append_unknown)
-    return _builders[place]
+def _remembered(self: Rule) -> None:
+    if self.defaults or self.host or self.subdomain:
+        _compile(self)
+        return
+    place = (self.rule, self.merge_slashes, self.strict_slashes, self.websocket)
+    found = _compiled.get(place)
+    if found is None:
+        _compile(self)
+        _compiled[place] = self
+        return
+    # Of the first app's rule; its converters are the same, and none of ours asks its map for anything.
+    self._parts, self._trace, self._converters = list(found._parts), list(found._trace), dict(found._converters)
+    self.arguments = set(found.arguments)
+    self._build = found._build.__func__.__get__(self, None)  # type: ignore[attr-defined]
+    self._build_unknown = found._build_unknown.__func__.__get__(self, None)  # type: ignore[attr-defined]

@@ -1,21 +1,23 @@
 import pytest
 
-from tests.support import browser
+from tests.support.browser import chromium_path, open_browser
 
 
-def test_browser_shows_a_page():
-    with browser.open_browser() as chromium:
-        page = chromium.new_page()
-        page.set_content("<title>Credits</title><p>100 000 tokens</p>")
+@pytest.mark.xdist_group("browser")
+def test_browser_shows_a_page(browser):
+    """The one that the flows use: playwright starts no second one in a process."""
+    page = browser.new_page()
+    page.set_content("<title>Credits</title><p>100 000 tokens</p>")
 
-        assert page.title() == "Credits"
-        assert page.inner_text("p") == "100 000 tokens"
+    assert page.title() == "Credits"
+    assert page.inner_text("p") == "100 000 tokens"
+    page.close()
 
 
 def test_no_browser_is_a_skip(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CI", raising=False)
 
-    assert browser.chromium_path() is None
-    with pytest.raises(pytest.skip.Exception, match="a browser"), browser.open_browser():
+    assert chromium_path() is None
+    with pytest.raises(pytest.skip.Exception, match="a browser"), open_browser():
         pass
