@@ -117,8 +117,8 @@ class DemoShop:
 
     def _deliver(self, received: Received) -> None:
         with self.database.transaction() as connection:
-            delivery = inbox.receive(connection, self.slug, received, vault=self.vault, now=self.now)
-        inbox.process_stored(self.database.transaction, delivery.id, now=self.now)
+            stored = inbox.receive(connection, self.slug, received, vault=self.vault, now=self.now)
+        inbox.process_stored(self.database.transaction, stored.delivery.id, now=self.now)
 
     def _sit_down(self) -> None:
         users = (*_BUYERS, *range(_FIRST_OWN, _FIRST_OWN + len(_NAMES)))

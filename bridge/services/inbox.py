@@ -16,6 +16,7 @@ from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.services.vault import Vault
 from bridge.storage import inbox, shop_reads
+from bridge.storage import stores as store_rows
 from bridge.storage.database import Connection
 from bridge.storage.ids import new_id
 
@@ -37,15 +38,23 @@ class Received:
     webhook_id: str
 
 
-def receive(connection: Connection, slug: str, received: Received, *, vault: Vault, now: datetime) -> Delivery:
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A delivery in the inbox, and whether its shop gave keys: without them nothing can be asked of it."""
+
+    delivery: Delivery
+    has_keys: bool
+
+
+def receive(connection: Connection, slug: str, received: Received, *, vault: Vault, now: datetime) -> Stored:
     """Verify a webhook on its raw bytes and store it; durable once the caller commits.
 
     Raises `UnknownStore`, and `BadSignature` for what the shop did not sign. A
     signed body that is not a JSON object is stored as rejected.
     """
     store = stores.get_store(connection, slug)
-    secret = stores.webhook_secret(connection, store.id, vault_=vault)
-    if not is_signed(received.body, received.signature, secret):
+    credentials = store_rows.credentials(connection, store.id)
+    if not is_signed(received.body, received.signature, vault.open(credentials.webhook_secret)):
         raise BadSignature()
     try:
         document = parse(received.body)
@@ -67,7 +76,7 @@ def receive(connection: Connection, slug: str, received: Received, *, vault: Vau
         next_attempt_at=now + _FIRST_RETRY if state is State.RECEIVED else None,
     )
     inbox.add(connection, delivery)
-    return delivery
+    return Stored(delivery, credentials.consumer_key is not None)
 
 
 def note_bad_signature(connection: Connection, slug: str, *, now: datetime) -> None:

@@ -44,15 +44,16 @@ def receive(store: str) -> Response:
     )
     vault = parts().vault
     try:
-        delivery = in_transaction(
+        stored = in_transaction(
             lambda connection: inbox.receive(connection, store, received, vault=vault, now=utcnow())
         )
     except BadSignature:
         _note(store, "bad_signatures", inbox.note_bad_signature)
         raise
-    if delivery.state is State.REJECTED:
-        raise MalformedBody(delivery.outcome)
-    inbox.process_stored(transaction, delivery.id, now=utcnow(), shops=parts().shops)
+    if stored.delivery.state is State.REJECTED:
+        raise MalformedBody(stored.delivery.outcome)
+    shops = parts().shops if stored.has_keys else None
+    inbox.process_stored(transaction, stored.delivery.id, now=utcnow(), shops=shops)
     return Response("stored\n", content_type="text/plain; charset=utf-8")
 
 

@@ -103,11 +103,12 @@ def mixed(desk, size):
     [spends, holds, captures, late_captures, releases, refunds, site_refunds, mixed],
     ids=lambda kind: kind.__name__,
 )
-def test_batch_of_1000_takes_as_many_statements_as_one_of_10(desk, database, kind):
+def test_large_batch_takes_as_many_statements_as_one_of_10(desk, database, kind):
     # Read first, so that both batches find the rules known.
     desk.one(desk.spend(1, 1), now=NOW)
 
-    small, large = (count(desk, kind(desk, size)) for size in (10, 1_000))
+    # Only plain spends come in thousands; the others are as telling with fewer.
+    small, large = (count(desk, kind(desk, size)) for size in (10, 1_000 if kind in {spends, mixed} else 200))
 
     assert small == large
     assert large <= MOST
