@@ -21,10 +21,10 @@ from bridge.web.context import Parts, utcnow
 from tests.support.browser import open_browser
 from tests.support.missing import require
 from tests.support.postgres import Cluster, find_bindir, start_cluster
-from tests.support.quick import remember_rules
+from tests.support.quick import remember_what_is_compiled
 from tests.support.spare import Spares
 
-remember_rules()
+remember_what_is_compiled()
 
 SECRET_KEY = "a-secret-key-of-the-tests-and-nothing-else"
 
