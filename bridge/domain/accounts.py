@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bridge.domain.events import Alert
 
@@ -73,8 +74,7 @@ class Account:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """A balance as callers see it: whole tokens, none below zero."""
 
     balance: int

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Source(StrEnum):
@@ -37,16 +38,14 @@ class PlanPart:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Purse:
+class Purse(NamedTuple):
     """What one source can still pay: whole tokens, or None for no end."""
 
     source: Source
     left: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Who pays what, or why nobody does; a refusal takes nothing.
 
     `shortfall` is what is missing from the price: in a refusal what would have
@@ -82,13 +81,18 @@ class GivenBack:
 
 def draw(*, price: int, purses: Sequence[Purse]) -> Decision:
     """Take as much of a price as the purses hold, in the order given; the rest is the shortfall."""
-    parts = {Source.PLAN: 0, Source.BALANCE: 0, Source.ALLOWANCE: 0}
+    plan = balance = allowance = 0
     missing = price
     for purse in purses:
         taken = missing if purse.left is None else min(missing, purse.left)
-        parts[purse.source] += taken
         missing -= taken
-    return Decision(parts[Source.PLAN], parts[Source.BALANCE], parts[Source.ALLOWANCE], shortfall=missing)
+        if purse.source is Source.BALANCE:
+            balance += taken
+        elif purse.source is Source.PLAN:
+            plan += taken
+        else:
+            allowance += taken
+    return Decision(plan, balance, allowance, shortfall=missing)
 
 
 def decide(*, price: int, purses: Sequence[Purse], disabled: bool = False) -> Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,8 +61,9 @@ def written(document: Document) -> str:
     return to_json(document).decode()
 
 
+@functools.lru_cache(maxsize=1024)
 def instant(moment: datetime | None) -> str | None:
-    """A moment as RFC 3339 in UTC."""
+    """A moment as RFC 3339 in UTC; a batch says one and the same again and again."""
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

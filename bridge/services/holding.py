@@ -199,7 +199,7 @@ def _from_reserve(books: Books, account: Account, found: Hold, price: int) -> De
     }
     order = books.rulebook_of(account).spend_order
     taken = draw(price=price, purses=[Purse(source, left[source]) for source in order])
-    return replace(taken, shortfall=0)
+    return taken._replace(shortfall=0)
 
 
 def _beyond(means: Means, first: Decision, first_parts: tuple[PlanPart, ...], found: Hold, price: int) -> Decision:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bridge.domain.accounts import Account
 from bridge.domain.limits import Allows, Limit, Verdict, Window, left_of
@@ -34,8 +35,7 @@ class Free:
         return self.verdict.rule.allows is Allows.DISABLED
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
+class Means(NamedTuple):
     """The sources of one account for one module, in the store's order."""
 
     plans: tuple[PlanPart, ...]
@@ -80,13 +80,12 @@ def means_of(books: Books, account: Account, module: str) -> Means:
     """What the account can pay for a module at this point of the batch."""
     plans = tuple(books.plan_lefts(account))
     free = free_of(books, account, module)
-    left = {
-        Source.PLAN: sum(part.tokens for part in plans),
-        Source.BALANCE: books.standing_of(account).available,
-        Source.ALLOWANCE: free.left if free else 0,
+    purses = {
+        Source.PLAN: Purse(Source.PLAN, sum(part.tokens for part in plans) if plans else 0),
+        Source.BALANCE: Purse(Source.BALANCE, books.standing_of(account).available),
+        Source.ALLOWANCE: Purse(Source.ALLOWANCE, free.left if free else 0),
     }
-    order = books.rulebook_of(account).spend_order
-    return Means(plans, free, tuple(Purse(source, left[source]) for source in order))
+    return Means(plans, free, tuple([purses[source] for source in books.rulebook_of(account).spend_order]))
 
 
 def left_of_cap(books: Books, account: Account, site_id: int) -> int | None:

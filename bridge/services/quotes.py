@@ -125,7 +125,7 @@ def _pay_in_turn(books: Books, caller: Caller, account: Account, priced: Sequenc
         drawn = means.draw(item.tokens)
         shortfall += drawn.shortfall
         ask = Ask(caller=caller, key=None, fingerprint="", who=None, module=item.module, tokens=item.tokens)
-        spend(books, ask, account, item, means, replace(drawn, shortfall=0))
+        spend(books, ask, account, item, means, drawn._replace(shortfall=0))
         total = Decision(total.plan + drawn.plan, total.balance + drawn.balance, total.allowance + drawn.allowance)
     if cap is not None:
         shortfall = max(shortfall, sum(item.tokens for item in priced) - cap)

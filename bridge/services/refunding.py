@@ -76,8 +76,7 @@ def _write(books: Books, ask: RefundAsk, account: Account, spend: Spend, back: G
     given = back.plan + back.balance + back.allowance
     books.use_site(account, spend.site_id, spend.created_at, -given)
     books.use_day(account, spend, units=0, tokens=-given)
-    books.spends[spend.id] = replace(
-        spend,
+    books.spends[spend.id] = spend._replace(
         back_plan=spend.back_plan + back.plan,
         back_balance=spend.back_balance + back.balance,
         back_allowance=spend.back_allowance + back.allowance,

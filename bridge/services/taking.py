@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from bridge.domain.accounts import Account
 from bridge.domain.asks import Ask
@@ -23,8 +23,7 @@ from bridge.storage.limits import WindowKey
 from bridge.storage.spends import Spend
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
+class Priced(NamedTuple):
     """An ask with its price worked out, in whole tokens; 0 where nothing is charged."""
 
     module: str
@@ -33,8 +32,7 @@ class Priced:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(NamedTuple):
     """Tokens that leave an account: what each source pays, in which windows, for what."""
 
     caller: Caller

@@ -33,8 +33,12 @@ def new_ids(count: int) -> list[int]:
 
 
 def new_id() -> int:
-    """One fresh id."""
-    return new_ids(1)[0]
+    """One fresh id; see `new_ids`."""
+    global _last
+    moment = (time.time_ns() // 1_000_000 - _EPOCH_MS) << _TAIL_BITS
+    with _lock:
+        _last = moment + secrets.randbits(_TAIL_BITS) if moment > _last else _last + 1
+        return _last
 
 
 def first_id_at(moment: datetime) -> int:
