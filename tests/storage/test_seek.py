@@ -63,3 +63,22 @@ def test_index_leads_to_each_key_however_little_the_planner_knows(shop, database
     assert any("Index Scan using pk_idempotency_keys" in line for line in lines), lines
     assert any("Index Cond" in line and "key" in line for line in lines), lines
     assert not any("Filter" in line for line in lines), lines
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_many_keys_are_walked_and_not_joined(shop, database):
+    """Asked for as many keys as there are rows, a planner that may would read the whole table and hash it.
+
+    SQLite takes a join as it is written.
+    """
+    keep(database, *((shop.id, 0, f"k{number}") for number in range(500)))
+    keys = [f"k{number}" for number in range(2_000)]
+
+    with database.transaction() as connection:
+        connection.exec_driver_sql("analyze idempotency_keys")
+        connection.exec_driver_sql("set local enable_seqscan = on")
+        columns = {"k0": [shop.id] * len(keys), "k1": [0] * len(keys), "k2": keys}
+        lines = connection.exec_driver_sql(f"explain {SEEK._postgresql}", columns).scalars().all()
+
+    assert any("Nested Loop" in line for line in lines), lines
+    assert not any("Hash Join" in line or "Merge Join" in line for line in lines), lines
