@@ -125,34 +125,35 @@ class GroupCommit:
         return items
 
     def _run(self) -> None:
-        last = 0
-        while batch := self._next_batch(last):
-            last = len(batch)
+        callers = 0
+        while batch := self._next_batch(callers):
             try:
                 self._commit(batch)
             except BaseException as error:
                 # The thread outlives whatever happens to a batch, and nobody is left waiting.
                 log.exception("a batch of %d asks failed", len(batch))
                 _fail(batch, error)
+            callers = len(batch) + len(self._waiting)
 
-    def _next_batch(self, last: int) -> list[_Waiting]:
+    def _next_batch(self, callers: int) -> list[_Waiting]:
         with self._changed:
             while not self._waiting and not self._closing:
                 self._changed.wait()
-        self._gather(last)
+        self._gather(callers)
         with self._changed:
             return [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
 
-    def _gather(self, last: int) -> None:
-        """Let those who were just answered ask again, while more of them come and fewer wait than last time.
+    def _gather(self, callers: int) -> None:
+        """Let those who were just answered ask again, while more of them come and some of the `callers` are missing.
 
         Not a timer: after a lone ask there is nobody to wait for. Without it a
         busy writer takes the first few who woke, and the rest wait for another
-        commit.
+        commit. `callers` is how many were answered last or waited meanwhile: by
+        the last batch alone, two halves once parted would take turns for ever.
         """
         seen = 0
         for _ in range(_GATHERING_ROUNDS):
-            if not seen < len(self._waiting) < last:
+            if not seen < len(self._waiting) < callers:
                 return
             seen = len(self._waiting)
             time.sleep(_GATHERING_SECONDS)
