@@ -1,9 +1,10 @@
 """Plugins of every test run; fixtures live in `tests/`, beside the tests that use them."""
 
-import gc
 import shutil
 import tempfile
 from pathlib import Path
+
+from bridge.garbage import look_seldom
 
 pytest_plugins = ("pytester", "tests.support.missing")
 
@@ -22,7 +23,5 @@ except OSError:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported stays: looking for garbage in it, again and again, is a tenth of the time of a run."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    """Garbage is looked for as in the service, which is a tenth of the time of a run."""
+    look_seldom()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bench import in_process, over_http, reconciling
 from bench.over_http import Row
+from bridge.garbage import look_seldom
 from tests.support.postgres import find_bindir, start_cluster
 
 
@@ -23,6 +24,8 @@ def main() -> int:
     parser.add_argument("--only", choices=("http", "process", "reconcile"), help="one part of them")
     parser.add_argument("--engine", choices=("sqlite", "postgresql"), help="one engine")
     wanted = parser.parse_args()
+    # As the service does: what runs here in process is measured as it would run there.
+    look_seldom()
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=_instance()))
     rows: list[Row] = []
     try:

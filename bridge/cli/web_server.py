@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.config import ROOT, load_config
+from bridge.garbage import look_seldom
 from bridge.logs import JsonFormatter
 
 _config = load_config()
@@ -51,9 +52,10 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Begin what lives in a worker, now that it is forked: its scheduler."""
+    """Begin what lives in a worker, now that it is forked and has imported the app: its scheduler."""
     # A terminal sends Ctrl-C to every process; the master tells the workers when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    look_seldom()
     if _config.scheduler:
         worker.wsgi.extensions["bridge.scheduler"].start()
 

@@ -18,8 +18,8 @@ MEASURED = {".py", ".html", ".js", ".css", ".php"}
 UNWELCOME_NAMES = {"utils.py", "common.py", "helpers.py", "services.py"}
 
 _OURS = ("app", "bridge", "schedulers", "migrations", "tests", "bench", "fakeshop")
-_DOOR_MODULE = r"bridge/(web/.+|cli/.+|cli(_\w+)?|group_commit|config|logs)\.py|schedulers/.+\.py"
-_DOOR_SHARED = r"bridge\.(domain|services|config|logs|group_commit|storage\.database|cli(_\w+)?)|schedulers"
+_DOOR_MODULE = r"bridge/(web/.+|cli/.+|cli(_\w+)?|group_commit|config|garbage|logs)\.py|schedulers/.+\.py"
+_DOOR_SHARED = r"bridge\.(domain|services|config|garbage|logs|group_commit|storage\.database|cli(_\w+)?)|schedulers"
 _NOT_FOR_DOORS = frozenset({"sqlalchemy", "alembic", "requests", "urllib3", "woocommerce"})
 _UNFINISHED = "|".join(("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error"))
 _FORBIDDEN = re.compile(rf"(?<![\w.-])/(?:work|root|home|Users)/|\b(?:{_UNFINISHED})\b")
