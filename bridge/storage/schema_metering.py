@@ -71,7 +71,8 @@ window_uses = Table(
 spends = Table(
     "spends",
     metadata,
-    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
+    # No foreign key: the day of history each spend counts in has one, checked once for an account and batch.
+    Column("account_id", BIG, primary_key=True, autoincrement=False),
     Column("id", BIG, primary_key=True, autoincrement=False),
     Column("store_id", Integer, nullable=False),
     Column("module", String(64), nullable=False),
