@@ -35,8 +35,7 @@ class Visitor:
 Who = Profile | Visitor
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """One user of a store, or one guest (`user_id` None), with what the books say.
 
     `balance` and `debt` are whole tokens, zero or more. `roles` is empty when
@@ -59,8 +58,16 @@ class Account:
         """Whether this is a visitor without an account of the shop."""
         return self.user_id is None
 
+    def told(self, *, email: str | None, name: str | None, roles: tuple[str, ...] | None) -> Account:
+        """This account with what somebody said of its user; what is None was not said, and stays."""
+        return self._replace(
+            email=self.email if email is None else email,
+            name=self.name if name is None else name,
+            roles=self.roles if roles is None else roles,
+        )
+
     def moved(self, *, tokens: int, debt: int) -> Account:
-        """This account after a movement; written out, since it is made for every token that moves."""
+        """This account after a movement."""
         return Account(
             self.id,
             self.store_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.clients.payloads import Customer
@@ -46,12 +46,7 @@ def put_profile(connection: Connection, store_id: int, profile: Profile, *, now:
     place = accounts.place_of(store_id, profile)
     account_id = accounts.locate_or_add(connection, [place], now=now)[place]
     account = accounts.lock(connection, [account_id])[account_id]
-    told = replace(
-        account,
-        email=account.email if profile.email is None else profile.email,
-        name=account.name if profile.name is None else profile.name,
-        roles=account.roles if profile.roles is None else profile.roles,
-    )
+    told = account.told(email=profile.email, name=profile.name, roles=profile.roles)
     if told != account:
         accounts.set_profiles(connection, [told], now=now)
     return told
@@ -155,7 +150,7 @@ def adjust(
     held = holds.held_balances(connection, [account.id], now=now).get(account.id, 0)
     standing = Standing(balance=balance, held=held, debt=account.debt)
     store = stores.get(connection, store_id)
-    told, events = watch(replace(account, balance=balance), standing, store, now=now)
+    told, events = watch(account._replace(balance=balance), standing, store, now=now)
     accounts.set_balances(connection, [told], now=now)
     outbox.add(connection, events)
     ledger.add(connection, [(entry, None)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from bridge.domain.accounts import Account, Standing
@@ -15,6 +14,6 @@ def watch(account: Account, standing: Standing, store: Store, *, now: datetime) 
     """The account with what is told of its balance by now, and the event to tell it with, if a line was crossed."""
     alert, crossed = alert_after(account.alert, available=standing.available, low_balance=store.low_balance)
     if crossed is None:
-        return (account if alert is account.alert else replace(account, alert=alert)), []
+        return (account if alert is account.alert else account._replace(alert=alert)), []
     payload = {"balance": standing.balance, "available": standing.available}
-    return replace(account, alert=alert), [NewEvent(new_id(), store.id, account.id, crossed, payload, now)]
+    return account._replace(alert=alert), [NewEvent(new_id(), store.id, account.id, crossed, payload, now)]

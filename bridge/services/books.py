@@ -7,10 +7,12 @@ does not grow with the number of asks.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bridge.domain.accounts import Account, Standing
 from bridge.domain.events import EventType, NewEvent
@@ -144,7 +146,7 @@ class Books:
 
     def use_day(self, account: Account, spend: Spend, *, units: int, tokens: int) -> None:
         """Count units and tokens in the history, on the spend's local day."""
-        day = spend.created_at.astimezone(self.rulebook_of(account).calendar.zone).date()
+        day = _day_of(spend.created_at, self.rulebook_of(account).calendar.zone)
         place = (account.id, day, spend.module, spend.operation or "", spend.site_id, spend.source or "")
         before = self.new_usage.get(place, (0, 0))
         self.new_usage[place] = (before[0] + units, before[1] + tokens)
@@ -174,6 +176,12 @@ class Books:
     def announce(self, account: Account, type_: EventType, payload: Mapping[str, Any]) -> None:
         """Put an event in the outbox."""
         self.new_events.append(NewEvent(new_id(), account.store_id, account.id, type_, payload, self.now))
+
+
+@functools.lru_cache(maxsize=64)
+def _day_of(moment: datetime, zone: ZoneInfo) -> date:
+    """The local day of a moment; a batch asks for the same one each time."""
+    return moment.astimezone(zone).date()
 
 
 def open_books(connection: Connection, wanted: Wanted, *, now: datetime, lock: bool = True) -> Books:

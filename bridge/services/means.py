@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from bridge.domain.accounts import Account
@@ -13,8 +12,7 @@ from bridge.services.books import Books
 from bridge.storage.limits import WindowKey
 
 
-@dataclass(frozen=True, slots=True)
-class Free:
+class Free(NamedTuple):
     """The free allowance of one account in one module: limit, the rule that won, its window, what is gone of it."""
 
     limit: Limit
@@ -80,12 +78,17 @@ def means_of(books: Books, account: Account, module: str) -> Means:
     """What the account can pay for a module at this point of the batch."""
     plans = tuple(books.plan_lefts(account))
     free = free_of(books, account, module)
-    purses = {
-        Source.PLAN: Purse(Source.PLAN, sum(part.tokens for part in plans) if plans else 0),
-        Source.BALANCE: Purse(Source.BALANCE, books.standing_of(account).available),
-        Source.ALLOWANCE: Purse(Source.ALLOWANCE, free.left if free else 0),
-    }
-    return Means(plans, free, tuple([purses[source] for source in books.rulebook_of(account).spend_order]))
+    purses = []
+    # Told apart by identity: looking up a member of an enumeration hashes its name, in Python.
+    for source in books.rulebook_of(account).spend_order:
+        if source is Source.BALANCE:
+            left: int | None = books.standing_of(account).available
+        elif source is Source.PLAN:
+            left = sum(part.tokens for part in plans)
+        else:
+            left = free.left if free else 0
+        purses.append(Purse(source, left))
+    return Means(plans, free, tuple(purses))
 
 
 def left_of_cap(books: Books, account: Account, site_id: int) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.domain.accounts import MAX_TOKENS, Account
@@ -72,14 +72,17 @@ def post(connection: Connection, store: Store, rows: Sequence[Opening], *, now: 
     located = accounts.locate_or_add(connection, places.values(), now=now)
     locked = accounts.lock(connection, set(located.values()))
     known = ledger.find_references(connection, locked.keys(), [_reference(store, row) for row in rows])
-    told = {row.user_id: _told(locked[located[places[row.user_id]]], row) for row in rows}
+    told = {
+        row.user_id: locked[located[places[row.user_id]]].told(email=row.email, name=row.name, roles=row.roles)
+        for row in rows
+    }
     changed = [account for account in told.values() if account != locked[account.id]]
     accounts.set_profiles(connection, sorted(changed, key=lambda account: account.id), now=now)
     new = [row for row in rows if row.balance and _reference(store, row) not in known]
     entries = [
         _entry(id_, told[row.user_id], row, store, now=now) for id_, row in zip(new_ids(len(new)), new, strict=True)
     ]
-    balances = [replace(locked[entry.account_id], balance=entry.balance_after) for entry in entries]
+    balances = [locked[entry.account_id]._replace(balance=entry.balance_after) for entry in entries]
     accounts.set_balances(connection, sorted(balances, key=lambda account: account.id), now=now)
     ledger.add(connection, [(entry, None) for entry in entries])
     return Imported(len(new), sum(row.balance for row in new), sum(_reference(store, row) in known for row in rows))
@@ -118,15 +121,6 @@ def _read_row(row: dict[str, str], line: int, seen: dict[int, int]) -> Opening |
 
 def _reference(store: Store, row: Opening) -> str:
     return f"import:{store.slug}:{row.user_id}"
-
-
-def _told(account: Account, row: Opening) -> Account:
-    return replace(
-        account,
-        email=account.email if row.email is None else row.email,
-        name=account.name if row.name is None else row.name,
-        roles=account.roles if row.roles is None else row.roles,
-    )
 
 
 def _entry(entry_id: int, account: Account, row: Opening, store: Store, *, now: datetime) -> Entry:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -129,7 +128,7 @@ def _pay_in_turn(books: Books, caller: Caller, account: Account, priced: Sequenc
         total = Decision(total.plan + drawn.plan, total.balance + drawn.balance, total.allowance + drawn.allowance)
     if cap is not None:
         shortfall = max(shortfall, sum(item.tokens for item in priced) - cap)
-    books.accounts[account.id] = replace(books.accounts[account.id], balance=before.balance)
+    books.accounts[account.id] = books.accounts[account.id]._replace(balance=before.balance)
     return total, max(0, shortfall)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from bridge.domain.accounts import Account, Profile, Who
 from bridge.domain.asks import AnyAsk, Ask, CaptureAsk, HoldAsk, RefundAsk, ReleaseAsk
@@ -21,8 +21,7 @@ MAX_ASKS = 1000
 """The most asks in one batch of the API."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What a caller is told: a status, the JSON as stored, and whether it was told before.
 
     An `error` says that the request made no sense; it is not stored, and
@@ -151,12 +150,7 @@ def introduce(books: Books, who: Who | None, account: Account) -> Account:
     """The account with what this request says of its user; what it does not say stays."""
     if not isinstance(who, Profile) or (who.email is None and who.name is None and who.roles is None):
         return account
-    told = replace(
-        account,
-        email=account.email if who.email is None else who.email,
-        name=account.name if who.name is None else who.name,
-        roles=account.roles if who.roles is None else who.roles,
-    )
+    told = account.told(email=who.email, name=who.name, roles=who.roles)
     if told != account:
         books.accounts[account.id] = told
         books.renamed_accounts.add(account.id)

@@ -89,7 +89,8 @@ def spend(books: Books, ask: Ask, account: Account, priced: Priced, means: Means
 def pay(books: Books, account: Account, payment: Payment) -> Spend:
     """Write a payment: the spend, its entry, the windows it counts in, its day of history."""
     decision, priced = payment.decision, payment.priced
-    before = free_of(books, account, priced.module)
+    # Only what the allowance pays can use it up.
+    before = free_of(books, account, priced.module) if decision.allowance else None
     taken = Spend(
         id=new_id(),
         account_id=account.id,
@@ -143,8 +144,10 @@ def _charge(books: Books, account: Account, taken: Spend, payment: Payment) -> N
 
 def _tell_exhausted(books: Books, account: Account, module: str, before: Free | None) -> None:
     """Announce an allowance whose last token this payment took."""
+    if before is None or before.left in {None, 0}:
+        return
     after = free_of(books, account, module)
-    if before is None or after is None or before.left in {None, 0} or after.left != 0:
+    if after is None or after.left != 0:
         return
     payload = {"module": module, "resets_at": answers.instant(after.window.ends_at)}
     books.announce(account, EventType.ALLOWANCE_EXHAUSTED, payload)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
@@ -27,35 +26,7 @@ _KEYS = Seek(
     ("store_id", "site_id", "key", "fingerprint", "status", "answer"),
     keys=("store_id", "site_id", "key"),
 )
-_SPEND_COLUMNS = (
-    "account_id",
-    "id",
-    "store_id",
-    "module",
-    "operation",
-    "units",
-    "tokens",
-    "from_plan",
-    "from_balance",
-    "from_allowance",
-    "window_starts_at",
-    "source",
-    "reference",
-    "created_at",
-    "site_id",
-    "hold_id",
-    "uncovered",
-    "plan_parts",
-    "back_plan",
-    "back_balance",
-    "back_allowance",
-    "lapsed",
-)
-_PARTS_AT = _SPEND_COLUMNS.index("plan_parts")
-_FIRST = attrgetter(*_SPEND_COLUMNS[:_PARTS_AT])
-_LAST = attrgetter(*_SPEND_COLUMNS[_PARTS_AT + 1 :])
 _BACK = ("back_plan", "back_balance", "back_allowance", "lapsed")
-_INSERT_SPENDS = Writer(spends, _SPEND_COLUMNS)
 _GIVE_BACK = Writer(spends, ("account_id", "id", *_BACK), keys=("account_id", "id"), update=_BACK)
 _REFUND_COLUMNS = (
     "account_id",
@@ -96,8 +67,9 @@ class Spend(NamedTuple):
     `plan_parts` which plans' windows paid. The `back_…` fields say what was
     given back since, and `lapsed` what could not be.
 
-    A named tuple: one is made for each act, and a frozen dataclass of as many
-    fields takes several times as long to make.
+    A named tuple, its fields named as the columns and `plan_parts` last: one is
+    made and written for each act, and a frozen dataclass of as many fields
+    takes several times as long to make.
     """
 
     id: int
@@ -117,11 +89,14 @@ class Spend(NamedTuple):
     site_id: int = 0
     hold_id: int | None = None
     uncovered: int = 0
-    plan_parts: tuple[PlanPart, ...] = ()
     back_plan: int = 0
     back_balance: int = 0
     back_allowance: int = 0
     lapsed: int = 0
+    plan_parts: tuple[PlanPart, ...] = ()
+
+
+_INSERT_SPENDS = Writer(spends, Spend._fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +147,7 @@ def add(connection: Connection, added: Iterable[Spend]) -> None:
     """Write spends in one statement."""
     _INSERT_SPENDS.write(
         connection,
-        [(*_FIRST(spend), pack_parts(spend.plan_parts), *_LAST(spend)) for spend in added],
+        [(*spend[:-1], pack_parts(spend.plan_parts)) for spend in added],
     )
 
 
@@ -186,7 +161,7 @@ def find_many(connection: Connection, spend_ids: Iterable[int]) -> dict[int, Spe
     """These spends as they are; the caller has locked their accounts if it means to change them."""
     found = {}
     for row in connection.execute(_SPENDS, {"ids": sorted(spend_ids)}):
-        values = {name: getattr(row, name) for name in _SPEND_COLUMNS}
+        values = {name: getattr(row, name) for name in Spend._fields}
         found[row.id] = Spend(**{**values, "plan_parts": unpack_parts(row.plan_parts)})
     return found
 
