@@ -67,66 +67,6 @@ class UnknownUser(NotFound):
     code = "unknown_user"
 
 
-class UnknownOperation(NotFound):
-    """The store's price list has no such operation."""
-
-    code = "unknown_operation"
-
-
-class UnknownHold(NotFound):
-    """There is no such hold."""
-
-    code = "unknown_hold"
-
-
-class UnknownSpend(NotFound):
-    """There is no such spend."""
-
-    code = "unknown_spend"
-
-
-class HoldCaptured(BridgeError):
-    """The hold was captured already."""
-
-    code = "hold_captured"
-
-
-class HoldReleased(BridgeError):
-    """The hold was released already."""
-
-    code = "hold_released"
-
-
-class RefundTooLarge(BridgeError):
-    """The refund is larger than what the spend still has to give back."""
-
-    code = "refund_exceeds_spend"
-
-
-class NotASpend(BridgeError):
-    """This is not a spend: a refund cannot be refunded."""
-
-    code = "not_a_spend"
-
-
-class TooManyUnits(BridgeError):
-    """The operation takes fewer units in one call."""
-
-    code = "too_many_units"
-
-
-class UnknownModule(NotFound):
-    """The store has no such module."""
-
-    code = "unknown_module"
-
-
-class UnknownLimit(NotFound):
-    """The module has no limit."""
-
-    code = "unknown_limit"
-
-
 class UnknownPackage(NotFound):
     """The store has no package under that product."""
 

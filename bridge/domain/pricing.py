@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bridge.domain.accounts import MAX_TOKENS
-from bridge.domain.errors import FieldError, InvalidRequest, TooManyUnits
+from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.metering_errors import TooManyUnits
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bridge.domain.errors import FieldError, InvalidRequest, UnknownLimit
+from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.events import EventType, NewEvent
 from bridge.domain.limits import Override, Reset
+from bridge.domain.metering_errors import UnknownLimit
 from bridge.services import answers
 from bridge.services.accounts import get_account
 from bridge.storage import outbox, overrides, stores

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from bridge.domain.accounts import Account
 from bridge.domain.asks import CaptureAsk, HoldAsk, ReleaseAsk
 from bridge.domain.callers import Caller
-from bridge.domain.errors import FieldError, HoldCaptured, HoldReleased, InvalidRequest, UnknownHold, UnknownOperation
+from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.holds import Hold, HoldState
+from bridge.domain.metering_errors import HoldCaptured, HoldReleased, HoldReleasedBefore, UnknownHold, UnknownOperation
 from bridge.domain.pricing import price_of
 from bridge.domain.spending import Decision, PlanPart, Purse, Source, draw, split_plan
 from bridge.services import answers, rulebooks, taking
@@ -77,7 +78,9 @@ def capture(books: Books, ask: CaptureAsk, account: Account) -> answers.Document
 
 
 def release(books: Books, ask: ReleaseAsk, account: Account) -> answers.Document:
-    """Free all that a hold set aside; raises `HoldCaptured` and `HoldReleased` for one that is settled."""
+    """Free all that a hold set aside; raises `HoldCaptured` and `HoldReleasedBefore` for one that is settled."""
+    if ask.hold_id in books.holds and books.holds[ask.hold_id].state is HoldState.RELEASED:
+        raise HoldReleasedBefore()
     found = _settleable(books, ask.hold_id)
     if found.counts_at(books.now):
         books.set_aside(found, -1)

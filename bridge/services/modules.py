@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bridge.domain.errors import UnknownLimit, UnknownModule
 from bridge.domain.limits import Limit
+from bridge.domain.metering_errors import UnknownLimit, UnknownModule
 from bridge.domain.stores import Module
 from bridge.services import rulebooks
 from bridge.storage import limits, stores

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bridge.domain.accounts import MAX_TOKENS
-from bridge.domain.errors import FieldError, InvalidRequest, UnknownOperation
+from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.metering_errors import UnknownOperation
 from bridge.domain.pricing import Operation, sum_of
 from bridge.domain.stores import Module
 from bridge.services import rulebooks

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from bridge.domain.accounts import Account
 from bridge.domain.asks import RefundAsk
-from bridge.domain.errors import BalanceOutOfRange, FieldError, RefundTooLarge, UnknownSpend
+from bridge.domain.errors import BalanceOutOfRange, FieldError
 from bridge.domain.ledger import Kind, credit
+from bridge.domain.metering_errors import RefundTooLarge, UnknownSpend
 from bridge.domain.spending import Decision, GivenBack, PlanPart, give_back, split_plan
 from bridge.services import answers
 from bridge.services.books import Books

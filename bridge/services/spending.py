@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from bridge.domain.accounts import Account, Profile, Who
 from bridge.domain.asks import AnyAsk, Ask, CaptureAsk, HoldAsk, RefundAsk, ReleaseAsk
-from bridge.domain.errors import BridgeError, KeyReused, UnknownHold, UnknownSpend
+from bridge.domain.errors import BridgeError, KeyReused
+from bridge.domain.metering_errors import UnknownHold, UnknownSpend
 from bridge.domain.spending import Decision
 from bridge.services import answers, holding, keys, owners, refunding, rulebooks, taking
 from bridge.services.books import Books, Wanted, close_books, open_books

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from bridge.domain.accounts import Account
 from bridge.domain.asks import Ask
 from bridge.domain.callers import Caller
-from bridge.domain.errors import FieldError, InvalidRequest, UnknownOperation
+from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.events import EventType
 from bridge.domain.ledger import Kind, Movement
+from bridge.domain.metering_errors import UnknownOperation
 from bridge.domain.pricing import price_of
 from bridge.domain.spending import Decision, PlanPart
 from bridge.domain.stores import Rulebook

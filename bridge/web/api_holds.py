@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from flask import Blueprint, Response, request
 from pydantic import Field
 
 from bridge.domain.asks import CaptureAsk, ReleaseAsk
-from bridge.domain.errors import FieldError, InvalidRequest, UnknownHold
+from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.holds import DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS
+from bridge.domain.metering_errors import LifetimeOutOfRange, UnknownHold
 from bridge.services import holding
 from bridge.web.asking import SpendIn, hold_ask_of, path_id
 from bridge.web.auth import caller, key_with_deed, store_or_site_key
 from bridge.web.context import parts, reading, utcnow
-from bridge.web.parsing import Amount, Body, fingerprint, idempotency_key, read_body
+from bridge.web.parsing import Amount, Body, NamedFaults, fingerprint, idempotency_key, read_body
 from bridge.web.replies import json_response, reply_response
 
 bp = Blueprint("api_holds", __name__, url_prefix="/v1/holds")
@@ -23,6 +24,10 @@ bp = Blueprint("api_holds", __name__, url_prefix="/v1/holds")
 class HoldIn(SpendIn):
     """A hold: a spend that waits, for 1 second to 24 hours."""
 
+    named_faults: ClassVar[NamedFaults] = {
+        ("ttl_seconds", "greater_than_equal"): LifetimeOutOfRange,
+        ("ttl_seconds", "less_than_equal"): LifetimeOutOfRange,
+    }
     ttl_seconds: Annotated[int, Field(strict=True, ge=1, le=MAX_TTL_SECONDS)] = DEFAULT_TTL_SECONDS
 
 

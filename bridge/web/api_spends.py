@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from flask import Blueprint, Response
 from pydantic import Field
 
 from bridge.domain.asks import Ask, RefundAsk
-from bridge.domain.errors import BridgeError, NotASpend, UnknownSpend
+from bridge.domain.errors import BridgeError
+from bridge.domain.metering_errors import NotASpend, TooManyItems, UnknownSpend
 from bridge.services import quotes
 from bridge.services.spending import MAX_ASKS, Reply
 from bridge.web import errors
@@ -18,6 +19,7 @@ from bridge.web.auth import caller, key_with_deed, store_or_site_key
 from bridge.web.context import parts, reading, utcnow
 from bridge.web.parsing import (
     Body,
+    NamedFaults,
     Reason,
     Tokens,
     WhatIn,
@@ -35,6 +37,7 @@ bp = Blueprint("api_spends", __name__, url_prefix="/v1")
 class QuoteIn(WhoIn):
     """A batch to price: somebody, and up to a thousand items."""
 
+    named_faults: ClassVar[NamedFaults] = {("items", "too_long"): TooManyItems}
     items: Annotated[list[WhatIn], Field(min_length=1, max_length=MAX_ASKS)]
 
 
@@ -47,6 +50,7 @@ class BatchItemIn(SpendIn):
 class BatchIn(Body):
     """Up to a thousand spends."""
 
+    named_faults: ClassVar[NamedFaults] = {("spends", "too_long"): TooManyItems}
     spends: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_ASKS)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from bridge.domain import connecting, errors
+from bridge.domain import connecting, errors, metering_errors
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +36,12 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.OrderHasCustomer: 409,
     errors.NoShopKeys: 409,
     errors.BalanceOutOfRange: 422,
-    errors.HoldCaptured: 409,
-    errors.HoldReleased: 409,
-    errors.RefundTooLarge: 422,
-    errors.NotASpend: 422,
-    errors.TooManyUnits: 422,
+    metering_errors.HoldCaptured: 409,
+    metering_errors.HoldReleased: 409,
+    metering_errors.HoldReleasedBefore: 409,
+    metering_errors.RefundTooLarge: 422,
+    metering_errors.NotASpend: 422,
+    metering_errors.TooManyUnits: 422,
     errors.Unavailable: 503,
     errors.ShopUnreachable: 502,
     errors.BadSetting: 503,

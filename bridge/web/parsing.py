@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from bridge.domain.accounts import MAX_TOKENS, MAX_USER_ID, Profile, Visitor, Who
 from bridge.domain.errors import BodyTooLarge, FieldError, InvalidRequest, KeyInvalid, KeyRequired, MalformedBody
+from bridge.domain.metering_errors import OperationAndTokens
 from bridge.services import vault
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -25,6 +26,7 @@ _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _MODULE = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 
 M = TypeVar("M", bound="Body")
+NamedFaults = Mapping[tuple[str, str], type[InvalidRequest]]
 
 
 def _printable(value: str) -> str:
@@ -54,6 +56,8 @@ class Body(BaseModel):
 
     about: ClassVar[str] = "body"
     """The field that is named where the fields are each right and do not go together."""
+    named_faults: ClassVar[NamedFaults] = {}
+    """The faults that have a code of their own, by the field and pydantic's type of the fault."""
     model_config = ConfigDict(extra="forbid", strict=True)
 
     @classmethod
@@ -105,12 +109,13 @@ class WhatIn(Body):
     quantity: Tokens | None = None
 
     def check(self, prefix: str = "") -> None:
-        """Raise `InvalidRequest` unless it names exactly one of the two, in full."""
+        """Raise `InvalidRequest` unless it names exactly one of the two, in full: `OperationAndTokens` for both."""
         both = "name an operation with a quantity, or a module with tokens"
         if self.operation is not None:
-            for field in ("module", "tokens"):
-                if getattr(self, field) is not None:
-                    raise InvalidRequest(fields=[FieldError(prefix + field, both)])
+            if self.tokens is not None:
+                raise OperationAndTokens(fields=[FieldError(prefix + "tokens", both)])
+            if self.module is not None:
+                raise InvalidRequest(fields=[FieldError(prefix + "module", both)])
             return
         for field in ("module", "tokens"):
             if getattr(self, field) is None:
@@ -155,7 +160,9 @@ def _translated(error: ValidationError, model: type[Body]) -> MalformedBody | In
             return MalformedBody(f"the body is not JSON: {fault['msg']}")
         if not fault["loc"] and fault["type"] == "model_type":
             return MalformedBody("the body is JSON, but not an object")
-    return InvalidRequest(fields=[FieldError(_field(fault) or model.about, fault["msg"]) for fault in faults[:20]])
+    named = {model.named_faults.get((_field(fault), fault["type"]), InvalidRequest) for fault in faults}
+    kind = named.pop() if len(named) == 1 else InvalidRequest
+    return kind(fields=[FieldError(_field(fault) or model.about, fault["msg"]) for fault in faults[:20]])
 
 
 def _each_name_once(pairs: list[tuple[str, Any]]) -> None:

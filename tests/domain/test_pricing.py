@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bridge.domain.accounts import MAX_TOKENS
-from bridge.domain.errors import InvalidRequest, TooManyUnits
+from bridge.domain.errors import InvalidRequest
+from bridge.domain.metering_errors import TooManyUnits
 from bridge.domain.pricing import DEFAULT_OPERATIONS, Operation, price_of, sum_of
 
 KNOWN = {operation.key: operation for operation in DEFAULT_OPERATIONS}

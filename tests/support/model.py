@@ -200,7 +200,7 @@ class Model:
         """All of it is free again."""
         hold = self.holds[hold_id]
         if hold["state"] in {"captured", "released"}:
-            return {"code": f"hold_{hold['state']}"}
+            return {"code": {"captured": "hold_captured", "released": "hold_released_before"}[hold["state"]]}
         hold["state"] = "released"
         return self._answer(hold["name"], hold["module"], hold, now) | {"status": 200, "state": "released"}
 

@@ -128,7 +128,7 @@ def test_bad_items_of_a_batch_are_told_each_and_the_good_ones_are_paid(shop, the
 
     assert [(one["status"], one.get("code")) for one in results] == [
         (201, None),
-        (422, "invalid_request"),
+        (422, "operation_and_tokens"),
         (404, "unknown_operation"),
         (422, "too_many_units"),
         (422, "invalid_request"),
