@@ -20,12 +20,12 @@ Document = dict[str, Any]
 _REFUSALS = {
     Refusal.INSUFFICIENT_TOKENS: (
         "Not enough tokens",
-        "You need {shortfall:,} more tokens for this. Nothing was charged.",
+        "You are {shortfall} short of this. Nothing was charged.",
     ),
     Refusal.MODULE_DISABLED: ("Module disabled", "{module} is not available to you."),
     Refusal.SITE_CAP_REACHED: (
         "Monthly cap reached",
-        "This site has reached its cap for the month, by {shortfall:,} tokens. Nothing was charged.",
+        "This site has reached its cap for the month, by {shortfall}. Nothing was charged.",
     ),
 }
 
@@ -56,6 +56,11 @@ def number_of(prefix: str, opaque_id: str) -> int | None:
     return number if number < 2**63 else None
 
 
+def tokens(count: int) -> str:
+    """A number of tokens as a sentence says it: `1 token`, `1,200 tokens`."""
+    return f"{count:,} token" if count == 1 else f"{count:,} tokens"
+
+
 def written(document: Document) -> str:
     """A document as JSON text, the way it is stored under its key and sent."""
     return to_json(document).decode()
@@ -67,6 +72,11 @@ def instant(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def opened_at(window: Window) -> str | None:
+    """When a window opened; None for one that was always open."""
+    return instant(window.starts_at) if window.starts_at > FOREVER else None
 
 
 def standing_document(standing: Standing) -> Document:
@@ -104,7 +114,7 @@ def allowance_document(limit: Limit, verdict: Verdict, window: Window, *, used: 
         "remaining": left_of(verdict.rule, used=used + held),
         "period": limit.period.value,
         "resets_at": instant(window.ends_at),
-        "last_reset_at": instant(window.starts_at) if window.starts_at > FOREVER else None,
+        "last_reset_at": opened_at(window),
         "state": state_of(verdict, used=used + held),
     }
 
@@ -175,12 +185,12 @@ def refusal_document(
     disabled = decision.refusal is Refusal.MODULE_DISABLED
     limit = rulebook.limits.get(module)
     title, default = _REFUSALS[decision.refusal or Refusal.INSUFFICIENT_TOKENS]
-    default = default.format(module=rulebook.label_of(module), shortfall=decision.shortfall)
+    default = default.format(module=rulebook.label_of(module), shortfall=tokens(decision.shortfall))
     return {
         "type": "about:blank",
         "title": title,
         "status": 403 if disabled else 402,
-        "detail": f"{price} tokens are needed and {price - decision.shortfall} can be paid. Nothing was charged.",
+        "detail": f"It costs {tokens(price)}, and {price - decision.shortfall:,} can be paid. Nothing was charged.",
         "code": str(decision.refusal),
         "required": price,
         "available": price - decision.shortfall,

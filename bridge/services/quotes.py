@@ -9,7 +9,7 @@ from typing import Any
 from bridge.domain.accounts import Account, Profile, Who
 from bridge.domain.asks import Ask
 from bridge.domain.callers import Caller
-from bridge.domain.limits import Allows
+from bridge.domain.limits import Allows, Period
 from bridge.domain.spending import Decision, Refusal, Source
 from bridge.domain.stores import Rulebook
 from bridge.services import answers, rulebooks
@@ -71,7 +71,7 @@ def explain(
         if means.free is None
         else {
             "period": means.free.limit.period.value,
-            "starts_at": answers.instant(means.free.window.starts_at),
+            "starts_at": answers.opened_at(means.free.window),
             "ends_at": answers.instant(means.free.window.ends_at),
             "used": means.free.used,
             "held": means.free.held,
@@ -159,11 +159,11 @@ def _words(
             Source.ALLOWANCE: decision.allowance,
         }
         paid = ", ".join(f"{tokens:,} from {source.value}" for source, tokens in shares.items() if tokens)
-        words.append(f"Accepted: {cost:,} tokens, {paid or 'nothing to pay'}.")
+        words.append(f"Accepted: {answers.tokens(cost)}, {paid or 'nothing to pay'}.")
     elif decision.refusal is Refusal.MODULE_DISABLED:
         words.append(f"Refused: {label} is disabled and no other source can pay; {decision.shortfall:,} are missing.")
     else:
-        words.append(f"Refused: {decision.shortfall:,} of {cost:,} tokens are missing.")
+        words.append(f"Refused: of {answers.tokens(cost)}, {decision.shortfall:,} cannot be paid.")
     return words
 
 
@@ -174,8 +174,11 @@ def _words_of_rule(means: Means, label: str) -> str:
     rule = free.verdict.rule
     if rule.allows is Allows.AMOUNT:
         held = f" and {free.held:,} held" if free.held else ""
+        often = "once" if free.limit.period is Period.NEVER else free.limit.period.value
+        opened = answers.opened_at(free.window)
+        since = f" since {opened}" if opened else ""
         return (
-            f"The rule for {free.verdict.audience} gives {rule.tokens:,} tokens {free.limit.period.value};"
-            f" {free.used:,} are used{held} since {answers.instant(free.window.starts_at)}."
+            f"The rule for {free.verdict.audience} gives {answers.tokens(rule.tokens)} {often};"
+            f" used{since}: {free.used:,}{held}."
         )
     return f"The rule for {free.verdict.audience} says {rule.allows.value}."

@@ -152,6 +152,19 @@ def test_explanation_is_what_a_spend_then_answers(database):
     compare()
 
 
+def test_explanation_of_what_is_given_once_reads_as_a_sentence(shop, database):
+    desk = Desk(database, Caller(shop.id, "key"))
+    desk.limit("chat", "never", user=1)
+    desk.one(desk.spend(2, 1), now=NOW)
+
+    with database.reading() as connection:
+        said = quotes.explain(connection, shop.id, 2, module="chat", tokens=1, now=NOW)
+
+    assert said["words"][1] == "The rule for user gives 1 token once; used: 1."
+    assert said["words"][-1] == "Refused: of 1 token, 1 cannot be paid."
+    assert said["window"]["starts_at"] is None
+
+
 def test_quote_of_1000_items_is_the_sum_of_them(shop, database):
     desk = Desk(database, Caller(shop.id, "key"))
     desk.give(2, 1_500, now=NOW)
