@@ -13,7 +13,7 @@ from bridge.domain.errors import InvalidRequest, MalformedBody
 from bridge.domain.inbox import Delivery, State
 from bridge.domain.orders import Order
 from bridge.domain.stores import Store
-from bridge.services import accounts, catalog, orders, shops
+from bridge.services import buyers, catalog, orders, shops
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction
 from bridge.storage import inbox, shop_reads, stores
@@ -199,6 +199,5 @@ def _process_customer(
     customer = payloads.read_customer(document)
     if event == "deleted" or payloads.is_bare(document):
         return Processed(State.PROCESSED, f"user {customer.user_id} left the shop; the balance stays", store)
-    accounts.learn_customer(connection, store, customer, now=now)
-    waiting = orders.list_waiting_for(connection, store, email=customer.email) if customer.email else []
+    waiting = buyers.learn(connection, store, customer, now=now)
     return Processed(State.PROCESSED, f"user {customer.user_id}", store, tuple(waiting))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from bridge.domain.errors import NoShopKeys, ShopUnreachable
 from bridge.domain.reconciliation import Report, last_night
 from bridge.domain.stores import Store
-from bridge.services import orders, readback, shop_pages
+from bridge.services import buyers, orders, readback, shop_pages
 from bridge.services.orders import Settled
 from bridge.services.readback import Reading, always
 from bridge.services.shop_pages import PAGE, Document, Progress
@@ -169,6 +169,7 @@ def check_order(transaction: Transaction, shops_: Shops, store: Store, number: i
     with client as shop:
         document = shop.get_order(number)
         wanted = None if document is None else readback.look_into(reading, document)
+        buyers.look_for(reading, [number], now=now)
     if wanted is not None:
         return in_transaction(
             transaction, lambda connection: readback.apply_document(connection, reading, wanted, now=now)
@@ -197,6 +198,7 @@ def _sweep(reading: Reading, numbers: Sequence[int], report: Report, *, now: dat
         readback.apply_documents(reading, some, report, now=now)
     for number in gone:
         readback.apply_removal(reading, number, report, now=now)
+    buyers.look_for(reading, numbers, now=now)
     return True
 
 

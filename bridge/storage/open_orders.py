@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection, and_, func, or_, select, tuple_
 
 from bridge.storage.schema import accounts, order_lines, orders, packages
@@ -24,6 +26,45 @@ def list_claimable(connection: Connection, *, after: Place, limit: int) -> list[
         .limit(limit)
     )
     return [(row.store_id, row.number) for row in connection.execute(statement)]
+
+
+def list_strangers(connection: Connection, store_id: int, numbers: Collection[int]) -> list[int]:
+    """The users these orders are granted to of whom nobody has told an e-mail address, in order."""
+    statement = (
+        select(accounts.c.user_id)
+        .join_from(orders, accounts, accounts.c.id == orders.c.account_id)
+        .where(
+            orders.c.store_id == store_id,
+            orders.c.number.in_(numbers),
+            accounts.c.user_id.is_not(None),
+            accounts.c.email_key.is_(None),
+        )
+        .distinct()
+        .order_by(accounts.c.user_id)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def list_addresses(connection: Connection, store_id: int, numbers: Collection[int]) -> list[str]:
+    """The addresses under which these orders are parked and which no account has, as they were typed."""
+    is_somebodys = (
+        select(accounts.c.id)
+        .where(accounts.c.store_id == orders.c.store_id, accounts.c.email_key == orders.c.email_key)
+        .exists()
+    )
+    statement = (
+        select(orders.c.email)
+        .where(
+            orders.c.store_id == store_id,
+            orders.c.number.in_(numbers),
+            orders.c.is_parked,
+            orders.c.email != "",
+            ~is_somebodys,
+        )
+        .distinct()
+        .order_by(orders.c.email)
+    )
+    return list(connection.execute(statement).scalars())
 
 
 def list_priceable(connection: Connection, *, after: Place, limit: int) -> list[Place]:

@@ -32,8 +32,6 @@ def test_order_in_the_trash_is_an_order(server, client):
         ("get_order", "order--force-deleted", "orders/7"),
         ("get_order", "order--id-of-a-refund", "orders/7"),
         ("get_product", "product--deleted-404", "products/7"),
-        ("get_customer", "customer--deleted-404", "customers/7"),
-        ("get_customer", "customer--id-0", "customers/7"),
     ],
 )
 def test_what_is_gone_is_none(server, client, ask, name, path):
@@ -50,13 +48,19 @@ def test_variation_is_had_as_a_product(server, client):
 
 
 def test_customer_of_any_role(server, client):
-    server.replies = [recorded("customer--sub"), recorded("customers--by-email-role-all")]
+    server.replies = [recorded("customers--by-email-role-all"), recorded("customers--by-email-role-all")]
 
-    assert client.get_customer(3)["role"] == "subscriber"
+    assert [customer["id"] for customer in client.list_customers([3, 7])] == [3]
     assert [customer["id"] for customer in client.find_customers("sub@example.test")] == [3]
-    assert server.asked[1].path == "customers"
-    assert server.asked[1].params["email"] == "sub@example.test"
-    assert server.asked[1].params["role"] == "all"
+    assert [asked.path for asked in server.asked] == ["customers", "customers"]
+    assert [asked.params["role"] for asked in server.asked] == ["all", "all"]
+    assert (server.asked[0].params["include"], server.asked[1].params["email"]) == ("3,7", "sub@example.test")
+
+
+def test_nobody_is_not_asked_for(server, client):
+    """An empty list of ids would be no condition at all: everybody."""
+    assert client.list_customers([]) == []
+    assert server.asked == []
 
 
 def test_refunds_come_with_their_lines(server, client):
