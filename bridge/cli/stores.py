@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from bridge.cli import access_keys
 from bridge.cli.tools import Group, local, prepared, utcnow
 from bridge.domain.limits import WEEKDAYS
 from bridge.domain.stores import Store
@@ -22,6 +23,9 @@ from bridge.services.watchdog import Post
 @click.group("stores", cls=Group)
 def group() -> None:
     """The shops this service grants tokens for."""
+
+
+group.add_command(access_keys.command)
 
 
 @group.command("add")

@@ -85,6 +85,12 @@ class OrderHasCustomer(BridgeError):
     code = "order_has_customer"
 
 
+class UnknownAccessKey(NotFound):
+    """The store has no such access key."""
+
+    code = "unknown_access_key"
+
+
 class UnknownDelivery(NotFound):
     """There is no such delivery."""
 

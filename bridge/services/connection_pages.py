@@ -12,7 +12,7 @@ from bridge.domain.languages import LocalTime, local_time, number, zone_name
 from bridge.domain.stores import Store
 from bridge.domain.watchdog import Code, without_command
 from bridge.domain.webhooks import TOPICS
-from bridge.services import questions, webhooks
+from bridge.services import keys, questions, webhooks
 from bridge.services.vault import Vault
 from bridge.storage import shop_reads, stores
 from bridge.storage.database import Connection
@@ -84,6 +84,7 @@ class Reading:
 class AccessKeyRow:
     """An access key of the store, by the part of it that may be shown."""
 
+    id: int
     prefix: str
     created: LocalTime
     used: LocalTime | None
@@ -114,7 +115,7 @@ def connection_page(
 ) -> ConnectionPage:
     """The page by what is known here; the shop is not asked."""
     known, zone = shop_reads.find(connection, store.id), store.calendar.zone
-    keys = stores.list_keys(connection, store.id)
+    access_keys = keys.list_keys(connection, store)
     credentials = stores.credentials(connection, store.id)
     ending = vault_.open(credentials.consumer_key)[-_ENDING:] if credentials.consumer_key else ""
     faults = _faults(known)
@@ -125,7 +126,7 @@ def connection_page(
         _packages_step(shop_reads.count_packages(connection, store.id)),
         _history_step(store),
         _delivery_step(store, known, shop_reads.last_delivery(connection, store.id)),
-        _access_step(keys_used=[key.last_used_at for key in keys]),
+        _access_step(keys_used=[key.last_used_at for key in access_keys]),
     )
     return ConnectionPage(
         store=store,
@@ -146,7 +147,8 @@ def connection_page(
         webhook_url=f"{public_url}{webhooks.PATH}{store.slug}",
         ask_fault=callback_fault(public_url, shop_url=store.url),
         access_keys=tuple(
-            AccessKeyRow(key.prefix, local_time(key.created_at, zone), _local(store, key.last_used_at)) for key in keys
+            AccessKeyRow(key.id, key.prefix, local_time(key.created_at, zone), _local(store, key.last_used_at))
+            for key in access_keys
         ),
         new_key=new_key,
         error=error,

@@ -2,22 +2,57 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bridge.domain.callers import Caller
-from bridge.domain.errors import AccessKeyExpired, BridgeError, NotSignedIn, SiteUnlinked
+from bridge.domain.errors import AccessKeyExpired, BridgeError, NotSignedIn, SiteUnlinked, UnknownAccessKey
+from bridge.domain.stores import Store
 from bridge.services import vault
 from bridge.storage import stores
 from bridge.storage.database import Connection, Database
 from bridge.storage.memory import Memory
-from bridge.storage.stores import AccessKey
+from bridge.storage.stores import AccessKey, StoreKey
+
+log = logging.getLogger(__name__)
 
 _USE_NOTED_EVERY = timedelta(minutes=5)
 
 _known: Memory[str, AccessKey] = Memory(most=10_000)
 """The keys that were found valid, by their hashes; worth something only with `refusals`."""
+
+
+def make(connection: Connection, store: Store, *, now: datetime) -> str:
+    """A further access key of a store, which is shown this once."""
+    key = vault.new_access_key()
+    stores.add_key(
+        connection,
+        store_id=store.id,
+        key_hash=vault.hash_access_key(key),
+        prefix=vault.prefix_of(key),
+        created_at=now,
+    )
+    return key
+
+
+def list_keys(connection: Connection, store: Store) -> list[StoreKey]:
+    """The store's own access keys, the newest first; those of its linked sites are theirs."""
+    return stores.list_keys(connection, store.id)
+
+
+def revoke(connection: Connection, store: Store, key_id: int, *, actor: str) -> StoreKey:
+    """Withdraw one of the store's own access keys, for good: the next request with it is refused, in every process.
+
+    Raises `UnknownAccessKey` for one of another store or of a linked site, and
+    for one that is withdrawn already.
+    """
+    found = next((key for key in list_keys(connection, store) if key.id == key_id), None)
+    if found is None or not stores.delete_key(connection, store.id, key_id):
+        raise UnknownAccessKey()
+    log.info("access key %s… of store %s was revoked by %s", found.prefix, store.slug, actor)
+    return found
 
 
 def authenticate(connection: Connection, access_key: str, *, now: datetime) -> Caller:

@@ -20,7 +20,7 @@ from bridge.domain.limits import WEEKDAYS
 from bridge.domain.pricing import DEFAULT_OPERATIONS
 from bridge.domain.spending import DEFAULT_ORDER, Source
 from bridge.domain.stores import DEFAULT_GRANT_STATUSES, DEFAULT_MODULES, Module, Store
-from bridge.services import vault
+from bridge.services import keys, vault
 from bridge.services.vault import Vault
 from bridge.storage import limits, operations, shop_reads, stores
 from bridge.storage.database import Connection
@@ -68,7 +68,7 @@ def add_store(connection: Connection, wanted: NewStore, *, vault_: Vault, now: d
     slug that is taken.
     """
     store, secret = add_bare(connection, wanted, vault_=vault_, now=now)
-    return Connected(store, secret, new_access_key(connection, store, now=now))
+    return Connected(store, secret, keys.make(connection, store, now=now))
 
 
 def check_new(wanted: NewStore) -> NewStore:
@@ -123,19 +123,6 @@ def add_bare(connection: Connection, wanted: NewStore, *, vault_: Vault, now: da
     limits.put_modules(connection, store_id, modules, position=0)
     operations.put(connection, store_id, DEFAULT_OPERATIONS)
     return stores.get(connection, store_id), secret
-
-
-def new_access_key(connection: Connection, store: Store, *, now: datetime) -> str:
-    """A further access key of a store, which is shown this once."""
-    key = vault.new_access_key()
-    stores.add_key(
-        connection,
-        store_id=store.id,
-        key_hash=vault.hash_access_key(key),
-        prefix=vault.prefix_of(key),
-        created_at=now,
-    )
-    return key
 
 
 def answer_history(connection: Connection, store: Store, answer: str) -> Store:

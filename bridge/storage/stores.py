@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from bridge.domain.spending import Source
 from bridge.domain.stores import Store
@@ -15,7 +15,6 @@ from bridge.storage.bulk import among
 from bridge.storage.schema import access_keys, stores
 from bridge.storage.schema_holds import sites
 
-_KEYS_LISTED = 20
 _VERSIONS = select(stores.c.id, stores.c.config_version).where(among(stores.c.id, "ids"))
 _KEYS = (
     select(
@@ -57,6 +56,7 @@ class AccessKey:
 class StoreKey:
     """An access key of a store as it may be listed: the beginning of it, and whether anybody uses it."""
 
+    id: int
     prefix: str
     created_at: datetime
     last_used_at: datetime | None
@@ -170,14 +170,19 @@ def find_keys(connection: Connection, hashes: Collection[str]) -> dict[str, Acce
 
 
 def list_keys(connection: Connection, store_id: int) -> list[StoreKey]:
-    """The newest access keys of a store itself, not of its linked sites."""
+    """The access keys of a store itself, not of its linked sites, the newest first."""
     statement = (
-        select(access_keys.c.prefix, access_keys.c.created_at, access_keys.c.last_used_at)
+        select(access_keys.c.id, access_keys.c.prefix, access_keys.c.created_at, access_keys.c.last_used_at)
         .where(access_keys.c.store_id == store_id, access_keys.c.site_id == 0)
         .order_by(access_keys.c.id.desc())
-        .limit(_KEYS_LISTED)
     )
-    return [StoreKey(row.prefix, row.created_at, row.last_used_at) for row in connection.execute(statement)]
+    return [StoreKey(row.id, row.prefix, row.created_at, row.last_used_at) for row in connection.execute(statement)]
+
+
+def delete_key(connection: Connection, store_id: int, key_id: int) -> bool:
+    """Delete an access key of a store itself; whether it was there."""
+    of_store = (access_keys.c.store_id == store_id, access_keys.c.site_id == 0)
+    return connection.execute(delete(access_keys).where(access_keys.c.id == key_id, *of_store)).rowcount == 1
 
 
 def mark_key_used(connection: Connection, key_id: int, *, now: datetime) -> None:

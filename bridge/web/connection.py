@@ -13,13 +13,14 @@ from bridge.domain.connecting import callback_fault
 from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnreachable
 from bridge.domain.languages import number
 from bridge.domain.stores import Store
-from bridge.services import catalog_import, connection_pages, key_requests, stores, watchdog
+from bridge.services import catalog_import, connection_pages, key_requests, keys, stores, watchdog
 from bridge.services import webhooks as hooks
 from bridge.services.reconciliation import open_reading
 from bridge.services.watchdog import Post
 from bridge.storage.database import Connection
 from bridge.web.connecting import go_to_shop, typed_keys
 from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
+from bridge.web.parsing import path_number
 from bridge.web.sessions import current_admin, signed_in
 
 bp = Blueprint("connection", __name__, url_prefix="/admin/<store>/connection")
@@ -95,18 +96,18 @@ def ask_again(store: str) -> ResponseReturnValue:
 @signed_in
 def give_keys(store: str) -> ResponseReturnValue:
     """Take REST keys typed by hand, once the shop has answered to them."""
-    keys, vault = typed_keys(), parts().vault
+    typed, vault = typed_keys(), parts().vault
     with reading() as connection:
         found = stores.get_store(connection, store)
     try:
-        key_requests.check_keys(parts().shops, found.url, keys)
+        key_requests.check_keys(parts().shops, found.url, typed)
     except (InvalidRequest, ShopUnreachable) as error:
         sentence = error.fields[0].message if error.fields else f"Nothing was saved: {error.detail}."
         with reading() as connection:
             return _render(connection, found, error=sentence), 422
 
     def keep(connection: Connection) -> None:
-        key, secret = keys.consumer_key, keys.consumer_secret
+        key, secret = typed.consumer_key, typed.consumer_secret
         stores.set_keys(connection, found, consumer_key=key, consumer_secret=secret, vault_=vault)
 
     in_transaction(keep)
@@ -119,11 +120,23 @@ def make_access_key(store: str) -> ResponseReturnValue:
     """Make an access key and show it, this once: no redirect could carry it."""
 
     def make(connection: Connection) -> str:
-        return stores.new_access_key(connection, stores.get_store(connection, store), now=utcnow())
+        return keys.make(connection, stores.get_store(connection, store), now=utcnow())
 
     key = in_transaction(make)
     with reading() as connection:
         return _render(connection, stores.get_store(connection, store), new_key=key)
+
+
+@bp.post("/access-key/<key_id>/revoke")
+@signed_in
+def revoke_access_key(store: str, key_id: str) -> ResponseReturnValue:
+    """Withdraw an access key, for good."""
+    wanted, admin = path_number(key_id, "key_id"), current_admin()
+    revoked = in_transaction(
+        lambda connection: keys.revoke(connection, stores.get_store(connection, store), wanted, actor=admin.email)
+    )
+    flash(f"The access key {revoked.prefix}… was revoked: whoever used it is refused from now on.")
+    return redirect(url_for("connection.show", store=store), 303)
 
 
 def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:

@@ -1,0 +1,68 @@
+"""The command for a store's access keys: listing them, making another, withdrawing one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from bridge.cli.tools import Command, prepared, utcnow
+from bridge.domain.errors import UnknownAccessKey
+from bridge.services import answers, keys, stores
+from bridge.services.transactions import in_transaction
+from bridge.storage.database import Connection
+
+
+@click.command("access-keys", cls=Command)
+@click.argument("slug")
+@click.option("--make", is_flag=True, help="Make another key and print it, this once.")
+@click.option(
+    "--revoke", metavar="PREFIX", help="Withdraw the key that begins so, for good: whoever uses it is refused."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(slug: str, make: bool, revoke: str | None, as_json: bool) -> None:
+    """List the access keys of the store SLUG, those of its linked sites aside, and which of them are in use."""
+    transaction = prepared().database.transaction
+
+    def act(connection: Connection) -> dict[str, Any]:
+        store = stores.get_store(connection, slug)
+        done: dict[str, Any] = {}
+        if revoke is not None:
+            done["revoked"] = keys.revoke(connection, store, _meant(connection, slug, revoke), actor="a command").prefix
+        if make:
+            done["access_key"] = keys.make(connection, store, now=utcnow())
+        done["items"] = [
+            {
+                "prefix": key.prefix,
+                "created_at": answers.instant(key.created_at),
+                "last_used_at": answers.instant(key.last_used_at),
+            }
+            for key in keys.list_keys(connection, store)
+        ]
+        return done
+
+    done = in_transaction(transaction, act)
+    if as_json:
+        click.echo(json.dumps(done))
+        return
+    if revoke is not None:
+        click.echo(f"{done['revoked']}… was revoked.")
+    if make:
+        click.echo(f"The new access key, shown this once: {done['access_key']}")
+    for key in done["items"]:
+        click.echo(f"{key['prefix']}…  made {key['created_at']}  used {key['last_used_at'] or '-'}")
+    if not done["items"]:
+        click.echo(f"There is none: flask stores access-keys {slug} --make")
+
+
+def _meant(connection: Connection, slug: str, prefix: str) -> int:
+    """The one key that begins so; a whole key is as good as its beginning."""
+    found = [
+        key
+        for key in keys.list_keys(connection, stores.get_store(connection, slug))
+        if key.prefix.startswith(prefix) or prefix.startswith(key.prefix)
+    ]
+    if len(found) != 1:
+        raise UnknownAccessKey(f"{len(found) or 'no'} access keys of {slug} begin with {prefix[:9]}: name one of them")
+    return found[0].id

@@ -1,0 +1,100 @@
+"""A store's access key that got into wrong hands is withdrawn from the page or a command, and opens nothing at once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests import factories
+from tests.support import books
+from tests.support.linked_sites import link
+from tests.support.pages import read, send, sign_in
+
+PAGE = "/admin/shop/connection"
+
+
+@pytest.fixture
+def flask(app):
+    """Run a command in process."""
+    return lambda *arguments: app.test_cli_runner().invoke(args=list(arguments))
+
+
+def spend(shop, headers, once):
+    return shop.client.post(
+        "/v1/spends",
+        json={"user": {"id": 2}, "module": "chat", "tokens": 10},
+        headers=headers | {"Idempotency-Key": once},
+    ).status_code
+
+
+def revoke_forms(page):
+    return [form for form in read(page).forms if form.action.endswith("/revoke")]
+
+
+def test_revoked_key_opens_nothing_although_it_was_remembered(app, shop, database):
+    factories.give(shop, 2, 100)
+    assert spend(shop, shop.headers, "one") == 201
+    admin = sign_in(app)
+    (form,) = revoke_forms(admin.get(PAGE))
+
+    answer = send(admin, form)
+
+    assert (answer.status_code, answer.location) == (303, PAGE)
+    assert spend(shop, shop.headers, "two") == 401
+    assert shop.client.get("/v1/store", headers=shop.headers).status_code == 401
+    page = admin.get(PAGE)
+    assert "was revoked: whoever used it is refused from now on." in page.text
+    assert revoke_forms(page) == []
+    assert books.balances(database, store="shop") == {2: 90}
+
+
+def test_key_revoked_twice_or_of_another_store_or_site_is_refused(app, shop, database):
+    other, others = factories.add_shop(app, "other")
+    linked = link(shop)
+    rows = books.rows(database, "select id, store_id, site_id from access_keys")
+    strange = [row["id"] for row in rows if row["store_id"] == other.store.id or row["site_id"]]
+    admin = sign_in(app)
+    (form,) = revoke_forms(admin.get(PAGE))
+    own = form.action
+
+    assert len(strange) == 2
+    for key_id in [*strange, 999_999]:
+        form.action = f"{PAGE}/access-key/{key_id}/revoke"
+        assert send(admin, form).status_code == 404
+    for odd in ("0", "x", "²", "9" * 40):
+        form.action = f"{PAGE}/access-key/{odd}/revoke"
+        assert send(admin, form).status_code in {404, 422}
+    form.action = own
+    assert [send(admin, form).status_code for _ in range(2)] == [303, 404]
+    assert shop.client.get("/v1/store", headers=others).status_code == 200
+    account = {"Authorization": f"Bearer {linked['access_key']}"}
+    assert shop.client.get("/v1/account", headers=account).status_code == 200
+
+
+def test_command_lists_makes_and_revokes(shop, flask):
+    key = shop.headers["Authorization"].removeprefix("Bearer ")
+    listed = json.loads(flask("stores", "access-keys", "shop", "--json").output)
+    assert [one["prefix"] for one in listed["items"]] == [key[:9]]
+    assert key not in str(listed)
+
+    made = json.loads(flask("stores", "access-keys", "shop", "--make", "--revoke", key[:9], "--json").output)
+
+    assert (made["revoked"], [one["prefix"] for one in made["items"]]) == (key[:9], [made["access_key"][:9]])
+    assert shop.client.get("/v1/store", headers=shop.headers).status_code == 401
+    fresh = {"Authorization": f"Bearer {made['access_key']}"}
+    assert shop.client.get("/v1/store", headers=fresh).status_code == 200
+    assert f"{made['access_key'][:9]}…" in flask("stores", "access-keys", "shop").output
+    assert flask("stores", "access-keys", "shop", "--revoke", made["access_key"]).exit_code == 0
+    assert "There is none" in flask("stores", "access-keys", "shop").output
+
+
+@pytest.mark.parametrize(("prefix", "sentence"), [("tb_nobody", "no access keys"), ("tb_", "2 access keys")])
+def test_command_revokes_nothing_that_is_not_one_key(shop, database, flask, prefix, sentence):
+    flask("stores", "access-keys", "shop", "--make")
+
+    result = flask("stores", "access-keys", "shop", "--revoke", prefix)
+
+    assert result.exit_code == 1
+    assert sentence in result.output
+    assert books.count(database, "access_keys") == 2
