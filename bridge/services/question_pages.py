@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.domain.accounts import Profile
-from bridge.domain.grants import Question
 from bridge.domain.languages import LocalTime, local_time, zone_name
+from bridge.domain.questions import Question
 from bridge.domain.stores import Store
 from bridge.services import accounts, answers, questions
 from bridge.storage import shop_reads
