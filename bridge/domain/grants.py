@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import StrEnum
 from fractions import Fraction
 
 from bridge.domain.orders import Effect, Known, KnownLine
-
-
-class Question(StrEnum):
-    """What about an order is not certain, and worth an owner's look."""
-
-    NONE = ""
-    NO_BUYER = "no_buyer"
-    UNKNOWN_PRODUCT = "unknown_product"
-    UNREAD_REFUNDS = "unread_refunds"
-    LOOSE_REFUND = "loose_refund"
 
 
 def tokens_owed(known: Known, line: KnownLine) -> int:
@@ -31,25 +20,6 @@ def tokens_owed(known: Known, line: KnownLine) -> int:
     if known.effect is not Effect.GRANTS or not line.tokens or line.months:
         return 0
     return _less_refunds(known, line, each=line.tokens)
-
-
-def question_of(known: Known, *, is_parked: bool) -> Question:
-    """The one thing about an order that most wants an owner's look, if there is any.
-
-    A line of a deleted product may have been a package. Money refunded on no
-    line, or on lines that could not be read, was taken back by share.
-    """
-    if known.effect is not Effect.GRANTS:
-        return Question.NONE
-    if any(line.tokens is None and line.line.product_id == 0 and line.line.quantity for line in known.lines):
-        return Question.UNKNOWN_PRODUCT
-    if is_parked:
-        return Question.NO_BUYER
-    if not any(line.tokens for line in known.lines):
-        return Question.NONE
-    if known.unread_refunds:
-        return Question.UNREAD_REFUNDS
-    return Question.LOOSE_REFUND if known.loose_money > 0 else Question.NONE
 
 
 def months_owed(known: Known, line: KnownLine) -> int:

@@ -95,11 +95,29 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Refunds:
+    """What was refunded of an order by now: the refunds that stand, their ids ascending, and all their money."""
+
+    ids: tuple[int, ...]
+    total: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Refunds that an owner has looked at and is content with, by whom and when."""
+
+    refunds: Refunds
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class KnownLine:
     """A line with what the bridge knows and did: the frozen amount, and what was posted so far.
 
     `months` is what one piece of a plan lasts, None for tokens that do not
-    expire; a plan's line posts nothing.
+    expire; a plan's line posts nothing. `set_by` and `set_at` tell who said the
+    amount by hand; None where a package did.
     """
 
     line: Line
@@ -107,6 +125,8 @@ class KnownLine:
     months: int | None = None
     granted: int = 0
     postings: int = 0
+    set_by: str | None = None
+    set_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +138,7 @@ class Known:
     newest one whose status decides. `keeper_id` is the customer of the newest
     granting document that had one: he keeps the grant when the shop later says
     0. `account_id` holds what was granted; `claimed_by` is the account that a
-    guest's order was given to.
+    guest's order was given to. `seen` is what an owner last said of its refunds.
     """
 
     store_id: int
@@ -139,6 +159,7 @@ class Known:
     refund_ids: tuple[int, ...] = ()
     refund_details: tuple[RefundDetail, ...] = ()
     lines: tuple[KnownLine, ...] = ()
+    seen: Seen | None = None
     account_id: int | None = None
     claimed_by: int | None = None
     trash_key: str = ""
@@ -147,6 +168,11 @@ class Known:
     restored_at: datetime | None = None
     restored_seen_at: datetime | None = None
     restores_ahead: bool = False
+
+    @property
+    def refunds(self) -> Refunds:
+        """What was refunded by now, as the shop states it."""
+        return Refunds(tuple(sorted(set(self.refund_ids))), self.refunded)
 
     @property
     def standing_refunds(self) -> tuple[RefundDetail, ...]:

@@ -6,15 +6,15 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from bridge.domain.accounts import MAX_TOKENS, normalize_email
 from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, UnknownOrder
-from bridge.domain.grants import months_owed, question_of, tokens_owed
+from bridge.domain.grants import months_owed, tokens_owed
 from bridge.domain.ledger import Entry
-from bridge.domain.orders import Effect, Known, KnownLine, Order, effect_of, learn, learn_trashing
+from bridge.domain.orders import Effect, Known, KnownLine, Order, Refunds, effect_of, learn, learn_trashing
 from bridge.domain.packages import Package, package_of
 from bridge.domain.plans import Term
+from bridge.domain.questions import question_of, with_amount, with_refunds_seen
 from bridge.domain.stores import Store
 from bridge.services import granting
 from bridge.services.granting import Bill
@@ -82,9 +82,7 @@ def assign(connection: Connection, store: Store, number: int, *, account_id: int
 
     Raises `UnknownOrder` and `OrderHasCustomer`.
     """
-    if not is_known(connection, store, number):
-        raise UnknownOrder(f"there is no order {number}")
-    known = _lock(connection, store, number, now=now)
+    known = _lock_known(connection, store, number, now=now)
     if known.buyer_id:
         raise OrderHasCustomer(
             f"order {number} belongs to user {known.buyer_id} of the shop; assign it to another there"
@@ -92,13 +90,27 @@ def assign(connection: Connection, store: Store, number: int, *, account_id: int
     return _settle_one(connection, store, replace(known, claimed_by=account_id), actor=actor, now=now)
 
 
-def describe(connection: Connection, store: Store, number: int, *, is_parked: bool) -> dict[str, Any]:
-    """An order's number, its status in the shop, and the question that is open about it, None for none."""
-    known = orders.find(connection, store.id, number)
-    if known is None:
-        raise UnknownOrder(f"there is no order {number}")
-    question = question_of(known, is_parked=is_parked)
-    return {"number": number, "status": known.status, "question": question.value or None}
+def set_amount(
+    connection: Connection, store: Store, number: int, line_id: int, *, tokens: int, actor: str, now: datetime
+) -> Settled:
+    """Fix by hand what a piece of one line brings, and settle the order by it, in the actor's name.
+
+    Raises `UnknownOrder`, `UnknownLine` and `LineHasAmount`.
+    """
+    known = _lock_known(connection, store, number, now=now)
+    told = with_amount(known, line_id, tokens=tokens, by=actor, at=now)
+    return _settle_one(connection, store, told, actor=actor, now=now)
+
+
+def see_refunds(
+    connection: Connection, store: Store, number: int, refunds: Refunds, *, actor: str, now: datetime
+) -> Settled:
+    """Note that somebody has looked at an order's refunds and is content; that in itself moves no tokens.
+
+    Raises `UnknownOrder`, `RefundsChanged` and `NoOpenRefunds`.
+    """
+    known = _lock_known(connection, store, number, now=now)
+    return _settle_one(connection, store, with_refunds_seen(known, refunds, by=actor, at=now), now=now)
 
 
 def is_known(connection: Connection, store: Store, number: int) -> bool:
@@ -131,6 +143,13 @@ def list_waiting_for_product(connection: Connection, store: Store, *, product_id
 
 def _lock(connection: Connection, store: Store, number: int, *, now: datetime) -> Known:
     return orders.lock(connection, store.id, [number], now=now)[number]
+
+
+def _lock_known(connection: Connection, store: Store, number: int, *, now: datetime) -> Known:
+    # Locking makes what is missing: an order nobody heard of would come into being.
+    if not is_known(connection, store, number):
+        raise UnknownOrder(f"there is no order {number}")
+    return _lock(connection, store, number, now=now)
 
 
 def _learn(store: Store, known: Known, order: Order, *, received_at: datetime) -> Known:

@@ -1,4 +1,4 @@
-"""The exceptions page: the orders of a store that want its owner's look, and an order given to somebody."""
+"""The exceptions page: the orders of a store that want its owner's look, and the forms that answer."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.domain.accounts import Profile
-from bridge.domain.grants import Question
 from bridge.domain.languages import LocalTime, local_time, zone_name
+from bridge.domain.orders import Known
+from bridge.domain.questions import Question, open_lines
 from bridge.domain.stores import Store
 from bridge.services import accounts, answers, questions
-from bridge.storage import shop_reads
 from bridge.storage.database import Connection
 from bridge.storage.shop_reads import OpenOrder
 
@@ -24,15 +24,15 @@ _WORDS = {
     ),
     Question.UNKNOWN_PRODUCT: (
         "Unknown product",
-        "A product was deleted before anybody told what it brings: correct the balance if it was a package.",
+        "A product was deleted before anybody told what it brings: tell how many tokens a piece brings.",
     ),
     Question.UNREAD_REFUNDS: (
         "Refund not read",
-        "It is not known which lines were refunded, so tokens went back by share: check again to read them.",
+        "It is not known which lines were refunded, so tokens went back by share: check again, or mark it as seen.",
     ),
     Question.LOOSE_REFUND: (
         "Refund of no line",
-        "The refund names no line, so tokens went back by share: correct the balance if another number was meant.",
+        "The refund names no line, so tokens went back by share: correct the balance if need be, and mark it as seen.",
     ),
 }
 
@@ -47,8 +47,46 @@ class AssignForm:
 
 
 @dataclass(frozen=True, slots=True)
+class AmountForm:
+    """The forms that say what a piece of an order's lines brings, with whatever was typed for one; 0 for none yet."""
+
+    number: int
+    line_id: int = 0
+    tokens: str = ""
+    error: str = ""
+
+
+Form = AssignForm | AmountForm
+
+
+@dataclass(frozen=True, slots=True)
+class LineField:
+    """One line of which nobody has said what a piece brings, and its field; `sku` is empty for none."""
+
+    id: int
+    name: str
+    sku: str
+    quantity: int
+    tokens: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundsShown:
+    """The refunds a row asks about: what to send back to mark them as seen, and their money to read."""
+
+    ids: str
+    total: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionRow:
-    """One order of the list; `total` is money as the shop writes it, `user_id` whose it is now."""
+    """One order of the list; `total` is money as the shop writes it, `user_id` whose it is now.
+
+    `is_nameless` says that lines of it want to be told, `lines` are their
+    fields once the form is open. `refunds` is None where they are not asked about.
+    """
 
     number: int
     label: str
@@ -59,12 +97,18 @@ class QuestionRow:
     total: str
     user_id: int | None
     is_guests: bool
+    is_nameless: bool
+    refunds: RefundsShown | None
     form: AssignForm | None
+    lines: tuple[LineField, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionsPage:
-    """Everything the exceptions page prints; `next` is the order its neighbour begins behind."""
+    """Everything the exceptions page prints; `next` is the order its neighbour begins behind.
+
+    `error` is what went wrong in a form whose order is no longer in the list.
+    """
 
     store: Store
     open_questions: str
@@ -72,20 +116,22 @@ class QuestionsPage:
     rows: tuple[QuestionRow, ...]
     after: int
     next: int | None
+    error: str
 
 
-def questions_page(
-    connection: Connection, store: Store, *, after: int = 0, form: AssignForm | None = None
-) -> QuestionsPage:
+def questions_page(connection: Connection, store: Store, *, after: int = 0, form: Form | None = None) -> QuestionsPage:
     """The orders with an open question, by number above `after`."""
-    found = shop_reads.list_questions(connection, store.id, after=after, limit=PAGE + 1)
+    found, following = questions.list_open(connection, store.id, after=after, limit=PAGE)
+    rows = tuple(_row(store, one, known, form) for one, known in found)
+    is_shown = any(row.form or row.lines for row in rows)
     return QuestionsPage(
         store=store,
         open_questions=questions.badge(connection, store.id),
         zone=zone_name(store.calendar.zone),
-        rows=tuple(_row(store, one, form) for one in found[:PAGE]),
+        rows=rows,
         after=after,
-        next=found[PAGE - 1].number if len(found) > PAGE else None,
+        next=following,
+        error=form.error if form is not None and not is_shown else "",
     )
 
 
@@ -100,8 +146,11 @@ def assign(
     return questions.assign(connection, store, number, Profile(user_id), actor=actor, now=now)
 
 
-def _row(store: Store, one: OpenOrder, form: AssignForm | None) -> QuestionRow:
+def _row(store: Store, one: OpenOrder, known: Known, form: Form | None) -> QuestionRow:
     label, sentence = _WORDS[one.question]
+    form = form if form is not None and form.number == one.number else None
+    is_nameless = one.question is Question.UNKNOWN_PRODUCT
+    asks_for_refunds = one.question in {Question.UNREAD_REFUNDS, Question.LOOSE_REFUND}
     return QuestionRow(
         number=one.number,
         label=label,
@@ -112,5 +161,31 @@ def _row(store: Store, one: OpenOrder, form: AssignForm | None) -> QuestionRow:
         total=f"{one.total} {one.currency}".strip(),
         user_id=one.user_id,
         is_guests=one.question is Question.NO_BUYER,
-        form=form if form is not None and form.number == one.number else None,
+        is_nameless=is_nameless,
+        refunds=_refunds(known) if asks_for_refunds else None,
+        form=form if isinstance(form, AssignForm) else None,
+        lines=_fields(known, form) if isinstance(form, AmountForm) and is_nameless else (),
+    )
+
+
+def _fields(known: Known, form: AmountForm) -> tuple[LineField, ...]:
+    return tuple(
+        LineField(
+            id=line.line.id,
+            name=line.line.name or f"Line {line.line.id}",
+            sku=line.line.sku,
+            quantity=line.line.quantity,
+            tokens=form.tokens if line.line.id == form.line_id else "",
+            error=form.error if line.line.id == form.line_id else "",
+        )
+        for line in open_lines(known)
+    )
+
+
+def _refunds(known: Known) -> RefundsShown:
+    refunds = known.refunds
+    return RefundsShown(
+        ids=",".join(map(str, refunds.ids)),
+        total=f"{refunds.total:f}",
+        text=f"{refunds.total:f} {known.currency}".strip(),
     )

@@ -1,4 +1,4 @@
-"""Questions: orders that want an owner's look, and giving a guest's order to somebody by hand."""
+"""Questions: orders that want an owner's look, and what he answers to them by hand."""
 
 from __future__ import annotations
 
@@ -7,34 +7,50 @@ from datetime import datetime
 
 from bridge.domain.accounts import Profile
 from bridge.domain.errors import UnknownOrder
+from bridge.domain.orders import Known, KnownLine, Refunds, Seen
+from bridge.domain.questions import open_lines, question_of
 from bridge.domain.stores import Store
 from bridge.services import accounts, answers, orders, reconciliation
 from bridge.services.orders import Settled
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction
+from bridge.storage import orders as stored
 from bridge.storage import shop_reads
 from bridge.storage.database import Connection
+from bridge.storage.shop_reads import OpenOrder
 
 log = logging.getLogger(__name__)
 
 _COUNTED = 99
 
 
+def list_open(
+    connection: Connection, store_id: int, *, after: int, limit: int
+) -> tuple[list[tuple[OpenOrder, Known]], int | None]:
+    """The orders with an open question, with what is known of each, and the number the next page begins behind."""
+    found = shop_reads.list_questions(connection, store_id, after=after, limit=limit + 1)
+    known = stored.find_all(connection, store_id, [one.number for one in found[:limit]])
+    items = [(one, known[one.number]) for one in found[:limit]]
+    return items, found[limit - 1].number if len(found) > limit else None
+
+
 def list_questions(
     connection: Connection, store_id: int, *, after: int, limit: int
 ) -> tuple[list[answers.Document], int | None]:
-    """The orders with an open question, by number above `after`, and the number the next page begins behind."""
-    found = shop_reads.list_questions(connection, store_id, after=after, limit=limit + 1)
+    """The orders with an open question as the API shows them: the lines to be told, the refunds to be looked at."""
+    found, following = list_open(connection, store_id, after=after, limit=limit)
     items: list[answers.Document] = [
         {
             "number": one.number,
             "question": one.question.value,
             "email": one.email or None,
             "placed_at": answers.instant(one.placed_at),
+            "lines": [_line_document(line) for line in open_lines(known)],
+            "refunds": _refunds_document(known.refunds),
         }
-        for one in found[:limit]
+        for one, known in found
     ]
-    return items, found[limit - 1].number if len(found) > limit else None
+    return items, following
 
 
 def badge(connection: Connection, store_id: int) -> str:
@@ -57,6 +73,30 @@ def assign(
     return _document(connection, store, number, settled)
 
 
+def set_amount(
+    connection: Connection, store: Store, number: int, line_id: int, *, tokens: int, actor: str, now: datetime
+) -> answers.Document:
+    """Say what one piece of a line brings, 0 for no package; the order grants by it, in the actor's name.
+
+    Raises `UnknownOrder`, `UnknownLine`, and `LineHasAmount` where another amount is fixed.
+    """
+    settled = orders.set_amount(connection, store, number, line_id, tokens=tokens, actor=actor, now=now)
+    log.info("line %d of order %d of store %s: %d tokens a piece, by %s", line_id, number, store.slug, tokens, actor)
+    return _document(connection, store, number, settled)
+
+
+def see_refunds(
+    connection: Connection, store: Store, number: int, refunds: Refunds, *, actor: str, now: datetime
+) -> answers.Document:
+    """Mark an order's refunds as seen, those that are named; another refund asks anew.
+
+    Raises `UnknownOrder`, `RefundsChanged` and `NoOpenRefunds`.
+    """
+    settled = orders.see_refunds(connection, store, number, refunds, actor=actor, now=now)
+    log.info("the refunds of order %d of store %s were seen by %s", number, store.slug, actor)
+    return _document(connection, store, number, settled)
+
+
 def check(transaction: Transaction, shops: Shops, store: Store, number: int, *, now: datetime) -> answers.Document:
     """Look at an order again: read from the shop where REST keys were given, then settled.
 
@@ -71,6 +111,42 @@ def check(transaction: Transaction, shops: Shops, store: Store, number: int, *, 
 
 def _document(connection: Connection, store: Store, number: int, settled: Settled) -> answers.Document:
     """An order as the API shows it after it was settled: `posted` is what was granted or taken back just now."""
-    state = orders.describe(connection, store, number, is_parked=settled.is_parked)
-    posted = sum(entry.tokens - entry.debt - entry.forgiven for entry in settled.entries)
-    return {**state, "tokens": settled.owed, "posted": posted, "waits_for_buyer": settled.is_parked}
+    known = stored.find(connection, store.id, number)
+    if known is None:
+        raise UnknownOrder(f"there is no order {number}")
+    return {
+        "number": number,
+        "status": known.status,
+        "question": question_of(known, is_parked=settled.is_parked).value or None,
+        "lines": [_line_document(line) for line in known.lines],
+        "refunds": _refunds_document(known.refunds),
+        "seen": _seen_document(known.seen),
+        "tokens": settled.owed,
+        "posted": sum(entry.tokens - entry.debt - entry.forgiven for entry in settled.entries),
+        "waits_for_buyer": settled.is_parked,
+    }
+
+
+def _line_document(line: KnownLine) -> answers.Document:
+    """A line; `tokens_each` is None while nobody has said it, `set_by` who said it by hand."""
+    return {
+        "id": line.line.id,
+        "name": line.line.name,
+        "sku": line.line.sku,
+        "quantity": line.line.quantity,
+        "tokens_each": line.tokens,
+        "months": line.months,
+        "tokens": line.granted,
+        "set_by": line.set_by,
+        "set_at": answers.instant(line.set_at),
+    }
+
+
+def _refunds_document(refunds: Refunds) -> answers.Document:
+    return {"ids": list(refunds.ids), "total": f"{refunds.total:f}"}
+
+
+def _seen_document(seen: Seen | None) -> answers.Document | None:
+    if seen is None:
+        return None
+    return {"by": seen.by, "at": answers.instant(seen.at), "refunds": _refunds_document(seen.refunds)}

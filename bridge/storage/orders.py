@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, or_, select
 
 from bridge.domain.accounts import normalize_email
-from bridge.domain.grants import Question
-from bridge.domain.orders import Effect, Known, KnownLine, Line, RefundDetail, RefundedLine
+from bridge.domain.orders import Effect, Known, KnownLine, Line, RefundDetail, RefundedLine, Refunds, Seen
+from bridge.domain.questions import Question
 from bridge.storage.bulk import Writer, among
 from bridge.storage.schema import order_lines, orders
 
@@ -38,7 +38,7 @@ _PLAIN = (
     "restores_ahead",
 )
 _BLANK = tuple(getattr(Known(0, 0), name) for name in _PLAIN)
-_FRESH = ("effect", "email_key", "refunds", "question", "is_parked", "updated_at")
+_FRESH = ("effect", "email_key", "refunds", "seen", "question", "is_parked", "updated_at")
 _KEY = ("store_id", "number")
 _ADD = Writer(orders, (*_KEY, "effect", "created_at", "updated_at", *_PLAIN), keys=_KEY)
 _REMEMBER = Writer(orders, (*_KEY, *_PLAIN, *_FRESH), keys=_KEY, update=(*_PLAIN, *_FRESH))
@@ -55,6 +55,8 @@ _LINE = (
     "months",
     "granted",
     "postings",
+    "set_by",
+    "set_at",
 )
 _PUT_LINES = Writer(order_lines, (*_LINE_KEY, *_LINE), keys=_LINE_KEY, replace=_LINE)
 _FIND = (
@@ -114,6 +116,20 @@ def _unpack(packed: dict[str, Any] | None) -> tuple[tuple[int, ...], tuple[Refun
         for id_, amount, tied, lines in packed["details"]
     )
     return tuple(packed["ids"]), details
+
+
+def _pack_seen(seen: Seen | None) -> dict[str, Any] | None:
+    if seen is None:
+        return None
+    refunds = seen.refunds
+    return {"ids": list(refunds.ids), "total": str(refunds.total), "by": seen.by, "at": seen.at.isoformat()}
+
+
+def _unpack_seen(packed: dict[str, Any] | None) -> Seen | None:
+    if not packed:
+        return None
+    refunds = Refunds(tuple(packed["ids"]), Decimal(packed["total"]))
+    return Seen(refunds, packed["by"], datetime.fromisoformat(packed["at"]))
 
 
 def remember(connection: Connection, known: Iterable[Remembered], *, now: datetime) -> None:
@@ -185,7 +201,7 @@ def _lines(connection: Connection, store_id: int, numbers: Sequence[int]) -> dic
 def _order_values(known: Known, is_parked: bool, question: Question, *, now: datetime) -> tuple[Any, ...]:
     plain = (getattr(known, name) for name in _PLAIN)
     email_key = normalize_email(known.email)
-    fresh = (known.effect.value, email_key, _pack(known), question.value, is_parked, now)
+    fresh = (known.effect.value, email_key, _pack(known), _pack_seen(known.seen), question.value, is_parked, now)
     return (known.store_id, known.number, *plain, *fresh)
 
 
@@ -206,6 +222,8 @@ def _line_values(known: Known, line: KnownLine) -> tuple[Any, ...]:
         line.months,
         line.granted,
         line.postings,
+        line.set_by,
+        line.set_at,
     )
 
 
@@ -220,7 +238,7 @@ def _to_line(row: Row[Any]) -> KnownLine:
         sku=row.sku,
         stamped=row.stamped,
     )
-    return KnownLine(line, row.tokens, row.months, row.granted, row.postings)
+    return KnownLine(line, row.tokens, row.months, row.granted, row.postings, row.set_by, row.set_at)
 
 
 def _to_known(row: Row[Any], lines: tuple[KnownLine, ...]) -> Known:
@@ -228,6 +246,7 @@ def _to_known(row: Row[Any], lines: tuple[KnownLine, ...]) -> Known:
     return Known(
         refund_ids=refund_ids,
         refund_details=refund_details,
+        seen=_unpack_seen(row.seen),
         store_id=row.store_id,
         number=row.number,
         effect=Effect(row.effect),

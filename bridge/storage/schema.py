@@ -186,6 +186,8 @@ orders = Table(
     Column("total", Money, nullable=False),
     Column("refunded", Money, nullable=False),
     Column("refunds", JSON(none_as_null=True)),
+    # The refunds an owner has looked at, by whom and when.
+    Column("seen", JSON(none_as_null=True)),
     Column("question", String(40), nullable=False, server_default=""),
     Column("account_id", ForeignKey("accounts.id")),
     Column("claimed_by", ForeignKey("accounts.id")),
@@ -232,6 +234,9 @@ order_lines = Table(
     Column("months", Integer),
     _amount("granted"),
     Column("postings", Integer, nullable=False, server_default=text("0")),
+    # Who said by hand what a piece brings, and when.
+    Column("set_by", String(340)),
+    Column("set_at", Instant),
     CheckConstraint("granted >= 0", name="granted"),
     CheckConstraint(f"tokens between 0 and {MAX_TOKENS}", name="tokens"),
     # Never above the line's worth. Divided, not multiplied: the product can pass 64 bits.

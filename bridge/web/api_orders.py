@@ -1,14 +1,19 @@
-"""The API of orders that want an owner's look: what is open, whose it is, and looking again."""
+"""The API of orders that want an owner's look: what is open, what he answers, and looking again."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Annotated
+
 from flask import Blueprint, Response
+from pydantic import Field
 
 from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.orders import Refunds
 from bridge.services import questions, stores
 from bridge.web.auth import caller, store_key
 from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
-from bridge.web.parsing import Body, UserIn, cursor, page_limit, path_number, profile_of, read_body
+from bridge.web.parsing import Amount, Body, UserId, UserIn, cursor, page_limit, path_number, profile_of, read_body
 from bridge.web.replies import json_response, list_response
 
 bp = Blueprint("api_orders", __name__, url_prefix="/v1")
@@ -18,6 +23,25 @@ class AssignIn(Body):
     """Who a guest's order belongs to."""
 
     user: UserIn
+
+
+class LineIn(Body):
+    """How many tokens one piece of an order's line brings; 0 for a line of no package."""
+
+    tokens: Amount
+
+
+class RefundsIn(Body):
+    """Refunds of an order as `/v1/exceptions` lists them: their ids, and all their money as text."""
+
+    ids: Annotated[list[UserId], Field(max_length=10_000)]
+    total: Annotated[str, Field(strict=True, pattern=r"^[0-9]{1,20}(\.[0-9]{1,20})?$")]
+
+
+class SeenIn(Body):
+    """The refunds that were looked at; where they are no longer these, nothing is marked."""
+
+    refunds: RefundsIn
 
 
 @bp.get("/exceptions")
@@ -58,6 +82,47 @@ def check(number: str) -> Response:
     with reading() as connection:
         store = stores.get_by_id(connection, caller().store_id)
     return json_response(questions.check(transaction, parts().shops, store, order, now=utcnow()))
+
+
+@bp.put("/orders/<number>/lines/<line>")
+@store_key
+def set_amount(number: str, line: str) -> Response:
+    """Say by hand what one piece of an order's line brings, where no package says it; the order grants by it.
+
+    Said once it is fixed: the same amount again changes nothing, another one is refused.
+    """
+    body = read_body(LineIn)
+    order, place, who, now = path_number(number, "number"), path_number(line, "line"), caller(), utcnow()
+    document = in_transaction(
+        lambda connection: questions.set_amount(
+            connection,
+            stores.get_by_id(connection, who.store_id),
+            order,
+            place,
+            tokens=body.tokens,
+            actor=who.name,
+            now=now,
+        )
+    )
+    return json_response(document)
+
+
+@bp.post("/orders/<number>/seen")
+@store_key
+def see_refunds(number: str) -> Response:
+    """Mark an order's refunds as seen: nothing is asked about them until they change.
+
+    It moves no tokens. What was looked at is named, so that a refund that came meanwhile is not passed over.
+    """
+    body = read_body(SeenIn).refunds
+    order, who, now = path_number(number, "number"), caller(), utcnow()
+    seen = Refunds(tuple(sorted(set(body.ids))), Decimal(body.total))
+    document = in_transaction(
+        lambda connection: questions.see_refunds(
+            connection, stores.get_by_id(connection, who.store_id), order, seen, actor=who.name, now=now
+        )
+    )
+    return json_response(document)
 
 
 def _place(text: str) -> int:

@@ -19,12 +19,12 @@ from bridge.services import answers, credits, stores, user_pages
 from bridge.services.credits import BalanceChange, EditForm
 from bridge.storage.database import Connection
 from bridge.web.context import in_transaction, reading, utcnow
-from bridge.web.parsing import path_number
+from bridge.web.parsing import path_number, typed_amount
 from bridge.web.sessions import current_admin, signed_in
 
 bp = Blueprint("credits", __name__, url_prefix="/admin/<store>/credits")
 
-_AMOUNT = re.compile(r"\d{1,16}|\d{1,3}(?:[,.' \u00a0\u2009\u202f]\d{3}){1,5}", re.ASCII)
+_COUNT = re.compile(r"\d{1,16}", re.ASCII)
 _KEY = re.compile(r"[\w-]{8,64}", re.ASCII)
 _MAX_REASON = 500
 
@@ -113,11 +113,11 @@ def _read_form(user_id: int) -> tuple[EditForm, BalanceChange | None]:
     """The form as it was typed, and the change it asks for; None where a field is wrong, which the form then says."""
     typed, reason = request.form.get("balance", "").strip(), request.form.get("reason", "").strip()
     expected, key = request.form.get("expected_balance", ""), request.form.get("form_key", "")
-    if not _AMOUNT.fullmatch(expected) or not _KEY.fullmatch(key):
+    if not _COUNT.fullmatch(expected) or not _KEY.fullmatch(key):
         raise InvalidRequest(fields=[FieldError("form", "load the page again; parts of its form are missing")])
     form = EditForm(user_id, typed[:40], int(expected), reason[:_MAX_REASON], key)
-    balance = int(re.sub(r"\D", "", typed)) if _AMOUNT.fullmatch(typed) else None
-    if balance is None or balance > MAX_TOKENS:
+    balance = typed_amount(typed)
+    if balance is None:
         error = f"Give the new balance as a whole number from 0 to {number(MAX_TOKENS)}."
         return replace(form, error=error, error_field="balance"), None
     if balance == form.expected_balance:

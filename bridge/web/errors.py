@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from bridge.domain import connecting, errors, metering_errors
+from bridge.domain import connecting, errors, metering_errors, order_errors
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,9 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.KeyReused: 422,
     errors.BalanceChanged: 409,
     errors.OrderHasCustomer: 409,
+    order_errors.LineHasAmount: 409,
+    order_errors.RefundsChanged: 409,
+    order_errors.NoOpenRefunds: 409,
     errors.NoShopKeys: 409,
     errors.BalanceOutOfRange: 422,
     metering_errors.HoldCaptured: 409,

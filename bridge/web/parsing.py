@@ -23,6 +23,7 @@ MAX_PAGE = 200
 DEFAULT_PAGE = 50
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
+_TYPED = re.compile(r"\d{1,16}|\d{1,3}(?:[,.' \u00a0\u2009\u202f]\d{3}){1,5}", re.ASCII)
 _MODULE = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 
 M = TypeVar("M", bound="Body")
@@ -202,6 +203,12 @@ def path_number(text: str, field: str, *, low: int = 1) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 16 or not low <= int(text) <= MAX_USER_ID:
         raise InvalidRequest(fields=[FieldError(field, f"give a whole number from {low} to 2^53-1")])
     return int(text)
+
+
+def typed_amount(text: str) -> int | None:
+    """Tokens as somebody types them in a form, thousands parted or not; None for what is no amount."""
+    amount = int(re.sub(r"\D", "", text)) if _TYPED.fullmatch(text) else None
+    return amount if amount is not None and amount <= MAX_TOKENS else None
 
 
 def path_module(text: str) -> str:

@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from decimal import Decimal
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from bridge.domain.accounts import MAX_USER_ID
-from bridge.domain.errors import BalanceOutOfRange, OrderHasCustomer, ShopUnreachable, UnknownUser
+from bridge.domain.accounts import MAX_TOKENS, MAX_USER_ID
+from bridge.domain.errors import (
+    BalanceOutOfRange,
+    FieldError,
+    InvalidRequest,
+    OrderHasCustomer,
+    ShopUnreachable,
+    UnknownUser,
+)
 from bridge.domain.languages import number as written
+from bridge.domain.order_errors import LineHasAmount, NoOpenRefunds, RefundsChanged
+from bridge.domain.orders import Refunds
+from bridge.domain.questions import Question
 from bridge.services import question_pages, questions, stores
 from bridge.services.answers import Document
-from bridge.services.question_pages import AssignForm
+from bridge.services.question_pages import AmountForm, AssignForm, Form
 from bridge.storage.database import Connection
 from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
-from bridge.web.parsing import path_number
+from bridge.web.parsing import path_number, typed_amount
 from bridge.web.sessions import current_admin, signed_in
 
 bp = Blueprint("questions", __name__, url_prefix="/admin/<store>/exceptions")
+
+_IDS = re.compile(r"(\d{1,16}(,\d{1,16})*)?", re.ASCII)
+_MONEY = re.compile(r"\d{1,20}(\.\d{1,20})?", re.ASCII)
 
 
 @bp.get("")
 @signed_in
 def show(store: str) -> ResponseReturnValue:
-    """A page of the list; `?assign=` opens the form of one order."""
-    chosen = request.args.get("assign")
-    return _render(store, AssignForm(path_number(chosen, "assign")) if chosen else None)
+    """A page of the list; `?assign=` opens the form that gives an order away, `?amounts=` those of its lines."""
+    assigned, told = request.args.get("assign"), request.args.get("amounts")
+    if assigned:
+        return _render(store, AssignForm(path_number(assigned, "assign")))
+    return _render(store, AmountForm(path_number(told, "amounts")) if told else None)
 
 
 @bp.post("/<number>/assign")
@@ -47,6 +66,54 @@ def assign(store: str, number: str) -> ResponseReturnValue:
     except (OrderHasCustomer, BalanceOutOfRange) as error:
         return _render(store, AssignForm(order, typed, error.detail)), 409
     flash(f"Order {order} belongs to user {int(typed)} now: {_moved(document)}.")
+    return _back(store)
+
+
+@bp.post("/<number>/lines/<line>")
+@signed_in
+def set_amount(store: str, number: str, line: str) -> ResponseReturnValue:
+    """Say what a piece of an order's line brings, in the admin's name; on any trouble the same page again."""
+    order, place = path_number(number, "number"), path_number(line, "line")
+    typed, admin = request.form.get("tokens", "").strip(), current_admin()
+    form, tokens = AmountForm(order, place, typed[:40]), typed_amount(typed)
+    if tokens is None:
+        error = f"Give the tokens of one piece as a whole number from 0 to {written(MAX_TOKENS)}."
+        return _render(store, replace(form, error=error)), 422
+
+    def tell(connection: Connection) -> Document:
+        found = stores.get_store(connection, store)
+        return questions.set_amount(connection, found, order, place, tokens=tokens, actor=admin.email, now=utcnow())
+
+    try:
+        document = in_transaction(tell)
+    except BalanceOutOfRange as error:
+        return _render(store, replace(form, error=f"That is too much: {error.detail}.")), 409
+    except LineHasAmount as error:
+        flash(f"Nothing was changed: {error.detail}."[:600], "bad")
+        return _back(store)
+    flash(f"A piece of line {place} of order {order} brings {written(tokens)} tokens: {_moved(document)}.")
+    is_more = document["question"] == Question.UNKNOWN_PRODUCT.value
+    return _back(store, amounts=order if is_more else None)
+
+
+@bp.post("/<number>/seen")
+@signed_in
+def see_refunds(store: str, number: str) -> ResponseReturnValue:
+    """Mark the refunds that the page showed as seen, in the admin's name."""
+    order, shown, admin = path_number(number, "number"), _shown_refunds(), current_admin()
+
+    def see(connection: Connection) -> Document:
+        found = stores.get_store(connection, store)
+        return questions.see_refunds(connection, found, order, shown, actor=admin.email, now=utcnow())
+
+    try:
+        document = in_transaction(see)
+    except RefundsChanged:
+        flash(f"Order {order} has other refunds by now than the page showed: look again.", "bad")
+    except NoOpenRefunds:
+        flash(f"Nothing is open about the refunds of order {order}.", "bad")
+    else:
+        flash(f"The refunds of order {order} are marked as seen: {_moved(document)}. Another refund asks again.")
     return _back(store)
 
 
@@ -79,11 +146,18 @@ def _after() -> int:
     return path_number(text, "after", low=0) if text else 0
 
 
-def _back(store: str) -> ResponseReturnValue:
-    return redirect(url_for("questions.show", store=store, after=_after() or None), 303)
+def _shown_refunds() -> Refunds:
+    ids, total = request.form.get("ids", ""), request.form.get("total", "")
+    if not _IDS.fullmatch(ids) or not _MONEY.fullmatch(total):
+        raise InvalidRequest(fields=[FieldError("form", "load the page again; parts of its form are missing")])
+    return Refunds(tuple(sorted({int(id_) for id_ in ids.split(",") if id_})), Decimal(total))
 
 
-def _render(store: str, form: AssignForm | None) -> str:
+def _back(store: str, *, amounts: int | None = None) -> ResponseReturnValue:
+    return redirect(url_for("questions.show", store=store, after=_after() or None, amounts=amounts), 303)
+
+
+def _render(store: str, form: Form | None) -> str:
     after = _after()
     with reading() as connection:
         found = stores.get_store(connection, store)

@@ -1,4 +1,4 @@
-"""Connecting a shop in a real browser: to the shop and back, and its pages on every screen."""
+"""Connecting a shop in a real browser: to the shop and back, its open questions, and its pages on every screen."""
 
 from __future__ import annotations
 
@@ -75,7 +75,43 @@ def test_shop_is_connected_without_script(rig, address, context):
     page.get_by_role("button", name=f"Give order {order}").click()
     assert "100,000 tokens were granted" in page.get_by_role("status").inner_text()
     assert rig.balances() == {2: 100_000}
+    answer_by_keyboard(rig, page)
     assert "consumer" not in "".join(asked)
+
+
+def answer_by_keyboard(rig, page):
+    """Two lines of deleted products and a refund of no line, answered without a mouse."""
+    rig.shop.add_product("Old mug", "1.00", sku="OLD-MUG", number=900)
+    rig.shop.add_product("Old pack", "9.00", sku="OLD-PACK", number=901)
+    order = rig.shop.place_order(2, [(900, 1), (901, 2)], status="completed").id
+    loose = rig.shop.place_order(2, [(11, 1)], status="completed").id
+    for product in (900, 901):
+        rig.shop.delete_product(product)
+    rig.shop.refund_amount(loose, "5.00")
+    rig.shop.run_queue()
+    before = rig.balances()[2]
+    page.reload()
+
+    page.get_by_role("link", name=f"Tell what the lines of order {order} bring").press("Enter")
+    mug = page.get_by_role("textbox", name="Old mug 1 sold")
+    mug.wait_for()
+    assert page.locator(":focus").get_attribute("id") == mug.get_attribute("id")
+    page.keyboard.type("none")
+    page.keyboard.press("Enter")
+    assert "Give the tokens of one piece" in page.get_by_role("alert").inner_text()
+    assert (mug.input_value(), mug.get_attribute("aria-invalid")) == ("none", "true")
+    mug.fill("0")
+    page.keyboard.press("Enter")
+    assert "no tokens moved" in page.get_by_role("status").inner_text()
+    page.keyboard.type("7,000")
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").inner_text() == "Save"
+    page.keyboard.press("Enter")
+    assert "14,000 tokens were granted" in page.get_by_role("status").inner_text()
+    page.get_by_role("button", name=f"Mark the refunds of order {loose} as seen").press("Enter")
+    assert "are marked as seen: no tokens moved" in page.get_by_role("status").inner_text()
+    assert page.get_by_role("heading", name="Nothing is open").count() == 1
+    assert rig.balances()[2] == before + 14_000
 
 
 def test_pages_fit_every_screen_and_can_be_read(rig, address, browser):
@@ -84,13 +120,16 @@ def test_pages_fit_every_screen_and_can_be_read(rig, address, browser):
     for number in (1, 2**52):
         name = {"first_name": "Long" * 40, "last_name": "", "email": f"{'x' * 200}@example.test"}
         factories.deliver(rig, factories.order(number, customer=0, total="123456789.00") | {"billing": name})
+    long = [factories.line(1, 0, name="Old" * 60) | {"sku": "S" * 90}, factories.line(2, 0, 2**40, name="Mug")]
+    factories.deliver(rig, factories.order(3, lines=long))
+    factories.deliver(rig, factories.order(4, total="123456789.00", refunds=["-12345678.00"]))
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     told: list[str] = []
     page.on("console", lambda message: told.append(message.text))
     sign_in(page, address)
 
-    for path in ("connect", "stores", "shop/connection", "shop/exceptions?assign=1"):
+    for path in ("connect", "stores", "shop/connection", "shop/exceptions?assign=1", "shop/exceptions?amounts=3"):
         page.goto(f"{address}/admin/{path}")
         for width in (1280, 760, 380):
             page.set_viewport_size({"width": width, "height": 800})

@@ -45,8 +45,11 @@ def test_open_questions_are_listed_page_by_page(shop, listed):
         "question": "no_buyer",
         "email": "guest@example.test",
         "placed_at": "2026-11-20T12:00:00.000000Z",
+        "lines": [],
+        "refunds": {"ids": [], "total": "0"},
     }
     assert [(item["number"], item["question"]) for item in rest["items"]] == [(5, "unread_refunds")]
+    assert rest["items"][0]["refunds"] == {"ids": [900], "total": "1.00"}
     assert rest["next"] is None
     assert listed(cursor="nonsense")["errors"][0]["field"] == "cursor"
     assert listed(cursor="9" * 17)["code"] == "invalid_request"
@@ -59,7 +62,17 @@ def test_guests_order_is_given_to_a_user_and_can_move_on_to_another(shop, listed
     given = post(shop, "1/assign", {"user": {"id": 7}})
     again = post(shop, "1/assign", {"user": {"id": 7}})
 
-    expected = {"number": 1, "status": "completed", "question": None, "tokens": 1000, "waits_for_buyer": False}
+    line = {"id": 1, "name": "Tokens", "sku": "", "quantity": 1, "tokens_each": 1000, "months": None, "tokens": 1000}
+    expected = {
+        "number": 1,
+        "status": "completed",
+        "question": None,
+        "lines": [{**line, "set_by": None, "set_at": None}],
+        "refunds": {"ids": [], "total": "0"},
+        "seen": None,
+        "tokens": 1000,
+        "waits_for_buyer": False,
+    }
     assert (given.status_code, given.json) == (200, {**expected, "posted": 1000})
     assert again.json == {**expected, "posted": 0}
     assert listed() == {"items": [], "next": None}

@@ -242,7 +242,10 @@ def test_nothing_that_is_sent_breaks_a_page(app, shop):
             client.post(f"{PAGE}/history", data=token | {"answer": odd}),
             client.post(f"{PAGE}/keys", data=token | {"consumer_key": odd, "consumer_secret": odd}),
             client.post("/admin/shop/exceptions/1/assign", data=token | {"user_id": odd}),
-            client.get("/admin/shop/exceptions", query_string={"after": odd, "assign": odd}),
+            client.post("/admin/shop/exceptions/1/lines/1", data=token | {"tokens": odd}),
+            client.post("/admin/shop/exceptions/1/seen", data=token | {"ids": odd, "total": odd}),
+            client.get("/admin/shop/exceptions", query_string={"after": odd, "assign": odd, "amounts": odd}),
+            client.get("/admin/shop/exceptions", query_string={"amounts": odd}),
             client.get("/admin/connect/return", query_string={"user_id": odd, "success": odd}),
             client.post("/connect/woocommerce", data=odd),
         ]

@@ -61,9 +61,14 @@ def test_each_question_is_told_with_what_can_be_done(shop, admin):
     ]
     assert page.rows[0][1] == "20 Nov 2026"
     assert page.rows[0][3] == "Ada Testerguest@example.test"
-    assert page.links["Give order 1 to a user"] == f"{LIST}?assign=1#order-1"
+    assert page.links["Give order 1 to a user"] == f"{LIST}?assign=1"
     assert page.links["Correct the balance of user 2"].endswith("q=2&edit=2")
     assert "Correct the balance of user 3" in page.links
+    assert page.links["Tell what the lines of order 3 bring"] == f"{LIST}?amounts=3"
+    assert page.form("2/seen").fields.items() >= {("ids", "900"), ("total", "1.00")}
+    assert "Refunded so far: 1.00 USD." in page.rows[1][2]
+    assert not [form for form in page.forms if "/seen" in form.action and "/2/" not in form.action]
+    assert not [label for label in page.links if label.startswith("Tell") and label[-7] not in "34"]
     assert not {"Give order 2 to a user", "Correct the balance of user 9"} & page.links.keys()
     assert page.links["Exceptions open: 4"] == LIST
     assert "open: </span>4<" in admin.get("/admin/shop/credits").text
@@ -95,6 +100,7 @@ def test_far_too_many_are_shown_page_by_page(shop, admin, database, monkeypatch)
     for place in ("x", "-1", "9" * 17, "%00", "1.5"):
         assert admin.get(f"{LIST}?after={place}").status_code == 422
         assert admin.get(f"{LIST}?assign={place}").status_code == 422
+        assert admin.get(f"{LIST}?amounts={place}").status_code == 422
 
 
 def test_order_is_given_to_a_user_in_the_admins_name(shop, admin, database):

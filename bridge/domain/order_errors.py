@@ -1,0 +1,29 @@
+"""What can go wrong when an owner answers a question about an order."""
+
+from __future__ import annotations
+
+from bridge.domain.errors import BridgeError, NotFound
+
+
+class UnknownLine(NotFound):
+    """The order has no such line."""
+
+    code = "unknown_line"
+
+
+class LineHasAmount(BridgeError):
+    """What a piece of the line brings is fixed already; correct the balance if it is wrong."""
+
+    code = "line_has_amount"
+
+
+class RefundsChanged(BridgeError):
+    """The order's refunds are no longer the ones that were named."""
+
+    code = "refunds_changed"
+
+
+class NoOpenRefunds(BridgeError):
+    """Nothing is open about the order's refunds."""
+
+    code = "no_open_refunds"

@@ -1,0 +1,180 @@
+"""What is asked about an order, and what an owner's answers make of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from bridge.domain.grants import tokens_owed
+from bridge.domain.order_errors import LineHasAmount, NoOpenRefunds, RefundsChanged, UnknownLine
+from bridge.domain.orders import Effect, Known, KnownLine, Line, RefundDetail, RefundedLine, Refunds
+from bridge.domain.questions import Question, open_lines, question_of, with_amount, with_refunds_seen
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
+OWNER = "owner@example.test"
+
+
+def line(id=1, tokens=None, *, product=0, quantity=1, **more):  # noqa: A002
+    return KnownLine(Line(id, product, 0, quantity, Decimal(10)), tokens, **more)
+
+
+def order(*lines, effect=Effect.GRANTS, ids=(), refunded="0", details=()):
+    return Known(
+        1,
+        7,
+        effect=effect,
+        total=Decimal(10),
+        lines=lines or (line(tokens=1_000),),
+        refund_ids=tuple(ids),
+        refunded=Decimal(refunded),
+        refund_details=tuple(details),
+    )
+
+
+def refunds(*ids, total="0"):
+    return Refunds(ids, Decimal(total))
+
+
+LOOSE = RefundDetail(900, Decimal(1), Decimal(0))
+TIED = RefundDetail(900, Decimal(1), Decimal(1), (RefundedLine(1, 0, Decimal(1)),))
+
+
+@pytest.mark.parametrize(
+    ("known", "is_parked", "expected"),
+    [
+        (order(), False, Question.NONE),
+        (order(), True, Question.NO_BUYER),
+        (order(line()), False, Question.UNKNOWN_PRODUCT),
+        (order(line()), True, Question.UNKNOWN_PRODUCT),
+        (order(line(tokens=0)), False, Question.NONE),
+        (order(line(product=10)), False, Question.NONE),
+        (order(line(quantity=0)), False, Question.NONE),
+        (order(line(tokens=5), line(2)), False, Question.UNKNOWN_PRODUCT),
+        (order(ids=[900], refunded="1"), False, Question.UNREAD_REFUNDS),
+        (order(ids=[900], refunded="1"), True, Question.NO_BUYER),
+        (order(line(tokens=0), ids=[900], refunded="1"), False, Question.NONE),
+        (order(ids=[900], refunded="1", details=[LOOSE]), False, Question.LOOSE_REFUND),
+        (order(ids=[900], refunded="1", details=[TIED]), False, Question.NONE),
+        (order(line(), effect=Effect.REVOKES), False, Question.NONE),
+        (order(effect=Effect.KEEPS, ids=[900], refunded="1"), True, Question.NONE),
+    ],
+)
+def test_question_of_an_order(known, is_parked, expected):
+    assert question_of(known, is_parked=is_parked) is expected
+
+
+def test_amount_said_by_hand_is_the_lines_and_tells_who_said_it():
+    known = order(line(1, quantity=2), line(2), line(3, 50, product=10))
+
+    told = with_amount(known, 1, tokens=300, by=OWNER, at=NOON)
+
+    assert [(one.tokens, one.set_by, one.set_at) for one in told.lines] == [
+        (300, OWNER, NOON),
+        (None, None, None),
+        (50, None, None),
+    ]
+    assert [tokens_owed(told, one) for one in told.lines] == [600, 0, 50]
+    assert ([one.line.id for one in open_lines(known)], [one.line.id for one in open_lines(told)]) == ([1, 2], [2])
+    assert question_of(told, is_parked=False) is Question.UNKNOWN_PRODUCT
+    assert question_of(with_amount(told, 2, tokens=0, by=OWNER, at=NOON), is_parked=False) is Question.NONE
+
+
+def test_amount_said_again_changes_nothing_whoever_says_it():
+    told = with_amount(order(line()), 1, tokens=0, by=OWNER, at=NOON)
+
+    assert with_amount(told, 1, tokens=0, by="another", at=LATER) == told
+
+
+@pytest.mark.parametrize(
+    ("known", "tokens"),
+    [
+        (line(tokens=1_000, product=10), 999),
+        (line(tokens=1_000, set_by=OWNER, set_at=NOON), 1_001),
+        (line(tokens=0), 1),
+        # A plan's number is another thing: so many a month.
+        (line(tokens=1_000, months=12), 1_000),
+    ],
+)
+def test_other_amount_is_refused_once_one_is_fixed(known, tokens):
+    with pytest.raises(LineHasAmount, match="of order 7 brings"):
+        with_amount(order(known), 1, tokens=tokens, by=OWNER, at=LATER)
+
+
+def test_amount_of_a_package_said_again_is_no_contradiction():
+    known = order(line(tokens=1_000, product=10))
+
+    assert with_amount(known, 1, tokens=1_000, by=OWNER, at=LATER) == known
+
+
+def test_line_that_is_not_there_is_told():
+    with pytest.raises(UnknownLine):
+        with_amount(order(line(1)), 2, tokens=5, by=OWNER, at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ({}, Question.NONE),
+        # Read back, they are still the refunds that were seen.
+        ({"refund_details": (LOOSE,)}, Question.NONE),
+        ({"refund_ids": (901, 900), "refunded": Decimal(2)}, Question.UNREAD_REFUNDS),
+        ({"refund_ids": (901,)}, Question.UNREAD_REFUNDS),
+        ({"refunded": Decimal("1.01")}, Question.UNREAD_REFUNDS),
+        ({"refunded": Decimal("1.000")}, Question.NONE),
+        ({"refund_ids": (), "refunded": Decimal(0)}, Question.NONE),
+        ({"effect": Effect.REVOKES}, Question.NONE),
+    ],
+)
+def test_seen_refunds_are_asked_about_again_once_they_are_others(after, expected):
+    seen = with_refunds_seen(order(ids=[900], refunded="1"), refunds(900, total="1.00"), by=OWNER, at=NOON)
+
+    assert seen.seen is not None
+    assert (seen.seen.by, seen.seen.at) == (OWNER, NOON)
+    assert question_of(replace(seen, **after), is_parked=False) is expected
+
+
+def test_order_of_refunds_in_a_document_is_nothing_new():
+    known = order(ids=[901, 900, 901], refunded="2")
+    seen = with_refunds_seen(known, refunds(900, 901, total="2"), by=OWNER, at=NOON)
+
+    assert question_of(replace(seen, refund_ids=(900, 901)), is_parked=False) is Question.NONE
+
+
+def test_seen_refunds_leave_the_other_questions_open():
+    known = order(line(tokens=5), line(2), ids=[900], refunded="1")
+    seen = with_refunds_seen(known, refunds(900, total="1"), by=OWNER, at=NOON)
+
+    assert question_of(seen, is_parked=False) is Question.UNKNOWN_PRODUCT
+    assert question_of(order(), is_parked=True) is Question.NO_BUYER
+
+
+def test_refunds_seen_again_keep_who_saw_them_first():
+    seen = with_refunds_seen(order(ids=[900], refunded="1"), refunds(900, total="1"), by=OWNER, at=NOON)
+
+    assert with_refunds_seen(seen, refunds(900, total="1"), by="another", at=LATER) == seen
+
+
+def test_refunds_that_came_meanwhile_are_not_passed_over():
+    known = order(ids=[900, 901], refunded="2")
+
+    for named in (refunds(900, total="1"), refunds(900, 901, total="1"), refunds(900, total="2"), refunds()):
+        with pytest.raises(RefundsChanged):
+            with_refunds_seen(known, named, by=OWNER, at=NOON)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        order(),
+        order(ids=[900], refunded="1", details=[TIED]),
+        order(line(tokens=0), ids=[900], refunded="1"),
+        order(effect=Effect.REVOKES, ids=[900], refunded="1"),
+    ],
+)
+def test_nothing_is_marked_where_nothing_is_asked(known):
+    with pytest.raises(NoOpenRefunds):
+        with_refunds_seen(known, known.refunds, by=OWNER, at=NOON)

@@ -1,0 +1,173 @@
+"""Refunds marked as seen by an owner over HTTP: closed while they are the same, however often they are told."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bridge.services import stores
+from tests import factories
+from tests.factories import balance_of, deliver, order
+from tests.support import books
+from tests.support.by_hand import Api, entries, named
+from tests.support.reading import open_rig
+
+one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def api(address, shop, database):
+    """The service on a port of its own; whatever a test did, the books add up after it."""
+    yield Api(address, shop)
+    assert books.faults(database) == []
+
+
+def test_seen_refunds_stay_closed_until_there_are_others(api, shop, database):
+    factories.put_package(shop, 10, 1_000)
+    for one in (order(at=0), order(at=1, refunds=["-1.00"])):
+        api.deliver(one)
+    before, (item,) = entries(database), api.open().values()
+
+    seen = api.see(1, *named(item)).json()
+    again = api.see(1, [900], "1").json()
+
+    assert (seen["question"], seen["posted"], seen["tokens"]) == (None, 0, 900)
+    assert (seen["seen"]["by"], seen["seen"]["refunds"]) == (api.actor, {"ids": [900], "total": "1.00"})
+    assert again["seen"] == seen["seen"]
+    for document in (order(at=1, refunds=["-1.00"]), order(at=0), order(at=2, refunds=["-1.00"])):
+        for delivery in ("", "the same", "the same"):
+            api.deliver(document, delivery)
+            assert api.questions() == {}
+    shop.client.post("/v1/orders/1/check", headers=shop.headers)
+    assert (api.questions(), entries(database)) == ({}, before)
+    api.deliver(order(at=3, refunds=["-1.00", "-2.00"]))
+    assert (api.questions(), balance_of(shop, 2)) == ({1: "unread_refunds"}, 700)
+    stale = api.see(1, [900], "1.00")
+    assert (stale.status_code, stale.json()["code"]) == (409, "refunds_changed")
+    assert api.see(1, [901, 900], "3.00").json()["question"] is None
+    api.deliver(order(at=4, refunds=["-1.00"]))
+    assert api.questions() == {1: "unread_refunds"}, "one of them was deleted: what is left is not what was seen"
+
+
+def test_seen_refunds_survive_a_cancellation_and_its_end(api, shop):
+    factories.put_package(shop, 10, 1_000)
+    api.deliver(order(at=1, refunds=["-1.00"]))
+    api.see(1, [900], "1.00")
+
+    api.deliver(order(at=2, status="cancelled", refunds=["-1.00"]))
+    cancelled = api.see(1, [900], "1.00")
+    api.deliver(order(at=3, refunds=["-1.00"]))
+
+    assert (cancelled.status_code, cancelled.json()["posted"]) == (200, 0)
+    assert (api.questions(), balance_of(shop, 2)) == ({}, 900)
+
+
+def test_refunds_seen_twice_at_once_are_seen_once(api, shop):
+    factories.put_package(shop, 10, 1_000)
+    api.deliver(order(refunds=["-1.00"]))
+    gate = threading.Barrier(4)
+
+    def see():
+        gate.wait(30)
+        return api.see(1, [900], "1.00")
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = [one.result() for one in [pool.submit(see) for _ in range(4)]]
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert len({answer.json()["seen"]["at"] for answer in answers}) == 1
+    assert balance_of(shop, 2) == 900
+
+
+@one_engine
+@pytest.mark.parametrize(
+    ("refunds", "status", "code", "field"),
+    [
+        ({"ids": [900], "total": 1}, 422, "invalid_request", "refunds.total"),
+        ({"ids": [900], "total": "1e0"}, 422, "invalid_request", "refunds.total"),
+        ({"ids": [900], "total": "-1.00"}, 422, "invalid_request", "refunds.total"),
+        ({"ids": ["900"], "total": "1.00"}, 422, "invalid_request", "refunds.ids.0"),
+        ({"ids": [True], "total": "1.00"}, 422, "invalid_request", "refunds.ids.0"),
+        ({"total": "1.00"}, 422, "invalid_request", "refunds.ids"),
+        (None, 422, "invalid_request", "refunds"),
+        ({"ids": [901], "total": "1.00"}, 409, "refunds_changed", None),
+        ({"ids": [900], "total": "1.01"}, 409, "refunds_changed", None),
+    ],
+)
+def test_refunds_that_make_no_sense_are_not_marked(shop, refunds, status, code, field):
+    factories.put_package(shop, 10, 1_000)
+    deliver(shop, order(refunds=["-1.00"]))
+
+    answer = shop.client.post("/v1/orders/1/seen", json={"refunds": refunds}, headers=shop.headers)
+
+    assert (answer.status_code, answer.json["code"]) == (status, code)
+    assert [error["field"] for error in answer.json.get("errors", ())] == ([field] if field else [])
+
+
+@one_engine
+def test_nothing_is_marked_where_nothing_is_asked(shop):
+    factories.put_package(shop, 10, 1_000)
+    deliver(shop, order())
+
+    answer = shop.client.post("/v1/orders/1/seen", json={"refunds": {"ids": [], "total": "0"}}, headers=shop.headers)
+
+    assert (answer.status_code, answer.json["code"]) == (409, "no_open_refunds")
+
+
+def test_reading_the_shop_back_finds_nothing_to_correct_in_what_was_answered(app, address, caplog):
+    caplog.set_level(logging.CRITICAL)
+    with open_rig(app) as rig:
+        rig.connect()
+        gone, loose = rig.sell(2), rig.sell(3, product=11)
+        rig.shop.delete_product(10)
+        rig.shop.refund_amount(loose, "5.00")
+        rig.poll()
+        api = Api(address, rig)
+        (line_,) = api.open()[gone]["lines"]
+        assert api.questions() == {gone: "unknown_product", loose: "loose_refund"}
+
+        assert api.put(f"{gone}/lines/{line_['id']}", 1_000).json()["posted"] == 1_000
+        assert api.see(loose, *named(api.open()[loose])).json()["posted"] == 0
+
+        before = rig.balances()
+        for report in (rig.poll(since=factories.NOON), rig.sweep()[0], rig.poll(since=factories.NOON, is_dry=True)):
+            assert (report.seen, report.changed, report.differences, report.failures) == (2, 0, [], [])
+        assert (rig.balances(), api.questions()) == (before, {})
+        rig.shop.refund_lines(gone, {line_["id"]: 1})
+        second = rig.shop.refund_amount(loose, "1.00")
+        rig.poll()
+        assert (rig.balances()[2], api.questions()) == (0, {loose: "loose_refund"})
+        rig.shop.delete_refund(loose, second.id)
+        rig.sweep()
+        assert api.questions() == {}, "these are the refunds that were seen"
+
+
+def test_refunds_seen_unread_stay_seen_when_their_lines_are_read(app, address, caplog):
+    caplog.set_level(logging.CRITICAL)
+    with open_rig(app) as rig:
+        rig.connect(has_keys=False).listen()
+        rig.shop.save_product(10)
+        number = rig.sell(2)
+        rig.shop.refund_amount(number, "5.00")
+        rig.shop.run_queue()
+        api = Api(address, rig)
+        assert api.questions() == {number: "unread_refunds"}
+
+        api.see(number, *named(api.open()[number]))
+        _give_keys(rig)
+        rig.poll(since=factories.NOON)
+
+        known = books.rows(rig.database, "select refunds from orders")[0]["refunds"]
+        assert '"details": [[' in (known if isinstance(known, str) else json.dumps(known))
+        assert (api.questions(), rig.balances()) == ({}, {2: 50_000})
+
+
+def _give_keys(rig):
+    key = rig.shop.add_key()
+    names = {"consumer_key": key.consumer_key, "consumer_secret": key.consumer_secret}
+    with rig.database.transaction() as connection:
+        stores.set_keys(connection, rig.store, **names, vault_=rig.shops.vault)
