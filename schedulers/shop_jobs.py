@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from bridge.domain.errors import NoShopKeys, ShopUnreachable
 from bridge.domain.reconciliation import Report
 from bridge.domain.stores import Store
-from bridge.services import reconciliation, stores, watchdog
+from bridge.services import catalog_import, reconciliation, stores, watchdog
 from bridge.services.reconciliation import open_reading
 from bridge.services.shops import Shops
 from bridge.services.watchdog import Post
@@ -47,6 +47,27 @@ def sweep_orders(shift: Shift, *, shops: Shops) -> str:
         return total
 
     return _for_each_store(shift, sweep)
+
+
+def import_packages(shift: Shift, *, shops: Shops) -> str:
+    """Go on with imports of products that were cut off, or are too long for the page that began them."""
+    read = failed = 0
+    for store in _stores(shift):
+        with shift.database.reading() as connection:
+            if not catalog_import.is_under_way(connection, store):
+                continue
+        try:
+            reading = open_reading(shift.database.transaction, shops, store, may_go_on=shift.may_go_on)
+            with reading.shop:
+                read += catalog_import.go_on(reading, now=shift.clock()).products
+        except (NoShopKeys, ShopUnreachable) as error:
+            log.warning("the products of store %s could not be read: %s", store.slug, error.detail)
+            failed += 1
+        except Exception:
+            log.exception("the products of store %s could not be read", store.slug)
+            failed += 1
+    words = f"{read} products read"
+    return f"{words}, {failed} shops failed" if failed else words
 
 
 def watch_webhooks(shift: Shift, *, shops: Shops, public_url: str) -> str:

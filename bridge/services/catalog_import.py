@@ -8,38 +8,78 @@ from datetime import datetime
 
 from bridge.clients import payloads
 from bridge.clients.payloads import Product
+from bridge.domain.stores import Store
 from bridge.services import catalog, orders
 from bridge.services.readback import Reading
-from bridge.services.shop_pages import Document, Progress, list_steadily
+from bridge.services.shop_pages import PAGE, Document, Progress, list_steadily
 from bridge.services.transactions import in_transaction
+from bridge.storage import shop_reads
 from bridge.storage.database import Connection
 
 
 @dataclass(slots=True)
 class Imported:
-    """What an import read: products, their variations, those of both that bring tokens, and orders settled."""
+    """What an import read: products, their variations, those of both that bring tokens, and orders settled.
+
+    Where it was told to stop before the last product, `left` says how many
+    there still are, as far as the shop says.
+    """
 
     products: int = 0
     variations: int = 0
     packages: int = 0
     settled: int = 0
+    left: int = 0
 
 
 def import_products(reading: Reading, *, now: datetime, progress: Progress | None = None) -> Imported:
     """Take over what the shop says of every product, as a delivery of each would; raises a `ShopUnreachable`.
 
-    Safe to run again, and after it was cut off. Amounts set by hand win.
+    Safe to run again, and after it was cut off. Amounts set by hand win. Where
+    it is cut off, by whatever, `go_on` does the rest.
     """
-    imported, seen, total = Imported(), set[int](), 0
-    for page in list_steadily(lambda number: reading.shop.list_products(page=number)):
-        total += len(page)
-        for document in page:
+    _note(reading, page=1, total=0)
+    return go_on(reading, now=now, progress=progress)
+
+
+def go_on(reading: Reading, *, now: datetime, progress: Progress | None = None) -> Imported:
+    """Import the rest of the products, where an import was begun and not ended; raises a `ShopUnreachable`."""
+    with reading.transaction() as connection:
+        known = shop_reads.find(connection, reading.store.id)
+    imported, seen = Imported(), set[int]()
+    if known.import_page is None:
+        return imported
+    before = (known.import_page - 1) * PAGE
+    pages = list_steadily(
+        lambda number: reading.shop.list_products(page=number, per_page=PAGE),
+        first=known.import_page,
+        counted=known.import_total,
+    )
+    for number, page in pages:
+        for document in page.items:
             if document["id"] not in seen:
                 seen.add(document["id"])
                 _import(reading, document, imported, now=now)
             if progress is not None:
-                progress(len(seen), max(total, len(seen)))
+                progress(before + len(seen), max(page.total, before + len(seen)))
+        _note(reading, page=number + 1, total=page.total)
+        if number < page.pages and not reading.may_go_on():
+            imported.left = max(0, page.total - number * PAGE)
+            return imported
+    _note(reading, page=None, total=None)
     return imported
+
+
+def is_under_way(connection: Connection, store: Store) -> bool:
+    """Whether an import was begun and not ended."""
+    return shop_reads.find(connection, store.id).import_page is not None
+
+
+def _note(reading: Reading, *, page: int | None, total: int | None) -> None:
+    in_transaction(
+        reading.transaction,
+        lambda connection: shop_reads.change(connection, reading.store.id, import_page=page, import_total=total),
+    )
 
 
 def _import(reading: Reading, document: Document, imported: Imported, *, now: datetime) -> None:

@@ -13,6 +13,7 @@ from bridge.domain.stores import Store
 from bridge.domain.watchdog import Code, without_command
 from bridge.domain.webhooks import TOPICS
 from bridge.services import keys, questions, webhooks
+from bridge.services.shop_pages import PAGE
 from bridge.services.vault import Vault
 from bridge.storage import shop_reads, stores
 from bridge.storage.database import Connection
@@ -123,7 +124,7 @@ def connection_page(
         _keys_step(ending),
         _answer_step(store, known, faults, has_keys=bool(ending)),
         _webhooks_step(store, known, faults),
-        _packages_step(shop_reads.count_packages(connection, store.id)),
+        _packages_step(shop_reads.count_packages(connection, store.id), known),
         _history_step(store),
         _delivery_step(store, known, shop_reads.last_delivery(connection, store.id)),
         _access_step(keys_used=[key.last_used_at for key in access_keys]),
@@ -195,8 +196,13 @@ def _webhooks_step(store: Store, known: ShopRead, faults: Sequence[FaultRow]) ->
     return Step("webhooks", title, State.DONE, f"All {len(TOPICS)} are installed, signed with this store’s secret.", at)
 
 
-def _packages_step(count: int) -> Step:
+def _packages_step(count: int, known: ShopRead) -> Step:
     title = "Packages"
+    if known.import_page is not None:
+        read = min((known.import_page - 1) * PAGE, known.import_total)
+        of = f" of {number(known.import_total)}" if known.import_total else ""
+        words = f"The products are being read: {number(read)}{of} so far, the rest within minutes."
+        return Step("packages", title, State.WAITING, words)
     if not count:
         return Step(
             "packages", title, State.OPEN, "No product brings tokens yet: mark some in the shop, then import them."

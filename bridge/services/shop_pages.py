@@ -38,25 +38,27 @@ class Batch:
     complete_to: datetime | None
 
 
-def list_steadily(fetch: Callable[[int], Page]) -> Iterator[tuple[Document, ...]]:
-    """Every page of a list in the order of ids; begun anew where it got shorter in between.
+def list_steadily(fetch: Callable[[int], Page], *, first: int = 1, counted: int = 0) -> Iterator[tuple[int, Page]]:
+    """Every page of a list in the order of ids, with its number; begun anew where it got shorter in between.
 
     What leaves an earlier page moves the first of the next one into it, where
-    nobody would look again. Some documents may come twice. Raises `ShopBroken`
-    where the list never stands still.
+    nobody would look again. Some documents may come twice. A reading that was
+    cut off goes on with its page `first`, when the list had `counted` items.
+    Raises `ShopBroken` where the list never stands still.
     """
+    number, total = first, counted
     for _ in range(_TRIES):
-        number, total = 1, 0
         while True:
             page = fetch(number)
             if page.total < total:
                 break
             total = page.total
             if page.items:
-                yield page.items
+                yield number, page
             if number >= page.pages:
                 return
             number += 1
+        number, total = 1, 0
     raise ShopBroken("the shop's list changes faster than it can be read")
 
 
@@ -115,8 +117,8 @@ def _span(
     if fetch(1, per_page=1).total <= len(mine):
         yield Batch(mine, found.total, until)
         return
-    for documents in list_steadily(fetch):
-        yield Batch(documents, found.total, None)
+    for _, page in list_steadily(fetch):
+        yield Batch(page.items, found.total, None)
     yield Batch((), found.total, until)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, String, Table
+from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, String, Table
 
 from bridge.storage.schema import metadata
 from bridge.storage.types import BIG, Instant
@@ -25,6 +25,8 @@ shop_reads = Table(
     Column("sentences", JSON),
     Column("looked_at", Instant),
     Column("pinged_at", Instant),
+    Column("import_page", Integer),
+    Column("import_total", Integer),
 )
 
 key_requests = Table(

@@ -28,7 +28,8 @@ class ShopRead:
     look, at `looked_at`, the same ones since `faults_at`, and `sentences` says
     each in words. `pinged_at` is when somebody last came as a shop does that
     tries a new webhook's address. `unapplied` are the sentences of orders the
-    last poll could not apply.
+    last poll could not apply. `import_page` is the page of products an import
+    goes on with, None between imports, `import_total` how many there were.
     """
 
     cursor_at: datetime | None = None
@@ -45,6 +46,8 @@ class ShopRead:
     looked_at: datetime | None = None
     pinged_at: datetime | None = None
     unapplied: tuple[str, ...] = ()
+    import_page: int | None = None
+    import_total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ def find(connection: Connection, store_id: int) -> ShopRead:
         looked_at=row.looked_at,
         pinged_at=row.pinged_at,
         unapplied=tuple(row.unapplied or ()),
+        import_page=row.import_page,
+        import_total=row.import_total or 0,
     )
 
 

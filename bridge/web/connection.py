@@ -165,9 +165,12 @@ def _install(store: Store, now: datetime) -> str:
 
 
 def _import(store: Store, now: datetime) -> str:
-    shop = open_reading(transaction, parts().shops, store)
+    until = time.monotonic() + _PATIENCE_SECONDS
+    shop = open_reading(transaction, parts().shops, store, may_go_on=lambda: time.monotonic() < until)
     with shop.shop:
         imported = catalog_import.import_products(shop, now=now)
+    if imported.left:
+        return f"{number(imported.products)} products were read; the other {number(imported.left)} are, within minutes."
     settled = f" {number(imported.settled)} waiting orders were settled." if imported.settled else ""
     return f"{number(imported.packages)} packages among {number(imported.products)} products were read.{settled}"
 

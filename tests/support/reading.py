@@ -23,7 +23,15 @@ from bridge.clients.woocommerce import ShopClient, open_shop
 from bridge.domain.reconciliation import Report
 from bridge.domain.watchdog import Code
 from bridge.domain.webhooks import TOPICS
-from bridge.services import reconciliation, shop_pages, stores, watchdog, webhooks
+from bridge.services import (
+    catalog_import,
+    connection_pages,
+    reconciliation,
+    shop_pages,
+    stores,
+    watchdog,
+    webhooks,
+)
 from bridge.services.readback import Reading
 from bridge.services.reconciliation import open_reading
 from bridge.services.shops import Shops
@@ -198,7 +206,7 @@ def open_rig(app: Flask, *, page: int = 100, **more: Any) -> Iterator[Rig]:
     with ExitStack() as stack:
         rig.served = stack.enter_context(serve(rig.shop))
         stack.enter_context(patch.object(shop_session, "time", ours))
-        for reader in (shop_pages, reconciliation):
+        for reader in (shop_pages, reconciliation, catalog_import, connection_pages):
             stack.enter_context(patch.object(reader, "PAGE", page))
         for door in (web_webhooks, cli_reconcile, cli_packages, cli_stores, cli_webhooks):
             stack.enter_context(patch.object(door, "utcnow", lambda: rig.now))
