@@ -123,7 +123,7 @@ def questions_page(connection: Connection, store: Store, *, after: int = 0, form
     """The orders with an open question, by number above `after`."""
     found, following = questions.list_open(connection, store.id, after=after, limit=PAGE)
     rows = tuple(_row(store, one, known, form) for one, known in found)
-    is_shown = any(row.form or row.lines for row in rows)
+    is_shown = any(row.form or any(line.error for line in row.lines) for row in rows)
     return QuestionsPage(
         store=store,
         open_questions=questions.badge(connection, store.id),

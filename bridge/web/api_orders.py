@@ -13,7 +13,18 @@ from bridge.domain.orders import Refunds
 from bridge.services import questions, stores
 from bridge.web.auth import caller, store_key
 from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
-from bridge.web.parsing import Amount, Body, UserId, UserIn, cursor, page_limit, path_number, profile_of, read_body
+from bridge.web.parsing import (
+    MONEY,
+    Amount,
+    Body,
+    UserId,
+    UserIn,
+    cursor,
+    page_limit,
+    path_number,
+    profile_of,
+    read_body,
+)
 from bridge.web.replies import json_response, list_response
 
 bp = Blueprint("api_orders", __name__, url_prefix="/v1")
@@ -35,7 +46,7 @@ class RefundsIn(Body):
     """Refunds of an order as `/v1/exceptions` lists them: their ids, and all their money as text."""
 
     ids: Annotated[list[UserId], Field(max_length=10_000)]
-    total: Annotated[str, Field(strict=True, pattern=r"^[0-9]{1,20}(\.[0-9]{1,20})?$")]
+    total: Annotated[str, Field(strict=True, pattern=f"^{MONEY}$")]
 
 
 class SeenIn(Body):

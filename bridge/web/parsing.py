@@ -22,6 +22,9 @@ MAX_KEY_CHARACTERS = 255
 MAX_PAGE = 200
 DEFAULT_PAGE = 50
 
+MONEY = r"[0-9]{1,20}(\.[0-9]{1,60})?"
+"""An amount of a shop's money as we write it, zero or more."""
+
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _TYPED = re.compile(r"\d{1,16}|\d{1,3}(?:[,.' \u00a0\u2009\u202f]\d{3}){1,5}", re.ASCII)
 _MODULE = r"^[a-z0-9][a-z0-9_.-]{0,63}$"

@@ -27,13 +27,12 @@ from bridge.services.answers import Document
 from bridge.services.question_pages import AmountForm, AssignForm, Form
 from bridge.storage.database import Connection
 from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
-from bridge.web.parsing import path_number, typed_amount
+from bridge.web.parsing import MONEY, path_number, typed_amount
 from bridge.web.sessions import current_admin, signed_in
 
 bp = Blueprint("questions", __name__, url_prefix="/admin/<store>/exceptions")
 
 _IDS = re.compile(r"(\d{1,16}(,\d{1,16})*)?", re.ASCII)
-_MONEY = re.compile(r"\d{1,20}(\.\d{1,20})?", re.ASCII)
 
 
 @bp.get("")
@@ -87,7 +86,7 @@ def set_amount(store: str, number: str, line: str) -> ResponseReturnValue:
     try:
         document = in_transaction(tell)
     except BalanceOutOfRange as error:
-        return _render(store, replace(form, error=f"That is too much: {error.detail}.")), 409
+        return _render(store, replace(form, error=f"That is too much: {error.detail.rstrip('.')}.")), 409
     except LineHasAmount as error:
         flash(f"Nothing was changed: {error.detail}."[:600], "bad")
         return _back(store)
@@ -148,7 +147,7 @@ def _after() -> int:
 
 def _shown_refunds() -> Refunds:
     ids, total = request.form.get("ids", ""), request.form.get("total", "")
-    if not _IDS.fullmatch(ids) or not _MONEY.fullmatch(total):
+    if not _IDS.fullmatch(ids) or not re.fullmatch(MONEY, total):
         raise InvalidRequest(fields=[FieldError("form", "load the page again; parts of its form are missing")])
     return Refunds(tuple(sorted({int(id_) for id_ in ids.split(",") if id_})), Decimal(total))
 

@@ -116,6 +116,28 @@ def test_slip_in_a_form_whose_order_left_the_list_is_told_all_the_same(shop, adm
 
 
 @one_engine
+def test_slip_in_a_field_that_is_gone_is_told_beside_the_fields_that_are_left(shop, admin):
+    factories.deliver(shop, unknown(lines=2))
+    form = read(admin.get(f"{LIST}?amounts=1")).form("1/lines/1")
+    send(admin, form, tokens="5")
+
+    late = read(send(admin, form, tokens="x"))
+
+    assert (len(late.alerts), labels(late)) == (1, ["tokens-2"])
+
+
+@one_engine
+def test_more_than_the_buyers_balance_can_hold_is_told_beside_the_field(shop, admin):
+    factories.give(shop, 2, 2**53 - 1)
+    factories.deliver(shop, unknown())
+
+    page = read(send(admin, read(admin.get(f"{LIST}?amounts=1")).form("1/lines/1"), tokens="1"))
+
+    assert page.alerts == ["That is too much: The balance would leave the range of 0 to 2^53-1 tokens."]
+    assert page.form("1/lines/1").fields["tokens"] == "1"
+
+
+@one_engine
 def test_order_without_unknown_lines_opens_no_form(shop, admin):
     factories.put_package(shop, 10, 1000)
     factories.deliver(shop, factories.order(1, customer=0))
