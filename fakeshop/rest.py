@@ -20,6 +20,9 @@ from fakeshop.site import Document
 
 _NAMESPACES = ["oembed/1.0", "wc/v3", "wc/v1", "wc/v2", "wc/store", "wc/store/v1", "wp/v2", "wp-site-health/v1"]
 
+_ADDRESS = re.compile(r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~.-]+@([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?\.)+[a-zA-Z0-9-]+")
+"""What WordPress' `is_email` lets pass."""
+
 
 @dataclass(slots=True)
 class Rest:
@@ -190,8 +193,14 @@ class Rest:
         return Answer(200, variation_document(self._site(request), variation))
 
     def _customers(self, request: Request) -> Answer:
-        """Users of the role customer, unless another or `all` is asked for; by name, as they are shown."""
+        """Users of the role customer, unless another or `all` is asked for; by name, as they are shown.
+
+        By WooCommerce's source: an address that WordPress takes for none is
+        refused, and one with `*` at an end is searched for.
+        """
         role, email = request.value("role") or "customer", request.value("email")
+        if email and not _ADDRESS.fullmatch(email):
+            raise Denied("rest_invalid_param", "Invalid parameter(s): email", 400)
         query = read_query(
             request, self.shop.site.zone, orderings=("name", "id", "include", "registered_date"), statuses=("",)
         )
@@ -247,9 +256,18 @@ class Rest:
 def _is_listed(user: User, query: Query, *, role: str, email: str | None) -> bool:
     return (
         (role == "all" or role in user.roles)
-        and (email is None or user.email.casefold() == email.casefold())
+        and (not email or _is_found(user.email.casefold(), email.casefold()))
         and (not query.include or user.id in query.include)
     )
+
+
+def _is_found(address: str, sought: str) -> bool:
+    inner = sought.strip("*")
+    if sought.startswith("*") and sought.endswith("*"):
+        return inner in address
+    if sought.startswith("*"):
+        return address.endswith(inner)
+    return address.startswith(inner) if sought.endswith("*") else address == sought
 
 
 def _with_fields(request: Request, answer: Answer) -> Answer:

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from bridge.cli.tools import Command, prepared, utcnow
-from bridge.domain.errors import UnknownAccessKey
 from bridge.services import answers, keys, stores
 from bridge.services.transactions import in_transaction
 from bridge.storage.database import Connection
@@ -29,7 +28,9 @@ def command(slug: str, make: bool, revoke: str | None, as_json: bool) -> None:
         store = stores.get_store(connection, slug)
         done: dict[str, Any] = {}
         if revoke is not None:
-            done["revoked"] = keys.revoke(connection, store, _meant(connection, slug, revoke), actor="a command").prefix
+            done["revoked"] = keys.revoke(
+                connection, store, keys.find(connection, store, revoke).id, actor="a command"
+            ).prefix
         if make:
             done["access_key"] = keys.make(connection, store, now=utcnow())
         done["items"] = [
@@ -54,15 +55,3 @@ def command(slug: str, make: bool, revoke: str | None, as_json: bool) -> None:
         click.echo(f"{key['prefix']}…  made {key['created_at']}  used {key['last_used_at'] or '-'}")
     if not done["items"]:
         click.echo(f"There is none: flask stores access-keys {slug} --make")
-
-
-def _meant(connection: Connection, slug: str, prefix: str) -> int:
-    """The one key that begins so; a whole key is as good as its beginning."""
-    found = [
-        key
-        for key in keys.list_keys(connection, stores.get_store(connection, slug))
-        if key.prefix.startswith(prefix) or prefix.startswith(key.prefix)
-    ]
-    if len(found) != 1:
-        raise UnknownAccessKey(f"{len(found) or 'no'} access keys of {slug} begin with {prefix[:9]}: name one of them")
-    return found[0].id

@@ -166,8 +166,12 @@ class ShopClient:
         return self._list_all("customers", {"include": ",".join(map(str, user_ids)), "role": "all"})
 
     def find_customers(self, email: str) -> list[Document]:
-        """The users with this e-mail address, whatever their role."""
-        return self._list_all("customers", {"email": email, "role": "all"})
+        """The users with this e-mail address, whatever their role, 100 at most.
+
+        WordPress searches where the address begins or ends with `*`: others may come as well.
+        """
+        params: _Params = {"email": email, "role": "all"}
+        return list(self._page("customers", params, page=1, per_page=MAX_PER_PAGE).items)
 
     def list_webhooks(self) -> list[Document]:
         """All webhooks, other people's too; without their secrets, which no shop tells."""

@@ -30,8 +30,9 @@ class Effect(StrEnum):
 class Line:
     """One line of an order as the shop states it.
 
-    `product_id` is 0 once the product was deleted. `stamped` is the amount a
-    piece that the companion plugin wrote on the line, None where it did not.
+    `product_id` is 0 once the product was deleted, unless an older document
+    named it: then `is_gone` says so. `stamped` is the amount a piece that the
+    companion plugin wrote on the line, None where it did not.
     """
 
     id: int
@@ -42,6 +43,12 @@ class Line:
     name: str = ""
     sku: str = ""
     stamped: int | None = None
+    is_gone: bool = False
+
+    @property
+    def is_of_deleted_product(self) -> bool:
+        """Whether the shop itself has forgotten what was sold."""
+        return self.is_gone or self.product_id == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +316,12 @@ def _completed_lines(known: Iterable[KnownLine], stated: Iterable[Line]) -> tupl
 
 
 def _filled(line: Line, other: Line) -> Line:
+    is_gone = line.is_of_deleted_product or other.is_of_deleted_product
     if line.product_id == 0 and other.product_id:
         line = replace(line, product_id=other.product_id, variation_id=other.variation_id, sku=line.sku or other.sku)
-    return line if line.stamped is not None else replace(line, stamped=other.stamped)
+    # Where no document named the product, its id of 0 says it already.
+    is_gone = is_gone and line.product_id != 0
+    stamped = other.stamped if line.stamped is None else line.stamped
+    if (is_gone, stamped) == (line.is_gone, line.stamped):
+        return line
+    return replace(line, is_gone=is_gone, stamped=stamped)

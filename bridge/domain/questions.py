@@ -38,7 +38,7 @@ def question_of(known: Known, *, is_parked: bool) -> Question:
 def open_lines(known: Known) -> tuple[KnownLine, ...]:
     """The lines of deleted products of which nobody has said what a piece brings."""
     return tuple(
-        line for line in known.lines if line.tokens is None and line.line.product_id == 0 and line.line.quantity
+        line for line in known.lines if line.tokens is None and line.line.is_of_deleted_product and line.line.quantity
     )
 
 

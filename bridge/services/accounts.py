@@ -60,6 +60,12 @@ def learn_customer(connection: Connection, store: Store, customer: Customer, *, 
     return put_profile(connection, store.id, profile, now=now)
 
 
+def is_stranger(connection: Connection, store_id: int, user_id: int) -> bool:
+    """Whether nobody has told an address of this user, or anything at all."""
+    known = accounts.find(connection, store_id=store_id, user_id=user_id)
+    return known is None or known.email is None
+
+
 def look_at(connection: Connection, rulebook: Rulebook, account: Account, *, now: datetime) -> Books:
     """The account's books as they stand at this moment, for every module with a limit; nothing is locked.
 

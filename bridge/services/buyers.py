@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 
 from bridge.clients import payloads
 from bridge.clients.payloads import Customer
 from bridge.domain.accounts import normalize_email
-from bridge.domain.errors import InvalidRequest
-from bridge.domain.shop_errors import ShopBroken, ShopRefused
+from bridge.domain.errors import InvalidRequest, ShopUnreachable
+from bridge.domain.shop_errors import ShopBroken
 from bridge.domain.stores import Store
 from bridge.services import accounts, orders
 from bridge.services.readback import Reading
@@ -21,6 +21,10 @@ from bridge.storage.database import Connection
 
 log = logging.getLogger(__name__)
 
+_RECENT = timedelta(days=3)
+_WILDCARD = "*"
+"""WordPress searches for an address that begins or ends with it, and allows it in addresses."""
+
 
 def learn(connection: Connection, store: Store, customer: Customer, *, now: datetime) -> list[int]:
     """Take over what the shop says of one of its users; the orders that waited for an account with that address."""
@@ -28,44 +32,80 @@ def learn(connection: Connection, store: Store, customer: Customer, *, now: date
     return orders.list_waiting_for(connection, store, email=customer.email) if customer.email else []
 
 
-def look_for(reading: Reading, numbers: Collection[int], *, now: datetime) -> None:
-    """Ask the shop who is behind these orders where that is not known, and settle what waited for it.
+def look_for(reading: Reading, numbers: Collection[int], *, now: datetime, sparingly: bool = False) -> list[int]:
+    """Ask the shop who is behind these orders where that is not known; the orders that can be settled by it.
 
     A webhook that told of a new account may be lost, and of accounts older than
     the connection none ever tells. Users without a known address are asked for
-    in one request, each address of a parked order in one of its own. Where the
-    shop shows no customers to our keys, nothing is learnt and nothing raised;
-    raises any other `ShopUnreachable`.
+    in one request, each address of a parked order in one of its own;
+    `sparingly` asks for those of older orders once a week only. What the shop
+    does not answer here is asked another time, and raises nothing.
     """
     if reading.is_dry:
-        return
+        return []
     with reading.transaction() as connection:
         strangers = open_orders.list_strangers(connection, reading.store.id, numbers)
         is_asked = reading.store.guest_policy == "automatic"
-        addresses = open_orders.list_addresses(connection, reading.store.id, numbers) if is_asked else []
+        some = (now - _RECENT, now.toordinal()) if sparingly else None
+        addresses = open_orders.list_addresses(connection, reading.store.id, numbers, only=some) if is_asked else []
+    waiting: set[int] = set()
     try:
-        found = reading.shop.list_customers(strangers)
-        for address in addresses:
-            found += [one for one in reading.shop.find_customers(address) if _has(one, address)]
-    except (ShopBroken, ShopRefused) as error:
+        waiting.update(_learn_strangers(reading, strangers, now=now))
+        for address in _in_turn(addresses, now):
+            if not reading.may_go_on():
+                break
+            waiting.update(_learn_address(reading, address, now=now))
+    except ShopUnreachable as error:
         log.warning("store %s does not tell of its customers: %s", reading.store.slug, error.detail)
-        return
-    for document in found:
-        _learn(reading, document, now=now)
+    return sorted(waiting)
 
 
-def _has(document: Document, address: str) -> bool:
-    email = document.get("email")
-    return isinstance(email, str) and normalize_email(email) == normalize_email(address)
+def _in_turn(addresses: Sequence[str], now: datetime) -> Sequence[str]:
+    """The addresses, begun elsewhere each day: where one silences the shop, those behind it come first another time."""
+    start = now.toordinal() % len(addresses) if addresses else 0
+    return [address for address in (*addresses[start:], *addresses[:start]) if _WILDCARD not in address]
 
 
-def _learn(reading: Reading, document: Document, *, now: datetime) -> None:
+def _learn_strangers(reading: Reading, strangers: Sequence[int], *, now: datetime) -> list[int]:
     try:
-        customer = payloads.read_customer(document)
+        found = [customer for one in reading.shop.list_customers(strangers) if (customer := _read(reading, one))]
+    except ShopBroken as error:
+        log.warning("store %s does not tell of some customers: %s", reading.store.slug, error.detail)
+        return []
+
+    def act(connection: Connection) -> list[int]:
+        waiting: list[int] = []
+        for customer in found:
+            # A delivery that came meanwhile is newer than the answer.
+            if customer.user_id in strangers and accounts.is_stranger(connection, reading.store.id, customer.user_id):
+                waiting += learn(connection, reading.store, customer, now=now)
+        return waiting
+
+    return in_transaction(reading.transaction, act)
+
+
+def _learn_address(reading: Reading, address: str, *, now: datetime) -> list[int]:
+    """Whoever has the address is learnt before anything is settled: where there are two, it is nobody's."""
+    try:
+        documents = reading.shop.find_customers(address)
+    except ShopBroken as error:
+        log.warning("store %s does not tell who has an address: %s", reading.store.slug, error.detail)
+        return []
+    found = [customer for one in documents if (customer := _read(reading, one)) and _has(customer, address)]
+
+    def act(connection: Connection) -> list[int]:
+        return [number for customer in found for number in learn(connection, reading.store, customer, now=now)]
+
+    return in_transaction(reading.transaction, act)
+
+
+def _has(customer: Customer, address: str) -> bool:
+    return normalize_email(customer.email) == normalize_email(address)
+
+
+def _read(reading: Reading, document: Document) -> Customer | None:
+    try:
+        return payloads.read_customer(document)
     except InvalidRequest as error:
         log.warning("a customer of store %s cannot be read: %s", reading.store.slug, error.detail)
-        return
-    waiting = in_transaction(
-        reading.transaction, lambda connection: learn(connection, reading.store, customer, now=now)
-    )
-    orders.check_all(reading.transaction, reading.store, waiting, now=now)
+        return None

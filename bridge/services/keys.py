@@ -42,6 +42,23 @@ def list_keys(connection: Connection, store: Store) -> list[StoreKey]:
     return stores.list_keys(connection, store.id)
 
 
+def find(connection: Connection, store: Store, written: str) -> StoreKey:
+    """The one key of the store's own that begins with what is shown of it, or is this one, written in full.
+
+    Raises `UnknownAccessKey` where there is none or several, and for less than
+    what is shown.
+    """
+    whole = stores.find_keys(connection, [key_hash := vault.hash_access_key(written)]).get(key_hash)
+    of_store = list_keys(connection, store)
+    found = [key for key in of_store if key.prefix == written or (whole is not None and key.id == whole.id)]
+    if len(found) != 1:
+        raise UnknownAccessKey(
+            f"{len(found) or 'no'} access keys of {store.slug} begin with that:"
+            " name one by all that is shown of it, such as tb_1a2B3c"
+        )
+    return found[0]
+
+
 def revoke(connection: Connection, store: Store, key_id: int, *, actor: str) -> StoreKey:
     """Withdraw one of the store's own access keys, for good: the next request with it is refused, in every process.
 

@@ -229,7 +229,7 @@ def _priced(
     connection: Connection, store: Store, line: KnownLine, found: Mapping[tuple[int, int], Package]
 ) -> KnownLine:
     line = _with_amount(line, found)
-    if line.tokens is not None or line.line.product_id:
+    if line.tokens is not None or not line.line.is_of_deleted_product:
         return line
     return _with_namesake(line, packages.find_namesakes(connection, store.id, sku=line.line.sku, name=line.line.name))
 

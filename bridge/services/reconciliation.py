@@ -134,6 +134,9 @@ def sweep(reading: Reading, *, now: datetime, limit: int, progress: Progress | N
             if progress is not None:
                 progress(start + len(some), len(numbers))
             _note(reading, swept_to=some[-1])
+            # Noted before: what the shop does not tell of its customers keeps no order from being read.
+            waiting = buyers.look_for(reading, some, now=now, sparingly=True)
+            orders.check_all(reading.transaction, reading.store, waiting, now=now)
     except ShopUnreachable as error:
         report.interruption = error.detail
         log.warning("the sweep of store %s stopped: %s", reading.store.slug, error.detail)
@@ -165,18 +168,23 @@ def check_order(transaction: Transaction, shops_: Shops, store: Store, number: i
         if not is_known:
             return None
         return in_transaction(transaction, lambda connection: orders.check_again(connection, store, number, now=now))
-    reading = Reading(transaction, store, client)
     with client as shop:
+        reading = Reading(transaction, store, shop)
         document = shop.get_order(number)
-        wanted = None if document is None else readback.look_into(reading, document)
-        buyers.look_for(reading, [number], now=now)
-    if wanted is not None:
-        return in_transaction(
+        if document is None:
+            if not is_known:
+                return None
+            return in_transaction(transaction, lambda connection: readback.remove(connection, store, number, now=now))
+        wanted = readback.look_into(reading, document)
+        # At once: by the time anything else was asked, the document may be an old one.
+        settled = in_transaction(
             transaction, lambda connection: readback.apply_document(connection, reading, wanted, now=now)
         )
-    if not is_known:
-        return None
-    return in_transaction(transaction, lambda connection: readback.remove(connection, store, number, now=now))
+        waiting = buyers.look_for(reading, [number], now=now)
+    if number in waiting:
+        settled = in_transaction(transaction, lambda connection: orders.check_again(connection, store, number, now=now))
+    orders.check_all(transaction, store, [other for other in waiting if other != number], now=now)
+    return settled
 
 
 def _sweep(reading: Reading, numbers: Sequence[int], report: Report, *, now: datetime) -> bool:
@@ -198,7 +206,6 @@ def _sweep(reading: Reading, numbers: Sequence[int], report: Report, *, now: dat
         readback.apply_documents(reading, some, report, now=now)
     for number in gone:
         readback.apply_removal(reading, number, report, now=now)
-    buyers.look_for(reading, numbers, now=now)
     return True
 
 

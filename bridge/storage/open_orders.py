@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import Connection, and_, func, or_, select, tuple_
 
@@ -45,8 +46,14 @@ def list_strangers(connection: Connection, store_id: int, numbers: Collection[in
     return list(connection.execute(statement).scalars())
 
 
-def list_addresses(connection: Connection, store_id: int, numbers: Collection[int]) -> list[str]:
-    """The addresses under which these orders are parked and which no account has, as they were typed."""
+def list_addresses(
+    connection: Connection, store_id: int, numbers: Collection[int], *, only: tuple[datetime, int] | None = None
+) -> list[str]:
+    """The addresses under which these orders are parked and which no account has, as they were typed.
+
+    With `only`, a moment and the number of a day: of orders first heard of since
+    the moment, and of a seventh of the others, another one each day.
+    """
     is_somebodys = (
         select(accounts.c.id)
         .where(accounts.c.store_id == orders.c.store_id, accounts.c.email_key == orders.c.email_key)
@@ -64,6 +71,9 @@ def list_addresses(connection: Connection, store_id: int, numbers: Collection[in
         .distinct()
         .order_by(orders.c.email)
     )
+    if only is not None:
+        since, day = only
+        statement = statement.where(or_(orders.c.created_at >= since, orders.c.number % 7 == day % 7))
     return list(connection.execute(statement).scalars())
 
 

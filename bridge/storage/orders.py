@@ -51,6 +51,7 @@ _LINE = (
     "name",
     "sku",
     "stamped",
+    "is_gone",
     "tokens",
     "months",
     "granted",
@@ -218,6 +219,7 @@ def _line_values(known: Known, line: KnownLine) -> tuple[Any, ...]:
         stated.name,
         stated.sku,
         stated.stamped,
+        stated.is_gone,
         line.tokens,
         line.months,
         line.granted,
@@ -237,6 +239,7 @@ def _to_line(row: Row[Any]) -> KnownLine:
         name=row.name,
         sku=row.sku,
         stamped=row.stamped,
+        is_gone=row.is_gone,
     )
     return KnownLine(line, row.tokens, row.months, row.granted, row.postings, row.set_by, row.set_at)
 

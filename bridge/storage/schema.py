@@ -230,6 +230,7 @@ order_lines = Table(
     Column("name", String(300), nullable=False),
     Column("sku", String(200), nullable=False),
     Column("stamped", BIG),
+    Column("is_gone", Boolean, nullable=False, server_default=false()),
     Column("tokens", BIG),
     Column("months", Integer),
     _amount("granted"),

@@ -52,6 +52,8 @@ TIED = RefundDetail(900, Decimal(1), Decimal(1), (RefundedLine(1, 0, Decimal(1))
         (order(line()), True, Question.UNKNOWN_PRODUCT),
         (order(line(tokens=0)), False, Question.NONE),
         (order(line(product=10)), False, Question.NONE),
+        (order(KnownLine(Line(1, 10, 0, 1, Decimal(10), is_gone=True))), False, Question.UNKNOWN_PRODUCT),
+        (order(KnownLine(Line(1, 10, 0, 1, Decimal(10), is_gone=True), 0)), False, Question.NONE),
         (order(line(quantity=0)), False, Question.NONE),
         (order(line(tokens=5), line(2)), False, Question.UNKNOWN_PRODUCT),
         (order(ids=[900], refunded="1"), False, Question.UNREAD_REFUNDS),

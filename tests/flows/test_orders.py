@@ -230,6 +230,24 @@ def test_deleted_product_counts_by_the_older_document_that_names_it(shop, arriva
     assert balance_of(shop, 2) == 1_000
 
 
+@pytest.mark.parametrize("arrival", [(0, 1), (1, 0), (0, 1, 0), (1, 0, 1)])
+def test_deleted_product_of_which_only_the_number_was_known_is_asked_about(shop, arrival):
+    """An older document names product 77, of which nobody told what it brings; the shop has forgotten it since."""
+    states = [
+        order(status="processing", at=1, lines=[line(product=77)]),
+        order(status="completed", at=2, lines=[line(product=0)]),
+    ]
+
+    for place in arrival:
+        deliver(shop, states[place])
+
+    (item,) = shop.client.get("/v1/exceptions", headers=shop.headers).json["items"]
+    assert (item["question"], [one["id"] for one in item["lines"]]) == ("unknown_product", [1])
+    deliver(shop, product(77, 500), "product.updated")
+    assert shop.client.get("/v1/exceptions", headers=shop.headers).json["items"] == []
+    assert balance_of(shop, 2) == 500
+
+
 def test_trashed_order_gives_its_tokens_back_and_a_restored_one_brings_them_again(shop):
     deliver(shop, order(at=1))
     deliver(shop, {"id": 1}, "order.deleted")

@@ -6,16 +6,18 @@ import logging
 
 import pytest
 
+from bridge.clients.woocommerce import ShopClient
+from bridge.domain.shop_errors import ShopSilent
 from fakeshop.faults import Kind
 from tests.support import books
-from tests.support.reading import open_rig
+from tests.support.reading import DAY, open_rig
 
 
 @pytest.fixture
 def rig(app, caplog):
     """A connected shop; whatever it tells is lost."""
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
+    with open_rig(app, patience_seconds=0.3) as rig:
         yield rig.connect()
 
 
@@ -106,14 +108,16 @@ def test_dry_run_learns_nobody(rig):
     assert (rig.balances(), profiles(rig)) == ({}, [])
 
 
-@pytest.mark.parametrize("kind", [Kind.UNAUTHORIZED, Kind.NOT_FOUND, Kind.ERROR_PAGE, Kind.TRUNCATED])
+@pytest.mark.parametrize(
+    "kind", [Kind.UNAUTHORIZED, Kind.NOT_FOUND, Kind.ERROR_PAGE, Kind.TRUNCATED, Kind.TOO_MANY, Kind.SILENCE]
+)
 def test_shop_that_does_not_show_its_customers_is_swept_all_the_same(rig, kind):
     user = rig.shop.create_user("jo@example.test")
     guests_order(rig, "jo@example.test")
     refunded = rig.sell()
     rig.poll()
     rig.shop.force_delete(refunded)
-    rig.served.faults.add(kind, path="customers", times=None)
+    rig.served.faults.add(kind, path="customers", times=None, seconds=3600)
 
     report, is_through = rig.sweep()
 
@@ -124,15 +128,137 @@ def test_shop_that_does_not_show_its_customers_is_swept_all_the_same(rig, kind):
     assert rig.balances() == {2: 0, user.id: 100_000}
 
 
-def test_shop_that_falls_silent_there_is_asked_again(rig):
-    user = rig.shop.create_user("jo@example.test")
+@pytest.mark.parametrize("address", ["jo@localhost", "ünï@exämple.test", "*@example.test", "a b@example.test"])
+def test_address_the_shop_refuses_or_searches_for_hides_no_other(rig, address):
+    guests_order(rig, address)
+    guests_order(rig, "zoe@example.test")
+    ada = rig.shop.create_user("ada@example.test")
+    rig.sell(ada.id)
+    rig.poll()
+    zoe = rig.shop.create_user("zoe@example.test")
+    rig.asked()
+
+    rig.sweep()
+
+    assert rig.balances() == {ada.id: 100_000, zoe.id: 100_000}
+    assert (ada.id, "Ada Tester", "ada@example.test") in profiles(rig)
+    assert rig.asked().count("GET customers") == (2 if "*" in address else 3)
+
+
+def test_address_that_silences_the_shop_comes_last_another_day(rig, monkeypatch):
+    guests_order(rig, "jo@example.test")
+    guests_order(rig, "mute@example.test")
+    guests_order(rig, "zoe@example.test")
+    rig.poll()
+    users = [rig.shop.create_user(f"{name}@example.test").id for name in ("jo", "zoe")]
+    find = ShopClient.find_customers
+
+    def fall_silent(client, email):
+        if email.startswith("mute"):
+            raise ShopSilent("cut off")
+        return find(client, email)
+
+    monkeypatch.setattr(ShopClient, "find_customers", fall_silent)
+    for _ in range(3):
+        assert rig.sweep()[1]
+        rig.later(DAY)
+
+    assert rig.balances() == dict.fromkeys(users, 100_000)
+
+
+def test_two_users_with_one_address_are_nobody_in_particular(rig):
+    guests_order(rig, "ann@example.test")
+    rig.poll()
+    for address in ("Ann@Example.test", "ann@example.test"):
+        rig.shop.create_user(address)
+
+    rig.sweep()
+
+    assert rig.balances() == {}
+
+
+def test_old_orders_are_asked_about_once_a_week(rig):
+    for number in range(14):
+        guests_order(rig, f"guest{number}@example.test")
+    rig.poll()
+    rig.asked()
+    rig.sweep()
+    assert rig.asked().count("GET customers") == 14
+
+    rig.later(4 * DAY)
+    nights = []
+    for _ in range(7):
+        rig.later(DAY)
+        rig.sweep()
+        nights.append(rig.asked().count("GET customers"))
+
+    assert nights == [2] * 7
+
+
+def test_sweep_that_is_told_to_stop_asks_nobody_else(rig):
     guests_order(rig, "jo@example.test")
     rig.poll()
-    rig.served.faults.add(Kind.TOO_MANY, path="customers", times=None, seconds=3600)
+    rig.asked()
+    turns = iter([True])
 
-    report, is_through = rig.sweep()
+    rig.sweep(may_go_on=lambda: next(turns, False))
 
-    assert (bool(report.interruption), is_through) == (True, False)
-    rig.served.faults.clear()
+    assert "GET customers" not in rig.asked()
+
+
+def test_delivery_that_comes_while_the_shop_is_asked_is_the_newer(rig, monkeypatch):
+    user = rig.shop.create_user("old@example.test")
+    rig.sell(user.id)
+    rig.poll()
+    ask = ShopClient.list_customers
+
+    def answer_late(client, user_ids):
+        found = ask(client, user_ids)
+        rig.client.put(f"/v1/users/{user.id}", json={"email": "new@example.test", "name": "New"}, headers=rig.headers)
+        return found
+
+    monkeypatch.setattr(ShopClient, "list_customers", answer_late)
     rig.sweep()
+
+    assert profiles(rig) == [(user.id, "New", "new@example.test")]
+
+
+def test_users_nobody_asked_for_are_not_made(rig, monkeypatch):
+    """A shop, or a plugin of it, that does not know `include` lists everybody."""
+    user = rig.shop.create_user("ada@example.test")
+    rig.sell(user.id)
+    rig.poll()
+    ask = ShopClient.list_customers
+    monkeypatch.setattr(ShopClient, "list_customers", lambda client, _: ask(client, sorted(rig.shop.users)))
+
+    rig.sweep()
+
+    assert [user_id for user_id, _, _ in profiles(rig)] == [user.id]
+
+
+def test_order_not_heard_of_is_checked_and_its_buyer_found_at_once(rig):
+    user = rig.shop.create_user("late@example.test")
+    number = guests_order(rig, "late@example.test")
+
+    told = rig.client.post(f"/v1/orders/{number}/check", headers=rig.headers).json
+
+    assert (told["waits_for_buyer"], told["posted"]) == (False, 100_000)
     assert rig.balances() == {user.id: 100_000}
+
+
+def test_order_trashed_while_its_buyer_is_asked_for_stays_trashed(rig, monkeypatch):
+    rig.listen()
+    user = rig.shop.create_user("ada@example.test")
+    number = rig.sell(user.id)
+    rig.poll()
+    ask = ShopClient.list_customers
+
+    def trash_meanwhile(client, user_ids):
+        rig.shop.trash(number)
+        rig.shop.run_queue()
+        return ask(client, user_ids)
+
+    monkeypatch.setattr(ShopClient, "list_customers", trash_meanwhile)
+    rig.client.post(f"/v1/orders/{number}/check", headers=rig.headers)
+
+    assert rig.balances() == {user.id: 0}
