@@ -7,15 +7,17 @@ compares two things measured one after the other on the same one.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench import in_process, over_http, reconciling
 from bench.over_http import Row
 from bridge.garbage import look_seldom
-from tests.support.postgres import find_bindir, start_cluster
+from tests.support.postgres import Cluster, find_bindir, start_cluster
 
 
 def main() -> int:
@@ -60,16 +62,25 @@ def _postgresql(only: str | None) -> list[Row]:
     if find_bindir() is None:
         print("PostgreSQL is not installed here: its half is left out", file=sys.stderr)
         return []
+    rows = []
+    if only in (None, "http"):
+        with _cluster() as cluster:
+            rows += over_http.measure("postgresql", cluster.create_database("bench_http"))
+    if only in (None, "process"):
+        with _cluster() as cluster:
+            rows.append(in_process.measure_postgresql(cluster))
+    if only in (None, "reconcile"):
+        with _cluster() as cluster:
+            rows += reconciling.measure_postgresql(cluster)
+    return rows
+
+
+@contextlib.contextmanager
+def _cluster() -> Iterator[Cluster]:
+    """A server for one part: the next one is not to pay for the vacuuming and the checkpoints of this one."""
     cluster = start_cluster(durable=True)
     try:
-        rows = []
-        if only in (None, "http"):
-            rows += over_http.measure("postgresql", cluster.create_database("bench_http"))
-        if only in (None, "process"):
-            rows.append(in_process.measure_postgresql(cluster))
-        if only in (None, "reconcile"):
-            rows += reconciling.measure_postgresql(cluster)
-        return rows
+        yield cluster
     finally:
         cluster.stop()
 
