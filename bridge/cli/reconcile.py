@@ -92,12 +92,13 @@ def _moment(since: str | None, store: Store) -> datetime | None:
 def _lines(slug: str, report: Report, *, is_dry: bool) -> list[str]:
     verb = "would be " if is_dry else ""
     lines = [
-        f"{slug}: {report.seen} orders read, {report.expected} tokens expected, {report.granted_before} were granted;"
-        f" {report.granted} {verb}granted now, {report.reversed} {verb}taken back,"
-        f" {report.parked} orders wait for a buyer"
+        f"{slug}: {report.seen:,} orders read, {report.expected:,} tokens expected,"
+        f" {report.granted_before:,} were granted; {report.granted:,} {verb}granted now,"
+        f" {report.reversed:,} {verb}taken back, {report.parked:,} orders wait for a buyer"
     ]
     lines += [
-        f"  order {found.order}: expected {found.expected}, had {found.granted}, posted {found.posted:+d}"
+        f"  order {found.order}: expected {found.expected:,}, had {found.granted:,},"
+        f" {f'posted {found.posted:+,}' if found.posted or not found.is_parked else 'waits for its buyer'}"
         for found in report.differences
     ]
     if report.unanswered:

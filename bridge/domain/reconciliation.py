@@ -15,12 +15,16 @@ _NIGHT_HOUR = 3
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An order whose books did not agree: tokens it should have granted, had granted, and was now posted."""
+    """An order whose books did not agree: tokens it should have granted, had granted, and was now posted.
+
+    Parked, it waits for its buyer's account.
+    """
 
     order: int
     expected: int
     granted: int
     posted: int
+    is_parked: bool = False
 
 
 @dataclass(slots=True)
@@ -64,7 +68,7 @@ class Report:
         if posted:
             self.changed += 1
         if (posted or is_parked) and len(self.differences) < LISTED:
-            self.differences.append(Difference(number, expected, before, moved))
+            self.differences.append(Difference(number, expected, before, moved, is_parked))
 
     def fail(self, sentence: str) -> None:
         """Count one order that could not be applied."""

@@ -38,14 +38,15 @@ def test_reconcile_reports_what_was_expected_and_what_was_granted(rig, flask):
 
     looked = flask("reconcile", "shop", "--dry-run")
     assert looked.exit_code == 0, looked.output
-    assert "100000 would be granted now" in looked.output
+    assert "100,000 would be granted now" in looked.output
     assert books.count(rig.database, "entries") == 0
 
     done = flask("reconcile", "shop")
     assert done.exit_code == 0
-    assert "shop: 2 orders read, 200000 tokens expected, 0 were granted; 100000 granted now" in done.output
-    assert f"order {order}: expected 100000, had 0, posted +100000" in done.output
+    assert "shop: 2 orders read, 200,000 tokens expected, 0 were granted; 100,000 granted now" in done.output
+    assert f"order {order}: expected 100,000, had 0, posted +100,000" in done.output
     assert "1 orders wait for a buyer" in done.output
+    assert f"order {order + 1}: expected 100,000, had 0, waits for its buyer" in done.output
 
     again = json.loads(flask("reconcile", "--json").output)
     (report,) = again["reports"]
