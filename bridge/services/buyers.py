@@ -21,6 +21,8 @@ from bridge.storage.database import Connection
 
 log = logging.getLogger(__name__)
 
+_MANY = 500
+"""With more parked orders than these, not each of them is asked about every night."""
 _RECENT = timedelta(days=3)
 _WILDCARD = "*"
 """WordPress searches for an address that begins or ends with it, and allows it in addresses."""
@@ -37,16 +39,18 @@ def look_for(reading: Reading, numbers: Collection[int], *, now: datetime, spari
 
     A webhook that told of a new account may be lost, and of accounts older than
     the connection none ever tells. Users without a known address are asked for
-    in one request, each address of a parked order in one of its own;
-    `sparingly` asks for those of older orders once a week only. What the shop
-    does not answer here is asked another time, and raises nothing.
+    in one request, each address of a parked order in one of its own. Where the
+    store has very many of those, `sparingly` asks for the older ones once a week
+    only. What the shop does not answer here is asked another time, and raises
+    nothing.
     """
     if reading.is_dry:
         return []
     with reading.transaction() as connection:
         strangers = open_orders.list_strangers(connection, reading.store.id, numbers)
         is_asked = reading.store.guest_policy == "automatic"
-        some = (now - _RECENT, now.toordinal()) if sparingly else None
+        is_many = sparingly and open_orders.has_parked(connection, reading.store.id, more_than=_MANY)
+        some = (now - _RECENT, now.toordinal()) if is_many else None
         addresses = open_orders.list_addresses(connection, reading.store.id, numbers, only=some) if is_asked else []
     waiting: set[int] = set()
     try:

@@ -77,6 +77,12 @@ def list_addresses(
     return list(connection.execute(statement).scalars())
 
 
+def has_parked(connection: Connection, store_id: int, *, more_than: int) -> bool:
+    """Whether more than so many orders of a store are parked."""
+    some = select(orders.c.number).where(orders.c.store_id == store_id, orders.c.is_parked).limit(more_than + 1)
+    return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()) > more_than
+
+
 def list_priceable(connection: Connection, *, after: Place, limit: int) -> list[Place]:
     """Orders with a line whose amount is not fixed but known by now, by store and number, above `after`."""
     is_package_of = and_(

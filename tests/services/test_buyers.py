@@ -8,6 +8,7 @@ import pytest
 
 from bridge.clients.woocommerce import ShopClient
 from bridge.domain.shop_errors import ShopSilent
+from bridge.services import buyers
 from fakeshop.faults import Kind
 from tests.support import books
 from tests.support.reading import DAY, open_rig
@@ -177,7 +178,8 @@ def test_two_users_with_one_address_are_nobody_in_particular(rig):
     assert rig.balances() == {}
 
 
-def test_old_orders_are_asked_about_once_a_week(rig):
+def test_old_orders_of_a_store_with_very_many_are_asked_about_once_a_week(rig, monkeypatch):
+    monkeypatch.setattr(buyers, "_MANY", 13)
     for number in range(14):
         guests_order(rig, f"guest{number}@example.test")
     rig.poll()
@@ -193,6 +195,9 @@ def test_old_orders_are_asked_about_once_a_week(rig):
         nights.append(rig.asked().count("GET customers"))
 
     assert nights == [2] * 7
+    monkeypatch.setattr(buyers, "_MANY", 14)
+    rig.sweep()
+    assert rig.asked().count("GET customers") == 14
 
 
 def test_sweep_that_is_told_to_stop_asks_nobody_else(rig):
