@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bridge.domain.errors import BadSetting, Unavailable
 
-__all__ = ["Connection", "Database", "TryAgain"]
+__all__ = ["FORGET_PLANS", "Connection", "Database", "TryAgain"]
 
 BUSY_SECONDS = 10
 """How long a writer waits for another process to let go of the embedded database."""
+
+
+FORGET_PLANS = "DISCARD PLANS"
+"""What a connection says every few seconds that has nothing to do with what is asked of it."""
 
 
 class TryAgain(Unavailable):
@@ -144,9 +149,19 @@ _LOOK = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL en
 """How a look at the database begins: one moment for all its statements, and whole tables where a list needs them."""
 
 
+_PLANS_SECONDS = 5.0
+"""How long a connection keeps its plans. Made while a table is small, when all indexes cost the same, a plan may read
+a whole store for each row it seeks; PostgreSQL would keep it until the table is next analysed."""
+
+
 def _begin_postgresql(connection: Connection) -> None:
     options = connection.get_execution_options()
-    if not options.get("bridge_writes", False) and not options.get("bridge_glance", False):
+    if options.get("bridge_writes", False):
+        now = time.monotonic()
+        if now - connection.info.setdefault("planned_at", now) > _PLANS_SECONDS:
+            connection.exec_driver_sql(FORGET_PLANS)
+            connection.info["planned_at"] = now
+    elif not options.get("bridge_glance", False):
         connection.exec_driver_sql(_LOOK)
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from sqlalchemy import event
 
 from bridge.storage import accounts, spends
+from bridge.storage import database as storage_database
+from bridge.storage.database import FORGET_PLANS
 from bridge.storage.schema_metering import idempotency_keys
 from bridge.storage.seek import Seek
 from bridge.storage.spends import Answered
@@ -64,6 +67,30 @@ def test_index_leads_to_each_key_however_little_the_planner_knows(shop, database
     assert any("Index Scan using pk_idempotency_keys" in line for line in lines), lines
     assert any("Index Cond" in line and "key" in line for line in lines), lines
     assert not any("Filter" in line for line in lines), lines
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(("kept_seconds", "forgotten"), [(0, 3), (3_600, 0)])
+def test_plans_are_forgotten_every_few_seconds(shop, database, monkeypatch, kept_seconds, forgotten):
+    """Of an empty table all indexes cost the same: the one taken may read the store's rows for each key sought."""
+    monkeypatch.setattr(storage_database, "_PLANS_SECONDS", kept_seconds)
+    said = []
+
+    def note(_connection, _cursor, statement, *_):
+        said.append(statement)
+
+    for _ in range(4):
+        with database.transaction() as connection:
+            # A connection that is new has no plans to forget.
+            if not connection.info.get("seen"):
+                connection.info["seen"] = True
+                event.listen(database.engine, "before_cursor_execute", note)
+            accounts.locate(connection, [(shop.id, 2)])
+    with database.reading() as connection:
+        accounts.locate(connection, [(shop.id, 2)])
+    event.remove(database.engine, "before_cursor_execute", note)
+
+    assert said.count(FORGET_PLANS) == forgotten
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)

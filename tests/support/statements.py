@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from sqlalchemy import event
 
 from bridge.storage import bulk
-from bridge.storage.database import Database
+from bridge.storage.database import FORGET_PLANS, Database
 
 
 @contextlib.contextmanager
 def counted(database: Database) -> Iterator[list[str]]:
-    """The statements sent to the database inside the block, in their order, BEGIN included."""
+    """The statements sent to the database inside the block, in their order, but for what is said every few seconds."""
     seen: list[str] = []
     send_copy = bulk._send_copy
 
     def note(_connection, _cursor, statement, *_):
-        seen.append(statement)
+        if statement != FORGET_PLANS:
+            seen.append(statement)
 
     def note_copy(connection, statement, columns):
         seen.append(statement)
