@@ -37,13 +37,15 @@ _SET_BALANCES = Writer(
     accounts,
     ("id", "balance", "debt", "alert", "updated_at"),
     keys=("id",),
-    update=("balance", "debt", "alert", "updated_at"),
+    replace=("balance", "debt", "alert", "updated_at"),
+    is_update=True,
 )
 _SET_PROFILES = Writer(
     accounts,
     ("id", "email", "email_key", "name", "name_key", "roles", "updated_at"),
     keys=("id",),
-    update=("email", "email_key", "name", "name_key", "roles", "updated_at"),
+    replace=("email", "email_key", "name", "name_key", "roles", "updated_at"),
+    is_update=True,
 )
 _BY_EMAIL = (
     select(func.min(accounts.c.id).label("id"), accounts.c.email_key)

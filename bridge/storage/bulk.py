@@ -101,8 +101,8 @@ class Writer:
 
     `columns` are the ones each row gives, in its order. With `keys` alone, rows
     that are there already are left alone; with `add`, those columns grow by the
-    row's value; with `replace`, they take it; with `update`, existing rows take
-    the row's values and nothing is inserted.
+    row's value; with `replace`, they take it; with `is_update`, existing rows do
+    so and nothing is inserted.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Writer:
         keys: Sequence[str] = (),
         add: Sequence[str] = (),
         replace: Sequence[str] = (),
-        update: Sequence[str] = (),
+        is_update: bool = False,
     ) -> None:
         self._columns = [table.c[name] for name in columns]
         # PostgreSQL reads each name of each row: short ones are a third of the text.
@@ -121,17 +121,17 @@ class Writer:
         record = ", ".join(f"{short} {_type_name(c)}" for short, c in zip(self._short, self._columns, strict=True))
         rows = f"json_to_recordset(%(rows)s::json) AS fresh({record})"
         short_of = dict(zip(columns, self._short, strict=True))
-        if update:
-            self._postgresql = _update_from_rows(table, rows, short_of, keys=keys, update=update)
-            self._sqlite = _update_by_row(table, keys=keys, update=update)
+        if is_update:
+            self._postgresql = _update_from_rows(table, rows, short_of, keys=keys, add=add, replace=replace)
+            self._sqlite = _update_by_row(table, keys=keys, add=add, replace=replace)
         else:
             tail = _conflict(table, keys=keys, add=add, replace=replace)
             names = ", ".join(columns)
             marks = ", ".join("?" for _ in columns)
             self._postgresql = f"INSERT INTO {table.name} ({names}) SELECT {', '.join(self._short)} FROM {rows}{tail}"
             self._sqlite = f"INSERT INTO {table.name} ({names}) VALUES ({marks}){tail}"
-        self._copy = None if keys or update else f"COPY {table.name} ({', '.join(columns)}) FROM STDIN"
-        self._is_positional = not update
+        self._copy = None if keys else f"COPY {table.name} ({', '.join(columns)}) FROM STDIN"
+        self._is_positional = not is_update
         self._for_sqlite = [_for_sqlite(column) for column in self._columns]
         self._for_copy = [_for_copy(column) for column in self._columns]
         self._for_json = [_for_json(column) for column in self._columns]
@@ -244,14 +244,22 @@ def _conflict(table: Table, *, keys: Sequence[str], add: Sequence[str], replace:
 
 
 def _update_from_rows(
-    table: Table, rows: str, short_of: Mapping[str, str], *, keys: Sequence[str], update: Sequence[str]
+    table: Table,
+    rows: str,
+    short_of: Mapping[str, str],
+    *,
+    keys: Sequence[str],
+    add: Sequence[str],
+    replace: Sequence[str],
 ) -> str:
-    sets = ", ".join(f"{name} = fresh.{short_of[name]}" for name in update)
+    sums = [f"{name} = {table.name}.{name} + fresh.{short_of[name]}" for name in add]
+    sets = ", ".join([*sums, *(f"{name} = fresh.{short_of[name]}" for name in replace)])
     match = " AND ".join(f"{table.name}.{name} = fresh.{short_of[name]}" for name in keys)
     return f"UPDATE {table.name} SET {sets} FROM {rows} WHERE {match}"
 
 
-def _update_by_row(table: Table, *, keys: Sequence[str], update: Sequence[str]) -> str:
-    sets = ", ".join(f"{name} = :{name}" for name in update)
+def _update_by_row(table: Table, *, keys: Sequence[str], add: Sequence[str], replace: Sequence[str]) -> str:
+    sums = [f"{name} = {name} + :{name}" for name in add]
+    sets = ", ".join([*sums, *(f"{name} = :{name}" for name in replace)])
     match = " AND ".join(f"{name} = :{name}" for name in keys)
     return f"UPDATE {table.name} SET {sets} WHERE {match}"

@@ -45,7 +45,8 @@ _SETTLE = Writer(
     event_deliveries,
     ("endpoint_id", "event_id", *_OUTCOME),
     keys=("endpoint_id", "event_id"),
-    update=_OUTCOME,
+    replace=_OUTCOME,
+    is_update=True,
 )
 _OF_ENDPOINT = event_deliveries.c.endpoint_id == bindparam("endpoint")
 

@@ -41,7 +41,8 @@ _SETTLE = Writer(
     holds,
     ("account_id", "id", "state", "settled_at", "spend_id"),
     keys=("account_id", "id"),
-    update=("state", "settled_at", "spend_id"),
+    replace=("state", "settled_at", "spend_id"),
+    is_update=True,
 )
 _OPEN = select(holds).where(
     among(holds.c.account_id, "ids"), holds.c.state == "open", holds.c.expires_at > bindparam("now")

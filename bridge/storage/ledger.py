@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, select
 
 from bridge.domain.ledger import Entry, Kind
 from bridge.storage.bulk import Writer, among
@@ -38,11 +38,7 @@ _REFERENCES = select(entries.c.reference).where(
     entries.c.kind == Kind.ADJUSTMENT.value,
     among(entries.c.reference, "references"),
 )
-_PURCHASE = (
-    update(accounts)
-    .where(accounts.c.id == bindparam("account"))
-    .values(purchased=accounts.c.purchased + bindparam("moved"))
-)
+_PURCHASE = Writer(accounts, ("id", "purchased"), keys=("id",), add=("purchased",), is_update=True)
 _PURCHASES = frozenset({Kind.GRANT, Kind.REVERSAL})
 
 
@@ -64,8 +60,7 @@ def add(connection: Connection, added: Iterable[tuple[Entry, Posting | None]]) -
     for entry, _ in added:
         if entry.kind in _PURCHASES:
             moved[entry.account_id] += entry.tokens - entry.debt - entry.forgiven
-    if moved:
-        connection.execute(_PURCHASE, [{"account": account, "moved": tokens} for account, tokens in moved.items()])
+    _PURCHASE.write(connection, sorted(moved.items()))
 
 
 def list_page(connection: Connection, account_id: int, *, before: int | None, limit: int) -> list[Entry]:

@@ -41,7 +41,7 @@ _BLANK = tuple(getattr(Known(0, 0), name) for name in _PLAIN)
 _FRESH = ("effect", "email_key", "refunds", "seen", "question", "is_parked", "updated_at")
 _KEY = ("store_id", "number")
 _ADD = Writer(orders, (*_KEY, "effect", "created_at", "updated_at", *_PLAIN), keys=_KEY)
-_REMEMBER = Writer(orders, (*_KEY, *_PLAIN, *_FRESH), keys=_KEY, update=(*_PLAIN, *_FRESH))
+_REMEMBER = Writer(orders, (*_KEY, *_PLAIN, *_FRESH), keys=_KEY, replace=(*_PLAIN, *_FRESH), is_update=True)
 _LINE_KEY = ("store_id", "order_number", "line_id")
 _LINE = (
     "product_id",

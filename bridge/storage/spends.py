@@ -27,7 +27,7 @@ _KEYS = Seek(
     keys=("store_id", "site_id", "key"),
 )
 _BACK = ("back_plan", "back_balance", "back_allowance", "lapsed")
-_GIVE_BACK = Writer(spends, ("account_id", "id", *_BACK), keys=("account_id", "id"), update=_BACK)
+_GIVE_BACK = Writer(spends, ("account_id", "id", *_BACK), keys=("account_id", "id"), replace=_BACK, is_update=True)
 _REFUND_COLUMNS = (
     "account_id",
     "id",
