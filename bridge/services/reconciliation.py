@@ -17,7 +17,7 @@ from bridge.services.readback import Reading, always
 from bridge.services.shop_pages import PAGE, Document, Progress
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction, in_transaction
-from bridge.storage import shop_reads, stores
+from bridge.storage import shop_reads, statistics, stores
 from bridge.storage.database import Connection
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ SWEEP_SPAN = timedelta(days=60)
 MOST_GONE = 10
 """So many orders that are all gone at once, and more than half of those asked for: that is another shop, or an old
 copy of it, and nothing is taken back for it."""
+_LOOKED_AT = 500
+"""After so many orders, and ten times as many, the database is to look at its tables anew."""
 _TRASH = ("trash",)
 _BEHIND = timedelta(hours=26)
 _CLOCKS_AGREE = timedelta(minutes=1)
@@ -92,7 +94,7 @@ def _poll(
     progress: Progress | None = None,
 ) -> None:
     """Read one list of changes and apply it, the cursor in `column` following."""
-    failed_before, done = report.failed, 0
+    failed_before, done, looked_at = report.failed, 0, _LOOKED_AT
     # What lies between the cursor and a later moment is not read, so the cursor may not jump over it.
     moves = not reading.is_dry and (since is None or (cursor is not None and since <= cursor))
     changes = shop_pages.list_changes(reading.shop, statuses, since=since or cursor)
@@ -105,6 +107,9 @@ def _poll(
                     return
                 readback.apply_documents(reading, some, report, now=now)
                 done += len(some)
+                if done >= looked_at and not reading.is_dry:
+                    in_transaction(reading.transaction, statistics.refresh)
+                    looked_at *= 10
                 if progress is not None:
                     progress(done, max(done, total))
             if moves and batch.complete_to is not None and report.failed == failed_before:

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, and_, bindparam, or_, select
 
 from bridge.domain.accounts import normalize_email
 from bridge.domain.orders import Effect, Known, KnownLine, Line, RefundDetail, RefundedLine, Refunds, Seen
@@ -60,15 +60,33 @@ _LINE = (
     "set_at",
 )
 _PUT_LINES = Writer(order_lines, (*_LINE_KEY, *_LINE), keys=_LINE_KEY, replace=_LINE)
+
+
+def _numbered(column: Column[Any]) -> ColumnElement[bool]:
+    """The condition that the numbers are those of `_numbers`.
+
+    Their bounds are named as well: of a table it thinks small, PostgreSQL reads
+    all of a store's rows and compares each with the list.
+    """
+    return and_(among(column, "numbers"), column.between(bindparam("lowest"), bindparam("highest")))
+
+
+def _numbers(store_id: int, numbers: Sequence[int]) -> dict[str, Any]:
+    return {
+        "store": store_id,
+        "numbers": numbers,
+        "lowest": min(numbers, default=0),
+        "highest": max(numbers, default=0),
+    }
+
+
 _FIND = (
-    select(orders)
-    .where(orders.c.store_id == bindparam("store"), among(orders.c.number, "numbers"))
-    .order_by(orders.c.number)
+    select(orders).where(orders.c.store_id == bindparam("store"), _numbered(orders.c.number)).order_by(orders.c.number)
 )
 _LOCK = _FIND.with_for_update()
 _FIND_LINES = (
     select(order_lines)
-    .where(order_lines.c.store_id == bindparam("store"), among(order_lines.c.order_number, "numbers"))
+    .where(order_lines.c.store_id == bindparam("store"), _numbered(order_lines.c.order_number))
     .order_by(order_lines.c.order_number, order_lines.c.line_id)
 )
 
@@ -83,7 +101,7 @@ def lock(connection: Connection, store_id: int, numbers: Collection[int], *, now
     """
     numbers = sorted(set(numbers))
     _ADD.write(connection, [(store_id, number, Effect.KEEPS.value, now, now, *_BLANK) for number in numbers])
-    rows = connection.execute(_LOCK, {"store": store_id, "numbers": numbers}).all()
+    rows = connection.execute(_LOCK, _numbers(store_id, numbers)).all()
     lines = _lines(connection, store_id, numbers)
     return {row.number: _to_known(row, lines.get(row.number, ())) for row in rows}
 
@@ -147,7 +165,7 @@ def find(connection: Connection, store_id: int, number: int) -> Known | None:
 
 def find_all(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, Known]:
     """What is known of these orders, by number, without a lock; those nobody heard of are left out."""
-    rows = connection.execute(_FIND, {"store": store_id, "numbers": sorted(set(numbers))}).all()
+    rows = connection.execute(_FIND, _numbers(store_id, sorted(set(numbers)))).all()
     lines = _lines(connection, store_id, [row.number for row in rows])
     return {row.number: _to_known(row, lines.get(row.number, ())) for row in rows}
 
@@ -194,7 +212,7 @@ def list_unpriced(connection: Connection, *, store_id: int, product_id: int, lim
 def _lines(connection: Connection, store_id: int, numbers: Sequence[int]) -> dict[int, tuple[KnownLine, ...]]:
     found: dict[int, list[KnownLine]] = {}
     if numbers:
-        for row in connection.execute(_FIND_LINES, {"store": store_id, "numbers": numbers}):
+        for row in connection.execute(_FIND_LINES, _numbers(store_id, numbers)):
             found.setdefault(row.order_number, []).append(_to_line(row))
     return {number: tuple(lines) for number, lines in found.items()}
 

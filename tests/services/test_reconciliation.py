@@ -10,6 +10,7 @@ import pytest
 
 from bridge.domain.errors import NoShopKeys
 from bridge.services import orders, readback, reconciliation
+from bridge.storage import orders as order_rows
 from tests.support import books
 from tests.support.reading import DAY, open_rig
 
@@ -280,3 +281,33 @@ def test_store_without_keys_is_told_so(rig):
 
     with pytest.raises(NoShopKeys, match="flask stores keys shop"):
         rig.poll()
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(("is_dry", "expected"), [(False, True), (True, False)])
+def test_database_looks_at_its_tables_once_many_orders_were_read(rig, monkeypatch, is_dry, expected):
+    """Before, it takes the tables of a new store for empty ones, and reads all of a store to find one row."""
+    monkeypatch.setattr(reconciliation, "_LOOKED_AT", 3)
+    rig.connect()
+    rig.sell_many(4)
+    with rig.database.transaction() as connection:
+        connection.exec_driver_sql("truncate accounts, orders, order_lines, entries cascade")
+        connection.exec_driver_sql("analyze orders")
+
+    rig.poll(is_dry=is_dry)
+
+    with rig.database.reading() as connection:
+        seen = connection.exec_driver_sql("select reltuples from pg_class where relname = 'orders'").scalar_one()
+    assert (seen > 0) is expected
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_orders_are_found_by_their_numbers_however_small_the_table_seems(rig):
+    rig.connect()
+    with rig.database.transaction() as connection:
+        connection.exec_driver_sql("set local plan_cache_mode = force_generic_plan")
+        for statement in (order_rows._FIND, order_rows._LOCK, order_rows._FIND_LINES):
+            sql = str(statement.compile(dialect=connection.dialect))
+            lines = connection.exec_driver_sql(f"explain {sql}", order_rows._numbers(1, [7, 9])).scalars().all()
+            (condition,) = [line for line in lines if "Index Cond" in line]
+            assert ">=" in condition, lines
