@@ -13,6 +13,9 @@ from fakeshop.faults import Kind
 from tests.support import books
 from tests.support.reading import DAY, open_rig
 
+one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""What is read from a shop does not depend on where it is written to."""
+
 
 @pytest.fixture
 def rig(app, caplog):
@@ -112,6 +115,7 @@ def test_dry_run_learns_nobody(rig):
 @pytest.mark.parametrize(
     "kind", [Kind.UNAUTHORIZED, Kind.NOT_FOUND, Kind.ERROR_PAGE, Kind.TRUNCATED, Kind.TOO_MANY, Kind.SILENCE]
 )
+@one_engine
 def test_shop_that_does_not_show_its_customers_is_swept_all_the_same(rig, kind):
     user = rig.shop.create_user("jo@example.test")
     guests_order(rig, "jo@example.test")
@@ -130,6 +134,7 @@ def test_shop_that_does_not_show_its_customers_is_swept_all_the_same(rig, kind):
 
 
 @pytest.mark.parametrize("address", ["jo@localhost", "ünï@exämple.test", "*@example.test", "a b@example.test"])
+@one_engine
 def test_address_the_shop_refuses_or_searches_for_hides_no_other(rig, address):
     guests_order(rig, address)
     guests_order(rig, "zoe@example.test")
@@ -146,6 +151,7 @@ def test_address_the_shop_refuses_or_searches_for_hides_no_other(rig, address):
     assert rig.asked().count("GET customers") == (2 if "*" in address else 3)
 
 
+@one_engine
 def test_address_that_silences_the_shop_comes_last_another_day(rig, monkeypatch):
     guests_order(rig, "jo@example.test")
     guests_order(rig, "mute@example.test")
@@ -200,6 +206,7 @@ def test_old_orders_of_a_store_with_very_many_are_asked_about_once_a_week(rig, m
     assert rig.asked().count("GET customers") == 14
 
 
+@one_engine
 def test_sweep_that_is_told_to_stop_asks_nobody_else(rig):
     guests_order(rig, "jo@example.test")
     rig.poll()
@@ -211,6 +218,7 @@ def test_sweep_that_is_told_to_stop_asks_nobody_else(rig):
     assert "GET customers" not in rig.asked()
 
 
+@one_engine
 def test_delivery_that_comes_while_the_shop_is_asked_is_the_newer(rig, monkeypatch):
     user = rig.shop.create_user("old@example.test")
     rig.sell(user.id)
@@ -228,6 +236,7 @@ def test_delivery_that_comes_while_the_shop_is_asked_is_the_newer(rig, monkeypat
     assert profiles(rig) == [(user.id, "New", "new@example.test")]
 
 
+@one_engine
 def test_users_nobody_asked_for_are_not_made(rig, monkeypatch):
     """A shop, or a plugin of it, that does not know `include` lists everybody."""
     user = rig.shop.create_user("ada@example.test")
@@ -251,6 +260,7 @@ def test_order_not_heard_of_is_checked_and_its_buyer_found_at_once(rig):
     assert rig.balances() == {user.id: 100_000}
 
 
+@one_engine
 def test_order_trashed_while_its_buyer_is_asked_for_stays_trashed(rig, monkeypatch):
     rig.listen()
     user = rig.shop.create_user("ada@example.test")
