@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 
 from bridge.clients.woocommerce import ShopClient
 from bridge.domain.shop_errors import ShopSilent
 from bridge.services import buyers
+from bridge.storage import open_orders
 from fakeshop.faults import Kind
+from tests import factories
 from tests.support import books
 from tests.support.reading import DAY, open_rig
 
@@ -277,3 +280,34 @@ def test_order_trashed_while_its_buyer_is_asked_for_stays_trashed(rig, monkeypat
     rig.client.post(f"/v1/orders/{number}/check", headers=rig.headers)
 
     assert rig.balances() == {user.id: 0}
+
+
+def test_other_stores_orders_of_the_same_numbers_are_none_of_this_shops(rig):
+    """Its shop is asked about its own buyers alone, and is told of no other's."""
+    own = rig.shop.create_user("own@example.test")
+    numbers = [rig.sell(own.id), guests_order(rig, "guest@example.test")]
+    rig.poll()
+    other = SimpleNamespace(connected=factories.add_shop(rig.app, "other")[0], client=rig.client)
+    factories.deliver(other, factories.product(10, 500), "product.updated")
+    factories.deliver(other, factories.order(numbers[0], customer=77))
+    factories.deliver(other, factories.order(numbers[1], customer=0, email="elsewhere@example.test"))
+    assert books.count(rig.database, "orders") == 4
+    with rig.database.reading() as connection:
+        store_id = rig.store.id
+
+        assert open_orders.list_strangers(connection, store_id, numbers) == [own.id]
+        assert open_orders.list_addresses(connection, store_id, numbers) == ["guest@example.test"]
+
+
+@one_engine
+def test_somebody_with_another_address_is_not_learnt(rig, monkeypatch):
+    """A shop, or a plugin of it, that does not know `email` lists whom it likes."""
+    guests_order(rig, "jo@example.test")
+    rig.poll()
+    other = rig.shop.create_user("other@example.test")
+    find = ShopClient.find_customers
+    monkeypatch.setattr(ShopClient, "find_customers", lambda client, _: find(client, other.email))
+
+    rig.sweep()
+
+    assert profiles(rig) == []

@@ -72,6 +72,18 @@ def test_key_revoked_twice_or_of_another_store_or_site_is_refused(app, shop, dat
     assert shop.client.get("/v1/account", headers=account).status_code == 200
 
 
+def test_of_two_keys_the_one_that_was_meant_is_revoked_and_named(app, shop):
+    admin = sign_in(app)
+    send(admin, read(admin.get(PAGE)).form("access-key"))
+    newer, older = revoke_forms(admin.get(PAGE))
+
+    page = admin.get(send(admin, older).location)
+
+    assert f"{shop.headers['Authorization'].removeprefix('Bearer ')[:9]}… was revoked" in page.text
+    assert [form.action for form in revoke_forms(page)] == [newer.action]
+    assert shop.client.get("/v1/store", headers=shop.headers).status_code == 401
+
+
 def test_command_lists_makes_and_revokes(shop, flask):
     key = shop.headers["Authorization"].removeprefix("Bearer ")
     listed = json.loads(flask("stores", "access-keys", "shop", "--json").output)
