@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -68,3 +68,16 @@ def test_what_the_balance_pays_or_has_no_end_uses_no_allowance_up(desk, database
     desk.one(desk.spend(3, 1_000, roles=("editor",)), now=NOW)
 
     assert told(database) == []
+
+
+def test_hold_of_yesterday_captured_today_tells_nothing_of_todays_allowance(desk, database):
+    """It is paid from the window it was set aside in; the one that runs now was used up, and told of, before."""
+    tomorrow = NOW + timedelta(hours=14)
+    held = desk.one(desk.hold(2, 5, ttl=86_400), now=NOW)
+    desk.one(desk.spend(2, 30), now=tomorrow)
+    assert len(told(database)) == 1
+
+    captured = desk.one(desk.capture(held, 5), now=tomorrow)
+
+    assert captured["paid_by"] == {"plan": 0, "balance": 0, "allowance": 5}
+    assert len(told(database)) == 1
