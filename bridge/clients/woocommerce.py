@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from bridge.clients.shop_session import Answer, ShopSession
+from bridge.clients.shop_session import Answer, Budget, ShopSession
 from bridge.domain.errors import ShopUnreachable
+from bridge.domain.shop_access import ShopAccess
 from bridge.domain.shop_errors import ShopBroken, ShopRefused, ShopSilent
 
 MAX_PER_PAGE = 100
@@ -86,6 +87,19 @@ class ShopClient:
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+
+    @property
+    def access(self) -> ShopAccess:
+        """The way to the shop's REST API that is used; a request may find another one."""
+        return self._session.access
+
+    def use(self, access: ShopAccess) -> None:
+        """Begin with the way that worked before."""
+        self._session.access = access
+
+    def limit(self, *, requests: int, seconds: float) -> None:
+        """Send so many requests at most, and none after so many seconds; `ShopBudgetSpent` is raised for the next."""
+        self._session.budget = Budget(requests, time.monotonic() + seconds)
 
     def get_order(self, number: int) -> Document | None:
         """An order, also one in the trash; None when it was deleted for good or never was."""
