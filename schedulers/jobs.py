@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from functools import partial
 
 from bridge.services import holding, inbox, open_orders, outbox, pruning, windows
 from bridge.services.shops import Shops
 from bridge.services.transactions import in_transaction
 from bridge.services.vault import Vault
-from schedulers.shift import Shift
+from schedulers.shift import Shift, pause
 
 log = logging.getLogger(__name__)
 
@@ -95,15 +96,17 @@ def send_events(shift: Shift, *, vault: Vault, public_url: str) -> str:
 
 
 def prune(shift: Shift) -> str:
-    """Remove what served its time, in small transactions."""
+    """Delete what is old, in small transactions between which others may write."""
     removed: dict[str, int] = {}
     for name, step in pruning.steps(now=shift.clock()).items():
         removed[name] = 0
         while shift.may_go_on():
+            began = time.monotonic()
             count = in_transaction(shift.database.transaction, step)
             removed[name] += count
             if count == 0:
                 break
+            pause(began)
     return ", ".join(f"{count} {name}" for name, count in removed.items())
 
 
