@@ -73,10 +73,10 @@ def add_keys(database: Database, store_id: int, *, first: int, count: int, at: d
     _run(database, _KEYS, values, low=first, high=first + count - 1)
 
 
-def add_holds(database: Database, store_id: int, count: int, *, users: int, expired_at: datetime) -> None:
-    """Add open holds of one token that are past their expiry, for the users in turn."""
+def add_holds(database: Database, store_id: int, *, first: int, count: int, users: int, expired_at: datetime) -> None:
+    """Add open holds of one token that are past their expiry, numbered from `first`, for the users in turn."""
     values = {"now": expired_at, "store": store_id, "first": _FIRST, "users": users}
-    _run(database, _HOLDS, values, low=1, high=count)
+    _run(database, _HOLDS, values, low=first, high=first + count - 1)
 
 
 def add_packages(database: Database, store_id: int, count: int, *, now: datetime) -> None:

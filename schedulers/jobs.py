@@ -6,7 +6,7 @@ import logging
 import time
 from functools import partial
 
-from bridge.services import holding, inbox, open_orders, outbox, pruning, windows
+from bridge.services import expiry, inbox, open_orders, outbox, pruning, windows
 from bridge.services.shops import Shops
 from bridge.services.transactions import in_transaction
 from bridge.services.vault import Vault
@@ -55,14 +55,17 @@ def settle_open_orders(shift: Shift) -> str:
 
 
 def expire_holds(shift: Shift) -> str:
-    """Mark holds past their expiry, which stopped counting at its instant, and tell whose balance rose by it."""
-    expired = 0
+    """Mark holds past their expiry, and announce the balances that are available again."""
+    expired, failed = 0, frozenset[int]()
     while shift.may_go_on():
-        batch = holding.expire_due(shift.database.transaction, now=shift.clock(), limit=BATCH)
-        expired += batch
-        if batch < BATCH:
+        began = time.monotonic()
+        batch = expiry.expire_due(shift.database.transaction, now=shift.clock(), limit=BATCH, skip=failed)
+        failed |= batch.failed
+        expired += batch.found - len(batch.failed)
+        if batch.found < BATCH:
             break
-    return f"{expired} expired"
+        pause(began)
+    return _outcome(expired, "expired", len(failed))
 
 
 def due_windows(shift: Shift) -> str:
