@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 class _HintingCompiler(SQLiteCompiler):
     """Writes a hint behind the table it is given for; SQLAlchemy's own compiler for SQLite leaves hints out."""
 
-    def get_from_hint_text(self, table: Any, text: str) -> str:
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
         """Return the hint as it is given."""
         return text
 
