@@ -20,6 +20,7 @@ from bridge.domain.shop_errors import (
     ShopBlocked,
     ShopBroken,
     ShopBusy,
+    ShopIgnoresQuery,
     ShopKeysRefused,
     ShopMoved,
     ShopPageBroken,
@@ -87,6 +88,8 @@ def failure_of(
     if status == 500:
         detail += ": a PHP error in the shop; its host's error log names the plugin"
     kind = ShopPageBroken if status in _TOO_HEAVY else ShopBroken
+    if code == "rest_invalid_param":
+        kind = ShopIgnoresQuery
     fault = kind(detail, retry_after_seconds=wait)
     return Failure(fault, is_passing=status in {502, 503, 504}, wait=wait, has_code=bool(code))
 

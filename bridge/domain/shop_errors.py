@@ -71,6 +71,12 @@ class ShopIgnoresQuery(ShopBroken):
     code = "shop_ignores_query"
 
 
+class ShopCannotFilter(ShopIgnoresQuery):
+    """The shop pages its orders, and cannot list those that changed."""
+
+    code = "shop_cannot_filter"
+
+
 class ShopBudgetSpent(ShopUnreachable):
     """This run may not send more requests to the shop."""
 

@@ -29,6 +29,12 @@ shop_reads = Table(
     Column("import_total", Integer),
     # Signed deliveries that need the owner: from another site, or in another form than wc/v3.
     Column("notices", JSON(none_as_null=True)),
+    Column("access", JSON(none_as_null=True)),
+    Column("set_aside", JSON(none_as_null=True)),
+    Column("stopped", JSON(none_as_null=True)),
+    Column("scan", JSON(none_as_null=True)),
+    Column("caretaker", JSON(none_as_null=True)),
+    Column("tried_at", Instant),
 )
 
 key_requests = Table(

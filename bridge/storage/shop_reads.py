@@ -12,6 +12,17 @@ from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from bridge.domain.inbox import State
 from bridge.domain.reviews import Question
+from bridge.domain.shop_access import ShopAccess, read_access
+from bridge.domain.shop_health import (
+    Caretaker,
+    Scan,
+    SetAside,
+    Stop,
+    read_caretaker,
+    read_scan,
+    read_set_aside,
+    read_stop,
+)
 from bridge.storage.schema import accounts, deliveries, order_lines, orders, packages
 from bridge.storage.schema_sync import shop_reads
 
@@ -30,6 +41,13 @@ class ShopRead:
     tries a new webhook's address. `unapplied` are the sentences of orders the
     last poll could not apply. `import_page` is the page of products an import
     goes on with, None between imports, `import_total` how many there were.
+
+    `access` is how the REST API was last reached. `set_aside` are the documents
+    that the shop could not show or that could not be applied, which are tried
+    again each night. `stopped` says why the last run of each kind did not get
+    to its end, and since when. `scan` is how far a shop without a list of
+    changes was read. `caretaker` is the installation that looks after the
+    webhooks. `tried_at` is when a run last began.
     """
 
     cursor_at: datetime | None = None
@@ -48,6 +66,12 @@ class ShopRead:
     unapplied: tuple[str, ...] = ()
     import_page: int | None = None
     import_total: int = 0
+    access: ShopAccess = field(default_factory=ShopAccess)
+    set_aside: tuple[SetAside, ...] = ()
+    stopped: Mapping[str, Stop] = field(default_factory=dict)
+    scan: Scan = field(default_factory=Scan)
+    caretaker: Caretaker | None = None
+    tried_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +110,12 @@ def find(connection: Connection, store_id: int) -> ShopRead:
         unapplied=tuple(row.unapplied or ()),
         import_page=row.import_page,
         import_total=row.import_total or 0,
+        access=read_access(row.access),
+        set_aside=tuple(read_set_aside(entry) for entry in row.set_aside or ()),
+        stopped={kind: read_stop(entry) for kind, entry in (row.stopped or {}).items()},
+        scan=read_scan(row.scan),
+        caretaker=read_caretaker(row.caretaker),
+        tried_at=row.tried_at,
     )
 
 

@@ -69,8 +69,8 @@ def test_list_that_got_shorter_meanwhile_is_begun_anew(rig):
 
 
 def test_shop_that_fails_half_way_is_asked_again_from_there(rig):
-    rig.served.faults.add(Kind.ERROR_PAGE, path="page=3", times=None)
     begin(rig, pages=1)
+    rig.served.faults.add(Kind.ERROR_PAGE, path="/products", times=None)
 
     assert go_on(rig) == "0 products read, 1 shops failed"
     rig.served.faults.clear()
