@@ -15,8 +15,9 @@ log = logging.getLogger(__name__)
 Document = dict[str, Any]
 Params = dict[str, str | int]
 
-_FAILS_BEFORE_GIVING_UP = 3
-"""So many single documents that fail before any works: it is the list that fails, and not a document."""
+_FAILS_BEFORE_A_TEST = 3
+"""After so many single documents that fail, one after the other, the list itself is tested."""
+_BEYOND = 10**6
 _MOST_BROKEN = 25
 _PROBED = 60
 """How many numbers between two documents are asked for, to find the one that breaks the list."""
@@ -70,6 +71,8 @@ class ShopLists:
 
     session: ShopSession
     size: dict[str, int] = field(default_factory=dict)
+    failing: dict[str, int] = field(default_factory=dict)
+    """How many single documents of a list failed since any of it was read."""
 
     def page(
         self, path: str, params: Mapping[str, str | int], *, page: int, per_page: int, in_parts: bool = False
@@ -128,10 +131,11 @@ class ShopLists:
                 found = self._fetch(path, asked, start // size + 1, size)
             except ShopPageBroken as error:
                 if size == 1:
-                    self._note_failed(parts, start, error)
+                    self._note_failed(path, asked, parts, start, error)
                 else:
                     self._read_parts(path, asked, range(start, start + size, size // _smallest_factor(size)), parts)
                 continue
+            self.failing[path] = 0
             parts.smallest = min(parts.smallest, size)
             parts.offset_seconds = found.offset_seconds
             if not found.items:
@@ -141,12 +145,15 @@ class ShopLists:
             parts.total = found.total
             parts.items.update(enumerate(found.items, start))
 
-    def _note_failed(self, parts: _Parts, place: int, error: ShopPageBroken) -> None:
+    def _note_failed(self, path: str, asked: Params, parts: _Parts, place: int, error: ShopPageBroken) -> None:
         parts.failed.append(place)
         parts.why = error.detail
-        is_none_read = not parts.items and parts.total is None
-        if (is_none_read and len(parts.failed) >= _FAILS_BEFORE_GIVING_UP) or len(parts.failed) > _MOST_BROKEN:
+        if len(parts.failed) > _MOST_BROKEN:
             raise error
+        self.failing[path] = self.failing.get(path, 0) + 1
+        if self.failing[path] == _FAILS_BEFORE_A_TEST:
+            # Beyond the last document a list is empty: where even that fails, no document is to blame.
+            self._fetch(path, asked, _BEYOND, 1)
 
     def _name(self, path: str, asked: Params, parts: _Parts) -> tuple[Broken, ...]:
         """The documents that fail, with their ids where those can be found out."""

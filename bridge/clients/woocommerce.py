@@ -67,6 +67,7 @@ class ShopClient:
     def __init__(self, session: ShopSession) -> None:
         self._session = session
         self._lists = ShopLists(session)
+        self._left_out = ""
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +87,10 @@ class ShopClient:
     def use(self, access: ShopAccess) -> None:
         """Begin with the way that worked before."""
         self._session.access = access
+
+    def leave_out(self, numbers: Sequence[int]) -> None:
+        """List no orders of these numbers, over which the shop is known to fail."""
+        self._left_out = ",".join(map(str, numbers))
 
     def limit(self, *, requests: int, seconds: float) -> None:
         """Send so many requests at most, and none after so many seconds; `ShopBudgetSpent` is raised for the next."""
@@ -130,6 +135,8 @@ class ShopClient:
             params["status"] = ",".join(statuses)
         if include is not None:
             params["include"] = ",".join(map(str, include))
+        elif self._left_out:
+            params["exclude"] = self._left_out
         return self._page("orders", params, page=page, per_page=per_page, in_parts=True)
 
     def list_changes(
@@ -151,6 +158,8 @@ class ShopClient:
             params["modified_after"] = _seconds(modified_after)
         if statuses is not None:
             params["status"] = ",".join(statuses)
+        if self._left_out:
+            params["exclude"] = self._left_out
         return self._page("orders", params, page=page, per_page=per_page)
 
     def list_newest(self, *, page: int = 1, per_page: int = MAX_PER_PAGE) -> Page:

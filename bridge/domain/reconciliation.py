@@ -34,7 +34,8 @@ class Report:
     `differences` names the first orders that differed, `failures` the first that
     could not be applied and why; those are read again by the next run.
     `unanswered` counts orders from before the shop was connected that wait for
-    the owner's word. `interruption` is why the reading ended early.
+    the owner's word. `set_aside` are those of the failed that are remembered and
+    tried again each night, so that reading goes on behind them. `interruption` is why the reading ended early.
     """
 
     seen: int = 0
@@ -46,6 +47,7 @@ class Report:
     parked: int = 0
     unanswered: int = 0
     failed: int = 0
+    set_aside: int = 0
     interruption: str = ""
     differences: list[Difference] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -54,6 +56,11 @@ class Report:
     def is_clean(self) -> bool:
         """Whether all there was to read was read and applied."""
         return not self.failed and not self.interruption
+
+    @property
+    def blocking(self) -> int:
+        """How many orders could not be applied and are read again by the next run."""
+        return self.failed - self.set_aside
 
     def add(self, number: int, *, expected: int, posted: Sequence[int], is_parked: bool) -> None:
         """Count one order: what it owes, and the movements posted for it."""
@@ -82,6 +89,7 @@ class Report:
         for name in ("seen", "changed", "expected", "granted_before", "granted", "reversed", "parked", "unanswered"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failed += other.failed
+        self.set_aside += other.set_aside
         self.interruption = self.interruption or other.interruption
         self.differences += other.differences[: LISTED - len(self.differences)]
         self.failures += other.failures[: LISTED - len(self.failures)]

@@ -34,13 +34,16 @@ class Batch:
     """Some documents, and how many are left with these, as far as the shop says.
 
     With this one every change up to `complete_to` was handed out; None where
-    nothing is proved. `broken` are those that the shop cannot show.
+    nothing is proved. `broken` are those that the shop cannot show, which were
+    changed above `after` and up to `until`, where those are known.
     """
 
     documents: tuple[Document, ...]
     left: int
     complete_to: datetime | None
     broken: tuple[Broken, ...] = ()
+    after: datetime | None = None
+    until: datetime | None = None
 
 
 def list_steadily(fetch: Callable[[int], Page], *, first: int = 1, counted: int = 0) -> Iterator[tuple[int, Page]]:
@@ -123,6 +126,8 @@ def list_changes(
         until = last - _SECOND
         if after is not None and until <= after:
             until = last
+        if after is not None and until <= after:
+            raise _named(shop, "the shop ignores the parameter modified_after of its list of orders")
         yield from _span(shop, statuses, found, after=after, until=until)
         after = until
 
@@ -202,7 +207,7 @@ def _rest_by_id(
         if began is None and page.offset_seconds is not None:
             # By the shop's clock. What changes while pages are read is not proved to be on one of them.
             began = now + timedelta(seconds=page.offset_seconds) - _SECOND
-        yield Batch(page.items, page.total, None, page.broken)
+        yield Batch(page.items, page.total, None, page.broken, after)
     yield Batch((), 0, began or latest)
 
 
@@ -220,11 +225,11 @@ def _span(
         return page
 
     mine = tuple(item for item in found.items if (moment := modified_at(item)) is not None and moment <= until)
-    if mine and fetch(1, per_page=1).total <= len(mine):
+    if found.items and fetch(1, per_page=1).total <= len(mine):
         yield Batch(mine, found.total, until)
         return
     for _, page in list_steadily(fetch):
-        yield Batch(page.items, found.total or page.total, None, page.broken)
+        yield Batch(page.items, found.total or page.total, None, page.broken, after, until)
     yield Batch((), found.total, until)
 
 

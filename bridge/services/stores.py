@@ -143,7 +143,7 @@ def set_keys(connection: Connection, store: Store, *, consumer_key: str, consume
     """Let the store's shop be asked with these REST keys from now on; nobody has looked at it with them yet."""
     sealed = {"consumer_key": vault_.seal(consumer_key), "consumer_secret": vault_.seal(consumer_secret)}
     stores.change(connection, store.id, sealed)
-    shop_reads.change(connection, store.id, looked_at=None)
+    shop_reads.change(connection, store.id, looked_at=None, access=None)
 
 
 def get_store(connection: Connection, slug: str) -> Store:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -12,9 +12,12 @@ from bridge.domain.errors import ShopUnreachable
 from bridge.domain.events import EventType, NewEvent
 from bridge.domain.inbox import State
 from bridge.domain.reconciliation import Report
+from bridge.domain.shop_access import ShopAccess
+from bridge.domain.shop_errors import BadShopAddress, ShopKeysRefused
+from bridge.domain.shop_health import Caretaker
 from bridge.domain.stores import Store
 from bridge.domain.watchdog import QUIET, RECENT, STOPPING, Code, Fault, Sighting, judge
-from bridge.domain.webhooks import Standing, Step
+from bridge.domain.webhooks import Standing, Step, Webhook, standing_of
 from bridge.services import reconciliation, webhooks
 from bridge.services.readback import Reading
 from bridge.services.shops import Shops
@@ -29,6 +32,8 @@ log = logging.getLogger(__name__)
 
 _TOLD_STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")
 """Of orders in these states the shop delivers each change; of abandoned drafts, for one, it does not."""
+POLL_REQUESTS, POLL_SECONDS = 500, 120.0
+"""What the watchdog may use to read back what a silent shop did not tell; the next poll does the rest."""
 _MENDABLE = frozenset({Code.WEBHOOK_MISSING, Code.WEBHOOK_PAUSED, Code.WEBHOOK_DISABLED, Code.WEBHOOK_ASTRAY})
 
 
@@ -38,12 +43,16 @@ def _always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What it takes to watch shops: transactions, clients, the address deliveries come to, and whether to go on."""
+    """What it takes to watch shops: transactions, clients, the address deliveries come to, and whether to go on.
+
+    `installation` tells this installation from a copy of its database elsewhere; empty where that is not known.
+    """
 
     transaction: Transaction
     shops: Shops
     public_url: str
     may_go_on: Callable[[], bool] = _always
+    installation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ def look(post: Post, store: Store, *, now: datetime) -> tuple[Sighting, tuple[Fa
     if shop is not None:
         with shop:
             seen = replace(seen, sighting=_ask(shop, seen, now=now))
-    return seen.sighting, judge(seen.sighting, now=now)
+    return seen.sighting, judge(seen.sighting)
 
 
 def watch(post: Post, store: Store, *, now: datetime) -> Watched:
@@ -87,17 +96,18 @@ def watch(post: Post, store: Store, *, now: datetime) -> Watched:
     """
     seen, shop = _open(post, store)
     if shop is None:
-        found = judge(seen.sighting, now=now)
+        found = judge(seen.sighting)
         _note(post, store, seen, found, found, is_repaired=False, now=now)
         return Watched(found, found)
     with shop:
         seen = replace(seen, sighting=_ask(shop, seen, now=now))
-        found = judge(seen.sighting, now=now)
+        found = judge(seen.sighting)
         after = _repair(shop, seen, found, now=now)
-        left = found if after is None else judge(after, now=now)
-        is_news = _note(post, store, seen, found, left, is_repaired=after is not None, now=now)
+        left = found if after is None else judge(after)
+        is_news = _note(post, store, seen, found, left, is_repaired=after is not None, access=shop.access, now=now)
         if not is_news and after is None:
             return Watched(found, left)
+        shop.limit(requests=POLL_REQUESTS, seconds=POLL_SECONDS)
         reading = Reading(post.transaction, store, shop, may_go_on=post.may_go_on)
         return Watched(found, left, reconciliation.poll(reading, since=None, now=now))
 
@@ -108,7 +118,7 @@ def _open(post: Post, store: Store) -> tuple[_Seen, ShopClient | None]:
         try:
             shop = post.shops.client_of(connection, store)
         except ShopUnreachable as error:
-            return replace(seen, sighting=replace(seen.sighting, has_keys=True, shop_fault=error.detail)), None
+            return replace(seen, sighting=_unreadable(replace(seen.sighting, has_keys=True), error)), None
     return replace(seen, sighting=replace(seen.sighting, has_keys=shop is not None)), shop
 
 
@@ -124,11 +134,15 @@ def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
         has_keys=False,
         packages=shop_reads.count_packages(connection, store.id),
         last_delivery_at=shop_reads.last_delivery(connection, store.id),
+        last_order_at=last_order,
         last_processed_at=shop_reads.last_delivery(connection, store.id, state=State.PROCESSED),
         bad_signature_at=known.bad_signature_at,
         shop_error_at=known.shop_error_at,
         webhooks_set_at=known.webhooks_set_at,
         unapplied=known.unapplied,
+        stopped=known.stopped,
+        set_aside=known.set_aside,
+        copy_of=_copy_of(post, known),
     )
     told_until = max(moment for moment in moments if moment is not None)
     return _Seen(door, sighting, told_until, known)
@@ -138,17 +152,43 @@ def _ask(shop: ShopClient, seen: _Seen, *, now: datetime) -> Sighting:
     """The sighting with what the shop says of itself."""
     checked = shop.check()
     if checked.fault is not None:
-        return replace(seen.sighting, shop_fault=checked.fault.detail)
+        return _unreadable(seen.sighting, checked.fault)
     sighting = replace(
         seen.sighting,
         clock_offset_seconds=checked.clock.offset_seconds,
         write_fault="" if checked.write_fault is None else checked.write_fault.detail,
+        is_keys_fault=isinstance(checked.write_fault, ShopKeysRefused),
     )
     try:
-        sighting = replace(sighting, webhooks=webhooks.list_webhooks(shop))
+        listed = webhooks.list_webhooks(shop)
+        if not sighting.copy_of:
+            sighting = replace(sighting, copy_of=_copy_by(listed, seen))
+        sighting = replace(sighting, webhooks=listed)
         return replace(sighting, changed=_changed(shop, seen, sighting, now=now))
     except ShopUnreachable as error:
-        return replace(sighting, shop_fault=error.detail)
+        return _unreadable(sighting, error)
+
+
+def _unreadable(sighting: Sighting, fault: ShopUnreachable) -> Sighting:
+    return replace(sighting, shop_fault=fault.detail, is_keys_fault=isinstance(fault, ShopKeysRefused | BadShopAddress))
+
+
+def _copy_of(post: Post, known: ShopRead) -> str:
+    """The installation that looks after the webhooks, in words, where it is not this one."""
+    caretaker = known.caretaker
+    if caretaker is None or not caretaker.is_another(post.public_url, post.installation):
+        return ""
+    if caretaker.url != post.public_url:
+        return f"the bridge at {caretaker.url}, and this one is at {post.public_url}"
+    return f"another installation of the bridge at {caretaker.url}"
+
+
+def _copy_by(listed: Sequence[Webhook], seen: _Seen) -> str:
+    """As `_copy_of`, by the shop's webhooks where nobody looked after them yet: all of ours lead to another bridge."""
+    ours = {standing_of(webhook, seen.door.address) for webhook in listed} - {Standing.FOREIGN}
+    if seen.known.caretaker is not None or ours != {Standing.MOVED}:
+        return ""
+    return "the bridge at another address, to which all its webhooks lead"
 
 
 def _changed(shop: ShopClient, seen: _Seen, sighting: Sighting, *, now: datetime) -> int:
@@ -164,15 +204,16 @@ def _changed(shop: ShopClient, seen: _Seen, sighting: Sighting, *, now: datetime
 def _repair(shop: ShopClient, seen: _Seen, found: tuple[Fault, ...], *, now: datetime) -> Sighting | None:
     """The sighting after the webhooks were put in order; None where nothing was done.
 
-    A wrong signature proves little, since anybody can send one: what it asks
-    for is done at most once an hour.
+    Nothing is, as long as this may be a copy of the installation that looks
+    after them. For a wrong signature and an owner without rights it is done at
+    most once an hour.
     """
     codes, set_at = {fault.code for fault in found}, seen.sighting.webhooks_set_at
     may_reset = set_at is None or now - set_at >= RECENT
     is_broken = bool(codes & _MENDABLE)
     if not is_broken and not (may_reset and codes & {Code.WRONG_SECRET, Code.OWNER_DEMOTED}):
         return None
-    if codes & {Code.SHOP, Code.KEYS_READ_ONLY}:
+    if codes & {Code.SHOP, Code.KEYS_READ_ONLY, Code.WRITE_BLOCKED, Code.COPY}:
         return None
     try:
         webhooks.put_in_order(shop, seen.door, anew=may_reset and Code.OWNER_DEMOTED in codes, resets_secret=True)
@@ -191,6 +232,7 @@ def _note(
     left: tuple[Fault, ...],
     *,
     is_repaired: bool,
+    access: ShopAccess | None = None,
     now: datetime,
 ) -> bool:
     """Keep what is left and tell what is new; whether something new keeps deliveries from us."""
@@ -211,6 +253,10 @@ def _note(
     ]
     sentences = _sentences(seen.known, found, left)
     values: dict[str, object] = {"sentences": sentences, "looked_at": now}
+    if access is not None and access != seen.known.access:
+        values["access"] = access.document
+    if seen.known.caretaker is None and seen.sighting.webhooks is not None and not seen.sighting.copy_of:
+        values["caretaker"] = Caretaker(post.public_url).with_installation(post.public_url, post.installation).document
     if is_repaired:
         values["webhooks_set_at"] = now
     if tuple(sentences) != seen.known.faults:
@@ -238,7 +284,14 @@ def _sentences(known: ShopRead, found: tuple[Fault, ...], left: tuple[Fault, ...
 
 
 def install(
-    transaction: Transaction, shops_: Shops, store: Store, *, public_url: str, is_dry: bool = False, now: datetime
+    transaction: Transaction,
+    shops_: Shops,
+    store: Store,
+    *,
+    public_url: str,
+    installation: str = "",
+    is_dry: bool = False,
+    now: datetime,
 ) -> tuple[Door, list[Step]]:
     """Create a shop's webhooks or repair them, because somebody asked for it by hand; where they lead, and the steps.
 
@@ -251,10 +304,21 @@ def install(
     with reading.shop as shop:
         steps = webhooks.put_in_order(shop, door, replaced=(Standing.MOVED,), resets_secret=True, is_dry=is_dry)
     if not is_dry:
-        in_transaction(transaction, lambda connection: note_installed(connection, store, now=now))
+        in_transaction(
+            transaction,
+            lambda connection: note_installed(
+                connection, store, public_url=public_url, installation=installation, now=now
+            ),
+        )
     return door, steps
 
 
-def note_installed(connection: Connection, store: Store, *, now: datetime) -> None:
-    """Note that all webhooks were given our secret, by hand."""
-    shop_reads.change(connection, store.id, webhooks_set_at=now)
+def note_installed(
+    connection: Connection, store: Store, *, public_url: str = "", installation: str = "", now: datetime
+) -> None:
+    """Note that all webhooks were given our secret, by hand, and that this installation looks after them."""
+    values: dict[str, object] = {"webhooks_set_at": now}
+    if public_url:
+        known = shop_reads.find(connection, store.id).caretaker or Caretaker(public_url)
+        values["caretaker"] = known.with_installation(public_url, installation).document
+    shop_reads.change(connection, store.id, **values)

@@ -75,8 +75,8 @@ def test_shop_that_fails_half_way_is_asked_again_from_there(rig):
     assert go_on(rig) == "0 products read, 1 shops failed"
     rig.served.faults.clear()
     rig.served.requests.clear()
-    assert go_on(rig) == "2 products read"
-    assert pages_asked(rig) == ["3"]
+    assert go_on(rig) == "4 products read"
+    assert pages_asked(rig) == ["2", "3"]
 
 
 def test_page_that_runs_out_of_patience_says_how_far_it_got(rig, monkeypatch):
