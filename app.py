@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from flask import Flask
 
-from bridge.cli import commands
+from bridge.cli import commands, web_worker
 from bridge.cli.tools import Tools
 from bridge.config import Config, load_config
 from bridge.domain.errors import BadSetting
@@ -14,7 +14,8 @@ from bridge.logs import configure_logs
 from bridge.services.shops import Shops
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
-from bridge.web import BLUEPRINTS, errors, pages, security
+from bridge.web import BLUEPRINTS, body_limits, errors, pages, security
+from bridge.web.asgi import AsgiApp
 from bridge.web.context import Parts, utcnow
 from schedulers.schedule import timetable_for
 from schedulers.ticker import Scheduler
@@ -34,6 +35,12 @@ def create_app(config: Config | None = None) -> Flask:
         raise click.ClickException(error.detail) from error
 
 
+def create_worker() -> AsgiApp:
+    """What a worker process of the web server runs."""
+    config = load_config()
+    return web_worker.build(create_app(config), config)
+
+
 def _put_together(config: Config) -> Flask:
     configure_logs(config)
     database = Database(config.database_url, pool_size=min(config.threads, _CONNECTIONS) + 2)
@@ -49,6 +56,7 @@ def _put_together(config: Config) -> Flask:
     )
     commands.install(app, Tools(config, database, vault))
     errors.install(app)
+    body_limits.install(app)
     security.install(app, config)
     pages.install(app)
     for blueprint in BLUEPRINTS:
