@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -94,11 +95,40 @@ class Service:
                 start_new_session=True,
             )
 
+    def processes(self) -> list[int]:
+        """The processes of the service: the main one and its workers."""
+        if self._process is None:
+            return []
+        own, found = self._process.pid, []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    # After the name in brackets: state, parent, process group.
+                    group = (entry / "stat").read_text().rpartition(")")[2].split()[2]
+                    found += [int(entry.name)] if int(group) == own else []
+        return found
+
+    def resident_bytes(self) -> int:
+        """The memory of all its processes."""
+        pages = (int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.processes())
+        return sum(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the main process a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait(self, seconds: float = CALL_SECONDS) -> int:
+        """The exit status, once the service has ended by itself."""
+        assert self._process is not None
+        return self._process.wait(seconds)
+
     def kill(self) -> None:
         """End the whole process group with SIGKILL: nothing is finished, flushed or said."""
         process, self._process = self._process, None
         if process is not None:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     def close(self) -> None:
