@@ -29,7 +29,7 @@ STOP_SECONDS = 45
 _LOG_SETTINGS = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
 
 
-class Server(MPServer):
+class Server(MPServer):  # type: ignore[misc]
     """granian on a listening socket of ours, which every worker shares.
 
     Its own sockets allow a second service on the same port, and lose the
