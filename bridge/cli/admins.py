@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bridge.cli.tools import Group, prepared, utcnow
+from bridge.cli.tools import Group, created, prepared, utcnow
 from bridge.services import admins
 from bridge.services.transactions import in_transaction
 
@@ -19,7 +19,7 @@ def group() -> None:
 def add(email: str) -> None:
     """Let somebody sign in; prints the password, this once."""
     password = in_transaction(
-        prepared().database.transaction, lambda connection: admins.add_admin(connection, email, None, now=utcnow())
+        created().database.transaction, lambda connection: admins.add_admin(connection, email, None, now=utcnow())
     )
     click.echo(f"{email} signs in with the password {password} (shown this once)")
 

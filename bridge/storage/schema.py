@@ -65,6 +65,10 @@ stores = Table(
     Column("guest_salt", String(64), nullable=False),
     Column("config_version", BIG, nullable=False, server_default=text("1")),
     Column("created_at", Instant, nullable=False),
+    # The slugs the store had before, the first of all in front: webhooks made under one still arrive.
+    Column("former_slugs", JSON(none_as_null=True)),
+    # Set while the store is being removed: it is shown and served no more.
+    Column("removing_at", Instant),
 )
 
 access_keys = Table(
