@@ -44,7 +44,7 @@ def keys_mix_up(consumer_key: str, consumer_secret: str) -> str:
         return "The consumer key and the consumer secret are swapped: the key begins with ck_, the secret with cs_."
     for name, text, prefix in (("key", consumer_key, "ck_"), ("secret", consumer_secret, "cs_")):
         if not text.startswith(prefix):
-            return f"{_described(text, name, prefix)} Copy both from WooCommerce, Settings, Advanced, REST API."
+            return f"{_described(text, name, prefix)}; copy both whole from WooCommerce, Settings, Advanced, REST API."
     return ""
 
 
@@ -71,17 +71,17 @@ def plain_text(text: str) -> str:
 
 def _described(text: str, name: str, prefix: str) -> str:
     if not text:
-        return f"The consumer {name} is missing."
+        return f"The consumer {name} is missing"
     if text.startswith(("ck_", "cs_")):
         other = "secret" if text.startswith("cs_") else "key"
-        return f"The consumer {other} was given as the consumer {name}, which begins with {prefix}."
+        return f"The consumer {other} was given as the consumer {name}, which begins with {prefix}"
     if text.startswith("tb_"):
-        return f"An access key of this service was given as the consumer {name}, which begins with {prefix}."
+        return f"An access key of this service was given as the consumer {name}, which begins with {prefix}"
     if _APPLICATION_PASSWORD.fullmatch(text):
-        return f"A WordPress application password was given as the consumer {name}, which begins with {prefix}."
+        return f"A WordPress application password was given as the consumer {name}, which begins with {prefix}"
     if _BARE_KEY.fullmatch(text):
-        return f"The consumer {name} lacks its beginning {prefix}."
-    return f"The consumer {name} does not begin with {prefix}."
+        return f"The consumer {name} lacks its beginning {prefix}"
+    return f"The consumer {name} does not begin with {prefix}"
 
 
 def _trim(text: str) -> str:

@@ -38,6 +38,7 @@ DEFAULT_LOW_BALANCE = 1000
 class NewStore:
     """What it takes to connect a shop; the credentials are plain here and nowhere later.
 
+    `name` and `time_zone` may be empty: the host and UTC stand in for them.
     `history` says what becomes of orders placed before: `grant` or `skip` them,
     or `ask` and let `answer_history` say it.
     """
@@ -45,7 +46,7 @@ class NewStore:
     slug: str
     url: str
     name: str = ""
-    time_zone: str = "UTC"
+    time_zone: str = ""
     week_start: str = "monday"
     consumer_key: str | None = field(default=None, repr=False)
     consumer_secret: str | None = field(default=None, repr=False)
@@ -91,7 +92,7 @@ def check_new(wanted: NewStore) -> NewStore:
         consumer_secret=secret or None,
         webhook_secret=webhook_secret or None,
         name=(plain_text(wanted.name).strip() or urlsplit(url).hostname or wanted.slug)[:200],
-        time_zone=_time_zone(wanted.time_zone),
+        time_zone=_time_zone(wanted.time_zone or "UTC"),
         week_start=WEEKDAYS[_week_start(wanted.week_start)],
     )
 
