@@ -6,8 +6,7 @@ import html
 import re
 
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u180e\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
-_QUOTES = (('"', '"'), ("'", "'"), ("`", "`"), ("\u201c", "\u201d"), ("\u201e", "\u201c"), ("\u2018", "\u2019"))
-_QUOTES += (("\u00ab", "\u00bb"),)
+_QUOTES = tuple(zip("\"'`\u201c\u201e\u2018\u00ab", "\"'`\u201d\u201c\u2019\u00bb", strict=True))
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 _APPLICATION_PASSWORD = re.compile(r"[A-Za-z0-9]{4}(?:[\s\u00a0]+[A-Za-z0-9]{4}){5}|[A-Za-z0-9]{24}")
 _BARE_KEY = re.compile(r"[0-9a-f]{40}")

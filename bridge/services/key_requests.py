@@ -114,8 +114,8 @@ def check_keys(shops: Shops, url: str, keys: RestKeys) -> None:
     Raises `InvalidRequest` for what are no keys, and a `ShopUnreachable` with
     what the shop says.
     """
-    if fault := keys.mix_up:
-        raise InvalidRequest(fields=[FieldError("consumer_key", fault)])
+    if mix_up := keys.mix_up:
+        raise InvalidRequest(fields=[FieldError("consumer_key", mix_up)])
     with shops.open(url, keys.consumer_key, keys.consumer_secret) as shop:
         checked = shop.check()
     fault = checked.fault or checked.write_fault

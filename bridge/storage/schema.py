@@ -205,6 +205,13 @@ orders = Table(
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index("ix_orders_account_id", "account_id", "number"),
+    # Without it, removing a store's accounts reads all orders for each of them.
+    Index(
+        "ix_orders_claimed_by",
+        "claimed_by",
+        postgresql_where=text("claimed_by is not null"),
+        sqlite_where=text("claimed_by is not null"),
+    ),
     Index(
         "ix_orders_parked",
         "store_id",

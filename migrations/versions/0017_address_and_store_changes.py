@@ -11,8 +11,8 @@ from alembic import op
 
 from bridge.storage.types import Instant
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
@@ -29,10 +29,18 @@ def upgrade() -> None:
     # Not in a batch: on SQLite that would make the table anew, which other tables refer to.
     op.add_column("stores", sa.Column("former_slugs", sa.JSON(), nullable=True))
     op.add_column("stores", sa.Column("removing_at", Instant(), nullable=True))
+    op.create_index(
+        "ix_orders_claimed_by",
+        "orders",
+        ["claimed_by"],
+        postgresql_where=sa.text("claimed_by is not null"),
+        sqlite_where=sa.text("claimed_by is not null"),
+    )
 
 
 def downgrade() -> None:
     """Bring the schema back."""
+    op.drop_index("ix_orders_claimed_by", table_name="orders")
     op.drop_column("stores", "removing_at")
     op.drop_column("stores", "former_slugs")
     op.drop_table("service_state")
