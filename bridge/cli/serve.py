@@ -12,7 +12,7 @@ import click
 from bridge.cli import listening
 from bridge.cli.tools import Command, tools, utcnow
 from bridge.config import ROOT, Config
-from bridge.services import admins, installation
+from bridge.services import addresses, admins, installation
 from bridge.services.transactions import in_transaction
 from bridge.storage.database import Database
 
@@ -29,10 +29,12 @@ def command() -> None:
 
 def start(config: Config, database: Database, listener: socket.socket, *, notes: Iterable[str] = ()) -> None:
     """Become the web server on this socket and a prepared database; does not return."""
+    now = utcnow()
+    in_transaction(database.transaction, lambda connection: addresses.record(connection, config.public_url, now=now))
     password = in_transaction(
         database.transaction,
         lambda connection: admins.ensure_first_admin(
-            connection, config.admin_email, config.admin_password or None, utcnow()
+            connection, config.admin_email, config.admin_password or None, now
         ),
     )
     database.close()

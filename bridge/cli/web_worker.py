@@ -9,6 +9,7 @@ import signal
 from flask import Flask
 
 from bridge.config import Config
+from bridge.domain.public_address import path_of
 from bridge.garbage import look_seldom
 from bridge.web.asgi import AsgiApp
 
@@ -36,7 +37,14 @@ def build(app: Flask, config: Config) -> AsgiApp:
         parts.database.close()
 
     background: list[asyncio.Task[None]] = []
-    return AsgiApp(app, threads=config.threads, seconds=config.request_seconds, on_start=start, on_stop=stop)
+    return AsgiApp(
+        app,
+        threads=config.threads,
+        seconds=config.request_seconds,
+        base_path=path_of(config.public_url),
+        on_start=start,
+        on_stop=stop,
+    )
 
 
 async def _stop_without(parent: int) -> None:

@@ -36,7 +36,8 @@ class AsgiApp:
 
     `threads` run requests; one more is kept for `/healthz`, which is answered
     however busy the others are. `seconds` is the time a caller has to send a
-    body, and to accept each part of a long answer.
+    body, and to accept each part of a long answer. `base_path` is the path of
+    the public URL.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class AsgiApp:
         *,
         threads: int,
         seconds: float,
+        base_path: str = "",
         on_start: Callable[[], None] = lambda: None,
         on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._app = app
         self._seconds = seconds
+        self._base_path = base_path
         self._bodies = BodyReader(seconds=seconds)
         self._pool = WorkerPool(threads, threads * WAITING_PER_THREAD, name="request")
         self._reserved = WorkerPool(1, 64, name="health")
@@ -75,7 +78,7 @@ class AsgiApp:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
+        path = self._own_path(scope["path"])
         try:
             headers = read_headers(scope)
             async with self._bodies.read(scope["method"], path, headers, receive) as body:
@@ -90,6 +93,11 @@ class AsgiApp:
                 await self._send(call, answer, send)
         except BridgeError as error:
             await self._refuse(error, path, receive, send)
+
+    def _own_path(self, path: str) -> str:
+        """Return the path below the public URL's own, which a proxy may have kept."""
+        base = self._base_path
+        return path[len(base) :] if base and path.startswith(f"{base}/") else path
 
     async def _send(self, call: WsgiCall, answer: Answer, send: Send) -> None:
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
