@@ -160,7 +160,14 @@ packages = Table(
     Column("months", Integer),
     Column("name", String(300), nullable=False, server_default=""),
     Column("sku", String(200), nullable=False, server_default=""),
+    # The shop's amount where it is not clear: the meta key, the value as text, and the reason.
+    Column("unreadable", JSON(none_as_null=True)),
+    # The owner's decision about orders that bought the product before it was a package.
+    Column("late", String(8)),
+    Column("late_by", String(340)),
+    Column("late_at", Instant),
     Column("updated_at", Instant, nullable=False),
+    CheckConstraint("late in ('grant','leave')", name="late"),
     CheckConstraint(f"admin_tokens between 0 and {MAX_TOKENS}", name="admin_tokens"),
     CheckConstraint(f"shop_tokens between 0 and {MAX_TOKENS}", name="shop_tokens"),
     CheckConstraint("months between 1 and 1200", name="months"),
