@@ -149,9 +149,12 @@ def _key(text: str) -> tuple[int, int]:
 
 def _line(one: dict[str, Any]) -> str:
     key = f"{one['product']}/{one['variation']}" if one["variation"] else str(one["product"])
-    tokens = {"unreadable": "not readable", "unknown": "not known", "no_package": "no package"}.get(
-        one["state"], f"{one['tokens'] or 0:,} tokens"
-    )
+    tokens = {
+        "unreadable": "not readable",
+        "unknown": "not known",
+        "no_package": "no package",
+        "per_variation": "per variation",
+    }.get(one["state"], f"{one['tokens'] or 0:,} tokens")
     notes = [f"{one['plan']}, {one['months']} months"] if one["months"] else []
     notes += ["set here"] if one["source"] == "admin" else []
     notes += [one["unreadable"]["sentence"]] if one["unreadable"] else []

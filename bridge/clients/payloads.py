@@ -14,7 +14,7 @@ from typing import Any
 
 from bridge.clients import package_meta
 from bridge.domain.accounts import MAX_NAME, MAX_USER_ID
-from bridge.domain.amounts import Unreadable
+from bridge.domain.amounts import Reason, Unreadable
 from bridge.domain.errors import InvalidRequest
 from bridge.domain.orders import Line, Order, RefundDetail, RefundedLine
 from bridge.domain.webhooks import Webhook
@@ -41,7 +41,8 @@ class Product:
     """A product or variation as the shop describes it.
 
     `tokens` is 0 for one that is no package, None where the document does not
-    say; `unreadable` is the amount of a package that is not clear. A document
+    say; `unreadable` is the amount of a package that is not clear. A marked
+    product whose variations carry the amounts is `is_per_variation`. A document
     without meta has `is_partial`: it says nothing of tokens.
     """
 
@@ -51,6 +52,7 @@ class Product:
     sku: str
     tokens: int | None
     unreadable: Unreadable | None = None
+    is_per_variation: bool = False
     is_partial: bool = False
 
 
@@ -191,15 +193,22 @@ def read_product(document: Json) -> Product:
     if not is_partial:
         meta = package_meta.meta_of(document["meta_data"])
         tokens = package_meta.variation_tokens(meta) if is_variation else package_meta.product_tokens(meta)
+    unreadable = tokens if isinstance(tokens, Unreadable) else None
+    is_per_variation = unreadable is not None and unreadable.reason is Reason.MISSING and _has_variations(document)
     return Product(
         id=product_id,
         parent_id=(_whole(document.get("parent_id"), high=MAX_USER_ID) or 0) if is_variation else 0,
         name=_text(document.get("name"), 300),
         sku=_text(document.get("sku"), 200),
         tokens=None if isinstance(tokens, Unreadable) else tokens,
-        unreadable=tokens if isinstance(tokens, Unreadable) else None,
+        unreadable=None if is_per_variation else unreadable,
+        is_per_variation=is_per_variation,
         is_partial=is_partial,
     )
+
+
+def _has_variations(document: Json) -> bool:
+    return document.get("type") in {"variable", "variable-subscription"} or bool(document.get("variations"))
 
 
 def _read_lines(items: Any) -> Iterable[Line]:

@@ -16,7 +16,8 @@ class Package:
     None: the shop never said), `unreadable` an amount of the shop that is not
     clear, `admin_tokens` what an admin or the API set, which wins over both.
     `variation_id` is 0 for a whole product. A plan has a name and the months one
-    piece lasts; its tokens are those of each month. `late` is the owner's decision
+    piece lasts; its tokens are those of each month. A product that is
+    `is_per_variation` is marked and leaves the amount to its variations. `late` is the owner's decision
     about orders that bought it before it was a package: `grant`, `leave`, or None.
     """
 
@@ -29,6 +30,7 @@ class Package:
     plan: str | None = None
     months: int | None = None
     unreadable: Unreadable | None = None
+    is_per_variation: bool = False
     late: str | None = None
 
     @property
@@ -39,7 +41,7 @@ class Package:
     @property
     def is_stated(self) -> bool:
         """Whether the shop or an admin stated anything of it, clear or not."""
-        return self.tokens is not None or self.unreadable is not None
+        return self.tokens is not None or self.unreadable is not None or self.is_per_variation
 
     @property
     def open_fault(self) -> Unreadable | None:

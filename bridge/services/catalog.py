@@ -83,7 +83,12 @@ def learn_product(connection: Connection, store_id: int, product: Product, *, no
         return False
     package = replace(package, name=product.name or package.name, sku=product.sku or package.sku)
     if not product.is_partial:
-        package = replace(package, shop_tokens=product.tokens, unreadable=product.unreadable)
+        package = replace(
+            package,
+            shop_tokens=product.tokens,
+            unreadable=product.unreadable,
+            is_per_variation=product.is_per_variation,
+        )
     packages.put(connection, store_id, package, now=now)
     return package.tokens is not None
 
@@ -148,7 +153,7 @@ def drop_package(connection: Connection, store_id: int, *, product_id: int, vari
     package = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
     if package is None or not package.is_stated:
         raise UnknownPackage()
-    if package.shop_tokens is None and package.unreadable is None:
+    if not replace(package, admin_tokens=None).is_stated:
         packages.remove(connection, store_id, product_id=product_id, variation_id=variation_id)
     else:
         packages.put(connection, store_id, replace(package, admin_tokens=None, plan=None, months=None), now=now)

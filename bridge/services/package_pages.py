@@ -227,9 +227,11 @@ def _row(connection: Connection, store: Store, package: Package, form: AmountFor
 
 
 def state_of(package: Package) -> str:
-    """How a product stands: `package`, `no_package`, `unreadable` or `unknown`."""
+    """How a product stands: `package`, `per_variation`, `no_package`, `unreadable` or `unknown`."""
     if package.tokens is not None:
         return "package" if package.tokens else "no_package"
+    if package.is_per_variation:
+        return "per_variation"
     return "unknown" if package.unreadable is None else "unreadable"
 
 
@@ -240,6 +242,8 @@ def _name(package: Package) -> str:
 def _shop_words(package: Package) -> str:
     if package.unreadable is not None:
         return "not readable"
+    if package.is_per_variation:
+        return "per variation"
     if package.shop_tokens is None:
         return "as its product" if package.variation_id else "not known"
     return number(package.shop_tokens) if package.shop_tokens else "no package"

@@ -132,6 +132,7 @@ def put(connection: Connection, store_id: int, package: Package, *, now: datetim
         "name": package.name,
         "sku": package.sku,
         "unreadable": _pack(package.unreadable),
+        "is_per_variation": package.is_per_variation,
         # A decision is about the time before it became a package: one that is none again is asked about again.
         **({} if package.tokens else {"late": None, "late_by": None, "late_at": None}),
         "updated_at": now,
@@ -151,7 +152,7 @@ def remove(connection: Connection, store_id: int, *, product_id: int, variation_
 
 
 def _is_open() -> ColumnElement[bool]:
-    return and_(packages.c.admin_tokens.is_(None), packages.c.shop_tokens.is_(None))
+    return and_(packages.c.admin_tokens.is_(None), packages.c.shop_tokens.is_(None), ~packages.c.is_per_variation)
 
 
 def _matches(query: str) -> ColumnElement[bool]:
@@ -180,6 +181,7 @@ def _to_package(row: Row[Any]) -> Package:
         plan=row.plan,
         months=row.months,
         unreadable=_unpack(row.unreadable),
+        is_per_variation=row.is_per_variation,
         late=row.late,
     )
 

@@ -162,6 +162,8 @@ packages = Table(
     Column("sku", String(200), nullable=False, server_default=""),
     # The shop's amount where it is not clear: the meta key, the value as text, and the reason.
     Column("unreadable", JSON(none_as_null=True)),
+    # Marked as a package whose amounts its variations carry.
+    Column("is_per_variation", Boolean, nullable=False, server_default=false()),
     # The owner's decision about orders that bought the product before it was a package.
     Column("late", String(8)),
     Column("late_by", String(340)),

@@ -22,6 +22,7 @@ def upgrade() -> None:
     """Bring the schema forward."""
     with op.batch_alter_table("packages", schema=None) as batch_op:
         batch_op.add_column(sa.Column("unreadable", sa.JSON(none_as_null=True), nullable=True))
+        batch_op.add_column(sa.Column("is_per_variation", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("late", sa.String(8), nullable=True))
         batch_op.add_column(sa.Column("late_by", sa.String(340), nullable=True))
         batch_op.add_column(sa.Column("late_at", Instant(), nullable=True))
@@ -38,5 +39,5 @@ def downgrade() -> None:
         batch_op.drop_column("past_done")
     with op.batch_alter_table("packages", schema=None) as batch_op:
         batch_op.drop_constraint(op.f("ck_packages_late"), type_="check")
-        for column in ("late_at", "late_by", "late", "unreadable"):
+        for column in ("late_at", "late_by", "late", "is_per_variation", "unreadable"):
             batch_op.drop_column(column)

@@ -115,6 +115,14 @@ def test_variation_has_its_own_amount_or_its_products():
     assert fault(variation([("_tokens_granted", "0")]))[1][2] is Reason.ZERO
 
 
+def test_marked_product_may_leave_the_amounts_to_its_variations():
+    read = product([("_is_token_package", "yes")], type="variable")
+
+    assert (read.tokens, read.unreadable, read.is_per_variation) == (None, None, True)
+    assert product([("_is_token_package", "yes"), ("_tokens_granted", "x")], type="variable").unreadable is not None
+    assert product([("_is_token_package", "yes"), ("_tokens_granted", "5")], type="variable").tokens == 5
+
+
 def test_stamp_is_read_alike():
     def stamp(*values):
         return stamped_tokens([{"key": "_tokens_granted", "value": value} for value in values])
