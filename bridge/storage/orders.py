@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, and_, bindparam, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, and_, bindparam, or_, select, text
 
 from bridge.domain.accounts import normalize_email
 from bridge.domain.orders import Basis, Effect, Known, KnownLine, Line
 from bridge.domain.reviews import ReviewItem
 from bridge.storage import order_packing as packing
-from bridge.storage.bulk import Writer, among
+from bridge.storage.bulk import Writer, among, within
 from bridge.storage.schema import order_lines, orders
 
 _PLAIN = (
@@ -68,9 +68,10 @@ def _numbered(column: Column[Any]) -> ColumnElement[bool]:
     """The condition that the numbers are those of `_numbers`.
 
     Their bounds are named as well: of a table it thinks small, PostgreSQL reads
-    all of a store's rows and compares each with the list.
+    all of a store's rows and compares each with the list. SQLite must not search
+    by them: it would read all orders between a buyer's first and last.
     """
-    return and_(among(column, "numbers"), column.between(bindparam("lowest"), bindparam("highest")))
+    return and_(among(column, "numbers"), within(column, "lowest", "highest"))
 
 
 def _numbers(store_id: int, numbers: Sequence[int]) -> dict[str, Any]:
@@ -143,9 +144,10 @@ def list_parked(connection: Connection, *, store_id: int, email: str, limit: int
     """The numbers of orders that wait for an account with that address."""
     statement = (
         select(orders.c.number)
-        .where(orders.c.store_id == store_id, orders.c.is_parked, orders.c.email_key == normalize_email(email))
+        .where(orders.c.store_id == store_id, text("orders.is_parked"), orders.c.email_key == normalize_email(email))
         .order_by(orders.c.number)
         .limit(limit)
+        .with_hint(orders, "INDEXED BY ix_orders_parked", "sqlite")
     )
     return list(connection.execute(statement).scalars())
 
@@ -162,6 +164,7 @@ def list_unpriced(connection: Connection, *, store_id: int, product_id: int, lim
         .distinct()
         .order_by(order_lines.c.order_number)
         .limit(limit)
+        .with_hint(order_lines, "INDEXED BY ix_order_lines_unpriced", "sqlite")
     )
     return list(connection.execute(statement).scalars())
 
