@@ -81,12 +81,8 @@ def variation_tokens(meta: Meta) -> Tokens:
         if not keys.on_variations or (keys.flag in meta and _is_no(meta[keys.flag])):
             continue
         tokens = read_amount(meta.get(keys.amount))
-        if isinstance(tokens, Reason):
-            return _unreadable(keys.amount, meta.get(keys.amount), tokens)
-        if tokens == 0:
-            return _unreadable(keys.amount, meta.get(keys.amount), Reason.ZERO)
         if tokens is not None:
-            return tokens
+            return _checked(keys.amount, meta.get(keys.amount), tokens)
     return None
 
 
@@ -95,11 +91,15 @@ def stamped_tokens(entries: Any) -> Tokens:
     for entry in reversed(as_list(entries)):
         if isinstance(entry, Mapping) and entry.get("key") == LINE_TOKENS:
             tokens = read_amount(entry.get("value"))
-            if isinstance(tokens, Reason):
-                return _unreadable(LINE_TOKENS, entry.get("value"), tokens)
             if tokens is not None:
-                return tokens
+                return _checked(LINE_TOKENS, entry.get("value"), tokens)
     return None
+
+
+def _checked(key: str, value: Any, tokens: int | Reason) -> int | Unreadable:
+    if isinstance(tokens, Reason):
+        return _unreadable(key, value, tokens)
+    return tokens or _unreadable(key, value, Reason.ZERO)
 
 
 def _flag(meta: Meta, keys: PackageKeys) -> bool | Unreadable | None:
@@ -116,11 +116,7 @@ def _flag(meta: Meta, keys: PackageKeys) -> bool | Unreadable | None:
 def _required(meta: Meta, keys: PackageKeys) -> int | Unreadable:
     value = meta.get(keys.amount)
     tokens = read_amount(value)
-    if tokens is None:
-        return _unreadable(keys.amount, value, Reason.MISSING)
-    if tokens == 0:
-        return _unreadable(keys.amount, value, Reason.ZERO)
-    return _unreadable(keys.amount, value, tokens) if isinstance(tokens, Reason) else tokens
+    return _unreadable(keys.amount, value, Reason.MISSING) if tokens is None else _checked(keys.amount, value, tokens)
 
 
 def _unreadable(key: str, value: Any, reason: Reason) -> Unreadable:

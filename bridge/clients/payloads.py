@@ -226,6 +226,7 @@ def _read_lines(items: Any) -> Iterable[Line]:
             name=_text(item.get("name"), 300),
             sku=_text(item.get("sku"), 200),
             stamped=None if isinstance(stamped, Unreadable) else stamped,
+            unclear_stamp=stamped.value if isinstance(stamped, Unreadable) else "",
         )
 
 

@@ -11,7 +11,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.amounts import Reason, Unreadable
 from bridge.domain.packages import Package
-from bridge.storage.schema import packages
+from bridge.storage.bulk import among
+from bridge.storage.schema_catalog import packages
+
+_MOST_SAME = 5000
+"""The most packages that are read for the SKUs of some orders."""
 
 
 def find(connection: Connection, store_id: int, *, product_id: int, variation_id: int) -> Package | None:
@@ -22,11 +26,25 @@ def find(connection: Connection, store_id: int, *, product_id: int, variation_id
 
 def find_by_product(connection: Connection, store_id: int, product_ids: list[int]) -> dict[tuple[int, int], Package]:
     """The packages of these products and all their variations, by (product, variation)."""
-    rows = connection.execute(
-        select(packages).where(packages.c.store_id == store_id, packages.c.product_id.in_(product_ids))
-    )
+    statement = select(packages).where(packages.c.store_id == store_id, among(packages.c.product_id, "products"))
+    rows = connection.execute(statement, {"products": product_ids})
     found = [_to_package(row) for row in rows]
     return {(package.product_id, package.variation_id): package for package in found}
+
+
+def find_by_sku(connection: Connection, store_id: int, skus: Sequence[str]) -> dict[str, list[Package]]:
+    """The packages that bring tokens, by SKU, for these SKUs; at most a few of each are wanted."""
+    tokens = func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens)
+    statement = (
+        select(packages)
+        .where(packages.c.store_id == store_id, among(packages.c.sku, "skus"), packages.c.sku != "", tokens > 0)
+        .order_by(packages.c.product_id, packages.c.variation_id)
+        .limit(_MOST_SAME)
+    )
+    found: dict[str, list[Package]] = {}
+    for row in connection.execute(statement, {"skus": list(skus)}):
+        found.setdefault(row.sku, []).append(_to_package(row))
+    return found
 
 
 def find_namesakes(connection: Connection, store_id: int, *, sku: str, name: str) -> list[Package]:

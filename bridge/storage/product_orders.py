@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from bridge.domain.orders import Effect
-from bridge.storage.schema import order_lines, orders, packages
+from bridge.storage.schema import order_lines, orders
+from bridge.storage.schema_catalog import packages
 
 ProductKey = tuple[int, int]
 """A product and its variation, 0 for the whole product."""

@@ -150,33 +150,6 @@ entries = Table(
     ),
 )
 
-packages = Table(
-    "packages",
-    metadata,
-    Column("store_id", ForeignKey("stores.id"), primary_key=True),
-    Column("product_id", BIG, primary_key=True, autoincrement=False),
-    Column("variation_id", BIG, primary_key=True, autoincrement=False),
-    Column("admin_tokens", BIG),
-    Column("shop_tokens", BIG),
-    Column("plan", String(100)),
-    Column("months", Integer),
-    Column("name", String(300), nullable=False, server_default=""),
-    Column("sku", String(200), nullable=False, server_default=""),
-    # The shop's amount where it is not clear: the meta key, the value as text, and the reason.
-    Column("unreadable", JSON(none_as_null=True)),
-    # Marked as a package whose amounts its variations carry.
-    Column("is_per_variation", Boolean, nullable=False, server_default=false()),
-    # The owner's decision about orders that bought the product before it was a package.
-    Column("late", String(8)),
-    Column("late_by", String(340)),
-    Column("late_at", Instant),
-    Column("updated_at", Instant, nullable=False),
-    CheckConstraint("late in ('grant','leave')", name="late"),
-    CheckConstraint(f"admin_tokens between 0 and {MAX_TOKENS}", name="admin_tokens"),
-    CheckConstraint(f"shop_tokens between 0 and {MAX_TOKENS}", name="shop_tokens"),
-    CheckConstraint("months between 1 and 1200", name="months"),
-)
-
 orders = Table(
     "orders",
     metadata,
@@ -284,6 +257,8 @@ order_lines = Table(
     Column("sku", String(200), nullable=False),
     Column("stamped", BIG),
     Column("is_gone", Boolean, nullable=False, server_default=false()),
+    # A stamp on the line that is no clear amount.
+    Column("unclear_stamp", String(200), nullable=False, server_default=""),
     # The quantity as the shop states it, null where it states none; `quantity` is it rounded up, 0 for a removed line.
     Column("pieces", Money),
     Column("tokens", BIG),
@@ -312,6 +287,22 @@ order_lines = Table(
         "product_id",
         postgresql_where=text("tokens is null"),
         sqlite_where=text("tokens is null"),
+    ),
+    Index(
+        "ix_order_lines_no_package",
+        "store_id",
+        "product_id",
+        "order_number",
+        postgresql_where=text("basis = 'no_package'"),
+        sqlite_where=text("basis = 'no_package'"),
+    ),
+    Index(
+        "ix_order_lines_no_package_sku",
+        "store_id",
+        "sku",
+        "order_number",
+        postgresql_where=text("basis = 'no_package' and sku <> ''"),
+        sqlite_where=text("basis = 'no_package' and sku <> ''"),
     ),
 )
 
