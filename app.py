@@ -8,7 +8,7 @@ import click
 from flask import Flask
 from flask.cli import NoAppException
 
-from bridge.cli import commands, web_worker
+from bridge.cli import commands
 from bridge.cli.tools import Tools
 from bridge.config import Config, load_config
 from bridge.domain.errors import BadSetting
@@ -17,7 +17,7 @@ from bridge.logs import configure_logs
 from bridge.services.shops import Shops
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
-from bridge.web import BLUEPRINTS, body_limits, errors, pages, public_path, security
+from bridge.web import BLUEPRINTS, body_limits, errors, pages, public_path, security, server_worker
 from bridge.web.asgi import AsgiApp
 from bridge.web.context import Parts, utcnow
 from schedulers.schedule import timetable_for
@@ -43,7 +43,7 @@ def create_app(config: Config | None = None) -> Flask:
 def create_worker() -> AsgiApp:
     """What a worker process of the web server runs."""
     config = load_config()
-    return web_worker.build(create_app(config), config)
+    return server_worker.build(create_app(config), config)
 
 
 def _put_together(config: Config) -> Flask:
