@@ -141,4 +141,4 @@ class AsgiApp:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         if not isinstance(error, MalformedBody) and status != 408:
-            await drain(receive)
+            await drain(receive, self._seconds)
