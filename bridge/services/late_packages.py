@@ -11,7 +11,6 @@ from bridge.domain.errors import UnknownPackage
 from bridge.domain.packages import Package
 from bridge.domain.stores import Store
 from bridge.services import orders
-from bridge.services.readback import always
 from bridge.services.transactions import Transaction
 from bridge.storage import packages, product_orders, stores
 from bridge.storage.database import Connection
@@ -30,6 +29,10 @@ COUNTED = 999
 
 LISTED = 50
 """The most products that wait for a decision in one list."""
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def settle_package(
     package: Package,
     *,
     now: datetime,
-    may_go_on: Callable[[], bool] = always,
+    may_go_on: Callable[[], bool] = _always,
 ) -> int:
     """Settle the orders that a decision is about, some in each transaction; the number of orders that were settled.
 
@@ -119,7 +122,7 @@ def settle_package(
 
 
 def settle_store(
-    transaction: Transaction, store: Store, *, now: datetime, may_go_on: Callable[[], bool] = always
+    transaction: Transaction, store: Store, *, now: datetime, may_go_on: Callable[[], bool] = _always
 ) -> int:
     """Settle the orders of all packages of a store that are decided; the number of orders that were settled."""
     with transaction() as connection:
