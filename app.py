@@ -14,7 +14,7 @@ from bridge.logs import configure_logs
 from bridge.services.shops import Shops
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
-from bridge.web import BLUEPRINTS, errors, pages, security
+from bridge.web import BLUEPRINTS, errors, pages, security, waiting
 from bridge.web.context import Parts, utcnow
 from schedulers.schedule import timetable_for
 from schedulers.ticker import Scheduler
@@ -48,6 +48,7 @@ def _put_together(config: Config) -> Flask:
         database, clock=utcnow, timetable=timetable_for(vault, config.public_url)
     )
     commands.install(app, Tools(config, database, vault))
+    waiting.install(app)
     errors.install(app)
     security.install(app, config)
     pages.install(app)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, TextClause, bindparam, text
 
 from bridge.domain.audit import Extent
 from bridge.domain.limits import FOREVER
+from bridge.storage import postgresql
 from bridge.storage.types import Instant
 
 _BALANCES = text("""
@@ -231,7 +232,7 @@ def extent(connection: Connection) -> Extent:
 def take_time(connection: Connection) -> None:
     """Let this transaction's statements run for as long as large books need."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("set local statement_timeout = 0"))
+        postgresql.take_time(connection)
 
 
 def _stream(connection: Connection, query: TextClause, values: Mapping[str, Any]) -> Iterator[Row[Any]]:
