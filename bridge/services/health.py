@@ -82,8 +82,9 @@ class Readiness:
             self._lock.release()
 
     def _is_fresh(self, probed: _Probed) -> bool:
-        kept = self._kept_seconds if probed.error is None else self._kept_seconds / 5
-        return probed.outages == self._database.outages and time.monotonic() - probed.at < kept
+        """Return True for a write that was committed a moment ago, while no caller had another result since."""
+        is_recent = time.monotonic() - probed.at < self._kept_seconds
+        return is_recent and probed.error is None and probed.outages == self._database.outages
 
     def _write(self, now: datetime) -> Unavailable | None:
         def act(connection: Connection) -> None:

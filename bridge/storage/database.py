@@ -147,11 +147,16 @@ class Database:
                 self._write_lock.release()
 
     def _note_generation(self, _connection: Any, record: Any) -> None:
-        record.info["generation"] = self._generation
+        record.info["generation"], record.info["is_new"] = self._generation, True
 
     def _check_generation(self, _connection: Any, record: Any, _proxy: Any) -> None:
-        is_moved = self._file is not None and record.info["file"] != self._file.identity()
-        if is_moved or record.info["generation"] != self._generation:
+        """Close a connection that may not be used again; the pool then opens another one."""
+        info = record.info
+        is_moved = self._file is not None and info["file"] != self._file.identity()
+        # A server that took no writes may do so by now, or another one in its place.
+        is_spent = info.get("is_read_only", False) and not info["is_new"]
+        info["is_new"] = False
+        if is_moved or is_spent or info["generation"] != self._generation:
             raise DisconnectionError("opened before the database failed, or moved")
 
     def _create_postgresql(self, pool_size: int) -> Engine:

@@ -64,8 +64,8 @@ def prepare(engine: Engine, pooling: Pooling, *, plans_seconds: Callable[[], flo
     def connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
         return connection_class.connect(*arguments, **options)
 
-    def opened(connection: Any, _record: Any) -> None:
-        _prepare_connection(connection, pooling)
+    def opened(connection: Any, record: Any) -> None:
+        record.info["is_read_only"] = _prepare_connection(connection, pooling)
 
     def begin(connection: Connection) -> None:
         _note_opening(connection, plans_seconds())
@@ -119,16 +119,19 @@ def _wait_seconds(driver: Any) -> float | None:
     return patience.seconds_left(STATEMENT_SECONDS) if patience.has_budget() else LONG_STATEMENT_SECONDS
 
 
-def _prepare_connection(connection: Any, pooling: Pooling) -> None:
+def _prepare_connection(connection: Any, pooling: Pooling) -> bool:
+    """Set up a new connection; True where its server takes no writes now."""
     # Transactions are begun by hand, together with their settings.
     connection.autocommit = True
     connection.add_notice_handler(lambda notice: _note_warning(connection, notice))
-    pids = {connection.info.backend_pid}
-    pids |= {connection.execute("select pg_backend_pid()").fetchone()[0] for _ in range(2)}
+    question = "select pg_backend_pid(), current_setting('transaction_read_only')"
+    answers = [connection.execute(question).fetchone() for _ in range(2)]
     # A pooler stands between: a statement prepared on one connection is missing on the next.
-    pooling.is_pooled = pooling.is_pooled or len(pids) > 1
+    is_pooled = {pid for pid, _ in answers} != {connection.info.backend_pid}
+    pooling.is_pooled = pooling.is_pooled or is_pooled
     if pooling.is_pooled:
         connection.prepare_threshold = None
+    return any(setting == "on" for _, setting in answers)
 
 
 def _note_warning(connection: Any, notice: Any) -> None:
