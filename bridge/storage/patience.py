@@ -29,9 +29,9 @@ class Budget:
 _budget: ContextVar[Budget | None] = ContextVar("database_budget", default=None)
 
 
-def begin(seconds: float = REQUEST_SECONDS) -> Token[Budget | None]:
-    """Give this thread a budget, until `end`."""
-    return _budget.set(Budget(seconds))
+def begin(seconds: float | None = None) -> Token[Budget | None]:
+    """Give this thread a budget, until `end`; a request's, unless another is named."""
+    return _budget.set(Budget(REQUEST_SECONDS if seconds is None else seconds))
 
 
 def end(token: Token[Budget | None]) -> None:

@@ -7,12 +7,14 @@ import os
 import shutil
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from sqlalchemy import event
 
-from bridge.storage import outages
+from bridge.storage import database as database_module
+from bridge.storage import outages, patience
 from bridge.storage.outages import Cause
 from bridge.web.context import utcnow
 from schedulers import jobs
@@ -204,6 +206,68 @@ class TestEmbedded:
             connection.exec_driver_sql("alter table idempotency_keys rename to elsewhere")
 
         assert_told_to_retry([spend(shop, 2, 30, key="gone")])
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_writers_wait_for_a_lock_together_and_not_one_after_another(database_url, tmp_path, monkeypatch):
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 1)
+    parts, shop = open_shop(database_url)
+    holder = sqlite3.connect(tmp_path / "bridge.sqlite3", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    calls = [lambda number=number: deliver(shop, order(number)) for number in range(1, 9)]
+    calls += [lambda number=number: spend(shop, 2, 1, key=f"k{number}") for number in range(8)]
+    calls += [lambda: shop.client.put("/v1/packages/11", json={"tokens": 5}, headers=shop.headers)] * 4
+
+    def timed(call):
+        started = time.monotonic()
+        return call(), time.monotonic() - started
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        answers = list(pool.map(timed, calls))
+    ready = shop.client.get("/readyz")
+    holder.execute("ROLLBACK")
+    holder.close()
+
+    assert_told_to_retry([response for response, _ in answers])
+    assert max(seconds for _, seconds in answers) < 2.5
+    assert ready.status_code == 503
+    assert ready.get_json()["database"] == "locked"
+    assert spend(shop, 2, 1, key="k1").status_code == 201
+    assert books.faults(parts.database) == []
+    close(parts)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_delivery_waits_once_for_a_lock_however_many_transactions_it_opens(database_url, tmp_path, monkeypatch):
+    """Stored, and then the lock is gone: its processing, and noting that this failed, wait no further."""
+    monkeypatch.setattr(patience, "REQUEST_SECONDS", 1.0)
+    parts, shop = open_shop(database_url)
+    holder = sqlite3.connect(tmp_path / "bridge.sqlite3", isolation_level=None, check_same_thread=False)
+
+    begun = []
+
+    def note(connection):
+        begun.append(connection.get_execution_options().get("bridge_writes", False))
+
+    def lock(*_):
+        # The delivery is stored, and its connection comes back to the pool.
+        if sum(begun) == 1 and not holder.in_transaction:
+            holder.execute("BEGIN IMMEDIATE")
+
+    event.listen(parts.database.engine, "begin", note)
+    event.listen(parts.database.engine, "checkin", lock)
+    started = time.monotonic()
+    response = deliver(shop, order(1))
+    seconds = time.monotonic() - started
+    event.remove(parts.database.engine, "checkin", lock)
+    assert holder.in_transaction
+    holder.execute("ROLLBACK")
+    holder.close()
+
+    assert sum(begun) >= 3
+    assert response.status_code == 200
+    assert seconds < 2.5
+    close(parts)
 
 
 def test_sqlite_codes_have_a_cause():
