@@ -264,9 +264,9 @@ def test_a_delivery_waits_once_for_a_lock_however_many_transactions_it_opens(dat
     holder.execute("ROLLBACK")
     holder.close()
 
-    assert sum(begun) >= 3
+    assert sum(begun) == 1, "no other write went through"
     assert response.status_code == 200
-    assert seconds < 2.5
+    assert 0.9 < seconds < 2.5
     close(parts)
 
 
