@@ -16,8 +16,8 @@ from bridge.services import clock
 from bridge.services.transactions import in_transaction, waiting_at_most
 from bridge.storage import runs
 from bridge.storage.database import Connection, Database
+from bridge.storage.failures import Outage
 from bridge.storage.migrate import newest_revision, revision_in
-from bridge.storage.outages import Outage
 
 SCHEDULER_LATE_SECONDS = 180
 """A scheduler that ticks every few seconds and was silent this long is not running."""

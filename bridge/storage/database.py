@@ -6,7 +6,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
@@ -15,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 from bridge.domain.database_urls import normalize
 from bridge.domain.errors import BadSetting, Unavailable
 from bridge.storage import embedded, patience, postgresql
-from bridge.storage.outages import (
+from bridge.storage.failures import (
     LOST_PLANS,
     READ_ONLY_STATE,
     RENEWS,
@@ -26,6 +25,7 @@ from bridge.storage.outages import (
     sqlstate_of,
     translate,
 )
+from bridge.storage.hints import follow_hints
 from bridge.storage.postgresql import FORGET_PLANS
 
 __all__ = ["FORGET_PLANS", "Connection", "Database", "TryAgain"]
@@ -174,10 +174,6 @@ class Database:
         path = self.url.database
         if not path or path == ":memory:":
             raise BadSetting("BRIDGE_DATABASE_URL must name a file: sqlite:////folder/bridge.sqlite3")
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadSetting(f"BRIDGE_DATABASE_URL names a folder that cannot be made: {error}") from error
         engine = create_engine(
             self.url,
             pool_size=pool_size,
@@ -185,6 +181,7 @@ class Database:
             pool_timeout=BUSY_SECONDS,
             connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         )
+        follow_hints(engine)
         self._file = embedded.DatabaseFile(path)
         embedded.prepare(engine, self._file, busy_seconds=BUSY_SECONDS)
         return engine
@@ -194,11 +191,8 @@ def _parse(url: str) -> URL:
     try:
         return make_url(normalize(url))
     except (ArgumentError, ValueError) as error:
-        # The driver's sentence may hold the password.
-        raise BadSetting(
-            "BRIDGE_DATABASE_URL cannot be read; write sqlite:////folder/bridge.sqlite3"
-            " or postgresql+psycopg://user:password@host:5432/name, with %40 for an @ in the password"
-        ) from error
+        # The driver's own sentence would repeat the address, which has the password in it.
+        raise BadSetting("BRIDGE_DATABASE_URL is not an address: see its form in docs/settings.md") from error
 
 
 def _keep_pool(context: Any) -> None:

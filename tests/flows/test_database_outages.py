@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import event
 
 from bridge.storage import database as database_module
-from bridge.storage import outages, patience
-from bridge.storage.outages import Cause
+from bridge.storage import failures, patience
+from bridge.storage.failures import Cause
 from bridge.web.context import utcnow
 from schedulers import jobs
 from tests.factories import balance_of, deliver, order, spend
@@ -143,7 +143,7 @@ def test_a_rolled_back_commit_is_not_taken_for_one(service):
         with parts.database.transaction() as connection, contextlib.suppress(psycopg.errors.DivisionByZero):
             connection.connection.driver_connection.execute("select 1/0")
 
-    with pytest.raises(outages.Outage):
+    with pytest.raises(failures.Outage):
         swallow()
 
 
@@ -281,7 +281,7 @@ def test_sqlite_codes_have_a_cause():
     }.items():
         error = sqlite3.OperationalError("no")
         error.sqlite_errorcode = code
-        assert outages._sqlite_cause(error) is cause
+        assert failures._sqlite_cause(error) is cause
 
 
 def test_readiness_is_probed_once_a_second_however_many_ask(service):
