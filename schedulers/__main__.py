@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from bridge.config import load_config
 from bridge.domain.errors import BridgeError
 from bridge.logs import configure_logs
-from bridge.services import installation
+from bridge.services import installation, opaque_ids
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
 from schedulers.schedule import timetable_for
@@ -20,6 +20,7 @@ def main() -> None:
     """Run until SIGTERM or Ctrl-C; a running job finishes the item it is at."""
     config = load_config()
     configure_logs(config)
+    opaque_ids.use_key(config.secret_key)
     database = Database(config.database_url)
     installation.prepare(database)
     # Waited for and not handled: a handler that sets an event can meet its own thread inside that event's lock.

@@ -13,9 +13,12 @@ from bridge.domain.holds import Hold
 from bridge.domain.limits import FOREVER, Allows, Limit, Verdict, Window, left_of
 from bridge.domain.spending import Decision, Refusal
 from bridge.domain.stores import Rulebook
+from bridge.services.opaque_ids import CROCKFORD, number_of, opaque
 from bridge.storage.spends import Refund, Spend
 
 Document = dict[str, Any]
+
+__all__ = ["CROCKFORD", "number_of", "opaque"]
 
 _REFUSALS = {
     Refusal.INSUFFICIENT_TOKENS: (
@@ -29,31 +32,8 @@ _REFUSALS = {
     ),
 }
 
-CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-_PAIRS = [first + second for first in CROCKFORD for second in CROCKFORD]
-_PAIR = 0x3FF
 _LOW_SHARE = 10
 """An allowance is low once less than a tenth of it is left."""
-
-
-def opaque(prefix: str, number: int) -> str:
-    """An id as callers see it: a prefix that says what it is, and letters that sort as the number does."""
-    return (
-        f"{prefix}_{CROCKFORD[number >> 60]}{_PAIRS[number >> 50 & _PAIR]}{_PAIRS[number >> 40 & _PAIR]}"
-        f"{_PAIRS[number >> 30 & _PAIR]}{_PAIRS[number >> 20 & _PAIR]}{_PAIRS[number >> 10 & _PAIR]}"
-        f"{_PAIRS[number & _PAIR]}"
-    )
-
-
-def number_of(prefix: str, opaque_id: str) -> int | None:
-    """The number behind an id made by `opaque`; None when it is none."""
-    head, _, tail = opaque_id.partition("_")
-    if head != prefix or len(tail) != 13 or any(letter not in CROCKFORD for letter in tail):
-        return None
-    number = 0
-    for letter in tail:
-        number = number * 32 + CROCKFORD.index(letter)
-    return number if number < 2**63 else None
 
 
 def tokens(count: int) -> str:

@@ -41,7 +41,7 @@ _REFUND_COLUMNS = (
 )
 _INSERT_REFUNDS = Writer(refunds, _REFUND_COLUMNS)
 _SPENDS = select(spends).where(among(spends.c.id, "ids"))
-_OWNERS = select(spends.c.id, spends.c.store_id, spends.c.account_id).where(among(spends.c.id, "ids"))
+_OWNERS = select(spends.c.id, spends.c.store_id, spends.c.site_id, spends.c.account_id).where(among(spends.c.id, "ids"))
 _INSERT_KEYS = Writer(idempotency_keys, ("store_id", "site_id", "key", "fingerprint", "status", "answer", "created_at"))
 _ADD_USAGE = Writer(
     usage_days,
@@ -49,6 +49,14 @@ _ADD_USAGE = Writer(
     keys=("account_id", "day", "module", "operation", "site_id", "source"),
     add=("units", "tokens"),
 )
+
+
+class Owner(NamedTuple):
+    """Whose a spend or a hold is: the store, the linked site that made it (0 for the store itself), the account."""
+
+    store_id: int
+    site_id: int
+    account_id: int
 
 
 class Answered(NamedTuple):
@@ -151,10 +159,10 @@ def add(connection: Connection, added: Iterable[Spend]) -> None:
     )
 
 
-def owners(connection: Connection, spend_ids: Iterable[int]) -> dict[tuple[int, int], int]:
-    """The account of each spend, which never changes, by store and spend; unknown ids are left out."""
+def owners(connection: Connection, spend_ids: Iterable[int]) -> dict[int, Owner]:
+    """The owner of each spend, which never changes; unknown ids are left out."""
     rows = connection.execute(_OWNERS, {"ids": sorted(spend_ids)})
-    return {(row.store_id, row.id): row.account_id for row in rows}
+    return {row.id: Owner(row.store_id, row.site_id, row.account_id) for row in rows}
 
 
 def find_many(connection: Connection, spend_ids: Iterable[int]) -> dict[int, Spend]:

@@ -17,6 +17,7 @@ from bridge.web import errors
 from bridge.web.asking import SpendIn, ask_of, path_id, who_of
 from bridge.web.auth import caller, key_with_deed, store_or_site_key
 from bridge.web.context import parts, reading, utcnow
+from bridge.web.guesses import slow_guesses
 from bridge.web.parsing import (
     Body,
     NamedFaults,
@@ -122,6 +123,7 @@ def spend_batch() -> Response:
 
 @bp.post("/spends/<spend_id>/refund")
 @key_with_deed
+@slow_guesses
 def refund(spend_id: str) -> Response:
     """Give a spend back, whole or in part."""
     key = idempotency_key()
@@ -132,7 +134,7 @@ def refund(spend_id: str) -> Response:
         caller=caller(),
         key=key,
         fingerprint=fingerprint(f"refund {spend_id}", body),
-        spend_id=path_id("sp", spend_id, UnknownSpend()),
+        spend_id=path_id("sp", spend_id, UnknownSpend(), caller()),
         tokens=body.tokens,
         reason=body.reason,
     )

@@ -45,6 +45,8 @@ STATUS: dict[type[errors.BridgeError], int] = {
     metering_errors.RefundTooLarge: 422,
     metering_errors.NotASpend: 422,
     metering_errors.TooManyUnits: 422,
+    metering_errors.TooManyUnknownIds: 429,
+    metering_errors.UseOutOfRange: 422,
     errors.Unavailable: 503,
     errors.ShopUnreachable: 502,
     errors.BadSetting: 503,
