@@ -11,26 +11,12 @@ from pydantic_core import to_json
 from bridge.domain.accounts import Standing
 from bridge.domain.holds import Hold
 from bridge.domain.limits import FOREVER, Allows, Limit, Verdict, Window, left_of
-from bridge.domain.spending import Decision, Refusal
-from bridge.domain.stores import Rulebook
 from bridge.services.opaque_ids import CROCKFORD, number_of, opaque
 from bridge.storage.spends import Refund, Spend
 
 Document = dict[str, Any]
 
 __all__ = ["CROCKFORD", "number_of", "opaque"]
-
-_REFUSALS = {
-    Refusal.INSUFFICIENT_TOKENS: (
-        "Not enough tokens",
-        "You are {shortfall} short of this. Nothing was charged.",
-    ),
-    Refusal.MODULE_DISABLED: ("Module disabled", "{module} is not available to you."),
-    Refusal.SITE_CAP_REACHED: (
-        "Monthly cap reached",
-        "This site has reached its cap for the month, by {shortfall}. Nothing was charged.",
-    ),
-}
 
 _LOW_SHARE = 10
 """An allowance is low once less than a tenth of it is left."""
@@ -150,41 +136,3 @@ def refund_document(refund: Refund, *, standing: Standing, allowance: Document |
         "allowance": allowance,
         "created_at": instant(refund.created_at),
     }
-
-
-def refusal_document(
-    rulebook: Rulebook,
-    decision: Decision,
-    *,
-    module: str,
-    price: int,
-    standing: Standing,
-    allowance: Document | None,
-) -> Document:
-    """A refusal: what was asked, what is missing and where to buy it; nothing was charged."""
-    disabled = decision.refusal is Refusal.MODULE_DISABLED
-    limit = rulebook.limits.get(module)
-    title, default = _REFUSALS[decision.refusal or Refusal.INSUFFICIENT_TOKENS]
-    default = default.format(module=rulebook.label_of(module), shortfall=tokens(decision.shortfall))
-    return {
-        "type": "about:blank",
-        "title": title,
-        "status": 403 if disabled else 402,
-        "detail": f"It costs {tokens(price)}, and {price - decision.shortfall:,} can be paid. Nothing was charged.",
-        "code": str(decision.refusal),
-        "required": price,
-        "available": price - decision.shortfall,
-        "shortfall": decision.shortfall,
-        "balance": standing_document(standing),
-        "allowance": allowance,
-        "resets_at": allowance["resets_at"] if allowance else None,
-        "purchase_url": rulebook.store.purchase_url,
-        "message": _own_message(decision, limit) or default,
-    }
-
-
-def _own_message(decision: Decision, limit: Limit | None) -> str:
-    """What the owner wrote for when the module's limit is used up; a site's cap is another matter."""
-    if limit is None or decision.refusal is Refusal.SITE_CAP_REACHED:
-        return ""
-    return limit.message

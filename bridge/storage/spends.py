@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from bridge.domain.spending import PlanPart
 from bridge.storage.bulk import Writer, among
@@ -42,6 +42,11 @@ _REFUND_COLUMNS = (
 _INSERT_REFUNDS = Writer(refunds, _REFUND_COLUMNS)
 _SPENDS = select(spends).where(among(spends.c.id, "ids"))
 _OWNERS = select(spends.c.id, spends.c.store_id, spends.c.site_id, spends.c.account_id).where(among(spends.c.id, "ids"))
+_DROP_KEY = delete(idempotency_keys).where(
+    idempotency_keys.c.store_id == bindparam("store"),
+    idempotency_keys.c.site_id == bindparam("site"),
+    idempotency_keys.c.key == bindparam("name"),
+)
 _INSERT_KEYS = Writer(idempotency_keys, ("store_id", "site_id", "key", "fingerprint", "status", "answer", "created_at"))
 _ADD_USAGE = Writer(
     usage_days,
@@ -65,6 +70,11 @@ class Answered(NamedTuple):
     fingerprint: str
     status: int
     answer: str
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the answer moved nothing; such an answer is never stored."""
+        return self.status >= 400
 
 
 class Spend(NamedTuple):
@@ -138,9 +148,17 @@ def unpack_parts(packed: Sequence[Any] | None) -> tuple[PlanPart, ...]:
 
 
 def find_answers(connection: Connection, places: Iterable[KeyPlace]) -> dict[KeyPlace, Answered]:
-    """What was answered before under these keys, in one statement."""
+    """What was answered before under these keys, in one statement.
+
+    Refusals, which earlier versions stored, are removed: the request is decided again.
+    """
     rows = _KEYS.find(connection, set(places))
-    return {(store, site, key): Answered(*answered) for store, site, key, *answered in rows}
+    found = {(store, site, key): Answered(*answered) for store, site, key, *answered in rows}
+    refused = [place for place, answered in found.items() if answered.is_refusal]
+    for place in refused:
+        del found[place]
+        connection.execute(_DROP_KEY, dict(zip(("store", "site", "name"), place, strict=True)))
+    return found
 
 
 def add_answers(connection: Connection, answers: Mapping[KeyPlace, Answered], *, now: datetime) -> None:

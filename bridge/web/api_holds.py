@@ -42,6 +42,8 @@ class CaptureIn(Body):
 class ReleaseIn(Body):
     """Nothing: a release says all with its address."""
 
+    may_be_absent: ClassVar[bool] = True
+
 
 @bp.post("")
 @key_with_deed
@@ -89,7 +91,7 @@ def capture(hold_id: str) -> Response:
 @slow_guesses
 def release(hold_id: str) -> Response:
     """Free a hold; its tokens are available again at once. A key is welcome and not needed: nothing is spent."""
-    body = read_body(ReleaseIn) if request.content_length else ReleaseIn()
+    body = read_body(ReleaseIn)
     ask = ReleaseAsk(
         caller=caller(),
         key=idempotency_key() if "Idempotency-Key" in request.headers else None,

@@ -23,6 +23,7 @@ from bridge.web import (
     api_users,
     asking,
 )
+from bridge.web.errors import problem_kinds
 from bridge.web.parsing import Body
 from bridge.web.replies import json_response
 
@@ -110,7 +111,7 @@ _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "code"],
     "properties": {
-        "type": {"type": "string"},
+        "type": {"type": "string", "format": "uri-reference"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
@@ -150,7 +151,7 @@ def document() -> Response:
 @bp.get("/docs")
 def docs() -> Response:
     """The same to read."""
-    page = render_template("docs.html", operations=_operations(_app()))
+    page = render_template("docs.html", operations=_operations(_app()), problems=problem_kinds())
     return Response(page, content_type="text/html; charset=utf-8")
 
 
