@@ -160,8 +160,8 @@ def test_guard_of_circles_finds_one():
 
 @pytest.mark.parametrize("path", ["bridge/a.py", "tests/test_a.py", "templates/a.html", "static/a.js", "static/a.css"])
 def test_guard_of_sizes_finds_a_long_file(path):
-    assert house.size_faults(path, "\n" * 350) == []
-    assert len(house.size_faults(path, "\n" * 351)) == 1
+    assert house.size_faults(path, "\n" * 400) == []
+    assert len(house.size_faults(path, "\n" * 401)) == 1
 
 
 def test_guard_of_sizes_finds_a_long_function():

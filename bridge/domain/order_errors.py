@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.domain.errors import BridgeError, NotFound
+from bridge.domain.errors import BridgeError, InvalidRequest, NotFound
 
 
 class UnknownLine(NotFound):
@@ -27,3 +27,15 @@ class NoOpenRefunds(BridgeError):
     """Nothing is open about the order's refunds."""
 
     code = "no_open_refunds"
+
+
+class UnknownChoice(InvalidRequest):
+    """The review item has no such choice."""
+
+    code = "unknown_choice"
+
+
+class ReviewChanged(BridgeError):
+    """The order has no such review item any more; load it again."""
+
+    code = "review_changed"

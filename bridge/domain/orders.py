@@ -9,6 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from bridge.domain.reviews import Decision, ReviewItem
+
 REVOKING_STATUSES = frozenset({"refunded", "cancelled", "failed", "trash", "deleted"})
 
 _NEWEST = ("modified_at", "customer_id", "email", "name", "currency", "placed_at")
@@ -16,6 +18,27 @@ _NEWEST = ("modified_at", "customer_id", "email", "name", "currency", "placed_at
 
 REORDERING_SPAN = timedelta(minutes=10)
 """How long after an order's restoring the delivery of its trashing may still come in late."""
+
+
+class Basis(StrEnum):
+    """How the amount of a line was determined."""
+
+    STAMP = "stamp"
+    VARIATION = "variation"
+    PRODUCT = "product"
+    SKU = "sku"
+    HAND = "hand"
+    NO_PACKAGE = "no_package"
+    """The product is known to be no package: the line stands at 0 and is open to an amount."""
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """The facts an amount was derived from: other facts on the line determine it again."""
+
+    product_id: int
+    variation_id: int
+    stamped: int | None
 
 
 class Effect(StrEnum):
@@ -123,8 +146,9 @@ class KnownLine:
     """A line with what the bridge knows and did: the frozen amount, and what was posted so far.
 
     `months` is what one piece of a plan lasts, None for tokens that do not
-    expire; a plan's line posts nothing. `set_by` and `set_at` tell who said the
-    amount by hand; None where a package did.
+    expire; a plan's line posts nothing. `basis` is how the amount was determined
+    and `priced` the facts it was derived from, both None while there is none.
+    `set_by` and `set_at` tell who set the amount by hand.
     """
 
     line: Line
@@ -134,6 +158,20 @@ class KnownLine:
     postings: int = 0
     set_by: str | None = None
     set_at: datetime | None = None
+    basis: Basis | None = None
+    priced: Priced | None = None
+
+    @property
+    def facts(self) -> Priced:
+        """The facts an amount of the line is derived from now."""
+        return Priced(self.line.product_id, self.line.variation_id, self.line.stamped)
+
+    @property
+    def wants_amount(self) -> bool:
+        """Whether no amount is fixed, or one that other facts determined; one set by hand stays."""
+        if self.tokens is None:
+            return True
+        return self.basis is not Basis.HAND and self.priced is not None and self.priced != self.facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +183,9 @@ class Known:
     newest one whose status decides. `keeper_id` is the customer of the newest
     granting document that had one: he keeps the grant when the shop later says
     0. `account_id` holds what was granted; `claimed_by` is the account that a
-    guest's order was given to. `seen` is what an owner last said of its refunds.
+    guest's order was given to. `seen` is what an owner last said of its refunds,
+    `decisions` what people decided about review items, `reviews` the items that
+    were open when the order was last written.
     """
 
     store_id: int
@@ -175,6 +215,8 @@ class Known:
     restored_at: datetime | None = None
     restored_seen_at: datetime | None = None
     restores_ahead: bool = False
+    decisions: tuple[Decision, ...] = ()
+    reviews: tuple[ReviewItem, ...] = ()
 
     @property
     def refunds(self) -> Refunds:

@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 
-from bridge.domain.order_errors import LineHasAmount, NoOpenRefunds, RefundsChanged, UnknownLine
-from bridge.domain.orders import Effect, Known, KnownLine, Refunds, Seen
+from bridge.domain.order_errors import LineHasAmount, NoOpenRefunds, RefundsChanged, UnknownChoice, UnknownLine
+from bridge.domain.orders import Basis, Effect, Known, KnownLine, Refunds, Seen
+from bridge.domain.reviews import Decision, Question, ReviewItem, open_items
+
+__all__ = ["Question", "open_lines", "question_of", "review_items", "with_amount", "with_decision", "with_refunds_seen"]
 
 
-class Question(StrEnum):
-    """What about an order is not certain, and worth an owner's look."""
+def review_items(known: Known, *, is_parked: bool) -> tuple[ReviewItem, ...]:
+    """Everything about an order that needs a person, the most urgent first, without what a person decided.
 
-    NONE = ""
-    NO_BUYER = "no_buyer"
-    UNKNOWN_PRODUCT = "unknown_product"
-    UNREAD_REFUNDS = "unread_refunds"
-    LOOSE_REFUND = "loose_refund"
+    A pure function of the order. Each kind is found by one function of `_FINDERS`.
+    """
+    found: list[ReviewItem] = []
+    if known.effect is Effect.GRANTS and is_parked:
+        found.append(ReviewItem(Question.NO_BUYER))
+    for find in _FINDERS:
+        found.extend(find(known))
+    return open_items(found, known.decisions)
 
 
 def question_of(known: Known, *, is_parked: bool) -> Question:
-    """The one thing about an order that most wants an owner's look, if there is any.
+    """The kind of an order's most urgent review item."""
+    items = review_items(known, is_parked=is_parked)
+    return items[0].kind if items else Question.NONE
 
-    A line of a deleted product may have been a package. Refunds are asked about
-    until an owner has seen them, and again when they are no longer what he saw.
-    """
-    if known.effect is not Effect.GRANTS:
-        return Question.NONE
-    if open_lines(known):
-        return Question.UNKNOWN_PRODUCT
-    if is_parked:
-        return Question.NO_BUYER
-    return Question.NONE if _are_seen(known) else _refund_question(known)
+
+def _product_items(known: Known) -> Iterator[ReviewItem]:
+    """A line of a deleted product may be a package."""
+    lines = open_lines(known) if known.effect is Effect.GRANTS else ()
+    if lines:
+        yield ReviewItem(Question.UNKNOWN_PRODUCT, parameters={"lines": [line.line.id for line in lines]})
+
+
+def _refund_items(known: Known) -> Iterator[ReviewItem]:
+    """Refunds ask until an owner has seen them, and again when they change."""
+    if known.effect is Effect.GRANTS and not _are_seen(known) and (kind := _refund_question(known)):
+        yield ReviewItem(kind)
+
+
+_FINDERS: tuple[Callable[[Known], Iterable[ReviewItem]], ...] = (_product_items, _refund_items)
+
+
+def with_decision(known: Known, item: ReviewItem, choice: str, *, by: str, at: datetime) -> Known:
+    """The order with a person's choice about one of its review items; raises `UnknownChoice`."""
+    if choice not in item.choices:
+        raise UnknownChoice(f"choose one of: {', '.join(item.choices) or 'nothing, another form answers this'}")
+    return replace(known, decisions=(*known.decisions, Decision(item.kind, item.subject, choice, by, at)))
 
 
 def open_lines(known: Known) -> tuple[KnownLine, ...]:
@@ -45,15 +65,15 @@ def open_lines(known: Known) -> tuple[KnownLine, ...]:
 def with_amount(known: Known, line_id: int, *, tokens: int, by: str, at: datetime) -> Known:
     """The order with one line's amount fixed by hand, in whole tokens a piece; 0 for a line of no package.
 
-    The amount is the line's for good, as if its package had said it. Said again
-    it changes nothing, whoever said it first. Raises `UnknownLine`, and
+    Only a line without an amount takes one, or a line at 0 that no person set.
+    The same amount again changes nothing. Raises `UnknownLine`, and
     `LineHasAmount` where another amount is fixed.
     """
     line = next((line for line in known.lines if line.line.id == line_id), None)
     if line is None:
         raise UnknownLine(f"order {known.number} has no line {line_id}")
-    if line.tokens is None:
-        told = replace(line, tokens=tokens, set_by=by, set_at=at)
+    if line.tokens is None or (line.tokens == 0 and line.months is None and line.set_by is None):
+        told = replace(line, tokens=tokens, basis=Basis.HAND, set_by=by, set_at=at)
         return replace(known, lines=tuple(told if one is line else one for one in known.lines))
     if line.tokens != tokens or line.months is not None:
         brings = f"{line.tokens} tokens" + (f" a month, for {line.months} months" if line.months is not None else "")

@@ -11,10 +11,12 @@ from bridge.domain.accounts import MAX_TOKENS, normalize_email
 from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, UnknownOrder
 from bridge.domain.grants import months_owed, tokens_owed
 from bridge.domain.ledger import Entry
-from bridge.domain.orders import Effect, Known, KnownLine, Order, Refunds, effect_of, learn, learn_trashing
+from bridge.domain.order_errors import ReviewChanged
+from bridge.domain.orders import Basis, Effect, Known, KnownLine, Order, Refunds, effect_of, learn, learn_trashing
 from bridge.domain.packages import Package, package_of
 from bridge.domain.plans import Term
-from bridge.domain.questions import question_of, with_amount, with_refunds_seen
+from bridge.domain.questions import review_items, with_amount, with_decision, with_refunds_seen
+from bridge.domain.reviews import Question
 from bridge.domain.stores import Store
 from bridge.services import granting
 from bridge.services.granting import Bill
@@ -113,6 +115,29 @@ def see_refunds(
     return _settle_one(connection, store, with_refunds_seen(known, refunds, by=actor, at=now), now=now)
 
 
+def decide(
+    connection: Connection,
+    store: Store,
+    number: int,
+    *,
+    kind: Question,
+    subject: str,
+    choice: str,
+    actor: str,
+    now: datetime,
+) -> Settled:
+    """Store a person's choice about a review item of an order, and settle the order by it.
+
+    Raises `UnknownOrder`, `ReviewChanged` where the item is no longer open, and `UnknownChoice`.
+    """
+    known = _lock_known(connection, store, number, now=now)
+    item = next((one for one in known.reviews if (one.kind, one.subject) == (kind, subject)), None)
+    if item is None:
+        raise ReviewChanged()
+    decided = with_decision(known, item, choice, by=actor, at=now)
+    return _settle_one(connection, store, decided, actor=actor, now=now)
+
+
 def is_known(connection: Connection, store: Store, number: int) -> bool:
     """Whether the shop ever told of an order of that number."""
     return orders.find(connection, store.id, number) is not None
@@ -203,7 +228,7 @@ def _settle(
 
 
 def _remembered(known: Known, *, is_parked: bool) -> orders.Remembered:
-    return known, is_parked, question_of(known, is_parked=is_parked)
+    return known, is_parked, review_items(known, is_parked=is_parked)
 
 
 def _bounded(tokens: int) -> int:
@@ -213,13 +238,13 @@ def _bounded(tokens: int) -> int:
 
 
 def _freeze_amounts(connection: Connection, store: Store, every: Sequence[Known]) -> list[Known]:
-    """The orders with each line's amount fixed, the first time one is known for it."""
-    unpriced = [line.line for known in every for line in known.lines if line.tokens is None]
+    """The orders with each line's amount fixed, where one is known for the facts of the line."""
+    unpriced = [line.line for known in every for line in known.lines if line.wants_amount]
     products = sorted({line.product_id for line in unpriced if line.product_id})
     found = packages.find_by_product(connection, store.id, products) if products else {}
     return [
         replace(known, lines=tuple(_priced(connection, store, line, found) for line in known.lines))
-        if any(line.tokens is None for line in known.lines)
+        if any(line.wants_amount for line in known.lines)
         else known
         for known in every
     ]
@@ -228,7 +253,9 @@ def _freeze_amounts(connection: Connection, store: Store, every: Sequence[Known]
 def _priced(
     connection: Connection, store: Store, line: KnownLine, found: Mapping[tuple[int, int], Package]
 ) -> KnownLine:
-    line = _with_amount(line, found)
+    if not line.wants_amount:
+        return line
+    line = _with_amount(replace(line, tokens=None, months=None, basis=None, priced=None), found)
     if line.tokens is not None or not line.line.is_of_deleted_product:
         return line
     return _with_namesake(line, packages.find_namesakes(connection, store.id, sku=line.line.sku, name=line.line.name))
@@ -238,18 +265,21 @@ def _with_namesake(line: KnownLine, namesakes: Sequence[Package]) -> KnownLine:
     """A line of a deleted product takes the amount of the one package with its SKU, or with its name."""
     if len({(package.tokens, package.months) for package in namesakes}) != 1:
         return line
-    return replace(line, tokens=namesakes[0].tokens, months=namesakes[0].months)
+    package = namesakes[0]
+    return replace(line, tokens=package.tokens, months=package.months, basis=Basis.SKU, priced=line.facts)
 
 
 def _with_amount(line: KnownLine, known_packages: Mapping[tuple[int, int], Package]) -> KnownLine:
-    if line.tokens is not None:
-        return line
     if line.line.stamped is not None:
-        return replace(line, tokens=line.line.stamped)
+        return replace(line, tokens=line.line.stamped, basis=Basis.STAMP, priced=line.facts)
     if not line.line.product_id:
         return line
     package = package_of(known_packages, product_id=line.line.product_id, variation_id=line.line.variation_id)
-    return line if package is None else replace(line, tokens=package.tokens, months=package.months)
+    if package is None:
+        return line
+    basis = Basis.VARIATION if package.variation_id else Basis.PRODUCT
+    basis = basis if package.tokens else Basis.NO_PACKAGE
+    return replace(line, tokens=package.tokens, months=package.months, basis=basis, priced=line.facts)
 
 
 def _terms_owed(known: Known) -> list[Term]:

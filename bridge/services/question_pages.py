@@ -8,7 +8,8 @@ from datetime import datetime
 from bridge.domain.accounts import Profile
 from bridge.domain.languages import LocalTime, local_time, zone_name
 from bridge.domain.orders import Known
-from bridge.domain.questions import Question, open_lines
+from bridge.domain.questions import open_lines
+from bridge.domain.reviews import Question, ReviewItem
 from bridge.domain.stores import Store
 from bridge.services import accounts, answers, questions
 from bridge.storage.database import Connection
@@ -17,24 +18,7 @@ from bridge.storage.shop_reads import OpenOrder
 PAGE = 50
 """How many orders a page shows."""
 
-_WORDS = {
-    Question.NO_BUYER: (
-        "No buyer",
-        "No account has the guest’s e-mail, so the tokens wait: give the order to a user, or let one appear.",
-    ),
-    Question.UNKNOWN_PRODUCT: (
-        "Unknown product",
-        "A product was deleted before anybody told what it brings: tell how many tokens a piece brings.",
-    ),
-    Question.UNREAD_REFUNDS: (
-        "Refund not read",
-        "It is not known which lines were refunded, so tokens went back by share: check again, or mark it as seen.",
-    ),
-    Question.LOOSE_REFUND: (
-        "Refund of no line",
-        "The refund names no line, so tokens went back by share: correct the balance if need be, and mark it as seen.",
-    ),
-}
+_ABOUT_REFUNDS = frozenset({Question.UNREAD_REFUNDS, Question.LOOSE_REFUND})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +68,13 @@ class RefundsShown:
 class QuestionRow:
     """One order of the list; `total` is money as the shop writes it, `user_id` whose it is now.
 
-    `is_nameless` says that lines of it want to be told, `lines` are their
+    `items` are its review items, the most urgent first.
+    `is_nameless` says that lines of it want an amount, `lines` are their
     fields once the form is open. `refunds` is None where they are not asked about.
     """
 
     number: int
-    label: str
-    sentence: str
+    items: tuple[ReviewItem, ...]
     email: str
     name: str
     placed: LocalTime | None
@@ -147,22 +131,20 @@ def assign(
 
 
 def _row(store: Store, one: OpenOrder, known: Known, form: Form | None) -> QuestionRow:
-    label, sentence = _WORDS[one.question]
     form = form if form is not None and form.number == one.number else None
-    is_nameless = one.question is Question.UNKNOWN_PRODUCT
-    asks_for_refunds = one.question in {Question.UNREAD_REFUNDS, Question.LOOSE_REFUND}
+    kinds = {item.kind for item in known.reviews}
+    is_nameless = Question.UNKNOWN_PRODUCT in kinds
     return QuestionRow(
         number=one.number,
-        label=label,
-        sentence=sentence,
+        items=known.reviews,
         email=one.email,
         name=one.name,
         placed=local_time(one.placed_at, store.calendar.zone) if one.placed_at else None,
         total=f"{one.total} {one.currency}".strip(),
         user_id=one.user_id,
-        is_guests=one.question is Question.NO_BUYER,
+        is_guests=Question.NO_BUYER in kinds,
         is_nameless=is_nameless,
-        refunds=_refunds(known) if asks_for_refunds else None,
+        refunds=_refunds(known) if kinds & _ABOUT_REFUNDS else None,
         form=form if isinstance(form, AssignForm) else None,
         lines=_fields(known, form) if isinstance(form, AmountForm) and is_nameless else (),
     )

@@ -8,7 +8,8 @@ from datetime import datetime
 from bridge.domain.accounts import Profile
 from bridge.domain.errors import UnknownOrder
 from bridge.domain.orders import Known, KnownLine, Refunds, Seen
-from bridge.domain.questions import open_lines, question_of
+from bridge.domain.questions import open_lines
+from bridge.domain.reviews import Question, ReviewItem
 from bridge.domain.stores import Store
 from bridge.services import accounts, answers, orders, reconciliation
 from bridge.services.orders import Settled
@@ -41,8 +42,10 @@ def list_questions(
     found, following = list_open(connection, store_id, after=after, limit=limit)
     items: list[answers.Document] = [
         {
+            "id": one.number,
             "number": one.number,
             "question": one.question.value,
+            "reviews": [review_document(item) for item in known.reviews],
             "email": one.email or None,
             "placed_at": answers.instant(one.placed_at),
             "lines": [_line_document(line) for line in open_lines(known)],
@@ -97,6 +100,38 @@ def see_refunds(
     return _document(connection, store, number, settled)
 
 
+def decide(
+    connection: Connection,
+    store: Store,
+    number: int,
+    *,
+    kind: Question,
+    subject: str,
+    choice: str,
+    actor: str,
+    now: datetime,
+) -> answers.Document:
+    """Store a person's choice about a review item, and settle the order by it.
+
+    Raises `UnknownOrder`, `ReviewChanged` where the item is no longer open, and `UnknownChoice`.
+    """
+    settled = orders.decide(connection, store, number, kind=kind, subject=subject, choice=choice, actor=actor, now=now)
+    log.info("order %d of store %s: %s decided as %s by %s", number, store.slug, kind.value, choice, actor)
+    return _document(connection, store, number, settled)
+
+
+def get_order(connection: Connection, store: Store, number: int) -> answers.Document:
+    """An order with its lines, grants and review items; raises `UnknownOrder`."""
+    return order_document(_get(connection, store, number))
+
+
+def _get(connection: Connection, store: Store, number: int) -> Known:
+    known = stored.find(connection, store.id, number)
+    if known is None:
+        raise UnknownOrder(f"there is no order {number}")
+    return known
+
+
 def check(transaction: Transaction, shops: Shops, store: Store, number: int, *, now: datetime) -> answers.Document:
     """Look at an order again: read from the shop where REST keys were given, then settled.
 
@@ -111,30 +146,67 @@ def check(transaction: Transaction, shops: Shops, store: Store, number: int, *, 
 
 def _document(connection: Connection, store: Store, number: int, settled: Settled) -> answers.Document:
     """An order as the API shows it after it was settled: `posted` is what was granted or taken back just now."""
-    known = stored.find(connection, store.id, number)
-    if known is None:
-        raise UnknownOrder(f"there is no order {number}")
+    known = _get(connection, store, number)
     return {
-        "number": number,
-        "status": known.status,
-        "question": question_of(known, is_parked=settled.is_parked).value or None,
-        "lines": [_line_document(line) for line in known.lines],
-        "refunds": _refunds_document(known.refunds),
-        "seen": _seen_document(known.seen),
+        **order_document(known),
         "tokens": settled.owed,
         "posted": sum(entry.tokens - entry.debt - entry.forgiven for entry in settled.entries),
         "waits_for_buyer": settled.is_parked,
     }
 
 
+def order_document(known: Known) -> answers.Document:
+    """An order as the API shows it; `granted` is what it has granted by now, less what was taken back."""
+    return {
+        "id": known.number,
+        "number": known.number,
+        "status": known.status,
+        "question": known.reviews[0].kind.value if known.reviews else None,
+        "reviews": [review_document(item) for item in known.reviews],
+        "decisions": [
+            {
+                "kind": one.kind.value,
+                "subject": one.subject,
+                "choice": one.choice,
+                "by": one.by,
+                "at": answers.instant(one.at),
+            }
+            for one in known.decisions
+        ],
+        "customer_id": known.buyer_id or None,
+        "email": known.email or None,
+        "placed_at": answers.instant(known.placed_at),
+        "modified_at": answers.instant(known.modified_at),
+        "total": f"{known.total:f}",
+        "currency": known.currency,
+        "lines": [_line_document(line) for line in known.lines],
+        "granted": sum(line.granted for line in known.lines),
+        "refunds": _refunds_document(known.refunds),
+        "seen": _seen_document(known.seen),
+    }
+
+
+def review_document(item: ReviewItem) -> answers.Document:
+    """A review item as the API shows it: what to send back with a choice, and its parameters."""
+    return {
+        "kind": item.kind.value,
+        "subject": item.subject,
+        "choices": list(item.choices),
+        "parameters": dict(item.parameters),
+    }
+
+
 def _line_document(line: KnownLine) -> answers.Document:
-    """A line; `tokens_each` is None while nobody has said it, `set_by` who said it by hand."""
+    """A line; `tokens_each` is None while there is no amount, `basis` how it was determined."""
     return {
         "id": line.line.id,
         "name": line.line.name,
         "sku": line.line.sku,
+        "product_id": line.line.product_id or None,
+        "variation_id": line.line.variation_id or None,
         "quantity": line.line.quantity,
         "tokens_each": line.tokens,
+        "basis": line.basis.value if line.basis else None,
         "months": line.months,
         "tokens": line.granted,
         "set_by": line.set_by,

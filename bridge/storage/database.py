@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bridge.domain.errors import BadSetting, Unavailable
+from bridge.storage.hints import follow_hints
 
 __all__ = ["FORGET_PLANS", "Connection", "Database", "TryAgain"]
 
@@ -115,6 +116,7 @@ class Database:
             pool_timeout=10,
             connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         )
+        follow_hints(engine)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, and_, bindparam, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, and_, bindparam, or_, select, text
 
 from bridge.domain.accounts import normalize_email
-from bridge.domain.orders import Effect, Known, KnownLine, Line, RefundDetail, RefundedLine, Refunds, Seen
-from bridge.domain.questions import Question
-from bridge.storage.bulk import Writer, among
+from bridge.domain.orders import Basis, Effect, Known, KnownLine, Line
+from bridge.domain.reviews import ReviewItem
+from bridge.storage import order_packing as packing
+from bridge.storage.bulk import Writer, among, within
 from bridge.storage.schema import order_lines, orders
 
 _PLAIN = (
@@ -38,7 +38,7 @@ _PLAIN = (
     "restores_ahead",
 )
 _BLANK = tuple(getattr(Known(0, 0), name) for name in _PLAIN)
-_FRESH = ("effect", "email_key", "refunds", "seen", "question", "is_parked", "updated_at")
+_FRESH = ("effect", "email_key", "refunds", "seen", "decisions", "reviews", "question", "is_parked", "updated_at")
 _KEY = ("store_id", "number")
 _ADD = Writer(orders, (*_KEY, "effect", "created_at", "updated_at", *_PLAIN), keys=_KEY)
 _REMEMBER = Writer(orders, (*_KEY, *_PLAIN, *_FRESH), keys=_KEY, replace=(*_PLAIN, *_FRESH), is_update=True)
@@ -58,6 +58,8 @@ _LINE = (
     "postings",
     "set_by",
     "set_at",
+    "basis",
+    "priced",
 )
 _PUT_LINES = Writer(order_lines, (*_LINE_KEY, *_LINE), keys=_LINE_KEY, replace=_LINE)
 
@@ -66,9 +68,10 @@ def _numbered(column: Column[Any]) -> ColumnElement[bool]:
     """The condition that the numbers are those of `_numbers`.
 
     Their bounds are named as well: of a table it thinks small, PostgreSQL reads
-    all of a store's rows and compares each with the list.
+    all of a store's rows and compares each with the list. SQLite must not search
+    by them: it would read all orders between a buyer's first and last.
     """
-    return and_(among(column, "numbers"), column.between(bindparam("lowest"), bindparam("highest")))
+    return and_(among(column, "numbers"), within(column, "lowest", "highest"))
 
 
 def _numbers(store_id: int, numbers: Sequence[int]) -> dict[str, Any]:
@@ -90,8 +93,8 @@ _FIND_LINES = (
     .order_by(order_lines.c.order_number, order_lines.c.line_id)
 )
 
-Remembered = tuple[Known, bool, Question]
-"""What is known of an order, whether it waits for its buyer, and the question that is open about it."""
+Remembered = tuple[Known, bool, Sequence[ReviewItem]]
+"""The state of an order, whether it waits for its buyer, and its open review items, the most urgent first."""
 
 
 def lock(connection: Connection, store_id: int, numbers: Collection[int], *, now: datetime) -> dict[int, Known]:
@@ -104,51 +107,6 @@ def lock(connection: Connection, store_id: int, numbers: Collection[int], *, now
     rows = connection.execute(_LOCK, _numbers(store_id, numbers)).all()
     lines = _lines(connection, store_id, numbers)
     return {row.number: _to_known(row, lines.get(row.number, ())) for row in rows}
-
-
-def _pack(known: Known) -> dict[str, Any] | None:
-    """The refunds as one JSON column keeps them; None for none."""
-    if not known.refund_ids and not known.refund_details:
-        return None
-    details = [
-        [
-            detail.id,
-            str(detail.amount),
-            str(detail.tied),
-            [[line.line_id, line.quantity, str(line.total)] for line in detail.lines],
-        ]
-        for detail in known.refund_details
-    ]
-    return {"ids": list(known.refund_ids), "details": details}
-
-
-def _unpack(packed: dict[str, Any] | None) -> tuple[tuple[int, ...], tuple[RefundDetail, ...]]:
-    if not packed:
-        return (), ()
-    details = tuple(
-        RefundDetail(
-            id_,
-            Decimal(amount),
-            Decimal(tied),
-            tuple(RefundedLine(line, quantity, Decimal(total)) for line, quantity, total in lines),
-        )
-        for id_, amount, tied, lines in packed["details"]
-    )
-    return tuple(packed["ids"]), details
-
-
-def _pack_seen(seen: Seen | None) -> dict[str, Any] | None:
-    if seen is None:
-        return None
-    refunds = seen.refunds
-    return {"ids": list(refunds.ids), "total": str(refunds.total), "by": seen.by, "at": seen.at.isoformat()}
-
-
-def _unpack_seen(packed: dict[str, Any] | None) -> Seen | None:
-    if not packed:
-        return None
-    refunds = Refunds(tuple(packed["ids"]), Decimal(packed["total"]))
-    return Seen(refunds, packed["by"], datetime.fromisoformat(packed["at"]))
 
 
 def remember(connection: Connection, known: Iterable[Remembered], *, now: datetime) -> None:
@@ -186,9 +144,10 @@ def list_parked(connection: Connection, *, store_id: int, email: str, limit: int
     """The numbers of orders that wait for an account with that address."""
     statement = (
         select(orders.c.number)
-        .where(orders.c.store_id == store_id, orders.c.is_parked, orders.c.email_key == normalize_email(email))
+        .where(orders.c.store_id == store_id, text("orders.is_parked"), orders.c.email_key == normalize_email(email))
         .order_by(orders.c.number)
         .limit(limit)
+        .with_hint(orders, "INDEXED BY ix_orders_parked", "sqlite")
     )
     return list(connection.execute(statement).scalars())
 
@@ -205,6 +164,7 @@ def list_unpriced(connection: Connection, *, store_id: int, product_id: int, lim
         .distinct()
         .order_by(order_lines.c.order_number)
         .limit(limit)
+        .with_hint(order_lines, "INDEXED BY ix_order_lines_unpriced", "sqlite")
     )
     return list(connection.execute(statement).scalars())
 
@@ -217,10 +177,20 @@ def _lines(connection: Connection, store_id: int, numbers: Sequence[int]) -> dic
     return {number: tuple(lines) for number, lines in found.items()}
 
 
-def _order_values(known: Known, is_parked: bool, question: Question, *, now: datetime) -> tuple[Any, ...]:
+def _order_values(known: Known, is_parked: bool, items: Sequence[ReviewItem], *, now: datetime) -> tuple[Any, ...]:
     plain = (getattr(known, name) for name in _PLAIN)
-    email_key = normalize_email(known.email)
-    fresh = (known.effect.value, email_key, _pack(known), _pack_seen(known.seen), question.value, is_parked, now)
+    question = items[0].kind.value if items else ""
+    fresh = (
+        known.effect.value,
+        normalize_email(known.email),
+        packing.pack_refunds(known),
+        packing.pack_seen(known.seen),
+        packing.pack_decisions(known.decisions),
+        packing.pack_reviews(items),
+        question,
+        is_parked,
+        now,
+    )
     return (known.store_id, known.number, *plain, *fresh)
 
 
@@ -244,6 +214,8 @@ def _line_values(known: Known, line: KnownLine) -> tuple[Any, ...]:
         line.postings,
         line.set_by,
         line.set_at,
+        line.basis and line.basis.value,
+        packing.pack_priced(line.priced),
     )
 
 
@@ -259,15 +231,38 @@ def _to_line(row: Row[Any]) -> KnownLine:
         stamped=row.stamped,
         is_gone=row.is_gone,
     )
-    return KnownLine(line, row.tokens, row.months, row.granted, row.postings, row.set_by, row.set_at)
+    return KnownLine(
+        line,
+        tokens=row.tokens,
+        months=row.months,
+        granted=row.granted,
+        postings=row.postings,
+        set_by=row.set_by,
+        set_at=row.set_at,
+        basis=Basis(row.basis) if row.basis else _older_basis(row),
+        priced=packing.unpack_priced(row.priced),
+    )
+
+
+def _older_basis(row: Row[Any]) -> Basis | None:
+    """How the amount of a row was determined that was written before this was recorded."""
+    if row.tokens is None:
+        return None
+    if row.set_by is not None:
+        return Basis.HAND
+    if row.stamped == row.tokens and row.months is None:
+        return Basis.STAMP
+    return Basis.PRODUCT if row.tokens else Basis.NO_PACKAGE
 
 
 def _to_known(row: Row[Any], lines: tuple[KnownLine, ...]) -> Known:
-    refund_ids, refund_details = _unpack(row.refunds)
+    refund_ids, refund_details = packing.unpack_refunds(row.refunds)
     return Known(
         refund_ids=refund_ids,
         refund_details=refund_details,
-        seen=_unpack_seen(row.seen),
+        seen=packing.unpack_seen(row.seen),
+        decisions=packing.unpack_decisions(row.decisions),
+        reviews=packing.unpack_reviews(row.reviews, row.question),
         store_id=row.store_id,
         number=row.number,
         effect=Effect(row.effect),

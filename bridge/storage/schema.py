@@ -59,6 +59,8 @@ stores = Table(
     Column("guest_policy", String(10), nullable=False, server_default="automatic"),
     Column("grants_from", Instant),
     Column("asks_from", Instant),
+    # Addresses of other sites whose deliveries the owner accepts.
+    Column("accepted_sources", JSON(none_as_null=True)),
     Column("webhook_secret", Text, nullable=False),
     Column("consumer_key", Text),
     Column("consumer_secret", Text),
@@ -198,9 +200,51 @@ orders = Table(
     Column("restored_at", Instant),
     Column("restored_seen_at", Instant),
     Column("restores_ahead", Boolean, nullable=False),
+    # The shop's own number of the order, empty where it is the id.
+    Column("shop_number", String(100), nullable=False, server_default=""),
+    Column("order_key", String(100), nullable=False, server_default=""),
+    Column("parent_id", BIG, nullable=False, server_default=text("0")),
+    Column("transaction_id", String(200), nullable=False, server_default=""),
+    # Which document each value comes from, and the digests of the newest documents.
+    Column("sources", JSON(none_as_null=True)),
+    # Another order that the shop names with the same number.
+    Column("rival", JSON(none_as_null=True)),
+    # What people decided about review items.
+    Column("decisions", JSON(none_as_null=True)),
+    # The open review items; `question` is the kind of the most urgent one.
+    Column("reviews", JSON(none_as_null=True)),
+    # Since when a granted order has an unpaid status.
+    Column("unpaid_since", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index("ix_orders_account_id", "account_id", "number"),
+    Index(
+        "ix_orders_parent",
+        "store_id",
+        "parent_id",
+        postgresql_where=text("parent_id > 0"),
+        sqlite_where=text("parent_id > 0"),
+    ),
+    Index(
+        "ix_orders_transaction",
+        "store_id",
+        "transaction_id",
+        postgresql_where=text("transaction_id <> ''"),
+        sqlite_where=text("transaction_id <> ''"),
+    ),
+    Index(
+        "ix_orders_shop_number",
+        "store_id",
+        "shop_number",
+        postgresql_where=text("shop_number <> ''"),
+        sqlite_where=text("shop_number <> ''"),
+    ),
+    Index(
+        "ix_orders_unpaid",
+        "unpaid_since",
+        postgresql_where=text("unpaid_since is not null"),
+        sqlite_where=text("unpaid_since is not null"),
+    ),
     Index(
         "ix_orders_parked",
         "store_id",
@@ -231,8 +275,15 @@ order_lines = Table(
     Column("sku", String(200), nullable=False),
     Column("stamped", BIG),
     Column("is_gone", Boolean, nullable=False, server_default=false()),
+    # The quantity as the shop states it, null where it states none; `quantity` is it rounded up, 0 for a removed line.
+    Column("pieces", Money),
     Column("tokens", BIG),
     Column("months", Integer),
+    # How the amount was determined, and the product, variation and stamp it was derived from.
+    Column("basis", String(12)),
+    Column("priced", JSON(none_as_null=True)),
+    # Which document each value comes from.
+    Column("sources", JSON(none_as_null=True)),
     _amount("granted"),
     Column("postings", Integer, nullable=False, server_default=text("0")),
     # Who said by hand what a piece brings, and when.
@@ -272,6 +323,11 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("next_attempt_at", Instant),
     Column("processed_at", Instant),
+    # The address of another site that sent it: it waits until the owner accepts the site.
+    Column("held_for", String(500)),
+    Column("digest", String(64)),
+    Column("repeats", Integer, nullable=False, server_default=text("0")),
+    Column("repeated_at", Instant),
     CheckConstraint("state in ('received','processed','ignored','rejected')", name="state"),
     Index("ix_deliveries_store_id_id", "store_id", "id"),
     Index(
@@ -279,6 +335,13 @@ deliveries = Table(
         "next_attempt_at",
         postgresql_where=text("state = 'received'"),
         sqlite_where=text("state = 'received'"),
+    ),
+    Index(
+        "ix_deliveries_held",
+        "store_id",
+        "id",
+        postgresql_where=text("held_for is not null"),
+        sqlite_where=text("held_for is not null"),
     ),
 )
 

@@ -27,6 +27,8 @@ shop_reads = Table(
     Column("pinged_at", Instant),
     Column("import_page", Integer),
     Column("import_total", Integer),
+    # Signed deliveries that need the owner: from another site, or in another form than wc/v3.
+    Column("notices", JSON(none_as_null=True)),
 )
 
 key_requests = Table(

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from bridge.domain.inbox import State
-from bridge.domain.questions import Question
+from bridge.domain.reviews import Question
 from bridge.storage.schema import accounts, deliveries, order_lines, orders, packages
 from bridge.storage.schema_sync import shop_reads
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.orders import Refunds
+from bridge.domain.reviews import Question
 from bridge.services import questions, stores
 from bridge.web.auth import caller, store_key
 from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
@@ -55,6 +56,14 @@ class SeenIn(Body):
     refunds: RefundsIn
 
 
+class DecisionIn(Body):
+    """A choice about one review item, named as `/v1/exceptions` lists it."""
+
+    kind: Annotated[str, Field(strict=True, max_length=40)]
+    subject: Annotated[str, Field(strict=True, max_length=500)] = ""
+    choice: Annotated[str, Field(strict=True, max_length=40)]
+
+
 @bp.get("/exceptions")
 @store_key
 def list_exceptions() -> Response:
@@ -64,6 +73,40 @@ def list_exceptions() -> Response:
     with reading() as connection:
         items, last = questions.list_questions(connection, caller().store_id, after=after, limit=limit)
     return list_response(items, next_cursor=None if last is None else str(last))
+
+
+@bp.get("/orders/<number>")
+@store_key
+def show_order(number: str) -> Response:
+    """Return an order: status, lines with their amounts, grants and review items."""
+    order = path_number(number, "number")
+    with reading() as connection:
+        store = stores.get_by_id(connection, caller().store_id)
+        return json_response(questions.get_order(connection, store, order))
+
+
+@bp.post("/orders/<number>/decisions")
+@store_key
+def decide(number: str) -> Response:
+    """Decide about one review item of an order: it is closed, and the order is settled by the choice."""
+    body = read_body(DecisionIn)
+    order, who, now = path_number(number, "number"), caller(), utcnow()
+    kind = next((kind for kind in Question if kind and kind.value == body.kind), None)
+    if kind is None:
+        raise InvalidRequest(fields=[FieldError("kind", "send a kind that the order's review items have")])
+    document = in_transaction(
+        lambda connection: questions.decide(
+            connection,
+            stores.get_by_id(connection, who.store_id),
+            order,
+            kind=kind,
+            subject=body.subject,
+            choice=body.choice,
+            actor=who.name,
+            now=now,
+        )
+    )
+    return json_response(document)
 
 
 @bp.post("/orders/<number>/assign")

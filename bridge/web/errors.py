@@ -38,6 +38,7 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.OrderHasCustomer: 409,
     order_errors.LineHasAmount: 409,
     order_errors.RefundsChanged: 409,
+    order_errors.ReviewChanged: 409,
     order_errors.NoOpenRefunds: 409,
     errors.NoShopKeys: 409,
     errors.BalanceOutOfRange: 422,

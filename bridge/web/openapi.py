@@ -40,6 +40,7 @@ BODIES: dict[str, type[Body]] = {
     "api_metering.reset_many": api_metering.ResetManyIn,
     "api_metering.reset_user": api_metering.ResetIn,
     "api_orders.assign": api_orders.AssignIn,
+    "api_orders.decide": api_orders.DecisionIn,
     "api_orders.see_refunds": api_orders.SeenIn,
     "api_orders.set_amount": api_orders.LineIn,
     "api_settings.put_limit": api_settings.LimitIn,

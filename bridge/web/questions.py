@@ -19,13 +19,14 @@ from bridge.domain.errors import (
     UnknownUser,
 )
 from bridge.domain.languages import number as written
-from bridge.domain.order_errors import LineHasAmount, NoOpenRefunds, RefundsChanged
+from bridge.domain.order_errors import LineHasAmount, NoOpenRefunds, RefundsChanged, ReviewChanged
 from bridge.domain.orders import Refunds
-from bridge.domain.questions import Question
+from bridge.domain.reviews import Question
 from bridge.services import question_pages, questions, stores
 from bridge.services.answers import Document
 from bridge.services.question_pages import AmountForm, AssignForm, Form
 from bridge.storage.database import Connection
+from bridge.web import review_texts
 from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
 from bridge.web.parsing import MONEY, path_number, typed_amount
 from bridge.web.sessions import current_admin, signed_in
@@ -91,7 +92,7 @@ def set_amount(store: str, number: str, line: str) -> ResponseReturnValue:
         flash(f"Nothing was changed: {error.detail}."[:600], "bad")
         return _back(store)
     flash(f"A piece of line {place} of order {order} brings {written(tokens)} tokens: {_moved(document)}.")
-    is_more = document["question"] == Question.UNKNOWN_PRODUCT.value
+    is_more = any(item["kind"] == Question.UNKNOWN_PRODUCT.value for item in document["reviews"])
     return _back(store, amounts=order if is_more else None)
 
 
@@ -113,6 +114,33 @@ def see_refunds(store: str, number: str) -> ResponseReturnValue:
         flash(f"Nothing is open about the refunds of order {order}.", "bad")
     else:
         flash(f"The refunds of order {order} are marked as seen: {_moved(document)}. Another refund asks again.")
+    return _back(store)
+
+
+@bp.post("/<number>/decide")
+@signed_in
+def decide(store: str, number: str) -> ResponseReturnValue:
+    """Decide about a review item in the admin's name."""
+    order, admin = path_number(number, "number"), current_admin()
+    kind = next((kind for kind in Question if kind and kind.value == request.form.get("kind")), None)
+    subject, choice = request.form.get("subject", "")[:500], request.form.get("choice", "")[:40]
+    if kind is None:
+        raise InvalidRequest(fields=[FieldError("form", "load the page again; parts of its form are missing")])
+
+    def act(connection: Connection) -> Document:
+        found = stores.get_store(connection, store)
+        return questions.decide(
+            connection, found, order, kind=kind, subject=subject, choice=choice, actor=admin.email, now=utcnow()
+        )
+
+    try:
+        document = in_transaction(act)
+    except ReviewChanged:
+        flash(f"Nothing was changed: order {order} changed since the page was loaded. Look at it again.", "bad")
+    except BalanceOutOfRange as error:
+        flash(f"Nothing was changed: {error.detail}"[:600], "bad")
+    else:
+        flash(f"Your choice about order {order} is stored: {_moved(document)}.")
     return _back(store)
 
 
@@ -161,4 +189,6 @@ def _render(store: str, form: Form | None) -> str:
     with reading() as connection:
         found = stores.get_store(connection, store)
         page = question_pages.questions_page(connection, found, after=after, form=form)
-    return render_template("questions.html", page=page, store=page.store, admin=current_admin())
+    return render_template(
+        "questions.html", page=page, store=page.store, admin=current_admin(), describe=review_texts.describe
+    )

@@ -9,9 +9,18 @@ from decimal import Decimal
 import pytest
 
 from bridge.domain.grants import tokens_owed
-from bridge.domain.order_errors import LineHasAmount, NoOpenRefunds, RefundsChanged, UnknownLine
-from bridge.domain.orders import Effect, Known, KnownLine, Line, RefundDetail, RefundedLine, Refunds
-from bridge.domain.questions import Question, open_lines, question_of, with_amount, with_refunds_seen
+from bridge.domain.order_errors import LineHasAmount, NoOpenRefunds, RefundsChanged, UnknownChoice, UnknownLine
+from bridge.domain.orders import Basis, Effect, Known, KnownLine, Line, RefundDetail, RefundedLine, Refunds
+from bridge.domain.questions import (
+    Question,
+    open_lines,
+    question_of,
+    review_items,
+    with_amount,
+    with_decision,
+    with_refunds_seen,
+)
+from bridge.domain.reviews import GRANT, LEAVE, Decision, ReviewItem, open_items
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
@@ -96,7 +105,7 @@ def test_amount_said_again_changes_nothing_whoever_says_it():
     [
         (line(tokens=1_000, product=10), 999),
         (line(tokens=1_000, set_by=OWNER, set_at=NOON), 1_001),
-        (line(tokens=0), 1),
+        (line(tokens=0, set_by=OWNER, set_at=NOON), 1),
         # A plan's number is another thing: so many a month.
         (line(tokens=1_000, months=12), 1_000),
     ],
@@ -104,6 +113,34 @@ def test_amount_said_again_changes_nothing_whoever_says_it():
 def test_other_amount_is_refused_once_one_is_fixed(known, tokens):
     with pytest.raises(LineHasAmount, match="of order 7 brings"):
         with_amount(order(known), 1, tokens=tokens, by=OWNER, at=LATER)
+
+
+def test_line_at_0_that_no_person_set_takes_an_amount():
+    told = with_amount(order(line(tokens=0, product=10, basis=Basis.NO_PACKAGE)), 1, tokens=5, by=OWNER, at=NOON)
+
+    assert [(one.tokens, one.basis, one.set_by) for one in told.lines] == [(5, Basis.HAND, OWNER)]
+
+
+def test_every_review_item_is_listed_the_most_urgent_first():
+    known = order(line(), line(2, 1_000), ids=[900], refunded="1")
+
+    items = review_items(known, is_parked=True)
+
+    assert [item.kind for item in items] == [Question.UNKNOWN_PRODUCT, Question.NO_BUYER, Question.UNREAD_REFUNDS]
+    assert items[0].parameters == {"lines": [1]}
+    assert question_of(known, is_parked=True) is items[0].kind
+
+
+def test_decision_closes_an_item_until_its_subject_changes():
+    item = ReviewItem(Question.RELATED_ORDER, "900", choices=(GRANT, LEAVE))
+
+    decided = with_decision(order(), item, LEAVE, by=OWNER, at=NOON)
+
+    assert decided.decisions == (Decision(Question.RELATED_ORDER, "900", LEAVE, OWNER, NOON),)
+    assert open_items([item], decided.decisions) == ()
+    assert open_items([replace(item, subject="901")], decided.decisions) == (replace(item, subject="901"),)
+    with pytest.raises(UnknownChoice):
+        with_decision(order(), item, "maybe", by=OWNER, at=NOON)
 
 
 def test_amount_of_a_package_said_again_is_no_contradiction():

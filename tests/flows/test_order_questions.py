@@ -41,7 +41,9 @@ def test_open_questions_are_listed_page_by_page(shop, listed):
 
     assert [item["number"] for item in first["items"]] == [1, 2, 3]
     assert first["items"][0] == {
+        "id": 1,
         "number": 1,
+        "reviews": [{"kind": "no_buyer", "subject": "", "choices": [], "parameters": {}}],
         "question": "no_buyer",
         "email": "guest@example.test",
         "placed_at": "2026-11-20T12:00:00.000000Z",
@@ -62,19 +64,16 @@ def test_guests_order_is_given_to_a_user_and_can_move_on_to_another(shop, listed
     given = post(shop, "1/assign", {"user": {"id": 7}})
     again = post(shop, "1/assign", {"user": {"id": 7}})
 
-    line = {"id": 1, "name": "Tokens", "sku": "", "quantity": 1, "tokens_each": 1000, "months": None, "tokens": 1000}
-    expected = {
-        "number": 1,
-        "status": "completed",
-        "question": None,
-        "lines": [{**line, "set_by": None, "set_at": None}],
-        "refunds": {"ids": [], "total": "0"},
-        "seen": None,
-        "tokens": 1000,
-        "waits_for_buyer": False,
-    }
-    assert (given.status_code, given.json) == (200, {**expected, "posted": 1000})
-    assert again.json == {**expected, "posted": 0}
+    line = {"id": 1, "name": "Tokens", "quantity": 1, "tokens_each": 1000, "basis": "product", "tokens": 1000}
+    expected = {"id": 1, "number": 1, "status": "completed", "question": None, "reviews": [], "granted": 1000}
+    expected |= {"refunds": {"ids": [], "total": "0"}, "seen": None, "tokens": 1000, "waits_for_buyer": False}
+    assert (given.status_code, given.json["posted"], again.json["posted"]) == (200, 1000, 0)
+    for answer in (given.json, again.json):
+        assert answer.items() >= expected.items()
+        assert answer["lines"][0].items() >= line.items()
+    order = shop.client.get("/v1/orders/1", headers=shop.headers).json
+    assert order.items() >= {name: expected[name] for name in ("id", "status", "reviews", "granted")}.items()
+    assert shop.client.get("/v1/orders/2", headers=shop.headers).json["code"] == "unknown_order"
     assert listed() == {"items": [], "next": None}
     assert post(shop, "1/assign", {"user": {"id": 8, "email": "eve@example.test"}}).json["posted"] == 0
     assert (factories.balance_of(shop, 7), factories.balance_of(shop, 8)) == (0, 1000)
