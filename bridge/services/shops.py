@@ -8,6 +8,7 @@ from typing import Any
 
 from bridge.clients import payloads
 from bridge.clients.woocommerce import ShopClient, open_shop
+from bridge.domain.errors import NoShopKeys
 from bridge.domain.orders import Known, Line, Order
 from bridge.domain.packages import Package
 from bridge.domain.stores import Store
@@ -39,6 +40,13 @@ class Shops:
         if not found.consumer_key or not found.consumer_secret:
             return None
         return self.open(store.url, self.vault.open(found.consumer_key), self.vault.open(found.consumer_secret))
+
+    def client_of_address(self, connection: Connection, store: Store, url: str) -> ShopClient:
+        """A client with the store's keys for another address; raises `NoShopKeys`."""
+        shop = self.client_of(connection, replace(store, url=url))
+        if shop is None:
+            raise NoShopKeys()
+        return shop
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,3 +269,9 @@ def _to_known(row: Row[Any], lines: tuple[KnownLine, ...]) -> Known:
         lines=lines,
         **{name: getattr(row, name) for name in _PLAIN},
     )
+
+
+def newest_number(connection: Connection, store_id: int) -> int | None:
+    """Return the highest order number that is known of a store."""
+    newest = select(orders.c.number).where(orders.c.store_id == store_id).order_by(orders.c.number.desc()).limit(1)
+    return connection.execute(newest).scalar_one_or_none()

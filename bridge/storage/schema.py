@@ -67,6 +67,10 @@ stores = Table(
     Column("guest_salt", String(64), nullable=False),
     Column("config_version", BIG, nullable=False, server_default=text("1")),
     Column("created_at", Instant, nullable=False),
+    # The slugs the store had before, the first of all in front: webhooks made under one still arrive.
+    Column("former_slugs", JSON(none_as_null=True)),
+    # Set while the store is being removed: it is shown and served no more.
+    Column("removing_at", Instant),
 )
 
 access_keys = Table(
@@ -218,6 +222,13 @@ orders = Table(
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index("ix_orders_account_id", "account_id", "number"),
+    # Without it, removing a store's accounts reads all orders for each of them.
+    Index(
+        "ix_orders_claimed_by",
+        "claimed_by",
+        postgresql_where=text("claimed_by is not null"),
+        sqlite_where=text("claimed_by is not null"),
+    ),
     Index(
         "ix_orders_parent",
         "store_id",
