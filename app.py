@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 from flask import Flask
+from flask.cli import NoAppException
 
 from bridge.cli import commands
 from bridge.cli.tools import Tools
@@ -14,7 +17,7 @@ from bridge.logs import configure_logs
 from bridge.services.shops import Shops
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
-from bridge.web import BLUEPRINTS, errors, pages, security
+from bridge.web import BLUEPRINTS, errors, pages, public_path, security
 from bridge.web.context import Parts, utcnow
 from schedulers.schedule import timetable_for
 from schedulers.ticker import Scheduler
@@ -30,7 +33,9 @@ def create_app(config: Config | None = None) -> Flask:
     except BadSetting as error:
         if click.get_current_context(silent=True) is None:
             raise
-        # A command tells it in a sentence.
+        if not any(not argument.startswith("-") for argument in sys.argv[1:]):
+            # `flask --help` prints a sentence for this error and a traceback for every other one.
+            raise NoAppException(error.detail) from error
         raise click.ClickException(error.detail) from error
 
 
@@ -53,4 +58,5 @@ def _put_together(config: Config) -> Flask:
     pages.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    public_path.install(app, config.public_url)
     return app

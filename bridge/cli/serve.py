@@ -13,7 +13,7 @@ import click
 from bridge.cli.tools import Command, tools, utcnow
 from bridge.config import ROOT, Config
 from bridge.domain.errors import BadSetting
-from bridge.services import admins, installation
+from bridge.services import addresses, admins, installation
 from bridge.services.transactions import in_transaction
 from bridge.storage.database import Database
 
@@ -48,10 +48,12 @@ def check_port(config: Config) -> None:
 
 def start(config: Config, database: Database, *, notes: Iterable[str] = ()) -> None:
     """Become the web server, on a database that is prepared; does not return."""
+    now = utcnow()
+    in_transaction(database.transaction, lambda connection: addresses.record(connection, config.public_url, now=now))
     password = in_transaction(
         database.transaction,
         lambda connection: admins.ensure_first_admin(
-            connection, config.admin_email, config.admin_password or None, utcnow()
+            connection, config.admin_email, config.admin_password or None, now
         ),
     )
     database.close()

@@ -127,6 +127,30 @@ class StoreExists(BridgeError):
     code = "store_exists"
 
 
+class StoreInUse(BridgeError):
+    """Tokens of the store move while it is to be removed; nothing was changed."""
+
+    code = "store_in_use"
+
+
+class TryRemovalAgain(BridgeError):
+    """Requests that were under way added rows to the store; repeat its removal in a moment."""
+
+    code = "try_removal_again"
+
+
+class LastAdmin(BridgeError):
+    """The last admin cannot be removed: then the pages would be closed to everyone."""
+
+    code = "last_admin"
+
+
+class AddressRefused(BridgeError):
+    """A shop cannot deliver to this service's public URL."""
+
+    code = "address_refused"
+
+
 class AdminExists(BridgeError):
     """Somebody with that e-mail can sign in already."""
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from bridge.domain.accounts import Account, Standing
 from bridge.domain.events import EventType, NewEvent
@@ -179,7 +178,7 @@ class Books:
 
 
 @functools.lru_cache(maxsize=64)
-def _day_of(moment: datetime, zone: ZoneInfo) -> date:
+def _day_of(moment: datetime, zone: tzinfo) -> date:
     """The local day of a moment; a batch asks for the same one each time."""
     return moment.astimezone(zone).date()
 

@@ -52,6 +52,7 @@ _LINE = (
     "sku",
     "stamped",
     "is_gone",
+    "unclear_stamp",
     "tokens",
     "months",
     "granted",
@@ -208,6 +209,7 @@ def _line_values(known: Known, line: KnownLine) -> tuple[Any, ...]:
         stated.sku,
         stated.stamped,
         stated.is_gone,
+        stated.unclear_stamp,
         line.tokens,
         line.months,
         line.granted,
@@ -230,6 +232,7 @@ def _to_line(row: Row[Any]) -> KnownLine:
         sku=row.sku,
         stamped=row.stamped,
         is_gone=row.is_gone,
+        unclear_stamp=row.unclear_stamp,
     )
     return KnownLine(
         line,
@@ -269,3 +272,9 @@ def _to_known(row: Row[Any], lines: tuple[KnownLine, ...]) -> Known:
         lines=lines,
         **{name: getattr(row, name) for name in _PLAIN},
     )
+
+
+def newest_number(connection: Connection, store_id: int) -> int | None:
+    """Return the highest order number that is known of a store."""
+    newest = select(orders.c.number).where(orders.c.store_id == store_id).order_by(orders.c.number.desc()).limit(1)
+    return connection.execute(newest).scalar_one_or_none()

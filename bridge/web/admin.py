@@ -26,7 +26,7 @@ def home() -> ResponseReturnValue:
     if admin is None:
         return render_template("sign_in.html", email="", next=wanted, error="")
     if wanted:
-        return redirect(wanted, 303)
+        return redirect(request.script_root + wanted, 303)
     with reading() as connection:
         found = stores.list_stores(connection)
     if not found:
@@ -55,7 +55,7 @@ def sign_in() -> ResponseReturnValue:
     if admin is None:
         return render_template("sign_in.html", email=email[:320], next=wanted, error=_WRONG), 401
     sessions.begin(admin, now=now)
-    return redirect(wanted or url_for("admin.home"), 303)
+    return redirect(request.script_root + wanted if wanted else url_for("admin.home"), 303)
 
 
 @bp.post("/sign-out")
