@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, has_app_context, render_template, request
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from bridge.domain import connecting, errors, metering_errors, order_errors
@@ -120,8 +120,9 @@ def _subclasses(kind: type[errors.BridgeError]) -> Iterator[type[errors.BridgeEr
 
 
 def problem_type(code: str) -> str:
-    """The address of a code's description in the documentation of the API."""
-    return f"{parts().config.public_url}/v1/docs#{code}"
+    """The address of a code's description in the documentation of the API; a path below the app's outside of it."""
+    origin = parts().config.public_url if has_app_context() else ""
+    return f"{origin}/v1/docs#{code}"
 
 
 def problem_document(
