@@ -14,10 +14,12 @@ from bridge.config import Config, load_config
 from bridge.domain.errors import BadSetting
 from bridge.group_commit import GroupCommit
 from bridge.logs import configure_logs
+from bridge.services import opaque_ids
 from bridge.services.shops import Shops
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
-from bridge.web import BLUEPRINTS, errors, pages, public_path, security
+from bridge.web import BLUEPRINTS, body_limits, errors, pages, public_path, security, server_worker, waiting
+from bridge.web.asgi import AsgiApp
 from bridge.web.context import Parts, utcnow
 from schedulers.schedule import timetable_for
 from schedulers.ticker import Scheduler
@@ -39,8 +41,15 @@ def create_app(config: Config | None = None) -> Flask:
         raise click.ClickException(error.detail) from error
 
 
+def create_worker() -> AsgiApp:
+    """What a worker process of the web server runs."""
+    config = load_config()
+    return server_worker.build(create_app(config), config)
+
+
 def _put_together(config: Config) -> Flask:
     configure_logs(config)
+    opaque_ids.use_key(config.secret_key)
     database = Database(config.database_url, pool_size=min(config.threads, _CONNECTIONS) + 2)
     group_commit = GroupCommit(database, clock=utcnow)
     app = Flask(__name__)
@@ -53,7 +62,9 @@ def _put_together(config: Config) -> Flask:
         database, clock=utcnow, timetable=timetable_for(vault, config.public_url)
     )
     commands.install(app, Tools(config, database, vault))
+    waiting.install(app)
     errors.install(app)
+    body_limits.install(app)
     security.install(app, config)
     pages.install(app)
     for blueprint in BLUEPRINTS:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from bridge.domain.database_urls import normalize
 from bridge.domain.errors import BadSetting
 from bridge.domain.typed import clean_pasted
 
@@ -44,6 +45,8 @@ class Config:
     admin_password: str = field(repr=False)
     log_level: str
     log_format: str
+    request_seconds: int = 20
+    listen_fd: int | None = None
     is_public_url_set: bool = False
     """Whether `public_url` was set, and not derived from the address to listen on."""
 
@@ -77,6 +80,8 @@ def load_config(environ: Mapping[str, str] | None = None, *, root: Path = ROOT) 
         admin_password=given.get("BRIDGE_ADMIN_PASSWORD") or "",
         log_level=_choice(given, "BRIDGE_LOG_LEVEL", default="INFO", choices=_LEVELS),
         log_format=_choice(given, "BRIDGE_LOG_FORMAT", default="text", choices=("text", "json")),
+        request_seconds=_number(given, "BRIDGE_REQUEST_SECONDS", default=20, low=1, high=300),
+        listen_fd=_number(given, "BRIDGE_LISTEN_FD", default=0, low=0, high=1_000_000) or None,
         is_public_url_set=bool(given.get("BRIDGE_PUBLIC_URL")),
     )
 
@@ -84,13 +89,7 @@ def load_config(environ: Mapping[str, str] | None = None, *, root: Path = ROOT) 
 def _database_url(given: str | None, instance: Path) -> str:
     if not given:
         return f"sqlite:///{instance / 'bridge.sqlite3'}"
-    # Hosting panels hand out the short form; psycopg 3 is the driver that is installed.
-    for short in ("postgres://", "postgresql://"):
-        if given.startswith(short):
-            return "postgresql+psycopg://" + given[len(short) :]
-    if not given.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise BadSetting("BRIDGE_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://")
-    return given
+    return normalize(given)
 
 
 def _secret_key(given: str | None, instance: Path) -> str:
