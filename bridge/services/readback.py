@@ -86,7 +86,7 @@ def apply_document(connection: Connection, reading: Reading, wanted: Wanted, *, 
 
 
 def look_into(reading: Reading, document: Document, *, requested_at: datetime) -> Wanted:
-    """Return an order asked for at that moment, with what it leaves open; raises `InvalidRequest`, `ShopUnreachable`."""
+    """Return an order asked for at a moment, with what it leaves open; raises `InvalidRequest`, `ShopUnreachable`."""
     order = replace(payloads.read_order(document), requested_at=requested_at)
     with reading.transaction() as connection:
         questions = shops.questions_of(connection, reading.store, order)
