@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from functools import partial
 
-from bridge.services import holding, inbox, open_orders, outbox, pruning, windows
+from bridge.services import expiry, inbox, open_orders, outbox, pruning, windows
 from bridge.services.shops import Shops
 from bridge.services.transactions import in_transaction
 from bridge.services.vault import Vault
-from schedulers.shift import Shift
+from schedulers.shift import Shift, pause
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +55,17 @@ def settle_open_orders(shift: Shift) -> str:
 
 
 def expire_holds(shift: Shift) -> str:
-    """Mark holds past their expiry, which stopped counting at its instant, and tell whose balance rose by it."""
-    expired = 0
+    """Mark holds past their expiry, and announce the balances that are available again."""
+    expired, failed = 0, frozenset[int]()
     while shift.may_go_on():
-        batch = holding.expire_due(shift.database.transaction, now=shift.clock(), limit=BATCH)
-        expired += batch
-        if batch < BATCH:
+        began = time.monotonic()
+        batch = expiry.expire_due(shift.database.transaction, now=shift.clock(), limit=BATCH, skip=failed)
+        failed |= batch.failed
+        expired += batch.found - len(batch.failed)
+        if batch.found < BATCH:
             break
-    return f"{expired} expired"
+        pause(began)
+    return _outcome(expired, "expired", len(failed))
 
 
 def due_windows(shift: Shift) -> str:
@@ -95,15 +99,17 @@ def send_events(shift: Shift, *, vault: Vault, public_url: str) -> str:
 
 
 def prune(shift: Shift) -> str:
-    """Remove what served its time, in small transactions."""
+    """Delete what is old, in small transactions between which others may write."""
     removed: dict[str, int] = {}
     for name, step in pruning.steps(now=shift.clock()).items():
         removed[name] = 0
         while shift.may_go_on():
+            began = time.monotonic()
             count = in_transaction(shift.database.transaction, step)
             removed[name] += count
             if count == 0:
                 break
+            pause(began)
     return ", ".join(f"{count} {name}" for name, count in removed.items())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,8 @@ from bridge.services.transactions import in_transaction
 from bridge.storage.database import Database
 
 log = logging.getLogger(__name__)
+
+_LONGEST_PAUSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,15 @@ class Job:
     name: str
     every_seconds: int
     work: Callable[[Shift], str]
+
+
+def pause(began: float) -> None:
+    """Pause for as long as a batch took that began at this monotonic moment, at most `_LONGEST_PAUSE` seconds.
+
+    SQLite has one writer at a time and no queue: a job that begins its next
+    batch at once can keep every spend waiting until it is done.
+    """
+    time.sleep(min(time.monotonic() - began, _LONGEST_PAUSE))
 
 
 def run(job: Job, shift: Shift) -> None:

@@ -36,6 +36,12 @@ class Basis(StrEnum):
     HAND = "hand"
     NO_PACKAGE = "no_package"
     """The product is known to be no package: the line stands at 0 and is open to an amount."""
+    LEFT = "left"
+    """The product became a package later and the owner left the order at 0."""
+    UNCLEAR = "unclear"
+    """The stated amount cannot be read: the line waits without an amount."""
+    SAME_SKU = "same_sku"
+    """Several packages with other amounts have the SKU: the line waits without an amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,8 @@ class Line:
     `product_id` is 0 once the product was deleted, unless an older document
     named it: then `is_gone` says so. `quantity` may be a fraction, and is None
     where it cannot be read; so is `total`. `stamped` is the amount a piece that
-    the companion plugin wrote on the line, None where it did not.
+    the companion plugin wrote on the line, None where it did not; `unclear_stamp`
+    is what it wrote where that is no clear amount.
     """
 
     id: int
@@ -111,6 +118,7 @@ class Line:
     sku: str = ""
     stamped: int | None = None
     is_gone: bool = False
+    unclear_stamp: str = ""
 
     @property
     def is_of_deleted_product(self) -> bool:

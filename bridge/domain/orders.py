@@ -195,8 +195,11 @@ def _merged_line(known: KnownLine | None, stated: Line, rank: Rank) -> KnownLine
         take("varied", (stated.product_id, stated.variation_id))
     for name in ("total", "stamped"):
         take(name, getattr(stated, name))
-    for name in ("name", "sku"):
+    for name in ("name", "sku", "unclear_stamp"):
         take(name, getattr(stated, name) or None)
+    if changes.get("stamped", known.line.stamped) is not None:
+        # A stamp that can be read counts, also beside one that cannot.
+        changes["unclear_stamp"] = ""
     quantity = stated.quantity
     if not take("quantity", quantity) and quantity is None:
         ranks["unclear"] = max(rank, ranks.get("unclear", NEVER))

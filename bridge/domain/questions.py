@@ -35,6 +35,19 @@ __all__ = [
 ]
 
 
+_WAITING: dict[Question, tuple[Basis | None, ...]] = {
+    Question.UNKNOWN_PRODUCT: (None,),
+    Question.UNCLEAR_AMOUNT: (Basis.UNCLEAR,),
+    Question.SAME_SKU: (Basis.SAME_SKU,),
+}
+"""Why lines have no amount, by kind of review item."""
+
+WANT_AMOUNTS = frozenset(_WAITING)
+"""The kinds that an amount on the order's lines answers."""
+
+_NAMED = 5
+"""The most products that one review item names."""
+
 UNPAID_FOR = timedelta(days=1)
 """How long a granted order may have an unpaid status before it needs a person."""
 
@@ -87,13 +100,31 @@ def _identity_items(known: Known, circumstances: Circumstances) -> Iterator[Revi
         yield ReviewItem(Question.SAME_PAYMENT, ",".join(orders), {"orders": orders}, (LEAVE,))
 
 
+def _product_items(known: Known, circumstances: Circumstances) -> Iterator[ReviewItem]:
+    """Lines without an amount wait: their product is unknown, its amount not clear, or its SKU that of several."""
+    lines = open_lines(known) if known.effect is Effect.GRANTS else ()
+    for kind, bases in _WAITING.items():
+        waiting = [line for line in lines if line.basis in bases]
+        if waiting:
+            yield ReviewItem(
+                kind,
+                parameters={
+                    "lines": [line.line.id for line in waiting],
+                    "products": [_product_name(line) for line in waiting[:_NAMED]],
+                },
+            )
+
+
+def _product_name(line: KnownLine) -> str:
+    """The product of a line as a sentence names it, with a stamp that cannot be read."""
+    name = line.line.name or f"product {line.line.product_id}"
+    return f"{name} ({line.line.unclear_stamp})" if line.line.unclear_stamp else name
+
+
 def _line_items(known: Known, circumstances: Circumstances) -> Iterator[ReviewItem]:
-    """Lines of deleted products, lines and quantities that are not stated, and lines that grant too much or nothing."""
+    """Lines and quantities that are not stated, and lines that grant too much or nothing."""
     if known.effect is not Effect.GRANTS:
         return
-    lines = open_lines(known)
-    if lines:
-        yield ReviewItem(Question.UNKNOWN_PRODUCT, parameters={"lines": [line.line.id for line in lines]})
     if known.lines_are_doubtful and (known.total > 0 or any(line.line.quantity for line in known.lines)):
         yield ReviewItem(Question.LINES_UNCLEAR, str(known.sources.ranks["doubt"].at), {}, (LEAVE,))
     for line in known.lines:
@@ -136,6 +167,7 @@ def _refund_items(known: Known, circumstances: Circumstances) -> Iterator[Review
 
 _FINDERS: tuple[Callable[[Known, Circumstances], Iterable[ReviewItem]], ...] = (
     _identity_items,
+    _product_items,
     _line_items,
     _status_items,
     _refund_items,
@@ -150,10 +182,8 @@ def with_decision(known: Known, item: ReviewItem, choice: str, *, by: str, at: d
 
 
 def open_lines(known: Known) -> tuple[KnownLine, ...]:
-    """The lines of deleted products of which nobody has said what a piece brings."""
-    return tuple(
-        line for line in known.lines if line.tokens is None and line.line.is_of_deleted_product and line.line.quantity
-    )
+    """The lines without an amount of pieces that were sold."""
+    return tuple(line for line in known.lines if line.tokens is None and line.line.quantity)
 
 
 def with_amount(known: Known, line_id: int, *, tokens: int, by: str, at: datetime) -> Known:

@@ -11,9 +11,11 @@ from datetime import datetime
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from bridge.domain.accounts import normalize_email
 from bridge.domain.admins import Admin, pause_after
-from bridge.domain.errors import AdminExists, FieldError, InvalidRequest, Overloaded, UnknownAdmin
-from bridge.storage import admins
+from bridge.domain.errors import AdminExists, FieldError, InvalidRequest, LastAdmin, Overloaded, UnknownAdmin
+from bridge.storage import admins, removal
+from bridge.storage.admins import ListedAdmin
 from bridge.storage.database import Connection
 
 MIN_PASSWORD, MAX_PASSWORD = 8, 1000
@@ -52,6 +54,27 @@ def reset_password(connection: Connection, email: str, password: str | None, *, 
     password = _checked_password(password)
     admins.set_password(connection, known.admin.id, _HASHER.hash(password))
     return password
+
+
+def list_admins(connection: Connection) -> list[ListedAdmin]:
+    """Return everyone who may sign in."""
+    return admins.list_all(connection)
+
+
+def remove_admin(connection: Connection, email: str) -> ListedAdmin:
+    """Take an admin's right to sign in, and end their sessions.
+
+    Raises `UnknownAdmin`, and `LastAdmin` for the only one there is.
+    """
+    everyone = admins.list_all(connection, lock=True)
+    wanted = normalize_email(email.strip())
+    found = next((each for each in everyone if normalize_email(each.email) == wanted), None)
+    if found is None:
+        raise UnknownAdmin(f"nobody signs in as {email}")
+    if len(everyone) == 1:
+        raise LastAdmin(f"{found.email} is the last admin: add another one first, with: flask admins add EMAIL")
+    removal.delete_admin(connection, found.id)
+    return found
 
 
 def ensure_first_admin(connection: Connection, email: str, password: str | None, now: datetime) -> str | None:

@@ -14,11 +14,11 @@ from bridge.domain.metering_errors import HoldCaptured, HoldReleased, HoldReleas
 from bridge.domain.pricing import price_of
 from bridge.domain.spending import Decision, PlanPart, Purse, Source, draw, split_plan
 from bridge.services import answers, rulebooks, taking
-from bridge.services.books import Books, Wanted, close_books, open_books
+from bridge.services.books import Books, Wanted, open_books
 from bridge.services.means import Means, allowance_document, left_of_cap, means_of
+from bridge.services.owners import may_see
 from bridge.services.taking import Payment, Priced, pay
-from bridge.services.transactions import Transaction
-from bridge.storage import accounts, holds
+from bridge.storage import holds
 from bridge.storage.database import Connection
 from bridge.storage.ids import new_id
 
@@ -101,7 +101,7 @@ def describe(books: Books, account: Account, held: Hold) -> answers.Document:
 def look(connection: Connection, caller: Caller, hold_id: int, *, now: datetime) -> answers.Document:
     """A hold as it stands, without a lock; raises `UnknownHold` for one the caller may not see."""
     found = holds.find_many(connection, [hold_id]).get(hold_id)
-    if found is None or found.store_id != caller.store_id or caller.account_id not in {None, found.account_id}:
+    if found is None or not may_see(caller, store_id=found.store_id, site_id=found.site_id):
         raise UnknownHold()
     wanted = Wanted(
         account_ids=[found.account_id],
@@ -112,25 +112,6 @@ def look(connection: Connection, caller: Caller, hold_id: int, *, now: datetime)
     if found.state is HoldState.OPEN and not found.counts_at(now):
         found = replace(found, state=HoldState.EXPIRED)
     return describe(books, books.accounts[found.account_id], found)
-
-
-def expire_due(transaction: Transaction, *, now: datetime, limit: int) -> int:
-    """Mark holds past their expiry, each in a transaction of its own; how many were.
-
-    It changes no balance: an expired hold stopped counting at its instant. What
-    it adds is the event, where a balance is available again.
-    """
-    with transaction() as connection:
-        due = holds.list_expired(connection, now=now, limit=limit)
-    for account_id, hold_id in due:
-        with transaction() as connection:
-            account = accounts.lock(connection, [account_id])[account_id]
-            if holds.mark_expired(connection, hold_id, now=now):
-                wanted = Wanted([account_id], rulebooks.for_stores(connection, [account.store_id]))
-                books = open_books(connection, wanted, now=now)
-                books.changed_accounts.add(account_id)
-                close_books(connection, books)
-    return len(due)
 
 
 def _settleable(books: Books, hold_id: int) -> Hold:

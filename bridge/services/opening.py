@@ -120,7 +120,7 @@ def _read_row(row: dict[str, str], line: int, seen: dict[int, int]) -> Opening |
 
 
 def _reference(store: Store, row: Opening) -> str:
-    return f"import:{store.slug}:{row.user_id}"
+    return f"import:{store.first_slug}:{row.user_id}"
 
 
 def _entry(entry_id: int, account: Account, row: Opening, store: Store, *, now: datetime) -> Entry:

@@ -23,6 +23,16 @@ class Credentials:
     locked_until: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class ListedAdmin:
+    """An admin as they may be listed; `last_seen_at` is their last sign-in."""
+
+    id: int
+    email: str
+    created_at: datetime
+    last_seen_at: datetime | None
+
+
 def count(connection: Connection) -> int:
     """How many people may sign in."""
     return connection.execute(select(func.count()).select_from(admins)).scalar_one()
@@ -35,6 +45,13 @@ def add(connection: Connection, email: str, *, password_hash: str, now: datetime
             email=email, email_key=normalize_email(email), password_hash=password_hash, created_at=now
         )
     )
+
+
+def list_all(connection: Connection, *, lock: bool = False) -> list[ListedAdmin]:
+    """Return every admin, by e-mail; there are few. `lock` keeps the list as it is until the transaction ends."""
+    listed = select(admins).order_by(admins.c.email_key)
+    rows = connection.execute(listed.with_for_update() if lock else listed)
+    return [ListedAdmin(row.id, row.email, row.created_at, row.last_seen_at) for row in rows]
 
 
 def find(connection: Connection, admin_id: int) -> Admin | None:

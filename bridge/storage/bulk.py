@@ -96,6 +96,35 @@ def among(column: Column[Any], parameter: str) -> ColumnElement[bool]:
     return _Among(column, BindParameter(parameter, type_=_ListOf(kind)))
 
 
+class _Within(FunctionElement[bool]):
+    """Whether a column's value lies within two parameters, which SQLite takes for no range to search."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: OperatorType | None = None) -> Self:
+        """The condition as it is: SQLAlchemy would add `= 1` on SQLite."""
+        return self
+
+
+@compiles(_Within, "postgresql")
+def _within_postgresql(element: _Within, compiler: Any, **options: Any) -> str:
+    column, lowest, highest = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} BETWEEN {lowest} AND {highest}"
+
+
+@compiles(_Within, "sqlite")
+def _within_sqlite(element: _Within, compiler: Any, **options: Any) -> str:
+    column, lowest, highest = (compiler.process(clause, **options) for clause in element.clauses)
+    # The plus keeps SQLite from reading the whole range where a list of values is given too.
+    return f"+{column} BETWEEN {lowest} AND {highest}"
+
+
+def within(column: Column[int], lowest: str, highest: str) -> ColumnElement[bool]:
+    """The condition that the column's value lies within the two parameters, as a bound beside `among`."""
+    return _Within(column, BindParameter(lowest, type_=column.type), BindParameter(highest, type_=column.type))
+
+
 class Writer:
     """Writes many rows of one table in one statement; build it once, at import.
 

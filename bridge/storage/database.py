@@ -7,7 +7,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -15,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bridge.domain.errors import BadSetting, Unavailable
+from bridge.storage.hints import follow_hints
 
 __all__ = ["FORGET_PLANS", "Connection", "Database", "TryAgain"]
 
@@ -42,7 +42,11 @@ class Database:
     """
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        self.url = make_url(url)
+        try:
+            self.url = make_url(url)
+        except (SQLAlchemyError, ValueError) as error:
+            # The driver's own sentence would repeat the address, which has the password in it.
+            raise BadSetting("BRIDGE_DATABASE_URL is not an address: see its form in docs/settings.md") from error
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if not self.is_sqlite and self.url.get_backend_name() != "postgresql":
             raise BadSetting("BRIDGE_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://")
@@ -104,10 +108,6 @@ class Database:
         path = self.url.database
         if not path or path == ":memory:":
             raise BadSetting("BRIDGE_DATABASE_URL must name a file: sqlite:////folder/bridge.sqlite3")
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadSetting(f"BRIDGE_DATABASE_URL names a folder that cannot be made: {error}") from error
         engine = create_engine(
             self.url,
             pool_size=pool_size,
@@ -115,6 +115,7 @@ class Database:
             pool_timeout=10,
             connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         )
+        follow_hints(engine)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

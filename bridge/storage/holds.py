@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, literal_column, select, update
 
 from bridge.domain.holds import Hold, HoldState
 from bridge.storage.bulk import Writer, among
 from bridge.storage.schema_holds import holds
-from bridge.storage.spends import pack_parts, unpack_parts
+from bridge.storage.spends import Owner, pack_parts, unpack_parts
+from bridge.storage.types import Instant
 
 _COLUMNS = (
     "account_id",
@@ -44,16 +45,24 @@ _SETTLE = Writer(
     replace=("state", "settled_at", "spend_id"),
     is_update=True,
 )
-_OPEN = select(holds).where(
-    among(holds.c.account_id, "ids"), holds.c.state == "open", holds.c.expires_at > bindparam("now")
-)
+# Written out, not bound: only so does an engine see that the partial indexes fit.
+_IS_OPEN = holds.c.state == literal_column("'open'")
+# Written so that no partial index fits: where ids are given, one of all open holds would be read whole.
+_IS_UNSETTLED = holds.c.state.not_in([state.value for state in HoldState if state is not HoldState.OPEN])
+_OPEN = select(holds).where(among(holds.c.account_id, "ids"), _IS_OPEN, holds.c.expires_at > bindparam("now"))
 _HELD = (
     select(holds.c.account_id, func.sum(holds.c.from_balance).label("held"))
-    .where(among(holds.c.account_id, "ids"), holds.c.state == "open", holds.c.expires_at > bindparam("now"))
+    .where(among(holds.c.account_id, "ids"), _IS_OPEN, holds.c.expires_at > bindparam("now"))
     .group_by(holds.c.account_id)
 )
 _BY_ID = select(holds).where(among(holds.c.id, "ids"))
-_OWNERS = select(holds.c.id, holds.c.store_id, holds.c.account_id).where(among(holds.c.id, "ids"))
+_MARK_EXPIRED = (
+    update(holds)
+    .where(among(holds.c.id, "ids"), _IS_UNSETTLED, holds.c.expires_at <= bindparam("at", type_=Instant()))
+    .values(state=HoldState.EXPIRED.value, settled_at=bindparam("at", type_=Instant()))
+    .returning(holds.c.account_id)
+)
+_OWNERS = select(holds.c.id, holds.c.store_id, holds.c.site_id, holds.c.account_id).where(among(holds.c.id, "ids"))
 
 
 def add(connection: Connection, added: Iterable[Hold]) -> None:
@@ -69,10 +78,10 @@ def settle(connection: Connection, settled: Iterable[Hold]) -> None:
     )
 
 
-def owners(connection: Connection, hold_ids: Collection[int]) -> dict[tuple[int, int], int]:
-    """The account of each hold, which never changes, by store and hold; unknown ids are left out."""
+def owners(connection: Connection, hold_ids: Collection[int]) -> dict[int, Owner]:
+    """The owner of each hold, which never changes; unknown ids are left out."""
     rows = connection.execute(_OWNERS, {"ids": sorted(hold_ids)})
-    return {(row.store_id, row.id): row.account_id for row in rows}
+    return {row.id: Owner(row.store_id, row.site_id, row.account_id) for row in rows}
 
 
 def find_many(connection: Connection, hold_ids: Collection[int]) -> dict[int, Hold]:
@@ -91,25 +100,27 @@ def held_balances(connection: Connection, account_ids: Collection[int], *, now: 
     return {row.account_id: int(row.held) for row in rows}
 
 
-def list_expired(connection: Connection, *, now: datetime, limit: int) -> list[tuple[int, int]]:
-    """Holds past their expiry that are not marked so yet, as (account, hold), the earliest first."""
+def list_expired(
+    connection: Connection, *, now: datetime, limit: int, skip: Collection[int] = ()
+) -> list[tuple[int, int]]:
+    """Holds past their expiry that are not marked so yet, as (account, hold), the earliest first; without `skip`."""
     statement = (
         select(holds.c.account_id, holds.c.id)
-        .where(holds.c.state == "open", holds.c.expires_at <= now)
+        .where(_IS_OPEN, holds.c.expires_at <= now)
         .order_by(holds.c.expires_at)
         .limit(limit)
     )
+    if skip:
+        statement = statement.where(holds.c.id.not_in(sorted(skip)))
     return [(row.account_id, row.id) for row in connection.execute(statement)]
 
 
-def mark_expired(connection: Connection, hold_id: int, *, now: datetime) -> bool:
-    """Mark one hold as expired, if it is still open and past its expiry; whether it was."""
-    changed = connection.execute(
-        update(holds)
-        .where(holds.c.id == hold_id, holds.c.state == "open", holds.c.expires_at <= now)
-        .values(state=HoldState.EXPIRED.value, settled_at=now)
-    )
-    return changed.rowcount > 0
+def mark_expired(connection: Connection, hold_ids: Collection[int], *, now: datetime) -> set[int]:
+    """Mark those of these holds as expired that are open and past their expiry; returns their accounts.
+
+    The caller has locked the accounts of all of them.
+    """
+    return set(connection.execute(_MARK_EXPIRED, {"ids": sorted(hold_ids), "at": now}).scalars())
 
 
 def _value(hold: Hold, name: str) -> Any:

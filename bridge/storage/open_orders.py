@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, func, or_, select, tuple_
+from sqlalchemy import Connection, and_, func, or_, select, text, tuple_
 
-from bridge.storage.schema import accounts, order_lines, orders, packages
+from bridge.storage.schema import accounts, order_lines, orders
+from bridge.storage.schema_catalog import packages
 
 Place = tuple[int, int]
 """An order: its store and its number."""
+
+# Written out as the partial index has it: SQLAlchemy would compare with 1, and no index would fit. SQLite is told which
+# index to take, because the order of the list draws it to the primary key, and so to all orders there ever were.
+_IS_PARKED = text("orders.is_parked")
 
 
 def list_claimable(connection: Connection, *, after: Place, limit: int) -> list[Place]:
@@ -22,9 +27,10 @@ def list_claimable(connection: Connection, *, after: Place, limit: int) -> list[
     )
     statement = (
         select(orders.c.store_id, orders.c.number)
-        .where(orders.c.is_parked, tuple_(orders.c.store_id, orders.c.number) > tuple_(*after), owners == 1)
+        .where(_IS_PARKED, tuple_(orders.c.store_id, orders.c.number) > tuple_(*after), owners == 1)
         .order_by(orders.c.store_id, orders.c.number)
         .limit(limit)
+        .with_hint(orders, "INDEXED BY ix_orders_parked", "sqlite")
     )
     return [(row.store_id, row.number) for row in connection.execute(statement)]
 
@@ -79,7 +85,12 @@ def list_addresses(
 
 def has_parked(connection: Connection, store_id: int, *, more_than: int) -> bool:
     """Whether more than so many orders of a store are parked."""
-    some = select(orders.c.number).where(orders.c.store_id == store_id, orders.c.is_parked).limit(more_than + 1)
+    some = (
+        select(orders.c.number)
+        .where(orders.c.store_id == store_id, _IS_PARKED)
+        .limit(more_than + 1)
+        .with_hint(orders, "INDEXED BY ix_orders_parked", "sqlite")
+    )
     return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()) > more_than
 
 
@@ -95,12 +106,14 @@ def list_priceable(connection: Connection, *, after: Place, limit: int) -> list[
         .join(packages, is_package_of)
         .where(
             order_lines.c.tokens.is_(None),
-            order_lines.c.product_id > 0,
+            # Plus 0: SQLite would take the condition for one on packages, and read all of a store's for each line.
+            order_lines.c.product_id + 0 > 0,
             func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens).is_not(None),
             tuple_(order_lines.c.store_id, order_lines.c.order_number) > tuple_(*after),
         )
         .distinct()
         .order_by(order_lines.c.store_id, order_lines.c.order_number)
         .limit(limit)
+        .with_hint(order_lines, "INDEXED BY ix_order_lines_unpriced", "sqlite")
     )
     return [(row.store_id, row.order_number) for row in connection.execute(statement)]

@@ -8,14 +8,14 @@ from decimal import Decimal
 from math import ceil
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, and_, bindparam, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, and_, bindparam, or_, select, text
 
 from bridge.domain.accounts import normalize_email
 from bridge.domain.orders import Basis, Effect, Known, KnownLine, Line
 from bridge.domain.questions import UNPAID_FOR
 from bridge.domain.reviews import ReviewItem
 from bridge.storage import order_packing as packing
-from bridge.storage.bulk import Writer, among
+from bridge.storage.bulk import Writer, among, within
 from bridge.storage.schema import order_lines, orders
 
 _PLAIN = (
@@ -72,6 +72,7 @@ _LINE = (
     "sku",
     "stamped",
     "is_gone",
+    "unclear_stamp",
     "tokens",
     "months",
     "granted",
@@ -90,9 +91,10 @@ def _numbered(column: Column[Any]) -> ColumnElement[bool]:
     """The condition that the numbers are those of `_numbers`.
 
     Their bounds are named as well: of a table it thinks small, PostgreSQL reads
-    all of a store's rows and compares each with the list.
+    all of a store's rows and compares each with the list. SQLite must not search
+    by them: it would read all orders between a buyer's first and last.
     """
-    return and_(among(column, "numbers"), column.between(bindparam("lowest"), bindparam("highest")))
+    return and_(among(column, "numbers"), within(column, "lowest", "highest"))
 
 
 def _numbers(store_id: int, numbers: Sequence[int]) -> dict[str, Any]:
@@ -165,9 +167,10 @@ def list_parked(connection: Connection, *, store_id: int, email: str, limit: int
     """The numbers of orders that wait for an account with that address."""
     statement = (
         select(orders.c.number)
-        .where(orders.c.store_id == store_id, orders.c.is_parked, orders.c.email_key == normalize_email(email))
+        .where(orders.c.store_id == store_id, text("orders.is_parked"), orders.c.email_key == normalize_email(email))
         .order_by(orders.c.number)
         .limit(limit)
+        .with_hint(orders, "INDEXED BY ix_orders_parked", "sqlite")
     )
     return list(connection.execute(statement).scalars())
 
@@ -184,6 +187,7 @@ def list_unpriced(connection: Connection, *, store_id: int, product_id: int, lim
         .distinct()
         .order_by(order_lines.c.order_number)
         .limit(limit)
+        .with_hint(order_lines, "INDEXED BY ix_order_lines_unpriced", "sqlite")
     )
     return list(connection.execute(statement).scalars())
 
@@ -233,6 +237,7 @@ def _line_values(known: Known, line: KnownLine) -> tuple[Any, ...]:
         stated.sku,
         stated.stamped,
         stated.is_gone,
+        stated.unclear_stamp,
         line.tokens,
         line.months,
         line.granted,
@@ -260,6 +265,7 @@ def _to_line(row: Row[Any]) -> KnownLine:
         sku=row.sku,
         stamped=row.stamped,
         is_gone=row.is_gone,
+        unclear_stamp=row.unclear_stamp,
     )
     return KnownLine(
         line,
@@ -305,3 +311,9 @@ def _to_known(row: Row[Any], lines: tuple[KnownLine, ...]) -> Known:
         **packing.unpack_sources(row.sources),
         **{name: getattr(row, name) for name in _PLAIN},
     )
+
+
+def newest_number(connection: Connection, store_id: int) -> int | None:
+    """Return the highest order number that is known of a store."""
+    newest = select(orders.c.number).where(orders.c.store_id == store_id).order_by(orders.c.number.desc()).limit(1)
+    return connection.execute(newest).scalar_one_or_none()

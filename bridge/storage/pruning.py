@@ -1,10 +1,16 @@
-"""Rows that served their time, removed a batch at a time."""
+"""Old rows, deleted a batch at a time.
+
+Each statement finds its batch by an index and deletes by the row's own place,
+so that a batch costs the same however many rows there are. On SQLite that place
+is the `rowid`: given a list of whole keys, it reads all rows that share the first
+columns, for each batch, and no spend is answered meanwhile.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, delete, literal_column, select, tuple_
 
 from bridge.domain.inbox import State
 from bridge.domain.limits import FOREVER
@@ -14,48 +20,55 @@ from bridge.storage.schema_metering import idempotency_keys, modules, window_use
 
 
 def forget_keys(connection: Connection, *, before: datetime, limit: int) -> int:
-    """Remove idempotency keys answered before a moment, at most `limit`; how many they were."""
-    place = (idempotency_keys.c.store_id, idempotency_keys.c.site_id, idempotency_keys.c.key)
-    old = (
-        select(*place)
-        .where(idempotency_keys.c.created_at < before)
-        .order_by(idempotency_keys.c.created_at)
-        .limit(limit)
-    )
-    return connection.execute(delete(idempotency_keys).where(tuple_(*place).in_(old))).rowcount
+    """Delete idempotency keys answered before a moment, at most `limit`; returns how many."""
+    created_at = idempotency_keys.c.created_at
+    return _delete(connection, idempotency_keys, created_at < before, order_by=created_at, limit=limit)
 
 
 def forget_deliveries(connection: Connection, *, before: datetime, limit: int) -> int:
-    """Remove deliveries received before a moment that nothing is left to do for, at most `limit`."""
-    old = (
-        select(deliveries.c.id)
+    """Delete deliveries received before a moment that need no more work, at most `limit`; returns how many."""
+    return _delete(
+        connection,
+        deliveries,
         # The id says when the row was made, so no other index is needed to find the old ones.
-        .where(
-            deliveries.c.id < first_id_at(before),
-            deliveries.c.received_at < before,
-            deliveries.c.state != State.RECEIVED.value,
-        )
-        .order_by(deliveries.c.id)
-        .limit(limit)
+        deliveries.c.id < first_id_at(before),
+        deliveries.c.received_at < before,
+        deliveries.c.state != State.RECEIVED.value,
+        order_by=deliveries.c.id,
+        limit=limit,
     )
-    return connection.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
 
 
 def forget_uses(connection: Connection, *, before: datetime, limit: int) -> int:
-    """Remove what was used in windows that ended before a moment, at most `limit` of each module."""
-    place = (window_uses.c.account_id, window_uses.c.module, window_uses.c.starts_at)
+    """Delete the use of windows that ended before a moment, at most `limit` rows; returns how many."""
     removed = 0
     for module in connection.execute(select(modules.c.key).distinct()).scalars().all():
-        old = (
-            select(*place)
-            .where(
+        if removed < limit:
+            removed += _delete(
+                connection,
+                window_uses,
                 window_uses.c.module == module,
                 window_uses.c.starts_at > FOREVER,
                 window_uses.c.starts_at < before,
                 window_uses.c.ends_at < before,
+                order_by=window_uses.c.starts_at,
+                limit=limit - removed,
             )
-            .order_by(window_uses.c.starts_at)
-            .limit(limit)
-        )
-        removed += connection.execute(delete(window_uses).where(tuple_(*place).in_(old))).rowcount
     return removed
+
+
+def _delete(
+    connection: Connection,
+    table: Table,
+    *conditions: ColumnElement[bool],
+    order_by: ColumnElement[object],
+    limit: int,
+) -> int:
+    """Delete the first `limit` rows that meet the conditions, in the order of an index; returns how many."""
+    if connection.dialect.name == "sqlite":
+        place: list[ColumnElement[object]] = [literal_column(f"{table.name}.rowid")]
+    else:
+        place = list(table.primary_key.columns)
+    old = select(*place).where(*conditions).order_by(order_by).limit(limit)
+    at = place[0] if len(place) == 1 else tuple_(*place)
+    return connection.execute(delete(table).where(at.in_(old))).rowcount

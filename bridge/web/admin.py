@@ -11,11 +11,18 @@ from bridge.web.context import reading, transaction, utcnow
 from bridge.web.sessions import current_admin, own_path, signed_in
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
+root = Blueprint("root", __name__)
 
 _WRONG = (
     "E-mail or password is wrong. After several wrong tries in a row, signing in with an e-mail pauses for up to "
     "15 minutes."
 )
+
+
+@root.get("/")
+def show_root() -> ResponseReturnValue:
+    """Lead to the admin's pages."""
+    return redirect(url_for("admin.home"), 303)
 
 
 @bp.get("")
@@ -26,7 +33,7 @@ def home() -> ResponseReturnValue:
     if admin is None:
         return render_template("sign_in.html", email="", next=wanted, error="")
     if wanted:
-        return redirect(wanted, 303)
+        return redirect(request.script_root + wanted, 303)
     with reading() as connection:
         found = stores.list_stores(connection)
     if not found:
@@ -55,7 +62,7 @@ def sign_in() -> ResponseReturnValue:
     if admin is None:
         return render_template("sign_in.html", email=email[:320], next=wanted, error=_WRONG), 401
     sessions.begin(admin, now=now)
-    return redirect(wanted or url_for("admin.home"), 303)
+    return redirect(request.script_root + wanted if wanted else url_for("admin.home"), 303)
 
 
 @bp.post("/sign-out")

@@ -6,6 +6,7 @@ from flask import Flask, Response, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from bridge.config import Config
+from bridge.domain.public_address import path_of
 from bridge.web.errors import is_for_machines
 
 _CONTENT_POLICY = "; ".join(
@@ -35,10 +36,12 @@ _csrf = CSRFProtect()
 
 def install(app: Flask, config: Config) -> None:
     """Guard every page of the app; what machines call is left as it is."""
-    is_secure = config.public_url.startswith("https://")
+    is_secure, path = config.public_url.startswith("https://"), path_of(config.public_url)
+    # The prefix makes a browser refuse the cookie from any other host or without TLS; __Host- allows no path.
+    prefix = "" if not is_secure else "__Secure-" if path else "__Host-"
     app.config.update(
-        # The prefix makes a browser refuse the cookie from any other host or without TLS.
-        SESSION_COOKIE_NAME="__Host-token_bridge" if is_secure else "token_bridge",
+        SESSION_COOKIE_NAME=f"{prefix}token_bridge",
+        SESSION_COOKIE_PATH=path or "/",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=is_secure,

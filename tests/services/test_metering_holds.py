@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.domain.callers import Caller
-from bridge.services import audit, exceptions, holding
+from bridge.services import audit, exceptions, expiry
 from tests.factories import add_shop
 from tests.support import books
 from tests.support.books import rows
@@ -49,7 +49,7 @@ def test_hold_counts_to_the_last_microsecond_and_at_its_expiry_no_more(desk, job
 
     for moment in (end - TICK, end, end + TICK):
         if job == "job":
-            holding.expire_due(desk.database.transaction, now=moment, limit=10)
+            expiry.expire_due(desk.database.transaction, now=moment, limit=10)
         found.append(available(desk, 2, moment))
 
     assert held["expires_at"] == end.isoformat(timespec="microseconds").replace("+00:00", "Z")

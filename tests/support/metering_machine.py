@@ -18,7 +18,7 @@ from bridge.domain.errors import BridgeError
 from bridge.domain.limits import Override
 from bridge.domain.pricing import DEFAULT_OPERATIONS
 from bridge.domain.stores import Module
-from bridge.services import exceptions, holding, modules
+from bridge.services import exceptions, expiry, modules
 from bridge.services.answers import instant
 from bridge.services.stores import NewStore, add_store
 from bridge.services.vault import Vault
@@ -279,7 +279,7 @@ class Machine(RuleBasedStateMachine):
     @acting()
     def mark_expired(self) -> None:
         """The job that marks holds; it changes no number."""
-        holding.expire_due(self.database.transaction, now=self.now, limit=100)
+        expiry.expire_due(self.database.transaction, now=self.now, limit=100)
 
     def teardown(self) -> None:
         """What is written is what the model has."""
@@ -308,7 +308,9 @@ class Machine(RuleBasedStateMachine):
             assert (answer["allowance"] is None) == (allowance is None)
             if allowance is not None:
                 assert {name: answer["allowance"][name] for name in allowance} == written(allowance)
-            self.asked.append((ask, {"status": reply.status, "text": reply.document}))
+            # A refusal is not stored: the same key is decided again.
+            if reply.status < 400:
+                self.asked.append((ask, {"status": reply.status, "text": reply.document}))
             if kept is not None:
                 known = self._known(kept)
                 known.pop(ask.key, None)

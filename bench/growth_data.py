@@ -1,0 +1,193 @@
+"""A large database made quickly: a store whose books balance, each kind of row in one statement.
+
+Account `i` belongs to user `i`. Order `i` granted it its tokens, and it spends one
+token of them a round. The rounds follow each other in time, so that an account's
+rows lie as far apart as those of a shop that runs for years.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, text
+
+from bridge.storage.database import Connection, Database
+from bridge.storage.types import Instant
+
+GRANTED = 1_000_000
+"""The tokens each account is granted by its order."""
+
+_FIRST = 1_000_000_000_000_000_000
+"""Above the ids of everything the service itself makes before the year 2035."""
+
+_SERIES = "with recursive n(i) as (select {low} union all select i + 1 from n where i < {high})"
+
+
+def account_id(user: int) -> int:
+    """The id of a user's account."""
+    return _FIRST + user
+
+
+def add_accounts(database: Database, store_id: int, count: int, *, now: datetime) -> None:
+    """Add `count` users, each with an order that granted them `GRANTED` tokens."""
+    then = {"now": now - timedelta(days=30), "store": store_id, "first": _FIRST, "tokens": GRANTED}
+    for statement in _ACCOUNTS:
+        _run(database, statement, then, low=1, high=count)
+
+
+def add_spends(database: Database, store_id: int, *, users: int, rounds: int, now: datetime) -> None:
+    """Let each of the users spend one token in each of the rounds, on one day."""
+    moment = now - timedelta(days=1)
+    for turn in range(rounds):
+        values = {
+            "now": moment,
+            "store": store_id,
+            "first": _FIRST,
+            "spent": _FIRST + 10_000_000_000 + turn * users * 2,
+            "after": GRANTED - turn - 1,
+        }
+        for statement in _SPENDS:
+            _run(database, statement, values, low=1, high=users)
+    day = {"first": _FIRST, "day": moment.date().isoformat(), "tokens": rounds}
+    with database.transaction() as connection:
+        as_day = ":day" if database.is_sqlite else "cast(:day as date)"
+        connection.execute(text(_series(_USAGE.replace(":day", as_day), low=1, high=users)), day)
+        connection.execute(
+            text("update accounts set balance = balance - :spent where id > :first and id <= :first + :users"),
+            {"spent": rounds, "first": _FIRST, "users": users},
+        )
+
+
+def add_orders(database: Database, store_id: int, *, first: int, count: int, user: int, now: datetime) -> None:
+    """Add orders numbered from `first` that brought the user nothing, of a product that is no package."""
+    values = {"now": now, "store": store_id, "account": account_id(user), "user": user}
+    for statement in _PLAIN_ORDERS:
+        _run(database, statement, values, low=first, high=first + count - 1)
+
+
+def add_keys(database: Database, store_id: int, *, first: int, count: int, at: datetime) -> None:
+    """Add idempotency keys of that moment, numbered from `first`, their answers as long as those of spends."""
+    values = {"now": at, "store": store_id, "filler": "x" * 560}
+    _run(database, _KEYS, values, low=first, high=first + count - 1)
+
+
+def add_holds(database: Database, store_id: int, *, first: int, count: int, users: int, expired_at: datetime) -> None:
+    """Add open holds of one token that are past their expiry, numbered from `first`, for the users in turn."""
+    values = {"now": expired_at, "store": store_id, "first": _FIRST, "users": users}
+    _run(database, _HOLDS, values, low=first, high=first + count - 1)
+
+
+def add_packages(database: Database, store_id: int, count: int, *, now: datetime) -> None:
+    """Add packages of 1,000 tokens that no order asks for, where they are not there yet."""
+    _run(database, _PACKAGES, {"now": now, "store": store_id}, low=100_001, high=100_000 + count)
+
+
+def add_deliveries(database: Database, store_id: int, *, first: int, count: int, at: datetime) -> None:
+    """Add processed deliveries of a moment long ago, with ids counted from `first`."""
+    _run(database, _DELIVERIES, {"now": at, "store": store_id}, low=first, high=first + count - 1)
+
+
+def add_events(database: Database, store_id: int, *, first: int, count: int, at: datetime) -> None:
+    """Add events of a moment long ago that were handed out, with ids counted from `first`."""
+    _run(database, _EVENTS, {"now": at, "store": store_id}, low=first, high=first + count - 1)
+
+
+def add_uses(database: Database, *, first: int, count: int, at: datetime) -> None:
+    """Add the use of windows that began and ended at that moment, one each for the users counted from `first`."""
+    _run(database, _USES, {"now": at, "first": _FIRST}, low=first, high=first + count - 1)
+
+
+def settle_statistics(database: Database) -> None:
+    """Let PostgreSQL see what was added, as it does by itself a minute later; SQLite keeps no statistics."""
+    if not database.is_sqlite:
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
+
+
+def _series(statement: str, *, low: int, high: int) -> str:
+    return statement.replace("SERIES", _SERIES.format(low=low, high=high))
+
+
+def _run(database: Database, statement: str, values: Mapping[str, Any], *, low: int, high: int) -> None:
+    if high < low:
+        return
+    statement = statement.replace("BYTES", "blob" if database.is_sqlite else "bytea")
+    ours = text(_series(statement, low=low, high=high))
+    ours = ours.bindparams(*(bindparam("now", type_=Instant()) for _ in range(":now" in statement)))
+    with database.transaction() as connection:
+        _take_time(connection)
+        connection.execute(ours, {name: value for name, value in values.items() if f":{name}" in statement})
+
+
+def _take_time(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("set local statement_timeout = 0")
+
+
+def long_ago() -> datetime:
+    """A moment before everything that pruning keeps."""
+    return datetime.now(UTC) - timedelta(days=500)
+
+
+_ACCOUNTS = (
+    """insert into accounts (id, store_id, user_id, email, email_key, name, name_key, roles, balance, purchased,
+       created_at, updated_at) SERIES
+       select :first + i, :store, i, 'user' || i || '@example.com', 'user' || i || '@example.com', 'User ' || i,
+       'user ' || i, '[]', :tokens, :tokens, :now, :now from n""",
+    """insert into orders (store_id, number, status, customer_id, email, name, currency, effect, keeper_id, total,
+       refunded, account_id, trash_key, restores_ahead, placed_at, created_at, updated_at) SERIES
+       select :store, i, 'completed', i, '', '', 'USD', 'grants', 0, '10.00', '0', :first + i, '', false,
+       :now, :now, :now from n""",
+    """insert into order_lines (store_id, order_number, line_id, product_id, variation_id, quantity, total, name, sku,
+       tokens, granted, postings) SERIES
+       select :store, i, 1, 10, 0, 1, '10.00', 'Tokens', '', :tokens, :tokens, 1 from n""",
+    """insert into entries (account_id, id, kind, tokens, balance_after, debt_after, actor, reason, store_id,
+       order_number, line_id, posting, created_at) SERIES
+       select :first + i, :first + i, 'grant', :tokens, :tokens, 0, 'shop', 'an order', :store, i, 1, 1, :now from n""",
+)
+
+_SPENDS = (
+    """insert into spends (account_id, id, store_id, module, units, tokens, from_plan, from_balance, from_allowance,
+       created_at) SERIES
+       select :first + i, :spent + 2 * i, :store, 'chat', 1, 1, 0, 1, 0, :now from n""",
+    """insert into entries (account_id, id, kind, tokens, balance_after, debt_after, actor, reason, spend_id,
+       created_at) SERIES
+       select :first + i, :spent + 2 * i + 1, 'spend', -1, :after, 0, 'key tb_bench', 'chat', :spent + 2 * i, :now
+       from n""",
+)
+
+_USAGE = """insert into usage_days (account_id, day, module, operation, site_id, source, units, tokens) SERIES
+       select :first + i, :day, 'chat', '', 0, '', :tokens, :tokens from n"""
+
+_PLAIN_ORDERS = (
+    """insert into orders (store_id, number, status, customer_id, email, name, currency, effect, keeper_id, total,
+       refunded, account_id, trash_key, restores_ahead, placed_at, created_at, updated_at) SERIES
+       select :store, i, 'completed', :user, '', '', 'USD', 'grants', 0, '10.00', '0', :account, '', false,
+       :now, :now, :now from n""",
+    """insert into order_lines (store_id, order_number, line_id, product_id, variation_id, quantity, total, name, sku,
+       tokens, granted) SERIES
+       select :store, i, 1, 77, 0, 1, '10.00', 'A book', '', 0, 0 from n""",
+)
+
+_KEYS = """insert into idempotency_keys (store_id, site_id, key, fingerprint, status, answer, created_at) SERIES
+       select :store, 0, 'old-' || (i * 7919 % 1000003) || '-' || i, 'f', 402,
+       '{"status": 402, "detail": "' || :filler || '"}', :now from n"""
+
+_HOLDS = """insert into holds (account_id, id, store_id, site_id, module, units, tokens, from_plan, from_balance,
+       from_allowance, state, created_at, expires_at) SERIES
+       select :first + 1 + i % :users, :first + i, :store, 0, 'chat', 1, 1, 0, 1, 0, 'open', :now, :now from n"""
+
+_DELIVERIES = """insert into deliveries (id, store_id, received_at, topic, source, shop_delivery, webhook_id, body,
+       state) SERIES
+       select i, :store, :now, 'order.updated', '', '', '2', cast('{}' as BYTES), 'processed' from n"""
+
+_EVENTS = """insert into outbox (id, store_id, type, payload, created_at, fanned_out_at) SERIES
+       select i, :store, 'grant.created', '{}', :now, :now from n"""
+
+_USES = """insert into window_uses (account_id, module, starts_at, ends_at, used) SERIES
+       select :first + i, 'chat', :now, :now, 1 from n"""
+
+_PACKAGES = """insert into packages (store_id, product_id, variation_id, admin_tokens, updated_at) SERIES
+       select :store, i, 0, 1000, :now from n where true on conflict do nothing"""

@@ -1,0 +1,184 @@
+"""The cost of a piece of work does not grow with rows it has nothing to do with.
+
+On SQLite the steps of its virtual machine are counted, which are the same on every
+machine. The plans say why: no statement may read a table whole, or a whole store of it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+import pytest
+
+from bench import growth_data
+from bridge.services import pruning
+from bridge.storage import key_requests, link_codes, open_orders, orders
+from bridge.storage.database import Database
+from bridge.storage.ids import first_id_at
+from bridge.web.context import utcnow
+from tests import factories
+from tests.support.pages import sign_in
+from tests.support.steps import plans_noted, steps_of
+
+
+def is_flat(few: int, many: int) -> bool:
+    """Whether work beside twenty times the rows takes about as many steps; an index may be one level deeper."""
+    return many < few * 1.3 + 100
+
+
+def rows_of(database: Database, statement: str):
+    with database.reading() as connection:
+        return connection.exec_driver_sql(statement).all()
+
+
+def run(database: Database, work):
+    with database.transaction() as connection:
+        return work(connection)
+
+
+@pytest.fixture
+def far_apart(shop, database):
+    """Makes user 2 buy the first and the last of so many orders."""
+
+    def make(between: int) -> None:
+        now = utcnow()
+        growth_data.add_accounts(database, shop.id, 3, now=now)
+        growth_data.add_orders(database, shop.id, first=10, count=1, user=2, now=now)
+        growth_data.add_orders(database, shop.id, first=11, count=between, user=3, now=now)
+        growth_data.add_orders(database, shop.id, first=11 + between, count=1, user=2, now=now)
+
+    return make
+
+
+def more_orders(shop, database, *, first: int, count: int) -> None:
+    growth_data.add_orders(database, shop.id, first=first, count=count, user=3, now=utcnow())
+
+
+PRUNED = {"events": "outbox", "keys": "idempotency_keys", "deliveries": "deliveries", "windows": "window_uses"}
+"""What each prune deletes from."""
+
+
+def add_prunable(shop, database, name, *, first, count):
+    """Add rows that a prune deletes, and as many accounts where they belong to some."""
+    old = growth_data.long_ago()
+    if name == "windows":
+        growth_data.add_uses(database, first=first, count=count, at=old)
+    else:
+        add = {"events": growth_data.add_events, "keys": growth_data.add_keys, "deliveries": growth_data.add_deliveries}
+        add[name](database, shop.id, first=first, count=count, at=old)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", PRUNED)
+def test_batch_of_a_prune_costs_the_same_whatever_the_table_holds(shop, database, name):
+    growth_data.add_accounts(database, shop.id, 40_000 if name == "windows" else 1, now=utcnow())
+    costs, first = [], 1
+    for rows in (2 * pruning.BATCH, 38 * pruning.BATCH):
+        add_prunable(shop, database, name, first=first, count=rows)
+        first += rows
+        costs.append(steps_of(database, lambda: run(database, pruning.steps(now=utcnow())[name])))
+
+    assert is_flat(*costs)
+
+
+@pytest.mark.parametrize("name", PRUNED)
+def test_prune_deletes_all_that_is_old_and_nothing_else(shop, database, name):
+    growth_data.add_accounts(database, shop.id, 2_500, now=utcnow())
+    add_prunable(shop, database, name, first=1, count=2_300)
+    young = utcnow()
+    if name == "windows":
+        growth_data.add_uses(database, first=1, count=5, at=young)
+    elif name == "keys":
+        growth_data.add_keys(database, shop.id, first=5_000, count=5, at=young)
+    elif name == "events":
+        growth_data.add_events(database, shop.id, first=first_id_at(young), count=5, at=young)
+    else:
+        growth_data.add_deliveries(database, shop.id, first=first_id_at(young), count=5, at=young)
+
+    step = pruning.steps(now=young)[name]
+    removed = [run(database, step) for _ in range(4)]
+
+    assert removed == [1_000, 1_000, 300, 0]
+    assert len(rows_of(database, f"select 1 from {PRUNED[name]}")) == 5
+
+
+def test_no_prune_reads_a_table_whole(shop, database):
+    """Each table is searched by an index or by the rows' own places, and never by a store alone."""
+    with plans_noted(database) as plans:
+        for step in pruning.steps(now=utcnow()).values():
+            run(database, step)
+        run(database, lambda connection: link_codes.drop_expired(connection, before=utcnow()))
+        run(database, lambda connection: link_codes.drop_guesses(connection, before=utcnow()))
+        run(database, lambda connection: key_requests.drop_expired(connection, before=utcnow()))
+
+    assert len(plans) >= 9
+    for statement, plan in plans.items():
+        assert not whole_tables(plan), f"{statement}\n{plan}"
+
+
+def whole_tables(plan: str) -> list[str]:
+    """The lines of a plan that read a table whole, or all rows of a store; small tables may be read like that."""
+    suspect = re.compile(
+        r"SCAN (?!modules|event_endpoints|value|json_each|wanted)(?!.*USING (COVERING )?INDEX)"
+        r"|Seq Scan on (?!modules|event_endpoints)|SEARCH (?!event_endpoints).*\(store_id=\?( AND site_id=\?)?\)$",
+    )
+    return [line for line in plan.splitlines() if suspect.search(line)]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_pages_of_a_buyer_cost_the_same_however_many_orders_lie_between_theirs(app, shop, database):
+    """User 2 has the first and the last of all orders; the portal, the user page and the widget read both."""
+    growth_data.add_accounts(database, shop.id, 3, now=utcnow())
+    growth_data.add_orders(database, shop.id, first=10, count=1, user=2, now=utcnow())
+    costs, first, pages = [], 11, buyer_pages(app, shop)
+    for others in (100, 4_000):
+        growth_data.add_orders(database, shop.id, first=first, count=others, user=3, now=utcnow())
+        growth_data.add_orders(database, shop.id, first=first + others, count=1, user=2, now=utcnow())
+        first += others + 1
+        costs.append([steps_of(database, page) for page in pages])
+
+    assert all(map(is_flat, *costs)), costs
+
+
+def buyer_pages(app, shop):
+    """The pages that list what user 2 bought."""
+    admin = sign_in(app)
+
+    def get(client, path):
+        response = client.get(path, headers=shop.headers)
+        assert response.status_code == 200, response.text
+
+    return [
+        lambda: get(shop.client, "/v1/widget?user_id=2"),
+        lambda: get(shop.client, "/v1/users/2/purchases"),
+        lambda: get(admin, "/admin/shop/credits/2"),
+    ]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_open_orders_cost_the_same_however_many_orders_there_are(shop, database):
+    """Parked orders and lines without an amount are looked for each minute, and when a user or a product appears."""
+    growth_data.add_accounts(database, shop.id, 3, now=utcnow())
+    costs, first = [], 10
+    for others in (200, 8_000):
+        growth_data.add_orders(database, shop.id, first=first, count=others, user=3, now=utcnow())
+        first += others
+        if len(costs) == 0:
+            factories.deliver(shop, factories.order(7, customer=0, email="none@example.test"))
+            factories.deliver(shop, factories.order(8, customer=2, lines=[factories.line(product=999)]))
+        costs.append([steps_of(database, partial(run, database, search)) for search in searches(shop.id)])
+        growth_data.add_packages(database, shop.id, 2_000, now=utcnow())
+
+    assert all(map(is_flat, *costs)), costs
+
+
+def searches(store_id):
+    """Everything that looks for orders that wait."""
+    return [
+        partial(open_orders.list_claimable, after=(0, 0), limit=200),
+        partial(open_orders.list_priceable, after=(0, 0), limit=200),
+        partial(open_orders.has_parked, store_id=store_id, more_than=10),
+        partial(orders.list_parked, store_id=store_id, email="none@example.test", limit=100),
+        partial(orders.list_unpriced, store_id=store_id, product_id=999, limit=100),
+    ]
