@@ -14,6 +14,7 @@ from bridge.config import Config, load_config
 from bridge.domain.errors import BadSetting
 from bridge.group_commit import GroupCommit
 from bridge.logs import configure_logs
+from bridge.services import opaque_ids
 from bridge.services.shops import Shops
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
@@ -48,6 +49,7 @@ def create_worker() -> AsgiApp:
 
 def _put_together(config: Config) -> Flask:
     configure_logs(config)
+    opaque_ids.use_key(config.secret_key)
     database = Database(config.database_url, pool_size=min(config.threads, _CONNECTIONS) + 2)
     group_commit = GroupCommit(database, clock=utcnow)
     app = Flask(__name__)

@@ -25,6 +25,7 @@ from bridge.web import (
     asking,
 )
 from bridge.web.context import Parts
+from bridge.web.errors import problem_kinds
 from bridge.web.parsing import Body
 from bridge.web.replies import json_response
 
@@ -113,7 +114,7 @@ _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "code"],
     "properties": {
-        "type": {"type": "string"},
+        "type": {"type": "string", "format": "uri-reference"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
@@ -153,7 +154,7 @@ def document() -> Response:
 @bp.get("/docs")
 def docs() -> Response:
     """The same to read."""
-    page = render_template("docs.html", operations=_operations(_app()))
+    page = render_template("docs.html", operations=_operations(_app()), problems=problem_kinds())
     return Response(page, content_type="text/html; charset=utf-8")
 
 
