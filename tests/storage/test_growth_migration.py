@@ -14,7 +14,7 @@ from bridge.storage.migrate import MIGRATIONS
 from bridge.web.context import utcnow
 from tests import factories
 
-REVISION = "0021"
+REVISION = "0020"
 
 
 def settings_for(database):
