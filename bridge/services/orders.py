@@ -14,7 +14,7 @@ from bridge.domain.ledger import Entry
 from bridge.domain.order_errors import ReviewChanged
 from bridge.domain.orders import Effect, Known, Order, Refunds, effect_of, learn, learn_trashing
 from bridge.domain.plans import Term
-from bridge.domain.questions import review_items, with_amount, with_decision, with_refunds_seen
+from bridge.domain.questions import Circumstances, review_items, with_amount, with_decision, with_refunds_seen
 from bridge.domain.reviews import Question
 from bridge.domain.stores import Store
 from bridge.services import granting, line_amounts
@@ -195,7 +195,7 @@ def _lock_known(connection: Connection, store: Store, number: int, *, now: datet
 
 def _learn(store: Store, known: Known, order: Order, *, received_at: datetime) -> Known:
     effect = effect_of(order.status, store.grant_statuses)
-    is_past = store.grants_from is not None and order.placed_at < store.grants_from
+    is_past = store.grants_from is not None and (order.placed_at or order.modified_at) < store.grants_from
     if is_past and effect is Effect.GRANTS and known.account_id is None and known.effect is not Effect.GRANTS:
         # The owner chose not to grant what was sold before; what waits or was granted all the same goes on as ever.
         effect = Effect.KEEPS
@@ -244,7 +244,7 @@ def _settle(
 
 
 def _remembered(known: Known, *, is_parked: bool) -> orders.Remembered:
-    return known, is_parked, review_items(known, is_parked=is_parked)
+    return known, is_parked, review_items(known, Circumstances(is_parked=is_parked))
 
 
 def _bounded(tokens: int) -> int:

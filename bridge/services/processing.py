@@ -58,7 +58,7 @@ def parse(body: bytes) -> Document:
     return document
 
 
-def learn(transaction: Transaction, delivery_id: int, shops_: Shops) -> Learnt:
+def learn(transaction: Transaction, delivery_id: int, shops_: Shops, *, now: datetime) -> Learnt:
     """Ask the shop what the delivery leaves open; nothing where it says all, or no REST keys were given.
 
     Raises a `ShopUnreachable` where the shop does not answer: the delivery then waits.
@@ -80,7 +80,7 @@ def learn(transaction: Transaction, delivery_id: int, shops_: Shops) -> Learnt:
             document = shop.get_order(number)
             if document is None:
                 return Learnt(is_gone=True)
-            order = replace(payloads.read_order(document), is_current=True)
+            order = replace(payloads.read_order(document), requested_at=now)
             with transaction() as connection:
                 questions = shops.questions_of(connection, store, order)
         found = shops.ask(shop, questions) if questions and questions.are_open else shops.Answers()
