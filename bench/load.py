@@ -45,7 +45,7 @@ def _say_that_wrk_is_missing() -> None:
 def _send_from_python(port: int, requests: Sequence[bytes], *, connections: int, seconds: float) -> Load:
     ours, theirs = multiprocessing.get_context("fork").Pipe()
     process = multiprocessing.get_context("fork").Process(
-        target=_drive, args=(theirs, port, requests, connections, seconds)
+        target=_drive, args=(theirs, port, requests, wrk.next_offset(), connections, seconds)
     )
     process.start()
     load: Load = ours.recv()
@@ -62,10 +62,9 @@ class _Counts:
     broken: int = 0
 
 
-def _drive(pipe: object, port: int, requests: Sequence[bytes], connections: int, seconds: float) -> None:
+def _drive(pipe: object, port: int, requests: Sequence[bytes], offset: int, connections: int, seconds: float) -> None:
     every = [_Counts([]) for _ in range(connections)]
     began = time.perf_counter()
-    offset = wrk.next_offset()
     threads = [
         threading.Thread(target=_one, args=(port, requests, (offset, worker, connections), began + seconds, counts))
         for worker, counts in enumerate(every)
