@@ -57,6 +57,8 @@ stores = Table(
     Column("low_balance", BIG, nullable=False),
     Column("reversal_policy", String(10), nullable=False, server_default="debt"),
     Column("guest_policy", String(10), nullable=False, server_default="automatic"),
+    # What becomes of an order that was placed before `grants_from` and paid after it.
+    Column("past_orders_paid_later", String(10), nullable=False, server_default="review"),
     Column("grants_from", Instant),
     Column("asks_from", Instant),
     # Addresses of other sites whose deliveries the owner accepts.
