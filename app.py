@@ -18,7 +18,7 @@ from bridge.services import opaque_ids
 from bridge.services.shops import Shops
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
-from bridge.web import BLUEPRINTS, body_limits, errors, pages, proxies, public_path, security, server_worker
+from bridge.web import BLUEPRINTS, body_limits, errors, pages, proxies, public_path, security, server_worker, waiting
 from bridge.web.asgi import AsgiApp
 from bridge.web.context import Parts, utcnow
 from schedulers.schedule import timetable_for
@@ -62,6 +62,7 @@ def _put_together(config: Config) -> Flask:
         database, clock=utcnow, timetable=timetable_for(vault, config.public_url)
     )
     commands.install(app, Tools(config, database, vault))
+    waiting.install(app)
     errors.install(app)
     body_limits.install(app)
     security.install(app, config)

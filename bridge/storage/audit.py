@@ -17,6 +17,7 @@ from sqlalchemy.sql.expression import Executable
 
 from bridge.domain.audit import Extent
 from bridge.storage import audit_queries as queries
+from bridge.storage import postgresql
 from bridge.storage.bulk import among
 from bridge.storage.schema import accounts, entries
 from bridge.storage.schema_holds import holds, refunds
@@ -122,7 +123,7 @@ def extent(connection: Connection) -> Extent:
 def take_time(connection: Connection) -> None:
     """Give this transaction's statements the time and the memory that large books need; sorts spill less."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("set local statement_timeout = 0"))
+        postgresql.take_time(connection)
         connection.execute(text("set local work_mem = '64MB'"))
 
 

@@ -11,8 +11,8 @@ from alembic import op
 
 from bridge.storage.types import Instant
 
-revision = "0020"
-down_revision = "0019"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
