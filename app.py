@@ -17,7 +17,8 @@ from bridge.logs import configure_logs
 from bridge.services.shops import Shops
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
-from bridge.web import BLUEPRINTS, errors, pages, public_path, security
+from bridge.web import BLUEPRINTS, body_limits, errors, pages, public_path, security, server_worker
+from bridge.web.asgi import AsgiApp
 from bridge.web.context import Parts, utcnow
 from schedulers.schedule import timetable_for
 from schedulers.ticker import Scheduler
@@ -39,6 +40,12 @@ def create_app(config: Config | None = None) -> Flask:
         raise click.ClickException(error.detail) from error
 
 
+def create_worker() -> AsgiApp:
+    """What a worker process of the web server runs."""
+    config = load_config()
+    return server_worker.build(create_app(config), config)
+
+
 def _put_together(config: Config) -> Flask:
     configure_logs(config)
     database = Database(config.database_url, pool_size=min(config.threads, _CONNECTIONS) + 2)
@@ -54,6 +61,7 @@ def _put_together(config: Config) -> Flask:
     )
     commands.install(app, Tools(config, database, vault))
     errors.install(app)
+    body_limits.install(app)
     security.install(app, config)
     pages.install(app)
     for blueprint in BLUEPRINTS:

@@ -44,6 +44,8 @@ class Config:
     admin_password: str = field(repr=False)
     log_level: str
     log_format: str
+    request_seconds: int = 20
+    listen_fd: int | None = None
     is_public_url_set: bool = False
     """Whether `public_url` was set, and not derived from the address to listen on."""
 
@@ -77,6 +79,8 @@ def load_config(environ: Mapping[str, str] | None = None, *, root: Path = ROOT) 
         admin_password=given.get("BRIDGE_ADMIN_PASSWORD") or "",
         log_level=_choice(given, "BRIDGE_LOG_LEVEL", default="INFO", choices=_LEVELS),
         log_format=_choice(given, "BRIDGE_LOG_FORMAT", default="text", choices=("text", "json")),
+        request_seconds=_number(given, "BRIDGE_REQUEST_SECONDS", default=20, low=1, high=300),
+        listen_fd=_number(given, "BRIDGE_LISTEN_FD", default=0, low=0, high=1_000_000) or None,
         is_public_url_set=bool(given.get("BRIDGE_PUBLIC_URL")),
     )
 

@@ -12,17 +12,14 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from bridge.domain.accounts import MAX_NAME, MAX_TOKENS, MAX_USER_ID
+from bridge.clients import package_meta
+from bridge.domain.accounts import MAX_NAME, MAX_USER_ID
+from bridge.domain.amounts import Reason, Unreadable
 from bridge.domain.errors import InvalidRequest
 from bridge.domain.orders import Line, Order, RefundDetail, RefundedLine
+from bridge.domain.typed import plain_text
 from bridge.domain.webhooks import Webhook
 
-LINE_TOKENS = "_tokens_granted"
-"""The meta key under which the companion plugin stamps the tokens of one piece on an order line."""
-
-_PACKAGE_KEYS = (("_is_token_package", "_tokens_granted"), ("_aipkit_is_token_package", "_aipkit_tokens_amount"))
-"""How a product says that it is a package, and of how many tokens: ours, then the AI Power plugin's."""
-_YES = frozenset({"yes", "1", "true", "on"})
 _MAX_QUANTITY = 2**31 - 1
 
 _REFUND_LINES = ("line_items", "shipping_lines", "fee_lines")
@@ -42,13 +39,22 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product or variation; `tokens` is 0 for one that is no package, None where the document does not tell."""
+    """A product or variation as the shop describes it.
+
+    `tokens` is 0 for one that is no package, None where the document does not
+    say; `unreadable` is the amount of a package that is not clear. A marked
+    product whose variations carry the amounts is `is_per_variation`. A document
+    without meta has `is_partial`: it says nothing of tokens.
+    """
 
     id: int
     parent_id: int
     name: str
     sku: str
     tokens: int | None
+    unreadable: Unreadable | None = None
+    is_per_variation: bool = False
+    is_partial: bool = False
 
 
 def resource_id(document: Json) -> int | None:
@@ -183,39 +189,27 @@ def read_product(document: Json) -> Product:
     if not product_id:
         raise InvalidRequest("the product has no id")
     is_variation = document.get("type") == "variation"
-    meta = {
-        entry["key"]: entry.get("value")
-        for entry in _mappings(document.get("meta_data"))
-        if isinstance(entry.get("key"), str)
-    }
+    is_partial = not isinstance(document.get("meta_data"), list | Mapping)
+    tokens: package_meta.Tokens = None
+    if not is_partial:
+        meta = package_meta.meta_of(document["meta_data"])
+        tokens = package_meta.variation_tokens(meta) if is_variation else package_meta.product_tokens(meta)
+    unreadable = tokens if isinstance(tokens, Unreadable) else None
+    is_per_variation = unreadable is not None and unreadable.reason is Reason.MISSING and _has_variations(document)
     return Product(
         id=product_id,
         parent_id=(_whole(document.get("parent_id"), high=MAX_USER_ID) or 0) if is_variation else 0,
-        name=_text(document.get("name"), 300),
+        name=_name(document.get("name"), 300),
         sku=_text(document.get("sku"), 200),
-        tokens=_package_tokens(meta, is_variation=is_variation) if "meta_data" in document else None,
+        tokens=None if isinstance(tokens, Unreadable) else tokens,
+        unreadable=None if is_per_variation else unreadable,
+        is_per_variation=is_per_variation,
+        is_partial=is_partial,
     )
 
 
-def _package_tokens(meta: Mapping[str, Any], *, is_variation: bool) -> int | None:
-    """What a product's meta says it is worth.
-
-    A variation inherits nothing of its parent's meta (seen on 10.9): it carries
-    the amount without the flag, and without an amount its parent's counts, so
-    nothing is said. The AI Power plugin knows amounts on products only.
-    """
-    for flag, amount in _PACKAGE_KEYS:
-        tokens = _tokens(meta.get(amount))
-        if is_variation:
-            if flag == "_is_token_package" and tokens is not None and not _is_no(meta.get(flag)):
-                return tokens
-        elif str(meta.get(flag, "")).strip().casefold() in _YES and tokens is not None:
-            return tokens
-    return None if is_variation else 0
-
-
-def _is_no(flag: Any) -> bool:
-    return flag is not None and str(flag).strip().casefold() not in _YES
+def _has_variations(document: Json) -> bool:
+    return document.get("type") in {"variable", "variable-subscription"} or bool(document.get("variations"))
 
 
 def _read_lines(items: Any) -> Iterable[Line]:
@@ -223,26 +217,18 @@ def _read_lines(items: Any) -> Iterable[Line]:
         line_id = _whole(item.get("id"), high=MAX_USER_ID)
         if line_id is None:
             continue
-        stamps = [
-            _tokens(entry.get("value")) for entry in _mappings(item.get("meta_data")) if entry.get("key") == LINE_TOKENS
-        ]
+        stamped = package_meta.stamped_tokens(item.get("meta_data"))
         yield Line(
             id=line_id,
             product_id=_whole(item.get("product_id"), high=MAX_USER_ID) or 0,
             variation_id=_whole(item.get("variation_id"), high=MAX_USER_ID) or 0,
             quantity=_whole(item.get("quantity"), high=_MAX_QUANTITY) or 0,
             total=_money(item.get("total")),
-            name=_text(item.get("name"), 300),
+            name=_name(item.get("name"), 300),
             sku=_text(item.get("sku"), 200),
-            stamped=next((stamp for stamp in reversed(stamps) if stamp is not None), None),
+            stamped=None if isinstance(stamped, Unreadable) else stamped,
+            unclear_stamp=stamped.value if isinstance(stamped, Unreadable) else "",
         )
-
-
-def _tokens(value: Any) -> int | None:
-    """A token amount as meta holds it: a whole number, mostly as text; anything else is no amount."""
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value.strip()) <= 16:
-        value = int(value.strip())
-    return _whole(value, high=MAX_TOKENS)
 
 
 def _whole(value: Any, *, high: int) -> int | None:
@@ -278,8 +264,13 @@ def _utc(value: Any) -> datetime | None:
 
 
 def _person(document: Json) -> str:
-    parts = (_text(document.get("first_name"), 100), _text(document.get("last_name"), 100))
+    parts = (_name(document.get("first_name"), 100), _name(document.get("last_name"), 100))
     return " ".join(part.strip() for part in parts if part.strip())[:MAX_NAME]
+
+
+def _name(value: Any, most: int) -> str:
+    """A name for people: WordPress stores and sends it with HTML entities, which are decoded once."""
+    return _text(plain_text(_text(value, 10 * most)), most)
 
 
 def _text(value: Any, most: int) -> str:

@@ -49,6 +49,18 @@ class BodyTooLarge(BridgeError):
     code = "body_too_large"
 
 
+class UnsupportedBody(BridgeError):
+    """The body has a form that this address does not take."""
+
+    code = "unsupported_media_type"
+
+
+class RequestTimedOut(BridgeError):
+    """The body did not arrive in time; send the request again."""
+
+    code = "request_timeout"
+
+
 class NotFound(BridgeError):
     """There is nothing here under that name."""
 

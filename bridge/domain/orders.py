@@ -30,6 +30,12 @@ class Basis(StrEnum):
     HAND = "hand"
     NO_PACKAGE = "no_package"
     """The product is known to be no package: the line stands at 0 and is open to an amount."""
+    LEFT = "left"
+    """The product became a package later and the owner left the order at 0."""
+    UNCLEAR = "unclear"
+    """The stated amount cannot be read: the line waits without an amount."""
+    SAME_SKU = "same_sku"
+    """Several packages with other amounts have the SKU: the line waits without an amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,8 @@ class Line:
 
     `product_id` is 0 once the product was deleted, unless an older document
     named it: then `is_gone` says so. `stamped` is the amount a piece that the
-    companion plugin wrote on the line, None where it did not.
+    companion plugin wrote on the line, None where it did not; `unclear_stamp` is
+    what it wrote where that is no clear amount.
     """
 
     id: int
@@ -67,6 +74,7 @@ class Line:
     sku: str = ""
     stamped: int | None = None
     is_gone: bool = False
+    unclear_stamp: str = ""
 
     @property
     def is_of_deleted_product(self) -> bool:
@@ -364,6 +372,7 @@ def _filled(line: Line, other: Line) -> Line:
     # Where no document named the product, its id of 0 says it already.
     is_gone = is_gone and line.product_id != 0
     stamped = other.stamped if line.stamped is None else line.stamped
-    if (is_gone, stamped) == (line.is_gone, line.stamped):
+    unclear = "" if stamped is not None else line.unclear_stamp or other.unclear_stamp
+    if (is_gone, stamped, unclear) == (line.is_gone, line.stamped, line.unclear_stamp):
         return line
-    return replace(line, is_gone=is_gone, stamped=stamped)
+    return replace(line, is_gone=is_gone, stamped=stamped, unclear_stamp=unclear)

@@ -12,6 +12,19 @@ from bridge.domain.reviews import Decision, Question, ReviewItem, open_items
 
 __all__ = ["Question", "open_lines", "question_of", "review_items", "with_amount", "with_decision", "with_refunds_seen"]
 
+_WAITING: dict[Question, tuple[Basis | None, ...]] = {
+    Question.UNKNOWN_PRODUCT: (None,),
+    Question.UNCLEAR_AMOUNT: (Basis.UNCLEAR,),
+    Question.SAME_SKU: (Basis.SAME_SKU,),
+}
+"""Why lines have no amount, by kind of review item."""
+
+WANT_AMOUNTS = frozenset(_WAITING)
+"""The kinds that an amount on the order's lines answers."""
+
+_NAMED = 5
+"""The most products that one review item names."""
+
 
 def review_items(known: Known, *, is_parked: bool) -> tuple[ReviewItem, ...]:
     """Everything about an order that needs a person, the most urgent first, without what a person decided.
@@ -33,10 +46,24 @@ def question_of(known: Known, *, is_parked: bool) -> Question:
 
 
 def _product_items(known: Known) -> Iterator[ReviewItem]:
-    """A line of a deleted product may be a package."""
+    """Lines without an amount wait: their product is unknown, its amount not clear, or its SKU that of several."""
     lines = open_lines(known) if known.effect is Effect.GRANTS else ()
-    if lines:
-        yield ReviewItem(Question.UNKNOWN_PRODUCT, parameters={"lines": [line.line.id for line in lines]})
+    for kind, bases in _WAITING.items():
+        waiting = [line for line in lines if line.basis in bases]
+        if waiting:
+            yield ReviewItem(
+                kind,
+                parameters={
+                    "lines": [line.line.id for line in waiting],
+                    "products": [_product_name(line) for line in waiting[:_NAMED]],
+                },
+            )
+
+
+def _product_name(line: KnownLine) -> str:
+    """The product of a line as a sentence names it, with a stamp that cannot be read."""
+    name = line.line.name or f"product {line.line.product_id}"
+    return f"{name} ({line.line.unclear_stamp})" if line.line.unclear_stamp else name
 
 
 def _refund_items(known: Known) -> Iterator[ReviewItem]:
@@ -56,10 +83,8 @@ def with_decision(known: Known, item: ReviewItem, choice: str, *, by: str, at: d
 
 
 def open_lines(known: Known) -> tuple[KnownLine, ...]:
-    """The lines of deleted products of which nobody has said what a piece brings."""
-    return tuple(
-        line for line in known.lines if line.tokens is None and line.line.is_of_deleted_product and line.line.quantity
-    )
+    """The lines without an amount of pieces that were sold."""
+    return tuple(line for line in known.lines if line.tokens is None and line.line.quantity)
 
 
 def with_amount(known: Known, line_id: int, *, tokens: int, by: str, at: datetime) -> Known:

@@ -23,6 +23,8 @@ class Question(StrEnum):
     NONE = ""
     OTHER_ORDER = "other_order"
     UNKNOWN_PRODUCT = "unknown_product"
+    UNCLEAR_AMOUNT = "unclear_amount"
+    SAME_SKU = "same_sku"
     NO_BUYER = "no_buyer"
     RELATED_ORDER = "related_order"
     LINES_UNCLEAR = "lines_unclear"

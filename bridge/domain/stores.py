@@ -50,6 +50,7 @@ class Store:
     guest_policy: str = "automatic"
     grants_from: datetime | None = None
     asks_from: datetime | None = None
+    connected_at: datetime | None = None
     former_slugs: tuple[str, ...] = ()
 
     @property

@@ -36,6 +36,7 @@ class Code(StrEnum):
     SILENT = "silent"
     UNAPPLIED = "orders_not_applied"
     NO_PACKAGES = "no_packages"
+    UNREADABLE_AMOUNT = "unreadable_amount"
     CLOCK = "clock"
 
 
@@ -79,8 +80,11 @@ _SENTENCES = {
     " whether its queue runs (WP-Cron), and whether a firewall keeps its requests from us",
     Code.UNAPPLIED: "{detail} could not be applied, and reading begins there each time: correct it, or look into the"
     " log for the reason",
-    Code.NO_PACKAGES: "no product of the shop brings tokens yet; mark products in the shop and run: flask packages"
-    " import {slug}",
+    Code.NO_PACKAGES: "no product of the shop brings tokens yet; give each package its tokens on the Packages page, or"
+    " give the product in WooCommerce the custom fields is_token_package (yes) and tokens_granted (5000), and run:"
+    " flask packages import {slug}",
+    Code.UNREADABLE_AMOUNT: "orders wait for an amount that cannot be read: {detail}; correct it in the shop or set it"
+    " on the Packages page: flask packages set {slug} PRODUCT TOKENS",
     Code.CLOCK: "the clocks of the shop and of this machine are {detail} seconds apart; let both set theirs by NTP",
 }
 
@@ -130,6 +134,7 @@ class Sighting:
     shop_error_at: datetime | None = None
     webhooks_set_at: datetime | None = None
     unapplied: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 def judge(seen: Sighting, *, now: datetime) -> tuple[Fault, ...]:
@@ -168,6 +173,8 @@ def _telling_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, st
         yield Code.UNAPPLIED, seen.unapplied[0] if len(seen.unapplied) == 1 else f"{len(seen.unapplied)} orders"
     if not seen.packages:
         yield Code.NO_PACKAGES, ""
+    if seen.unreadable:
+        yield Code.UNREADABLE_AMOUNT, "; ".join(seen.unreadable)
     if seen.clock_offset_seconds is not None and abs(seen.clock_offset_seconds) > CLOCK_SECONDS:
         yield Code.CLOCK, str(abs(seen.clock_offset_seconds))
 

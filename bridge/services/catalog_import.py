@@ -75,6 +75,14 @@ def is_under_way(connection: Connection, store: Store) -> bool:
     return shop_reads.find(connection, store.id).import_page is not None
 
 
+def progress_of(connection: Connection, store: Store) -> tuple[int, int] | None:
+    """How many products a running import has read, and how many there are (0 while not known); None when none runs."""
+    known = shop_reads.find(connection, store.id)
+    if known.import_page is None:
+        return None
+    return min((known.import_page - 1) * PAGE, known.import_total), known.import_total
+
+
 def _note(reading: Reading, *, page: int | None, total: int | None) -> None:
     in_transaction(
         reading.transaction,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,13 +12,12 @@ from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustome
 from bridge.domain.grants import months_owed, tokens_owed
 from bridge.domain.ledger import Entry
 from bridge.domain.order_errors import ReviewChanged
-from bridge.domain.orders import Basis, Effect, Known, KnownLine, Order, Refunds, effect_of, learn, learn_trashing
-from bridge.domain.packages import Package, package_of
+from bridge.domain.orders import Effect, Known, Order, Refunds, effect_of, learn, learn_trashing
 from bridge.domain.plans import Term
 from bridge.domain.questions import review_items, with_amount, with_decision, with_refunds_seen
 from bridge.domain.reviews import Question
 from bridge.domain.stores import Store
-from bridge.services import granting
+from bridge.services import granting, line_amounts
 from bridge.services.granting import Bill
 from bridge.services.transactions import Transaction
 from bridge.storage import accounts, orders, packages, plans, stores
@@ -197,7 +196,7 @@ def _settle(
     connection: Connection, store: Store, every: Sequence[Known], *, actor: str = granting.ACTOR, now: datetime
 ) -> list[Settled]:
     """Post what locked orders owe, and write what is known of them; answers in their order."""
-    every = _freeze_amounts(connection, store, every)
+    every = line_amounts.fix_amounts(connection, store, every, now=now)
     owed = {known.number: {line.line.id: _bounded(tokens_owed(known, line)) for line in known.lines} for known in every}
     terms = {known.number: _terms_owed(known) for known in every}
     totals = {number: sum(lines.values()) for number, lines in owed.items()}
@@ -235,51 +234,6 @@ def _bounded(tokens: int) -> int:
     if tokens > MAX_TOKENS:
         raise BalanceOutOfRange(f"an order line is worth {tokens} tokens, past 2^53-1")
     return tokens
-
-
-def _freeze_amounts(connection: Connection, store: Store, every: Sequence[Known]) -> list[Known]:
-    """The orders with each line's amount fixed, where one is known for the facts of the line."""
-    unpriced = [line.line for known in every for line in known.lines if line.wants_amount]
-    products = sorted({line.product_id for line in unpriced if line.product_id})
-    found = packages.find_by_product(connection, store.id, products) if products else {}
-    return [
-        replace(known, lines=tuple(_priced(connection, store, line, found) for line in known.lines))
-        if any(line.wants_amount for line in known.lines)
-        else known
-        for known in every
-    ]
-
-
-def _priced(
-    connection: Connection, store: Store, line: KnownLine, found: Mapping[tuple[int, int], Package]
-) -> KnownLine:
-    if not line.wants_amount:
-        return line
-    line = _with_amount(replace(line, tokens=None, months=None, basis=None, priced=None), found)
-    if line.tokens is not None or not line.line.is_of_deleted_product:
-        return line
-    return _with_namesake(line, packages.find_namesakes(connection, store.id, sku=line.line.sku, name=line.line.name))
-
-
-def _with_namesake(line: KnownLine, namesakes: Sequence[Package]) -> KnownLine:
-    """A line of a deleted product takes the amount of the one package with its SKU, or with its name."""
-    if len({(package.tokens, package.months) for package in namesakes}) != 1:
-        return line
-    package = namesakes[0]
-    return replace(line, tokens=package.tokens, months=package.months, basis=Basis.SKU, priced=line.facts)
-
-
-def _with_amount(line: KnownLine, known_packages: Mapping[tuple[int, int], Package]) -> KnownLine:
-    if line.line.stamped is not None:
-        return replace(line, tokens=line.line.stamped, basis=Basis.STAMP, priced=line.facts)
-    if not line.line.product_id:
-        return line
-    package = package_of(known_packages, product_id=line.line.product_id, variation_id=line.line.variation_id)
-    if package is None:
-        return line
-    basis = Basis.VARIATION if package.variation_id else Basis.PRODUCT
-    basis = basis if package.tokens else Basis.NO_PACKAGE
-    return replace(line, tokens=package.tokens, months=package.months, basis=basis, priced=line.facts)
 
 
 def _terms_owed(known: Known) -> list[Term]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from bridge.domain.accounts import Profile
 from bridge.domain.languages import LocalTime, local_time, zone_name
 from bridge.domain.orders import Known
-from bridge.domain.questions import open_lines
+from bridge.domain.questions import WANT_AMOUNTS, open_lines
 from bridge.domain.reviews import Question, ReviewItem
 from bridge.domain.stores import Store
 from bridge.services import accounts, answers, questions
@@ -133,7 +133,7 @@ def assign(
 def _row(store: Store, one: OpenOrder, known: Known, form: Form | None) -> QuestionRow:
     form = form if form is not None and form.number == one.number else None
     kinds = {item.kind for item in known.reviews}
-    is_nameless = Question.UNKNOWN_PRODUCT in kinds
+    is_nameless = bool(kinds & WANT_AMOUNTS)
     return QuestionRow(
         number=one.number,
         items=known.reviews,

@@ -109,12 +109,13 @@ def _unpriced(order: Order, known: Known | None) -> list[Line]:
 
 def _unknown(line: Line, found: Mapping[tuple[int, int], Package]) -> list[int]:
     """The products to ask for on account of a line."""
-    if (line.product_id, line.variation_id) in found:
+    known = {key for key, package in found.items() if package.is_stated}
+    if (line.product_id, line.variation_id) in known:
         return []
     return [
         product
         for product in (line.product_id, line.variation_id)
-        if product and (line.product_id, 0 if product == line.product_id else product) not in found
+        if product and (line.product_id, 0 if product == line.product_id else product) not in known
     ]
 
 

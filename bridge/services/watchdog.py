@@ -15,7 +15,7 @@ from bridge.domain.reconciliation import Report
 from bridge.domain.stores import Store
 from bridge.domain.watchdog import QUIET, RECENT, STOPPING, Code, Fault, Sighting, judge
 from bridge.domain.webhooks import Standing, Step
-from bridge.services import reconciliation, webhooks
+from bridge.services import catalog, reconciliation, webhooks
 from bridge.services.readback import Reading
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction, in_transaction
@@ -129,6 +129,7 @@ def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
         shop_error_at=known.shop_error_at,
         webhooks_set_at=known.webhooks_set_at,
         unapplied=known.unapplied,
+        unreadable=catalog.unreadable_sentences(connection, store.id),
     )
     told_until = max(moment for moment in moments if moment is not None)
     return _Seen(door, sighting, told_until, known)

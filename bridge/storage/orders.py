@@ -52,6 +52,7 @@ _LINE = (
     "sku",
     "stamped",
     "is_gone",
+    "unclear_stamp",
     "tokens",
     "months",
     "granted",
@@ -208,6 +209,7 @@ def _line_values(known: Known, line: KnownLine) -> tuple[Any, ...]:
         stated.sku,
         stated.stamped,
         stated.is_gone,
+        stated.unclear_stamp,
         line.tokens,
         line.months,
         line.granted,
@@ -230,6 +232,7 @@ def _to_line(row: Row[Any]) -> KnownLine:
         sku=row.sku,
         stamped=row.stamped,
         is_gone=row.is_gone,
+        unclear_stamp=row.unclear_stamp,
     )
     return KnownLine(
         line,

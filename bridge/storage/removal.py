@@ -34,9 +34,9 @@ from bridge.storage.schema import (
     metadata,
     order_lines,
     orders,
-    packages,
     stores,
 )
+from bridge.storage.schema_catalog import packages
 
 BATCH = 1000
 """The most rows deleted in one transaction."""

@@ -154,24 +154,6 @@ entries = Table(
     ),
 )
 
-packages = Table(
-    "packages",
-    metadata,
-    Column("store_id", ForeignKey("stores.id"), primary_key=True),
-    Column("product_id", BIG, primary_key=True, autoincrement=False),
-    Column("variation_id", BIG, primary_key=True, autoincrement=False),
-    Column("admin_tokens", BIG),
-    Column("shop_tokens", BIG),
-    Column("plan", String(100)),
-    Column("months", Integer),
-    Column("name", String(300), nullable=False, server_default=""),
-    Column("sku", String(200), nullable=False, server_default=""),
-    Column("updated_at", Instant, nullable=False),
-    CheckConstraint(f"admin_tokens between 0 and {MAX_TOKENS}", name="admin_tokens"),
-    CheckConstraint(f"shop_tokens between 0 and {MAX_TOKENS}", name="shop_tokens"),
-    CheckConstraint("months between 1 and 1200", name="months"),
-)
-
 orders = Table(
     "orders",
     metadata,
@@ -286,6 +268,8 @@ order_lines = Table(
     Column("sku", String(200), nullable=False),
     Column("stamped", BIG),
     Column("is_gone", Boolean, nullable=False, server_default=false()),
+    # A stamp on the line that is no clear amount.
+    Column("unclear_stamp", String(200), nullable=False, server_default=""),
     # The quantity as the shop states it, null where it states none; `quantity` is it rounded up, 0 for a removed line.
     Column("pieces", Money),
     Column("tokens", BIG),
@@ -314,6 +298,22 @@ order_lines = Table(
         "product_id",
         postgresql_where=text("tokens is null"),
         sqlite_where=text("tokens is null"),
+    ),
+    Index(
+        "ix_order_lines_no_package",
+        "store_id",
+        "product_id",
+        "order_number",
+        postgresql_where=text("basis = 'no_package'"),
+        sqlite_where=text("basis = 'no_package'"),
+    ),
+    Index(
+        "ix_order_lines_no_package_sku",
+        "store_id",
+        "sku",
+        "order_number",
+        postgresql_where=text("basis = 'no_package' and sku <> ''"),
+        sqlite_where=text("basis = 'no_package' and sku <> ''"),
     ),
 )
 

@@ -27,6 +27,9 @@ shop_reads = Table(
     Column("pinged_at", Instant),
     Column("import_page", Integer),
     Column("import_total", Integer),
+    # How many past orders a run that grants them has read, and how many there are; null between runs.
+    Column("past_done", Integer),
+    Column("past_total", Integer),
     # Signed deliveries that need the owner: from another site, or in another form than wc/v3.
     Column("notices", JSON(none_as_null=True)),
 )

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from bridge.domain.inbox import State
 from bridge.domain.reviews import Question
-from bridge.storage.schema import accounts, deliveries, order_lines, orders, packages
+from bridge.storage.schema import accounts, deliveries, order_lines, orders
+from bridge.storage.schema_catalog import packages
 from bridge.storage.schema_sync import shop_reads
 
 

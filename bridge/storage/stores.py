@@ -227,5 +227,6 @@ def _to_store(row: Row[Any]) -> Store:
         guest_policy=row.guest_policy,
         grants_from=row.grants_from,
         asks_from=row.asks_from,
+        connected_at=row.created_at,
         former_slugs=tuple(row.former_slugs or ()),
     )

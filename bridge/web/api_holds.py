@@ -15,7 +15,7 @@ from bridge.services import holding
 from bridge.web.asking import SpendIn, hold_ask_of, path_id
 from bridge.web.auth import caller, key_with_deed, store_or_site_key
 from bridge.web.context import parts, reading, utcnow
-from bridge.web.parsing import Amount, Body, NamedFaults, fingerprint, idempotency_key, read_body
+from bridge.web.parsing import Amount, Body, NamedFaults, fingerprint, has_body, idempotency_key, read_body
 from bridge.web.replies import json_response, reply_response
 
 bp = Blueprint("api_holds", __name__, url_prefix="/v1/holds")
@@ -83,7 +83,7 @@ def capture(hold_id: str) -> Response:
 @key_with_deed
 def release(hold_id: str) -> Response:
     """Free a hold; its tokens are available again at once. A key is welcome and not needed: nothing is spent."""
-    body = read_body(ReleaseIn) if request.content_length else ReleaseIn()
+    body = read_body(ReleaseIn) if has_body() else ReleaseIn()
     ask = ReleaseAsk(
         caller=caller(),
         key=idempotency_key() if "Idempotency-Key" in request.headers else None,

@@ -22,6 +22,7 @@ from bridge.web.parsing import (
     Role,
     Text100,
     Tokens,
+    has_body,
     path_module,
     path_number,
     read_body,
@@ -142,7 +143,7 @@ def delete_override(user_id: str, module: str) -> Response:
 @store_key
 def reset_user(user_id: str) -> Response:
     """Open a fresh window for one user now, of one module or of all."""
-    body = read_body(ResetIn) if request.content_length else ResetIn()
+    body = read_body(ResetIn) if has_body() else ResetIn()
     who, number, now = caller(), path_number(user_id, "user_id"), utcnow()
     reset = in_transaction(
         lambda connection: exceptions.reset_account(
@@ -156,7 +157,7 @@ def reset_user(user_id: str) -> Response:
 @store_key
 def reset_many() -> Response:
     """Open a fresh window now for everybody, or for a role, of one module or of all."""
-    body = read_body(ResetManyIn) if request.content_length else ResetManyIn()
+    body = read_body(ResetManyIn) if has_body() else ResetManyIn()
     who, now = caller(), utcnow()
     reset = in_transaction(
         lambda connection: exceptions.reset_many(

@@ -10,9 +10,8 @@ from pydantic import Field, StrictBool, field_validator
 
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.limits import Allows, Limit, Period, Rule
-from bridge.domain.packages import Package
 from bridge.domain.stores import Module
-from bridge.services import answers, catalog, modules, orders, stores
+from bridge.services import answers, catalog, modules, package_pages, stores
 from bridge.web.auth import caller, store_key
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 from bridge.web.parsing import (
@@ -154,13 +153,14 @@ def delete_limit(module: str) -> Response:
 @bp.get("/packages")
 @store_key
 def list_packages() -> Response:
-    """The store's packages."""
+    """The store's products as far as they are known, with the amounts that cannot be read."""
     limit, after = page_limit(), _package_cursor()
     with reading() as connection:
         found = catalog.list_packages(connection, caller().store_id, after=after, limit=limit + 1)
+        items = [package_pages.document(connection, caller().store_id, package) for package in found[:limit]]
     last = found[limit - 1] if len(found) > limit else None
     more = None if last is None else f"{last.product_id}.{last.variation_id}"
-    return list_response([package_document(package) for package in found[:limit]], next_cursor=more)
+    return list_response(items, next_cursor=more)
 
 
 @bp.get("/packages/<product>", defaults={"variation": "0"})
@@ -171,7 +171,7 @@ def get_package(product: str, variation: str) -> Response:
     product_id, variation_id = _product(product, variation)
     with reading() as connection:
         package = catalog.get_package(connection, caller().store_id, product_id=product_id, variation_id=variation_id)
-    return json_response(package_document(package))
+        return json_response(package_pages.document(connection, caller().store_id, package))
 
 
 @bp.put("/packages/<product>", defaults={"variation": "0"})
@@ -202,9 +202,9 @@ def put_package(product: str, variation: str) -> Response:
     )
     with reading() as connection:
         store = stores.get_by_id(connection, store_id)
-        waiting = orders.list_waiting_for_product(connection, store, product_id=variation_id or product_id)
-    orders.check_all(transaction, store, waiting, now=now)
-    return json_response(package_document(package))
+    catalog.settle_waiting(transaction, store, package, now=now)
+    with reading() as connection:
+        return json_response(package_pages.document(connection, caller().store_id, package))
 
 
 @bp.delete("/packages/<product>", defaults={"variation": "0"})
@@ -254,21 +254,6 @@ def limit_document(limit: Limit) -> answers.Document:
         "period": limit.period.value,
         "rules": {audience: rule.document for audience, rule in limit.rules.items()},
         "message": limit.message,
-    }
-
-
-def package_document(package: Package) -> answers.Document:
-    """A package as the API shows it; `source` says whose word the amount is."""
-    return {
-        "product": package.product_id,
-        "variation": package.variation_id or None,
-        "tokens": package.tokens,
-        "source": "shop" if package.admin_tokens is None else "admin",
-        "shop_tokens": package.shop_tokens,
-        "plan": package.plan,
-        "months": package.months,
-        "name": package.name,
-        "sku": package.sku,
     }
 
 

@@ -17,6 +17,8 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.InvalidRequest: 422,
     errors.MalformedBody: 400,
     errors.BodyTooLarge: 413,
+    errors.UnsupportedBody: 415,
+    errors.RequestTimedOut: 408,
     errors.NotFound: 404,
     errors.StoreExists: 409,
     errors.EndpointDisabled: 409,

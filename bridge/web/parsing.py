@@ -157,6 +157,11 @@ def read_body(model: type[M]) -> M:
         raise _translated(error, model) from error
 
 
+def has_body() -> bool:
+    """Return whether the request carries a body, however it is framed; `read_body` may read it afterwards."""
+    return bool(request.get_data())
+
+
 def _translated(error: ValidationError, model: type[Body]) -> MalformedBody | InvalidRequest:
     faults = error.errors(include_url=False, include_input=False, include_context=False)
     for fault in faults:

@@ -13,7 +13,16 @@ _TEXTS: dict[Question, tuple[str, str]] = {
     ),
     Question.UNKNOWN_PRODUCT: (
         "Unknown product",
-        "A product was deleted before its amount was known. Set how many tokens a piece brings.",
+        "It is not known how many tokens a piece brings: {products}."
+        " Set the amount here, or on the Packages page for all orders.",
+    ),
+    Question.UNCLEAR_AMOUNT: (
+        "Amount not readable",
+        "The amount cannot be read: {products}. Correct it in the shop or on the Packages page, or set it here.",
+    ),
+    Question.SAME_SKU: (
+        "Several packages",
+        "Packages with different amounts have the SKU of {products}. Set the amount here.",
     ),
     Question.UNREAD_REFUNDS: (
         "Refund not read",

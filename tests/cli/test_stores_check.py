@@ -66,6 +66,12 @@ def forget_packages(rig):
         connection.exec_driver_sql("delete from packages")
 
 
+def garble_an_amount(rig):
+    """A product's amount can be read in two ways."""
+    meta = [{"key": "is_token_package", "value": "yes"}, {"key": "tokens_granted", "value": "5.000"}]
+    factories.deliver(rig, {"id": 10, "name": "Pack", "type": "simple", "meta_data": meta}, "product.updated")
+
+
 def set_the_clock(rig):
     """The shop's clock is an hour ahead."""
     rig.skew = HOUR
@@ -87,6 +93,11 @@ TROUBLES = [
     (keep_silent, Code.SILENT, ("an order changed in the shop and nothing was delivered", "Scheduled actions")),
     (break_an_order, Code.UNAPPLIED, ("could not be applied", "correct it, or look into the log")),
     (forget_packages, Code.NO_PACKAGES, ("no product of the shop brings tokens", "flask packages import shop")),
+    (
+        garble_an_amount,
+        Code.UNREADABLE_AMOUNT,
+        ("product 10 (Pack): tokens_granted is 5.000", "read in two ways", "flask packages set shop PRODUCT TOKENS"),
+    ),
     (set_the_clock, Code.CLOCK, ("3600 seconds apart", "NTP")),
     (
         take_the_keys,

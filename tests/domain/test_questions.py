@@ -60,7 +60,9 @@ TIED = RefundDetail(900, Decimal(1), Decimal(1), (RefundedLine(1, 0, Decimal(1))
         (order(line()), False, Question.UNKNOWN_PRODUCT),
         (order(line()), True, Question.UNKNOWN_PRODUCT),
         (order(line(tokens=0)), False, Question.NONE),
-        (order(line(product=10)), False, Question.NONE),
+        (order(line(product=10)), False, Question.UNKNOWN_PRODUCT),
+        (order(line(product=10, basis=Basis.UNCLEAR)), False, Question.UNCLEAR_AMOUNT),
+        (order(line(product=10, basis=Basis.SAME_SKU)), False, Question.SAME_SKU),
         (order(KnownLine(Line(1, 10, 0, 1, Decimal(10), is_gone=True))), False, Question.UNKNOWN_PRODUCT),
         (order(KnownLine(Line(1, 10, 0, 1, Decimal(10), is_gone=True), 0)), False, Question.NONE),
         (order(line(quantity=0)), False, Question.NONE),
@@ -127,7 +129,7 @@ def test_every_review_item_is_listed_the_most_urgent_first():
     items = review_items(known, is_parked=True)
 
     assert [item.kind for item in items] == [Question.UNKNOWN_PRODUCT, Question.NO_BUYER, Question.UNREAD_REFUNDS]
-    assert items[0].parameters == {"lines": [1]}
+    assert items[0].parameters == {"lines": [1], "products": ["product 0"]}
     assert question_of(known, is_parked=True) is items[0].kind
 
 
