@@ -14,10 +14,11 @@ from bridge.config import Config, load_config
 from bridge.domain.errors import BadSetting
 from bridge.group_commit import GroupCommit
 from bridge.logs import configure_logs
+from bridge.services import opaque_ids
 from bridge.services.shops import Shops
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
-from bridge.web import BLUEPRINTS, body_limits, errors, pages, public_path, security, server_worker
+from bridge.web import BLUEPRINTS, body_limits, errors, pages, public_path, security, server_worker, waiting
 from bridge.web.asgi import AsgiApp
 from bridge.web.context import Parts, utcnow
 from schedulers.schedule import timetable_for
@@ -48,6 +49,7 @@ def create_worker() -> AsgiApp:
 
 def _put_together(config: Config) -> Flask:
     configure_logs(config)
+    opaque_ids.use_key(config.secret_key)
     database = Database(config.database_url, pool_size=min(config.threads, _CONNECTIONS) + 2)
     group_commit = GroupCommit(database, clock=utcnow)
     app = Flask(__name__)
@@ -60,6 +62,7 @@ def _put_together(config: Config) -> Flask:
         database, clock=utcnow, timetable=timetable_for(vault, config.public_url)
     )
     commands.install(app, Tools(config, database, vault))
+    waiting.install(app)
     errors.install(app)
     body_limits.install(app)
     security.install(app, config)

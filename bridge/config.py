@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from bridge.domain.database_urls import normalize
 from bridge.domain.errors import BadSetting
 from bridge.domain.typed import clean_pasted
 
@@ -88,13 +89,7 @@ def load_config(environ: Mapping[str, str] | None = None, *, root: Path = ROOT) 
 def _database_url(given: str | None, instance: Path) -> str:
     if not given:
         return f"sqlite:///{instance / 'bridge.sqlite3'}"
-    # Hosting panels hand out the short form; psycopg 3 is the driver that is installed.
-    for short in ("postgres://", "postgresql://"):
-        if given.startswith(short):
-            return "postgresql+psycopg://" + given[len(short) :]
-    if not given.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise BadSetting("BRIDGE_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://")
-    return given
+    return normalize(given)
 
 
 def _secret_key(given: str | None, instance: Path) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from bridge.config import load_config
 from bridge.domain.errors import BridgeError
 from bridge.logs import configure_logs
-from bridge.services import addresses, installation
+from bridge.services import addresses, installation, opaque_ids
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
 from schedulers.schedule import timetable_for
@@ -22,6 +22,7 @@ def main() -> None:
     argparse.ArgumentParser(prog="python -m schedulers", description=__doc__).parse_args()
     config = load_config()
     configure_logs(config)
+    opaque_ids.use_key(config.secret_key)
     database = Database(config.database_url)
     installation.prepare(database)
     # Waited for and not handled: a handler that sets an event can meet its own thread inside that event's lock.

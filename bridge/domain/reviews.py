@@ -13,6 +13,8 @@ GRANT = "grant"
 """The choice that grants what is withheld."""
 KEEP = "keep"
 """The choice that keeps the first of two orders with one number."""
+PIECES = "pieces"
+"""The choice that takes back by the pieces of a refund instead of its money."""
 REPLACE = "replace"
 """The choice that replaces the first of two orders with one number by the second."""
 

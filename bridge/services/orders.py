@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bridge.domain.accounts import MAX_TOKENS, normalize_email
-from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, UnknownOrder
+from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, Unavailable, UnknownOrder
 from bridge.domain.grants import months_owed, tokens_owed
 from bridge.domain.ledger import Entry
 from bridge.domain.order_errors import ReviewChanged
 from bridge.domain.orders import Effect, Known, Order, Refunds, effect_of, learn, learn_trashing
 from bridge.domain.plans import Term
-from bridge.domain.questions import review_items, with_amount, with_decision, with_refunds_seen
+from bridge.domain.questions import Circumstances, review_items, with_amount, with_decision, with_refunds_seen
 from bridge.domain.reviews import Question
 from bridge.domain.stores import Store
 from bridge.services import granting, line_amounts
@@ -151,8 +151,25 @@ def check_all(transaction: Transaction, store: Store, numbers: Iterable[int], *,
         try:
             with transaction() as connection:
                 check_again(connection, store, number, now=now)
+        except Unavailable:
+            raise
         except BridgeError as error:
             log.warning("order %d of store %s could not be settled: %s", number, store.slug, error.detail)
+        except Exception:
+            log.exception("order %d of store %s could not be settled", number, store.slug)
+
+
+def check_together(transaction: Transaction, store: Store, numbers: Sequence[int], *, now: datetime) -> None:
+    """Settle several orders in one transaction, or each alone where one of them does not let the others pass."""
+    try:
+        with transaction() as connection:
+            found = orders.lock(connection, store.id, numbers, now=now)
+            _settle(connection, store, [found[number] for number in sorted(found)], now=now)
+    except Unavailable:
+        raise
+    except Exception:
+        log.info("orders of store %s are settled one by one", store.slug, exc_info=True)
+        check_all(transaction, store, numbers, now=now)
 
 
 def list_waiting_for(connection: Connection, store: Store, *, email: str) -> list[int]:
@@ -178,7 +195,7 @@ def _lock_known(connection: Connection, store: Store, number: int, *, now: datet
 
 def _learn(store: Store, known: Known, order: Order, *, received_at: datetime) -> Known:
     effect = effect_of(order.status, store.grant_statuses)
-    is_past = store.grants_from is not None and order.placed_at < store.grants_from
+    is_past = store.grants_from is not None and (order.placed_at or order.modified_at) < store.grants_from
     if is_past and effect is Effect.GRANTS and known.account_id is None and known.effect is not Effect.GRANTS:
         # The owner chose not to grant what was sold before; what waits or was granted all the same goes on as ever.
         effect = Effect.KEEPS
@@ -227,7 +244,7 @@ def _settle(
 
 
 def _remembered(known: Known, *, is_parked: bool) -> orders.Remembered:
-    return known, is_parked, review_items(known, is_parked=is_parked)
+    return known, is_parked, review_items(known, Circumstances(is_parked=is_parked))
 
 
 def _bounded(tokens: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from bridge.storage.database import Database
 from bridge.storage.outages import is_there, make_folder
@@ -22,10 +22,15 @@ def revision_of(database: Database) -> str | None:
     if not is_there(database):
         return None
     with database.reading() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        revision: str | None = connection.execute(text("select version_num from alembic_version")).scalar()
-        return revision
+        return revision_in(connection)
+
+
+def revision_in(connection: Connection) -> str | None:
+    """The revision of an open database; None for an empty one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(text("select version_num from alembic_version")).scalar()
+    return revision
 
 
 def is_current(database: Database) -> bool:

@@ -117,6 +117,8 @@ accounts = Table(
     Index("ix_accounts_store_id_email_key", "store_id", "email_key"),
     # For the credits list. What a spend changes has none: each one would pay for it.
     Index("ix_accounts_store_id_purchased", "store_id", "purchased", "id"),
+    # Room in each page, so that a changed balance is written beside the old one and no index has to be.
+    postgresql_with={"fillfactor": 85},
 )
 
 entries = Table(

@@ -36,6 +36,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     api_events.bp,
     api_sites.bp,
     widget.bp,
+    admin.root,
     admin.bp,
     connecting.bp,
     credits.bp,

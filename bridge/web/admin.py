@@ -11,11 +11,18 @@ from bridge.web.context import reading, transaction, utcnow
 from bridge.web.sessions import current_admin, own_path, signed_in
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
+root = Blueprint("root", __name__)
 
 _WRONG = (
     "E-mail or password is wrong. After several wrong tries in a row, signing in with an e-mail pauses for up to "
     "15 minutes."
 )
+
+
+@root.get("/")
+def show_root() -> ResponseReturnValue:
+    """Lead to the admin's pages."""
+    return redirect(url_for("admin.home"), 303)
 
 
 @bp.get("")

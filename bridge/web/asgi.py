@@ -128,6 +128,7 @@ class AsgiApp:
     async def _refuse(self, error: BridgeError, path: str, receive: Receive, send: Send) -> None:
         status = status_of(error)
         document = document_of(error)
+        document["type"] = f"{self._base_path}{document['type']}"
         if is_for_machines(path):
             kind, body = b"application/problem+json", json.dumps(document).encode()
         else:

@@ -25,6 +25,7 @@ from bridge.web import (
     asking,
 )
 from bridge.web.context import Parts
+from bridge.web.errors import problem_kinds
 from bridge.web.parsing import Body
 from bridge.web.replies import json_response
 
@@ -44,6 +45,7 @@ BODIES: dict[str, type[Body]] = {
     "api_orders.decide": api_orders.DecisionIn,
     "api_orders.see_refunds": api_orders.SeenIn,
     "api_orders.set_amount": api_orders.LineIn,
+    "api_settings.decide_past_orders": api_settings.PastOrdersIn,
     "api_settings.put_limit": api_settings.LimitIn,
     "api_settings.put_module": api_settings.ModuleIn,
     "api_settings.put_package": api_settings.PackageIn,
@@ -113,7 +115,7 @@ _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "code"],
     "properties": {
-        "type": {"type": "string"},
+        "type": {"type": "string", "format": "uri-reference"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
@@ -153,7 +155,7 @@ def document() -> Response:
 @bp.get("/docs")
 def docs() -> Response:
     """The same to read."""
-    page = render_template("docs.html", operations=_operations(_app()))
+    page = render_template("docs.html", operations=_operations(_app()), problems=problem_kinds())
     return Response(page, content_type="text/html; charset=utf-8")
 
 

@@ -1,13 +1,18 @@
 """The commands say what they did, in words or as JSON, and end with a sentence where they cannot."""
 
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 
 import pytest
 
 from bridge.cli.commands import COMMANDS
 from bridge.cli.tools import Group
 from tests import factories
+from tests.conftest import SECRET_KEY
 from tests.support import books
 
 
@@ -175,6 +180,21 @@ def test_audit_counts_what_it_checked(flask, shop):
         "count": 0,
         "faults": [],
     }
+
+
+def test_audit_shows_its_progress_on_a_terminal_and_nowhere_else(shop, database_url):
+    """A terminal gets it as standard error; standard output has the result alone."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "flask", "audit"]
+    environment = {**os.environ, "BRIDGE_DATABASE_URL": database_url, "BRIDGE_SECRET_KEY": SECRET_KEY}
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, env=environment, check=True, text=True)
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+
+    assert "check 1 of " in shown
+    assert ": order_line" in shown
+    assert done.stdout == "books balance: 0 accounts, 0 entries checked\n"
 
 
 def test_audit_of_wrong_books_prints_a_line_for_each_fault_and_exits_1(flask, shop, database):

@@ -145,9 +145,11 @@ def test_64_threads_leave_sound_books_and_tell_everybody_the_same(storm, databas
     again = [reply for part in batched(asked) for reply in storm.group.spend_all(part)]
 
     for reply, (ask, told) in zip(again, storm.told.values(), strict=True):
-        if reply.error is None:
-            assert reply.is_replay
-            assert set(told) == {(reply.status, reply.document)}, ask
+        if reply.is_replay:
+            # Before it succeeded it may have been refused; a refusal is not stored.
+            assert {answer for answer in told if answer[0] < 400} == {(reply.status, reply.document)}, ask
+        elif reply.error is None:
+            assert {status for status, _ in told} <= {402, 403}, ask
         else:
             # An error is not kept; nobody was told anything else.
             assert {status for status, _ in told} == {0}, ask

@@ -216,3 +216,9 @@ def test_page_that_is_not_there_says_so_as_a_page(app):
     assert response.status_code == 404
     assert response.content_type == "text/html; charset=utf-8"
     assert "There is nothing here" in response.text
+
+
+def test_root_leads_to_the_admin_s_pages(app):
+    answer = app.test_client().get("/")
+
+    assert (answer.status_code, answer.location) == (303, "/admin")
