@@ -367,11 +367,18 @@ admins = Table(
     Column("email", String(320), nullable=False),
     Column("email_key", String(320), nullable=False, unique=True),
     Column("password_hash", String(200), nullable=False),
-    Column("session_version", Integer, nullable=False, server_default=text("1")),
-    Column("failures", Integer, nullable=False, server_default=text("0")),
-    Column("locked_until", Instant),
     Column("created_at", Instant, nullable=False),
     Column("last_seen_at", Instant),
+)
+
+admin_sessions = Table(
+    "admin_sessions",
+    metadata,
+    Column("id_hash", String(64), primary_key=True),
+    Column("admin_id", ForeignKey("admins.id", ondelete="CASCADE"), nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Index("ix_admin_sessions_admin_id", "admin_id", "began_at"),
 )
 
 leases = Table(
