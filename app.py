@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 from flask import Flask
+from flask.cli import NoAppException
 
 from bridge.cli import commands
 from bridge.cli.tools import Tools
@@ -11,10 +14,12 @@ from bridge.config import Config, load_config
 from bridge.domain.errors import BadSetting
 from bridge.group_commit import GroupCommit
 from bridge.logs import configure_logs
+from bridge.services import opaque_ids
 from bridge.services.shops import Shops
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
-from bridge.web import BLUEPRINTS, errors, pages, security
+from bridge.web import BLUEPRINTS, body_limits, errors, pages, proxies, public_path, security, server_worker, waiting
+from bridge.web.asgi import AsgiApp
 from bridge.web.context import Parts, utcnow
 from schedulers.schedule import timetable_for
 from schedulers.ticker import Scheduler
@@ -30,12 +35,21 @@ def create_app(config: Config | None = None) -> Flask:
     except BadSetting as error:
         if click.get_current_context(silent=True) is None:
             raise
-        # A command tells it in a sentence.
+        if not any(not argument.startswith("-") for argument in sys.argv[1:]):
+            # `flask --help` prints a sentence for this error and a traceback for every other one.
+            raise NoAppException(error.detail) from error
         raise click.ClickException(error.detail) from error
+
+
+def create_worker() -> AsgiApp:
+    """What a worker process of the web server runs."""
+    config = load_config()
+    return server_worker.build(create_app(config), config)
 
 
 def _put_together(config: Config) -> Flask:
     configure_logs(config)
+    opaque_ids.use_key(config.secret_key)
     database = Database(config.database_url, pool_size=min(config.threads, _CONNECTIONS) + 2)
     group_commit = GroupCommit(database, clock=utcnow)
     app = Flask(__name__)
@@ -48,9 +62,14 @@ def _put_together(config: Config) -> Flask:
         database, clock=utcnow, timetable=timetable_for(vault, config.public_url)
     )
     commands.install(app, Tools(config, database, vault))
+    waiting.install(app)
     errors.install(app)
+    body_limits.install(app)
     security.install(app, config)
     pages.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    public_path.install(app, config.public_url)
+    # Outermost: everything else sees the client's own address.
+    proxies.install(app, config.trusted_proxies)
     return app

@@ -31,10 +31,13 @@ def account_id(user: int) -> int:
 
 
 def add_accounts(database: Database, store_id: int, count: int, *, now: datetime) -> None:
-    """Add `count` users, each with an order that granted them `GRANTED` tokens."""
+    """Add `count` users to those that are there, each with an order that granted them `GRANTED` tokens."""
+    with database.reading() as connection:
+        last = connection.execute(text("select max(id) from accounts where id > :first"), {"first": _FIRST}).scalar()
+    first = (last or _FIRST) - _FIRST + 1
     then = {"now": now - timedelta(days=30), "store": store_id, "first": _FIRST, "tokens": GRANTED}
     for statement in _ACCOUNTS:
-        _run(database, statement, then, low=1, high=count)
+        _run(database, statement, then, low=first, high=first + count - 1)
 
 
 def add_spends(database: Database, store_id: int, *, users: int, rounds: int, now: datetime) -> None:
@@ -82,6 +85,13 @@ def add_holds(database: Database, store_id: int, *, first: int, count: int, user
 def add_packages(database: Database, store_id: int, count: int, *, now: datetime) -> None:
     """Add packages of 1,000 tokens that no order asks for, where they are not there yet."""
     _run(database, _PACKAGES, {"now": now, "store": store_id}, low=100_001, high=100_000 + count)
+
+
+def add_exceptions(database: Database, store_id: int, *, first: int, count: int, now: datetime) -> None:
+    """Give each of the users counted from `first` a rule of their own and a reset by hand."""
+    values = {"now": now, "store": store_id, "first": _FIRST}
+    for statement in _EXCEPTIONS:
+        _run(database, statement, values, low=first, high=first + count - 1)
 
 
 def add_deliveries(database: Database, store_id: int, *, first: int, count: int, at: datetime) -> None:
@@ -191,3 +201,10 @@ _USES = """insert into window_uses (account_id, module, starts_at, ends_at, used
 
 _PACKAGES = """insert into packages (store_id, product_id, variation_id, admin_tokens, updated_at) SERIES
        select :store, i, 0, 1000, :now from n where true on conflict do nothing"""
+
+_EXCEPTIONS = (
+    """insert into limit_overrides (account_id, module, allows, tokens, actor, created_at) SERIES
+       select :first + i, 'chat', 'amount', 5, 'bench', :now from n""",
+    """insert into limit_resets (id, store_id, account_id, reset_at, actor) SERIES
+       select i, :store, :first + i, :now, 'bench' from n""",
+)

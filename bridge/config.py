@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,13 +12,23 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from bridge.domain.database_urls import normalize
 from bridge.domain.errors import BadSetting
+from bridge.domain.proxies import Network, read_networks
+from bridge.domain.typed import clean_pasted
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: everything the service writes by default lies below it, in `instance/`."""
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _SECRET_CHARACTERS = 32
+_SECRETS = frozenset({"BRIDGE_SECRET_KEY"})
+"""Settings that are taken as they are: a secret that is in use already must not change."""
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
+_ROUTES = frozenset(
+    ["admin", "account", "connect", "healthz", "metrics", "readyz", "static", "v1", "webhooks", "widget"]
+)
+"""First segments of our own paths: a public URL with one of them would be ambiguous."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,12 @@ class Config:
     admin_password: str = field(repr=False)
     log_level: str
     log_format: str
+    request_seconds: int = 20
+    listen_fd: int | None = None
+    trusted_proxies: tuple[Network, ...] = ()
+    """Whose X-Forwarded headers are believed."""
+    is_public_url_set: bool = False
+    """Whether `public_url` was set, and not derived from the address to listen on."""
 
     @property
     def host_and_port(self) -> tuple[str, int]:
@@ -51,12 +68,13 @@ def load_config(environ: Mapping[str, str] | None = None, *, root: Path = ROOT) 
     """
     given: dict[str, str] = {key: value or "" for key, value in dotenv_values(root / ".env").items()}
     given.update(os.environ if environ is None else environ)
+    given = {name: value if name in _SECRETS else clean_pasted(value) for name, value in given.items()}
     instance = root / "instance"
     bind = _bind(given.get("BRIDGE_BIND") or "127.0.0.1:8000")
     return Config(
         database_url=_database_url(given.get("BRIDGE_DATABASE_URL"), instance),
         secret_key=_secret_key(given.get("BRIDGE_SECRET_KEY"), instance),
-        public_url=_public_url(given.get("BRIDGE_PUBLIC_URL") or f"http://{bind}"),
+        public_url=_public_url(given.get("BRIDGE_PUBLIC_URL") or f"http://{_reachable(bind)}"),
         bind=bind,
         threads=_number(given, "BRIDGE_THREADS", default=64, low=1, high=256),
         workers=_number(given, "BRIDGE_WORKERS", default=1, low=1, high=64),
@@ -65,19 +83,24 @@ def load_config(environ: Mapping[str, str] | None = None, *, root: Path = ROOT) 
         admin_password=given.get("BRIDGE_ADMIN_PASSWORD") or "",
         log_level=_choice(given, "BRIDGE_LOG_LEVEL", default="INFO", choices=_LEVELS),
         log_format=_choice(given, "BRIDGE_LOG_FORMAT", default="text", choices=("text", "json")),
+        request_seconds=_number(given, "BRIDGE_REQUEST_SECONDS", default=20, low=1, high=300),
+        listen_fd=_number(given, "BRIDGE_LISTEN_FD", default=0, low=0, high=1_000_000) or None,
+        trusted_proxies=_networks(given.get("BRIDGE_TRUSTED_PROXIES") or ""),
+        is_public_url_set=bool(given.get("BRIDGE_PUBLIC_URL")),
     )
 
 
 def _database_url(given: str | None, instance: Path) -> str:
     if not given:
         return f"sqlite:///{instance / 'bridge.sqlite3'}"
-    # Hosting panels hand out the short form; psycopg 3 is the driver that is installed.
-    for short in ("postgres://", "postgresql://"):
-        if given.startswith(short):
-            return "postgresql+psycopg://" + given[len(short) :]
-    if not given.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise BadSetting("BRIDGE_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://")
-    return given
+    return normalize(given)
+
+
+def _networks(given: str) -> tuple[Network, ...]:
+    try:
+        return read_networks(given)
+    except ValueError as error:
+        raise BadSetting(f"BRIDGE_TRUSTED_PROXIES: {error}; separate several by commas") from error
 
 
 def _secret_key(given: str | None, instance: Path) -> str:
@@ -112,14 +135,37 @@ def _bind(given: str) -> str:
     return given
 
 
+def _reachable(bind: str) -> str:
+    """Return the address under which this machine reaches the service; one that means "every address" is none."""
+    for every, own in (("0.0.0.0:", "127.0.0.1:"), ("[::]:", "[::1]:")):
+        if bind.startswith(every):
+            return own + bind[len(every) :]
+    return bind
+
+
 def _public_url(given: str) -> str:
     try:
         parts = urlsplit(given)
+        host, _port = parts.hostname, parts.port
     except ValueError as error:
         raise BadSetting(f"BRIDGE_PUBLIC_URL is not an address: {error}") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or not given.isprintable():
         raise BadSetting("BRIDGE_PUBLIC_URL must be an address such as https://bridge.example.com")
-    return given.rstrip("/")
+    if parts.username is not None or " " in given:
+        raise BadSetting("BRIDGE_PUBLIC_URL must have no user, password or space in it")
+    path = parts.path.rstrip("/")
+    if not _PATH.fullmatch(path) or set(path.split("/")) & {".", ".."}:
+        raise BadSetting(
+            "BRIDGE_PUBLIC_URL has a path with characters other than letters, digits, dots, dashes and underscores,"
+            " or with an empty segment"
+        )
+    first = path.removeprefix("/").partition("/")[0]
+    if first in _ROUTES:
+        raise BadSetting(
+            f"BRIDGE_PUBLIC_URL must not have a path that begins with /{first}, which is one of the"
+            " service's own: give the address of its root, such as https://bridge.example.com"
+        )
+    return parts._replace(scheme=parts.scheme, path=path, query="", fragment="").geturl()
 
 
 def _number(given: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:

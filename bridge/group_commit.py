@@ -13,6 +13,7 @@ from datetime import datetime
 from bridge.domain.asks import AnyAsk
 from bridge.domain.errors import Overloaded, Unavailable
 from bridge.services.spending import Reply, spend_many
+from bridge.services.transactions import waiting_at_most
 from bridge.storage.database import Database, TryAgain
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,12 @@ BATCH = 512
 QUEUE = 10_000
 """The most asks that may wait; one more is refused with 503."""
 ATTEMPTS = 5
-ANSWER_SECONDS = 30
+ANSWER_SECONDS = 9.0
+"""The longest a caller waits for the database, counted from the moment of the call."""
+_GRACE_SECONDS = 3.0
+"""What a batch may take on top, so that a caller learns what became of it."""
+_LEAST_SECONDS = 0.5
+CLOSE_SECONDS = 30
 
 
 _GATHERING_SECONDS = 0.0003
@@ -36,10 +42,11 @@ class _Waiting:
     waker and the woken several times as much, hundreds of times in a batch.
     """
 
-    __slots__ = ("_error", "_lock", "_reply", "ask")
+    __slots__ = ("_error", "_lock", "_reply", "ask", "deadline")
 
-    def __init__(self, ask: AnyAsk) -> None:
+    def __init__(self, ask: AnyAsk, deadline: float) -> None:
         self.ask = ask
+        self.deadline = deadline
         self._reply: Reply | None = None
         self._error: BaseException | None = None
         self._lock = threading.Lock()
@@ -61,9 +68,9 @@ class _Waiting:
             self._error = error
             self._lock.release()
 
-    def wait(self, seconds: float) -> Reply:
+    def wait(self) -> Reply:
         """The reply; raises its error, and `Unavailable` where none came in time."""
-        if not self._lock.acquire(timeout=seconds):
+        if not self._lock.acquire(timeout=max(0.0, self.deadline + _GRACE_SECONDS - time.monotonic())):
             raise Unavailable()
         self._lock.release()
         if self._reply is None:
@@ -90,14 +97,14 @@ class GroupCommit:
         """The reply to one ask, once it is durable.
 
         Raises `Overloaded` when too many wait and `Unavailable` when the
-        database could not take it: then nothing was charged, unless the commit
-        itself was cut off, which the same key tells.
+        database could not take it in time: then nothing was charged, unless the
+        commit itself was cut off. The same request with the same key resolves it.
         """
         return self.spend_all([ask])[0]
 
     def spend_all(self, asks: Sequence[AnyAsk]) -> list[Reply]:
         """The replies to several asks, in their order; each stands alone."""
-        return [waiting.wait(ANSWER_SECONDS) for waiting in self._enqueue(asks)]
+        return [waiting.wait() for waiting in self._enqueue(asks)]
 
     def close(self) -> None:
         """Answer everyone who waits, then stop; later asks are refused. Done by itself when the process ends."""
@@ -105,11 +112,12 @@ class GroupCommit:
             self._closing = True
             self._changed.notify_all()
         if self._thread is not None:
-            self._thread.join(timeout=ANSWER_SECONDS)
+            self._thread.join(timeout=CLOSE_SECONDS)
             atexit.unregister(self.close)
 
     def _enqueue(self, asks: Sequence[AnyAsk]) -> list[_Waiting]:
-        items = [_Waiting(ask) for ask in asks]
+        deadline = time.monotonic() + ANSWER_SECONDS
+        items = [_Waiting(ask, deadline) for ask in asks]
         with self._changed:
             if self._closing:
                 raise Overloaded("The service is stopping; try again in a moment.")
@@ -159,8 +167,18 @@ class GroupCommit:
             time.sleep(_GATHERING_SECONDS)
 
     def _commit(self, batch: list[_Waiting]) -> None:
+        now = time.monotonic()
+        late = [waiting for waiting in batch if waiting.deadline - now < _LEAST_SECONDS]
+        if late:
+            # Nothing of theirs was tried; the rest need not fail with them.
+            _fail(late, Unavailable())
+            batch = [waiting for waiting in batch if not waiting.is_answered]
+        if not batch:
+            return
         try:
-            replies = self._write([waiting.ask for waiting in batch])
+            # The first to come has waited longest.
+            with waiting_at_most(min(waiting.deadline for waiting in batch) - now):
+                replies = self._write([waiting.ask for waiting in batch])
         except Exception as error:
             if len(batch) == 1 or isinstance(error, Unavailable):
                 _fail(batch, error)

@@ -7,7 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-_PACKAGE_KEYS = (("_is_token_package", "_tokens_granted"), ("_aipkit_is_token_package", "_aipkit_tokens_amount"))
+_PACKAGE_KEYS = (("_is_token_package", "_tokens_granted"), ("is_token_package", "tokens_granted"))
+_AIPKIT_KEYS = ("_aipkit_is_token_package", "_aipkit_tokens_amount")
 _STAFF = frozenset({"administrator", "shop_manager"})
 
 
@@ -56,15 +57,16 @@ class Product:
 def tokens_of(product: Product, parent: Product | None) -> int:
     """What one piece is worth in tokens, 0 for what is no package.
 
-    Read from the meta the companion plugin's way: the flag stands on the product
-    or its parent, a variation's own amount wins over the parent's. Of the AI
+    The flag stands on the product or its parent; a variation's own amount wins
+    over the parent's. The plugin's keys come before the public ones. Of the AI
     Power plugin's keys only those of the whole product count.
     """
-    (flag, amount), (aip_flag, aip_amount) = _PACKAGE_KEYS
     whole = parent or product
-    if "yes" in (whole.meta_value(flag), product.meta_value(flag)):
-        own = product.meta_value(amount)
-        return int(own if own is not None else whole.meta_value(amount) or 0)
+    for flag, amount in _PACKAGE_KEYS:
+        if "yes" in (whole.meta_value(flag), product.meta_value(flag)):
+            own = product.meta_value(amount)
+            return int(own if own is not None else whole.meta_value(amount) or 0)
+    aip_flag, aip_amount = _AIPKIT_KEYS
     return int(whole.meta_value(aip_amount) or 0) if whole.meta_value(aip_flag) == "yes" else 0
 
 

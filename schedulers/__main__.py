@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from bridge.config import load_config
 from bridge.domain.errors import BridgeError
 from bridge.logs import configure_logs
-from bridge.services import installation
+from bridge.services import addresses, installation, opaque_ids
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
 from schedulers.schedule import timetable_for
@@ -18,14 +19,18 @@ from schedulers.ticker import Scheduler
 
 def main() -> None:
     """Run until SIGTERM or Ctrl-C; a running job finishes the item it is at."""
+    argparse.ArgumentParser(prog="python -m schedulers", description=__doc__).parse_args()
     config = load_config()
     configure_logs(config)
+    opaque_ids.use_key(config.secret_key)
     database = Database(config.database_url)
     installation.prepare(database)
     # Waited for and not handled: a handler that sets an event can meet its own thread inside that event's lock.
     stops = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)
-    timetable = timetable_for(Vault(config.secret_key), config.public_url)
+    with database.reading() as connection:
+        address = addresses.service_address(connection, config.public_url, is_set=config.is_public_url_set)
+    timetable = timetable_for(Vault(config.secret_key), address.url)
     scheduler = Scheduler(database, clock=lambda: datetime.now(UTC), timetable=timetable)
     scheduler.start()
     signal.sigwait(stops)

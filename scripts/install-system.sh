@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# Installs what the tests need from the system: PostgreSQL's server programs, Chromium and a font for it.
+# Installs what the tests need from the system: PostgreSQL's server programs, PgBouncer, Chromium and a font for it.
 # Does nothing, quickly, where they are present already.
 set -euo pipefail
 
 has_postgresql() {
   command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
+
+has_pgbouncer() {
+  command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ]
 }
 
 has_chromium() {
@@ -17,8 +21,10 @@ has_font() {
 
 missing=()
 has_postgresql || missing+=(postgresql)
+has_pgbouncer || missing+=(pgbouncer)
 has_chromium || missing+=(chromium)
 has_font || missing+=(fontconfig fonts-dejavu-core)
+command -v wrk >/dev/null || missing+=(wrk)
 
 if [ ${#missing[@]} -eq 0 ]; then
   exit 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
-from bridge.cli.tools import Group, prepared, utcnow
-from bridge.services import admins
+from bridge.cli.tools import Group, created, local, prepared, utcnow
+from bridge.services import admins, answers
 from bridge.services.transactions import in_transaction
 
 
@@ -19,7 +21,7 @@ def group() -> None:
 def add(email: str) -> None:
     """Let somebody sign in; prints the password, this once."""
     password = in_transaction(
-        prepared().database.transaction, lambda connection: admins.add_admin(connection, email, None, now=utcnow())
+        created().database.transaction, lambda connection: admins.add_admin(connection, email, None, now=utcnow())
     )
     click.echo(f"{email} signs in with the password {password} (shown this once)")
 
@@ -33,3 +35,34 @@ def reset_password(email: str) -> None:
         lambda connection: admins.reset_password(connection, email, None, now=utcnow()),
     )
     click.echo(f"{email} signs in with the password {password} (shown this once)")
+
+
+@group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def list_(as_json: bool) -> None:
+    """List everyone who may sign in."""
+    with prepared().database.reading() as connection:
+        found = admins.list_admins(connection)
+    if as_json:
+        listed = [
+            {
+                "email": admin.email,
+                "created_at": answers.instant(admin.created_at),
+                "last_signed_in_at": answers.instant(admin.last_seen_at),
+            }
+            for admin in found
+        ]
+        click.echo(json.dumps(listed))
+        return
+    for admin in found:
+        click.echo(f"{admin.email:<40} added {local(admin.created_at)}  last sign-in {local(admin.last_seen_at)}")
+    if not found:
+        click.echo("There is no admin yet: flask admins add EMAIL")
+
+
+@group.command("remove")
+@click.argument("email")
+def remove(email: str) -> None:
+    """Remove an admin; their sessions end. The last one cannot be removed."""
+    removed = in_transaction(prepared().database.transaction, lambda connection: admins.remove_admin(connection, email))
+    click.echo(f"{removed.email} can no longer sign in.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bridge.cli.tools import Command, tools
+from bridge.cli.tools import Command, prepared, tools
 from bridge.services import backups, installation
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -16,8 +16,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.argument("file", type=_FILE)
 def save(file: Path) -> None:
     """Write a consistent copy of the embedded database to FILE, which must be new, while the service runs."""
-    found = tools()
-    installation.prepare(found.database)
+    found = prepared()
     backups.save(found.database, file)
     click.echo(f"{file} holds the database ({file.stat().st_size:,} bytes)")
     click.echo("Keep BRIDGE_SECRET_KEY, or instance/secret-key, beside it: the shops' secrets open with nothing else.")
@@ -28,6 +27,7 @@ def save(file: Path) -> None:
 def restore(file: Path) -> None:
     """Put FILE, a copy made by backup, in the place of the embedded database; the service must be stopped."""
     found = tools()
+    installation.make_folder(found.database)
     backups.restore(found.database, file)
     installation.prepare(found.database)
     click.echo(f"the database is now what {file} holds")

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import click
 
-from bridge.cli import demo_fakeshop, serve
+from bridge.cli import demo_fakeshop, listening, serve
 from bridge.cli.demo_shop import DemoShop
 from bridge.cli.tools import Command, tools, utcnow
 from bridge.config import ROOT
@@ -29,7 +29,7 @@ def command() -> None:
     REST, and what somebody buys there every few seconds is delivered.
     """
     config = tools().config
-    serve.check_port(config)
+    listener = listening.bind(config)
     _, port = config.host_and_port
     folder = ROOT / "instance" / f"demo-{port}"
     shutil.rmtree(folder, ignore_errors=True)
@@ -51,4 +51,4 @@ def command() -> None:
         f"  access key  {shop.access_key} (of the demo shop)",
         f"  {selling.slug}    {config.public_url}/admin/{selling.slug}/credits (sells by itself, at {selling.url})",
     )
-    serve.start(config, database, notes=notes)
+    serve.start(config, database, listener, notes=notes)

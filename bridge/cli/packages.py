@@ -4,18 +4,123 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 import click
 
-from bridge.cli.tools import Group, prepared, utcnow
-from bridge.services import catalog_import, stores
+from bridge.cli.tools import Group, Tools, prepared, utcnow
+from bridge.domain.accounts import MAX_USER_ID
+from bridge.domain.amounts import read_amount
+from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.stores import Store
+from bridge.services import catalog, catalog_import, late_packages, package_pages, stores
 from bridge.services.reconciliation import open_reading
 from bridge.services.shops import Shops
+from bridge.services.transactions import in_transaction
+
+_PAGE = 200
 
 
 @click.group("packages", cls=Group)
 def group() -> None:
     """The products that bring tokens."""
+
+
+@group.command("list")
+@click.argument("slug")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def list_(slug: str, as_json: bool) -> None:
+    """List the products of the store SLUG, the tokens of each, and the orders that wait for an amount."""
+    tools, store = _store(slug)
+    found: list[dict[str, Any]] = []
+    after: tuple[int, int] | None = None
+    while True:
+        with tools.database.reading() as connection:
+            page = catalog.list_packages(connection, store.id, after=after, limit=_PAGE)
+            found += [package_pages.document(connection, store.id, package) for package in page]
+        if len(page) < _PAGE:
+            break
+        after = page[-1].product_id, page[-1].variation_id
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    if not found:
+        click.echo(
+            f"No product is known yet. Read them from the shop: flask packages import {slug}\n"
+            f"Or set the tokens of one: flask packages set {slug} PRODUCT TOKENS"
+        )
+    for one in found:
+        click.echo(_line(one))
+
+
+@group.command("set")
+@click.argument("slug")
+@click.argument("product", metavar="PRODUCT[/VARIATION]")
+@click.argument("tokens")
+def set_(slug: str, product: str, tokens: str) -> None:
+    """Set how many TOKENS a piece of a product brings; 0 for a product that is no package.
+
+    It wins over the shop's own amount until you clear it. Orders that waited for
+    the amount are granted.
+    """
+    product_id, variation_id = _key(product)
+    amount = read_amount(tokens)
+    if not isinstance(amount, int):
+        raise InvalidRequest(
+            fields=[FieldError("TOKENS", "give a whole number from 0 to 9007199254740991, without separators")]
+        )
+    tools, store = _store(slug)
+    now = utcnow()
+    package = in_transaction(
+        tools.database.transaction,
+        lambda connection: catalog.set_tokens(
+            connection, store.id, product_id=product_id, variation_id=variation_id, tokens=amount, now=now
+        ),
+    )
+    settled = catalog.settle_waiting(tools.database.transaction, store, package, now=now)
+    brings = f"brings {amount:,} tokens" if amount else "is no package"
+    click.echo(f"A piece of product {product} {brings}. {settled:,} waiting orders were checked.")
+
+
+@group.command("clear")
+@click.argument("slug")
+@click.argument("product", metavar="PRODUCT[/VARIATION]")
+def clear(slug: str, product: str) -> None:
+    """Take back the amount set here; the shop's own amount counts again."""
+    product_id, variation_id = _key(product)
+    tools, store = _store(slug)
+    in_transaction(
+        tools.database.transaction,
+        lambda connection: catalog.drop_package(
+            connection, store.id, product_id=product_id, variation_id=variation_id, now=utcnow()
+        ),
+    )
+    click.echo(f"The shop's own amount of product {product} counts again.")
+
+
+@group.command("past")
+@click.argument("slug")
+@click.argument("product", metavar="PRODUCT[/VARIATION]")
+@click.argument("decision", type=click.Choice(late_packages.DECISIONS))
+def past(slug: str, product: str, decision: str) -> None:
+    """Grant or leave the orders that bought a product before it was a package."""
+    product_id, variation_id = _key(product)
+    tools, store = _store(slug)
+    now = utcnow()
+    package = in_transaction(
+        tools.database.transaction,
+        lambda connection: late_packages.decide(
+            connection,
+            store.id,
+            product_id=product_id,
+            variation_id=variation_id,
+            decision=decision,
+            actor="command line",
+            now=now,
+        ),
+    )
+    settled = late_packages.settle_package(tools.database.transaction, store, package, now=now)
+    click.echo(f"{settled:,} orders {'were granted' if decision == late_packages.GRANT else 'stay at 0 tokens'}.")
 
 
 @group.command("import")
@@ -26,9 +131,7 @@ def import_(slug: str, as_json: bool) -> None:
 
     Amounts set by hand stay; orders already placed keep theirs.
     """
-    tools = prepared()
-    with tools.database.reading() as connection:
-        store = stores.get_store(connection, slug)
+    tools, store = _store(slug)
     reading = open_reading(tools.database.transaction, Shops(tools.vault), store)
     with reading.shop, click.progressbar(length=1, label="Reading products", hidden=as_json) as bar:
 
@@ -44,3 +147,41 @@ def import_(slug: str, as_json: bool) -> None:
         f"{imported.packages} packages among {imported.products} products and {imported.variations} variations;"
         f" {imported.settled} waiting orders settled"
     )
+    with tools.database.reading() as connection:
+        for package in catalog.list_unreadable(connection, store.id, limit=100):
+            if package.unreadable is not None:
+                click.echo(f"  NOT READABLE {catalog.label_of(package)}: {package.unreadable.sentence}")
+
+
+def _store(slug: str) -> tuple[Tools, Store]:
+    tools = prepared()
+    with tools.database.reading() as connection:
+        return tools, stores.get_store(connection, slug)
+
+
+def _key(text: str) -> tuple[int, int]:
+    product, slash, variation = text.partition("/")
+    parts = (product, variation) if slash else (product,)
+    if not all(part.isascii() and part.isdigit() and len(part) <= 16 for part in parts):
+        raise InvalidRequest(
+            fields=[FieldError("PRODUCT", "give the product's ID, or PRODUCT/VARIATION, such as 12/15")]
+        )
+    numbers = [int(part) for part in parts]
+    if not all(1 <= number <= MAX_USER_ID for number in numbers):
+        raise InvalidRequest(fields=[FieldError("PRODUCT", "give IDs from 1 to 9007199254740991")])
+    return numbers[0], numbers[1] if slash else 0
+
+
+def _line(one: dict[str, Any]) -> str:
+    key = f"{one['product']}/{one['variation']}" if one["variation"] else str(one["product"])
+    tokens = {
+        "unreadable": "not readable",
+        "unknown": "not known",
+        "no_package": "no package",
+        "per_variation": "per variation",
+    }.get(one["state"], f"{one['tokens'] or 0:,} tokens")
+    notes = [f"{one['plan']}, {one['months']} months"] if one["months"] else []
+    notes += ["set here"] if one["source"] == "admin" else []
+    notes += [one["unreadable"]["sentence"]] if one["unreadable"] else []
+    notes += [f"{one['orders_waiting']} orders wait"] if one["orders_waiting"] else []
+    return f"{key:<14} {tokens:>20}  {one['name'][:60]}" + (f"  ({'; '.join(notes)})" if notes else "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import sys
@@ -10,10 +9,10 @@ from collections.abc import Iterable
 
 import click
 
+from bridge.cli import listening
 from bridge.cli.tools import Command, tools, utcnow
 from bridge.config import ROOT, Config
-from bridge.domain.errors import BadSetting
-from bridge.services import admins, installation
+from bridge.services import addresses, admins, installation
 from bridge.services.transactions import in_transaction
 from bridge.storage.database import Database
 
@@ -22,39 +21,24 @@ from bridge.storage.database import Database
 def command() -> None:
     """Start the service: its database created or brought forward, its first admin made, its addresses printed."""
     config = tools().config
-    check_port(config)
+    listener = listening.bind(config)
     database = Database(config.database_url)
     installation.prepare(database)
-    start(config, database)
+    start(config, database, listener)
 
 
-def check_port(config: Config) -> None:
-    """Raise `BadSetting` where somebody listens there already, or nobody may."""
-    host, port = config.host_and_port
-    host = host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise BadSetting(
-                    f"port {port} of {host} is taken already, perhaps by this service started before:"
-                    " stop that, or choose another port with PORT=8001 or BRIDGE_BIND"
-                ) from error
-            raise BadSetting(f"BRIDGE_BIND: nobody may listen on {config.bind}: {error.strerror}") from error
-
-
-def start(config: Config, database: Database, *, notes: Iterable[str] = ()) -> None:
-    """Become the web server, on a database that is prepared; does not return."""
+def start(config: Config, database: Database, listener: socket.socket, *, notes: Iterable[str] = ()) -> None:
+    """Become the web server on this socket and a prepared database; does not return."""
+    now = utcnow()
+    in_transaction(database.transaction, lambda connection: addresses.record(connection, config.public_url, now=now))
     password = in_transaction(
         database.transaction,
         lambda connection: admins.ensure_first_admin(
-            connection, config.admin_email, config.admin_password or None, utcnow()
+            connection, config.admin_email, config.admin_password or None, now
         ),
     )
     database.close()
+    listening.listen(listener, config)
     for line in (*_addresses(config), *notes):
         click.echo(line)
     if password is not None:
@@ -62,7 +46,8 @@ def start(config: Config, database: Database, *, notes: Iterable[str] = ()) -> N
     click.echo("Ctrl-C stops it.")
     sys.stdout.flush()
     os.chdir(ROOT)
-    command = [sys.executable, "-m", "gunicorn", "--config", "python:bridge.cli.web_server"]
+    listening.hand_over(listener)
+    command = [sys.executable, "-m", "bridge.cli.web_server"]
     os.execv(command[0], command)  # noqa: S606 -- our own interpreter
 
 

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from bridge.cli import access_keys
-from bridge.cli.tools import Group, local, prepared, utcnow
+from bridge.cli import access_keys, addresses, store_changes
+from bridge.cli.tools import Group, address, created, local, prepared, utcnow
+from bridge.domain.connecting import RestKeys
+from bridge.domain.errors import InvalidRequest, ShopUnreachable
 from bridge.domain.limits import WEEKDAYS
 from bridge.domain.stores import Store
-from bridge.domain.watchdog import Fault, Sighting, standings
-from bridge.services import answers, stores, watchdog
+from bridge.domain.typed import clean_credential
+from bridge.domain.watchdog import Code, Fault, Sighting, standings
+from bridge.domain.webhooks import TOPICS
+from bridge.services import answers, key_requests, site_lookup, stores, watchdog, webhooks
+from bridge.services.addresses import ServiceAddress, check_delivery, is_local_trial
 from bridge.services.shops import Shops
-from bridge.services.stores import HISTORY_ANSWERS, NewStore
+from bridge.services.stores import HISTORY_ANSWERS, Connected, NewStore
 from bridge.services.transactions import in_transaction
 from bridge.services.watchdog import Post
+from bridge.storage.database import Connection
+
+Found = tuple[str, tuple[str, ...], str]
+"""Something that is wrong: its code, the webhook topics it is about, and its sentence."""
 
 
 @click.group("stores", cls=Group)
@@ -25,14 +36,20 @@ def group() -> None:
     """The shops this service grants tokens for."""
 
 
-group.add_command(access_keys.command)
+for _command in (access_keys.command, store_changes.rename, store_changes.move, store_changes.remove):
+    group.add_command(_command)
 
 
 @group.command("add")
 @click.argument("slug")
 @click.option("--url", required=True, help="The shop's address, such as https://shop.example.com.")
-@click.option("--name", default="", help="What pages call the shop; its host name where none is given.")
-@click.option("--timezone", "time_zone", default="UTC", show_default=True, help="The zone its days begin in.")
+@click.option("--name", default="", help="The name shown on pages; taken from the shop where none is given.")
+@click.option(
+    "--timezone",
+    "time_zone",
+    default="",
+    help="The zone its days begin in, such as Europe/Paris or +05:30; taken from the shop where none is given.",
+)
 @click.option("--week-start", type=click.Choice(WEEKDAYS), default="monday", show_default=True, metavar="DAY")
 @click.option("--consumer-key", help="The shop's REST key; with it the service can ask the shop.")
 @click.option("--consumer-secret", help="The REST key's secret.")
@@ -58,40 +75,64 @@ def add(
     as_json: bool,
 ) -> None:
     """Connect a shop under the name SLUG and print its secrets, this once."""
-    tools = prepared()
-    wanted = NewStore(
-        slug=slug,
-        url=url,
-        name=name,
-        time_zone=time_zone,
-        week_start=week_start,
-        consumer_key=consumer_key,
-        consumer_secret=consumer_secret,
-        webhook_secret=webhook_secret,
-        history=history,
+    tools = created()
+    given = stores.check_new(
+        NewStore(
+            slug=slug,
+            url=url,
+            name=name,
+            time_zone=time_zone,
+            week_start=week_start,
+            consumer_key=consumer_key,
+            consumer_secret=consumer_secret,
+            webhook_secret=webhook_secret,
+            history=history,
+        )
     )
-    connected = in_transaction(
-        tools.database.transaction,
-        lambda connection: stores.add_store(connection, wanted, vault_=tools.vault, now=utcnow()),
-    )
+    given = replace(given, name=name, time_zone=time_zone and given.time_zone)
+    with tools.database.reading() as connection:
+        stores.check_free(connection, slug)
+        stores.check_not_connected(connection, given.url)
+    where = addresses.warn(tools, given.url, is_for_machines=as_json)
+    site = None if name and time_zone else site_lookup.look_up_site(given.url)
+
+    def connect(connection: Connection) -> Connected:
+        stores.check_not_connected(connection, given.url)
+        wanted = site_lookup.from_site(given, site)
+        return stores.add_store(connection, wanted, vault_=tools.vault, now=utcnow())
+
+    connected = in_transaction(tools.database.transaction, connect)
     shown = {
         "store": connected.store.slug,
-        "webhook_url": f"{tools.config.public_url}/webhooks/woocommerce/{connected.store.slug}",
+        "webhook_url": f"{where.url}{webhooks.PATH}{connected.store.slug}",
         "webhook_secret": connected.webhook_secret,
         "access_key": connected.access_key,
     }
     if as_json:
         click.echo(json.dumps(shown))
         return
-    click.echo(f"{connected.store.name} is connected as {connected.store.slug}. These are shown this once:")
+    click.echo("\n".join(_connected_lines(connected.store, shown, site_lookup.describe_source(given, site))))
+
+
+def _connected_lines(store: Store, shown: dict[str, str], zone_source: str) -> list[str]:
+    lines = [f"{store.name} is connected as {store.slug}. These are shown this once:"]
     for label, key in (
         ("webhook URL", "webhook_url"),
         ("webhook secret", "webhook_secret"),
         ("access key", "access_key"),
     ):
-        click.echo(f"  {label:<15} {shown[key]}")
-    if history == "ask":
-        click.echo(_question(connected.store))
+        lines.append(f"  {label:<15} {shown[key]}")
+    lines += [
+        f"In WooCommerce, Settings, Advanced, Webhooks, add one webhook with API version v3 for each of these"
+        f" {len(TOPICS)} topics, all with this URL and secret; with REST keys, flask webhooks install {store.slug}"
+        " does it:",
+        *(f"  {topic}" for topic in TOPICS),
+    ]
+    if zone_source:
+        lines.append(zone_source)
+    if store.history == "ask":
+        lines.append(_question(store))
+    return lines
 
 
 @group.command("list")
@@ -114,18 +155,42 @@ def list_(as_json: bool) -> None:
 @click.argument("slug")
 @click.option("--consumer-key", required=True, help="The shop's REST key.")
 @click.option("--consumer-secret", required=True, help="The REST key's secret.")
-def keys(slug: str, consumer_key: str, consumer_secret: str) -> None:
-    """Give the store SLUG its shop's REST keys, in place of those it has."""
+@click.option("--untested", is_flag=True, help="Keep the keys without asking the shop, such as while it is down.")
+def keys(slug: str, consumer_key: str, consumer_secret: str, untested: bool) -> None:
+    """Give the store SLUG its shop's REST keys, in place of those it has.
+
+    The shop is asked first whether the keys can read and write it; where they
+    cannot, the keys the store has stay.
+    """
     tools = prepared()
+    typed = RestKeys(clean_credential(consumer_key), clean_credential(consumer_secret))
     with tools.database.reading() as connection:
         store = stores.get_store(connection, slug)
+        other = key_requests.store_of_key(connection, typed.consumer_key, vault_=tools.vault)
+    if fault := typed.mix_up:
+        raise InvalidRequest(f"{fault} {_kept(store)}")
+    if not untested:
+        try:
+            key_requests.check_keys(Shops(tools.vault), store.url, typed)
+        except ShopUnreachable as error:
+            whose = f" This is the key of the store {other.slug}." if other and other.id != store.id else ""
+            raise InvalidRequest(f"{error.detail}.{whose} {_kept(store)}") from error
     in_transaction(
         tools.database.transaction,
         lambda connection: stores.set_keys(
-            connection, store, consumer_key=consumer_key, consumer_secret=consumer_secret, vault_=tools.vault
+            connection,
+            store,
+            consumer_key=typed.consumer_key,
+            consumer_secret=typed.consumer_secret,
+            vault_=tools.vault,
         ),
     )
-    click.echo(f"{store.name} is asked with these keys from now on; see how it goes with: flask stores check {slug}")
+    how = "They were not tested" if untested else f"{store.url} answered to these keys: they can read and write"
+    click.echo(f"The keys of {store.name} are replaced. {how}. See the state with: flask stores check {slug}")
+
+
+def _kept(store: Store) -> str:
+    return f"Nothing was changed: the store {store.slug} keeps the keys it has."
 
 
 @group.command("history")
@@ -155,15 +220,33 @@ def check(slug: str, as_json: bool) -> None:
     tools = prepared()
     with tools.database.reading() as connection:
         store = stores.get_store(connection, slug)
-    post = Post(tools.database.transaction, Shops(tools.vault), tools.config.public_url)
+    where = address(tools)
+    # The running service's address counts: deliveries arrive there, whatever this command's environment says.
+    post = Post(tools.database.transaction, Shops(tools.vault), where.recorded_url or where.url)
     seen, faults = watchdog.look(post, store, now=utcnow())
+    found = [
+        *((fault.code.value, fault.topics, fault.sentence) for fault in faults),
+        *_address_faults(where, faults, store),
+    ]
     if as_json:
-        click.echo(json.dumps(_document(store, seen, faults)))
+        click.echo(json.dumps(_document(store, seen, found)))
     else:
-        for line in _lines(store, seen, faults):
+        for line in _lines(store, seen, [sentence for _, _, sentence in found]):
             click.echo(line)
-    if faults:
+    if found:
         sys.exit(1)
+
+
+def _address_faults(where: ServiceAddress, faults: Sequence[Fault], store: Store) -> list[Found]:
+    """What is wrong with the public URL itself, unless the monitor says it already."""
+    found: list[Found] = []
+    if where.mismatch:
+        found.append(("address_differs", (), where.mismatch))
+    unreachable = check_delivery(where.recorded_url or where.url, shop_url=store.url)
+    is_known = any(fault.code is Code.ADDRESS_LOCAL for fault in faults)
+    if unreachable and not is_known and not is_local_trial(store.url):
+        found.append(("address_unreachable", (), unreachable.rstrip(".")))
+    return found
 
 
 def _question(store: Store) -> str:
@@ -173,7 +256,7 @@ def _question(store: Store) -> str:
     )
 
 
-def _lines(store: Store, seen: Sighting, faults: tuple[Fault, ...]) -> list[str]:
+def _lines(store: Store, seen: Sighting, sentences: Sequence[str]) -> list[str]:
     state = "no keys" if not seen.has_keys else "unreachable" if seen.shop_fault else "reachable"
     offset = seen.clock_offset_seconds
     lines = [
@@ -189,11 +272,11 @@ def _lines(store: Store, seen: Sighting, faults: tuple[Fault, ...]) -> list[str]
             lines.append(f"  {topic:<18} {', '.join(sorted(found)) or 'missing'}")
     if store.history == "ask":
         lines.append(_question(store))
-    lines += [f"FAULT {fault.sentence}" for fault in faults]
-    return lines if faults else [*lines, "all is well"]
+    lines += [f"FAULT {sentence}" for sentence in sentences]
+    return lines if sentences else [*lines, "all is well"]
 
 
-def _document(store: Store, seen: Sighting, faults: tuple[Fault, ...]) -> dict[str, Any]:
+def _document(store: Store, seen: Sighting, found: Sequence[Found]) -> dict[str, Any]:
     listed = None if seen.webhooks is None else standings(seen.webhooks, seen.address)
     return {
         "store": store.slug,
@@ -207,7 +290,5 @@ def _document(store: Store, seen: Sighting, faults: tuple[Fault, ...]) -> dict[s
         "last_delivery_at": answers.instant(seen.last_delivery_at),
         "packages": seen.packages,
         "history": store.history,
-        "faults": [
-            {"code": fault.code.value, "topics": list(fault.topics), "sentence": fault.sentence} for fault in faults
-        ],
+        "faults": [{"code": code, "topics": list(topics), "sentence": sentence} for code, topics, sentence in found],
     }

@@ -12,7 +12,8 @@ from flask.cli import with_appcontext
 
 from bridge.config import Config
 from bridge.domain.errors import BridgeError
-from bridge.services import installation
+from bridge.services import addresses, installation
+from bridge.services.addresses import ServiceAddress
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
 
@@ -39,10 +40,24 @@ def tools() -> Tools:
 
 
 def prepared() -> Tools:
-    """The tools, with the database created or brought forward first."""
+    """Return the tools with the database brought forward; raises `BadSetting` where there is none yet."""
+    found = tools()
+    installation.bring_forward(found.database)
+    return found
+
+
+def created() -> Tools:
+    """Return the tools with the database created or brought forward: for commands that begin an installation."""
     found = tools()
     installation.prepare(found.database)
     return found
+
+
+def address(found: Tools) -> ServiceAddress:
+    """Return the service's public URL: the recorded one, unless another one is set explicitly."""
+    with found.database.reading() as connection:
+        config = found.config
+        return addresses.service_address(connection, config.public_url, is_set=config.is_public_url_set)
 
 
 class Command(click.Command):

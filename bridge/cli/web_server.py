@@ -1,70 +1,112 @@
-"""gunicorn's settings and hooks, read by its master process, which never imports the app.
+"""The web server: granian's main process, which starts the workers.
 
-Used as `gunicorn --config python:bridge.cli.web_server`; `flask serve` starts
-it so. Everything heavy happens in the workers, after the fork.
+Used as `python -m bridge.cli.web_server`; `flask serve` becomes it. It
+never imports the app: everything heavy happens in the workers, after the fork.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-from pathlib import Path
+import socket
+from queue import SimpleQueue
 from typing import Any
 
-from bridge.config import ROOT, load_config
-from bridge.garbage import look_seldom
-from bridge.logs import JsonFormatter
+from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.net import SocketHolder
+from granian.server.mp import MPServer
 
-_config = load_config()
-_MEMORY = Path("/dev/shm")  # noqa: S108 -- no file is opened there by name
+from bridge.cli.listening import inherited_socket, listen_on
+from bridge.config import load_config
+from bridge.logs import configure_logs
 
+CONNECTIONS = 4096
+"""The most connections of one worker; further ones wait to be accepted."""
+HEADER_BYTES = 64 * 1024
+"""The most bytes of a request's line and headers."""
+STOP_SECONDS = 45
+"""How long a worker may take to answer what it has begun, before it is killed."""
 
-def _heartbeat_folder() -> str:
-    """Where workers show that they are alive, many times a minute: in memory where there is such a folder."""
-    if os.access(_MEMORY, os.W_OK):
-        return str(_MEMORY)
-    (ROOT / "instance").mkdir(exist_ok=True)
-    return str(ROOT / "instance")
-
-
-wsgi_app = "app:create_app()"
-chdir = str(ROOT)
-bind = [_config.bind]
-worker_class = "gthread"
-workers = _config.workers
-threads = _config.threads
-timeout = 60
-graceful_timeout = 30
-keepalive = 15
-loglevel = _config.log_level.lower()
-worker_tmp_dir = _heartbeat_folder()
-# Its socket would lie in the home directory, and nothing is written outside the checkout.
-control_socket_disable = True
+# granian's own log goes where ours goes, in the same format.
+_LOG_SETTINGS = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
 
 
-def on_starting(server: Any) -> None:
-    """Write the server's own log as the settings say, and let Ctrl-C end it as gently as SIGTERM."""
-    if _config.log_format == "json":
-        for handler in server.log.error_log.handlers:
-            handler.setFormatter(JsonFormatter())
-    # Its own answer to Ctrl-C cuts off the requests that are being answered; a second Ctrl-C still does.
-    server.handle_int = server.handle_term
+class Wakeups:
+    """What wakes granian's main loop, in place of its `threading.Event`.
+
+    A signal handler that sets an event while the same thread is about to wait
+    for it blocks for ever; a simple queue may be used from a handler.
+    """
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        """Wake the main loop, now or when it next waits."""
+        self._queue.put(None)
+
+    def wait(self) -> None:
+        """Wait to be woken; the loop checks itself what has happened."""
+        self._queue.get()
+
+    def clear(self) -> None:
+        """Do nothing: each wait takes one wake-up, and one too many does no harm."""
 
 
-def post_worker_init(worker: Any) -> None:
-    """Begin what lives in a worker, now that it is forked and has imported the app: its scheduler."""
-    # A terminal sends Ctrl-C to every process; the master tells the workers when to end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    look_seldom()
-    if _config.scheduler:
-        worker.wsgi.extensions["bridge.scheduler"].start()
+class Server(MPServer):  # type: ignore[misc]
+    """granian on a listening socket of ours, which every worker shares.
+
+    Its own sockets allow a second service on the same port, and lose the
+    connections in the queue of a worker that ends.
+    """
+
+    def __init__(self, listener: socket.socket, **settings: Any) -> None:
+        super().__init__("app:create_worker", factory=True, **settings)
+        self.listener = listener
+        self.main_loop_interrupt = Wakeups()
+
+    def signal_handler_interrupt(self, *_args: object, **_kwargs: object) -> None:
+        """Stop gracefully; at once on a second signal, and in a worker that has not begun to serve."""
+        if os.getpid() != self.pid:
+            # Inherited by the fork: until the worker has a handler of its own, it has nothing to finish.
+            os._exit(0)
+        if self.interrupt_signal:
+            for worker in self.wrks:
+                worker.kill()
+        super().signal_handler_interrupt()
+
+    def _init_shared_socket(self) -> None:
+        self._sso = self.listener
+        self._sfd = self.listener.fileno()
+        self._shd = SocketHolder(self._sfd, False, socket.SOMAXCONN)
 
 
-def worker_exit(_server: Any, worker: Any) -> None:
-    """End what lives in a worker: jobs finish their item, everyone who waits for a commit is answered."""
-    parts = getattr(getattr(worker, "wsgi", None), "extensions", {})
-    if "bridge.scheduler" in parts:
-        parts["bridge.scheduler"].stop()
-    if "bridge" in parts:
-        parts["bridge"].group_commit.close()
-        parts["bridge"].database.close()
+def main() -> None:
+    """Serve until a signal ends it; exits with status 1 when the workers fail again and again."""
+    config = load_config()
+    configure_logs(config)
+    host, port = config.host_and_port
+    server = Server(
+        inherited_socket(config) or listen_on(config),
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        workers=config.workers,
+        loop=Loops.auto,
+        runtime_mode=RuntimeModes.st,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=config.request_seconds * 1000, max_buffer_size=HEADER_BYTES),
+        websockets=False,
+        backpressure=CONNECTIONS,
+        log_level=LogLevels(config.log_level.lower()),
+        log_dictconfig=_LOG_SETTINGS,
+        respawn_failed_workers=True,
+        respawn_interval=0.1,
+        workers_kill_timeout=STOP_SECONDS,
+    )
+    server.serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from bridge.cli import addresses
 from bridge.cli.tools import Group, prepared, utcnow
 from bridge.domain.webhooks import Action
 from bridge.services import stores, watchdog, webhooks
@@ -23,21 +24,25 @@ def group() -> None:
 @group.command("install")
 @click.argument("slug")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--force", is_flag=True, help="Install them even if the shop cannot reach the public URL.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def install(slug: str, dry_run: bool, as_json: bool) -> None:
+def install(slug: str, dry_run: bool, force: bool, as_json: bool) -> None:
     """Create the webhooks in the shop SLUG, or repair them.
 
     Every topic gets one active webhook with our secret. Ours that are paused,
-    disabled or lead elsewhere are made anew; others' are not touched.
+    disabled or lead elsewhere are recreated; others' are not touched. Nothing is
+    created for a public URL that differs from the running service's, or that
+    the shop cannot reach.
     """
     tools = prepared()
     with tools.database.reading() as connection:
         store = stores.get_store(connection, slug)
+    where = addresses.require(tools, store.url, is_forced=force or dry_run, is_for_machines=as_json)
     door, steps = watchdog.install(
         tools.database.transaction,
         Shops(tools.vault),
         store,
-        public_url=tools.config.public_url,
+        public_url=where.url,
         is_dry=dry_run,
         now=utcnow(),
     )

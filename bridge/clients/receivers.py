@@ -7,6 +7,7 @@ just before: a name that answers differently the second time gains nothing.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -30,8 +31,21 @@ TOTAL_SECONDS = 25
 MAX_URL_CHARACTERS = 2000
 
 _IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-# These carry an IPv4 address inside, and so could lead a public one to a private network.
-_CARRIERS = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
+# Only these are addresses of the public Internet: everything else of IPv6 is local, or carries an IPv4 address
+# (::/96, ::ffff:0:0:0/96, 64:ff9b::/96) that could lead a public one to a private network.
+_GLOBAL_IPV6 = ipaddress.ip_network("2000::/3")
+# 6to4, Teredo and its neighbours, documentation.
+_REFUSED_IPV6 = tuple(map(ipaddress.ip_network, ("2002::/16", "2001::/23", "2001:db8::/32", "3fff::/20")))
+# An interface that is named after an IPv4 address (ISATAP).
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)
+# Python counts these as global, or did in some versions.
+_REFUSED_IPV4 = tuple(
+    map(
+        ipaddress.ip_network,
+        ("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "240.0.0.0/4"),
+    )
+)
+_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.ASCII)
 
 
 class _Refused(Exception):
@@ -131,11 +145,16 @@ def fault_of(url: str, *, may_loop: bool) -> str | None:
         return "leave out the user, the password and the fragment"
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         return "use ASCII characters without spaces; write other ones percent-encoded, and names in Punycode"
-    literal = _literal(parts.hostname)
+    host = parts.hostname.rstrip(".")
+    literal = _literal(host)
+    if "%" in host:
+        return "leave out the % from the host"
+    if literal is None and not _NAME.fullmatch(host):
+        return "this is no name of a host"
+    if literal is None and host.rpartition(".")[2].isdigit():
+        return "this is no address of a host"
     is_refused = (
-        _is_localhost(parts.hostname) and not may_loop
-        if literal is None
-        else not _is_allowed(literal, may_loop=may_loop)
+        _is_localhost(host) and not may_loop if literal is None else not _is_allowed(literal, may_loop=may_loop)
     )
     return "this address lies in a private network" if is_refused else None
 
@@ -217,14 +236,22 @@ def _is_allowed(address: _IPAddress, *, may_loop: bool) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return _is_allowed(address.ipv4_mapped, may_loop=may_loop)
-        if any(address in carrier for carrier in _CARRIERS):
+        if address.is_loopback:
+            return may_loop
+        if address not in _GLOBAL_IPV6 or any(address in network for network in _REFUSED_IPV6):
             return False
-    if address.is_loopback:
+        if (int(address) >> 32) & 0xFFFF_FFFF in _ISATAP:
+            return False
+    elif address.is_loopback:
         return may_loop
+    elif any(address in network for network in _REFUSED_IPV4):
+        return False
     return address.is_global and not address.is_multicast
 
 
 def _literal(host: str) -> _IPAddress | None:
+    """The address a host is written as, in any of the ways resolvers read; None for a name."""
+    host = host.rstrip(".")
     try:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

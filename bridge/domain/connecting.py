@@ -8,6 +8,7 @@ from datetime import timedelta
 from urllib.parse import urlencode, urlsplit
 
 from bridge.domain.errors import BridgeError, NotFound
+from bridge.domain.typed import clean_pasted, keys_mix_up
 
 LIFE = timedelta(minutes=15)
 """How long a shop may take to answer a request for its keys: its owner signs in and approves meanwhile."""
@@ -48,10 +49,18 @@ class RestKeys:
             for pattern, key in zip(_KEYS.values(), (self.consumer_key, self.consumer_secret), strict=True)
         )
 
+    @property
+    def mix_up(self) -> str:
+        """A sentence that names what was given in place of a key and its secret; empty where they look right."""
+        found = keys_mix_up(self.consumer_key, self.consumer_secret)
+        if found or self.are_well_formed:
+            return found
+        return "A consumer key begins with ck_, its secret with cs_; copy both whole."
+
 
 def full_address(typed: str) -> str:
     """The shop's address with its scheme, which owners leave out."""
-    typed = typed.strip()
+    typed = clean_pasted(typed)
     return typed if re.match(r"[a-z][a-z0-9+.-]*://", typed, re.IGNORECASE) or not typed else f"https://{typed}"
 
 

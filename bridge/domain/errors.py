@@ -49,6 +49,18 @@ class BodyTooLarge(BridgeError):
     code = "body_too_large"
 
 
+class UnsupportedBody(BridgeError):
+    """The body has a form that this address does not take."""
+
+    code = "unsupported_media_type"
+
+
+class RequestTimedOut(BridgeError):
+    """The body did not arrive in time; send the request again."""
+
+    code = "request_timeout"
+
+
 class NotFound(BridgeError):
     """There is nothing here under that name."""
 
@@ -125,6 +137,30 @@ class StoreExists(BridgeError):
     """A store of that name is there already."""
 
     code = "store_exists"
+
+
+class StoreInUse(BridgeError):
+    """Tokens of the store move while it is to be removed; nothing was changed."""
+
+    code = "store_in_use"
+
+
+class TryRemovalAgain(BridgeError):
+    """Requests that were under way added rows to the store; repeat its removal in a moment."""
+
+    code = "try_removal_again"
+
+
+class LastAdmin(BridgeError):
+    """The last admin cannot be removed: then the pages would be closed to everyone."""
+
+    code = "last_admin"
+
+
+class AddressRefused(BridgeError):
+    """A shop cannot deliver to this service's public URL."""
+
+    code = "address_refused"
 
 
 class AdminExists(BridgeError):
@@ -212,6 +248,16 @@ class TooManyGuesses(BridgeError):
 
     def __init__(self, *, retry_after_seconds: int) -> None:
         super().__init__(f"too many link codes were wrong; try again in {retry_after_seconds} seconds")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TooManySignIns(BridgeError):
+    """Too many wrong passwords came from here for this account; wait, then try again."""
+
+    code = "too_many_sign_ins"
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__(f"too many wrong passwords came from here; try again in {retry_after_seconds} seconds")
         self.retry_after_seconds = retry_after_seconds
 
 

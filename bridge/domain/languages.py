@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+
+from bridge.domain.zones import zone_label
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -69,16 +70,16 @@ def day(on: date, language: Language = Language.ENGLISH) -> str:
     return f"{on.day}{dot} {month} {on.year}"
 
 
-def local_time(at: datetime, zone: ZoneInfo, language: Language = Language.ENGLISH) -> LocalTime:
+def local_time(at: datetime, zone: tzinfo, language: Language = Language.ENGLISH) -> LocalTime:
     """A moment on the clock of a place, such as `3 Dec 2026, 14:05`."""
     local = at.astimezone(zone)
     on = day(local.date(), language)
     return LocalTime(local.isoformat(timespec="minutes"), on, f"{on}, {local.hour:02d}:{local.minute:02d}")
 
 
-def zone_name(zone: ZoneInfo) -> str:
+def zone_name(zone: tzinfo) -> str:
     """The time zone as people read it: `America/New York`."""
-    return zone.key.replace("_", " ")
+    return zone_label(zone)
 
 
 def span(length: timedelta, language: Language = Language.ENGLISH) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 FOREVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Where the one window of a limit that never resets begins."""
@@ -57,7 +56,7 @@ class Rule:
 class Calendar:
     """The store's own clock: its time zone and the day its week starts (0 is Monday)."""
 
-    zone: ZoneInfo
+    zone: tzinfo
     week_start: int = 0
 
 
@@ -117,7 +116,7 @@ class Reset:
         return self.module in {None, module} and (self.role is None or self.role in roles)
 
 
-def first_instant(day: date, zone: ZoneInfo) -> datetime:
+def first_instant(day: date, zone: tzinfo) -> datetime:
     """The moment a local day begins, in UTC.
 
     Where midnight does not exist (Cairo and Santiago spring forward at 00:00),

@@ -87,3 +87,22 @@ class OperationAndTokens(InvalidRequest):
     """The price list prices an operation: name an operation, or tokens, and not both."""
 
     code = "operation_and_tokens"
+
+
+class TooManyUnknownIds(BridgeError):
+    """This linked-site key named too many spends or holds that are not its own; wait, then try again."""
+
+    code = "too_many_unknown_ids"
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__(
+            "this key named too many spends or holds that its site did not make;"
+            f" try again in {retry_after_seconds} seconds"
+        )
+        self.retry_after_seconds = retry_after_seconds
+
+
+class UseOutOfRange(BridgeError):
+    """The use counted in one window or one day would pass 2^53-1; nothing was charged."""
+
+    code = "use_out_of_range"

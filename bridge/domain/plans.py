@@ -5,8 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, tzinfo
 
 from bridge.domain.limits import Window
 
@@ -35,7 +34,7 @@ class Allotment:
     ends_at: datetime
 
 
-def add_months(anchor: datetime, months: int, zone: ZoneInfo) -> datetime:
+def add_months(anchor: datetime, months: int, zone: tzinfo) -> datetime:
     """The same local day and time this many months later, or the month's last day where it is shorter, in UTC."""
     local = anchor.astimezone(zone)
     years, month = divmod(local.month - 1 + months, 12)
@@ -44,7 +43,7 @@ def add_months(anchor: datetime, months: int, zone: ZoneInfo) -> datetime:
     return local.replace(year=year, month=month, day=day, fold=0).astimezone(UTC)
 
 
-def allotments_at(terms: Iterable[Term], now: datetime, zone: ZoneInfo) -> list[Allotment]:
+def allotments_at(terms: Iterable[Term], now: datetime, zone: tzinfo) -> list[Allotment]:
     """What somebody's plans give at this moment, the one whose window ends first in front.
 
     A term bought while an earlier one of the same plan runs extends it: it
@@ -59,7 +58,7 @@ def allotments_at(terms: Iterable[Term], now: datetime, zone: ZoneInfo) -> list[
     return sorted(found, key=lambda allotment: (allotment.window.ends_at or allotment.ends_at, allotment.product_id))
 
 
-def _current(chain: list[Term], now: datetime, zone: ZoneInfo) -> Allotment | None:
+def _current(chain: list[Term], now: datetime, zone: tzinfo) -> Allotment | None:
     anchor, months = chain[0].bought_at, 0
     months_of: list[tuple[int, Term]] = []
     for term in chain:
@@ -79,7 +78,7 @@ def _current(chain: list[Term], now: datetime, zone: ZoneInfo) -> Allotment | No
     return Allotment(term.product_id, term.name, term.tokens, window, ends_at)
 
 
-def _months_between(anchor: datetime, now: datetime, zone: ZoneInfo) -> int:
+def _months_between(anchor: datetime, now: datetime, zone: tzinfo) -> int:
     first, last = anchor.astimezone(zone), now.astimezone(zone)
     months = (last.year - first.year) * 12 + last.month - first.month
     return months if add_months(anchor, months, zone) <= now else months - 1

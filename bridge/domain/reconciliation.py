@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 LISTED = 100
 """The most orders a report names, however many there are."""
@@ -100,7 +99,7 @@ class Report:
         return asdict(self)
 
 
-def last_night(zone: ZoneInfo, *, now: datetime) -> datetime:
+def last_night(zone: tzinfo, *, now: datetime) -> datetime:
     """The last three o'clock in the morning there."""
     local = now.astimezone(zone)
     night = local.replace(hour=_NIGHT_HOUR, minute=0, second=0, microsecond=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -134,3 +134,15 @@ def split_plan(*, tokens: int, parts: Sequence[PlanPart]) -> tuple[PlanPart, ...
             taken.append(PlanPart(part.product_id, part.starts_at, part.ends_at, amount))
         tokens -= amount
     return tuple(taken)
+
+
+def left_of_parts(parts: Sequence[PlanPart], *, given_back: int) -> tuple[PlanPart, ...]:
+    """What each part still holds after refunds gave back so many tokens, the last to end in front.
+
+    Refunds fill the parts in this order, so that what went back before is known
+    from its sum: windows that have closed since are at the end.
+    """
+    ordered = sorted(parts, key=lambda part: (part.ends_at, part.product_id, part.starts_at), reverse=True)
+    before = split_plan(tokens=given_back, parts=ordered)
+    gone = {(part.product_id, part.starts_at): part.tokens for part in before}
+    return tuple(replace(part, tokens=part.tokens - gone.get((part.product_id, part.starts_at), 0)) for part in ordered)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from bridge.domain.limits import Calendar, Limit, Reset, Verdict, rule_for
 from bridge.domain.pricing import Operation
 from bridge.domain.spending import DEFAULT_ORDER, Source
+from bridge.domain.zones import zone_of
 
 DEFAULT_GRANT_STATUSES = ("completed",)
 
@@ -48,8 +48,16 @@ class Store:
     config_version: int
     reversal_policy: str = "debt"
     guest_policy: str = "automatic"
+    past_orders_paid_later: str = "review"
     grants_from: datetime | None = None
     asks_from: datetime | None = None
+    connected_at: datetime | None = None
+    former_slugs: tuple[str, ...] = ()
+
+    @property
+    def first_slug(self) -> str:
+        """The slug the store was added under: renaming does not change what is derived from it."""
+        return self.former_slugs[0] if self.former_slugs else self.slug
 
     @property
     def history(self) -> str:
@@ -59,7 +67,7 @@ class Store:
     @property
     def calendar(self) -> Calendar:
         """The store's own clock."""
-        return Calendar(ZoneInfo(self.time_zone), self.week_start)
+        return Calendar(zone_of(self.time_zone), self.week_start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class Code(StrEnum):
     SYNC_INCOMPLETE = "sync_incomplete"
     SET_ASIDE = "set_aside"
     NO_PACKAGES = "no_packages"
+    UNREADABLE_AMOUNT = "unreadable_amount"
     CLOCK = "clock"
 
 
@@ -88,8 +89,11 @@ _SENTENCES = {
     " log for the reason",
     Code.SYNC_INCOMPLETE: "reading the shop's orders back is incomplete {detail}",
     Code.SET_ASIDE: "{detail}; each is tried again every night, and at once with Check an order",
-    Code.NO_PACKAGES: "no product of the shop brings tokens yet; mark products in the shop and run: flask packages"
-    " import {slug}",
+    Code.NO_PACKAGES: "no product of the shop brings tokens yet; give each package its tokens on the Packages page, or"
+    " give the product in WooCommerce the custom fields is_token_package (yes) and tokens_granted (5000), and run:"
+    " flask packages import {slug}",
+    Code.UNREADABLE_AMOUNT: "orders wait for an amount that cannot be read: {detail}; correct it in the shop or set it"
+    " on the Packages page: flask packages set {slug} PRODUCT TOKENS",
     Code.CLOCK: "the clocks of the shop and of this machine are {detail} seconds apart; let both set theirs by NTP",
 }
 
@@ -124,6 +128,11 @@ class Sighting:
     get to their end, `set_aside` what the shop could not show. `webhooks` is
     None where they could not be listed. `changed` counts the orders that changed
     since the last delivery of one, those of the last minutes left out.
+    `unsigned` counts those of them of which nothing with a right signature
+    came, though something with a wrong one did: anybody can send that, and
+    it proves nothing as long as all orders that changed were told of.
+    `last_processed_at` is when a delivery of the topic was last processed that
+    came as an error at `shop_error_at`.
     """
 
     slug: str
@@ -139,14 +148,15 @@ class Sighting:
     clock_offset_seconds: int | None = None
     webhooks: tuple[Webhook, ...] | None = None
     changed: int = 0
+    unsigned: int = 0
     packages: int = 0
     last_delivery_at: datetime | None = None
-    last_order_at: datetime | None = None
     last_processed_at: datetime | None = None
     bad_signature_at: datetime | None = None
     shop_error_at: datetime | None = None
     webhooks_set_at: datetime | None = None
     unapplied: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 def judge(seen: Sighting) -> tuple[Fault, ...]:
@@ -177,26 +187,25 @@ def _access_faults(seen: Sighting) -> Iterator[tuple[Code, str]]:
 
 def _telling_faults(seen: Sighting) -> Iterator[tuple[Code, str]]:
     """What is wrong with what the shop told, or did not tell."""
-    changed = f"{seen.changed} orders" if seen.changed > 1 else "an order"
-    is_unsigned = _stands(seen.bad_signature_at, seen.last_order_at, seen.webhooks_set_at)
-    # Anybody can send a wrong signature: it says something only where the shop's own word is missing as well.
-    if seen.changed and is_unsigned:
+    if seen.unsigned:
         yield (
             Code.WRONG_SECRET,
             (
-                f"{changed} changed in the shop and came with no right signature, while deliveries with a wrong one"
-                f" came, last at {_moment(seen.bad_signature_at)}"
+                f"{_orders(seen.unsigned)} changed in the shop and came with no right signature, while deliveries with"
+                f" a wrong one came, last at {_moment(seen.bad_signature_at)}"
             ),
         )
     if _stands(seen.shop_error_at, seen.last_processed_at, seen.webhooks_set_at):
         yield Code.OWNER_DEMOTED, _moment(seen.shop_error_at)
-    if seen.changed and not is_unsigned:
-        yield Code.SILENT, changed
+    if seen.changed and not seen.unsigned:
+        yield Code.SILENT, _orders(seen.changed)
     yield from _reading_faults(seen)
     if seen.unapplied:
         yield Code.UNAPPLIED, seen.unapplied[0] if len(seen.unapplied) == 1 else f"{len(seen.unapplied)} orders"
     if not seen.packages:
         yield Code.NO_PACKAGES, ""
+    if seen.unreadable:
+        yield Code.UNREADABLE_AMOUNT, "; ".join(seen.unreadable)
     if seen.clock_offset_seconds is not None and abs(seen.clock_offset_seconds) > CLOCK_SECONDS:
         yield Code.CLOCK, str(abs(seen.clock_offset_seconds))
 
@@ -273,7 +282,13 @@ def _place(seen: Sighting, standing: Standing) -> str:
 
 def _stands(bad_at: datetime | None, good_at: datetime | None, repaired_at: datetime | None) -> bool:
     """Whether something bad still stands: neither repaired since, nor followed by something good."""
-    return bad_at is not None and all(at is None or at < bad_at for at in (good_at, repaired_at))
+    if bad_at is None or (repaired_at is not None and repaired_at >= bad_at):
+        return False
+    return good_at is None or good_at <= bad_at
+
+
+def _orders(count: int) -> str:
+    return f"{count} orders" if count > 1 else "an order"
 
 
 def _is_local(url: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic_core import to_json
@@ -11,54 +12,25 @@ from pydantic_core import to_json
 from bridge.domain.accounts import Standing
 from bridge.domain.holds import Hold
 from bridge.domain.limits import FOREVER, Allows, Limit, Verdict, Window, left_of
-from bridge.domain.spending import Decision, Refusal
-from bridge.domain.stores import Rulebook
+from bridge.services.opaque_ids import CROCKFORD, number_of, opaque
 from bridge.storage.spends import Refund, Spend
 
 Document = dict[str, Any]
 
-_REFUSALS = {
-    Refusal.INSUFFICIENT_TOKENS: (
-        "Not enough tokens",
-        "You are {shortfall} short of this. Nothing was charged.",
-    ),
-    Refusal.MODULE_DISABLED: ("Module disabled", "{module} is not available to you."),
-    Refusal.SITE_CAP_REACHED: (
-        "Monthly cap reached",
-        "This site has reached its cap for the month, by {shortfall}. Nothing was charged.",
-    ),
-}
+__all__ = ["CROCKFORD", "number_of", "opaque"]
 
-CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-_PAIRS = [first + second for first in CROCKFORD for second in CROCKFORD]
-_PAIR = 0x3FF
 _LOW_SHARE = 10
 """An allowance is low once less than a tenth of it is left."""
-
-
-def opaque(prefix: str, number: int) -> str:
-    """An id as callers see it: a prefix that says what it is, and letters that sort as the number does."""
-    return (
-        f"{prefix}_{CROCKFORD[number >> 60]}{_PAIRS[number >> 50 & _PAIR]}{_PAIRS[number >> 40 & _PAIR]}"
-        f"{_PAIRS[number >> 30 & _PAIR]}{_PAIRS[number >> 20 & _PAIR]}{_PAIRS[number >> 10 & _PAIR]}"
-        f"{_PAIRS[number & _PAIR]}"
-    )
-
-
-def number_of(prefix: str, opaque_id: str) -> int | None:
-    """The number behind an id made by `opaque`; None when it is none."""
-    head, _, tail = opaque_id.partition("_")
-    if head != prefix or len(tail) != 13 or any(letter not in CROCKFORD for letter in tail):
-        return None
-    number = 0
-    for letter in tail:
-        number = number * 32 + CROCKFORD.index(letter)
-    return number if number < 2**63 else None
 
 
 def tokens(count: int) -> str:
     """A number of tokens as a sentence says it: `1 token`, `1,200 tokens`."""
     return f"{count:,} token" if count == 1 else f"{count:,} tokens"
+
+
+def quantity(pieces: int | Decimal | None) -> int | float | None:
+    """A quantity as JSON shows it: whole, or a fraction."""
+    return pieces if pieces is None or isinstance(pieces, int) else float(pieces)
 
 
 def written(document: Document) -> str:
@@ -170,41 +142,3 @@ def refund_document(refund: Refund, *, standing: Standing, allowance: Document |
         "allowance": allowance,
         "created_at": instant(refund.created_at),
     }
-
-
-def refusal_document(
-    rulebook: Rulebook,
-    decision: Decision,
-    *,
-    module: str,
-    price: int,
-    standing: Standing,
-    allowance: Document | None,
-) -> Document:
-    """A refusal: what was asked, what is missing and where to buy it; nothing was charged."""
-    disabled = decision.refusal is Refusal.MODULE_DISABLED
-    limit = rulebook.limits.get(module)
-    title, default = _REFUSALS[decision.refusal or Refusal.INSUFFICIENT_TOKENS]
-    default = default.format(module=rulebook.label_of(module), shortfall=tokens(decision.shortfall))
-    return {
-        "type": "about:blank",
-        "title": title,
-        "status": 403 if disabled else 402,
-        "detail": f"It costs {tokens(price)}, and {price - decision.shortfall:,} can be paid. Nothing was charged.",
-        "code": str(decision.refusal),
-        "required": price,
-        "available": price - decision.shortfall,
-        "shortfall": decision.shortfall,
-        "balance": standing_document(standing),
-        "allowance": allowance,
-        "resets_at": allowance["resets_at"] if allowance else None,
-        "purchase_url": rulebook.store.purchase_url,
-        "message": _own_message(decision, limit) or default,
-    }
-
-
-def _own_message(decision: Decision, limit: Limit | None) -> str:
-    """What the owner wrote for when the module's limit is used up; a site's cap is another matter."""
-    if limit is None or decision.refusal is Refusal.SITE_CAP_REACHED:
-        return ""
-    return limit.message

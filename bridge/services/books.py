@@ -8,18 +8,17 @@ does not grow with the number of asks.
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from bridge.domain.accounts import Account, Standing
 from bridge.domain.events import EventType, NewEvent
 from bridge.domain.holds import Hold
 from bridge.domain.ledger import Entry, Kind, Movement
 from bridge.domain.limits import Override, Period, Reset, Window, since_reset, window_at
-from bridge.domain.plans import Allotment, allotments_at
+from bridge.domain.plans import Allotment, Term, allotments_at
 from bridge.domain.spending import PlanPart
 from bridge.domain.stores import Rulebook
 from bridge.services.alerts import watch
@@ -58,6 +57,7 @@ class Books:
     uses: dict[limits.WindowKey, int] = field(default_factory=dict)
     overrides: dict[tuple[int, str], Override] = field(default_factory=dict)
     resets: dict[int, list[Reset]] = field(default_factory=dict)
+    plan_terms: dict[int, Sequence[Term]] = field(default_factory=dict)
     allotments: dict[int, list[Allotment]] = field(default_factory=dict)
     plan_uses: dict[plans.PlanKey, int] = field(default_factory=dict)
     holds: dict[int, Hold] = field(default_factory=dict)
@@ -179,7 +179,7 @@ class Books:
 
 
 @functools.lru_cache(maxsize=64)
-def _day_of(moment: datetime, zone: ZoneInfo) -> date:
+def _day_of(moment: datetime, zone: tzinfo) -> date:
     """The local day of a moment; a batch asks for the same one each time."""
     return moment.astimezone(zone).date()
 
@@ -270,6 +270,7 @@ def _read_plans(connection: Connection, books: Books) -> None:
     if any(book.has_plans for book in books.rulebooks.values()):
         for account_id, terms in plans.terms(connection, books.accounts.keys()).items():
             zone = books.rulebook_of(books.accounts[account_id]).calendar.zone
+            books.plan_terms[account_id] = terms
             books.allotments[account_id] = allotments_at(terms, books.now, zone)
             starts |= {allotment.window.starts_at for allotment in books.allotments[account_id]}
     books.plan_uses = plans.uses(connection, books.accounts.keys(), starts)

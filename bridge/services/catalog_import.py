@@ -75,6 +75,14 @@ def is_under_way(connection: Connection, store: Store) -> bool:
     return shop_reads.find(connection, store.id).import_page is not None
 
 
+def progress_of(connection: Connection, store: Store) -> tuple[int, int] | None:
+    """How many products a running import has read, and how many there are (0 while not known); None when none runs."""
+    known = shop_reads.find(connection, store.id)
+    if known.import_page is None:
+        return None
+    return min((known.import_page - 1) * PAGE, known.import_total), known.import_total
+
+
 def _note(reading: Reading, *, page: int | None, total: int | None) -> None:
     in_transaction(
         reading.transaction,
@@ -99,6 +107,7 @@ def _import(reading: Reading, document: Document, imported: Imported, *, now: da
     imported.packages += sum(bool(product.tokens) for product in learnt)
     for product in learnt:
         with reading.transaction() as connection:
-            waiting = orders.list_waiting_for_product(connection, reading.store, product_id=product.id)
+            key = (product.parent_id, product.id) if product.parent_id else (product.id, 0)
+            waiting = catalog.list_settleable(connection, reading.store, product_id=key[0], variation_id=key[1])
         orders.check_all(reading.transaction, reading.store, waiting, now=now)
         imported.settled += len(waiting)

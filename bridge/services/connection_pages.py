@@ -36,8 +36,15 @@ _REMEDIES = {
     Code.WRONG_SECRET: "webhooks",
     Code.OWNER_DEMOTED: "webhooks",
     Code.NO_PACKAGES: "packages",
+    Code.UNREADABLE_AMOUNT: "packages",
 }
 """The faults a button of the page can do something about, and the step that has it."""
+
+
+_NO_PACKAGES = (
+    "No product brings tokens yet: import the products, then give each package its tokens on the Packages page. Or give"
+    " the product in WooCommerce the custom fields is_token_package (yes) and tokens_granted (5000)."
+)
 
 
 class State(StrEnum):
@@ -204,9 +211,7 @@ def _packages_step(count: int, known: ShopRead) -> Step:
         words = f"The products are being read: {number(read)}{of} so far, the rest within minutes."
         return Step("packages", title, State.WAITING, words)
     if not count:
-        return Step(
-            "packages", title, State.OPEN, "No product brings tokens yet: mark some in the shop, then import them."
-        )
+        return Step("packages", title, State.OPEN, _NO_PACKAGES)
     are = "1 product brings" if count == 1 else f"{number(count)} products bring"
     return Step("packages", title, State.DONE, f"{are} tokens.")
 

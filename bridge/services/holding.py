@@ -16,6 +16,7 @@ from bridge.domain.spending import Decision, PlanPart, Purse, Source, draw, spli
 from bridge.services import answers, rulebooks, taking
 from bridge.services.books import Books, Wanted, open_books
 from bridge.services.means import Means, allowance_document, left_of_cap, means_of
+from bridge.services.owners import may_see
 from bridge.services.taking import Payment, Priced, pay
 from bridge.storage import holds
 from bridge.storage.database import Connection
@@ -100,7 +101,7 @@ def describe(books: Books, account: Account, held: Hold) -> answers.Document:
 def look(connection: Connection, caller: Caller, hold_id: int, *, now: datetime) -> answers.Document:
     """A hold as it stands, without a lock; raises `UnknownHold` for one the caller may not see."""
     found = holds.find_many(connection, [hold_id]).get(hold_id)
-    if found is None or found.store_id != caller.store_id or caller.account_id not in {None, found.account_id}:
+    if found is None or not may_see(caller, store_id=found.store_id, site_id=found.site_id):
         raise UnknownHold()
     wanted = Wanted(
         account_ids=[found.account_id],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -17,12 +18,14 @@ from bridge.domain.connecting import (
     suggest_slug,
 )
 from bridge.domain.errors import FieldError, InvalidRequest, StoreExists
+from bridge.domain.shop_address import comparable_shop
 from bridge.domain.stores import Store
 from bridge.services import stores, vault
 from bridge.services.shops import Shops
 from bridge.services.stores import NewStore
 from bridge.services.vault import Vault
 from bridge.storage import key_requests
+from bridge.storage import stores as store_rows
 from bridge.storage.database import Connection
 from bridge.storage.key_requests import KeyRequest
 
@@ -49,9 +52,13 @@ def check_wanted(connection: Connection, wanted: NewStore) -> NewStore:
     for store in stores.list_stores(connection):
         if store.slug == wanted.slug:
             raise StoreExists(fields=[FieldError("slug", f"A store named {store.slug} is there already.")])
-        if store.url.casefold() == wanted.url.casefold():
+        if comparable_shop(store.url) == comparable_shop(wanted.url):
             sentence = f"This shop is connected already, as {store.slug}; give it new keys on its own page."
             raise StoreExists(fields=[FieldError("url", sentence)])
+    try:
+        stores.check_free(connection, wanted.slug)
+    except StoreExists as error:
+        raise StoreExists(error.detail, fields=[FieldError("slug", f"{_sentence(error.detail)}.")]) from error
     return wanted
 
 
@@ -97,6 +104,7 @@ def receive(connection: Connection, state: str, keys: RestKeys, *, vault_: Vault
 def connect(connection: Connection, wanted: NewStore, keys: RestKeys, *, vault_: Vault, now: datetime) -> Store:
     """A store with these keys and no access key yet, its owner still to be asked about past orders."""
     wanted = replace(wanted, consumer_key=keys.consumer_key, consumer_secret=keys.consumer_secret, history="ask")
+    stores.check_not_connected(connection, wanted.url)
     return stores.add_bare(connection, wanted, vault_=vault_, now=now)[0]
 
 
@@ -106,15 +114,22 @@ def check_keys(shops: Shops, url: str, keys: RestKeys) -> None:
     Raises `InvalidRequest` for what are no keys, and a `ShopUnreachable` with
     what the shop says.
     """
-    if not keys.are_well_formed:
-        raise InvalidRequest(
-            fields=[FieldError("consumer_key", "A consumer key begins with ck_, its secret with cs_; copy both whole.")]
-        )
+    if mix_up := keys.mix_up:
+        raise InvalidRequest(fields=[FieldError("consumer_key", mix_up)])
     with shops.open(url, keys.consumer_key, keys.consumer_secret) as shop:
         checked = shop.check()
     fault = checked.fault or checked.write_fault
     if fault is not None:
         raise fault
+
+
+def store_of_key(connection: Connection, consumer_key: str, *, vault_: Vault) -> Store | None:
+    """Return the store that has this consumer key; there are few stores, so all of them are looked at."""
+    for store in stores.list_stores(connection):
+        sealed = store_rows.credentials(connection, store.id).consumer_key
+        if sealed and hmac.compare_digest(vault_.open(sealed).encode(), consumer_key.encode()):
+            return store
+    return None
 
 
 def find_request(connection: Connection, state: str) -> tuple[KeyRequest, Store | None]:
@@ -137,6 +152,10 @@ def _ask(connection: Connection, *, store_id: int | None, wanted: dict[str, str]
         expires_at=now + LIFE,
     )
     return state
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _free_slug(connection: Connection, slug: str) -> str:

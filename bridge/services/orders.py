@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bridge.domain import past_orders
 from bridge.domain.accounts import MAX_TOKENS, normalize_email
-from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, UnknownOrder
+from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, Unavailable, UnknownOrder
 from bridge.domain.grants import months_owed, tokens_owed
 from bridge.domain.ledger import Entry
 from bridge.domain.order_errors import ReviewChanged
-from bridge.domain.orders import Basis, Effect, Known, KnownLine, Order, Refunds, effect_of, learn, learn_trashing
-from bridge.domain.packages import Package, package_of
+from bridge.domain.orders import Known, Order, Refunds, effect_of, learn, learn_trashing
 from bridge.domain.plans import Term
-from bridge.domain.questions import review_items, with_amount, with_decision, with_refunds_seen
+from bridge.domain.questions import Circumstances, review_items, with_amount, with_decision, with_refunds_seen
 from bridge.domain.reviews import Question
 from bridge.domain.stores import Store
-from bridge.services import granting
+from bridge.services import granting, line_amounts
 from bridge.services.granting import Bill
 from bridge.services.transactions import Transaction
 from bridge.storage import accounts, orders, packages, plans, stores
@@ -152,8 +152,25 @@ def check_all(transaction: Transaction, store: Store, numbers: Iterable[int], *,
         try:
             with transaction() as connection:
                 check_again(connection, store, number, now=now)
+        except Unavailable:
+            raise
         except BridgeError as error:
             log.warning("order %d of store %s could not be settled: %s", number, store.slug, error.detail)
+        except Exception:
+            log.exception("order %d of store %s could not be settled", number, store.slug)
+
+
+def check_together(transaction: Transaction, store: Store, numbers: Sequence[int], *, now: datetime) -> None:
+    """Settle several orders in one transaction, or each alone where one of them does not let the others pass."""
+    try:
+        with transaction() as connection:
+            found = orders.lock(connection, store.id, numbers, now=now)
+            _settle(connection, store, [found[number] for number in sorted(found)], now=now)
+    except Unavailable:
+        raise
+    except Exception:
+        log.info("orders of store %s are settled one by one", store.slug, exc_info=True)
+        check_all(transaction, store, numbers, now=now)
 
 
 def list_waiting_for(connection: Connection, store: Store, *, email: str) -> list[int]:
@@ -178,11 +195,7 @@ def _lock_known(connection: Connection, store: Store, number: int, *, now: datet
 
 
 def _learn(store: Store, known: Known, order: Order, *, received_at: datetime) -> Known:
-    effect = effect_of(order.status, store.grant_statuses)
-    is_past = store.grants_from is not None and order.placed_at < store.grants_from
-    if is_past and effect is Effect.GRANTS and known.account_id is None and known.effect is not Effect.GRANTS:
-        # The owner chose not to grant what was sold before; what waits or was granted all the same goes on as ever.
-        effect = Effect.KEEPS
+    effect = past_orders.effect_for(store, known, order, effect_of(order.status, store.grant_statuses))
     return learn(known, order, effect=effect, received_at=received_at)
 
 
@@ -197,7 +210,8 @@ def _settle(
     connection: Connection, store: Store, every: Sequence[Known], *, actor: str = granting.ACTOR, now: datetime
 ) -> list[Settled]:
     """Post what locked orders owe, and write what is known of them; answers in their order."""
-    every = _freeze_amounts(connection, store, every)
+    every = [past_orders.released(store, known) for known in every]
+    every = line_amounts.fix_amounts(connection, store, every, now=now)
     owed = {known.number: {line.line.id: _bounded(tokens_owed(known, line)) for line in known.lines} for known in every}
     terms = {known.number: _terms_owed(known) for known in every}
     totals = {number: sum(lines.values()) for number, lines in owed.items()}
@@ -216,7 +230,8 @@ def _settle(
         if terms[bill.known.number]:
             _put_terms(connection, store, bill.known, terms[bill.known.number], buyer=bill.buyer)
     after = [posted.get(known.number, (waiting.get(known.number, known), []))[0] for known in every]
-    orders.remember(connection, [_remembered(known, is_parked=known.number in waiting) for known in after], now=now)
+    remembered = [_remembered(store, known, is_parked=known.number in waiting) for known in after]
+    orders.remember(connection, remembered, now=now)
     return [
         Settled(
             tuple(posted[known.number][1]) if known.number in posted else (),
@@ -227,59 +242,19 @@ def _settle(
     ]
 
 
-def _remembered(known: Known, *, is_parked: bool) -> orders.Remembered:
-    return known, is_parked, review_items(known, is_parked=is_parked)
+def _remembered(store: Store, known: Known, *, is_parked: bool) -> orders.Remembered:
+    circumstances = Circumstances(
+        is_parked=is_parked,
+        is_withheld=past_orders.is_withheld(store, known),
+        is_paid_later=past_orders.is_paid_later(store, known),
+    )
+    return known, is_parked, review_items(known, circumstances)
 
 
 def _bounded(tokens: int) -> int:
     if tokens > MAX_TOKENS:
         raise BalanceOutOfRange(f"an order line is worth {tokens} tokens, past 2^53-1")
     return tokens
-
-
-def _freeze_amounts(connection: Connection, store: Store, every: Sequence[Known]) -> list[Known]:
-    """The orders with each line's amount fixed, where one is known for the facts of the line."""
-    unpriced = [line.line for known in every for line in known.lines if line.wants_amount]
-    products = sorted({line.product_id for line in unpriced if line.product_id})
-    found = packages.find_by_product(connection, store.id, products) if products else {}
-    return [
-        replace(known, lines=tuple(_priced(connection, store, line, found) for line in known.lines))
-        if any(line.wants_amount for line in known.lines)
-        else known
-        for known in every
-    ]
-
-
-def _priced(
-    connection: Connection, store: Store, line: KnownLine, found: Mapping[tuple[int, int], Package]
-) -> KnownLine:
-    if not line.wants_amount:
-        return line
-    line = _with_amount(replace(line, tokens=None, months=None, basis=None, priced=None), found)
-    if line.tokens is not None or not line.line.is_of_deleted_product:
-        return line
-    return _with_namesake(line, packages.find_namesakes(connection, store.id, sku=line.line.sku, name=line.line.name))
-
-
-def _with_namesake(line: KnownLine, namesakes: Sequence[Package]) -> KnownLine:
-    """A line of a deleted product takes the amount of the one package with its SKU, or with its name."""
-    if len({(package.tokens, package.months) for package in namesakes}) != 1:
-        return line
-    package = namesakes[0]
-    return replace(line, tokens=package.tokens, months=package.months, basis=Basis.SKU, priced=line.facts)
-
-
-def _with_amount(line: KnownLine, known_packages: Mapping[tuple[int, int], Package]) -> KnownLine:
-    if line.line.stamped is not None:
-        return replace(line, tokens=line.line.stamped, basis=Basis.STAMP, priced=line.facts)
-    if not line.line.product_id:
-        return line
-    package = package_of(known_packages, product_id=line.line.product_id, variation_id=line.line.variation_id)
-    if package is None:
-        return line
-    basis = Basis.VARIATION if package.variation_id else Basis.PRODUCT
-    basis = basis if package.tokens else Basis.NO_PACKAGE
-    return replace(line, tokens=package.tokens, months=package.months, basis=basis, priced=line.facts)
 
 
 def _terms_owed(known: Known) -> list[Term]:

@@ -7,17 +7,19 @@ from datetime import datetime
 
 from bridge.domain.accounts import Account, Profile
 from bridge.domain.asks import AnyAsk, Ask, CaptureAsk, RefundAsk, ReleaseAsk
+from bridge.domain.callers import Caller
 from bridge.storage import accounts, holds, spends
 from bridge.storage.accounts import Place
 from bridge.storage.database import Connection, TryAgain
 from bridge.storage.memory import Memory
+from bridge.storage.spends import Owner
 
 _known: Memory[Place, int] = Memory(most=100_000)
 """The account of each user met before, some 20 MB at most: an account keeps its id for ever."""
 
 
 def owners(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime) -> list[int | None]:
-    """The account each ask is about; None for a hold or spend that is not there, or is another store's.
+    """The account each ask is about; None for a hold or spend that is not there, or that the caller may not see.
 
     Accounts that are missing are made. Some ids are from memory: see `check`.
     """
@@ -34,10 +36,21 @@ def owners(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime) -> 
         elif isinstance(ask, Ask):
             found.append(ask.caller.account_id)
         elif isinstance(ask, RefundAsk):
-            found.append(of_spends.get((ask.caller.store_id, ask.spend_id)))
+            found.append(_visible(of_spends.get(ask.spend_id), ask.caller))
         else:
-            found.append(of_holds.get((ask.caller.store_id, ask.hold_id)))
+            found.append(_visible(of_holds.get(ask.hold_id), ask.caller))
     return found
+
+
+def may_see(caller: Caller, *, store_id: int, site_id: int) -> bool:
+    """Whether a caller may see a spend or hold: a store's key all of its store, a linked site's key only its own."""
+    return caller.store_id == store_id and caller.site_id in {0, site_id}
+
+
+def _visible(owner: Owner | None, caller: Caller) -> int | None:
+    if owner is None or not may_see(caller, store_id=owner.store_id, site_id=owner.site_id):
+        return None
+    return owner.account_id
 
 
 def check(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from bridge.domain.accounts import Profile
 from bridge.domain.languages import LocalTime, local_time, zone_name
 from bridge.domain.orders import Known
-from bridge.domain.questions import open_lines
+from bridge.domain.questions import WANT_AMOUNTS, open_lines
 from bridge.domain.reviews import Question, ReviewItem
 from bridge.domain.stores import Store
 from bridge.services import accounts, answers, questions
@@ -50,7 +51,7 @@ class LineField:
     id: int
     name: str
     sku: str
-    quantity: int
+    quantity: int | Decimal
     tokens: str
     error: str
 
@@ -133,7 +134,7 @@ def assign(
 def _row(store: Store, one: OpenOrder, known: Known, form: Form | None) -> QuestionRow:
     form = form if form is not None and form.number == one.number else None
     kinds = {item.kind for item in known.reviews}
-    is_nameless = Question.UNKNOWN_PRODUCT in kinds
+    is_nameless = bool(kinds & WANT_AMOUNTS)
     return QuestionRow(
         number=one.number,
         items=known.reviews,
@@ -156,7 +157,7 @@ def _fields(known: Known, form: AmountForm) -> tuple[LineField, ...]:
             id=line.line.id,
             name=line.line.name or f"Line {line.line.id}",
             sku=line.line.sku,
-            quantity=line.line.quantity,
+            quantity=line.line.quantity or 0,
             tokens=form.tokens if line.line.id == form.line_id else "",
             error=form.error if line.line.id == form.line_id else "",
         )

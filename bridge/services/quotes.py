@@ -35,7 +35,8 @@ def quote(
     account = _find(connection, caller, who)
     books = _look(connection, rulebook, account, caller, {item.module for item in priced}, now=now)
     account = introduce(books, who, account)
-    paid, shortfall = _pay_in_turn(books, caller, account, priced)
+    paid, unpaid, over_cap = _pay_in_turn(books, caller, account, priced)
+    shortfall = max(unpaid, over_cap)
     return {
         "tokens": sum(item.tokens for item in priced),
         "items": [_item(ask, item) for ask, item in zip(asks, priced, strict=True)],
@@ -43,7 +44,8 @@ def quote(
         "shortfall": shortfall,
         "paid_by": {"plan": paid.plan, "balance": paid.balance, "allowance": paid.allowance},
         "balance": answers.standing_document(books.standing_of(account)),
-        "purchase_url": rulebook.store.purchase_url,
+        # What is over a site's cap is not lifted by buying.
+        "purchase_url": None if over_cap and not unpaid else rulebook.store.purchase_url,
     }
 
 
@@ -112,8 +114,11 @@ def _look(
     return books
 
 
-def _pay_in_turn(books: Books, caller: Caller, account: Account, priced: Sequence[Priced]) -> tuple[Decision, int]:
-    """Who would pay the items if they were spent one after the other; books that are never closed bear it."""
+def _pay_in_turn(books: Books, caller: Caller, account: Account, priced: Sequence[Priced]) -> tuple[Decision, int, int]:
+    """Who would pay the items if they were spent one after the other; books that are never closed bear it.
+
+    With it what no source can pay, and what is over the linked site's cap.
+    """
     before = books.standing_of(account)
     cap = left_of_cap(books, account, caller.site_id)
     total = Decision()
@@ -126,10 +131,9 @@ def _pay_in_turn(books: Books, caller: Caller, account: Account, priced: Sequenc
         ask = Ask(caller=caller, key=None, fingerprint="", who=None, module=item.module, tokens=item.tokens)
         spend(books, ask, account, item, means, drawn._replace(shortfall=0))
         total = Decision(total.plan + drawn.plan, total.balance + drawn.balance, total.allowance + drawn.allowance)
-    if cap is not None:
-        shortfall = max(shortfall, sum(item.tokens for item in priced) - cap)
+    over_cap = 0 if cap is None else max(0, sum(item.tokens for item in priced) - cap)
     books.accounts[account.id] = books.accounts[account.id]._replace(balance=before.balance)
-    return total, max(0, shortfall)
+    return total, shortfall, over_cap
 
 
 def _item(ask: Ask, priced: Priced) -> answers.Document:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from bridge.domain.accounts import Account
@@ -10,7 +9,7 @@ from bridge.domain.asks import RefundAsk
 from bridge.domain.errors import BalanceOutOfRange, FieldError
 from bridge.domain.ledger import Kind, credit
 from bridge.domain.metering_errors import RefundTooLarge, UnknownSpend
-from bridge.domain.spending import Decision, GivenBack, PlanPart, give_back, split_plan
+from bridge.domain.spending import Decision, GivenBack, PlanPart, give_back, left_of_parts, split_plan
 from bridge.services import answers
 from bridge.services.books import Books
 from bridge.services.means import allowance_document, free_of
@@ -104,13 +103,6 @@ def _write(books: Books, ask: RefundAsk, account: Account, spend: Spend, back: G
 
 
 def _open_parts(spend: Spend, now: datetime) -> tuple[PlanPart, ...]:
-    """What the plans' windows that are still open paid and did not get back yet, the last to end in front.
-
-    Refunds fill the parts in this order, so that what went back before is known
-    from its sum: windows that have closed since are at the end.
-    """
-    parts = sorted(spend.plan_parts, key=lambda part: (part.ends_at, part.product_id, part.starts_at), reverse=True)
-    before = split_plan(tokens=spend.back_plan, parts=parts)
-    gone = {(part.product_id, part.starts_at): part.tokens for part in before}
-    rest = (replace(part, tokens=part.tokens - gone.get((part.product_id, part.starts_at), 0)) for part in parts)
-    return tuple(part for part in rest if now < part.ends_at)
+    """What the plans' windows that are still open paid and did not get back yet, the last to end in front."""
+    left = left_of_parts(spend.plan_parts, given_back=spend.back_plan)
+    return tuple(part for part in left if now < part.ends_at)

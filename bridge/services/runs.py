@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from bridge.domain import clock
 from bridge.storage import runs
 from bridge.storage.database import Connection
 from bridge.storage.runs import Run
@@ -16,7 +17,7 @@ LEASE_SPAN = timedelta(seconds=13)
 
 def take_lead(connection: Connection, *, holder: str, now: datetime) -> bool:
     """Lead, or go on leading, until `LEASE_SPAN` from now; False while another one does."""
-    return runs.take_lease(connection, _LEASE, holder=holder, span=LEASE_SPAN, now=now)
+    return runs.take_lease(connection, _LEASE, holder=holder, span=LEASE_SPAN, tolerance=clock.TOLERANCE, now=now)
 
 
 def step_down(connection: Connection, *, holder: str) -> None:

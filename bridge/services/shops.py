@@ -8,6 +8,7 @@ from typing import Any
 
 from bridge.clients import payloads
 from bridge.clients.woocommerce import ShopClient, open_shop
+from bridge.domain.errors import NoShopKeys
 from bridge.domain.orders import Known, Line, Order
 from bridge.domain.packages import Package
 from bridge.domain.stores import Store
@@ -48,6 +49,13 @@ class Shops:
         client.use(shop_reads.find(connection, store.id).access)
         client.limit(requests=_MOST_REQUESTS, seconds=_MOST_SECONDS)
         return client
+
+    def client_of_address(self, connection: Connection, store: Store, url: str) -> ShopClient:
+        """A client with the store's keys for another address; raises `NoShopKeys`."""
+        shop = self.client_of(connection, replace(store, url=url))
+        if shop is None:
+            raise NoShopKeys()
+        return shop
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +113,18 @@ def _read(known: Known | None) -> set[int]:
 def _unpriced(order: Order, known: Known | None) -> list[Line]:
     """The lines whose amount neither they nor what was done before say."""
     priced = {line.line.id for line in known.lines if line.tokens is not None} if known else set()
-    return [line for line in order.lines if line.product_id and line.stamped is None and line.id not in priced]
+    return [line for line in order.lines or () if line.product_id and line.stamped is None and line.id not in priced]
 
 
 def _unknown(line: Line, found: Mapping[tuple[int, int], Package]) -> list[int]:
     """The products to ask for on account of a line."""
-    if (line.product_id, line.variation_id) in found:
+    known = {key for key, package in found.items() if package.is_stated}
+    if (line.product_id, line.variation_id) in known:
         return []
     return [
         product
         for product in (line.product_id, line.variation_id)
-        if product and (line.product_id, 0 if product == line.product_id else product) not in found
+        if product and (line.product_id, 0 if product == line.product_id else product) not in known
     ]
 
 

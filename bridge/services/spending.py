@@ -10,11 +10,10 @@ from bridge.domain.accounts import Account, Profile, Who
 from bridge.domain.asks import AnyAsk, Ask, CaptureAsk, HoldAsk, RefundAsk, ReleaseAsk
 from bridge.domain.errors import BridgeError, KeyReused
 from bridge.domain.metering_errors import UnknownHold, UnknownSpend
-from bridge.domain.spending import Decision
 from bridge.services import answers, holding, keys, owners, refunding, rulebooks, taking
 from bridge.services.books import Books, Wanted, close_books, open_books
-from bridge.services.means import allowance_document, means_of, over_cap
-from bridge.services.taking import Priced
+from bridge.services.means import means_of, over_cap
+from bridge.services.refusals import refuse
 from bridge.storage.database import Connection
 from bridge.storage.spends import Answered, KeyPlace
 
@@ -23,10 +22,11 @@ MAX_ASKS = 1000
 
 
 class Reply(NamedTuple):
-    """What a caller is told: a status, the JSON as stored, and whether it was told before.
+    """What a caller is told: a status, the JSON, and whether it was told before.
 
-    An `error` says that the request made no sense; it is not stored, and
-    nothing was moved.
+    A success is stored under its key, in the bytes of `document`. A refusal
+    and an `error`, for a request that made no sense, moved nothing and are not
+    stored.
     """
 
     status: int
@@ -46,8 +46,8 @@ def spend_many(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime)
     Access keys that were not looked up at the door are looked up first. Then
     the accounts are locked, in id order, until the transaction ends, and the
     idempotency keys looked up: one that was answered before is answered alike,
-    whatever the balance is by now. A refusal is stored like any answer. The
-    number of statements does not grow with the number of asks.
+    whatever the balance is by now. A refusal is not stored: the same key is
+    decided again. The number of statements does not grow with the number of asks.
     """
     refused = keys.refusals(connection, {ask.caller.key_hash for ask in asks if ask.caller.key_hash}, now=now)
     if not refused:
@@ -106,7 +106,7 @@ def _answer(books: Books, ask: AnyAsk, owner: int | None) -> Reply:
     except BridgeError as error:
         return failed(error)
     answered = Answered(ask.fingerprint, status, answers.written(document))
-    if place is not None:
+    if place is not None and not answered.is_refusal:
         books.answers[place] = books.new_answers[place] = answered
     return Reply(status, answered.answer)
 
@@ -128,23 +128,10 @@ def _judge(books: Books, ask: AnyAsk, owner: int | None) -> tuple[int, answers.D
     means = means_of(books, account, priced.module)
     decision = over_cap(books, account, ask.caller.site_id, priced.tokens) or means.decide(priced.tokens)
     if not decision.is_accepted:
-        return refuse(books, account, priced, decision)
+        return refuse(books, account, priced, decision, site_id=ask.caller.site_id)
     if isinstance(ask, HoldAsk):
         return 201, holding.hold(books, ask, account, priced, means, decision)
     return 201, taking.describe(books, account, taking.spend(books, ask, account, priced, means, decision))
-
-
-def refuse(books: Books, account: Account, priced: Priced, decision: Decision) -> tuple[int, answers.Document]:
-    """The status and the document of a refusal; nothing is taken."""
-    document = answers.refusal_document(
-        books.rulebook_of(account),
-        decision,
-        module=priced.module,
-        price=priced.tokens,
-        standing=books.standing_of(account),
-        allowance=allowance_document(books, account, priced.module),
-    )
-    return document["status"], document
 
 
 def introduce(books: Books, who: Who | None, account: Account) -> Account:

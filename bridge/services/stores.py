@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
 
 from bridge.domain.errors import (
     FieldError,
@@ -18,8 +16,11 @@ from bridge.domain.errors import (
 )
 from bridge.domain.limits import WEEKDAYS
 from bridge.domain.pricing import DEFAULT_OPERATIONS
+from bridge.domain.shop_address import comparable_shop, without_page
 from bridge.domain.spending import DEFAULT_ORDER, Source
 from bridge.domain.stores import DEFAULT_GRANT_STATUSES, DEFAULT_MODULES, Module, Store
+from bridge.domain.typed import clean_credential, clean_pasted, keys_mix_up, plain_text, webhook_secret_mix_up
+from bridge.domain.zones import canonical_zone
 from bridge.services import keys, vault
 from bridge.services.vault import Vault
 from bridge.storage import limits, operations, shop_reads, stores
@@ -37,6 +38,7 @@ DEFAULT_LOW_BALANCE = 1000
 class NewStore:
     """What it takes to connect a shop; the credentials are plain here and nowhere later.
 
+    `name` and `time_zone` may be empty: the host and UTC stand in for them.
     `history` says what becomes of orders placed before: `grant` or `skip` them,
     or `ask` and let `answer_history` say it.
     """
@@ -44,7 +46,7 @@ class NewStore:
     slug: str
     url: str
     name: str = ""
-    time_zone: str = "UTC"
+    time_zone: str = ""
     week_start: str = "monday"
     consumer_key: str | None = field(default=None, repr=False)
     consumer_secret: str | None = field(default=None, repr=False)
@@ -73,20 +75,55 @@ def add_store(connection: Connection, wanted: NewStore, *, vault_: Vault, now: d
 
 def check_new(wanted: NewStore) -> NewStore:
     """The shop to connect as it will be written; raises `InvalidRequest` for what cannot be right."""
-    url = _shop_url(wanted.url)
-    if not _SLUG.fullmatch(wanted.slug):
-        raise InvalidRequest(
-            fields=[FieldError("slug", "use 1 to 64 small letters, digits and dashes, no dash at either end")]
-        )
-    if bool(wanted.consumer_key) != bool(wanted.consumer_secret):
+    url = shop_url(wanted.url)
+    check_slug(wanted.slug)
+    key, secret = (clean_credential(text or "") for text in (wanted.consumer_key, wanted.consumer_secret))
+    if bool(key) != bool(secret):
         raise InvalidRequest(fields=[FieldError("consumer_secret", "give the consumer key and its secret together")])
+    if key and (fault := keys_mix_up(key, secret)):
+        raise InvalidRequest(fields=[FieldError("consumer_key", fault)])
+    webhook_secret = clean_pasted(wanted.webhook_secret or "")
+    if fault := webhook_secret_mix_up(webhook_secret):
+        raise InvalidRequest(fields=[FieldError("webhook_secret", fault)])
     return replace(
         wanted,
         url=url,
-        name=(wanted.name or urlsplit(url).hostname or wanted.slug)[:200],
-        time_zone=_time_zone(wanted.time_zone),
+        consumer_key=key or None,
+        consumer_secret=secret or None,
+        webhook_secret=webhook_secret or None,
+        name=(plain_text(wanted.name).strip() or urlsplit(url).hostname or wanted.slug)[:200],
+        time_zone=_time_zone(wanted.time_zone or "UTC"),
         week_start=WEEKDAYS[_week_start(wanted.week_start)],
     )
+
+
+def check_slug(slug: str) -> None:
+    """Raise `InvalidRequest` for what cannot be a slug."""
+    if not _SLUG.fullmatch(slug):
+        raise InvalidRequest(
+            fields=[FieldError("slug", "use 1 to 64 small letters, digits and dashes, no dash at either end")]
+        )
+
+
+def check_free(connection: Connection, slug: str, *, own_id: int | None = None) -> None:
+    """Raise `StoreExists` where a slug is a store's, or was one's before it was renamed; the store `own_id` aside."""
+    if stores.find_removing(connection, slug) is not None:
+        raise StoreExists(f"the store {slug} is being removed; finish that with: flask stores remove {slug}")
+    found = stores.find(connection, slug)
+    if found is not None and found.id != own_id:
+        raise StoreExists(f"a store named {slug} is there already")
+    renamed = stores.find_renamed(connection, slug)
+    if renamed is not None and renamed.id != own_id:
+        raise StoreExists(f"the store {renamed.slug} was named {slug} before, and its webhooks may still deliver there")
+
+
+def check_not_connected(connection: Connection, url: str, *, own_id: int | None = None) -> None:
+    """Raise `StoreExists` where another store has the same shop, however its address is written."""
+    wanted = comparable_shop(url)
+    for store in stores.list_all(connection):
+        if store.id != own_id and comparable_shop(store.url) == wanted:
+            sentence = f"This shop is connected already, as {store.slug} ({store.url})."
+            raise StoreExists(sentence, fields=[FieldError("url", sentence)])
 
 
 def add_bare(connection: Connection, wanted: NewStore, *, vault_: Vault, now: datetime) -> tuple[Store, str]:
@@ -95,8 +132,7 @@ def add_bare(connection: Connection, wanted: NewStore, *, vault_: Vault, now: da
     Raises as `add_store` does.
     """
     wanted = check_new(wanted)
-    if stores.find(connection, wanted.slug) is not None:
-        raise StoreExists(f"a store named {wanted.slug} is there already")
+    check_free(connection, wanted.slug)
     secret = wanted.webhook_secret or vault.new_secret()
     store_id = stores.add(
         connection,
@@ -147,9 +183,10 @@ def set_keys(connection: Connection, store: Store, *, consumer_key: str, consume
 
 
 def get_store(connection: Connection, slug: str) -> Store:
-    """The store of that slug; raises `UnknownStore`."""
+    """The store that has that slug, or had it before it was renamed; raises `UnknownStore`."""
     # What is no slug is not asked for: PostgreSQL refuses a NUL even in a question.
-    store = stores.find(connection, slug) if _SLUG.fullmatch(slug) else None
+    is_slug = _SLUG.fullmatch(slug) is not None
+    store = (stores.find(connection, slug) or stores.find_renamed(connection, slug)) if is_slug else None
     if store is None:
         raise UnknownStore(f"there is no store named {slug}")
     return store
@@ -197,6 +234,7 @@ def describe(store: Store) -> dict[str, Any]:
         "low_balance": store.low_balance,
         "reversal_policy": store.reversal_policy,
         "guest_policy": store.guest_policy,
+        "past_orders_paid_later": store.past_orders_paid_later,
     }
 
 
@@ -214,27 +252,24 @@ def _begin_reading(connection: Connection, store_id: int, history: str, connecte
     shop_reads.change(connection, store_id, cursor_at=start, trash_cursor_at=start)
 
 
-def _shop_url(given: str) -> str:
+def shop_url(given: str) -> str:
+    """Return a shop's address as it is stored; raises `InvalidRequest` for what is no address."""
     try:
-        parts = urlsplit(given.strip())
+        parts = urlsplit(clean_pasted(given))
     except ValueError:
         parts = urlsplit("")
     if parts.scheme.casefold() not in {"http", "https"} or not parts.hostname or parts.username:
         raise InvalidRequest(fields=[FieldError("url", "give the shop's address, such as https://shop.example.com")])
     clean = parts._replace(scheme=parts.scheme.casefold(), query="", fragment="")
-    return clean.geturl().rstrip("/")[:500]
-
-
-@functools.cache
-def _time_zones() -> frozenset[str]:
-    # Read from hundreds of files; they change with an update of the machine, not of a running process.
-    return frozenset(available_timezones())
+    return without_page(clean.geturl()).rstrip("/")[:500]
 
 
 def _time_zone(name: str) -> str:
-    if name not in _time_zones():
-        raise InvalidRequest(fields=[FieldError("time_zone", f"{name!r} is no time zone such as Europe/Paris")])
-    return ZoneInfo(name).key
+    found = canonical_zone(name)
+    if found is None:
+        message = f"{name!r} is no time zone such as Europe/Paris, or an offset such as +05:30"
+        raise InvalidRequest(fields=[FieldError("time_zone", message)])
+    return found
 
 
 def _week_start(day: str) -> int:

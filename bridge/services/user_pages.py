@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime, tzinfo
 
 from bridge.domain.languages import Language, LocalTime, local_time, zone_name
 from bridge.domain.ledger import Entry, Kind
@@ -107,7 +106,7 @@ def user_page(
     )
 
 
-def _entry(entry: Entry, zone: ZoneInfo) -> EntryRow:
+def _entry(entry: Entry, zone: tzinfo) -> EntryRow:
     return EntryRow(
         at=local_time(entry.created_at, zone),
         kind=entry.kind.value,
@@ -120,7 +119,7 @@ def _entry(entry: Entry, zone: ZoneInfo) -> EntryRow:
     )
 
 
-def _purchase(purchase: Purchase, zone: ZoneInfo) -> PurchaseRow:
+def _purchase(purchase: Purchase, zone: tzinfo) -> PurchaseRow:
     return PurchaseRow(
         order_number=purchase.order_number,
         at=local_time(purchase.placed_at, zone) if purchase.placed_at else None,

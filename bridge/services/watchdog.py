@@ -18,7 +18,7 @@ from bridge.domain.shop_health import Caretaker
 from bridge.domain.stores import Store
 from bridge.domain.watchdog import QUIET, RECENT, STOPPING, Code, Fault, Sighting, judge
 from bridge.domain.webhooks import Standing, Step, Webhook, standing_of
-from bridge.services import reconciliation, webhooks
+from bridge.services import catalog, reconciliation, webhooks
 from bridge.services.readback import Reading
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction, in_transaction
@@ -77,6 +77,9 @@ class _Seen:
     sighting: Sighting
     told_until: datetime
     known: ShopRead
+    store_id: int
+    connected_at: datetime
+    updated_at: datetime | None
 
 
 def look(post: Post, store: Store, *, now: datetime) -> tuple[Sighting, tuple[Fault, ...]]:
@@ -84,7 +87,7 @@ def look(post: Post, store: Store, *, now: datetime) -> tuple[Sighting, tuple[Fa
     seen, shop = _open(post, store)
     if shop is not None:
         with shop:
-            seen = replace(seen, sighting=_ask(shop, seen, now=now))
+            seen = replace(seen, sighting=_ask(post, shop, seen, now=now))
     return seen.sighting, judge(seen.sighting)
 
 
@@ -100,7 +103,7 @@ def watch(post: Post, store: Store, *, now: datetime) -> Watched:
         _note(post, store, seen, found, found, is_repaired=False, now=now)
         return Watched(found, found)
     with shop:
-        seen = replace(seen, sighting=_ask(shop, seen, now=now))
+        seen = replace(seen, sighting=_ask(post, shop, seen, now=now))
         found = judge(seen.sighting)
         after = _repair(shop, seen, found, now=now)
         left = found if after is None else judge(after)
@@ -109,7 +112,10 @@ def watch(post: Post, store: Store, *, now: datetime) -> Watched:
             return Watched(found, left)
         shop.limit(requests=POLL_REQUESTS, seconds=POLL_SECONDS)
         reading = Reading(post.transaction, store, shop, may_go_on=post.may_go_on)
-        return Watched(found, left, reconciliation.poll(reading, since=None, now=now))
+        report = reconciliation.poll(reading, since=None, now=now)
+        if not report.interruption:
+            left = tuple(fault for fault in left if fault.code is not Code.SYNC_INCOMPLETE)
+        return Watched(found, left, report)
 
 
 def _open(post: Post, store: Store) -> tuple[_Seen, ShopClient | None]:
@@ -125,7 +131,8 @@ def _open(post: Post, store: Store) -> tuple[_Seen, ShopClient | None]:
 def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
     known = shop_reads.find(connection, store.id)
     last_order = shop_reads.last_delivery(connection, store.id, kinds=("order", "action"))
-    moments = (last_order, known.webhooks_set_at, stores.connected_at(connection, store.id))
+    connected_at = stores.connected_at(connection, store.id)
+    moments = (last_order, known.webhooks_set_at, connected_at)
     door = webhooks.door_of(connection, store, public_url=post.public_url, vault_=post.shops.vault)
     sighting = Sighting(
         slug=store.slug,
@@ -134,8 +141,9 @@ def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
         has_keys=False,
         packages=shop_reads.count_packages(connection, store.id),
         last_delivery_at=shop_reads.last_delivery(connection, store.id),
-        last_order_at=last_order,
-        last_processed_at=shop_reads.last_delivery(connection, store.id, state=State.PROCESSED),
+        last_processed_at=shop_reads.last_delivery(
+            connection, store.id, topic=known.shop_error_topic, state=State.PROCESSED
+        ),
         bad_signature_at=known.bad_signature_at,
         shop_error_at=known.shop_error_at,
         webhooks_set_at=known.webhooks_set_at,
@@ -143,12 +151,14 @@ def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
         stopped=known.stopped,
         set_aside=known.set_aside,
         copy_of=_copy_of(post, known),
+        unreadable=catalog.unreadable_sentences(connection, store.id),
     )
     told_until = max(moment for moment in moments if moment is not None)
-    return _Seen(door, sighting, told_until, known)
+    updated_at = shop_reads.last_delivery(connection, store.id, topic="order.updated")
+    return _Seen(door, sighting, told_until, known, store.id, connected_at, updated_at)
 
 
-def _ask(shop: ShopClient, seen: _Seen, *, now: datetime) -> Sighting:
+def _ask(post: Post, shop: ShopClient, seen: _Seen, *, now: datetime) -> Sighting:
     """The sighting with what the shop says of itself."""
     checked = shop.check()
     if checked.fault is not None:
@@ -163,8 +173,8 @@ def _ask(shop: ShopClient, seen: _Seen, *, now: datetime) -> Sighting:
         listed = webhooks.list_webhooks(shop)
         if not sighting.copy_of:
             sighting = replace(sighting, copy_of=_copy_by(listed, seen))
-        sighting = replace(sighting, webhooks=listed)
-        return replace(sighting, changed=_changed(shop, seen, sighting, now=now))
+        sighting = replace(sighting, webhooks=listed, changed=_changed(shop, seen, sighting, now=now))
+        return replace(sighting, unsigned=_unsigned(post, shop, seen, sighting, now=now))
     except ShopUnreachable as error:
         return _unreadable(sighting, error)
 
@@ -199,6 +209,22 @@ def _changed(shop: ShopClient, seen: _Seen, sighting: Sighting, *, now: datetime
         return 0
     page = shop.list_orders(modified_after=after, modified_before=before, statuses=_TOLD_STATUSES, page=1, per_page=1)
     return page.total
+
+
+def _unsigned(post: Post, shop: ShopClient, seen: _Seen, sighting: Sighting, *, now: datetime) -> int:
+    """How many orders changed of which nothing with a right signature came, where a wrong one came since the last."""
+    bad_at, set_at = sighting.bad_signature_at, sighting.webhooks_set_at
+    since = max(moment for moment in (seen.updated_at, set_at, seen.connected_at) if moment is not None)
+    if bad_at is None or bad_at <= since:
+        return 0
+    ahead = timedelta(seconds=sighting.clock_offset_seconds or 0)
+    after, before = since + ahead, now + ahead - QUIET
+    if after >= before:
+        return 0
+    page = shop.list_orders(modified_after=after, modified_before=before, statuses=_TOLD_STATUSES, page=1)
+    with post.transaction() as connection:
+        told = shop_reads.list_told(connection, seen.store_id, [item["id"] for item in page.items], since=since)
+    return sum(item["id"] not in told for item in page.items)
 
 
 def _repair(shop: ShopClient, seen: _Seen, found: tuple[Fault, ...], *, now: datetime) -> Sighting | None:

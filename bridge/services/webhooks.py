@@ -32,7 +32,7 @@ def door_of(connection: Connection, store: Store, *, public_url: str, vault_: Va
     """Where the webhooks of a store belong."""
     secret = stores.webhook_secret(connection, store.id, vault_=vault_)
     # Made of the secret, so that another bridge's webhooks in the same shop are not taken for ours.
-    mark = hashlib.sha256(f"webhook mark\0{store.slug}\0{secret}".encode()).hexdigest()[:8]
+    mark = hashlib.sha256(f"webhook mark\0{store.first_slug}\0{secret}".encode()).hexdigest()[:8]
     return Door(Address(f"{public_url}{PATH}{store.slug}", mark), secret)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from bridge.domain.accounts import Account, Profile, Who
 from bridge.domain.languages import Language, LocalTime, local_time, number, zone_name
@@ -113,7 +112,7 @@ def _account_of(connection: Connection, store_id: int, who: Who) -> Account:
     return Account(id=0, store_id=store_id, user_id=user_id, balance=0, debt=0)
 
 
-def _purchase(purchase: Purchase, zone: ZoneInfo, language: Language) -> CardPurchase:
+def _purchase(purchase: Purchase, zone: tzinfo, language: Language) -> CardPurchase:
     words = PHRASES[language]
     return CardPurchase(
         order=words.order.format(n=purchase.order_number),

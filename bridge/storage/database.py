@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
+from bridge.domain.database_urls import normalize
 from bridge.domain.errors import BadSetting, Unavailable
+from bridge.storage import embedded, patience, postgresql
+from bridge.storage.failures import (
+    LOST_PLANS,
+    READ_ONLY_STATE,
+    RENEWS,
+    Breaker,
+    Cause,
+    Outage,
+    TryAgain,
+    sqlstate_of,
+    translate,
+)
 from bridge.storage.hints import follow_hints
+from bridge.storage.postgresql import FORGET_PLANS
 
 __all__ = ["FORGET_PLANS", "Connection", "Database", "TryAgain"]
 
-BUSY_SECONDS = 10
-"""How long a writer waits for another process to let go of the embedded database."""
+BUSY_SECONDS = 8
+"""How long a writer waits for the embedded database, from when it asked: behind this process's writers and others'."""
 
-
-FORGET_PLANS = "DISCARD PLANS"
-"""What a connection says every few seconds that has nothing to do with what is asked of it."""
-
-
-class TryAgain(Unavailable):
-    """Two transactions met; the same one, run again, will pass."""
-
-    code = "try_again"
+_PLANS_SECONDS = 5.0
+"""How long a connection keeps its plans. Made while a table is small, when all indexes cost the same, a plan may read
+a whole store for each row it seeks; PostgreSQL would keep it until the table is next analysed."""
 
 
 class Database:
@@ -43,36 +48,45 @@ class Database:
     """
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        self.url = make_url(url)
+        self.url = _parse(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        if not self.is_sqlite and self.url.get_backend_name() != "postgresql":
-            raise BadSetting("BRIDGE_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://")
-        self.engine = self._create_engine(pool_size)
+        self._generation = 0
+        self.outages = 0
+        """How often a caller found the database unusable, since this process started."""
+        self._breaker = Breaker()
+        self._write_lock = threading.Lock() if self.is_sqlite else None
+        self._pooling = postgresql.Pooling()
+        self._file: embedded.DatabaseFile | None = None
+        self.engine = self._create_sqlite(pool_size) if self.is_sqlite else self._create_postgresql(pool_size)
+        event.listen(self.engine, "connect", self._note_generation)
+        event.listen(self.engine, "checkout", self._check_generation)
+        event.listen(self.engine, "handle_error", _keep_pool)
         self._writer = self.engine.execution_options(bridge_writes=True)
         # One statement is consistent by itself: it needs neither a BEGIN nor a ROLLBACK around it.
-        self._glance = self.engine.execution_options(bridge_glance=True, **self._autocommit())
-        self._write_lock = threading.Lock() if self.is_sqlite else None
+        self._glance = self.engine.execution_options(bridge_glance=True)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A transaction that may write; commits on leaving, rolls back on any exception.
 
-        Raises `TryAgain` where two transactions met and `Unavailable` where the
-        database is locked, full or gone; nothing was then written.
+        Raises `TryAgain` where two transactions met: nothing was written. Raises
+        `Unavailable` where the database cannot take it: nothing was written
+        either, unless the commit itself was cut off. Only a repetition under the
+        same idempotency key can tell then.
         """
-        with self._write_lock or contextlib.nullcontext(), _translated(), self._writer.begin() as connection:
+        with self._answerable(), self._queued() as connection:
             yield connection
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent look at the database that takes no write lock and always ends in a rollback."""
-        with _translated(), self.engine.connect() as connection:
+        with self._answerable(is_reading=True), self.engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
     def glance(self) -> Iterator[Connection]:
         """A connection for a single statement that only reads, at the cost of that statement alone."""
-        with _translated(), self._glance.connect() as connection:
+        with self._answerable(), self._glance.connect() as connection:
             yield connection
 
     def ping(self) -> None:
@@ -84,115 +98,103 @@ class Database:
         """Let go of every connection."""
         self.engine.dispose()
 
-    def _autocommit(self) -> dict[str, str]:
-        return {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+    @contextlib.contextmanager
+    def _answerable(self, *, is_reading: bool = False) -> Iterator[None]:
+        """Turn what the drivers raise into the few errors that callers can answer, and draw the conclusions."""
+        self._breaker.enter()
+        started = time.monotonic()
+        try:
+            yield
+        except (SQLAlchemyError, Outage) as error:
+            known = error if isinstance(error, Outage) else translate(error)
+            # In a view of ours that only reads, a write is a fault of ours.
+            if known is None or (is_reading and sqlstate_of(error) == READ_ONLY_STATE):
+                raise
+            self._conclude(known, error, started)
+            if known is error:
+                raise
+            raise known from error
+        self._breaker.reset()
 
-    def _create_engine(self, pool_size: int) -> Engine:
-        if self.is_sqlite:
-            return self._create_sqlite(pool_size)
+    def _conclude(self, known: Unavailable, error: Exception, started: float) -> None:
+        if sqlstate_of(error) in LOST_PLANS:
+            self._pooling.is_pooled = True
+            self._generation += 1
+        if not isinstance(known, Outage):
+            return
+        self.outages += 1
+        patience.charge(started)
+        if known.cause in RENEWS:
+            self._generation += 1
+        if known.cause is Cause.SILENT:
+            self._breaker.trip()
+
+    @contextlib.contextmanager
+    def _queued(self) -> Iterator[Connection]:
+        """Begin a writing transaction; the wait behind this process's other writers counts like that for others'."""
+        started = time.monotonic()
+        most = patience.seconds_left(BUSY_SECONDS)
+        if self._write_lock is not None and not self._write_lock.acquire(timeout=most):
+            raise Outage(Cause.LOCKED)
+        try:
+            with contextlib.ExitStack() as stack:
+                with patience.at_most(max(0.0, most - (time.monotonic() - started))):
+                    connection = stack.enter_context(self._writer.begin())
+                patience.charge(started)
+                yield connection
+        finally:
+            if self._write_lock is not None:
+                self._write_lock.release()
+
+    def _note_generation(self, _connection: Any, record: Any) -> None:
+        record.info["generation"], record.info["is_new"] = self._generation, True
+
+    def _check_generation(self, _connection: Any, record: Any, _proxy: Any) -> None:
+        """Close a connection that may not be used again; the pool then opens another one."""
+        info = record.info
+        is_moved = self._file is not None and info["file"] != self._file.identity()
+        # A server that took no writes may do so by now, or another one in its place.
+        is_spent = info.get("is_read_only", False) and not info["is_new"]
+        info["is_new"] = False
+        if is_moved or is_spent or info["generation"] != self._generation:
+            raise DisconnectionError("opened before the database failed, or moved")
+
+    def _create_postgresql(self, pool_size: int) -> Engine:
         engine = create_engine(
             self.url,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_timeout=10,
-            connect_args={"connect_timeout": 5, "application_name": "token-bridge"},
+            pool_timeout=postgresql.POOL_SECONDS,
+            connect_args=dict(postgresql.CONNECT_ARGS),
         )
-        event.listen(engine, "connect", _prepare_postgresql)
-        event.listen(engine, "begin", _begin_postgresql)
+        postgresql.prepare(engine, self._pooling, plans_seconds=lambda: _PLANS_SECONDS)
         return engine
 
     def _create_sqlite(self, pool_size: int) -> Engine:
         path = self.url.database
         if not path or path == ":memory:":
             raise BadSetting("BRIDGE_DATABASE_URL must name a file: sqlite:////folder/bridge.sqlite3")
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadSetting(f"BRIDGE_DATABASE_URL names a folder that cannot be made: {error}") from error
         engine = create_engine(
             self.url,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_timeout=10,
+            pool_timeout=BUSY_SECONDS,
             connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         )
         follow_hints(engine)
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+        self._file = embedded.DatabaseFile(path)
+        embedded.prepare(engine, self._file, busy_seconds=BUSY_SECONDS)
         return engine
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    # Transactions are begun by hand: the driver's own would begin them too late.
-    connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if not options.get("bridge_glance", False):
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("bridge_writes", False) else "BEGIN")
-
-
-def _prepare_postgresql(connection: Any, _record: Any) -> None:
-    connection.autocommit = True
-    connection.execute("set lock_timeout = '10s'")
-    connection.execute("set statement_timeout = '30s'")
-    connection.execute("set idle_in_transaction_session_timeout = '60s'")
-    # A plan made while a table was small is kept when it has grown: what writes finds its rows by index, always.
-    connection.execute("set enable_seqscan = off")
-    # Where there is no index the price above is a fiction, and compiling would cost more than the statement.
-    connection.execute("set jit = off")
-    connection.autocommit = False
-
-
-_LOOK = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = on"
-"""How a look at the database begins: one moment for all its statements, and whole tables where a list needs them."""
-
-
-_PLANS_SECONDS = 5.0
-"""How long a connection keeps its plans. Made while a table is small, when all indexes cost the same, a plan may read
-a whole store for each row it seeks; PostgreSQL would keep it until the table is next analysed."""
-
-
-def _begin_postgresql(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if options.get("bridge_writes", False):
-        now = time.monotonic()
-        if now - connection.info.setdefault("planned_at", now) > _PLANS_SECONDS:
-            connection.exec_driver_sql(FORGET_PLANS)
-            connection.info["planned_at"] = now
-    elif not options.get("bridge_glance", False):
-        connection.exec_driver_sql(_LOOK)
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """Turn what the drivers raise into the few errors that callers can answer."""
+def _parse(url: str) -> URL:
     try:
-        yield
-    except IntegrityError as error:
-        # Only a row that is there already: what another constraint refuses, it would refuse again.
-        if not _is_taken(error):
-            raise
-        raise TryAgain("another request wrote the same row first") from error
-    except (OperationalError, PoolTimeout) as error:
-        state = str(getattr(getattr(error, "orig", None), "sqlstate", "") or "")
-        # 40001 and 40P01: PostgreSQL ended one of two transactions that met.
-        if state in {"40001", "40P01"}:
-            raise TryAgain() from error
-        raise Unavailable() from error
-    except DBAPIError as error:
-        if error.connection_invalidated or isinstance(error.orig, sqlite3.DatabaseError):
-            raise Unavailable() from error
-        raise
-    except SQLAlchemyError:
-        raise
+        return make_url(normalize(url))
+    except (ArgumentError, ValueError) as error:
+        # The driver's own sentence would repeat the address, which has the password in it.
+        raise BadSetting("BRIDGE_DATABASE_URL is not an address: see its form in docs/settings.md") from error
 
 
-def _is_taken(error: IntegrityError) -> bool:
-    """Whether a unique constraint or a primary key refused the row."""
-    state = getattr(error.orig, "sqlstate", None)
-    name = getattr(error.orig, "sqlite_errorname", "")
-    return state == "23505" or name in {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
+def _keep_pool(context: Any) -> None:
+    # SQLAlchemy would compare moments of the wall clock, which may be set back; `_check_generation` needs none.
+    context.invalidate_pool_on_disconnect = False

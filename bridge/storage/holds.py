@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, func, literal_column, select,
 from bridge.domain.holds import Hold, HoldState
 from bridge.storage.bulk import Writer, among
 from bridge.storage.schema_holds import holds
-from bridge.storage.spends import pack_parts, unpack_parts
+from bridge.storage.spends import Owner, pack_parts, unpack_parts
 from bridge.storage.types import Instant
 
 _COLUMNS = (
@@ -62,7 +62,7 @@ _MARK_EXPIRED = (
     .values(state=HoldState.EXPIRED.value, settled_at=bindparam("at", type_=Instant()))
     .returning(holds.c.account_id)
 )
-_OWNERS = select(holds.c.id, holds.c.store_id, holds.c.account_id).where(among(holds.c.id, "ids"))
+_OWNERS = select(holds.c.id, holds.c.store_id, holds.c.site_id, holds.c.account_id).where(among(holds.c.id, "ids"))
 
 
 def add(connection: Connection, added: Iterable[Hold]) -> None:
@@ -78,10 +78,10 @@ def settle(connection: Connection, settled: Iterable[Hold]) -> None:
     )
 
 
-def owners(connection: Connection, hold_ids: Collection[int]) -> dict[tuple[int, int], int]:
-    """The account of each hold, which never changes, by store and hold; unknown ids are left out."""
+def owners(connection: Connection, hold_ids: Collection[int]) -> dict[int, Owner]:
+    """The owner of each hold, which never changes; unknown ids are left out."""
     rows = connection.execute(_OWNERS, {"ids": sorted(hold_ids)})
-    return {(row.store_id, row.id): row.account_id for row in rows}
+    return {row.id: Owner(row.store_id, row.site_id, row.account_id) for row in rows}
 
 
 def find_many(connection: Connection, hold_ids: Collection[int]) -> dict[int, Hold]:

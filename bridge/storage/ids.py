@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 
 _EPOCH_MS = 1_577_836_800_000
 """1 January 2020: with it 63 bits last until the year 2159."""
 _TAIL_BITS = 21
 
 _lock = threading.Lock()
-_last = 0
+_last = -1
 
 
 def new_ids(count: int) -> list[int]:
@@ -23,7 +23,7 @@ def new_ids(count: int) -> list[int]:
     primary key then refuses it and the transaction is run again.
     """
     global _last
-    moment = (time.time_ns() // 1_000_000 - _EPOCH_MS) << _TAIL_BITS
+    moment = _moment()
     with _lock:
         # Chance only where the millisecond is new: within one, ids simply count on.
         fresh = moment > _last
@@ -35,7 +35,7 @@ def new_ids(count: int) -> list[int]:
 def new_id() -> int:
     """One fresh id; see `new_ids`."""
     global _last
-    moment = (time.time_ns() // 1_000_000 - _EPOCH_MS) << _TAIL_BITS
+    moment = _moment()
     with _lock:
         _last = moment + secrets.randbits(_TAIL_BITS) if moment > _last else _last + 1
         return _last
@@ -44,3 +44,13 @@ def new_id() -> int:
 def first_id_at(moment: datetime) -> int:
     """The lowest id a row made at this moment can have."""
     return max(0, int(moment.timestamp() * 1000) - _EPOCH_MS) << _TAIL_BITS
+
+
+def moment_of(row_id: int) -> datetime:
+    """The moment at which an id was made, to the millisecond, by the clock of its process."""
+    return datetime.fromtimestamp(((row_id >> _TAIL_BITS) + _EPOCH_MS) / 1000, UTC)
+
+
+def _moment() -> int:
+    # A clock from before the epoch, as a machine without a battery has it, must not count up from the same number.
+    return max(0, time.time_ns() // 1_000_000 - _EPOCH_MS) << _TAIL_BITS

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from bridge.storage.database import Database
+from bridge.storage.outages import is_there, make_folder
 
 MIGRATIONS = Path(__file__).resolve().parent.parent.parent / "migrations"
 
@@ -17,12 +18,19 @@ def newest_revision() -> str:
 
 
 def revision_of(database: Database) -> str | None:
-    """The revision the database is at; None for an empty one."""
+    """The revision the database is at; None for an empty one, and for a file that is not there."""
+    if not is_there(database):
+        return None
     with database.reading() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        revision: str | None = connection.execute(text("select version_num from alembic_version")).scalar()
-        return revision
+        return revision_in(connection)
+
+
+def revision_in(connection: Connection) -> str | None:
+    """The revision of an open database; None for an empty one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(text("select version_num from alembic_version")).scalar()
+    return revision
 
 
 def is_current(database: Database) -> bool:
@@ -34,6 +42,7 @@ def migrate(database: Database) -> bool:
     """Bring the database to the newest schema; False when it already was there."""
     if is_current(database):
         return False
+    make_folder(database)
     # Alembic costs a quarter of a second to import, which a start that finds the schema in order need not pay.
     from alembic import command
     from alembic.config import Config as AlembicConfig

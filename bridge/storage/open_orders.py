@@ -7,7 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, func, or_, select, text, tuple_
 
-from bridge.storage.schema import accounts, order_lines, orders, packages
+from bridge.storage.schema import accounts, order_lines, orders
+from bridge.storage.schema_catalog import packages
 
 Place = tuple[int, int]
 """An order: its store and its number."""

@@ -21,10 +21,17 @@ class Run:
     outcome: str
 
 
-def take_lease(connection: Connection, name: str, *, holder: str, span: timedelta, now: datetime) -> bool:
-    """Take or renew a lease; False while somebody else holds it."""
+def take_lease(
+    connection: Connection, name: str, *, holder: str, span: timedelta, tolerance: timedelta, now: datetime
+) -> bool:
+    """Take or renew a lease; False while another holder has it.
+
+    A lease that ends later than `span` and `tolerance` from now was written by a
+    clock that was wrong, and is void.
+    """
     values = {"holder": holder, "expires_at": now + span}
-    mine = update(leases).where(leases.c.name == name, or_(leases.c.holder == holder, leases.c.expires_at <= now))
+    is_free = or_(leases.c.expires_at <= now, leases.c.expires_at > now + span + tolerance)
+    mine = update(leases).where(leases.c.name == name, or_(leases.c.holder == holder, is_free))
     if connection.execute(mine.values(**values)).rowcount:
         return True
     new = sqlite.insert(leases) if connection.dialect.name == "sqlite" else postgresql.insert(leases)
@@ -35,6 +42,12 @@ def take_lease(connection: Connection, name: str, *, holder: str, span: timedelt
 def drop_lease(connection: Connection, name: str, *, holder: str) -> None:
     """Let go of a lease, so that the next one need not wait for its end."""
     connection.execute(leases.delete().where(leases.c.name == name, leases.c.holder == holder))
+
+
+def write_and_remove(connection: Connection, name: str, *, now: datetime) -> None:
+    """Write one small row and remove it again: committed, it proves that the database takes writes."""
+    connection.execute(insert(leases).values(name=name, holder="", expires_at=now))
+    connection.execute(leases.delete().where(leases.c.name == name))
 
 
 def start(connection: Connection, job: str, *, now: datetime) -> None:

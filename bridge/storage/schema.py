@@ -57,6 +57,8 @@ stores = Table(
     Column("low_balance", BIG, nullable=False),
     Column("reversal_policy", String(10), nullable=False, server_default="debt"),
     Column("guest_policy", String(10), nullable=False, server_default="automatic"),
+    # What becomes of an order that was placed before `grants_from` and paid after it.
+    Column("past_orders_paid_later", String(10), nullable=False, server_default="review"),
     Column("grants_from", Instant),
     Column("asks_from", Instant),
     # Addresses of other sites whose deliveries the owner accepts.
@@ -67,6 +69,10 @@ stores = Table(
     Column("guest_salt", String(64), nullable=False),
     Column("config_version", BIG, nullable=False, server_default=text("1")),
     Column("created_at", Instant, nullable=False),
+    # The slugs the store had before, the first of all in front: webhooks made under one still arrive.
+    Column("former_slugs", JSON(none_as_null=True)),
+    # Set while the store is being removed: it is shown and served no more.
+    Column("removing_at", Instant),
 )
 
 access_keys = Table(
@@ -113,6 +119,8 @@ accounts = Table(
     Index("ix_accounts_store_id_email_key", "store_id", "email_key"),
     # For the credits list. What a spend changes has none: each one would pay for it.
     Index("ix_accounts_store_id_purchased", "store_id", "purchased", "id"),
+    # Room in each page, so that a changed balance is written beside the old one and no index has to be.
+    postgresql_with={"fillfactor": 85},
 )
 
 entries = Table(
@@ -148,24 +156,6 @@ entries = Table(
         postgresql_where=text("order_number is not null"),
         sqlite_where=text("order_number is not null"),
     ),
-)
-
-packages = Table(
-    "packages",
-    metadata,
-    Column("store_id", ForeignKey("stores.id"), primary_key=True),
-    Column("product_id", BIG, primary_key=True, autoincrement=False),
-    Column("variation_id", BIG, primary_key=True, autoincrement=False),
-    Column("admin_tokens", BIG),
-    Column("shop_tokens", BIG),
-    Column("plan", String(100)),
-    Column("months", Integer),
-    Column("name", String(300), nullable=False, server_default=""),
-    Column("sku", String(200), nullable=False, server_default=""),
-    Column("updated_at", Instant, nullable=False),
-    CheckConstraint(f"admin_tokens between 0 and {MAX_TOKENS}", name="admin_tokens"),
-    CheckConstraint(f"shop_tokens between 0 and {MAX_TOKENS}", name="shop_tokens"),
-    CheckConstraint("months between 1 and 1200", name="months"),
 )
 
 orders = Table(
@@ -218,6 +208,13 @@ orders = Table(
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index("ix_orders_account_id", "account_id", "number"),
+    # Without it, removing a store's accounts reads all orders for each of them.
+    Index(
+        "ix_orders_claimed_by",
+        "claimed_by",
+        postgresql_where=text("claimed_by is not null"),
+        sqlite_where=text("claimed_by is not null"),
+    ),
     Index(
         "ix_orders_parent",
         "store_id",
@@ -275,6 +272,8 @@ order_lines = Table(
     Column("sku", String(200), nullable=False),
     Column("stamped", BIG),
     Column("is_gone", Boolean, nullable=False, server_default=false()),
+    # A stamp on the line that is no clear amount.
+    Column("unclear_stamp", String(200), nullable=False, server_default=""),
     # The quantity as the shop states it, null where it states none; `quantity` is it rounded up, 0 for a removed line.
     Column("pieces", Money),
     Column("tokens", BIG),
@@ -303,6 +302,22 @@ order_lines = Table(
         "product_id",
         postgresql_where=text("tokens is null"),
         sqlite_where=text("tokens is null"),
+    ),
+    Index(
+        "ix_order_lines_no_package",
+        "store_id",
+        "product_id",
+        "order_number",
+        postgresql_where=text("basis = 'no_package'"),
+        sqlite_where=text("basis = 'no_package'"),
+    ),
+    Index(
+        "ix_order_lines_no_package_sku",
+        "store_id",
+        "sku",
+        "order_number",
+        postgresql_where=text("basis = 'no_package' and sku <> ''"),
+        sqlite_where=text("basis = 'no_package' and sku <> ''"),
     ),
 )
 
@@ -352,11 +367,18 @@ admins = Table(
     Column("email", String(320), nullable=False),
     Column("email_key", String(320), nullable=False, unique=True),
     Column("password_hash", String(200), nullable=False),
-    Column("session_version", Integer, nullable=False, server_default=text("1")),
-    Column("failures", Integer, nullable=False, server_default=text("0")),
-    Column("locked_until", Instant),
     Column("created_at", Instant, nullable=False),
     Column("last_seen_at", Instant),
+)
+
+admin_sessions = Table(
+    "admin_sessions",
+    metadata,
+    Column("id_hash", String(64), primary_key=True),
+    Column("admin_id", ForeignKey("admins.id", ondelete="CASCADE"), nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Index("ix_admin_sessions_admin_id", "admin_id", "began_at"),
 )
 
 leases = Table(

@@ -1,4 +1,4 @@
-"""The tables of how far each store's shop was read, what was last seen of it, and who was asked for its keys."""
+"""The tables of how far each store's shop was read, requests for its keys, and what the running service records."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ shop_reads = Table(
     Column("pinged_at", Instant),
     Column("import_page", Integer),
     Column("import_total", Integer),
+    # How many past orders a run that grants them has read, and how many there are; null between runs.
+    Column("past_done", Integer),
+    Column("past_total", Integer),
     # Signed deliveries that need the owner: from another site, or in another form than wc/v3.
     Column("notices", JSON(none_as_null=True)),
     Column("access", JSON(none_as_null=True)),
@@ -35,6 +38,7 @@ shop_reads = Table(
     Column("scan", JSON(none_as_null=True)),
     Column("caretaker", JSON(none_as_null=True)),
     Column("tried_at", Instant),
+    Column("shop_error_topic", String(100)),
 )
 
 key_requests = Table(
@@ -47,4 +51,12 @@ key_requests = Table(
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),
     Index("ix_key_requests_expires_at", "expires_at"),
+)
+
+service_state = Table(
+    "service_state",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", String(1000), nullable=False),
+    Column("recorded_at", Instant, nullable=False),
 )

@@ -23,7 +23,8 @@ from bridge.domain.shop_health import (
     read_set_aside,
     read_stop,
 )
-from bridge.storage.schema import accounts, deliveries, order_lines, orders, packages
+from bridge.storage.schema import accounts, deliveries, order_lines, orders
+from bridge.storage.schema_catalog import packages
 from bridge.storage.schema_sync import shop_reads
 
 
@@ -34,7 +35,7 @@ class ShopRead:
     `swept_to` is the last order number the running sweep looked at, None
     between sweeps. `bad_signature_at` is when somebody last delivered what the
     shop did not sign, `shop_error_at` when the shop last signed an error in
-    place of a document, `webhooks_set_at` when all its webhooks were last given
+    place of a document, under `shop_error_topic`, `webhooks_set_at` when all its webhooks were last given
     our secret and our owner. `faults` are what the watchdog found at its last
     look, at `looked_at`, the same ones since `faults_at`, and `sentences` says
     each in words. `pinged_at` is when somebody last came as a shop does that
@@ -57,6 +58,7 @@ class ShopRead:
     polled_at: datetime | None = None
     bad_signature_at: datetime | None = None
     shop_error_at: datetime | None = None
+    shop_error_topic: str = ""
     webhooks_set_at: datetime | None = None
     faults: tuple[str, ...] = ()
     faults_at: datetime | None = None
@@ -101,6 +103,7 @@ def find(connection: Connection, store_id: int) -> ShopRead:
         polled_at=row.polled_at,
         bad_signature_at=row.bad_signature_at,
         shop_error_at=row.shop_error_at,
+        shop_error_topic=row.shop_error_topic or "",
         webhooks_set_at=row.webhooks_set_at,
         faults=tuple(row.faults or ()),
         faults_at=row.faults_at,
@@ -156,17 +159,32 @@ def list_to_sweep(connection: Connection, store_id: int, *, since: datetime, aft
 
 
 def last_delivery(
-    connection: Connection, store_id: int, *, kinds: Sequence[str] = (), state: State | None = None
+    connection: Connection, store_id: int, *, kinds: Sequence[str] = (), topic: str = "", state: State | None = None
 ) -> datetime | None:
-    """When the shop last delivered anything it signed; only of these kinds or in this state, where they are named."""
+    """When the shop last delivered anything it signed; only of these kinds, this topic or state, where named."""
     # Ids follow the clock, so that the newest is found without looking at all of them.
     statement = select(deliveries.c.received_at).where(deliveries.c.store_id == store_id)
     if kinds:
         statement = statement.where(or_(*(deliveries.c.topic.startswith(f"{kind}.") for kind in kinds)))
+    if topic:
+        statement = statement.where(deliveries.c.topic == topic)
     if state is not None:
         statement = statement.where(deliveries.c.state == state.value)
     found: datetime | None = connection.execute(statement.order_by(deliveries.c.id.desc()).limit(1)).scalar()
     return found
+
+
+def list_told(connection: Connection, store_id: int, numbers: Sequence[int], *, since: datetime) -> set[int]:
+    """Those of these orders that the shop delivered since a moment, signed with our secret."""
+    if not numbers:
+        return set()
+    statement = select(deliveries.c.resource_id).where(
+        deliveries.c.store_id == store_id,
+        deliveries.c.received_at >= since,
+        deliveries.c.resource_id.in_(numbers),
+        deliveries.c.topic.startswith("order."),
+    )
+    return {number for number in connection.execute(statement).scalars() if number is not None}
 
 
 def count_packages(connection: Connection, store_id: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from bridge.domain.spending import PlanPart
 from bridge.storage.bulk import Writer, among
@@ -27,7 +27,7 @@ _KEYS = Seek(
     keys=("store_id", "site_id", "key"),
 )
 _BACK = ("back_plan", "back_balance", "back_allowance", "lapsed")
-_GIVE_BACK = Writer(spends, ("account_id", "id", *_BACK), keys=("account_id", "id"), replace=_BACK, is_update=True)
+_GIVE_BACK = Writer(spends, ("id", *_BACK), keys=("id",), replace=_BACK, is_update=True)
 _REFUND_COLUMNS = (
     "account_id",
     "id",
@@ -41,7 +41,12 @@ _REFUND_COLUMNS = (
 )
 _INSERT_REFUNDS = Writer(refunds, _REFUND_COLUMNS)
 _SPENDS = select(spends).where(among(spends.c.id, "ids"))
-_OWNERS = select(spends.c.id, spends.c.store_id, spends.c.account_id).where(among(spends.c.id, "ids"))
+_OWNERS = select(spends.c.id, spends.c.store_id, spends.c.site_id, spends.c.account_id).where(among(spends.c.id, "ids"))
+_DROP_KEY = delete(idempotency_keys).where(
+    idempotency_keys.c.store_id == bindparam("store"),
+    idempotency_keys.c.site_id == bindparam("site"),
+    idempotency_keys.c.key == bindparam("name"),
+)
 _INSERT_KEYS = Writer(idempotency_keys, ("store_id", "site_id", "key", "fingerprint", "status", "answer", "created_at"))
 _ADD_USAGE = Writer(
     usage_days,
@@ -51,12 +56,25 @@ _ADD_USAGE = Writer(
 )
 
 
+class Owner(NamedTuple):
+    """Whose a spend or a hold is: the store, the linked site that made it (0 for the store itself), the account."""
+
+    store_id: int
+    site_id: int
+    account_id: int
+
+
 class Answered(NamedTuple):
     """What was answered under a key: the request's fingerprint, the status and the answer as it was sent."""
 
     fingerprint: str
     status: int
     answer: str
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the answer moved nothing; such an answer is never stored."""
+        return self.status >= 400
 
 
 class Spend(NamedTuple):
@@ -130,9 +148,17 @@ def unpack_parts(packed: Sequence[Any] | None) -> tuple[PlanPart, ...]:
 
 
 def find_answers(connection: Connection, places: Iterable[KeyPlace]) -> dict[KeyPlace, Answered]:
-    """What was answered before under these keys, in one statement."""
+    """What was answered before under these keys, in one statement.
+
+    Refusals, which earlier versions stored, are removed: the request is decided again.
+    """
     rows = _KEYS.find(connection, set(places))
-    return {(store, site, key): Answered(*answered) for store, site, key, *answered in rows}
+    found = {(store, site, key): Answered(*answered) for store, site, key, *answered in rows}
+    refused = [place for place, answered in found.items() if answered.is_refusal]
+    for place in refused:
+        del found[place]
+        connection.execute(_DROP_KEY, dict(zip(("store", "site", "name"), place, strict=True)))
+    return found
 
 
 def add_answers(connection: Connection, answers: Mapping[KeyPlace, Answered], *, now: datetime) -> None:
@@ -151,10 +177,10 @@ def add(connection: Connection, added: Iterable[Spend]) -> None:
     )
 
 
-def owners(connection: Connection, spend_ids: Iterable[int]) -> dict[tuple[int, int], int]:
-    """The account of each spend, which never changes, by store and spend; unknown ids are left out."""
+def owners(connection: Connection, spend_ids: Iterable[int]) -> dict[int, Owner]:
+    """The owner of each spend, which never changes; unknown ids are left out."""
     rows = connection.execute(_OWNERS, {"ids": sorted(spend_ids)})
-    return {(row.store_id, row.id): row.account_id for row in rows}
+    return {row.id: Owner(row.store_id, row.site_id, row.account_id) for row in rows}
 
 
 def find_many(connection: Connection, spend_ids: Iterable[int]) -> dict[int, Spend]:
@@ -170,7 +196,7 @@ def give_back(connection: Connection, changed: Iterable[Spend]) -> None:
     """Write what was given back of spends whose accounts are locked."""
     _GIVE_BACK.write(
         connection,
-        [(spend.account_id, spend.id, *(getattr(spend, name) for name in _BACK)) for spend in changed],
+        [(spend.id, *(getattr(spend, name) for name in _BACK)) for spend in changed],
     )
 
 

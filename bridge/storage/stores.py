@@ -15,6 +15,7 @@ from bridge.storage.bulk import among
 from bridge.storage.schema import access_keys, stores
 from bridge.storage.schema_holds import sites
 
+_KEPT = stores.c.removing_at.is_(None)
 _VERSIONS = select(stores.c.id, stores.c.config_version).where(among(stores.c.id, "ids"))
 _KEYS = (
     select(
@@ -77,9 +78,26 @@ def add(connection: Connection, values: Mapping[str, Any]) -> int:
 
 
 def find(connection: Connection, slug: str) -> Store | None:
-    """The store of that slug."""
-    row = connection.execute(select(stores).where(stores.c.slug == slug)).one_or_none()
+    """The store of that slug, unless it is being removed."""
+    row = connection.execute(select(stores).where(stores.c.slug == slug, _KEPT)).one_or_none()
     return None if row is None else _to_store(row)
+
+
+def find_renamed(connection: Connection, former_slug: str) -> Store | None:
+    """The store that had this slug before it was renamed; there are few stores, so all of them are looked at."""
+    rows = connection.execute(select(stores).where(stores.c.former_slugs.is_not(None), _KEPT))
+    return next((_to_store(row) for row in rows if former_slug in row.former_slugs), None)
+
+
+def find_removing(connection: Connection, slug: str) -> int | None:
+    """The id of the store of that slug that is being removed."""
+    found = select(stores.c.id).where(stores.c.slug == slug, stores.c.removing_at.is_not(None))
+    return connection.execute(found).scalar_one_or_none()
+
+
+def delete_row(connection: Connection, store_id: int) -> None:
+    """Delete a store's own row; everything that refers to it must be gone."""
+    connection.execute(delete(stores).where(stores.c.id == store_id))
 
 
 def get(connection: Connection, store_id: int) -> Store:
@@ -89,7 +107,8 @@ def get(connection: Connection, store_id: int) -> Store:
 
 def list_all(connection: Connection) -> list[Store]:
     """Every store, by name; there are few."""
-    return [_to_store(row) for row in connection.execute(select(stores).order_by(stores.c.name, stores.c.id))]
+    kept = select(stores).where(_KEPT).order_by(stores.c.name, stores.c.id)
+    return [_to_store(row) for row in connection.execute(kept)]
 
 
 def credentials(connection: Connection, store_id: int) -> ShopCredentials:
@@ -206,6 +225,9 @@ def _to_store(row: Row[Any]) -> Store:
         config_version=row.config_version,
         reversal_policy=row.reversal_policy,
         guest_policy=row.guest_policy,
+        past_orders_paid_later=row.past_orders_paid_later,
         grants_from=row.grants_from,
         asks_from=row.asks_from,
+        connected_at=row.created_at,
+        former_slugs=tuple(row.former_slugs or ()),
     )

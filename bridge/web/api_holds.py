@@ -15,6 +15,7 @@ from bridge.services import holding
 from bridge.web.asking import SpendIn, hold_ask_of, path_id
 from bridge.web.auth import caller, key_with_deed, store_or_site_key
 from bridge.web.context import parts, reading, utcnow
+from bridge.web.guesses import slow_guesses
 from bridge.web.parsing import Amount, Body, NamedFaults, fingerprint, idempotency_key, read_body
 from bridge.web.replies import json_response, reply_response
 
@@ -41,6 +42,8 @@ class CaptureIn(Body):
 class ReleaseIn(Body):
     """Nothing: a release says all with its address."""
 
+    may_be_absent: ClassVar[bool] = True
+
 
 @bp.post("")
 @key_with_deed
@@ -54,14 +57,18 @@ def hold() -> Response:
 
 @bp.get("/<hold_id>")
 @store_or_site_key
+@slow_guesses
 def get_hold(hold_id: str) -> Response:
     """A hold as it stands."""
     with reading() as connection:
-        return json_response(holding.look(connection, caller(), path_id("ho", hold_id, UnknownHold()), now=utcnow()))
+        return json_response(
+            holding.look(connection, caller(), path_id("ho", hold_id, UnknownHold(), caller()), now=utcnow())
+        )
 
 
 @bp.post("/<hold_id>/capture")
 @key_with_deed
+@slow_guesses
 def capture(hold_id: str) -> Response:
     """Take what it really cost and free the rest."""
     key = idempotency_key()
@@ -72,7 +79,7 @@ def capture(hold_id: str) -> Response:
         caller=caller(),
         key=key,
         fingerprint=fingerprint(f"capture {hold_id}", body),
-        hold_id=path_id("ho", hold_id, UnknownHold()),
+        hold_id=path_id("ho", hold_id, UnknownHold(), caller()),
         tokens=body.tokens,
         units=body.quantity,
     )
@@ -81,13 +88,14 @@ def capture(hold_id: str) -> Response:
 
 @bp.post("/<hold_id>/release")
 @key_with_deed
+@slow_guesses
 def release(hold_id: str) -> Response:
     """Free a hold; its tokens are available again at once. A key is welcome and not needed: nothing is spent."""
-    body = read_body(ReleaseIn) if request.content_length else ReleaseIn()
+    body = read_body(ReleaseIn)
     ask = ReleaseAsk(
         caller=caller(),
         key=idempotency_key() if "Idempotency-Key" in request.headers else None,
         fingerprint=fingerprint(f"release {hold_id}", body),
-        hold_id=path_id("ho", hold_id, UnknownHold()),
+        hold_id=path_id("ho", hold_id, UnknownHold(), caller()),
     )
     return reply_response(parts().group_commit.spend(ask))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from flask import Blueprint, Response, request
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.limits import Allows, Override, Reset, Rule
@@ -50,15 +50,37 @@ class OverrideIn(Body):
 
 
 class ResetIn(Body):
-    """Which module opens a fresh window; all of them where it is left out."""
+    """Which module opens a fresh window: one, or all of them by `"all": true`."""
+
+    about: ClassVar[str] = "module"
+    may_be_absent: ClassVar[bool] = True
 
     module: ModuleKey | None = None
+    all: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if (self.module is None) == (self.all is None):
+            raise ValueError('name a module, or give "all": true for all of them')
+        return self
 
 
-class ResetManyIn(ResetIn):
-    """Whose windows are opened: those of a role, or everybody's."""
+class ResetManyIn(Body):
+    """Whose windows are opened: those of a role, of a module, of both, or everybody's by `"all": true`."""
 
+    about: ClassVar[str] = "module"
+    may_be_absent: ClassVar[bool] = True
+
+    module: ModuleKey | None = None
     role: Role | None = None
+    all: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        named = self.module is not None or self.role is not None
+        if named == (self.all is not None):
+            raise ValueError('name a module, a role or both, or give "all": true for everything')
+        return self
 
 
 @bp.get("/operations")
@@ -142,7 +164,7 @@ def delete_override(user_id: str, module: str) -> Response:
 @store_key
 def reset_user(user_id: str) -> Response:
     """Open a fresh window for one user now, of one module or of all."""
-    body = read_body(ResetIn) if request.content_length else ResetIn()
+    body = read_body(ResetIn)
     who, number, now = caller(), path_number(user_id, "user_id"), utcnow()
     reset = in_transaction(
         lambda connection: exceptions.reset_account(
@@ -156,7 +178,7 @@ def reset_user(user_id: str) -> Response:
 @store_key
 def reset_many() -> Response:
     """Open a fresh window now for everybody, or for a role, of one module or of all."""
-    body = read_body(ResetManyIn) if request.content_length else ResetManyIn()
+    body = read_body(ResetManyIn)
     who, now = caller(), utcnow()
     reset = in_transaction(
         lambda connection: exceptions.reset_many(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Annotated, Literal
 
 from flask import Blueprint, Response
@@ -10,9 +11,8 @@ from pydantic import Field, StrictBool, field_validator
 
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.limits import Allows, Limit, Period, Rule
-from bridge.domain.packages import Package
 from bridge.domain.stores import Module
-from bridge.services import answers, catalog, modules, orders, stores
+from bridge.services import answers, catalog, late_packages, modules, package_pages, stores
 from bridge.web.auth import caller, store_key
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 from bridge.web.parsing import (
@@ -30,6 +30,9 @@ from bridge.web.parsing import (
 from bridge.web.replies import json_response, list_response
 
 bp = Blueprint("api_settings", __name__, url_prefix="/v1")
+
+_DECIDING_SECONDS = 5
+"""The longest a decision settles orders at once; the scheduler does the rest."""
 
 _AUDIENCE = re.compile(r"guest|user|role:[^\s:][^:\x00-\x1f]{0,99}")
 
@@ -70,6 +73,12 @@ class PackageIn(Body):
     sku: Text200 | None = None
 
 
+class PastOrdersIn(Body):
+    """The decision about orders that bought a product before it was a package."""
+
+    decision: Literal["grant", "leave"]
+
+
 class StoreIn(Body):
     """Settings of a store; what is left out stays."""
 
@@ -82,6 +91,7 @@ class StoreIn(Body):
     low_balance: Amount | None = None
     reversal_policy: Literal["debt", "forgive"] | None = None
     guest_policy: Literal["automatic", "admin"] | None = None
+    past_orders_paid_later: Literal["review", "grant"] | None = None
 
 
 @bp.get("/modules")
@@ -154,13 +164,14 @@ def delete_limit(module: str) -> Response:
 @bp.get("/packages")
 @store_key
 def list_packages() -> Response:
-    """The store's packages."""
+    """The store's products as far as they are known, with the amounts that cannot be read."""
     limit, after = page_limit(), _package_cursor()
     with reading() as connection:
         found = catalog.list_packages(connection, caller().store_id, after=after, limit=limit + 1)
+        items = [package_pages.document(connection, caller().store_id, package) for package in found[:limit]]
     last = found[limit - 1] if len(found) > limit else None
     more = None if last is None else f"{last.product_id}.{last.variation_id}"
-    return list_response([package_document(package) for package in found[:limit]], next_cursor=more)
+    return list_response(items, next_cursor=more)
 
 
 @bp.get("/packages/<product>", defaults={"variation": "0"})
@@ -171,7 +182,7 @@ def get_package(product: str, variation: str) -> Response:
     product_id, variation_id = _product(product, variation)
     with reading() as connection:
         package = catalog.get_package(connection, caller().store_id, product_id=product_id, variation_id=variation_id)
-    return json_response(package_document(package))
+        return json_response(package_pages.document(connection, caller().store_id, package))
 
 
 @bp.put("/packages/<product>", defaults={"variation": "0"})
@@ -202,9 +213,9 @@ def put_package(product: str, variation: str) -> Response:
     )
     with reading() as connection:
         store = stores.get_by_id(connection, store_id)
-        waiting = orders.list_waiting_for_product(connection, store, product_id=variation_id or product_id)
-    orders.check_all(transaction, store, waiting, now=now)
-    return json_response(package_document(package))
+    catalog.settle_waiting(transaction, store, package, now=now)
+    with reading() as connection:
+        return json_response(package_pages.document(connection, caller().store_id, package))
 
 
 @bp.delete("/packages/<product>", defaults={"variation": "0"})
@@ -220,6 +231,36 @@ def delete_package(product: str, variation: str) -> Response:
         )
     )
     return Response(status=204)
+
+
+@bp.post("/packages/<product>/past-orders", defaults={"variation": "0"})
+@bp.post("/packages/<product>/<variation>/past-orders")
+@store_key
+def decide_past_orders(product: str, variation: str) -> Response:
+    """Grant or leave the orders that bought a product before it was a package.
+
+    Granting begins at once and goes on in the background; `orders_waiting` says how many are left.
+    """
+    body = read_body(PastOrdersIn)
+    product_id, variation_id = _product(product, variation)
+    who, now = caller(), utcnow()
+    package = in_transaction(
+        lambda connection: late_packages.decide(
+            connection,
+            who.store_id,
+            product_id=product_id,
+            variation_id=variation_id,
+            decision=body.decision,
+            actor=who.name,
+            now=now,
+        )
+    )
+    with reading() as connection:
+        store = stores.get_by_id(connection, who.store_id)
+    until = time.monotonic() + _DECIDING_SECONDS
+    late_packages.settle_package(transaction, store, package, now=now, may_go_on=lambda: time.monotonic() < until)
+    with reading() as connection:
+        return json_response(package_pages.document(connection, who.store_id, package))
 
 
 @bp.get("/store")
@@ -254,21 +295,6 @@ def limit_document(limit: Limit) -> answers.Document:
         "period": limit.period.value,
         "rules": {audience: rule.document for audience, rule in limit.rules.items()},
         "message": limit.message,
-    }
-
-
-def package_document(package: Package) -> answers.Document:
-    """A package as the API shows it; `source` says whose word the amount is."""
-    return {
-        "product": package.product_id,
-        "variation": package.variation_id or None,
-        "tokens": package.tokens,
-        "source": "shop" if package.admin_tokens is None else "admin",
-        "shop_tokens": package.shop_tokens,
-        "plan": package.plan,
-        "months": package.months,
-        "name": package.name,
-        "sku": package.sku,
     }
 
 

@@ -17,6 +17,7 @@ from bridge.web import errors
 from bridge.web.asking import SpendIn, ask_of, path_id, who_of
 from bridge.web.auth import caller, key_with_deed, store_or_site_key
 from bridge.web.context import parts, reading, utcnow
+from bridge.web.guesses import slow_guesses
 from bridge.web.parsing import (
     Body,
     NamedFaults,
@@ -29,7 +30,7 @@ from bridge.web.parsing import (
     idempotency_key,
     read_body,
 )
-from bridge.web.replies import json_response, reply_response
+from bridge.web.replies import json_response, refusal_document, reply_response
 
 bp = Blueprint("api_spends", __name__, url_prefix="/v1")
 
@@ -38,6 +39,7 @@ class QuoteIn(WhoIn):
     """A batch to price: somebody, and up to a thousand items."""
 
     named_faults: ClassVar[NamedFaults] = {("items", "too_long"): TooManyItems}
+    max_values: ClassVar[int] = 20 * MAX_ASKS
     items: Annotated[list[WhatIn], Field(min_length=1, max_length=MAX_ASKS)]
 
 
@@ -51,6 +53,7 @@ class BatchIn(Body):
     """Up to a thousand spends."""
 
     named_faults: ClassVar[NamedFaults] = {("spends", "too_long"): TooManyItems}
+    max_values: ClassVar[int] = 80 * MAX_ASKS
     spends: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_ASKS)]
 
 
@@ -122,6 +125,7 @@ def spend_batch() -> Response:
 
 @bp.post("/spends/<spend_id>/refund")
 @key_with_deed
+@slow_guesses
 def refund(spend_id: str) -> Response:
     """Give a spend back, whole or in part."""
     key = idempotency_key()
@@ -132,7 +136,7 @@ def refund(spend_id: str) -> Response:
         caller=caller(),
         key=key,
         fingerprint=fingerprint(f"refund {spend_id}", body),
-        spend_id=path_id("sp", spend_id, UnknownSpend()),
+        spend_id=path_id("sp", spend_id, UnknownSpend(), caller()),
         tokens=body.tokens,
         reason=body.reason,
     )
@@ -142,6 +146,8 @@ def refund(spend_id: str) -> Response:
 def _result(reply: Reply) -> dict[str, Any]:
     if reply.error is not None:
         return _refused(reply.error)
+    if reply.status >= 400:
+        return refusal_document(reply)
     result: dict[str, Any] = {"status": reply.status, **json.loads(reply.document)}
     if reply.is_replay:
         result["replayed"] = True

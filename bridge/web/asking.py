@@ -68,9 +68,12 @@ def hold_ask_of(body: SpendIn, caller: Caller, *, key: str, ttl_seconds: int) ->
     )
 
 
-def path_id(prefix: str, text: str, unknown: Exception) -> int:
-    """The number behind an id in the path; raises `unknown` for what is none of that kind."""
-    number = number_of(prefix, text)
+def path_id(prefix: str, text: str, unknown: Exception, caller: Caller) -> int:
+    """The number behind an id in the path; raises `unknown` for what is none of that kind.
+
+    A linked site's key must give the whole id; ids from before they had tags are for the store's own keys.
+    """
+    number = number_of(prefix, text, allow_untagged=not caller.site_id)
     if number is None:
         raise unknown
     return number

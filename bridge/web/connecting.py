@@ -16,6 +16,7 @@ from bridge.services.stores import NewStore
 from bridge.storage.database import Connection
 from bridge.web.context import in_transaction, parts, reading, utcnow
 from bridge.web.parsing import Body, read_body
+from bridge.web.public_path import external_url
 from bridge.web.replies import json_response
 from bridge.web.sessions import current_admin, signed_in
 
@@ -95,13 +96,12 @@ def receive() -> Response:
 
 def go_to_shop(state: str, *, name: str, shop_url: str, store: Store | None = None) -> str:
     """The page with the link to the shop: a redirect there is what the pages' content policy forbids to forms."""
-    public_url = parts().config.public_url
     page = connect_pages.go_page(
         name=name,
         shop_url=shop_url,
         state=state,
-        return_url=public_url + url_for("connecting.come_back"),
-        callback_url=public_url + url_for("connecting.receive"),
+        return_url=external_url("connecting.come_back"),
+        callback_url=external_url("connecting.receive"),
         store=store,
     )
     return render_template("connect_go.html", page=page, store=store, admin=current_admin())

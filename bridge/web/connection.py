@@ -13,13 +13,13 @@ from bridge.domain.connecting import callback_fault
 from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnreachable
 from bridge.domain.languages import number
 from bridge.domain.stores import Store
-from bridge.services import catalog_import, connection_pages, key_requests, keys, stores, watchdog
+from bridge.services import connection_pages, key_requests, keys, stores, watchdog
 from bridge.services import webhooks as hooks
-from bridge.services.reconciliation import open_reading
 from bridge.services.watchdog import Post
 from bridge.storage.database import Connection
 from bridge.web.connecting import go_to_shop, typed_keys
 from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
+from bridge.web.packages import import_now
 from bridge.web.parsing import path_number
 from bridge.web.sessions import current_admin, signed_in
 
@@ -165,14 +165,7 @@ def _install(store: Store, now: datetime) -> str:
 
 
 def _import(store: Store, now: datetime) -> str:
-    until = time.monotonic() + _PATIENCE_SECONDS
-    shop = open_reading(transaction, parts().shops, store, may_go_on=lambda: time.monotonic() < until)
-    with shop.shop:
-        imported = catalog_import.import_products(shop, now=now)
-    if imported.left:
-        return f"{number(imported.products)} products were read; the other {number(imported.left)} are, within minutes."
-    settled = f" {number(imported.settled)} waiting orders were settled." if imported.settled else ""
-    return f"{number(imported.packages)} packages among {number(imported.products)} products were read.{settled}"
+    return import_now(store, now, seconds=_PATIENCE_SECONDS)
 
 
 def _render(connection: Connection, store: Store, *, new_key: str = "", error: str = "") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar, cast
 
@@ -14,6 +14,7 @@ from bridge.config import Config
 from bridge.group_commit import GroupCommit
 from bridge.services import transactions
 from bridge.services.shops import Shops
+from bridge.services.throttles import SignInThrottles, Throttle, unknown_id_throttle
 from bridge.services.vault import Vault
 from bridge.storage.database import Connection, Database
 
@@ -29,6 +30,8 @@ class Parts:
     vault: Vault
     shops: Shops
     group_commit: GroupCommit
+    sign_ins: SignInThrottles = field(default_factory=SignInThrottles)
+    unknown_ids: Throttle = field(default_factory=unknown_id_throttle)
 
 
 def parts() -> Parts:

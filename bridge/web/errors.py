@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from flask import Flask, Response, render_template, request
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Response, has_app_context, render_template, request
+from werkzeug.exceptions import HTTPException, default_exceptions
 
 from bridge.domain import connecting, errors, metering_errors, order_errors
+from bridge.web.context import parts
 
 log = logging.getLogger(__name__)
 
@@ -17,10 +19,16 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.InvalidRequest: 422,
     errors.MalformedBody: 400,
     errors.BodyTooLarge: 413,
+    errors.UnsupportedBody: 415,
+    errors.RequestTimedOut: 408,
     errors.NotFound: 404,
     errors.StoreExists: 409,
     errors.EndpointDisabled: 409,
     errors.TooManyEndpoints: 409,
+    errors.AddressRefused: 409,
+    errors.LastAdmin: 409,
+    errors.StoreInUse: 409,
+    errors.TryRemovalAgain: 409,
     errors.AdminExists: 409,
     errors.NotSignedIn: 401,
     errors.NotAllowed: 403,
@@ -29,6 +37,7 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.LinkCodeUsed: 409,
     connecting.KeyRequestOver: 410,
     errors.TooManyGuesses: 429,
+    errors.TooManySignIns: 429,
     errors.KeyRequired: 400,
     errors.KeyInvalid: 400,
     errors.KeyReused: 422,
@@ -46,11 +55,21 @@ STATUS: dict[type[errors.BridgeError], int] = {
     metering_errors.RefundTooLarge: 422,
     metering_errors.NotASpend: 422,
     metering_errors.TooManyUnits: 422,
+    metering_errors.TooManyUnknownIds: 429,
+    metering_errors.UseOutOfRange: 422,
     errors.Unavailable: 503,
     errors.ShopUnreachable: 502,
     errors.BadSetting: 503,
 }
 """The one table from what went wrong to the status that says so; the nearest class counts."""
+
+_BY_HAND = (
+    ("insufficient_tokens", 402, "The account cannot pay. Nothing was charged; `resets_at` and `purchase_url` help."),
+    ("site_cap_reached", 402, "The linked site would pass its monthly cap. Nothing was charged."),
+    ("module_disabled", 403, "The rule disables the module, and no other source can pay. Nothing was charged."),
+    ("internal_error", 500, "The service failed. The failure is logged; retry with the same Idempotency-Key."),
+)
+"""The codes that no error class has: refusals and failures."""
 
 RETRY_AFTER_SECONDS = 2
 
@@ -64,10 +83,47 @@ def is_for_machines(path: str) -> bool:
 
 def status_of(error: errors.BridgeError) -> int:
     """The HTTP status of an error."""
-    for kind in type(error).__mro__:
-        if kind in STATUS:
-            return STATUS[kind]
-    return 500
+    return _status_of_class(type(error))
+
+
+def _status_of_class(error: type[errors.BridgeError]) -> int:
+    return next((STATUS[kind] for kind in error.__mro__ if kind in STATUS), 500)
+
+
+class ProblemKind(NamedTuple):
+    """One code of a problem+json answer: its status and what it means."""
+
+    code: str
+    status: int
+    meaning: str
+
+
+def problem_kinds() -> list[ProblemKind]:
+    """Every code that an answer can have, in alphabetical order."""
+    meanings: dict[str, ProblemKind] = {}
+    for status, kind in sorted(default_exceptions.items()):
+        meanings[_http_code(kind())] = ProblemKind(_http_code(kind()), status, kind.description or kind().name)
+    http_codes = set(meanings)
+    for error in _subclasses(errors.BridgeError):
+        known = meanings.get(error.code)
+        meaning = (error.__doc__ or "").splitlines()[0]
+        # Our own sentence counts where a class has the code of a plain HTTP error.
+        if known is None or known.code in http_codes:
+            meanings[error.code] = ProblemKind(error.code, _status_of_class(error), meaning)
+    meanings |= {kind[0]: ProblemKind(*kind) for kind in _BY_HAND}
+    return [meanings[code] for code in sorted(meanings)]
+
+
+def _subclasses(kind: type[errors.BridgeError]) -> Iterator[type[errors.BridgeError]]:
+    for below in kind.__subclasses__():
+        yield below
+        yield from _subclasses(below)
+
+
+def problem_type(code: str) -> str:
+    """The address of a code's description in the documentation of the API; a path below the app's outside of it."""
+    origin = parts().config.public_url if has_app_context() else ""
+    return f"{origin}/v1/docs#{code}"
 
 
 def problem_document(
@@ -75,7 +131,7 @@ def problem_document(
 ) -> dict[str, Any]:
     """What a problem+json response says."""
     document: dict[str, Any] = {
-        "type": "about:blank",
+        "type": problem_type(code),
         "title": title or code.replace("_", " ").capitalize(),
         "status": status,
         "detail": detail,
@@ -131,12 +187,15 @@ def _detail(error: errors.BridgeError) -> str:
 def _http_error(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
         return Response(error.get_response().get_data(), status=error.code or 500, headers=error.get_headers())
-    code = (error.name or "error").casefold().replace(" ", "_")
-    response = _answer(error.code, code, error.description or error.name)
+    response = _answer(error.code, _http_code(error), error.description or error.name)
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After"}:
             response.headers[name] = value
     return response
+
+
+def _http_code(error: HTTPException) -> str:
+    return (error.name or "error").casefold().replace(" ", "_").replace("'", "")
 
 
 def _unexpected(error: Exception) -> Response:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 
-from bridge.services import health
-from bridge.web.context import parts, reading, utcnow
+from bridge.services.health import Readiness
+from bridge.web.context import parts, utcnow
+from bridge.web.errors import RETRY_AFTER_SECONDS
 from bridge.web.replies import json_response
 
 bp = Blueprint("health", __name__)
@@ -19,8 +20,12 @@ def alive() -> Response:
 
 @bp.get("/readyz")
 def ready() -> Response:
-    """200 when database, migrations and scheduler are in order; 503 with what is not."""
-    database = parts().database
-    with reading() as connection:
-        report = health.check(connection, database, now=utcnow())
-    return json_response(report.document, 200 if report.is_ready else 503)
+    """200 when the database takes writes and has the right schema; 503 with what is wrong."""
+    found: Readiness | None = current_app.extensions.get("bridge.readiness")
+    if found is None:
+        found = current_app.extensions.setdefault("bridge.readiness", Readiness(parts().database))
+    report = found.check(clock_=utcnow)
+    response = json_response(report.document, 200 if report.is_ready else 503)
+    if not report.is_ready:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response

@@ -12,6 +12,7 @@ from flask import Blueprint, Flask, Response, current_app, render_template
 from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
+from bridge.domain.public_address import path_of
 from bridge.web import (
     api_events,
     api_holds,
@@ -23,6 +24,8 @@ from bridge.web import (
     api_users,
     asking,
 )
+from bridge.web.context import Parts
+from bridge.web.errors import problem_kinds
 from bridge.web.parsing import Body
 from bridge.web.replies import json_response
 
@@ -42,6 +45,7 @@ BODIES: dict[str, type[Body]] = {
     "api_orders.decide": api_orders.DecisionIn,
     "api_orders.see_refunds": api_orders.SeenIn,
     "api_orders.set_amount": api_orders.LineIn,
+    "api_settings.decide_past_orders": api_settings.PastOrdersIn,
     "api_settings.put_limit": api_settings.LimitIn,
     "api_settings.put_module": api_settings.ModuleIn,
     "api_settings.put_package": api_settings.PackageIn,
@@ -111,7 +115,7 @@ _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "code"],
     "properties": {
-        "type": {"type": "string"},
+        "type": {"type": "string", "format": "uri-reference"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
@@ -151,7 +155,7 @@ def document() -> Response:
 @bp.get("/docs")
 def docs() -> Response:
     """The same to read."""
-    page = render_template("docs.html", operations=_operations(_app()))
+    page = render_template("docs.html", operations=_operations(_app()), problems=problem_kinds())
     return Response(page, content_type="text/html; charset=utf-8")
 
 
@@ -179,6 +183,7 @@ def describe(app: Flask) -> dict[str, Any]:
             "version": "1",
             "description": "Balances, limits and spends of tokens. Amounts are whole numbers: 5.0 is refused.",
         },
+        **_servers(app),
         "security": [{"access_key": []}],
         "paths": paths,
         "components": {
@@ -186,6 +191,13 @@ def describe(app: Flask) -> dict[str, Any]:
             "schemas": {**schemas.get("$defs", {}), "Problem": _PROBLEM},
         },
     }
+
+
+def _servers(app: Flask) -> dict[str, Any]:
+    """Return the base of the paths, where the public URL has a path."""
+    own: Parts = app.extensions["bridge"]
+    path = path_of(own.config.public_url)
+    return {"servers": [{"url": path}]} if path else {}
 
 
 def _app() -> Flask:

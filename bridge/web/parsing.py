@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Self, TypeVar
@@ -15,9 +14,16 @@ from bridge.domain.accounts import MAX_TOKENS, MAX_USER_ID, Profile, Visitor, Wh
 from bridge.domain.errors import BodyTooLarge, FieldError, InvalidRequest, KeyInvalid, KeyRequired, MalformedBody
 from bridge.domain.metering_errors import OperationAndTokens
 from bridge.services import vault
+from bridge.web import bounded_json
+from bridge.web.bounded_json import shorten
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """The largest body the API takes; a batch of a thousand spends has some 300 KB."""
+MAX_VALUES = 1000
+MAX_ERRORS = 20
+"""How many bad fields one answer names."""
+MAX_FIELD_CHARACTERS = 200
+MAX_MESSAGE_CHARACTERS = 500
 MAX_KEY_CHARACTERS = 255
 MAX_PAGE = 200
 DEFAULT_PAGE = 50
@@ -62,6 +68,10 @@ class Body(BaseModel):
     """The field that is named where the fields are each right and do not go together."""
     named_faults: ClassVar[NamedFaults] = {}
     """The faults that have a code of their own, by the field and pydantic's type of the fault."""
+    max_values: ClassVar[int] = MAX_VALUES
+    """How many fields and items a body may have in all, nested ones included."""
+    may_be_absent: ClassVar[bool] = False
+    """Whether a request without a body says as much as `{}`: only where that moves nothing or is refused in words."""
     model_config = ConfigDict(extra="forbid", strict=True)
 
     @classmethod
@@ -135,8 +145,9 @@ def profile_of(user: UserIn) -> Profile:
 
 
 def read_body(model: type[M]) -> M:
-    """The request's body as this model.
+    """The request's body as this model, however it is framed.
 
+    No body at all is an error, except for a model that says `may_be_absent`.
     Raises `BodyTooLarge`, `MalformedBody` for what is no JSON object in UTF-8,
     and `InvalidRequest` that names each bad field.
     """
@@ -146,13 +157,11 @@ def read_body(model: type[M]) -> M:
     raw = request.get_data(cache=False)
     if len(raw) > MAX_BODY_BYTES:
         raise BodyTooLarge()
+    if model.may_be_absent and not raw.strip():
+        raw = b"{}"
+    bounded_json.check(raw, max_values=model.max_values)
     try:
-        raw.decode("utf-8")
-        body = model.model_validate_json(raw)
-        json.loads(raw, object_pairs_hook=_each_name_once)
-        return body
-    except UnicodeDecodeError as error:
-        raise MalformedBody("the body is not UTF-8") from error
+        return model.model_validate_json(raw)
     except ValidationError as error:
         raise _translated(error, model) from error
 
@@ -166,19 +175,16 @@ def _translated(error: ValidationError, model: type[Body]) -> MalformedBody | In
             return MalformedBody("the body is JSON, but not an object")
     named = {model.named_faults.get((_field(fault), fault["type"]), InvalidRequest) for fault in faults}
     kind = named.pop() if len(named) == 1 else InvalidRequest
-    return kind(fields=[FieldError(_field(fault) or model.about, fault["msg"]) for fault in faults[:20]])
-
-
-def _each_name_once(pairs: list[tuple[str, Any]]) -> None:
-    """Refuse `{"tokens": 1, "tokens": 9}`: readers differ in which one they take."""
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        doubled = next(name for name in names if names.count(name) > 1)
-        raise InvalidRequest(fields=[FieldError(doubled, "this field is there twice")])
+    return kind(
+        fields=[
+            FieldError(_field(fault) or model.about, shorten(fault["msg"], MAX_MESSAGE_CHARACTERS))
+            for fault in faults[:MAX_ERRORS]
+        ]
+    )
 
 
 def _field(fault: Any) -> str:
-    return ".".join(str(part) for part in fault["loc"])
+    return shorten(".".join(str(part) for part in fault["loc"]), MAX_FIELD_CHARACTERS)
 
 
 def idempotency_key() -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response
 
 from bridge.services.spending import Reply
+from bridge.web.errors import problem_type
 
 
 def json_response(document: Any, status: int = 200) -> Response:
@@ -17,13 +18,21 @@ def json_response(document: Any, status: int = 200) -> Response:
 
 
 def reply_response(reply: Reply) -> Response:
-    """An answer that was stored under its key, in the very bytes that were stored; raises its error, if it is one."""
+    """An answer as it is stored under its key, byte for byte, or a refusal; raises its error, if it is one."""
     if reply.error is not None:
         raise reply.error
+    if reply.status >= 400:
+        return json_response(refusal_document(reply), reply.status)
     response = _response(reply.document, reply.status)
     if reply.is_replay:
         response.headers["Idempotent-Replayed"] = "true"
     return response
+
+
+def refusal_document(reply: Reply) -> dict[str, Any]:
+    """A refusal as problem+json."""
+    document = json.loads(reply.document)
+    return {"type": problem_type(document["code"]), **document}
 
 
 def list_response(items: Sequence[Any], *, next_cursor: str | None) -> Response:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from bridge.config import Config
+from bridge.domain.public_address import path_of
 from bridge.web.errors import is_for_machines
 
 _CONTENT_POLICY = "; ".join(
@@ -33,12 +35,22 @@ _LOST_FORM = (
 _csrf = CSRFProtect()
 
 
+class _Sessions(SecureCookieSessionInterface):
+    """Sends the cookie over TLS only where the request came over TLS, also behind a trusted proxy."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Whether the cookie is for TLS only."""
+        return super().get_cookie_secure(app) or request.is_secure
+
+
 def install(app: Flask, config: Config) -> None:
     """Guard every page of the app; what machines call is left as it is."""
-    is_secure = config.public_url.startswith("https://")
+    is_secure, path = config.public_url.startswith("https://"), path_of(config.public_url)
+    # The prefix makes a browser refuse the cookie from any other host or without TLS; __Host- allows no path.
+    prefix = "" if not is_secure else "__Secure-" if path else "__Host-"
     app.config.update(
-        # The prefix makes a browser refuse the cookie from any other host or without TLS.
-        SESSION_COOKIE_NAME="__Host-token_bridge" if is_secure else "token_bridge",
+        SESSION_COOKIE_NAME=f"{prefix}token_bridge",
+        SESSION_COOKIE_PATH=path or "/",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=is_secure,
@@ -48,6 +60,7 @@ def install(app: Flask, config: Config) -> None:
         # Browsers may be told to send no referrer; the token does not need it.
         WTF_CSRF_SSL_STRICT=False,
     )
+    app.session_interface = _Sessions()
     _csrf.init_app(app)
     app.before_request(_check_form)
     app.after_request(_add_headers)

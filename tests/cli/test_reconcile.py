@@ -201,7 +201,7 @@ def test_check_of_a_healthy_shop_ends_with_status_0(rig, flask):
     document = json.loads(flask("stores", "check", "shop", "--json").output)
     assert (document["rest"], document["packages"], document["faults"]) == (
         {"keys": True, "readable": True, "writable": True},
-        5,
+        6,
         [],
     )
     assert document["webhooks"] == {topic: ["active"] for topic in TOPICS}
@@ -252,10 +252,10 @@ def test_packages_are_imported_and_what_waited_for_them_is_settled(rig, flask):
     result = flask("packages", "import", "shop")
 
     assert result.exit_code == 0, result.output
-    assert "5 packages among 6 products and 2 variations" in result.output
+    assert "6 packages among 6 products and 2 variations" in result.output
     assert rig.balances() == {2: 170_000}
     rig.shop.set_product_tokens(10, 7)
-    assert json.loads(flask("packages", "import", "shop", "--json").output)["packages"] == 5
+    assert json.loads(flask("packages", "import", "shop", "--json").output)["packages"] == 6
     assert rig.balances() == {2: 170_000}, "orders already placed keep theirs"
 
 

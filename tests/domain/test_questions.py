@@ -12,6 +12,7 @@ from bridge.domain.grants import tokens_owed
 from bridge.domain.order_errors import LineHasAmount, NoOpenRefunds, RefundsChanged, UnknownChoice, UnknownLine
 from bridge.domain.orders import Basis, Effect, Known, KnownLine, Line, RefundDetail, RefundedLine, Refunds
 from bridge.domain.questions import (
+    Circumstances,
     Question,
     open_lines,
     question_of,
@@ -60,7 +61,9 @@ TIED = RefundDetail(900, Decimal(1), Decimal(1), (RefundedLine(1, 0, Decimal(1))
         (order(line()), False, Question.UNKNOWN_PRODUCT),
         (order(line()), True, Question.UNKNOWN_PRODUCT),
         (order(line(tokens=0)), False, Question.NONE),
-        (order(line(product=10)), False, Question.NONE),
+        (order(line(product=10)), False, Question.UNKNOWN_PRODUCT),
+        (order(line(product=10, basis=Basis.UNCLEAR)), False, Question.UNCLEAR_AMOUNT),
+        (order(line(product=10, basis=Basis.SAME_SKU)), False, Question.SAME_SKU),
         (order(KnownLine(Line(1, 10, 0, 1, Decimal(10), is_gone=True))), False, Question.UNKNOWN_PRODUCT),
         (order(KnownLine(Line(1, 10, 0, 1, Decimal(10), is_gone=True), 0)), False, Question.NONE),
         (order(line(quantity=0)), False, Question.NONE),
@@ -124,10 +127,10 @@ def test_line_at_0_that_no_person_set_takes_an_amount():
 def test_every_review_item_is_listed_the_most_urgent_first():
     known = order(line(), line(2, 1_000), ids=[900], refunded="1")
 
-    items = review_items(known, is_parked=True)
+    items = review_items(known, Circumstances(is_parked=True))
 
     assert [item.kind for item in items] == [Question.UNKNOWN_PRODUCT, Question.NO_BUYER, Question.UNREAD_REFUNDS]
-    assert items[0].parameters == {"lines": [1]}
+    assert items[0].parameters == {"lines": [1], "products": ["product 0"]}
     assert question_of(known, is_parked=True) is items[0].kind
 
 

@@ -9,14 +9,12 @@ import sqlite3
 import pytest
 from sqlalchemy import event
 
-from app import create_app
 from bridge.storage import database as database_module
 from bridge.storage.migrate import migrate
-from bridge.web.context import Parts
-from tests.conftest import Shop, make_config
-from tests.factories import add_shop, balance_of, deliver, give, order, put_package, spend
+from tests.factories import deliver, order
 from tests.support import books
 from tests.support.missing import require
+from tests.support.outages import assert_told_to_retry, assert_works_again, close, open_shop, writes
 from tests.support.postgres import find_bindir, start_cluster
 
 
@@ -24,20 +22,6 @@ from tests.support.postgres import find_bindir, start_cluster
 def impatient(monkeypatch):
     """Nobody waits for a lock that is held on purpose."""
     monkeypatch.setattr(database_module, "BUSY_SECONDS", 0)
-
-
-def open_shop(url):
-    app = create_app(make_config(url))
-    connected, _ = add_shop(app, "shop")
-    shop = Shop(connected, app.test_client())
-    put_package(shop, 10, 1_000)
-    give(shop, 2, 100)
-    return app.extensions["bridge"], shop
-
-
-def close(parts: Parts):
-    parts.group_commit.close()
-    parts.database.close()
 
 
 @pytest.fixture
@@ -49,42 +33,17 @@ def embedded(sqlite_template, tmp_path, impatient):
     close(parts)
 
 
-def asks(shop):
-    """One request at each kind of door that writes."""
-    headers = shop.headers | {"Idempotency-Key": "outage"}
-    yield spend(shop, 2, 30, key="outage-spend")
-    yield deliver(shop, order(1))
-    yield shop.client.put("/v1/packages/11", json={"tokens": 5}, headers=headers)
-    yield shop.client.post("/v1/users/2/adjustments", json={"tokens": 5, "reason": "x"}, headers=headers)
-
-
-def assert_told_to_come_again(responses):
-    for response in responses:
-        assert response.status_code == 503, response.text
-        assert int(response.headers["Retry-After"]) > 0
-        assert response.content_type == "application/problem+json"
-        assert response.get_json()["code"] in {"unavailable", "try_again"}
-
-
-def assert_works_again(parts, shop):
-    """The same requests pass, and only they are in the books."""
-    assert [response.status_code for response in asks(shop)] == [201, 200, 200, 201]
-    assert balance_of(shop, 2) == 100 - 30 + 1_000 + 5
-    assert books.count(parts.database, "deliveries") == 1
-    assert books.faults(parts.database) == []
-
-
 def test_locked(embedded):
     parts, shop, path = embedded
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
 
-    locked = list(asks(shop))
+    locked = list(writes(shop))
     read_on = shop.client.get("/v1/users/2", headers=shop.headers)
     holder.execute("ROLLBACK")
     holder.close()
 
-    assert_told_to_come_again(locked)
+    assert_told_to_retry(locked)
     assert read_on.status_code == 200
     assert_works_again(parts, shop)
 
@@ -107,7 +66,7 @@ def test_disk_full(embedded):
     parts.database.engine.dispose()
     filler.close()
 
-    assert_told_to_come_again([full])
+    assert_told_to_retry([full])
     assert {response.status_code for response in big} <= {200, 503}
     assert deliver(shop, order(1)).status_code == 200
     assert books.faults(parts.database) == []
@@ -120,12 +79,12 @@ def test_file_spoilt(embedded):
     kept = path.read_bytes()
     path.write_bytes(b"no database at all" * 1_000)
 
-    spoilt = list(asks(shop))
+    spoilt = list(writes(shop))
     read = shop.client.get("/v1/users/2", headers=shop.headers)
     parts.database.engine.dispose()
     path.write_bytes(kept)
 
-    assert_told_to_come_again([*spoilt, read])
+    assert_told_to_retry([*spoilt, read])
     assert_works_again(parts, shop)
 
 
@@ -139,12 +98,12 @@ def test_server_gone():
     parts, shop = open_shop(url)
     cluster.stop()
 
-    gone = list(asks(shop))
+    gone = list(writes(shop))
     read = shop.client.get("/v1/users/2", headers=shop.headers)
     alive = shop.client.get("/healthz")
     ready = shop.client.get("/readyz")
     close(parts)
 
-    assert_told_to_come_again([*gone, read])
+    assert_told_to_retry([*gone, read])
     assert json.loads(alive.data) == {"status": "ok"}
     assert ready.status_code == 503

@@ -289,11 +289,22 @@ def test_amount_stamped_on_the_line_beats_the_package(shop):
     assert balance_of(shop, 2) == 3 * 777 + 1_000 + 5
 
 
-@pytest.mark.parametrize("stamped", ["", "-5", "1.5", "many", "99999999999999999"])
-def test_stamp_that_is_no_amount_counts_as_none(shop, stamped):
-    deliver(shop, order(lines=[line(stamped=stamped)]))
+def test_empty_stamp_counts_as_none(shop):
+    deliver(shop, order(lines=[line(stamped="")]))
 
     assert balance_of(shop, 2) == 1_000
+
+
+@pytest.mark.parametrize("stamped", ["-5", "1.5", "5.000", "0", "many", "99999999999999999"])
+def test_line_with_a_stamp_that_is_no_amount_waits(shop, stamped):
+    deliver(shop, order(lines=[line(1, stamped=stamped), line(2)]))
+
+    (item,) = shop.client.get("/v1/exceptions", headers=shop.headers).json["items"]
+    assert balance_of(shop, 2) == 1_000
+    assert (item["question"], [one["id"] for one in item["lines"]]) == ("unclear_amount", [1])
+    assert item["reviews"][0]["parameters"]["products"] == [f"Tokens ({stamped})"]
+    deliver(shop, order(at=1, lines=[line(1, stamped="70"), line(2)]))
+    assert balance_of(shop, 2) == 1_070
 
 
 @pytest.mark.parametrize("is_known", [False, True])

@@ -150,7 +150,7 @@ def test_request_in_flight_is_answered_when_the_service_is_told_to_end(flask):
     service.until(lambda: service.get("/healthz"))
 
     os.killpg(service.process.pid, signal.SIGINT)
-    service.until(lambda: "Handling signal: int" in service.log.read_text())
+    service.until(lambda: "Shutting down granian" in service.log.read_text())
     calls.sock.sendall(b"Connection: close\r\n\r\n")
     answer = http.client.HTTPResponse(calls.sock)
     answer.begin()

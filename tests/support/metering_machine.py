@@ -308,7 +308,9 @@ class Machine(RuleBasedStateMachine):
             assert (answer["allowance"] is None) == (allowance is None)
             if allowance is not None:
                 assert {name: answer["allowance"][name] for name in allowance} == written(allowance)
-            self.asked.append((ask, {"status": reply.status, "text": reply.document}))
+            # A refusal is not stored: the same key is decided again.
+            if reply.status < 400:
+                self.asked.append((ask, {"status": reply.status, "text": reply.document}))
             if kept is not None:
                 known = self._known(kept)
                 known.pop(ask.key, None)

@@ -1,7 +1,8 @@
-"""The real service: gunicorn in a process group of its own, to be called over HTTP and to be killed."""
+"""The real service in a process group of its own, to be called over HTTP and to be killed."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -15,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+
+from requests.structures import CaseInsensitiveDict
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CALL_SECONDS = 60
@@ -51,6 +54,8 @@ class Service:
     folder: Path
     workers: int = 2
     threads: int = 16
+    request_seconds: int = 20
+    log_level: str = "WARNING"
     _socket: socket.socket = field(default_factory=socket.socket)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -65,19 +70,20 @@ class Service:
         return int(self._socket.getsockname()[1])
 
     def start(self) -> None:
-        """Start gunicorn; it answers as soon as its workers are up."""
+        """Start the web server; it answers as soon as its workers are up."""
         settings = {
             "BRIDGE_DATABASE_URL": self.database_url,
             "BRIDGE_SECRET_KEY": self.secret_key,
             "BRIDGE_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+            "BRIDGE_LISTEN_FD": str(self._socket.fileno()),
             "BRIDGE_THREADS": str(self.threads),
+            "BRIDGE_WORKERS": str(self.workers),
+            "BRIDGE_REQUEST_SECONDS": str(self.request_seconds),
             "BRIDGE_SCHEDULER": "off",
-            "BRIDGE_LOG_LEVEL": "WARNING",
+            "BRIDGE_LOG_LEVEL": self.log_level,
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
-        command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--worker-class", "gthread"]
-        command += ["--workers", str(self.workers), "--threads", str(self.threads), "--no-control-socket"]
-        command += ["--bind", f"fd://{self._socket.fileno()}", "--log-level", "warning"]
+        command = [sys.executable, "-m", "bridge.cli.web_server"]
         with (self.folder / "service.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,
@@ -90,11 +96,44 @@ class Service:
                 start_new_session=True,
             )
 
+    def processes(self) -> list[int]:
+        """The processes of the service: the main one and its workers."""
+        if self._process is None:
+            return []
+        own, found = self._process.pid, []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    # After the name in brackets: state, parent, process group.
+                    group = (entry / "stat").read_text().rpartition(")")[2].split()[2]
+                    found += [int(entry.name)] if int(group) == own else []
+        return found
+
+    def resident_bytes(self) -> int:
+        """The memory of all its processes."""
+        pages = (int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.processes())
+        return sum(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the main process a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait(self, seconds: float = CALL_SECONDS) -> int:
+        """The exit status, once the service has ended by itself."""
+        assert self._process is not None
+        return self._process.wait(seconds)
+
+    def has_ended(self) -> bool:
+        """Whether the main process is gone."""
+        return self._process is None or self._process.poll() is not None
+
     def kill(self) -> None:
         """End the whole process group with SIGKILL: nothing is finished, flushed or said."""
         process, self._process = self._process, None
         if process is not None:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     def close(self) -> None:
@@ -112,7 +151,7 @@ class Service:
         try:
             connection.request(method, path, body=body, headers=dict(headers))
             response = connection.getresponse()
-            return Answer(response.status, dict(response.getheaders()), response.read().decode())
+            return Answer(response.status, CaseInsensitiveDict(response.getheaders()), response.read().decode())
         except (ConnectionError, http.client.HTTPException):
             return None
         finally:

@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from bridge.domain.errors import BridgeError
+from bridge.domain.spending import Refusal
 from bridge.web import openapi
 
 
@@ -57,3 +59,16 @@ def test_the_readable_page_names_every_call(app):
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     for path in app.test_client().get("/v1/openapi.json").json["paths"]:
         assert path in page.text
+
+
+def test_every_code_is_described_once_on_the_docs_page(app):
+    page = app.test_client().get("/v1/docs").text
+
+    described = re.findall(r'<tr id="([a-z0-9_]+)">', page)
+    assert len(described) == len(set(described))
+    assert codes_of(BridgeError) | {refusal.value for refusal in Refusal} | {"internal_error"} <= set(described)
+
+
+def codes_of(kind: type[BridgeError]) -> set[str]:
+    """The codes of all error classes below one."""
+    return {code for below in kind.__subclasses__() for code in ({below.code} | codes_of(below))}

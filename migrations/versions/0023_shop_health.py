@@ -11,8 +11,8 @@ from alembic import op
 
 from bridge.storage.types import Instant
 
-revision = "0017"
-down_revision = "0016"
+revision = "0023"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 
@@ -25,11 +25,13 @@ def upgrade() -> None:
         for name in _COLUMNS:
             batch_op.add_column(sa.Column(name, sa.JSON(none_as_null=True), nullable=True))
         batch_op.add_column(sa.Column("tried_at", Instant(), nullable=True))
+        batch_op.add_column(sa.Column("shop_error_topic", sa.String(100), nullable=True))
 
 
 def downgrade() -> None:
     """Bring the schema back."""
     with op.batch_alter_table("shop_reads", schema=None) as batch_op:
+        batch_op.drop_column("shop_error_topic")
         batch_op.drop_column("tried_at")
         for name in reversed(_COLUMNS):
             batch_op.drop_column(name)

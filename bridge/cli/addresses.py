@@ -1,0 +1,48 @@
+"""Telling the operator where webhooks lead, before a shop is told to deliver there."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+from bridge.cli.tools import Tools, address
+from bridge.domain.errors import AddressRefused
+from bridge.services import addresses
+from bridge.services.addresses import ServiceAddress
+
+log = logging.getLogger(__name__)
+
+
+def faults_of(where: ServiceAddress, shop_url: str) -> list[str]:
+    """Return what is wrong with the public URL for a shop: not the running service's, not to be reached."""
+    return [fault for fault in (where.mismatch, addresses.check_delivery(where.url, shop_url=shop_url)) if fault]
+
+
+def warn(tools: Tools, shop_url: str, *, is_for_machines: bool) -> ServiceAddress:
+    """Return the public URL; warn of what is wrong with it for the shop, in the log where the output is JSON."""
+    where = address(tools)
+    for fault in faults_of(where, shop_url):
+        if is_for_machines:
+            log.warning(fault)
+        else:
+            click.echo(f"Warning: {fault}", err=True)
+    return where
+
+
+def require(tools: Tools, shop_url: str, *, is_forced: bool, is_for_machines: bool) -> ServiceAddress:
+    """Return the public URL; raise `AddressRefused` where the shop must not be told to deliver there.
+
+    A shop on this machine is a local trial: what its WordPress might refuse is
+    only a warning then.
+    """
+    where = address(tools)
+    is_local = addresses.is_local_trial(shop_url)
+    if not is_forced and where.mismatch:
+        raise AddressRefused(f"{where.mismatch}. To go on all the same, add --force")
+    fault = addresses.check_delivery(where.url, shop_url=shop_url)
+    if fault and not is_forced and not is_local:
+        raise AddressRefused(f"{fault} Nothing was changed. To go on all the same, add --force")
+    if fault and not is_for_machines:
+        click.echo(f"Warning: {fault}", err=True)
+    return where

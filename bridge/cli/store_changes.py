@@ -1,0 +1,125 @@
+"""Commands that change what a store is: a new slug, its shop's new address, its removal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bridge.cli import addresses
+from bridge.cli.tools import Command, Tools, prepared, utcnow
+from bridge.config import ROOT
+from bridge.domain.errors import InvalidRequest, ShopUnreachable
+from bridge.domain.stores import Store
+from bridge.services import store_changes, store_removal, stores
+from bridge.services.shops import Shops
+from bridge.services.store_changes import SameShop
+from bridge.services.transactions import in_transaction
+
+
+@click.command("rename", cls=Command)
+@click.argument("slug")
+@click.argument("new")
+@click.option("--name", default="", help="Also change the name shown on pages.")
+def rename(slug: str, new: str, name: str) -> None:
+    """Rename the store SLUG to NEW.
+
+    Webhooks that deliver under the old name still arrive; the next check of the
+    shop, or webhooks install, recreates them under the new one.
+    """
+    tools = prepared()
+    with tools.database.reading() as connection:
+        store = stores.get_store(connection, slug)
+    renamed = in_transaction(
+        tools.database.transaction, lambda connection: store_changes.rename(connection, store, new, name=name)
+    )
+    shown = f" and is shown as {renamed.name}" if name else ""
+    click.echo(f"The store {store.slug} is now named {renamed.slug}{shown}.")
+    if renamed.slug != store.slug:
+        click.echo(f"Deliveries to the old address still arrive. Move them with: flask webhooks install {renamed.slug}")
+
+
+@click.command("move", cls=Command)
+@click.argument("slug")
+@click.option("--url", required=True, help="The shop's new address.")
+@click.option("--force", is_flag=True, help="Move it even if the shop at the new address cannot be asked.")
+def move(slug: str, url: str, force: bool) -> None:
+    """Tell the store SLUG its shop's new address.
+
+    It must be the same shop: with REST keys, the shop at the new address is
+    asked before anything is changed.
+    """
+    tools = prepared()
+    url = stores.shop_url(url)
+    with tools.database.reading() as connection:
+        store = stores.get_store(connection, slug)
+        stores.check_not_connected(connection, url, own_id=store.id)
+    seen = SameShop(doubt="it was not asked") if force else _checked(tools, store, url)
+    in_transaction(tools.database.transaction, lambda connection: store_changes.move(connection, store, url))
+    click.echo(f"The shop of {store.slug} is now at {url}, before at {store.url}.")
+    click.echo(f"It is the same shop: {seen.evidence}." if seen.evidence else f"Not checked: {seen.doubt}.")
+    addresses.warn(tools, url, is_for_machines=False)
+
+
+def _checked(tools: Tools, store: Store, url: str) -> SameShop:
+    try:
+        return store_changes.check_same_shop(tools.database, Shops(tools.vault), store, url)
+    except (ShopUnreachable, InvalidRequest) as error:
+        why = error.fields[0].message if error.fields else error.detail
+        raise InvalidRequest(f"{why}. Nothing was changed. To move the store all the same, add --force") from error
+
+
+@click.command("remove", cls=Command)
+@click.argument("slug")
+@click.option("--yes", is_flag=True, help="Do not ask for the name to be typed.")
+@click.option(
+    "--export",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write the final export, a new file; a dated one in instance/ where none is named.",
+)
+def remove(slug: str, yes: bool, file: Path | None) -> None:
+    """Remove the store SLUG with its accounts, balances, ledger, orders, keys and secrets.
+
+    A JSON file with its accounts, ledger, orders and spends is written first.
+    Other stores are not touched. A removal that was cut off goes on when the
+    command is repeated.
+    """
+    tools = prepared()
+    with tools.database.reading() as connection:
+        store_removal.check_removable(connection, slug)
+        under_way = store_removal.find_removing(connection, slug)
+    if under_way is None:
+        under_way = _begin(tools, slug, yes, file)
+    else:
+        click.echo(f"The removal of {slug} goes on; its export was written when it began.")
+    removed = 0
+
+    def count(rows: int) -> None:
+        nonlocal removed
+        removed += rows
+
+    store_removal.finish(tools.database, under_way, progress=count)
+    click.echo(f"The store {slug} is removed: {removed:,} rows were deleted.")
+    click.echo("Delete its webhooks in WooCommerce, Settings, Advanced, Webhooks: they are no longer accepted.")
+
+
+def _begin(tools: Tools, slug: str, yes: bool, file: Path | None) -> int:
+    with tools.database.reading() as connection:
+        store = stores.get_store(connection, slug)
+        owned = store_removal.count(connection, store)
+    click.echo(
+        f"{store.name} ({store.url}) has {owned.accounts:,} accounts with {owned.tokens:,} tokens"
+        f" and {owned.orders:,} orders."
+    )
+    if not yes:
+        typed = click.prompt(
+            f"All of it is deleted for good. Type {store.slug} to go on", default="", show_default=False
+        )
+        if typed.strip() != store.slug:
+            raise InvalidRequest("that is not the store's name; nothing was removed")
+    moment = utcnow()
+    file = file or ROOT / "instance" / f"{store.slug}-removed-{moment:%Y%m%dT%H%M%S}.json"
+    store_removal.begin(tools.database, store, file, vault_=tools.vault, now=utcnow)
+    click.echo(f"The final export is {file}. Keep it safe: it has personal data.")
+    return store.id

@@ -1,0 +1,86 @@
+"""JSON of unknown callers: bounded before it is parsed, and unambiguous."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from bridge.domain.errors import FieldError, InvalidRequest, MalformedBody
+
+MAX_DEPTH = 20
+MAX_NAMES = 300
+"""How many fields one object may have; the largest that makes sense holds 200 rules."""
+MAX_NAME_CHARACTERS = 200
+_MAX_SHOWN = 100
+_PREFIX_BYTES = 20_000
+"""Nesting is named as such where it shows this early, however large the rest is."""
+_STRING = re.compile(rb'"[^"]*"')
+_BRACKETS = b"[]{}"
+_OTHER = bytes(set(range(256)) - set(_BRACKETS))
+
+
+def check(raw: bytes, *, max_values: int) -> None:
+    """Raise for a body that is no JSON in UTF-8, that is too large in kind, or that can be read in two ways.
+
+    Costs a few copies of the body at most: the values are counted before any is
+    made. Raises `MalformedBody`, and `InvalidRequest` for too many values or a
+    field that is given twice.
+    """
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedBody("the body is not UTF-8") from error
+    _check_size(raw, max_values)
+    try:
+        json.loads(raw, object_pairs_hook=_check_object)
+    except RecursionError as error:
+        raise MalformedBody("the body is nested too deeply") from error
+    except ValueError as error:
+        # Python also refuses numbers of thousands of digits, in a sentence of its own.
+        raise MalformedBody(f"the body is not JSON: {shorten(str(error), 200)}") from error
+
+
+def shorten(text: str, most: int) -> str:
+    """The text, cut to at most this many characters, without halves of characters that cannot be sent."""
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= most else text[: most - 1] + "\u2026"
+
+
+def _check_size(raw: bytes, max_values: int) -> None:
+    # Escapes first, pair by pair: then every quote begins or ends a string.
+    plain = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+    _check_depth(_STRING.sub(b"", plain[:_PREFIX_BYTES]))
+    # A value is at most a name and a text.
+    if plain.count(b'"') > 4 * max_values + 2:
+        _refuse_size(max_values)
+    bare = _STRING.sub(b"", plain)
+    if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > max_values:
+        _refuse_size(max_values)
+    _check_depth(bare)
+
+
+def _check_depth(bare: bytes) -> None:
+    depth = 0
+    for bracket in bare.translate(None, _OTHER):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise MalformedBody(f"the body is nested deeper than {MAX_DEPTH} levels")
+
+
+def _refuse_size(max_values: int) -> NoReturn:
+    sentence = f"has more than {max_values} fields and items; send fewer at once"
+    raise InvalidRequest(fields=[FieldError("body", sentence)])
+
+
+def _check_object(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse `{"tokens": 1, "tokens": 9}`: readers differ in which one they take."""
+    if len(pairs) > MAX_NAMES:
+        raise InvalidRequest(fields=[FieldError("body", f"has an object of more than {MAX_NAMES} fields")])
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise InvalidRequest(fields=[FieldError(shorten(doubled, _MAX_SHOWN), "this field is there twice")])
+    for name in names:
+        if len(name) > MAX_NAME_CHARACTERS:
+            raise InvalidRequest(fields=[FieldError(shorten(name, _MAX_SHOWN), "no field has a name this long")])

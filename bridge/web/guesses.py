@@ -1,0 +1,39 @@
+"""Slows down linked-site keys that name spends and holds that are not their own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec
+
+from flask import Response
+
+from bridge.domain.metering_errors import TooManyUnknownIds, UnknownHold, UnknownSpend
+from bridge.web.auth import caller
+from bridge.web.context import parts, utcnow
+
+P = ParamSpec("P")
+
+
+def slow_guesses(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Count unknown ids per linked-site key and answer 429 after too many; a store key is never slowed.
+
+    Goes below the decorator that reads the access key.
+    """
+
+    @functools.wraps(view)
+    def slowed(*args: P.args, **kwargs: P.kwargs) -> Response:
+        who = caller()
+        if not who.site_id:
+            return view(*args, **kwargs)
+        throttle, client = parts().unknown_ids, str(who.key_id)
+        wait = throttle.wait_seconds(client, now=utcnow())
+        if wait:
+            raise TooManyUnknownIds(retry_after_seconds=wait)
+        try:
+            return view(*args, **kwargs)
+        except (UnknownSpend, UnknownHold):
+            throttle.count_failure(client, now=utcnow())
+            raise
+
+    return slowed

@@ -1,0 +1,156 @@
+"""A database that cannot be used is named with its place and the cause, and no listing creates one."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from app import create_app
+from bridge.storage.database import Database
+from bridge.storage.migrate import MIGRATIONS, newest_revision
+from tests.conftest import SECRET_KEY, make_config
+
+ROOT = MIGRATIONS.parent
+
+
+@pytest.fixture
+def run():
+    """Run a command on a database, whatever state that is in."""
+
+    def run(url, *arguments):
+        app = create_app(make_config(url))
+        try:
+            return app.test_cli_runner().invoke(args=list(arguments))
+        finally:
+            app.extensions["bridge"].group_commit.close()
+            app.extensions["bridge"].database.close()
+
+    return run
+
+
+LISTINGS = [
+    ("stores", "list"),
+    ("stores", "check", "shop"),
+    ("deliveries", "list"),
+    ("audit",),
+    ("admins", "list"),
+    ("webhooks", "install", "shop"),
+    ("admins", "reset-password", "ada@example.test"),
+]
+
+
+@pytest.mark.parametrize("arguments", LISTINGS, ids=" ".join)
+def test_listing_creates_no_database(run, tmp_path, arguments):
+    folder = tmp_path / "none"
+
+    told = run(f"sqlite:///{folder}/bridge.sqlite3", *arguments)
+
+    assert told.exit_code == 1
+    assert told.stderr.count("\n") == 1
+    assert f"Error: the SQLite database {folder}/bridge.sqlite3 has no data of this service" in told.stderr
+    assert not folder.exists()
+
+
+def test_commands_that_begin_an_installation_create_it(run, tmp_path):
+    url = f"sqlite:///{tmp_path}/new/bridge.sqlite3"
+
+    added = run(url, "stores", "add", "shop", "--url", "https://shop.example.com", "--name", "S", "--timezone", "UTC")
+
+    assert added.exit_code == 0
+    assert "shop" in run(url, "stores", "list").output
+
+
+def test_postgresql_that_is_not_there_is_named_with_host_and_cause(run):
+    told = run("postgresql+psycopg://bridge:hush-hush@127.0.0.1:1/tokens", "stores", "list")
+
+    assert told.exit_code == 1
+    assert "the PostgreSQL database tokens at 127.0.0.1:1 cannot be used" in told.stderr
+    assert "refused" in told.stderr
+    assert "hush" not in told.stderr
+    assert told.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [("stores", "list"), ("stores", "add", "x", "--url", "https://x.example")])
+def test_file_that_is_no_database_is_named(run, tmp_path, command):
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, but some text that is longer than a header of SQLite would be, by a good deal")
+
+    told = run(f"sqlite:///{path}", *command)
+
+    assert told.exit_code == 1
+    assert f"{path} cannot be used: the file is not a SQLite database" in told.stderr
+    folder = run(f"sqlite:///{tmp_path}", *command)
+    assert (folder.exit_code, "Traceback" in folder.output) == (1, False)
+
+
+def test_database_of_another_program_is_left_alone(run, tmp_path):
+    path = tmp_path / "other.sqlite3"
+    with sqlite3.connect(path) as connection:
+        connection.execute("create table orders (id integer)")
+    connection.close()
+    before = path.read_bytes()
+
+    listed = run(f"sqlite:///{path}", "stores", "list")
+    added = run(f"sqlite:///{path}", "stores", "add", "x", "--url", "https://x.example")
+
+    assert "has no data of this service" in listed.stderr
+    assert "has tables of another program (orders)" in added.stderr
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("select name from sqlite_master").fetchall() == [("orders",)]
+    connection.close()
+    assert len(before) == path.stat().st_size
+
+
+def test_newer_schema_is_told(run, database_url):
+    database = Database(database_url)
+    with database.transaction() as connection:
+        connection.exec_driver_sql("update alembic_version set version_num = '9999'")
+
+    told = run(database_url, "stores", "list")
+
+    with database.transaction() as connection:
+        connection.exec_driver_sql("update alembic_version set version_num = '" + newest_revision() + "'")
+    database.close()
+    assert (told.exit_code, "has revision 9999, newer than this version's" in told.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg://u:hush@host:port/x", "sqlite:////proc/none/x.sqlite3", "mysql://x", "sqlite:///"]
+)
+def test_address_that_is_none_is_one_sentence(url):
+    env = os.environ | {"BRIDGE_DATABASE_URL": url, "BRIDGE_SECRET_KEY": SECRET_KEY}
+
+    told = subprocess.run(
+        [sys.executable, "-m", "flask", "stores", "list"], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+
+    assert told.returncode == 1
+    assert told.stderr.startswith("Error: ")
+    assert "Traceback" not in told.stderr
+    assert "hush" not in told.stderr
+
+
+@pytest.mark.parametrize("setting", [{"BRIDGE_SECRET_KEY": "short"}, {"BRIDGE_BIND": "nowhere"}])
+def test_help_with_a_bad_setting_is_a_sentence(setting):
+    env = os.environ | {"BRIDGE_SECRET_KEY": SECRET_KEY} | setting
+
+    told = subprocess.run([sys.executable, "-m", "flask", "--help"], cwd=ROOT, env=env, capture_output=True, text=True)
+
+    assert f"Error: {next(iter(setting))} must" in told.stderr
+    assert "Traceback" not in told.stderr + told.stdout
+
+
+@pytest.mark.parametrize("module", ["schedulers", "fakeshop", "bench"])
+def test_help_starts_nothing(module, tmp_path):
+    env = os.environ | {"BRIDGE_DATABASE_URL": f"sqlite:///{tmp_path}/x.sqlite3", "BRIDGE_SECRET_KEY": SECRET_KEY}
+
+    told = subprocess.run(
+        [sys.executable, "-m", module, "--help"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60
+    )
+
+    assert (told.returncode, told.stdout.startswith("usage: ")) == (0, True)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,35 @@
+"""Two spellings of one shop's address are the same shop."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.domain.shop_address import comparable_shop, without_page
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://täglich.example",
+        "https://www.täglich.example/",
+        "https://TÄGLICH.example:443",
+        "https://xn--tglich-bua.example",
+        "https://täglich.example./",
+        "https://täglich.example/wp-admin/index.php",
+    ],
+)
+def test_spellings_of_one_shop(url):
+    assert comparable_shop(url) == comparable_shop("https://täglich.example")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://other.example", "https://shop.example/de", "https://shop.example:8443", "https://shop2.example"]
+)
+def test_other_shops(url):
+    assert comparable_shop(url) != comparable_shop("https://shop.example")
+
+
+def test_page_that_was_copied_along_is_left_out():
+    assert without_page("https://shop.example/blog/wp-admin/admin.php") == "https://shop.example/blog"
+    assert without_page("https://shop.example/wp-login.php") == "https://shop.example"
+    assert without_page("https://shop.example/wp-adminton") == "https://shop.example/wp-adminton"

@@ -1,0 +1,280 @@
+"""How request bodies are framed, and how large they may be: the real service, asked with raw bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import time
+
+import pytest
+
+from tests.conftest import SECRET_KEY
+from tests.factories import balance_of, give
+from tests.support.raw_http import connect, exchange, first_status, head, read_all, statuses
+from tests.support.service import Service
+from tests.support.standing import standing_service
+
+MIB = 2**20
+CHUNKED_MIB = int(os.environ.get("BRIDGE_CHUNKED_MIB", "64"))
+"""How much is sent in chunks to an address that takes 2 MiB; the full proof is 512."""
+MULTIPART_MIB = int(os.environ.get("BRIDGE_MULTIPART_MIB", "64"))
+
+
+@pytest.fixture(scope="module")
+def standing(request):
+    with standing_service("sqlite", request, "framing") as standing:
+        yield standing
+
+
+@pytest.fixture(scope="module")
+def shop(standing):
+    return standing.shop
+
+
+@pytest.fixture(scope="module")
+def service(standing, tmp_path_factory):
+    url = str(standing.database.engine.url)
+    service = Service(url, SECRET_KEY, tmp_path_factory.mktemp("framing"), workers=1, request_seconds=5)
+    service.start()
+    service.insist("GET", "/healthz", b"", {})
+    # What a first request imports and compiles is no part of what a body costs.
+    service.insist("GET", "/admin", b"", {})
+    yield service
+    service.close()
+
+
+def bearer(shop, *more):
+    return (*(f"{name}: {value}" for name, value in shop.headers.items()), *more)
+
+
+def chunks(body, size=7):
+    parts = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
+def spend_body(tokens=1, user=2):
+    return json.dumps({"user": {"id": user}, "module": "chat", "tokens": tokens}).encode()
+
+
+LAST = head("GET", "/healthz", "Connection: close")
+
+BROKEN = {
+    "chunk size no number": ("Transfer-Encoding: chunked", b"zz\r\nabc\r\n0\r\n\r\n"),
+    "chunk size negative": ("Transfer-Encoding: chunked", b"-3\r\nabc\r\n0\r\n\r\n"),
+    "chunk size empty": ("Transfer-Encoding: chunked", b"\r\nabc\r\n0\r\n\r\n"),
+    "chunk size beyond 64 bits": ("Transfer-Encoding: chunked", b"fffffffffffffffff\r\nabc\r\n0\r\n\r\n"),
+    "chunk longer than its size": ("Transfer-Encoding: chunked", b"3\r\nabcdef\r\n0\r\n\r\n"),
+    "second chunk broken": ("Transfer-Encoding: chunked", b"3\r\nabc\r\nxx\r\n"),
+    "chunks in HTTP/1.0": None,
+    "unknown coding": ("Transfer-Encoding: gzip", b"abc"),
+    "gzip below chunks": ("Transfer-Encoding: gzip, chunked", b"3\r\nabc\r\n0\r\n\r\n"),
+    "chunked twice": ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", b"3\r\nabc\r\n0\r\n\r\n"),
+    "length no number": ("Content-Length: x", b"abc"),
+    "length negative": ("Content-Length: -3", b"abc"),
+    "length with a sign": ("Content-Length: +3", b"abc"),
+    "length empty": ("Content-Length: ", b"abc"),
+    "length a list": ("Content-Length: 3, 3", b"abc"),
+    "lengths that differ": ("Content-Length: 3\r\nContent-Length: 4", b"abcd"),
+    "length beyond 64 bits": ("Content-Length: 99999999999999999999999", b"abc"),
+}
+
+
+@pytest.mark.parametrize("path", ["/v1/limits/reset", "/webhooks/woocommerce/shop", "/admin/sign-in"])
+def test_broken_framing_is_400_and_closes_the_connection(service, shop, path):
+    answers = {}
+    for name, broken in BROKEN.items():
+        if broken is None:
+            sent = head("POST", path, "Transfer-Encoding: chunked").replace(b"HTTP/1.1", b"HTTP/1.0") + b"0\r\n\r\n"
+        else:
+            sent = head("POST", path, *bearer(shop, broken[0])) + broken[1]
+        # The second request must not be answered: nobody can say where the first one ends.
+        answers[name] = exchange(service.port, sent + LAST)
+
+    assert {name: statuses(answer) for name, answer in answers.items()} == {name: [400] for name in BROKEN}
+    assert "Traceback" not in service.log()
+
+
+def test_length_beside_chunks_does_not_count_and_closes_the_connection(service, shop):
+    """RFC 9112, 6.3: the chunks count. A proxy that counts otherwise finds the connection closed."""
+    give(shop, 3, 10)
+    for framing in (
+        ("Content-Length: 5", "Transfer-Encoding: chunked"),
+        ("Transfer-Encoding: chunked", "Content-Length: 5"),
+    ):
+        key = f"Idempotency-Key: {framing[0]}"
+        sent = head("POST", "/v1/spends", *bearer(shop, key, *framing)) + chunks(spend_body(user=3))
+        assert statuses(exchange(service.port, sent + LAST)) == [201]
+    assert balance_of(shop, 3) == 8
+
+
+@pytest.mark.parametrize(
+    "framed",
+    [
+        lambda body: (f"Content-Length: {len(body)}", body),
+        lambda body: ("Transfer-Encoding: chunked", chunks(body)),
+        lambda body: ("Transfer-Encoding: chunked", chunks(body, 1)),
+        lambda body: ("Transfer-Encoding: Chunked", chunks(body, 1000).replace(b"\r\n", b";name=value\r\n", 1)),
+        lambda body: (f"Content-Length: {len(body)}\r\nContent-Length: {len(body)}", body),
+    ],
+    ids=["length", "chunks", "one byte each", "chunk extension", "length twice"],
+)
+def test_body_counts_however_it_is_framed_and_the_connection_stays_in_step(service, shop, framed, request):
+    give(shop, 4, 100)
+    before, name = balance_of(shop, 4), request.node.callspec.id
+    sent = b""
+    for number in range(3):
+        line, body = framed(spend_body(10, user=4))
+        sent += head("POST", "/v1/spends", *bearer(shop, f"Idempotency-Key: {name}-{number}", line)) + body
+
+    assert statuses(exchange(service.port, sent + LAST)) == [201, 201, 201, 200]
+    assert balance_of(shop, 4) == before - 30
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/healthz"),
+        ("GET", "/v1/store"),
+        ("GET", "/nothing-here"),
+        ("DELETE", "/v1/nothing-here"),
+        ("POST", "/healthz"),
+        ("PUT", "/v1/nothing-here"),
+        ("POST", "/webhooks/woocommerce/no-such-store"),
+        ("OPTIONS", "/v1/store"),
+    ],
+)
+def test_body_that_nothing_reads_leaves_the_connection_in_step(service, shop, method, path):
+    body = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n" * 20
+    sent = b""
+    for line, framed in ((f"Content-Length: {len(body)}", body), ("Transfer-Encoding: chunked", chunks(body))):
+        sent += head(method, path, *bearer(shop, line)) + framed
+
+    received = statuses(exchange(service.port, sent + LAST))
+
+    assert len(received) == 3
+    assert received[0] == received[1] < 500
+    assert received[2] == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "limit"),
+    [
+        ("POST", "/v1/spends", 2 * MIB),
+        ("POST", "/webhooks/woocommerce/shop", 10 * MIB),
+        ("POST", "/admin/sign-in", 256 * 1024),
+        ("POST", "/connect/woocommerce", 4096),
+        ("POST", "/nothing-here", 4096),
+        ("GET", "/v1/store", 64 * 1024),
+        ("DELETE", "/v1/nothing-here", 64 * 1024),
+    ],
+)
+def test_body_past_the_limit_of_its_route_is_413_however_it_is_framed(service, shop, method, path, limit):
+    body = b" " * (limit + 1)
+    measured = head(method, path, *bearer(shop, f"Content-Length: {len(body)}"))
+    chunked = head(method, path, *bearer(shop, "Transfer-Encoding: chunked"))
+    expecting = head(method, path, *bearer(shop, f"Content-Length: {len(body)}", "Expect: 100-continue"))
+
+    assert first_status(service.port, measured) == 413, "refused by its length alone"
+    assert first_status(service.port, expecting) == 413, "and never asked to send it"
+    # A little too long is read to its end, so that the connection can go on.
+    assert statuses(exchange(service.port, chunked + chunks(body, 65536) + LAST)) == [413, 200]
+    # The webhook's own view takes less so far.
+    fits = body[1:] if "webhooks" not in path else body[:MIB]
+    within = exchange(service.port, chunked + chunks(fits, 65536) + LAST)
+    assert statuses(within)[0] != 413
+    assert statuses(within)[1:] == [200]
+
+
+def test_endless_chunks_are_refused_early_and_cost_no_memory(service, shop):
+    resident = service.resident_bytes()
+    sent, answers = 0, []
+    part = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+    for path in ("/v1/spends", "/webhooks/woocommerce/shop", "/admin/sign-in", "/v1/link"):
+        with connect(service.port) as connection:
+            connection.sendall(head("POST", path, *bearer(shop, "Transfer-Encoding: chunked")))
+            try:
+                for _ in range(CHUNKED_MIB * 16):
+                    connection.sendall(part)
+                    sent += len(part)
+            except ConnectionError:
+                pass
+            answers.append(statuses(read_all(connection)))
+
+    assert all(answer in ([413], []) for answer in answers), "the answer may be lost to a caller who goes on sending"
+    assert sent < 4 * 32 * MIB, "the service closed long before the end"
+    assert service.resident_bytes() <= resident * 1.3
+
+
+def test_multipart_is_refused_before_it_is_read(service, shop, tmp_path):
+    resident = service.resident_bytes()
+    kind = "Content-Type: multipart/form-data; boundary=b"
+    for path in ("/admin/sign-in", "/admin/connect", "/v1/spends", "/connect/woocommerce", "/webhooks/woocommerce/s"):
+        length = f"Content-Length: {MULTIPART_MIB * MIB}"
+        assert first_status(service.port, head("POST", path, kind, length)) == 415
+        small = head("POST", path, kind, "Content-Length: 5") + b"--b--"
+        assert statuses(exchange(service.port, small + LAST)) == [415, 200]
+    with connect(service.port) as connection:
+        connection.sendall(head("POST", "/admin/sign-in", kind, length))
+        try:
+            for _ in range(MULTIPART_MIB):
+                connection.sendall(b"x" * MIB)
+        except ConnectionError:
+            pass
+    assert service.resident_bytes() <= resident * 1.3
+
+
+def test_compressed_body_is_refused(service, shop):
+    sent = head("POST", "/v1/spends", *bearer(shop, "Content-Encoding: gzip", "Content-Length: 3")) + b"abc"
+    assert statuses(exchange(service.port, sent + LAST)) == [415, 200]
+
+
+def test_caller_who_expects_continue_is_told_to_go_on(service, shop):
+    give(shop, 2, 10)
+    body = spend_body()
+    lines = bearer(shop, "Idempotency-Key: expecting", f"Content-Length: {len(body)}", "Expect: 100-continue")
+    with connect(service.port) as connection:
+        connection.sendall(head("POST", "/v1/spends", *lines))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(body + LAST)
+        assert statuses(read_all(connection)) == [201, 200]
+
+
+def test_many_large_bodies_at_once_share_a_bounded_memory(service, shop):
+    """60 callers stop one byte short of 10 MiB; a delivery of 1 MiB and a spend still go through."""
+    give(shop, 2, 10)
+    resident = service.resident_bytes()
+    path, size = "/webhooks/woocommerce/shop", 10 * MIB - 1
+    slow = []
+    for _ in range(60):
+        connection = connect(service.port, timeout=5)
+        connection.sendall(head("POST", path, f"Content-Length: {size + 1}"))
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            connection.sendall(b"x" * size)
+        slow.append(connection)
+    peak = service.resident_bytes()
+
+    delivery = service.call("POST", path, b"{" + b" " * MIB, {"X-WC-Webhook-Signature": "no"})
+    spent = service.call("POST", "/v1/spends", spend_body(), shop.headers | {"Idempotency-Key": "beside"})
+
+    assert delivery.status in {400, 401, 413}
+    assert spent.status == 201
+    assert peak - resident < 128 * MIB
+    for connection in slow:
+        connection.close()
+    deadline = time.monotonic() + 10
+    while service.resident_bytes() > resident * 1.3 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert service.resident_bytes() <= resident * 1.3
+
+
+def test_refusals_are_problem_documents_for_programs(service, shop):
+    sent = head("POST", "/v1/spends", *bearer(shop, f"Content-Length: {3 * MIB}"))
+    with connect(service.port) as connection:
+        connection.sendall(sent)
+        received = connection.recv(65536)
+    document = json.loads(received.partition(b"\r\n\r\n")[2])
+
+    assert re.search(rb"content-type: application/problem\+json", received)
+    assert (document["status"], document["code"]) == (413, "body_too_large")

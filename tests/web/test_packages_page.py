@@ -1,0 +1,207 @@
+"""The Packages page: products as the shop states them, an amount per row, and what orders wait for."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from bridge.services import package_pages
+from tests import factories
+from tests.support import books
+from tests.support.pages import read, send, sign_in
+from tests.support.reading import open_rig
+
+one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+LIST = "/admin/shop/packages"
+
+
+@pytest.fixture
+def admin(app):
+    return sign_in(app)
+
+
+def product(shop, number, meta=(), **more):
+    document = {"id": number, "name": f"Pack {number}", "type": "simple", "parent_id": 0, "sku": ""}
+    document["meta_data"] = [{"id": 1, "key": key, "value": value} for key, value in meta]
+    assert factories.deliver(shop, document | more, "product.updated").status_code == 200
+
+
+def marked(amount):
+    return [("is_token_package", "yes"), ("tokens_granted", amount)]
+
+
+def rows(page):
+    """Each row's name, ids, shop's amount and orders."""
+    return [(row[0], row[1], row[2], row[-1]) for row in page.rows]
+
+
+def typed(page):
+    """What the fields of the rows hold."""
+    return [values["value"] for tag, values in page.tags if tag == "input" and values.get("name") == "tokens"]
+
+
+def save(admin, page, key, tokens):
+    return send(admin, page.form(f"packages/{key}"), tokens=tokens)
+
+
+@one_engine
+def test_products_are_listed_as_the_shop_states_them(shop, admin):
+    product(shop, 10, marked("5,000"), sku="TOK")
+    product(shop, 11, marked("5.000"))
+    product(shop, 12)
+    product(shop, 13, [("_tokens_granted", "60")], type="variation", parent_id=10)
+
+    page = read(admin.get(LIST))
+
+    assert rows(page) == [
+        ("Pack 10 SKU TOK", "10", "5,000", "–"),
+        ("Pack 13", "10 / 13", "60", "–"),
+        (
+            "Pack 11",
+            "11",
+            "not readable tokens_granted is 5.000, which can be read in two ways; write the number without separators.",
+            "–",
+        ),
+        ("Pack 12", "12", "no package", "–"),
+    ]
+    assert typed(page) == [""] * 4
+
+
+@one_engine
+def test_amount_is_set_and_cleared_back_to_the_shops(shop, admin, database):
+    product(shop, 10, marked("5.000"))
+    assert shop.client.get("/v1/packages", headers=shop.headers).json["items"][0]["unreadable"] == {
+        "key": "tokens_granted",
+        "value": "5.000",
+        "reason": "ambiguous",
+        "sentence": "tokens_granted is 5.000, which can be read in two ways; write the number without separators",
+    }
+
+    saved = save(admin, read(admin.get(LIST)), "10/0", "5,000")
+    page = read(admin.get(saved.location))
+
+    assert (saved.status_code, saved.location) == (303, LIST)
+    assert typed(page) == ["5000"]
+    assert shop.client.get("/v1/packages/10", headers=shop.headers).json["tokens"] == 5000
+    cleared = send(admin, page.form("packages/10/0/clear"))
+    assert typed(read(admin.get(cleared.location))) == [""]
+    assert shop.client.get("/v1/packages/10", headers=shop.headers).json["tokens"] is None
+    assert books.faults(database) == []
+
+
+@one_engine
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("5.000", "two ways"),
+        ("", "whole number"),
+        ("many", "whole number"),
+        ("-1", "0 or more"),
+        ("1.5", "without decimals"),
+        ("9" * 30, "too large"),
+        ("\0", "whole number"),
+    ],
+    ids=range(7),
+)
+def test_bad_amount_is_shown_again_with_the_reason(shop, admin, text, words):
+    product(shop, 10)
+    product(shop, 11)
+
+    answer = save(admin, read(admin.get(LIST)), "11/0", text)
+
+    assert answer.status_code == 422
+    (alert,) = read(answer).alerts
+    assert words in alert
+    assert shop.client.get("/v1/packages/11", headers=shop.headers).json["tokens"] == 0
+
+
+@one_engine
+def test_amount_of_a_plan_keeps_its_months(shop, admin):
+    body = {"plan": "Gold", "tokens": 100, "months": 12}
+    assert shop.client.put("/v1/packages/10", json=body, headers=shop.headers).status_code == 200
+
+    page = read(admin.get(LIST))
+    save(admin, page, "10/0", "200")
+
+    assert "Gold, 12 months" in rows(page)[0][2]
+    told = shop.client.get("/v1/packages/10", headers=shop.headers).json
+    assert (told["tokens"], told["plan"], told["months"]) == (200, "Gold", 12)
+
+
+@one_engine
+def test_long_list_has_pages_and_a_search(shop, admin, monkeypatch):
+    monkeypatch.setattr(package_pages, "PAGE", 2)
+    for number in range(10, 15):
+        product(shop, number, sku=f"S%{number}")
+
+    first = read(admin.get(LIST))
+    second = read(admin.get(first.links["Next"]))
+    third = read(admin.get(second.links["Next"]))
+
+    assert [[row[1] for row in page.rows] for page in (first, second, third)] == [["10", "11"], ["12", "13"], ["14"]]
+    assert "Next" not in third.links
+    assert second.links["First"] == LIST
+    for query, found in (("pack 13", ["13"]), ("S%251", ["10", "11"]), ("12", ["12"]), ("zzz", []), ("_", [])):
+        assert [row[1] for row in read(admin.get(f"{LIST}?q={query}")).rows] == found
+    for after in ("x", "1", "1.x", ".", f"{2**60}.0"):
+        assert admin.get(f"{LIST}?after={after}").status_code == 422
+
+
+@one_engine
+def test_only_products_without_a_clear_amount_are_shown_on_request(shop, admin):
+    product(shop, 10, marked("5000"))
+    product(shop, 11, marked("5.000"))
+
+    page = read(admin.get(LIST))
+    only = read(admin.get(page.links["Show only these"]))
+
+    assert [row[1] for row in only.rows] == ["11"]
+    save(admin, only, "11/0", "7")
+    assert read(admin.get(f"{LIST}?open=1")).rows == []
+
+
+@one_engine
+def test_store_without_products_says_the_next_step(shop, admin):
+    page = admin.get(LIST)
+
+    assert "No products yet" in page.text
+    assert "is_token_package" in page.text
+    assert read(page).links["Connection page"] == "/admin/shop/connection"
+
+
+@one_engine
+def test_products_are_imported_from_the_page_and_progress_is_shown(app, caplog, monkeypatch):
+    from bridge.web import packages as packages_door
+
+    caplog.set_level(logging.CRITICAL)
+    with open_rig(app, page=2) as rig:
+        rig.connect()
+        admin = sign_in(app)
+        monkeypatch.setattr(packages_door, "_PATIENCE_SECONDS", 0)
+
+        begun = admin.get(send(admin, read(admin.get(LIST)).form("packages/import")).location).text
+
+        assert "2 products were read; the other 4 are, within minutes." in begun
+        assert "The products are being read: 2 of 6 so far." in begun
+        monkeypatch.setattr(packages_door, "_PATIENCE_SECONDS", 60)
+        done = admin.get(send(admin, read(admin.get(LIST)).form("packages/import")).location)
+        assert "6 packages among 6 products" in done.text or "packages among 6 products" in done.text
+        assert "being read" not in done.text
+        assert len(read(done).rows) == 8
+
+
+@one_engine
+def test_page_needs_a_sign_in_and_its_forms_a_token(app, shop):
+    assert app.test_client().get(LIST).status_code == 303
+    admin = sign_in(app)
+    assert admin.post(f"{LIST}/10/0", data={"tokens": "5"}).status_code == 400
+    assert admin.get("/admin/none/packages").status_code == 404
+
+
+@one_engine
+def test_one_stores_products_are_not_anothers(app, shop, admin):
+    factories.add_shop(app, "other")
+    product(shop, 10, marked("5000"))
+
+    assert read(admin.get("/admin/other/packages")).rows == []
