@@ -34,7 +34,8 @@ class Report:
     could not be applied and why; those are read again by the next run.
     `unanswered` counts orders from before the shop was connected that wait for
     the owner's word. `set_aside` are those of the failed that are remembered and
-    tried again each night, so that reading goes on behind them. `interruption` is why the reading ended early.
+    tried again each night, so that reading goes on behind them; `aside` names
+    them. `interruption` is why the reading ended early.
     """
 
     seen: int = 0
@@ -50,6 +51,7 @@ class Report:
     interruption: str = ""
     differences: list[Difference] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)
 
     @property
     def is_clean(self) -> bool:
@@ -83,6 +85,13 @@ class Report:
         if len(self.failures) < LISTED:
             self.failures.append(sentence)
 
+    def put_aside(self, sentence: str) -> None:
+        """Count one document that the shop cannot show, and that is tried again each night."""
+        self.failed += 1
+        self.set_aside += 1
+        if len(self.aside) < LISTED:
+            self.aside.append(sentence)
+
     def join(self, other: Report) -> None:
         """Count another report's orders to these."""
         for name in ("seen", "changed", "expected", "granted_before", "granted", "reversed", "parked", "unanswered"):
@@ -92,6 +101,7 @@ class Report:
         self.interruption = self.interruption or other.interruption
         self.differences += other.differences[: LISTED - len(self.differences)]
         self.failures += other.failures[: LISTED - len(self.failures)]
+        self.aside += other.aside[: LISTED - len(self.aside)]
 
     @property
     def document(self) -> dict[str, Any]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from bridge.clients.shop_lists import Broken
 from bridge.domain.errors import ShopUnreachable
 from bridge.domain.reconciliation import Report
 from bridge.domain.shop_errors import ShopBroken, ShopPageBroken
 from bridge.domain.shop_health import MAX_SET_ASIDE, SetAside, Stop, documents, joined, without
+from bridge.domain.stores import Store
 from bridge.services import orders, readback, shop_pages
 from bridge.services.readback import Reading
-from bridge.services.transactions import in_transaction
+from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage import shop_reads
 from bridge.storage.database import Connection
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def note_run(reading: Reading, kind: str, fault: ShopUnreachable | None, report: Report, *, now: datetime) -> None:
@@ -40,6 +43,19 @@ def note_run(reading: Reading, kind: str, fault: ShopUnreachable | None, report:
     in_transaction(reading.transaction, note)
 
 
+def note_try(transaction: Transaction, store: Store, *, now: datetime) -> None:
+    """Note that a store whose last run did not get to its end has its turn."""
+    in_transaction(transaction, lambda connection: shop_reads.change(connection, store.id, tried_at=now))
+
+
+def in_lanes(connection: Connection, stores: Sequence[Store]) -> tuple[list[Store], list[Store]]:
+    """The stores whose last run went well, and the others, those first that had no turn for the longest time."""
+    known = {store.id: shop_reads.find(connection, store.id) for store in stores}
+    slow = [store for store in stores if known[store.id].stopped]
+    quick = [store for store in stores if not known[store.id].stopped]
+    return quick, sorted(slow, key=lambda store: known[store.id].tried_at or _EPOCH)
+
+
 def set_aside(
     reading: Reading,
     broken: Sequence[tuple[str, Broken]],
@@ -56,8 +72,7 @@ def set_aside(
     """
     new = [SetAside(kind, one.id, one.why, now, one.above, one.below, after, until) for kind, one in broken]
     for one in new:
-        report.fail(f"{one.name} is set aside, since the shop cannot show it: {one.why}")
-        report.set_aside += 1
+        report.put_aside(f"{one.name} is set aside, since the shop cannot show it: {one.why}")
     if new and not reading.is_dry:
         _change(reading, lambda known: joined(known, new))
 

@@ -20,6 +20,7 @@ from bridge.domain.watchdog import QUIET, RECENT, STOPPING, Code, Fault, Sightin
 from bridge.domain.webhooks import Standing, Step, Webhook, standing_of
 from bridge.services import catalog, reconciliation, webhooks
 from bridge.services.readback import Reading
+from bridge.services.shop_pages import Document, modified_at
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.services.webhooks import Door
@@ -34,6 +35,8 @@ _TOLD_STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", 
 """Of orders in these states the shop delivers each change; of abandoned drafts, for one, it does not."""
 POLL_REQUESTS, POLL_SECONDS = 500, 120.0
 """What the watchdog may use to read back what a silent shop did not tell; the next poll does the rest."""
+_CLOCKS = timedelta(seconds=5)
+"""How far the measured difference of two clocks may be off."""
 _MENDABLE = frozenset({Code.WEBHOOK_MISSING, Code.WEBHOOK_PAUSED, Code.WEBHOOK_DISABLED, Code.WEBHOOK_ASTRAY})
 
 
@@ -224,7 +227,12 @@ def _unsigned(post: Post, shop: ShopClient, seen: _Seen, sighting: Sighting, *, 
     page = shop.list_orders(modified_after=after, modified_before=before, statuses=_TOLD_STATUSES, page=1)
     with post.transaction() as connection:
         told = shop_reads.list_told(connection, seen.store_id, [item["id"] for item in page.items], since=since)
-    return sum(item["id"] not in told for item in page.items)
+    return sum(not _is_told(item, told.get(item["id"]), ahead) for item in page.items)
+
+
+def _is_told(order: Document, told_at: datetime | None, ahead: timedelta) -> bool:
+    changed_at = modified_at(order)
+    return told_at is not None and (changed_at is None or told_at + ahead >= changed_at - _CLOCKS)
 
 
 def _repair(shop: ShopClient, seen: _Seen, found: tuple[Fault, ...], *, now: datetime) -> Sighting | None:
@@ -247,7 +255,7 @@ def _repair(shop: ShopClient, seen: _Seen, found: tuple[Fault, ...], *, now: dat
     except ShopUnreachable as error:
         log.warning("the webhooks of store %s could not be repaired: %s", seen.sighting.slug, error.detail)
         return None
-    return replace(seen.sighting, webhooks=listed, webhooks_set_at=now, changed=0)
+    return replace(seen.sighting, webhooks=listed, webhooks_set_at=now, changed=0, unsigned=0)
 
 
 def _note(

@@ -174,17 +174,22 @@ def last_delivery(
     return found
 
 
-def list_told(connection: Connection, store_id: int, numbers: Sequence[int], *, since: datetime) -> set[int]:
-    """Those of these orders that the shop delivered since a moment, signed with our secret."""
+def list_told(connection: Connection, store_id: int, numbers: Sequence[int], *, since: datetime) -> dict[int, datetime]:
+    """When the shop last delivered each of these orders since a moment, signed with our secret."""
     if not numbers:
-        return set()
-    statement = select(deliveries.c.resource_id).where(
-        deliveries.c.store_id == store_id,
-        deliveries.c.received_at >= since,
-        deliveries.c.resource_id.in_(numbers),
-        deliveries.c.topic.startswith("order."),
+        return {}
+    last = func.max(deliveries.c.received_at, type_=deliveries.c.received_at.type)
+    statement = (
+        select(deliveries.c.resource_id, last)
+        .where(
+            deliveries.c.store_id == store_id,
+            deliveries.c.received_at >= since,
+            deliveries.c.resource_id.in_(numbers),
+            deliveries.c.topic.startswith("order."),
+        )
+        .group_by(deliveries.c.resource_id)
     )
-    return {number for number in connection.execute(statement).scalars() if number is not None}
+    return {number: at for number, at in connection.execute(statement) if number is not None}
 
 
 def count_packages(connection: Connection, store_id: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -226,8 +227,7 @@ def test_wrong_signatures_of_a_stranger_raise_no_alarm_and_touch_no_webhook(rig)
 def test_wrong_secret_is_over_with_the_next_good_delivery(rig):
     """A key that may only read cannot repair it: somebody types the right secret into the shop."""
     forget_secret(rig)
-    for key in rig.shop.keys.values():
-        key.permissions = "read"
+    rig.shop.keys.update({name: replace(key, permissions="read") for name, key in rig.shop.keys.items()})
     assert Code.WRONG_SECRET in rig.faults()
 
     rig.shop.update_webhook(hook(rig).id, secret="test-secret")
@@ -240,8 +240,7 @@ def test_wrong_secret_is_over_with_the_next_good_delivery(rig):
 @one_engine
 def test_errors_instead_of_orders_are_over_with_the_next_good_delivery(rig):
     demote(rig)
-    for key in rig.shop.keys.values():
-        key.permissions = "read"
+    rig.shop.keys.update({name: replace(key, permissions="read") for name, key in rig.shop.keys.items()})
     assert Code.OWNER_DEMOTED in rig.faults()
 
     rig.shop.set_role(hook(rig).user_id, "shop_manager")
