@@ -37,15 +37,15 @@ class _Done:
     has_failed: bool = False
 
 
-def reconcile_orders(shift: Shift, *, shops: Shops) -> str:
-    """Apply what changed in each store's shop since its cursor."""
+def reconcile_orders(shift: Shift, *, shops: Shops, every_seconds: float = POLL_EVERY) -> str:
+    """Apply what changed in each store's shop since its cursor, before the next run is due."""
 
     def poll(store: Store, slot: Slot) -> Report:
         reading = _open(shift, shops, store, slot)
         with reading.shop:
             return reconciliation.poll(reading, since=None, now=shift.clock())
 
-    return _read_each(shift, poll, every_seconds=POLL_EVERY)
+    return _read_each(shift, poll, every_seconds=every_seconds)
 
 
 def sweep_orders(shift: Shift, *, shops: Shops) -> str:
@@ -133,7 +133,7 @@ def _guarded(work: Callable[[Store, Slot], _Done]) -> Callable[[Store, Slot], _D
     return guarded
 
 
-def _read_each(shift: Shift, read: Callable[[Store, Slot], Report | None], *, every_seconds: int) -> str:
+def _read_each(shift: Shift, read: Callable[[Store, Slot], Report | None], *, every_seconds: float) -> str:
     def one(store: Store, slot: Slot) -> _Done:
         report = read(store, slot) or Report()
         return _Done(report, has_failed=bool(report.interruption))

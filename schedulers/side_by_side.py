@@ -39,7 +39,7 @@ def for_each(
     stores: Sequence[Store],
     work: Callable[[Store, Slot], T],
     *,
-    every_seconds: int,
+    every_seconds: float,
     requests: int,
     seconds: float,
 ) -> list[T]:

@@ -65,6 +65,7 @@ for _name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retr
 
 
 def open_session() -> Session:
+    """Return a session that keeps its connection, follows no redirect and remembers no cookie."""
     session = Session()
     adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1)
     session.mount("https://", adapter)
@@ -75,7 +76,7 @@ def open_session() -> Session:
 
 
 def spellings(key: str, secret: str) -> tuple[str, ...]:
-    """The forms in which an answer may echo the keys."""
+    """Return the forms in which an answer may echo the keys."""
     plain = (secret, key)
     basic = base64.b64encode(f"{key}:{secret}".encode()).decode()
     return (basic, *plain, *(quote(text, safe="") for text in plain))

@@ -289,8 +289,12 @@ def _note(
     values: dict[str, object] = {"sentences": sentences, "looked_at": now}
     if access is not None and access != seen.known.access:
         values["access"] = access.document
-    if seen.known.caretaker is None and seen.sighting.webhooks is not None and not seen.sighting.copy_of:
-        values["caretaker"] = Caretaker(post.public_url).with_installation(post.public_url, post.installation).document
+    if seen.sighting.webhooks is not None and not seen.sighting.copy_of:
+        caretaker = seen.known.caretaker or Caretaker(post.public_url)
+        if not caretaker.installations or seen.known.caretaker is None:
+            caretaker = caretaker.with_installation(post.public_url, post.installation)
+        if caretaker != seen.known.caretaker:
+            values["caretaker"] = caretaker.document
     if is_repaired:
         values["webhooks_set_at"] = now
     if tuple(sentences) != seen.known.faults:

@@ -150,7 +150,8 @@ def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
     except ShopUnreachable as error:
         message, category = f"That did not work: {error.detail}.", "bad"
     until = time.monotonic() + _PATIENCE_SECONDS
-    post = Post(transaction, parts().shops, parts().config.public_url, lambda: time.monotonic() < until)
+    config = parts().config
+    post = Post(transaction, parts().shops, config.public_url, lambda: time.monotonic() < until, config.installation)
     watched = watchdog.watch(post, store, now=utcnow())
     if watched.repaired:
         message += f" Repaired: {watched.repaired}."
@@ -159,7 +160,10 @@ def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
 
 
 def _install(store: Store, now: datetime) -> str:
-    _, steps = watchdog.install(transaction, parts().shops, store, public_url=parts().config.public_url, now=now)
+    config = parts().config
+    _, steps = watchdog.install(
+        transaction, parts().shops, store, public_url=config.public_url, installation=config.installation, now=now
+    )
     changes = len(hooks.changes_of(steps))
     return f"The webhooks are in order; {number(changes)} changes were made in the shop."
 

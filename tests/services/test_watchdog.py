@@ -8,12 +8,15 @@ from datetime import timedelta
 
 import pytest
 
+from bridge.domain.shop_health import Caretaker
 from bridge.domain.watchdog import Code
 from bridge.domain.webhooks import TOPICS
+from bridge.services import watchdog
+from bridge.storage import shop_reads
 from fakeshop.faults import Kind
 from tests import factories
 from tests.support import books
-from tests.support.reading import open_rig
+from tests.support.reading import PUBLIC_URL, open_rig
 from tests.support.troubles import HOUR, delete, demote, disable, forget_secret, hook, knock, lead_astray, pause
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -309,3 +312,51 @@ def test_store_without_keys_is_watched_by_what_comes_in(app, caplog):
 
         assert codes(rig.watch().left) == [Code.NO_KEYS, Code.NO_PACKAGES]
         assert told(rig) == [], "a wrong signature alone proves nothing"
+
+
+@one_engine
+@pytest.mark.parametrize(
+    ("url", "installation"), [("https://staging.example.com", "first"), (PUBLIC_URL, "second")], ids=["url", "id"]
+)
+def test_restored_copy_of_the_database_leaves_webhooks_alone_until_it_is_confirmed(rig, url, installation):
+    """Its monitor looks and tells; it neither creates, repairs nor deletes."""
+
+    def watch(url, installation):
+        post = replace(rig.post, public_url=url, installation=installation)
+        return watchdog.watch(post, rig.store, now=rig.now)
+
+    watch(PUBLIC_URL, "first")
+    assert rig.known().caretaker == Caretaker(PUBLIC_URL, ("first",))
+    before = {number: (one.delivery_url, one.secret) for number, one in rig.shop.webhooks.items()}
+    for harm in (pause, demote):
+        harm(rig)
+        before = {number: (one.delivery_url, one.secret) for number, one in rig.shop.webhooks.items()}
+        found = watch(url, installation)
+        assert Code.COPY in codes(found.left)
+        assert {number: (one.delivery_url, one.secret) for number, one in rig.shop.webhooks.items()} == before
+    (fault,) = [fault for fault in found.left if fault.code is Code.COPY]
+    assert PUBLIC_URL in fault.sentence
+    assert "flask webhooks install shop" in fault.sentence
+    rig.asked()
+    watch(url, installation)
+    assert [request for request in rig.asked() if request.split()[0] != "GET" and not request.endswith("/0")] == []
+
+    watchdog.install(
+        rig.database.transaction, rig.shops, rig.store, public_url=url, installation=installation, now=rig.now
+    )
+    assert Code.COPY not in codes(watch(url, installation).found)
+    assert all(one.delivery_url.startswith(url) for one in rig.shop.webhooks.values())
+
+
+@one_engine
+def test_copy_older_than_the_record_is_known_by_webhooks_that_all_lead_elsewhere(rig):
+    with rig.database.transaction() as connection:
+        shop_reads.change(connection, rig.connected.store.id, caretaker=None)
+    before = set(rig.shop.webhooks)
+
+    post = replace(rig.post, public_url="https://staging.example.com", installation="second")
+    watched = watchdog.watch(post, rig.store, now=rig.now)
+
+    assert Code.COPY in codes(watched.left)
+    assert set(rig.shop.webhooks) == before
+    assert rig.known().caretaker is None
