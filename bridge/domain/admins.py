@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bridge.domain.clock import TOLERANCE
+
 FREE_FAILURES = 4
 """How many wrong passwords in a row cost nothing; with the next one a pause begins."""
 FIRST_PAUSE = timedelta(minutes=1)
@@ -34,3 +36,8 @@ def pause_after(failures: int, *, now: datetime) -> datetime | None:
     if over <= 0:
         return None
     return now + min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(over - 1, 10)))
+
+
+def is_paused(until: datetime | None, *, now: datetime) -> bool:
+    """Return True before the end of a pause; one that ends later than any pause lasts was set by a wrong clock."""
+    return until is not None and now < until <= now + LONGEST_PAUSE + TOLERANCE

@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from bridge.domain.accounts import normalize_email
-from bridge.domain.admins import Admin, pause_after
+from bridge.domain.admins import Admin, is_paused, pause_after
 from bridge.domain.errors import AdminExists, FieldError, InvalidRequest, LastAdmin, Overloaded, UnknownAdmin
 from bridge.storage import admins, removal
 from bridge.storage.admins import ListedAdmin
@@ -116,7 +116,7 @@ def find_for_session(connection: Connection, admin_id: int, session_version: int
 def _begin_attempt(connection: Connection, email: str, *, now: datetime) -> tuple[Admin | None, str]:
     # A write, and so a little time, tells a known e-mail from an unknown one; a pause ends that after a few tries.
     known = admins.lock_by_email(connection, email) if _is_email(email) else None
-    if known is None or (known.locked_until is not None and now < known.locked_until):
+    if known is None or is_paused(known.locked_until, now=now):
         return None, _NOBODY
     failures = known.failures + 1
     admins.set_failures(connection, known.admin.id, failures, locked_until=pause_after(failures, now=now))

@@ -46,7 +46,7 @@ class Reset:
 
 def resets_of(connection: Connection, rulebook: Rulebook, *, now: datetime) -> dict[str, Reset]:
     """The last and the next reset of each module that has a limit."""
-    noted = windows.newest(connection, [rulebook.store.id])
+    noted = windows.newest(connection, [rulebook.store.id], now=now)
     return {
         module: _reset(limit, noted.get((rulebook.store.id, module)), rulebook, now=now)
         for module, limit in rulebook.limits.items()
@@ -57,7 +57,7 @@ def list_due(connection: Connection, *, now: datetime) -> list[Place]:
     """The limits whose window opened and was not noted yet, or whose announcing is not finished."""
     store_ids = [store.id for store in stores.list_all(connection)]
     books = rulebooks.for_stores(connection, store_ids)
-    noted = windows.newest(connection, store_ids)
+    noted = windows.newest(connection, store_ids, now=now)
     return [
         (store_id, module)
         for store_id, book in books.items()
@@ -79,11 +79,11 @@ def announce(connection: Connection, place: Place, *, now: datetime) -> bool:
     if limit is None or limit.period is Period.NEVER:
         return True
     window = window_at(limit.period, now, rulebook.calendar)
-    run = windows.lock_newest(connection, store_id, module)
+    run = windows.lock_newest(connection, store_id, module, now=now)
     if run is None or run.starts_at < window.starts_at:
         since = _since(run, limit, window, rulebook)
         windows.open_run(connection, store_id, module, window, since=since, now=now)
-        run = windows.lock_newest(connection, store_id, module)
+        run = windows.lock_newest(connection, store_id, module, now=now)
     if run is None or run.finished_at is not None:
         return run is not None
     run = _tell(connection, run, limit, rulebook, now=now)

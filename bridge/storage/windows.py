@@ -47,11 +47,14 @@ class LastUse:
     used: int
 
 
-def newest(connection: Connection, store_ids: Collection[int]) -> dict[tuple[int, str], WindowRun]:
-    """The newest window noted for each store and module; one statement."""
+def newest(connection: Connection, store_ids: Collection[int], *, now: datetime) -> dict[tuple[int, str], WindowRun]:
+    """The newest window noted for each store and module; one statement.
+
+    A window that has not begun was noted by a clock that was ahead, and is left out.
+    """
     last = (
         select(window_runs.c.store_id, window_runs.c.module, func.max(window_runs.c.starts_at).label("starts_at"))
-        .where(window_runs.c.store_id.in_(store_ids))
+        .where(window_runs.c.store_id.in_(store_ids), window_runs.c.starts_at <= now)
         .group_by(window_runs.c.store_id, window_runs.c.module)
         .subquery()
     )
@@ -64,11 +67,11 @@ def newest(connection: Connection, store_ids: Collection[int]) -> dict[tuple[int
     return {(row.store_id, row.module): _to_run(row) for row in connection.execute(statement)}
 
 
-def lock_newest(connection: Connection, store_id: int, module: str) -> WindowRun | None:
-    """The newest window noted of a module, locked until the transaction ends."""
+def lock_newest(connection: Connection, store_id: int, module: str, *, now: datetime) -> WindowRun | None:
+    """The newest window noted of a module that has begun, locked until the transaction ends."""
     row = connection.execute(
         select(window_runs)
-        .where(window_runs.c.store_id == store_id, window_runs.c.module == module)
+        .where(window_runs.c.store_id == store_id, window_runs.c.module == module, window_runs.c.starts_at <= now)
         .order_by(window_runs.c.starts_at.desc())
         .limit(1)
         .with_for_update()
