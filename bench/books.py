@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bench.requests import WEBHOOK_SECRET
 from bridge.domain.accounts import Profile
 from bridge.services import accounts, opaque_ids
 from bridge.services.accounts import Adjustment
@@ -16,7 +17,6 @@ from bridge.storage.database import Database
 from bridge.storage.migrate import migrate
 
 SECRET = "a-secret-key-of-the-benchmarks-only"
-WEBHOOK_SECRET = "bench-webhook-secret"
 FUNDS = 1_000_000_000
 
 
