@@ -7,13 +7,18 @@ rows lie as far apart as those of a shop that runs for years.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 from sqlalchemy import bindparam, text
 
+from bridge.services import answers
+from bridge.storage import spends
 from bridge.storage.database import Connection, Database
+from bridge.storage.spends import Answered
 from bridge.storage.types import Instant
 
 GRANTED = 1_000_000
@@ -31,10 +36,13 @@ def account_id(user: int) -> int:
 
 
 def add_accounts(database: Database, store_id: int, count: int, *, now: datetime) -> None:
-    """Add `count` users, each with an order that granted them `GRANTED` tokens."""
+    """Add `count` users to those that are there, each with an order that granted them `GRANTED` tokens."""
+    with database.reading() as connection:
+        last = connection.execute(text("select max(id) from accounts where id > :first"), {"first": _FIRST}).scalar()
+    first = (last or _FIRST) - _FIRST + 1
     then = {"now": now - timedelta(days=30), "store": store_id, "first": _FIRST, "tokens": GRANTED}
     for statement in _ACCOUNTS:
-        _run(database, statement, then, low=1, high=count)
+        _run(database, statement, then, low=first, high=first + count - 1)
 
 
 def add_spends(database: Database, store_id: int, *, users: int, rounds: int, now: datetime) -> None:
@@ -58,6 +66,20 @@ def add_spends(database: Database, store_id: int, *, users: int, rounds: int, no
             text("update accounts set balance = balance - :spent where id > :first and id <= :first + :users"),
             {"spent": rounds, "first": _FIRST, "users": users},
         )
+
+
+def add_answers(database: Database, store_id: int, *, users: int, now: datetime) -> None:
+    """Store the answer of each user's first spend under a key."""
+    spent = _FIRST + 10_000_000_000
+    for first in range(1, users + 1, 10_000):
+        answered = {
+            (store_id, 0, f"first-{user}"): Answered(
+                "f", 201, json.dumps({"id": answers.opaque("sp", spent + 2 * user), "tokens": 1, "note": "x" * 560})
+            )
+            for user in range(first, min(users, first + 9_999) + 1)
+        }
+        with database.transaction() as connection:
+            spends.add_answers(connection, answered, now=now)
 
 
 def add_orders(database: Database, store_id: int, *, first: int, count: int, user: int, now: datetime) -> None:
@@ -84,6 +106,13 @@ def add_packages(database: Database, store_id: int, count: int, *, now: datetime
     _run(database, _PACKAGES, {"now": now, "store": store_id}, low=100_001, high=100_000 + count)
 
 
+def add_exceptions(database: Database, store_id: int, *, first: int, count: int, now: datetime) -> None:
+    """Give each of the users counted from `first` a rule of their own and a reset by hand."""
+    values = {"now": now, "store": store_id, "first": _FIRST}
+    for statement in _EXCEPTIONS:
+        _run(database, statement, values, low=first, high=first + count - 1)
+
+
 def add_deliveries(database: Database, store_id: int, *, first: int, count: int, at: datetime) -> None:
     """Add processed deliveries of a moment long ago, with ids counted from `first`."""
     _run(database, _DELIVERIES, {"now": at, "store": store_id}, low=first, high=first + count - 1)
@@ -102,8 +131,14 @@ def add_uses(database: Database, *, first: int, count: int, at: datetime) -> Non
 def settle_statistics(database: Database) -> None:
     """Let PostgreSQL see what was added, as it does by itself a minute later; SQLite keeps no statistics."""
     if not database.is_sqlite:
-        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM ANALYZE")
+        with server(database) as connection:
+            connection.execute("VACUUM ANALYZE")
+
+
+def server(database: Database) -> psycopg.Connection[Any]:
+    """A connection to the PostgreSQL server for what no transaction can do."""
+    url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(url, autocommit=True)
 
 
 def _series(statement: str, *, low: int, high: int) -> str:
@@ -191,3 +226,10 @@ _USES = """insert into window_uses (account_id, module, starts_at, ends_at, used
 
 _PACKAGES = """insert into packages (store_id, product_id, variation_id, admin_tokens, updated_at) SERIES
        select :store, i, 0, 1000, :now from n where true on conflict do nothing"""
+
+_EXCEPTIONS = (
+    """insert into limit_overrides (account_id, module, allows, tokens, actor, created_at) SERIES
+       select :first + i, 'chat', 'amount', 5, 'bench', :now from n""",
+    """insert into limit_resets (id, store_id, account_id, reset_at, actor) SERIES
+       select i, :store, :first + i, :now, 'bench' from n""",
+)

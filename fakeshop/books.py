@@ -7,11 +7,13 @@ choices it makes:
   nothing; pending, processing and on-hold leave what was granted before, so such
   an order counts as it was when it left `completed` (`Order.kept`);
 - a piece is worth what it was worth when the order was placed (`Line.tokens`);
-- pieces given back bring nothing, also where they were given back for no money;
-- money given back on a line without pieces takes its share of the line's total
-  (both without tax), money tied to no line its share of the order's total (tax
-  included) from every line; shares are of all pieces the line has now, rounded
-  down, one for each line, and what cost nothing loses nothing by share;
+- an order whose money was all given back grants nothing;
+- money given back on a line takes its share of the line's total (both without
+  tax), money tied to no line its share of the order's total (tax included) from
+  every line; a share that is the price of whole pieces, but for less than a
+  cent, takes these pieces, any other is rounded down, one for each line;
+- pieces given back for their price, to a cent, or of a line that cost nothing,
+  bring nothing; pieces given back for other money count by the money;
 - a grant is the order's customer's. Where that is 0, it stays with the last one
   the order was completed for; else it is a guest's and belongs to the one user
   with the e-mail of the order, or waits.
@@ -24,8 +26,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 
-from fakeshop.orders import Line, Order
+from fakeshop.orders import Line, Order, Refund
 from fakeshop.state import ShopState
+
+CENT = Decimal("0.01")
 
 
 def expected_books(shop: ShopState) -> dict[int, int]:
@@ -67,22 +71,41 @@ def _buyer(shop: ShopState, order: Order) -> int:
 
 
 def _owed(order: Order, line: Line) -> int:
-    everything = line.tokens * line.quantity
-    left = everything - line.tokens * order.refunded_pieces(line.id)
-    on_line = sum(
-        (
-            part.total
-            for refund in order.refunds
-            for part in refund.lines
-            if part.line_id == line.id and part.quantity == 0
-        ),
-        Decimal(0),
-    )
-    loose = sum((refund.amount - refund.tied for refund in order.refunds), Decimal(0))
-    left -= _share(everything, on_line, line.total)
-    left -= _share(everything, loose, order.total)
-    return max(0, left)
+    refunded = sum((refund.amount for refund in order.refunds), Decimal(0))
+    if 0 < order.total <= refunded:
+        return 0
+    pieces, on_line = 0, Decimal(0)
+    for refund in order.refunds:
+        for part in refund.lines:
+            if part.line_id != line.id:
+                continue
+            if part.quantity and (line.total <= 0 or _is_price(part.total, part.quantity, line)):
+                pieces += part.quantity
+            else:
+                on_line += part.total
+    loose = sum((_loose(refund) for refund in order.refunds), Decimal(0))
+    lost = 0
+    for money, whole in ((on_line, line.total), (loose, order.total)):
+        back, tokens = _share(line, money, whole)
+        pieces, lost = pieces + back, lost + tokens
+    return max(0, line.tokens * (line.quantity - pieces) - lost)
 
 
-def _share(tokens: int, part: Decimal, whole: Decimal) -> int:
-    return int(tokens * Fraction(part) / Fraction(whole)) if part > 0 and whole > 0 else 0
+def _loose(refund: Refund) -> Decimal:
+    rest = refund.amount - refund.tied
+    return rest if rest > CENT * max(1, len(refund.lines)) else Decimal(0)
+
+
+def _is_price(money: Decimal, pieces: int, line: Line) -> bool:
+    return line.quantity == 0 or abs(Fraction(money) - Fraction(line.total) * pieces / line.quantity) <= CENT
+
+
+def _share(line: Line, part: Decimal, whole: Decimal) -> tuple[int, int]:
+    """The whole pieces the money is worth, or else the tokens."""
+    if part <= 0 or whole <= 0 or not line.quantity:
+        return 0, 0
+    share = min(Fraction(1), Fraction(part) / Fraction(whole))
+    pieces = round(share * line.quantity)
+    if pieces and abs(Fraction(pieces, line.quantity) * Fraction(whole) - Fraction(part)) < CENT:
+        return pieces, 0
+    return 0, int(line.tokens * line.quantity * share)

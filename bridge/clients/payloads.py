@@ -17,6 +17,7 @@ from bridge.domain.accounts import MAX_NAME, MAX_USER_ID
 from bridge.domain.amounts import Reason, Unreadable
 from bridge.domain.errors import InvalidRequest
 from bridge.domain.orders import Line, Order, RefundDetail, RefundedLine
+from bridge.domain.typed import plain_text
 from bridge.domain.webhooks import Webhook
 
 _MAX_QUANTITY = 2**31 - 1
@@ -99,24 +100,75 @@ def read_order(document: Json, *, is_restored: bool = False) -> Order:
         raise InvalidRequest(f"order {number} has no status")
     if modified_at is None:
         raise InvalidRequest(f"order {number} has no date_modified_gmt")
-    billing = _mapping(document.get("billing"))
-    refunds = _mappings(document.get("refunds"))
+    billing = document.get("billing")
+    billing = billing if isinstance(billing, Mapping) and billing else None
+    refunds = _read_refund_list(document.get("refunds"))
+    items = listed(document.get("line_items"))
+    # Of two lines with one id the later counts; the database takes each once.
+    lines = None if items is None else tuple({line.id: line for line in _read_lines(items)}.values())
     return Order(
         number=number,
         status=status,
         modified_at=modified_at,
-        customer_id=_whole(document.get("customer_id"), high=MAX_USER_ID) or 0,
-        email=_text(billing.get("email"), 320).strip(),
-        name=_person(billing),
-        total=_money(document.get("total")),
-        refunded=sum((abs(_money(refund.get("total"))) for refund in refunds), Decimal(0)),
-        refund_ids=tuple(id_ for refund in refunds if (id_ := resource_id(refund)) is not None),
+        customer_id=_whole(document.get("customer_id"), high=MAX_USER_ID),
+        email=_text(billing["email"], 320).strip() if billing and isinstance(billing.get("email"), str) else None,
+        name=_person(billing) if billing else None,
+        total=_stated_money(document.get("total")),
+        refunded=None if refunds is None else sum((money for _, money in refunds), Decimal(0)),
+        refund_ids=tuple(id_ for id_, _ in refunds or ()),
         currency=_text(document.get("currency"), 8),
-        placed_at=_utc(document.get("date_created_gmt")) or modified_at,
-        # Of two lines with one id the later counts; the database takes each once.
-        lines=tuple({line.id: line for line in _read_lines(document.get("line_items"))}.values()),
+        placed_at=_utc(document.get("date_created_gmt")),
+        lines=lines,
+        lines_are_complete=items is None or all(_line_id(item) is not None for item in items),
         is_restored=is_restored,
+        key=_text(document.get("order_key"), 100).strip(),
+        parent_id=_whole(document.get("parent_id"), high=MAX_USER_ID) or 0,
+        transaction_id=_text(document.get("transaction_id"), 200).strip(),
+        shop_number=_shop_number(document.get("number"), number),
+        is_finished=bool(document["date_completed_gmt"]) if "date_completed_gmt" in document else None,
+        is_paid=_is_paid(status, document),
+        paid_at=_paid_at(document, modified_at),
     )
+
+
+_UNPAID = frozenset({"pending", "on-hold", "checkout-draft", "draft", "auto-draft"})
+
+
+def _is_paid(status: str, document: Json) -> bool:
+    """Whether an order's status and date of payment say that it is paid for."""
+    if status in _UNPAID:
+        return False
+    is_usual = status in {"processing", "completed"}
+    return is_usual or "date_paid_gmt" not in document or bool(document["date_paid_gmt"])
+
+
+def _paid_at(document: Json, modified_at: datetime) -> datetime | None:
+    """The later of the dates of payment and completion; of a document that has neither field its own."""
+    fields = ("date_paid_gmt", "date_completed_gmt")
+    if not any(field in document for field in fields):
+        return modified_at
+    return max((moment for field in fields if (moment := _utc(document.get(field)))), default=None)
+
+
+def _shop_number(value: Any, order_id: int) -> str:
+    """The number the shop shows people; empty where it is the id."""
+    shown = str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value, 100).strip()
+    return "" if shown == str(order_id) else shown
+
+
+def _read_refund_list(value: Any) -> list[tuple[int, Decimal]] | None:
+    """Each refund of an order with its money; None where the list or one of its entries cannot be read."""
+    items = listed(value)
+    if items is None:
+        return None
+    refunds = []
+    for item in items:
+        refund_id = resource_id(item) if isinstance(item, Mapping) else None
+        money = _stated_money(item.get("total")) if isinstance(item, Mapping) else None
+        if refund_id is None or money is None:
+            return None
+        refunds.append((refund_id, abs(money)))
+    return refunds
 
 
 def read_refunds(documents: Iterable[Json]) -> tuple[RefundDetail, ...]:
@@ -147,11 +199,10 @@ def _read_refunded_lines(items: Any) -> Iterable[RefundedLine]:
             if entry.get("key") == "_refunded_item_id"
         ]
         line_id = next((name for name in names if name is not None), None)
-        quantity = item.get("quantity")
         if line_id is None:
             continue
-        pieces = abs(quantity) if isinstance(quantity, int) and not isinstance(quantity, bool) else 0
-        yield RefundedLine(line_id, min(pieces, _MAX_QUANTITY), abs(_money(item.get("total"))))
+        pieces = _quantity(item.get("quantity"), is_signed=True) or 0
+        yield RefundedLine(line_id, pieces if pieces > 0 else -pieces, abs(_money(item.get("total"))))
 
 
 def _line_money(line: Json) -> Decimal:
@@ -198,7 +249,7 @@ def read_product(document: Json) -> Product:
     return Product(
         id=product_id,
         parent_id=(_whole(document.get("parent_id"), high=MAX_USER_ID) or 0) if is_variation else 0,
-        name=_text(document.get("name"), 300),
+        name=_name(document.get("name"), 300),
         sku=_text(document.get("sku"), 200),
         tokens=None if isinstance(tokens, Unreadable) else tokens,
         unreadable=None if is_per_variation else unreadable,
@@ -211,9 +262,13 @@ def _has_variations(document: Json) -> bool:
     return document.get("type") in {"variable", "variable-subscription"} or bool(document.get("variations"))
 
 
-def _read_lines(items: Any) -> Iterable[Line]:
-    for item in _mappings(items):
-        line_id = _whole(item.get("id"), high=MAX_USER_ID)
+def _line_id(item: Any) -> int | None:
+    return _whole(item.get("id"), high=MAX_USER_ID) if isinstance(item, Mapping) else None
+
+
+def _read_lines(items: Iterable[Any]) -> Iterable[Line]:
+    for item in items:
+        line_id = _line_id(item)
         if line_id is None:
             continue
         stamped = package_meta.stamped_tokens(item.get("meta_data"))
@@ -221,13 +276,21 @@ def _read_lines(items: Any) -> Iterable[Line]:
             id=line_id,
             product_id=_whole(item.get("product_id"), high=MAX_USER_ID) or 0,
             variation_id=_whole(item.get("variation_id"), high=MAX_USER_ID) or 0,
-            quantity=_whole(item.get("quantity"), high=_MAX_QUANTITY) or 0,
-            total=_money(item.get("total")),
-            name=_text(item.get("name"), 300),
+            quantity=_quantity(item.get("quantity")),
+            total=_stated_money(item.get("total")),
+            name=_name(item.get("name"), 300),
             sku=_text(item.get("sku"), 200),
             stamped=None if isinstance(stamped, Unreadable) else stamped,
             unclear_stamp=stamped.value if isinstance(stamped, Unreadable) else "",
         )
+
+
+def _quantity(value: Any, *, is_signed: bool = False) -> int | Decimal | None:
+    """A quantity, exactly: a whole number as one; None where it cannot be read."""
+    amount = _stated_money(value)
+    if amount is None or abs(amount) > _MAX_QUANTITY or (amount < 0 and not is_signed):
+        return None
+    return int(amount) if amount == amount.to_integral_value() else amount
 
 
 def _whole(value: Any, *, high: int) -> int | None:
@@ -240,14 +303,21 @@ def _whole(value: Any, *, high: int) -> int | None:
 
 def _money(value: Any) -> Decimal:
     """An amount of money; what is none counts as nothing."""
-    if not isinstance(value, str | int | float) or isinstance(value, bool):
-        return Decimal(0)
+    return _stated_money(value) or Decimal(0)
+
+
+def _stated_money(value: Any) -> Decimal | None:
+    """An amount of money; None where none can be read."""
+    if not isinstance(value, str | int | float | Decimal) or isinstance(value, bool):
+        return None
     try:
-        amount = Decimal(str(value)[:40])
+        amount = Decimal(str(value).strip()[:40])
     except InvalidOperation:
-        return Decimal(0)
+        return None
+    if not amount.is_finite():
+        return None
     # Neither end may run away: 1e-999999999 is a few bytes here and a gigabyte as a fraction.
-    return amount if amount.is_finite() and -12 <= amount.adjusted() < 15 else Decimal(0)
+    return amount if not amount or -12 <= amount.adjusted() < 15 else None
 
 
 def _utc(value: Any) -> datetime | None:
@@ -263,8 +333,13 @@ def _utc(value: Any) -> datetime | None:
 
 
 def _person(document: Json) -> str:
-    parts = (_text(document.get("first_name"), 100), _text(document.get("last_name"), 100))
+    parts = (_name(document.get("first_name"), 100), _name(document.get("last_name"), 100))
     return " ".join(part.strip() for part in parts if part.strip())[:MAX_NAME]
+
+
+def _name(value: Any, most: int) -> str:
+    """A name for people: WordPress stores and sends it with HTML entities, which are decoded once."""
+    return _text(plain_text(_text(value, 10 * most)), most)
 
 
 def _text(value: Any, most: int) -> str:
@@ -274,9 +349,14 @@ def _text(value: Any, most: int) -> str:
     return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:most]
 
 
-def _mapping(value: Any) -> Json:
-    return value if isinstance(value, Mapping) else {}
+def listed(value: Any) -> list[Any] | None:
+    """The entries of a list, also of one that PHP wrote as an object with numeric keys; None for anything else."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, Mapping) and all(isinstance(key, str) and key.isascii() and key.isdigit() for key in value):
+        return [value[key] for key in sorted(value, key=int)] if all(len(key) < 20 for key in value) else None
+    return None
 
 
 def _mappings(value: Any) -> list[Json]:
-    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+    return [entry for entry in listed(value) or () if isinstance(entry, Mapping)]

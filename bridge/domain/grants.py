@@ -1,21 +1,41 @@
-"""What an order owes its buyer, by all that is known of it: a pure function of what the shop said."""
+"""The tokens an order owes its buyer: a pure function of its state."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from math import floor
 
-from bridge.domain.orders import Effect, Known, KnownLine
+from bridge.domain.order_state import Effect, Known, KnownLine, RefundDetail, RefundedLine, minor_unit
+from bridge.domain.reviews import PIECES, Question, choice_of
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A refund of a line whose pieces and whose money are not worth the same."""
+
+    refund_id: int
+    line_id: int
+    pieces: Fraction
+    money: Decimal
+
+    @property
+    def subject(self) -> str:
+        """What names it in a decision."""
+        return f"{self.refund_id}:{self.line_id}"
 
 
 def tokens_owed(known: Known, line: KnownLine) -> int:
-    """What a line should have granted in all, in whole tokens, by the order's deciding state.
+    """What a line should have granted in all, in whole tokens: tokens × (quantity − refunded quantity), rounded down.
 
-    Pieces that were refunded bring nothing. Money refunded on the line without
-    a quantity takes back its share of the line's total; money tied to no line,
-    and all money where the refunds' lines are not known, its share of the
-    order's total from every line of a package. Shares are rounded down, and
-    what cost nothing cannot be refunded by share.
+    Refunds count by their money, which is known with and without REST keys: the
+    money of a line by its share of the line's total, money of no line, or of
+    refunds whose lines are not known, by its share of the order's total. A share
+    that is a whole number of pieces takes back these pieces; any other is rounded
+    down. Pieces count where money cannot: on a line that cost nothing, or where a
+    person decided so.
     """
     if known.effect is not Effect.GRANTS or not line.tokens or line.months:
         return 0
@@ -29,20 +49,58 @@ def months_owed(known: Known, line: KnownLine) -> int:
     return _less_refunds(known, line, each=line.months)
 
 
+def list_disagreements(known: Known) -> list[Disagreement]:
+    """The refunds of package lines whose pieces and money disagree by more than one minor unit."""
+    if known.is_refunded_whole:
+        return []
+    return [
+        Disagreement(detail.id, line.line.id, Fraction(refunded.quantity), refunded.total)
+        for line in known.lines
+        if line.tokens and line.quantity
+        for detail, refunded in _refunds_of(known, line)
+        if refunded.quantity and (line.line.total or 0) > 0 and not _agrees(known, line, refunded)
+    ]
+
+
 def _less_refunds(known: Known, line: KnownLine, *, each: int) -> int:
     """What pieces worth `each` are still worth, once every refund took its part."""
-    full = each * max(0, line.line.quantity)
-    mine = [
-        refunded for detail in known.standing_refunds for refunded in detail.lines if refunded.line_id == line.line.id
-    ]
-    pieces = each * sum(refunded.quantity for refunded in mine)
-    on_line = sum((refunded.total for refunded in mine if refunded.quantity == 0), Decimal(0))
-    by_line = _share(full, on_line, line.line.total)
-    by_order = _share(full, known.loose_money, known.total)
-    return max(0, full - pieces - by_line - by_order)
-
-
-def _share(full: int, part: Decimal, whole: Decimal) -> int:
-    if part <= 0 or whole <= 0:
+    if known.is_refunded_whole:
         return 0
-    return int(full * Fraction(part) / Fraction(whole))
+    pieces, money, cost = Fraction(0), Decimal(0), line.line.total or Decimal(0)
+    for detail, refunded in _refunds_of(known, line):
+        decided = choice_of(known.decisions, Question.REFUND_UNCLEAR, f"{detail.id}:{line.line.id}")
+        if refunded.quantity and (cost <= 0 or decided == PIECES or _agrees(known, line, refunded)):
+            pieces += Fraction(refunded.quantity)
+        else:
+            money += refunded.total
+    lost = 0
+    for part, whole in ((money, cost), (known.loose_money, known.total)):
+        whole_pieces, tokens = _share(line.quantity, part, whole, each=each, unit=minor_unit(known.currency))
+        pieces, lost = pieces + whole_pieces, lost + tokens
+    return max(0, floor(each * (line.quantity - pieces)) - lost)
+
+
+def _refunds_of(known: Known, line: KnownLine) -> Iterator[tuple[RefundDetail, RefundedLine]]:
+    for detail in known.standing_refunds:
+        for refunded in detail.lines:
+            if refunded.line_id == line.line.id:
+                yield detail, refunded
+
+
+def _agrees(known: Known, line: KnownLine, refunded: RefundedLine) -> bool:
+    """Whether the refunded money is the price of the refunded pieces, to one minor unit."""
+    if not line.quantity:
+        return True
+    price = Fraction(line.line.total or 0) / line.quantity
+    expected = price * Fraction(refunded.quantity)
+    return abs(Fraction(refunded.total) - expected) <= Fraction(minor_unit(known.currency))
+
+
+def _share(quantity: Fraction, part: Decimal, whole: Decimal, *, each: int, unit: Decimal) -> tuple[int, int]:
+    """The share of the money, in whole pieces where it differs from their price by rounding alone, else in tokens."""
+    if part <= 0 or whole <= 0 or not quantity:
+        return 0, 0
+    share = min(Fraction(1), Fraction(part) / Fraction(whole))
+    pieces = round(share * quantity)
+    is_rounded = abs(pieces / quantity * Fraction(whole) - Fraction(part)) < Fraction(unit)
+    return (pieces, 0) if pieces and is_rounded else (0, floor(each * quantity * share))

@@ -1,256 +1,60 @@
-"""What an order of the shop should have granted, whatever was heard of it and in whatever order."""
+"""Merging: what is known of an order once another document of it came, whatever came before."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from decimal import Decimal
-from enum import StrEnum
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bridge.domain.reviews import Decision, ReviewItem
+from bridge.domain.order_state import (
+    NEVER,
+    Basis,
+    Effect,
+    Known,
+    KnownLine,
+    Line,
+    Order,
+    Priced,
+    Rank,
+    RefundDetail,
+    RefundedLine,
+    Refunds,
+    Seen,
+    Sources,
+)
+
+__all__ = [
+    "NEVER",
+    "Basis",
+    "Effect",
+    "Known",
+    "KnownLine",
+    "Line",
+    "Order",
+    "Priced",
+    "Rank",
+    "RefundDetail",
+    "RefundedLine",
+    "Refunds",
+    "Seen",
+    "Sources",
+    "effect_of",
+    "has_another_of_its_second",
+    "learn",
+    "learn_trashing",
+]
 
 REVOKING_STATUSES = frozenset({"refunded", "cancelled", "failed", "trash", "deleted"})
-
-_NEWEST = ("modified_at", "customer_id", "email", "name", "currency", "placed_at")
-"""What the newest document of an order says of it, whatever its status."""
 
 REORDERING_SPAN = timedelta(minutes=10)
 """How long after an order's restoring the delivery of its trashing may still come in late."""
 
+_DOCUMENTS = 16
+"""How many documents of an order are remembered by their digest."""
 
-class Basis(StrEnum):
-    """How the amount of a line was determined."""
-
-    STAMP = "stamp"
-    VARIATION = "variation"
-    PRODUCT = "product"
-    SKU = "sku"
-    HAND = "hand"
-    NO_PACKAGE = "no_package"
-    """The product is known to be no package: the line stands at 0 and is open to an amount."""
-    LEFT = "left"
-    """The product became a package later and the owner left the order at 0."""
-    UNCLEAR = "unclear"
-    """The stated amount cannot be read: the line waits without an amount."""
-    SAME_SKU = "same_sku"
-    """Several packages with other amounts have the SKU: the line waits without an amount."""
-
-
-@dataclass(frozen=True, slots=True)
-class Priced:
-    """The facts an amount was derived from: other facts on the line determine it again."""
-
-    product_id: int
-    variation_id: int
-    stamped: int | None
-
-
-class Effect(StrEnum):
-    """What the state of an order means for its grants."""
-
-    GRANTS = "grants"
-    REVOKES = "revokes"
-    KEEPS = "keeps"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of an order as the shop states it.
-
-    `product_id` is 0 once the product was deleted, unless an older document
-    named it: then `is_gone` says so. `stamped` is the amount a piece that the
-    companion plugin wrote on the line, None where it did not; `unclear_stamp` is
-    what it wrote where that is no clear amount.
-    """
-
-    id: int
-    product_id: int
-    variation_id: int
-    quantity: int
-    total: Decimal
-    name: str = ""
-    sku: str = ""
-    stamped: int | None = None
-    is_gone: bool = False
-    unclear_stamp: str = ""
-
-    @property
-    def is_of_deleted_product(self) -> bool:
-        """Whether the shop itself has forgotten what was sold."""
-        return self.is_gone or self.product_id == 0
-
-
-@dataclass(frozen=True, slots=True)
-class RefundedLine:
-    """What a refund says of one line: pieces given back, or money alone where `quantity` is 0; neither is negative."""
-
-    line_id: int
-    quantity: int
-    total: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class RefundDetail:
-    """A refund with its lines, as only the shop's REST tells them.
-
-    `amount` is all its money and `tied` what of it belongs to lines of any
-    kind, taxes, shipping and fees included; the rest is tied to no line.
-    """
-
-    id: int
-    amount: Decimal
-    tied: Decimal
-    lines: tuple[RefundedLine, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One state of an order: the shop's document, read.
-
-    `customer_id` is 0 for a guest and for a user who was deleted. `total` and
-    `refunded` are money of the whole order, `refunded` zero or more: the sum
-    over the refunds in `refund_ids`, of which `refund_details` tells what was
-    read back. One that `is_current` was read from the shop a moment ago.
-    """
-
-    number: int
-    status: str
-    modified_at: datetime
-    customer_id: int
-    email: str
-    name: str
-    total: Decimal
-    refunded: Decimal
-    currency: str
-    placed_at: datetime
-    lines: tuple[Line, ...]
-    is_restored: bool = False
-    is_current: bool = False
-    refund_ids: tuple[int, ...] = ()
-    refund_details: tuple[RefundDetail, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Refunds:
-    """What was refunded of an order by now: the refunds that stand, their ids ascending, and all their money."""
-
-    ids: tuple[int, ...]
-    total: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Refunds that an owner has looked at and is content with, by whom and when."""
-
-    refunds: Refunds
-    by: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class KnownLine:
-    """A line with what the bridge knows and did: the frozen amount, and what was posted so far.
-
-    `months` is what one piece of a plan lasts, None for tokens that do not
-    expire; a plan's line posts nothing. `basis` is how the amount was determined
-    and `priced` the facts it was derived from, both None while there is none.
-    `set_by` and `set_at` tell who set the amount by hand.
-    """
-
-    line: Line
-    tokens: int | None = None
-    months: int | None = None
-    granted: int = 0
-    postings: int = 0
-    set_by: str | None = None
-    set_at: datetime | None = None
-    basis: Basis | None = None
-    priced: Priced | None = None
-
-    @property
-    def facts(self) -> Priced:
-        """The facts an amount of the line is derived from now."""
-        return Priced(self.line.product_id, self.line.variation_id, self.line.stamped)
-
-    @property
-    def wants_amount(self) -> bool:
-        """Whether no amount is fixed, or one that other facts determined; one set by hand stays."""
-        if self.tokens is None:
-            return True
-        return self.basis is not Basis.HAND and self.priced is not None and self.priced != self.facts
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """All that was learnt of an order so far.
-
-    `modified_at`, `status`, `customer_id`, `email` and `name` come from the
-    newest document; `decided_at`, `effect`, the lines and the money from the
-    newest one whose status decides. `keeper_id` is the customer of the newest
-    granting document that had one: he keeps the grant when the shop later says
-    0. `account_id` holds what was granted; `claimed_by` is the account that a
-    guest's order was given to. `seen` is what an owner last said of its refunds,
-    `decisions` what people decided about review items, `reviews` the items that
-    were open when the order was last written.
-    """
-
-    store_id: int
-    number: int
-    modified_at: datetime | None = None
-    status: str = ""
-    customer_id: int = 0
-    email: str = ""
-    name: str = ""
-    currency: str = ""
-    placed_at: datetime | None = None
-    decided_at: datetime | None = None
-    effect: Effect = Effect.KEEPS
-    keeper_id: int = 0
-    keeper_at: datetime | None = None
-    total: Decimal = Decimal(0)
-    refunded: Decimal = Decimal(0)
-    refund_ids: tuple[int, ...] = ()
-    refund_details: tuple[RefundDetail, ...] = ()
-    lines: tuple[KnownLine, ...] = ()
-    seen: Seen | None = None
-    account_id: int | None = None
-    claimed_by: int | None = None
-    trash_key: str = ""
-    trashed_at: datetime | None = None
-    trashed_after: datetime | None = None
-    restored_at: datetime | None = None
-    restored_seen_at: datetime | None = None
-    restores_ahead: bool = False
-    decisions: tuple[Decision, ...] = ()
-    reviews: tuple[ReviewItem, ...] = ()
-
-    @property
-    def refunds(self) -> Refunds:
-        """What was refunded by now, as the shop states it."""
-        return Refunds(tuple(sorted(set(self.refund_ids))), self.refunded)
-
-    @property
-    def standing_refunds(self) -> tuple[RefundDetail, ...]:
-        """The refunds that stand and whose lines are known; a deleted one is no longer in the order's list."""
-        return tuple(detail for detail in self.refund_details if detail.id in self.refund_ids)
-
-    @property
-    def loose_money(self) -> Decimal:
-        """Refunded money that no line is known for."""
-        return max(Decimal(0), self.refunded - sum((detail.tied for detail in self.standing_refunds), Decimal(0)))
-
-    @property
-    def unread_refunds(self) -> tuple[int, ...]:
-        """The refunds whose lines nobody has read back yet."""
-        read = {detail.id for detail in self.refund_details}
-        return tuple(refund for refund in self.refund_ids if refund not in read)
-
-    @property
-    def buyer_id(self) -> int:
-        """The shop's user the grant belongs to; 0 when the order is a guest's."""
-        return self.customer_id or self.keeper_id
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def effect_of(status: str, grant_statuses: Collection[str]) -> Effect:
@@ -260,63 +64,224 @@ def effect_of(status: str, grant_statuses: Collection[str]) -> Effect:
     return Effect.REVOKES if status in REVOKING_STATUSES else Effect.KEEPS
 
 
-def learn(known: Known, order: Order, *, effect: Effect, received_at: datetime) -> Known:
-    """What is known of an order once this document was read too.
+def has_another_of_its_second(known: Known, order: Order) -> bool:
+    """Whether another document of the same second is known, and this one is new: only the shop can say which counts."""
+    at = _number(order.modified_at)
+    same = {digest for second, digest, _ in known.sources.documents if second == at}
+    return bool(same) and order.digest not in same
 
-    The result depends on the documents, not on the order they came in: an older
-    one adds only what a newer one did not say. Of two documents of the same
-    second the later to arrive counts, since the shop builds a payload when it
-    sends it.
+
+def learn(known: Known, order: Order, *, effect: Effect, received_at: datetime) -> Known:
+    """Merge a document into the state of an order.
+
+    The result depends on the documents, not on the order they are merged in: for
+    each value the document with the highest rank that states it counts. A
+    document that came before keeps its rank. One that was asked for after all
+    others came replaces them, whatever their dates say.
     """
-    known = _learn_restoring(known, order, received_at=received_at)
-    is_newest = known.modified_at is None or order.modified_at >= known.modified_at
-    is_decisive = (
-        effect is not Effect.KEEPS
-        and (known.decided_at is None or order.modified_at >= known.decided_at)
-        and _outlives_trash(known, order)
-    )
-    # Gathered and taken over at once: a copy of all that is known, for each of them, is what learning would cost.
-    learnt: dict[str, Any] = {}
+    known = _with_sources(known)
+    heard = _number(order.requested_at or received_at)
+    is_read = order.requested_at is not None and heard >= known.sources.heard_at
+    rank = _rank_of(known.sources, order, heard=heard, is_read=is_read)
+    known = _learn_restoring(known, order, is_read=is_read, received_at=received_at)
+    values = _Values(known, rank)
+    _take_header(values, order)
+    _take_decision(values, order, effect)
+    values.changes["lines"] = _merged_lines(values, order, rank._replace(weight=int(effect is Effect.GRANTS)))
     if order.refund_details:
-        learnt["refund_details"] = _joined(known.refund_details, order.refund_details)
-    if is_decisive:
-        learnt |= {"decided_at": order.modified_at, "effect": effect, "trashed_at": None, "trashed_after": None}
-    if is_decisive or (known.decided_at is None and is_newest):
-        learnt |= {"total": order.total, "refunded": order.refunded, "refund_ids": order.refund_ids}
-        learnt["lines"] = _newer_lines(known.lines, order.lines)
-    else:
-        learnt["lines"] = _completed_lines(known.lines, order.lines)
-    if effect is Effect.GRANTS and order.customer_id and not (known.keeper_at and order.modified_at < known.keeper_at):
-        learnt |= {"keeper_id": order.customer_id, "keeper_at": order.modified_at}
-    if is_newest:
-        learnt |= {name: getattr(order, name) for name in _NEWEST}
-        if is_decisive or known.trashed_at is None:
-            learnt["status"] = order.status
-    return replace(known, **learnt)
+        values.changes["refund_details"] = _joined(known.refund_details, order.refund_details)
+    values.changes["sources"] = Sources(
+        ranks=values.ranks,
+        documents=_with_document(known.sources.documents, (rank.at, order.digest, rank.seen)),
+        read_at=heard if is_read else known.sources.read_at,
+        heard_at=max(heard, known.sources.heard_at),
+        status=values.changes.pop("status", known.sources.status),
+        effect=values.changes.pop("effect", known.sources.effect),
+    )
+    return _with_effect(replace(known, **values.changes))
 
 
 def learn_trashing(known: Known, *, delivery: str, received_at: datetime) -> Known:
-    """What is known once the shop said, with the bare number, that an order went to the trash.
+    """The state once the shop announced, with the bare number, that an order went to the trash.
 
     The shop gives no date with it. `delivery` tells the same announcement sent
-    twice from a second one. One that comes in just after the order's restoring
-    was overtaken by it and means nothing any more.
+    twice from a second one. One that comes just after the order's restoring was
+    overtaken by it and means nothing any more.
     """
     if delivery and delivery == known.trash_key:
         return known
-    known = replace(known, trash_key=delivery)
+    known = _with_sources(known)
+    heard_at = max(_number(received_at), known.sources.heard_at)
+    known = replace(known, trash_key=delivery, sources=replace(known.sources, heard_at=heard_at))
     if known.restores_ahead:
         known = replace(known, restores_ahead=False)
         if known.restored_seen_at and received_at - known.restored_seen_at <= REORDERING_SPAN:
             return known
+    return _with_effect(replace(known, trashed_at=received_at, trashed_after=known.modified_at))
+
+
+class _Values:
+    """The values a document may change, each with the rank it has now."""
+
+    def __init__(self, known: Known, rank: Rank) -> None:
+        self.known, self.rank = known, rank
+        self.ranks = dict(known.sources.ranks)
+        self.changes: dict[str, Any] = {}
+
+    def take(self, name: str, value: Any, *, weight: int = 0, rank_name: str = "") -> bool:
+        """Take a value that the document states, where nothing of a higher rank does."""
+        rank, key = self.rank._replace(weight=weight), rank_name or name
+        if value is None or rank < self.ranks.get(key, NEVER):
+            return False
+        self.ranks[key] = rank
+        self.changes[name] = value
+        return True
+
+
+def _take_header(values: _Values, order: Order) -> None:
+    """Take what the newest document states of the order, whatever its status."""
+    if values.take("status", order.status):
+        values.changes["modified_at"] = order.modified_at
+    for name in ("customer_id", "email", "name", "placed_at", "is_finished", "is_paid"):
+        values.take(name, getattr(order, name))
+    for name in ("currency", "parent_id", "transaction_id", "shop_number"):
+        values.take(name, getattr(order, name) or None)
+    if "placed_at" not in values.ranks:
+        values.changes["placed_at"] = values.changes.get("modified_at", values.known.modified_at)
+    if order.paid_at is not None:
+        values.changes["paid_at"] = max(order.paid_at, values.known.paid_at or order.paid_at)
+    if order.key and not values.known.key:
+        values.changes["key"] = order.key
+
+
+def _take_decision(values: _Values, order: Order, effect: Effect) -> None:
+    """Take what the newest document decides whose status grants or revokes, and the money."""
+    decides = effect is not Effect.KEEPS
+    if decides and values.take("effect", effect):
+        values.changes["decided_at"] = order.modified_at
+        if values.known.trashed_at is not None and _outlives_trash(values.known, order):
+            values.changes |= {"trashed_at": None, "trashed_after": None}
+    values.take("total", order.total, weight=int(decides))
+    # A refunded order has a refund: an empty list there states nothing.
+    is_stated = order.refunded is not None and (order.status != "refunded" or bool(order.refund_ids))
+    if is_stated and values.take("refunded", order.refunded, weight=int(decides)):
+        values.changes["refund_ids"] = order.refund_ids
+    if effect is Effect.GRANTS and order.customer_id and values.take("keeper_id", order.customer_id):
+        values.changes["keeper_at"] = order.modified_at
+
+
+def _merged_lines(values: _Values, order: Order, rank: Rank) -> tuple[KnownLine, ...]:
+    """The lines with what the document states of them; one that the newest complete list lacks has quantity 0."""
+    ranks, lines = values.ranks, {line.line.id: line for line in values.known.lines}
+    name = "doubt" if order.lines_are_doubtful else "lines"
+    ranks[name] = max(rank, ranks.get(name, NEVER))
+    for stated in order.lines or ():
+        lines[stated.id] = _merged_line(lines.get(stated.id), stated, rank)
+    listed_since = ranks.get("lines", NEVER)
+    return tuple(_with_quantity(line, is_listed=line.ranks["listed"] >= listed_since) for line in lines.values())
+
+
+def _merged_line(known: KnownLine | None, stated: Line, rank: Rank) -> KnownLine:
+    known = KnownLine(replace(stated, quantity=0, is_gone=False)) if known is None else known
+    ranks, changes = dict(known.ranks), dict[str, Any]()
+
+    def take(name: str, value: Any) -> bool:
+        if value is None or rank < ranks.get(name, NEVER):
+            return False
+        ranks[name], changes[name] = rank, value
+        return True
+
+    ranks["listed"] = max(rank, ranks.get("listed", NEVER))
+    take("product_id", stated.product_id or None)
+    if stated.product_id and stated.variation_id:
+        take("varied", (stated.product_id, stated.variation_id))
+    for name in ("total", "stamped"):
+        take(name, getattr(stated, name))
+    for name in ("name", "sku", "unclear_stamp"):
+        take(name, getattr(stated, name) or None)
+    if changes.get("stamped", known.line.stamped) is not None:
+        # A stamp that can be read counts, also beside one that cannot.
+        changes["unclear_stamp"] = ""
+    quantity = stated.quantity
+    if not take("quantity", quantity) and quantity is None:
+        ranks["unclear"] = max(rank, ranks.get("unclear", NEVER))
+    if stated.product_id == 0 or stated.is_gone or known.line.product_id == 0:
+        changes["is_gone"] = True
+    number, varied = changes.pop("quantity", known.stated), changes.pop("varied", known.varied)
+    # A variation belongs to its product; a line without one is of a product without any, or its variation was deleted.
+    product, variation = varied
+    changes["variation_id"] = variation if product == changes.get("product_id", known.line.product_id) else 0
+    return replace(known, line=replace(known.line, **changes), stated=number, ranks=ranks, varied=varied)
+
+
+def _with_quantity(line: KnownLine, *, is_listed: bool) -> KnownLine:
+    quantity = (line.stated or 0) if is_listed else 0
+    # Where no document named the product, its id of 0 says already that it is gone.
+    is_gone = line.line.is_gone and line.line.product_id != 0
+    if (quantity, is_gone) == (line.line.quantity, line.line.is_gone):
+        return line
+    return replace(line, line=replace(line.line, quantity=quantity, is_gone=is_gone))
+
+
+def _rank_of(sources: Sources, order: Order, *, heard: int, is_read: bool) -> Rank:
+    """The rank of a document; one that is known already keeps the moment it first came."""
+    at = _number(order.modified_at)
+    if is_read:
+        return Rank(0, heard, at, heard)
+    digest = order.digest
+    seen = next((seen for second, one, seen in sources.documents if (second, one) == (at, digest)), heard)
+    return Rank(0, sources.read_at if seen >= sources.read_at else 0, at, min(seen, heard))
+
+
+def _with_document(
+    documents: Iterable[tuple[int, str, int]], one: tuple[int, str, int]
+) -> tuple[tuple[int, str, int], ...]:
+    found = {(at, digest): seen for at, digest, seen in documents}
+    found[one[0], one[1]] = min(one[2], found.get((one[0], one[1]), one[2]))
+    newest = sorted(((at, digest, seen) for (at, digest), seen in found.items()), key=lambda each: (each[0], each[2]))
+    return tuple(newest[-_DOCUMENTS:])
+
+
+def _with_sources(known: Known) -> Known:
+    """The state with ranks; an order written before there were any gets them from its dates."""
+    if known.sources.ranks or known.modified_at is None:
+        return known
+    newest = Rank(0, 0, _number(known.modified_at), 0)
+    decided = newest if known.decided_at is None else newest._replace(at=_number(known.decided_at))
+    deciding = decided._replace(weight=int(known.decided_at is not None))
+    granting = decided._replace(weight=int(known.effect is Effect.GRANTS))
+    names = ("status", "customer_id", "email", "name", "currency", "placed_at")
+    ranks = dict.fromkeys(names, newest) | {"total": deciding, "refunded": deciding, "lines": granting}
+    if known.decided_at is not None:
+        ranks["effect"] = decided
+    if known.keeper_at is not None:
+        ranks["keeper_id"] = newest._replace(at=_number(known.keeper_at))
     return replace(
         known,
-        effect=Effect.REVOKES,
-        status="trash",
-        decided_at=known.modified_at,
-        trashed_at=received_at,
-        trashed_after=known.modified_at,
+        lines=tuple(_with_line_ranks(line, granting) for line in known.lines),
+        sources=Sources(ranks, status=known.status, effect=known.effect),
     )
+
+
+def _with_line_ranks(line: KnownLine, rank: Rank) -> KnownLine:
+    if line.ranks:
+        return line
+    ranks = dict.fromkeys(("listed", "quantity", "total", "name", "sku"), rank)
+    if line.line.product_id:
+        ranks |= {"product_id": rank}
+    if line.line.variation_id:
+        ranks |= {"varied": rank}
+    if line.line.stamped is not None:
+        ranks |= {"stamped": rank}
+    varied = (line.line.product_id, line.line.variation_id)
+    return replace(line, ranks=ranks, stated=line.line.quantity, varied=varied)
+
+
+def _with_effect(known: Known) -> Known:
+    """The state with the status and the effect that count: a trashing stands beside the documents."""
+    if known.trashed_at is not None:
+        return replace(known, status="trash", effect=Effect.REVOKES)
+    return replace(known, status=known.sources.status, effect=known.sources.effect)
 
 
 def _joined(known: Iterable[RefundDetail], read: Iterable[RefundDetail]) -> tuple[RefundDetail, ...]:
@@ -325,8 +290,8 @@ def _joined(known: Iterable[RefundDetail], read: Iterable[RefundDetail]) -> tupl
     return tuple(joined[refund] for refund in sorted(joined))
 
 
-def _learn_restoring(known: Known, order: Order, *, received_at: datetime) -> Known:
-    if order.is_current and known.trashed_at is not None:
+def _learn_restoring(known: Known, order: Order, *, is_read: bool, received_at: datetime) -> Known:
+    if is_read and known.trashed_at is not None:
         return replace(known, trashed_at=None, trashed_after=None)
     if not order.is_restored or order.modified_at == known.restored_at:
         return known
@@ -337,42 +302,9 @@ def _learn_restoring(known: Known, order: Order, *, received_at: datetime) -> Kn
 
 
 def _outlives_trash(known: Known, order: Order) -> bool:
-    if known.trashed_at is None:
-        return True
     # The two clocks are compared only where nothing better is known: the shop's may be ahead of ours.
-    return order.modified_at > (known.trashed_after or known.trashed_at)
+    return order.modified_at > (known.trashed_after or known.trashed_at or order.modified_at)
 
 
-def _newer_lines(known: Iterable[KnownLine], stated: Iterable[Line]) -> tuple[KnownLine, ...]:
-    """The lines as a newer document states them; one it no longer has stays with quantity 0."""
-    before = {line.line.id: line for line in known}
-    after = []
-    for line in stated:
-        old = before.pop(line.id, None)
-        after.append(KnownLine(line) if old is None else replace(old, line=_filled(line, old.line)))
-    gone = [replace(old, line=replace(old.line, quantity=0)) for old in before.values()]
-    return (*after, *gone)
-
-
-def _completed_lines(known: Iterable[KnownLine], stated: Iterable[Line]) -> tuple[KnownLine, ...]:
-    """The known lines with what only an older document still says: a deleted product's id, a line that is gone."""
-    older = {line.id: line for line in stated}
-    completed = []
-    for line in known:
-        old = older.pop(line.line.id, None)
-        completed.append(line if old is None else replace(line, line=_filled(line.line, old)))
-    gone = [KnownLine(replace(line, quantity=0)) for line in older.values()]
-    return (*completed, *gone)
-
-
-def _filled(line: Line, other: Line) -> Line:
-    is_gone = line.is_of_deleted_product or other.is_of_deleted_product
-    if line.product_id == 0 and other.product_id:
-        line = replace(line, product_id=other.product_id, variation_id=other.variation_id, sku=line.sku or other.sku)
-    # Where no document named the product, its id of 0 says it already.
-    is_gone = is_gone and line.product_id != 0
-    stamped = other.stamped if line.stamped is None else line.stamped
-    unclear = "" if stamped is not None else line.unclear_stamp or other.unclear_stamp
-    if (is_gone, stamped, unclear) == (line.is_gone, line.stamped, line.unclear_stamp):
-        return line
-    return replace(line, is_gone=is_gone, stamped=stamped, unclear_stamp=unclear)
+def _number(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic_core import to_json
@@ -25,6 +26,11 @@ _LOW_SHARE = 10
 def tokens(count: int) -> str:
     """A number of tokens as a sentence says it: `1 token`, `1,200 tokens`."""
     return f"{count:,} token" if count == 1 else f"{count:,} tokens"
+
+
+def quantity(pieces: int | Decimal | None) -> int | float | None:
+    """A quantity as JSON shows it: whole, or a fraction."""
+    return pieces if pieces is None or isinstance(pieces, int) else float(pieces)
 
 
 def written(document: Document) -> str:

@@ -87,7 +87,7 @@ def purchase_rows(connection: Connection, account: Account) -> Iterator[Row]:
                     answers.instant(purchase.placed_at) or "",
                     purchase.status,
                     line.name,
-                    line.quantity,
+                    str(line.quantity),
                     line.tokens_each,
                     line.granted,
                     str(purchase.total),

@@ -121,7 +121,7 @@ def process_stored(transaction: Transaction, delivery_id: int, *, now: datetime,
 
 def _learn(transaction: Transaction, delivery_id: int, shops: Shops, *, now: datetime) -> Learnt:
     try:
-        return learn(transaction, delivery_id, shops)
+        return learn(transaction, delivery_id, shops, now=now)
     except ShopUnreachable as error:
         with transaction() as connection:
             delivery = inbox.find(connection, delivery_id)

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bridge.domain import past_orders
 from bridge.domain.accounts import MAX_TOKENS, normalize_email
-from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, UnknownOrder
+from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, Unavailable, UnknownOrder
 from bridge.domain.grants import months_owed, tokens_owed
 from bridge.domain.ledger import Entry
 from bridge.domain.order_errors import ReviewChanged
-from bridge.domain.orders import Effect, Known, Order, Refunds, effect_of, learn, learn_trashing
+from bridge.domain.orders import Known, Order, Refunds, effect_of, learn, learn_trashing
 from bridge.domain.plans import Term
-from bridge.domain.questions import review_items, with_amount, with_decision, with_refunds_seen
+from bridge.domain.questions import Circumstances, review_items, with_amount, with_decision, with_refunds_seen
 from bridge.domain.reviews import Question
 from bridge.domain.stores import Store
 from bridge.services import granting, line_amounts
@@ -151,8 +152,25 @@ def check_all(transaction: Transaction, store: Store, numbers: Iterable[int], *,
         try:
             with transaction() as connection:
                 check_again(connection, store, number, now=now)
+        except Unavailable:
+            raise
         except BridgeError as error:
             log.warning("order %d of store %s could not be settled: %s", number, store.slug, error.detail)
+        except Exception:
+            log.exception("order %d of store %s could not be settled", number, store.slug)
+
+
+def check_together(transaction: Transaction, store: Store, numbers: Sequence[int], *, now: datetime) -> None:
+    """Settle several orders in one transaction, or each alone where one of them does not let the others pass."""
+    try:
+        with transaction() as connection:
+            found = orders.lock(connection, store.id, numbers, now=now)
+            _settle(connection, store, [found[number] for number in sorted(found)], now=now)
+    except Unavailable:
+        raise
+    except Exception:
+        log.info("orders of store %s are settled one by one", store.slug, exc_info=True)
+        check_all(transaction, store, numbers, now=now)
 
 
 def list_waiting_for(connection: Connection, store: Store, *, email: str) -> list[int]:
@@ -177,11 +195,7 @@ def _lock_known(connection: Connection, store: Store, number: int, *, now: datet
 
 
 def _learn(store: Store, known: Known, order: Order, *, received_at: datetime) -> Known:
-    effect = effect_of(order.status, store.grant_statuses)
-    is_past = store.grants_from is not None and order.placed_at < store.grants_from
-    if is_past and effect is Effect.GRANTS and known.account_id is None and known.effect is not Effect.GRANTS:
-        # The owner chose not to grant what was sold before; what waits or was granted all the same goes on as ever.
-        effect = Effect.KEEPS
+    effect = past_orders.effect_for(store, known, order, effect_of(order.status, store.grant_statuses))
     return learn(known, order, effect=effect, received_at=received_at)
 
 
@@ -196,6 +210,7 @@ def _settle(
     connection: Connection, store: Store, every: Sequence[Known], *, actor: str = granting.ACTOR, now: datetime
 ) -> list[Settled]:
     """Post what locked orders owe, and write what is known of them; answers in their order."""
+    every = [past_orders.released(store, known) for known in every]
     every = line_amounts.fix_amounts(connection, store, every, now=now)
     owed = {known.number: {line.line.id: _bounded(tokens_owed(known, line)) for line in known.lines} for known in every}
     terms = {known.number: _terms_owed(known) for known in every}
@@ -215,7 +230,8 @@ def _settle(
         if terms[bill.known.number]:
             _put_terms(connection, store, bill.known, terms[bill.known.number], buyer=bill.buyer)
     after = [posted.get(known.number, (waiting.get(known.number, known), []))[0] for known in every]
-    orders.remember(connection, [_remembered(known, is_parked=known.number in waiting) for known in after], now=now)
+    remembered = [_remembered(store, known, is_parked=known.number in waiting) for known in after]
+    orders.remember(connection, remembered, now=now)
     return [
         Settled(
             tuple(posted[known.number][1]) if known.number in posted else (),
@@ -226,8 +242,13 @@ def _settle(
     ]
 
 
-def _remembered(known: Known, *, is_parked: bool) -> orders.Remembered:
-    return known, is_parked, review_items(known, is_parked=is_parked)
+def _remembered(store: Store, known: Known, *, is_parked: bool) -> orders.Remembered:
+    circumstances = Circumstances(
+        is_parked=is_parked,
+        is_withheld=past_orders.is_withheld(store, known),
+        is_paid_later=past_orders.is_paid_later(store, known),
+    )
+    return known, is_parked, review_items(known, circumstances)
 
 
 def _bounded(tokens: int) -> int:

@@ -58,7 +58,7 @@ def parse(body: bytes) -> Document:
     return document
 
 
-def learn(transaction: Transaction, delivery_id: int, shops_: Shops) -> Learnt:
+def learn(transaction: Transaction, delivery_id: int, shops_: Shops, *, now: datetime) -> Learnt:
     """Ask the shop what the delivery leaves open; nothing where it says all, or no REST keys were given.
 
     Raises a `ShopUnreachable` where the shop does not answer: the delivery then waits.
@@ -80,7 +80,7 @@ def learn(transaction: Transaction, delivery_id: int, shops_: Shops) -> Learnt:
             document = shop.get_order(number)
             if document is None:
                 return Learnt(is_gone=True)
-            order = replace(payloads.read_order(document), is_current=True)
+            order = replace(payloads.read_order(document), requested_at=now)
             with transaction() as connection:
                 questions = shops.questions_of(connection, store, order)
         found = shops.ask(shop, questions) if questions and questions.are_open else shops.Answers()
@@ -187,10 +187,13 @@ def _process_product(
     if event == "deleted":
         return Processed(State.PROCESSED, "the product's amount is kept for the orders that have it", store)
     product = payloads.read_product(document)
-    if not catalog.learn_product(connection, store.id, product, now=now):
-        return Processed(State.PROCESSED, f"product {product.id} is no package", store)
-    waiting = orders.list_waiting_for_product(connection, store, product_id=product.id)
-    return Processed(State.PROCESSED, f"product {product.id}: {product.tokens} tokens", store, tuple(waiting))
+    catalog.learn_product(connection, store.id, product, now=now)
+    key = (product.parent_id, product.id) if product.parent_id else (product.id, 0)
+    waiting = catalog.list_settleable(connection, store, product_id=key[0], variation_id=key[1])
+    brings = f"{product.tokens} tokens" if product.tokens else "no package"
+    if product.unreadable is not None:
+        brings = product.unreadable.sentence
+    return Processed(State.PROCESSED, f"product {product.id}: {brings}", store, tuple(waiting))
 
 
 def _process_customer(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
+from math import floor
 
 from bridge.domain.accounts import Account
 from bridge.domain.ledger import Kind
@@ -22,7 +24,7 @@ class PurchasedLine:
 
     id: int
     name: str
-    quantity: int
+    quantity: int | Decimal
     tokens_each: int
     granted: int
     months: int | None = None
@@ -56,13 +58,15 @@ def list_purchases(connection: Connection, account: Account, *, before: int | No
 
 def _purchase(order: Known, brought: int) -> Purchase:
     lines = tuple(
-        PurchasedLine(line.line.id, line.line.name, line.line.quantity, line.tokens, line.granted, line.months)
+        PurchasedLine(line.line.id, line.line.name, line.line.quantity or 0, line.tokens, line.granted, line.months)
         for line in order.lines
         if line.tokens
     )
     kept = sum(line.granted for line in lines)
     # What a line granted, lost and was granted again counts once.
-    most = max(kept, min(brought, sum(line.tokens_each * line.quantity for line in lines if not line.months)))
+    most = max(
+        kept, min(brought, sum(floor(line.tokens_each * Fraction(line.quantity)) for line in lines if not line.months))
+    )
     return Purchase(
         order_number=order.number,
         status=order.status,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from bridge.domain.accounts import Profile
 from bridge.domain.languages import LocalTime, local_time, zone_name
@@ -50,7 +51,7 @@ class LineField:
     id: int
     name: str
     sku: str
-    quantity: int
+    quantity: int | Decimal
     tokens: str
     error: str
 
@@ -156,7 +157,7 @@ def _fields(known: Known, form: AmountForm) -> tuple[LineField, ...]:
             id=line.line.id,
             name=line.line.name or f"Line {line.line.id}",
             sku=line.line.sku,
-            quantity=line.line.quantity,
+            quantity=line.line.quantity or 0,
             tokens=form.tokens if line.line.id == form.line_id else "",
             error=form.error if line.line.id == form.line_id else "",
         )

@@ -204,7 +204,7 @@ def _line_document(line: KnownLine) -> answers.Document:
         "sku": line.line.sku,
         "product_id": line.line.product_id or None,
         "variation_id": line.line.variation_id or None,
-        "quantity": line.line.quantity,
+        "quantity": answers.quantity(line.line.quantity),
         "tokens_each": line.tokens,
         "basis": line.basis.value if line.basis else None,
         "months": line.months,

@@ -68,7 +68,7 @@ def apply_documents(reading: Reading, documents: Sequence[Document], report: Rep
     """
     # A document that came twice counts as the later one.
     by_number = {document["id"]: document for document in documents}
-    wanted, fault = _look_into(reading, list(by_number.values()), report)
+    wanted, fault = _look_into(reading, list(by_number.values()), report, requested_at=now)
     settled = _together(reading, wanted, now=now) if len(wanted) > 1 else None
     if settled is None:
         for one in wanted:
@@ -85,9 +85,9 @@ def apply_document(connection: Connection, reading: Reading, wanted: Wanted, *, 
     return _act(connection, reading.store, [wanted], now=now)[0]
 
 
-def look_into(reading: Reading, document: Document) -> Wanted:
-    """An order's document with what it leaves open; raises `InvalidRequest` for none and a `ShopUnreachable`."""
-    order = replace(payloads.read_order(document), is_current=True)
+def look_into(reading: Reading, document: Document, *, requested_at: datetime) -> Wanted:
+    """Return an order asked for at a moment, with what it leaves open; raises `InvalidRequest`, `ShopUnreachable`."""
+    order = replace(payloads.read_order(document), requested_at=requested_at)
     with reading.transaction() as connection:
         questions = shops.questions_of(connection, reading.store, order)
     return _answered(reading, order, questions, {})
@@ -104,13 +104,13 @@ def remove(connection: Connection, store: Store, number: int, *, now: datetime) 
 
 
 def _look_into(
-    reading: Reading, documents: Sequence[Document], report: Report
+    reading: Reading, documents: Sequence[Document], report: Report, *, requested_at: datetime
 ) -> tuple[list[Wanted], ShopUnreachable | None]:
     """The orders that could be looked into, and what kept the shop from being asked about the others."""
     read: list[Order] = []
     for document in documents:
         try:
-            read.append(replace(payloads.read_order(document), is_current=True))
+            read.append(replace(payloads.read_order(document), requested_at=requested_at))
         except InvalidRequest as error:
             report.fail(f"order {document['id']}: {error.detail}")
     with reading.transaction() as connection:
@@ -169,7 +169,7 @@ def _act(connection: Connection, store: Store, wanted: Sequence[Wanted], *, now:
 
 
 def _is_asked_about(store: Store, order: Order) -> bool:
-    is_past = store.asks_from is not None and order.placed_at < store.asks_from
+    is_past = store.asks_from is not None and (order.placed_at or order.modified_at) < store.asks_from
     return is_past and effect_of(order.status, store.grant_statuses) is Effect.GRANTS
 
 

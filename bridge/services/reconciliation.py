@@ -180,7 +180,7 @@ def check_order(transaction: Transaction, shops_: Shops, store: Store, number: i
             if not is_known:
                 return None
             return in_transaction(transaction, lambda connection: readback.remove(connection, store, number, now=now))
-        wanted = readback.look_into(reading, document)
+        wanted = readback.look_into(reading, document, requested_at=now)
         # At once: by the time anything else was asked, the document may be an old one.
         settled = in_transaction(
             transaction, lambda connection: readback.apply_document(connection, reading, wanted, now=now)

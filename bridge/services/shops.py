@@ -104,7 +104,7 @@ def _read(known: Known | None) -> set[int]:
 def _unpriced(order: Order, known: Known | None) -> list[Line]:
     """The lines whose amount neither they nor what was done before say."""
     priced = {line.line.id for line in known.lines if line.tokens is not None} if known else set()
-    return [line for line in order.lines if line.product_id and line.stamped is None and line.id not in priced]
+    return [line for line in order.lines or () if line.product_id and line.stamped is None and line.id not in priced]
 
 
 def _unknown(line: Line, found: Mapping[tuple[int, int], Package]) -> list[int]:

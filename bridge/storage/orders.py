@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
+from math import ceil
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, and_, bindparam, or_, select, text
 
 from bridge.domain.accounts import normalize_email
 from bridge.domain.orders import Basis, Effect, Known, KnownLine, Line
+from bridge.domain.questions import UNPAID_FOR
 from bridge.domain.reviews import ReviewItem
 from bridge.storage import order_packing as packing
 from bridge.storage.bulk import Writer, among, within
@@ -36,9 +39,26 @@ _PLAIN = (
     "restored_at",
     "restored_seen_at",
     "restores_ahead",
+    "shop_number",
+    "parent_id",
+    "transaction_id",
 )
 _BLANK = tuple(getattr(Known(0, 0), name) for name in _PLAIN)
-_FRESH = ("effect", "email_key", "refunds", "seen", "decisions", "reviews", "question", "is_parked", "updated_at")
+_FRESH = (
+    "effect",
+    "email_key",
+    "order_key",
+    "refunds",
+    "seen",
+    "decisions",
+    "reviews",
+    "sources",
+    "rival",
+    "unpaid_since",
+    "question",
+    "is_parked",
+    "updated_at",
+)
 _KEY = ("store_id", "number")
 _ADD = Writer(orders, (*_KEY, "effect", "created_at", "updated_at", *_PLAIN), keys=_KEY)
 _REMEMBER = Writer(orders, (*_KEY, *_PLAIN, *_FRESH), keys=_KEY, replace=(*_PLAIN, *_FRESH), is_update=True)
@@ -61,6 +81,8 @@ _LINE = (
     "set_at",
     "basis",
     "priced",
+    "pieces",
+    "sources",
 )
 _PUT_LINES = Writer(order_lines, (*_LINE_KEY, *_LINE), keys=_LINE_KEY, replace=_LINE)
 
@@ -184,10 +206,15 @@ def _order_values(known: Known, is_parked: bool, items: Sequence[ReviewItem], *,
     fresh = (
         known.effect.value,
         normalize_email(known.email),
+        known.key,
         packing.pack_refunds(known),
         packing.pack_seen(known.seen),
         packing.pack_decisions(known.decisions),
         packing.pack_reviews(items),
+        packing.pack_sources(known),
+        packing.pack_rival(known.rival),
+        # Kept until the time is up: the job that looks for it finds each order once.
+        known.unpaid_since if known.unpaid_since and now - known.unpaid_since < UNPAID_FOR else None,
         question,
         is_parked,
         now,
@@ -203,8 +230,9 @@ def _line_values(known: Known, line: KnownLine) -> tuple[Any, ...]:
         stated.id,
         stated.product_id,
         stated.variation_id,
-        stated.quantity,
-        stated.total,
+        # Rounded up: the database checks in whole numbers that no line grants more than it is worth.
+        ceil(max(0, stated.quantity or 0)),
+        stated.total or Decimal(0),
         stated.name,
         stated.sku,
         stated.stamped,
@@ -218,16 +246,21 @@ def _line_values(known: Known, line: KnownLine) -> tuple[Any, ...]:
         line.set_at,
         line.basis and line.basis.value,
         packing.pack_priced(line.priced),
+        None if line.stated is None else Decimal(line.stated),
+        packing.pack_line_sources(line),
     )
 
 
 def _to_line(row: Row[Any]) -> KnownLine:
+    ranks, varied = packing.unpack_line_sources(row.sources)
+    stated = packing.unpack_number(row.pieces)
     line = Line(
         id=row.line_id,
         product_id=row.product_id,
         variation_id=row.variation_id,
-        quantity=row.quantity,
-        total=row.total,
+        # Rounded up to 0 is a line that left its order.
+        quantity=(row.quantity if stated is None else stated) if row.quantity else 0,
+        total=None if ranks and "total" not in ranks else row.total,
         name=row.name,
         sku=row.sku,
         stamped=row.stamped,
@@ -244,6 +277,9 @@ def _to_line(row: Row[Any]) -> KnownLine:
         set_at=row.set_at,
         basis=Basis(row.basis) if row.basis else _older_basis(row),
         priced=packing.unpack_priced(row.priced),
+        stated=stated,
+        varied=varied,
+        ranks=ranks,
     )
 
 
@@ -266,10 +302,13 @@ def _to_known(row: Row[Any], lines: tuple[KnownLine, ...]) -> Known:
         seen=packing.unpack_seen(row.seen),
         decisions=packing.unpack_decisions(row.decisions),
         reviews=packing.unpack_reviews(row.reviews, row.question),
+        key=row.order_key,
+        rival=packing.unpack_rival(row.rival, row.number),
         store_id=row.store_id,
         number=row.number,
         effect=Effect(row.effect),
         lines=lines,
+        **packing.unpack_sources(row.sources),
         **{name: getattr(row, name) for name in _PLAIN},
     )
 

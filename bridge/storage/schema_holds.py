@@ -144,7 +144,8 @@ limit_resets = Table(
     Column("reset_at", Instant, nullable=False),
     Column("actor", String(340), nullable=False),
     Index("ix_limit_resets_account", "account_id", "reset_at"),
-    Index("ix_limit_resets_store", "store_id", "reset_at"),
+    # Those of single accounts lie apart from those of the whole store, which are read with the store's rules.
+    Index("ix_limit_resets_store", "store_id", "account_id", "reset_at"),
 )
 
 sites = Table(

@@ -27,7 +27,7 @@ _KEYS = Seek(
     keys=("store_id", "site_id", "key"),
 )
 _BACK = ("back_plan", "back_balance", "back_allowance", "lapsed")
-_GIVE_BACK = Writer(spends, ("account_id", "id", *_BACK), keys=("account_id", "id"), replace=_BACK, is_update=True)
+_GIVE_BACK = Writer(spends, ("id", *_BACK), keys=("id",), replace=_BACK, is_update=True)
 _REFUND_COLUMNS = (
     "account_id",
     "id",
@@ -196,7 +196,7 @@ def give_back(connection: Connection, changed: Iterable[Spend]) -> None:
     """Write what was given back of spends whose accounts are locked."""
     _GIVE_BACK.write(
         connection,
-        [(spend.account_id, spend.id, *(getattr(spend, name) for name in _BACK)) for spend in changed],
+        [(spend.id, *(getattr(spend, name) for name in _BACK)) for spend in changed],
     )
 
 

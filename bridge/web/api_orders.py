@@ -11,7 +11,7 @@ from pydantic import Field
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.orders import Refunds
 from bridge.domain.reviews import Question
-from bridge.services import questions, stores
+from bridge.services import package_pages, questions, stores
 from bridge.web.auth import caller, store_key
 from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
 from bridge.web.parsing import (
@@ -73,6 +73,17 @@ def list_exceptions() -> Response:
     with reading() as connection:
         items, last = questions.list_questions(connection, caller().store_id, after=after, limit=limit)
     return list_response(items, next_cursor=None if last is None else str(last))
+
+
+@bp.get("/exceptions/products")
+@store_key
+def list_late_products() -> Response:
+    """The packages that orders bought before they were packages, each with the number of those orders.
+
+    Decide about them with `POST /v1/packages/{product}/past-orders`.
+    """
+    with reading() as connection:
+        return list_response(package_pages.list_late(connection, caller().store_id), next_cursor=None)
 
 
 @bp.get("/orders/<number>")

@@ -192,7 +192,7 @@ def purchase_document(purchase: Purchase) -> answers.Document:
             {
                 "id": line.id,
                 "name": line.name,
-                "quantity": line.quantity,
+                "quantity": answers.quantity(line.quantity),
                 "tokens_each": line.tokens_each,
                 "tokens": line.granted,
                 "months": line.months,

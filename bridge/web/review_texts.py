@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.domain.reviews import GRANT, KEEP, LEAVE, REPLACE, Question, ReviewItem
+from bridge.domain.reviews import GRANT, KEEP, LEAVE, PIECES, REPLACE, Question, ReviewItem
 
 _TEXTS: dict[Question, tuple[str, str]] = {
     Question.NO_BUYER: (
@@ -24,6 +24,10 @@ _TEXTS: dict[Question, tuple[str, str]] = {
         "Several packages",
         "Packages with different amounts have the SKU of {products}. Set the amount here.",
     ),
+    Question.PAID_LATER: (
+        "Paid later",
+        "The order was placed before the shop was connected and paid after it. Grant it, or leave it.",
+    ),
     Question.UNREAD_REFUNDS: (
         "Refund not read",
         "It is not known which lines were refunded, so tokens went back by the share of the money."
@@ -34,6 +38,50 @@ _TEXTS: dict[Question, tuple[str, str]] = {
         "The refund names no line, so tokens went back by the share of the money."
         " Correct the balance if needed, and mark it as seen.",
     ),
+    Question.OTHER_ORDER: (
+        "Another order with this number",
+        "The shop sent another order with the same ID ({status}, {buyer}). The first order ({first_buyer}) keeps its"
+        " tokens. Keep the first, or let the new order replace it: then the tokens of the first go back.",
+    ),
+    Question.RELATED_ORDER: (
+        "Same product in a related order",
+        "Order {order} belongs to the same purchase and grants the same product, so line {line} grants nothing here.",
+    ),
+    Question.SAME_PAYMENT: (
+        "Same payment as another order",
+        "The order has the same transaction ID as {orders}. All of them are granted.",
+    ),
+    Question.LINES_UNCLEAR: (
+        "Products not stated",
+        "The shop sent this order without a readable list of its products, so nothing was reversed. Check the order"
+        " again, or correct the balance.",
+    ),
+    Question.QUANTITY_UNCLEAR: (
+        "Quantity not readable",
+        "The quantity of {name} (line {line}) cannot be read, so it moves nothing. Correct the order in the shop.",
+    ),
+    Question.TOO_LARGE: (
+        "More tokens than a balance can hold",
+        "{name} (line {line}) is worth more than 9,007,199,254,740,991 tokens, so it moves nothing.",
+    ),
+    Question.NO_TOKENS: (
+        "Less than one token",
+        "The quantity of {name} (line {line}) is so small that it brings no whole token.",
+    ),
+    Question.NOT_GRANTED: (
+        "Finished but not granted",
+        "The order was completed and has the status {status}, which grants nothing in this store’s settings.",
+    ),
+    Question.UNPAID: (
+        "Granted but unpaid",
+        "The order was granted and has had the status {status} for a day. Its tokens stay until the order is"
+        " cancelled or refunded in the shop.",
+    ),
+    Question.REFUND_UNCLEAR: (
+        "Refund for another price",
+        "{pieces} of line {line} were refunded for {money}, which is not their price. Tokens went back by the money."
+        " Leave it so, or take back by the pieces.",
+    ),
 }
 """A label and a sentence for each kind; the item's parameters fill the sentence."""
 
@@ -42,6 +90,7 @@ _CHOICES: dict[tuple[Question | None, str], str] = {
     (None, GRANT): "Grant it",
     (None, KEEP): "Keep the first",
     (None, REPLACE): "Take the new one",
+    (None, PIECES): "Take back by pieces",
 }
 
 

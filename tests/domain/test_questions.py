@@ -12,6 +12,7 @@ from bridge.domain.grants import tokens_owed
 from bridge.domain.order_errors import LineHasAmount, NoOpenRefunds, RefundsChanged, UnknownChoice, UnknownLine
 from bridge.domain.orders import Basis, Effect, Known, KnownLine, Line, RefundDetail, RefundedLine, Refunds
 from bridge.domain.questions import (
+    Circumstances,
     Question,
     open_lines,
     question_of,
@@ -126,7 +127,7 @@ def test_line_at_0_that_no_person_set_takes_an_amount():
 def test_every_review_item_is_listed_the_most_urgent_first():
     known = order(line(), line(2, 1_000), ids=[900], refunded="1")
 
-    items = review_items(known, is_parked=True)
+    items = review_items(known, Circumstances(is_parked=True))
 
     assert [item.kind for item in items] == [Question.UNKNOWN_PRODUCT, Question.NO_BUYER, Question.UNREAD_REFUNDS]
     assert items[0].parameters == {"lines": [1], "products": ["product 0"]}

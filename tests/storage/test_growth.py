@@ -13,7 +13,7 @@ import pytest
 
 from bench import growth_data
 from bridge.services import pruning
-from bridge.storage import key_requests, link_codes, open_orders, orders
+from bridge.storage import key_requests, link_codes, open_orders, orders, overrides
 from bridge.storage.database import Database
 from bridge.storage.ids import first_id_at
 from bridge.web.context import utcnow
@@ -182,3 +182,48 @@ def searches(store_id):
         partial(orders.list_parked, store_id=store_id, email="none@example.test", limit=100),
         partial(orders.list_unpriced, store_id=store_id, product_id=999, limit=100),
     ]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_rules_of_a_store_cost_the_same_however_many_accounts_and_exceptions_there_are(app, shop, database):
+    """Read anew after each change of a store's rules, while spends wait."""
+    small = factories.add_shop(app, "small")[0].store.id
+    costs, first = [], 1
+    for count in (2_000, 38_000):
+        growth_data.add_accounts(database, shop.id, count, now=utcnow())
+        growth_data.add_exceptions(database, shop.id, first=first, count=count, now=utcnow())
+        first += count
+        costs.append([steps_of(database, partial(run, database, read)) for read in rules_of(shop.id, small)])
+
+    assert all(map(is_flat, *costs)), costs
+
+
+def rules_of(*store_ids):
+    return [
+        partial(read, store_id=store_id)
+        for read in (overrides.has_overrides, overrides.has_account_resets, overrides.store_resets)
+        for store_id in store_ids
+    ]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_store_without_exceptions_is_known_by_a_look_at_the_exceptions_alone(shop, database):
+    costs = []
+    for count in (500, 20_000):
+        growth_data.add_accounts(database, shop.id, count, now=utcnow())
+        costs.append(steps_of(database, partial(run, database, partial(overrides.has_overrides, store_id=shop.id))))
+
+    assert is_flat(*costs), costs
+
+
+def test_store_has_overrides_of_its_own_accounts_alone(app, shop, database):
+    other, _headers = factories.add_shop(app, "other")
+    factories.put_user(shop, 2)
+    body = {"limit": 5}
+    assert shop.client.put("/v1/users/2/limits/chat", json=body, headers=shop.headers).status_code == 200
+
+    found = [
+        run(database, partial(overrides.has_overrides, store_id=store_id)) for store_id in (shop.id, other.store.id)
+    ]
+
+    assert found == [True, False]
