@@ -166,7 +166,7 @@ def connection_page(
         ),
         webhook_url=f"{public_url}{webhooks.PATH}{store.slug}",
         ask_fault=callback_fault(public_url, shop_url=store.url),
-        delivery_fault=_delivery_fault(connection, store, public_url),
+        delivery_fault=_delivery_fault(connection, store, public_url, has_arrived=last is not None),
         is_local_trial=addresses.is_local_trial(store.url),
         access_keys=tuple(
             AccessKeyRow(key.id, key.prefix, local_time(key.created_at, zone), _local(store, key.last_used_at))
@@ -182,10 +182,13 @@ def has_webhooks(connection: Connection, store: Store) -> bool:
     return shop_reads.find(connection, store.id).webhooks_set_at is not None
 
 
-def _delivery_fault(connection: Connection, store: Store, public_url: str) -> str:
-    """Why the shop's deliveries would not arrive at this process's public URL, without a lookup of its host."""
+def _delivery_fault(connection: Connection, store: Store, public_url: str, *, has_arrived: bool) -> str:
+    """Why the shop's deliveries would not arrive at this process's public URL, without a lookup of its host.
+
+    A delivery that arrived is better evidence than the address.
+    """
     where = addresses.service_address(connection, public_url, is_set=True)
-    return where.mismatch or delivery_fault(public_url, shop_url=store.url)
+    return where.mismatch or ("" if has_arrived else delivery_fault(public_url, shop_url=store.url))
 
 
 def _faults(known: ShopRead, *, has_keys: bool, packages: int) -> tuple[FaultRow, ...]:
