@@ -280,9 +280,11 @@ def _history_step(store: Store, known: ShopRead) -> Step:
         sentence = f"Orders placed since {begin} count; earlier ones bring nothing."
         effect = "Grant past orders gives the buyers of earlier completed orders their tokens."
         return Step("history", title, State.DONE, sentence, effect=effect)
-    cursor = _local(store, known.cursor_at)
-    how = f"The shop is synced up to {cursor.text}." if cursor else "The next sync reads them, within 15 minutes."
-    return Step("history", title, State.DONE, f"Past orders bring tokens as well. {how}")
+    if known.past_done is not None:
+        of = f" of {number(known.past_total)}" if known.past_total else ""
+        words = f"Past orders are being granted: {number(known.past_done)}{of} so far. Reload this page to see more."
+        return Step("history", title, State.WAITING, words)
+    return Step("history", title, State.DONE, "Past orders bring tokens as well.")
 
 
 def _delivery_step(store: Store, known: ShopRead, last: datetime | None) -> Step:
