@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import in_process, over_http, reconciling
+from bench import growth, in_process, over_http, reconciling
 from bench.over_http import Row
 from bridge.garbage import look_seldom
 from tests.support.postgres import Cluster, find_bindir, start_cluster
@@ -25,8 +25,9 @@ from tests.support.postgres import Cluster, find_bindir, start_cluster
 def main() -> int:
     """Run what was asked for and print the table; 1 where the books did not balance afterwards."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks, as ratios taken in one run.")
-    parser.add_argument("--only", choices=("http", "process", "reconcile"), help="one part of them")
+    parser.add_argument("--only", choices=("http", "process", "reconcile", "growth"), help="one part of them")
     parser.add_argument("--engine", choices=("sqlite", "postgresql"), help="one engine")
+    growth.add_options(parser)
     parser.add_argument("--seconds", type=float, default=over_http.SECONDS, help="how long each load over HTTP lasts")
     parser.add_argument("--before", type=Path, help="an earlier checkout, to be measured beside this one over HTTP")
     wanted = parser.parse_args()
@@ -41,8 +42,18 @@ def main() -> int:
             rows += _postgresql(wanted)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    _print(rows)
-    return 0 if all(row.audit == "ok" for row in rows) else 1
+    if wanted.only != "growth":
+        _print(rows)
+    grown = _growth(wanted) if wanted.only in (None, "growth") else []
+    is_right = all(row.is_right for row in grown) or not wanted.check
+    return 0 if all(row.audit == "ok" for row in rows) and is_right else 1
+
+
+def _growth(wanted: argparse.Namespace) -> list[growth.Growth]:
+    engines = growth.ENGINES if wanted.engine is None else (wanted.engine,)
+    rows = growth.measure(engines, small=wanted.small, large=wanted.large)
+    growth.show(rows)
+    return rows
 
 
 def _instance() -> Path:

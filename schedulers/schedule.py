@@ -14,7 +14,7 @@ TIMETABLE = (
     Job("due_windows", 30, jobs.due_windows),
     Job("settle_open_orders", 60, jobs.settle_open_orders),
     Job("settle_past_orders", 10, jobs.settle_past_orders),
-    Job("prune", 3600, jobs.prune),
+    Job("prune", 3600, jobs.prune_and_record),
 )
 
 
@@ -28,6 +28,7 @@ def timetable_for(vault: Vault, public_url: str, *, installation: str = "") -> t
         Job("retry_deliveries", 5, partial(jobs.retry_deliveries, shops=shops)),
         *TIMETABLE,
         Job("send_events", 5, partial(jobs.send_events, vault=vault, public_url=public_url)),
+        Job("grant_past_orders", shop_jobs.GRANT_EVERY, partial(shop_jobs.grant_past_orders, shops=shops)),
         Job("import_packages", shop_jobs.IMPORT_EVERY, partial(shop_jobs.import_packages, shops=shops)),
         Job(
             "watch_webhooks",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bridge.domain.errors import NoShopKeys, ShopUnreachable
 from bridge.domain.reconciliation import Report
 from bridge.domain.stores import Store
-from bridge.services import catalog_import, reconciliation, stores, watchdog
+from bridge.services import backfill, catalog_import, reconciliation, stores, watchdog
 from bridge.services.readback import Reading
 from bridge.services.reconciliation import open_reading
 from bridge.services.shops import Shops
@@ -19,7 +19,7 @@ from schedulers.side_by_side import Slot, for_each
 
 log = logging.getLogger(__name__)
 
-POLL_EVERY, SWEEP_EVERY, WATCH_EVERY, IMPORT_EVERY = 900, 3600, 300, 60
+POLL_EVERY, SWEEP_EVERY, WATCH_EVERY, IMPORT_EVERY, GRANT_EVERY = 900, 3600, 300, 60, 15
 """How many seconds lie between two runs of each job."""
 SWEPT_AT_ONCE = 200
 _REQUESTS = 5_000
@@ -82,6 +82,23 @@ def import_packages(shift: Shift, *, shops: Shops) -> str:
     words = f"{sum(one.count for one in done)} products read"
     failed = sum(one.has_failed for one in done)
     return f"{words}, {failed} shops failed" if failed else words
+
+
+def grant_past_orders(shift: Shift, *, shops: Shops) -> str:
+    """Go on with granting past orders, where an owner decided so and not all of them were read."""
+
+    def grant(store: Store, slot: Slot) -> Report | None:
+        return backfill.go_on(
+            shift.database.transaction,
+            shops,
+            store,
+            now=shift.clock(),
+            may_go_on=shift.may_go_on,
+            seconds=slot.seconds,
+        )
+
+    # A run may take longer than the time to the next one: owners wait for the first one to begin.
+    return _read_each(shift, grant, every_seconds=WATCH_EVERY)
 
 
 def watch_webhooks(shift: Shift, *, shops: Shops, public_url: str, installation: str = "") -> str:

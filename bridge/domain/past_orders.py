@@ -40,14 +40,27 @@ def is_paid_later(store: Store, known: Known) -> bool:
 
 
 def released(store: Store, known: Known) -> Known:
-    """The order as one that grants, where it was withheld and the owner decided to grant it."""
-    if not is_withheld(store, known) or not _is_granted_by_hand(known):
+    """The order as one that grants, where it was withheld and the owner decided to grant it, or all past orders."""
+    is_released = is_withheld(store, known) and _is_granted_by_hand(known)
+    if not is_released and not _is_covered(store, known):
         return known
     ranks = {**known.sources.ranks}
     if "status" in ranks:
         ranks["effect"] = ranks["status"]
     sources = replace(known.sources, effect=Effect.GRANTS, ranks=ranks)
     return replace(known, effect=Effect.GRANTS, decided_at=known.modified_at, sources=sources)
+
+
+def _is_covered(store: Store, known: Known) -> bool:
+    """Whether an order was withheld before the owner decided to grant all past orders."""
+    return (
+        store.history == GRANT
+        and known.effect is Effect.KEEPS
+        and known.status in store.grant_statuses
+        and store.connected_at is not None
+        and known.placed_at is not None
+        and known.placed_at < store.connected_at
+    )
 
 
 def _is_granted_by_hand(known: Known) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bridge.domain import past_orders
-from bridge.domain.accounts import MAX_TOKENS, normalize_email
+from bridge.domain.accounts import MAX_TOKENS, MAX_USER_ID, normalize_email
 from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, Unavailable, UnknownOrder
 from bridge.domain.grants import months_owed, tokens_owed
 from bridge.domain.ledger import Entry
@@ -141,6 +141,16 @@ def decide(
 def is_known(connection: Connection, store: Store, number: int) -> bool:
     """Whether the shop ever told of an order of that number."""
     return orders.find(connection, store.id, number) is not None
+
+
+def find_id(connection: Connection, store: Store, text: str) -> int | None:
+    """The id of an order by what people type: the number the shop shows, or the id. None for what is neither."""
+    text = text.strip().removeprefix("#")
+    found = orders.find_by_shop_number(connection, store.id, text)
+    if found is not None:
+        return found
+    is_id = text.isascii() and text.isdigit() and len(text) <= 16 and 1 <= int(text) <= MAX_USER_ID
+    return int(text) if is_id else None
 
 
 def check_all(transaction: Transaction, store: Store, numbers: Iterable[int], *, now: datetime) -> None:

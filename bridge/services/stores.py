@@ -164,11 +164,14 @@ def add_bare(connection: Connection, wanted: NewStore, *, vault_: Vault, now: da
 def answer_history(connection: Connection, store: Store, answer: str) -> Store:
     """Say what becomes of the orders placed before the shop was connected: `grant`, `skip`, or `ask` again later.
 
-    To grant them the shop is read anew from its first order, by the next poll;
-    what was granted already stays as it is whatever the answer.
+    To grant them the shop is read again from its first order, by `backfill`; what
+    was granted already stays as it is whatever the answer.
     """
     connected_at = store.asks_from or store.grants_from or stores.connected_at(connection, store.id)
     stores.change(connection, store.id, _boundaries(answer, connected_at))
+    if answer != store.history:
+        past = 0 if answer == "grant" else None
+        shop_reads.change(connection, store.id, past_done=past, past_total=past)
     is_unread = shop_reads.find(connection, store.id).cursor_at is None
     if answer != store.history and (answer == "grant" or is_unread):
         _begin_reading(connection, store.id, answer, connected_at)
@@ -249,7 +252,7 @@ def _boundaries(history: str, connected_at: datetime) -> dict[str, datetime | No
 
 def _begin_reading(connection: Connection, store_id: int, history: str, connected_at: datetime) -> None:
     start = None if history == "grant" else connected_at - _FIRST_LOOK_BACK
-    shop_reads.change(connection, store_id, cursor_at=start, trash_cursor_at=start)
+    shop_reads.change(connection, store_id, cursor_at=start, trash_cursor_at=start, scan=None)
 
 
 def shop_url(given: str) -> str:

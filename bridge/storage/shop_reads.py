@@ -42,6 +42,7 @@ class ShopRead:
     tries a new webhook's address. `unapplied` are the sentences of orders the
     last poll could not apply. `import_page` is the page of products an import
     goes on with, None between imports, `import_total` how many there were.
+    `past_done` of `past_total` orders were read by a run that grants past orders.
 
     `access` is how the REST API was last reached. `set_aside` are the documents
     that the shop could not show or that could not be applied, which are tried
@@ -68,6 +69,8 @@ class ShopRead:
     unapplied: tuple[str, ...] = ()
     import_page: int | None = None
     import_total: int = 0
+    past_done: int | None = None
+    past_total: int = 0
     access: ShopAccess = field(default_factory=ShopAccess)
     set_aside: tuple[SetAside, ...] = ()
     stopped: Mapping[str, Stop] = field(default_factory=dict)
@@ -113,6 +116,8 @@ def find(connection: Connection, store_id: int) -> ShopRead:
         unapplied=tuple(row.unapplied or ()),
         import_page=row.import_page,
         import_total=row.import_total or 0,
+        past_done=row.past_done,
+        past_total=row.past_total or 0,
         access=read_access(row.access),
         set_aside=tuple(read_set_aside(entry) for entry in row.set_aside or ()),
         stopped={kind: read_stop(entry) for kind, entry in (row.stopped or {}).items()},

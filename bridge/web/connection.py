@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -12,8 +13,9 @@ from flask.typing import ResponseReturnValue
 from bridge.domain.connecting import callback_fault
 from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnreachable
 from bridge.domain.languages import number
+from bridge.domain.public_address import host_of
 from bridge.domain.stores import Store
-from bridge.services import connection_pages, key_requests, keys, stores, watchdog
+from bridge.services import addresses, backfill, connection_pages, key_requests, keys, stores, watchdog
 from bridge.services import webhooks as hooks
 from bridge.services.watchdog import Post
 from bridge.storage.database import Connection
@@ -24,6 +26,9 @@ from bridge.web.parsing import path_number
 from bridge.web.sessions import current_admin, signed_in
 
 bp = Blueprint("connection", __name__, url_prefix="/admin/<store>/connection")
+
+_BEGINNING_SECONDS = 5
+"""How long the answer about past orders reads the shop at once; the scheduler goes on from there."""
 
 _PATIENCE_SECONDS = 20
 """How long a button may read the shop back; the scheduler goes on from there."""
@@ -42,14 +47,22 @@ def show(store: str) -> ResponseReturnValue:
 @bp.post("/look")
 @signed_in
 def look(store: str) -> ResponseReturnValue:
-    """Let the watchdog look at the shop now, as it does every few minutes."""
-    return _ask_shop(store, lambda found, now: "The shop was looked at.")
+    """Check the shop now, as the monitor does every few minutes."""
+    return _ask_shop(store, lambda found, now: "The shop was checked.")
 
 
 @bp.post("/webhooks")
 @signed_in
 def install_webhooks(store: str) -> ResponseReturnValue:
-    """Create the webhooks in the shop, or repair them."""
+    """Create the webhooks in the shop, or repair them; only confirmed where deliveries would not arrive."""
+    with reading() as connection:
+        found = stores.get_store(connection, store)
+        where = addresses.service_address(connection, parts().config.public_url, is_set=True)
+    fault = where.mismatch or addresses.check_delivery(where.url, shop_url=found.url)
+    if fault and not addresses.is_local_trial(found.url) and request.form.get("confirm") != "1":
+        with reading() as connection:
+            error = f"{fault.rstrip('.')}. Nothing was created. To go on all the same, tick the box beside the button."
+            return _render(connection, found, error=error, must_confirm=True), 422
     return _ask_shop(store, _install)
 
 
@@ -72,11 +85,10 @@ def answer_history(store: str) -> ResponseReturnValue:
         stores.answer_history(connection, stores.get_store(connection, store), answer)
 
     in_transaction(keep)
-    flash(
-        "Past orders bring tokens as they are read back from the shop, which begins within minutes."
-        if answer == "grant"
-        else "Orders placed before the shop was connected bring nothing."
-    )
+    if answer == "grant":
+        _grant_past_orders(store)
+    else:
+        flash("Orders placed before the shop was connected bring nothing.")
     return redirect(url_for("connection.show", store=store), 303)
 
 
@@ -99,10 +111,13 @@ def give_keys(store: str) -> ResponseReturnValue:
     typed, vault = typed_keys(), parts().vault
     with reading() as connection:
         found = stores.get_store(connection, store)
+        other = key_requests.store_of_key(connection, typed.consumer_key, vault_=vault)
     try:
         key_requests.check_keys(parts().shops, found.url, typed)
     except (InvalidRequest, ShopUnreachable) as error:
         sentence = error.fields[0].message if error.fields else f"Nothing was saved: {error.detail}."
+        if other is not None and other.id != found.id:
+            sentence += f" This is the key of the store {other.slug}."
         with reading() as connection:
             return _render(connection, found, error=sentence), 422
 
@@ -111,7 +126,7 @@ def give_keys(store: str) -> ResponseReturnValue:
         stores.set_keys(connection, found, consumer_key=key, consumer_secret=secret, vault_=vault)
 
     in_transaction(keep)
-    return _ask_shop(store, lambda found, now: "The shop answered to these keys; they are kept.")
+    return _ask_shop(store, lambda found, now: "The shop accepts these keys; they are saved.")
 
 
 @bp.post("/access-key")
@@ -135,7 +150,7 @@ def revoke_access_key(store: str, key_id: str) -> ResponseReturnValue:
     revoked = in_transaction(
         lambda connection: keys.revoke(connection, stores.get_store(connection, store), wanted, actor=admin.email)
     )
-    flash(f"The access key {revoked.prefix}… was revoked: whoever used it is refused from now on.")
+    flash(f"The access key {revoked.prefix}… was revoked; requests with it are refused from now on.")
     return redirect(url_for("connection.show", store=store), 303)
 
 
@@ -146,17 +161,38 @@ def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
     try:
         message, category = act(store, utcnow()), "good"
     except NoShopKeys:
-        message, category = "The shop cannot be asked before it has given its keys.", "bad"
+        message, category = "The shop cannot be asked: there are no REST keys yet.", "bad"
     except ShopUnreachable as error:
         message, category = f"That did not work: {error.detail}.", "bad"
     until = time.monotonic() + _PATIENCE_SECONDS
     config = parts().config
     post = Post(transaction, parts().shops, config.public_url, lambda: time.monotonic() < until, config.installation)
-    watched = watchdog.watch(post, store, now=utcnow())
+    with reading() as connection:
+        # A button repairs webhooks that were installed; only the one that says so installs them.
+        may_repair = connection_pages.has_webhooks(connection, store)
+    watched = watchdog.watch(post, store, now=utcnow(), may_repair=may_repair)
     if watched.repaired:
         message += f" Repaired: {watched.repaired}."
     flash(message[:600], category)
     return redirect(url_for("connection.show", store=slug), 303)
+
+
+def _grant_past_orders(slug: str) -> None:
+    """Begin to grant past orders at once; the scheduler goes on where time runs out or the shop does not answer."""
+    with reading() as connection:
+        store = stores.get_store(connection, slug)
+    until = time.monotonic() + _BEGINNING_SECONDS
+    try:
+        report = backfill.go_on(
+            transaction, parts().shops, store, now=utcnow(), may_go_on=lambda: time.monotonic() < until
+        )
+    except ShopUnreachable as error:
+        flash(f"Past orders are granted as soon as the shop answers: {error.detail}."[:600], "bad")
+        return
+    with reading() as connection:
+        left = backfill.progress_of(connection, store.id)
+    granted = f" {number(report.granted)} tokens were granted so far." if report is not None and report.granted else ""
+    flash(f"Past orders are {'being' if left else ''} granted.{granted}".replace("  ", " "))
 
 
 def _install(store: Store, now: datetime) -> str:
@@ -165,16 +201,20 @@ def _install(store: Store, now: datetime) -> str:
         transaction, parts().shops, store, public_url=config.public_url, installation=config.installation, now=now
     )
     changes = len(hooks.changes_of(steps))
-    return f"The webhooks are in order; {number(changes)} changes were made in the shop."
+    return f"All webhooks are installed; {number(changes)} changes were made in the shop."
 
 
 def _import(store: Store, now: datetime) -> str:
     return import_now(store, now, seconds=_PATIENCE_SECONDS)
 
 
-def _render(connection: Connection, store: Store, *, new_key: str = "", error: str = "") -> str:
+def _render(
+    connection: Connection, store: Store, *, new_key: str = "", error: str = "", must_confirm: bool = False
+) -> str:
     config, vault = parts().config, parts().vault
     page = connection_pages.connection_page(
         connection, store, public_url=config.public_url, vault_=vault, new_key=new_key, error=error
     )
+    if must_confirm and not page.delivery_fault:
+        page = replace(page, delivery_fault=f"{host_of(config.public_url)} is not reached from outside")
     return render_template("connection.html", page=page, store=store, admin=current_admin())
