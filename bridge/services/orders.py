@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bridge.domain import rivals
 from bridge.domain.accounts import MAX_TOKENS, normalize_email
 from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, UnknownOrder
+from bridge.domain.families import covered_lines
 from bridge.domain.grants import months_owed, tokens_owed
 from bridge.domain.ledger import Entry
 from bridge.domain.order_errors import ReviewChanged
 from bridge.domain.orders import Effect, Known, Order, Refunds, effect_of, learn, learn_trashing
 from bridge.domain.plans import Term
 from bridge.domain.questions import Circumstances, review_items, with_amount, with_decision, with_refunds_seen
-from bridge.domain.reviews import Question
+from bridge.domain.reviews import GRANT, REPLACE, Question, choice_of
 from bridge.domain.stores import Store
-from bridge.services import granting, line_amounts
+from bridge.services import granting, line_amounts, order_relations
 from bridge.services.granting import Bill
 from bridge.services.transactions import Transaction
 from bridge.storage import accounts, orders, packages, plans, stores
@@ -60,8 +62,10 @@ def apply_orders(
     connection: Connection, store: Store, wanted: Sequence[Order], *, received_at: datetime, now: datetime
 ) -> list[Settled]:
     """The same for several orders, each of another number, in as many statements as for one."""
-    found = orders.lock(connection, store.id, [order.number for order in wanted], now=now)
-    known = [_learn(store, found[order.number], order, received_at=received_at) for order in wanted]
+    # A parent is locked with its child, also before anything is known of it: both may come at once.
+    numbers = {order.number for order in wanted} | {order.parent_id for order in wanted if order.parent_id}
+    found = orders.lock(connection, store.id, numbers, now=now)
+    known = [_merge(store, found[order.number], order, received_at=received_at) for order in wanted]
     return _settle(connection, store, known, now=now)
 
 
@@ -70,6 +74,9 @@ def trash_order(
 ) -> Settled:
     """Take back what an order granted: the shop put it in the trash and told its number, nothing more."""
     known = _lock(connection, store, number, now=now)
+    if rivals.is_of_another(known):
+        # The shop's order of that number is not the one that is granted here.
+        return _settle_one(connection, store, known, now=now)
     return _settle_one(connection, store, learn_trashing(known, delivery=delivery, received_at=received_at), now=now)
 
 
@@ -100,6 +107,9 @@ def set_amount(
     """
     known = _lock_known(connection, store, number, now=now)
     told = with_amount(known, line_id, tokens=tokens, by=actor, at=now)
+    for line in told.lines:
+        if line.line.id == line_id and (owed := tokens_owed(told, line)) > MAX_TOKENS:
+            raise BalanceOutOfRange(f"the line is worth {owed} tokens, past 2^53-1")
     return _settle_one(connection, store, told, actor=actor, now=now)
 
 
@@ -134,12 +144,30 @@ def decide(
     if item is None:
         raise ReviewChanged()
     decided = with_decision(known, item, choice, by=actor, at=now)
+    if kind is Question.OTHER_ORDER:
+        return _decide_rival(connection, store, decided, choice, actor=actor, now=now)
     return _settle_one(connection, store, decided, actor=actor, now=now)
+
+
+def _decide_rival(
+    connection: Connection, store: Store, known: Known, choice: str, *, actor: str, now: datetime
+) -> Settled:
+    """Keep the first of two orders with one number, or take back its tokens and let the second replace it."""
+    rival = known.rival
+    if choice != REPLACE or rival is None:
+        return _settle_one(connection, store, replace(known, rival=None), actor=actor, now=now)
+    gone = replace(known, effect=Effect.REVOKES, rival=None)
+    taken = _settle_one(connection, store, gone, actor=actor, now=now)
+    first = _lock(connection, store, known.number, now=now)
+    second = rivals.replaced(first, by=actor, at=now)
+    settled = _settle_one(connection, store, _learn(store, second, rival, received_at=now), actor=actor, now=now)
+    return replace(settled, entries=(*taken.entries, *settled.entries))
 
 
 def is_known(connection: Connection, store: Store, number: int) -> bool:
     """Whether the shop ever told of an order of that number."""
-    return orders.find(connection, store.id, number) is not None
+    found = orders.find(connection, store.id, number)
+    return found is not None and found.is_known
 
 
 def check_all(transaction: Transaction, store: Store, numbers: Iterable[int], *, now: datetime) -> None:
@@ -176,6 +204,13 @@ def _lock_known(connection: Connection, store: Store, number: int, *, now: datet
     return _lock(connection, store, number, now=now)
 
 
+def _merge(store: Store, known: Known, order: Order, *, received_at: datetime) -> Known:
+    """The state with a document merged; one of another order with this number is kept beside it."""
+    if rivals.is_rival(known, order):
+        return rivals.with_rival(known, order)
+    return _learn(store, known, order, received_at=received_at)
+
+
 def _learn(store: Store, known: Known, order: Order, *, received_at: datetime) -> Known:
     effect = effect_of(order.status, store.grant_statuses)
     is_past = store.grants_from is not None and (order.placed_at or order.modified_at) < store.grants_from
@@ -196,47 +231,85 @@ def _settle(
     connection: Connection, store: Store, every: Sequence[Known], *, actor: str = granting.ACTOR, now: datetime
 ) -> list[Settled]:
     """Post what locked orders owe, and write what is known of them; answers in their order."""
-    every = line_amounts.fix_amounts(connection, store, every, now=now)
-    owed = {known.number: {line.line.id: _bounded(tokens_owed(known, line)) for line in known.lines} for known in every}
-    terms = {known.number: _terms_owed(known) for known in every}
-    totals = {number: sum(lines.values()) for number, lines in owed.items()}
-    idle = {
-        known.number
-        for known in every
-        if known.account_id is None
-        and not totals[known.number]
-        and not any(term.months for term in terms[known.number])
-    }
+    asked = [known.number for known in every]
+    every = [*every, *order_relations.lock_family(connection, store, every, now=now)]
+    every = line_amounts.fix_amounts(connection, store, [_with_choice(known) for known in every], now=now)
+    covered = covered_lines(every)
+    dues = {known.number: _due(known, covered.get(known.number, {})) for known in every}
+    idle = {known.number for known in every if known.account_id is None and not dues[known.number].is_anything}
     buyers = _buyers_of(connection, store, [known for known in every if known.number not in idle], now=now)
-    bills = [Bill(known, owed[known.number], buyer, actor) for known, buyer in buyers if buyer is not None]
+    bills = [Bill(known, dues[known.number].tokens, buyer, actor) for known, buyer in buyers if buyer is not None]
+    if covered:
+        # What a buyer gets from one order of a family comes before what goes back of another: no debt in between.
+        bills.sort(key=lambda bill: sum(line.granted for line in bill.known.lines) - sum(bill.owed.values()))
     posted = {known.number: (known, entries) for known, entries in granting.post(connection, store, bills, now=now)}
     waiting = {known.number: known for known, buyer in buyers if buyer is None}
     for bill in bills:
-        if terms[bill.known.number]:
-            _put_terms(connection, store, bill.known, terms[bill.known.number], buyer=bill.buyer)
+        if dues[bill.known.number].terms:
+            _put_terms(connection, store, bill.known, dues[bill.known.number].terms, buyer=bill.buyer)
     after = [posted.get(known.number, (waiting.get(known.number, known), []))[0] for known in every]
-    orders.remember(connection, [_remembered(known, is_parked=known.number in waiting) for known in after], now=now)
+    same_payment = order_relations.list_same_payment(connection, store, after)
+    remembered = []
+    for known in after:
+        circumstances = Circumstances(
+            is_parked=known.number in waiting,
+            covered=covered.get(known.number, {}),
+            same_payment=same_payment.get(known.number, ()),
+            too_large=dues[known.number].too_large,
+            now=now,
+        )
+        remembered.append(_remembered(known, circumstances))
+    orders.remember(connection, remembered, now=now)
     return [
         Settled(
-            tuple(posted[known.number][1]) if known.number in posted else (),
-            is_parked=known.number in waiting,
-            owed=totals[known.number],
+            tuple(posted[number][1]) if number in posted else (),
+            is_parked=number in waiting,
+            owed=sum(dues[number].tokens.values()),
         )
-        for known in every
+        for number in asked
     ]
 
 
-def _remembered(known: Known, *, is_parked: bool) -> orders.Remembered:
-    return known, is_parked, review_items(known, Circumstances(is_parked=is_parked))
+def _remembered(known: Known, circumstances: Circumstances) -> orders.Remembered:
+    is_unpaid = not known.is_paid and known.effect is Effect.GRANTS and any(line.granted for line in known.lines)
+    since = (known.unpaid_since or circumstances.now) if is_unpaid else None
+    known = replace(known, unpaid_since=since) if since != known.unpaid_since else known
+    return known, circumstances.is_parked, review_items(known, circumstances)
 
 
-def _bounded(tokens: int) -> int:
-    if tokens > MAX_TOKENS:
-        raise BalanceOutOfRange(f"an order line is worth {tokens} tokens, past 2^53-1")
-    return tokens
+def _with_choice(known: Known) -> Known:
+    """The order granted where a person decided so though its status does not say it."""
+    if known.effect is Effect.KEEPS and choice_of(known.decisions, Question.NOT_GRANTED, known.status) == GRANT:
+        return replace(known, effect=Effect.GRANTS)
+    return known
 
 
-def _terms_owed(known: Known) -> list[Term]:
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What an order owes: tokens by line, terms of plans, and the lines that are worth more than can be counted."""
+
+    tokens: dict[int, int]
+    terms: list[Term]
+    too_large: tuple[int, ...]
+
+    @property
+    def is_anything(self) -> bool:
+        return any(self.tokens.values()) or any(term.months for term in self.terms)
+
+
+def _due(known: Known, covered: Mapping[int, str]) -> _Due:
+    """What an order owes; a line that another order grants owes nothing, one that is worth too much stays as it is."""
+    tokens, too_large = {}, []
+    for line in known.lines:
+        owed = 0 if line.line.id in covered else tokens_owed(known, line)
+        if owed > MAX_TOKENS:
+            too_large.append(line.line.id)
+            owed = line.granted
+        tokens[line.line.id] = owed
+    return _Due(tokens, _terms_owed(known, covered), tuple(too_large))
+
+
+def _terms_owed(known: Known, covered: Mapping[int, str]) -> list[Term]:
     """What the order's lines of plans bought: so many months each, from the day it was placed."""
     return [
         Term(
@@ -245,7 +318,7 @@ def _terms_owed(known: Known) -> list[Term]:
             product_id=line.line.variation_id or line.line.product_id,
             name=line.line.name,
             tokens=line.tokens or 0,
-            months=months_owed(known, line),
+            months=0 if line.line.id in covered else months_owed(known, line),
             bought_at=known.placed_at,
         )
         for line in known.lines

@@ -127,7 +127,7 @@ def get_order(connection: Connection, store: Store, number: int) -> answers.Docu
 
 def _get(connection: Connection, store: Store, number: int) -> Known:
     known = stored.find(connection, store.id, number)
-    if known is None:
+    if known is None or not known.is_known:
         raise UnknownOrder(f"there is no order {number}")
     return known
 
