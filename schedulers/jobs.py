@@ -6,7 +6,7 @@ import logging
 import time
 from functools import partial
 
-from bridge.services import expiry, inbox, open_orders, outbox, pruning, windows
+from bridge.services import expiry, inbox, late_packages, open_orders, outbox, pruning, stores, windows
 from bridge.services.shops import Shops
 from bridge.services.transactions import in_transaction
 from bridge.services.vault import Vault
@@ -51,6 +51,24 @@ def settle_open_orders(shift: Shift) -> str:
                 log.exception("order %d of store %d could not be settled", place[1], place[0])
                 failed += 1
         after = ready[-1]
+    return _outcome(done, "settled", failed)
+
+
+def settle_past_orders(shift: Shift) -> str:
+    """Settle orders that bought a product before it was a package, where the owner decided about them."""
+    done = failed = 0
+    with shift.database.reading() as connection:
+        found = stores.list_stores(connection)
+    for store in found:
+        if not shift.may_go_on():
+            break
+        try:
+            done += late_packages.settle_store(
+                shift.database.transaction, store, now=shift.clock(), may_go_on=shift.may_go_on
+            )
+        except Exception:
+            log.exception("the past orders of store %s could not be settled", store.slug)
+            failed += 1
     return _outcome(done, "settled", failed)
 
 

@@ -13,7 +13,7 @@ from bridge.domain.accounts import MAX_USER_ID
 from bridge.domain.amounts import read_amount
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.stores import Store
-from bridge.services import catalog, catalog_import, package_pages, stores
+from bridge.services import catalog, catalog_import, late_packages, package_pages, stores
 from bridge.services.reconciliation import open_reading
 from bridge.services.shops import Shops
 from bridge.services.transactions import in_transaction
@@ -96,6 +96,31 @@ def clear(slug: str, product: str) -> None:
         ),
     )
     click.echo(f"The shop's own amount of product {product} counts again.")
+
+
+@group.command("past")
+@click.argument("slug")
+@click.argument("product", metavar="PRODUCT[/VARIATION]")
+@click.argument("decision", type=click.Choice(late_packages.DECISIONS))
+def past(slug: str, product: str, decision: str) -> None:
+    """Grant or leave the orders that bought a product before it was a package."""
+    product_id, variation_id = _key(product)
+    tools, store = _store(slug)
+    now = utcnow()
+    package = in_transaction(
+        tools.database.transaction,
+        lambda connection: late_packages.decide(
+            connection,
+            store.id,
+            product_id=product_id,
+            variation_id=variation_id,
+            decision=decision,
+            actor="command line",
+            now=now,
+        ),
+    )
+    settled = late_packages.settle_package(tools.database.transaction, store, package, now=now)
+    click.echo(f"{settled:,} orders {'were granted' if decision == late_packages.GRANT else 'stay at 0 tokens'}.")
 
 
 @group.command("import")

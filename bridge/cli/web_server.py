@@ -6,7 +6,10 @@ never imports the app: everything heavy happens in the workers, after the fork.
 
 from __future__ import annotations
 
+import os
 import socket
+from queue import SimpleQueue
+from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
@@ -29,6 +32,28 @@ STOP_SECONDS = 45
 _LOG_SETTINGS = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
 
 
+class Wakeups:
+    """What wakes granian's main loop, in place of its `threading.Event`.
+
+    A signal handler that sets an event while the same thread is about to wait
+    for it blocks for ever; a simple queue may be used from a handler.
+    """
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        """Wake the main loop, now or when it next waits."""
+        self._queue.put(None)
+
+    def wait(self) -> None:
+        """Wait to be woken; the loop checks itself what has happened."""
+        self._queue.get()
+
+    def clear(self) -> None:
+        """Do nothing: each wait takes one wake-up, and one too many does no harm."""
+
+
 class Server(MPServer):  # type: ignore[misc]
     """granian on a listening socket of ours, which every worker shares.
 
@@ -36,10 +61,16 @@ class Server(MPServer):  # type: ignore[misc]
     connections in the queue of a worker that ends.
     """
 
-    listener: socket.socket
+    def __init__(self, listener: socket.socket, **settings: Any) -> None:
+        super().__init__("app:create_worker", factory=True, **settings)
+        self.listener = listener
+        self.main_loop_interrupt = Wakeups()
 
     def signal_handler_interrupt(self, *_args: object, **_kwargs: object) -> None:
-        """Stop gracefully; at once on a second signal."""
+        """Stop gracefully; at once on a second signal, and in a worker that has not begun to serve."""
+        if os.getpid() != self.pid:
+            # Inherited by the fork: until the worker has a handler of its own, it has nothing to finish.
+            os._exit(0)
         if self.interrupt_signal:
             for worker in self.wrks:
                 worker.kill()
@@ -57,10 +88,9 @@ def main() -> None:
     configure_logs(config)
     host, port = config.host_and_port
     server = Server(
-        "app:create_worker",
+        inherited_socket(config) or listen_on(config),
         address=host,
         port=port,
-        factory=True,
         interface=Interfaces.ASGI,
         workers=config.workers,
         loop=Loops.auto,
@@ -75,7 +105,6 @@ def main() -> None:
         respawn_interval=0.1,
         workers_kill_timeout=STOP_SECONDS,
     )
-    server.listener = inherited_socket(config) or listen_on(config)
     server.serve()
 
 

@@ -9,9 +9,9 @@ from bridge.clients.payloads import Product
 from bridge.domain.errors import UnknownPackage
 from bridge.domain.packages import Package
 from bridge.domain.stores import Store
-from bridge.services import orders
+from bridge.services import late_packages, orders
 from bridge.services.transactions import Transaction
-from bridge.storage import packages
+from bridge.storage import packages, product_orders
 from bridge.storage.database import Connection
 
 _NAMED = 5
@@ -99,10 +99,20 @@ def settle_waiting(transaction: Transaction, store: Store, package: Package, *, 
     At most a few hundred, each in a transaction of its own; the scheduled job does the rest.
     """
     with transaction() as connection:
-        product_id = package.variation_id or package.product_id
-        waiting = orders.list_waiting_for_product(connection, store, product_id=product_id)
+        waiting = list_settleable(connection, store, product_id=package.product_id, variation_id=package.variation_id)
     orders.check_all(transaction, store, waiting, now=now)
     return len(waiting)
+
+
+def list_settleable(connection: Connection, store: Store, *, product_id: int, variation_id: int) -> list[int]:
+    """The orders that the amount of a product settles, the first few hundred; the scheduled jobs find the others."""
+    found = set(orders.list_waiting_for_product(connection, store, product_id=variation_id or product_id))
+    package = packages.find(connection, store.id, product_id=product_id, variation_id=variation_id)
+    if package is not None and package.tokens:
+        if package.sku:
+            found |= set(product_orders.list_with_sku(connection, store.id, package.sku, limit=orders.CLAIM_BATCH))
+        found |= set(late_packages.list_decided(connection, store, package, after=0, limit=orders.CLAIM_BATCH))
+    return sorted(found)[: orders.CLAIM_BATCH]
 
 
 def get_package(connection: Connection, store_id: int, *, product_id: int, variation_id: int) -> Package:

@@ -107,6 +107,7 @@ def _import(reading: Reading, document: Document, imported: Imported, *, now: da
     imported.packages += sum(bool(product.tokens) for product in learnt)
     for product in learnt:
         with reading.transaction() as connection:
-            waiting = orders.list_waiting_for_product(connection, reading.store, product_id=product.id)
+            key = (product.parent_id, product.id) if product.parent_id else (product.id, 0)
+            waiting = catalog.list_settleable(connection, reading.store, product_id=key[0], variation_id=key[1])
         orders.check_all(reading.transaction, reading.store, waiting, now=now)
         imported.settled += len(waiting)

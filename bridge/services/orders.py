@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bridge.domain import rivals
 from bridge.domain.accounts import MAX_TOKENS, normalize_email
-from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, UnknownOrder
+from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, Unavailable, UnknownOrder
 from bridge.domain.families import covered_lines
 from bridge.domain.grants import months_owed, tokens_owed
 from bridge.domain.ledger import Entry
@@ -179,8 +179,25 @@ def check_all(transaction: Transaction, store: Store, numbers: Iterable[int], *,
         try:
             with transaction() as connection:
                 check_again(connection, store, number, now=now)
+        except Unavailable:
+            raise
         except BridgeError as error:
             log.warning("order %d of store %s could not be settled: %s", number, store.slug, error.detail)
+        except Exception:
+            log.exception("order %d of store %s could not be settled", number, store.slug)
+
+
+def check_together(transaction: Transaction, store: Store, numbers: Sequence[int], *, now: datetime) -> None:
+    """Settle several orders in one transaction, or each alone where one of them does not let the others pass."""
+    try:
+        with transaction() as connection:
+            found = orders.lock(connection, store.id, numbers, now=now)
+            _settle(connection, store, [found[number] for number in sorted(found)], now=now)
+    except Unavailable:
+        raise
+    except Exception:
+        log.info("orders of store %s are settled one by one", store.slug, exc_info=True)
+        check_all(transaction, store, numbers, now=now)
 
 
 def list_waiting_for(connection: Connection, store: Store, *, email: str) -> list[int]:

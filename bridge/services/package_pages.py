@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from bridge.domain.languages import LocalTime, local_time, number, zone_name
 from bridge.domain.packages import Package
 from bridge.domain.stores import Store
-from bridge.services import answers, catalog, catalog_import, questions
+from bridge.services import answers, catalog, catalog_import, late_packages, questions
 from bridge.storage import packages, product_orders, stores
 from bridge.storage.database import Connection
-from bridge.storage.product_orders import ProductKey
+
+ProductKey = tuple[int, int]
+"""A product and its variation, 0 for the whole product."""
 
 PAGE = 50
 """How many products or order lines a page shows."""
-
-COUNTED = 999
-"""How far the orders of a product are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,8 @@ class PackageRow:
     `shop` is the shop's amount in words, `fault` the reason it cannot be read,
     `tokens` the amount set here, empty for none. `waiting` is the number of
     orders that wait for an amount, `late` of those that bought it before it was
-    a package and are not decided, each empty for none.
+    a package and are not decided, `remaining` of those that are decided and not
+    settled yet, each empty for none. `brings` is the amount that counts.
     """
 
     product_id: int
@@ -50,7 +50,9 @@ class PackageRow:
     plan: str
     waiting: str
     late: str
+    remaining: str
     decision: str
+    brings: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def packages_page(
     )
     rows = tuple(_row(connection, store, package, form) for package in found[:PAGE])
     last = found[PAGE - 1] if len(found) > PAGE else None
-    count = packages.count_open(connection, store.id, most=COUNTED + 1)
+    count = packages.count_open(connection, store.id, most=late_packages.COUNTED + 1)
     return PackagesPage(
         store=store,
         open_questions=questions.badge(connection, store.id),
@@ -133,8 +135,7 @@ def packages_page(
 
 def late_page(connection: Connection, store: Store, package: Package, *, after: tuple[int, int] = (0, 0)) -> LatePage:
     """A page of the order lines that bought a product before it was a package."""
-    key = (package.product_id, package.variation_id)
-    found = product_orders.list_lines(connection, store.id, key, after=after, limit=PAGE + 1)
+    found = product_orders.list_lines(connection, store.id, package, after=after, limit=PAGE + 1)
     zone = store.calendar.zone
     last = found[PAGE - 1] if len(found) > PAGE else None
     return LatePage(
@@ -161,15 +162,19 @@ def late_page(connection: Connection, store: Store, package: Package, *, after: 
     )
 
 
-def count_orders(connection: Connection, store_id: int, package: Package) -> int:
-    """The number of orders that wait for a product's amount or for a decision, up to `COUNTED` and one.
-
-    0 for a product that is no package: its order lines wait for nothing.
-    """
-    if package.tokens == 0 or (package.tokens and package.late):
-        return 0
-    key = (package.product_id, package.variation_id)
-    return product_orders.count_orders(connection, store_id, key, most=COUNTED + 1)
+def list_late(connection: Connection, store_id: int) -> list[answers.Document]:
+    """The packages that orders bought before they were packages and that the owner has not decided about."""
+    return [
+        {
+            "product": late.package.product_id,
+            "variation": late.package.variation_id or None,
+            "name": late.package.name,
+            "tokens": late.package.tokens,
+            "orders": late.orders,
+            "choices": list(late_packages.DECISIONS),
+        }
+        for late in late_packages.list_late(connection, store_id)
+    ]
 
 
 def document(connection: Connection, store_id: int, package: Package) -> answers.Document:
@@ -194,7 +199,7 @@ def document(connection: Connection, store_id: int, package: Package) -> answers
         "unreadable": None
         if fault is None
         else {"key": fault.key, "value": fault.value, "reason": fault.reason.value, "sentence": fault.sentence},
-        "orders_waiting": count_orders(connection, store_id, package),
+        "orders_waiting": late_packages.count_orders(connection, store_id, package),
         "decision": package.late,
     }
 
@@ -208,7 +213,7 @@ def _row(connection: Connection, store: Store, package: Package, form: AmountFor
     key = (package.product_id, package.variation_id)
     form = form if form is not None and form.key == key else None
     set_here = "" if package.admin_tokens is None else str(package.admin_tokens)
-    orders = _counted(count_orders(connection, store.id, package))
+    orders = _counted(late_packages.count_orders(connection, store.id, package))
     return PackageRow(
         product_id=package.product_id,
         variation_id=package.variation_id,
@@ -221,8 +226,10 @@ def _row(connection: Connection, store: Store, package: Package, form: AmountFor
         error=form.error if form else "",
         plan=f"{package.plan}, {number(package.months)} months" if package.months else "",
         waiting="" if package.tokens else orders,
-        late=orders if package.tokens else "",
+        late=orders if package.tokens and not package.late else "",
+        remaining=orders if package.tokens and package.late else "",
         decision=(package.late or "") if package.tokens else "",
+        brings=package.tokens or 0,
     )
 
 
@@ -250,7 +257,7 @@ def _shop_words(package: Package) -> str:
 
 
 def _counted(count: int) -> str:
-    return "" if not count else number(count) if count <= COUNTED else f"{number(COUNTED)}+"
+    return "" if not count else number(count) if count <= late_packages.COUNTED else f"{number(late_packages.COUNTED)}+"
 
 
 def _import_progress(connection: Connection, store: Store) -> str:

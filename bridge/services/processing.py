@@ -187,10 +187,13 @@ def _process_product(
     if event == "deleted":
         return Processed(State.PROCESSED, "the product's amount is kept for the orders that have it", store)
     product = payloads.read_product(document)
-    if not catalog.learn_product(connection, store.id, product, now=now):
-        return Processed(State.PROCESSED, f"product {product.id} is no package", store)
-    waiting = orders.list_waiting_for_product(connection, store, product_id=product.id)
-    return Processed(State.PROCESSED, f"product {product.id}: {product.tokens} tokens", store, tuple(waiting))
+    catalog.learn_product(connection, store.id, product, now=now)
+    key = (product.parent_id, product.id) if product.parent_id else (product.id, 0)
+    waiting = catalog.list_settleable(connection, store, product_id=key[0], variation_id=key[1])
+    brings = f"{product.tokens} tokens" if product.tokens else "no package"
+    if product.unreadable is not None:
+        brings = product.unreadable.sentence
+    return Processed(State.PROCESSED, f"product {product.id}: {brings}", store, tuple(waiting))
 
 
 def _process_customer(

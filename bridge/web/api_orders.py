@@ -11,7 +11,7 @@ from pydantic import Field
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.orders import Refunds
 from bridge.domain.reviews import Question
-from bridge.services import questions, stores
+from bridge.services import package_pages, questions, stores
 from bridge.web.auth import caller, store_key
 from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
 from bridge.web.parsing import (
@@ -67,12 +67,17 @@ class DecisionIn(Body):
 @bp.get("/exceptions")
 @store_key
 def list_exceptions() -> Response:
-    """The orders that want an owner's look, by number, each with its question."""
+    """The orders that want an owner's look, by number, each with its question.
+
+    `products` lists the packages that orders bought before they were packages;
+    decide about those with `POST /v1/packages/{product}/past-orders`.
+    """
     place, limit = cursor(), page_limit()
     after = 0 if place is None else _place(place)
     with reading() as connection:
         items, last = questions.list_questions(connection, caller().store_id, after=after, limit=limit)
-    return list_response(items, next_cursor=None if last is None else str(last))
+        products = package_pages.list_late(connection, caller().store_id)
+    return list_response(items, next_cursor=None if last is None else str(last), products=products)
 
 
 @bp.get("/orders/<number>")

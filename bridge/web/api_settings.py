@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Annotated, Literal
 
 from flask import Blueprint, Response
@@ -11,7 +12,7 @@ from pydantic import Field, StrictBool, field_validator
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.limits import Allows, Limit, Period, Rule
 from bridge.domain.stores import Module
-from bridge.services import answers, catalog, modules, package_pages, stores
+from bridge.services import answers, catalog, late_packages, modules, package_pages, stores
 from bridge.web.auth import caller, store_key
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 from bridge.web.parsing import (
@@ -29,6 +30,9 @@ from bridge.web.parsing import (
 from bridge.web.replies import json_response, list_response
 
 bp = Blueprint("api_settings", __name__, url_prefix="/v1")
+
+_DECIDING_SECONDS = 5
+"""The longest a decision settles orders at once; the scheduler does the rest."""
 
 _AUDIENCE = re.compile(r"guest|user|role:[^\s:][^:\x00-\x1f]{0,99}")
 
@@ -67,6 +71,12 @@ class PackageIn(Body):
     months: Annotated[int, Field(strict=True, ge=1, le=120)] | None = None
     name: Text200 | None = None
     sku: Text200 | None = None
+
+
+class PastOrdersIn(Body):
+    """The decision about orders that bought a product before it was a package."""
+
+    decision: Literal["grant", "leave"]
 
 
 class StoreIn(Body):
@@ -220,6 +230,36 @@ def delete_package(product: str, variation: str) -> Response:
         )
     )
     return Response(status=204)
+
+
+@bp.post("/packages/<product>/past-orders", defaults={"variation": "0"})
+@bp.post("/packages/<product>/<variation>/past-orders")
+@store_key
+def decide_past_orders(product: str, variation: str) -> Response:
+    """Grant or leave the orders that bought a product before it was a package.
+
+    Granting begins at once and goes on in the background; `orders_waiting` says how many are left.
+    """
+    body = read_body(PastOrdersIn)
+    product_id, variation_id = _product(product, variation)
+    who, now = caller(), utcnow()
+    package = in_transaction(
+        lambda connection: late_packages.decide(
+            connection,
+            who.store_id,
+            product_id=product_id,
+            variation_id=variation_id,
+            decision=body.decision,
+            actor=who.name,
+            now=now,
+        )
+    )
+    with reading() as connection:
+        store = stores.get_by_id(connection, who.store_id)
+    until = time.monotonic() + _DECIDING_SECONDS
+    late_packages.settle_package(transaction, store, package, now=now, may_go_on=lambda: time.monotonic() < until)
+    with reading() as connection:
+        return json_response(package_pages.document(connection, who.store_id, package))
 
 
 @bp.get("/store")

@@ -142,4 +142,4 @@ class AsgiApp:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         if not isinstance(error, MalformedBody) and status != 408:
-            await drain(receive)
+            await drain(receive, self._seconds)

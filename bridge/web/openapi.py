@@ -45,6 +45,7 @@ BODIES: dict[str, type[Body]] = {
     "api_orders.decide": api_orders.DecisionIn,
     "api_orders.see_refunds": api_orders.SeenIn,
     "api_orders.set_amount": api_orders.LineIn,
+    "api_settings.decide_past_orders": api_settings.PastOrdersIn,
     "api_settings.put_limit": api_settings.LimitIn,
     "api_settings.put_module": api_settings.ModuleIn,
     "api_settings.put_package": api_settings.PackageIn,

@@ -9,11 +9,19 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.amounts import Reason, read_amount
-from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnreachable, UnknownPackage
+from bridge.domain.errors import (
+    BalanceOutOfRange,
+    FieldError,
+    InvalidRequest,
+    NoShopKeys,
+    ShopUnreachable,
+    UnknownPackage,
+)
 from bridge.domain.languages import number
+from bridge.domain.order_errors import LineHasAmount
 from bridge.domain.packages import Package
 from bridge.domain.stores import Store
-from bridge.services import catalog, catalog_import, package_pages, stores
+from bridge.services import catalog, catalog_import, late_packages, package_pages, questions, stores
 from bridge.services.package_pages import AmountForm
 from bridge.services.reconciliation import open_reading
 from bridge.storage.database import Connection
@@ -25,6 +33,9 @@ bp = Blueprint("packages", __name__, url_prefix="/admin/<store>/packages")
 
 _PATIENCE_SECONDS = 20
 """The longest a button reads the shop; the scheduler does the rest."""
+
+_DECIDING_SECONDS = 5
+"""The longest a decision settles orders at once; the scheduler does the rest."""
 
 _MAX_SEARCH = 200
 _TYPED_FAULTS = {
@@ -105,6 +116,79 @@ def clear(store: str, product: str, variation: str) -> ResponseReturnValue:
     return _back(store)
 
 
+@bp.get("/<product>/<variation>/past-orders")
+@signed_in
+def show_past_orders(store: str, product: str, variation: str) -> ResponseReturnValue:
+    """The orders that bought a product before it was a package, to be decided one by one."""
+    product_id, variation_id = _key(product, variation)
+    with reading() as connection:
+        found = stores.get_store(connection, store)
+        package = catalog.get_package(connection, found.id, product_id=product_id, variation_id=variation_id)
+        page = package_pages.late_page(connection, found, package, after=_place(low=0) or (0, 0))
+    return render_template("past_orders.html", page=page, store=page.store, admin=current_admin())
+
+
+@bp.post("/<product>/<variation>/past-orders")
+@signed_in
+def decide_past_orders(store: str, product: str, variation: str) -> ResponseReturnValue:
+    """Grant or leave all orders that bought a product before it was a package."""
+    product_id, variation_id = _key(product, variation)
+    decision, admin, now = request.form.get("decision", ""), current_admin(), utcnow()
+    if decision not in late_packages.DECISIONS:
+        raise InvalidRequest(fields=[FieldError("decision", "choose one of the two")])
+
+    def decide(connection: Connection) -> tuple[Store, Package]:
+        found = stores.get_store(connection, store)
+        return found, late_packages.decide(
+            connection,
+            found.id,
+            product_id=product_id,
+            variation_id=variation_id,
+            decision=decision,
+            actor=admin.email,
+            now=now,
+        )
+
+    found, package = in_transaction(decide)
+    until = time.monotonic() + _DECIDING_SECONDS
+    settled = late_packages.settle_package(
+        transaction, found, package, now=now, may_go_on=lambda: time.monotonic() < until
+    )
+    with reading() as connection:
+        left = late_packages.count_orders(connection, found.id, package)
+    done = "were granted" if decision == late_packages.GRANT else "stay at 0 tokens"
+    more = " The others follow within minutes." if left else ""
+    flash(f"{number(settled)} orders {done}.{more}")
+    return _back(store)
+
+
+@bp.post("/<product>/<variation>/past-orders/<order>/<line>")
+@signed_in
+def decide_past_order(store: str, product: str, variation: str, order: str, line: str) -> ResponseReturnValue:
+    """Grant or leave one order line that bought a product before it was a package."""
+    product_id, variation_id = _key(product, variation)
+    order_id, line_id = path_number(order, "order"), path_number(line, "line")
+    decision, admin, now = request.form.get("decision", ""), current_admin(), utcnow()
+    if decision not in late_packages.DECISIONS:
+        raise InvalidRequest(fields=[FieldError("decision", "choose one of the two")])
+
+    def decide(connection: Connection) -> int:
+        found = stores.get_store(connection, store)
+        package = catalog.get_package(connection, found.id, product_id=product_id, variation_id=variation_id)
+        tokens = (package.tokens or 0) if decision == late_packages.GRANT else 0
+        questions.set_amount(connection, found, order_id, line_id, tokens=tokens, actor=admin.email, now=now)
+        return tokens
+
+    try:
+        tokens = in_transaction(decide)
+    except (LineHasAmount, BalanceOutOfRange) as error:
+        flash(f"Nothing was changed: {error.detail}."[:600], "bad")
+    else:
+        flash(f"A piece of line {line_id} of order {order_id} brings {number(tokens)} tokens.")
+    where = {"store": store, "product": product_id, "variation": variation_id}
+    return redirect(url_for("packages.show_past_orders", **where), 303)  # type: ignore[arg-type]
+
+
 def import_now(store: Store, now: datetime, *, seconds: float) -> str:
     """Read the products of a shop for so many seconds; what was read, in words.
 
@@ -124,14 +208,14 @@ def _key(product: str, variation: str) -> tuple[int, int]:
     return path_number(product, "product"), path_number(variation, "variation", low=0)
 
 
-def _place() -> tuple[int, int] | None:
+def _place(*, low: int = 1) -> tuple[int, int] | None:
     text = request.args.get("after")
     if not text:
         return None
     product, _, variation = text.partition(".")
     if not product or not variation:
         raise InvalidRequest(fields=[FieldError("after", "open the list again from its first page")])
-    return path_number(product, "after"), path_number(variation, "after", low=0)
+    return path_number(product, "after", low=low), path_number(variation, "after", low=0)
 
 
 def _state() -> dict[str, str]:

@@ -135,11 +135,11 @@ class BodyReader:
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def drain(receive: Receive) -> None:
+async def drain(receive: Receive, seconds: float = DRAIN_SECONDS) -> None:
     """Read and drop what a refused sender still sends, up to a bound; the server closes after more."""
     left = DRAIN_BYTES
     try:
-        async with asyncio.timeout(DRAIN_SECONDS):
+        async with asyncio.timeout(min(seconds, DRAIN_SECONDS)):
             while left > 0:
                 message = await receive()
                 if message["type"] != "http.request" or not message.get("more_body", False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import signal
 
@@ -19,12 +20,13 @@ _PARENT_CHECK_SECONDS = 1.0
 def build(app: Flask, config: Config) -> AsgiApp:
     """Return what the server runs in this process; scheduler and threads start with the server, after the fork."""
     parts, scheduler = app.extensions["bridge"], app.extensions["bridge.scheduler"]
-    parent = os.getppid()
+    main_process = multiprocessing.parent_process()
 
     def start() -> None:
         # A terminal sends Ctrl-C to every process; the main process says when the workers stop.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        background.append(asyncio.get_running_loop().create_task(_stop_without(parent)))
+        if main_process is not None and main_process.pid is not None:
+            background.append(asyncio.get_running_loop().create_task(_stop_without(main_process.pid)))
         look_seldom()
         if config.scheduler:
             scheduler.start()

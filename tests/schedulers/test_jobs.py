@@ -108,7 +108,8 @@ def test_line_whose_package_became_known_is_settled(shop, database):
         for product, variation in ((77, 0), (78, 5), (78, 6)):
             connection.exec_driver_sql(
                 "insert into packages (store_id, product_id, variation_id, admin_tokens, updated_at)"
-                f" select id, {product}, {variation}, 500, created_at from stores"
+                f" select id, {product}, {variation}, 500, created_at from stores where true"
+                " on conflict (store_id, product_id, variation_id) do update set admin_tokens = 500"
             )
 
     assert jobs.settle_open_orders(shift_at(database, utcnow())) == "2 settled"

@@ -55,6 +55,7 @@ class Service:
     workers: int = 2
     threads: int = 16
     request_seconds: int = 20
+    log_level: str = "WARNING"
     _socket: socket.socket = field(default_factory=socket.socket)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -79,7 +80,7 @@ class Service:
             "BRIDGE_WORKERS": str(self.workers),
             "BRIDGE_REQUEST_SECONDS": str(self.request_seconds),
             "BRIDGE_SCHEDULER": "off",
-            "BRIDGE_LOG_LEVEL": "WARNING",
+            "BRIDGE_LOG_LEVEL": self.log_level,
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
         command = [sys.executable, "-m", "bridge.cli.web_server"]
@@ -122,6 +123,10 @@ class Service:
         """The exit status, once the service has ended by itself."""
         assert self._process is not None
         return self._process.wait(seconds)
+
+    def has_ended(self) -> bool:
+        """Whether the main process is gone."""
+        return self._process is None or self._process.poll() is not None
 
     def kill(self) -> None:
         """End the whole process group with SIGKILL: nothing is finished, flushed or said."""

@@ -1,0 +1,135 @@
+"""Products that became packages after they were bought: the owner decides what becomes of those orders."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bridge.domain.errors import UnknownPackage
+from bridge.domain.packages import Package
+from bridge.domain.stores import Store
+from bridge.services import orders
+from bridge.services.transactions import Transaction
+from bridge.storage import packages, product_orders, stores
+from bridge.storage.database import Connection
+
+log = logging.getLogger(__name__)
+
+GRANT = "grant"
+LEAVE = "leave"
+DECISIONS = (GRANT, LEAVE)
+
+TOGETHER = 50
+"""The most orders of one transaction."""
+
+COUNTED = 999
+"""How far the orders of a product are counted."""
+
+LISTED = 50
+"""The most products that wait for a decision in one list."""
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class LatePackage:
+    """A package that orders bought before it was one; `orders` is their number, up to `COUNTED` and one."""
+
+    package: Package
+    orders: int
+
+
+def list_late(connection: Connection, store_id: int) -> list[LatePackage]:
+    """The packages that wait for the owner's decision, at most `LISTED`."""
+    found = []
+    for product_id, variation_id in product_orders.list_undecided(connection, store_id, limit=LISTED):
+        package = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
+        if package is not None and (count := count_orders(connection, store_id, package)):
+            found.append(LatePackage(package, count))
+    return found
+
+
+def count_orders(connection: Connection, store_id: int, package: Package) -> int:
+    """The number of orders that wait for a product's amount or for a decision about it, up to `COUNTED` and one.
+
+    0 for a product that is no package: its order lines wait for nothing.
+    """
+    if package.tokens == 0:
+        return 0
+    return product_orders.count_orders(connection, store_id, package, most=COUNTED + 1)
+
+
+def decide(
+    connection: Connection,
+    store_id: int,
+    *,
+    product_id: int,
+    variation_id: int,
+    decision: str,
+    actor: str,
+    now: datetime,
+) -> Package:
+    """Keep the owner's decision about the orders that bought a product before it was a package.
+
+    It holds for all of them until the product stops being a package;
+    `settle_package` carries it out. Raises `UnknownPackage` for a product that
+    brings no tokens.
+    """
+    package = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
+    if package is None or not package.tokens:
+        raise UnknownPackage()
+    packages.decide_late(connection, store_id, package, decision, actor=actor, now=now)
+    log.info("orders that bought product %d of store %d before: %s, by %s", product_id, store_id, decision, actor)
+    return replace(package, late=decision)
+
+
+def list_decided(connection: Connection, store: Store, package: Package, *, after: int, limit: int) -> list[int]:
+    """The orders above `after` that bought a package before it was one and whose lines a decision covers."""
+    if not package.late and (store.history != GRANT or store.connected_at is None):
+        return []
+    placed_before = None if package.late else store.connected_at
+    return product_orders.list_orders(
+        connection, store.id, package, after=after, limit=limit, placed_before=placed_before
+    )
+
+
+def settle_package(
+    transaction: Transaction,
+    store: Store,
+    package: Package,
+    *,
+    now: datetime,
+    may_go_on: Callable[[], bool] = _always,
+) -> int:
+    """Settle the orders that a decision is about, some in each transaction; the number of orders that were settled.
+
+    Safe to cut off and to repeat: each order is settled by what is known of it.
+    Without a decision these are the past orders of a store that grants them.
+    """
+    after = settled = 0
+    while may_go_on():
+        with transaction() as connection:
+            some = list_decided(connection, store, package, after=after, limit=TOGETHER)
+        if not some:
+            break
+        orders.check_together(transaction, store, some, now=now)
+        after, settled = some[-1], settled + len(some)
+    return settled
+
+
+def settle_store(
+    transaction: Transaction, store: Store, *, now: datetime, may_go_on: Callable[[], bool] = _always
+) -> int:
+    """Settle the orders of all packages of a store that are decided; the number of orders that were settled."""
+    with transaction() as connection:
+        store = stores.get(connection, store.id)
+        found = packages.list_granting(connection, store.id)
+    settled = 0
+    for package in found:
+        if may_go_on():
+            settled += settle_package(transaction, store, package, now=now, may_go_on=may_go_on)
+    return settled

@@ -1,0 +1,176 @@
+"""Amounts that are not clear fix nothing: the owner sees them and the correction grants; SKUs of one package count."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from tests import factories
+from tests.factories import balance_of, deliver, line, order
+from tests.support import books
+
+one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def store(shop, database):
+    """A store; whatever a test did, the books add up after it."""
+    yield shop
+    assert books.faults(database) == []
+
+
+def product(shop, number, amount=None, *, flag="_is_token_package", key="_tokens_granted", **more):
+    meta = [] if amount is None else [{"key": flag, "value": "yes"}, {"key": key, "value": amount}]
+    document = {"id": number, "name": f"Pack {number}", "type": "simple", "sku": "", "meta_data": meta} | more
+    assert deliver(shop, document, "product.updated").status_code == 200
+
+
+def get(shop, path):
+    return shop.client.get(f"/v1/{path}", headers=shop.headers).json
+
+
+def reviews(shop):
+    """The kinds of open review items of each order, with the products they name."""
+    return {
+        item["number"]: [(one["kind"], one["parameters"].get("products")) for one in item["reviews"]]
+        for item in get(shop, "exceptions")["items"]
+    }
+
+
+@pytest.mark.parametrize("corrected", ["shop", "api"])
+def test_line_of_an_unclear_amount_waits_and_is_granted_after_the_correction(store, corrected):
+    product(store, 10, "5.000")
+    deliver(store, order(1, lines=[line(quantity=2)]))
+
+    assert reviews(store) == {1: [("unclear_amount", ["Tokens"])]}
+    assert get(store, "packages/10")["orders_waiting"] == 1
+    for _ in range(2):
+        if corrected == "shop":
+            product(store, 10, "5000")
+        else:
+            factories.put_package(store, 10, 5000)
+
+    assert balance_of(store, 2) == 10_000
+    assert reviews(store) == {}
+    assert get(store, "packages/10")["orders_waiting"] == 0
+
+
+@one_engine
+@pytest.mark.parametrize(
+    ("flag", "key"), [("is_token_package", "tokens_granted"), ("_aipkit_is_token_package", "_aipkit_tokens_amount")]
+)
+@pytest.mark.parametrize("amount", ["0", "-5", "", "1.5", "many", [1, 2]], ids=repr)
+def test_marked_product_without_an_amount_is_never_nothing_for_good(store, flag, key, amount):
+    product(store, 10, amount, flag=flag, key=key)
+    deliver(store, order(1))
+
+    (item,) = get(store, "packages")["items"]
+    assert (item["state"], item["unreadable"]["key"], item["tokens"]) == ("unreadable", key, None)
+    assert [kind for kind, _ in reviews(store)[1]] == ["unclear_amount"]
+    product(store, 10, "5,000", flag=flag, key=key)
+    assert balance_of(store, 2) == 5000
+
+
+@one_engine
+def test_amount_that_becomes_unclear_takes_nothing_back_and_holds_the_next_orders(store):
+    product(store, 10, "5000")
+    deliver(store, order(1))
+    product(store, 10, "5.000")
+    deliver(store, order(1, at=5))
+    deliver(store, order(2))
+
+    assert balance_of(store, 2) == 5000
+    assert list(reviews(store)) == [2]
+
+
+@one_engine
+def test_variation_without_an_amount_waits_where_its_product_leaves_it_to_variations(store):
+    product(store, 10, "", type="variable")
+    deliver(store, order(1, lines=[line(1, 10, variation=12), line(2, 10, variation=13)]))
+    assert reviews(store) == {1: [("unclear_amount", ["Tokens", "Tokens"])]}
+
+    product(store, 12, "70", type="variation", parent_id=10)
+    listed = [(one["product"], one["variation"], one["state"]) for one in get(store, "packages")["items"]]
+    assert listed == [(10, None, "per_variation"), (10, 12, "package"), (10, 13, "unknown")]
+    assert balance_of(store, 2) == 70
+
+    factories.put_package(store, 10, 30, variation=13)
+    assert (balance_of(store, 2), reviews(store)) == (100, {})
+
+
+@one_engine
+def test_unknown_product_is_a_review_item_and_is_listed_with_its_name(store, app):
+    deliver(store, order(1, lines=[line(1, 77, name="Old pack")]))
+    deliver(store, order(2, lines=[line(1, 77, name="Old pack")]))
+    deliver(store, order(3, status="processing", lines=[line(1, 78, name="Mug")]))
+
+    assert reviews(store) == {number: [("unknown_product", ["Old pack"])] for number in (1, 2)}
+    first, second = get(store, "packages")["items"]
+    assert (first["product"], first["name"], first["state"], first["orders_waiting"]) == (77, "Old pack", "unknown", 2)
+    assert (second["product"], second["orders_waiting"]) == (78, 0)
+    factories.put_package(store, 77, 40)
+    factories.put_package(store, 78, 0)
+    deliver(store, order(3, at=5, lines=[line(1, 78, name="Mug")]))
+
+    assert (balance_of(store, 2), reviews(store)) == (80, {})
+
+
+@one_engine
+@pytest.mark.parametrize("arrival", list(itertools.permutations("pto")), ids="".join)
+def test_product_with_the_sku_of_one_package_counts_as_it_in_any_order(store, arrival):
+    """A translation is a product of its own with the SKU of the package."""
+    steps = {
+        "p": lambda: product(store, 501, "1000", sku="TOK"),
+        "t": lambda: product(store, 912, sku="TOK"),
+        "o": lambda: deliver(store, order(1, lines=[line(1, 912) | {"sku": "TOK"}])),
+    }
+    for step in arrival:
+        steps[step]()
+    late = [one["product"] for one in get(store, "exceptions")["products"]]
+    if late:
+        # It was sold as no package before there was one.
+        assert (arrival, late) == (("t", "o", "p"), [501])
+        store.client.post("/v1/packages/501/past-orders", json={"decision": "grant"}, headers=store.headers)
+
+    assert balance_of(store, 2) == 1000
+    assert get(store, "orders/1")["lines"][0]["basis"] == "sku"
+
+
+@one_engine
+def test_several_packages_of_one_sku_with_other_amounts_ask(store):
+    product(store, 501, "1000", sku="TOK")
+    product(store, 502, "2000", sku="TOK")
+    product(store, 912, sku="TOK")
+    deliver(store, order(1, lines=[line(1, 912) | {"sku": "TOK"}]))
+    deliver(store, order(2, lines=[line(1, 912) | {"sku": "TOK"}]))
+
+    assert reviews(store) == {1: [("same_sku", ["Tokens"])], 2: [("same_sku", ["Tokens"])]}
+    answer = store.client.put("/v1/orders/1/lines/1", json={"tokens": 300}, headers=store.headers)
+    assert (answer.status_code, balance_of(store, 2)) == (200, 300)
+    product(store, 502, "1000", sku="TOK")
+    assert balance_of(store, 2) == 1300
+    assert reviews(store) == {}
+
+
+@one_engine
+def test_empty_sku_and_a_product_that_an_admin_set_to_nothing_match_no_package(store):
+    product(store, 501, "1000", sku="")
+    product(store, 502, "1000", sku="TOK")
+    product(store, 912, sku="")
+    product(store, 913, sku="TOK")
+    factories.put_package(store, 913, 0)
+    deliver(store, order(1, lines=[line(1, 912), line(2, 913) | {"sku": "TOK"}]))
+
+    assert get(store, "orders/1")["granted"] == 0
+    assert reviews(store) == {}
+
+
+@one_engine
+def test_documents_that_state_nothing_change_no_product(store):
+    product(store, 10, "5000")
+    for meta in (None, "x", 5):
+        deliver(store, {"id": 10, "name": "Pack", "type": "simple", "meta_data": meta}, "product.updated")
+    deliver(store, {"id": 10, "name": "Pack", "type": "simple"}, "product.updated")
+
+    assert get(store, "packages/10")["tokens"] == 5000
