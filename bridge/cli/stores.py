@@ -212,6 +212,23 @@ def history(slug: str, answer: str) -> None:
         click.echo("Orders placed before the shop was connected grant nothing.")
 
 
+@group.command("accept-source")
+@click.argument("slug")
+@click.argument("url")
+def accept_source(slug: str, url: str) -> None:
+    """Accept deliveries that name URL as their site, as deliveries of the shop SLUG.
+
+    Deliveries of that site that wait are processed by the scheduler.
+    """
+    tools = prepared()
+
+    def accept(connection: Connection) -> int:
+        return inbox.accept_source(connection, stores.get_store(connection, slug), url, now=utcnow())
+
+    count = in_transaction(tools.database.transaction, accept)
+    click.echo(f"Deliveries of {url} are accepted; {count} that waited are processed now.")
+
+
 @group.command("check")
 @click.argument("slug")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
