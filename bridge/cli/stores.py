@@ -19,7 +19,7 @@ from bridge.domain.stores import Store
 from bridge.domain.typed import clean_credential
 from bridge.domain.watchdog import Code, Fault, Sighting, standings
 from bridge.domain.webhooks import TOPICS
-from bridge.services import answers, key_requests, site_lookup, stores, watchdog, webhooks
+from bridge.services import answers, inbox, key_requests, site_lookup, stores, watchdog, webhooks
 from bridge.services.addresses import ServiceAddress, check_delivery, is_local_trial
 from bridge.services.shops import Shops
 from bridge.services.stores import HISTORY_ANSWERS, Connected, NewStore

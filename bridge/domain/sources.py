@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+_LONGEST = 300
 _USUAL_PORTS = {"http": 80, "https": 443}
 
 
@@ -32,4 +33,4 @@ def foreign_source(source: str, shop_url: str, accepted: Collection[str]) -> str
     found = source_of(source)
     if found == source_of(shop_url) or found in accepted:
         return None
-    return found or source.strip().casefold()[:200]
+    return (found or source.strip().casefold())[:_LONGEST]

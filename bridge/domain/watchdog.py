@@ -205,6 +205,15 @@ def _telling_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, st
         yield Code.CLOCK, str(abs(seen.clock_offset_seconds))
 
 
+def notice_faults(slug: str, notices: Iterable[Notice]) -> tuple[Fault, ...]:
+    """What deliveries told of a shop, as faults."""
+    return tuple(
+        Fault(code, _SENTENCES[code].format(slug=slug, detail=notice.detail, topics=""))
+        for notice in notices
+        if (code := _OF_NOTICE[notice.kind])
+    )
+
+
 def without_command(sentence: str) -> str:
     """A fault's sentence for somebody who has a button where the terminal has a command."""
     return _COMMAND.sub("", sentence)

@@ -8,9 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from bridge.domain.connecting import callback_fault
+from bridge.domain.inbox import NoticeKind
 from bridge.domain.languages import LocalTime, local_time, number, zone_name
 from bridge.domain.stores import Store
-from bridge.domain.watchdog import Code, without_command
+from bridge.domain.watchdog import Code, notice_faults, without_command
 from bridge.domain.webhooks import TOPICS
 from bridge.services import keys, questions, webhooks
 from bridge.services.shop_pages import PAGE
@@ -113,6 +114,7 @@ class ConnectionPage:
     reading: Reading
     webhook_url: str
     ask_fault: str
+    other_site: str
     access_keys: tuple[AccessKeyRow, ...]
     new_key: str = ""
     error: str = ""
@@ -126,7 +128,7 @@ def connection_page(
     access_keys = keys.list_keys(connection, store)
     credentials = stores.credentials(connection, store.id)
     ending = vault_.open(credentials.consumer_key)[-_ENDING:] if credentials.consumer_key else ""
-    faults = _faults(known)
+    faults = _faults(store, known)
     steps = (
         _keys_step(ending),
         _answer_step(store, known, faults, has_keys=bool(ending)),
@@ -154,6 +156,7 @@ def connection_page(
         ),
         webhook_url=f"{public_url}{webhooks.PATH}{store.slug}",
         ask_fault=callback_fault(public_url, shop_url=store.url),
+        other_site=next((one.detail for one in known.notices if one.kind is NoticeKind.OTHER_SITE), ""),
         access_keys=tuple(
             AccessKeyRow(key.id, key.prefix, local_time(key.created_at, zone), _local(store, key.last_used_at))
             for key in access_keys
@@ -163,8 +166,13 @@ def connection_page(
     )
 
 
-def _faults(known: ShopRead) -> tuple[FaultRow, ...]:
-    rows = []
+def _faults(store: Store, known: ShopRead) -> tuple[FaultRow, ...]:
+    """What the monitor found last, and what deliveries have told since."""
+    rows = [
+        FaultRow(fault.code.value, without_command(fault.sentence), "")
+        for fault in notice_faults(store.slug, known.notices)
+        if fault.key not in known.faults
+    ]
     for key in known.faults:
         code = key.partition(" ")[0]
         sentence = without_command(known.sentences.get(key, "")) or code.replace("_", " ")

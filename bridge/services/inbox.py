@@ -136,6 +136,9 @@ def _repeated(connection: Connection, delivery: Delivery, document: Document, *,
     before = inbox.find_latest(connection, delivery.store_id, topic=delivery.topic, resource_id=delivery.resource_id)
     if before is None or before.digest != delivery.digest or before.held_for != delivery.held_for:
         return None
+    if before.shown_state is State.RECEIVED:
+        # It is being processed: counting would lock it, and it would be passed over.
+        return None
     says_all = not payloads.is_bare(document) and payloads.action_order(document) is None
     if not says_all and before.shop_delivery != delivery.shop_delivery:
         return None
