@@ -18,7 +18,7 @@ from bridge.services import opaque_ids
 from bridge.services.shops import Shops
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
-from bridge.web import BLUEPRINTS, body_limits, errors, pages, public_path, security, server_worker, waiting
+from bridge.web import BLUEPRINTS, body_limits, errors, pages, proxies, public_path, security, server_worker, waiting
 from bridge.web.asgi import AsgiApp
 from bridge.web.context import Parts, utcnow
 from schedulers.schedule import timetable_for
@@ -70,4 +70,6 @@ def _put_together(config: Config) -> Flask:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     public_path.install(app, config.public_url)
+    # Outermost: everything else sees the client's own address.
+    proxies.install(app, config.trusted_proxies)
     return app

@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 
 from bridge.domain.database_urls import normalize
 from bridge.domain.errors import BadSetting
+from bridge.domain.proxies import Network, read_networks
 from bridge.domain.typed import clean_pasted
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,6 +48,8 @@ class Config:
     log_format: str
     request_seconds: int = 20
     listen_fd: int | None = None
+    trusted_proxies: tuple[Network, ...] = ()
+    """Whose X-Forwarded headers are believed."""
     is_public_url_set: bool = False
     """Whether `public_url` was set, and not derived from the address to listen on."""
 
@@ -82,6 +85,7 @@ def load_config(environ: Mapping[str, str] | None = None, *, root: Path = ROOT) 
         log_format=_choice(given, "BRIDGE_LOG_FORMAT", default="text", choices=("text", "json")),
         request_seconds=_number(given, "BRIDGE_REQUEST_SECONDS", default=20, low=1, high=300),
         listen_fd=_number(given, "BRIDGE_LISTEN_FD", default=0, low=0, high=1_000_000) or None,
+        trusted_proxies=_networks(given.get("BRIDGE_TRUSTED_PROXIES") or ""),
         is_public_url_set=bool(given.get("BRIDGE_PUBLIC_URL")),
     )
 
@@ -90,6 +94,13 @@ def _database_url(given: str | None, instance: Path) -> str:
     if not given:
         return f"sqlite:///{instance / 'bridge.sqlite3'}"
     return normalize(given)
+
+
+def _networks(given: str) -> tuple[Network, ...]:
+    try:
+        return read_networks(given)
+    except ValueError as error:
+        raise BadSetting(f"BRIDGE_TRUSTED_PROXIES: {error}; separate several by commas") from error
 
 
 def _secret_key(given: str | None, instance: Path) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import click
 
 from bridge.cli.tools import Group, Tools, prepared, utcnow
-from bridge.domain.errors import InvalidRequest
+from bridge.domain.errors import BalanceOutOfRange
 from bridge.domain.opening import Opening
 from bridge.domain.stores import Store
 from bridge.services import opening, stores
 from bridge.services.opening import Imported
+from bridge.services.opening_files import read_file
 from bridge.services.transactions import in_transaction
 
 
@@ -29,34 +29,48 @@ def group() -> None:
 def import_(slug: str, file: Path, dry_run: bool) -> None:
     """Import opening balances into the store SLUG from a CSV file.
 
-    The file's columns are user_id,email,name,roles,balance; several roles are
-    separated by |. Each row is imported once: importing a file again adds only
-    what is new in it.
+    The file's first line names its columns: user_id, email, name, roles and
+    balance, in any order; user_id and balance are needed. Several roles are
+    separated by |. Commas, semicolons or tabs separate the columns. Each row is
+    imported once: importing a file again adds only what is new in it.
     """
     tools = prepared()
     with tools.database.reading() as connection:
         store = stores.get_store(connection, slug)
     # The whole file is read before anything is written: a file with a fault imports nothing.
-    count = sum(1 for _ in _rows(file))
+    count = sum(1 for _ in read_file(file))
     total = Imported()
     with click.progressbar(length=count, label="Importing", hidden=dry_run) as bar:
-        rows = _rows(file)
+        rows = read_file(file)
         while batch := list(islice(rows, opening.BATCH)):
-            total += _preview(tools, store, batch) if dry_run else _post(tools, store, batch)
+            try:
+                total += _preview(tools, store, batch) if dry_run else _post(tools, store, batch)
+            except BalanceOutOfRange as error:
+                done = f"{total.posted:,} balances were imported before it"
+                raise BalanceOutOfRange(f"{error.detail}; {done}. Correct the row and import the file again") from error
             bar.update(len(batch))
-    verb = "would be imported" if dry_run else "imported"
-    click.echo(
+    for line in _report(total, count, is_dry=dry_run):
+        click.echo(line)
+
+
+def _report(total: Imported, count: int, *, is_dry: bool) -> list[str]:
+    verb = "would be imported" if is_dry else "imported"
+    lines = [
         f"{total.posted} balances {verb}, {total.tokens} tokens; {total.known} of {count} rows were imported before"
-    )
-
-
-def _rows(file: Path) -> Iterator[Opening]:
-    try:
-        # Spreadsheets put a mark before the first letter of a UTF-8 file.
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            yield from opening.read(lines)
-    except OSError as error:
-        raise InvalidRequest(f"{file} cannot be read: {error}") from error
+    ]
+    if not count:
+        return ["The file has no rows behind its header."]
+    if total.changed:
+        lines.append(
+            f"{total.changed} of those have another balance now, which is not added: correct it on the credits page"
+        )
+    if total.empty:
+        lines.append(f"{total.empty} rows have a balance of 0: only what they say of the users is kept")
+    missing = total.known + total.empty
+    lines += [f"  {reason}" for reason in total.reasons]
+    if missing > len(total.reasons):
+        lines.append(f"  and {missing - len(total.reasons)} rows more that were not added")
+    return lines
 
 
 def _post(tools: Tools, store: Store, batch: list[Opening]) -> Imported:

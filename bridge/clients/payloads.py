@@ -17,6 +17,7 @@ from bridge.domain.accounts import MAX_NAME, MAX_USER_ID
 from bridge.domain.amounts import Reason, Unreadable
 from bridge.domain.errors import InvalidRequest
 from bridge.domain.orders import Line, Order, RefundDetail, RefundedLine
+from bridge.domain.typed import plain_text
 from bridge.domain.webhooks import Webhook
 
 _MAX_QUANTITY = 2**31 - 1
@@ -150,6 +151,7 @@ def read_order(document: Json, *, is_restored: bool = False) -> Order:
         shop_number=_shop_number(document.get("number"), number),
         is_finished=bool(document["date_completed_gmt"]) if "date_completed_gmt" in document else None,
         is_paid=_is_paid(status, document),
+        paid_at=_paid_at(document, modified_at),
     )
 
 
@@ -162,6 +164,14 @@ def _is_paid(status: str, document: Json) -> bool:
         return False
     is_usual = status in {"processing", "completed"}
     return is_usual or "date_paid_gmt" not in document or bool(document["date_paid_gmt"])
+
+
+def _paid_at(document: Json, modified_at: datetime) -> datetime | None:
+    """The later of the dates of payment and completion; of a document that has neither field its own."""
+    fields = ("date_paid_gmt", "date_completed_gmt")
+    if not any(field in document for field in fields):
+        return modified_at
+    return max((moment for field in fields if (moment := _utc(document.get(field)))), default=None)
 
 
 def _shop_number(value: Any, order_id: int) -> str:
@@ -263,7 +273,7 @@ def read_product(document: Json) -> Product:
     return Product(
         id=product_id,
         parent_id=(_whole(document.get("parent_id"), high=MAX_USER_ID) or 0) if is_variation else 0,
-        name=_text(document.get("name"), 300),
+        name=_name(document.get("name"), 300),
         sku=_text(document.get("sku"), 200),
         tokens=None if isinstance(tokens, Unreadable) else tokens,
         unreadable=None if is_per_variation else unreadable,
@@ -292,7 +302,7 @@ def _read_lines(items: Iterable[Any]) -> Iterable[Line]:
             variation_id=_whole(item.get("variation_id"), high=MAX_USER_ID) or 0,
             quantity=_quantity(item.get("quantity")),
             total=_stated_money(item.get("total")),
-            name=_text(item.get("name"), 300),
+            name=_name(item.get("name"), 300),
             sku=_text(item.get("sku"), 200),
             stamped=None if isinstance(stamped, Unreadable) else stamped,
             unclear_stamp=stamped.value if isinstance(stamped, Unreadable) else "",
@@ -347,8 +357,13 @@ def _utc(value: Any) -> datetime | None:
 
 
 def _person(document: Json) -> str:
-    parts = (_text(document.get("first_name"), 100), _text(document.get("last_name"), 100))
+    parts = (_name(document.get("first_name"), 100), _name(document.get("last_name"), 100))
     return " ".join(part.strip() for part in parts if part.strip())[:MAX_NAME]
+
+
+def _name(value: Any, most: int) -> str:
+    """A name for people: WordPress stores and sends it with HTML entities, which are decoded once."""
+    return _text(plain_text(_text(value, 10 * most)), most)
 
 
 def _text(value: Any, most: int) -> str:

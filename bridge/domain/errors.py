@@ -251,6 +251,16 @@ class TooManyGuesses(BridgeError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class TooManySignIns(BridgeError):
+    """Too many wrong passwords came from here for this account; wait, then try again."""
+
+    code = "too_many_sign_ins"
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__(f"too many wrong passwords came from here; try again in {retry_after_seconds} seconds")
+        self.retry_after_seconds = retry_after_seconds
+
+
 class BadSignature(BridgeError):
     """The signature is missing, or does not fit the body."""
 

@@ -48,6 +48,7 @@ class Store:
     config_version: int
     reversal_policy: str = "debt"
     guest_policy: str = "automatic"
+    past_orders_paid_later: str = "review"
     grants_from: datetime | None = None
     asks_from: datetime | None = None
     connected_at: datetime | None = None

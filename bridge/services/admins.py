@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from bridge.domain.accounts import normalize_email
-from bridge.domain.admins import Admin, pause_after
-from bridge.domain.errors import AdminExists, FieldError, InvalidRequest, LastAdmin, Overloaded, UnknownAdmin
-from bridge.storage import admins, removal
+from bridge.domain.admins import IDLE_SESSION, LONGEST_SESSION, MAX_SESSIONS, Admin
+from bridge.domain.errors import (
+    AdminExists,
+    FieldError,
+    InvalidRequest,
+    LastAdmin,
+    Overloaded,
+    TooManySignIns,
+    UnknownAdmin,
+)
+from bridge.services import vault
+from bridge.services.throttles import Client, SignInThrottles
+from bridge.storage import admin_sessions, admins, removal
+from bridge.storage.admin_sessions import Session
 from bridge.storage.admins import ListedAdmin
-from bridge.storage.database import Connection
+from bridge.storage.database import Connection, Database
 
 MIN_PASSWORD, MAX_PASSWORD = 8, 1000
 _MAX_EMAIL = 320
@@ -24,9 +34,19 @@ _MAX_EMAIL = 320
 _HASHER = PasswordHasher(memory_cost=19 * 1024, time_cost=2, parallelism=1)
 # Each hash holds 19 MiB while it is made; guesses that come together wait for their turn, and not for long.
 _TURNS = threading.BoundedSemaphore(2)
+# Browsers that signed in before have a turn of their own: a flood of strangers does not keep them waiting.
+_KNOWN_TURNS = threading.BoundedSemaphore(1)
 _WAIT_SECONDS = 3.0
 # The hash of a word nobody knows: an e-mail nobody has costs a guesser the same time as a wrong password.
 _NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$RaUicffC0ZgM5rynG7C6qg$IcsX1VLDaqT/NfeL1G5pEcvVjRuG7sVmMI6mFQ9uQUU"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """An admin who just signed in, and the id of the session that began."""
+
+    admin: Admin
+    session_id: str = field(repr=False)
 
 
 def add_admin(connection: Connection, email: str, password: str | None, *, now: datetime) -> str:
@@ -44,7 +64,7 @@ def add_admin(connection: Connection, email: str, password: str | None, *, now: 
 
 
 def reset_password(connection: Connection, email: str, password: str | None, *, now: datetime) -> str:
-    """Give somebody a new password, made here where none is given; ends every session and any pause.
+    """Give somebody a new password, made here where none is given; ends every session.
 
     Raises `UnknownAdmin`, and `InvalidRequest` for a password that cannot be one.
     """
@@ -53,6 +73,7 @@ def reset_password(connection: Connection, email: str, password: str | None, *, 
         raise UnknownAdmin(f"nobody signs in as {email}")
     password = _checked_password(password)
     admins.set_password(connection, known.admin.id, _HASHER.hash(password))
+    admin_sessions.remove_all(connection, known.admin.id)
     return password
 
 
@@ -90,48 +111,72 @@ def ensure_first_admin(connection: Connection, email: str, password: str | None,
 
 
 def sign_in(
-    transaction: Callable[[], AbstractContextManager[Connection]], email: str, password: str, *, now: datetime
-) -> Admin | None:
-    """The admin with that e-mail and password; None for a wrong one, an unknown e-mail and during a pause alike.
+    database: Database, email: str, password: str, *, throttles: SignInThrottles, client: Client, now: datetime
+) -> SignedIn | None:
+    """Sign in with an e-mail and a password; None for a wrong password and for an unknown e-mail alike.
 
-    The attempt counts as failed before the password is looked at, so guesses
-    that come at once are not all tried. No transaction is open while the hash
-    is made. Raises `Overloaded` when too many sign in at once.
+    The attempt counts as failed before the password is checked, so guesses that
+    come at once are not all tried. What is counted is the client and the account
+    together: nobody's guesses keep the right password out elsewhere. No
+    transaction is open while the hash is made. Raises `TooManySignIns` while
+    this client has to wait, and `Overloaded` when too many sign in at once.
     """
-    with transaction() as connection:
-        admin, password_hash = _begin_attempt(connection, email, now=now)
-    if not _is_password(password_hash, password) or admin is None:
+    wait = throttles.begin(client, email, now=now)
+    if wait:
+        raise TooManySignIns(retry_after_seconds=wait)
+    found = None
+    if _is_email(email):
+        with database.reading() as connection:
+            found = admins.find_by_email(connection, email)
+    if not _is_password(found.password_hash if found else _NOBODY, password, is_known=client.is_known) or found is None:
         return None
-    with transaction() as connection:
-        admins.mark_signed_in(connection, admin.id, now=now)
-    return admin
+    with database.transaction() as connection:
+        current = admins.lock_by_email(connection, email)
+        if current is None or current.password_hash != found.password_hash:
+            # The password was changed meanwhile.
+            return None
+        admins.mark_signed_in(connection, current.admin.id, now=now)
+        session_id = _begin_session(connection, current.admin, now=now)
+    throttles.clear(client, email)
+    return SignedIn(found.admin, session_id)
 
 
-def find_for_session(connection: Connection, admin_id: int, session_version: int) -> Admin | None:
-    """The admin a session belongs to; None once the password was set anew."""
-    admin = admins.find(connection, admin_id)
-    return admin if admin is not None and admin.session_version == session_version else None
+def find_session(connection: Connection, session_id: str, *, now: datetime) -> Session | None:
+    """The session of that id; None once it has ended, whichever way."""
+    found = admin_sessions.find(connection, vault.hash_session(session_id))
+    if found is None or now - found.began_at >= LONGEST_SESSION or now - found.seen_at >= IDLE_SESSION:
+        return None
+    return found
 
 
-def _begin_attempt(connection: Connection, email: str, *, now: datetime) -> tuple[Admin | None, str]:
-    # A write, and so a little time, tells a known e-mail from an unknown one; a pause ends that after a few tries.
-    known = admins.lock_by_email(connection, email) if _is_email(email) else None
-    if known is None or (known.locked_until is not None and now < known.locked_until):
-        return None, _NOBODY
-    failures = known.failures + 1
-    admins.set_failures(connection, known.admin.id, failures, locked_until=pause_after(failures, now=now))
-    return known.admin, known.password_hash
+def note_session_use(connection: Connection, session_id: str, *, now: datetime) -> None:
+    """Note that a session is in use, which keeps it from ending as idle."""
+    admin_sessions.mark_seen(connection, vault.hash_session(session_id), now=now)
 
 
-def _is_password(password_hash: str, password: str) -> bool:
-    if not _TURNS.acquire(timeout=_WAIT_SECONDS):
+def end_session(connection: Connection, session_id: str) -> None:
+    """End a session; its cookie is worth nothing from this commit on."""
+    admin_sessions.remove(connection, vault.hash_session(session_id))
+
+
+def _begin_session(connection: Connection, admin: Admin, *, now: datetime) -> str:
+    session_id = vault.new_session()
+    admin_sessions.prune(connection, began_before=now - LONGEST_SESSION, seen_before=now - IDLE_SESSION)
+    admin_sessions.keep_newest(connection, admin.id, most=MAX_SESSIONS - 1)
+    admin_sessions.add(connection, vault.hash_session(session_id), admin.id, now=now)
+    return session_id
+
+
+def _is_password(password_hash: str, password: str, *, is_known: bool) -> bool:
+    turns = _KNOWN_TURNS if is_known else _TURNS
+    if not turns.acquire(timeout=_WAIT_SECONDS):
         raise Overloaded("Too many people sign in at once; try again in a moment.")
     try:
         return _HASHER.verify(password_hash, password[:MAX_PASSWORD].encode("utf-8", "surrogatepass"))
     except (VerificationError, InvalidHashError):
         return False
     finally:
-        _TURNS.release()
+        turns.release()
 
 
 def _is_email(email: str) -> bool:

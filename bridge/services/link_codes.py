@@ -58,15 +58,18 @@ def new_code(connection: Connection, store_id: int, user_id: int, *, now: dateti
     return NewCode(show_code(code), expires_at)
 
 
-def check_guesses(connection: Connection, address: str, *, now: datetime) -> None:
-    """Raise `TooManyGuesses` while this client, or all of them together, guessed wrong too often.
+def check_guesses(connection: Connection, typed: str, address: str, *, now: datetime) -> None:
+    """Raise `TooManyGuesses` for a client that guessed wrong too often, and for a wrong code while all of them did.
 
-    A look that takes no lock, so that a flood of guesses costs no writes.
+    A look that takes no lock, so that a flood of guesses costs no writes. A
+    right code works whatever others guess: they cannot stop linking.
     """
     window = guess_window(now)
-    for client, most in _counters(address):
-        if link_codes.count_guesses(connection, client, since=window.starts_at) >= most:
-            raise _too_many(window, now=now)
+    if link_codes.count_guesses(connection, _client(address), since=window.starts_at) >= MAX_GUESSES_EACH:
+        raise _too_many(window, now=now)
+    together = link_codes.count_guesses(connection, _EVERYBODY, since=window.starts_at)
+    if together >= MAX_GUESSES_TOGETHER and not link_codes.is_open(connection, _hash(typed), now=now):
+        raise _too_many(window, now=now)
 
 
 def link(connection: Connection, typed: str, wanted: NewSite, *, address: str, now: datetime) -> Linked | Miss:
@@ -74,29 +77,38 @@ def link(connection: Connection, typed: str, wanted: NewSite, *, address: str, n
 
     The guess is counted before the code is looked up, and taken back when it
     was right: guesses that come at once wait for each other. A miss is an
-    answer, not an exception, so that its count is committed. Raises
-    `TooManyGuesses`.
+    answer, not an exception, so that its count is committed. Past the limit of
+    all clients together nothing more is counted, so the table stays small.
+    Raises `TooManyGuesses`.
     """
-    window, counters = guess_window(now), _counters(address)
-    for client, most in counters:
-        guesses = link_codes.add_guess(connection, client, since=window.starts_at)
-        if guesses > most:
+    window = guess_window(now)
+    counted = [_EVERYBODY]
+    together = link_codes.add_guess(connection, _EVERYBODY, since=window.starts_at)
+    if together == 1:
+        link_codes.drop_guesses(connection, before=window.starts_at)
+    if together <= MAX_GUESSES_TOGETHER:
+        # Always after the row of all, so that two guesses never wait for each other in a circle.
+        counted.append(_client(address))
+        if link_codes.add_guess(connection, counted[-1], since=window.starts_at) > MAX_GUESSES_EACH:
             raise _too_many(window, now=now)
-        if client == _EVERYBODY and guesses == 1:
-            link_codes.drop_guesses(connection, before=window.starts_at)
-    code_hash = vault.hash_link_code(read_code(typed))
+    code_hash = _hash(typed)
     place = link_codes.use(connection, code_hash, now=now)
     if place is None:
+        if together > MAX_GUESSES_TOGETHER:
+            raise _too_many(window, now=now)
         return Miss.USED if link_codes.is_used(connection, code_hash) else Miss.UNKNOWN
-    for client, _ in counters:
+    for client in counted:
         link_codes.take_back_guess(connection, client, since=window.starts_at)
     store_id, account_id = place
     return sites.link_site(connection, wanted, store_id=store_id, account_id=account_id, now=now)
 
 
-def _counters(address: str) -> list[tuple[str, int]]:
-    # Always in this order, so that two guesses never wait for each other in a circle.
-    return [(_EVERYBODY, MAX_GUESSES_TOGETHER), (vault.hash_address(client_of(address)), MAX_GUESSES_EACH)]
+def _client(address: str) -> str:
+    return vault.hash_address(client_of(address))
+
+
+def _hash(typed: str) -> str:
+    return vault.hash_link_code(read_code(typed))
 
 
 def _too_many(window: Window, *, now: datetime) -> TooManyGuesses:

@@ -2,64 +2,58 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bridge.domain.accounts import MAX_TOKENS, Account
-from bridge.domain.errors import BalanceOutOfRange, FieldError, InvalidRequest
+from bridge.domain.errors import BalanceOutOfRange
 from bridge.domain.ledger import Entry, Kind
-from bridge.domain.opening import COLUMNS, REQUIRED, Opening, read_row
+from bridge.domain.opening import Opening
 from bridge.domain.stores import Store
+from bridge.services.opening_files import MAX_FAULTS, read
 from bridge.storage import accounts, ledger
 from bridge.storage.database import Connection
 from bridge.storage.ids import new_ids
 
+__all__ = ["BATCH", "MAX_FAULTS", "Imported", "post", "preview", "read"]
+
 BATCH = 500
 """The most rows in one transaction."""
-MAX_FAULTS = 20
-"""Reading stops after this many faults: they are for somebody to read."""
 
 _ACTOR = "import"
 
 
+_MAX_REASONS = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What one batch did: balances posted now, their tokens, and rows that had been imported before."""
+    """What was done with the rows of a file.
+
+    `posted` balances of `tokens` together; `known` rows that were imported
+    before, `changed` of them with another balance than now; `empty` rows with a
+    balance of 0, which post nothing. `reasons` names the first rows that were
+    not posted.
+    """
 
     posted: int = 0
     tokens: int = 0
     known: int = 0
+    empty: int = field(default=0, compare=False)
+    changed: int = field(default=0, compare=False)
+    reasons: tuple[str, ...] = field(default=(), compare=False)
 
     def __add__(self, other: Imported) -> Imported:
-        """Both together."""
-        return Imported(self.posted + other.posted, self.tokens + other.tokens, self.known + other.known)
-
-
-def read(lines: Iterable[str]) -> Iterator[Opening]:
-    """The opening balances of a CSV file with a header line.
-
-    Raises `InvalidRequest` with every fault, up to `MAX_FAULTS`, by line and
-    column; so read it once to the end before anything is written.
-    """
-    reader = csv.DictReader(lines, strict=True)
-    faults: list[FieldError] = []
-    seen: dict[int, int] = {}
-    try:
-        _check_header(list(reader.fieldnames or ()))
-        for row in reader:
-            found = _read_row(row, reader.line_num, seen)
-            if isinstance(found, Opening):
-                yield found
-            else:
-                faults += found
-            if len(faults) >= MAX_FAULTS:
-                break
-    except (csv.Error, UnicodeDecodeError) as error:
-        faults.append(FieldError(f"line {reader.line_num + 1}", f"cannot be read: {error}"))
-    if faults:
-        raise InvalidRequest(fields=faults[:MAX_FAULTS])
+        """Return both together."""
+        return Imported(
+            self.posted + other.posted,
+            self.tokens + other.tokens,
+            self.known + other.known,
+            self.empty + other.empty,
+            self.changed + other.changed,
+            (*self.reasons, *other.reasons)[:_MAX_REASONS],
+        )
 
 
 def post(connection: Connection, store: Store, rows: Sequence[Opening], *, now: datetime) -> Imported:
@@ -85,38 +79,33 @@ def post(connection: Connection, store: Store, rows: Sequence[Opening], *, now: 
     balances = [locked[entry.account_id]._replace(balance=entry.balance_after) for entry in entries]
     accounts.set_balances(connection, sorted(balances, key=lambda account: account.id), now=now)
     ledger.add(connection, [(entry, None) for entry in entries])
-    return Imported(len(new), sum(row.balance for row in new), sum(_reference(store, row) in known for row in rows))
+    return _imported(store, rows, known)
 
 
 def preview(connection: Connection, store: Store, rows: Sequence[Opening]) -> Imported:
     """What `post` would do with these rows; nothing is written."""
     located = accounts.locate(connection, [(store.id, row.user_id) for row in rows])
     known = ledger.find_references(connection, located.values(), [_reference(store, row) for row in rows])
+    return _imported(store, rows, known)
+
+
+def _imported(store: Store, rows: Sequence[Opening], known: Mapping[str, int]) -> Imported:
+    """What becomes of the rows, by the balances that were imported before, by reference."""
     new = [row for row in rows if row.balance and _reference(store, row) not in known]
-    return Imported(len(new), sum(row.balance for row in new), sum(_reference(store, row) in known for row in rows))
-
-
-def _check_header(header: list[str]) -> None:
-    missing = [name for name in REQUIRED if name not in header]
-    unknown = [name for name in header if name not in COLUMNS]
-    if missing or unknown:
-        message = f"must be {','.join(COLUMNS)}"
-        if missing:
-            message += f"; {' and '.join(missing)} is missing"
-        if unknown:
-            message += f"; {', '.join(map(repr, unknown))} is no such column"
-        raise InvalidRequest(fields=[FieldError("line 1", message)])
-
-
-def _read_row(row: dict[str, str], line: int, seen: dict[int, int]) -> Opening | list[FieldError]:
-    if None in row or None in row.values():
-        return [FieldError(f"line {line}", "has not as many columns as the header")]
-    found = read_row(row, line=line)
-    if isinstance(found, Opening):
-        before = seen.setdefault(found.user_id, line)
-        if before != line:
-            return [FieldError(f"line {line}, column user_id", f"user {found.user_id} stands in line {before} already")]
-    return found
+    empty = [row for row in rows if not row.balance and _reference(store, row) not in known]
+    before = [(row, known[_reference(store, row)]) for row in rows if _reference(store, row) in known]
+    reasons = [(row.line, f"user {row.user_id} has a balance of 0, so there is nothing to add") for row in empty]
+    for row, tokens in before:
+        differs = "" if tokens == row.balance else f"; the file says {row.balance:,} now, which is not added"
+        reasons.append((row.line, f"user {row.user_id} was imported before with {tokens:,} tokens{differs}"))
+    return Imported(
+        posted=len(new),
+        tokens=sum(row.balance for row in new),
+        known=len(before),
+        empty=len(empty),
+        changed=sum(tokens != row.balance for row, tokens in before),
+        reasons=tuple(f"line {line}: {reason}" for line, reason in sorted(reasons)[:_MAX_REASONS]),
+    )
 
 
 def _reference(store: Store, row: Opening) -> str:

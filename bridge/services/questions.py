@@ -13,7 +13,7 @@ from bridge.domain.questions import open_lines
 from bridge.domain.reviews import Question, ReviewItem
 from bridge.domain.stores import Store
 from bridge.services import accounts, answers, orders, reconciliation
-from bridge.services.orders import Settled
+from bridge.services.settling import Settled
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction
 from bridge.storage import orders as stored
@@ -139,6 +139,11 @@ def _get(connection: Connection, store: Store, number: int) -> Known:
     if known is None or not known.is_known:
         raise UnknownOrder(f"there is no order {number}")
     return known
+
+
+def find_order(connection: Connection, store: Store, text: str) -> int | None:
+    """The id of an order by its id or the number the shop shows; None for a text that is neither."""
+    return orders.find_id(connection, store, text)
 
 
 def check(transaction: Transaction, shops: Shops, store: Store, number: int, *, now: datetime) -> answers.Document:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bridge.domain.accounts import normalize_email
+
+MAX_EMAIL = 320
+_FIRST_PAUSE = timedelta(seconds=5)
+_LONGEST_PAUSE = timedelta(seconds=60)
+_MEMORY = timedelta(minutes=15)
 MAX_CLIENTS = 10_000
 """How many clients one throttle remembers; past it the one unused for longest is forgotten."""
 
@@ -96,14 +103,42 @@ class Throttle:
             self._records.popitem(last=False)
 
 
-def sign_in_throttle() -> Throttle:
-    """The throttle of wrong passwords, per address and account."""
-    return Throttle(
-        free=10,
-        first_pause=timedelta(seconds=5),
-        longest_pause=timedelta(seconds=60),
-        forget_after=timedelta(minutes=15),
-    )
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a sign-in comes from: an address, or a browser that signed in to this account before."""
+
+    name: str
+    is_known: bool = False
+
+
+class SignInThrottles:
+    """Slows down wrong passwords per client and account, and per address whatever the account.
+
+    A browser that signed in before is a client of its own, whatever its address:
+    an attacker behind the same address does not keep it out. No account is ever
+    locked for everyone.
+    """
+
+    def __init__(self) -> None:
+        self._pairs = Throttle(free=10, first_pause=_FIRST_PAUSE, longest_pause=_LONGEST_PAUSE, forget_after=_MEMORY)
+        self._clients = Throttle(free=100, first_pause=_FIRST_PAUSE, longest_pause=_LONGEST_PAUSE, forget_after=_MEMORY)
+
+    def begin(self, client: Client, email: str, *, now: datetime) -> int:
+        """Count an attempt as failed before it is made; the seconds to wait where it must not be made yet."""
+        wait = 0 if client.is_known else self._clients.wait_seconds(client.name, now=now)
+        wait = wait or self._pairs.begin(_pair(client, email), now=now)
+        if not wait and not client.is_known:
+            self._clients.count_failure(client.name, now=now)
+        return wait
+
+    def clear(self, client: Client, email: str) -> None:
+        """Forget the failures of this client with this account: the password was right."""
+        self._pairs.clear(_pair(client, email))
+
+
+def _pair(client: Client, email: str) -> str:
+    text = f"{client.name}\0{normalize_email(email[:MAX_EMAIL])}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def unknown_id_throttle() -> Throttle:

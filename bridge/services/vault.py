@@ -66,6 +66,16 @@ def hash_state(state: str) -> str:
     return hashlib.sha256(b"token-bridge key request\0" + state.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def new_session() -> str:
+    """A fresh id for an admin's session: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_session(session_id: str) -> str:
+    """What is stored of a session's id."""
+    return hashlib.sha256(b"token-bridge session\0" + session_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def hash_guest(guest_id: str, *, salt: str) -> str:
     """What is stored of a guest's id: a hash under the store's own salt."""
     return hmac.new(salt.encode(), guest_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

@@ -19,8 +19,6 @@ class Credentials:
 
     admin: Admin
     password_hash: str = field(repr=False)
-    failures: int
-    locked_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,41 +58,31 @@ def find(connection: Connection, admin_id: int) -> Admin | None:
     return None if row is None else _to_admin(row)
 
 
+def find_by_email(connection: Connection, email: str) -> Credentials | None:
+    """The admin with that e-mail."""
+    return _credentials(connection, email, lock=False)
+
+
 def lock_by_email(connection: Connection, email: str) -> Credentials | None:
     """The admin with that e-mail, the row locked until the transaction ends."""
-    row = connection.execute(
-        select(admins).where(admins.c.email_key == normalize_email(email)).with_for_update()
-    ).one_or_none()
-    return None if row is None else Credentials(_to_admin(row), row.password_hash, row.failures, row.locked_until)
-
-
-def set_failures(connection: Connection, admin_id: int, failures: int, *, locked_until: datetime | None) -> None:
-    """Note how many sign-ins failed in a row, and until when none is taken."""
-    connection.execute(
-        update(admins).where(admins.c.id == admin_id).values(failures=failures, locked_until=locked_until)
-    )
+    return _credentials(connection, email, lock=True)
 
 
 def mark_signed_in(connection: Connection, admin_id: int, *, now: datetime) -> None:
-    """Forget the failures: somebody knew the password."""
-    connection.execute(
-        update(admins).where(admins.c.id == admin_id).values(failures=0, locked_until=None, last_seen_at=now)
-    )
+    """Note when an admin signed in."""
+    connection.execute(update(admins).where(admins.c.id == admin_id).values(last_seen_at=now))
 
 
 def set_password(connection: Connection, admin_id: int, password_hash: str) -> None:
-    """Give an admin a new password; sessions begun with the old one end."""
-    connection.execute(
-        update(admins)
-        .where(admins.c.id == admin_id)
-        .values(
-            password_hash=password_hash,
-            session_version=admins.c.session_version + 1,
-            failures=0,
-            locked_until=None,
-        )
-    )
+    """Give an admin a new password."""
+    connection.execute(update(admins).where(admins.c.id == admin_id).values(password_hash=password_hash))
+
+
+def _credentials(connection: Connection, email: str, *, lock: bool) -> Credentials | None:
+    statement = select(admins).where(admins.c.email_key == normalize_email(email))
+    row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
+    return None if row is None else Credentials(_to_admin(row), row.password_hash)
 
 
 def _to_admin(row: Row[Any]) -> Admin:
-    return Admin(id=row.id, email=row.email, session_version=row.session_version)
+    return Admin(id=row.id, email=row.email)

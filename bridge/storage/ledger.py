@@ -33,7 +33,7 @@ _COLUMNS = (
     "created_at",
 )
 _INSERT = Writer(entries, _COLUMNS)
-_REFERENCES = select(entries.c.reference).where(
+_REFERENCES = select(entries.c.reference, entries.c.tokens).where(
     among(entries.c.account_id, "ids"),
     entries.c.kind == Kind.ADJUSTMENT.value,
     among(entries.c.reference, "references"),
@@ -72,9 +72,12 @@ def list_page(connection: Connection, account_id: int, *, before: int | None, li
     return [_to_entry(row) for row in rows]
 
 
-def find_references(connection: Connection, account_ids: Collection[int], references: Collection[str]) -> set[str]:
-    """Which of these references stand on an adjustment of these accounts already."""
-    return set(connection.execute(_REFERENCES, {"ids": list(account_ids), "references": list(references)}).scalars())
+def find_references(
+    connection: Connection, account_ids: Collection[int], references: Collection[str]
+) -> dict[str, int]:
+    """Return the references that stand on an adjustment of these accounts already, each with its tokens."""
+    found = connection.execute(_REFERENCES, {"ids": list(account_ids), "references": list(references)})
+    return {row.reference: row.tokens for row in found}
 
 
 def list_for_orders(connection: Connection, store_id: int, numbers: Sequence[int]) -> list[Entry]:

@@ -31,6 +31,14 @@ def use(connection: Connection, code_hash: str, *, now: datetime) -> tuple[int, 
     return None if row is None else (row.store_id, row.account_id)
 
 
+def is_open(connection: Connection, code_hash: str, *, now: datetime) -> bool:
+    """Return whether a code would link a site now."""
+    statement = select(link_codes.c.code_hash).where(
+        link_codes.c.code_hash == code_hash, link_codes.c.used_at.is_(None), link_codes.c.expires_at > now
+    )
+    return connection.execute(statement).scalar_one_or_none() is not None
+
+
 def is_used(connection: Connection, code_hash: str) -> bool:
     """Whether there is such a code and somebody used it."""
     statement = select(link_codes.c.used_at).where(link_codes.c.code_hash == code_hash)

@@ -54,7 +54,7 @@ EXPORTED = (
     schema_holds.plan_terms,
 )
 """What an export holds beside the store's settings; none of these tables has a secret."""
-NOT_OF_A_STORE = frozenset({"stores", "admins", "leases", "runs", "service_state", "link_guesses"})
+NOT_OF_A_STORE = frozenset({"stores", "admins", "admin_sessions", "leases", "runs", "service_state", "link_guesses"})
 """Tables that belong to the whole installation."""
 
 _SECRETS = frozenset({"webhook_secret", "consumer_key", "consumer_secret", "guest_salt"})

@@ -57,6 +57,8 @@ stores = Table(
     Column("low_balance", BIG, nullable=False),
     Column("reversal_policy", String(10), nullable=False, server_default="debt"),
     Column("guest_policy", String(10), nullable=False, server_default="automatic"),
+    # What becomes of an order that was placed before `grants_from` and paid after it.
+    Column("past_orders_paid_later", String(10), nullable=False, server_default="review"),
     Column("grants_from", Instant),
     Column("asks_from", Instant),
     # Addresses of other sites whose deliveries the owner accepts.
@@ -366,11 +368,18 @@ admins = Table(
     Column("email", String(320), nullable=False),
     Column("email_key", String(320), nullable=False, unique=True),
     Column("password_hash", String(200), nullable=False),
-    Column("session_version", Integer, nullable=False, server_default=text("1")),
-    Column("failures", Integer, nullable=False, server_default=text("0")),
-    Column("locked_until", Instant),
     Column("created_at", Instant, nullable=False),
     Column("last_seen_at", Instant),
+)
+
+admin_sessions = Table(
+    "admin_sessions",
+    metadata,
+    Column("id_hash", String(64), primary_key=True),
+    Column("admin_id", ForeignKey("admins.id", ondelete="CASCADE"), nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Index("ix_admin_sessions_admin_id", "admin_id", "began_at"),
 )
 
 leases = Table(

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+import logging
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from bridge.domain.errors import TooManySignIns
 from bridge.services import admins, stores
-from bridge.web import sessions
-from bridge.web.context import reading, transaction, utcnow
+from bridge.web import devices, sessions
+from bridge.web.context import parts, reading, utcnow
 from bridge.web.sessions import current_admin, own_path, signed_in
+
+log = logging.getLogger(__name__)
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 root = Blueprint("root", __name__)
 
-_WRONG = (
-    "E-mail or password is wrong. After several wrong tries in a row, signing in with an e-mail pauses for up to "
-    "15 minutes."
-)
+_WRONG = "E-mail or password is wrong. After several wrong passwords in a row you have to wait up to a minute."
+_TOO_MANY = "Too many wrong passwords came from here for this e-mail."
 
 
 @root.get("/")
@@ -57,12 +60,22 @@ def sign_in() -> ResponseReturnValue:
     """Sign in, and go on to the page that was asked for."""
     email, password = request.form.get("email", "").strip(), request.form.get("password", "")
     wanted = own_path(request.form.get("next"))
-    now = utcnow()
-    admin = admins.sign_in(transaction, email, password, now=now)
-    if admin is None:
-        return render_template("sign_in.html", email=email[:320], next=wanted, error=_WRONG), 401
-    sessions.begin(admin, now=now)
-    return redirect(request.script_root + wanted if wanted else url_for("admin.home"), 303)
+    own = parts()
+    try:
+        signed_in = admins.sign_in(
+            own.database, email, password, throttles=own.sign_ins, client=devices.client_of(email), now=utcnow()
+        )
+    except TooManySignIns as error:
+        page = _sign_in_page(email, wanted, f"{_TOO_MANY} Try again in {error.retry_after_seconds} seconds.", 429)
+        page.headers["Retry-After"] = str(error.retry_after_seconds)
+        return page
+    if signed_in is None:
+        log.warning("a sign-in from %s failed", request.remote_addr)
+        return _sign_in_page(email, wanted, _WRONG, 401)
+    sessions.begin(signed_in)
+    response = make_response(redirect(wanted or url_for("admin.home"), 303))
+    devices.remember(response, email)
+    return response
 
 
 @bp.post("/sign-out")
@@ -79,3 +92,7 @@ def store_home(store: str) -> ResponseReturnValue:
     with reading() as connection:
         slug = stores.get_store(connection, store).slug
     return redirect(url_for("credits.show", store=slug), 303)
+
+
+def _sign_in_page(email: str, wanted: str | None, error: str, status: int) -> Response:
+    return make_response(render_template("sign_in.html", email=email[:320], next=wanted, error=error), status)

@@ -91,6 +91,7 @@ class StoreIn(Body):
     low_balance: Amount | None = None
     reversal_policy: Literal["debt", "forgive"] | None = None
     guest_policy: Literal["automatic", "admin"] | None = None
+    past_orders_paid_later: Literal["review", "grant"] | None = None
 
 
 @bp.get("/modules")

@@ -137,7 +137,7 @@ def link() -> Response:
     body = read_body(LinkIn)
     wanted, address, now = NewSite(body.url, body.name), request.remote_addr or "", utcnow()
     with reading() as connection:
-        link_codes.check_guesses(connection, address, now=now)
+        link_codes.check_guesses(connection, body.code, address, now=now)
 
     def use_code(connection: Connection) -> answers.Document | Miss:
         linked = link_codes.link(connection, body.code, wanted, address=address, now=now)

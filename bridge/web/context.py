@@ -14,7 +14,7 @@ from bridge.config import Config
 from bridge.group_commit import GroupCommit
 from bridge.services import transactions
 from bridge.services.shops import Shops
-from bridge.services.throttles import Throttle, sign_in_throttle, unknown_id_throttle
+from bridge.services.throttles import SignInThrottles, Throttle, unknown_id_throttle
 from bridge.services.vault import Vault
 from bridge.storage.database import Connection, Database
 
@@ -30,7 +30,7 @@ class Parts:
     vault: Vault
     shops: Shops
     group_commit: GroupCommit
-    sign_ins: Throttle = field(default_factory=sign_in_throttle)
+    sign_ins: SignInThrottles = field(default_factory=SignInThrottles)
     unknown_ids: Throttle = field(default_factory=unknown_id_throttle)
 
 

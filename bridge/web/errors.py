@@ -37,6 +37,7 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.LinkCodeUsed: 409,
     connecting.KeyRequestOver: 410,
     errors.TooManyGuesses: 429,
+    errors.TooManySignIns: 429,
     errors.KeyRequired: 400,
     errors.KeyInvalid: 400,
     errors.KeyReused: 422,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from bridge.config import Config
@@ -34,6 +35,14 @@ _LOST_FORM = (
 _csrf = CSRFProtect()
 
 
+class _Sessions(SecureCookieSessionInterface):
+    """Sends the cookie over TLS only where the request came over TLS, also behind a trusted proxy."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Whether the cookie is for TLS only."""
+        return super().get_cookie_secure(app) or request.is_secure
+
+
 def install(app: Flask, config: Config) -> None:
     """Guard every page of the app; what machines call is left as it is."""
     is_secure, path = config.public_url.startswith("https://"), path_of(config.public_url)
@@ -51,6 +60,7 @@ def install(app: Flask, config: Config) -> None:
         # Browsers may be told to send no referrer; the token does not need it.
         WTF_CSRF_SSL_STRICT=False,
     )
+    app.session_interface = _Sessions()
     _csrf.init_app(app)
     app.before_request(_check_form)
     app.after_request(_add_headers)

@@ -1,11 +1,12 @@
-"""An admin's session: a signed cookie that ends by itself, or with the password it was begun with."""
+"""An admin's session: a row on the server, whose id the browser keeps in a signed cookie."""
 
 from __future__ import annotations
 
 import functools
+import logging
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import ParamSpec
 
 from flask import g, redirect, request, session, url_for
@@ -13,47 +14,56 @@ from flask.typing import ResponseReturnValue
 from werkzeug.urls import iri_to_uri
 
 from bridge.domain.admins import Admin
+from bridge.domain.errors import Unavailable
 from bridge.services import admins
-from bridge.web.context import reading, utcnow
+from bridge.services.admins import SignedIn
+from bridge.web.context import in_transaction, reading, utcnow
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
-
-LONGEST = timedelta(hours=12)
-"""How long a session lasts at most, however busy it is."""
-IDLE = timedelta(hours=2)
-"""How long a session lasts without a request."""
 
 _SEEN_EVERY = timedelta(minutes=1)
 _OWN_PATH = re.compile(r"/admin(?:/[\w\-.~%/]*)?(?:\?[!-\[\]-~]*)?", re.ASCII)
 
 
-def begin(admin: Admin, *, now: datetime) -> None:
-    """Begin a session; nothing of an earlier one is kept."""
+def begin(signed_in: SignedIn) -> None:
+    """Hand the browser its session; nothing of an earlier one is kept."""
     session.clear()
-    session["admin"] = {"id": admin.id, "version": admin.session_version, "began": _second(now), "seen": _second(now)}
+    session["admin"] = signed_in.session_id
 
 
 def end() -> None:
-    """End the session of this browser."""
+    """End the session of this browser, here and on the server."""
+    held = session.get("admin")
     session.clear()
+    if isinstance(held, str):
+        in_transaction(lambda connection: admins.end_session(connection, held))
 
 
 def find_admin() -> Admin | None:
     """The admin who sent this request; None without a session, or with one that has ended."""
     held = session.get("admin")
-    if not isinstance(held, dict):
+    if not isinstance(held, str):
+        session.pop("admin", None)
         return None
     now = utcnow()
-    if now - _instant(held["began"]) >= LONGEST or now - _instant(held["seen"]) >= IDLE:
-        end()
-        return None
     with reading() as connection:
-        admin = admins.find_for_session(connection, held["id"], held["version"])
-    if admin is None:
-        end()
-    elif now - _instant(held["seen"]) >= _SEEN_EVERY:
-        session["admin"] = {**held, "seen": _second(now)}
-    return admin
+        found = admins.find_session(connection, held, now=now)
+    if found is None:
+        session.clear()
+        return None
+    if now - found.seen_at >= _SEEN_EVERY:
+        _note_use(held, now)
+    return found.admin
+
+
+def _note_use(session_id: str, now: datetime) -> None:
+    try:
+        in_transaction(lambda connection: admins.note_session_use(connection, session_id, now=now))
+    except Unavailable:
+        # A page that only reads is shown also while nothing can be written.
+        log.info("the use of a session was not noted")
 
 
 def signed_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
@@ -80,11 +90,3 @@ def current_admin() -> Admin:
 def own_path(text: str | None) -> str | None:
     """The path to go on to after signing in; None for anything but a page of ours."""
     return text if text is not None and _OWN_PATH.fullmatch(text) else None
-
-
-def _second(moment: datetime) -> int:
-    return int(moment.timestamp())
-
-
-def _instant(second: int) -> datetime:
-    return datetime.fromtimestamp(second, UTC)

@@ -168,16 +168,6 @@ def test_file_with_a_fault_imports_nothing_and_names_line_and_column(flask, shop
     assert books.count(database, "accounts") == 0
 
 
-def test_file_that_is_not_utf8_is_refused_with_a_sentence(flask, shop, tmp_path):
-    file = tmp_path / "balances.csv"
-    file.write_bytes("user_id,name,balance\n1,Zoë,5\n".encode("latin-1"))
-
-    result = flask("accounts", "import", "shop", str(file))
-
-    assert result.exit_code == 1
-    assert "cannot be read" in result.stderr
-
-
 def test_audit_counts_what_it_checked(flask, shop):
     factories.give(shop, 2, 10)
 

@@ -203,9 +203,8 @@ def test_one_guess_short_of_too_many_still_links(database, shop):
     assert isinstance(link_at(database, code, NOON), Linked)
 
 
-def test_all_clients_together_guess_so_often_and_so_many_are_remembered(database, shop):
+def test_all_clients_together_guess_so_often_and_so_many_are_remembered(database):
     """Whoever has many addresses is counted all the same, and fills no table."""
-    code = code_at(database, shop, NOON)
     link_at(database, "ABCDE-FGHJK", NOON)
     with database.transaction() as connection:
         connection.exec_driver_sql(
@@ -214,11 +213,27 @@ def test_all_clients_together_guess_so_often_and_so_many_are_remembered(database
     before = count(database, "link_guesses")
 
     with pytest.raises(TooManyGuesses):
-        link_at(database, code, NOON, address=THERE)
+        link_at(database, "ABCDE-FGHJK", NOON, address=THERE)
     assert count(database, "link_guesses") == before
 
-    link_at(database, code, NOON + timedelta(minutes=15), address=THERE)
+    later = NOON + timedelta(minutes=15)
+    link_at(database, "ABCDE-FGHJK", later, address=THERE)
     assert count(database, "link_guesses") == 2
+
+
+def test_right_code_links_however_often_others_guessed(database, shop):
+    now = utcnow()
+    code = code_at(database, shop, now)
+    for moment in (now + timedelta(minutes=15), now):
+        link_at(database, "ABCDE-FGHJK", moment)
+    with database.transaction() as connection:
+        connection.exec_driver_sql(
+            f"update link_guesses set guesses = {MAX_GUESSES_TOGETHER} where client = 'everybody'"
+        )
+
+    wrong, right = send(shop, "ABCDE-FGHJK", address=THERE), send(shop, code, address=THERE)
+
+    assert (wrong.status_code, right.status_code) == (429, 201)
 
 
 def test_refused_guess_says_when_to_try_again(shop, database):

@@ -145,14 +145,13 @@ def test_64_threads_leave_sound_books_and_tell_everybody_the_same(storm, databas
     again = [reply for part in batched(asked) for reply in storm.group.spend_all(part)]
 
     for reply, (ask, told) in zip(again, storm.told.values(), strict=True):
+        # A refusal is not stored, so of two with one key one may be refused and ask for something else from then on.
+        successes = {answer for answer in told if 200 <= answer[0] < 400}
+        assert len(successes) <= 1, ask
         if reply.is_replay:
-            # Before it succeeded it may have been refused; a refusal is not stored.
-            assert {answer for answer in told if answer[0] < 400} == {(reply.status, reply.document)}, ask
-        elif reply.error is None:
-            assert {status for status, _ in told} <= {402, 403}, ask
-        else:
-            # An error is not kept; nobody was told anything else.
-            assert {status for status, _ in told} == {0}, ask
+            assert successes == {(reply.status, reply.document)}, ask
+        elif reply.error is None or reply.error.code != "idempotency_key_reused":
+            assert not successes, ask
     asked_twice = [key for key, (_, told) in storm.told.items() if len(told) == 2]
     assert len(asked_twice) > len(storm.told) // 2
     assert {kind for (_, told) in storm.told.values() for kind, _ in told} >= {200, 201, 402}

@@ -1,10 +1,12 @@
+import contextlib
 import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.domain.errors import AdminExists, InvalidRequest, Overloaded, UnknownAdmin
+from bridge.domain.errors import AdminExists, InvalidRequest, Overloaded, TooManySignIns, UnknownAdmin
 from bridge.services import admins
+from bridge.services.throttles import Client, SignInThrottles, Throttle
 from tests.support.books import rows
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -18,8 +20,20 @@ def owner(database):
     return "owner@example.test"
 
 
-def _sign_in(database, email, password, now=NOW):
-    return admins.sign_in(database.transaction, email, password, now=now)
+HERE, THERE = Client("address 203.0.113.9"), Client("address 198.51.100.7")
+KNOWN = Client("device x", is_known=True)
+
+
+@pytest.fixture
+def throttles():
+    return SignInThrottles()
+
+
+def _sign_in(database, email, password, now=NOW, *, throttles=None, client=HERE):
+    signed_in = admins.sign_in(
+        database, email, password, throttles=throttles or SignInThrottles(), client=client, now=now
+    )
+    return signed_in and signed_in.admin
 
 
 def test_right_password_signs_in_whatever_the_spelling_of_the_e_mail(database, owner):
@@ -34,7 +48,7 @@ def test_wrong_password_and_unknown_e_mail_are_answered_alike(database, owner):
 def test_unknown_e_mail_costs_as_much_as_a_wrong_password(database, owner, monkeypatch):
     checked = []
     real = admins._is_password
-    monkeypatch.setattr(admins, "_is_password", lambda *given: checked.append(given) or real(*given))
+    monkeypatch.setattr(admins, "_is_password", lambda *given, **named: checked.append(given) or real(*given, **named))
 
     _sign_in(database, owner, WRONG)
     _sign_in(database, "nobody@example.test", WRONG)
@@ -42,49 +56,76 @@ def test_unknown_e_mail_costs_as_much_as_a_wrong_password(database, owner, monke
     assert [given[0].split("$")[:4] for given in checked] == [["", "argon2id", "v=19", "m=19456,t=2,p=1"]] * 2
 
 
-def test_fifth_failure_begins_a_pause_in_which_the_right_password_is_refused(database, owner):
-    for _ in range(5):
-        _sign_in(database, owner, WRONG)
+def test_many_wrong_passwords_begin_a_short_pause_for_that_client_alone(database, owner, throttles):
+    for _ in range(11):
+        _sign_in(database, owner, WRONG, throttles=throttles)
 
-    assert _sign_in(database, owner, RIGHT, NOW + timedelta(seconds=59)) is None
-    assert _sign_in(database, owner, RIGHT, NOW + timedelta(seconds=60)) is not None
-
-
-def test_fourth_failure_begins_none(database, owner):
-    for _ in range(4):
-        _sign_in(database, owner, WRONG)
-
-    assert _sign_in(database, owner, RIGHT) is not None
+    with pytest.raises(TooManySignIns) as refused:
+        _sign_in(database, owner, RIGHT, throttles=throttles)
+    assert refused.value.retry_after_seconds == 5
+    assert _sign_in(database, owner, RIGHT, throttles=throttles, client=THERE) is not None
+    assert _sign_in(database, owner, RIGHT, throttles=throttles, client=KNOWN) is not None
+    assert _sign_in(database, owner, RIGHT, NOW + timedelta(seconds=5), throttles=throttles) is not None
 
 
-def test_signing_in_forgets_the_failures(database, owner):
-    for _ in range(3):
-        for _ in range(4):
-            _sign_in(database, owner, WRONG)
-        assert _sign_in(database, owner, RIGHT) is not None
+def test_no_number_of_wrong_passwords_makes_the_pause_longer_than_a_minute(database, owner, throttles):
+    now = NOW
+    for _ in range(40):
+        now += timedelta(seconds=throttles.begin(HERE, owner, now=now))
+    throttles.begin(HERE, owner, now=now)
 
-    assert rows(database, "select failures, locked_until from admins") == [{"failures": 0, "locked_until": None}]
-
-
-def test_attempts_in_a_pause_do_not_make_it_longer(database, owner):
-    for _ in range(9):
-        _sign_in(database, owner, WRONG)
-
-    assert rows(database, "select failures from admins") == [{"failures": 5}]
+    assert throttles.begin(HERE, owner, now=now) <= 60
+    later = now + timedelta(seconds=60)
+    assert _sign_in(database, owner, RIGHT, later, throttles=throttles) is not None
+    assert _sign_in(database, owner, WRONG, later, throttles=throttles) is None
 
 
-def test_guesses_that_come_together_are_not_all_tried(database, owner, monkeypatch):
+def test_ten_wrong_passwords_begin_no_pause(database, owner, throttles):
+    for _ in range(10):
+        _sign_in(database, owner, WRONG, throttles=throttles)
+
+    assert _sign_in(database, owner, RIGHT, throttles=throttles) is not None
+
+
+def test_one_address_cannot_try_one_account_after_the_other(throttles):
+    waits = [throttles.begin(HERE, f"user{number}@example.test", now=NOW) for number in range(150)]
+
+    assert waits.index(5) >= 100
+    assert throttles.begin(THERE, "user1@example.test", now=NOW) == 0
+    assert throttles.begin(KNOWN, "user1@example.test", now=NOW) == 0
+
+
+def test_throttle_remembers_a_bounded_number_of_clients():
+    throttle = Throttle(
+        free=1,
+        first_pause=timedelta(seconds=5),
+        longest_pause=timedelta(minutes=1),
+        forget_after=timedelta(minutes=1),
+        max_clients=50,
+    )
+    for number in range(500):
+        throttle.count_failure(str(number), now=NOW)
+
+    assert len(throttle) == 50
+
+
+def test_guesses_that_come_together_are_not_all_tried(database, owner, monkeypatch, throttles):
     """The attempt counts before the password is looked at; afterwards would be too late."""
     tried = []
-    monkeypatch.setattr(admins, "_is_password", lambda hash_, _: tried.append(hash_) or False)
-    threads = [threading.Thread(target=_sign_in, args=(database, owner, WRONG)) for _ in range(20)]
+    monkeypatch.setattr(admins, "_is_password", lambda hash_, _, is_known: tried.append(hash_) or False)
+
+    def guess():
+        with contextlib.suppress(TooManySignIns):
+            _sign_in(database, owner, WRONG, throttles=throttles)
+
+    threads = [threading.Thread(target=guess) for _ in range(20)]
 
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert len([hash_ for hash_ in tried if hash_ != admins._NOBODY]) == 5
+    assert len(tried) == 11
 
 
 def test_too_many_at_once_are_told_to_come_back(database, owner, monkeypatch):
@@ -98,19 +139,32 @@ def test_too_many_at_once_are_told_to_come_back(database, owner, monkeypatch):
         _sign_in(database, owner, RIGHT)
 
 
-def test_new_password_ends_sessions_and_pauses(database, owner):
-    admin = _sign_in(database, owner, RIGHT)
-    for _ in range(5):
-        _sign_in(database, owner, WRONG)
+def test_new_password_ends_sessions(database, owner):
+    signed_in = admins.sign_in(database, owner, RIGHT, throttles=SignInThrottles(), client=HERE, now=NOW)
     with database.transaction() as connection:
         made = admins.reset_password(connection, "OWNER@example.test", None, now=NOW)
 
     assert _sign_in(database, owner, RIGHT) is None
     assert _sign_in(database, owner, made) is not None
     with database.reading() as connection:
-        assert admins.find_for_session(connection, admin.id, admin.session_version) is None
-        assert admins.find_for_session(connection, admin.id, admin.session_version + 1).id == admin.id
-        assert admins.find_for_session(connection, 999, 1) is None
+        assert admins.find_session(connection, signed_in.session_id, now=NOW) is None
+
+
+def test_sessions_are_few_and_those_that_ended_are_forgotten(database, owner):
+    for number in range(25):
+        assert _sign_in(database, owner, RIGHT, NOW + timedelta(seconds=number))
+    assert rows(database, "select count(*) as n from admin_sessions") == [{"n": 20}]
+
+    assert _sign_in(database, owner, RIGHT, NOW + timedelta(hours=13))
+
+    assert rows(database, "select count(*) as n from admin_sessions") == [{"n": 1}]
+
+
+def test_only_the_hash_of_a_session_is_stored(database, owner):
+    signed_in = admins.sign_in(database, owner, RIGHT, throttles=SignInThrottles(), client=HERE, now=NOW)
+
+    assert signed_in.session_id not in str(rows(database, "select * from admin_sessions"))
+    assert signed_in.session_id not in repr(signed_in)
 
 
 def test_password_is_made_up_where_none_is_given(database):

@@ -77,7 +77,7 @@ def test_preview_says_what_would_be_done_and_writes_nothing(shop, database):
         ("", "line 1"),
         ("user_id,email\n", "line 1"),
         ("user_id,balance,points\n", "line 1"),
-        ("user_id;balance\n1;2\n", "line 1"),
+        ("user_id,balance,balance\n", "line 1"),
         (HEADER + "1,,,\n", "line 2"),
         (HEADER + "1,,,,5,6\n", "line 2"),
         (HEADER + "1,,,,5\n2,,,,x\n", "line 3, column balance"),

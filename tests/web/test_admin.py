@@ -4,10 +4,11 @@ import pytest
 import time_machine
 
 from app import create_app
-from bridge.services.admins import reset_password
+from bridge.services.admins import add_admin, remove_admin, reset_password
 from bridge.web.context import utcnow
 from tests.conftest import make_config
 from tests.factories import add_shop
+from tests.support.books import rows
 from tests.support.pages import EMAIL, PASSWORD, add_owner, read, send, sign_in, try_sign_in
 
 
@@ -111,6 +112,63 @@ def test_signing_out_ends_the_session(app, shop):
 
     assert send(client, form).status_code == 303
     assert not _is_signed_in(client)
+
+
+def test_cookie_of_a_session_that_ended_is_worth_nothing(app, shop, database):
+    client = sign_in(app)
+    cookie = client.get_cookie("token_bridge").value
+    thief = app.test_client()
+    thief.set_cookie("token_bridge", cookie)
+    assert _is_signed_in(thief)
+
+    send(client, read(client.get("/admin/shop/credits")).form("sign-out"))
+
+    for again in (thief, app.test_client()):
+        again.set_cookie("token_bridge", cookie)
+        assert again.get("/admin/shop/credits").status_code == 303
+        assert again.get("/admin").status_code == 200
+    assert rows(database, "select count(*) as n from admin_sessions") == [{"n": 0}]
+
+
+def test_removed_admin_is_signed_out(app, shop, database):
+    client = sign_in(app)
+    with database.transaction() as connection:
+        add_admin(connection, "other@example.test", None, now=utcnow())
+        remove_admin(connection, EMAIL)
+
+    assert not _is_signed_in(client)
+
+
+def test_wrong_passwords_of_others_keep_no_admin_out(app, shop):
+    known = sign_in(app)
+    send(known, read(known.get("/admin/shop/credits")).form("sign-out"))
+    attacker = app.test_client()
+    form = read(attacker.get("/admin")).form("sign-in")
+    answers = [send(attacker, form, email=EMAIL, password="wrong") for _ in range(12)]
+
+    assert [answer.status_code for answer in answers] == [401] * 11 + [429]
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert "Try again in" in read(answers[-1]).alerts[0]
+    # A browser that signed in before is let in, even from the attacker's address; so is any other address.
+    assert try_sign_in(known).status_code == 303
+    elsewhere = app.test_client()
+    elsewhere.environ_base["REMOTE_ADDR"] = "198.51.100.7"
+    assert try_sign_in(elsewhere).status_code == 303
+    with time_machine.travel(utcnow() + timedelta(seconds=int(answers[-1].headers["Retry-After"]))):
+        assert try_sign_in(attacker).status_code == 303
+
+
+def test_device_of_one_account_is_a_stranger_to_another(app, shop):
+    known = sign_in(app)
+    send(known, read(known.get("/admin/shop/credits")).form("sign-out"))
+    form = read(known.get("/admin")).form("sign-in")
+
+    statuses = [send(known, form, email="other@example.test", password="wrong").status_code for _ in range(12)]
+
+    assert statuses[-1] == 429
+    forged = app.test_client()
+    forged.set_cookie("token_bridge_device", known.get_cookie("token_bridge_device").value + "x")
+    assert try_sign_in(forged).status_code == 303
 
 
 def test_new_password_ends_the_session(app, shop, database):

@@ -1,0 +1,69 @@
+"""Names that a shop sends with HTML entities are decoded once and shown as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import factories
+from tests.support import books
+from tests.support.pages import sign_in
+from tests.support.reading import open_rig
+from tests.support.shop_server import Reply, shop_serving
+
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+def test_names_of_users_and_products_are_decoded_once(app, shop, database):
+    factories.deliver(
+        shop,
+        factories.product(10, 1000) | {"name": "Tokens &amp; Credits &amp;amp; &lt;b&gt;"},
+        topic="product.updated",
+    )
+    person = {"first_name": "Ann &amp; Lee", "last_name": "O&#039;Neil", "email": "a@example.test"}
+    factories.deliver(shop, factories.customer(2, "a@example.test") | person, topic="customer.updated")
+    lines = [factories.line(1, name="Tokens &amp; Credits"), factories.line(2, 0, name="R&amp;D &quot;mug&quot;")]
+    factories.deliver(shop, factories.order(1, lines=lines) | {"billing": person})
+
+    (package,) = books.rows(database, "select name from packages")
+    (account,) = books.rows(database, "select name from accounts")
+    found = [row["name"] for row in books.rows(database, "select name from order_lines order by line_id")]
+
+    assert package["name"] == "Tokens & Credits &amp; <b>"
+    assert account["name"] == "Ann & Lee O'Neil"
+    assert found == ["Tokens & Credits", 'R&D "mug"']
+    page = sign_in(app).get("/admin/shop/credits").text
+    assert "Ann &amp; Lee O&#39;Neil" in page
+    assert "&amp;amp;" not in page
+
+
+def test_products_read_by_rest_are_decoded_too(app):
+    with open_rig(app) as rig:
+        rig.connect()
+        rig.shop.products[10].name = "Tokens &amp; Credits"
+
+        app.test_cli_runner().invoke(args=["packages", "import", "shop"])
+
+        names = {row["name"] for row in books.rows(rig.database, "select name from packages")}
+        assert "Tokens & Credits" in names
+
+
+def test_name_and_zone_come_from_the_shop(app):
+    run = app.test_cli_runner()
+    site = {"name": "O&#039;Neil &amp; Sons", "timezone_string": "", "gmt_offset": 5.5, "namespaces": ["wc/v3"]}
+    with shop_serving() as shop:
+        shop.answer = lambda asked: Reply(site if "rest_route" in asked.target else b"<html>")
+
+        told = run.invoke(args=["stores", "add", "shop", "--url", shop.url])
+        given = run.invoke(args=["stores", "add", "other", "--url", "http://127.0.0.1:1", "--name", "A &lt;b&gt;"])
+
+    assert (told.exit_code, given.exit_code) == (0, 0)
+    assert told.stdout.startswith("O'Neil & Sons is connected as shop.")
+    assert "Time zone: +05:30, as the shop says." in told.stdout
+    assert "API version v3" in told.stdout
+    assert (
+        told.stdout.count("\n  order.") + told.stdout.count("\n  product.") + told.stdout.count("\n  customer.") == 10
+    )
+    assert "Time zone: UTC, because the shop could not be reached." in given.stdout
+    rows = books.rows(app.extensions["bridge"].database, "select name, time_zone from stores order by id")
+    assert rows == [{"name": "O'Neil & Sons", "time_zone": "+05:30"}, {"name": "A <b>", "time_zone": "UTC"}]
+    assert sign_in(app).get("/admin/shop/connection").text.count("UTC+05:30") == 1

@@ -1,0 +1,223 @@
+"""Every page is reachable in every state: no link is dead, no form goes nowhere, nothing answers 5xx."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from app import create_app
+from bridge.services import store_removal
+from bridge.web.context import Parts, utcnow
+from fakeshop.faults import Kind
+from tests import factories
+from tests.conftest import make_config
+from tests.support.approving import deny
+from tests.support.crawling import Crawler
+from tests.support.pages import EMAIL, PASSWORD, add_owner, read, send, sign_in
+from tests.support.reading import open_rig
+from tests.support.troubles import delete
+
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def rig(app, caplog):
+    caplog.set_level(logging.CRITICAL)
+    with open_rig(app) as rig:
+        yield rig
+
+
+def nothing(rig):
+    """No store at all."""
+
+
+def new(rig):
+    """A shop that was just connected, its owner still to be asked about past orders."""
+    rig.connect(history="ask")
+
+
+def keyless(rig):
+    """A shop that gave no keys."""
+    rig.connect(has_keys=False, history="ask")
+
+
+def key_that_only_reads(rig):
+    """A key without the right to write."""
+    rig.connect(permissions="read").watch()
+
+
+def no_webhooks(rig):
+    """Keys, and webhooks that were deleted."""
+    rig.connect().listen()
+    rig.shop.webhooks.clear()
+
+
+def broken_webhooks(rig):
+    """One webhook is gone, another one disabled."""
+    rig.connect().listen()
+    delete(rig)
+    next(iter(rig.shop.webhooks.values())).status = "disabled"
+
+
+def down(rig):
+    """A shop that answers nothing but an error page."""
+    rig.connect(history="ask").listen()
+    rig.served.faults.add(Kind.ERROR_PAGE, times=None)
+    rig.watch()
+
+
+def refused(rig):
+    """A shop that revoked the keys."""
+    rig.connect()
+    rig.shop.keys.clear()
+    rig.watch()
+
+
+def exceptions(rig):
+    """Orders of strangers, of unknown products, refunds of no line."""
+    rig.connect(has_keys=False)
+    factories.put_package(rig, 10, 1000)
+    for number in range(1, 60):
+        factories.deliver(rig, factories.order(number, customer=0))
+    factories.deliver(rig, factories.order(100, lines=[factories.line(1, 0), factories.line(2, 77)]))
+    factories.deliver(rig, factories.order(101, total="10.00", refunds=["-5.00"]))
+
+
+def many_rows(rig):
+    """Thousands of users, a few of them with everything."""
+    rig.connect(has_keys=False)
+    users = [(f"user {number}", number) for number in range(1000, 4000)]
+    with rig.database.transaction() as connection:
+        for name, number in users:
+            connection.exec_driver_sql(
+                "insert into accounts (id, store_id, user_id, name, name_key, roles, created_at, updated_at)"
+                f" values ({number}, {rig.connected.store.id}, {number}, '{name}', '{name}', '[]', 0, 0)"
+            )
+    factories.put_package(rig, 10, 1000)
+    factories.deliver(rig, factories.order(1))
+    factories.give(rig, 2000, 50)
+    factories.spend(rig, 2000, 5)
+
+
+def two_stores(rig):
+    """A second store."""
+    rig.connect()
+    factories.add_shop(rig.app, "second")
+
+
+def renamed(rig):
+    """A store under another name."""
+    rig.connect()
+    rig.app.test_cli_runner().invoke(args=["stores", "rename", "shop", "boutique"])
+
+
+def removed(rig):
+    """A store that is being removed beside one that stays."""
+    rig.connect()
+    other, _ = factories.add_shop(rig.app, "second")
+    parts: Parts = rig.app.extensions["bridge"]
+    file = parts.config.database_url.removeprefix("sqlite:///") + ".json"
+    store_removal.begin(rig.database, other.store, Path(file), vault_=parts.vault, now=utcnow)
+
+
+STATES = [
+    *(nothing, new, keyless, key_that_only_reads, no_webhooks, broken_webhooks, down, refused, exceptions),
+    *(many_rows, two_stores, renamed, removed),
+]
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+def test_every_link_and_form_leads_somewhere(rig, state):
+    state(rig)
+    client = sign_in(rig.app)
+
+    crawler = Crawler(client).crawl("/admin", "/admin/stores", "/admin/connect", "/v1/docs", "/admin/shop/credits")
+
+    wrong = [fault for fault in crawler.faults if state is not nothing or "/admin/shop/" not in fault]
+    if state is renamed or state is removed:
+        wrong = [fault for fault in wrong if "second" not in fault]
+    assert wrong == []
+    assert len(crawler.pages) > (2 if state is nothing else 6)
+    assert len(crawler.sent) > 1
+
+
+@pytest.mark.parametrize("state", [nothing, new, exceptions], ids=lambda state: state.__name__)
+def test_signed_out_visitor_is_sent_to_the_sign_in(rig, state):
+    state(rig)
+    paths = ("/admin/stores", "/admin/connect", "/admin/shop/connection", "/admin/shop/credits")
+
+    crawler = Crawler(rig.app.test_client()).crawl("/admin", "/v1/docs", "/admin/shop/exceptions", *paths)
+
+    assert crawler.faults == []
+
+
+@pytest.mark.parametrize("success", ["0", "1"])
+def test_owner_who_was_asked_for_new_keys_and_denies_is_told(rig, success):
+    rig.connect()
+    client = sign_in(rig.app)
+    there = send(client, read(client.get("/admin/shop/connection")).form("connection/ask"))
+    back = deny(read(there).links["Continue to the shop"]).partition("://")[2].partition("/")[2]
+
+    page = client.get("/" + back.replace("success=0", f"success={success}"))
+
+    assert page.status_code == 200
+    assert read(page).links["Try again"] == "/admin/shop/connection"
+    assert "Connection" in read(page).links
+
+
+PREFIX = "/in/bridge"
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["path kept", "path stripped"])
+def test_every_page_works_below_the_path_of_the_public_url(database_url, is_kept):
+    """A proxy may hand requests on with the path of the public URL, or without it."""
+    app = create_app(make_config(database_url, public_url=f"http://127.0.0.1:8000{PREFIX}"))
+    wsgi = app.wsgi_app
+
+    def proxied(environ, start_response):
+        if not environ["PATH_INFO"].startswith(f"{PREFIX}/"):
+            start_response("404 Not Found", [])
+            return [b"nothing here"]
+        if not is_kept:
+            environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(PREFIX)
+        return wsgi(environ, start_response)
+
+    app.wsgi_app = proxied
+    try:
+        _check_below(app)
+    finally:
+        app.extensions["bridge"].group_commit.close()
+        app.extensions["bridge"].database.close()
+
+
+def _check_below(app):
+    _, headers = factories.add_shop(app, "shop")
+    add_owner(app)
+    client = app.test_client()
+    asked = client.get(f"{PREFIX}/admin/shop/credits?q=a")
+    assert asked.location == f"{PREFIX}/admin?next=/admin/shop/credits?q%3Da"
+    form = read(client.get(asked.location)).form("sign-in")
+    assert form.action == f"{PREFIX}/admin/sign-in"
+    answer = send(client, form, email=EMAIL, password=PASSWORD)
+    assert answer.location == f"{PREFIX}/admin/shop/credits?q=a"
+    assert f"Path={PREFIX}" in answer.headers["Set-Cookie"]
+    widget = client.get(f"{PREFIX}/v1/widget?user_id=1", headers=headers)
+    assert widget.status_code in {200, 404}
+
+    crawler = Crawler(client, below=PREFIX).crawl(f"{PREFIX}/admin", f"{PREFIX}/admin/stores", f"{PREFIX}/v1/docs")
+
+    assert crawler.faults == []
+    assert len(crawler.pages) > 6
+    document = client.get(f"{PREFIX}/v1/openapi.json").json
+    assert document["servers"] == [{"url": PREFIX}]
+    assert client.get(f"{PREFIX}/healthz").status_code == 200
+
+    body = b'{"id": 1}'
+    delivered = client.post(
+        f"{PREFIX}/webhooks/woocommerce/shop",
+        data=body,
+        headers=factories.delivery_headers(body, "order.updated", secret="secret-of-shop"),
+    )
+    assert delivered.status_code == 200
