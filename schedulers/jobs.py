@@ -17,6 +17,8 @@ from schedulers.shift import Shift, pause
 log = logging.getLogger(__name__)
 
 BATCH = 200
+_MOST_FAILED = 1000
+"""How many broken holds end a run: each costs a transaction, and is tried again by the next run."""
 
 
 def retry_deliveries(shift: Shift, *, shops: Shops | None = None) -> str:
@@ -91,7 +93,7 @@ def expire_holds(shift: Shift) -> str:
         batch = expiry.expire_due(shift.database.transaction, now=shift.clock(), limit=BATCH, skip=failed)
         failed |= batch.failed
         expired += batch.found - len(batch.failed)
-        if batch.found < BATCH:
+        if batch.found < BATCH or len(failed) >= _MOST_FAILED:
             break
         pause(began)
     return _outcome(expired, "expired", len(failed))
