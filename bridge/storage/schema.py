@@ -57,6 +57,7 @@ stores = Table(
     Column("low_balance", BIG, nullable=False),
     Column("reversal_policy", String(10), nullable=False, server_default="debt"),
     Column("guest_policy", String(10), nullable=False, server_default="automatic"),
+    Column("accept_unknown_modules", Boolean, nullable=False, server_default=false()),
     Column("grants_from", Instant),
     Column("asks_from", Instant),
     # Addresses of other sites whose deliveries the owner accepts.
