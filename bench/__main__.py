@@ -1,7 +1,9 @@
-"""`python -m bench`: every benchmark in one run, as a table of ratios.
+"""`python -m bench`: every benchmark in one run, as a table.
 
-Nothing is said in absolute numbers: they would tell of the machine. Each ratio
-compares two things measured one after the other on the same one.
+Each ratio compares two things measured one after the other on the same
+machine. The rates beside them say as much about the machine as about the
+service; compare them only within one run. `--before PATH` measures the service
+of an earlier checkout beside this one.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import in_process, over_http, reconciling
+from bench import growth, in_process, over_http, reconciling
 from bench.over_http import Row
 from bridge.garbage import look_seldom
 from tests.support.postgres import Cluster, find_bindir, start_cluster
@@ -23,8 +25,11 @@ from tests.support.postgres import Cluster, find_bindir, start_cluster
 def main() -> int:
     """Run what was asked for and print the table; 1 where the books did not balance afterwards."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks, as ratios taken in one run.")
-    parser.add_argument("--only", choices=("http", "process", "reconcile"), help="one part of them")
+    parser.add_argument("--only", choices=("http", "process", "reconcile", "growth"), help="one part of them")
     parser.add_argument("--engine", choices=("sqlite", "postgresql"), help="one engine")
+    growth.add_options(parser)
+    parser.add_argument("--seconds", type=float, default=over_http.SECONDS, help="how long each load over HTTP lasts")
+    parser.add_argument("--before", type=Path, help="an earlier checkout, to be measured beside this one over HTTP")
     wanted = parser.parse_args()
     # As the service does: what runs here in process is measured as it would run there.
     look_seldom()
@@ -32,13 +37,23 @@ def main() -> int:
     rows: list[Row] = []
     try:
         if wanted.engine != "postgresql":
-            rows += _sqlite(folder, wanted.only)
+            rows += _sqlite(folder, wanted)
         if wanted.engine != "sqlite":
-            rows += _postgresql(wanted.only)
+            rows += _postgresql(wanted)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    _print(rows)
-    return 0 if all(row.audit == "ok" for row in rows) else 1
+    if wanted.only != "growth":
+        _print(rows)
+    grown = _growth(wanted) if wanted.only in (None, "growth") else []
+    is_right = all(row.is_right for row in grown) or not wanted.check
+    return 0 if all(row.audit == "ok" for row in rows) and is_right else 1
+
+
+def _growth(wanted: argparse.Namespace) -> list[growth.Growth]:
+    engines = growth.ENGINES if wanted.engine is None else (wanted.engine,)
+    rows = growth.measure(engines, small=wanted.small, large=wanted.large)
+    growth.show(rows)
+    return rows
 
 
 def _instance() -> Path:
@@ -47,10 +62,15 @@ def _instance() -> Path:
     return folder
 
 
-def _sqlite(folder: Path, only: str | None) -> list[Row]:
-    rows = []
+def _sqlite(folder: Path, wanted: argparse.Namespace) -> list[Row]:
+    only, rows = wanted.only, []
     if only in (None, "http"):
-        rows += over_http.measure("sqlite", f"sqlite:///{folder / 'http.sqlite3'}")
+        rows += over_http.measure(
+            "sqlite",
+            lambda name: f"sqlite:///{folder / name}.sqlite3",
+            seconds=wanted.seconds,
+            before=wanted.before,
+        )
     if only in (None, "process"):
         rows += in_process.measure_sqlite(folder)
     if only in (None, "reconcile"):
@@ -58,14 +78,19 @@ def _sqlite(folder: Path, only: str | None) -> list[Row]:
     return rows
 
 
-def _postgresql(only: str | None) -> list[Row]:
+def _postgresql(wanted: argparse.Namespace) -> list[Row]:
     if find_bindir() is None:
         print("PostgreSQL is not installed here: its half is left out", file=sys.stderr)
         return []
-    rows = []
+    only, rows = wanted.only, []
     if only in (None, "http"):
         with _cluster() as cluster:
-            rows += over_http.measure("postgresql", cluster.create_database("bench_http"))
+            rows += over_http.measure(
+                "postgresql",
+                lambda name: cluster.create_database(f"bench_{name}"),
+                seconds=wanted.seconds,
+                before=wanted.before,
+            )
     if only in (None, "process"):
         with _cluster() as cluster:
             rows.append(in_process.measure_postgresql(cluster))
@@ -87,9 +112,12 @@ def _cluster() -> Iterator[Cluster]:
 
 def _print(rows: list[Row]) -> None:
     width = max((len(row.name) for row in rows), default=10)
-    print(f"{'measured':<{width}}  {'ratio':>7}  {'goal':>8}  {'p99 ms':>8}  audit")
+    print(f"{'measured':<{width}}  {'ratio':>7}  {'goal':>8}  {'per s':>8}  {'p50 ms':>8}  {'p99 ms':>8}  audit")
     for row in rows:
-        print(f"{row.name:<{width}}  {row.ratio:>7.2f}  {row.goal:>8}  {row.p99_ms:>8.1f}  {row.audit}")
+        rate = f"{row.per_second:.0f}" if row.per_second else ""
+        median = f"{row.p50_ms:.1f}" if row.p50_ms else ""
+        figures = f"{row.ratio:>7.2f}  {row.goal:>8}  {rate:>8}  {median:>8}  {row.p99_ms:>8.1f}"
+        print(f"{row.name:<{width}}  {figures}  {row.audit}")
 
 
 sys.exit(main())

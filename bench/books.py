@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bench.requests import WEBHOOK_SECRET
 from bridge.domain.accounts import Profile
-from bridge.services import accounts
+from bridge.services import accounts, opaque_ids
 from bridge.services.accounts import Adjustment
 from bridge.services.audit import list_faults
 from bridge.services.catalog import set_package
@@ -16,7 +17,6 @@ from bridge.storage.database import Database
 from bridge.storage.migrate import migrate
 
 SECRET = "a-secret-key-of-the-benchmarks-only"
-WEBHOOK_SECRET = "bench-webhook-secret"
 FUNDS = 1_000_000_000
 
 
@@ -32,6 +32,7 @@ class Prepared:
 
 def prepare(url: str, *, users: int) -> Prepared:
     """Migrate the database, connect a store that sells product 10, and fund its users."""
+    opaque_ids.use_key(SECRET)
     database = Database(url, pool_size=20)
     migrate(database)
     now = datetime.now(UTC)

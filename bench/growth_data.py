@@ -7,13 +7,18 @@ rows lie as far apart as those of a shop that runs for years.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 from sqlalchemy import bindparam, text
 
+from bridge.services import answers
+from bridge.storage import spends
 from bridge.storage.database import Connection, Database
+from bridge.storage.spends import Answered
 from bridge.storage.types import Instant
 
 GRANTED = 1_000_000
@@ -61,6 +66,20 @@ def add_spends(database: Database, store_id: int, *, users: int, rounds: int, no
             text("update accounts set balance = balance - :spent where id > :first and id <= :first + :users"),
             {"spent": rounds, "first": _FIRST, "users": users},
         )
+
+
+def add_answers(database: Database, store_id: int, *, users: int, now: datetime) -> None:
+    """Store the answer of each user's first spend under a key."""
+    spent = _FIRST + 10_000_000_000
+    for first in range(1, users + 1, 10_000):
+        answered = {
+            (store_id, 0, f"first-{user}"): Answered(
+                "f", 201, json.dumps({"id": answers.opaque("sp", spent + 2 * user), "tokens": 1, "note": "x" * 560})
+            )
+            for user in range(first, min(users, first + 9_999) + 1)
+        }
+        with database.transaction() as connection:
+            spends.add_answers(connection, answered, now=now)
 
 
 def add_orders(database: Database, store_id: int, *, first: int, count: int, user: int, now: datetime) -> None:
@@ -112,8 +131,14 @@ def add_uses(database: Database, *, first: int, count: int, at: datetime) -> Non
 def settle_statistics(database: Database) -> None:
     """Let PostgreSQL see what was added, as it does by itself a minute later; SQLite keeps no statistics."""
     if not database.is_sqlite:
-        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM ANALYZE")
+        with server(database) as connection:
+            connection.execute("VACUUM ANALYZE")
+
+
+def server(database: Database) -> psycopg.Connection[Any]:
+    """A connection to the PostgreSQL server for what no transaction can do."""
+    url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(url, autocommit=True)
 
 
 def _series(statement: str, *, low: int, high: int) -> str:

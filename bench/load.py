@@ -1,56 +1,51 @@
-"""A load of HTTP requests over kept-alive connections, from a process of its own."""
+"""A load of HTTP requests over kept-alive connections: by wrk, or by a client in Python where wrk is missing."""
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import socket
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
-Request = Callable[[int], bytes]
-"""Builds the bytes of the n-th request."""
+from bench import wrk
+from bench.wrk import Load, fill
 
-
-@dataclass(frozen=True)
-class Load:
-    """What a load measured: answers a second, the slowest hundredth, and how often each status came."""
-
-    per_second: float
-    p99_ms: float
-    statuses: dict[int, int]
+__all__ = ["Load", "request_bytes", "send"]
 
 
 def request_bytes(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> bytes:
-    """An HTTP/1.1 request as it goes over the wire."""
+    """An HTTP/1.1 request as it goes over the wire; `wrk.NUMBER` in it becomes a number of its own each time."""
     lines = [f"{method} {path} HTTP/1.1", "Host: bench", *(f"{name}: {value}" for name, value in headers.items())]
     if body or method != "GET":
-        lines.append(f"Content-Length: {len(body)}")
+        lines.append(f"Content-Length: {wrk.length_of(body)}")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def spend_request(key: str, users: Sequence[int], prefix: str) -> Request:
-    """Spends of one token, by these users in turn, each under a key of its own."""
-
-    def build(number: int) -> bytes:
-        body = json.dumps({"user": {"id": users[number % len(users)]}, "module": "chat", "tokens": 1}).encode()
-        headers = {
-            "Authorization": f"Bearer {key}",
-            "Content-Type": "application/json",
-            "Idempotency-Key": f"{prefix}-{number}",
-        }
-        return request_bytes("POST", "/v1/spends", headers, body)
-
-    return build
+def send(port: int, requests: Sequence[bytes], *, connections: int, seconds: float) -> Load:
+    """Send these requests in turn for so long, each connection waiting for its answer, and count the answers."""
+    if wrk.find_wrk() is not None:
+        return wrk.send(port, requests, connections=connections, seconds=seconds)
+    _say_that_wrk_is_missing()
+    return _send_from_python(port, requests, connections=connections, seconds=seconds)
 
 
-def drive(port: int, build: Request, *, connections: int, seconds: float) -> Load:
-    """Send requests over this many connections for so long, each waiting for its answer, and count."""
+@cache
+def _say_that_wrk_is_missing() -> None:
+    print(
+        "wrk is not installed: a client in Python is used, which takes processor time from the service, so that all"
+        " rates come out lower. scripts/install-system.sh installs it.",
+        file=sys.stderr,
+    )
+
+
+def _send_from_python(port: int, requests: Sequence[bytes], *, connections: int, seconds: float) -> Load:
     ours, theirs = multiprocessing.get_context("fork").Pipe()
     process = multiprocessing.get_context("fork").Process(
-        target=_drive, args=(theirs, port, build, connections, seconds)
+        target=_drive, args=(theirs, port, requests, wrk.next_offset(), connections, seconds)
     )
     process.start()
     load: Load = ours.recv()
@@ -58,43 +53,52 @@ def drive(port: int, build: Request, *, connections: int, seconds: float) -> Loa
     return load
 
 
-def _drive(pipe: object, port: int, build: Request, connections: int, seconds: float) -> None:
-    times: list[list[float]] = [[] for _ in range(connections)]
-    statuses: list[dict[int, int]] = [{} for _ in range(connections)]
-    end = time.perf_counter() + seconds
-    threads = [
-        threading.Thread(target=_one, args=(port, build, worker, connections, end, times[worker], statuses[worker]))
-        for worker in range(connections)
-    ]
+@dataclass
+class _Counts:
+    """What the connections of one load have seen."""
+
+    times: list[float]
+    refused: int = 0
+    broken: int = 0
+
+
+def _drive(pipe: object, port: int, requests: Sequence[bytes], offset: int, connections: int, seconds: float) -> None:
+    every = [_Counts([]) for _ in range(connections)]
     began = time.perf_counter()
+    threads = [
+        threading.Thread(target=_one, args=(port, requests, (offset, worker, connections), began + seconds, counts))
+        for worker, counts in enumerate(every)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     elapsed = time.perf_counter() - began
-    every = sorted(moment for column in times for moment in column)
-    total: dict[int, int] = {}
-    for column in statuses:
-        for status, count in column.items():
-            total[status] = total.get(status, 0) + count
-    p99 = every[int(len(every) * 0.99)] * 1000 if every else 0.0
-    pipe.send(Load(len(every) / elapsed, p99, total))  # type: ignore[attr-defined]
+    times = sorted(moment for counts in every for moment in counts.times) or [0.0]
+    load = Load(
+        requests=len(times),
+        per_second=len(times) / elapsed,
+        p50_ms=times[len(times) // 2] * 1000,
+        p99_ms=times[int(len(times) * 0.99)] * 1000,
+        refused=sum(counts.refused for counts in every),
+        broken=sum(counts.broken for counts in every),
+    )
+    pipe.send(load)  # type: ignore[attr-defined]
 
 
-def _one(
-    port: int, build: Request, worker: int, step: int, end: float, times: list[float], statuses: dict[int, int]
-) -> None:
+def _one(port: int, requests: Sequence[bytes], numbers: tuple[int, int, int], end: float, counts: _Counts) -> None:
+    offset, number, step = numbers
     connection = _connect(port)
-    number = worker
     while (began := time.perf_counter()) < end:
         try:
-            connection.sendall(build(number))
+            connection.sendall(fill(requests[number % len(requests)], offset + number))
             status, stays = _read(connection)
         except OSError:
+            counts.broken += 1
             connection = _connect(port)
             continue
-        times.append(time.perf_counter() - began)
-        statuses[status] = statuses.get(status, 0) + 1
+        counts.times.append(time.perf_counter() - began)
+        counts.refused += status >= 400
         number += step
         if not stays:
             connection.close()
@@ -120,5 +124,8 @@ def _read(connection: socket.socket) -> tuple[int, bool]:
     lowered = head.lower()
     length = int(lowered.split(b"content-length:")[1].split(b"\r\n")[0])
     while len(body) < length:
-        body += connection.recv(65536)
+        part = connection.recv(65536)
+        if not part:
+            raise OSError("closed")
+        body += part
     return int(head[9:12]), b"connection: close" not in lowered

@@ -23,9 +23,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def python_of(checkout: Path) -> str:
+    """Return the Python of a checkout's own environment; ours where it has none."""
+    own = checkout / ".venv" / "bin" / "python"
+    return str(own) if own.exists() else sys.executable
+
+
 @contextlib.contextmanager
-def serving(database_url: str, *, threads: int = 64) -> Iterator[int]:
-    """The port of the service, run as `make run` runs it but without its scheduler."""
+def serving(database_url: str, *, threads: int = 64, checkout: Path = ROOT) -> Iterator[int]:
+    """The port of the service of a checkout, run as `make run` runs it but without its scheduler."""
     port = free_port()
     environment = {
         **os.environ,
@@ -38,8 +44,8 @@ def serving(database_url: str, *, threads: int = 64) -> Iterator[int]:
         "BRIDGE_ADMIN_PASSWORD": "only-for-the-benchmarks",
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "serve"],
-        cwd=ROOT,
+        [python_of(checkout), "-m", "flask", "serve"],
+        cwd=checkout,
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

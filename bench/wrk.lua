@@ -9,11 +9,12 @@ function setup(thread)
   threads = threads + 1
 end
 
-local requests, position, step, offset = {}, 0, 16, 0
+local requests, position, step, offset = {}, 0, 1, 0
 
 function init(args)
   local file = assert(io.open(args[1], "rb"))
   offset = tonumber(args[2])
+  step = tonumber(args[3])
   while true do
     local length = file:read("*l")
     if not length then break end

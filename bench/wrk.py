@@ -8,17 +8,28 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-from bench.load import Load
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
 THREADS = 2
 NUMBER = "{{number}}"
-"""In a request it becomes twelve digits of its own for each request sent."""
+"""In a request it becomes twelve digits that no other request of the run has."""
 _DIGITS = 12
 
-_offsets = itertools.count(start=1)
+_runs = itertools.count(start=1)
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a load measured: answers a second, their median and slowest hundredth, and how many were no success."""
+
+    requests: int
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    refused: int
+    broken: int
 
 
 def find_wrk() -> str | None:
@@ -26,32 +37,34 @@ def find_wrk() -> str | None:
     return shutil.which("wrk")
 
 
-def sized(request: bytes) -> bytes:
-    """Return a request with its Content-Length as it is once the numbers are filled in."""
-    head, _, body = request.partition(b"\r\n\r\n")
-    length = len(body) + body.count(NUMBER.encode()) * (_DIGITS - len(NUMBER))
-    lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"content-length:")]
-    return b"\r\n".join([*lines, b"Content-Length: %d" % length]) + b"\r\n\r\n" + body
+def next_offset() -> int:
+    """Return where the numbers of the next load begin: no other load of this process comes there."""
+    return next(_runs) * 10**9
+
+
+def length_of(body: bytes) -> int:
+    """Return the length of a body once its numbers are filled in."""
+    return len(body) + body.count(NUMBER.encode()) * (_DIGITS - len(NUMBER))
+
+
+def fill(request: bytes, number: int) -> bytes:
+    """Return the request with this number in it."""
+    return request.replace(NUMBER.encode(), b"%012d" % number)
 
 
 def send(port: int, requests: Sequence[bytes], *, connections: int, seconds: float) -> Load:
-    """Send these requests in turn, over and over, and measure the answers.
-
-    Requests that must not repeat carry `NUMBER`, or there are more of them
-    than can be sent in the time.
-    """
+    """Send these requests in turn, over and over, and measure the answers."""
     with tempfile.NamedTemporaryFile(suffix=".requests") as file:
         for request in requests:
-            whole = sized(request) if b"Content-Length" in request else request
-            file.write(b"%d\n" % len(whole) + whole)
+            file.write(b"%d\n" % len(request) + request)
         file.flush()
         command = [find_wrk() or "wrk", "-t", str(THREADS), "-c", str(connections), "-d", f"{max(1, round(seconds))}s"]
         command += ["--timeout", "30s", "-s", str(SCRIPT), f"http://127.0.0.1:{port}/"]
-        # Numbers of this run begin where no other run of this process comes to.
-        command += ["--", file.name, str(next(_offsets) * 10**9)]
+        command += ["--", file.name, str(next_offset()), str(THREADS)]
         printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = json.loads(printed.strip().splitlines()[-1])
     return Load(
+        requests=found["requests"],
         per_second=found["requests"] / (found["microseconds"] / 1e6),
         p50_ms=found["p50"] / 1000,
         p99_ms=found["p99"] / 1000,

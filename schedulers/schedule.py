@@ -28,6 +28,7 @@ def timetable_for(vault: Vault, public_url: str) -> tuple[Job, ...]:
         Job("retry_deliveries", 5, partial(jobs.retry_deliveries, shops=shops)),
         *TIMETABLE,
         Job("send_events", 5, partial(jobs.send_events, vault=vault, public_url=public_url)),
+        Job("grant_past_orders", 15, partial(shop_jobs.grant_past_orders, shops=shops)),
         Job("import_packages", 60, partial(shop_jobs.import_packages, shops=shops)),
         Job("watch_webhooks", 300, partial(shop_jobs.watch_webhooks, shops=shops, public_url=public_url)),
         Job("reconcile_orders", 900, partial(shop_jobs.reconcile_orders, shops=shops)),

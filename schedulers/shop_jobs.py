@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from bridge.domain.errors import NoShopKeys, ShopUnreachable
 from bridge.domain.reconciliation import Report
 from bridge.domain.stores import Store
-from bridge.services import catalog_import, reconciliation, stores, watchdog
+from bridge.services import backfill, catalog_import, reconciliation, stores, watchdog
 from bridge.services.reconciliation import open_reading
 from bridge.services.shops import Shops
 from bridge.services.watchdog import Post
@@ -68,6 +68,15 @@ def import_packages(shift: Shift, *, shops: Shops) -> str:
             failed += 1
     words = f"{read} products read"
     return f"{words}, {failed} shops failed" if failed else words
+
+
+def grant_past_orders(shift: Shift, *, shops: Shops) -> str:
+    """Go on with granting past orders, where an owner decided so and not all of them were read."""
+
+    def grant(store: Store) -> Report | None:
+        return backfill.go_on(shift.database.transaction, shops, store, now=shift.clock(), may_go_on=shift.may_go_on)
+
+    return _for_each_store(shift, grant)
 
 
 def watch_webhooks(shift: Shift, *, shops: Shops, public_url: str) -> str:

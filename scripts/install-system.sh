@@ -24,6 +24,7 @@ has_postgresql || missing+=(postgresql)
 has_pgbouncer || missing+=(pgbouncer)
 has_chromium || missing+=(chromium)
 has_font || missing+=(fontconfig fonts-dejavu-core)
+command -v wrk >/dev/null || missing+=(wrk)
 
 if [ ${#missing[@]} -eq 0 ]; then
   exit 0

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import click
 
 from bridge.cli.tools import Command, Tools, prepared, utcnow
-from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnreachable
+from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnreachable, UnknownOrder
 from bridge.domain.reconciliation import Report
 from bridge.domain.stores import Store
-from bridge.services import reconciliation, stores
+from bridge.services import backfill, orders, reconciliation, stores
+from bridge.services.readback import Reading
 from bridge.services.shop_pages import Progress
 from bridge.services.shops import Shops
 
@@ -24,14 +27,19 @@ _YEARS = range(1990, 3000)
 @click.command("reconcile", cls=Command)
 @click.argument("slug", required=False)
 @click.option("--since", metavar="ISO", help="Read from this moment on; without a zone it is the store's time.")
+@click.option("--full", is_flag=True, help="Compare the orders of the last 60 days now, as every night.")
+@click.option("--order", "order", metavar="ID", help="Read one order now, by its ID or the number the shop shows.")
 @click.option("--dry-run", is_flag=True, help="Say what would be posted, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(slug: str | None, since: str | None, dry_run: bool, as_json: bool) -> None:
+def command(slug: str | None, since: str | None, full: bool, order: str | None, dry_run: bool, as_json: bool) -> None:
     """Read what changed in the shop SLUG, or in every shop, and apply what is missing.
 
-    Begins where the last run stopped, or at --since. Ends with status 1 where
-    an order could not be applied or a shop not be read.
+    Begins where the last run stopped, or at --since. With --full it compares the
+    orders of the last 60 days that have grants, refunds or open questions, with
+    --order it reads one order. Ends with status 1 where an order could not be
+    applied or a shop not be read.
     """
+    wanted = _wanted(slug, since=since, is_full=full, order=order)
     tools = prepared()
     with tools.database.reading() as connection:
         chosen = [stores.get_store(connection, slug)] if slug else stores.list_stores(connection)
@@ -40,7 +48,7 @@ def command(slug: str | None, since: str | None, dry_run: bool, as_json: bool) -
     for store in chosen:
         begin = _moment(since, store)
         try:
-            reports[store.slug] = _read(tools, store, since=begin, is_dry=dry_run, is_hidden=as_json)
+            reports[store.slug] = wanted(_Run(tools, store, begin, is_dry=dry_run, is_hidden=as_json))
         except NoShopKeys as error:
             if slug:
                 raise
@@ -59,10 +67,64 @@ def command(slug: str | None, since: str | None, dry_run: bool, as_json: bool) -
         sys.exit(1)
 
 
-def _read(tools: Tools, store: Store, *, since: datetime | None, is_dry: bool, is_hidden: bool) -> Report:
-    reading = reconciliation.open_reading(tools.database.transaction, Shops(tools.vault), store, is_dry=is_dry)
-    with reading.shop, _progress(f"Reading {store.slug}", is_hidden=is_hidden) as progress:
-        return reconciliation.poll(reading, since=since, now=utcnow(), progress=progress)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One shop to be read, from a moment on where one was given."""
+
+    tools: Tools
+    store: Store
+    since: datetime | None
+    is_dry: bool
+    is_hidden: bool
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """The shop, ready to be read."""
+        shops = Shops(self.tools.vault)
+        reading = reconciliation.open_reading(self.tools.database.transaction, shops, self.store, is_dry=self.is_dry)
+        with reading.shop:
+            yield reading
+
+
+def _wanted(slug: str | None, *, since: str | None, is_full: bool, order: str | None) -> Callable[[_Run], Report]:
+    """What to do with each shop; raises `InvalidRequest` for options that do not go together."""
+    if sum((since is not None, is_full, order is not None)) > 1:
+        raise InvalidRequest(fields=[FieldError("--since, --full, --order", "give one of them")])
+    if order is None:
+        return _compare if is_full else _read
+    if slug is None:
+        raise InvalidRequest(fields=[FieldError("SLUG", "name the store of the order")])
+    return partial(_read_order, text=order)
+
+
+def _read(run: _Run) -> Report:
+    if run.since is None and not run.is_dry and (report := _grant_past_orders(run)) is not None:
+        return report
+    with run.reading() as reading, _progress(f"Reading {run.store.slug}", is_hidden=run.is_hidden) as progress:
+        return reconciliation.poll(reading, since=run.since, now=utcnow(), progress=progress)
+
+
+def _grant_past_orders(run: _Run) -> Report | None:
+    """What is left of granting past orders, where the owner decided so; None where nothing is."""
+    with _progress(f"Granting past orders of {run.store.slug}", is_hidden=run.is_hidden) as progress:
+        return backfill.go_on(
+            run.tools.database.transaction, Shops(run.tools.vault), run.store, now=utcnow(), progress=progress
+        )
+
+
+def _compare(run: _Run) -> Report:
+    """The nightly comparison, from its first order to its last."""
+    with run.reading() as reading, _progress(f"Comparing {run.store.slug}", is_hidden=run.is_hidden) as progress:
+        return reconciliation.compare_all(reading, now=utcnow(), progress=progress)
+
+
+def _read_order(run: _Run, *, text: str) -> Report:
+    with run.tools.database.reading() as connection:
+        number = orders.find_id(connection, run.store, text)
+    if number is None:
+        raise UnknownOrder(f"there is no order {text[:100]}")
+    with run.reading() as reading:
+        return reconciliation.read_one(reading, number, now=utcnow())
 
 
 @contextmanager

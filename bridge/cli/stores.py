@@ -19,7 +19,7 @@ from bridge.domain.stores import Store
 from bridge.domain.typed import clean_credential
 from bridge.domain.watchdog import Code, Fault, Sighting, standings
 from bridge.domain.webhooks import TOPICS
-from bridge.services import answers, key_requests, site_lookup, stores, watchdog, webhooks
+from bridge.services import answers, backfill, key_requests, site_lookup, stores, watchdog, webhooks
 from bridge.services.addresses import ServiceAddress, check_delivery, is_local_trial
 from bridge.services.shops import Shops
 from bridge.services.stores import HISTORY_ANSWERS, Connected, NewStore
@@ -199,15 +199,18 @@ def _kept(store: Store) -> str:
 def history(slug: str, answer: str) -> None:
     """Grant the orders placed before SLUG was connected, or skip them.
 
-    To grant them, the next reconciliation reads the shop from its first order.
-    What was granted already stays as it is.
+    To grant them, the service reads the shop from its first order, in the
+    background. What was granted already stays as it is.
     """
     tools = prepared()
     with tools.database.reading() as connection:
         store = stores.get_store(connection, slug)
     in_transaction(tools.database.transaction, lambda connection: stores.answer_history(connection, store, answer))
     if answer == "grant":
-        click.echo(f"Past orders are granted by the next reconciliation, or now with: flask reconcile {slug}")
+        click.echo(
+            "The running service begins to grant past orders within seconds and goes on in the background."
+            f" See how far it is: flask stores check {slug}\nWithout a running service: flask reconcile {slug}"
+        )
     else:
         click.echo("Orders placed before the shop was connected grant nothing.")
 
@@ -220,6 +223,7 @@ def check(slug: str, as_json: bool) -> None:
     tools = prepared()
     with tools.database.reading() as connection:
         store = stores.get_store(connection, slug)
+        progress = backfill.progress_of(connection, store.id)
     where = address(tools)
     # The running service's address counts: deliveries arrive there, whatever this command's environment says.
     post = Post(tools.database.transaction, Shops(tools.vault), where.recorded_url or where.url)
@@ -231,7 +235,7 @@ def check(slug: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_document(store, seen, found)))
     else:
-        for line in _lines(store, seen, [sentence for _, _, sentence in found]):
+        for line in _lines(store, seen, [sentence for _, _, sentence in found], progress):
             click.echo(line)
     if found:
         sys.exit(1)
@@ -256,7 +260,15 @@ def _question(store: Store) -> str:
     )
 
 
-def _lines(store: Store, seen: Sighting, sentences: Sequence[str]) -> list[str]:
+def _past_orders(store: Store, progress: tuple[int, int] | None) -> str:
+    if store.history == "ask":
+        return "not granted until you answer"
+    if progress is None:
+        return store.history
+    return f"being granted: {progress[0]:,}{f' of {progress[1]:,}' if progress[1] else ''} read so far"
+
+
+def _lines(store: Store, seen: Sighting, sentences: Sequence[str], progress: tuple[int, int] | None) -> list[str]:
     state = "no keys" if not seen.has_keys else "unreachable" if seen.shop_fault else "reachable"
     offset = seen.clock_offset_seconds
     lines = [
@@ -264,7 +276,7 @@ def _lines(store: Store, seen: Sighting, sentences: Sequence[str]) -> list[str]:
         f"clock          {'-' if offset is None else f'{offset:+d} s'}",
         f"last delivery  {local(seen.last_delivery_at)}",
         f"packages       {seen.packages}",
-        f"past orders    {'not granted until you answer' if store.history == 'ask' else store.history}",
+        f"past orders    {_past_orders(store, progress)}",
     ]
     if seen.webhooks is not None:
         lines.append("webhooks")

@@ -127,6 +127,7 @@ def read_order(document: Json, *, is_restored: bool = False) -> Order:
         shop_number=_shop_number(document.get("number"), number),
         is_finished=bool(document["date_completed_gmt"]) if "date_completed_gmt" in document else None,
         is_paid=_is_paid(status, document),
+        paid_at=_paid_at(document, modified_at),
     )
 
 
@@ -139,6 +140,14 @@ def _is_paid(status: str, document: Json) -> bool:
         return False
     is_usual = status in {"processing", "completed"}
     return is_usual or "date_paid_gmt" not in document or bool(document["date_paid_gmt"])
+
+
+def _paid_at(document: Json, modified_at: datetime) -> datetime | None:
+    """The later of the dates of payment and completion; of a document that has neither field its own."""
+    fields = ("date_paid_gmt", "date_completed_gmt")
+    if not any(field in document for field in fields):
+        return modified_at
+    return max((moment for field in fields if (moment := _utc(document.get(field)))), default=None)
 
 
 def _shop_number(value: Any, order_id: int) -> str:

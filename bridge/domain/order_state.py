@@ -159,7 +159,8 @@ class Order:
     read back. `lines_are_complete` is False where some could not be read.
     `requested_at` is when the shop was asked for a document that was read
     through its REST, None for a delivery. `key` is the shop's order key,
-    `shop_number` the number people see where it is not the id.
+    `shop_number` the number people see where it is not the id. `paid_at` is when
+    it was paid or completed, by its dates.
     """
 
     number: int
@@ -184,6 +185,7 @@ class Order:
     shop_number: str = ""
     is_finished: bool | None = None
     is_paid: bool | None = None
+    paid_at: datetime | None = None
 
     @property
     def lines_are_doubtful(self) -> bool:
@@ -282,7 +284,8 @@ class Known:
     `decisions` what people decided about review items, `reviews` the items that
     were open when the order was last written. `rival` is the newest document of
     another order with this number. `unpaid_since` is since when a granted order
-    has an unpaid status.
+    has an unpaid status. `paid_at` is the latest date of payment or completion
+    that a document states.
     """
 
     store_id: int
@@ -318,6 +321,7 @@ class Known:
     shop_number: str = ""
     is_finished: bool = False
     is_paid: bool = True
+    paid_at: datetime | None = None
     sources: Sources = field(default_factory=Sources)
     rival: Order | None = None
     unpaid_since: datetime | None = None

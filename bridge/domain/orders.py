@@ -148,6 +148,8 @@ def _take_header(values: _Values, order: Order) -> None:
         values.take(name, getattr(order, name) or None)
     if "placed_at" not in values.ranks:
         values.changes["placed_at"] = values.changes.get("modified_at", values.known.modified_at)
+    if order.paid_at is not None:
+        values.changes["paid_at"] = max(order.paid_at, values.known.paid_at or order.paid_at)
     if order.key and not values.known.key:
         values.changes["key"] = order.key
 

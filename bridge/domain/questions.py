@@ -59,8 +59,9 @@ class Circumstances:
     `covered` names, for each line that another order of the family grants, that
     order; `same_payment` are orders with the order's transaction id; `too_large`
     are lines worth more than a balance can hold. `now` is None where time does
-    not count. To let a kind depend on something else, add it here and fill it in
-    `services/orders`.
+    not count. An order `is_withheld` where it was placed before the store began
+    to grant, and `is_paid_later` where it was paid after that. To let a kind
+    depend on something else, add it here and fill it in `services/orders`.
     """
 
     is_parked: bool = False
@@ -68,6 +69,8 @@ class Circumstances:
     same_payment: tuple[str, ...] = ()
     too_large: tuple[int, ...] = ()
     now: datetime | None = None
+    is_withheld: bool = False
+    is_paid_later: bool = False
 
 
 def review_items(known: Known, circumstances: Circumstances) -> tuple[ReviewItem, ...]:
@@ -142,7 +145,9 @@ def _status_items(known: Known, circumstances: Circumstances) -> Iterator[Review
     if known.effect is Effect.GRANTS and circumstances.is_parked:
         yield ReviewItem(Question.NO_BUYER)
     is_package = any(line.tokens != 0 and line.line.quantity for line in known.lines)
-    if known.effect is Effect.KEEPS and known.is_finished and is_package:
+    if circumstances.is_paid_later and is_package:
+        yield ReviewItem(Question.PAID_LATER, "", {"status": known.status}, (GRANT, LEAVE))
+    if known.effect is Effect.KEEPS and known.is_finished and is_package and not circumstances.is_withheld:
         yield ReviewItem(Question.NOT_GRANTED, known.status, {"status": known.status}, (GRANT, LEAVE))
     now = circumstances.now
     if known.unpaid_since is not None and now is not None and now - known.unpaid_since >= UNPAID_FOR:

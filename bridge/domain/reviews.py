@@ -35,6 +35,7 @@ class Question(StrEnum):
     NO_TOKENS = "no_tokens"
     SAME_PAYMENT = "same_payment"
     NOT_GRANTED = "not_granted"
+    PAID_LATER = "paid_later"
     UNPAID = "unpaid"
     UNREAD_REFUNDS = "unread_refunds"
     LOOSE_REFUND = "loose_refund"

@@ -53,6 +53,7 @@ class Store:
     reversal_policy: str = "debt"
     guest_policy: str = "automatic"
     accept_unknown_modules: bool = False
+    past_orders_paid_later: str = "review"
     grants_from: datetime | None = None
     asks_from: datetime | None = None
     connected_at: datetime | None = None

@@ -132,7 +132,7 @@ def connection_page(
         _answer_step(store, known, faults, has_keys=bool(ending)),
         _webhooks_step(store, known, faults),
         _packages_step(shop_reads.count_packages(connection, store.id), known),
-        _history_step(store),
+        _history_step(store, known),
         _delivery_step(store, known, shop_reads.last_delivery(connection, store.id)),
         _access_step(keys_used=[key.last_used_at for key in access_keys]),
     )
@@ -216,7 +216,7 @@ def _packages_step(count: int, known: ShopRead) -> Step:
     return Step("packages", title, State.DONE, f"{are} tokens.")
 
 
-def _history_step(store: Store) -> Step:
+def _history_step(store: Store, known: ShopRead) -> Step:
     title = "Past orders"
     if store.history == "ask":
         sentence = "Shall orders placed before the shop was connected bring tokens? Until you answer they do not."
@@ -224,6 +224,10 @@ def _history_step(store: Store) -> Step:
     if store.history == "skip":
         begin = local_time(store.grants_from, store.calendar.zone).day if store.grants_from else ""
         return Step("history", title, State.DONE, f"Orders count from {begin}; what was placed before brings nothing.")
+    if known.past_done is not None:
+        of = f" of {number(known.past_total)}" if known.past_total else ""
+        words = f"Past orders are being granted: {number(known.past_done)}{of} so far. Load the page again to see more."
+        return Step("history", title, State.WAITING, words)
     return Step("history", title, State.DONE, "Past orders bring tokens as well.")
 
 

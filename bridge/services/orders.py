@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bridge.domain.accounts import MAX_TOKENS, normalize_email
+from bridge.domain import past_orders
+from bridge.domain.accounts import MAX_TOKENS, MAX_USER_ID, normalize_email
 from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, Unavailable, UnknownOrder
 from bridge.domain.grants import months_owed, tokens_owed
 from bridge.domain.ledger import Entry
 from bridge.domain.order_errors import ReviewChanged
-from bridge.domain.orders import Effect, Known, Order, Refunds, effect_of, learn, learn_trashing
+from bridge.domain.orders import Known, Order, Refunds, effect_of, learn, learn_trashing
 from bridge.domain.plans import Term
 from bridge.domain.questions import Circumstances, review_items, with_amount, with_decision, with_refunds_seen
 from bridge.domain.reviews import Question
@@ -142,6 +143,16 @@ def is_known(connection: Connection, store: Store, number: int) -> bool:
     return orders.find(connection, store.id, number) is not None
 
 
+def find_id(connection: Connection, store: Store, text: str) -> int | None:
+    """The id of an order by what people type: the number the shop shows, or the id. None for what is neither."""
+    text = text.strip().removeprefix("#")
+    found = orders.find_by_shop_number(connection, store.id, text)
+    if found is not None:
+        return found
+    is_id = text.isascii() and text.isdigit() and len(text) <= 16 and 1 <= int(text) <= MAX_USER_ID
+    return int(text) if is_id else None
+
+
 def check_all(transaction: Transaction, store: Store, numbers: Iterable[int], *, now: datetime) -> None:
     """Settle several orders anew, each in a transaction of its own, so that one fault stops no other.
 
@@ -194,11 +205,7 @@ def _lock_known(connection: Connection, store: Store, number: int, *, now: datet
 
 
 def _learn(store: Store, known: Known, order: Order, *, received_at: datetime) -> Known:
-    effect = effect_of(order.status, store.grant_statuses)
-    is_past = store.grants_from is not None and (order.placed_at or order.modified_at) < store.grants_from
-    if is_past and effect is Effect.GRANTS and known.account_id is None and known.effect is not Effect.GRANTS:
-        # The owner chose not to grant what was sold before; what waits or was granted all the same goes on as ever.
-        effect = Effect.KEEPS
+    effect = past_orders.effect_for(store, known, order, effect_of(order.status, store.grant_statuses))
     return learn(known, order, effect=effect, received_at=received_at)
 
 
@@ -213,6 +220,7 @@ def _settle(
     connection: Connection, store: Store, every: Sequence[Known], *, actor: str = granting.ACTOR, now: datetime
 ) -> list[Settled]:
     """Post what locked orders owe, and write what is known of them; answers in their order."""
+    every = [past_orders.released(store, known) for known in every]
     every = line_amounts.fix_amounts(connection, store, every, now=now)
     owed = {known.number: {line.line.id: _bounded(tokens_owed(known, line)) for line in known.lines} for known in every}
     terms = {known.number: _terms_owed(known) for known in every}
@@ -232,7 +240,8 @@ def _settle(
         if terms[bill.known.number]:
             _put_terms(connection, store, bill.known, terms[bill.known.number], buyer=bill.buyer)
     after = [posted.get(known.number, (waiting.get(known.number, known), []))[0] for known in every]
-    orders.remember(connection, [_remembered(known, is_parked=known.number in waiting) for known in after], now=now)
+    remembered = [_remembered(store, known, is_parked=known.number in waiting) for known in after]
+    orders.remember(connection, remembered, now=now)
     return [
         Settled(
             tuple(posted[known.number][1]) if known.number in posted else (),
@@ -243,8 +252,13 @@ def _settle(
     ]
 
 
-def _remembered(known: Known, *, is_parked: bool) -> orders.Remembered:
-    return known, is_parked, review_items(known, Circumstances(is_parked=is_parked))
+def _remembered(store: Store, known: Known, *, is_parked: bool) -> orders.Remembered:
+    circumstances = Circumstances(
+        is_parked=is_parked,
+        is_withheld=past_orders.is_withheld(store, known),
+        is_paid_later=past_orders.is_paid_later(store, known),
+    )
+    return known, is_parked, review_items(known, circumstances)
 
 
 def _bounded(tokens: int) -> int:

@@ -12,9 +12,12 @@ from bridge.domain.orders import Known
 from bridge.domain.questions import WANT_AMOUNTS, open_lines
 from bridge.domain.reviews import Question, ReviewItem
 from bridge.domain.stores import Store
-from bridge.services import accounts, answers, questions
+from bridge.services import accounts, answers, late_packages, questions
 from bridge.storage.database import Connection
 from bridge.storage.shop_reads import OpenOrder
+
+_LATE = 5
+"""The most products that the page names because orders bought them before they were packages."""
 
 PAGE = 50
 """How many orders a page shows."""
@@ -92,7 +95,8 @@ class QuestionRow:
 class QuestionsPage:
     """Everything the exceptions page prints; `next` is the order its neighbour begins behind.
 
-    `error` is what went wrong in a form whose order is no longer in the list.
+    `error` is what went wrong in a form whose order is no longer in the list,
+    `late` names packages that orders bought before they were packages.
     """
 
     store: Store
@@ -102,6 +106,7 @@ class QuestionsPage:
     after: int
     next: int | None
     error: str
+    late: tuple[str, ...] = ()
 
 
 def questions_page(connection: Connection, store: Store, *, after: int = 0, form: Form | None = None) -> QuestionsPage:
@@ -117,6 +122,10 @@ def questions_page(connection: Connection, store: Store, *, after: int = 0, form
         after=after,
         next=following,
         error=form.error if form is not None and not is_shown else "",
+        late=tuple(
+            late.package.name or str(late.package.product_id)
+            for late in late_packages.list_late(connection, store.id)[:_LATE]
+        ),
     )
 
 

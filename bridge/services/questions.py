@@ -132,6 +132,11 @@ def _get(connection: Connection, store: Store, number: int) -> Known:
     return known
 
 
+def find_order(connection: Connection, store: Store, text: str) -> int | None:
+    """The id of an order by its id or the number the shop shows; None for a text that is neither."""
+    return orders.find_id(connection, store, text)
+
+
 def check(transaction: Transaction, shops: Shops, store: Store, number: int, *, now: datetime) -> answers.Document:
     """Look at an order again: read from the shop where REST keys were given, then settled.
 

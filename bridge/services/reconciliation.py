@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bridge.domain.errors import NoShopKeys, ShopUnreachable
+from bridge.domain.errors import NoShopKeys, ShopUnreachable, UnknownOrder
 from bridge.domain.reconciliation import Report, last_night
 from bridge.domain.stores import Store
 from bridge.services import buyers, orders, readback, shop_pages
@@ -26,6 +26,8 @@ SWEEP_SPAN = timedelta(days=60)
 MOST_GONE = 10
 """So many orders that are all gone at once, and more than half of those asked for: that is another shop, or an old
 copy of it, and nothing is taken back for it."""
+_COMPARED = 200
+"""The orders of one part of a whole comparison."""
 _LOOKED_AT = 500
 """After so many orders, and ten times as many, the database is to look at its tables anew."""
 _TRASH = ("trash",)
@@ -150,6 +152,56 @@ def sweep(reading: Reading, *, now: datetime, limit: int, progress: Progress | N
     if is_through:
         _note(reading, swept_to=None, swept_at=now)
     return report, is_through
+
+
+def compare_all(reading: Reading, *, now: datetime, progress: Progress | None = None) -> Report:
+    """The whole nightly comparison now, from its first order on."""
+    if not reading.is_dry:
+        _note(reading, swept_to=None)
+        total, is_through = Report(), False
+        while not is_through and reading.may_go_on() and not total.interruption:
+            report, is_through = sweep(reading, now=now, limit=_COMPARED, progress=progress)
+            total.join(report)
+        return total
+    return _compare_dry(reading, now=now, progress=progress)
+
+
+def _compare_dry(reading: Reading, *, now: datetime, progress: Progress | None) -> Report:
+    """What the comparison would post; the place in the list is kept here, since a dry run notes nothing."""
+    report, after = Report(), 0
+    try:
+        while True:
+            with reading.transaction() as connection:
+                numbers = shop_reads.list_to_sweep(
+                    connection, reading.store.id, since=now - SWEEP_SPAN, after=after, limit=PAGE
+                )
+            if not numbers or not _sweep(reading, numbers, report, now=now):
+                return report
+            after = numbers[-1]
+            if progress is not None:
+                progress(report.seen, report.seen + 1)
+    except ShopUnreachable as error:
+        report.interruption = error.detail
+        return report
+
+
+def read_one(reading: Reading, number: int, *, now: datetime) -> Report:
+    """One order read again and applied, or taken back where the shop no longer has it.
+
+    Raises `UnknownOrder` for an order that neither the shop nor the store has,
+    and a `ShopUnreachable`.
+    """
+    report = Report()
+    with reading.transaction() as connection:
+        is_known = orders.is_known(connection, reading.store, number)
+    document = reading.shop.get_order(number)
+    if document is not None:
+        readback.apply_documents(reading, [document], report, now=now)
+    elif is_known:
+        readback.apply_removal(reading, number, report, now=now)
+    else:
+        raise UnknownOrder(f"there is no order {number}")
+    return report
 
 
 def is_sweep_due(connection: Connection, store: Store, *, now: datetime) -> bool:

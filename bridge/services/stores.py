@@ -164,11 +164,14 @@ def add_bare(connection: Connection, wanted: NewStore, *, vault_: Vault, now: da
 def answer_history(connection: Connection, store: Store, answer: str) -> Store:
     """Say what becomes of the orders placed before the shop was connected: `grant`, `skip`, or `ask` again later.
 
-    To grant them the shop is read anew from its first order, by the next poll;
-    what was granted already stays as it is whatever the answer.
+    To grant them the shop is read again from its first order, by `backfill`; what
+    was granted already stays as it is whatever the answer.
     """
     connected_at = store.asks_from or store.grants_from or stores.connected_at(connection, store.id)
     stores.change(connection, store.id, _boundaries(answer, connected_at))
+    if answer != store.history:
+        past = 0 if answer == "grant" else None
+        shop_reads.change(connection, store.id, past_done=past, past_total=past)
     is_unread = shop_reads.find(connection, store.id).cursor_at is None
     if answer != store.history and (answer == "grant" or is_unread):
         _begin_reading(connection, store.id, answer, connected_at)
@@ -235,6 +238,7 @@ def describe(store: Store) -> dict[str, Any]:
         "reversal_policy": store.reversal_policy,
         "guest_policy": store.guest_policy,
         "accept_unknown_modules": store.accept_unknown_modules,
+        "past_orders_paid_later": store.past_orders_paid_later,
     }
 
 

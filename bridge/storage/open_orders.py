@@ -7,6 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, func, or_, select, text, tuple_
 
+from bridge.domain.orders import Effect
+from bridge.domain.stores import Store
 from bridge.storage.schema import accounts, order_lines, orders
 from bridge.storage.schema_catalog import packages
 
@@ -33,6 +35,23 @@ def list_claimable(connection: Connection, *, after: Place, limit: int) -> list[
         .with_hint(orders, "INDEXED BY ix_orders_parked", "sqlite")
     )
     return [(row.store_id, row.number) for row in connection.execute(statement)]
+
+
+def list_withheld(connection: Connection, store: Store, *, after: int, limit: int) -> list[int]:
+    """The numbers above `after` of orders from before a store was connected that would grant and were withheld."""
+    statement = (
+        select(orders.c.number)
+        .where(
+            orders.c.store_id == store.id,
+            orders.c.number > after,
+            orders.c.effect == Effect.KEEPS.value,
+            orders.c.status.in_(store.grant_statuses),
+            orders.c.placed_at < store.connected_at,
+        )
+        .order_by(orders.c.number)
+        .limit(limit)
+    )
+    return list(connection.execute(statement).scalars())
 
 
 def list_strangers(connection: Connection, store_id: int, numbers: Collection[int]) -> list[int]:

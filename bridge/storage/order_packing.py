@@ -82,6 +82,7 @@ def pack_sources(known: Known) -> dict[str, Any] | None:
         "effect": sources.effect.value,
         "finished": known.is_finished,
         "paid": known.is_paid,
+        "paid_at": known.paid_at and known.paid_at.isoformat(),
         "unpaid": known.unpaid_since and known.unpaid_since.isoformat(),
     }
 
@@ -90,7 +91,7 @@ def unpack_sources(packed: dict[str, Any] | None) -> dict[str, Any]:
     """The same as the values of an order."""
     if not packed:
         return {}
-    unpaid = packed["unpaid"]
+    unpaid, paid_at = packed["unpaid"], packed.get("paid_at")
     return {
         "sources": Sources(
             ranks=_unpack_ranks(packed["ranks"]),
@@ -103,6 +104,7 @@ def unpack_sources(packed: dict[str, Any] | None) -> dict[str, Any]:
         "is_finished": packed["finished"],
         "is_paid": packed["paid"],
         "unpaid_since": datetime.fromisoformat(unpaid) if unpaid else None,
+        "paid_at": datetime.fromisoformat(paid_at) if paid_at else None,
     }
 
 
@@ -154,7 +156,7 @@ def unpack_rival(packed: dict[str, Any] | None, number: int) -> Order | None:
         return None
     values: dict[str, Any] = {name: packed[name] for name in _RIVAL}
     values |= {name: None if packed[name] is None else Decimal(packed[name]) for name in ("total", "refunded")}
-    values |= {name: packed[name] and datetime.fromisoformat(packed[name]) for name in _TIMES}
+    values |= {name: packed.get(name) and datetime.fromisoformat(packed[name]) for name in _TIMES}
     lines = None if packed["lines"] is None else tuple(_unpack_rival_line(*line) for line in packed["lines"])
     return Order(number=number, lines=lines, refund_ids=tuple(packed["refunds"]), **values)
 
@@ -184,7 +186,7 @@ _RIVAL = (
     "is_finished",
     "is_paid",
 )
-_TIMES = ("modified_at", "placed_at", "requested_at")
+_TIMES = ("modified_at", "placed_at", "requested_at", "paid_at")
 
 
 def pack_seen(seen: Seen | None) -> dict[str, Any] | None:

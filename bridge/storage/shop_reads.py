@@ -31,6 +31,7 @@ class ShopRead:
     tries a new webhook's address. `unapplied` are the sentences of orders the
     last poll could not apply. `import_page` is the page of products an import
     goes on with, None between imports, `import_total` how many there were.
+    `past_done` of `past_total` orders were read by a run that grants past orders.
     """
 
     cursor_at: datetime | None = None
@@ -49,6 +50,8 @@ class ShopRead:
     unapplied: tuple[str, ...] = ()
     import_page: int | None = None
     import_total: int = 0
+    past_done: int | None = None
+    past_total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ def find(connection: Connection, store_id: int) -> ShopRead:
         unapplied=tuple(row.unapplied or ()),
         import_page=row.import_page,
         import_total=row.import_total or 0,
+        past_done=row.past_done,
+        past_total=row.past_total or 0,
     )
 
 

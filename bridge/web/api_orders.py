@@ -67,17 +67,23 @@ class DecisionIn(Body):
 @bp.get("/exceptions")
 @store_key
 def list_exceptions() -> Response:
-    """The orders that want an owner's look, by number, each with its question.
-
-    `products` lists the packages that orders bought before they were packages;
-    decide about those with `POST /v1/packages/{product}/past-orders`.
-    """
+    """The orders that want an owner's look, by number, each with its question."""
     place, limit = cursor(), page_limit()
     after = 0 if place is None else _place(place)
     with reading() as connection:
         items, last = questions.list_questions(connection, caller().store_id, after=after, limit=limit)
-        products = package_pages.list_late(connection, caller().store_id)
-    return list_response(items, next_cursor=None if last is None else str(last), products=products)
+    return list_response(items, next_cursor=None if last is None else str(last))
+
+
+@bp.get("/exceptions/products")
+@store_key
+def list_late_products() -> Response:
+    """The packages that orders bought before they were packages, each with the number of those orders.
+
+    Decide about them with `POST /v1/packages/{product}/past-orders`.
+    """
+    with reading() as connection:
+        return list_response(package_pages.list_late(connection, caller().store_id), next_cursor=None)
 
 
 @bp.get("/orders/<number>")

@@ -92,6 +92,7 @@ class StoreIn(Body):
     reversal_policy: Literal["debt", "forgive"] | None = None
     guest_policy: Literal["automatic", "admin"] | None = None
     accept_unknown_modules: StrictBool | None = None
+    past_orders_paid_later: Literal["review", "grant"] | None = None
 
 
 @bp.get("/modules")

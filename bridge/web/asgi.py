@@ -55,7 +55,7 @@ class AsgiApp:
         self._base_path = base_path
         self._bodies = BodyReader(seconds=seconds)
         self._pool = WorkerPool(threads, threads * WAITING_PER_THREAD, name="request")
-        self._reserved = WorkerPool(1, 64, name="health")
+        self._reserved = WorkerPool(1, 1024, name="health")
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._on_start = on_start
         self._on_stop = on_stop

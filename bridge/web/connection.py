@@ -13,7 +13,7 @@ from bridge.domain.connecting import callback_fault
 from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnreachable
 from bridge.domain.languages import number
 from bridge.domain.stores import Store
-from bridge.services import connection_pages, key_requests, keys, stores, watchdog
+from bridge.services import backfill, connection_pages, key_requests, keys, stores, watchdog
 from bridge.services import webhooks as hooks
 from bridge.services.watchdog import Post
 from bridge.storage.database import Connection
@@ -24,6 +24,9 @@ from bridge.web.parsing import path_number
 from bridge.web.sessions import current_admin, signed_in
 
 bp = Blueprint("connection", __name__, url_prefix="/admin/<store>/connection")
+
+_BEGINNING_SECONDS = 5
+"""How long the answer about past orders reads the shop at once; the scheduler goes on from there."""
 
 _PATIENCE_SECONDS = 20
 """How long a button may read the shop back; the scheduler goes on from there."""
@@ -72,11 +75,10 @@ def answer_history(store: str) -> ResponseReturnValue:
         stores.answer_history(connection, stores.get_store(connection, store), answer)
 
     in_transaction(keep)
-    flash(
-        "Past orders bring tokens as they are read back from the shop, which begins within minutes."
-        if answer == "grant"
-        else "Orders placed before the shop was connected bring nothing."
-    )
+    if answer == "grant":
+        _grant_past_orders(store)
+    else:
+        flash("Orders placed before the shop was connected bring nothing.")
     return redirect(url_for("connection.show", store=store), 303)
 
 
@@ -156,6 +158,24 @@ def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
         message += f" Repaired: {watched.repaired}."
     flash(message[:600], category)
     return redirect(url_for("connection.show", store=slug), 303)
+
+
+def _grant_past_orders(slug: str) -> None:
+    """Begin to grant past orders at once; the scheduler goes on where time runs out or the shop does not answer."""
+    with reading() as connection:
+        store = stores.get_store(connection, slug)
+    until = time.monotonic() + _BEGINNING_SECONDS
+    try:
+        report = backfill.go_on(
+            transaction, parts().shops, store, now=utcnow(), may_go_on=lambda: time.monotonic() < until
+        )
+    except ShopUnreachable as error:
+        flash(f"Past orders are granted as soon as the shop answers: {error.detail}."[:600], "bad")
+        return
+    with reading() as connection:
+        left = backfill.progress_of(connection, store.id)
+    granted = f" {number(report.granted)} tokens were granted so far." if report is not None and report.granted else ""
+    flash(f"Past orders are {'being' if left else ''} granted.{granted}".replace("  ", " "))
 
 
 def _install(store: Store, now: datetime) -> str:

@@ -16,6 +16,7 @@ from bridge.domain.errors import (
     InvalidRequest,
     OrderHasCustomer,
     ShopUnreachable,
+    UnknownOrder,
     UnknownUser,
 )
 from bridge.domain.languages import number as written
@@ -141,6 +142,29 @@ def decide(store: str, number: str) -> ResponseReturnValue:
         flash(f"Nothing was changed: {error.detail}"[:600], "bad")
     else:
         flash(f"Your choice about order {order} is stored: {_moved(document)}.")
+    return _back(store)
+
+
+@bp.post("/check")
+@signed_in
+def check_by_number(store: str) -> ResponseReturnValue:
+    """Check an order by its ID or by the number the shop shows."""
+    typed = request.form.get("order", "").strip()[:100]
+    with reading() as connection:
+        found = stores.get_store(connection, store)
+        order = questions.find_order(connection, found, typed)
+    if order is None:
+        flash("Give the ID of an order, or the number the shop shows.", "bad")
+        return _back(store)
+    try:
+        document = questions.check(transaction, parts().shops, found, order, now=utcnow())
+    except (UnknownOrder, ShopUnreachable, BalanceOutOfRange) as error:
+        flash(f"Order {typed} was not checked: {error.detail}."[:600], "bad")
+        return _back(store)
+    names = [line["name"] for line in document["lines"]][:3]
+    status = document["status"] or "unknown"
+    left = "It needs you: see the list." if document["question"] else "Nothing is open about it."
+    flash(f"Order {typed} ({status}; {', '.join(names) or 'no lines'}) was checked: {_moved(document)}. {left}"[:600])
     return _back(store)
 
 

@@ -35,9 +35,9 @@ def refusal_document(reply: Reply) -> dict[str, Any]:
     return {"type": problem_type(document["code"]), **document}
 
 
-def list_response(items: Sequence[Any], *, next_cursor: str | None, **more: Any) -> Response:
-    """One page of a list, and where the next begins; None at the end. `more` stands beside the list."""
-    return json_response({"items": list(items), "next": next_cursor, **more})
+def list_response(items: Sequence[Any], *, next_cursor: str | None) -> Response:
+    """One page of a list, and where the next begins; None at the end."""
+    return json_response({"items": list(items), "next": next_cursor})
 
 
 def _response(text: str, status: int) -> Response:

@@ -24,6 +24,10 @@ _TEXTS: dict[Question, tuple[str, str]] = {
         "Several packages",
         "Packages with different amounts have the SKU of {products}. Set the amount here.",
     ),
+    Question.PAID_LATER: (
+        "Paid later",
+        "The order was placed before the shop was connected and paid after it. Grant it, or leave it.",
+    ),
     Question.UNREAD_REFUNDS: (
         "Refund not read",
         "It is not known which lines were refunded, so tokens went back by the share of the money."

@@ -87,7 +87,8 @@ def test_pages_fit_every_screen_and_break_no_rule_of_their_own(address, browser,
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/credits")
 
-    for path in ("credits", "credits?edit=3", "credits?q=long", "credits?q=zzz", "credits/3", f"credits/{2**53 - 1}"):
+    credits = ("credits", "credits?edit=3", "credits?q=long", "credits?q=zzz", "credits/3", f"credits/{2**53 - 1}")
+    for path in (*credits, "packages", "exceptions"):
         page.goto(f"{address}/admin/shop/{path}")
         for width in (1280, 760, 380):
             page.set_viewport_size({"width": width, "height": 800})

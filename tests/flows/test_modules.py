@@ -130,7 +130,7 @@ def test_module_that_was_used_before_the_update_works_after_it(shop, database):
     settings = Config()
     settings.set_main_option("script_location", str(MIGRATIONS))
     settings.attributes["database"] = database
-    command.downgrade(settings, "0021")
+    command.downgrade(settings, "0022")
     with database.transaction() as connection:
         connection.execute(text("delete from modules where key = 'old_one'"))
 

@@ -1,0 +1,77 @@
+"""The requests that the benchmarks send, by the name of what they measure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+
+from bench.load import request_bytes
+from bench.wrk import NUMBER
+
+WEBHOOK_SECRET = "bench-webhook-secret"
+BATCH = 100
+EMPTY = "empty route"
+DELIVERIES = "deliveries"
+_DELIVERIES_A_SECOND = 1500
+"""How many signed deliveries are prepared for each second: more than are answered."""
+
+
+def workloads(access_key: str, users: Sequence[int], *, seconds: float) -> dict[str, list[bytes]]:
+    """Return the requests of each workload; they are sent in turn, over and over."""
+    authorization = {"Authorization": f"Bearer {access_key}"}
+    return {
+        EMPTY: [request_bytes("GET", "/healthz", {})],
+        "spends, one hot account": [_write("/v1/spends", authorization, _spend(users[0]))],
+        f"spends, spread over {len(users)}": [_write("/v1/spends", authorization, _spend(user)) for user in users],
+        f"holds, spread over {len(users)}": [_write("/v1/holds", authorization, _spend(user)) for user in users],
+        f"batches of {BATCH} spends": [_batch(authorization, users)],
+        "widget": [request_bytes("GET", f"/v1/widget?user_id={user}", authorization) for user in users],
+        DELIVERIES: [_delivery(number, users) for number in range(int(_DELIVERIES_A_SECOND * seconds))],
+    }
+
+
+def _spend(user: int) -> dict[str, object]:
+    return {"user": {"id": user}, "module": "chat", "tokens": 1}
+
+
+def _write(path: str, authorization: dict[str, str], document: dict[str, object]) -> bytes:
+    headers = authorization | {"Content-Type": "application/json", "Idempotency-Key": f"bench-{NUMBER}"}
+    return request_bytes("POST", path, headers, json.dumps(document).encode())
+
+
+def _batch(authorization: dict[str, str], users: Sequence[int]) -> bytes:
+    spends = [_spend(users[item % len(users)]) | {"key": f"batch-{NUMBER}-{item}"} for item in range(BATCH)]
+    headers = authorization | {"Content-Type": "application/json"}
+    return request_bytes("POST", "/v1/spends/batch", headers, json.dumps({"spends": spends}).encode())
+
+
+def _delivery(number: int, users: Sequence[int]) -> bytes:
+    """A completed order of its own, as the shop signs it."""
+    moment = "2026-11-21T12:00:00"
+    body = json.dumps(
+        {
+            "id": number + 1,
+            "status": "completed",
+            "currency": "USD",
+            "date_created_gmt": moment,
+            "date_modified_gmt": moment,
+            "total": "10.00",
+            "customer_id": users[number % len(users)],
+            "billing": {"email": "ada@example.test"},
+            "line_items": [
+                {"id": number + 1, "name": "1K", "product_id": 10, "variation_id": 0, "quantity": 1, "total": "10.00"}
+            ],
+            "refunds": [],
+        }
+    ).encode()
+    signature = base64.b64encode(hmac.new(WEBHOOK_SECRET.encode(), body, hashlib.sha256).digest()).decode()
+    headers = {
+        "Content-Type": "application/json",
+        "X-WC-Webhook-Topic": "order.updated",
+        "X-WC-Webhook-Signature": signature,
+        "X-WC-Webhook-Delivery-ID": f"{number:032x}",
+    }
+    return request_bytes("POST", "/webhooks/woocommerce/bench", headers, body)

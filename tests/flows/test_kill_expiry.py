@@ -1,0 +1,56 @@
+"""Killed while holds expire or keys are deleted: the books balance, and the next run does the rest."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from bench import growth_data
+from bridge.services import audit
+from bridge.web.context import utcnow
+from schedulers import jobs
+from tests.support.books import rows
+from tests.support.clock import shift_at
+
+HOLDS = 3_000
+_RUN = """
+import sys
+from datetime import UTC, datetime
+from bridge.storage.database import Database
+from schedulers import jobs
+from schedulers.shift import Shift
+database = Database(sys.argv[1])
+getattr(jobs, sys.argv[2])(Shift(database, lambda: datetime.now(UTC)))
+"""
+
+
+def left(database, job):
+    table = "holds where state = 'open'" if job == "expire_holds" else "idempotency_keys"
+    return rows(database, f"select count(*) as n from {table}")[0]["n"]
+
+
+@pytest.mark.parametrize("job", ["expire_holds", "prune"])
+def test_killed_in_between_the_books_balance_and_the_next_run_does_the_rest(shop, database, database_url, job):
+    growth_data.add_accounts(database, shop.id, 50, now=utcnow())
+    old = growth_data.long_ago()
+    growth_data.add_holds(database, shop.id, first=1, count=HOLDS, users=50, expired_at=old)
+    growth_data.add_keys(database, shop.id, first=1, count=HOLDS, at=old)
+
+    process = subprocess.Popen([sys.executable, "-c", _RUN, database_url, job])
+    deadline = time.monotonic() + 30
+    while left(database, job) == HOLDS and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    stopped = left(database, job)
+
+    assert stopped < HOLDS
+    assert stopped % 200 == 0
+    with database.reading() as connection:
+        assert list(audit.list_faults(connection, now=utcnow())) == []
+    getattr(jobs, job)(shift_at(database, utcnow()))
+    assert left(database, job) == 0

@@ -1,0 +1,120 @@
+"""Orders placed before the store began to grant and paid after it: a review item, or granted by a store setting."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+
+import pytest
+
+from bridge.services import stores
+from bridge.services.transactions import in_transaction
+from bridge.web.context import utcnow
+from tests import factories
+from tests.factories import balance_of, deliver, order
+from tests.support import books
+
+one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def store(shop, database):
+    """A store that starts from today, with one package; whatever a test did, the books add up after it."""
+
+    def skip(connection):
+        stores.answer_history(connection, stores.get_store(connection, "shop"), "skip")
+
+    in_transaction(database.transaction, skip)
+    factories.put_package(shop, 10, 1000)
+    yield shop
+    assert books.faults(database) == []
+
+
+def past(number=1, status="completed", *, at=0, paid=None, completed=None, **more):
+    """A state of an order placed long before, `paid` and `completed` so many days from now."""
+
+    def day(days):
+        return None if days is None else (utcnow() + timedelta(days=days)).replace(tzinfo=None).isoformat()[:19]
+
+    document = order(number, status, at=at, **more)
+    return document | {"date_paid_gmt": day(paid), "date_completed_gmt": day(completed)}
+
+
+def get(shop, path):
+    return shop.client.get(f"/v1/{path}", headers=shop.headers).json
+
+
+def decide(shop, choice, number=1):
+    body = {"kind": "paid_later", "choice": choice}
+    return shop.client.post(f"/v1/orders/{number}/decisions", json=body, headers=shop.headers)
+
+
+def open_items(shop):
+    return {item["number"]: item["question"] for item in get(shop, "exceptions")["items"]}
+
+
+@one_engine
+@pytest.mark.parametrize("dates", [{"paid": 1}, {"paid": -3, "completed": 1}, {"paid": 1, "completed": 2}], ids=repr)
+def test_order_paid_or_completed_later_asks_and_moves_nothing(store, dates):
+    deliver(store, past(**dates))
+
+    assert open_items(store) == {1: "paid_later"}
+    assert get(store, "users/2")["code"] == "unknown_user"
+
+
+@one_engine
+@pytest.mark.parametrize("dates", [{}, {"paid": -3}, {"paid": -3, "completed": -2}], ids=repr)
+def test_order_that_was_paid_before_is_skipped_without_a_question(store, dates):
+    deliver(store, past(**dates))
+
+    assert open_items(store) == {}
+
+
+def test_owner_grants_it_once_and_it_goes_on_like_any_other(store):
+    deliver(store, past(paid=1))
+
+    answer = decide(store, "grant")
+
+    assert (answer.status_code, answer.json["posted"], open_items(store)) == (200, 1000, {})
+    assert (decide(store, "grant").status_code, balance_of(store, 2)) == (409, 1000)
+    for _ in range(2):
+        deliver(store, past(at=5, paid=1, refunds=["-5.00"]))
+    assert balance_of(store, 2) == 500
+    deliver(store, past(status="cancelled", at=9, paid=1))
+    assert balance_of(store, 2) == 0
+
+
+@one_engine
+def test_owner_leaves_it_and_is_not_asked_again(store):
+    deliver(store, past(paid=1))
+
+    assert decide(store, "leave").status_code == 200
+    deliver(store, past(at=5, paid=1))
+
+    assert open_items(store) == {}
+    assert get(store, "users/2")["code"] == "unknown_user"
+
+
+@one_engine
+@pytest.mark.parametrize("arrival", list(itertools.permutations((0, 1))), ids=repr)
+def test_setting_grants_it_in_any_order_of_arrival(store, arrival):
+    changed = store.client.put("/v1/store", json={"past_orders_paid_later": "grant"}, headers=store.headers)
+    assert (changed.status_code, get(store, "store")["past_orders_paid_later"]) == (200, "grant")
+    states = (past(status="pending"), past(at=5, paid=1, completed=1))
+    for place in arrival:
+        for _ in range(2):
+            deliver(store, states[place])
+    deliver(store, past(2, paid=-3))
+
+    assert balance_of(store, 2) == 1000
+    assert open_items(store) == {}
+    bad = store.client.put("/v1/store", json={"past_orders_paid_later": "maybe"}, headers=store.headers)
+    assert bad.status_code == 422
+
+
+@one_engine
+def test_past_order_without_a_package_asks_nothing(store):
+    factories.put_package(store, 11, 0)
+    deliver(store, past(paid=1, lines=[factories.line(product=11)]))
+
+    assert open_items(store) == {}
