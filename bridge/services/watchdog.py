@@ -79,8 +79,10 @@ def look(post: Post, store: Store, *, now: datetime) -> tuple[Sighting, tuple[Fa
     return seen.sighting, judge(seen.sighting, now=now)
 
 
-def watch(post: Post, store: Store, *, now: datetime) -> Watched:
+def watch(post: Post, store: Store, *, now: datetime, may_repair: bool = True) -> Watched:
     """Look at a shop, repair what can be repaired, read back what may have been missed, and tell the owner.
+
+    Without `may_repair` nothing is changed in the shop, and nothing is read back.
 
     The owner is told once of each fault that keeps deliveries from us, until it
     is over, by an event and in the log.
@@ -93,10 +95,10 @@ def watch(post: Post, store: Store, *, now: datetime) -> Watched:
     with shop:
         seen = replace(seen, sighting=_ask(shop, seen, now=now))
         found = judge(seen.sighting, now=now)
-        after = _repair(shop, seen, found, now=now)
+        after = _repair(shop, seen, found, now=now) if may_repair else None
         left = found if after is None else judge(after, now=now)
         is_news = _note(post, store, seen, found, left, is_repaired=after is not None, now=now)
-        if not is_news and after is None:
+        if not may_repair or (not is_news and after is None):
             return Watched(found, left)
         reading = Reading(post.transaction, store, shop, may_go_on=post.may_go_on)
         return Watched(found, left, reconciliation.poll(reading, since=None, now=now))

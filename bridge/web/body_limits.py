@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask, request
 
 from bridge.domain.errors import BodyTooLarge, UnsupportedBody
+from bridge.web.errors import is_for_machines
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -32,10 +33,14 @@ def body_limit(method: str, path: str) -> int:
     return min(limit, BODILESS_LIMIT) if method in _BODILESS else limit
 
 
-def check_body_headers(content_type: str, content_encoding: str) -> None:
-    """Raise `UnsupportedBody` for a body that no route reads: multipart or compressed."""
-    if content_type.lstrip().lower().startswith("multipart/"):
-        raise UnsupportedBody("This address takes no multipart body: send the fields as the documentation says.")
+def check_body_headers(path: str, content_type: str, content_encoding: str) -> None:
+    """Raise `UnsupportedBody` for a compressed body, and for a multipart form.
+
+    What programs call reads JSON whatever the type says, and refuses a
+    multipart body as no JSON.
+    """
+    if content_type.lstrip().lower().startswith("multipart/") and not is_for_machines(path):
+        raise UnsupportedBody("This page takes no multipart form.")
     if content_encoding.strip().lower() not in {"", "identity"}:
         raise UnsupportedBody("This address takes no compressed body: send it without Content-Encoding.")
 
@@ -50,7 +55,9 @@ def install(app: Flask) -> None:
 
 
 def _check_request() -> None:
-    check_body_headers(request.headers.get("Content-Type", ""), request.headers.get("Content-Encoding", ""))
+    check_body_headers(
+        request.path, request.headers.get("Content-Type", ""), request.headers.get("Content-Encoding", "")
+    )
     limit = body_limit(request.method, request.path)
     if request.content_length is not None:
         if request.content_length > limit:

@@ -98,7 +98,7 @@ class BodyReader:
             return
         if coding is not None and coding.strip().lower() != "chunked":
             raise MalformedBody("The only transfer coding this service takes is chunked.")
-        check_body_headers(headers.get("content-type", ""), headers.get("content-encoding", ""))
+        check_body_headers(path, headers.get("content-type", ""), headers.get("content-encoding", ""))
         limit = body_limit(method, path)
         if length is not None and int(length) > limit:
             raise BodyTooLarge()

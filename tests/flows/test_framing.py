@@ -210,11 +210,13 @@ def test_endless_chunks_are_refused_early_and_cost_no_memory(service, shop):
 def test_multipart_is_refused_before_it_is_read(service, shop, tmp_path):
     resident = service.resident_bytes()
     kind = "Content-Type: multipart/form-data; boundary=b"
-    for path in ("/admin/sign-in", "/admin/connect", "/v1/spends", "/connect/woocommerce", "/webhooks/woocommerce/s"):
-        length = f"Content-Length: {MULTIPART_MIB * MIB}"
+    length = f"Content-Length: {MULTIPART_MIB * MIB}"
+    for path in ("/admin", "/admin/sign-in", "/admin/connect", "/nothing-here"):
         assert first_status(service.port, head("POST", path, kind, length)) == 415
         small = head("POST", path, kind, "Content-Length: 5") + b"--b--"
         assert statuses(exchange(service.port, small + LAST)) == [415, 200]
+    for path in ("/v1/spends", "/v1/link", "/connect/woocommerce", "/webhooks/woocommerce/shop"):
+        assert first_status(service.port, head("POST", path, kind, length)) == 413
     with connect(service.port) as connection:
         connection.sendall(head("POST", "/admin/sign-in", kind, length))
         try:
