@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from bridge.domain.inbox import Notice, NoticeKind
 from bridge.domain.shop_health import SetAside, Stop
 from bridge.domain.webhooks import TOPICS, Address, Standing, Webhook, standing_of
 
@@ -44,6 +45,10 @@ class Code(StrEnum):
     NO_PACKAGES = "no_packages"
     UNREADABLE_AMOUNT = "unreadable_amount"
     CLOCK = "clock"
+    OTHER_SITE = "other_site"
+    OTHER_FORM = "other_form"
+    DELIVERY_TOO_LARGE = "delivery_too_large"
+    REPEATED = "deliveries_repeated"
 
 
 STOPPING = frozenset(
@@ -59,10 +64,27 @@ STOPPING = frozenset(
 )
 """The faults that keep what the shop has to tell from us."""
 
+_OF_NOTICE = {
+    NoticeKind.OTHER_SITE: Code.OTHER_SITE,
+    NoticeKind.OTHER_FORM: Code.OTHER_FORM,
+    NoticeKind.TOO_LARGE: Code.DELIVERY_TOO_LARGE,
+    NoticeKind.REPEATED: Code.REPEATED,
+}
+_NOTICED = timedelta(days=3)
+"""How long what a delivery told is shown: it is noted again with each such delivery."""
+
 _COMMAND = re.compile(r"(?:,? and (?:give it|run)|:|,)?(?: with)?:? flask .*")
 
 _INSTALL = "make them anew with: flask webhooks install {slug}"
 _SENTENCES = {
+    Code.OTHER_SITE: "another site delivers with this store's webhook secret: {detail}. Its deliveries are not applied."
+    " If it is the same shop, accept it with: flask stores accept-source {slug} {detail}",
+    Code.OTHER_FORM: "{detail} delivers in a form that cannot be read; in WooCommerce, Settings, Advanced, Webhooks"
+    " set API version v3 for it",
+    Code.DELIVERY_TOO_LARGE: "a delivery was too large to be kept ({detail}), so only its id was stored; the order is"
+    " read through REST where keys are given",
+    Code.REPEATED: "the shop sends the same delivery again and again ({detail}); look for a plugin that saves the order"
+    " in a loop",
     Code.NO_KEYS: "no REST keys are given, so neither missed orders nor its webhooks can be looked at; create a key in"
     " WooCommerce, Settings, Advanced, REST API, and give it with: flask stores keys {slug} --consumer-key ck_…"
     " --consumer-secret cs_…",
@@ -156,17 +178,18 @@ class Sighting:
     shop_error_at: datetime | None = None
     webhooks_set_at: datetime | None = None
     unapplied: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     unreadable: tuple[str, ...] = ()
 
 
-def judge(seen: Sighting) -> tuple[Fault, ...]:
+def judge(seen: Sighting, *, now: datetime) -> tuple[Fault, ...]:
     """Everything that is wrong, the gravest first."""
     return tuple(
         Fault(code, _SENTENCES[code].format(slug=seen.slug, detail=detail, topics=_listed(topics)), topics)
         for code, detail, topics in (
             *((code, detail, ()) for code, detail in _access_faults(seen)),
             *_webhook_faults(seen),
-            *((code, detail, ()) for code, detail in _telling_faults(seen)),
+            *((code, detail, ()) for code, detail in _telling_faults(seen, now=now)),
         )
     )
 
@@ -185,7 +208,7 @@ def _access_faults(seen: Sighting) -> Iterator[tuple[Code, str]]:
         yield Code.ADDRESS_LOCAL, seen.address.url
 
 
-def _telling_faults(seen: Sighting) -> Iterator[tuple[Code, str]]:
+def _telling_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, str]]:
     """What is wrong with what the shop told, or did not tell."""
     if seen.unsigned:
         yield (
@@ -206,6 +229,9 @@ def _telling_faults(seen: Sighting) -> Iterator[tuple[Code, str]]:
         yield Code.NO_PACKAGES, ""
     if seen.unreadable:
         yield Code.UNREADABLE_AMOUNT, "; ".join(seen.unreadable)
+    for notice in seen.notices:
+        if now - notice.at < _NOTICED:
+            yield _OF_NOTICE[notice.kind], notice.detail
     if seen.clock_offset_seconds is not None and abs(seen.clock_offset_seconds) > CLOCK_SECONDS:
         yield Code.CLOCK, str(abs(seen.clock_offset_seconds))
 
@@ -231,6 +257,15 @@ def _reading_faults(seen: Sighting) -> Iterator[tuple[Code, str]]:
         more = f" and {len(seen.set_aside) - _NAMED} more" if len(seen.set_aside) > _NAMED else ""
         first = seen.set_aside[0]
         yield Code.SET_ASIDE, f"the shop cannot show {names}{more}, since {_moment(first.since)}: {first.why}"
+
+
+def notice_faults(slug: str, notices: Iterable[Notice]) -> tuple[Fault, ...]:
+    """What deliveries told of a shop, as faults."""
+    return tuple(
+        Fault(code, _SENTENCES[code].format(slug=slug, detail=notice.detail, topics=""))
+        for notice in notices
+        if (code := _OF_NOTICE[notice.kind])
+    )
 
 
 def without_command(sentence: str) -> str:

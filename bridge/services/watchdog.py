@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bridge.clients.woocommerce import ShopClient
+from bridge.domain.clock import TOLERANCE
 from bridge.domain.errors import ShopUnreachable
 from bridge.domain.events import EventType, NewEvent
 from bridge.domain.inbox import State
@@ -91,7 +92,7 @@ def look(post: Post, store: Store, *, now: datetime) -> tuple[Sighting, tuple[Fa
     if shop is not None:
         with shop:
             seen = replace(seen, sighting=_ask(post, shop, seen, now=now))
-    return seen.sighting, judge(seen.sighting)
+    return seen.sighting, judge(seen.sighting, now=now)
 
 
 def watch(post: Post, store: Store, *, now: datetime, may_repair: bool = True) -> Watched:
@@ -104,14 +105,14 @@ def watch(post: Post, store: Store, *, now: datetime, may_repair: bool = True) -
     """
     seen, shop = _open(post, store)
     if shop is None:
-        found = judge(seen.sighting)
+        found = judge(seen.sighting, now=now)
         _note(post, store, seen, found, found, is_repaired=False, now=now)
         return Watched(found, found)
     with shop:
         seen = replace(seen, sighting=_ask(post, shop, seen, now=now))
-        found = judge(seen.sighting)
+        found = judge(seen.sighting, now=now)
         after = _repair(shop, seen, found, now=now) if may_repair else None
-        left = found if after is None else judge(after)
+        left = found if after is None else judge(after, now=now)
         is_news = _note(post, store, seen, found, left, is_repaired=after is not None, access=shop.access, now=now)
         if not may_repair or (not is_news and after is None):
             return Watched(found, left)
@@ -156,6 +157,7 @@ def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
         stopped=known.stopped,
         set_aside=known.set_aside,
         copy_of=_copy_of(post, known),
+        notices=known.notices,
         unreadable=catalog.unreadable_sentences(connection, store.id),
     )
     told_until = max(moment for moment in moments if moment is not None)
@@ -245,7 +247,7 @@ def _repair(shop: ShopClient, seen: _Seen, found: tuple[Fault, ...], *, now: dat
     most once an hour.
     """
     codes, set_at = {fault.code for fault in found}, seen.sighting.webhooks_set_at
-    may_reset = set_at is None or now - set_at >= RECENT
+    may_reset = set_at is None or not -TOLERANCE <= now - set_at < RECENT
     is_broken = bool(codes & _MENDABLE)
     if not is_broken and not (may_reset and codes & {Code.WRONG_SECRET, Code.OWNER_DEMOTED}):
         return None
