@@ -163,7 +163,8 @@ def test_fault_is_named_in_one_sentence_with_its_remedy(rig, check, trouble, cod
 
 def test_every_code_is_shown_here_or_beside(rig, check):
     """The rest needs another connecting: no keys, keys that only read, an address of this machine alone."""
-    beside = {Code.NO_KEYS, Code.KEYS_READ_ONLY, Code.ADDRESS_LOCAL}
+    beside = {Code.NO_KEYS, Code.KEYS_READ_ONLY, Code.ADDRESS_LOCAL, Code.UNREADABLE_AMOUNT}
+    beside |= {Code.REPEATED, Code.OTHER_SITE, Code.OTHER_FORM, Code.DELIVERY_TOO_LARGE}
 
     assert {code for _, code, _ in TROUBLES} | beside == set(Code)
     told, faults = check()
