@@ -19,6 +19,7 @@ from bridge.storage import inbox, shop_reads
 from bridge.storage import stores as store_rows
 from bridge.storage.database import Connection
 from bridge.storage.ids import new_id
+from bridge.storage.stores import ShopCredentials
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def receive(connection: Connection, slug: str, received: Received, *, vault: Vau
     store = stores.get_store(connection, slug)
     credentials = store_rows.credentials(connection, store.id)
     if not is_signed(received.body, received.signature, vault.open(credentials.webhook_secret)):
-        raise BadSignature()
+        raise BadSignature(_mix_up(received, credentials, vault))
     try:
         document = parse(received.body)
         resource, state, outcome = payloads.resource_id(document), State.RECEIVED, ""
@@ -77,6 +78,18 @@ def receive(connection: Connection, slug: str, received: Received, *, vault: Vau
     )
     inbox.add(connection, delivery)
     return Stored(delivery, credentials.consumer_key is not None)
+
+
+def _mix_up(received: Received, credentials: ShopCredentials, vault: Vault) -> str:
+    """Return a sentence where the consumer secret was used as the webhook secret: only the shop has it besides us."""
+    if not credentials.consumer_secret:
+        return ""
+    if not is_signed(received.body, received.signature, vault.open(credentials.consumer_secret)):
+        return ""
+    return (
+        "the webhook is signed with the consumer secret of the REST key: enter this store's webhook secret in the"
+        " webhook's field Secret, or press Repair webhooks on the Connection page"
+    )
 
 
 def note_bad_signature(connection: Connection, slug: str, *, now: datetime) -> None:

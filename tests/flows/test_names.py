@@ -67,3 +67,21 @@ def test_name_and_zone_come_from_the_shop(app):
     rows = books.rows(app.extensions["bridge"].database, "select name, time_zone from stores order by id")
     assert rows == [{"name": "O'Neil & Sons", "time_zone": "+05:30"}, {"name": "A <b>", "time_zone": "UTC"}]
     assert sign_in(app).get("/admin/shop/connection").text.count("UTC+05:30") == 1
+
+
+def test_delivery_signed_with_the_consumer_secret_names_the_mix_up(app):
+    with open_rig(app) as rig:
+        rig.connect()
+        secret = next(iter(rig.shop.keys.values())).consumer_secret
+        body = b'{"id": 1}'
+
+        def deliver(signed_with):
+            headers = factories.delivery_headers(body, "order.updated", secret=signed_with)
+            return rig.client.post("/webhooks/woocommerce/shop", data=body, headers=headers)
+
+        mixed, wrong = deliver(secret), deliver("x")
+
+    assert (mixed.status_code, wrong.status_code) == (401, 401)
+    assert "signed with the consumer secret of the REST key" in mixed.json["detail"]
+    assert "consumer" not in wrong.json["detail"]
+    assert secret not in mixed.text
