@@ -6,7 +6,17 @@ import logging
 import time
 from functools import partial
 
-from bridge.services import expiry, inbox, late_packages, open_orders, outbox, pruning, stores, windows
+from bridge.services import (
+    expiry,
+    inbox,
+    late_packages,
+    open_orders,
+    outbox,
+    prune_guard,
+    pruning,
+    stores,
+    windows,
+)
 from bridge.services.shops import Shops
 from bridge.services.transactions import in_transaction
 from bridge.services.vault import Vault
@@ -15,6 +25,8 @@ from schedulers.shift import Shift, pause
 log = logging.getLogger(__name__)
 
 BATCH = 200
+_MOST_FAILED = 1000
+"""How many broken holds end a run: each costs a transaction, and is tried again by the next run."""
 
 
 def retry_deliveries(shift: Shift, *, shops: Shops | None = None) -> str:
@@ -80,7 +92,7 @@ def expire_holds(shift: Shift) -> str:
         batch = expiry.expire_due(shift.database.transaction, now=shift.clock(), limit=BATCH, skip=failed)
         failed |= batch.failed
         expired += batch.found - len(batch.failed)
-        if batch.found < BATCH:
+        if batch.found < BATCH or len(failed) >= _MOST_FAILED:
             break
         pause(began)
     return _outcome(expired, "expired", len(failed))
@@ -116,8 +128,19 @@ def send_events(shift: Shift, *, vault: Vault, public_url: str) -> str:
     return f"{sent} attempts"
 
 
-def prune(shift: Shift) -> str:
-    """Delete what is old, in small transactions between which others may write."""
+def prune_and_record(shift: Shift) -> str:
+    """Prune, and note what that deleted: a later run that would delete far more is refused."""
+    return prune(shift, is_recorded=True)
+
+
+def prune(shift: Shift, *, is_recorded: bool = False, is_forced: bool = False) -> str:
+    """Delete what is old, in small transactions between which others may write; nothing where the clock looks wrong."""
+    if not is_forced:
+        with shift.database.reading() as connection:
+            reason = prune_guard.find_refusal(connection, now=shift.clock(), is_regular=is_recorded)
+        if reason:
+            log.error("nothing was pruned: %s", reason)
+            return f"{prune_guard.REFUSED}: {reason}"
     removed: dict[str, int] = {}
     for name, step in pruning.steps(now=shift.clock()).items():
         removed[name] = 0
@@ -128,6 +151,11 @@ def prune(shift: Shift) -> str:
             if count == 0:
                 break
             pause(began)
+    if is_recorded:
+        in_transaction(
+            shift.database.transaction,
+            lambda connection: prune_guard.record(connection, removed, now=shift.clock()),
+        )
     return ", ".join(f"{count} {name}" for name, count in removed.items())
 
 

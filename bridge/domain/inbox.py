@@ -12,6 +12,9 @@ MAX_BODY_BYTES = 1024 * 1024
 PATIENCE = timedelta(minutes=10)
 """How long a delivery waits for a shop that does not say what the delivery leaves open."""
 
+LONGEST_RETRY = timedelta(hours=1)
+"""The longest wait between two attempts at one delivery."""
+
 
 class State(StrEnum):
     """What became of a delivery."""
@@ -49,4 +52,4 @@ class Delivery:
 
 def retry_delay(attempts: int) -> timedelta:
     """How long to wait after this many failed attempts: from 5 seconds, doubling, to an hour."""
-    return timedelta(seconds=min(3600, 5 * 2 ** min(attempts, 12)))
+    return min(LONGEST_RETRY, timedelta(seconds=5 * 2 ** min(attempts, 12)))

@@ -12,7 +12,7 @@ from bridge.domain.packages import Package
 from bridge.domain.stores import Store
 from bridge.services import orders
 from bridge.services.transactions import Transaction
-from bridge.storage import packages, product_orders, stores
+from bridge.storage import open_orders, packages, product_orders, stores
 from bridge.storage.database import Connection
 
 log = logging.getLogger(__name__)
@@ -121,6 +121,20 @@ def settle_package(
     return settled
 
 
+def _settle_known_skus(transaction: Transaction, store: Store, *, now: datetime, may_go_on: Callable[[], bool]) -> int:
+    """Settle orders of unknown products that have the SKU of a package, until none is left or nothing changes."""
+    before: list[int] = []
+    settled = 0
+    while may_go_on():
+        with transaction() as connection:
+            some = open_orders.list_of_known_skus(connection, store.id, limit=TOGETHER)
+        if not some or some == before:
+            break
+        orders.check_together(transaction, store, some, now=now)
+        before, settled = some, settled + len(some)
+    return settled
+
+
 def settle_store(
     transaction: Transaction, store: Store, *, now: datetime, may_go_on: Callable[[], bool] = _always
 ) -> int:
@@ -128,7 +142,7 @@ def settle_store(
     with transaction() as connection:
         store = stores.get(connection, store.id)
         found = packages.list_granting(connection, store.id)
-    settled = 0
+    settled = _settle_known_skus(transaction, store, now=now, may_go_on=may_go_on)
     for package in found:
         if may_go_on():
             settled += settle_package(transaction, store, package, now=now, may_go_on=may_go_on)

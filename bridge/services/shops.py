@@ -109,7 +109,8 @@ def _unpriced(order: Order, known: Known | None) -> list[Line]:
 
 def _unknown(line: Line, found: Mapping[tuple[int, int], Package]) -> list[int]:
     """The products to ask for on account of a line."""
-    known = {key for key, package in found.items() if package.is_stated}
+    # An amount that is not clear is asked for again: it may have been corrected.
+    known = {key for key, package in found.items() if package.is_stated and package.open_fault is None}
     if (line.product_id, line.variation_id) in known:
         return []
     return [

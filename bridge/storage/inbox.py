@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from bridge.domain.inbox import Delivery, State
+from bridge.domain.inbox import LONGEST_RETRY, Delivery, State
+from bridge.storage.moments import is_due
 from bridge.storage.schema import deliveries
 
 _COLUMNS = (
@@ -81,7 +82,10 @@ def list_due(connection: Connection, *, now: datetime, limit: int) -> list[int]:
     """The ids of deliveries whose next attempt is due, the oldest first."""
     statement = (
         select(deliveries.c.id)
-        .where(deliveries.c.state == State.RECEIVED.value, deliveries.c.next_attempt_at <= now)
+        .where(
+            deliveries.c.state == State.RECEIVED.value,
+            is_due(deliveries.c.next_attempt_at, now=now, longest=LONGEST_RETRY),
+        )
         .order_by(deliveries.c.next_attempt_at, deliveries.c.id)
         .limit(limit)
     )
