@@ -7,7 +7,7 @@ import pytest
 from tests import factories
 from tests.support import books
 from tests.support.pages import sign_in
-from tests.support.reading import open_rig
+from tests.support.reading import SECRET, open_rig
 from tests.support.shop_server import Reply, shop_serving
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -81,7 +81,15 @@ def test_delivery_signed_with_the_consumer_secret_names_the_mix_up(app):
 
         mixed, wrong = deliver(secret), deliver("x")
 
+        page = sign_in(app).get("/admin/shop/connection").text
+        told = app.test_cli_runner().invoke(args=["stores", "check", "shop"]).output
+        good = deliver(SECRET)
+        after = app.test_cli_runner().invoke(args=["stores", "check", "shop"]).output
+
     assert (mixed.status_code, wrong.status_code) == (401, 401)
-    assert "signed with the consumer secret of the REST key" in mixed.json["detail"]
+    assert "signed with the REST key's consumer secret" in mixed.json["detail"]
+    assert "the shop signs its deliveries with the REST key&#39;s consumer secret" in page
+    assert "FAULT the shop signs its deliveries with the REST key's consumer secret" in told
+    assert (good.status_code, "consumer secret" in after) == (200, False)
     assert "consumer" not in wrong.json["detail"]
     assert secret not in mixed.text
