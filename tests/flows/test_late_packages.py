@@ -176,6 +176,20 @@ def test_variation_that_becomes_a_package_asks_for_its_own_orders(asking):
 
 
 @one_engine
+def test_product_that_becomes_a_package_does_not_ask_about_variations_with_an_amount_of_their_own(asking):
+    factories.put_package(asking, 10, 0, variation=12)
+    mark(asking, None)
+    deliver(asking, order(1, lines=[line(1, 10, variation=12)]))
+    deliver(asking, order(2, lines=[line(1, 10, variation=13)]))
+    mark(asking, 1000)
+
+    assert [one["orders"] for one in get(asking, "exceptions/products")["items"]] == [1]
+    decide(asking, "grant")
+    assert balance_of(asking, 2) == 1000
+    assert get(asking, "packages/10")["orders_waiting"] == 0
+
+
+@one_engine
 def test_decision_about_what_is_no_package_is_refused(asking):
     mark(asking, None)
 
