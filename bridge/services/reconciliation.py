@@ -12,8 +12,8 @@ from bridge.domain.errors import NoShopKeys, ShopUnreachable, UnknownOrder
 from bridge.domain.reconciliation import Report, last_night
 from bridge.domain.stores import Store
 from bridge.services import buyers, orders, readback, shop_pages
-from bridge.services.orders import Settled
 from bridge.services.readback import Reading, always
+from bridge.services.settling import Settled
 from bridge.services.shop_pages import PAGE, Document, Progress
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction, in_transaction

@@ -131,6 +131,7 @@ def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
         shop_error_at=known.shop_error_at,
         webhooks_set_at=known.webhooks_set_at,
         unapplied=known.unapplied,
+        notices=known.notices,
         unreadable=catalog.unreadable_sentences(connection, store.id),
     )
     told_until = max(moment for moment in moments if moment is not None)

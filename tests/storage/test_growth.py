@@ -185,6 +185,29 @@ def searches(store_id):
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_nothing_of_these_reads_all_orders_or_accounts_of_a_store(app, shop, database):
+    """As SQLite explains it: no range of all orders, and no account looked at for being the store's."""
+    growth_data.add_accounts(database, shop.id, 3, now=utcnow())
+    growth_data.add_orders(database, shop.id, first=10, count=2, user=2, now=utcnow())
+    pages = buyer_pages(app, shop)
+    with plans_noted(database) as plans:
+        for page in pages:
+            page()
+        for read in (*searches(shop.id), *rules_of(shop.id)):
+            run(database, read)
+
+    assert len(plans) > 20
+    assert {f"{statement}\n{plan}" for statement, plan in plans.items() if _WHOLE_STORE.search(plan)} == set()
+
+
+_PARTIAL = "ix_orders_parked|ix_orders_questions|ix_order_lines_unpriced"
+_WHOLE_STORE = re.compile(
+    rf"SEARCH (orders|order_lines|accounts) USING (COVERING )?INDEX (?!{_PARTIAL})\S+"
+    r" \((store_id=\?\)|\(store_id,|.*number>\?)"
+)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_rules_of_a_store_cost_the_same_however_many_accounts_and_exceptions_there_are(app, shop, database):
     """Read anew after each change of a store's rules, while spends wait."""
     small = factories.add_shop(app, "small")[0].store.id
