@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
 from bridge.services import (
@@ -48,22 +50,31 @@ def retry_deliveries(shift: Shift, *, shops: Shops | None = None) -> str:
 def settle_open_orders(shift: Shift) -> str:
     """Settle orders whose buyer or package is known by now, though the shop said nothing more of them."""
     now = shift.clock()
-    done = failed = 0
+    with shift.database.reading() as connection:
+        unpaid = open_orders.list_unpaid(connection, now=now, limit=BATCH)
+    done, failed = _settle_orders(shift, unpaid, now=now)
     after = open_orders.START
     while shift.may_go_on():
         with shift.database.reading() as connection:
             ready = open_orders.list_ready(connection, after=after, limit=BATCH)
         if not ready:
             break
-        for place in ready:
-            try:
-                in_transaction(shift.database.transaction, partial(open_orders.settle, place=place, now=now))
-                done += 1
-            except Exception:
-                log.exception("order %d of store %d could not be settled", place[1], place[0])
-                failed += 1
+        more, worse = _settle_orders(shift, ready, now=now)
+        done, failed = done + more, failed + worse
         after = ready[-1]
     return _outcome(done, "settled", failed)
+
+
+def _settle_orders(shift: Shift, places: Sequence[tuple[int, int]], *, now: datetime) -> tuple[int, int]:
+    """Settle orders one by one, so that one of them stops no other; how many were settled, and how many failed."""
+    failed = 0
+    for place in places:
+        try:
+            in_transaction(shift.database.transaction, partial(open_orders.settle, place=place, now=now))
+        except Exception:
+            log.exception("order %d of store %d could not be settled", place[1], place[0])
+            failed += 1
+    return len(places) - failed, failed
 
 
 def settle_past_orders(shift: Shift) -> str:

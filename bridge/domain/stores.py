@@ -58,6 +58,7 @@ class Store:
     asks_from: datetime | None = None
     connected_at: datetime | None = None
     former_slugs: tuple[str, ...] = ()
+    accepted_sources: tuple[str, ...] = ()
 
     @property
     def first_slug(self) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from bridge.domain.inbox import Notice, NoticeKind
 from bridge.domain.webhooks import TOPICS, Address, Standing, Webhook, standing_of
 
 QUIET = timedelta(minutes=15)
@@ -38,6 +39,10 @@ class Code(StrEnum):
     NO_PACKAGES = "no_packages"
     UNREADABLE_AMOUNT = "unreadable_amount"
     CLOCK = "clock"
+    OTHER_SITE = "other_site"
+    OTHER_FORM = "other_form"
+    DELIVERY_TOO_LARGE = "delivery_too_large"
+    REPEATED = "deliveries_repeated"
 
 
 STOPPING = frozenset(
@@ -53,10 +58,27 @@ STOPPING = frozenset(
 )
 """The faults that keep what the shop has to tell from us."""
 
+_OF_NOTICE = {
+    NoticeKind.OTHER_SITE: Code.OTHER_SITE,
+    NoticeKind.OTHER_FORM: Code.OTHER_FORM,
+    NoticeKind.TOO_LARGE: Code.DELIVERY_TOO_LARGE,
+    NoticeKind.REPEATED: Code.REPEATED,
+}
+_NOTICED = timedelta(days=3)
+"""How long what a delivery told is shown: it is noted again with each such delivery."""
+
 _COMMAND = re.compile(r"(?:,? and (?:give it|run)|:|,)?(?: with)?:? flask .*")
 
 _INSTALL = "make them anew with: flask webhooks install {slug}"
 _SENTENCES = {
+    Code.OTHER_SITE: "another site delivers with this store's webhook secret: {detail}. Its deliveries are not applied."
+    " If it is the same shop, accept it with: flask stores accept-source {slug} {detail}",
+    Code.OTHER_FORM: "{detail} delivers in a form that cannot be read; in WooCommerce, Settings, Advanced, Webhooks"
+    " set API version v3 for it",
+    Code.DELIVERY_TOO_LARGE: "a delivery was too large to be kept ({detail}), so only its id was stored; the order is"
+    " read through REST where keys are given",
+    Code.REPEATED: "the shop sends the same delivery again and again ({detail}); look for a plugin that saves the order"
+    " in a loop",
     Code.NO_KEYS: "no REST keys are given, so neither missed orders nor its webhooks can be looked at; create a key in"
     " WooCommerce, Settings, Advanced, REST API, and give it with: flask stores keys {slug} --consumer-key ck_…"
     " --consumer-secret cs_…",
@@ -134,6 +156,7 @@ class Sighting:
     shop_error_at: datetime | None = None
     webhooks_set_at: datetime | None = None
     unapplied: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     unreadable: tuple[str, ...] = ()
 
 
@@ -175,8 +198,20 @@ def _telling_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, st
         yield Code.NO_PACKAGES, ""
     if seen.unreadable:
         yield Code.UNREADABLE_AMOUNT, "; ".join(seen.unreadable)
+    for notice in seen.notices:
+        if now - notice.at < _NOTICED:
+            yield _OF_NOTICE[notice.kind], notice.detail
     if seen.clock_offset_seconds is not None and abs(seen.clock_offset_seconds) > CLOCK_SECONDS:
         yield Code.CLOCK, str(abs(seen.clock_offset_seconds))
+
+
+def notice_faults(slug: str, notices: Iterable[Notice]) -> tuple[Fault, ...]:
+    """What deliveries told of a shop, as faults."""
+    return tuple(
+        Fault(code, _SENTENCES[code].format(slug=slug, detail=notice.detail, topics=""))
+        for notice in notices
+        if (code := _OF_NOTICE[notice.kind])
+    )
 
 
 def without_command(sentence: str) -> str:

@@ -8,10 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from bridge.domain.connecting import callback_fault
+from bridge.domain.inbox import NoticeKind
 from bridge.domain.languages import LocalTime, local_time, number, zone_name
 from bridge.domain.public_address import delivery_fault
 from bridge.domain.stores import Store
-from bridge.domain.watchdog import Code, without_command
+from bridge.domain.watchdog import Code, notice_faults, without_command
 from bridge.domain.webhooks import TOPICS
 from bridge.services import addresses, keys, questions, webhooks
 from bridge.services.shop_pages import PAGE
@@ -121,6 +122,7 @@ class ConnectionPage:
     reading: Reading
     webhook_url: str
     ask_fault: str
+    other_site: str
     delivery_fault: str
     is_local_trial: bool
     access_keys: tuple[AccessKeyRow, ...]
@@ -138,7 +140,7 @@ def connection_page(
     ending = vault_.open(credentials.consumer_key)[-_ENDING:] if credentials.consumer_key else ""
     packages = shop_reads.count_packages(connection, store.id)
     last = shop_reads.last_delivery(connection, store.id)
-    faults = _faults(known, has_keys=bool(ending), packages=packages)
+    faults = (*_notice_rows(store, known), *_faults(known, has_keys=bool(ending), packages=packages))
     steps = (
         _keys_step(ending),
         _answer_step(store, known, faults, has_keys=bool(ending)),
@@ -166,6 +168,7 @@ def connection_page(
         ),
         webhook_url=f"{public_url}{webhooks.PATH}{store.slug}",
         ask_fault=callback_fault(public_url, shop_url=store.url),
+        other_site=next((one.detail for one in known.notices if one.kind is NoticeKind.OTHER_SITE), ""),
         delivery_fault=_delivery_fault(connection, store, public_url, has_arrived=last is not None),
         is_local_trial=addresses.is_local_trial(store.url),
         access_keys=tuple(
@@ -174,6 +177,15 @@ def connection_page(
         ),
         new_key=new_key,
         error=error,
+    )
+
+
+def _notice_rows(store: Store, known: ShopRead) -> tuple[FaultRow, ...]:
+    """What deliveries have told since the monitor looked last."""
+    return tuple(
+        FaultRow(fault.code.value, without_command(fault.sentence), "")
+        for fault in notice_faults(store.slug, known.notices)
+        if fault.key not in known.faults
     )
 
 

@@ -7,16 +7,18 @@ from datetime import datetime
 
 from bridge.domain.accounts import Profile
 from bridge.domain.errors import UnknownOrder
+from bridge.domain.inbox import NoticeKind
 from bridge.domain.orders import Known, KnownLine, Refunds, Seen
 from bridge.domain.questions import open_lines
 from bridge.domain.reviews import Question, ReviewItem
 from bridge.domain.stores import Store
 from bridge.services import accounts, answers, orders, reconciliation
-from bridge.services.orders import Settled
+from bridge.services.settling import Settled
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction
 from bridge.storage import orders as stored
 from bridge.storage import shop_reads
+from bridge.storage import stores as store_rows
 from bridge.storage.database import Connection
 from bridge.storage.shop_reads import OpenOrder
 
@@ -125,9 +127,16 @@ def get_order(connection: Connection, store: Store, number: int) -> answers.Docu
     return order_document(_get(connection, store, number))
 
 
+def sources_document(connection: Connection, store_id: int) -> answers.Document:
+    """The accepted addresses of other sites; `waiting` is the last one that delivered without being accepted."""
+    found = [one.detail for one in shop_reads.find(connection, store_id).notices if one.kind is NoticeKind.OTHER_SITE]
+    accepted = store_rows.get(connection, store_id).accepted_sources
+    return {"accepted": list(accepted), "waiting": found[0] if found else None}
+
+
 def _get(connection: Connection, store: Store, number: int) -> Known:
     known = stored.find(connection, store.id, number)
-    if known is None:
+    if known is None or not known.is_known:
         raise UnknownOrder(f"there is no order {number}")
     return known
 

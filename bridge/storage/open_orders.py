@@ -142,6 +142,17 @@ def list_priceable(connection: Connection, *, after: Place, limit: int) -> list[
     return [(row.store_id, row.order_number) for row in connection.execute(statement)]
 
 
+def list_unpaid(connection: Connection, *, before: datetime, limit: int) -> list[Place]:
+    """Granted orders that have had an unpaid status since before a moment and were not looked at for it yet."""
+    statement = (
+        select(orders.c.store_id, orders.c.number)
+        .where(orders.c.unpaid_since.is_not(None), orders.c.unpaid_since <= before)
+        .order_by(orders.c.unpaid_since)
+        .limit(limit)
+    )
+    return [(row.store_id, row.number) for row in connection.execute(statement)]
+
+
 def _is_unclear_variation() -> ColumnElement[bool]:
     """Whether the line's variation has an amount of its own that is not clear, which comes before its product's."""
     own = packages.alias()

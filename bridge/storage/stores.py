@@ -231,4 +231,5 @@ def _to_store(row: Row[Any]) -> Store:
         asks_from=row.asks_from,
         connected_at=row.created_at,
         former_slugs=tuple(row.former_slugs or ()),
+        accepted_sources=tuple(row.accepted_sources or ()),
     )

@@ -15,7 +15,7 @@ from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnr
 from bridge.domain.languages import number
 from bridge.domain.public_address import host_of
 from bridge.domain.stores import Store
-from bridge.services import addresses, backfill, connection_pages, key_requests, keys, stores, watchdog
+from bridge.services import addresses, backfill, connection_pages, inbox, key_requests, keys, stores, watchdog
 from bridge.services import webhooks as hooks
 from bridge.services.watchdog import Post
 from bridge.storage.database import Connection
@@ -89,6 +89,18 @@ def answer_history(store: str) -> ResponseReturnValue:
         _grant_past_orders(store)
     else:
         flash("Orders placed before the shop was connected bring nothing.")
+    return redirect(url_for("connection.show", store=store), 303)
+
+
+@bp.post("/sources")
+@signed_in
+def accept_source(store: str) -> ResponseReturnValue:
+    """Accept deliveries of another site as the shop's own; those that wait are processed by the scheduler."""
+    url = request.form.get("url", "")[:500]
+    count = in_transaction(
+        lambda connection: inbox.accept_source(connection, stores.get_store(connection, store), url, now=utcnow())
+    )
+    flash(f"Deliveries of that site are accepted; {number(count)} that waited are applied now.")
     return redirect(url_for("connection.show", store=store), 303)
 
 
