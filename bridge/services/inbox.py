@@ -22,12 +22,12 @@ from bridge.domain.errors import (
 from bridge.domain.inbox import (
     MANY_REPEATS,
     MAX_BODY_BYTES,
-    PATIENCE,
     REPEAT_SPAN,
     Delivery,
     Notice,
     NoticeKind,
     State,
+    may_wait,
     retry_delay,
 )
 from bridge.domain.signatures import is_signed
@@ -230,7 +230,7 @@ def _learn(transaction: Transaction, delivery_id: int, shops: Shops, *, now: dat
     except ShopUnreachable as error:
         with transaction() as connection:
             delivery = inbox.find(connection, delivery_id)
-        if delivery is None or now - delivery.received_at < PATIENCE:
+        if delivery is None or may_wait(delivery.received_at, now=now):
             raise
         log.warning("delivery %d is processed without asking the shop: %s", delivery_id, error.detail)
         return Learnt()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bridge.clients.woocommerce import ShopClient
+from bridge.domain.clock import TOLERANCE
 from bridge.domain.errors import ShopUnreachable
 from bridge.domain.events import EventType, NewEvent
 from bridge.domain.inbox import State
@@ -172,7 +173,7 @@ def _repair(shop: ShopClient, seen: _Seen, found: tuple[Fault, ...], *, now: dat
     for is done at most once an hour.
     """
     codes, set_at = {fault.code for fault in found}, seen.sighting.webhooks_set_at
-    may_reset = set_at is None or now - set_at >= RECENT
+    may_reset = set_at is None or not -TOLERANCE <= now - set_at < RECENT
     is_broken = bool(codes & _MENDABLE)
     if not is_broken and not (may_reset and codes & {Code.WRONG_SECRET, Code.OWNER_DEMOTED}):
         return None
