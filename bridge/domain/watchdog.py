@@ -49,6 +49,7 @@ class Code(StrEnum):
     OTHER_FORM = "other_form"
     DELIVERY_TOO_LARGE = "delivery_too_large"
     REPEATED = "deliveries_repeated"
+    CONSUMER_SECRET = "consumer_secret"  # noqa: S105 -- a fault's name
 
 
 STOPPING = frozenset(
@@ -69,6 +70,7 @@ _OF_NOTICE = {
     NoticeKind.OTHER_FORM: Code.OTHER_FORM,
     NoticeKind.TOO_LARGE: Code.DELIVERY_TOO_LARGE,
     NoticeKind.REPEATED: Code.REPEATED,
+    NoticeKind.CONSUMER_SECRET: Code.CONSUMER_SECRET,
 }
 _NOTICED = timedelta(days=3)
 """How long what a delivery told is shown: it is noted again with each such delivery."""
@@ -77,6 +79,8 @@ _COMMAND = re.compile(r"(?:,? and (?:give it|run)|:|,)?(?: with)?:? flask .*")
 
 _INSTALL = "make them anew with: flask webhooks install {slug}"
 _SENTENCES = {
+    Code.CONSUMER_SECRET: "the shop signs its deliveries with the REST key's consumer secret, so they are refused:"
+    " enter this store's webhook secret in each webhook, or let the service do it with: flask webhooks install {slug}",
     Code.OTHER_SITE: "another site delivers with this store's webhook secret: {detail}. Its deliveries are not applied."
     " If it is the same shop, accept it with: flask stores accept-source {slug} {detail}",
     Code.OTHER_FORM: "{detail} delivers in a form that cannot be read; in WooCommerce, Settings, Advanced, Webhooks"
@@ -230,7 +234,7 @@ def _telling_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, st
     if seen.unreadable:
         yield Code.UNREADABLE_AMOUNT, "; ".join(seen.unreadable)
     for notice in seen.notices:
-        if now - notice.at < _NOTICED:
+        if now - notice.at < _NOTICED and not is_over(notice, seen.last_delivery_at, seen.webhooks_set_at):
             yield _OF_NOTICE[notice.kind], notice.detail
     if seen.clock_offset_seconds is not None and abs(seen.clock_offset_seconds) > CLOCK_SECONDS:
         yield Code.CLOCK, str(abs(seen.clock_offset_seconds))
@@ -257,6 +261,12 @@ def _reading_faults(seen: Sighting) -> Iterator[tuple[Code, str]]:
         more = f" and {len(seen.set_aside) - _NAMED} more" if len(seen.set_aside) > _NAMED else ""
         first = seen.set_aside[0]
         yield Code.SET_ASIDE, f"the shop cannot show {names}{more}, since {_moment(first.since)}: {first.why}"
+
+
+def is_over(notice: Notice, last_delivery_at: datetime | None, webhooks_set_at: datetime | None) -> bool:
+    """Return whether a good delivery or new webhooks ended what a notice tells."""
+    after = [moment for moment in (last_delivery_at, webhooks_set_at) if moment is not None and moment >= notice.at]
+    return notice.kind is NoticeKind.CONSUMER_SECRET and bool(after)
 
 
 def notice_faults(slug: str, notices: Iterable[Notice]) -> tuple[Fault, ...]:
