@@ -39,7 +39,5 @@ def configure_logs(config: Config) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(config.log_level)
-    # The ticker reports every run of every job; what matters of a run is in the table of runs.
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
     # Of a migration one line is enough, and it is ours.
     logging.getLogger("alembic").setLevel(logging.WARNING)

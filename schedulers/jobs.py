@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
-from bridge.services import expiry, inbox, late_packages, open_orders, outbox, pruning, stores, windows
+from bridge.services import (
+    expiry,
+    inbox,
+    late_packages,
+    open_orders,
+    outbox,
+    prune_guard,
+    pruning,
+    stores,
+    windows,
+)
 from bridge.services.shops import Shops
 from bridge.services.transactions import in_transaction
 from bridge.services.vault import Vault
@@ -15,6 +27,8 @@ from schedulers.shift import Shift, pause
 log = logging.getLogger(__name__)
 
 BATCH = 200
+_MOST_FAILED = 1000
+"""How many broken holds end a run: each costs a transaction, and is tried again by the next run."""
 
 
 def retry_deliveries(shift: Shift, *, shops: Shops | None = None) -> str:
@@ -36,22 +50,31 @@ def retry_deliveries(shift: Shift, *, shops: Shops | None = None) -> str:
 def settle_open_orders(shift: Shift) -> str:
     """Settle orders whose buyer or package is known by now, though the shop said nothing more of them."""
     now = shift.clock()
-    done = failed = 0
+    with shift.database.reading() as connection:
+        unpaid = open_orders.list_unpaid(connection, now=now, limit=BATCH)
+    done, failed = _settle_orders(shift, unpaid, now=now)
     after = open_orders.START
     while shift.may_go_on():
         with shift.database.reading() as connection:
             ready = open_orders.list_ready(connection, after=after, limit=BATCH)
         if not ready:
             break
-        for place in ready:
-            try:
-                in_transaction(shift.database.transaction, partial(open_orders.settle, place=place, now=now))
-                done += 1
-            except Exception:
-                log.exception("order %d of store %d could not be settled", place[1], place[0])
-                failed += 1
+        more, worse = _settle_orders(shift, ready, now=now)
+        done, failed = done + more, failed + worse
         after = ready[-1]
     return _outcome(done, "settled", failed)
+
+
+def _settle_orders(shift: Shift, places: Sequence[tuple[int, int]], *, now: datetime) -> tuple[int, int]:
+    """Settle orders one by one, so that one of them stops no other; how many were settled, and how many failed."""
+    failed = 0
+    for place in places:
+        try:
+            in_transaction(shift.database.transaction, partial(open_orders.settle, place=place, now=now))
+        except Exception:
+            log.exception("order %d of store %d could not be settled", place[1], place[0])
+            failed += 1
+    return len(places) - failed, failed
 
 
 def settle_past_orders(shift: Shift) -> str:
@@ -80,7 +103,7 @@ def expire_holds(shift: Shift) -> str:
         batch = expiry.expire_due(shift.database.transaction, now=shift.clock(), limit=BATCH, skip=failed)
         failed |= batch.failed
         expired += batch.found - len(batch.failed)
-        if batch.found < BATCH:
+        if batch.found < BATCH or len(failed) >= _MOST_FAILED:
             break
         pause(began)
     return _outcome(expired, "expired", len(failed))
@@ -116,8 +139,19 @@ def send_events(shift: Shift, *, vault: Vault, public_url: str) -> str:
     return f"{sent} attempts"
 
 
-def prune(shift: Shift) -> str:
-    """Delete what is old, in small transactions between which others may write."""
+def prune_and_record(shift: Shift) -> str:
+    """Prune, and note what that deleted: a later run that would delete far more is refused."""
+    return prune(shift, is_recorded=True)
+
+
+def prune(shift: Shift, *, is_recorded: bool = False, is_forced: bool = False) -> str:
+    """Delete what is old, in small transactions between which others may write; nothing where the clock looks wrong."""
+    if not is_forced:
+        with shift.database.reading() as connection:
+            reason = prune_guard.find_refusal(connection, now=shift.clock(), is_regular=is_recorded)
+        if reason:
+            log.error("nothing was pruned: %s", reason)
+            return f"{prune_guard.REFUSED}: {reason}"
     removed: dict[str, int] = {}
     for name, step in pruning.steps(now=shift.clock()).items():
         removed[name] = 0
@@ -128,6 +162,11 @@ def prune(shift: Shift) -> str:
             if count == 0:
                 break
             pause(began)
+    if is_recorded:
+        in_transaction(
+            shift.database.transaction,
+            lambda connection: prune_guard.record(connection, removed, now=shift.clock()),
+        )
     return ", ".join(f"{count} {name}" for name, count in removed.items())
 
 

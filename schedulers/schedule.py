@@ -14,7 +14,7 @@ TIMETABLE = (
     Job("due_windows", 30, jobs.due_windows),
     Job("settle_open_orders", 60, jobs.settle_open_orders),
     Job("settle_past_orders", 10, jobs.settle_past_orders),
-    Job("prune", 3600, jobs.prune),
+    Job("prune", 3600, jobs.prune_and_record),
 )
 
 

@@ -2,72 +2,77 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bridge.storage.database import Database
 from schedulers.leader import Leader
 from schedulers.schedule import TIMETABLE
 from schedulers.shift import Job, Shift, run
 
-if TYPE_CHECKING:
-    from apscheduler.schedulers.background import BackgroundScheduler
+log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """The scheduler of one process. Start it after a fork, never at import: a fork leaves its threads behind."""
+    """The scheduler of one process. Start it after a fork, never at import: a fork leaves its threads behind.
+
+    Each job has a thread, so that one that takes long delays no other and never
+    overtakes itself. Intervals are measured by the monotonic clock: a wall clock
+    that is set forward and back again neither stops a job nor runs it twice.
+    """
 
     def __init__(
         self, database: Database, *, clock: Callable[[], datetime], timetable: Sequence[Job] = TIMETABLE
     ) -> None:
         self._timetable = timetable
-        self._stopping = threading.Event()
-        self._changing = threading.Lock()
+        self._changed = threading.Condition()
+        self._is_leading = False
+        self._is_stopping = False
         self._leader = Leader(database, clock=clock, on_change=self._lead)
-        self._shift = Shift(database, clock, lambda: self._leader.leads and not self._stopping.is_set())
-        self._ticker: BackgroundScheduler | None = None
+        self._shift = Shift(database, clock, lambda: self._leader.leads and not self._is_stopping)
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Stand by, and work as soon as this one leads."""
-        # A process that runs no scheduler need not pay for this import.
-        from apscheduler.executors.pool import ThreadPoolExecutor
-        from apscheduler.schedulers.background import BackgroundScheduler
-
-        ticker = BackgroundScheduler(
-            timezone="UTC",
-            executors={"default": ThreadPoolExecutor(len(self._timetable))},
-            # Late is better than never, several missed ticks are one, and a job never overtakes itself.
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
-        )
-        # Paused until it leads; what was due meanwhile then runs once, at once.
-        ticker.start(paused=True)
+        """Stand by, and work as soon as this one leads; each job then runs once at once."""
         for job in self._timetable:
-            ticker.add_job(
-                run,
-                "interval",
-                seconds=job.every_seconds,
-                args=(job, self._shift),
-                id=job.name,
-                next_run_time=datetime.now(ticker.timezone),
-            )
-        self._ticker = ticker
+            thread = threading.Thread(target=self._repeat, args=(job,), name=f"job-{job.name}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
         self._leader.start()
 
     def stop(self) -> None:
         """Let running jobs finish the item they are at, then give the lead back."""
-        with self._changing:
-            self._stopping.set()
-        if self._ticker is not None:
-            self._ticker.shutdown(wait=True)
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
         self._leader.stop()
 
+    def _repeat(self, job: Job) -> None:
+        due_at = time.monotonic()
+        while self._wait_until(due_at):
+            # From its start, and several missed runs are one.
+            due_at = time.monotonic() + job.every_seconds
+            try:
+                run(job, self._shift)
+            except Exception:
+                log.exception("job %s could not be run; it runs again in %d s", job.name, job.every_seconds)
+
+    def _wait_until(self, due_at: float) -> bool:
+        """Return True when the moment has come and this one leads; False when the scheduler stops."""
+        with self._changed:
+            while not self._is_stopping:
+                left = due_at - time.monotonic()
+                if self._is_leading and left <= 0:
+                    return True
+                self._changed.wait(left if self._is_leading else None)
+            return False
+
     def _lead(self, leads: bool) -> None:
-        with self._changing:
-            if self._ticker is None or self._stopping.is_set():
-                return
-            if leads:
-                self._ticker.resume()
-            else:
-                self._ticker.pause()
+        with self._changed:
+            self._is_leading = leads
+            self._changed.notify_all()

@@ -110,11 +110,18 @@ def signature(body: bytes, secret: str = "test-secret") -> str:
     return base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
 
 
-def delivery_headers(body: bytes, topic: str, *, secret: str = "test-secret", delivery: str = "") -> dict[str, str]:
+def delivery_headers(
+    body: bytes,
+    topic: str,
+    *,
+    secret: str = "test-secret",
+    delivery: str = "",
+    source: str = "http://127.0.0.1:8980/",
+) -> dict[str, str]:
     """The headers the shop sends with a body."""
     return {
         "Content-Type": "application/json",
-        "X-WC-Webhook-Source": "http://127.0.0.1:8980/",
+        "X-WC-Webhook-Source": source,
         "X-WC-Webhook-Topic": topic,
         "X-WC-Webhook-Signature": signature(body, secret),
         "X-WC-Webhook-ID": "2",
@@ -129,11 +136,14 @@ def deliver(
     *,
     delivery: str = "",
     client: FlaskClient | None = None,
+    source: str | None = None,
 ) -> TestResponse:
-    """Send a signed delivery to the shop's door."""
+    """Send a signed delivery to the store's webhook address; `source` is the sending site, else the store's own."""
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     slug = shop.connected.store.slug
-    headers = delivery_headers(body, topic, secret=shop.connected.webhook_secret, delivery=delivery)
+    source = f"{shop.connected.store.url}/" if source is None else source
+    secret = shop.connected.webhook_secret
+    headers = delivery_headers(body, topic, secret=secret, delivery=delivery, source=source)
     return (client or shop.client).post(f"/webhooks/woocommerce/{slug}", data=body, headers=headers)
 
 

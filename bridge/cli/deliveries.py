@@ -49,7 +49,7 @@ def list_(store: str | None, state: str | None, before: int | None, limit: int, 
     for delivery in found:
         click.echo(
             f"{delivery.id}  {local(delivery.received_at)}  {slugs[delivery.store_id]}  {delivery.topic or '-'}"
-            f"  {delivery.resource_id or '-'}  {delivery.state}  {delivery.outcome}"
+            f"  {delivery.resource_id or '-'}  {delivery.shown_state}  {delivery.outcome}{_repeats(delivery)}"
         )
 
 
@@ -96,6 +96,10 @@ def replay(delivery_ids: tuple[int, ...]) -> None:
         raise click.ClickException(f"{failed} failed; the scheduler tries again")
 
 
+def _repeats(delivery: Delivery) -> str:
+    return f"  (came {delivery.repeats + 1} times)" if delivery.repeats else ""
+
+
 def _document(delivery: Delivery, slugs: dict[int, str]) -> dict[str, Any]:
     return {
         "id": delivery.id,
@@ -106,8 +110,11 @@ def _document(delivery: Delivery, slugs: dict[int, str]) -> dict[str, Any]:
         "source": delivery.source,
         "shop_delivery": delivery.shop_delivery,
         "webhook_id": delivery.webhook_id,
-        "state": delivery.state.value,
+        "state": delivery.shown_state.value,
         "outcome": delivery.outcome,
+        "held_for": delivery.held_for,
+        "repeats": delivery.repeats,
+        "repeated_at": answers.instant(delivery.repeated_at),
         "attempts": delivery.attempts,
         "processed_at": answers.instant(delivery.processed_at),
         "next_attempt_at": answers.instant(delivery.next_attempt_at),

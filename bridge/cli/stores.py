@@ -19,7 +19,7 @@ from bridge.domain.stores import Store
 from bridge.domain.typed import clean_credential
 from bridge.domain.watchdog import Code, Fault, Sighting, standings
 from bridge.domain.webhooks import TOPICS
-from bridge.services import answers, backfill, key_requests, site_lookup, stores, watchdog, webhooks
+from bridge.services import answers, backfill, inbox, key_requests, site_lookup, stores, watchdog, webhooks
 from bridge.services.addresses import ServiceAddress, check_delivery, is_local_trial
 from bridge.services.shops import Shops
 from bridge.services.stores import HISTORY_ANSWERS, Connected, NewStore
@@ -213,6 +213,23 @@ def history(slug: str, answer: str) -> None:
         )
     else:
         click.echo("Orders placed before the shop was connected grant nothing.")
+
+
+@group.command("accept-source")
+@click.argument("slug")
+@click.argument("url")
+def accept_source(slug: str, url: str) -> None:
+    """Accept deliveries that name URL as their site, as deliveries of the shop SLUG.
+
+    Deliveries of that site that wait are processed by the scheduler.
+    """
+    tools = prepared()
+
+    def accept(connection: Connection) -> int:
+        return inbox.accept_source(connection, stores.get_store(connection, slug), url, now=utcnow())
+
+    count = in_transaction(tools.database.transaction, accept)
+    click.echo(f"Deliveries of {url} are accepted; {count} that waited are processed now.")
 
 
 @group.command("check")

@@ -108,7 +108,7 @@ def _flag(meta: Meta, keys: PackageKeys) -> bool | Unreadable | None:
     if _is_no(value):
         amount = meta.get(keys.amount)
         if keys.is_typed and keys.flag not in meta and read_amount(amount) not in (None, 0):
-            return Unreadable(keys.flag, "missing beside " + keys.amount, Reason.FLAG)
+            return Unreadable(keys.flag, keys.amount, Reason.UNMARKED)
         return None
     return True if _is_yes(value) else _unreadable(keys.flag, meta.get(keys.flag), Reason.FLAG)
 

@@ -62,6 +62,30 @@ def resource_id(document: Json) -> int | None:
     return _whole(document.get("id"), high=MAX_USER_ID)
 
 
+_KINDS = ("order", "product", "customer")
+
+
+def older_id(document: Json) -> tuple[str, int] | None:
+    """The kind and id of a document that an older API of WooCommerce wrote: `{"order": {"id": 20, …}}`."""
+    for kind in _KINDS:
+        inner = document.get(kind)
+        if isinstance(inner, Mapping) and "id" not in document and (found := resource_id(inner)) is not None:
+            return kind, found
+    return None
+
+
+def named_id(document: Json) -> int | None:
+    """The id a document is about, in whatever form it says it."""
+    older = older_id(document)
+    return older[1] if older else resource_id(document)
+
+
+def looks_like_order(document: Json) -> bool:
+    """Whether a document is an order's though its topic does not say so."""
+    key = document.get("order_key")
+    return isinstance(key, str) and key.startswith("wc_order_") and "line_items" in document
+
+
 def is_bare(document: Json) -> bool:
     """Whether the document holds an id and nothing more, as the shop announces what was deleted."""
     return set(document) == {"id"} and resource_id(document) is not None

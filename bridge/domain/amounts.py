@@ -53,6 +53,7 @@ class Reason(StrEnum):
     AMBIGUOUS = "ambiguous"
     NO_NUMBER = "no_number"
     FLAG = "flag"
+    UNMARKED = "unmarked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ _SENTENCES = {
     Reason.AMBIGUOUS: "{key} is {value}, which can be read in two ways; write the number without separators",
     Reason.NO_NUMBER: "{key} is {value}, which is not a number; enter a whole number such as 5000",
     Reason.FLAG: "{key} is {value}, which is neither yes nor no; enter yes or no",
+    Reason.UNMARKED: "{value} is set and {key} is not; set {key} to yes, or remove {value}",
 }
 
 

@@ -49,8 +49,8 @@ class ClockCheck:
 
 def check_clock(now: datetime, *, newest: datetime | None, server_offset: timedelta | None) -> ClockCheck:
     """Compare the clock with the newest row written and, where there is one, with the server's clock."""
-    if server_offset is not None and abs(server_offset) > TOLERANCE:
-        return ClockCheck(ClockState.DIFFERS, round(server_offset.total_seconds(), 1))
     if newest is not None and newest - now > TOLERANCE:
         return ClockCheck(ClockState.BEHIND, round((newest - now).total_seconds(), 1))
+    if server_offset is not None and abs(server_offset) > TOLERANCE:
+        return ClockCheck(ClockState.DIFFERS, round(server_offset.total_seconds(), 1))
     return ClockCheck(ClockState.OK)

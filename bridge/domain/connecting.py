@@ -8,6 +8,7 @@ from datetime import timedelta
 from urllib.parse import urlencode, urlsplit
 
 from bridge.domain.errors import BridgeError, NotFound
+from bridge.domain.public_address import delivery_fault, is_loopback
 from bridge.domain.typed import clean_pasted, keys_mix_up
 
 LIFE = timedelta(minutes=15)
@@ -17,7 +18,6 @@ MAX_URL = 400
 RESERVED_SLUGS = frozenset({"connect", "stores", "sign-in", "sign-out"})
 """Slugs whose page would lie under an address that is another page's."""
 
-_LOOPBACK = re.compile(r"127(?:\.\d{1,3}){3}|localhost|::1", re.ASCII)
 _HOST = re.compile(r"[\w.-]{1,253}|[0-9a-f:.]{2,45}")
 _KEYS = {"ck": re.compile(r"ck_[!-~]{8,120}", re.ASCII), "cs": re.compile(r"cs_[!-~]{8,120}", re.ASCII)}
 
@@ -75,7 +75,7 @@ def address_fault(url: str) -> str:
         return "Give the shop's address, such as https://shop.example.com."
     if parts.username is not None or parts.query or parts.fragment:
         return "Give the shop's address without a user, a question mark or a #."
-    if parts.scheme.casefold() == "https" or (parts.scheme.casefold() == "http" and _is_loopback(url)):
+    if parts.scheme.casefold() == "https" or (parts.scheme.casefold() == "http" and is_loopback(url)):
         return ""
     if parts.scheme.casefold() == "http":
         return "Give the shop's https:// address: over plain http its orders would travel unencrypted."
@@ -92,19 +92,26 @@ def suggest_slug(url: str) -> str:
 
 
 def callback_fault(public_url: str, *, shop_url: str = "") -> str:
-    """Why a shop would not send its keys to us; empty where it would.
+    """Return why a shop would not send its keys to us; empty where it would.
 
-    WooCommerce sends keys to https alone. A shop on this very machine may be
-    made to do otherwise; without a shop's address one elsewhere is meant.
+    WooCommerce sends keys to https alone, and by the same rules as deliveries. A
+    shop on this very machine may be made to do otherwise; without a shop's
+    address one elsewhere is meant.
     """
-    if not _is_loopback(public_url) and public_url.startswith("https:"):
+    is_local = is_loopback(public_url)
+    if is_local and shop_url and is_loopback(shop_url):
         return ""
-    if _is_loopback(public_url) and shop_url and _is_loopback(shop_url):
+    if is_local:
+        why = f"{public_url} can be reached from this machine alone"
+    elif not public_url.startswith("https:"):
+        why = f"{public_url} is not https"
+    else:
+        why = delivery_fault(public_url, shop_url=shop_url)
+    if not why:
         return ""
-    why = "can be reached from this machine alone" if _is_loopback(public_url) else "is not https"
     return (
-        f"WooCommerce sends its keys to an https address only, and {public_url} {why}. Set BRIDGE_PUBLIC_URL to the"
-        " address under which shops reach this service, or type the keys by hand."
+        f"WooCommerce sends its keys to an https address only, and to one that it can reach: {why}. Set"
+        " BRIDGE_PUBLIC_URL to the address under which shops reach this service, or type the keys by hand."
     )
 
 
@@ -118,7 +125,3 @@ def authorize_url(shop_url: str, *, state: str, return_url: str, callback_url: s
         "callback_url": callback_url,
     }
     return f"{shop_url}/wc-auth/v1/authorize?{urlencode(query)}"
-
-
-def _is_loopback(url: str) -> bool:
-    return _LOOPBACK.fullmatch(urlsplit(url).hostname or "") is not None

@@ -15,6 +15,10 @@ RETRY_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """The wait after each failed attempt: three days and three and a half hours in all, then the delivery is dead."""
 JITTER = 0.2
 """How much of a wait chance may add or take away."""
+LONGEST_RETRY = timedelta(seconds=max(RETRY_SECONDS) * (1 + JITTER))
+"""The longest wait between two attempts at one event."""
+LEASE = timedelta(minutes=2)
+"""How long a claimed endpoint is left to its sender; well above its budget and one post."""
 MOST_REST_SECONDS = 300
 """The longest an endpoint that cannot be reached at all is left alone."""
 SIGNING_PREFIX = "whsec_"

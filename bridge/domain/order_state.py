@@ -359,6 +359,11 @@ class Known:
         return 0 < self.total <= self.refunded
 
     @property
+    def is_known(self) -> bool:
+        """Whether anything came of the order itself; a parent is locked before it does."""
+        return self.modified_at is not None or self.trashed_at is not None
+
+    @property
     def lines_are_doubtful(self) -> bool:
         """Whether the newest document that counts for the lines does not state them."""
         return self.sources.ranks.get("doubt", NEVER) > self.sources.ranks.get("lines", NEVER)

@@ -23,6 +23,10 @@ DEFAULT_MODULES = {
 """The modules a new store begins with, and what pages call them."""
 
 
+MAX_MODULES_BY_USE = 200
+"""Past this many modules, use creates no more of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """A WooCommerce shop with its own users. `low_balance` is in tokens; below it a balance counts as low.
@@ -48,11 +52,13 @@ class Store:
     config_version: int
     reversal_policy: str = "debt"
     guest_policy: str = "automatic"
+    accept_unknown_modules: bool = False
     past_orders_paid_later: str = "review"
     grants_from: datetime | None = None
     asks_from: datetime | None = None
     connected_at: datetime | None = None
     former_slugs: tuple[str, ...] = ()
+    accepted_sources: tuple[str, ...] = ()
 
     @property
     def first_slug(self) -> str:
@@ -79,6 +85,11 @@ class Module:
     is_metered: bool = True
 
 
+def label_of(key: str) -> str:
+    """What a module is called until its owner names it."""
+    return key.replace("_", " ").capitalize()
+
+
 @dataclass(frozen=True, slots=True)
 class Rulebook:
     """Everything a spend of one store is judged by, as one value that never changes.
@@ -103,6 +114,16 @@ class Rulebook:
         """The sources in the order they pay."""
         return self.store.spend_order or DEFAULT_ORDER
 
+    def has_module(self, module: str) -> bool:
+        """Whether the store has the module: set up as such, by a limit, or by an operation."""
+        if module in self.modules or module in self.limits:
+            return True
+        return any(operation.module == module for operation in self.operations.values())
+
+    def may_create_module(self, extra: int = 0) -> bool:
+        """Whether use of a module that the store does not have creates it; `extra` more are on their way."""
+        return self.store.accept_unknown_modules and len(self.modules) + extra < MAX_MODULES_BY_USE
+
     def is_metered(self, module: str) -> bool:
         """Whether spends in the module cost anything; one nobody set up does."""
         known = self.modules.get(module)
@@ -111,7 +132,7 @@ class Rulebook:
     def label_of(self, module: str) -> str:
         """What pages call the module."""
         known = self.modules.get(module)
-        return known.label if known else module.replace("_", " ").capitalize()
+        return known.label if known else label_of(module)
 
     def verdict_for(self, module: str, roles: tuple[str, ...], *, guest: bool) -> Verdict | None:
         """The rule of the module's limit that decides for somebody; None means no free allowance."""

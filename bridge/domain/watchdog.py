@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from bridge.domain.inbox import Notice, NoticeKind
 from bridge.domain.webhooks import TOPICS, Address, Standing, Webhook, standing_of
 
 QUIET = timedelta(minutes=15)
@@ -38,6 +39,11 @@ class Code(StrEnum):
     NO_PACKAGES = "no_packages"
     UNREADABLE_AMOUNT = "unreadable_amount"
     CLOCK = "clock"
+    OTHER_SITE = "other_site"
+    OTHER_FORM = "other_form"
+    DELIVERY_TOO_LARGE = "delivery_too_large"
+    REPEATED = "deliveries_repeated"
+    CONSUMER_SECRET = "consumer_secret"  # noqa: S105 -- a fault's name
 
 
 STOPPING = frozenset(
@@ -53,10 +59,30 @@ STOPPING = frozenset(
 )
 """The faults that keep what the shop has to tell from us."""
 
+_OF_NOTICE = {
+    NoticeKind.OTHER_SITE: Code.OTHER_SITE,
+    NoticeKind.OTHER_FORM: Code.OTHER_FORM,
+    NoticeKind.TOO_LARGE: Code.DELIVERY_TOO_LARGE,
+    NoticeKind.REPEATED: Code.REPEATED,
+    NoticeKind.CONSUMER_SECRET: Code.CONSUMER_SECRET,
+}
+_NOTICED = timedelta(days=3)
+"""How long what a delivery told is shown: it is noted again with each such delivery."""
+
 _COMMAND = re.compile(r"(?:,? and (?:give it|run)|:|,)?(?: with)?:? flask .*")
 
 _INSTALL = "make them anew with: flask webhooks install {slug}"
 _SENTENCES = {
+    Code.CONSUMER_SECRET: "the shop signs its deliveries with the REST key's consumer secret, so they are refused:"
+    " enter this store's webhook secret in each webhook, or let the service do it with: flask webhooks install {slug}",
+    Code.OTHER_SITE: "another site delivers with this store's webhook secret: {detail}. Its deliveries are not applied."
+    " If it is the same shop, accept it with: flask stores accept-source {slug} {detail}",
+    Code.OTHER_FORM: "{detail} delivers in a form that cannot be read; in WooCommerce, Settings, Advanced, Webhooks"
+    " set API version v3 for it",
+    Code.DELIVERY_TOO_LARGE: "a delivery was too large to be kept ({detail}), so only its id was stored; the order is"
+    " read through REST where keys are given",
+    Code.REPEATED: "the shop sends the same delivery again and again ({detail}); look for a plugin that saves the order"
+    " in a loop",
     Code.NO_KEYS: "no REST keys are given, so neither missed orders nor its webhooks can be looked at; create a key in"
     " WooCommerce, Settings, Advanced, REST API, and give it with: flask stores keys {slug} --consumer-key ck_…"
     " --consumer-secret cs_…",
@@ -134,6 +160,7 @@ class Sighting:
     shop_error_at: datetime | None = None
     webhooks_set_at: datetime | None = None
     unapplied: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     unreadable: tuple[str, ...] = ()
 
 
@@ -175,8 +202,26 @@ def _telling_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, st
         yield Code.NO_PACKAGES, ""
     if seen.unreadable:
         yield Code.UNREADABLE_AMOUNT, "; ".join(seen.unreadable)
+    for notice in seen.notices:
+        if now - notice.at < _NOTICED and not is_over(notice, seen.last_delivery_at, seen.webhooks_set_at):
+            yield _OF_NOTICE[notice.kind], notice.detail
     if seen.clock_offset_seconds is not None and abs(seen.clock_offset_seconds) > CLOCK_SECONDS:
         yield Code.CLOCK, str(abs(seen.clock_offset_seconds))
+
+
+def is_over(notice: Notice, last_delivery_at: datetime | None, webhooks_set_at: datetime | None) -> bool:
+    """Return whether a good delivery or new webhooks ended what a notice tells."""
+    after = [moment for moment in (last_delivery_at, webhooks_set_at) if moment is not None and moment >= notice.at]
+    return notice.kind is NoticeKind.CONSUMER_SECRET and bool(after)
+
+
+def notice_faults(slug: str, notices: Iterable[Notice]) -> tuple[Fault, ...]:
+    """What deliveries told of a shop, as faults."""
+    return tuple(
+        Fault(code, _SENTENCES[code].format(slug=slug, detail=notice.detail, topics=""))
+        for notice in notices
+        if (code := _OF_NOTICE[notice.kind])
+    )
 
 
 def without_command(sentence: str) -> str:

@@ -12,6 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from bridge.domain.accounts import normalize_email
 from bridge.domain.admins import IDLE_SESSION, LONGEST_SESSION, MAX_SESSIONS, Admin
+from bridge.domain.clock import TOLERANCE
 from bridge.domain.errors import (
     AdminExists,
     FieldError,
@@ -146,7 +147,8 @@ def find_session(connection: Connection, session_id: str, *, now: datetime) -> S
     found = admin_sessions.find(connection, vault.hash_session(session_id))
     if found is None or now - found.began_at >= LONGEST_SESSION or now - found.seen_at >= IDLE_SESSION:
         return None
-    return found
+    # Begun by a clock that was ahead, it would last until long after that moment.
+    return None if found.began_at - now > TOLERANCE else found
 
 
 def note_session_use(connection: Connection, session_id: str, *, now: datetime) -> None:

@@ -62,6 +62,7 @@ def list_faults(connection: Connection, *, now: datetime, rows: int = ROWS) -> I
 
 def extent(connection: Connection) -> Extent:
     """How much there is to look at."""
+    audit.take_time(connection)
     return audit.extent(connection)
 
 

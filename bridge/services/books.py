@@ -79,6 +79,8 @@ class Books:
     new_events: list[NewEvent] = field(default_factory=list)
     new_usage: dict[UsagePlace, tuple[int, int]] = field(default_factory=dict)
     new_site_uses: dict[sites.MonthKey, int] = field(default_factory=dict)
+    new_modules: dict[int, set[str]] = field(default_factory=dict)
+    day_uses: dict[UsagePlace, tuple[int, int]] = field(default_factory=dict)
     new_answers: dict[KeyPlace, Answered] = field(default_factory=dict)
 
     def rulebook_of(self, account: Account) -> Rulebook:
@@ -144,9 +146,13 @@ class Books:
             self.site_uses[key] = self.site_uses.get(key, 0) + tokens
             self.new_site_uses[key] = self.new_site_uses.get(key, 0) + tokens
 
+    def day_of(self, account: Account, moment: datetime) -> date:
+        """The day of history a moment counts in, on the store's own clock."""
+        return _day_of(moment, self.rulebook_of(account).calendar.zone)
+
     def use_day(self, account: Account, spend: Spend, *, units: int, tokens: int) -> None:
         """Count units and tokens in the history, on the spend's local day."""
-        day = _day_of(spend.created_at, self.rulebook_of(account).calendar.zone)
+        day = self.day_of(account, spend.created_at)
         place = (account.id, day, spend.module, spend.operation or "", spend.site_id, spend.source or "")
         before = self.new_usage.get(place, (0, 0))
         self.new_usage[place] = (before[0] + units, before[1] + tokens)

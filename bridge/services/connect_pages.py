@@ -36,6 +36,7 @@ class GoPage:
     """The step to the shop: its page on which the owner approves, and for how many minutes that is worth something.
 
     `store` is the one that gets new keys; None for a shop that is new.
+    `zone_source` says which time zone the store gets, and why.
     """
 
     name: str
@@ -43,6 +44,7 @@ class GoPage:
     authorize_url: str
     minutes: int
     store: Store | None
+    zone_source: str = ""
 
 
 def connect_page(
@@ -61,11 +63,18 @@ def connect_page(
 
 
 def go_page(
-    *, name: str, shop_url: str, state: str, return_url: str, callback_url: str, store: Store | None = None
+    *,
+    name: str,
+    shop_url: str,
+    state: str,
+    return_url: str,
+    callback_url: str,
+    store: Store | None = None,
+    zone_source: str = "",
 ) -> GoPage:
     """The step to the shop with a fresh state."""
     there = authorize_url(shop_url, state=state, return_url=return_url, callback_url=callback_url)
-    return GoPage(name, shop_url, there, int(LIFE.total_seconds()) // 60, store)
+    return GoPage(name, shop_url, there, int(LIFE.total_seconds()) // 60, store, zone_source)
 
 
 @functools.cache

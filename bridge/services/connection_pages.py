@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from bridge.domain.connecting import callback_fault
+from bridge.domain.inbox import NoticeKind
 from bridge.domain.languages import LocalTime, local_time, number, zone_name
+from bridge.domain.public_address import delivery_fault
 from bridge.domain.stores import Store
-from bridge.domain.watchdog import Code, without_command
+from bridge.domain.watchdog import Code, is_over, notice_faults, without_command
 from bridge.domain.webhooks import TOPICS
-from bridge.services import keys, questions, webhooks
+from bridge.services import addresses, keys, questions, webhooks
 from bridge.services.shop_pages import PAGE
 from bridge.services.vault import Vault
 from bridge.storage import shop_reads, stores
@@ -35,6 +37,7 @@ _REMEDIES = {
     Code.WEBHOOK_MOVED: "webhooks",
     Code.WRONG_SECRET: "webhooks",
     Code.OWNER_DEMOTED: "webhooks",
+    Code.CONSUMER_SECRET: "webhooks",
     Code.NO_PACKAGES: "packages",
     Code.UNREADABLE_AMOUNT: "packages",
 }
@@ -45,6 +48,9 @@ _NO_PACKAGES = (
     "No product brings tokens yet: import the products, then give each package its tokens on the Packages page. Or give"
     " the product in WooCommerce the custom fields is_token_package (yes) and tokens_granted (5000)."
 )
+
+
+_IMPORT = "Import products reads every product of the shop and changes nothing there."
 
 
 class State(StrEnum):
@@ -58,13 +64,17 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of connecting; `at` is when it was last seen to be done. `is_next` marks the first one left to do."""
+    """One step of connecting; `at` is when it was last seen to be done. `is_next` marks the first one left to do.
+
+    `effect` says what the step's button does, before it does it.
+    """
 
     key: str
     title: str
     state: State
     sentence: str
     at: LocalTime | None = None
+    effect: str = ""
     is_next: bool = False
 
 
@@ -113,6 +123,9 @@ class ConnectionPage:
     reading: Reading
     webhook_url: str
     ask_fault: str
+    other_site: str
+    delivery_fault: str
+    is_local_trial: bool
     access_keys: tuple[AccessKeyRow, ...]
     new_key: str = ""
     error: str = ""
@@ -126,14 +139,16 @@ def connection_page(
     access_keys = keys.list_keys(connection, store)
     credentials = stores.credentials(connection, store.id)
     ending = vault_.open(credentials.consumer_key)[-_ENDING:] if credentials.consumer_key else ""
-    faults = _faults(known)
+    packages = shop_reads.count_packages(connection, store.id)
+    last = shop_reads.last_delivery(connection, store.id)
+    faults = (*_notice_rows(store, known, last), *_faults(known, has_keys=bool(ending), packages=packages))
     steps = (
         _keys_step(ending),
         _answer_step(store, known, faults, has_keys=bool(ending)),
-        _webhooks_step(store, known, faults),
-        _packages_step(shop_reads.count_packages(connection, store.id), known),
+        _webhooks_step(store, known, faults, has_keys=bool(ending), last=last),
+        _packages_step(packages, known),
         _history_step(store, known),
-        _delivery_step(store, known, shop_reads.last_delivery(connection, store.id)),
+        _delivery_step(store, known, last),
         _access_step(keys_used=[key.last_used_at for key in access_keys]),
     )
     return ConnectionPage(
@@ -154,6 +169,9 @@ def connection_page(
         ),
         webhook_url=f"{public_url}{webhooks.PATH}{store.slug}",
         ask_fault=callback_fault(public_url, shop_url=store.url),
+        other_site=next((one.detail for one in known.notices if one.kind is NoticeKind.OTHER_SITE), ""),
+        delivery_fault=_delivery_fault(connection, store, public_url, has_arrived=last is not None),
+        is_local_trial=addresses.is_local_trial(store.url),
         access_keys=tuple(
             AccessKeyRow(key.id, key.prefix, local_time(key.created_at, zone), _local(store, key.last_used_at))
             for key in access_keys
@@ -163,10 +181,43 @@ def connection_page(
     )
 
 
-def _faults(known: ShopRead) -> tuple[FaultRow, ...]:
+def _notice_rows(store: Store, known: ShopRead, last: datetime | None) -> tuple[FaultRow, ...]:
+    """What deliveries have told since the monitor looked last."""
+    notices = [notice for notice in known.notices if not is_over(notice, last, known.webhooks_set_at)]
+    return tuple(
+        FaultRow(fault.code.value, without_command(fault.sentence), _REMEDIES.get(fault.code, ""))
+        for fault in notice_faults(store.slug, notices)
+        if fault.key not in known.faults
+    )
+
+
+def has_webhooks(connection: Connection, store: Store) -> bool:
+    """Return whether the store's webhooks were installed before."""
+    return shop_reads.find(connection, store.id).webhooks_set_at is not None
+
+
+def _delivery_fault(connection: Connection, store: Store, public_url: str, *, has_arrived: bool) -> str:
+    """Why the shop's deliveries would not arrive at this process's public URL, without a lookup of its host.
+
+    A delivery that arrived is better evidence than the address.
+    """
+    where = addresses.service_address(connection, public_url, is_set=True)
+    return where.mismatch or ("" if has_arrived else delivery_fault(public_url, shop_url=store.url))
+
+
+def _faults(known: ShopRead, *, has_keys: bool, packages: int) -> tuple[FaultRow, ...]:
+    """The problems that the last check found, without those that are known to be over."""
+    over = {Code.NO_KEYS} if has_keys else set()
+    if packages or known.import_page is not None:
+        over.add(Code.NO_PACKAGES)
+    if known.looked_at is None:
+        # The keys are new: what the old ones met with says nothing of them.
+        over |= {Code.SHOP, Code.KEYS_READ_ONLY}
     rows = []
     for key in known.faults:
         code = key.partition(" ")[0]
+        if code in over:
+            continue
         sentence = without_command(known.sentences.get(key, "")) or code.replace("_", " ")
         rows.append(FaultRow(code, sentence, _REMEDIES.get(Code(code), "") if code in set(Code) else ""))
     return tuple(rows)
@@ -174,33 +225,46 @@ def _faults(known: ShopRead) -> tuple[FaultRow, ...]:
 
 def _keys_step(ending: str) -> Step:
     title = "REST keys"
+    effect = "opens the shop, where you approve; the shop then sends its keys here by itself"
     if not ending:
-        return Step(
-            "keys", title, State.OPEN, "The shop has given no keys yet: without them it can only tell, not be asked."
-        )
-    return Step("keys", title, State.DONE, f"The shop’s keys are here; the consumer key ends in …{ending}.")
+        sentence = "There are no REST keys yet. Without them the shop can send orders, and cannot be asked for any."
+        return Step("keys", title, State.OPEN, sentence, effect=f"Get keys from the shop {effect}.")
+    sentence = f"The REST keys are stored; the consumer key ends in …{ending}."
+    return Step("keys", title, State.DONE, sentence, effect=f"Reconnect {effect} in place of these.")
 
 
 def _answer_step(store: Store, known: ShopRead, faults: Sequence[FaultRow], *, has_keys: bool) -> Step:
     title, at = "The shop answers", _local(store, known.looked_at)
     if not has_keys:
-        return Step("answer", title, State.WAITING, "It is asked as soon as there are keys.")
+        return Step("answer", title, State.WAITING, "The shop is asked once there are keys.")
+    repairs = " and recreates webhooks of this service that are missing or off" if known.webhooks_set_at else ""
+    effect = f"Check now asks the shop for its state{repairs}."
     for fault in faults:
         if fault.code in {Code.SHOP, Code.KEYS_READ_ONLY}:
-            return Step("answer", title, State.WRONG, _sentence(fault.sentence), at)
-    if known.looked_at is None or any(fault.code == Code.NO_KEYS for fault in faults):
-        return Step("answer", title, State.OPEN, "Nobody has asked it yet.")
-    return Step("answer", title, State.DONE, "It may be read and written.", at)
+            return Step("answer", title, State.WRONG, _sentence(fault.sentence), at, effect)
+    if known.looked_at is None:
+        return Step("answer", title, State.OPEN, "The keys have not been used yet.", effect=effect)
+    return Step("answer", title, State.DONE, "The keys can read and write.", at, effect)
 
 
-def _webhooks_step(store: Store, known: ShopRead, faults: Sequence[FaultRow]) -> Step:
+def _webhooks_step(
+    store: Store, known: ShopRead, faults: Sequence[FaultRow], *, has_keys: bool, last: datetime | None
+) -> Step:
     title, at = "Webhooks", _local(store, known.webhooks_set_at)
-    for fault in faults:
-        if fault.remedy == "webhooks":
-            return Step("webhooks", title, State.WRONG, _sentence(fault.sentence), at)
-    if known.webhooks_set_at is None:
-        return Step("webhooks", title, State.OPEN, "By these the shop tells of each order, product and customer.")
-    return Step("webhooks", title, State.DONE, f"All {len(TOPICS)} are installed, signed with this store’s secret.", at)
+    count = len(TOPICS)
+    wrong = next((fault for fault in faults if fault.remedy == "webhooks"), None)
+    is_seen = has_keys and known.looked_at is not None and not any(fault.code == Code.SHOP for fault in faults)
+    if known.webhooks_set_at is None and (wrong is not None or not is_seen):
+        effect = f"Install webhooks creates {count} webhooks in the shop; those of others stay as they are."
+        sentence = "The shop reports each order, product and customer through webhooks. They are not installed yet."
+        if last is not None and not has_keys:
+            sentence = "Deliveries arrive. Without REST keys the shop’s webhooks cannot be checked."
+        return Step("webhooks", title, State.OPEN, sentence, effect=effect)
+    effect = "Repair webhooks creates missing ones and replaces those that are off; those of others stay as they are."
+    if wrong is not None:
+        return Step("webhooks", title, State.WRONG, _sentence(wrong.sentence), at, effect)
+    sentence = f"All {count} are installed, signed with this store’s secret."
+    return Step("webhooks", title, State.DONE, sentence, at, effect)
 
 
 def _packages_step(count: int, known: ShopRead) -> Step:
@@ -208,25 +272,31 @@ def _packages_step(count: int, known: ShopRead) -> Step:
     if known.import_page is not None:
         read = min((known.import_page - 1) * PAGE, known.import_total)
         of = f" of {number(known.import_total)}" if known.import_total else ""
-        words = f"The products are being read: {number(read)}{of} so far, the rest within minutes."
+        words = f"The products are being imported: {number(read)}{of} so far. Reload this page to see the progress."
         return Step("packages", title, State.WAITING, words)
     if not count:
-        return Step("packages", title, State.OPEN, _NO_PACKAGES)
+        return Step("packages", title, State.OPEN, _NO_PACKAGES, effect=_IMPORT)
     are = "1 product brings" if count == 1 else f"{number(count)} products bring"
-    return Step("packages", title, State.DONE, f"{are} tokens.")
+    return Step("packages", title, State.DONE, f"{are} tokens.", effect=_IMPORT)
 
 
 def _history_step(store: Store, known: ShopRead) -> Step:
     title = "Past orders"
     if store.history == "ask":
-        sentence = "Shall orders placed before the shop was connected bring tokens? Until you answer they do not."
-        return Step("history", title, State.OPEN, sentence)
+        sentence = "Should orders placed before the shop was connected bring tokens? Until you choose, they bring none."
+        effect = (
+            "Grant past orders gives the buyers of completed orders their tokens. Start from today gives them nothing;"
+            " you can grant them later."
+        )
+        return Step("history", title, State.OPEN, sentence, effect=effect)
     if store.history == "skip":
         begin = local_time(store.grants_from, store.calendar.zone).day if store.grants_from else ""
-        return Step("history", title, State.DONE, f"Orders count from {begin}; what was placed before brings nothing.")
+        sentence = f"Orders placed since {begin} count; earlier ones bring nothing."
+        effect = "Grant past orders gives the buyers of earlier completed orders their tokens."
+        return Step("history", title, State.DONE, sentence, effect=effect)
     if known.past_done is not None:
         of = f" of {number(known.past_total)}" if known.past_total else ""
-        words = f"Past orders are being granted: {number(known.past_done)}{of} so far. Load the page again to see more."
+        words = f"Past orders are being granted: {number(known.past_done)}{of} so far. Reload this page to see more."
         return Step("history", title, State.WAITING, words)
     return Step("history", title, State.DONE, "Past orders bring tokens as well.")
 
@@ -237,28 +307,27 @@ def _delivery_step(store: Store, known: ShopRead, last: datetime | None) -> Step
         return Step(
             "delivery", title, State.DONE, "The shop delivers, signed with this store’s secret.", _local(store, last)
         )
-    how = "Open a product in the shop and press Update: within minutes it should arrive."
+    how = "To test it, open a product in the shop and press Update: a delivery arrives within minutes."
     if known.pinged_at is not None:
-        how = f"A test without signature came on {local_time(known.pinged_at, store.calendar.zone).text}. {how}"
+        at = local_time(known.pinged_at, store.calendar.zone).text
+        how = f"The shop’s test call, which is not signed, arrived on {at}. {how}"
     return Step("delivery", title, State.WAITING, how)
 
 
 def _access_step(*, keys_used: Sequence[datetime | None]) -> Step:
-    title = "Access key"
+    title, effect = "Access key", "Create access key makes one more key and shows it once."
     if not keys_used:
-        return Step("access", title, State.OPEN, "The AI features sign in with a key of this store; there is none yet.")
+        sentence = "AI features call this service with an access key of the store. There is none yet."
+        return Step("access", title, State.OPEN, sentence, effect=effect)
     if not any(keys_used):
-        return Step("access", title, State.DONE, "There is a key for the AI features; none has used it yet.")
-    return Step("access", title, State.DONE, "The AI features use their key.")
+        return Step("access", title, State.DONE, "There is an access key; it has not been used yet.", effect=effect)
+    return Step("access", title, State.DONE, "The access key is in use.", effect=effect)
 
 
 def _with_next(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """The steps, the first that somebody can do something about marked."""
     first = next((step for step in steps if step.state in {State.OPEN, State.WRONG}), None)
-    return tuple(
-        Step(step.key, step.title, step.state, step.sentence, step.at, is_next=True) if step is first else step
-        for step in steps
-    )
+    return tuple(replace(step, is_next=True) if step is first else step for step in steps)
 
 
 def _sentence(words: str) -> str:

@@ -8,7 +8,7 @@ from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.events import EventType, NewEvent
 from bridge.domain.limits import Override, Reset
 from bridge.domain.metering_errors import UnknownLimit
-from bridge.services import answers
+from bridge.services import answers, modules, rulebooks
 from bridge.services.accounts import get_account
 from bridge.storage import outbox, overrides, stores
 from bridge.storage.database import Connection
@@ -26,6 +26,7 @@ def put_override(
     if override.ends_at is not None and override.ends_at <= now:
         raise InvalidRequest(fields=[FieldError("ends_at", "give a moment that is still to come")])
     account = get_account(connection, store_id, user_id)
+    modules.check_known(rulebooks.for_store(connection, store_id), override.module)
     stores.touch(connection, store_id)
     overrides.put_override(connection, account.id, override, actor=actor, now=now)
     return override
@@ -47,6 +48,7 @@ def reset_account(
     Nothing is zeroed: from this instant use counts in a window that begins now.
     """
     account = get_account(connection, store_id, user_id)
+    _check_module(connection, store_id, module)
     reset = Reset(now, module, None, account.id)
     stores.touch(connection, store_id)
     overrides.add_reset(connection, new_id(), store_id, reset, actor=actor)
@@ -60,7 +62,13 @@ def reset_many(
     connection: Connection, store_id: int, *, module: str | None, role: str | None, actor: str, now: datetime
 ) -> Reset:
     """Open a fresh window for everybody of a role, in a module, or both, at once and in one row."""
+    _check_module(connection, store_id, module)
     reset = Reset(now, module, role)
     stores.touch(connection, store_id)
     overrides.add_reset(connection, new_id(), store_id, reset, actor=actor)
     return reset
+
+
+def _check_module(connection: Connection, store_id: int, module: str | None) -> None:
+    if module is not None:
+        modules.check_known(rulebooks.for_store(connection, store_id), module)

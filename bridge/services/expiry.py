@@ -49,11 +49,12 @@ def _expire(transaction: Transaction, due: Sequence[ExpiredHold], *, now: dateti
         in_transaction(transaction, partial(_mark, due=due, now=now))
     except Unavailable:
         raise
-    except Exception:
+    except Exception as error:
+        # A line each: there may be a thousand, and the batch's line has the trace of one.
         if len(due) == 1:
-            log.exception("hold %d of account %d could not be expired", due[0][1], due[0][0])
+            log.warning("hold %d of account %d could not be expired: %r", due[0][1], due[0][0], error)
         else:
-            log.warning("a batch of %d holds could not be expired; each is tried alone", len(due))
+            log.warning("a batch of %d holds could not be expired; each is tried alone", len(due), exc_info=True)
         return False
     return True
 

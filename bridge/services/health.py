@@ -13,6 +13,7 @@ from typing import Any
 from bridge.domain.clock import TOLERANCE
 from bridge.domain.errors import Unavailable
 from bridge.services import clock
+from bridge.services.prune_guard import REFUSED
 from bridge.services.transactions import in_transaction, waiting_at_most
 from bridge.storage import runs
 from bridge.storage.database import Connection, Database
@@ -117,6 +118,9 @@ def _read(connection: Connection, *, now: datetime) -> dict[str, Any]:
     }
     if checked.sentence:
         document["clock"]["detail"] = checked.sentence
+    last_prune = runs.find(connection, "prune")
+    if last_prune is not None and last_prune.outcome.startswith(REFUSED):
+        document["pruning"] = {"state": REFUSED, "detail": last_prune.outcome}
     return document
 
 

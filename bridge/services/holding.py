@@ -10,7 +10,14 @@ from bridge.domain.asks import CaptureAsk, HoldAsk, ReleaseAsk
 from bridge.domain.callers import Caller
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.holds import Hold, HoldState
-from bridge.domain.metering_errors import HoldCaptured, HoldReleased, HoldReleasedBefore, UnknownHold, UnknownOperation
+from bridge.domain.metering_errors import (
+    HoldCaptured,
+    HoldReleased,
+    HoldReleasedBefore,
+    UnknownHold,
+    UnknownOperation,
+    UseOutOfRange,
+)
 from bridge.domain.pricing import price_of
 from bridge.domain.spending import Decision, PlanPart, Purse, Source, draw, split_plan
 from bridge.services import answers, rulebooks, taking
@@ -70,7 +77,12 @@ def capture(books: Books, ask: CaptureAsk, account: Account) -> answers.Document
     if reserved:
         books.set_aside(found, -1)
     payment = _payment(books, ask, account, found, price, reserved=reserved)
-    taken = pay(books, account, payment)
+    try:
+        taken = pay(books, account, payment)
+    except UseOutOfRange:
+        if reserved:
+            books.set_aside(found, 1)
+        raise
     books.holds[found.id] = replace(settled, spend_id=taken.id)
     books.changed_holds.add(found.id)
     books.changed_accounts.add(account.id)

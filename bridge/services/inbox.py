@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from bridge.clients import payloads
-from bridge.domain.errors import BadSignature, BridgeError, MalformedBody, ShopUnreachable
-from bridge.domain.inbox import PATIENCE, Delivery, State, retry_delay
+from bridge.domain.errors import (
+    BadSignature,
+    BodyTooLarge,
+    BridgeError,
+    ConsumerSecretUsed,
+    FieldError,
+    InvalidRequest,
+    MalformedBody,
+    ShopUnreachable,
+)
+from bridge.domain.inbox import (
+    MANY_REPEATS,
+    MAX_BODY_BYTES,
+    REPEAT_SPAN,
+    Delivery,
+    Notice,
+    NoticeKind,
+    State,
+    may_wait,
+    retry_delay,
+)
 from bridge.domain.signatures import is_signed
+from bridge.domain.sources import foreign_source, source_of
+from bridge.domain.stores import Store
 from bridge.services import orders, stores
-from bridge.services.processing import Learnt, learn, parse, process
+from bridge.services.processing import Document, Learnt, learn, parse, process
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.services.vault import Vault
@@ -19,9 +42,13 @@ from bridge.storage import inbox, shop_reads
 from bridge.storage import stores as store_rows
 from bridge.storage.database import Connection
 from bridge.storage.ids import new_id
+from bridge.storage.stores import ShopCredentials
 
 log = logging.getLogger(__name__)
 
+_PREFIX_BYTES = 4096
+_FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*(\d{1,16})\s*[,}]')
+_MOST_SOURCES = 20
 _FIRST_RETRY = timedelta(seconds=30)
 """When the job looks at a delivery whose processing was cut off before it could say so."""
 
@@ -40,27 +67,38 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A delivery in the inbox, and whether its shop gave keys: without them nothing can be asked of it."""
+    """A delivery in the inbox, and whether its shop gave keys: without them nothing can be asked of it.
+
+    `is_repeat` says that the same bytes were stored before: nothing is left to do.
+    """
 
     delivery: Delivery
     has_keys: bool
+    is_repeat: bool = False
 
 
 def receive(connection: Connection, slug: str, received: Received, *, vault: Vault, now: datetime) -> Stored:
     """Verify a webhook on its raw bytes and store it; durable once the caller commits.
 
-    Raises `UnknownStore`, and `BadSignature` for what the shop did not sign. A
-    signed body that is not a JSON object is stored as rejected.
+    Raises `UnknownStore`, `BadSignature` for what the shop did not sign, and
+    `BodyTooLarge` for more than is kept that it did not sign either. A signed
+    body that is not a JSON object is stored as rejected; of one that is too large
+    only its id is stored. The same bytes again are counted.
     """
     store = stores.get_store(connection, slug)
     credentials = store_rows.credentials(connection, store.id)
+    is_large = len(received.body) > MAX_BODY_BYTES
     if not is_signed(received.body, received.signature, vault.open(credentials.webhook_secret)):
-        raise BadSignature()
+        if is_large:
+            raise BodyTooLarge()
+        raise ConsumerSecretUsed() if _is_consumer_secret(received, credentials, vault) else BadSignature()
+    received = _without_body(connection, store, received, now=now) if is_large else received
     try:
         document = parse(received.body)
-        resource, state, outcome = payloads.resource_id(document), State.RECEIVED, ""
+        resource, state, outcome = payloads.named_id(document), State.RECEIVED, ""
     except MalformedBody as error:
-        resource, state, outcome = None, State.REJECTED, error.detail
+        document, resource, state, outcome = {}, None, State.REJECTED, error.detail
+    held_for = foreign_source(received.source, store.url, store.accepted_sources)
     delivery = Delivery(
         id=new_id(),
         store_id=store.id,
@@ -74,9 +112,76 @@ def receive(connection: Connection, slug: str, received: Received, *, vault: Vau
         state=state,
         outcome=outcome,
         next_attempt_at=now + _FIRST_RETRY if state is State.RECEIVED else None,
+        held_for=held_for,
+        digest=sha256(received.body).hexdigest(),
     )
+    has_keys = credentials.consumer_key is not None
+    before = _repeated(connection, delivery, document, now=now)
+    if before is not None:
+        return Stored(before, has_keys, is_repeat=True)
     inbox.add(connection, delivery)
-    return Stored(delivery, credentials.consumer_key is not None)
+    return Stored(delivery, has_keys)
+
+
+def _without_body(connection: Connection, store: Store, received: Received, *, now: datetime) -> Received:
+    """A delivery that is too large to be kept: its id alone, by which the shop can be asked, and a notice."""
+    found = _FIRST_ID.match(received.body[:_PREFIX_BYTES])
+    about = f"{received.topic or 'no topic'}, {len(received.body) // 1024**2} MiB"
+    shop_reads.note(connection, store.id, Notice(NoticeKind.TOO_LARGE, now, about))
+    return replace(received, body=b'{"id":%s}' % found[1] if found else b"{}")
+
+
+def _repeated(connection: Connection, delivery: Delivery, document: Document, *, now: datetime) -> Delivery | None:
+    """The delivery whose repetition this one is, counted; None for another one.
+
+    A bare id or an action means something new each time, unless the shop's own
+    delivery id is the same too.
+    """
+    before = inbox.find_latest(connection, delivery.store_id, topic=delivery.topic, resource_id=delivery.resource_id)
+    if before is None or before.digest != delivery.digest or before.held_for != delivery.held_for:
+        return None
+    if before.shown_state is State.RECEIVED:
+        # It is being processed: counting would lock it, and it would be passed over.
+        return None
+    says_all = not payloads.is_bare(document) and payloads.action_order(document) is None
+    if not says_all and before.shop_delivery != delivery.shop_delivery:
+        return None
+    last = before.repeated_at or before.received_at
+    if not timedelta(0) <= now - last < REPEAT_SPAN:
+        return None
+    inbox.count_repeat(connection, before.id, now=now)
+    if before.repeats + 1 >= MANY_REPEATS:
+        about = f"{delivery.topic or 'no topic'}, {before.repeats + 1} times"
+        shop_reads.note(connection, delivery.store_id, Notice(NoticeKind.REPEATED, now, about))
+    return before
+
+
+def accept_source(connection: Connection, store: Store, address: str, *, now: datetime) -> int:
+    """Accept deliveries of another site as the store's own; those that wait become due. How many they are.
+
+    Raises `InvalidRequest` for an address that cannot be read.
+    """
+    source = source_of(address)
+    if not source:
+        raise InvalidRequest(fields=[FieldError("url", "give the address of a site")])
+    if source != source_of(store.url) and source not in store.accepted_sources:
+        if len(store.accepted_sources) >= _MOST_SOURCES:
+            raise InvalidRequest(fields=[FieldError("url", f"at most {_MOST_SOURCES} addresses can be accepted")])
+        store_rows.change(connection, store.id, {"accepted_sources": [*store.accepted_sources, source]})
+    shop_reads.forget_notice(connection, store.id, NoticeKind.OTHER_SITE)
+    return inbox.release_held(connection, store.id, source=source, now=now)
+
+
+def _is_consumer_secret(received: Received, credentials: ShopCredentials, vault: Vault) -> bool:
+    """Whether a delivery is signed with the REST key's consumer secret: only the shop has it besides us."""
+    sealed = credentials.consumer_secret
+    return sealed is not None and is_signed(received.body, received.signature, vault.open(sealed))
+
+
+def note_consumer_secret(connection: Connection, slug: str, *, now: datetime) -> None:
+    """Keep for the owner that the shop signs with the consumer secret in place of the webhook secret."""
+    notice = Notice(NoticeKind.CONSUMER_SECRET, now, "")
+    shop_reads.note(connection, stores.get_store(connection, slug).id, notice)
 
 
 def note_bad_signature(connection: Connection, slug: str, *, now: datetime) -> None:
@@ -125,7 +230,7 @@ def _learn(transaction: Transaction, delivery_id: int, shops: Shops, *, now: dat
     except ShopUnreachable as error:
         with transaction() as connection:
             delivery = inbox.find(connection, delivery_id)
-        if delivery is None or now - delivery.received_at < PATIENCE:
+        if delivery is None or may_wait(delivery.received_at, now=now):
             raise
         log.warning("delivery %d is processed without asking the shop: %s", delivery_id, error.detail)
         return Learnt()

@@ -12,7 +12,7 @@ from bridge.domain.packages import Package
 from bridge.domain.stores import Store
 from bridge.services import orders
 from bridge.services.transactions import Transaction
-from bridge.storage import packages, product_orders, stores
+from bridge.storage import open_orders, packages, product_orders, stores
 from bridge.storage.database import Connection
 
 log = logging.getLogger(__name__)
@@ -43,14 +43,24 @@ class LatePackage:
     orders: int
 
 
+def count_late(connection: Connection, store_id: int) -> int:
+    """The number of packages that wait for the owner's decision, counted up to `LISTED`."""
+    return sum(
+        product_orders.count_orders(connection, store_id, package, most=1)
+        for package in _undecided(connection, store_id)
+    )
+
+
 def list_late(connection: Connection, store_id: int) -> list[LatePackage]:
     """The packages that wait for the owner's decision, at most `LISTED`."""
-    found = []
-    for product_id, variation_id in product_orders.list_undecided(connection, store_id, limit=LISTED):
-        package = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
-        if package is not None and (count := count_orders(connection, store_id, package)):
-            found.append(LatePackage(package, count))
-    return found
+    counted = ((package, count_orders(connection, store_id, package)) for package in _undecided(connection, store_id))
+    return [LatePackage(package, count) for package, count in counted if count]
+
+
+def _undecided(connection: Connection, store_id: int) -> list[Package]:
+    keys = product_orders.list_undecided(connection, store_id, limit=LISTED)
+    found = (packages.find(connection, store_id, product_id=key[0], variation_id=key[1]) for key in keys)
+    return [package for package in found if package is not None]
 
 
 def count_orders(connection: Connection, store_id: int, package: Package) -> int:
@@ -121,6 +131,20 @@ def settle_package(
     return settled
 
 
+def _settle_known_skus(transaction: Transaction, store: Store, *, now: datetime, may_go_on: Callable[[], bool]) -> int:
+    """Settle orders of unknown products that have the SKU of a package, until none is left or nothing changes."""
+    before: list[int] = []
+    settled = 0
+    while may_go_on():
+        with transaction() as connection:
+            some = open_orders.list_of_known_skus(connection, store.id, limit=TOGETHER)
+        if not some or some == before:
+            break
+        orders.check_together(transaction, store, some, now=now)
+        before, settled = some, settled + len(some)
+    return settled
+
+
 def settle_store(
     transaction: Transaction, store: Store, *, now: datetime, may_go_on: Callable[[], bool] = _always
 ) -> int:
@@ -128,7 +152,7 @@ def settle_store(
     with transaction() as connection:
         store = stores.get(connection, store.id)
         found = packages.list_granting(connection, store.id)
-    settled = 0
+    settled = _settle_known_skus(transaction, store, now=now, may_go_on=may_go_on)
     for package in found:
         if may_go_on():
             settled += settle_package(transaction, store, package, now=now, may_go_on=may_go_on)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bridge.domain.questions import UNPAID_FOR
 from bridge.services import orders
 from bridge.storage import open_orders, stores
 from bridge.storage.database import Connection
@@ -22,6 +23,11 @@ def list_ready(connection: Connection, *, after: Place, limit: int) -> list[Plac
     claimable = open_orders.list_claimable(connection, after=after, limit=limit)
     priceable = open_orders.list_priceable(connection, after=after, limit=limit)
     return sorted({*claimable, *priceable})[:limit]
+
+
+def list_unpaid(connection: Connection, *, now: datetime, limit: int) -> list[Place]:
+    """The granted orders that have had an unpaid status for so long that they need a person now."""
+    return open_orders.list_unpaid(connection, before=now - UNPAID_FOR, limit=limit)
 
 
 def settle(connection: Connection, place: Place, *, now: datetime) -> None:

@@ -4,47 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from bridge.domain import past_orders
-from bridge.domain.accounts import MAX_TOKENS, MAX_USER_ID, normalize_email
+from bridge.domain import past_orders, rivals
+from bridge.domain.accounts import MAX_TOKENS, MAX_USER_ID
 from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustomer, Unavailable, UnknownOrder
-from bridge.domain.grants import months_owed, tokens_owed
-from bridge.domain.ledger import Entry
+from bridge.domain.grants import tokens_owed
 from bridge.domain.order_errors import ReviewChanged
-from bridge.domain.orders import Known, Order, Refunds, effect_of, learn, learn_trashing
-from bridge.domain.plans import Term
-from bridge.domain.questions import Circumstances, review_items, with_amount, with_decision, with_refunds_seen
-from bridge.domain.reviews import Question
+from bridge.domain.orders import Effect, Known, Order, Refunds, effect_of, learn, learn_trashing
+from bridge.domain.questions import with_amount, with_decision, with_refunds_seen
+from bridge.domain.reviews import REPLACE, Question
 from bridge.domain.stores import Store
-from bridge.services import granting, line_amounts
-from bridge.services.granting import Bill
+from bridge.services import granting
+from bridge.services.settling import Settled, settle
 from bridge.services.transactions import Transaction
-from bridge.storage import accounts, orders, packages, plans, stores
+from bridge.storage import orders
 from bridge.storage.database import Connection
 
 log = logging.getLogger(__name__)
 
 CLAIM_BATCH = 500
 """The most parked or unpriced orders one call names; what is over comes with the next run of the job."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What became of an order: the entries posted now, and whether it waits for its buyer to appear."""
-
-    entries: tuple[Entry, ...]
-    is_parked: bool
-    owed: int
-
-    @property
-    def outcome(self) -> str:
-        """The result in a few words, for the inbox."""
-        if self.is_parked:
-            return f"{self.owed} tokens wait for the buyer's account"
-        moved = sum(entry.tokens - entry.debt for entry in self.entries)
-        return f"{moved:+d} tokens" if self.entries else "nothing to post"
 
 
 def apply_order(connection: Connection, store: Store, order: Order, *, received_at: datetime, now: datetime) -> Settled:
@@ -61,9 +42,11 @@ def apply_orders(
     connection: Connection, store: Store, wanted: Sequence[Order], *, received_at: datetime, now: datetime
 ) -> list[Settled]:
     """The same for several orders, each of another number, in as many statements as for one."""
-    found = orders.lock(connection, store.id, [order.number for order in wanted], now=now)
-    known = [_learn(store, found[order.number], order, received_at=received_at) for order in wanted]
-    return _settle(connection, store, known, now=now)
+    # A parent is locked with its child, also before anything is known of it: both may come at once.
+    numbers = {order.number for order in wanted} | {order.parent_id for order in wanted if order.parent_id}
+    found = orders.lock(connection, store.id, numbers, now=now)
+    known = [_merge(store, found[order.number], order, received_at=received_at) for order in wanted]
+    return settle(connection, store, known, now=now)
 
 
 def trash_order(
@@ -71,6 +54,9 @@ def trash_order(
 ) -> Settled:
     """Take back what an order granted: the shop put it in the trash and told its number, nothing more."""
     known = _lock(connection, store, number, now=now)
+    if rivals.is_of_another(known):
+        # The shop's order of that number is not the one that is granted here.
+        return _settle_one(connection, store, known, now=now)
     return _settle_one(connection, store, learn_trashing(known, delivery=delivery, received_at=received_at), now=now)
 
 
@@ -101,6 +87,9 @@ def set_amount(
     """
     known = _lock_known(connection, store, number, now=now)
     told = with_amount(known, line_id, tokens=tokens, by=actor, at=now)
+    for line in told.lines:
+        if line.line.id == line_id and (owed := tokens_owed(told, line)) > MAX_TOKENS:
+            raise BalanceOutOfRange(f"the line is worth {owed} tokens, past 2^53-1")
     return _settle_one(connection, store, told, actor=actor, now=now)
 
 
@@ -135,12 +124,30 @@ def decide(
     if item is None:
         raise ReviewChanged()
     decided = with_decision(known, item, choice, by=actor, at=now)
+    if kind is Question.OTHER_ORDER:
+        return _decide_rival(connection, store, decided, choice, actor=actor, now=now)
     return _settle_one(connection, store, decided, actor=actor, now=now)
+
+
+def _decide_rival(
+    connection: Connection, store: Store, known: Known, choice: str, *, actor: str, now: datetime
+) -> Settled:
+    """Keep the first of two orders with one number, or take back its tokens and let the second replace it."""
+    rival = known.rival
+    if choice != REPLACE or rival is None:
+        return _settle_one(connection, store, replace(known, rival=None), actor=actor, now=now)
+    gone = replace(known, effect=Effect.REVOKES, rival=None)
+    taken = _settle_one(connection, store, gone, actor=actor, now=now)
+    first = _lock(connection, store, known.number, now=now)
+    second = rivals.replaced(first, by=actor, at=now)
+    settled = _settle_one(connection, store, _learn(store, second, rival, received_at=now), actor=actor, now=now)
+    return replace(settled, entries=(*taken.entries, *settled.entries))
 
 
 def is_known(connection: Connection, store: Store, number: int) -> bool:
     """Whether the shop ever told of an order of that number."""
-    return orders.find(connection, store.id, number) is not None
+    found = orders.find(connection, store.id, number)
+    return found is not None and found.is_known
 
 
 def find_id(connection: Connection, store: Store, text: str) -> int | None:
@@ -175,7 +182,7 @@ def check_together(transaction: Transaction, store: Store, numbers: Sequence[int
     try:
         with transaction() as connection:
             found = orders.lock(connection, store.id, numbers, now=now)
-            _settle(connection, store, [found[number] for number in sorted(found)], now=now)
+            settle(connection, store, [found[number] for number in sorted(found)], now=now)
     except Unavailable:
         raise
     except Exception:
@@ -204,6 +211,13 @@ def _lock_known(connection: Connection, store: Store, number: int, *, now: datet
     return _lock(connection, store, number, now=now)
 
 
+def _merge(store: Store, known: Known, order: Order, *, received_at: datetime) -> Known:
+    """The state with a document merged; one of another order with this number is kept beside it."""
+    if rivals.is_rival(known, order):
+        return rivals.with_rival(known, order)
+    return _learn(store, known, order, received_at=received_at)
+
+
 def _learn(store: Store, known: Known, order: Order, *, received_at: datetime) -> Known:
     effect = past_orders.effect_for(store, known, order, effect_of(order.status, store.grant_statuses))
     return learn(known, order, effect=effect, received_at=received_at)
@@ -212,114 +226,5 @@ def _learn(store: Store, known: Known, order: Order, *, received_at: datetime) -
 def _settle_one(
     connection: Connection, store: Store, known: Known, *, actor: str = granting.ACTOR, now: datetime
 ) -> Settled:
-    (settled,) = _settle(connection, store, [known], actor=actor, now=now)
+    (settled,) = settle(connection, store, [known], actor=actor, now=now)
     return settled
-
-
-def _settle(
-    connection: Connection, store: Store, every: Sequence[Known], *, actor: str = granting.ACTOR, now: datetime
-) -> list[Settled]:
-    """Post what locked orders owe, and write what is known of them; answers in their order."""
-    every = [past_orders.released(store, known) for known in every]
-    every = line_amounts.fix_amounts(connection, store, every, now=now)
-    owed = {known.number: {line.line.id: _bounded(tokens_owed(known, line)) for line in known.lines} for known in every}
-    terms = {known.number: _terms_owed(known) for known in every}
-    totals = {number: sum(lines.values()) for number, lines in owed.items()}
-    idle = {
-        known.number
-        for known in every
-        if known.account_id is None
-        and not totals[known.number]
-        and not any(term.months for term in terms[known.number])
-    }
-    buyers = _buyers_of(connection, store, [known for known in every if known.number not in idle], now=now)
-    bills = [Bill(known, owed[known.number], buyer, actor) for known, buyer in buyers if buyer is not None]
-    posted = {known.number: (known, entries) for known, entries in granting.post(connection, store, bills, now=now)}
-    waiting = {known.number: known for known, buyer in buyers if buyer is None}
-    for bill in bills:
-        if terms[bill.known.number]:
-            _put_terms(connection, store, bill.known, terms[bill.known.number], buyer=bill.buyer)
-    after = [posted.get(known.number, (waiting.get(known.number, known), []))[0] for known in every]
-    remembered = [_remembered(store, known, is_parked=known.number in waiting) for known in after]
-    orders.remember(connection, remembered, now=now)
-    return [
-        Settled(
-            tuple(posted[known.number][1]) if known.number in posted else (),
-            is_parked=known.number in waiting,
-            owed=totals[known.number],
-        )
-        for known in every
-    ]
-
-
-def _remembered(store: Store, known: Known, *, is_parked: bool) -> orders.Remembered:
-    circumstances = Circumstances(
-        is_parked=is_parked,
-        is_withheld=past_orders.is_withheld(store, known),
-        is_paid_later=past_orders.is_paid_later(store, known),
-    )
-    return known, is_parked, review_items(known, circumstances)
-
-
-def _bounded(tokens: int) -> int:
-    if tokens > MAX_TOKENS:
-        raise BalanceOutOfRange(f"an order line is worth {tokens} tokens, past 2^53-1")
-    return tokens
-
-
-def _terms_owed(known: Known) -> list[Term]:
-    """What the order's lines of plans bought: so many months each, from the day it was placed."""
-    return [
-        Term(
-            order_number=known.number,
-            line_id=line.line.id,
-            product_id=line.line.variation_id or line.line.product_id,
-            name=line.line.name,
-            tokens=line.tokens or 0,
-            months=months_owed(known, line),
-            bought_at=known.placed_at,
-        )
-        for line in known.lines
-        if line.months and known.placed_at is not None
-    ]
-
-
-def _put_terms(connection: Connection, store: Store, known: Known, terms: list[Term], *, buyer: int) -> None:
-    is_first = not plans.has_any(connection, store.id)
-    named = packages.find_by_product(connection, store.id, sorted({line.line.product_id for line in known.lines}))
-    names = {package.variation_id or package.product_id: package.plan for package in named.values()}
-    terms = [replace(term, name=names.get(term.product_id) or term.name) for term in terms]
-    plans.put_terms(connection, store.id, known.number, account_id=buyer, bought=terms)
-    if is_first:
-        # From now on spends of this store have to look for plans.
-        stores.touch(connection, store.id)
-
-
-def _buyers_of(
-    connection: Connection, store: Store, every: Sequence[Known], *, now: datetime
-) -> list[tuple[Known, int | None]]:
-    """With each order the account its grant belongs to; None while nobody is found.
-
-    The order's customer; or, of a guest's order, the one account with its
-    e-mail, which then keeps it. A grant whose customer the shop turned to 0
-    stays where it is.
-    """
-    places = {(store.id, known.buyer_id) for known in every if known.buyer_id}
-    located = accounts.locate_or_add(connection, places, now=now)
-    wanted = [known.email for known in every if _is_open(store, known)]
-    owners = accounts.find_by_email(connection, store_id=store.id, emails=wanted)
-    found: list[tuple[Known, int | None]] = []
-    for known in every:
-        if known.buyer_id:
-            found.append((known, located[store.id, known.buyer_id]))
-            continue
-        if _is_open(store, known) and (owner := owners.get(normalize_email(known.email) or "")):
-            known = replace(known, claimed_by=owner)
-        found.append((known, known.claimed_by or known.account_id))
-    return found
-
-
-def _is_open(store: Store, known: Known) -> bool:
-    """Whether an order is a guest's whose account may still be found by its e-mail."""
-    is_taken = known.buyer_id or known.claimed_by is not None or known.account_id is not None
-    return not is_taken and bool(known.email) and store.guest_policy == "automatic"

@@ -7,11 +7,11 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bridge.clients.receivers import Answer, Receivers, is_loopback
 from bridge.domain.errors import BadSetting, FieldError, InvalidRequest
-from bridge.domain.events import DeliveryState, Endpoint, Event, rest, retry_wait, signed_headers
+from bridge.domain.events import LEASE, DeliveryState, Endpoint, Event, rest, retry_wait, signed_headers
 from bridge.services import answers
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.services.vault import Vault
@@ -28,8 +28,6 @@ _SENT_AT_ONCE = 8
 _ROUNDS = 100
 _BUDGET_SECONDS = 20.0
 """How long one endpoint may keep its thread before others get their turn; one more post may come on top."""
-LEASE = timedelta(minutes=2)
-"""How long a claimed endpoint is left to its sender; well above the budget and one post."""
 GONE = "the receiver answered 410 Gone"
 
 

@@ -6,11 +6,14 @@ import json
 import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any
 
 from bridge.clients import payloads
+from bridge.clients.woocommerce import ShopClient
 from bridge.domain.errors import InvalidRequest, MalformedBody
-from bridge.domain.inbox import Delivery, State
+from bridge.domain.inbox import Delivery, Notice, NoticeKind, State
 from bridge.domain.orders import Order
 from bridge.domain.stores import Store
 from bridge.services import buyers, catalog, orders, shops
@@ -39,23 +42,74 @@ class Learnt:
     """What the shop's REST said about a delivery, asked before any transaction was opened.
 
     `order` is the order with its refunds' lines, or as it is now where the
-    delivery only named it; `is_gone` says that the shop no longer has it.
+    delivery does not prove it; `is_gone` says that the shop no longer has it.
+    `customers` and `products` are documents of the shop's own.
     """
 
     order: Order | None = None
     products: tuple[Document, ...] = ()
+    customers: tuple[Document, ...] = ()
     is_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A delivery as it is understood: what it is about, and its order where it states one.
+
+    `number` is the id of the order, or of the product or customer. `fault` says
+    why a document that is about something cannot be read as wc/v3 writes it.
+    """
+
+    kind: str
+    action: str
+    document: Document
+    number: int | None = None
+    order: Order | None = None
+    fault: str = ""
 
 
 def parse(body: bytes) -> Document:
     """The JSON object in these bytes; raises `MalformedBody` with what is wrong."""
     try:
-        document = json.loads(body)
+        document = json.loads(body, parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise MalformedBody(f"the body is not JSON: {type(error).__name__}") from error
     if not isinstance(document, dict):
         raise MalformedBody("the body is JSON, but not an object")
     return document
+
+
+def _number(text: str) -> float | Decimal:
+    """A number of a body; one that a float would change is kept exactly."""
+    value = float(text)
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:
+        return value
+    return value if not isfinite(value) or Decimal(repr(value)) == exact else exact
+
+
+def read_event(delivery: Delivery) -> Event:
+    """What a delivery is about; raises `MalformedBody`."""
+    document = parse(delivery.body)
+    kind, _, action = delivery.topic.partition(".")
+    if payloads.error_code(document) is not None:
+        return Event("error", action, document)
+    if kind == "action":
+        return Event(kind, action, document, payloads.action_order(document))
+    older = payloads.older_id(document)
+    if older is not None:
+        return Event(older[0], action, document, older[1], fault="an older API of WooCommerce wrote it")
+    if kind not in {"order", "product", "customer", "subscription"} and payloads.looks_like_order(document):
+        kind = "order"
+    number = payloads.resource_id(document)
+    if kind != "order" or payloads.is_bare(document):
+        return Event(kind, action, document, number)
+    try:
+        order = payloads.read_order(document, is_restored=action == "restored")
+    except InvalidRequest as error:
+        return Event(kind, action, document, number, fault=error.detail)
+    return Event(kind, action, document, order.number, order)
 
 
 def learn(transaction: Transaction, delivery_id: int, shops_: Shops, *, now: datetime) -> Learnt:
@@ -67,31 +121,46 @@ def learn(transaction: Transaction, delivery_id: int, shops_: Shops, *, now: dat
         delivery = inbox.find(connection, delivery_id)
         if delivery is None or delivery.state is not State.RECEIVED:
             return Learnt()
-        store = stores.get(connection, delivery.store_id)
-        order, number = _order_of(delivery)
-        client = shops_.client_of(connection, store) if number is not None else None
-        questions = shops.questions_of(connection, store, order) if order is not None else None
-    if client is None or number is None:
+        store, event = stores.get(connection, delivery.store_id), read_event(delivery)
+        client = shops_.client_of(connection, store) if event.number is not None else None
+        questions = shops.questions_of(connection, store, event.order) if event.order is not None else None
+    if client is None or event.number is None:
         return Learnt()
-    if questions is not None and not questions.are_open:
+    is_proof = delivery.held_for is None and not event.fault
+    if event.kind not in {"order", "action"}:
+        return Learnt() if is_proof else _learn_resource(client, event)
+    if is_proof and questions is not None and not questions.are_open:
         return Learnt()
+    order = event.order
     with client as shop:
-        if order is None:
-            document = shop.get_order(number)
+        if order is None or questions is None or questions.order or not is_proof:
+            document = shop.get_order(event.number)
             if document is None:
                 return Learnt(is_gone=True)
             order = replace(payloads.read_order(document), requested_at=now)
             with transaction() as connection:
                 questions = shops.questions_of(connection, store, order)
-        found = shops.ask(shop, questions) if questions and questions.are_open else shops.Answers()
+        found = shops.ask(shop, questions) if questions.are_open else shops.Answers()
     return Learnt(shops.with_answers(order, found), found.products)
+
+
+def _learn_resource(client: ShopClient, event: Event) -> Learnt:
+    """The shop's own document of a product or customer that a delivery does not prove."""
+    if event.number is None or event.kind not in {"product", "customer"}:
+        return Learnt()
+    with client as shop:
+        if event.kind == "customer":
+            return Learnt(customers=tuple(shop.list_customers([event.number])))
+        product = shop.get_product(event.number)
+    return Learnt(is_gone=True) if product is None else Learnt(products=(product,))
 
 
 def process(connection: Connection, delivery_id: int, learnt: Learnt, *, now: datetime) -> Processed | None:
     """Do what a stored delivery asks for, and note that it was done, in one transaction.
 
-    None where it is done already, or another process is at it. Raises what went
-    wrong; the inbox then says when to try again.
+    None where it is done already, waits for its site to be accepted, or another
+    process is at it. Raises what went wrong; the inbox then says when to try
+    again.
     """
     delivery = inbox.lock(connection, delivery_id)
     if delivery is None or delivery.state is not State.RECEIVED:
@@ -99,86 +168,85 @@ def process(connection: Connection, delivery_id: int, learnt: Learnt, *, now: da
     store = stores.get(connection, delivery.store_id)
     for product in learnt.products:
         catalog.learn_product(connection, store.id, payloads.read_product(product), now=now)
-    processed = _process(connection, store, delivery, learnt, now=now)
+    event = read_event(delivery)
+    if delivery.held_for is not None:
+        shop_reads.note(connection, store.id, Notice(NoticeKind.OTHER_SITE, now, delivery.held_for))
+        if not (learnt.order or learnt.products or learnt.customers or learnt.is_gone):
+            inbox.hold(connection, delivery_id, outcome=f"waits: {delivery.held_for} is not the store's site")
+            return None
+    processed = _process(connection, store, delivery, event, learnt, now=now)
     inbox.settle(connection, delivery_id, state=processed.state, outcome=processed.outcome[:500], now=now)
     return processed
 
 
-def _order_of(delivery: Delivery) -> tuple[Order | None, int | None]:
-    """The order a delivery shows and its number; the number alone where only that is said; neither where none is."""
-    document = parse(delivery.body)
-    kind, _, event = delivery.topic.partition(".")
-    if kind == "action":
-        number = payloads.action_order(document)
-        return None, number
-    if kind != "order" or payloads.error_code(document) is not None:
-        return None, None
-    if payloads.is_bare(document):
-        return None, payloads.resource_id(document) if event == "deleted" else None
-    try:
-        order = payloads.read_order(document, is_restored=event == "restored")
-    except InvalidRequest:
-        return None, None
-    return order, order.number
-
-
-def _process(connection: Connection, store: Store, delivery: Delivery, learnt: Learnt, *, now: datetime) -> Processed:
-    document = parse(delivery.body)
-    kind, _, event = delivery.topic.partition(".")
-    if payloads.error_code(document) is not None:
-        if payloads.is_refusal(document):
-            # The watchdog looks into it: the user who made the webhooks has lost the rights to what they tell of.
-            shop_reads.change(connection, store.id, shop_error_at=delivery.received_at)
-        return Processed(State.IGNORED, f"the shop sent an error: {payloads.error_code(document)}", store)
-    if kind == "action" and learnt.order is not None:
+def _process(
+    connection: Connection, store: Store, delivery: Delivery, event: Event, learnt: Learnt, *, now: datetime
+) -> Processed:
+    if event.kind == "error":
+        return _process_error(connection, store, delivery, event)
+    if learnt.order is not None:
         return _apply(connection, store, delivery, learnt.order, now=now)
-    if payloads.resource_id(document) is None:
+    if event.fault or delivery.held_for:
+        return _process_unproven(connection, store, delivery, event, learnt, now=now)
+    if event.number is None:
         return Processed(State.IGNORED, "nothing in it names an order, a product or a customer", store)
     try:
-        if kind == "order":
-            return _process_order(connection, store, delivery, learnt, document, event=event, now=now)
-        if kind == "product":
-            return _process_product(connection, store, document, event=event, now=now)
-        if kind == "customer":
-            return _process_customer(connection, store, document, event=event, now=now)
+        if event.kind == "order":
+            return _process_order(connection, store, delivery, event, learnt, now=now)
+        if event.kind == "product":
+            return _process_product(connection, store, event.document, event=event.action, now=now)
+        if event.kind == "customer":
+            return _process_customer(connection, store, event.document, event=event.action, now=now)
     except InvalidRequest as error:
         return Processed(State.IGNORED, error.detail, store)
     return Processed(State.IGNORED, f"nothing to do for {delivery.topic or 'no topic'}", store)
 
 
+def _process_unproven(
+    connection: Connection, store: Store, delivery: Delivery, event: Event, learnt: Learnt, *, now: datetime
+) -> Processed:
+    """A delivery that counts only for what the shop says itself: of another site, or in another form."""
+    if learnt.is_gone:
+        return Processed(State.IGNORED, f"the shop has no {event.kind} {event.number}", store)
+    if learnt.products:
+        return _process_product(connection, store, learnt.products[0], event="updated", now=now)
+    if learnt.customers:
+        return _process_customer(connection, store, learnt.customers[0], event="updated", now=now)
+    about = f"webhook {delivery.webhook_id or 'without a number'} ({delivery.topic or 'no topic'})"
+    shop_reads.note(connection, store.id, Notice(NoticeKind.OTHER_FORM, now, about))
+    return Processed(State.IGNORED, f"not as API version v3 writes it: {event.fault}", store)
+
+
+def _process_error(connection: Connection, store: Store, delivery: Delivery, event: Event) -> Processed:
+    if payloads.is_refusal(event.document) and delivery.held_for is None:
+        # The watchdog looks into it: the user who made the webhooks has lost the rights to what they tell of.
+        shop_reads.change(connection, store.id, shop_error_at=delivery.received_at)
+    return Processed(State.IGNORED, f"the shop sent an error: {payloads.error_code(event.document)}", store)
+
+
 def _apply(connection: Connection, store: Store, delivery: Delivery, order: Order, *, now: datetime) -> Processed:
     settled = orders.apply_order(connection, store, order, received_at=delivery.received_at, now=now)
-    return Processed(State.PROCESSED, f"order {order.number} {order.status}: {settled.outcome}", store)
+    shown = order.shop_number or order.number
+    return Processed(State.PROCESSED, f"order {shown} {order.status}: {settled.outcome}", store)
 
 
 def _process_order(
-    connection: Connection,
-    store: Store,
-    delivery: Delivery,
-    learnt: Learnt,
-    document: Document,
-    *,
-    event: str,
-    now: datetime,
+    connection: Connection, store: Store, delivery: Delivery, event: Event, learnt: Learnt, *, now: datetime
 ) -> Processed:
-    if learnt.order is not None:
-        return _apply(connection, store, delivery, learnt.order, now=now)
-    number = payloads.resource_id(document)
-    if payloads.is_bare(document) and number is not None:
-        if event != "deleted":
-            return Processed(State.IGNORED, f"only the number of order {number}", store)
-        settled = orders.trash_order(
-            connection,
-            store,
-            number,
-            delivery=delivery.shop_delivery,
-            received_at=delivery.received_at,
-            now=now,
-        )
-        where = "is gone" if learnt.is_gone else "in the trash"
-        return Processed(State.PROCESSED, f"order {number} {where}: {settled.outcome}", store)
-    order = payloads.read_order(document, is_restored=event == "restored")
-    return _apply(connection, store, delivery, order, now=now)
+    if event.order is not None:
+        return _apply(connection, store, delivery, event.order, now=now)
+    if event.action != "deleted" or event.number is None:
+        return Processed(State.IGNORED, f"only the number of order {event.number}", store)
+    settled = orders.trash_order(
+        connection,
+        store,
+        event.number,
+        delivery=delivery.shop_delivery,
+        received_at=delivery.received_at,
+        now=now,
+    )
+    where = "is gone" if learnt.is_gone else "in the trash"
+    return Processed(State.PROCESSED, f"order {event.number} {where}: {settled.outcome}", store)
 
 
 def _process_product(

@@ -23,7 +23,15 @@ USES_KEPT = timedelta(days=400)
 BATCH = 1000
 """The most rows one step removes in its transaction."""
 
+KINDS = {"events": EVENTS_KEPT, "keys": KEYS_KEPT, "deliveries": DELIVERIES_KEPT, "windows": USES_KEPT}
+"""How long rows of each kind are kept."""
+
 Step = Callable[[Connection], int]
+
+
+def count_old(connection: Connection, kind: str, *, now: datetime, limit: int) -> int:
+    """The number of rows of a kind that are old enough to be deleted, counted up to `limit`."""
+    return pruning.count_old(connection, kind, before=now - KINDS[kind], limit=limit)
 
 
 def steps(*, now: datetime) -> dict[str, Step]:

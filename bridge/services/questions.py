@@ -7,16 +7,18 @@ from datetime import datetime
 
 from bridge.domain.accounts import Profile
 from bridge.domain.errors import UnknownOrder
+from bridge.domain.inbox import NoticeKind
 from bridge.domain.orders import Known, KnownLine, Refunds, Seen
 from bridge.domain.questions import open_lines
 from bridge.domain.reviews import Question, ReviewItem
 from bridge.domain.stores import Store
-from bridge.services import accounts, answers, orders, reconciliation
-from bridge.services.orders import Settled
+from bridge.services import accounts, answers, late_packages, orders, reconciliation
+from bridge.services.settling import Settled
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction
 from bridge.storage import orders as stored
 from bridge.storage import shop_reads
+from bridge.storage import stores as store_rows
 from bridge.storage.database import Connection
 from bridge.storage.shop_reads import OpenOrder
 
@@ -57,8 +59,9 @@ def list_questions(
 
 
 def badge(connection: Connection, store_id: int) -> str:
-    """How many orders want a look, as the pages' navigation shows it: empty for none, `99+` for more."""
+    """How many orders and products need a person, as the pages' navigation shows it: empty for none, `99+` for more."""
     found = shop_reads.count_questions(connection, store_id, most=_COUNTED + 1)
+    found += late_packages.count_late(connection, store_id)
     return "" if not found else str(found) if found <= _COUNTED else f"{_COUNTED}+"
 
 
@@ -125,9 +128,16 @@ def get_order(connection: Connection, store: Store, number: int) -> answers.Docu
     return order_document(_get(connection, store, number))
 
 
+def sources_document(connection: Connection, store_id: int) -> answers.Document:
+    """The accepted addresses of other sites; `waiting` is the last one that delivered without being accepted."""
+    found = [one.detail for one in shop_reads.find(connection, store_id).notices if one.kind is NoticeKind.OTHER_SITE]
+    accepted = store_rows.get(connection, store_id).accepted_sources
+    return {"accepted": list(accepted), "waiting": found[0] if found else None}
+
+
 def _get(connection: Connection, store: Store, number: int) -> Known:
     known = stored.find(connection, store.id, number)
-    if known is None:
+    if known is None or not known.is_known:
         raise UnknownOrder(f"there is no order {number}")
     return known
 

@@ -12,7 +12,7 @@ from bridge.domain.callers import Caller
 from bridge.domain.limits import Allows, Period
 from bridge.domain.spending import Decision, Refusal, Source
 from bridge.domain.stores import Rulebook
-from bridge.services import answers, rulebooks
+from bridge.services import answers, modules, rulebooks
 from bridge.services.accounts import get_account
 from bridge.services.books import Books, Wanted, open_books
 from bridge.services.means import Means, allowance_document, left_of_cap, means_of
@@ -54,6 +54,7 @@ def explain(
 ) -> answers.Document:
     """Which roles, rules, window and sources would decide a spend, and the answer, as JSON and in words."""
     rulebook = rulebooks.for_store(connection, store_id)
+    modules.check_known(rulebook, module)
     account = get_account(connection, store_id, user_id)
     books = _look(connection, rulebook, account, Caller(store_id, ""), {module}, now=now)
     means = means_of(books, account, module)

@@ -18,7 +18,7 @@ from bridge.domain.reconciliation import Report
 from bridge.domain.shop_errors import ShopBroken
 from bridge.domain.stores import Store
 from bridge.services import catalog, orders, shops
-from bridge.services.orders import Settled
+from bridge.services.settling import Settled
 from bridge.services.shop_pages import Document
 from bridge.services.shops import Questions
 from bridge.services.transactions import Transaction, in_transaction

@@ -8,12 +8,13 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bridge.domain.clock import TOLERANCE
 from bridge.domain.errors import NoShopKeys, ShopUnreachable, UnknownOrder
 from bridge.domain.reconciliation import Report, last_night
 from bridge.domain.stores import Store
 from bridge.services import buyers, orders, readback, shop_pages
-from bridge.services.orders import Settled
 from bridge.services.readback import Reading, always
+from bridge.services.settling import Settled
 from bridge.services.shop_pages import PAGE, Document, Progress
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction, in_transaction
@@ -209,7 +210,8 @@ def is_sweep_due(connection: Connection, store: Store, *, now: datetime) -> bool
     known = shop_reads.find(connection, store.id)
     if known.swept_to is not None or known.swept_at is None:
         return True
-    return known.swept_at < last_night(store.calendar.zone, now=now)
+    # A sweep in the future was noted by a clock that was ahead, and must not keep the next one waiting until then.
+    return not last_night(store.calendar.zone, now=now) <= known.swept_at <= now + TOLERANCE
 
 
 def check_order(transaction: Transaction, shops_: Shops, store: Store, number: int, *, now: datetime) -> Settled | None:

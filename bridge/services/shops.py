@@ -9,7 +9,7 @@ from typing import Any
 from bridge.clients import payloads
 from bridge.clients.woocommerce import ShopClient, open_shop
 from bridge.domain.errors import NoShopKeys
-from bridge.domain.orders import Known, Line, Order
+from bridge.domain.orders import Known, Line, Order, has_another_of_its_second
 from bridge.domain.packages import Package
 from bridge.domain.stores import Store
 from bridge.services.vault import Vault
@@ -56,11 +56,12 @@ class Questions:
     number: int
     refunds: bool = False
     products: tuple[int, ...] = ()
+    order: bool = False
 
     @property
     def are_open(self) -> bool:
         """Whether there is anything to ask."""
-        return self.refunds or bool(self.products)
+        return self.order or self.refunds or bool(self.products)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +90,24 @@ def list_questions(connection: Connection, store: Store, every: Sequence[Order])
     return [
         Questions(
             order.number,
+            order=_is_doubtful(order, known.get(order.number)),
             refunds=not _read(known.get(order.number)).issuperset(order.refund_ids),
             products=tuple(sorted({product for line in lines for product in _unknown(line, found)})),
         )
         for order, lines in zip(every, unpriced, strict=True)
     ]
+
+
+def _is_doubtful(order: Order, known: Known | None) -> bool:
+    """Whether only the shop can say which state of an order counts: it is asked for the order itself."""
+    if order.requested_at is not None:
+        return False
+    has_lines = known is not None and any(line.line.quantity for line in known.lines)
+    if order.lines_are_doubtful and (has_lines or order.total is None or order.total > 0):
+        return True
+    if any(line.quantity is None for line in order.lines or ()):
+        return True
+    return known is not None and has_another_of_its_second(known, order)
 
 
 def _read(known: Known | None) -> set[int]:
@@ -109,7 +123,8 @@ def _unpriced(order: Order, known: Known | None) -> list[Line]:
 
 def _unknown(line: Line, found: Mapping[tuple[int, int], Package]) -> list[int]:
     """The products to ask for on account of a line."""
-    known = {key for key, package in found.items() if package.is_stated}
+    # An amount that is not clear is asked for again: it may have been corrected.
+    known = {key for key, package in found.items() if package.is_stated and package.open_fault is None}
     if (line.product_id, line.variation_id) in known:
         return []
     return [

@@ -10,7 +10,7 @@ from bridge.domain.accounts import Account, Profile, Who
 from bridge.domain.asks import AnyAsk, Ask, CaptureAsk, HoldAsk, RefundAsk, ReleaseAsk
 from bridge.domain.errors import BridgeError, KeyReused
 from bridge.domain.metering_errors import UnknownHold, UnknownSpend
-from bridge.services import answers, holding, keys, owners, refunding, rulebooks, taking
+from bridge.services import answers, holding, keys, modules, owners, refunding, rulebooks, taking, use_bounds
 from bridge.services.books import Books, Wanted, close_books, open_books
 from bridge.services.means import means_of, over_cap
 from bridge.services.refusals import refuse
@@ -60,8 +60,11 @@ def spend_many(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime)
 def _spend(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime) -> list[Reply]:
     of_asks = owners.owners(connection, asks, now=now)
     books = open_books(connection, _wanted(connection, asks, of_asks), now=now)
+    use_bounds.read_days(connection, books, asks)
     owners.check(connection, asks, of_asks, books.accounts)
     replies = [_answer(books, ask, owner) for ask, owner in zip(asks, of_asks, strict=True)]
+    for store_id, used in books.new_modules.items():
+        modules.add_used(connection, store_id, used)
     close_books(connection, books)
     return replies
 
@@ -74,7 +77,7 @@ def key_place(ask: AnyAsk) -> KeyPlace | None:
 def _wanted(connection: Connection, asks: Sequence[AnyAsk], of_asks: Sequence[int | None]) -> Wanted:
     store_ids = {ask.caller.store_id for ask in asks}
     books = rulebooks.for_stores(connection, store_ids)
-    modules: set[tuple[int, str]] = set()
+    spent_in: set[tuple[int, str]] = set()
     # Another store's rows are not read at all: its rules are not known here.
     known = [ask for ask, owner in zip(asks, of_asks, strict=True) if owner is not None]
     for ask in asks:
@@ -82,11 +85,11 @@ def _wanted(connection: Connection, asks: Sequence[AnyAsk], of_asks: Sequence[in
             operation = books[ask.caller.store_id].operations.get(ask.operation or "")
             module = operation.module if operation else ask.module
             if module is not None:
-                modules.add((ask.caller.store_id, module))
+                spent_in.add((ask.caller.store_id, module))
     return Wanted(
         account_ids={owner for owner in of_asks if owner is not None},
         rulebooks=books,
-        modules=modules,
+        modules=spent_in,
         keys={place for ask in asks if (place := key_place(ask)) is not None},
         hold_ids={ask.hold_id for ask in known if isinstance(ask, CaptureAsk | ReleaseAsk)},
         spend_ids={ask.spend_id for ask in known if isinstance(ask, RefundAsk)},
@@ -124,6 +127,7 @@ def _judge(books: Books, ask: AnyAsk, owner: int | None) -> tuple[int, answers.D
     if isinstance(ask, RefundAsk):
         return 201, refunding.refund(books, ask, account)
     priced = taking.price(books.rulebooks[account.store_id], ask)
+    modules.note_use(books.rulebook_of(account), priced.module, books.new_modules)
     account = introduce(books, ask.who, account)
     means = means_of(books, account, priced.module)
     decision = over_cap(books, account, ask.caller.site_id, priced.tokens) or means.decide(priced.tokens)

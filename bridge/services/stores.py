@@ -237,6 +237,7 @@ def describe(store: Store) -> dict[str, Any]:
         "low_balance": store.low_balance,
         "reversal_policy": store.reversal_policy,
         "guest_policy": store.guest_policy,
+        "accept_unknown_modules": store.accept_unknown_modules,
         "past_orders_paid_later": store.past_orders_paid_later,
     }
 

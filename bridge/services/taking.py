@@ -16,7 +16,7 @@ from bridge.domain.metering_errors import UnknownOperation
 from bridge.domain.pricing import price_of
 from bridge.domain.spending import Decision, PlanPart
 from bridge.domain.stores import Rulebook
-from bridge.services import answers
+from bridge.services import answers, modules, use_bounds
 from bridge.services.books import Books
 from bridge.services.means import Free, Means, allowance_document, free_of
 from bridge.storage.ids import new_id
@@ -51,7 +51,7 @@ class Payment(NamedTuple):
 def price(rulebook: Rulebook, ask: Ask) -> Priced:
     """What an ask costs by the store's price list.
 
-    Raises `UnknownOperation`, `TooManyUnits`, and `InvalidRequest` where the ask
+    Raises `UnknownOperation`, `UnknownModule`, `TooManyUnits`, and `InvalidRequest` where the ask
     names neither an operation nor a module with tokens. In an unmetered module
     everything costs 0.
     """
@@ -66,6 +66,7 @@ def price(rulebook: Rulebook, ask: Ask) -> Priced:
         module = operation.module
     elif ask.module is not None and ask.tokens is not None:
         tokens, module = ask.tokens, ask.module
+        modules.check_known(rulebook, module)
     else:
         raise InvalidRequest(fields=[FieldError("operation", "name an operation, or a module with tokens")])
     return Priced(module, ask.operation, ask.units, tokens if rulebook.is_metered(module) else 0)
@@ -112,6 +113,7 @@ def pay(books: Books, account: Account, payment: Payment) -> Spend:
         uncovered=decision.shortfall,
         plan_parts=tuple(payment.plan_parts),
     )
+    use_bounds.check(books, account, taken)
     books.spends[taken.id] = taken
     books.new_spends.add(taken.id)
     # Whatever paid, the account was active: the credits list sorts by that.

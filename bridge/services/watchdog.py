@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bridge.clients.woocommerce import ShopClient
+from bridge.domain.clock import TOLERANCE
 from bridge.domain.errors import ShopUnreachable
 from bridge.domain.events import EventType, NewEvent
 from bridge.domain.inbox import State
@@ -79,8 +80,10 @@ def look(post: Post, store: Store, *, now: datetime) -> tuple[Sighting, tuple[Fa
     return seen.sighting, judge(seen.sighting, now=now)
 
 
-def watch(post: Post, store: Store, *, now: datetime) -> Watched:
+def watch(post: Post, store: Store, *, now: datetime, may_repair: bool = True) -> Watched:
     """Look at a shop, repair what can be repaired, read back what may have been missed, and tell the owner.
+
+    Without `may_repair` nothing is changed in the shop, and nothing is read back.
 
     The owner is told once of each fault that keeps deliveries from us, until it
     is over, by an event and in the log.
@@ -93,10 +96,10 @@ def watch(post: Post, store: Store, *, now: datetime) -> Watched:
     with shop:
         seen = replace(seen, sighting=_ask(shop, seen, now=now))
         found = judge(seen.sighting, now=now)
-        after = _repair(shop, seen, found, now=now)
+        after = _repair(shop, seen, found, now=now) if may_repair else None
         left = found if after is None else judge(after, now=now)
         is_news = _note(post, store, seen, found, left, is_repaired=after is not None, now=now)
-        if not is_news and after is None:
+        if not may_repair or (not is_news and after is None):
             return Watched(found, left)
         reading = Reading(post.transaction, store, shop, may_go_on=post.may_go_on)
         return Watched(found, left, reconciliation.poll(reading, since=None, now=now))
@@ -129,6 +132,7 @@ def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
         shop_error_at=known.shop_error_at,
         webhooks_set_at=known.webhooks_set_at,
         unapplied=known.unapplied,
+        notices=known.notices,
         unreadable=catalog.unreadable_sentences(connection, store.id),
     )
     told_until = max(moment for moment in moments if moment is not None)
@@ -169,7 +173,7 @@ def _repair(shop: ShopClient, seen: _Seen, found: tuple[Fault, ...], *, now: dat
     for is done at most once an hour.
     """
     codes, set_at = {fault.code for fault in found}, seen.sighting.webhooks_set_at
-    may_reset = set_at is None or now - set_at >= RECENT
+    may_reset = set_at is None or not -TOLERANCE <= now - set_at < RECENT
     is_broken = bool(codes & _MENDABLE)
     if not is_broken and not (may_reset and codes & {Code.WRONG_SECRET, Code.OWNER_DEMOTED}):
         return None

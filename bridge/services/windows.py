@@ -62,7 +62,7 @@ def list_due(connection: Connection, *, now: datetime) -> list[Place]:
         (store_id, module)
         for store_id, book in books.items()
         for module, limit in book.limits.items()
-        if _is_due(limit, noted.get((store_id, module)), book, now=now)
+        if _is_due(connection, limit, noted.get((store_id, module)), book, now=now)
     ]
 
 
@@ -79,11 +79,11 @@ def announce(connection: Connection, place: Place, *, now: datetime) -> bool:
     if limit is None or limit.period is Period.NEVER:
         return True
     window = window_at(limit.period, now, rulebook.calendar)
-    run = windows.lock_newest(connection, store_id, module)
+    run = windows.lock_newest(connection, store_id, module, until=_next_start(window))
     if run is None or run.starts_at < window.starts_at:
         since = _since(run, limit, window, rulebook)
         windows.open_run(connection, store_id, module, window, since=since, now=now)
-        run = windows.lock_newest(connection, store_id, module)
+        run = windows.lock_newest(connection, store_id, module, until=_next_start(window))
     if run is None or run.finished_at is not None:
         return run is not None
     run = _tell(connection, run, limit, rulebook, now=now)
@@ -91,12 +91,19 @@ def announce(connection: Connection, place: Place, *, now: datetime) -> bool:
     return run.finished_at is not None
 
 
-def _is_due(limit: Limit, run: WindowRun | None, rulebook: Rulebook, *, now: datetime) -> bool:
+def _is_due(connection: Connection, limit: Limit, run: WindowRun | None, rulebook: Rulebook, *, now: datetime) -> bool:
     if limit.period is Period.NEVER:
         return False
-    if run is None or run.finished_at is None:
-        return True
-    return run.starts_at < window_at(limit.period, now, rulebook.calendar).starts_at
+    window = window_at(limit.period, now, rulebook.calendar)
+    if run is not None and run.starts_at > _next_start(window):
+        # Noted by a clock that was ahead: it must not hide the windows until then.
+        run = windows.find_newest(connection, run.store_id, run.module, until=_next_start(window))
+    return run is None or run.finished_at is None or run.starts_at < window.starts_at
+
+
+def _next_start(window: Window) -> datetime:
+    """The latest start that a noted window may have: a clock that is a little slow finds the next one noted."""
+    return window.ends_at or window.starts_at
 
 
 def _since(run: WindowRun | None, limit: Limit, window: Window, rulebook: Rulebook) -> datetime:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    case,
     cast,
     func,
     literal,
@@ -41,6 +42,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SPLIT = 1_000_000
 """Sums are taken in two halves: a thousand of the largest balances would not fit 64 bits."""
+_MOST = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +126,12 @@ def totals(connection: Connection, store_id: int) -> Totals:
 def usage_by_module(connection: Connection, store_id: int, *, since: date) -> list[ModuleUse]:
     """What the whole store used of each module since a day, the most used first."""
     rows = connection.execute(
-        select(
-            usage_days.c.module, func.sum(usage_days.c.units).label("units"), *_halves(usage_days.c.tokens, "tokens")
-        )
+        select(usage_days.c.module, *_halves(usage_days.c.units, "units"), *_halves(usage_days.c.tokens, "tokens"))
         .join_from(usage_days, accounts, accounts.c.id == usage_days.c.account_id)
         .where(usage_days.c.day >= since, accounts.c.store_id == store_id)
         .group_by(usage_days.c.module)
     )
-    found = [ModuleUse(row.module, int(row.units), _whole(row, "tokens")) for row in rows]
+    found = [ModuleUse(row.module, _whole(row, "units"), _whole(row, "tokens")) for row in rows]
     return sorted(found, key=lambda use: (-use.tokens, use.module))
 
 
@@ -174,7 +174,7 @@ def _sorted_by(sort: Sort, store_id: int, *, since: date, now: datetime) -> tupl
 
 def _used(since: date) -> Select[*tuple[Any, ...]]:
     return (
-        select(usage_days.c.account_id, func.sum(usage_days.c.tokens).label("tokens"))
+        select(usage_days.c.account_id, _capped_sum(usage_days.c.tokens).label("tokens"))
         .where(usage_days.c.day >= since)
         .group_by(usage_days.c.account_id)
     )
@@ -227,6 +227,12 @@ def _halves(column: ColumnElement[int], name: str) -> tuple[ColumnElement[Any], 
         func.coalesce(func.sum(column // _SPLIT), 0).label(f"{name}_high"),
         func.coalesce(func.sum(column % _SPLIT), 0).label(f"{name}_low"),
     )
+
+
+def _capped_sum(column: ColumnElement[int]) -> ColumnElement[Any]:
+    """The sum, or 2^62 where it is larger: SQLite's own sum fails past 2^63, and so does a cast on PostgreSQL."""
+    high, low = func.sum(column // _SPLIT), func.sum(column % _SPLIT)
+    return case((high >= _MOST // _SPLIT, _MOST), else_=high * _SPLIT + low)
 
 
 def _whole(row: Row[*tuple[Any, ...]], name: str) -> int:

@@ -24,9 +24,10 @@ from sqlalchemy import (
     update,
 )
 
-from bridge.domain.events import DeliveryState, Event
+from bridge.domain.events import LONGEST_RETRY, DeliveryState, Event
 from bridge.storage.bulk import Writer, among
 from bridge.storage.ids import first_id_at
+from bridge.storage.moments import is_due
 from bridge.storage.outbox import select_events, to_event
 from bridge.storage.schema_events import event_deliveries, event_endpoints
 from bridge.storage.schema_metering import outbox
@@ -84,7 +85,11 @@ def list_due(connection: Connection, endpoint_id: int, *, now: datetime, limit: 
     statement = (
         select_events()
         .join(event_deliveries, event_deliveries.c.event_id == outbox.c.id)
-        .where(event_deliveries.c.endpoint_id == endpoint_id, IS_PENDING, event_deliveries.c.next_attempt_at <= now)
+        .where(
+            event_deliveries.c.endpoint_id == endpoint_id,
+            IS_PENDING,
+            is_due(event_deliveries.c.next_attempt_at, now=now, longest=LONGEST_RETRY),
+        )
         .order_by(event_deliveries.c.next_attempt_at, event_deliveries.c.event_id)
         .limit(limit)
     )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, exists, func, insert, or_, select, update
 
-from bridge.domain.events import Endpoint, EventType
+from bridge.domain.events import LEASE, LONGEST_RETRY, MOST_REST_SECONDS, Endpoint, EventType
 from bridge.storage.bulk import among
 from bridge.storage.event_deliveries import IS_PENDING
+from bridge.storage.moments import is_due
 from bridge.storage.schema_events import event_deliveries, event_endpoints
 
+_LONGEST_REST = timedelta(seconds=MOST_REST_SECONDS)
 _NAMES = tuple(field.name for field in fields(Endpoint))
 _COLUMNS = tuple(event_endpoints.c[name] for name in _NAMES)
 _HEALTH = (
@@ -79,13 +81,15 @@ def claim(connection: Connection, *, now: datetime, until: datetime, limit: int)
     longest ago come first.
     """
     table, due = event_endpoints, event_deliveries
-    has_due = exists().where(due.c.endpoint_id == table.c.id, IS_PENDING, due.c.next_attempt_at <= now)
+    has_due = exists().where(
+        due.c.endpoint_id == table.c.id, IS_PENDING, is_due(due.c.next_attempt_at, now=now, longest=LONGEST_RETRY)
+    )
     free = (
         select(table.c.id)
         .where(
             table.c.disabled_at.is_(None),
-            or_(table.c.claimed_until.is_(None), table.c.claimed_until <= now),
-            or_(table.c.resting_until.is_(None), table.c.resting_until <= now),
+            or_(table.c.claimed_until.is_(None), is_due(table.c.claimed_until, now=now, longest=LEASE)),
+            or_(table.c.resting_until.is_(None), is_due(table.c.resting_until, now=now, longest=_LONGEST_REST)),
             has_due,
         )
         .order_by(table.c.last_attempt_at.asc().nulls_first(), table.c.id)

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from bridge.domain.inbox import Delivery, State
+from bridge.domain.inbox import LONGEST_RETRY, Delivery, State
+from bridge.storage.moments import is_due
 from bridge.storage.schema import deliveries
 
 _COLUMNS = (
@@ -25,6 +26,10 @@ _COLUMNS = (
     "attempts",
     "next_attempt_at",
     "processed_at",
+    "held_for",
+    "digest",
+    "repeats",
+    "repeated_at",
 )
 
 
@@ -46,6 +51,45 @@ def find(connection: Connection, delivery_id: int) -> Delivery | None:
     """A delivery, without a lock."""
     row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
     return None if row is None else _to_delivery(row)
+
+
+def find_latest(connection: Connection, store_id: int, *, topic: str, resource_id: int | None) -> Delivery | None:
+    """The newest delivery of a topic about a resource, if it is among the newest few about it."""
+    about = deliveries.c.resource_id
+    rows = connection.execute(
+        select(deliveries)
+        .where(deliveries.c.store_id == store_id, about.is_(None) if resource_id is None else about == resource_id)
+        .order_by(deliveries.c.id.desc())
+        .limit(5)
+    )
+    return next((_to_delivery(row) for row in rows if row.topic == topic), None)
+
+
+def count_repeat(connection: Connection, delivery_id: int, *, now: datetime) -> None:
+    """Note that the same bytes came again."""
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id)
+        .values(repeats=deliveries.c.repeats + 1, repeated_at=now)
+    )
+
+
+def hold(connection: Connection, delivery_id: int, *, outcome: str) -> None:
+    """Let a delivery of another site wait until its site is accepted."""
+    connection.execute(
+        update(deliveries).where(deliveries.c.id == delivery_id).values(outcome=outcome, next_attempt_at=None)
+    )
+
+
+def release_held(connection: Connection, store_id: int, *, source: str, now: datetime) -> int:
+    """Make the waiting deliveries of a site due, which was accepted; how many."""
+    is_held = (deliveries.c.store_id == store_id) & deliveries.c.held_for.is_not(None)
+    statement = (
+        update(deliveries)
+        .where(is_held, deliveries.c.held_for == source, deliveries.c.state == State.RECEIVED.value)
+        .values(held_for=None, next_attempt_at=now, outcome="the site was accepted")
+    )
+    return connection.execute(statement).rowcount
 
 
 def settle(connection: Connection, delivery_id: int, *, state: State, outcome: str, now: datetime) -> None:
@@ -81,7 +125,10 @@ def list_due(connection: Connection, *, now: datetime, limit: int) -> list[int]:
     """The ids of deliveries whose next attempt is due, the oldest first."""
     statement = (
         select(deliveries.c.id)
-        .where(deliveries.c.state == State.RECEIVED.value, deliveries.c.next_attempt_at <= now)
+        .where(
+            deliveries.c.state == State.RECEIVED.value,
+            is_due(deliveries.c.next_attempt_at, now=now, longest=LONGEST_RETRY),
+        )
         .order_by(deliveries.c.next_attempt_at, deliveries.c.id)
         .limit(limit)
     )
@@ -95,6 +142,11 @@ def list_page(
     statement = select(deliveries)
     if store_id is not None:
         statement = statement.where(deliveries.c.store_id == store_id)
+    if state is State.HELD:
+        statement = statement.where(deliveries.c.held_for.is_not(None), deliveries.c.next_attempt_at.is_(None))
+        state = State.RECEIVED
+    elif state is State.RECEIVED:
+        statement = statement.where(deliveries.c.held_for.is_(None) | deliveries.c.next_attempt_at.is_not(None))
     if state is not None:
         statement = statement.where(deliveries.c.state == state.value)
     if before is not None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from bridge.domain.clock import TOLERANCE
+from bridge.domain.connecting import LIFE
 from bridge.storage.schema_sync import key_requests
 
 
@@ -51,6 +53,7 @@ def use(connection: Connection, state_hash: str, *, now: datetime) -> KeyRequest
             key_requests.c.state_hash == state_hash,
             key_requests.c.used_at.is_(None),
             key_requests.c.expires_at > now,
+            key_requests.c.expires_at <= now + LIFE + TOLERANCE,
         )
         .values(used_at=now)
         .returning(key_requests.c.store_id, key_requests.c.wanted, key_requests.c.expires_at, key_requests.c.used_at)

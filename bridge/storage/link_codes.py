@@ -7,6 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from bridge.domain.clock import TOLERANCE
+from bridge.domain.link_codes import LIFE
 from bridge.storage.schema_holds import link_codes, link_guesses
 
 
@@ -24,7 +26,12 @@ def use(connection: Connection, code_hash: str, *, now: datetime) -> tuple[int, 
     """
     row = connection.execute(
         update(link_codes)
-        .where(link_codes.c.code_hash == code_hash, link_codes.c.used_at.is_(None), link_codes.c.expires_at > now)
+        .where(
+            link_codes.c.code_hash == code_hash,
+            link_codes.c.used_at.is_(None),
+            link_codes.c.expires_at > now,
+            link_codes.c.expires_at <= now + LIFE + TOLERANCE,
+        )
         .values(used_at=now)
         .returning(link_codes.c.store_id, link_codes.c.account_id)
     ).one_or_none()

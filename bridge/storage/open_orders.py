@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text, tuple_
 
-from bridge.domain.orders import Effect
+from bridge.domain.orders import Basis, Effect
 from bridge.domain.stores import Store
 from bridge.storage.schema import accounts, order_lines, orders
 from bridge.storage.schema_catalog import packages
@@ -128,6 +128,10 @@ def list_priceable(connection: Connection, *, after: Place, limit: int) -> list[
             # Plus 0: SQLite would take the condition for one on packages, and read all of a store's for each line.
             order_lines.c.product_id + 0 > 0,
             func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens).is_not(None),
+            # What these wait for is on the order: no package fixes them.
+            order_lines.c.unclear_stamp == "",
+            func.coalesce(order_lines.c.basis, "") != Basis.SAME_SKU.value,
+            or_(packages.c.variation_id > 0, ~_is_unclear_variation()),
             tuple_(order_lines.c.store_id, order_lines.c.order_number) > tuple_(*after),
         )
         .distinct()
@@ -136,3 +140,51 @@ def list_priceable(connection: Connection, *, after: Place, limit: int) -> list[
         .with_hint(order_lines, "INDEXED BY ix_order_lines_unpriced", "sqlite")
     )
     return [(row.store_id, row.order_number) for row in connection.execute(statement)]
+
+
+def list_unpaid(connection: Connection, *, before: datetime, limit: int) -> list[Place]:
+    """Granted orders that have had an unpaid status since before a moment and were not looked at for it yet."""
+    statement = (
+        select(orders.c.store_id, orders.c.number)
+        .where(orders.c.unpaid_since.is_not(None), orders.c.unpaid_since <= before)
+        .order_by(orders.c.unpaid_since)
+        .limit(limit)
+    )
+    return [(row.store_id, row.number) for row in connection.execute(statement)]
+
+
+def _is_unclear_variation() -> ColumnElement[bool]:
+    """Whether the line's variation has an amount of its own that is not clear, which comes before its product's."""
+    own = packages.alias()
+    return (
+        select(own.c.product_id)
+        .where(
+            own.c.store_id == order_lines.c.store_id,
+            own.c.product_id == order_lines.c.product_id,
+            own.c.variation_id == order_lines.c.variation_id,
+            own.c.variation_id > 0,
+            own.c.unreadable.is_not(None),
+            own.c.admin_tokens.is_(None),
+        )
+        .exists()
+    )
+
+
+def list_of_known_skus(connection: Connection, store_id: int, *, limit: int) -> list[int]:
+    """The numbers of a store's orders with a line of an unknown product that has the SKU of a package, in order."""
+    tokens = func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens)
+    known = select(packages.c.sku).where(packages.c.store_id == store_id, text("packages.sku <> ''"), tokens > 0)
+    statement = (
+        select(order_lines.c.order_number)
+        .where(
+            order_lines.c.store_id == store_id,
+            order_lines.c.tokens.is_(None),
+            order_lines.c.basis.is_(None),
+            order_lines.c.sku.in_(known),
+        )
+        .distinct()
+        .order_by(order_lines.c.order_number)
+        .limit(limit)
+        .with_hint(order_lines, "INDEXED BY ix_order_lines_unpriced", "sqlite")
+    )
+    return list(connection.execute(statement).scalars())

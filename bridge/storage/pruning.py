@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, literal, literal_column, select, tuple_
 
 from bridge.domain.inbox import State
 from bridge.domain.limits import FOREVER
 from bridge.storage.ids import first_id_at
 from bridge.storage.schema import deliveries
-from bridge.storage.schema_metering import idempotency_keys, modules, window_uses
+from bridge.storage.schema_metering import idempotency_keys, modules, outbox, window_uses
 
 
 def forget_keys(connection: Connection, *, before: datetime, limit: int) -> int:
@@ -55,6 +55,24 @@ def forget_uses(connection: Connection, *, before: datetime, limit: int) -> int:
                 limit=limit - removed,
             )
     return removed
+
+
+def count_old(connection: Connection, kind: str, *, before: datetime, limit: int) -> int:
+    """Count the rows of a kind from before a moment, up to `limit`; each is found by an index."""
+    first = first_id_at(before)
+    conditions: dict[str, tuple[ColumnElement[bool], ...]] = {
+        "events": (outbox.c.id < first, outbox.c.fanned_out_at.is_not(None)),
+        "keys": (idempotency_keys.c.created_at < before,),
+        "deliveries": (deliveries.c.id < first, deliveries.c.state != State.RECEIVED.value),
+        "windows": (
+            window_uses.c.module.in_(select(modules.c.key).distinct()),
+            window_uses.c.starts_at > FOREVER,
+            window_uses.c.starts_at < before,
+            window_uses.c.ends_at < before,
+        ),
+    }
+    old = select(literal(1)).where(*conditions[kind]).limit(limit).subquery()
+    return int(connection.execute(select(func.count()).select_from(old)).scalar_one())
 
 
 def _delete(

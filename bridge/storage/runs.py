@@ -62,6 +62,12 @@ def finish(connection: Connection, job: str, *, outcome: str, now: datetime) -> 
     connection.execute(update(runs).where(runs.c.job == job).values(finished_at=now, outcome=outcome[:500]))
 
 
+def find(connection: Connection, job: str) -> Run | None:
+    """The last run of a job; None where it never ran."""
+    row = connection.execute(select(runs).where(runs.c.job == job)).one_or_none()
+    return None if row is None else Run(row.job, row.started_at, row.finished_at, row.outcome)
+
+
 def list_all(connection: Connection) -> list[Run]:
     """The last run of every job, by name."""
     return [

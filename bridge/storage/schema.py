@@ -57,6 +57,7 @@ stores = Table(
     Column("low_balance", BIG, nullable=False),
     Column("reversal_policy", String(10), nullable=False, server_default="debt"),
     Column("guest_policy", String(10), nullable=False, server_default="automatic"),
+    Column("accept_unknown_modules", Boolean, nullable=False, server_default=false()),
     # What becomes of an order that was placed before `grants_from` and paid after it.
     Column("past_orders_paid_later", String(10), nullable=False, server_default="review"),
     Column("grants_from", Instant),
@@ -195,13 +196,11 @@ orders = Table(
     Column("order_key", String(100), nullable=False, server_default=""),
     Column("parent_id", BIG, nullable=False, server_default=text("0")),
     Column("transaction_id", String(200), nullable=False, server_default=""),
-    # Which document each value comes from, and the digests of the newest documents.
+    # Which document each value comes from; another order with this number; what people decided about review items,
+    # and those that are open: `question` is the kind of the most urgent one.
     Column("sources", JSON(none_as_null=True)),
-    # Another order that the shop names with the same number.
     Column("rival", JSON(none_as_null=True)),
-    # What people decided about review items.
     Column("decisions", JSON(none_as_null=True)),
-    # The open review items; `question` is the kind of the most urgent one.
     Column("reviews", JSON(none_as_null=True)),
     # Since when a granted order has an unpaid status.
     Column("unpaid_since", Instant),
@@ -345,6 +344,7 @@ deliveries = Table(
     Column("repeated_at", Instant),
     CheckConstraint("state in ('received','processed','ignored','rejected')", name="state"),
     Index("ix_deliveries_store_id_id", "store_id", "id"),
+    Index("ix_deliveries_resource", "store_id", "resource_id", "id"),
     Index(
         "ix_deliveries_due",
         "next_attempt_at",

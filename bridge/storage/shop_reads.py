@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
-from bridge.domain.inbox import State
+from bridge.domain.inbox import Notice, NoticeKind, State
 from bridge.domain.reviews import Question
 from bridge.storage.schema import accounts, deliveries, order_lines, orders
 from bridge.storage.schema_catalog import packages
@@ -48,6 +48,7 @@ class ShopRead:
     looked_at: datetime | None = None
     pinged_at: datetime | None = None
     unapplied: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     import_page: int | None = None
     import_total: int = 0
     past_done: int | None = None
@@ -88,6 +89,10 @@ def find(connection: Connection, store_id: int) -> ShopRead:
         looked_at=row.looked_at,
         pinged_at=row.pinged_at,
         unapplied=tuple(row.unapplied or ()),
+        notices=tuple(
+            Notice(NoticeKind(kind), datetime.fromisoformat(at), detail)
+            for kind, (at, detail) in (row.notices or {}).items()
+        ),
         import_page=row.import_page,
         import_total=row.import_total or 0,
         past_done=row.past_done,
@@ -100,6 +105,24 @@ def change(connection: Connection, store_id: int, **values: Any) -> None:
     at = shop_reads.c.store_id == store_id
     if connection.execute(update(shop_reads).where(at).values(**values)).rowcount == 0:
         connection.execute(insert(shop_reads).values(store_id=store_id, **values))
+
+
+def note(connection: Connection, store_id: int, notice: Notice) -> None:
+    """Keep what a delivery told of a store's shop; of each kind the last one."""
+    known = connection.execute(select(shop_reads.c.notices).where(shop_reads.c.store_id == store_id)).scalar()
+    change(
+        connection,
+        store_id,
+        notices={**(known or {}), notice.kind.value: [notice.at.isoformat(), notice.detail[:300]]},
+    )
+
+
+def forget_notice(connection: Connection, store_id: int, kind: NoticeKind) -> None:
+    """Forget what deliveries told of one kind."""
+    known = connection.execute(select(shop_reads.c.notices).where(shop_reads.c.store_id == store_id)).scalar()
+    if known and kind.value in known:
+        left = {name: value for name, value in known.items() if name != kind.value}
+        change(connection, store_id, notices=left or None)
 
 
 def list_to_sweep(connection: Connection, store_id: int, *, since: datetime, after: int, limit: int) -> list[int]:

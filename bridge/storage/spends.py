@@ -48,6 +48,16 @@ _DROP_KEY = delete(idempotency_keys).where(
     idempotency_keys.c.key == bindparam("name"),
 )
 _INSERT_KEYS = Writer(idempotency_keys, ("store_id", "site_id", "key", "fingerprint", "status", "answer", "created_at"))
+_USAGE = select(
+    usage_days.c.account_id,
+    usage_days.c.day,
+    usage_days.c.module,
+    usage_days.c.operation,
+    usage_days.c.site_id,
+    usage_days.c.source,
+    usage_days.c.units,
+    usage_days.c.tokens,
+).where(among(usage_days.c.account_id, "ids"))
 _ADD_USAGE = Writer(
     usage_days,
     ("account_id", "day", "module", "operation", "site_id", "source", "units", "tokens"),
@@ -205,6 +215,15 @@ def add_refunds(connection: Connection, added: Iterable[Refund]) -> None:
     _INSERT_REFUNDS.write(
         connection, [tuple(getattr(refund, column) for column in _REFUND_COLUMNS) for refund in added]
     )
+
+
+def find_usage(
+    connection: Connection, account_ids: Iterable[int], days: Iterable[date]
+) -> dict[UsagePlace, tuple[int, int]]:
+    """Units and tokens that these accounts' history holds on these days."""
+    statement = _USAGE.where(usage_days.c.day.in_(sorted(days)))
+    rows = connection.execute(statement, {"ids": sorted(account_ids)})
+    return {tuple(row[:6]): (row.units, row.tokens) for row in rows}
 
 
 def add_usage(connection: Connection, usage: Mapping[UsagePlace, tuple[int, int]]) -> None:

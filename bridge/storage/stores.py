@@ -225,9 +225,11 @@ def _to_store(row: Row[Any]) -> Store:
         config_version=row.config_version,
         reversal_policy=row.reversal_policy,
         guest_policy=row.guest_policy,
+        accept_unknown_modules=row.accept_unknown_modules,
         past_orders_paid_later=row.past_orders_paid_later,
         grants_from=row.grants_from,
         asks_from=row.asks_from,
         connected_at=row.created_at,
         former_slugs=tuple(row.former_slugs or ()),
+        accepted_sources=tuple(row.accepted_sources or ()),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, literal, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, exists, func, literal, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.limits import Window
@@ -64,15 +64,15 @@ def newest(connection: Connection, store_ids: Collection[int]) -> dict[tuple[int
     return {(row.store_id, row.module): _to_run(row) for row in connection.execute(statement)}
 
 
-def lock_newest(connection: Connection, store_id: int, module: str) -> WindowRun | None:
-    """The newest window noted of a module, locked until the transaction ends."""
-    row = connection.execute(
-        select(window_runs)
-        .where(window_runs.c.store_id == store_id, window_runs.c.module == module)
-        .order_by(window_runs.c.starts_at.desc())
-        .limit(1)
-        .with_for_update()
-    ).one_or_none()
+def find_newest(connection: Connection, store_id: int, module: str, *, until: datetime) -> WindowRun | None:
+    """The newest window noted of a module that begins no later than a moment."""
+    row = connection.execute(_newest_of(store_id, module, until)).one_or_none()
+    return None if row is None else _to_run(row)
+
+
+def lock_newest(connection: Connection, store_id: int, module: str, *, until: datetime) -> WindowRun | None:
+    """The same, locked until the transaction ends."""
+    row = connection.execute(_newest_of(store_id, module, until).with_for_update()).one_or_none()
     return None if row is None else _to_run(row)
 
 
@@ -153,6 +153,11 @@ def list_last_uses(connection: Connection, run: WindowRun, *, limit: int) -> lis
         LastUse(row.account_id, row.user_id, tuple(row.roles), row.starts_at, row.used)
         for row in connection.execute(statement)
     ]
+
+
+def _newest_of(store_id: int, module: str, until: datetime) -> Select[Any]:
+    mine = (window_runs.c.store_id == store_id, window_runs.c.module == module, window_runs.c.starts_at <= until)
+    return select(window_runs).where(*mine).order_by(window_runs.c.starts_at.desc()).limit(1)
 
 
 def _to_run(row: Row[Any]) -> WindowRun:

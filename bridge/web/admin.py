@@ -73,7 +73,7 @@ def sign_in() -> ResponseReturnValue:
         log.warning("a sign-in from %s failed", request.remote_addr)
         return _sign_in_page(email, wanted, _WRONG, 401)
     sessions.begin(signed_in)
-    response = make_response(redirect(wanted or url_for("admin.home"), 303))
+    response = make_response(redirect(request.script_root + wanted if wanted else url_for("admin.home"), 303))
     devices.remember(response, email)
     return response
 

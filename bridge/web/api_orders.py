@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Blueprint, Response
 from pydantic import Field
@@ -11,7 +11,8 @@ from pydantic import Field
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.orders import Refunds
 from bridge.domain.reviews import Question
-from bridge.services import package_pages, questions, stores
+from bridge.services import inbox, package_pages, questions, stores
+from bridge.storage.database import Connection
 from bridge.web.auth import caller, store_key
 from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
 from bridge.web.parsing import (
@@ -194,3 +195,31 @@ def _place(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 16:
         raise InvalidRequest(fields=[FieldError("cursor", "send what an earlier page named under next")])
     return int(text)
+
+
+class SourceIn(Body):
+    """The address of a site whose deliveries are accepted as the shop's own."""
+
+    url: Annotated[str, Field(strict=True, min_length=1, max_length=500)]
+
+
+@bp.get("/store/sources")
+@store_key
+def list_sources() -> Response:
+    """List the accepted addresses of other sites, and the last one that was not accepted."""
+    with reading() as connection:
+        return json_response(questions.sources_document(connection, caller().store_id))
+
+
+@bp.post("/store/sources")
+@store_key
+def accept_source() -> Response:
+    """Accept deliveries of a site as the shop's own; those that wait are applied by the scheduler."""
+    body, store_id, now = read_body(SourceIn), caller().store_id, utcnow()
+
+    def accept(connection: Connection) -> dict[str, Any]:
+        store = stores.get_by_id(connection, store_id)
+        count = inbox.accept_source(connection, store, body.url, now=now)
+        return {**questions.sources_document(connection, store_id), "released": count}
+
+    return json_response(in_transaction(accept))

@@ -91,6 +91,7 @@ class StoreIn(Body):
     low_balance: Amount | None = None
     reversal_policy: Literal["debt", "forgive"] | None = None
     guest_policy: Literal["automatic", "admin"] | None = None
+    accept_unknown_modules: StrictBool | None = None
     past_orders_paid_later: Literal["review", "grant"] | None = None
 
 
@@ -114,13 +115,13 @@ def get_module(key: str) -> Response:
 @bp.put("/modules/<key>")
 @store_key
 def put_module(key: str) -> Response:
-    """Add or change a module."""
+    """Add or change a module; what is left out stays."""
     body = read_body(ModuleIn)
-    label = body.label or path_module(key).replace("_", " ").capitalize()
-    module = Module(path_module(key), label, True if body.metered is None else body.metered)
-    store_id = caller().store_id
-    in_transaction(lambda connection: modules.put_module(connection, store_id, module))
-    return json_response(module_document(module))
+    store_id, module = caller().store_id, path_module(key)
+    put = in_transaction(
+        lambda connection: modules.put_module(connection, store_id, module, label=body.label, is_metered=body.metered)
+    )
+    return json_response(module_document(put))
 
 
 @bp.get("/limits")

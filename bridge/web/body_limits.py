@@ -5,13 +5,14 @@ from __future__ import annotations
 from flask import Flask, request
 
 from bridge.domain.errors import BodyTooLarge, UnsupportedBody
+from bridge.domain.inbox import HARD_LIMIT_BYTES
 from bridge.web.errors import is_for_machines
 
 KIB = 1024
 MIB = 1024 * KIB
 
 BODY_LIMITS: tuple[tuple[str, int], ...] = (
-    ("/webhooks/", 10 * MIB),
+    ("/webhooks/", HARD_LIMIT_BYTES),
     ("/v1/", 2 * MIB),
     ("/connect/", 4 * KIB),
     ("/admin", 256 * KIB),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -11,10 +12,12 @@ from pydantic import Field
 from bridge.domain.connecting import MAX_URL, RestKeys, callback_fault
 from bridge.domain.errors import InvalidRequest, ShopUnreachable, StoreExists
 from bridge.domain.stores import Store
-from bridge.services import connect_pages, key_requests, stores
+from bridge.domain.typed import clean_credential
+from bridge.services import connect_pages, key_requests, site_lookup, stores, watchdog
 from bridge.services.stores import NewStore
+from bridge.services.watchdog import Post
 from bridge.storage.database import Connection
-from bridge.web.context import in_transaction, parts, reading, utcnow
+from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
 from bridge.web.parsing import Body, read_body
 from bridge.web.public_path import external_url
 from bridge.web.replies import json_response
@@ -51,8 +54,16 @@ def send() -> ResponseReturnValue:
     try:
         with reading() as connection:
             wanted = key_requests.check_wanted(connection, typed)
-        if request.form.get("way") == "keys":
-            return _connect_by_hand(wanted)
+        by_hand = request.form.get("way") == "keys"
+        if by_hand:
+            key_requests.check_keys(parts().shops, wanted.url, typed_keys())
+        # The shop is asked outside any transaction, and only where something was left open.
+        site = None if typed.name and typed.time_zone else site_lookup.look_up_site(wanted.url)
+        filled = site_lookup.from_site(typed, site)
+        wanted = replace(wanted, name=filled.name or wanted.name, time_zone=filled.time_zone or wanted.time_zone)
+        zone_source = site_lookup.describe_source(typed, site)
+        if by_hand:
+            return _connect_by_hand(wanted, zone_source)
         if fault := callback_fault(parts().config.public_url, shop_url=wanted.url):
             return _form(typed, error=fault), 422
     except (InvalidRequest, StoreExists) as error:
@@ -63,7 +74,7 @@ def send() -> ResponseReturnValue:
     except ShopUnreachable as error:
         return _form(typed, error=f"Nothing was saved: {error.detail}.", error_field="consumer_key"), 422
     state = in_transaction(lambda connection: key_requests.ask_for_new(connection, wanted, now=utcnow()))
-    return go_to_shop(state, name=wanted.name, shop_url=wanted.url)
+    return go_to_shop(state, name=wanted.name, shop_url=wanted.url, zone_source=zone_source)
 
 
 @bp.get("/admin/connect/return")
@@ -94,7 +105,7 @@ def receive() -> Response:
     return json_response({"status": "received"})
 
 
-def go_to_shop(state: str, *, name: str, shop_url: str, store: Store | None = None) -> str:
+def go_to_shop(state: str, *, name: str, shop_url: str, store: Store | None = None, zone_source: str = "") -> str:
     """The page with the link to the shop: a redirect there is what the pages' content policy forbids to forms."""
     page = connect_pages.go_page(
         name=name,
@@ -103,25 +114,33 @@ def go_to_shop(state: str, *, name: str, shop_url: str, store: Store | None = No
         return_url=external_url("connecting.come_back"),
         callback_url=external_url("connecting.receive"),
         store=store,
+        zone_source=zone_source,
     )
     return render_template("connect_go.html", page=page, store=store, admin=current_admin())
 
 
+def _check_only(store: Store) -> None:
+    """Check a shop whose keys are new and keep the result, which the page shows."""
+    post = Post(transaction, parts().shops, parts().config.public_url)
+    watchdog.watch(post, store, now=utcnow(), may_repair=False)
+
+
 def typed_keys() -> RestKeys:
     """The REST keys typed in a form."""
-    key, secret = (request.form.get(name, "").strip()[:200] for name in ("consumer_key", "consumer_secret"))
-    return RestKeys(key, secret)
+    key, secret = (request.form.get(name, "")[:1000] for name in ("consumer_key", "consumer_secret"))
+    return RestKeys(clean_credential(key)[:200], clean_credential(secret)[:200])
 
 
-def _connect_by_hand(wanted: NewStore) -> ResponseReturnValue:
+def _connect_by_hand(wanted: NewStore, zone_source: str) -> ResponseReturnValue:
     keys, vault = typed_keys(), parts().vault
-    key_requests.check_keys(parts().shops, wanted.url, keys)
 
     def connect(connection: Connection) -> Store:
         return key_requests.connect(connection, wanted, keys, vault_=vault, now=utcnow())
 
     store = in_transaction(connect)
-    flash("The shop answered to these keys; they are kept.")
+    # The page that follows says what the shop answers; nothing is changed there.
+    _check_only(store)
+    flash(f"The shop accepts these keys; they are saved. {zone_source}".strip())
     return redirect(url_for("connection.show", store=store.slug), 303)
 
 
@@ -133,7 +152,7 @@ def _read_form() -> NewStore:
         slug=clean["slug"][:64],
         url=clean["url"][: MAX_URL + 1],
         name=clean["name"][:200],
-        time_zone=clean["time_zone"][:64] or "UTC",
+        time_zone=clean["time_zone"][:64],
         week_start=clean["week_start"][:16] or "monday",
     )
 

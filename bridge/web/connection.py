@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -12,8 +13,9 @@ from flask.typing import ResponseReturnValue
 from bridge.domain.connecting import callback_fault
 from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnreachable
 from bridge.domain.languages import number
+from bridge.domain.public_address import host_of
 from bridge.domain.stores import Store
-from bridge.services import backfill, connection_pages, key_requests, keys, stores, watchdog
+from bridge.services import addresses, backfill, connection_pages, inbox, key_requests, keys, stores, watchdog
 from bridge.services import webhooks as hooks
 from bridge.services.watchdog import Post
 from bridge.storage.database import Connection
@@ -45,14 +47,22 @@ def show(store: str) -> ResponseReturnValue:
 @bp.post("/look")
 @signed_in
 def look(store: str) -> ResponseReturnValue:
-    """Let the watchdog look at the shop now, as it does every few minutes."""
-    return _ask_shop(store, lambda found, now: "The shop was looked at.")
+    """Check the shop now, as the monitor does every few minutes."""
+    return _ask_shop(store, lambda found, now: "The shop was checked.")
 
 
 @bp.post("/webhooks")
 @signed_in
 def install_webhooks(store: str) -> ResponseReturnValue:
-    """Create the webhooks in the shop, or repair them."""
+    """Create the webhooks in the shop, or repair them; only confirmed where deliveries would not arrive."""
+    with reading() as connection:
+        found = stores.get_store(connection, store)
+        where = addresses.service_address(connection, parts().config.public_url, is_set=True)
+    fault = where.mismatch or addresses.check_delivery(where.url, shop_url=found.url)
+    if fault and not addresses.is_local_trial(found.url) and request.form.get("confirm") != "1":
+        with reading() as connection:
+            error = f"{fault.rstrip('.')}. Nothing was created. To go on all the same, tick the box beside the button."
+            return _render(connection, found, error=error, must_confirm=True), 422
     return _ask_shop(store, _install)
 
 
@@ -82,6 +92,18 @@ def answer_history(store: str) -> ResponseReturnValue:
     return redirect(url_for("connection.show", store=store), 303)
 
 
+@bp.post("/sources")
+@signed_in
+def accept_source(store: str) -> ResponseReturnValue:
+    """Accept deliveries of another site as the shop's own; those that wait are processed by the scheduler."""
+    url = request.form.get("url", "")[:500]
+    count = in_transaction(
+        lambda connection: inbox.accept_source(connection, stores.get_store(connection, store), url, now=utcnow())
+    )
+    flash(f"Deliveries of that site are accepted; {number(count)} that waited are applied now.")
+    return redirect(url_for("connection.show", store=store), 303)
+
+
 @bp.post("/ask")
 @signed_in
 def ask_again(store: str) -> ResponseReturnValue:
@@ -101,10 +123,13 @@ def give_keys(store: str) -> ResponseReturnValue:
     typed, vault = typed_keys(), parts().vault
     with reading() as connection:
         found = stores.get_store(connection, store)
+        other = key_requests.store_of_key(connection, typed.consumer_key, vault_=vault)
     try:
         key_requests.check_keys(parts().shops, found.url, typed)
     except (InvalidRequest, ShopUnreachable) as error:
         sentence = error.fields[0].message if error.fields else f"Nothing was saved: {error.detail}."
+        if other is not None and other.id != found.id:
+            sentence += f" This is the key of the store {other.slug}."
         with reading() as connection:
             return _render(connection, found, error=sentence), 422
 
@@ -113,7 +138,7 @@ def give_keys(store: str) -> ResponseReturnValue:
         stores.set_keys(connection, found, consumer_key=key, consumer_secret=secret, vault_=vault)
 
     in_transaction(keep)
-    return _ask_shop(store, lambda found, now: "The shop answered to these keys; they are kept.")
+    return _ask_shop(store, lambda found, now: "The shop accepts these keys; they are saved.")
 
 
 @bp.post("/access-key")
@@ -137,7 +162,7 @@ def revoke_access_key(store: str, key_id: str) -> ResponseReturnValue:
     revoked = in_transaction(
         lambda connection: keys.revoke(connection, stores.get_store(connection, store), wanted, actor=admin.email)
     )
-    flash(f"The access key {revoked.prefix}… was revoked: whoever used it is refused from now on.")
+    flash(f"The access key {revoked.prefix}… was revoked; requests with it are refused from now on.")
     return redirect(url_for("connection.show", store=store), 303)
 
 
@@ -148,12 +173,15 @@ def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
     try:
         message, category = act(store, utcnow()), "good"
     except NoShopKeys:
-        message, category = "The shop cannot be asked before it has given its keys.", "bad"
+        message, category = "The shop cannot be asked: there are no REST keys yet.", "bad"
     except ShopUnreachable as error:
         message, category = f"That did not work: {error.detail}.", "bad"
     until = time.monotonic() + _PATIENCE_SECONDS
     post = Post(transaction, parts().shops, parts().config.public_url, lambda: time.monotonic() < until)
-    watched = watchdog.watch(post, store, now=utcnow())
+    with reading() as connection:
+        # A button repairs webhooks that were installed; only the one that says so installs them.
+        may_repair = connection_pages.has_webhooks(connection, store)
+    watched = watchdog.watch(post, store, now=utcnow(), may_repair=may_repair)
     if watched.repaired:
         message += f" Repaired: {watched.repaired}."
     flash(message[:600], category)
@@ -181,16 +209,20 @@ def _grant_past_orders(slug: str) -> None:
 def _install(store: Store, now: datetime) -> str:
     _, steps = watchdog.install(transaction, parts().shops, store, public_url=parts().config.public_url, now=now)
     changes = len(hooks.changes_of(steps))
-    return f"The webhooks are in order; {number(changes)} changes were made in the shop."
+    return f"All webhooks are installed; {number(changes)} changes were made in the shop."
 
 
 def _import(store: Store, now: datetime) -> str:
     return import_now(store, now, seconds=_PATIENCE_SECONDS)
 
 
-def _render(connection: Connection, store: Store, *, new_key: str = "", error: str = "") -> str:
+def _render(
+    connection: Connection, store: Store, *, new_key: str = "", error: str = "", must_confirm: bool = False
+) -> str:
     config, vault = parts().config, parts().vault
     page = connection_pages.connection_page(
         connection, store, public_url=config.public_url, vault_=vault, new_key=new_key, error=error
     )
+    if must_confirm and not page.delivery_fault:
+        page = replace(page, delivery_fault=f"{host_of(config.public_url)} is not reached from outside")
     return render_template("connection.html", page=page, store=store, admin=current_admin())

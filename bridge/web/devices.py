@@ -36,7 +36,7 @@ def remember(response: Response, email: str) -> None:
         _name(),
         str(_serializer().dumps([secrets.token_urlsafe(16), _account(email)])),
         max_age=LIFE,
-        path="/",
+        path=str(current_app.config["SESSION_COOKIE_PATH"] or "/"),
         secure=bool(current_app.config["SESSION_COOKIE_SECURE"]),
         httponly=True,
         samesite="Lax",

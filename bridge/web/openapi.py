@@ -42,6 +42,7 @@ BODIES: dict[str, type[Body]] = {
     "api_metering.reset_many": api_metering.ResetManyIn,
     "api_metering.reset_user": api_metering.ResetIn,
     "api_orders.assign": api_orders.AssignIn,
+    "api_orders.accept_source": api_orders.SourceIn,
     "api_orders.decide": api_orders.DecisionIn,
     "api_orders.see_refunds": api_orders.SeenIn,
     "api_orders.set_amount": api_orders.LineIn,
@@ -80,6 +81,7 @@ PAGED = frozenset(
         "api_sites.list_sites",
         "api_users.list_entries",
         "api_users.list_purchases",
+        "api_users.list_purchase_lines",
     }
 )
 

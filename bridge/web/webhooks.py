@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, current_app, request
 
-from bridge.domain.errors import BadSignature, BodyTooLarge, BridgeError, MalformedBody
-from bridge.domain.inbox import MAX_BODY_BYTES, State
+from bridge.domain.errors import BadSignature, BodyTooLarge, BridgeError, ConsumerSecretUsed, MalformedBody
+from bridge.domain.inbox import HARD_LIMIT_BYTES, State
 from bridge.services import inbox, stores
 from bridge.services.inbox import Received
 from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
@@ -26,10 +26,10 @@ _PING = re.compile(rb"webhook_id=\d{1,20}\s*")
 @bp.post("/webhooks/woocommerce/<store>")
 def receive(store: str) -> Response:
     """Take one delivery; the shop gets its 200 as soon as it is stored, whatever processing then says."""
-    if (request.content_length or 0) > MAX_BODY_BYTES:
+    if (request.content_length or 0) > HARD_LIMIT_BYTES:
         raise BodyTooLarge()
     body = request.get_data(cache=False)
-    if len(body) > MAX_BODY_BYTES:
+    if len(body) > HARD_LIMIT_BYTES:
         raise BodyTooLarge()
     signature = request.headers.get("X-WC-Webhook-Signature", "")
     if not signature and _PING.fullmatch(body):
@@ -47,13 +47,17 @@ def receive(store: str) -> Response:
         stored = in_transaction(
             lambda connection: inbox.receive(connection, store, received, vault=vault, now=utcnow())
         )
+    except ConsumerSecretUsed:
+        _note(store, "consumer_secrets", inbox.note_consumer_secret)
+        raise
     except BadSignature:
         _note(store, "bad_signatures", inbox.note_bad_signature)
         raise
     if stored.delivery.state is State.REJECTED:
         raise MalformedBody(stored.delivery.outcome)
     shops = parts().shops if stored.has_keys else None
-    inbox.process_stored(transaction, stored.delivery.id, now=utcnow(), shops=shops)
+    if not stored.is_repeat:
+        inbox.process_stored(transaction, stored.delivery.id, now=utcnow(), shops=shops)
     return Response("stored\n", content_type="text/plain; charset=utf-8")
 
 

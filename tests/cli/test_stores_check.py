@@ -121,12 +121,15 @@ def test_fault_is_named_in_one_sentence_with_its_remedy(rig, check, trouble, cod
 
 
 def test_every_code_is_shown_here_or_beside(rig, check):
-    """The rest needs another connecting: no keys, keys that only read, an address of this machine alone."""
-    beside = {Code.NO_KEYS, Code.KEYS_READ_ONLY, Code.ADDRESS_LOCAL}
+    """The rest needs another connecting, or deliveries: see the tests of signed deliveries and of names."""
+    beside = {Code.NO_KEYS, Code.KEYS_READ_ONLY, Code.ADDRESS_LOCAL, *map(Code, _FROM_DELIVERIES)}
 
     assert {code for _, code, _ in TROUBLES} | beside == set(Code)
     told, faults = check()
     assert (told.exit_code, faults) == (0, [])
+
+
+_FROM_DELIVERIES = ("other_site", "other_form", "delivery_too_large", "deliveries_repeated", "consumer_secret")
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_typed_amount_without_its_flag_is_not_ignored():
     read = product([("tokens_granted", "5000")])
 
     assert read.tokens is None
-    assert (read.unreadable.key, read.unreadable.reason) == ("is_token_package", Reason.FLAG)
+    assert (read.unreadable.key, read.unreadable.reason) == ("is_token_package", Reason.UNMARKED)
     assert product([("tokens_granted", "")]).tokens == 0
     assert product([("_tokens_granted", "5000")]).tokens == 0
 

@@ -189,7 +189,7 @@ def test_owner_who_denies_changes_nothing_and_may_be_asked_again(rig, admin):
 
     page = admin.get(local(back))
 
-    assert (page.status_code, "The shop was told no" in page.text) == (200, True)
+    assert (page.status_code, "Access was denied" in page.text) == (200, True)
     assert read(page).links["Try again"] == "/admin/connect"
     assert books.count(rig.database, "stores") == 0
     assert approve(way_to(ask(admin, rig.served.url)))[0] == 302
@@ -317,7 +317,7 @@ def test_keys_typed_by_hand_are_tried_before_they_are_kept(rig, admin, caplog):
     right = connect(key.consumer_secret)
 
     assert (right.status_code, right.location) == (303, "/admin/hand/connection")
-    assert "they are kept" in admin.get(right.location).text
+    assert "they are saved" in admin.get(right.location).text
     _assert_secret(rig, caplog, key.consumer_secret, [right, admin.get(right.location)], right.location)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from bridge.domain.grants import tokens_owed
-from bridge.services import catalog, reconciliation
+from bridge.services import catalog, inbox, reconciliation
 from bridge.services.shops import Shops
 from bridge.services.stores import NewStore, add_store
 from bridge.storage import orders
@@ -133,6 +133,8 @@ class Run:
         now = next(self.clock) - timedelta(days=30)
         with self.database.transaction() as connection:
             self.store = add_store(connection, wanted, vault_=self.shops.vault, now=now).store
+            # The recordings name the recorded shop's address; its REST answers under another one here.
+            inbox.accept_source(connection, self.store, "http://127.0.0.1:8980", now=now)
             for product, (tokens, name) in PACKAGES.items():
                 catalog.set_package(
                     connection, self.store.id, product_id=product, variation_id=0, tokens=tokens, name=name, now=now

@@ -6,6 +6,8 @@ import itertools
 
 import pytest
 
+from schedulers import jobs
+from schedulers.shift import Shift
 from tests import factories
 from tests.factories import balance_of, deliver, line, order
 from tests.support import books
@@ -82,6 +84,21 @@ def test_amount_that_becomes_unclear_takes_nothing_back_and_holds_the_next_order
 
     assert balance_of(store, 2) == 5000
     assert list(reviews(store)) == [2]
+
+
+@one_engine
+def test_granted_line_of_another_product_keeps_its_tokens_until_that_ones_amount_is_known(store):
+    product(store, 10, "5000")
+    deliver(store, order(1))
+    product(store, 11, "5.000")
+    for at, other in ((5, 11), (6, 99)):
+        deliver(store, order(1, at=at, lines=[line(1, other)]))
+        assert balance_of(store, 2) == 5000, other
+
+    factories.put_package(store, 99, 70)
+    deliver(store, order(1, at=7, lines=[line(1, 99)]))
+
+    assert balance_of(store, 2) == 70
 
 
 @one_engine
@@ -174,3 +191,36 @@ def test_documents_that_state_nothing_change_no_product(store):
     deliver(store, {"id": 10, "name": "Pack", "type": "simple"}, "product.updated")
 
     assert get(store, "packages/10")["tokens"] == 5000
+
+
+@one_engine
+def test_waiting_orders_that_nothing_settles_are_not_settled_again_and_again(store, database):
+    """The job finds what the at-once pass left, and nothing that waits for a person."""
+    product(store, 10, "1000")
+    product(store, 12, "5.000", type="variation", parent_id=10)
+    product(store, 501, "1000", sku="TOK")
+    product(store, 502, "2000", sku="TOK")
+    product(store, 912, sku="TOK")
+    lines = [line(1, 10, variation=12), line(2, 10, stamped="x"), line(3, 912) | {"sku": "TOK"}]
+    for place, one in enumerate(lines, start=1):
+        deliver(store, order(place, lines=[one]))
+    assert len(reviews(store)) == 3
+
+    assert jobs.settle_open_orders(Shift(database, lambda: factories.NOON, lambda: True)) == "0 settled"
+
+
+@one_engine
+def test_unknown_products_with_the_sku_of_a_package_are_settled_by_the_job(store, database):
+    deliver(store, order(1, lines=[line(1, 912) | {"sku": "TOK"}]))
+    with database.transaction() as connection:
+        # As a pass that was cut off leaves it.
+        connection.exec_driver_sql(
+            "insert into packages (store_id, product_id, variation_id, admin_tokens, sku, updated_at)"
+            " select id, 501, 0, 1000, 'TOK', created_at from stores"
+        )
+
+    assert [jobs.settle_past_orders(Shift(database, lambda: factories.NOON, lambda: True)) for _ in range(2)] == [
+        "1 settled",
+        "0 settled",
+    ]
+    assert balance_of(store, 2) == 1000

@@ -152,6 +152,21 @@ def test_broken_hold_stops_no_other(desk, database):
     assert outcomes == ["300 expired, 1 failed", "0 expired, 1 failed", "1 expired"]
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_run_in_which_nothing_expires_ends(desk, database):
+    """Every hold is broken: the run stops after a thousand, and the next one tries again."""
+    for user in range(2, 10):
+        desk.give(user, 1_000, now=NOW)
+        desk.send(*(desk.hold(user, 1, ttl=1) for _ in range(150)), now=NOW)
+        desk.send(desk.hold(user, 2, ttl=80_000), now=NOW)
+    with database.transaction() as connection:
+        connection.exec_driver_sql("update holds set plan_parts = '[[1]]' where tokens = 2")
+
+    outcome = jobs.expire_holds(shift_at(database, NOW + timedelta(seconds=9)))
+
+    assert outcome == "0 expired, 1000 failed"
+
+
 def test_hold_captured_after_it_was_listed_stays_captured(desk, database):
     desk.give(2, 100, now=NOW)
     held, other = desk.send(desk.hold(2, 5, ttl=1), desk.hold(2, 6, ttl=1), now=NOW)

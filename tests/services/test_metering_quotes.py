@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from bridge.domain.callers import Caller
-from bridge.domain.stores import Module
 from bridge.services import exceptions, modules, quotes
 from bridge.services.stores import NewStore, add_store
 from bridge.services.vault import Vault
@@ -73,7 +72,7 @@ def build(database, world):
             exceptions.put_override(connection, store.id, 2, override, actor="admin", now=NOW)
         if world["reset"]:
             exceptions.reset_account(connection, store.id, 2, "chat", actor="admin", now=NOW + timedelta(seconds=1))
-        modules.put_module(connection, store.id, Module("chat", "Chat", world["is_metered"]))
+        modules.put_module(connection, store.id, "chat", label="Chat", is_metered=world["is_metered"])
     return desk
 
 

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from bench import growth_data
-from bridge.services import pruning
+from bridge.services import prune_guard, pruning
 from bridge.storage import key_requests, link_codes, open_orders, orders, overrides
 from bridge.storage.database import Database
 from bridge.storage.ids import first_id_at
@@ -108,6 +108,9 @@ def test_no_prune_reads_a_table_whole(shop, database):
     with plans_noted(database) as plans:
         for step in pruning.steps(now=utcnow()).values():
             run(database, step)
+        for kind in pruning.KINDS:
+            run(database, partial(pruning.count_old, kind=kind, now=utcnow(), limit=10))
+        run(database, partial(prune_guard.find_refusal, now=utcnow(), is_regular=True))
         run(database, lambda connection: link_codes.drop_expired(connection, before=utcnow()))
         run(database, lambda connection: link_codes.drop_guesses(connection, before=utcnow()))
         run(database, lambda connection: key_requests.drop_expired(connection, before=utcnow()))
@@ -120,8 +123,8 @@ def test_no_prune_reads_a_table_whole(shop, database):
 def whole_tables(plan: str) -> list[str]:
     """The lines of a plan that read a table whole, or all rows of a store; small tables may be read like that."""
     suspect = re.compile(
-        r"SCAN (?!modules|event_endpoints|value|json_each|wanted)(?!.*USING (COVERING )?INDEX)"
-        r"|Seq Scan on (?!modules|event_endpoints)|SEARCH (?!event_endpoints).*\(store_id=\?( AND site_id=\?)?\)$",
+        r"SCAN (?!modules|runs|CONSTANT|anon_1|event_endpoints|value|json_each|wanted)(?!.*USING (COVERING )?INDEX)"
+        r"|Seq Scan on (?!modules|runs|event_endpoints)|SEARCH (?!event_endpoints).*\(store_id=\?( AND site_id=\?)?\)$",
     )
     return [line for line in plan.splitlines() if suspect.search(line)]
 
@@ -182,6 +185,29 @@ def searches(store_id):
         partial(orders.list_parked, store_id=store_id, email="none@example.test", limit=100),
         partial(orders.list_unpriced, store_id=store_id, product_id=999, limit=100),
     ]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_nothing_of_these_reads_all_orders_or_accounts_of_a_store(app, shop, database):
+    """As SQLite explains it: no range of all orders, and no account looked at for being the store's."""
+    growth_data.add_accounts(database, shop.id, 3, now=utcnow())
+    growth_data.add_orders(database, shop.id, first=10, count=2, user=2, now=utcnow())
+    pages = buyer_pages(app, shop)
+    with plans_noted(database) as plans:
+        for page in pages:
+            page()
+        for read in (*searches(shop.id), *rules_of(shop.id)):
+            run(database, read)
+
+    assert len(plans) > 20
+    assert {f"{statement}\n{plan}" for statement, plan in plans.items() if _WHOLE_STORE.search(plan)} == set()
+
+
+_PARTIAL = "ix_orders_parked|ix_orders_questions|ix_order_lines_unpriced"
+_WHOLE_STORE = re.compile(
+    rf"SEARCH (orders|order_lines|accounts) USING (COVERING )?INDEX (?!{_PARTIAL})\S+"
+    r" \((store_id=\?\)|\(store_id,|.*number>\?)"
+)
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -60,11 +60,11 @@ def test_checklist_turns_green_step_by_step(rig, admin):
     }
 
     installed = press(admin, "webhooks")
-    assert "The webhooks are in order; 10 changes were made in the shop." in installed.text
+    assert "All webhooks are installed; 10 changes were made in the shop." in installed.text
     assert sorted(hook.topic for hook in rig.shop.webhooks.values()) == sorted(TOPICS)
     assert {hook.secret for hook in rig.shop.webhooks.values()} == {SECRET}
     assert (states(admin)["The shop answers"], states(admin)["Webhooks"]) == ("done", "done")
-    assert "A test without signature came on" in installed.text
+    assert "The shop’s test call, which is not signed, arrived on" in installed.text
     assert states(admin)["First delivery"] == "waiting", "the ping proves little"
     assert "6 packages among 6 products were read." in press(admin, "packages").text
     assert "bring nothing" in press(admin, "history", answer="skip").text
@@ -83,7 +83,7 @@ def test_look_repairs_what_can_be_repaired_and_says_what_is_left(rig, admin):
 
     looked = press(admin, "look")
 
-    assert "The shop was looked at. Repaired: 1." in looked.text
+    assert "The shop was checked. Repaired: 1." in looked.text
     assert any(
         found.startswith("No product of the shop brings tokens yet; give each package") for found in _faults(looked)
     )
@@ -96,7 +96,7 @@ def test_look_repairs_what_can_be_repaired_and_says_what_is_left(rig, admin):
         in _faults(broken)
     )
     assert states(admin)["The shop answers"] == "wrong"
-    assert re.search(r"What is wrong <span class=\"muted\">since <time", broken.text)
+    assert re.search(r"Problems <span class=\"muted\">since <time", broken.text)
     for part in ("webhooks", "packages"):
         (alert,) = read(press(admin, part)).alerts
         assert alert.startswith("That did not work: the shop answered HTTP 500")
@@ -116,7 +116,7 @@ def test_store_without_keys_is_told_how_to_get_them(rig, admin):
     assert (states(admin)["REST keys"], states(admin)["The shop answers"]) == ("open", "waiting")
     for part in ("webhooks", "packages"):
         (alert,) = read(press(admin, part)).alerts
-        assert alert == "The shop cannot be asked before it has given its keys."
+        assert alert == "The shop cannot be asked: there are no REST keys yet."
     assert any(fault.startswith("No REST keys are given") for fault in _faults(admin.get(PAGE)))
 
 
@@ -190,7 +190,7 @@ def test_reading_back_is_shown_with_the_orders_that_stop_it(rig, admin):
     assert page.count("&lt;b&gt;why") == 10
     assert "and 20 more" in page
     assert "http://127.0.0.1:8000/webhooks/woocommerce/shop" in page
-    assert "Applied up to</dt><dd>the beginning" in page
+    assert "Synced up to</dt><dd>nothing yet: it begins with the first order" in page
 
 
 @one_engine

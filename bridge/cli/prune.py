@@ -1,0 +1,31 @@
+"""The command that deletes what is old, also where the scheduler refused to."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from bridge.cli.tools import Command, prepared, utcnow
+from bridge.services import clock, prune_guard
+from bridge.services.transactions import in_transaction
+from schedulers import jobs
+from schedulers.shift import Shift
+
+
+@click.command("prune", cls=Command)
+@click.option("--force", is_flag=True, help="Trust the clock of this host, and delete what is old by it.")
+def command(force: bool) -> None:
+    """Delete idempotency keys, deliveries, events and the use of windows that are older than they are kept.
+
+    The scheduler does this every hour. It refuses while the clock looks wrong,
+    or where it would delete far more than usual: exit status 1 and the reason.
+    Check the clock of this host first; then --force goes on.
+    """
+    database = prepared().database
+    if force:
+        in_transaction(database.transaction, clock.accept)
+    outcome = jobs.prune(Shift(database, utcnow), is_recorded=True, is_forced=force)
+    click.echo(outcome if outcome.startswith(prune_guard.REFUSED) else f"{outcome} deleted")
+    if outcome.startswith(prune_guard.REFUSED):
+        sys.exit(1)

@@ -1,0 +1,49 @@
+"""Relations of orders: which are settled together, and what others mean for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from bridge.domain.order_state import Effect, Known
+from bridge.domain.stores import Store
+from bridge.storage import order_relations, orders
+from bridge.storage.database import Connection
+
+
+def lock_family(connection: Connection, store: Store, every: Sequence[Known], *, now: datetime) -> list[Known]:
+    """The parents and children of these locked orders that are not among them, locked."""
+    here = {known.number for known in every}
+    parents = {known.parent_id for known in every if known.parent_id}
+    found = [
+        number for number in order_relations.list_family(connection, store.id, parents, here) if number not in here
+    ]
+    if not found:
+        return []
+    locked = orders.lock(connection, store.id, found, now=now)
+    return [locked[number] for number in found]
+
+
+def list_same_payment(connection: Connection, store: Store, every: Iterable[Known]) -> dict[int, tuple[str, ...]]:
+    """The other granting orders with each order's transaction id, without its own family, by order id."""
+    paid = [known for known in every if known.transaction_id and known.effect is Effect.GRANTS]
+    if not paid:
+        return {}
+    transactions = {known.transaction_id for known in paid}
+    stored = order_relations.list_same_payment(connection, store.id, transactions)
+    fresh = {known.number: known for known in paid}
+    found = {}
+    for known in paid:
+        others = {number: (parent, shown) for number, parent, shown in stored.get(known.transaction_id, ())}
+        others |= {
+            number: (one.parent_id, one.shown_number)
+            for number, one in fresh.items()
+            if one.transaction_id == known.transaction_id
+        }
+        family = {known.number, known.parent_id} - {0}
+        shown = [
+            name for number, (parent, name) in sorted(others.items()) if number not in family and parent not in family
+        ]
+        if shown:
+            found[known.number] = tuple(shown[:5])
+    return found

@@ -1,0 +1,92 @@
+"""Keys are tested before they replace good ones; what was pasted wrongly is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakeshop.faults import Kind
+from tests.support import books
+from tests.support.reading import open_rig
+from tests.support.shop_server import KEY, SECRET
+
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def rig(app):
+    with open_rig(app) as rig:
+        yield rig.connect()
+
+
+@pytest.fixture
+def give(rig):
+    """Give the store these keys: the command's result, and whether the keys it has changed."""
+
+    def give(key, secret, *more):
+        before = books.rows(rig.database, "select consumer_key, consumer_secret from stores")
+        arguments = ["stores", "keys", "shop", "--consumer-key", key, "--consumer-secret", secret, *more]
+        told = rig.app.test_cli_runner().invoke(args=arguments)
+        return told, before != books.rows(rig.database, "select consumer_key, consumer_secret from stores")
+
+    return give
+
+
+def test_keys_that_the_shop_accepts_replace_the_old_ones(rig, give):
+    key = rig.shop.add_key()
+
+    told, is_changed = give(f" {key.consumer_key[:10]}\n{key.consumer_key[10:]}", f'"{key.consumer_secret}"\u200b')
+
+    assert (told.exit_code, is_changed) == (0, True), told.output
+    assert "answered to these keys" in told.output
+    with rig.reading() as reading:
+        assert reading.shop.check().fault is None
+
+
+@pytest.mark.parametrize(
+    ("key", "secret", "words"),
+    [
+        (KEY, SECRET, "HTTP 401"),
+        (SECRET, KEY, "swapped"),
+        (KEY, "hush", "does not begin with cs_"),
+        ("abcd efgh ijkl mnop qrst uvwx", SECRET, "application password"),
+        ("ck_1", "cs_1", "copy both whole"),
+    ],
+)
+def test_keys_that_cannot_be_leave_the_old_ones(give, key, secret, words):
+    told, is_changed = give(key, secret)
+
+    assert (told.exit_code, is_changed) == (1, False)
+    assert words in told.stderr
+    assert "keeps the keys it has" in told.stderr
+    assert SECRET not in told.output
+
+
+def test_key_that_may_only_read_is_refused(rig, give):
+    key = rig.shop.add_key(permissions="read")
+
+    told, is_changed = give(key.consumer_key, key.consumer_secret)
+
+    assert (told.exit_code, is_changed) == (1, False)
+    assert "may only read" in told.stderr
+
+
+def test_shop_that_is_down_changes_nothing_unless_told_so(rig, give):
+    key = rig.shop.add_key()
+    rig.served.faults.add(Kind.ERROR_PAGE, times=None)
+
+    told, is_changed = give(key.consumer_key, key.consumer_secret)
+    untested, is_changed_then = give(key.consumer_key, key.consumer_secret, "--untested")
+
+    assert (told.exit_code, is_changed, "HTTP 500" in told.stderr) == (1, False, True)
+    assert (untested.exit_code, is_changed_then, "not tested" in untested.output) == (0, True, True)
+
+
+def test_webhook_secret_is_trimmed_and_a_mix_up_named(rig):
+    run = rig.app.test_cli_runner()
+    add = ["stores", "add", "new", "--url", "http://127.0.0.1:1", "--webhook-secret"]
+
+    mixed = run.invoke(args=[*add, SECRET])
+    added = run.invoke(args=[*add, "\u00a0hush \n", "--json"])
+
+    assert (mixed.exit_code, "consumer secret, not the webhook secret" in mixed.stderr) == (1, True)
+    assert '"webhook_secret": "hush"' in added.stdout

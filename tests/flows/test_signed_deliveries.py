@@ -1,0 +1,272 @@
+"""Nothing signed is ignored silently: other sites, other forms, large bodies, repetitions."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from schedulers import jobs
+from schedulers.shift import Shift
+from tests.factories import balance_of, customer, deliver, delivery_headers, line, order, product, put_package, put_user
+from tests.support import books
+from tests.support.pages import read, send, sign_in
+from tests.support.reading import open_rig
+
+one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+STAGING = "https://staging.shop.example/"
+
+
+@pytest.fixture
+def shop(shop):
+    """The recorded shop, with package 10 of 1000 tokens."""
+    put_package(shop, 10, 1_000)
+    put_user(shop, 2)
+    return shop
+
+
+@pytest.fixture(autouse=True)
+def sound_books(database):
+    yield
+    assert books.faults(database) == []
+
+
+def retry(app):
+    from bridge.web.context import utcnow
+
+    parts = app.extensions["bridge"]
+    jobs.retry_deliveries(Shift(parts.database, utcnow), shops=parts.shops)
+
+
+def rows(database):
+    return books.rows(database, "select topic, state, held_for, outcome, repeats from deliveries order by id")
+
+
+@one_engine
+@pytest.mark.parametrize(
+    "source",
+    [
+        "http://127.0.0.1:8980/",
+        "https://127.0.0.1:8980",
+        "HTTP://127.0.0.1:8980/",
+        "http://www.127.0.0.1:8980",
+        "",
+        " ",
+    ],
+)
+def test_the_stores_own_site_is_written_in_many_ways(shop, source):
+    deliver(shop, order(), source=source)
+
+    assert balance_of(shop, 2) == 1_000
+
+
+def test_delivery_of_another_site_waits_until_the_owner_accepts_it(shop, app, database):
+    deliver(shop, order(), source=STAGING)
+    deliver(shop, product(10, 5), "product.updated", source=STAGING)
+    deliver(shop, customer(7, "eve@example.test"), "customer.updated", source=STAGING)
+    deliver(shop, order(2), source="http://127.0.0.1:9999")
+    retry(app)
+
+    assert balance_of(shop, 2) == 0
+    assert {row["held_for"] for row in rows(database)} == {"staging.shop.example", "127.0.0.1:9999"}
+    assert shop.client.get("/v1/users/7", headers=shop.headers).status_code == 404
+    found = shop.client.get("/v1/store/sources", headers=shop.headers).json
+    assert found == {"accepted": [], "waiting": "127.0.0.1:9999"}
+    accepted = shop.client.post("/v1/store/sources", json={"url": STAGING}, headers=shop.headers)
+    assert (accepted.status_code, accepted.json["released"]) == (200, 3)
+    retry(app)
+    deliver(shop, order(3), source=STAGING)
+    assert balance_of(shop, 2) == 2_000
+    assert shop.client.get("/v1/users/7", headers=shop.headers).status_code == 200
+
+
+@one_engine
+def test_owner_accepts_a_site_on_the_connection_page(shop, app):
+    admin = sign_in(app)
+    deliver(shop, order(), source=STAGING)
+
+    page = admin.get("/admin/shop/connection")
+    done = send(admin, read(page).form("sources"))
+    retry(app)
+
+    assert "another site delivers" in page.text
+    assert done.status_code == 303
+    assert balance_of(shop, 2) == 1_000
+    assert "another site delivers" not in admin.get("/admin/shop/connection").text
+
+
+@one_engine
+def test_with_rest_keys_the_shop_decides_about_deliveries_of_another_site(app, database):
+    with open_rig(app) as rig:
+        rig.connect()
+        put_package(rig, 10, 1_000)
+        rig.later()
+        number = rig.sell()
+        foreign = order(number, customer=9, lines=[line(quantity=50)])
+        unknown = order(number + 1_000, customer=9)
+
+        for document in (foreign, unknown):
+            rig.later()
+            deliver(rig, document, source=STAGING)
+
+        assert rig.balances() == {2: 1_000}
+        assert [row["state"] for row in rows(database)] == ["processed", "ignored"]
+
+
+@pytest.mark.parametrize(
+    ("topic", "document"),
+    [
+        ("order.updated", {"order": {"id": 20, "status": "completed", "line_items": []}}),
+        ("order.updated", {key: value for key, value in order(20).items() if key != "date_modified_gmt"}),
+        ("order.updated", order(20) | {"date_modified_gmt": "20/11/2026"}),
+        ("order.updated", {key: value for key, value in order(20).items() if key != "status"}),
+        ("product.updated", {"product": {"id": 10, "title": "Tokens"}}),
+    ],
+)
+@one_engine
+def test_form_of_an_older_api_is_named(shop, app, database, topic, document):
+    assert deliver(shop, document, topic).status_code == 200
+
+    assert [row["state"] for row in rows(database)] == ["ignored"]
+    page = sign_in(app).get("/admin/shop/connection").text
+    assert f"webhook 2 ({topic})" in page
+    assert "set API version v3" in page
+
+
+@one_engine
+@pytest.mark.parametrize("is_older", [True, False])
+def test_order_in_another_form_is_read_back_by_its_id(app, is_older):
+    with open_rig(app) as rig:
+        rig.connect()
+        put_package(rig, 10, 1_000)
+        number = rig.sell()
+        rig.later()
+        document = {"order": {"id": number}} if is_older else {"id": number}
+
+        deliver(rig, document, "order.updated")
+
+        assert rig.balances() == {2: 1_000}
+
+
+@one_engine
+def test_order_under_an_unknown_topic_is_applied(shop):
+    for topic, number in (("", 1), ("my_plugin.paid", 2), ("subscription.updated", 3)):
+        deliver(shop, order(number) | {"order_key": f"wc_order_{number}"}, topic)
+
+    assert balance_of(shop, 2) == 2_000
+
+
+@one_engine
+def test_lines_that_are_not_stated_are_verified_with_rest_keys(app):
+    with open_rig(app) as rig:
+        rig.connect()
+        put_package(rig, 10, 1_000)
+        number = rig.sell()
+        rig.poll()
+        rig.later()
+        stated = order(number, at=10**7)
+
+        for lines in (None, [], {}):
+            deliver(rig, stated | {"line_items": lines})
+            assert rig.balances() == {2: 1_000}
+            assert rig.client.get("/v1/exceptions", headers=rig.headers).json["items"] == []
+
+
+@pytest.mark.parametrize("lines", [None, [], {}, "missing", "x"], ids=["null", "list", "object", "missing", "text"])
+def test_lines_that_are_not_stated_reverse_nothing_without_keys(shop, lines):
+    deliver(shop, order(at=1))
+    document = order(at=2) | {"line_items": lines}
+    if lines == "missing":
+        del document["line_items"]
+
+    deliver(shop, document)
+
+    assert balance_of(shop, 2) == 1_000
+    (item,) = shop.client.get("/v1/exceptions", headers=shop.headers).json["items"]
+    assert item["question"] == "lines_unclear"
+
+
+@one_engine
+def test_lists_written_as_objects_are_lists(shop):
+    deliver(shop, order(lines=[]) | {"line_items": {"2": line(2), "0": line(1, stamped="7")}, "meta_data": {}})
+    stamped = line(1) | {"meta_data": {"0": {"key": "_tokens_granted", "value": "7"}}}
+    deliver(shop, order(2, lines=[stamped]))
+    deliver(shop, order(3) | {"refunds": {"1": {"id": 9, "total": "-5.00"}}})
+
+    assert balance_of(shop, 2) == 1_007 + 7 + 500
+
+
+@one_engine
+@pytest.mark.parametrize("quantity", [2.5, "2.5", "2.50"], ids=["number", "text", "longer"])
+def test_fractions_are_granted_and_shown(shop, quantity):
+    deliver(shop, order(lines=[line(quantity=quantity)]))
+
+    assert balance_of(shop, 2) == 2_500
+    document = shop.client.get("/v1/orders/1", headers=shop.headers).json
+    assert document["lines"][0]["quantity"] == 2.5
+    assert (
+        shop.client.get("/v1/users/2/purchases", headers=shop.headers).json["items"][0]["lines"][0]["quantity"] == 2.5
+    )
+    deliver(shop, order(at=5, lines=[line(quantity=1.5)]))
+    assert balance_of(shop, 2) == 1_500
+
+
+@one_engine
+def test_repeated_delivery_is_one_row_with_a_counter(shop, app, database):
+    for _ in range(200):
+        assert deliver(shop, order()).status_code == 200
+
+    assert [row["repeats"] for row in rows(database)] == [199]
+    assert "sends the same delivery again and again" in sign_in(app).get("/admin/shop/connection").text
+    deliver(shop, order(), "order.created")
+    deliver(shop, order(at=1))
+    deliver(shop, order())
+    assert len(rows(database)) == 4
+    assert balance_of(shop, 2) == 1_000
+
+
+@one_engine
+def test_bare_ids_are_counted_only_under_one_delivery_id(shop, database):
+    deliver(shop, order(at=1))
+    for delivery in ("a", "a", "b"):
+        deliver(shop, {"id": 1}, "order.deleted", delivery=delivery)
+
+    assert [row["repeats"] for row in rows(database)] == [0, 1, 0]
+
+
+@one_engine
+def test_large_delivery_is_accepted_and_a_larger_one_is_answered_and_named(shop, app, database):
+    large = json.dumps(order() | {"note": "x" * (9 * 1024**2)}).encode()
+    larger = json.dumps(order(2) | {"note": "x" * (11 * 1024**2)}).encode()
+
+    assert deliver(shop, large).status_code == 200
+    assert balance_of(shop, 2) == 1_000
+    assert deliver(shop, larger).status_code == 200
+    assert "too large to be kept" in sign_in(app).get("/admin/shop/connection").text
+    stored = books.rows(database, "select resource_id, body from deliveries order by id")[1]
+    assert (stored["resource_id"], bytes(stored["body"])) == (2, b'{"id":2}')
+    headers = delivery_headers(larger, "order.updated", secret="another")
+    assert shop.client.post("/webhooks/woocommerce/shop", data=larger, headers=headers).status_code == 413
+
+
+@one_engine
+def test_granted_order_that_stays_unpaid_for_a_day_asks(shop, app, database):
+    from datetime import timedelta
+
+    from bridge.web.context import utcnow
+
+    deliver(shop, order(at=1))
+    deliver(shop, order(2, "on-hold", at=2))
+    deliver(shop, order(status="on-hold", at=2))
+
+    def settle(later):
+        jobs.settle_open_orders(Shift(database, lambda: utcnow() + later))
+        return shop.client.get("/v1/exceptions", headers=shop.headers).json["items"]
+
+    assert settle(timedelta(hours=23)) == []
+    (item,) = settle(timedelta(hours=25))
+    assert (item["id"], item["question"]) == (1, "unpaid")
+    assert balance_of(shop, 2) == 1_000
+    assert books.rows(database, "select number from orders where unpaid_since is not null") == []
+    deliver(shop, order(status="completed", at=9))
+    assert settle(timedelta(hours=26)) == []

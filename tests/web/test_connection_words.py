@@ -1,0 +1,201 @@
+"""The Connection page says what each button does, repeats what was seen, and warns before anything is created."""
+
+from __future__ import annotations
+
+import html
+import logging
+import re
+
+import pytest
+
+from app import create_app
+from bridge.services import addresses
+from bridge.storage import shop_reads
+from bridge.web.context import Parts, utcnow
+from fakeshop.faults import Kind
+from tests import factories
+from tests.conftest import make_config
+from tests.support import books
+from tests.support.pages import read, send, sign_in
+from tests.support.reading import open_rig
+from tests.support.shop_server import KEY, SECRET
+
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+PAGE = "/admin/shop/connection"
+
+
+@pytest.fixture
+def rig(app, caplog):
+    caplog.set_level(logging.CRITICAL)
+    with open_rig(app) as rig:
+        yield rig
+
+
+@pytest.fixture
+def admin(rig):
+    return sign_in(rig.app)
+
+
+def steps(client):
+    """Each step's state, sentence and effect."""
+    page = client.get(PAGE).text
+    found = re.findall(r'step--(\w+)">.*?<h2>(.*?) <span.*?<p>(.*?)</p>\s*(.*?)</div>', page, re.DOTALL)
+    return {title: (state, html.unescape(words + more)) for state, title, words, more in found}
+
+
+def test_every_button_says_what_it_does_and_is_named_as_it_is_labelled(rig, admin):
+    rig.connect(history="ask")
+
+    page = admin.get(PAGE).text
+
+    buttons = re.findall(r"<button([^>]*)>(.*?)</button>", page)
+    assert {label for _, label in buttons} >= {"Check now", "Install webhooks", "Import products", "Create access key"}
+    assert [attributes for attributes, _ in buttons if "aria-label" in attributes] == []
+    for title, (state, words) in steps(admin).items():
+        assert state == "waiting" or "step__effect" in words, title
+    assert "creates 10 webhooks in the shop" in page
+    for metaphor in ("anew", "Nobody", "whoever", "Look", "Read last"):
+        assert metaphor not in page
+
+
+def test_check_and_import_install_no_webhooks(rig, admin):
+    rig.connect(history="ask")
+
+    for part in ("look", "packages"):
+        send(admin, read(admin.get(PAGE)).form(f"connection/{part}"))
+        assert rig.shop.webhooks == {}
+    assert steps(admin)["Webhooks"][0] == "open"
+    assert steps(admin)["The shop answers"][0] == "done"
+    send(admin, read(admin.get(PAGE)).form("connection/webhooks"))
+    rig.shop.webhooks.popitem()
+    send(admin, read(admin.get(PAGE)).form("connection/look"))
+
+    assert len(rig.shop.webhooks) == 10, "once installed, a check repairs them, as its sentence says"
+    assert "recreates webhooks of this service" in steps(admin)["The shop answers"][1]
+
+
+def test_shop_that_accepted_typed_keys_has_been_asked(rig, admin):
+    key = rig.shop.add_key()
+    form = read(admin.get("/admin/connect")).form("/admin/connect")
+    pasted = {"consumer_key": f' "{key.consumer_key}"\u200b\n', "consumer_secret": f"\u00a0{key.consumer_secret} "}
+
+    connected = send(admin, form, url=f" {rig.served.url}/ ", way="keys", **pasted)
+
+    assert connected.status_code == 303
+    assert "Time zone: America/New_York, as the shop says." in admin.get(PAGE).text
+    assert steps(admin)["The shop answers"][0] == "done"
+    (store,) = books.rows(rig.database, "select name, time_zone from stores")
+    assert store == {"name": "Rig Store", "time_zone": rig.shop.site.zone.key}
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ((SECRET, KEY), "swapped"),
+        ((KEY, KEY), "consumer key was given as the consumer secret"),
+        (("abcd efgh ijkl mnop qrst uvwx", SECRET), "application password"),
+        ((KEY[3:], SECRET), "lacks its beginning ck_"),
+    ],
+)
+def test_mix_up_of_typed_keys_is_named_and_the_old_ones_stay(rig, admin, typed, words):
+    rig.connect()
+    before = books.rows(rig.database, "select consumer_key from stores")
+    form = read(admin.get(PAGE)).form("connection/keys")
+
+    wrong = send(admin, form, consumer_key=typed[0], consumer_secret=typed[1])
+
+    assert (wrong.status_code, words in read(wrong).alerts[0]) == (422, True)
+    assert books.rows(rig.database, "select consumer_key from stores") == before
+
+
+def test_problem_that_is_over_is_not_shown(rig, admin):
+    rig.connect(has_keys=False)
+    send(admin, read(admin.get(PAGE)).form("connection/look"))
+    assert "no REST keys are given" in admin.get(PAGE).text
+    assert "no product of the shop brings tokens" in admin.get(PAGE).text
+
+    factories.put_package(rig, 10, 1000)
+
+    page = admin.get(PAGE).text
+    assert "1 product brings tokens" in page
+    assert "no product of the shop brings tokens" not in page
+
+
+def test_problem_of_the_old_keys_is_not_shown_once_there_are_new_ones(rig, admin):
+    rig.connect()
+    rig.shop.keys.clear()
+    send(admin, read(admin.get(PAGE)).form("connection/look"))
+    assert steps(admin)["The shop answers"][0] == "wrong"
+    with rig.database.transaction() as connection:
+        shop_reads.change(connection, rig.connected.store.id, looked_at=None)
+
+    assert steps(admin)["The shop answers"][0] == "open"
+    assert "cannot be read" not in admin.get(PAGE).text
+
+
+def test_all_done_leads_on(rig, admin):
+    rig.connect(history="skip").listen()
+    factories.put_package(rig, 10, 1000)
+    rig.sell()
+    rig.shop.run_queue()
+    send(admin, read(admin.get(PAGE)).form("connection/look"))
+
+    page = admin.get(PAGE)
+
+    assert "7 of 7 done" in page.text
+    assert "The shop is connected. Next:" in page.text
+    assert {"Credits page", "Packages page", "API description"} <= set(read(page).links)
+    assert "may not arrive" not in page.text, "a delivery arrived"
+
+
+def test_key_of_another_store_is_named(rig, admin):
+    rig.connect()
+    factories.add_shop(rig.app, "second")
+    key = next(iter(rig.shop.keys.values()))
+    rig.app.test_cli_runner().invoke(args=["stores", "move", "second", "--url", "http://127.0.0.1:1", "--force"])
+    form = read(admin.get("/admin/second/connection")).form("connection/keys")
+
+    refused = send(admin, form, consumer_key=key.consumer_key, consumer_secret=key.consumer_secret)
+
+    assert refused.status_code == 422
+    assert "This is the key of the store shop." in read(refused).alerts[0]
+
+
+def test_webhooks_no_shop_reaches_are_created_only_when_confirmed(database_url):
+    app = create_app(make_config(database_url, public_url="http://10.0.0.7", is_public_url_set=True))
+    factories.add_shop(app, "shop")
+    client = sign_in(app)
+    page = client.get(PAGE)
+    form = read(page).form("connection/webhooks")
+    del form.fields["confirm"]
+
+    refused = send(client, form)
+    confirmed = send(client, form, confirm="1")
+
+    app.extensions["bridge"].group_commit.close()
+    app.extensions["bridge"].database.close()
+    assert "The shop’s deliveries may not arrive: 10.0.0.7 is an address of a private network" in page.text
+    assert 'name="confirm"' in page.text
+    assert (refused.status_code, "Nothing was created" in read(refused).alerts[0]) == (422, True)
+    assert confirmed.status_code == 303
+
+
+def test_address_of_another_running_service_is_told(rig, admin):
+    rig.connect()
+    parts: Parts = rig.app.extensions["bridge"]
+    with parts.database.transaction() as connection:
+        addresses.record(connection, "https://bridge.example.com", now=utcnow())
+
+    page = admin.get(PAGE).text
+
+    assert "the running service recorded https://bridge.example.com" in page
+
+
+def test_shop_that_is_down_is_connected_with_a_word_on_its_zone(rig, admin):
+    rig.served.faults.add(Kind.ERROR_PAGE, times=None)
+    form = read(admin.get("/admin/connect")).form("/admin/connect")
+
+    page = send(admin, form, url=rig.served.url, way="ask")
+
+    assert page.status_code == 200
+    assert "Time zone: UTC, because the shop could not be reached." in page.text
