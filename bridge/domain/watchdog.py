@@ -111,8 +111,8 @@ _SENTENCES = {
     " lost the rights to see orders; make them anew as a shop manager with: flask webhooks install {slug}",
     Code.SILENT: "{detail} changed in the shop and nothing was delivered: see in WooCommerce, Status, Scheduled actions"
     " whether its queue runs (WP-Cron), and whether a firewall keeps its requests from us",
-    Code.UNAPPLIED: "{detail} could not be applied, and reading begins there again for an hour: correct it, or look into"
-    " the log for the reason",
+    Code.UNAPPLIED: "{detail} could not be applied, and reading begins there again for an hour: correct it, or look"
+    " into the log for the reason",
     Code.SYNC_INCOMPLETE: "reading the shop's orders back is incomplete {detail}",
     Code.SET_ASIDE: "{detail}; each is tried again every night, and at once with Check an order",
     Code.NO_PACKAGES: "no product of the shop brings tokens yet; give each package its tokens on the Packages page, or"
