@@ -42,6 +42,12 @@ class Purchase:
     tokens: int
     reversed: int
     lines: tuple[PurchasedLine, ...]
+    shop_number: str = ""
+
+    @property
+    def shown_number(self) -> str:
+        """The number people know the order by."""
+        return self.shop_number or str(self.order_number)
 
 
 def list_purchases(connection: Connection, account: Account, *, before: int | None, limit: int) -> list[Purchase]:
@@ -76,4 +82,5 @@ def _purchase(order: Known, brought: int) -> Purchase:
         tokens=most,
         reversed=most - kept,
         lines=lines,
+        shop_number=order.shop_number,
     )

@@ -182,6 +182,7 @@ def purchase_document(purchase: Purchase) -> answers.Document:
     """One purchase as the API shows it; money is text, as the shop writes it."""
     return {
         "order": purchase.order_number,
+        "number": answers.shown_number(purchase.order_number, purchase.shop_number),
         "status": purchase.status,
         "date": answers.instant(purchase.placed_at),
         "total": str(purchase.total),
