@@ -201,3 +201,24 @@ def test_people_see_the_shops_own_number(shop, app, database):
     ]
     assert [shown in text for text in texts[1:]] == [True] * 6
     assert "48213" not in texts[3] + texts[5]
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations(range(4))))
+def test_grandchildren_and_orders_that_name_each_other_are_granted_once(shop, arrival):
+    chain = [
+        order(900) | {"parent_id": 900},
+        order(901, at=1) | {"parent_id": 900},
+        order(902, at=2) | {"parent_id": 901},
+        order(903, at=3) | {"parent_id": 902},
+    ]
+    circle = [
+        order(950, customer=3) | {"parent_id": 951},
+        order(951, customer=3) | {"parent_id": 950},
+    ]
+    for place in arrival:
+        deliver(shop, chain[place])
+    for place in arrival:
+        deliver(shop, circle[place % 2])
+
+    assert (balance_of(shop, 2), balance_of(shop, 3)) == (1_000, 1_000)
+    assert items(shop) == {number: ["related_order"] for number in (901, 902, 903, 951)}
