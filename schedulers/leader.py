@@ -13,7 +13,7 @@ from datetime import datetime
 
 from bridge.domain.errors import BridgeError
 from bridge.services import runs
-from bridge.services.transactions import in_transaction
+from bridge.services.transactions import in_transaction, waiting_at_most
 from bridge.storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -57,10 +57,11 @@ class Leader:
         """Try once to lead, or to go on leading; whether this one leads now."""
         asked_at = self._monotonic()
         try:
-            won = in_transaction(
-                self._database.transaction,
-                lambda connection: runs.take_lead(connection, holder=self.holder, now=self._clock()),
-            )
+            with waiting_at_most(RENEW_SECONDS):
+                won = in_transaction(
+                    self._database.transaction,
+                    lambda connection: runs.take_lead(connection, holder=self.holder, now=self._clock()),
+                )
             self._until = asked_at + runs.LEASE_SPAN.total_seconds() if won else float("-inf")
         except BridgeError as error:
             # A lease won before lasts until its end; the next attempt comes soon.

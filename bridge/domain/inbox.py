@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bridge.domain.clock import TOLERANCE
+
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """The largest delivery that is kept, 10 MiB; of a larger one only the id is."""
 
@@ -78,6 +80,7 @@ class NoticeKind(StrEnum):
     OTHER_SITE = "other_site"
     OTHER_FORM = "other_form"
     TOO_LARGE = "too_large"
+    CONSUMER_SECRET = "consumer_secret"  # noqa: S105 -- a kind of notice
     REPEATED = "repeated"
 
 
@@ -88,6 +91,11 @@ class Notice:
     kind: NoticeKind
     at: datetime
     detail: str
+
+
+def may_wait(received_at: datetime, *, now: datetime) -> bool:
+    """Return True while a delivery may still wait for its shop; one from the future has waited by a wrong clock."""
+    return -TOLERANCE <= now - received_at < PATIENCE
 
 
 def retry_delay(attempts: int) -> timedelta:

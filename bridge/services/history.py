@@ -90,8 +90,9 @@ def purchase_rows(connection: Connection, account: Account) -> Iterator[Row]:
         "number",
     )
     before: int | None = None
-    while page := purchases.list_purchases(connection, account, before=before, limit=_PAGE):
-        for purchase in page:
+    while True:
+        page = purchases.list_purchases(connection, account, before=before, limit=_PAGE)
+        for purchase in page.purchases:
             for line in purchase.lines:
                 yield (
                     purchase.order_number,
@@ -105,7 +106,9 @@ def purchase_rows(connection: Connection, account: Account) -> Iterator[Row]:
                     purchase.currency,
                     purchase.shown_number,
                 )
-        before = page[-1].order_number
+        if page.next_before is None:
+            return
+        before = page.next_before
 
 
 def _first_day(connection: Connection, account: Account, *, days: int, now: datetime) -> date:

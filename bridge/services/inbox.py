@@ -13,6 +13,7 @@ from bridge.domain.errors import (
     BadSignature,
     BodyTooLarge,
     BridgeError,
+    ConsumerSecretUsed,
     FieldError,
     InvalidRequest,
     MalformedBody,
@@ -21,12 +22,12 @@ from bridge.domain.errors import (
 from bridge.domain.inbox import (
     MANY_REPEATS,
     MAX_BODY_BYTES,
-    PATIENCE,
     REPEAT_SPAN,
     Delivery,
     Notice,
     NoticeKind,
     State,
+    may_wait,
     retry_delay,
 )
 from bridge.domain.signatures import is_signed
@@ -41,6 +42,7 @@ from bridge.storage import inbox, shop_reads
 from bridge.storage import stores as store_rows
 from bridge.storage.database import Connection
 from bridge.storage.ids import new_id
+from bridge.storage.stores import ShopCredentials
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +89,9 @@ def receive(connection: Connection, slug: str, received: Received, *, vault: Vau
     credentials = store_rows.credentials(connection, store.id)
     is_large = len(received.body) > MAX_BODY_BYTES
     if not is_signed(received.body, received.signature, vault.open(credentials.webhook_secret)):
-        raise BodyTooLarge() if is_large else BadSignature()
+        if is_large:
+            raise BodyTooLarge()
+        raise ConsumerSecretUsed() if _is_consumer_secret(received, credentials, vault) else BadSignature()
     received = _without_body(connection, store, received, now=now) if is_large else received
     try:
         document = parse(received.body)
@@ -168,6 +172,18 @@ def accept_source(connection: Connection, store: Store, address: str, *, now: da
     return inbox.release_held(connection, store.id, source=source, now=now)
 
 
+def _is_consumer_secret(received: Received, credentials: ShopCredentials, vault: Vault) -> bool:
+    """Whether a delivery is signed with the REST key's consumer secret: only the shop has it besides us."""
+    sealed = credentials.consumer_secret
+    return sealed is not None and is_signed(received.body, received.signature, vault.open(sealed))
+
+
+def note_consumer_secret(connection: Connection, slug: str, *, now: datetime) -> None:
+    """Keep for the owner that the shop signs with the consumer secret in place of the webhook secret."""
+    notice = Notice(NoticeKind.CONSUMER_SECRET, now, "")
+    shop_reads.note(connection, stores.get_store(connection, slug).id, notice)
+
+
 def note_bad_signature(connection: Connection, slug: str, *, now: datetime) -> None:
     """Note for the watchdog that somebody delivered to a store what its shop did not sign with our secret."""
     shop_reads.change(connection, stores.get_store(connection, slug).id, bad_signature_at=now)
@@ -214,7 +230,7 @@ def _learn(transaction: Transaction, delivery_id: int, shops: Shops, *, now: dat
     except ShopUnreachable as error:
         with transaction() as connection:
             delivery = inbox.find(connection, delivery_id)
-        if delivery is None or now - delivery.received_at < PATIENCE:
+        if delivery is None or may_wait(delivery.received_at, now=now):
             raise
         log.warning("delivery %d is processed without asking the shop: %s", delivery_id, error.detail)
         return Learnt()

@@ -12,7 +12,7 @@ from bridge.domain.orders import Known, KnownLine, Refunds, Seen
 from bridge.domain.questions import open_lines
 from bridge.domain.reviews import Question, ReviewItem
 from bridge.domain.stores import Store
-from bridge.services import accounts, answers, orders, reconciliation
+from bridge.services import accounts, answers, late_packages, orders, reconciliation
 from bridge.services.settling import Settled
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction
@@ -59,8 +59,9 @@ def list_questions(
 
 
 def badge(connection: Connection, store_id: int) -> str:
-    """How many orders want a look, as the pages' navigation shows it: empty for none, `99+` for more."""
+    """How many orders and products need a person, as the pages' navigation shows it: empty for none, `99+` for more."""
     found = shop_reads.count_questions(connection, store_id, most=_COUNTED + 1)
+    found += late_packages.count_late(connection, store_id)
     return "" if not found else str(found) if found <= _COUNTED else f"{_COUNTED}+"
 
 

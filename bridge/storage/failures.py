@@ -97,10 +97,11 @@ LOST_PLANS = {"26000", "42P05"}
 _STALE_PLAN = "0A000"
 """Also: the schema changed under a prepared statement."""
 
-RENEWS = frozenset(
-    {Cause.BROKEN, Cause.DAMAGED, Cause.MISSING, Cause.READ_ONLY, Cause.REFUSED, Cause.SILENT, Cause.UNREACHABLE}
-)
-"""Causes that another connection may not have: all that are open are closed before their next use."""
+RENEWS = frozenset({Cause.BROKEN, Cause.DAMAGED, Cause.MISSING, Cause.READ_ONLY, Cause.REFUSED, Cause.SILENT})
+"""Causes that another connection may not have: all that are open are closed before their next use.
+
+A connection that could not be opened says nothing about those that are open.
+"""
 
 
 def sqlstate_of(error: BaseException) -> str:

@@ -13,11 +13,14 @@ import psycopg
 import pytest
 from sqlalchemy import event
 
+from app import create_app
 from bridge.storage import database as database_module
 from bridge.storage import failures, patience
 from bridge.storage.failures import Cause
 from bridge.web.context import utcnow
-from schedulers import jobs
+from schedulers import jobs, schedule, shift
+from schedulers.leader import Leader
+from tests.conftest import make_config
 from tests.factories import balance_of, deliver, order, spend
 from tests.support import books
 from tests.support.clock import shift_at
@@ -47,7 +50,7 @@ STATES = {
     "58030": "damaged",
     "XX001": "damaged",
 }
-_TABLES = ("entries", "spends", "idempotency_keys", "deliveries", "packages", "accounts", "leases")
+_TABLES = ("entries", "spends", "idempotency_keys", "deliveries", "packages", "accounts", "leases", "runs")
 
 
 @pytest.fixture
@@ -132,6 +135,49 @@ def test_a_primary_that_became_read_only_is_left_and_found_again(service, databa
     assert_works_again(parts, shop)
     assert opened, "the connections that were opened while it was read-only are not used again"
     assert shop.client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_jobs_and_the_lead_go_on_after_an_outage(service, database_url):
+    parts, shop = service
+    leader = Leader(parts.database, clock=utcnow)
+    fail_writes(database_url, "25006")
+    expire = next(job for job in schedule.TIMETABLE if job.name == "expire_holds")
+    shift.run(expire, shift_at(parts.database, utcnow()))
+    assert not leader.attempt()
+    assert books.count(parts.database, "runs") == 0
+
+    work_again(database_url)
+    shift.run(expire, shift_at(parts.database, utcnow()))
+
+    assert leader.attempt()
+    assert [row["outcome"] for row in books.rows(parts.database, "select outcome from runs")] == ["0 expired"]
+    assert shop.client.get("/readyz").get_json()["scheduler"]["state"] == "ok"
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_a_server_without_free_connections_keeps_those_that_are_open(service, database_url):
+    _parts, shop = service
+    name = database_url.rpartition("/")[2]
+    with psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True) as admin:
+        admin.execute("create role limited login nosuperuser")
+        admin.execute(f"grant all on all tables in schema public to limited; grant all on database {name} to limited")
+        admin.execute("grant usage on all sequences in schema public to limited")
+    limited_url = database_url.replace("postgres@", "limited@")
+    limited = create_app(make_config(limited_url))
+    client = limited.test_client()
+    try:
+        assert client.get("/v1/users/2", headers=shop.headers).status_code == 200
+        execute(database_url, "alter role limited connection limit 1")
+        opened = limited.extensions["bridge"].database
+        with opened.reading():
+            refused = client.get("/v1/users/2", headers=shop.headers)
+        assert_told_to_retry([refused])
+        assert client.get("/v1/users/2", headers=shop.headers).status_code == 200
+        assert opened._generation == 0
+    finally:
+        close(limited.extensions["bridge"])
+        execute(database_url, "drop owned by limited", "drop role limited")
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)

@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 from bridge.storage.database import Database
@@ -18,7 +19,7 @@ from tests.support import books
 from tests.support.missing import require
 from tests.support.outages import STARTED_WITH, close, open_shop
 from tests.support.postgres import find_bindir, start_cluster
-from tests.support.standby import kill, promote, start_standby, suspended
+from tests.support.standby import kill, promote, start_standby, suspended, until
 
 ANSWER_SECONDS = 15
 BACK_SECONDS = 10
@@ -82,6 +83,32 @@ def test_suspended_server(own_cluster):
     assert deliver(shop, order(1)).status_code == 200
     assert balance_of(shop, 2) == STARTED_WITH - 22 + 1_000
     assert leader.attempt()
+    assert books.faults(parts.database) == []
+    close(parts)
+
+
+def test_a_commit_that_may_not_have_reached_the_standby_is_not_answered_as_done(own_cluster):
+    """Cancelled while it waits for the standby, a COMMIT ends with a warning and looks as if it were done."""
+    url = migrated(own_cluster.create_database("unsure"))
+    parts, shop = open_shop(url)
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as admin:
+        admin.execute("set synchronous_commit = local")
+        admin.execute("alter system set synchronous_standby_names = 'missing'")
+        admin.execute("select pg_reload_conf()")
+        until(lambda: admin.execute("show synchronous_standby_names").fetchone() == ("missing",))
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(spend, shop, 2, 30, key="unsure")
+            stuck = "select pid from pg_stat_activity where wait_event = 'SyncRep'"
+            until(lambda: admin.execute(stuck).fetchone() is not None)
+            admin.execute(f"select pg_cancel_backend(pid) from ({stuck}) as backends")
+            response = waiting.result()
+        admin.execute("alter system reset synchronous_standby_names")
+        admin.execute("select pg_reload_conf()")
+        until(lambda: admin.execute("show synchronous_standby_names").fetchone() == ("",))
+
+    assert response.status_code == 503
+    assert spend(shop, 2, 30, key="unsure").status_code == 201
+    assert balance_of(shop, 2) == STARTED_WITH - 30
     assert books.faults(parts.database) == []
     close(parts)
 

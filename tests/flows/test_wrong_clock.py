@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 
 from bridge.domain.clock import TOLERANCE
+from bridge.domain.inbox import may_wait
 from bridge.services import clock as clocks
-from bridge.services import inbox, prune_guard, windows
-from bridge.storage import ids, link_codes
+from bridge.services import inbox, prune_guard, reconciliation, windows
+from bridge.storage import ids, link_codes, shop_reads
 from bridge.web.context import utcnow
 from schedulers import jobs, schedule, shift
 from schedulers.leader import Leader
@@ -219,6 +220,23 @@ def test_a_link_code_made_by_a_clock_that_was_ahead_is_worth_nothing(shop, datab
     with database.transaction() as connection:
         link_codes.add(connection, code_hash="x", store_id=shop.id, account_id=account, expires_at=utcnow() + YEAR)
         assert link_codes.use(connection, "x", now=utcnow()) is None
+
+
+def test_a_sweep_noted_by_a_clock_that_was_ahead_hides_no_later_one(shop, database):
+    store = shop.connected.store
+    with database.transaction() as connection:
+        shop_reads.change(connection, store.id, swept_at=utcnow())
+        assert not reconciliation.is_sweep_due(connection, store, now=utcnow())
+        shop_reads.change(connection, store.id, swept_at=utcnow() + YEAR)
+        assert reconciliation.is_sweep_due(connection, store, now=utcnow())
+
+
+def test_a_delivery_from_the_future_waits_no_longer_for_its_shop():
+    now = utcnow()
+
+    assert may_wait(now - timedelta(minutes=9), now=now)
+    assert not may_wait(now - timedelta(minutes=11), now=now)
+    assert not may_wait(now + YEAR, now=now)
 
 
 def test_a_clock_from_before_the_epoch_makes_ids_that_differ(monkeypatch):
