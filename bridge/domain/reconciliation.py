@@ -33,7 +33,9 @@ class Report:
     `differences` names the first orders that differed, `failures` the first that
     could not be applied and why; those are read again by the next run.
     `unanswered` counts orders from before the shop was connected that wait for
-    the owner's word. `interruption` is why the reading ended early.
+    the owner's word. `set_aside` are those of the failed that are remembered and
+    tried again each night, so that reading goes on behind them; `aside` names
+    them. `interruption` is why the reading ended early.
     """
 
     seen: int = 0
@@ -45,14 +47,21 @@ class Report:
     parked: int = 0
     unanswered: int = 0
     failed: int = 0
+    set_aside: int = 0
     interruption: str = ""
     differences: list[Difference] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)
 
     @property
     def is_clean(self) -> bool:
         """Whether all there was to read was read and applied."""
         return not self.failed and not self.interruption
+
+    @property
+    def blocking(self) -> int:
+        """How many orders could not be applied and are read again by the next run."""
+        return self.failed - self.set_aside
 
     def add(self, number: int, *, expected: int, posted: Sequence[int], is_parked: bool) -> None:
         """Count one order: what it owes, and the movements posted for it."""
@@ -76,14 +85,23 @@ class Report:
         if len(self.failures) < LISTED:
             self.failures.append(sentence)
 
+    def put_aside(self, sentence: str) -> None:
+        """Count one document that the shop cannot show, and that is tried again each night."""
+        self.failed += 1
+        self.set_aside += 1
+        if len(self.aside) < LISTED:
+            self.aside.append(sentence)
+
     def join(self, other: Report) -> None:
         """Count another report's orders to these."""
         for name in ("seen", "changed", "expected", "granted_before", "granted", "reversed", "parked", "unanswered"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failed += other.failed
+        self.set_aside += other.set_aside
         self.interruption = self.interruption or other.interruption
         self.differences += other.differences[: LISTED - len(self.differences)]
         self.failures += other.failures[: LISTED - len(self.failures)]
+        self.aside += other.aside[: LISTED - len(self.aside)]
 
     @property
     def document(self) -> dict[str, Any]:
