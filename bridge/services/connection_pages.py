@@ -35,6 +35,7 @@ _REMEDIES = {
     Code.WEBHOOK_DISABLED: "webhooks",
     Code.WEBHOOK_ASTRAY: "webhooks",
     Code.WEBHOOK_MOVED: "webhooks",
+    Code.COPY: "webhooks",
     Code.WRONG_SECRET: "webhooks",
     Code.OWNER_DEMOTED: "webhooks",
     Code.CONSUMER_SECRET: "webhooks",

@@ -77,7 +77,18 @@ def entry_rows(connection: Connection, account: Account) -> Iterator[Row]:
 
 def purchase_rows(connection: Connection, account: Account) -> Iterator[Row]:
     """An account's purchases as rows of a table, one for each line, the newest order first."""
-    yield ("order", "date", "status", "product", "quantity", "tokens_each", "tokens", "order_total", "currency")
+    yield (
+        "order",
+        "date",
+        "status",
+        "product",
+        "quantity",
+        "tokens_each",
+        "tokens",
+        "order_total",
+        "currency",
+        "number",
+    )
     before: int | None = None
     while True:
         page = purchases.list_purchases(connection, account, before=before, limit=_PAGE)
@@ -93,6 +104,7 @@ def purchase_rows(connection: Connection, account: Account) -> Iterator[Row]:
                     line.granted,
                     str(purchase.total),
                     purchase.currency,
+                    purchase.shown_number,
                 )
         if page.next_before is None:
             return

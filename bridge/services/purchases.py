@@ -49,6 +49,12 @@ class Purchase:
     tokens: int
     reversed: int
     lines: tuple[PurchasedLine, ...]
+    shop_number: str = ""
+
+    @property
+    def shown_number(self) -> str:
+        """The number people know the order by."""
+        return self.shop_number or str(self.order_number)
 
 
 class PurchasePage(NamedTuple):
@@ -115,4 +121,5 @@ def _purchase(order: Known, brought: int) -> Purchase:
         tokens=most,
         reversed=most - kept,
         lines=lines,
+        shop_number=order.shop_number,
     )

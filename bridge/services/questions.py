@@ -45,7 +45,7 @@ def list_questions(
     items: list[answers.Document] = [
         {
             "id": one.number,
-            "number": one.number,
+            "number": answers.shown_number(one.number, known.shop_number),
             "question": one.question.value,
             "reviews": [review_document(item) for item in known.reviews],
             "email": one.email or None,
@@ -174,7 +174,7 @@ def order_document(known: Known) -> answers.Document:
     """An order as the API shows it; `granted` is what it has granted by now, less what was taken back."""
     return {
         "id": known.number,
-        "number": known.number,
+        "number": answers.shown_number(known.number, known.shop_number),
         "status": known.status,
         "question": known.reviews[0].kind.value if known.reviews else None,
         "reviews": [review_document(item) for item in known.reviews],

@@ -44,7 +44,7 @@ class EntryRow:
 class PurchaseRow:
     """One purchase; `total` is money as the shop writes it."""
 
-    order_number: int
+    order_number: str
     at: LocalTime | None
     status: str
     lines: tuple[str, ...]
@@ -121,7 +121,7 @@ def _entry(entry: Entry, zone: tzinfo) -> EntryRow:
 
 def _purchase(purchase: Purchase, zone: tzinfo) -> PurchaseRow:
     return PurchaseRow(
-        order_number=purchase.order_number,
+        order_number=purchase.shown_number,
         at=local_time(purchase.placed_at, zone) if purchase.placed_at else None,
         status=purchase.status,
         lines=purchases.shown_lines(purchase),

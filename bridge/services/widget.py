@@ -115,7 +115,7 @@ def _account_of(connection: Connection, store_id: int, who: Who) -> Account:
 def _purchase(purchase: Purchase, zone: tzinfo, language: Language) -> CardPurchase:
     words = PHRASES[language]
     return CardPurchase(
-        order=words.order.format(n=purchase.order_number),
+        order=words.order.format(n=purchase.shown_number),
         at=local_time(purchase.placed_at, zone, language) if purchase.placed_at else None,
         lines=purchases.shown_lines(purchase),
         tokens=words.bought.format(n=number(purchase.tokens, language)),

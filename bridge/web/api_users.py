@@ -202,6 +202,7 @@ def purchase_document(purchase: Purchase) -> answers.Document:
     shown, rest = purchase.lines[:LINES], purchase.lines[LINES:]
     return {
         "order": purchase.order_number,
+        "number": answers.shown_number(purchase.order_number, purchase.shop_number),
         "status": purchase.status,
         "date": answers.instant(purchase.placed_at),
         "total": str(purchase.total),
