@@ -59,7 +59,7 @@ def _put_together(config: Config) -> Flask:
     app.extensions["bridge"] = Parts(config, database, vault, Shops(vault), group_commit)
     # Started by the worker that has it, after the fork.
     app.extensions["bridge.scheduler"] = Scheduler(
-        database, clock=utcnow, timetable=timetable_for(vault, config.public_url)
+        database, clock=utcnow, timetable=timetable_for(vault, config.public_url, installation=config.installation)
     )
     commands.install(app, Tools(config, database, vault))
     waiting.install(app)

@@ -52,6 +52,8 @@ class Config:
     """Whose X-Forwarded headers are believed."""
     is_public_url_set: bool = False
     """Whether `public_url` was set, and not derived from the address to listen on."""
+    installation: str = ""
+    """What tells this installation from one that has a copy of its database; empty where nothing is kept here."""
 
     @property
     def host_and_port(self) -> tuple[str, int]:
@@ -87,6 +89,7 @@ def load_config(environ: Mapping[str, str] | None = None, *, root: Path = ROOT) 
         listen_fd=_number(given, "BRIDGE_LISTEN_FD", default=0, low=0, high=1_000_000) or None,
         trusted_proxies=_networks(given.get("BRIDGE_TRUSTED_PROXIES") or ""),
         is_public_url_set=bool(given.get("BRIDGE_PUBLIC_URL")),
+        installation=_installation(given, instance),
     )
 
 
@@ -108,24 +111,39 @@ def _secret_key(given: str | None, instance: Path) -> str:
         if len(given) < _SECRET_CHARACTERS:
             raise BadSetting(f"BRIDGE_SECRET_KEY must have at least {_SECRET_CHARACTERS} characters")
         return given
-    path = instance / "secret-key"
     try:
-        instance.mkdir(parents=True, exist_ok=True)
-        # Written whole under another name first: of two processes that start at once, one file wins and both read it.
-        draft = instance / f"secret-key.{os.getpid()}"
-        if not path.exists():
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(48))
-            try:
-                os.link(draft, path)
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
-        return path.read_text().strip()
+        return _kept(instance, "secret-key", secrets.token_urlsafe(48))
     except OSError as error:
         raise BadSetting(f"BRIDGE_SECRET_KEY is not set, and none can be kept in {instance}: {error}") from error
+
+
+def _installation(given: Mapping[str, str], instance: Path) -> str:
+    """The mark of this installation, kept beside the secret key; empty where that comes from the environment."""
+    if given.get("BRIDGE_SECRET_KEY"):
+        return ""
+    try:
+        return _kept(instance, "installation-id", secrets.token_hex(16))[:64]
+    except OSError:
+        return ""
+
+
+def _kept(instance: Path, name: str, new: str) -> str:
+    """What a file of `instance/` holds; the file is written with `new` where it is missing."""
+    path = instance / name
+    instance.mkdir(parents=True, exist_ok=True)
+    # Written whole under another name first: of two processes that start at once, one file wins and both read it.
+    draft = instance / f"{name}.{os.getpid()}"
+    if not path.exists():
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(new)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()
 
 
 def _bind(given: str) -> str:

@@ -16,6 +16,7 @@ from fakeshop.payloads import VERSION, order_document, refund_document
 from fakeshop.rest_webhooks import answer_webhooks
 from fakeshop.rest_words import API, Answer, cannot, invalid_id, listed
 from fakeshop.shop import FakeShop
+from fakeshop.sickness import Sickness
 from fakeshop.site import Document
 
 _NAMESPACES = ["oembed/1.0", "wc/v3", "wc/v1", "wc/v2", "wc/store", "wc/store/v1", "wp/v2", "wp-site-health/v1"]
@@ -31,6 +32,7 @@ class Rest:
     shop: FakeShop
     gate: Gate
     shrinking: int = 0
+    sickness: Sickness = field(default_factory=Sickness)
     routes: list[tuple[re.Pattern[str], Callable[..., Answer]]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,21 +54,25 @@ class Rest:
             )
         ]
 
-    def answer(self, request: Request) -> Answer:
-        """The answer to one request; what is refused comes as WordPress' error object."""
+    def answer(self, request: Request, *, signed: Request | None = None) -> Answer:
+        """The answer to one request; what is refused comes as WordPress' error object.
+
+        `signed` is the request as it was sent, where its path was another one.
+        """
         try:
-            return self._answer(request)
+            return self._answer(request, signed or request)
         except Denied as denied:
             return Answer(denied.status, denied.document)
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request, signed: Request) -> Answer:
         path = request.path.strip("/")
         if path == "wp-json":
             return Answer(200, _fields(request, self._index(request)), allow=("GET",))
         if not path.startswith(API):
             raise Denied("rest_no_route", "No route was found matching the URL and request method.", 404)
-        key = self.gate.key_of(request, self.shop.keys)
+        key = self.gate.key_of(signed, self.shop.keys)
         self._check_rights(request, key, path.removeprefix(API))
+        request = self.sickness.request(request)
         if path.startswith(f"{API}webhooks"):
             return _with_fields(request, answer_webhooks(self.shop, request, path.removeprefix(API), key))
         for pattern, answer in self.routes:
@@ -110,7 +116,7 @@ class Rest:
         statuses = set(query.statuses or ("any",))
         if order.status not in statuses and not ("any" in statuses and order.status != "trash"):
             return False
-        if query.include and order.id not in query.include:
+        if (query.include and order.id not in query.include) or str(order.id) in list_values(request, "exclude"):
             return False
         customer = request.value("customer")
         if customer is not None and str(order.customer_id) != customer:

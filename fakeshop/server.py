@@ -101,20 +101,32 @@ class _Handler(BaseHTTPRequestHandler):
         self.skew = timedelta(seconds=fault.seconds) if fault and fault.kind is Kind.SKEW else timedelta()
         if fault is not None and self._goes_wrong(fault):
             return
+        sickness = served.rest.sickness
+        if sickness.seconds:
+            served.closing.wait(sickness.seconds)
+        if (reply := sickness.reply(self.path)) is not None:
+            self._send(*reply)
+            return
         parts = urlsplit(self.path)
         if parts.path.startswith("/wc-auth/v1/"):
             self._authorize(parts.path, dict(parse_query(parts.query)))
             return
         headers = {name.casefold(): value for name, value in self.headers.items()}
+        signed = sickness.signed(Request(self.command, parts.path, parse_query(parts.query), headers, body))
+        parts = urlsplit(sickness.target(self.path))
         request = Request(self.command, parts.path, parse_query(parts.query), headers, body)
         if fault is not None and fault.kind is Kind.SHRINKING:
             served.rest.shrinking = fault.rows
         is_cut = fault is not None and fault.kind is Kind.TRUNCATED
-        self._write(request, self._answer_of(request), is_cut=is_cut)
+        answer = sickness.answer(request, self._answer_of(request, signed))
+        if answer is None:
+            self._send(500, [("Content-Type", _HTML)], _ERROR_PAGE)
+            return
+        self._write(request, answer, is_cut=is_cut)
 
-    def _answer_of(self, request: Request) -> Answer:
+    def _answer_of(self, request: Request, signed: Request) -> Answer:
         try:
-            return self.shown.rest.answer(request)
+            return self.shown.rest.answer(request, signed=signed)
         except Refused as refused:
             return Answer(400, error_document("rest_invalid_param", str(refused), 400))
 
@@ -129,7 +141,9 @@ class _Handler(BaseHTTPRequestHandler):
             *([("Allow", ", ".join(answer.allow))] if answer.status != 401 else []),
             ("Cache-Control", "no-cache, must-revalidate, max-age=0, no-store, private"),
         ]
-        self._send(answer.status, headers, json_bytes(answer.document), is_cut=is_cut)
+        sickness = self.shown.rest.sickness
+        body = sickness.before + json_bytes(answer.document) + sickness.after
+        self._send(answer.status, headers, body, is_cut=is_cut)
 
     def _send(self, status: int, headers: list[tuple[str, str]], body: bytes, *, is_cut: bool = False) -> None:
         self.send_response(status)

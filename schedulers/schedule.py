@@ -18,7 +18,7 @@ TIMETABLE = (
 )
 
 
-def timetable_for(vault: Vault, public_url: str) -> tuple[Job, ...]:
+def timetable_for(vault: Vault, public_url: str, *, installation: str = "") -> tuple[Job, ...]:
     """The whole timetable, with the jobs that need the vault or the bridge's own address.
 
     The sweep is looked at each hour and done once a night, by each store's clock.
@@ -28,9 +28,13 @@ def timetable_for(vault: Vault, public_url: str) -> tuple[Job, ...]:
         Job("retry_deliveries", 5, partial(jobs.retry_deliveries, shops=shops)),
         *TIMETABLE,
         Job("send_events", 5, partial(jobs.send_events, vault=vault, public_url=public_url)),
-        Job("grant_past_orders", 15, partial(shop_jobs.grant_past_orders, shops=shops)),
-        Job("import_packages", 60, partial(shop_jobs.import_packages, shops=shops)),
-        Job("watch_webhooks", 300, partial(shop_jobs.watch_webhooks, shops=shops, public_url=public_url)),
-        Job("reconcile_orders", 900, partial(shop_jobs.reconcile_orders, shops=shops)),
-        Job("sweep_orders", 3600, partial(shop_jobs.sweep_orders, shops=shops)),
+        Job("grant_past_orders", shop_jobs.GRANT_EVERY, partial(shop_jobs.grant_past_orders, shops=shops)),
+        Job("import_packages", shop_jobs.IMPORT_EVERY, partial(shop_jobs.import_packages, shops=shops)),
+        Job(
+            "watch_webhooks",
+            shop_jobs.WATCH_EVERY,
+            partial(shop_jobs.watch_webhooks, shops=shops, public_url=public_url, installation=installation),
+        ),
+        Job("reconcile_orders", shop_jobs.POLL_EVERY, partial(shop_jobs.reconcile_orders, shops=shops)),
+        Job("sweep_orders", shop_jobs.SWEEP_EVERY, partial(shop_jobs.sweep_orders, shops=shops)),
     )

@@ -1,120 +1,166 @@
-"""The jobs that ask the shops: one that cannot be reached stops no other."""
+"""The jobs that ask the shops, all side by side: one that is slow, sick or gone delays no other."""
 
 from __future__ import annotations
 
-import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from bridge.domain.errors import NoShopKeys, ShopUnreachable
 from bridge.domain.reconciliation import Report
 from bridge.domain.stores import Store
 from bridge.services import backfill, catalog_import, reconciliation, stores, watchdog
+from bridge.services.readback import Reading
 from bridge.services.reconciliation import open_reading
 from bridge.services.shops import Shops
 from bridge.services.watchdog import Post
 from schedulers.shift import Shift
+from schedulers.side_by_side import Slot, for_each
 
 log = logging.getLogger(__name__)
 
+POLL_EVERY, SWEEP_EVERY, WATCH_EVERY, IMPORT_EVERY, GRANT_EVERY = 900, 3600, 300, 60, 15
+"""How many seconds lie between two runs of each job."""
 SWEPT_AT_ONCE = 200
+_REQUESTS = 5_000
+_SECONDS = 300.0
+"""What one shop may use in one run; a long reading goes on with the next."""
 
 
-def reconcile_orders(shift: Shift, *, shops: Shops) -> str:
-    """Apply what changed in each store's shop since its cursor; a shop that cannot be reached stops no other."""
+@dataclass(slots=True)
+class _Done:
+    """What became of one store: how it was read, or that it failed or was not read."""
 
-    def poll(store: Store) -> Report:
-        reading = open_reading(shift.database.transaction, shops, store, may_go_on=shift.may_go_on)
+    report: Report = field(default_factory=Report)
+    count: int = 0
+    repaired: int = 0
+    has_failed: bool = False
+
+
+def reconcile_orders(shift: Shift, *, shops: Shops, every_seconds: float = POLL_EVERY) -> str:
+    """Apply what changed in each store's shop since its cursor, before the next run is due."""
+
+    def poll(store: Store, slot: Slot) -> Report:
+        reading = _open(shift, shops, store, slot)
         with reading.shop:
             return reconciliation.poll(reading, since=None, now=shift.clock())
 
-    return _for_each_store(shift, poll)
+    return _read_each(shift, poll, every_seconds=every_seconds)
 
 
 def sweep_orders(shift: Shift, *, shops: Shops) -> str:
     """Read again each store's orders of the last weeks, once a night, where the last sweep stopped."""
 
-    def sweep(store: Store) -> Report | None:
+    def sweep(store: Store, slot: Slot) -> Report | None:
         with shift.database.reading() as connection:
             if not reconciliation.is_sweep_due(connection, store, now=shift.clock()):
                 return None
-        reading = open_reading(shift.database.transaction, shops, store, may_go_on=shift.may_go_on)
         total, is_through = Report(), False
+        reading = _open(shift, shops, store, slot)
         with reading.shop:
             while not is_through and shift.may_go_on() and not total.interruption:
                 report, is_through = reconciliation.sweep(reading, now=shift.clock(), limit=SWEPT_AT_ONCE)
                 total.join(report)
         return total
 
-    return _for_each_store(shift, sweep)
+    return _read_each(shift, sweep, every_seconds=SWEEP_EVERY)
 
 
 def import_packages(shift: Shift, *, shops: Shops) -> str:
     """Go on with imports of products that were cut off, or are too long for the page that began them."""
-    read = failed = 0
-    for store in _stores(shift):
-        with shift.database.reading() as connection:
-            if not catalog_import.is_under_way(connection, store):
-                continue
-        try:
-            reading = open_reading(shift.database.transaction, shops, store, may_go_on=shift.may_go_on)
-            with reading.shop:
-                read += catalog_import.go_on(reading, now=shift.clock()).products
-        except (NoShopKeys, ShopUnreachable) as error:
-            log.warning("the products of store %s could not be read: %s", store.slug, error.detail)
-            failed += 1
-        except Exception:
-            log.exception("the products of store %s could not be read", store.slug)
-            failed += 1
-    words = f"{read} products read"
+    with shift.database.reading() as connection:
+        under_way = [
+            store for store in stores.list_stores(connection) if catalog_import.is_under_way(connection, store)
+        ]
+
+    def go_on(store: Store, slot: Slot) -> _Done:
+        reading = _open(shift, shops, store, slot)
+        with reading.shop:
+            return _Done(count=catalog_import.go_on(reading, now=shift.clock()).products)
+
+    done = for_each(shift, under_way, _guarded(go_on), every_seconds=IMPORT_EVERY, requests=_REQUESTS, seconds=_SECONDS)
+    words = f"{sum(one.count for one in done)} products read"
+    failed = sum(one.has_failed for one in done)
     return f"{words}, {failed} shops failed" if failed else words
 
 
 def grant_past_orders(shift: Shift, *, shops: Shops) -> str:
     """Go on with granting past orders, where an owner decided so and not all of them were read."""
 
-    def grant(store: Store) -> Report | None:
-        return backfill.go_on(shift.database.transaction, shops, store, now=shift.clock(), may_go_on=shift.may_go_on)
+    def grant(store: Store, slot: Slot) -> Report | None:
+        return backfill.go_on(
+            shift.database.transaction,
+            shops,
+            store,
+            now=shift.clock(),
+            may_go_on=shift.may_go_on,
+            seconds=slot.seconds,
+        )
 
-    return _for_each_store(shift, grant)
+    # A run may take longer than the time to the next one: owners wait for the first one to begin.
+    return _read_each(shift, grant, every_seconds=WATCH_EVERY)
 
 
-def watch_webhooks(shift: Shift, *, shops: Shops, public_url: str) -> str:
+def watch_webhooks(shift: Shift, *, shops: Shops, public_url: str, installation: str = "") -> str:
     """See whether each shop still tells us of its orders; repair, read back and tell where it does not."""
-    post = Post(shift.database.transaction, shops, public_url, shift.may_go_on)
-    found = repaired = failed = 0
-    for store in _stores(shift):
-        try:
-            watched = watchdog.watch(post, store, now=shift.clock())
-            found, repaired = found + len(watched.found), repaired + watched.repaired
-        except Exception:
-            log.exception("store %s could not be watched", store.slug)
-            failed += 1
-    words = f"{found} faults, {repaired} repaired"
+    post = Post(shift.database.transaction, shops, public_url, shift.may_go_on, installation)
+
+    def watch(store: Store, _slot: Slot) -> _Done:
+        watched = watchdog.watch(post, store, now=shift.clock())
+        return _Done(count=len(watched.found), repaired=watched.repaired)
+
+    done = for_each(
+        shift, _stores(shift), _guarded(watch), every_seconds=WATCH_EVERY, requests=_REQUESTS, seconds=_SECONDS
+    )
+    words = f"{sum(one.count for one in done)} faults, {sum(one.repaired for one in done)} repaired"
+    failed = sum(one.has_failed for one in done)
     return f"{words}, {failed} failed" if failed else words
 
 
-def _stores(shift: Shift) -> Iterator[Store]:
+def _open(shift: Shift, shops: Shops, store: Store, slot: Slot) -> Reading:
+    return open_reading(
+        shift.database.transaction,
+        shops,
+        store,
+        may_go_on=shift.may_go_on,
+        requests=slot.requests,
+        seconds=slot.seconds,
+    )
+
+
+def _stores(shift: Shift) -> list[Store]:
     with shift.database.reading() as connection:
-        found = stores.list_stores(connection)
-    return itertools.takewhile(lambda _: shift.may_go_on(), found)
+        return stores.list_stores(connection)
 
 
-def _for_each_store(shift: Shift, read: Callable[[Store], Report | None]) -> str:
-    total, failed = Report(), 0
-    for store in _stores(shift):
+def _guarded(work: Callable[[Store, Slot], _Done]) -> Callable[[Store, Slot], _Done]:
+    """The work for one store, which raises nothing: what goes wrong with a shop is logged and counted."""
+
+    def guarded(store: Store, slot: Slot) -> _Done:
         try:
-            report = read(store)
+            return work(store, slot)
         except NoShopKeys:
-            continue
+            return _Done()
         except ShopUnreachable as error:
             log.warning("the shop of store %s could not be read: %s", store.slug, error.detail)
-            failed += 1
         except Exception:
             log.exception("the shop of store %s could not be read", store.slug)
-            failed += 1
-        else:
-            failed += bool(report and report.interruption)
-            total.join(report or Report())
+        return _Done(has_failed=True)
+
+    return guarded
+
+
+def _read_each(shift: Shift, read: Callable[[Store, Slot], Report | None], *, every_seconds: float) -> str:
+    def one(store: Store, slot: Slot) -> _Done:
+        report = read(store, slot) or Report()
+        return _Done(report, has_failed=bool(report.interruption))
+
+    done = for_each(
+        shift, _stores(shift), _guarded(one), every_seconds=every_seconds, requests=_REQUESTS, seconds=_SECONDS
+    )
+    total = Report()
+    for each in done:
+        total.join(each.report)
+    failed = sum(each.has_failed for each in done)
     words = f"{total.seen} orders read, {total.changed} changed, {total.failed} not applied"
     return f"{words}, {failed} shops failed" if failed else words

@@ -169,8 +169,10 @@ def _lines(slug: str, report: Report, *, is_dry: bool) -> list[str]:
             f" flask stores history {slug} grant, or skip"
         )
     lines += [f"  NOT APPLIED {sentence}" for sentence in report.failures]
-    if report.failed > len(report.failures):
-        lines.append(f"  and {report.failed - len(report.failures)} more")
+    lines += [f"  SET ASIDE {sentence}" for sentence in report.aside]
+    named = len(report.failures) + len(report.aside)
+    if report.failed > named:
+        lines.append(f"  and {report.failed - named} more")
     if report.interruption:
         lines.append(f"  STOPPED {report.interruption}")
     return lines

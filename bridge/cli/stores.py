@@ -243,7 +243,12 @@ def check(slug: str, as_json: bool) -> None:
         progress = backfill.progress_of(connection, store.id)
     where = address(tools)
     # The running service's address counts: deliveries arrive there, whatever this command's environment says.
-    post = Post(tools.database.transaction, Shops(tools.vault), where.recorded_url or where.url)
+    post = Post(
+        tools.database.transaction,
+        Shops(tools.vault),
+        where.recorded_url or where.url,
+        installation=tools.config.installation,
+    )
     seen, faults = watchdog.look(post, store, now=utcnow())
     found = [
         *((fault.code.value, fault.topics, fault.sentence) for fault in faults),

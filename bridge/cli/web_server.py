@@ -19,6 +19,7 @@ from granian.server.mp import MPServer
 
 from bridge.cli.listening import inherited_socket, listen_on
 from bridge.config import load_config
+from bridge.garbage import return_freed_memory
 from bridge.logs import configure_logs
 
 CONNECTIONS = 4096
@@ -86,6 +87,7 @@ def main() -> None:
     """Serve until a signal ends it; exits with status 1 when the workers fail again and again."""
     config = load_config()
     configure_logs(config)
+    return_freed_memory()
     host, port = config.host_and_port
     server = Server(
         inherited_socket(config) or listen_on(config),

@@ -43,6 +43,7 @@ def install(slug: str, dry_run: bool, force: bool, as_json: bool) -> None:
         Shops(tools.vault),
         store,
         public_url=where.url,
+        installation=tools.config.installation,
         is_dry=dry_run,
         now=utcnow(),
     )

@@ -146,7 +146,7 @@ def read_order(document: Json, *, is_restored: bool = False) -> Order:
         lines_are_complete=items is None or all(_line_id(item) is not None for item in items),
         is_restored=is_restored,
         key=_text(document.get("order_key"), 100).strip(),
-        parent_id=_whole(document.get("parent_id"), high=MAX_USER_ID) or 0,
+        parent_id=_parent(document.get("parent_id"), number),
         transaction_id=_text(document.get("transaction_id"), 200).strip(),
         shop_number=_shop_number(document.get("number"), number),
         is_finished=bool(document["date_completed_gmt"]) if "date_completed_gmt" in document else None,
@@ -172,6 +172,11 @@ def _paid_at(document: Json, modified_at: datetime) -> datetime | None:
     if not any(field in document for field in fields):
         return modified_at
     return max((moment for field in fields if (moment := _utc(document.get(field)))), default=None)
+
+
+def _parent(value: Any, order_id: int) -> int:
+    parent = _whole(value, high=MAX_USER_ID) or 0
+    return 0 if parent == order_id else parent
 
 
 def _shop_number(value: Any, order_id: int) -> str:

@@ -1,49 +1,50 @@
-"""One shop over HTTP: a request goes out, and a JSON document or one of the shop's faults comes back.
+"""One shop over HTTP: sends a request, and returns a JSON document or raises one of the shop's faults.
 
-The `woocommerce` library builds the address, the headers and the body. What it
-gets wrong is contained here: it opens a connection for each call, looks at no
-status, and over plain http signs what it does not send.
+The `woocommerce` library builds the headers and the body. What it gets wrong is
+contained here: it opens a connection for each call, looks at no status, knows
+one path of the API only, and over plain http signs what it does not send.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, InvalidHeader, ReadTimeoutError
 from urllib3.util import Retry
 from woocommerce import API
-from woocommerce import api as library
 
-from bridge.clients import shop_faults
+from bridge.clients import shop_answers, shop_discovery, shop_faults, shop_transport
 from bridge.clients.oauth import OAuth1
-from bridge.domain.errors import ShopUnreachable
-from bridge.domain.shop_errors import BadShopAddress, ShopBroken, ShopSilent
+from bridge.clients.shop_answers import MAX_BODY_BYTES, NotJson, TooMuchJson
+from bridge.clients.shop_faults import Failure, Hint
+from bridge.domain.shop_access import ShopAccess
+from bridge.domain.shop_errors import BadShopAddress, ShopBudgetSpent, ShopPageBroken, ShopSilent
 
 RETRIES = 3
 MAX_WAIT_SECONDS = 60
 """The longest all waits of one read may take together; a shop that wants more is asked another time."""
 BODY_SECONDS = 60
 """The longest an answer may take from its first byte to its last, however slowly the shop drips."""
-MAX_BODY_BYTES = 32 * 2**20
+QUERY_AGAIN_SECONDS = 6 * 3600
+"""How long keys that were refused in the query string are not tried there again."""
 
 log = logging.getLogger(__name__)
 
-_BUSY = frozenset({429, 502, 503, 504})
 _CHUNK = 2**16
+_HOME_BYTES = 2**17
+_HOME_HOPS = 3
+_PROBE: dict[str, str | int] = {"per_page": 1, "_fields": "id"}
 _RETRY_AFTER = Retry()
+
+_Params = Mapping[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,39 @@ class Answer:
     offset_seconds: int | None
 
 
-class _Passing(Exception):
-    """A fault that may be over in a moment; `wait` is how long the shop asked for, None where it did not say."""
+@dataclass(slots=True)
+class Budget:
+    """How many requests a run may still send to a shop, and until when by the monotonic clock."""
 
-    def __init__(self, fault: ShopUnreachable, wait: int | None = None) -> None:
+    requests: int
+    deadline: float
+
+    @property
+    def seconds(self) -> float:
+        """How many seconds are left."""
+        return max(0.0, self.deadline - time.monotonic())
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing more may be sent."""
+        return self.requests <= 0 or not self.seconds
+
+
+class _Failed(Exception):
+    """Carries a failure from a request to the code that decides about another one."""
+
+    def __init__(self, failure: Failure) -> None:
         super().__init__()
-        self.fault = fault
-        self.wait = wait
+        self.failure = failure
 
 
 class ShopSession:
-    """Connections to one shop, kept open between requests, of which one goes out at a time whoever sends it."""
+    """Connections to one shop, kept open between requests, of which one goes out at a time whoever sends it.
+
+    `access` is the way to the API that is used, and may change with a request:
+    where the usual way fails, others on the same host are tried. `budget`
+    limits what is sent; None for no limit.
+    """
 
     def __init__(
         self,
@@ -76,16 +99,24 @@ class ShopSession:
         timeout: tuple[float, float],
         sleep: Callable[[float], object],
     ) -> None:
-        url = _usable(url)
+        url = shop_transport.usable(url)
         for key in (consumer_key, consumer_secret):
             if not (key and key.isascii() and key.isprintable()):
                 raise BadShopAddress("the consumer key or secret is empty, or holds characters that no key has")
-        self._host = urlsplit(url).netloc
+        parts = urlsplit(url)
+        self.access = ShopAccess()
+        self.budget: Budget | None = None
+        self._host, self._folder = parts.netloc, parts.path
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._is_tls = parts.scheme == "https"
+        self._timeout = timeout
         self._sleep = sleep
-        self._session = _open_session()
-        self._turn = threading.Lock()
+        self._has_looked = False
+        self._secrets = shop_transport.spellings(consumer_key, consumer_secret)
+        self._session = shop_transport.open_session()
+        self._turn = threading.RLock()
         self._api = API(url, consumer_key, consumer_secret, timeout=timeout, user_agent="TokenBridge")
-        if not url.startswith("https:"):
+        if not self._is_tls:
             # The library is told to leave the address alone; `_send` then signs what really goes out.
             self._api.is_ssl = True
             self._session.auth = OAuth1(consumer_key, consumer_secret)
@@ -96,173 +127,234 @@ class ShopSession:
         """Close the connections; the session can be used again."""
         self._session.close()
 
-    def read(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer | None:
+    def read(self, path: str, params: _Params | None = None) -> Answer | None:
         """What the shop has under a path; None where it says that there is no such thing.
 
         Asked again up to three times where that can help: no connection, or a
-        429, 502, 503 or 504. Each time is signed anew, which a retry below
+        429, 502, 503 or 504. Each time is signed again, which a retry below
         this floor would not be. `Retry-After` is kept to, or not waited for.
+        Where the API is not found, or the keys are not seen, another way is
+        tried once.
         """
-        waited = 0.0
-        for attempt in range(RETRIES + 1):
-            try:
-                with self._turn:
-                    return self._request("GET", path, params=params)
-            except _Passing as passing:
-                wait = 2**attempt if passing.wait is None else passing.wait
-                if attempt == RETRIES or waited + wait > MAX_WAIT_SECONDS:
-                    raise passing.fault from None
-            self._sleep(wait)
-            waited += wait
-        raise AssertionError("the last attempt returns or raises")
+        with self._turn:
+            outcome = self._read(path, params)
+            if isinstance(outcome, Failure) and outcome.hint is not Hint.NONE:
+                outcome = self._read_another_way(path, params, outcome)
+        if isinstance(outcome, Failure):
+            raise outcome.fault
+        return outcome
 
     def write(
         self,
         method: str,
         path: str,
         body: Mapping[str, Any] | None = None,
-        params: Mapping[str, str | int] | None = None,
+        params: _Params | None = None,
     ) -> Answer | None:
         """Change something, once: what becomes of a request nobody answered is not known; None as in `read`."""
+        with self._turn:
+            outcome = self._request(method, path, body=body, params=params)
+        if isinstance(outcome, Failure):
+            raise outcome.fault
+        return outcome
+
+    def _read(self, path: str, params: _Params | None) -> Answer | Failure | None:
+        waited = 0.0
+        for attempt in range(RETRIES + 1):
+            outcome = self._request("GET", path, params=params)
+            if not isinstance(outcome, Failure) or not outcome.is_passing:
+                return outcome
+            wait = 2**attempt if outcome.wait is None else outcome.wait
+            has_time = self.budget is None or wait < self.budget.seconds
+            if attempt == RETRIES or waited + wait > MAX_WAIT_SECONDS or not has_time:
+                return outcome
+            self._sleep(wait)
+            waited += wait
+        raise AssertionError("the last attempt returns")
+
+    def _read_another_way(self, path: str, params: _Params | None, failure: Failure) -> Answer | Failure | None:
+        """The answer another way of access brings; the failure, with what was tried, where none does."""
+        if failure.hint is Hint.OTHER_ROOT and not self._has_looked:
+            self._has_looked = True
+            if (lost := self._look_for_root(failure)) is not None:
+                return lost
+            outcome = self._read(path, params)
+            if not isinstance(outcome, Failure) or outcome.hint is not Hint.KEYS_UNSEEN:
+                return outcome
+            failure = outcome
+        return self._try_query(path, params, failure) if failure.hint is Hint.KEYS_UNSEEN else failure
+
+    def _try_query(self, path: str, params: _Params | None, failure: Failure) -> Answer | Failure | None:
+        """Send the keys in the query string, once and over https only, or again in the header where they were not."""
+        before, now = self.access, int(time.time())
+        is_due = before.has_keys_in_query or abs(now - before.query_refused_at) >= QUERY_AGAIN_SECONDS
+        if not self._is_tls or not is_due:
+            return failure
+        self.access = replace(before, has_keys_in_query=not before.has_keys_in_query, query_refused_at=0)
+        outcome = self._read(path, params)
+        if not isinstance(outcome, Failure):
+            where = "query string" if self.access.has_keys_in_query else "Authorization header"
+            log.warning("the shop %s takes its keys in the %s; that is remembered", self._host, where)
+            return outcome
+        self.access = replace(before, query_refused_at=now)
+        if not failure.has_code:
+            return failure
+        tried = f"{failure.fault.detail}; the keys were tried in the Authorization header and in the query string"
+        return replace(failure, fault=type(failure.fault)(tried))
+
+    def _look_for_root(self, failure: Failure) -> Failure | None:
+        """Find and use the path of the API; None where one was found, else the failure that says most."""
+        roots = [failure.root] if failure.root else []
         try:
-            with self._turn:
-                return self._request(method, path, body=body, params=params)
-        except _Passing as passing:
-            raise passing.fault from None
+            linked = self._linked_root()
+        except _Failed as failed:
+            return failed.failure
+        roots += [linked] if linked else []
+        before = self.access
+        used = before.root or f"{self._folder}/wp-json/"
+        for root in dict.fromkeys(root for root in (*roots, *shop_discovery.usual_roots(self._folder)) if root != used):
+            self.access = replace(before, root=root)
+            outcome = self._request("GET", "orders", params=_PROBE)
+            is_api = isinstance(outcome, Answer) and isinstance(outcome.document, list)
+            if is_api or (isinstance(outcome, Failure) and outcome.has_code):
+                log.warning("the REST API of the shop %s is found at %s; that is remembered", self._host, root)
+                return None
+        self.access = before
+        return failure
+
+    def _linked_root(self) -> str | None:
+        """The path of the API the home page names, asked for without keys; raises `_Failed` where it is elsewhere."""
+        url = f"{self._origin}{self._folder}/"
+        for _ in range(_HOME_HOPS):
+            outcome = self._get_home(url)
+            if outcome is None:
+                return None
+            location, header, page = outcome
+            if not location:
+                try:
+                    return shop_discovery.linked_root(url, header, page)
+                except shop_discovery.OtherHost as other:
+                    host = other.host
+                raise _Failed(Failure(shop_faults.other_host(host)))
+            there = urljoin(url, location)
+            if urlsplit(there)[:2] != urlsplit(url)[:2]:
+                raise _Failed(shop_faults.moved(url, location))
+            url = there
+        return None
+
+    def _get_home(self, url: str) -> tuple[str, str, str] | None:
+        """Where a page redirects to, its Link header, and its first part; None where there is no answer."""
+        if self._take_budget() is not None:
+            return None
+        try:
+            # With its own `auth`, no key of the session and none of a file of the user goes along.
+            with self._session.get(
+                url,
+                auth=lambda request: request,
+                headers=shop_transport.PAGE_HEADERS,
+                timeout=self._limits(),
+                stream=True,
+            ) as response:
+                location = response.headers.get("Location", "") if 300 <= response.status_code < 400 else ""
+                page = b"" if location else response.raw.read1(_HOME_BYTES, decode_content=True)
+                return location, response.headers.get("Link", ""), page.decode("utf-8", "replace")
+        except (requests.RequestException, HTTPError, OSError, ValueError):
+            return None
 
     def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Mapping[str, Any] | None = None,
-        params: Mapping[str, str | int] | None = None,
-    ) -> Answer | None:
+        self, method: str, path: str, *, body: Mapping[str, Any] | None = None, params: _Params | None = None
+    ) -> Answer | Failure | None:
+        if (spent := self._take_budget()) is not None:
+            return Failure(spent)
         started, status = time.monotonic(), "-"
         sent_at = time.time()
+        arguments: dict[str, Any] = {"data": dict(body)} if body is not None else {}
         try:
+            self._prepare()
             call = getattr(self._api, method.lower())
-            arguments = {"data": dict(body)} if body is not None else {}
-            with call(
-                path,
-                params=dict(params or {}),
-                session=self._session,
-                stream=True,
-                **arguments,
-            ) as response:
+            with call(path, params=dict(params or {}), session=self._session, stream=True, **arguments) as response:
                 status = str(response.status_code)
                 offset = _offset(response.headers.get("Date"), (sent_at + time.time()) / 2)
-                return _answer(method, response, _read_body(response), offset)
+                content = self._read_body(response)
+                return content if isinstance(content, Failure) else self._answer(method, response, content, offset)
         except requests.ReadTimeout:
-            raise ShopSilent(f"the shop did not answer within {self._api.timeout[1]} seconds") from None
+            return Failure(ShopSilent(f"{self._host} did not answer within {self._timeout[1]} seconds"))
         except requests.RequestException as error:
-            fault = ShopSilent(f"the shop could not be reached: {shop_faults.reason_of(error)}")
-            if isinstance(error, requests.exceptions.SSLError) or not isinstance(error, requests.ConnectionError):
-                raise fault from None
-            raise _Passing(fault) from None
+            fault = ShopSilent(shop_faults.unreachable(error, self._host))
+            is_tls = isinstance(error, requests.exceptions.SSLError)
+            return Failure(fault, is_passing=isinstance(error, requests.ConnectionError) and not is_tls)
         except ReadTimeoutError:
-            raise ShopSilent("the shop fell silent in the middle of its answer") from None
+            return Failure(ShopSilent(f"{self._host} fell silent in the middle of its answer"))
         except (HTTPError, OSError):
             # Neither whole nor readable: cut off, or not compressed as it says.
-            raise ShopBroken("the shop's answer was cut off or garbled") from None
+            return Failure(ShopPageBroken("the shop's answer was cut off or garbled"))
         finally:
             milliseconds = (time.monotonic() - started) * 1000
             log.debug("%s %s /%s: %s, %.0f ms", method, self._host, path, status, milliseconds)
 
+    def _prepare(self) -> None:
+        """Set the path of the API and the place of the keys for the next request."""
+        root = self.access.root or f"{self._folder}/wp-json/"
+        self._session.address = f"{self._origin}{root}wc/v3/"
+        self._api.query_string_auth = self._is_tls and self.access.has_keys_in_query
+        self._api.timeout = self._limits()
 
-def _send(*, session: requests.Session, auth: AuthBase, **request: Any) -> requests.Response:
-    """Stands in for the library's own `request`, so that each client's connections stay open.
+    def _limits(self) -> tuple[float, float]:
+        """The time limits of a request, to connect and between two bytes, within what the budget leaves."""
+        if self.budget is None:
+            return self._timeout
+        left = max(1.0, self.budget.seconds)
+        return min(self._timeout[0], left), min(self._timeout[1], left)
 
-    The session comes with each call, and with it the signature that replaces
-    the library's Basic authentication over plain http.
-    """
-    return session.request(auth=session.auth or auth, **request)
-
-
-library.request = _send
-
-
-class _Session(requests.Session):
-    """Looks at no redirect, which even one that is not followed makes requests do: it reads all of it, unbounded."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """None: there is nowhere to go on to."""
+    def _take_budget(self) -> ShopBudgetSpent | None:
+        budget = self.budget
+        if budget is None:
+            return None
+        if budget.is_spent:
+            return ShopBudgetSpent("this run used up its requests or its time for the shop; the next run goes on")
+        budget.requests -= 1
         return None
 
+    def _read_body(self, response: requests.Response) -> bytes | Failure:
+        seconds = float(BODY_SECONDS) if self.budget is None else min(BODY_SECONDS, max(1.0, self.budget.seconds))
+        deadline = time.monotonic() + seconds
+        body = bytearray()
+        # `read1` returns what has come, and so lets the clock be looked at, which waiting for a full chunk does not.
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                return Failure(ShopPageBroken(f"the shop's answer is longer than {MAX_BODY_BYTES} bytes"))
+            if time.monotonic() > deadline:
+                return Failure(ShopSilent(f"{self._host} did not finish its answer within {seconds:.0f} seconds"))
+        return bytes(body)
 
-def _open_session() -> requests.Session:
-    session = _Session()
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    # A visitor's cookie makes the shop think of a visitor; the bridge is none.
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return session
-
-
-def _usable(url: str) -> str:
-    """The shop's address as requests start with it; raises `BadShopAddress` where keys must not be sent to it."""
-    try:
-        parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        raise BadShopAddress("the shop's address is no address") from None
-    if parts.scheme not in {"http", "https"} or not host:
-        raise BadShopAddress("the shop's address must start with https://")
-    if parts.username is not None or parts.query or parts.fragment:
-        raise BadShopAddress("the shop's address must be without user, query and fragment")
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise BadShopAddress("plain http would send what the shop says unencrypted: connect it with https://")
-    # Put together again, the scheme is in small letters, which is the only form the library knows.
-    return parts.geturl().rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _read_body(response: requests.Response) -> bytes:
-    deadline = time.monotonic() + BODY_SECONDS
-    body = bytearray()
-    # `read1` returns what has come, and so lets the clock be looked at, which waiting for a full chunk does not.
-    while chunk := response.raw.read1(_CHUNK, decode_content=True):
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise ShopBroken(f"the shop's answer is longer than {MAX_BODY_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise ShopSilent(f"the shop did not finish its answer within {BODY_SECONDS} seconds")
-    return bytes(body)
-
-
-def _answer(method: str, response: requests.Response, body: bytes, offset: int | None) -> Answer | None:
-    status = response.status_code
-    if 300 <= status < 400:
-        raise shop_faults.moved(response.url, response.headers.get("Location", ""))
-    document = _parse(body)
-    if status < 300:
-        if document is None:
-            raise shop_faults.not_json(status, response.headers)
-        return Answer(document, response.headers, offset)
-    code = shop_faults.code_of(document)
-    # Updating a webhook that is gone is answered with 400, everything else that is gone with 404.
-    if status in {400, 404} and code.endswith("_invalid_id"):
-        return None
-    wait = _wait_wanted(response.headers.get("Retry-After"))
-    fault = shop_faults.fault_of(method, status, code, response.headers, retry_after_seconds=wait)
-    if status in _BUSY:
-        raise _Passing(fault, wait)
-    raise fault
-
-
-def _parse(body: bytes) -> Any:
-    """The JSON of a body whatever type it is announced as; None where it is none."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    def _answer(
+        self, method: str, response: requests.Response, body: bytes, offset: int | None
+    ) -> Answer | Failure | None:
+        status, headers = response.status_code, response.headers
+        if 300 <= status < 400:
+            location = headers.get("Location", "")
+            failure = shop_faults.moved(response.url, location)
+            return replace(failure, root=shop_discovery.root_of_redirect(response.url, location) or "")
+        document = None
+        try:
+            document = shop_answers.parse(body)
+        except TooMuchJson:
+            return Failure(
+                ShopPageBroken("the shop's answer holds more or deeper nested values than a page of documents can have")
+            )
+        except NotJson:
+            pass
+        if status < 300:
+            if document is None or (status == 202 and not isinstance(document, list | dict)):
+                return shop_faults.not_json(status, headers, body, secrets=self._secrets)
+            return Answer(document, headers, offset)
+        code = shop_faults.code_of(document)
+        # Updating a webhook that is gone is answered with 400, everything else that is gone with 404.
+        if status in {400, 404} and code.endswith("_invalid_id"):
+            return None
+        wait = _wait_wanted(headers.get("Retry-After"))
+        return shop_faults.failure_of(method, status, code, headers, body, wait=wait)
 
 
 def _wait_wanted(header: str | None) -> int | None:

@@ -10,33 +10,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
-from bridge.clients.shop_session import Answer, ShopSession
+from bridge.clients import shop_lists
+from bridge.clients.shop_lists import Document, Page, ShopLists
+from bridge.clients.shop_session import Answer, Budget, ShopSession
 from bridge.domain.errors import ShopUnreachable
-from bridge.domain.shop_errors import ShopBroken, ShopRefused, ShopSilent
+from bridge.domain.shop_access import ShopAccess
+from bridge.domain.shop_errors import ShopBroken, ShopPageBroken, ShopRefused, ShopSilent
 
 MAX_PER_PAGE = 100
 MAX_PAGES = 100
 """More pages than these are no list of a product's variations, an order's refunds or a shop's webhooks."""
 
 _TRIES = 3
+_BEYOND = 10**6
 
-Document = dict[str, Any]
 _Params = dict[str, str | int]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a list, with how many items and pages the shop counted at that moment.
-
-    A page beyond the last is empty, and counts 0 of both. A `total` that
-    shrinks from one page to the next says that an item may have slipped by.
-    """
-
-    items: tuple[Document, ...]
-    total: int
-    pages: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +66,8 @@ class ShopClient:
 
     def __init__(self, session: ShopSession) -> None:
         self._session = session
+        self._lists = ShopLists(session)
+        self._left_out = ""
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +78,23 @@ class ShopClient:
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+
+    @property
+    def access(self) -> ShopAccess:
+        """The way to the shop's REST API that is used; a request may find another one."""
+        return self._session.access
+
+    def use(self, access: ShopAccess) -> None:
+        """Begin with the way that worked before."""
+        self._session.access = access
+
+    def leave_out(self, numbers: Sequence[int]) -> None:
+        """List no orders of these numbers, over which the shop is known to fail."""
+        self._left_out = ",".join(map(str, numbers))
+
+    def limit(self, *, requests: int, seconds: float) -> None:
+        """Send so many requests at most, and none after so many seconds; `ShopBudgetSpent` is raised for the next."""
+        self._session.budget = Budget(requests, time.monotonic() + seconds)
 
     def get_order(self, number: int) -> Document | None:
         """An order, also one in the trash; None when it was deleted for good or never was."""
@@ -111,7 +120,8 @@ class ShopClient:
         the later finds the moment used up. `statuses` None is any, which leaves
         out the trash. The order is that of ids, which a change in between does
         not move, as it would the order of changes; an order that joins shows
-        one of another page twice, one that leaves makes `total` shrink.
+        one of another page twice, one that leaves makes `total` shrink. Orders
+        that the shop cannot show are the page's `broken`.
         """
         if (statuses is not None and not statuses) or (include is not None and not include):
             return Page((), 0, 0)
@@ -125,7 +135,9 @@ class ShopClient:
             params["status"] = ",".join(statuses)
         if include is not None:
             params["include"] = ",".join(map(str, include))
-        return self._page("orders", params, page=page, per_page=per_page)
+        elif self._left_out:
+            params["exclude"] = self._left_out
+        return self._page("orders", params, page=page, per_page=per_page, in_parts=True)
 
     def list_changes(
         self,
@@ -138,32 +150,39 @@ class ShopClient:
         """A page of the orders changed after a moment, exclusive and to the second, in the order of their changes.
 
         Read on from the last change seen, not by page: an order that changes in
-        between moves to the end, and those behind it would slip past.
+        between moves to the end, and those behind it would slip past. Raises
+        `ShopPageBroken` where the shop fails over one of them.
         """
         params: _Params = {"dates_are_gmt": "true", "orderby": "modified", "order": "asc"}
         if modified_after is not None:
             params["modified_after"] = _seconds(modified_after)
         if statuses is not None:
             params["status"] = ",".join(statuses)
+        if self._left_out:
+            params["exclude"] = self._left_out
         return self._page("orders", params, page=page, per_page=per_page)
+
+    def list_newest(self, *, page: int = 1, per_page: int = MAX_PER_PAGE) -> Page:
+        """A page of the orders that were placed last, the newest first."""
+        return self._page("orders", {"order": "desc"}, page=page, per_page=per_page)
 
     def get_product(self, product_id: int) -> Document | None:
         """A product or a variation."""
         return _found(self._session.read(f"products/{product_id}"))
 
     def list_products(self, *, page: int, per_page: int = MAX_PER_PAGE) -> Page:
-        """A page of the products of any status, without variations."""
-        return self._page("products", {}, page=page, per_page=per_page)
+        """A page of the products of any status, without variations; those the shop cannot show are its `broken`."""
+        return self._page("products", {}, page=page, per_page=per_page, in_parts=True)
 
     def list_variations(self, product_id: int) -> list[Document]:
         """All variations of a product; none for a product that is gone."""
-        return self._list_all(f"products/{product_id}/variations")
+        return self._list_all(f"products/{product_id}/variations", in_parts=True)
 
     def list_customers(self, user_ids: Sequence[int]) -> list[Document]:
         """Those of these users that the shop still has, whatever their role; 100 at most are asked for."""
         if not user_ids:
             return []
-        return self._list_all("customers", {"include": ",".join(map(str, user_ids)), "role": "all"})
+        return self._list_all("customers", {"include": ",".join(map(str, user_ids)), "role": "all"}, in_parts=True)
 
     def find_customers(self, email: str) -> list[Document]:
         """The users with this e-mail address, whatever their role, 100 at most.
@@ -217,34 +236,30 @@ class ShopClient:
         return ShopCheck(None, None, True if answer is None else None, clock)
 
     def _peek(self) -> Answer:
-        answer = self._session.read("orders", {"per_page": 1, "_fields": "id"})
-        _documents(answer)
+        asked: _Params = {"per_page": 1, "_fields": "id"}
+        try:
+            answer = self._session.read("orders", asked)
+        except ShopPageBroken:
+            # The newest order may be the one the shop fails over; beyond the last there is none.
+            answer = self._session.read("orders", {**asked, "page": _BEYOND})
+        shop_lists.documents(answer)
         assert answer is not None
         return answer
 
-    def _list_all(self, path: str, params: Mapping[str, str | int] | None = None) -> list[Document]:
+    def _list_all(
+        self, path: str, params: Mapping[str, str | int] | None = None, *, in_parts: bool = False
+    ) -> list[Document]:
         """Every page; read again from the first when the list changed its length in between."""
-        for _ in range(_TRIES):
-            found: dict[int, Document] = {}
-            totals = set()
-            for number in range(1, MAX_PAGES + 1):
-                page = self._page(path, params or {}, page=number, per_page=MAX_PER_PAGE)
-                found.update((item["id"], item) for item in page.items)
-                totals.add(page.total)
-                if number >= page.pages:
-                    break
-            else:
-                raise ShopBroken(f"the shop's list of {path} has more than {MAX_PAGES} pages")
-            if len(totals) == 1:
-                return list(found.values())
-        raise ShopBroken(f"the shop's list of {path} changes faster than it can be read")
 
-    def _page(self, path: str, params: Mapping[str, str | int], *, page: int, per_page: int) -> Page:
-        asked: _Params = {"orderby": "id", "order": "asc", **params, "page": page, "per_page": per_page}
-        answer = self._session.read(path, asked)
-        if answer is None:
-            return Page((), 0, 0)
-        return Page(_documents(answer), total=_count(answer, "X-WP-Total"), pages=_count(answer, "X-WP-TotalPages"))
+        def fetch(number: int) -> Page:
+            return self._page(path, params or {}, page=number, per_page=MAX_PER_PAGE, in_parts=in_parts)
+
+        return shop_lists.find_all(fetch, path, tries=_TRIES, most_pages=MAX_PAGES)
+
+    def _page(
+        self, path: str, params: Mapping[str, str | int], *, page: int, per_page: int, in_parts: bool = False
+    ) -> Page:
+        return self._lists.page(path, params, page=page, per_page=per_page, in_parts=in_parts)
 
 
 def open_shop(
@@ -270,23 +285,4 @@ def _seconds(moment: datetime) -> str:
 
 
 def _found(answer: Answer | None) -> Document | None:
-    return None if answer is None else _document(answer.document)
-
-
-def _document(value: Any) -> Document:
-    if not isinstance(value, dict) or type(value.get("id")) is not int:
-        raise ShopBroken("the shop sent JSON without an id where a document belongs")
-    return value
-
-
-def _documents(answer: Answer | None) -> tuple[Document, ...]:
-    if answer is None or not isinstance(answer.document, list):
-        raise ShopBroken("the shop sent JSON that is no list where a list belongs")
-    return tuple(map(_document, answer.document))
-
-
-def _count(answer: Answer, header: str) -> int:
-    text = answer.headers.get(header, "")
-    if not (text.isascii() and text.isdigit() and len(text) <= 12):
-        raise ShopBroken(f"the shop's list comes without {header}; something on its way takes the header out")
-    return int(text)
+    return None if answer is None else shop_lists.document(answer.document)

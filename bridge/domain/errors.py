@@ -267,6 +267,10 @@ class BadSignature(BridgeError):
     code = "bad_signature"
 
 
+class ConsumerSecretUsed(BadSignature):
+    """The webhook is signed with the REST key's consumer secret: enter this store's webhook secret in the webhook."""
+
+
 class KeyRequired(BridgeError):
     """A POST that moves tokens needs an Idempotency-Key."""
 

@@ -37,6 +37,9 @@ def _covered(orders: Mapping[int, Known], child: Known, before: Iterable[int]) -
     granted: dict[Sold, str] = {}
     for number in before:
         order = orders.get(number)
+        if order is not None and order.parent_id == child.number and child.number < number:
+            # Each names the other as its parent: the lower id counts as the parent.
+            continue
         for line in order.lines if order is not None and order.effect is Effect.GRANTS else ():
             if _brings(line):
                 granted.setdefault(_sold(line), order.shown_number if order else "")

@@ -80,6 +80,7 @@ class NoticeKind(StrEnum):
     OTHER_SITE = "other_site"
     OTHER_FORM = "other_form"
     TOO_LARGE = "too_large"
+    CONSUMER_SECRET = "consumer_secret"  # noqa: S105 -- a kind of notice
     REPEATED = "repeated"
 
 

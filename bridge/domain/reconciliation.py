@@ -33,7 +33,9 @@ class Report:
     `differences` names the first orders that differed, `failures` the first that
     could not be applied and why; those are read again by the next run.
     `unanswered` counts orders from before the shop was connected that wait for
-    the owner's word. `interruption` is why the reading ended early.
+    the owner's word. `set_aside` are those of the failed that are remembered and
+    tried again each night, so that reading goes on behind them; `aside` names
+    them. `failing` says why orders failed by themselves. `interruption` is why the reading ended early.
     """
 
     seen: int = 0
@@ -45,14 +47,22 @@ class Report:
     parked: int = 0
     unanswered: int = 0
     failed: int = 0
+    set_aside: int = 0
     interruption: str = ""
     differences: list[Difference] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)
+    failing: dict[int, str] = field(default_factory=dict)
 
     @property
     def is_clean(self) -> bool:
         """Whether all there was to read was read and applied."""
         return not self.failed and not self.interruption
+
+    @property
+    def blocking(self) -> int:
+        """How many orders could not be applied and are read again by the next run."""
+        return self.failed - self.set_aside
 
     def add(self, number: int, *, expected: int, posted: Sequence[int], is_parked: bool) -> None:
         """Count one order: what it owes, and the movements posted for it."""
@@ -69,21 +79,40 @@ class Report:
         if (posted or is_parked) and len(self.differences) < LISTED:
             self.differences.append(Difference(number, expected, before, moved, is_parked))
 
-    def fail(self, sentence: str) -> None:
-        """Count one order that could not be applied."""
+    def fail(self, sentence: str, *, number: int = 0) -> None:
+        """Count one order that could not be applied; `number` is its number, where it is one order's own fault."""
         self.seen += 1
         self.failed += 1
+        if number and len(self.failing) < LISTED:
+            self.failing[number] = sentence
         if len(self.failures) < LISTED:
             self.failures.append(sentence)
+
+    def put_aside(self, sentence: str) -> None:
+        """Count one document that the shop cannot show, and that is tried again each night."""
+        self.failed += 1
+        self.set_aside += 1
+        if len(self.aside) < LISTED:
+            self.aside.append(sentence)
+
+    def give_up(self, number: int) -> None:
+        """Count an order that failed as one that is set aside."""
+        sentence = self.failing.pop(number)
+        self.failures = [one for one in self.failures if one != sentence]
+        self.set_aside += 1
+        self.aside.append(f"{sentence}; it is set aside")
 
     def join(self, other: Report) -> None:
         """Count another report's orders to these."""
         for name in ("seen", "changed", "expected", "granted_before", "granted", "reversed", "parked", "unanswered"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failed += other.failed
+        self.set_aside += other.set_aside
         self.interruption = self.interruption or other.interruption
         self.differences += other.differences[: LISTED - len(self.differences)]
         self.failures += other.failures[: LISTED - len(self.failures)]
+        self.failing |= other.failing
+        self.aside += other.aside[: LISTED - len(self.aside)]
 
     @property
     def document(self) -> dict[str, Any]:

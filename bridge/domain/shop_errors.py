@@ -39,3 +39,45 @@ class ShopMoved(ShopUnreachable):
     """The shop sends us on to another address."""
 
     code = "shop_moved"
+
+
+class ShopKeysRefused(ShopRefused):
+    """The shop refuses the REST keys themselves."""
+
+    code = "shop_keys_refused"
+
+
+class ShopBlocked(ShopRefused):
+    """Something between us and the shop's REST API answers in its place."""
+
+    code = "shop_blocked"
+
+
+class ShopInMaintenance(ShopBroken):
+    """The shop is in maintenance mode."""
+
+    code = "shop_in_maintenance"
+
+
+class ShopPageBroken(ShopBroken):
+    """The shop cannot answer this request; a smaller one may work."""
+
+    code = "shop_page_broken"
+
+
+class ShopIgnoresQuery(ShopBroken):
+    """The shop's answer does not fit the query parameters of the request."""
+
+    code = "shop_ignores_query"
+
+
+class ShopCannotFilter(ShopIgnoresQuery):
+    """The shop pages its orders, and cannot list those that changed."""
+
+    code = "shop_cannot_filter"
+
+
+class ShopBudgetSpent(ShopUnreachable):
+    """This run may not send more requests to the shop."""
+
+    code = "shop_budget_spent"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 from bridge.domain.inbox import Notice, NoticeKind
+from bridge.domain.shop_health import SetAside, Stop
 from bridge.domain.webhooks import TOPICS, Address, Standing, Webhook, standing_of
 
 QUIET = timedelta(minutes=15)
@@ -17,6 +18,7 @@ QUIET = timedelta(minutes=15)
 RECENT = timedelta(hours=1)
 CLOCK_SECONDS = 300
 """A shop whose clock differs by more is told of; WooCommerce itself refuses signatures at 900."""
+_NAMED = 5
 _LOOPBACK = ("127.", "localhost", "[::1]")
 
 
@@ -26,6 +28,8 @@ class Code(StrEnum):
     NO_KEYS = "no_keys"
     SHOP = "shop"
     KEYS_READ_ONLY = "keys_read_only"
+    WRITE_BLOCKED = "write_blocked"
+    COPY = "copy"
     ADDRESS_LOCAL = "address_local"
     WEBHOOK_MISSING = "webhook_missing"
     WEBHOOK_PAUSED = "webhook_paused"
@@ -36,6 +40,8 @@ class Code(StrEnum):
     OWNER_DEMOTED = "owner_demoted"
     SILENT = "silent"
     UNAPPLIED = "orders_not_applied"
+    SYNC_INCOMPLETE = "sync_incomplete"
+    SET_ASIDE = "set_aside"
     NO_PACKAGES = "no_packages"
     UNREADABLE_AMOUNT = "unreadable_amount"
     CLOCK = "clock"
@@ -43,6 +49,7 @@ class Code(StrEnum):
     OTHER_FORM = "other_form"
     DELIVERY_TOO_LARGE = "delivery_too_large"
     REPEATED = "deliveries_repeated"
+    CONSUMER_SECRET = "consumer_secret"  # noqa: S105 -- a fault's name
 
 
 STOPPING = frozenset(
@@ -63,6 +70,7 @@ _OF_NOTICE = {
     NoticeKind.OTHER_FORM: Code.OTHER_FORM,
     NoticeKind.TOO_LARGE: Code.DELIVERY_TOO_LARGE,
     NoticeKind.REPEATED: Code.REPEATED,
+    NoticeKind.CONSUMER_SECRET: Code.CONSUMER_SECRET,
 }
 _NOTICED = timedelta(days=3)
 """How long what a delivery told is shown: it is noted again with each such delivery."""
@@ -71,6 +79,8 @@ _COMMAND = re.compile(r"(?:,? and (?:give it|run)|:|,)?(?: with)?:? flask .*")
 
 _INSTALL = "make them anew with: flask webhooks install {slug}"
 _SENTENCES = {
+    Code.CONSUMER_SECRET: "the shop signs its deliveries with the REST key's consumer secret, so they are refused:"
+    " enter this store's webhook secret in each webhook, or let the service do it with: flask webhooks install {slug}",
     Code.OTHER_SITE: "another site delivers with this store's webhook secret: {detail}. Its deliveries are not applied."
     " If it is the same shop, accept it with: flask stores accept-source {slug} {detail}",
     Code.OTHER_FORM: "{detail} delivers in a form that cannot be read; in WooCommerce, Settings, Advanced, Webhooks"
@@ -82,26 +92,29 @@ _SENTENCES = {
     Code.NO_KEYS: "no REST keys are given, so neither missed orders nor its webhooks can be looked at; create a key in"
     " WooCommerce, Settings, Advanced, REST API, and give it with: flask stores keys {slug} --consumer-key ck_…"
     " --consumer-secret cs_…",
-    Code.SHOP: "the shop cannot be read: {detail}; put that right, or give other keys with: flask stores keys {slug}"
-    " --consumer-key ck_… --consumer-secret cs_…",
+    Code.SHOP: "the shop cannot be read{detail}",
     Code.KEYS_READ_ONLY: "the REST key may not write, so webhooks cannot be repaired: {detail}",
+    Code.WRITE_BLOCKED: "the shop can be read and not written to, so webhooks cannot be repaired: {detail}",
+    Code.COPY: "this database belongs to {detail}: as long as it may be a copy, the shop's webhooks are left alone; if"
+    " this installation takes over, say so with: flask webhooks install {slug}",
     Code.ADDRESS_LOCAL: "the shop cannot reach {detail}, an address of this machine alone; set BRIDGE_PUBLIC_URL to the"
     " address others reach the bridge under",
     Code.WEBHOOK_MISSING: "the shop has no webhook for {topics}; " + _INSTALL,
     Code.WEBHOOK_PAUSED: "the webhook for {topics} is paused; " + _INSTALL,
-    Code.WEBHOOK_DISABLED: "the shop has disabled the webhook for {topics}, after too many deliveries that failed;"
-    " see that {detail} can be reached from the shop, and " + _INSTALL,
+    Code.WEBHOOK_DISABLED: "the webhook for {topics} is disabled, by hand or after too many deliveries that failed; see"
+    " that {detail} can be reached from the shop, and " + _INSTALL,
     Code.WEBHOOK_ASTRAY: "the webhook for {topics} leads elsewhere, to {detail}; " + _INSTALL,
     Code.WEBHOOK_MOVED: "a webhook of ours for {topics} leads to a bridge at {detail}; if the bridge moved here from"
     " there, remove it with: flask webhooks install {slug}",
-    Code.WRONG_SECRET: "deliveries with a wrong signature came last at {detail}: the shop signs with another secret, or"
-    " somebody else knocks; give the shop ours with: flask webhooks install {slug}",
+    Code.WRONG_SECRET: "{detail}: the shop signs with another secret; give it ours with: flask webhooks install {slug}",
     Code.OWNER_DEMOTED: "the shop delivers errors instead of orders, last at {detail}: the user who made its webhooks"
     " lost the rights to see orders; make them anew as a shop manager with: flask webhooks install {slug}",
     Code.SILENT: "{detail} changed in the shop and nothing was delivered: see in WooCommerce, Status, Scheduled actions"
     " whether its queue runs (WP-Cron), and whether a firewall keeps its requests from us",
-    Code.UNAPPLIED: "{detail} could not be applied, and reading begins there each time: correct it, or look into the"
-    " log for the reason",
+    Code.UNAPPLIED: "{detail} could not be applied, and reading begins there again for an hour: correct it, or look"
+    " into the log for the reason",
+    Code.SYNC_INCOMPLETE: "reading the shop's orders back is incomplete {detail}",
+    Code.SET_ASIDE: "{detail}; each is tried again every night, and at once with Check an order",
     Code.NO_PACKAGES: "no product of the shop brings tokens yet; give each package its tokens on the Packages page, or"
     " give the product in WooCommerce the custom fields is_token_package (yes) and tokens_granted (5000), and run:"
     " flask packages import {slug}",
@@ -135,9 +148,17 @@ class Sighting:
     """What was seen of a shop at one moment.
 
     `shop_fault` is why it could not be read, `write_fault` why it could not be
-    written to; both empty where that went well or was not tried. `webhooks` is
+    written to; both empty where that went well or was not tried, and the keys'
+    own fault where `is_keys_fault`. `copy_of` names the installation that looks
+    after the webhooks, where it is not this one. `stopped` is why runs do not
+    get to their end, `set_aside` what the shop could not show. `webhooks` is
     None where they could not be listed. `changed` counts the orders that changed
     since the last delivery of one, those of the last minutes left out.
+    `unsigned` counts those of them of which nothing with a right signature
+    came, though something with a wrong one did: anybody can send that, and
+    it proves nothing as long as all orders that changed were told of.
+    `last_processed_at` is when a delivery of the topic was last processed that
+    came as an error at `shop_error_at`.
     """
 
     slug: str
@@ -146,9 +167,14 @@ class Sighting:
     has_keys: bool
     shop_fault: str = ""
     write_fault: str = ""
+    is_keys_fault: bool = False
+    copy_of: str = ""
+    stopped: Mapping[str, Stop] = field(default_factory=dict)
+    set_aside: tuple[SetAside, ...] = ()
     clock_offset_seconds: int | None = None
     webhooks: tuple[Webhook, ...] | None = None
     changed: int = 0
+    unsigned: int = 0
     packages: int = 0
     last_delivery_at: datetime | None = None
     last_processed_at: datetime | None = None
@@ -177,21 +203,30 @@ def _access_faults(seen: Sighting) -> Iterator[tuple[Code, str]]:
     if not seen.has_keys:
         yield Code.NO_KEYS, ""
     if seen.shop_fault:
-        yield Code.SHOP, seen.shop_fault
+        yield Code.SHOP, _shop_detail(seen)
     if seen.write_fault:
-        yield Code.KEYS_READ_ONLY, seen.write_fault
+        yield Code.KEYS_READ_ONLY if seen.is_keys_fault else Code.WRITE_BLOCKED, seen.write_fault
+    if seen.copy_of:
+        yield Code.COPY, seen.copy_of
     if _is_local(seen.address.url) and not _is_local(seen.shop_url):
         yield Code.ADDRESS_LOCAL, seen.address.url
 
 
 def _telling_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, str]]:
     """What is wrong with what the shop told, or did not tell."""
-    if _is_standing(seen.bad_signature_at, seen.last_delivery_at, seen.webhooks_set_at, now):
-        yield Code.WRONG_SECRET, _moment(seen.bad_signature_at)
-    if _is_standing(seen.shop_error_at, seen.last_processed_at, seen.webhooks_set_at, now):
+    if seen.unsigned:
+        yield (
+            Code.WRONG_SECRET,
+            (
+                f"{_orders(seen.unsigned)} changed in the shop and came with no right signature, while deliveries with"
+                f" a wrong one came, last at {_moment(seen.bad_signature_at)}"
+            ),
+        )
+    if _stands(seen.shop_error_at, seen.last_processed_at, seen.webhooks_set_at):
         yield Code.OWNER_DEMOTED, _moment(seen.shop_error_at)
-    if seen.changed:
-        yield Code.SILENT, f"{seen.changed} orders" if seen.changed > 1 else "an order"
+    if seen.changed and not seen.unsigned:
+        yield Code.SILENT, _orders(seen.changed)
+    yield from _reading_faults(seen)
     if seen.unapplied:
         yield Code.UNAPPLIED, seen.unapplied[0] if len(seen.unapplied) == 1 else f"{len(seen.unapplied)} orders"
     if not seen.packages:
@@ -199,10 +234,39 @@ def _telling_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, st
     if seen.unreadable:
         yield Code.UNREADABLE_AMOUNT, "; ".join(seen.unreadable)
     for notice in seen.notices:
-        if now - notice.at < _NOTICED:
+        if now - notice.at < _NOTICED and not is_over(notice, seen.last_delivery_at, seen.webhooks_set_at):
             yield _OF_NOTICE[notice.kind], notice.detail
     if seen.clock_offset_seconds is not None and abs(seen.clock_offset_seconds) > CLOCK_SECONDS:
         yield Code.CLOCK, str(abs(seen.clock_offset_seconds))
+
+
+def _shop_detail(seen: Sighting) -> str:
+    stop = seen.stopped.get("poll")
+    since = f", since {_moment(stop.since)}" if stop else ""
+    keys = (
+        f"; give other keys with: flask stores keys {seen.slug} --consumer-key ck_… --consumer-secret cs_…"
+        if seen.is_keys_fault
+        else ""
+    )
+    return f"{since}: {seen.shop_fault}{keys}"
+
+
+def _reading_faults(seen: Sighting) -> Iterator[tuple[Code, str]]:
+    """What keeps the shop from being read back to the end."""
+    for stop in sorted(seen.stopped.values(), key=lambda stop: stop.since)[:1]:
+        if not seen.shop_fault:
+            yield Code.SYNC_INCOMPLETE, f"since {_moment(stop.since)}: {stop.why}"
+    if seen.set_aside:
+        names = ", ".join(one.name for one in seen.set_aside[:_NAMED])
+        more = f" and {len(seen.set_aside) - _NAMED} more" if len(seen.set_aside) > _NAMED else ""
+        first = seen.set_aside[0]
+        yield Code.SET_ASIDE, f"{names}{more} could not be read, since {_moment(first.since)}: {first.why}"
+
+
+def is_over(notice: Notice, last_delivery_at: datetime | None, webhooks_set_at: datetime | None) -> bool:
+    """Return whether a good delivery or new webhooks ended what a notice tells."""
+    after = [moment for moment in (last_delivery_at, webhooks_set_at) if moment is not None and moment >= notice.at]
+    return notice.kind is NoticeKind.CONSUMER_SECRET and bool(after)
 
 
 def notice_faults(slug: str, notices: Iterable[Notice]) -> tuple[Fault, ...]:
@@ -261,13 +325,15 @@ def _place(seen: Sighting, standing: Standing) -> str:
     return "an unreadable address"
 
 
-def _is_standing(
-    bad_at: datetime | None, good_at: datetime | None, repaired_at: datetime | None, now: datetime
-) -> bool:
-    """Whether something bad still stands: not repaired since, and recent, or followed by nothing good."""
+def _stands(bad_at: datetime | None, good_at: datetime | None, repaired_at: datetime | None) -> bool:
+    """Whether something bad still stands: neither repaired since, nor followed by something good."""
     if bad_at is None or (repaired_at is not None and repaired_at >= bad_at):
         return False
-    return now - bad_at < RECENT or good_at is None or bad_at > good_at
+    return good_at is None or good_at <= bad_at
+
+
+def _orders(count: int) -> str:
+    return f"{count} orders" if count > 1 else "an order"
 
 
 def _is_local(url: str) -> bool:

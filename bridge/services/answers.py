@@ -33,6 +33,11 @@ def quantity(pieces: int | Decimal | None) -> int | float | None:
     return pieces if pieces is None or isinstance(pieces, int) else float(pieces)
 
 
+def shown_number(order_id: int, shop_number: str) -> int | str:
+    """An order's number as JSON shows it: the shop's own where it has one, else the id."""
+    return shop_number or order_id
+
+
 def written(document: Document) -> str:
     """A document as JSON text, the way it is stored under its key and sent."""
     return to_json(document).decode()

@@ -42,6 +42,7 @@ def go_on(
     *,
     now: datetime,
     may_go_on: Callable[[], bool] = always,
+    seconds: float = reconciliation.MOST_SECONDS,
     progress: Progress | None = None,
 ) -> Report | None:
     """Grant past orders from where the last run stopped; None where nothing is to be done.
@@ -61,7 +62,7 @@ def go_on(
             progress(before + done, before + total)
 
     try:
-        reading = reconciliation.open_reading(transaction, shops, store, may_go_on=may_go_on)
+        reading = reconciliation.open_reading(transaction, shops, store, may_go_on=may_go_on, seconds=seconds)
     except NoShopKeys:
         report = Report()
         if not _release_known(transaction, store, now=now, may_go_on=may_go_on):

@@ -12,7 +12,7 @@ from bridge.domain.inbox import NoticeKind
 from bridge.domain.languages import LocalTime, local_time, number, zone_name
 from bridge.domain.public_address import delivery_fault
 from bridge.domain.stores import Store
-from bridge.domain.watchdog import Code, notice_faults, without_command
+from bridge.domain.watchdog import Code, is_over, notice_faults, without_command
 from bridge.domain.webhooks import TOPICS
 from bridge.services import addresses, keys, questions, webhooks
 from bridge.services.shop_pages import PAGE
@@ -35,8 +35,10 @@ _REMEDIES = {
     Code.WEBHOOK_DISABLED: "webhooks",
     Code.WEBHOOK_ASTRAY: "webhooks",
     Code.WEBHOOK_MOVED: "webhooks",
+    Code.COPY: "webhooks",
     Code.WRONG_SECRET: "webhooks",
     Code.OWNER_DEMOTED: "webhooks",
+    Code.CONSUMER_SECRET: "webhooks",
     Code.NO_PACKAGES: "packages",
     Code.UNREADABLE_AMOUNT: "packages",
 }
@@ -140,7 +142,7 @@ def connection_page(
     ending = vault_.open(credentials.consumer_key)[-_ENDING:] if credentials.consumer_key else ""
     packages = shop_reads.count_packages(connection, store.id)
     last = shop_reads.last_delivery(connection, store.id)
-    faults = (*_notice_rows(store, known), *_faults(known, has_keys=bool(ending), packages=packages))
+    faults = (*_notice_rows(store, known, last), *_faults(known, has_keys=bool(ending), packages=packages))
     steps = (
         _keys_step(ending),
         _answer_step(store, known, faults, has_keys=bool(ending)),
@@ -180,11 +182,12 @@ def connection_page(
     )
 
 
-def _notice_rows(store: Store, known: ShopRead) -> tuple[FaultRow, ...]:
+def _notice_rows(store: Store, known: ShopRead, last: datetime | None) -> tuple[FaultRow, ...]:
     """What deliveries have told since the monitor looked last."""
+    notices = [notice for notice in known.notices if not is_over(notice, last, known.webhooks_set_at)]
     return tuple(
-        FaultRow(fault.code.value, without_command(fault.sentence), "")
-        for fault in notice_faults(store.slug, known.notices)
+        FaultRow(fault.code.value, without_command(fault.sentence), _REMEDIES.get(fault.code, ""))
+        for fault in notice_faults(store.slug, notices)
         if fault.key not in known.faults
     )
 

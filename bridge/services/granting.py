@@ -149,4 +149,4 @@ def _movement(store: Store, account: Account, difference: int) -> Movement:
 
 def _reason(known: Known, line: KnownLine) -> str:
     name = line.line.name or f"product {line.line.product_id}"
-    return f"Order {known.number} ({known.status}): {name} x {line.line.quantity}"[:500]
+    return f"Order {known.shown_number} ({known.status}): {name} x {line.line.quantity}"[:500]

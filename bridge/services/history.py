@@ -77,10 +77,22 @@ def entry_rows(connection: Connection, account: Account) -> Iterator[Row]:
 
 def purchase_rows(connection: Connection, account: Account) -> Iterator[Row]:
     """An account's purchases as rows of a table, one for each line, the newest order first."""
-    yield ("order", "date", "status", "product", "quantity", "tokens_each", "tokens", "order_total", "currency")
+    yield (
+        "order",
+        "date",
+        "status",
+        "product",
+        "quantity",
+        "tokens_each",
+        "tokens",
+        "order_total",
+        "currency",
+        "number",
+    )
     before: int | None = None
-    while page := purchases.list_purchases(connection, account, before=before, limit=_PAGE):
-        for purchase in page:
+    while True:
+        page = purchases.list_purchases(connection, account, before=before, limit=_PAGE)
+        for purchase in page.purchases:
             for line in purchase.lines:
                 yield (
                     purchase.order_number,
@@ -92,8 +104,11 @@ def purchase_rows(connection: Connection, account: Account) -> Iterator[Row]:
                     line.granted,
                     str(purchase.total),
                     purchase.currency,
+                    purchase.shown_number,
                 )
-        before = page[-1].order_number
+        if page.next_before is None:
+            return
+        before = page.next_before
 
 
 def _first_day(connection: Connection, account: Account, *, days: int, now: datetime) -> date:

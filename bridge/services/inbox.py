@@ -13,6 +13,7 @@ from bridge.domain.errors import (
     BadSignature,
     BodyTooLarge,
     BridgeError,
+    ConsumerSecretUsed,
     FieldError,
     InvalidRequest,
     MalformedBody,
@@ -41,6 +42,7 @@ from bridge.storage import inbox, shop_reads
 from bridge.storage import stores as store_rows
 from bridge.storage.database import Connection
 from bridge.storage.ids import new_id
+from bridge.storage.stores import ShopCredentials
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +89,9 @@ def receive(connection: Connection, slug: str, received: Received, *, vault: Vau
     credentials = store_rows.credentials(connection, store.id)
     is_large = len(received.body) > MAX_BODY_BYTES
     if not is_signed(received.body, received.signature, vault.open(credentials.webhook_secret)):
-        raise BodyTooLarge() if is_large else BadSignature()
+        if is_large:
+            raise BodyTooLarge()
+        raise ConsumerSecretUsed() if _is_consumer_secret(received, credentials, vault) else BadSignature()
     received = _without_body(connection, store, received, now=now) if is_large else received
     try:
         document = parse(received.body)
@@ -166,6 +170,18 @@ def accept_source(connection: Connection, store: Store, address: str, *, now: da
         store_rows.change(connection, store.id, {"accepted_sources": [*store.accepted_sources, source]})
     shop_reads.forget_notice(connection, store.id, NoticeKind.OTHER_SITE)
     return inbox.release_held(connection, store.id, source=source, now=now)
+
+
+def _is_consumer_secret(received: Received, credentials: ShopCredentials, vault: Vault) -> bool:
+    """Whether a delivery is signed with the REST key's consumer secret: only the shop has it besides us."""
+    sealed = credentials.consumer_secret
+    return sealed is not None and is_signed(received.body, received.signature, vault.open(sealed))
+
+
+def note_consumer_secret(connection: Connection, slug: str, *, now: datetime) -> None:
+    """Keep for the owner that the shop signs with the consumer secret in place of the webhook secret."""
+    notice = Notice(NoticeKind.CONSUMER_SECRET, now, "")
+    shop_reads.note(connection, stores.get_store(connection, slug).id, notice)
 
 
 def note_bad_signature(connection: Connection, slug: str, *, now: datetime) -> None:

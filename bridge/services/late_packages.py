@@ -43,14 +43,24 @@ class LatePackage:
     orders: int
 
 
+def count_late(connection: Connection, store_id: int) -> int:
+    """The number of packages that wait for the owner's decision, counted up to `LISTED`."""
+    return sum(
+        product_orders.count_orders(connection, store_id, package, most=1)
+        for package in _undecided(connection, store_id)
+    )
+
+
 def list_late(connection: Connection, store_id: int) -> list[LatePackage]:
     """The packages that wait for the owner's decision, at most `LISTED`."""
-    found = []
-    for product_id, variation_id in product_orders.list_undecided(connection, store_id, limit=LISTED):
-        package = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
-        if package is not None and (count := count_orders(connection, store_id, package)):
-            found.append(LatePackage(package, count))
-    return found
+    counted = ((package, count_orders(connection, store_id, package)) for package in _undecided(connection, store_id))
+    return [LatePackage(package, count) for package, count in counted if count]
+
+
+def _undecided(connection: Connection, store_id: int) -> list[Package]:
+    keys = product_orders.list_undecided(connection, store_id, limit=LISTED)
+    found = (packages.find(connection, store_id, product_id=key[0], variation_id=key[1]) for key in keys)
+    return [package for package in found if package is not None]
 
 
 def count_orders(connection: Connection, store_id: int, package: Package) -> int:

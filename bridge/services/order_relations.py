@@ -10,18 +10,26 @@ from bridge.domain.stores import Store
 from bridge.storage import order_relations, orders
 from bridge.storage.database import Connection
 
+_GENERATIONS = 5
+"""How many generations of orders a family is followed through."""
+
 
 def lock_family(connection: Connection, store: Store, every: Sequence[Known], *, now: datetime) -> list[Known]:
-    """The parents and children of these locked orders that are not among them, locked."""
-    here = {known.number for known in every}
-    parents = {known.parent_id for known in every if known.parent_id}
-    found = [
-        number for number in order_relations.list_family(connection, store.id, parents, here) if number not in here
-    ]
-    if not found:
-        return []
-    locked = orders.lock(connection, store.id, found, now=now)
-    return [locked[number] for number in found]
+    """The whole families of these locked orders without themselves, locked: all are settled together.
+
+    A relative that was settled without its own parent would be granted again.
+    """
+    family, found = {known.number: known for known in every}, []
+    for _ in range(_GENERATIONS):
+        parents = {known.parent_id for known in family.values() if known.parent_id}
+        listed = order_relations.list_family(connection, store.id, parents, family)
+        numbers = [number for number in listed if number not in family]
+        if not numbers:
+            break
+        locked = orders.lock(connection, store.id, numbers, now=now)
+        family |= locked
+        found += [locked[number] for number in numbers]
+    return found
 
 
 def list_same_payment(connection: Connection, store: Store, every: Iterable[Known]) -> dict[int, tuple[str, ...]]:

@@ -220,7 +220,7 @@ def _process_unproven(
 def _process_error(connection: Connection, store: Store, delivery: Delivery, event: Event) -> Processed:
     if payloads.is_refusal(event.document) and delivery.held_for is None:
         # The watchdog looks into it: the user who made the webhooks has lost the rights to what they tell of.
-        shop_reads.change(connection, store.id, shop_error_at=delivery.received_at)
+        shop_reads.change(connection, store.id, shop_error_at=delivery.received_at, shop_error_topic=delivery.topic)
     return Processed(State.IGNORED, f"the shop sent an error: {payloads.error_code(event.document)}", store)
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
+from typing import NamedTuple
 
 from bridge.domain.accounts import Account
-from bridge.domain.ledger import Kind
+from bridge.domain.errors import UnknownOrder
 from bridge.domain.orders import Known
 from bridge.storage import ledger, orders
 from bridge.storage.database import Connection
+
+MAX_LINES_READ = 5000
+"""How many lines one page of purchases reads; an order with more has a page of its own."""
+MAX_LINES_SHOWN = 20
+"""How many lines of a purchase a page prints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +49,56 @@ class Purchase:
     tokens: int
     reversed: int
     lines: tuple[PurchasedLine, ...]
+    shop_number: str = ""
+
+    @property
+    def shown_number(self) -> str:
+        """The number people know the order by."""
+        return self.shop_number or str(self.order_number)
 
 
-def list_purchases(connection: Connection, account: Account, *, before: int | None, limit: int) -> list[Purchase]:
-    """An account's purchases, the newest order first, below the order number `before`."""
-    found = orders.list_for_account(
-        connection, store_id=account.store_id, account_id=account.id, before=before, limit=limit
+class PurchasePage(NamedTuple):
+    """Some purchases, and the order number below which the next page begins; None at the end."""
+
+    purchases: list[Purchase]
+    next_before: int | None
+
+
+def list_purchases(connection: Connection, account: Account, *, before: int | None, limit: int) -> PurchasePage:
+    """An account's purchases, the newest order first, below the order number `before`.
+
+    At most `limit`, and fewer where their lines are many: an order may have ten thousand.
+    """
+    found, has_more = orders.list_for_account(
+        connection,
+        store_id=account.store_id,
+        account_id=account.id,
+        before=before,
+        limit=limit,
+        most_lines=MAX_LINES_READ,
     )
-    brought = {order.number: 0 for order in found}
-    for entry in ledger.list_for_orders(connection, account.store_id, list(brought)):
-        if entry.kind is Kind.GRANT and entry.account_id == account.id and entry.order_number is not None:
-            brought[entry.order_number] += entry.tokens - entry.debt
-    return [_purchase(order, brought[order.number]) for order in found]
+    bought = _purchases(connection, account, found)
+    return PurchasePage(bought, bought[-1].order_number if has_more else None)
+
+
+def get_purchase(connection: Connection, account: Account, order_number: int) -> Purchase:
+    """One purchase with all its lines; raises `UnknownOrder` for an order whose grants the account does not hold."""
+    found = orders.find(connection, account.store_id, order_number)
+    if found is None or found.account_id != account.id:
+        raise UnknownOrder()
+    return _purchases(connection, account, [found])[0]
+
+
+def shown_lines(purchase: Purchase) -> tuple[str, ...]:
+    """The lines of a purchase as pages print them: the first few, and how many more there are."""
+    shown = [f"{line.name} × {line.quantity}" for line in purchase.lines[:MAX_LINES_SHOWN]]
+    more = len(purchase.lines) - len(shown)
+    return tuple([*shown, f"… (+{more:,})"] if more else shown)
+
+
+def _purchases(connection: Connection, account: Account, found: Sequence[Known]) -> list[Purchase]:
+    brought = ledger.granted_by_order(connection, account.store_id, account.id, [order.number for order in found])
+    return [_purchase(order, brought.get(order.number, 0)) for order in found]
 
 
 def _purchase(order: Known, brought: int) -> Purchase:
@@ -76,4 +121,5 @@ def _purchase(order: Known, brought: int) -> Purchase:
         tokens=most,
         reversed=most - kept,
         lines=lines,
+        shop_number=order.shop_number,
     )

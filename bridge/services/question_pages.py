@@ -78,6 +78,7 @@ class QuestionRow:
     """
 
     number: int
+    shown: str
     items: tuple[ReviewItem, ...]
     email: str
     name: str
@@ -146,6 +147,7 @@ def _row(store: Store, one: OpenOrder, known: Known, form: Form | None) -> Quest
     is_nameless = bool(kinds & WANT_AMOUNTS)
     return QuestionRow(
         number=one.number,
+        shown=known.shown_number,
         items=known.reviews,
         email=one.email,
         name=one.name,

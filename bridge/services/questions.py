@@ -12,7 +12,7 @@ from bridge.domain.orders import Known, KnownLine, Refunds, Seen
 from bridge.domain.questions import open_lines
 from bridge.domain.reviews import Question, ReviewItem
 from bridge.domain.stores import Store
-from bridge.services import accounts, answers, orders, reconciliation
+from bridge.services import accounts, answers, late_packages, orders, reconciliation
 from bridge.services.settling import Settled
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction
@@ -45,7 +45,7 @@ def list_questions(
     items: list[answers.Document] = [
         {
             "id": one.number,
-            "number": one.number,
+            "number": answers.shown_number(one.number, known.shop_number),
             "question": one.question.value,
             "reviews": [review_document(item) for item in known.reviews],
             "email": one.email or None,
@@ -59,8 +59,9 @@ def list_questions(
 
 
 def badge(connection: Connection, store_id: int) -> str:
-    """How many orders want a look, as the pages' navigation shows it: empty for none, `99+` for more."""
+    """How many orders and products need a person, as the pages' navigation shows it: empty for none, `99+` for more."""
     found = shop_reads.count_questions(connection, store_id, most=_COUNTED + 1)
+    found += late_packages.count_late(connection, store_id)
     return "" if not found else str(found) if found <= _COUNTED else f"{_COUNTED}+"
 
 
@@ -173,7 +174,7 @@ def order_document(known: Known) -> answers.Document:
     """An order as the API shows it; `granted` is what it has granted by now, less what was taken back."""
     return {
         "id": known.number,
-        "number": known.number,
+        "number": answers.shown_number(known.number, known.shop_number),
         "status": known.status,
         "question": known.reviews[0].kind.value if known.reviews else None,
         "reviews": [review_document(item) for item in known.reviews],

@@ -8,11 +8,14 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bridge.clients.shop_lists import Broken
 from bridge.domain.clock import TOLERANCE
 from bridge.domain.errors import NoShopKeys, ShopUnreachable, UnknownOrder
 from bridge.domain.reconciliation import Report, last_night
+from bridge.domain.shop_errors import ShopCannotFilter, ShopPageBroken
+from bridge.domain.shop_health import Scan
 from bridge.domain.stores import Store
-from bridge.services import buyers, orders, readback, shop_pages
+from bridge.services import buyers, orders, readback, shop_health, shop_pages
 from bridge.services.readback import Reading, always
 from bridge.services.settling import Settled
 from bridge.services.shop_pages import PAGE, Document, Progress
@@ -27,10 +30,13 @@ SWEEP_SPAN = timedelta(days=60)
 MOST_GONE = 10
 """So many orders that are all gone at once, and more than half of those asked for: that is another shop, or an old
 copy of it, and nothing is taken back for it."""
+MOST_REQUESTS = 1_000_000
+MOST_SECONDS = 24 * 3600.0
+"""What a reading may use that somebody asked for by hand; runs of the scheduler have much less."""
 _COMPARED = 200
 """The orders of one part of a whole comparison."""
 _LOOKED_AT = 500
-"""After so many orders, and ten times as many, the database is to look at its tables anew."""
+"""After so many orders, and each ten times as many, the database is to look at its tables again."""
 _TRASH = ("trash",)
 _BEHIND = timedelta(hours=26)
 _CLOCKS_AGREE = timedelta(minutes=1)
@@ -43,19 +49,25 @@ def open_reading(
     *,
     is_dry: bool = False,
     may_go_on: Callable[[], bool] = always,
+    requests: int = MOST_REQUESTS,
+    seconds: float = MOST_SECONDS,
 ) -> Reading:
     """The store's shop, ready to be read; close its `shop` after use.
 
+    It sends so many `requests` at most, and none after so many `seconds`.
     Raises `NoShopKeys` where no REST keys were given, and a `ShopUnreachable`
     for keys or an address that cannot be used.
     """
     with transaction() as connection:
         client = shops_.client_of(connection, store)
+        aside = shop_reads.find(connection, store.id).set_aside
     if client is None:
         raise NoShopKeys(
             f"the store {store.slug} has no REST keys, so its shop cannot be read;"
             f" give them with: flask stores keys {store.slug} --consumer-key ck_… --consumer-secret cs_…"
         )
+    client.limit(requests=requests, seconds=seconds)
+    client.leave_out([one.number for one in aside if one.kind == "order" and one.number])
     return Reading(transaction, store, client, is_dry, may_go_on)
 
 
@@ -69,20 +81,53 @@ def poll(reading: Reading, *, since: datetime | None, now: datetime, progress: P
     report = Report()
     with reading.transaction() as connection:
         known = shop_reads.find(connection, reading.store.id)
+    limit: ShopUnreachable | None = None
     try:
         if known.polled_at is None and reading.store.history != "grant":
             reading = _by_the_shops_clock(reading)
             with reading.transaction() as connection:
                 known = shop_reads.find(connection, reading.store.id)
         _poll(reading, None, "cursor_at", known.cursor_at, report, since=since, now=now, progress=progress)
-        _poll(reading, _TRASH, "trash_cursor_at", known.trash_cursor_at, report, since=since, now=now)
+        if not report.interruption:
+            _poll(reading, _TRASH, "trash_cursor_at", known.trash_cursor_at, report, since=since, now=now)
+    except ShopCannotFilter as error:
+        limit = _read_all(reading, error, report, now=now, progress=progress)
     except ShopUnreachable as error:
+        limit = error
         report.interruption = error.detail
         log.warning("store %s could not be read to the end: %s", reading.store.slug, error.detail)
-    if not reading.is_dry and since is None and not report.interruption:
-        unapplied = list(report.failures)
-        _note(reading, polled_at=now, unapplied=unapplied)
+    if not reading.is_dry:
+        shop_health.note_run(reading, "poll", limit, report, now=now)
+        if since is None and not report.interruption:
+            _note(reading, polled_at=now, unapplied=list(report.failures))
     return report
+
+
+def _read_all(
+    reading: Reading, fault: ShopCannotFilter, report: Report, *, now: datetime, progress: Progress | None
+) -> ShopUnreachable:
+    """Read all orders of a shop that cannot list those that changed, or the newest between two readings.
+
+    The cursor stays where it is. Returns what keeps the reading from being
+    complete, which is `fault` where all went well.
+    """
+    with reading.transaction() as connection:
+        scan = shop_reads.find(connection, reading.store.id).scan
+    try:
+        if not scan.is_due(now):
+            newest = reading.shop.list_newest(per_page=PAGE)
+            _apply_batch(reading, newest.items, report, now=now, progress=progress)
+            return fault
+        for number, page in shop_pages.list_all_orders(reading.shop, first=scan.page, counted=scan.total):
+            shop_health.set_aside(reading, [("order", one) for one in page.broken], report, now=now)
+            if not _apply_batch(reading, page.items, report, now=now, progress=progress, left=page.total):
+                return fault
+            _note(reading, scan=Scan(number + 1, page.total).document)
+        _note(reading, scan=Scan(done_at=now).document)
+    except ShopUnreachable as error:
+        report.interruption = error.detail
+        return error
+    return fault
 
 
 def _poll(
@@ -97,26 +142,47 @@ def _poll(
     progress: Progress | None = None,
 ) -> None:
     """Read one list of changes and apply it, the cursor in `column` following."""
-    failed_before, done, looked_at = report.failed, 0, _LOOKED_AT
+    failed_before, done = report.blocking, 0
     # What lies between the cursor and a later moment is not read, so the cursor may not jump over it.
     moves = not reading.is_dry and (since is None or (cursor is not None and since <= cursor))
-    changes = shop_pages.list_changes(reading.shop, statuses, since=since or cursor)
+    changes = shop_pages.list_changes(reading.shop, statuses, since=since or cursor, now=now)
     with closing(shop_pages.read_ahead(changes)) as batches:
         for batch in batches:
-            total = done + batch.left
-            for some in _parts(batch.documents):
-                if not reading.may_go_on():
-                    report.interruption = "it was told to stop; the next run goes on from here"
-                    return
-                readback.apply_documents(reading, some, report, now=now)
-                done += len(some)
-                if done >= looked_at and not reading.is_dry:
-                    in_transaction(reading.transaction, statistics.refresh)
-                    looked_at *= 10
-                if progress is not None:
-                    progress(done, max(done, total))
-            if moves and batch.complete_to is not None and report.failed == failed_before:
+            broken = [("order", one) for one in batch.broken]
+            shop_health.set_aside(reading, broken, report, now=now, after=batch.after, until=batch.until)
+            if not _apply_batch(
+                reading, batch.documents, report, now=now, progress=progress, done=done, left=batch.left
+            ):
+                return
+            shop_health.give_up(reading, report, now=now)
+            done += len(batch.documents)
+            if moves and batch.complete_to is not None and report.blocking == failed_before:
                 cursor = _move_cursor(reading, column, batch.complete_to, seen=cursor, now=now)
+
+
+def _apply_batch(
+    reading: Reading,
+    documents: Sequence[Document],
+    report: Report,
+    *,
+    now: datetime,
+    progress: Progress | None,
+    done: int = 0,
+    left: int = 0,
+) -> bool:
+    """Apply some orders, a few at a time; False where the reading was told to stop before the last."""
+    total = done + left
+    for some in _parts(documents):
+        if not reading.may_go_on():
+            report.interruption = "it was told to stop; the next run goes on from here"
+            return False
+        readback.apply_documents(reading, some, report, now=now)
+        if not reading.is_dry and any(done < _LOOKED_AT * 10**times <= done + len(some) for times in range(4)):
+            in_transaction(reading.transaction, statistics.refresh)
+        done += len(some)
+        if progress is not None:
+            progress(done, max(done, total))
+    return True
 
 
 def sweep(reading: Reading, *, now: datetime, limit: int, progress: Progress | None = None) -> tuple[Report, bool]:
@@ -132,6 +198,8 @@ def sweep(reading: Reading, *, now: datetime, limit: int, progress: Progress | N
             connection, reading.store.id, since=now - SWEEP_SPAN, after=after, limit=limit
         )
     try:
+        if not after:
+            shop_health.retry(reading, report, now=now)
         for start in range(0, len(numbers), PAGE):
             if not reading.may_go_on():
                 return report, False
@@ -148,10 +216,12 @@ def sweep(reading: Reading, *, now: datetime, limit: int, progress: Progress | N
     except ShopUnreachable as error:
         report.interruption = error.detail
         log.warning("the sweep of store %s stopped: %s", reading.store.slug, error.detail)
+        shop_health.note_run(reading, "sweep", error, report, now=now)
         return report, False
     is_through = len(numbers) < limit
     if is_through:
         _note(reading, swept_to=None, swept_at=now)
+        shop_health.note_run(reading, "sweep", None, report, now=now)
     return report, is_through
 
 
@@ -239,6 +309,7 @@ def check_order(transaction: Transaction, shops_: Shops, store: Store, number: i
         settled = in_transaction(
             transaction, lambda connection: readback.apply_document(connection, reading, wanted, now=now)
         )
+        shop_health.take_back(reading, [number])
         waiting = buyers.look_for(reading, [number], now=now)
     if number in waiting:
         settled = in_transaction(transaction, lambda connection: orders.check_again(connection, store, number, now=now))
@@ -249,10 +320,18 @@ def check_order(transaction: Transaction, shops_: Shops, store: Store, number: i
 def _sweep(reading: Reading, numbers: Sequence[int], report: Report, *, now: datetime) -> bool:
     """Read these orders again; False where the shop is not to be believed, and nothing was done."""
     found = reading.shop.list_orders(modified_after=None, statuses=None, page=1, per_page=PAGE, include=numbers)
+    shop_health.set_aside(reading, [("order", one) for one in found.broken], report, now=now)
+    hidden = {one.id for one in found.broken}
     documents: dict[int, Document | None] = {document["id"]: document for document in found.items}
+    numbers = [number for number in numbers if number not in hidden]
     for number in numbers:
         if number not in documents:
-            documents[number] = reading.shop.get_order(number)
+            try:
+                documents[number] = reading.shop.get_order(number)
+            except ShopPageBroken as error:
+                shop_health.set_aside(reading, [("order", Broken(number, error.detail))], report, now=now)
+                hidden.add(number)
+    numbers = [number for number in numbers if number not in hidden]
     gone = [number for number in numbers if documents[number] is None]
     if len(gone) >= MOST_GONE and 2 * len(gone) > len(numbers):
         report.fail(

@@ -13,10 +13,12 @@ from bridge.domain.orders import Known, Line, Order, has_another_of_its_second
 from bridge.domain.packages import Package
 from bridge.domain.stores import Store
 from bridge.services.vault import Vault
-from bridge.storage import orders, packages, stores
+from bridge.storage import orders, packages, shop_reads, stores
 from bridge.storage.database import Connection
 
 Document = dict[str, Any]
+
+_MOST_REQUESTS, _MOST_SECONDS = 500, 120.0
 
 OpenShop = Callable[[str, str, str], ShopClient]
 """What opens a client: the shop's address, the consumer key and its secret."""
@@ -35,11 +37,18 @@ class Shops:
     open: OpenShop = open_client
 
     def client_of(self, connection: Connection, store: Store) -> ShopClient | None:
-        """A client of the store's shop; None where no REST keys were given. Nothing is sent yet."""
+        """A client of the store's shop; None where no REST keys were given. Nothing is sent yet.
+
+        It begins with the way to the API that worked before, and is meant for a
+        few requests; who reads more sets another limit.
+        """
         found = stores.credentials(connection, store.id)
         if not found.consumer_key or not found.consumer_secret:
             return None
-        return self.open(store.url, self.vault.open(found.consumer_key), self.vault.open(found.consumer_secret))
+        client = self.open(store.url, self.vault.open(found.consumer_key), self.vault.open(found.consumer_secret))
+        client.use(shop_reads.find(connection, store.id).access)
+        client.limit(requests=_MOST_REQUESTS, seconds=_MOST_SECONDS)
+        return client
 
     def client_of_address(self, connection: Connection, store: Store, url: str) -> ShopClient:
         """A client with the store's keys for another address; raises `NoShopKeys`."""

@@ -182,7 +182,7 @@ def set_keys(connection: Connection, store: Store, *, consumer_key: str, consume
     """Let the store's shop be asked with these REST keys from now on; nobody has looked at it with them yet."""
     sealed = {"consumer_key": vault_.seal(consumer_key), "consumer_secret": vault_.seal(consumer_secret)}
     stores.change(connection, store.id, sealed)
-    shop_reads.change(connection, store.id, looked_at=None)
+    shop_reads.change(connection, store.id, looked_at=None, access=None)
 
 
 def get_store(connection: Connection, slug: str) -> Store:
@@ -253,7 +253,7 @@ def _boundaries(history: str, connected_at: datetime) -> dict[str, datetime | No
 
 def _begin_reading(connection: Connection, store_id: int, history: str, connected_at: datetime) -> None:
     start = None if history == "grant" else connected_at - _FIRST_LOOK_BACK
-    shop_reads.change(connection, store_id, cursor_at=start, trash_cursor_at=start)
+    shop_reads.change(connection, store_id, cursor_at=start, trash_cursor_at=start, scan=None)
 
 
 def shop_url(given: str) -> str:

@@ -44,7 +44,7 @@ class EntryRow:
 class PurchaseRow:
     """One purchase; `total` is money as the shop writes it."""
 
-    order_number: int
+    order_number: str
     at: LocalTime | None
     status: str
     lines: tuple[str, ...]
@@ -87,7 +87,7 @@ def user_page(
     known = accounts.describe(connection, account, now=now)
     user = credits.get_line(connection, store, user_id, now=now)
     entries = accounts.list_entries(connection, account, before=before, limit=ENTRIES + 1)
-    bought = purchases.list_purchases(connection, account, before=orders_before, limit=PURCHASES + 1)
+    bought = purchases.list_purchases(connection, account, before=orders_before, limit=PURCHASES)
     zone = store.calendar.zone
     return UserPage(
         store=store,
@@ -99,8 +99,8 @@ def user_page(
         entries=tuple(_entry(entry, zone) for entry in entries[:ENTRIES]),
         older=answers.opaque("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
         is_first_page=before is None,
-        purchases=tuple(_purchase(purchase, zone) for purchase in bought[:PURCHASES]),
-        earlier=bought[PURCHASES - 1].order_number if len(bought) > PURCHASES else None,
+        purchases=tuple(_purchase(purchase, zone) for purchase in bought.purchases),
+        earlier=bought.next_before,
         is_latest_purchases=orders_before is None,
         open_questions=questions.badge(connection, store.id),
     )
@@ -121,10 +121,10 @@ def _entry(entry: Entry, zone: tzinfo) -> EntryRow:
 
 def _purchase(purchase: Purchase, zone: tzinfo) -> PurchaseRow:
     return PurchaseRow(
-        order_number=purchase.order_number,
+        order_number=purchase.shown_number,
         at=local_time(purchase.placed_at, zone) if purchase.placed_at else None,
         status=purchase.status,
-        lines=tuple(f"{line.name} × {line.quantity}" for line in purchase.lines),
+        lines=purchases.shown_lines(purchase),
         total=f"{purchase.total} {purchase.currency}".strip(),
         tokens=purchase.tokens,
         reversed=purchase.reversed,

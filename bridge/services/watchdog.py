@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,11 +13,15 @@ from bridge.domain.errors import ShopUnreachable
 from bridge.domain.events import EventType, NewEvent
 from bridge.domain.inbox import State
 from bridge.domain.reconciliation import Report
+from bridge.domain.shop_access import ShopAccess
+from bridge.domain.shop_errors import BadShopAddress, ShopKeysRefused
+from bridge.domain.shop_health import Caretaker
 from bridge.domain.stores import Store
 from bridge.domain.watchdog import QUIET, RECENT, STOPPING, Code, Fault, Sighting, judge
-from bridge.domain.webhooks import Standing, Step
-from bridge.services import catalog, reconciliation, webhooks
+from bridge.domain.webhooks import Standing, Step, Webhook, standing_of
+from bridge.services import catalog, reconciliation, shop_health, webhooks
 from bridge.services.readback import Reading
+from bridge.services.shop_pages import Document, modified_at
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.services.webhooks import Door
@@ -30,6 +34,10 @@ log = logging.getLogger(__name__)
 
 _TOLD_STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")
 """Of orders in these states the shop delivers each change; of abandoned drafts, for one, it does not."""
+POLL_REQUESTS, POLL_SECONDS = 500, 120.0
+"""What the watchdog may use to read back what a silent shop did not tell; the next poll does the rest."""
+_CLOCKS = timedelta(seconds=5)
+"""How far the measured difference of two clocks may be off."""
 _MENDABLE = frozenset({Code.WEBHOOK_MISSING, Code.WEBHOOK_PAUSED, Code.WEBHOOK_DISABLED, Code.WEBHOOK_ASTRAY})
 
 
@@ -39,12 +47,16 @@ def _always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What it takes to watch shops: transactions, clients, the address deliveries come to, and whether to go on."""
+    """What it takes to watch shops: transactions, clients, the address deliveries come to, and whether to go on.
+
+    `installation` tells this installation from a copy of its database elsewhere; empty where that is not known.
+    """
 
     transaction: Transaction
     shops: Shops
     public_url: str
     may_go_on: Callable[[], bool] = _always
+    installation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,9 @@ class _Seen:
     sighting: Sighting
     told_until: datetime
     known: ShopRead
+    store_id: int
+    connected_at: datetime
+    updated_at: datetime | None
 
 
 def look(post: Post, store: Store, *, now: datetime) -> tuple[Sighting, tuple[Fault, ...]]:
@@ -76,7 +91,7 @@ def look(post: Post, store: Store, *, now: datetime) -> tuple[Sighting, tuple[Fa
     seen, shop = _open(post, store)
     if shop is not None:
         with shop:
-            seen = replace(seen, sighting=_ask(shop, seen, now=now))
+            seen = replace(seen, sighting=_ask(post, shop, seen, now=now))
     return seen.sighting, judge(seen.sighting, now=now)
 
 
@@ -94,15 +109,19 @@ def watch(post: Post, store: Store, *, now: datetime, may_repair: bool = True) -
         _note(post, store, seen, found, found, is_repaired=False, now=now)
         return Watched(found, found)
     with shop:
-        seen = replace(seen, sighting=_ask(shop, seen, now=now))
+        seen = replace(seen, sighting=_ask(post, shop, seen, now=now))
         found = judge(seen.sighting, now=now)
         after = _repair(shop, seen, found, now=now) if may_repair else None
         left = found if after is None else judge(after, now=now)
-        is_news = _note(post, store, seen, found, left, is_repaired=after is not None, now=now)
+        is_news = _note(post, store, seen, found, left, is_repaired=after is not None, access=shop.access, now=now)
         if not may_repair or (not is_news and after is None):
             return Watched(found, left)
+        shop.limit(requests=POLL_REQUESTS, seconds=POLL_SECONDS)
         reading = Reading(post.transaction, store, shop, may_go_on=post.may_go_on)
-        return Watched(found, left, reconciliation.poll(reading, since=None, now=now))
+        report = reconciliation.poll(reading, since=None, now=now)
+        if not report.interruption:
+            left = tuple(fault for fault in left if fault.code is not Code.SYNC_INCOMPLETE)
+        return Watched(found, left, report)
 
 
 def _open(post: Post, store: Store) -> tuple[_Seen, ShopClient | None]:
@@ -111,14 +130,15 @@ def _open(post: Post, store: Store) -> tuple[_Seen, ShopClient | None]:
         try:
             shop = post.shops.client_of(connection, store)
         except ShopUnreachable as error:
-            return replace(seen, sighting=replace(seen.sighting, has_keys=True, shop_fault=error.detail)), None
+            return replace(seen, sighting=_unreadable(replace(seen.sighting, has_keys=True), error)), None
     return replace(seen, sighting=replace(seen.sighting, has_keys=shop is not None)), shop
 
 
 def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
     known = shop_reads.find(connection, store.id)
     last_order = shop_reads.last_delivery(connection, store.id, kinds=("order", "action"))
-    moments = (last_order, known.webhooks_set_at, stores.connected_at(connection, store.id))
+    connected_at = stores.connected_at(connection, store.id)
+    moments = (last_order, known.webhooks_set_at, connected_at)
     door = webhooks.door_of(connection, store, public_url=post.public_url, vault_=post.shops.vault)
     sighting = Sighting(
         slug=store.slug,
@@ -127,33 +147,65 @@ def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
         has_keys=False,
         packages=shop_reads.count_packages(connection, store.id),
         last_delivery_at=shop_reads.last_delivery(connection, store.id),
-        last_processed_at=shop_reads.last_delivery(connection, store.id, state=State.PROCESSED),
+        last_processed_at=shop_reads.last_delivery(
+            connection, store.id, topic=known.shop_error_topic, state=State.PROCESSED
+        ),
         bad_signature_at=known.bad_signature_at,
         shop_error_at=known.shop_error_at,
         webhooks_set_at=known.webhooks_set_at,
         unapplied=known.unapplied,
+        stopped=known.stopped,
+        set_aside=tuple(one for one in known.set_aside if one.kind != shop_health.FAILING),
+        copy_of=_copy_of(post, known),
         notices=known.notices,
         unreadable=catalog.unreadable_sentences(connection, store.id),
     )
     told_until = max(moment for moment in moments if moment is not None)
-    return _Seen(door, sighting, told_until, known)
+    updated_at = shop_reads.last_delivery(connection, store.id, topic="order.updated")
+    return _Seen(door, sighting, told_until, known, store.id, connected_at, updated_at)
 
 
-def _ask(shop: ShopClient, seen: _Seen, *, now: datetime) -> Sighting:
+def _ask(post: Post, shop: ShopClient, seen: _Seen, *, now: datetime) -> Sighting:
     """The sighting with what the shop says of itself."""
     checked = shop.check()
     if checked.fault is not None:
-        return replace(seen.sighting, shop_fault=checked.fault.detail)
+        return _unreadable(seen.sighting, checked.fault)
     sighting = replace(
         seen.sighting,
         clock_offset_seconds=checked.clock.offset_seconds,
         write_fault="" if checked.write_fault is None else checked.write_fault.detail,
+        is_keys_fault=isinstance(checked.write_fault, ShopKeysRefused),
     )
     try:
-        sighting = replace(sighting, webhooks=webhooks.list_webhooks(shop))
-        return replace(sighting, changed=_changed(shop, seen, sighting, now=now))
+        listed = webhooks.list_webhooks(shop)
+        if not sighting.copy_of:
+            sighting = replace(sighting, copy_of=_copy_by(listed, seen))
+        sighting = replace(sighting, webhooks=listed, changed=_changed(shop, seen, sighting, now=now))
+        return replace(sighting, unsigned=_unsigned(post, shop, seen, sighting, now=now))
     except ShopUnreachable as error:
-        return replace(sighting, shop_fault=error.detail)
+        return _unreadable(sighting, error)
+
+
+def _unreadable(sighting: Sighting, fault: ShopUnreachable) -> Sighting:
+    return replace(sighting, shop_fault=fault.detail, is_keys_fault=isinstance(fault, ShopKeysRefused | BadShopAddress))
+
+
+def _copy_of(post: Post, known: ShopRead) -> str:
+    """The installation that looks after the webhooks, in words, where it is not this one."""
+    caretaker = known.caretaker
+    if caretaker is None or not caretaker.is_another(post.public_url, post.installation):
+        return ""
+    if caretaker.url != post.public_url:
+        return f"the bridge at {caretaker.url}, and this one is at {post.public_url}"
+    return f"another installation of the bridge at {caretaker.url}"
+
+
+def _copy_by(listed: Sequence[Webhook], seen: _Seen) -> str:
+    """As `_copy_of`, by the shop's webhooks where nobody looked after them yet: all of ours lead to another bridge."""
+    ours = {standing_of(webhook, seen.door.address) for webhook in listed} - {Standing.FOREIGN}
+    if seen.known.caretaker is not None or ours != {Standing.MOVED}:
+        return ""
+    return "the bridge at another address, to which all its webhooks lead"
 
 
 def _changed(shop: ShopClient, seen: _Seen, sighting: Sighting, *, now: datetime) -> int:
@@ -166,18 +218,40 @@ def _changed(shop: ShopClient, seen: _Seen, sighting: Sighting, *, now: datetime
     return page.total
 
 
+def _unsigned(post: Post, shop: ShopClient, seen: _Seen, sighting: Sighting, *, now: datetime) -> int:
+    """How many orders changed of which nothing with a right signature came, where a wrong one came since the last."""
+    bad_at, set_at = sighting.bad_signature_at, sighting.webhooks_set_at
+    since = max(moment for moment in (seen.updated_at, set_at, seen.connected_at) if moment is not None)
+    if bad_at is None or bad_at <= since:
+        return 0
+    ahead = timedelta(seconds=sighting.clock_offset_seconds or 0)
+    after, before = since + ahead, now + ahead - QUIET
+    if after >= before:
+        return 0
+    page = shop.list_orders(modified_after=after, modified_before=before, statuses=_TOLD_STATUSES, page=1)
+    with post.transaction() as connection:
+        told = shop_reads.list_told(connection, seen.store_id, [item["id"] for item in page.items], since=since)
+    return sum(not _is_told(item, told.get(item["id"]), ahead) for item in page.items)
+
+
+def _is_told(order: Document, told_at: datetime | None, ahead: timedelta) -> bool:
+    changed_at = modified_at(order)
+    return told_at is not None and (changed_at is None or told_at + ahead >= changed_at - _CLOCKS)
+
+
 def _repair(shop: ShopClient, seen: _Seen, found: tuple[Fault, ...], *, now: datetime) -> Sighting | None:
     """The sighting after the webhooks were put in order; None where nothing was done.
 
-    A wrong signature proves little, since anybody can send one: what it asks
-    for is done at most once an hour.
+    Nothing is, as long as this may be a copy of the installation that looks
+    after them. For a wrong signature and an owner without rights it is done at
+    most once an hour.
     """
     codes, set_at = {fault.code for fault in found}, seen.sighting.webhooks_set_at
     may_reset = set_at is None or not -TOLERANCE <= now - set_at < RECENT
     is_broken = bool(codes & _MENDABLE)
     if not is_broken and not (may_reset and codes & {Code.WRONG_SECRET, Code.OWNER_DEMOTED}):
         return None
-    if codes & {Code.SHOP, Code.KEYS_READ_ONLY}:
+    if codes & {Code.SHOP, Code.KEYS_READ_ONLY, Code.WRITE_BLOCKED, Code.COPY}:
         return None
     try:
         webhooks.put_in_order(shop, seen.door, anew=may_reset and Code.OWNER_DEMOTED in codes, resets_secret=True)
@@ -185,7 +259,7 @@ def _repair(shop: ShopClient, seen: _Seen, found: tuple[Fault, ...], *, now: dat
     except ShopUnreachable as error:
         log.warning("the webhooks of store %s could not be repaired: %s", seen.sighting.slug, error.detail)
         return None
-    return replace(seen.sighting, webhooks=listed, webhooks_set_at=now, changed=0)
+    return replace(seen.sighting, webhooks=listed, webhooks_set_at=now, changed=0, unsigned=0)
 
 
 def _note(
@@ -196,6 +270,7 @@ def _note(
     left: tuple[Fault, ...],
     *,
     is_repaired: bool,
+    access: ShopAccess | None = None,
     now: datetime,
 ) -> bool:
     """Keep what is left and tell what is new; whether something new keeps deliveries from us."""
@@ -216,6 +291,14 @@ def _note(
     ]
     sentences = _sentences(seen.known, found, left)
     values: dict[str, object] = {"sentences": sentences, "looked_at": now}
+    if access is not None and access != seen.known.access:
+        values["access"] = access.document
+    if seen.sighting.webhooks is not None and not seen.sighting.copy_of:
+        caretaker = seen.known.caretaker or Caretaker(post.public_url)
+        if not caretaker.installations or seen.known.caretaker is None:
+            caretaker = caretaker.with_installation(post.public_url, post.installation)
+        if caretaker != seen.known.caretaker:
+            values["caretaker"] = caretaker.document
     if is_repaired:
         values["webhooks_set_at"] = now
     if tuple(sentences) != seen.known.faults:
@@ -243,7 +326,14 @@ def _sentences(known: ShopRead, found: tuple[Fault, ...], left: tuple[Fault, ...
 
 
 def install(
-    transaction: Transaction, shops_: Shops, store: Store, *, public_url: str, is_dry: bool = False, now: datetime
+    transaction: Transaction,
+    shops_: Shops,
+    store: Store,
+    *,
+    public_url: str,
+    installation: str = "",
+    is_dry: bool = False,
+    now: datetime,
 ) -> tuple[Door, list[Step]]:
     """Create a shop's webhooks or repair them, because somebody asked for it by hand; where they lead, and the steps.
 
@@ -256,10 +346,21 @@ def install(
     with reading.shop as shop:
         steps = webhooks.put_in_order(shop, door, replaced=(Standing.MOVED,), resets_secret=True, is_dry=is_dry)
     if not is_dry:
-        in_transaction(transaction, lambda connection: note_installed(connection, store, now=now))
+        in_transaction(
+            transaction,
+            lambda connection: note_installed(
+                connection, store, public_url=public_url, installation=installation, now=now
+            ),
+        )
     return door, steps
 
 
-def note_installed(connection: Connection, store: Store, *, now: datetime) -> None:
-    """Note that all webhooks were given our secret, by hand."""
-    shop_reads.change(connection, store.id, webhooks_set_at=now)
+def note_installed(
+    connection: Connection, store: Store, *, public_url: str = "", installation: str = "", now: datetime
+) -> None:
+    """Note that all webhooks were given our secret, by hand, and that this installation looks after them."""
+    values: dict[str, object] = {"webhooks_set_at": now}
+    if public_url:
+        known = shop_reads.find(connection, store.id).caretaker or Caretaker(public_url)
+        values["caretaker"] = known.with_installation(public_url, installation).document
+    shop_reads.change(connection, store.id, **values)

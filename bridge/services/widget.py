@@ -12,7 +12,7 @@ from bridge.domain.languages import Language, LocalTime, local_time, number, zon
 from bridge.domain.phrases import PHRASES, Phrases
 from bridge.services import accounts, allowances, purchases, rulebooks
 from bridge.services.allowances import AllowanceRow
-from bridge.services.purchases import Purchase
+from bridge.services.purchases import Purchase, PurchasePage
 from bridge.storage import accounts as stored
 from bridge.storage.database import Connection
 
@@ -75,9 +75,9 @@ def usage_card(
     account = _account_of(connection, store_id, who)
     known = accounts.describe(connection, account, now=now)
     words, balance = PHRASES[language], known["balance"]
-    bought: list[Purchase] = []
+    bought = PurchasePage([], None)
     if view is View.FULL and not account.is_guest:
-        bought = purchases.list_purchases(connection, account, before=None, limit=PURCHASES + 1)
+        bought = purchases.list_purchases(connection, account, before=None, limit=PURCHASES)
     return UsageCard(
         view=view,
         language=language,
@@ -98,8 +98,8 @@ def usage_card(
             without="disabled" if account.is_guest else "none",
             now=now,
         ),
-        purchases=tuple(_purchase(purchase, rulebook.calendar.zone, language) for purchase in bought[:PURCHASES]),
-        has_more_purchases=len(bought) > PURCHASES,
+        purchases=tuple(_purchase(purchase, rulebook.calendar.zone, language) for purchase in bought.purchases),
+        has_more_purchases=bought.next_before is not None,
     )
 
 
@@ -115,9 +115,9 @@ def _account_of(connection: Connection, store_id: int, who: Who) -> Account:
 def _purchase(purchase: Purchase, zone: tzinfo, language: Language) -> CardPurchase:
     words = PHRASES[language]
     return CardPurchase(
-        order=words.order.format(n=purchase.order_number),
+        order=words.order.format(n=purchase.shown_number),
         at=local_time(purchase.placed_at, zone, language) if purchase.placed_at else None,
-        lines=tuple(f"{line.name} × {line.quantity}" for line in purchase.lines),
+        lines=purchases.shown_lines(purchase),
         tokens=words.bought.format(n=number(purchase.tokens, language)),
         taken_back=words.taken_back.format(n=number(purchase.reversed, language)) if purchase.reversed else "",
     )

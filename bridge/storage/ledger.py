@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from bridge.domain.ledger import Entry, Kind
 from bridge.storage.bulk import Writer, among
@@ -80,14 +80,19 @@ def find_references(
     return {row.reference: row.tokens for row in found}
 
 
-def list_for_orders(connection: Connection, store_id: int, numbers: Sequence[int]) -> list[Entry]:
-    """Every entry of these orders, oldest first."""
-    statement = (
-        select(entries)
-        .where(entries.c.store_id == store_id, entries.c.order_number.in_(numbers))
-        .order_by(entries.c.id)
+def granted_by_order(connection: Connection, store_id: int, account_id: int, numbers: Sequence[int]) -> dict[int, int]:
+    """The tokens that grants of these orders brought an account, what paid its debt left out."""
+    rows = connection.execute(
+        select(entries.c.order_number, func.sum(entries.c.tokens - entries.c.debt).label("tokens"))
+        .where(
+            entries.c.store_id == store_id,
+            entries.c.order_number.in_(numbers),
+            entries.c.account_id == account_id,
+            entries.c.kind == Kind.GRANT.value,
+        )
+        .group_by(entries.c.order_number)
     )
-    return [_to_entry(row) for row in connection.execute(statement)]
+    return {row.order_number: int(row.tokens) for row in rows}
 
 
 def _to_row(entry: Entry, posting: Posting | None) -> tuple[Any, ...]:

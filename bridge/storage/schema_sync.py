@@ -32,6 +32,13 @@ shop_reads = Table(
     Column("past_total", Integer),
     # Signed deliveries that need the owner: from another site, or in another form than wc/v3.
     Column("notices", JSON(none_as_null=True)),
+    Column("access", JSON(none_as_null=True)),
+    Column("set_aside", JSON(none_as_null=True)),
+    Column("stopped", JSON(none_as_null=True)),
+    Column("scan", JSON(none_as_null=True)),
+    Column("caretaker", JSON(none_as_null=True)),
+    Column("tried_at", Instant),
+    Column("shop_error_topic", String(100)),
 )
 
 key_requests = Table(

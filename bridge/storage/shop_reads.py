@@ -12,6 +12,17 @@ from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from bridge.domain.inbox import Notice, NoticeKind, State
 from bridge.domain.reviews import Question
+from bridge.domain.shop_access import ShopAccess, read_access
+from bridge.domain.shop_health import (
+    Caretaker,
+    Scan,
+    SetAside,
+    Stop,
+    read_caretaker,
+    read_scan,
+    read_set_aside,
+    read_stop,
+)
 from bridge.storage.schema import accounts, deliveries, order_lines, orders
 from bridge.storage.schema_catalog import packages
 from bridge.storage.schema_sync import shop_reads
@@ -24,7 +35,7 @@ class ShopRead:
     `swept_to` is the last order number the running sweep looked at, None
     between sweeps. `bad_signature_at` is when somebody last delivered what the
     shop did not sign, `shop_error_at` when the shop last signed an error in
-    place of a document, `webhooks_set_at` when all its webhooks were last given
+    place of a document, under `shop_error_topic`, `webhooks_set_at` when all its webhooks were last given
     our secret and our owner. `faults` are what the watchdog found at its last
     look, at `looked_at`, the same ones since `faults_at`, and `sentences` says
     each in words. `pinged_at` is when somebody last came as a shop does that
@@ -32,6 +43,13 @@ class ShopRead:
     last poll could not apply. `import_page` is the page of products an import
     goes on with, None between imports, `import_total` how many there were.
     `past_done` of `past_total` orders were read by a run that grants past orders.
+
+    `access` is how the REST API was last reached. `set_aside` are the documents
+    that the shop could not show or that could not be applied, which are tried
+    again each night. `stopped` says why the last run of each kind did not get
+    to its end, and since when. `scan` is how far a shop without a list of
+    changes was read. `caretaker` is the installation that looks after the
+    webhooks. `tried_at` is when a run last began.
     """
 
     cursor_at: datetime | None = None
@@ -41,6 +59,7 @@ class ShopRead:
     polled_at: datetime | None = None
     bad_signature_at: datetime | None = None
     shop_error_at: datetime | None = None
+    shop_error_topic: str = ""
     webhooks_set_at: datetime | None = None
     faults: tuple[str, ...] = ()
     faults_at: datetime | None = None
@@ -53,6 +72,12 @@ class ShopRead:
     import_total: int = 0
     past_done: int | None = None
     past_total: int = 0
+    access: ShopAccess = field(default_factory=ShopAccess)
+    set_aside: tuple[SetAside, ...] = ()
+    stopped: Mapping[str, Stop] = field(default_factory=dict)
+    scan: Scan = field(default_factory=Scan)
+    caretaker: Caretaker | None = None
+    tried_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +107,7 @@ def find(connection: Connection, store_id: int) -> ShopRead:
         polled_at=row.polled_at,
         bad_signature_at=row.bad_signature_at,
         shop_error_at=row.shop_error_at,
+        shop_error_topic=row.shop_error_topic or "",
         webhooks_set_at=row.webhooks_set_at,
         faults=tuple(row.faults or ()),
         faults_at=row.faults_at,
@@ -97,6 +123,12 @@ def find(connection: Connection, store_id: int) -> ShopRead:
         import_total=row.import_total or 0,
         past_done=row.past_done,
         past_total=row.past_total or 0,
+        access=read_access(row.access),
+        set_aside=tuple(read_set_aside(entry) for entry in row.set_aside or ()),
+        stopped={kind: read_stop(entry) for kind, entry in (row.stopped or {}).items()},
+        scan=read_scan(row.scan),
+        caretaker=read_caretaker(row.caretaker),
+        tried_at=row.tried_at,
     )
 
 
@@ -155,17 +187,37 @@ def list_to_sweep(connection: Connection, store_id: int, *, since: datetime, aft
 
 
 def last_delivery(
-    connection: Connection, store_id: int, *, kinds: Sequence[str] = (), state: State | None = None
+    connection: Connection, store_id: int, *, kinds: Sequence[str] = (), topic: str = "", state: State | None = None
 ) -> datetime | None:
-    """When the shop last delivered anything it signed; only of these kinds or in this state, where they are named."""
+    """When the shop last delivered anything it signed; only of these kinds, this topic or state, where named."""
     # Ids follow the clock, so that the newest is found without looking at all of them.
     statement = select(deliveries.c.received_at).where(deliveries.c.store_id == store_id)
     if kinds:
         statement = statement.where(or_(*(deliveries.c.topic.startswith(f"{kind}.") for kind in kinds)))
+    if topic:
+        statement = statement.where(deliveries.c.topic == topic)
     if state is not None:
         statement = statement.where(deliveries.c.state == state.value)
     found: datetime | None = connection.execute(statement.order_by(deliveries.c.id.desc()).limit(1)).scalar()
     return found
+
+
+def list_told(connection: Connection, store_id: int, numbers: Sequence[int], *, since: datetime) -> dict[int, datetime]:
+    """When the shop last delivered each of these orders since a moment, signed with our secret."""
+    if not numbers:
+        return {}
+    last = func.max(deliveries.c.received_at, type_=deliveries.c.received_at.type)
+    statement = (
+        select(deliveries.c.resource_id, last)
+        .where(
+            deliveries.c.store_id == store_id,
+            deliveries.c.received_at >= since,
+            deliveries.c.resource_id.in_(numbers),
+            deliveries.c.topic.startswith("order."),
+        )
+        .group_by(deliveries.c.resource_id)
+    )
+    return {number: at for number, at in connection.execute(statement) if number is not None}
 
 
 def count_packages(connection: Connection, store_id: int) -> int:

@@ -13,7 +13,7 @@ from bridge.domain.ledger import Entry
 from bridge.services import accounts, answers, history, orders, purchases, stores
 from bridge.services.accounts import Adjustment
 from bridge.services.once import once
-from bridge.services.purchases import Purchase
+from bridge.services.purchases import Purchase, PurchasedLine
 from bridge.web.auth import caller, store_key
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 from bridge.web.parsing import (
@@ -33,6 +33,9 @@ from bridge.web.parsing import (
 )
 from bridge.web.replies import json_response, list_response, reply_response
 from bridge.web.tables import csv_response, wants_csv
+
+LINES = 50
+"""How many lines of a purchase a list of purchases shows."""
 
 bp = Blueprint("api_users", __name__, url_prefix="/v1/users/<user_id>")
 
@@ -131,9 +134,22 @@ def list_purchases(user_id: str) -> Response:
     limit, before = page_limit(), _order_cursor()
     with reading() as connection:
         account = accounts.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
-        found = purchases.list_purchases(connection, account, before=before, limit=limit + 1)
-    more = str(found[limit - 1].order_number) if len(found) > limit else None
-    return list_response([purchase_document(purchase) for purchase in found[:limit]], next_cursor=more)
+        found = purchases.list_purchases(connection, account, before=before, limit=limit)
+    more = None if found.next_before is None else str(found.next_before)
+    return list_response([purchase_document(purchase) for purchase in found.purchases], next_cursor=more)
+
+
+@bp.get("/purchases/<order>/lines")
+@store_key
+def list_purchase_lines(user_id: str, order: str) -> Response:
+    """All lines of one purchase, by their ids; a list of purchases shows the first fifty of each."""
+    limit, after = page_limit(), _order_cursor()
+    with reading() as connection:
+        account = accounts.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
+        purchase = purchases.get_purchase(connection, account, path_number(order, "order"))
+    found = [line for line in purchase.lines if after is None or line.id > after]
+    more = str(found[limit - 1].id) if len(found) > limit else None
+    return list_response([_line_document(line) for line in found[:limit]], next_cursor=more)
 
 
 @bp.post("/adjustments")
@@ -179,26 +195,34 @@ def entry_document(entry: Entry) -> answers.Document:
 
 
 def purchase_document(purchase: Purchase) -> answers.Document:
-    """One purchase as the API shows it; money is text, as the shop writes it."""
+    """One purchase as the API shows it; money is text, as the shop writes it.
+
+    `lines` are the first fifty of `line_count`; `lines_next` is the cursor of the others.
+    """
+    shown, rest = purchase.lines[:LINES], purchase.lines[LINES:]
     return {
         "order": purchase.order_number,
+        "number": answers.shown_number(purchase.order_number, purchase.shop_number),
         "status": purchase.status,
         "date": answers.instant(purchase.placed_at),
         "total": str(purchase.total),
         "currency": purchase.currency,
         "tokens": purchase.tokens,
         "reversed": purchase.reversed,
-        "lines": [
-            {
-                "id": line.id,
-                "name": line.name,
-                "quantity": answers.quantity(line.quantity),
-                "tokens_each": line.tokens_each,
-                "tokens": line.granted,
-                "months": line.months,
-            }
-            for line in purchase.lines
-        ],
+        "lines": [_line_document(line) for line in shown],
+        "line_count": len(purchase.lines),
+        "lines_next": str(shown[-1].id) if rest else None,
+    }
+
+
+def _line_document(line: PurchasedLine) -> answers.Document:
+    return {
+        "id": line.id,
+        "name": line.name,
+        "quantity": answers.quantity(line.quantity),
+        "tokens_each": line.tokens_each,
+        "tokens": line.granted,
+        "months": line.months,
     }
 
 

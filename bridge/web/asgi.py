@@ -13,7 +13,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bridge.domain.errors import BridgeError, MalformedBody, Overloaded
+from bridge.domain.errors import (
+    BodyTooLarge,
+    BridgeError,
+    MalformedBody,
+    Overloaded,
+    RequestTimedOut,
+    UnsupportedBody,
+)
 from bridge.web.errors import RETRY_AFTER_SECONDS, document_of, is_for_machines, status_of
 from bridge.web.request_body import BodyReader, Receive, drain
 from bridge.web.worker_pool import WorkerPool
@@ -92,7 +99,12 @@ class AsgiApp:
                     answer = await self._pool.run(call.start)
                 await self._send(call, answer, send)
         except BridgeError as error:
-            await self._refuse(error, path, receive, send)
+            refusal = error
+        else:
+            return
+        # Its traceback would keep what was read of the body while the answer travels.
+        refusal.__traceback__ = refusal.__cause__ = refusal.__context__ = None
+        await self._refuse(refusal, path, receive, send)
 
     def _own_path(self, path: str) -> str:
         """Return the path below the public URL's own, which a proxy may have kept."""
@@ -137,9 +149,9 @@ class AsgiApp:
         headers.append((b"content-length", str(len(body)).encode()))
         if status == 503:
             headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
-        if isinstance(error, MalformedBody) or status == 408:
+        if isinstance(error, MalformedBody | RequestTimedOut):
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-        if not isinstance(error, MalformedBody) and status != 408:
+        if isinstance(error, BodyTooLarge | UnsupportedBody):
             await drain(receive, self._seconds)

@@ -177,7 +177,8 @@ def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
     except ShopUnreachable as error:
         message, category = f"That did not work: {error.detail}.", "bad"
     until = time.monotonic() + _PATIENCE_SECONDS
-    post = Post(transaction, parts().shops, parts().config.public_url, lambda: time.monotonic() < until)
+    config = parts().config
+    post = Post(transaction, parts().shops, config.public_url, lambda: time.monotonic() < until, config.installation)
     with reading() as connection:
         # A button repairs webhooks that were installed; only the one that says so installs them.
         may_repair = connection_pages.has_webhooks(connection, store)
@@ -207,7 +208,10 @@ def _grant_past_orders(slug: str) -> None:
 
 
 def _install(store: Store, now: datetime) -> str:
-    _, steps = watchdog.install(transaction, parts().shops, store, public_url=parts().config.public_url, now=now)
+    config = parts().config
+    _, steps = watchdog.install(
+        transaction, parts().shops, store, public_url=config.public_url, installation=config.installation, now=now
+    )
     changes = len(hooks.changes_of(steps))
     return f"All webhooks are installed; {number(changes)} changes were made in the shop."
 

@@ -81,6 +81,7 @@ PAGED = frozenset(
         "api_sites.list_sites",
         "api_users.list_entries",
         "api_users.list_purchases",
+        "api_users.list_purchase_lines",
     }
 )
 

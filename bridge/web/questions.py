@@ -66,7 +66,7 @@ def assign(store: str, number: str) -> ResponseReturnValue:
         return _render(store, AssignForm(order, typed, error)), 422
     except (OrderHasCustomer, BalanceOutOfRange) as error:
         return _render(store, AssignForm(order, typed, error.detail)), 409
-    flash(f"Order {order} belongs to user {int(typed)} now: {_moved(document)}.")
+    flash(f"Order {document['number']} belongs to user {int(typed)} now: {_moved(document)}.")
     return _back(store)
 
 
@@ -92,7 +92,7 @@ def set_amount(store: str, number: str, line: str) -> ResponseReturnValue:
     except LineHasAmount as error:
         flash(f"Nothing was changed: {error.detail}."[:600], "bad")
         return _back(store)
-    flash(f"A piece of line {place} of order {order} brings {written(tokens)} tokens: {_moved(document)}.")
+    flash(f"A piece of line {place} of order {document['number']} brings {written(tokens)} tokens: {_moved(document)}.")
     is_more = any(item["kind"] == Question.UNKNOWN_PRODUCT.value for item in document["reviews"])
     return _back(store, amounts=order if is_more else None)
 
@@ -114,7 +114,8 @@ def see_refunds(store: str, number: str) -> ResponseReturnValue:
     except NoOpenRefunds:
         flash(f"Nothing is open about the refunds of order {order}.", "bad")
     else:
-        flash(f"The refunds of order {order} are marked as seen: {_moved(document)}. Another refund asks again.")
+        shown = document["number"]
+        flash(f"The refunds of order {shown} are marked as seen: {_moved(document)}. Another refund asks again.")
     return _back(store)
 
 
@@ -141,7 +142,7 @@ def decide(store: str, number: str) -> ResponseReturnValue:
     except BalanceOutOfRange as error:
         flash(f"Nothing was changed: {error.detail}"[:600], "bad")
     else:
-        flash(f"Your choice about order {order} is stored: {_moved(document)}.")
+        flash(f"Your choice about order {document['number']} is stored: {_moved(document)}.")
     return _back(store)
 
 
@@ -181,7 +182,7 @@ def check(store: str, number: str) -> ResponseReturnValue:
         flash(f"Order {order} was not looked at: {error.detail}"[:600], "bad")
         return _back(store)
     left = "it still wants a look" if document["question"] else "nothing is open about it"
-    flash(f"Order {order} was looked at again: {_moved(document)}, {left}.")
+    flash(f"Order {document['number']} was looked at again: {_moved(document)}, {left}.")
     return _back(store)
 
 

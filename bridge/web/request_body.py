@@ -52,6 +52,7 @@ class BodyMemory:
             slowest = next((each for each in self._arriving if each is not body), None)
             if slowest is None:
                 raise Overloaded()
+            slowest.is_given_up = True
             if not slowest.deadline.expired():
                 slowest.deadline.reschedule(0)
             self.release(slowest)
@@ -70,12 +71,13 @@ class BodyMemory:
 class HeldBody:
     """The bytes of one body in the shared memory."""
 
-    __slots__ = ("deadline", "memory", "size")
+    __slots__ = ("deadline", "is_given_up", "memory", "size")
 
     def __init__(self, memory: BodyMemory, deadline: asyncio.Timeout) -> None:
         self.memory = memory
         self.deadline = deadline
         self.size = 0
+        self.is_given_up = False
 
 
 class BodyReader:
@@ -109,7 +111,8 @@ class BodyReader:
                     held = self._memory.hold(deadline)
                     body = await self._collect(receive, limit, held)
             except TimeoutError as error:
-                raise RequestTimedOut() from error
+                given_up = held is not None and held.is_given_up
+                raise (Overloaded() if given_up else RequestTimedOut()) from error
             self._memory.complete(held)
             yield body
         finally:
@@ -117,22 +120,28 @@ class BodyReader:
                 self._memory.release(held)
 
     async def _collect(self, receive: Receive, limit: int, held: HeldBody) -> bytes:
-        parts: list[bytes] = []
-        size = 0
+        message = await self._next(receive)
+        first: bytes = message.get("body", b"")
+        if not message.get("more_body", False) and len(first) <= min(limit, SMALL_BODY):
+            return first
+        # One growing block instead of many parts: what is freed afterwards is one piece.
+        body = bytearray(first)
         while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                # The framing is broken, or the sender left; what came so far is no body.
-                raise MalformedBody("The body broke off or is framed wrongly.")
-            part = message.get("body", b"")
-            size += len(part)
-            if size > limit:
+            if len(body) > limit:
                 raise BodyTooLarge()
-            parts.append(part)
-            if size > SMALL_BODY:
-                self._memory.take(held, size - held.size)
+            if len(body) > SMALL_BODY:
+                self._memory.take(held, len(body) - held.size)
             if not message.get("more_body", False):
-                return parts[0] if len(parts) == 1 else b"".join(parts)
+                return bytes(body)
+            message = await self._next(receive)
+            body += message.get("body", b"")
+
+    async def _next(self, receive: Receive) -> dict[str, Any]:
+        message = await receive()
+        if message["type"] != "http.request":
+            # The framing is broken, or the sender left; what came so far is no body.
+            raise MalformedBody("The body broke off or is framed wrongly.")
+        return message
 
 
 async def drain(receive: Receive, seconds: float = DRAIN_SECONDS) -> None:

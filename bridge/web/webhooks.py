@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, current_app, request
 
-from bridge.domain.errors import BadSignature, BodyTooLarge, BridgeError, MalformedBody
+from bridge.domain.errors import BadSignature, BodyTooLarge, BridgeError, ConsumerSecretUsed, MalformedBody
 from bridge.domain.inbox import HARD_LIMIT_BYTES, State
 from bridge.services import inbox, stores
 from bridge.services.inbox import Received
@@ -47,6 +47,9 @@ def receive(store: str) -> Response:
         stored = in_transaction(
             lambda connection: inbox.receive(connection, store, received, vault=vault, now=utcnow())
         )
+    except ConsumerSecretUsed:
+        _note(store, "consumer_secrets", inbox.note_consumer_secret)
+        raise
     except BadSignature:
         _note(store, "bad_signatures", inbox.note_bad_signature)
         raise

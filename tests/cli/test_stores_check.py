@@ -7,7 +7,10 @@ import logging
 
 import pytest
 
+from bridge.domain.shop_health import Caretaker
 from bridge.domain.watchdog import Code
+from bridge.storage import shop_reads
+from fakeshop.faults import Kind
 from tests import factories
 from tests.support.reading import open_rig
 from tests.support.troubles import HOUR, delete, demote, disable, forget_secret, hook, lead_astray, pause
@@ -82,13 +85,51 @@ def take_the_keys(rig):
     rig.shop.keys.clear()
 
 
+def copy_the_database(rig):
+    """The database is restored for a bridge at another address."""
+    with rig.database.transaction() as connection:
+        caretaker = Caretaker("https://tokens.example.com").document
+        shop_reads.change(connection, rig.connected.store.id, caretaker=caretaker)
+
+
+def fail_over_an_order(rig):
+    """PHP fails over one order."""
+    rig.served.rest.sickness.broken = {rig.sell()}
+    rig.shop.run_queue()
+    rig.poll()
+
+
+def drop_the_query(rig):
+    """A cache answers each path without its query."""
+    rig.poll()
+    rig.later(HOUR)
+    rig.sell_many(15)
+    rig.shop.run_queue()
+    rig.served.rest.sickness.ignores = frozenset({"modified_after", "per_page", "page"})
+    rig.poll()
+    rig.served.rest.sickness.ignores = frozenset()
+
+
+def block_writing(rig):
+    """A firewall lets nothing be written."""
+    rig.served.faults.add(Kind.ERROR_PAGE, path="webhooks/0", times=None)
+
+
 TROUBLES = [
+    (copy_the_database, Code.COPY, ("belongs to the bridge at https://tokens.example.com", "left alone")),
+    (fail_over_an_order, Code.SET_ASIDE, ("could not be read, since", "HTTP 500", "every night")),
+    (drop_the_query, Code.SYNC_INCOMPLETE, ("incomplete since", "ignores the query of our requests")),
+    (block_writing, Code.WRITE_BLOCKED, ("not written to", "HTTP 500")),
     (delete, Code.WEBHOOK_MISSING, ("no webhook for order.updated", INSTALL)),
     (pause, Code.WEBHOOK_PAUSED, ("webhook for order.updated is paused", INSTALL)),
-    (disable, Code.WEBHOOK_DISABLED, ("disabled the webhook for order.updated", "see that", "can be reached", INSTALL)),
+    (disable, Code.WEBHOOK_DISABLED, ("webhook for order.updated is disabled", "see that", "can be reached", INSTALL)),
     (lead_astray, Code.WEBHOOK_ASTRAY, ("leads elsewhere, to http://127.0.0.1", INSTALL)),
     (leave_a_copy, Code.WEBHOOK_MOVED, ("a bridge at http://127.0.0.1", "remove it with: flask webhooks install shop")),
-    (forget_secret, Code.WRONG_SECRET, ("wrong signature", "give the shop ours with: flask webhooks install shop")),
+    (
+        forget_secret,
+        Code.WRONG_SECRET,
+        ("an order changed", "signs with another secret", "give it ours with: flask webhooks install shop"),
+    ),
     (demote, Code.OWNER_DEMOTED, ("lost the rights to see orders", "as a shop manager")),
     (keep_silent, Code.SILENT, ("an order changed in the shop and nothing was delivered", "Scheduled actions")),
     (break_an_order, Code.UNAPPLIED, ("could not be applied", "correct it, or look into the log")),
@@ -121,12 +162,16 @@ def test_fault_is_named_in_one_sentence_with_its_remedy(rig, check, trouble, cod
 
 
 def test_every_code_is_shown_here_or_beside(rig, check):
-    """The rest needs another connecting: no keys, keys that only read, an address of this machine alone."""
-    beside = {Code.NO_KEYS, Code.KEYS_READ_ONLY, Code.ADDRESS_LOCAL}
+    """The rest needs another connecting, or deliveries: see the tests of signed deliveries and of names."""
+    beside = {Code.NO_KEYS, Code.KEYS_READ_ONLY, Code.ADDRESS_LOCAL, Code.UNREADABLE_AMOUNT}
+    beside |= set(map(Code, _FROM_DELIVERIES))
 
     assert {code for _, code, _ in TROUBLES} | beside == set(Code)
     told, faults = check()
     assert (told.exit_code, faults) == (0, [])
+
+
+_FROM_DELIVERIES = ("other_site", "other_form", "delivery_too_large", "deliveries_repeated", "consumer_secret")
 
 
 @pytest.mark.parametrize(

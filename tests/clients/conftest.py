@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from bridge.clients.woocommerce import open_shop
+from tests.support.certificates import make_certificate
 from tests.support.shop_server import KEY, SECRET, shop_serving
 
 
@@ -44,3 +45,24 @@ def released():
     event = threading.Event()
     yield event
     event.set()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A key and its certificate for 127.0.0.1, in one file that is also the authority."""
+    return make_certificate(tmp_path_factory.mktemp("shop") / "shop.pem")
+
+
+@pytest.fixture
+def tls_server(certificate, monkeypatch):
+    """The shop over https, whose certificate is trusted."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with shop_serving(certificate=certificate) as server:
+        yield server
+
+
+@pytest.fixture
+def tls_client(tls_server, waits):
+    """A client of the shop over https."""
+    with open_shop(tls_server.url, consumer_key=KEY, consumer_secret=SECRET, sleep=waits.append) as client:
+        yield client

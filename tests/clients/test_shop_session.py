@@ -3,49 +3,18 @@
 from __future__ import annotations
 
 import base64
-import datetime
 import gzip
-import ipaddress
 import logging
 import threading
 import time
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from bridge.clients.shop_session import ShopSession
 from bridge.clients.woocommerce import open_shop
 from bridge.domain.errors import ShopUnreachable
 from bridge.domain.shop_errors import BadShopAddress, ShopSilent
 from tests.support.shop_server import KEY, SECRET, Reply, listed, recorded, shop_serving
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """A key and its certificate for 127.0.0.1, in one file that is also the authority."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop of the tests")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("shop") / "shop.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return path
 
 
 @pytest.mark.parametrize("scheme", ["https", "HTTPS"])

@@ -12,8 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.domain.grants import list_disagreements, tokens_owed
-from bridge.domain.order_state import RefundDetail, RefundedLine
-from bridge.domain.orders import Effect, Known, KnownLine, Line, Order, effect_of, has_another_of_its_second, learn
+from bridge.domain.order_state import RefundDetail, RefundedLine, Sources
+from bridge.domain.orders import (
+    Effect,
+    Known,
+    KnownLine,
+    Line,
+    Order,
+    effect_of,
+    has_another_of_its_second,
+    learn,
+    learn_trashing,
+)
 from bridge.domain.questions import Circumstances, Question, review_items
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -296,3 +306,21 @@ def test_rounding_of_one_refund_does_not_hide_the_loose_money_of_another():
     known = replace(known, refund_details=details, refund_ids=(900, 901, 902), refunded=Decimal("3.83"))
 
     assert known.loose_money == Decimal("2.00")
+
+
+def test_order_written_before_values_had_sources_goes_on_by_its_dates():
+    older = learn_all([order(at=2, lines=[line(1, 3), line(2, 1)])])
+    bare = replace(
+        older,
+        sources=Sources(),
+        lines=tuple(replace(one, ranks={}, stated=None, varied=(0, 0)) for one in older.lines),
+    )
+
+    assert owed(learn_all([order(at=1, lines=[line(1, 9)])], known=bare)) == 4_000
+    assert owed(learn_all([order(at=2, lines=[line(1, 3), line(2, 1)])], known=bare)) == 4_000
+    assert owed(learn_all([order(at=3, lines=[line(1, 5)])], known=bare)) == 5_000
+    assert owed(learn_all([order("refunded", at=3)], known=bare)) == 0
+    trashed = learn_trashing(bare, delivery="d", received_at=LATER)
+    assert owed(trashed) == 0
+    restored = replace(order(at=2, lines=[line(1, 3), line(2, 1)]), is_restored=True)
+    assert owed(learn_all([restored], known=trashed)) == 4_000

@@ -312,7 +312,7 @@ def test_keys_typed_by_hand_are_tried_before_they_are_kept(rig, admin, caplog):
         assert (wrong.status_code, words in read(wrong).alerts[0]) == (422, True)
         assert key.consumer_key not in wrong.text
     assert books.count(rig.database, "stores") == 0
-    rig.served.faults.add(Kind.ERROR_PAGE)
+    rig.served.faults.add(Kind.ERROR_PAGE, times=2)
     assert "HTTP 500" in read(connect(key.consumer_secret)).alerts[0]
     right = connect(key.consumer_secret)
 

@@ -16,7 +16,7 @@ def rig(app):
 
 
 def refund_a_line(rig):
-    """Half of an order of two packages is given back by quantity, for a cent: only its line tells how much that is."""
+    """Half of an order of two packages is given back by quantity, for a cent: its pieces and its money disagree."""
     number = rig.shop.place_order(2, [(10, 2)], status="completed").id
     rig.shop.run_queue()
     rig.asked()
@@ -33,6 +33,13 @@ def test_shop_with_keys_is_asked_for_the_lines_of_a_refund_at_once(rig):
     number = refund_a_line(rig)
 
     assert f"GET orders/{number}/refunds" in rig.asked()
+    # The money counts, as without keys, until the owner decides for the pieces.
+    assert 199_000 < rig.balances()[2] < 200_000
+    (item,) = rig.client.get("/v1/exceptions", headers=rig.headers).json["items"]
+    (review,) = item["reviews"]
+    assert (review["kind"], review["choices"]) == ("refund_unclear", ["leave", "pieces"])
+    body = {"kind": review["kind"], "subject": review["subject"], "choice": "pieces"}
+    rig.client.post(f"/v1/orders/{number}/decisions", json=body, headers=rig.headers)
     assert rig.balances() == {2: 100_000}
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests import factories
 from tests.support import books
 from tests.support.pages import sign_in
-from tests.support.reading import open_rig
+from tests.support.reading import SECRET, open_rig
 from tests.support.shop_server import Reply, shop_serving
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -67,3 +67,29 @@ def test_name_and_zone_come_from_the_shop(app):
     rows = books.rows(app.extensions["bridge"].database, "select name, time_zone from stores order by id")
     assert rows == [{"name": "O'Neil & Sons", "time_zone": "+05:30"}, {"name": "A <b>", "time_zone": "UTC"}]
     assert sign_in(app).get("/admin/shop/connection").text.count("UTC+05:30") == 1
+
+
+def test_delivery_signed_with_the_consumer_secret_names_the_mix_up(app):
+    with open_rig(app) as rig:
+        rig.connect()
+        secret = next(iter(rig.shop.keys.values())).consumer_secret
+        body = b'{"id": 1}'
+
+        def deliver(signed_with):
+            headers = factories.delivery_headers(body, "order.updated", secret=signed_with)
+            return rig.client.post("/webhooks/woocommerce/shop", data=body, headers=headers)
+
+        mixed, wrong = deliver(secret), deliver("x")
+
+        page = sign_in(app).get("/admin/shop/connection").text
+        told = app.test_cli_runner().invoke(args=["stores", "check", "shop"]).output
+        good = deliver(SECRET)
+        after = app.test_cli_runner().invoke(args=["stores", "check", "shop"]).output
+
+    assert (mixed.status_code, wrong.status_code) == (401, 401)
+    assert "signed with the REST key's consumer secret" in mixed.json["detail"]
+    assert "the shop signs its deliveries with the REST key&#39;s consumer secret" in page
+    assert "FAULT the shop signs its deliveries with the REST key's consumer secret" in told
+    assert (good.status_code, "consumer secret" in after) == (200, False)
+    assert "consumer" not in wrong.json["detail"]
+    assert secret not in mixed.text

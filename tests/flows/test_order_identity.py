@@ -8,6 +8,7 @@ import pytest
 
 from tests.factories import balance_of, deliver, line, order, put_package, put_user, spend, standing_of
 from tests.support import books
+from tests.support.pages import sign_in
 
 
 @pytest.fixture
@@ -172,3 +173,52 @@ def test_finished_status_that_grants_nothing_asks(shop):
     assert decide(shop, 1, "not_granted", "grant").json["posted"] == 1_000
     deliver(shop, order(1, "cancelled", at=5) | finished)
     assert balance_of(shop, 2) == 0
+
+
+def test_people_see_the_shops_own_number(shop, app, database):
+    """The id stays the key: paths, forms and the ledger's column take it."""
+    shown = "TB-2026-0017"
+    deliver(shop, order(48_213, refunds=["-1.00"]) | {"number": shown})
+    deliver(shop, order(5) | {"number": "5"})
+    admin = sign_in(app)
+
+    listed = shop.client.get("/v1/exceptions", headers=shop.headers).json["items"]
+    assert [(one["id"], one["number"]) for one in listed] == [(48_213, shown)]
+    document = shop.client.get("/v1/orders/48213", headers=shop.headers).json
+    assert (document["id"], document["number"]) == (48_213, shown)
+    assert shop.client.get("/v1/orders/5", headers=shop.headers).json["number"] == 5
+    purchases = shop.client.get("/v1/users/2/purchases", headers=shop.headers).json["items"]
+    assert [(one["order"], one["number"]) for one in purchases] == [(48_213, shown), (5, 5)]
+    (entry, *_) = shop.client.get("/v1/users/2/entries", headers=shop.headers).json["items"]
+    texts = [
+        entry["reason"] + purchases[0]["status"],
+        shop.client.get("/v1/users/2/purchases?format=csv", headers=shop.headers).text,
+        shop.client.get("/v1/users/2/entries?format=csv", headers=shop.headers).text,
+        shop.client.get("/v1/widget?user_id=2", headers=shop.headers).text,
+        admin.get("/admin/shop/exceptions").text,
+        admin.get("/admin/shop/credits/2").text,
+        books.rows(database, "select outcome from deliveries order by id")[0]["outcome"],
+    ]
+    assert [shown in text for text in texts[1:]] == [True] * 6
+    assert "48213" not in texts[3] + texts[5]
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations(range(4))))
+def test_grandchildren_and_orders_that_name_each_other_are_granted_once(shop, arrival):
+    chain = [
+        order(900) | {"parent_id": 900},
+        order(901, at=1) | {"parent_id": 900},
+        order(902, at=2) | {"parent_id": 901},
+        order(903, at=3) | {"parent_id": 902},
+    ]
+    circle = [
+        order(950, customer=3) | {"parent_id": 951},
+        order(951, customer=3) | {"parent_id": 950},
+    ]
+    for place in arrival:
+        deliver(shop, chain[place])
+    for place in arrival:
+        deliver(shop, circle[place % 2])
+
+    assert (balance_of(shop, 2), balance_of(shop, 3)) == (1_000, 1_000)
+    assert items(shop) == {number: ["related_order"] for number in (901, 902, 903, 951)}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
+from bridge.services import inbox
+from bridge.web.context import utcnow
 from schedulers import jobs
 from schedulers.shift import Shift
 from tests.factories import balance_of, customer, deliver, delivery_headers, line, order, product, put_package, put_user
@@ -32,8 +35,6 @@ def sound_books(database):
 
 
 def retry(app):
-    from bridge.web.context import utcnow
-
     parts = app.extensions["bridge"]
     jobs.retry_deliveries(Shift(parts.database, utcnow), shops=parts.shops)
 
@@ -251,10 +252,6 @@ def test_large_delivery_is_accepted_and_a_larger_one_is_answered_and_named(shop,
 
 @one_engine
 def test_granted_order_that_stays_unpaid_for_a_day_asks(shop, app, database):
-    from datetime import timedelta
-
-    from bridge.web.context import utcnow
-
     deliver(shop, order(at=1))
     deliver(shop, order(2, "on-hold", at=2))
     deliver(shop, order(status="on-hold", at=2))
@@ -270,3 +267,48 @@ def test_granted_order_that_stays_unpaid_for_a_day_asks(shop, app, database):
     assert books.rows(database, "select number from orders where unpaid_since is not null") == []
     deliver(shop, order(status="completed", at=9))
     assert settle(timedelta(hours=26)) == []
+
+
+@pytest.mark.parametrize("is_replayed", [False, True])
+def test_repeat_of_a_known_document_overrides_no_later_one_of_its_second(shop, app, database, is_replayed):
+    first, second = order(lines=[line(quantity=3)]), order(lines=[line(quantity=5)])
+    deliver(shop, first)
+    deliver(shop, second)
+
+    if is_replayed:
+        parts = app.extensions["bridge"]
+        (number, *_) = [row["id"] for row in books.rows(database, "select id from deliveries order by id")]
+        with parts.database.transaction() as connection:
+            assert inbox.replay(connection, number, now=utcnow())
+        retry(app)
+    else:
+        deliver(shop, first)
+
+    assert balance_of(shop, 2) == 5_000
+
+
+@one_engine
+def test_late_document_of_the_second_of_a_refund_is_for_the_shop_to_decide(app):
+    """Two documents of one second: only the shop knows which of them it wrote last."""
+    with open_rig(app) as rig:
+        rig.connect()
+        put_package(rig, 10, 1_000)
+        number = rig.sell()
+        rig.poll()
+        rig.later()
+        rig.shop.refund_by_status(number)
+        refunded = moment_of(rig, number)
+        rig.poll()
+        assert rig.balances() == {2: 0}
+        rig.asked()
+
+        deliver(rig, order(number, customer=2) | {"date_modified_gmt": refunded})
+
+        assert rig.balances() == {2: 0}
+        assert f"GET orders/{number}" in rig.asked()
+
+
+def moment_of(rig, number):
+    """When an order of the rig's shop changed, as its documents write it."""
+    with rig.reading() as reading:
+        return reading.shop.get_order(number)["date_modified_gmt"]

@@ -87,6 +87,21 @@ def test_amount_that_becomes_unclear_takes_nothing_back_and_holds_the_next_order
 
 
 @one_engine
+def test_granted_line_of_another_product_keeps_its_tokens_until_that_ones_amount_is_known(store):
+    product(store, 10, "5000")
+    deliver(store, order(1))
+    product(store, 11, "5.000")
+    for at, other in ((5, 11), (6, 99)):
+        deliver(store, order(1, at=at, lines=[line(1, other)]))
+        assert balance_of(store, 2) == 5000, other
+
+    factories.put_package(store, 99, 70)
+    deliver(store, order(1, at=7, lines=[line(1, 99)]))
+
+    assert balance_of(store, 2) == 70
+
+
+@one_engine
 def test_variation_without_an_amount_waits_where_its_product_leaves_it_to_variations(store):
     product(store, 10, "", type="variable")
     deliver(store, order(1, lines=[line(1, 10, variation=12), line(2, 10, variation=13)]))

@@ -69,14 +69,14 @@ def test_list_that_got_shorter_meanwhile_is_begun_anew(rig):
 
 
 def test_shop_that_fails_half_way_is_asked_again_from_there(rig):
-    rig.served.faults.add(Kind.ERROR_PAGE, path="page=3", times=None)
     begin(rig, pages=1)
+    rig.served.faults.add(Kind.ERROR_PAGE, path="/products", times=None)
 
     assert go_on(rig) == "0 products read, 1 shops failed"
     rig.served.faults.clear()
     rig.served.requests.clear()
-    assert go_on(rig) == "2 products read"
-    assert pages_asked(rig) == ["3"]
+    assert go_on(rig) == "4 products read"
+    assert pages_asked(rig) == ["2", "3"]
 
 
 def test_page_that_runs_out_of_patience_says_how_far_it_got(rig, monkeypatch):

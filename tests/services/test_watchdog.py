@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from bridge.domain.shop_health import Caretaker
 from bridge.domain.watchdog import Code
 from bridge.domain.webhooks import TOPICS
+from bridge.services import watchdog
+from bridge.storage import shop_reads
 from fakeshop.faults import Kind
 from tests import factories
 from tests.support import books
-from tests.support.reading import open_rig
+from tests.support.reading import PUBLIC_URL, open_rig
 from tests.support.troubles import HOUR, delete, demote, disable, forget_secret, hook, knock, lead_astray, pause
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -70,7 +74,7 @@ def test_trouble_is_found_repaired_read_back_and_told_once(rig, trouble, code):
     rig.later()
     order = rig.sell(3)
     rig.shop.run_queue()
-    rig.later()
+    rig.later(20 * 60)
 
     watched = rig.watch()
 
@@ -199,20 +203,55 @@ def test_repair_that_is_cut_off_is_finished_by_the_next_run(rig):
 
 
 @one_engine
-def test_wrong_signatures_of_a_stranger_cost_one_repair_an_hour_and_no_webhook(rig):
+def test_wrong_signatures_of_a_stranger_raise_no_alarm_and_touch_no_webhook(rig):
+    """They come beside good deliveries, alone on a quiet day, and while the shop's queue takes its time."""
     rig.later(HOUR)
     before = set(rig.shop.webhooks)
     for _ in range(4):
-        rig.app.extensions["bridge.bad_signatures"] = {}
-        knock(rig)
-        rig.later(300)
-        rig.watch()
+        for sells in (False, True):
+            rig.app.extensions["bridge.bad_signatures"] = {}
+            knock(rig)
+            rig.later(900)
+            if sells:
+                rig.sell()
+                rig.shop.run_queue()
+                rig.shop.restore(rig.shop.trash(rig.sell()) or max(rig.shop.orders))
+                rig.shop.run_queue()
+            rig.later(1200)
+            assert rig.watch().found == ()
 
     assert set(rig.shop.webhooks) == before
-    set_anew = [
-        request for request in rig.asked() if request.startswith("PUT webhooks/") and not request.endswith("/0")
-    ]
-    assert len(set_anew) == 10
+    assert told(rig) == []
+    changed = [request for request in rig.asked() if not request.startswith("GET") and not request.endswith("/0")]
+    assert changed == []
+
+
+@one_engine
+def test_wrong_secret_is_over_with_the_next_good_delivery(rig):
+    """A key that may only read cannot repair it: somebody types the right secret into the shop."""
+    forget_secret(rig)
+    rig.shop.keys.update({name: replace(key, permissions="read") for name, key in rig.shop.keys.items()})
+    assert Code.WRONG_SECRET in rig.faults()
+
+    rig.shop.update_webhook(hook(rig).id, secret="test-secret")
+    rig.shop.save(20)
+    rig.shop.run_queue()
+
+    assert Code.WRONG_SECRET not in rig.faults()
+
+
+@one_engine
+def test_errors_instead_of_orders_are_over_with_the_next_good_delivery(rig):
+    demote(rig)
+    rig.shop.keys.update({name: replace(key, permissions="read") for name, key in rig.shop.keys.items()})
+    assert Code.OWNER_DEMOTED in rig.faults()
+
+    rig.shop.set_role(hook(rig).user_id, "shop_manager")
+    rig.later()
+    rig.shop.save(20)
+    rig.shop.run_queue()
+
+    assert Code.OWNER_DEMOTED not in rig.faults()
 
 
 def test_wrong_signature_is_noted_once_a_minute(rig):
@@ -271,5 +310,53 @@ def test_store_without_keys_is_watched_by_what_comes_in(app, caplog):
         rig.connect(has_keys=False)
         knock(rig)
 
-        assert codes(rig.watch().left) == [Code.NO_KEYS, Code.WRONG_SECRET, Code.NO_PACKAGES]
-        assert told(rig) == [[("wrong_secret", False)]]
+        assert codes(rig.watch().left) == [Code.NO_KEYS, Code.NO_PACKAGES]
+        assert told(rig) == [], "a wrong signature alone proves nothing"
+
+
+@one_engine
+@pytest.mark.parametrize(
+    ("url", "installation"), [("https://staging.example.com", "first"), (PUBLIC_URL, "second")], ids=["url", "id"]
+)
+def test_restored_copy_of_the_database_leaves_webhooks_alone_until_it_is_confirmed(rig, url, installation):
+    """Its monitor looks and tells; it neither creates, repairs nor deletes."""
+
+    def watch(url, installation):
+        post = replace(rig.post, public_url=url, installation=installation)
+        return watchdog.watch(post, rig.store, now=rig.now)
+
+    watch(PUBLIC_URL, "first")
+    assert rig.known().caretaker == Caretaker(PUBLIC_URL, ("first",))
+    before = {number: (one.delivery_url, one.secret) for number, one in rig.shop.webhooks.items()}
+    for harm in (pause, demote):
+        harm(rig)
+        before = {number: (one.delivery_url, one.secret) for number, one in rig.shop.webhooks.items()}
+        found = watch(url, installation)
+        assert Code.COPY in codes(found.left)
+        assert {number: (one.delivery_url, one.secret) for number, one in rig.shop.webhooks.items()} == before
+    (fault,) = [fault for fault in found.left if fault.code is Code.COPY]
+    assert PUBLIC_URL in fault.sentence
+    assert "flask webhooks install shop" in fault.sentence
+    rig.asked()
+    watch(url, installation)
+    assert [request for request in rig.asked() if request.split()[0] != "GET" and not request.endswith("/0")] == []
+
+    watchdog.install(
+        rig.database.transaction, rig.shops, rig.store, public_url=url, installation=installation, now=rig.now
+    )
+    assert Code.COPY not in codes(watch(url, installation).found)
+    assert all(one.delivery_url.startswith(url) for one in rig.shop.webhooks.values())
+
+
+@one_engine
+def test_copy_older_than_the_record_is_known_by_webhooks_that_all_lead_elsewhere(rig):
+    with rig.database.transaction() as connection:
+        shop_reads.change(connection, rig.connected.store.id, caretaker=None)
+    before = set(rig.shop.webhooks)
+
+    post = replace(rig.post, public_url="https://staging.example.com", installation="second")
+    watched = watchdog.watch(post, rig.store, now=rig.now)
+
+    assert Code.COPY in codes(watched.left)
+    assert set(rig.shop.webhooks) == before
+    assert rig.known().caretaker is None

@@ -127,3 +127,40 @@ def test_empty_database_is_at_no_revision(tmp_path):
     assert revision_of(database) is None
     assert not is_current(database)
     database.close()
+
+
+def test_lines_that_stood_at_nothing_are_open_to_an_amount_after_the_upgrade(database_url):
+    """A database of an earlier revision: only a line of a product that was no package is opened."""
+    database = Database(database_url)
+    settings = Config()
+    settings.set_main_option("script_location", str(MIGRATIONS))
+    settings.attributes["database"] = database
+    command.downgrade(settings, "0017")
+    words = {"now": "0", "no": "0"} if database.is_sqlite else {"now": "now()", "no": "false"}
+    line = (
+        "insert into order_lines (store_id, order_number, line_id, product_id, variation_id, quantity, total, name,"
+        " sku, tokens, granted, postings, set_by, stamped)"
+        " select 1, 7, {id}, 10, 0, 1, '10.00', 'Pack', '', {tokens}, 0, 0, {by}, {stamp}"
+    )
+    with database.transaction() as connection:
+        for statement in _ORDER[:2]:
+            connection.execute(text(statement.format_map(words)))
+        for id_, tokens, by, stamp in (
+            (1, 0, "null", "null"),
+            (2, 0, "'owner'", "null"),
+            (3, 5, "null", "null"),
+            (4, 0, "null", 0),
+            (5, "null", "null", "null"),
+        ):
+            connection.execute(text(line.format(id=id_, tokens=tokens, by=by, stamp=stamp)))
+
+    command.upgrade(settings, "head")
+
+    with database.reading() as connection:
+        found = connection.execute(text("select line_id, basis from order_lines order by line_id")).all()
+        listed = connection.execute(text("select product_id, variation_id, name, shop_tokens from packages")).all()
+    assert [tuple(row) for row in found] == [(1, "no_package"), (2, None), (3, None), (4, None), (5, None)]
+    assert [tuple(row) for row in listed] == [(10, 0, "Pack", None)]
+    command.downgrade(settings, "0017")
+    command.upgrade(settings, "head")
+    database.close()

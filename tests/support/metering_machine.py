@@ -17,7 +17,6 @@ from bridge.domain.callers import Caller
 from bridge.domain.errors import BridgeError
 from bridge.domain.limits import Override
 from bridge.domain.pricing import DEFAULT_OPERATIONS
-from bridge.domain.stores import Module
 from bridge.services import exceptions, expiry, modules
 from bridge.services.answers import instant
 from bridge.services.stores import NewStore, add_store
@@ -255,7 +254,7 @@ class Machine(RuleBasedStateMachine):
         """Off where it is on, and on again."""
         self.model.unmetered ^= {module}
         is_metered = module not in self.model.unmetered
-        self._write(modules.put_module, Module(module, module, is_metered))
+        self._write(modules.put_module, module, label=module, is_metered=is_metered)
 
     @acting(user=USERS, module=MODULES, given=GIVEN, hours=[None, 1, 30])
     def override(self, user: int, module: str, given: Any, hours: int | None) -> None:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -113,6 +114,13 @@ class Service:
         """The memory of all its processes."""
         pages = (int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.processes())
         return sum(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def settles_at(self, resident: float, *, seconds: float = 10) -> bool:
+        """Whether its memory comes down to so many bytes before the time is over."""
+        deadline = time.monotonic() + seconds
+        while self.resident_bytes() > resident and time.monotonic() < deadline:
+            threading.Event().wait(0.2)
+        return self.resident_bytes() <= resident
 
     def signal(self, number: signal.Signals) -> None:
         """Send the main process a signal."""

@@ -46,6 +46,7 @@ def forget_secret(rig):
     rig.shop.update_webhook(hook(rig).id, secret="another")
     rig.shop.save(20)
     assert [sent.status for sent in rig.shop.run_queue() if sent.topic == "order.updated"] == [401]
+    rig.later(20 * 60)
 
 
 def demote(rig):

@@ -195,3 +195,23 @@ def test_another_stores_orders_are_not_there(app, shop, admin):
     assert app.test_client().get(LIST).location.startswith("/admin?next=")
     assert admin.post(f"{LIST}/1/check").status_code == 400
     assert factories.balance_of(shop, 7) == 0
+
+
+@one_engine
+def test_every_review_item_has_a_sentence_and_a_button_for_each_choice(shop, admin, database):
+    factories.put_package(shop, 10, 1000)
+    factories.deliver(shop, factories.order(900))
+    factories.deliver(shop, factories.order(901, customer=0) | {"parent_id": 900, "transaction_id": "pi"})
+    factories.deliver(shop, factories.order(905) | {"transaction_id": "pi"})
+
+    page = read(admin.get(LIST))
+    forms = [form for form in page.forms if form.action.endswith("901/decide")]
+
+    assert "Order 900 belongs to the same purchase" in page.rows[0][2]
+    assert forms[0].fields.items() >= {("kind", "related_order"), ("subject", "1")}
+    done = send(admin, forms[0], choice="grant")
+    assert "Your choice about order 901 is stored" in admin.get(done.location).text
+    gone = send(admin, forms[0], choice="grant")
+    assert "Nothing was changed" in admin.get(gone.location).text
+    assert admin.post(f"{LIST}/901/decide", data={}).status_code in {400, 403, 422}
+    assert books.parked(database) == {901: "ada@example.test"}

@@ -1,0 +1,166 @@
+"""What is remembered of a shop that could not be read to the end, and of who looks after its webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+MAX_SET_ASIDE = 200
+"""With more documents than these set aside, reading stops: it is the shop that fails, and not some documents."""
+_MAX_INSTALLATIONS = 20
+_SCAN_AGAIN = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """An order or product that is tried again each night, and why it could not be read or applied.
+
+    `number` is 0 where the shop did not say which one it fails over; it then
+    lies between the numbers `above` and `below`, and was last changed between
+    the moments `after` and `until`, where those are known.
+    """
+
+    kind: str
+    number: int
+    why: str
+    since: datetime
+    above: int = 0
+    below: int = 0
+    after: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes it the same one."""
+        return (self.kind, self.number) if self.number else (self.kind, 0, self.above, self.below)
+
+    @property
+    def name(self) -> str:
+        """The document in words."""
+        if self.number:
+            return f"{self.kind} {self.number}"
+        if self.above and self.below:
+            return f"one {self.kind} between {self.above} and {self.below}"
+        return f"one {self.kind} after {self.above}" if self.above else f"one {self.kind} of an unknown number"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """It as JSON."""
+        found: dict[str, Any] = {"kind": self.kind, "number": self.number, "why": self.why[:300]}
+        found |= {"since": self.since.isoformat(), "above": self.above, "below": self.below}
+        found |= {name: at.isoformat() for name in ("after", "until") if (at := getattr(self, name)) is not None}
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why runs of one kind do not get to their end, and since when."""
+
+    since: datetime
+    code: str
+    why: str
+
+    @property
+    def document(self) -> dict[str, str]:
+        """It as JSON."""
+        return {"since": self.since.isoformat(), "code": self.code, "why": self.why[:500]}
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How far all orders of a shop were read that cannot list those that changed: the next page of so many orders."""
+
+    page: int = 1
+    total: int = 0
+    done_at: datetime | None = None
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether all orders are to be read, and not only the newest."""
+        return self.page > 1 or self.done_at is None or abs(now - self.done_at) >= _SCAN_AGAIN
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """It as JSON."""
+        return {"page": self.page, "total": self.total, "done_at": self.done_at.isoformat() if self.done_at else None}
+
+
+@dataclass(frozen=True, slots=True)
+class Caretaker:
+    """The address of the bridge that looks after a shop's webhooks, and the installations confirmed for it."""
+
+    url: str
+    installations: tuple[str, ...] = ()
+
+    def is_another(self, url: str, installation: str) -> bool:
+        """Whether a bridge at that address, of that installation, may be a copy of this one."""
+        return url != self.url or bool(installation and self.installations and installation not in self.installations)
+
+    def with_installation(self, url: str, installation: str) -> Caretaker:
+        """The caretaker after somebody confirmed a bridge."""
+        known = self.installations if url == self.url else ()
+        others = tuple(one for one in known if one != installation)
+        return Caretaker(url, (*others, installation)[-_MAX_INSTALLATIONS:] if installation else others)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """It as JSON."""
+        return {"url": self.url, "installations": list(self.installations)}
+
+
+def joined(known: Iterable[SetAside], new: Iterable[SetAside]) -> tuple[SetAside, ...]:
+    """All that is set aside, each once and since it first was."""
+    found = {one.key: one for one in known}
+    for one in new:
+        before = found.get(one.key)
+        since = one.since if before is None else before.since
+        found[one.key] = SetAside(one.kind, one.number, one.why, since, one.above, one.below, one.after, one.until)
+    return tuple(found.values())
+
+
+def without(known: Iterable[SetAside], done: Iterable[SetAside]) -> tuple[SetAside, ...]:
+    """What is still set aside after some of it was read and applied."""
+    keys = {one.key for one in done}
+    return tuple(one for one in known if one.key not in keys)
+
+
+def documents(every: Sequence[SetAside]) -> list[dict[str, Any]] | None:
+    """What is set aside as JSON; None for nothing."""
+    return [one.document for one in every] or None
+
+
+def read_set_aside(document: Mapping[str, Any]) -> SetAside:
+    """Return what `SetAside.document` wrote."""
+    return SetAside(
+        str(document["kind"]),
+        int(document["number"]),
+        str(document["why"]),
+        _moment(document["since"]) or datetime.fromtimestamp(0, UTC),
+        int(document.get("above", 0)),
+        int(document.get("below", 0)),
+        _moment(document.get("after")),
+        _moment(document.get("until")),
+    )
+
+
+def read_stop(document: Mapping[str, Any]) -> Stop:
+    """Return what `Stop.document` wrote."""
+    since = _moment(document["since"]) or datetime.fromtimestamp(0, UTC)
+    return Stop(since, str(document["code"]), str(document["why"]))
+
+
+def read_scan(document: Mapping[str, Any] | None) -> Scan:
+    """Return what `Scan.document` wrote."""
+    if not document:
+        return Scan()
+    return Scan(int(document["page"]), int(document["total"]), _moment(document["done_at"]))
+
+
+def read_caretaker(document: Mapping[str, Any] | None) -> Caretaker | None:
+    """Return what `Caretaker.document` wrote."""
+    return Caretaker(str(document["url"]), tuple(document["installations"])) if document else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,71 @@
+"""Runs a job's work for all stores side by side, so that a shop that is slow or sick delays no other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bridge.domain.stores import Store
+from bridge.services import shop_health
+from schedulers.shift import Shift
+
+T = TypeVar("T")
+
+QUICK_THREADS = 16
+SLOW_THREADS = 4
+"""Stores whose last run did not get to its end share these few threads, and keep none of the others waiting."""
+_SHARE = 0.8
+"""The part of the time between two runs that one may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What one store may use in one run: until when by the monotonic clock, and how many requests."""
+
+    deadline: float
+    requests: int
+
+    @property
+    def seconds(self) -> float:
+        """How many seconds are left."""
+        return max(0.0, self.deadline - time.monotonic())
+
+
+def for_each(
+    shift: Shift,
+    stores: Sequence[Store],
+    work: Callable[[Store, Slot], T],
+    *,
+    every_seconds: float,
+    requests: int,
+    seconds: float,
+) -> list[T]:
+    """Return what the work returned for each store that it was done for; it raises nothing.
+
+    The run ends before the next one is due: a store that has no turn by then
+    comes first the next time, among those that are slow.
+    """
+    end = time.monotonic() + every_seconds * _SHARE
+    with shift.database.reading() as connection:
+        quick, slow = shop_health.in_lanes(connection, stores)
+
+    waiting = {store.id for store in slow}
+
+    def turn(store: Store) -> T | None:
+        now = time.monotonic()
+        if now >= end or not shift.may_go_on():
+            return None
+        if store.id in waiting:
+            shop_health.note_try(shift.database.transaction, store, now=shift.clock())
+        return work(store, Slot(min(end, now + seconds), requests))
+
+    with (
+        ThreadPoolExecutor(max(1, min(QUICK_THREADS, len(quick))), thread_name_prefix="shop") as quick_pool,
+        ThreadPoolExecutor(max(1, min(SLOW_THREADS, len(slow))), thread_name_prefix="slow-shop") as slow_pool,
+    ):
+        coming: list[Future[T | None]] = [quick_pool.submit(turn, store) for store in quick]
+        coming += [slow_pool.submit(turn, store) for store in slow]
+        return [done for future in coming if (done := future.result()) is not None]

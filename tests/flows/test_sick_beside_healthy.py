@@ -1,0 +1,162 @@
+"""Shops that are sick in every way beside a healthy one, read by the real scheduler: the healthy one is never late."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
+
+import pytest
+
+from bridge.clients.woocommerce import open_shop
+from bridge.domain.watchdog import Code
+from bridge.services import stores, watchdog
+from bridge.services.shops import Shops
+from bridge.services.stores import NewStore
+from bridge.services.watchdog import Post
+from bridge.storage import runs, shop_reads
+from fakeshop.faults import Kind
+from fakeshop.server import serve
+from fakeshop.shop import FakeShop
+from fakeshop.sickness import Sickness
+from schedulers import shop_jobs
+from schedulers.shift import Job
+from schedulers.ticker import Scheduler
+from tests.support import books
+
+EVERY = 4.0
+RUNS = int(os.environ.get("BRIDGE_SICK_RUNS", "3"))
+"""How often each shop is to be read; more runs show the same for longer."""
+GRACE = 1.5
+"""What a tick of the scheduler, and two busy cores, may add."""
+HTML = ("Content-Type", "text/html; charset=UTF-8")
+
+
+def page(status, body, *headers):
+    """A shop whose every answer is one page."""
+    return Sickness(page=(status, [HTML, *headers], body))
+
+
+SICK = {
+    "ignores-query": Sickness(ignores=frozenset("*")),
+    "cached": Sickness(is_cached=True),
+    "old": Sickness(is_old=True),
+    "ignores-page": Sickness(ignores=frozenset({"page"})),
+    "ignores-per-page": Sickness(ignores=frozenset({"per_page"})),
+    "ignores-status": Sickness(ignores=frozenset({"status"})),
+    "endless": Sickness(is_endless=True),
+    "total-0": Sickness(totals="0"),
+    "total-huge": Sickness(totals="999999999", pages="999999999"),
+    "total-missing": Sickness(totals=""),
+    "total-text": Sickness(totals="many"),
+    "pages-0": Sickness(pages="0"),
+    "pages-huge": Sickness(pages="999999999"),
+    "noise": Sickness(before=b"<b>Warning</b>: x[0]\n", after=b"<!-- z -->"),
+    "strips-header": Sickness(strips_header=True),
+    "plain-permalinks": Sickness(root="/?rest_route=/", redirects=True),
+    "renamed": Sickness(root="/api/", home_link="/api/"),
+    "other-host": Sickness(root="/api/", home_link="https://evil.example/wp-json/"),
+    "siteground": page(202, b"<html>/.well-known/sgcaptcha/</html>", ("SG-Captcha", "challenge")),
+    "cloudflare": page(403, b"<html><title>Just a moment...</title></html>", ("Server", "cloudflare")),
+    "imunify": page(403, b"<html>Imunify360</html>"),
+    "maintenance": page(503, b"<html>Briefly unavailable for scheduled maintenance.</html>", ("Retry-After", "600")),
+    "login": page(302, b"", ("Location", "/wp-login.php")),
+    "fails-everywhere": page(500, b"<html>critical error</html>"),
+    "busy": page(429, b"", ("Retry-After", "1")),
+    "brackets": page(200, b"[" * (17 * 2**20)),
+    "drips": Sickness(seconds=1.0),
+    "slow": Sickness(seconds=2.5),
+}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_healthy_shop_is_never_later_than_its_schedule(app, caplog):
+    caplog.set_level(logging.CRITICAL)
+    parts = app.extensions["bridge"]
+    clock = lambda: datetime.now(UTC)  # noqa: E731
+    shops = Shops(parts.vault, lambda url, key, secret: open_shop(url, consumer_key=key, consumer_secret=secret))
+    with ExitStack() as stack:
+
+        def connect(slug, sickness, url=""):
+            served = stack.enter_context(serve(FakeShop(1, clock=clock)))
+            served.rest.sickness = sickness
+            key = served.shop.add_key()
+            orders = [served.shop.place_order(2, [(10, 1)], status="completed").id for _ in range(25)]
+            wanted = NewStore(
+                slug,
+                url or served.url,
+                consumer_key=key.consumer_key,
+                consumer_secret=key.consumer_secret,
+                history="grant",
+            )
+            with parts.database.transaction() as connection:
+                stores.add_store(connection, wanted, vault_=parts.vault, now=clock())
+            return served, orders
+
+        for slug, sickness in SICK.items():
+            connect(slug, sickness)
+        broken, orders = connect("one-order-fails", Sickness())
+        broken.rest.sickness.broken = {orders[7]}
+        silent, _ = connect("silent", Sickness())
+        silent.faults.add(Kind.SILENCE, times=None, seconds=60)
+        cut, _ = connect("cut-off", Sickness())
+        cut.faults.add(Kind.TRUNCATED, times=None)
+        connect("refused", Sickness(), url="http://127.0.0.1:1")
+        connect("no-tls", Sickness(), url=silent.url.replace("http:", "https:"))
+        healthy, _ = connect("zz-healthy", Sickness())
+        begins = _run(parts.database, shops, clock, healthy)
+
+        assert len(begins) >= RUNS
+        gaps = [later - earlier for earlier, later in itertools.pairwise(begins)]
+        assert max(gaps) <= EVERY + GRACE, gaps
+        assert books.balances(parts.database, store="zz-healthy") == {2: (25 + RUNS) * 100_000}
+        _assert_each_is_read_or_named(parts, shops, clock)
+
+
+def _run(database, shops, clock, healthy):
+    """When the healthy shop's readings began, while the scheduler runs; an order is placed before each."""
+    job = Job("reconcile_orders", EVERY, partial(shop_jobs.reconcile_orders, shops=shops, every_seconds=EVERY))
+    scheduler = Scheduler(database, clock=clock, timetable=(job,))
+    began, begins, seen = time.monotonic(), [], 0
+    scheduler.start()
+    try:
+        while len(begins) < RUNS and time.monotonic() - began < EVERY * (RUNS + 3):
+            asked = [
+                path for method, path in list(healthy.requests) if "orderby=modified" in path and "trash" not in path
+            ]
+            if len(asked) > seen:
+                begins.append(time.monotonic())
+                # More than one request of a reading is one reading.
+                time.sleep(1.0)
+                seen = len(
+                    [path for _, path in list(healthy.requests) if "orderby=modified" in path and "trash" not in path]
+                )
+                healthy.shop.place_order(2, [(10, 1)], status="completed")
+            time.sleep(0.02)
+        time.sleep(EVERY + 1.0)
+    finally:
+        scheduler.stop()
+    return begins
+
+
+def _assert_each_is_read_or_named(parts, shops, clock):
+    """Each sick shop has all its orders here, or a sentence that says why it has not."""
+    post = Post(parts.database.transaction, shops, "http://127.0.0.1:8000")
+    with parts.database.reading() as connection:
+        every = stores.list_stores(connection)
+        known = {store.slug: shop_reads.find(connection, store.id) for store in every}
+        assert runs.list_all(connection)[0].finished_at is not None
+    for store in every:
+        has_all = books.balances(parts.database, store=store.slug).get(2) == 25 * 100_000
+        assert has_all or known[store.slug].stopped or known[store.slug].set_aside or store.slug == "zz-healthy", (
+            store.slug
+        )
+    quick = [store for store in every if store.slug in {"siteground", "ignores-query", "one-order-fails"}]
+    found = {store.slug: {fault.code for fault in watchdog.look(post, store, now=clock())[1]} for store in quick}
+    assert Code.SHOP in found["siteground"]
+    assert Code.SYNC_INCOMPLETE in found["ignores-query"]
+    assert Code.SET_ASIDE in found["one-order-fails"]
