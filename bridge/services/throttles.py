@@ -23,7 +23,7 @@ MAX_CLIENTS = 10_000
 class _Record:
     failures: int
     last_at: datetime
-    paused_until: datetime
+    paused_until: datetime | None = None
 
 
 class Throttle:
@@ -83,7 +83,7 @@ class Throttle:
 
     def _wait(self, client: str, now: datetime) -> int:
         record = self._records.get(client)
-        if record is None or record.paused_until <= now:
+        if record is None or record.paused_until is None or record.paused_until <= now:
             return 0
         # A clock that was set back never makes a pause longer than the longest.
         left = min(record.paused_until - now, self._longest_pause)
@@ -92,7 +92,7 @@ class Throttle:
     def _count(self, client: str, now: datetime) -> None:
         record = self._records.pop(client, None)
         if record is None or now - record.last_at >= self._forget_after:
-            record = _Record(0, now, now)
+            record = _Record(0, now)
         record.failures += 1
         record.last_at = now
         over = record.failures - self._free

@@ -7,6 +7,7 @@ from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from bridge.config import Config
+from bridge.domain.errors import BodyTooLarge, InvalidRequest
 from bridge.domain.public_address import path_of
 from bridge.web.errors import is_for_machines
 
@@ -31,6 +32,10 @@ _PAGE_HEADERS = {
 _LOST_FORM = (
     "This form is no longer good: it was opened before you signed in or out. Go back, load the page again and send it."
 )
+
+MAX_QUERY_FIELDS = 200
+MAX_FORM_FIELDS = 5000
+"""An order of very many lines has a field for each on the exceptions page."""
 
 _csrf = CSRFProtect()
 
@@ -62,10 +67,21 @@ def install(app: Flask, config: Config) -> None:
     )
     app.session_interface = _Sessions()
     _csrf.init_app(app)
+    app.before_request(_check_counts)
     app.before_request(_check_form)
     app.after_request(_add_headers)
     if is_secure:
         app.after_request(_keep_to_tls)
+
+
+def _check_counts() -> None:
+    """Refuse a query or a form of very many fields before any of them is read."""
+    if request.environ.get("QUERY_STRING", "").count("&") >= MAX_QUERY_FIELDS:
+        raise InvalidRequest(f"the address has more than {MAX_QUERY_FIELDS} parameters")
+    is_form = request.mimetype == "application/x-www-form-urlencoded" and not is_for_machines(request.path)
+    # The body is kept, so that the form can still be read.
+    if is_form and request.get_data(cache=True).count(b"&") >= MAX_FORM_FIELDS:
+        raise BodyTooLarge(f"the form has more than {MAX_FORM_FIELDS} fields")
 
 
 def _check_form() -> None:

@@ -44,6 +44,15 @@ def upgrade() -> None:
         "update order_lines set basis = 'no_package'"
         " where tokens = 0 and basis is null and set_by is null and stamped is null and months is null"
     )
+    # Products that orders wait for are listed from now on.
+    op.execute(
+        "insert into packages (store_id, product_id, variation_id, name, sku, updated_at)"
+        " select l.store_id, l.product_id, 0, max(l.name), '', max(o.updated_at)"
+        " from order_lines l join orders o on o.store_id = l.store_id and o.number = l.order_number"
+        " where l.tokens is null and l.product_id > 0 and l.quantity > 0 and not exists (select 1 from packages p"
+        " where p.store_id = l.store_id and p.product_id = l.product_id and p.variation_id = 0)"
+        " group by l.store_id, l.product_id"
+    )
     for name, columns, condition in _LINE_INDEXES:
         op.create_index(name, "order_lines", columns, **_where(condition))
     with op.batch_alter_table("shop_reads", schema=None) as batch_op:

@@ -189,6 +189,29 @@ def test_removal_that_was_cut_off_goes_on(app, shop, run, database, tmp_path, st
     assert run("audit").exit_code == 0
 
 
+def test_rows_that_a_late_request_adds_are_removed_too(app, shop, database, tmp_path):
+    fill(app, shop)
+    store_id = shop.connected.store.id
+    vault = app.extensions["bridge"].vault
+    store_removal.begin(database, shop.connected.store, tmp_path / "x.json", vault_=vault, now=utcnow)
+    added = 0
+
+    def add(_rows):
+        nonlocal added
+        if added < 12:
+            added += 1
+            with database.transaction() as connection:
+                connection.exec_driver_sql(
+                    "insert into modules (store_id, key, label, is_metered, position)"
+                    f" values ({store_id}, 'late-{added}', 'Late', true, 0)"
+                )
+
+    store_removal.finish(database, store_id, progress=add)
+
+    assert {row["slug"] for row in books.rows(database, "select slug from stores")} == {"other"}
+    assert books.rows(database, "select key from modules where label = 'Late'") == []
+
+
 @one_engine
 def test_export_that_cannot_be_written_removes_nothing(shop, run, database, tmp_path):
     taken = tmp_path / "taken.json"

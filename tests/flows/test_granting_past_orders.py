@@ -190,7 +190,7 @@ def test_order_is_found_by_the_number_the_shop_shows(shop, database, app):
 def test_nightly_comparison_is_done_now(running):
     order = running.sell()
     running.poll()
-    # A refund that is deleted reaches nobody.
+    # As a change that no delivery announces.
     running.shop.orders[order].status = "cancelled"
     assert running.balances() == {2: 100_000}
 

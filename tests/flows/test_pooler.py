@@ -19,15 +19,18 @@ from tests.support.clock import shift_at
 from tests.support.missing import require
 from tests.support.outages import STARTED_WITH, close, open_shop
 from tests.support.pooler import find_pgbouncer, pooler
+from tests.support.pooler_double import pooler_double
 
 CALLERS, EACH = 8, 8
 
 
-@pytest.fixture
-def pooled_url(cluster):
-    require("PgBouncer", find_pgbouncer() is not None, "install pgbouncer")
+@pytest.fixture(params=["pgbouncer", "double"])
+def pooled_url(request, cluster):
+    if request.param == "pgbouncer":
+        require("PgBouncer", find_pgbouncer() is not None, "install pgbouncer")
     cluster.create_database("pooled")
-    with pooler(cluster, "pooled") as url:
+    opened = pooler(cluster, "pooled") if request.param == "pgbouncer" else pooler_double(cluster.port, "pooled")
+    with opened as url:
         yield url
     cluster.drop_database("pooled")
 

@@ -128,9 +128,11 @@ def test_serve_starts_prints_its_addresses_answers_and_ends_cleanly(flask):
     assert service.until(lambda: service.get("/healthz")) == {"status": "ok"}
     service.until(lambda: service.rows("select job from runs where job = 'due_windows' and finished_at is not null"))
     ready = service.get("/readyz")
+    recorded = service.rows("select value from service_state where name = 'public_url'")
     os.kill(service.process.pid, signal.SIGTERM)
 
     assert service.wait() == 0
+    assert recorded == [(f"http://127.0.0.1:{service.port}",)], "commands in another terminal use this address"
     printed = service.log.read_text()
     assert f"http://127.0.0.1:{service.port}/webhooks/woocommerce/{{store}}" in printed
     assert re.search(r"sign in +admin@localhost with the password \S{12,}", printed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
+from bridge.storage import postgresql
 from bridge.storage.database import Database
 from bridge.storage.migrate import migrate
 from bridge.web.context import utcnow
@@ -46,8 +48,9 @@ def timed(call):
     return response.status_code, time.monotonic() - started
 
 
-def test_suspended_server(own_cluster):
+def test_suspended_server(own_cluster, monkeypatch):
     """SIGSTOP: the kernel goes on accepting connections and acknowledging data, and no answer ever comes."""
+    monkeypatch.setattr(postgresql, "STATEMENT_SECONDS", float(os.environ.get("BRIDGE_SILENT_SECONDS", "3")))
     parts, shop = open_shop(migrated(own_cluster.create_database("silent")))
     leader = Leader(parts.database, clock=utcnow)
     assert leader.attempt()

@@ -95,6 +95,12 @@ def test_one_address_cannot_try_one_account_after_the_other(throttles):
     assert throttles.begin(KNOWN, "user1@example.test", now=NOW) == 0
 
 
+def test_clock_that_was_set_back_makes_no_pause(throttles):
+    throttles.begin(HERE, "owner@example.test", now=NOW)
+
+    assert throttles.begin(HERE, "owner@example.test", now=NOW - timedelta(seconds=1)) == 0
+
+
 def test_throttle_remembers_a_bounded_number_of_clients():
     throttle = Throttle(
         free=1,

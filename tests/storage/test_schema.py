@@ -140,7 +140,7 @@ def test_lines_that_stood_at_nothing_are_open_to_an_amount_after_the_upgrade(dat
     line = (
         "insert into order_lines (store_id, order_number, line_id, product_id, variation_id, quantity, total, name,"
         " sku, tokens, granted, postings, set_by, stamped)"
-        " select 1, 7, {id}, 10, 0, 1, '10.00', '', '', {tokens}, 0, 0, {by}, {stamp}"
+        " select 1, 7, {id}, 10, 0, 1, '10.00', 'Pack', '', {tokens}, 0, 0, {by}, {stamp}"
     )
     with database.transaction() as connection:
         for statement in _ORDER[:2]:
@@ -150,6 +150,7 @@ def test_lines_that_stood_at_nothing_are_open_to_an_amount_after_the_upgrade(dat
             (2, 0, "'owner'", "null"),
             (3, 5, "null", "null"),
             (4, 0, "null", 0),
+            (5, "null", "null", "null"),
         ):
             connection.execute(text(line.format(id=id_, tokens=tokens, by=by, stamp=stamp)))
 
@@ -157,7 +158,9 @@ def test_lines_that_stood_at_nothing_are_open_to_an_amount_after_the_upgrade(dat
 
     with database.reading() as connection:
         found = connection.execute(text("select line_id, basis from order_lines order by line_id")).all()
-    assert [tuple(row) for row in found] == [(1, "no_package"), (2, None), (3, None), (4, None)]
+        listed = connection.execute(text("select product_id, variation_id, name, shop_tokens from packages")).all()
+    assert [tuple(row) for row in found] == [(1, "no_package"), (2, None), (3, None), (4, None), (5, None)]
+    assert [tuple(row) for row in listed] == [(10, 0, "Pack", None)]
     command.downgrade(settings, "0017")
     command.upgrade(settings, "head")
     database.close()

@@ -9,6 +9,8 @@ import tracemalloc
 
 import pytest
 
+from bridge.web.errors import problem_type
+
 MANY = b"{" + b",".join(b'"f%d":1' % number for number in range(150_000)) + b"}"
 
 
@@ -175,3 +177,23 @@ def test_reset_of_all_is_said_in_so_many_words(shop):
     shop.client.put("/v1/users/2", json={}, headers=shop.headers)
     for path in ("/v1/limits/reset", "/v1/users/2/limits/reset"):
         assert shop.client.post(path, json={"all": True}, headers=shop.headers).status_code == 200
+
+
+def test_form_and_query_of_very_many_fields_are_refused_with_little_memory(app):
+    client = app.test_client()
+    client.get("/admin")
+    form = b"a=&" * 80_000
+    tracemalloc.start()
+
+    posted = client.post("/admin/sign-in", data=form, content_type="application/x-www-form-urlencoded")
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert posted.status_code == 413
+    assert peak < 4 * 1024 * 1024
+    for path in ("/admin", "/v1/docs", "/v1/users", "/v1/widget"):
+        assert client.get(f"{path}?{'a=1&' * 300}").status_code == 422, path
+
+
+def test_type_of_a_problem_is_named_outside_of_a_request_as_well():
+    assert problem_type("body_too_large") == "/v1/docs#body_too_large"
