@@ -35,7 +35,7 @@ class Report:
     `unanswered` counts orders from before the shop was connected that wait for
     the owner's word. `set_aside` are those of the failed that are remembered and
     tried again each night, so that reading goes on behind them; `aside` names
-    them. `interruption` is why the reading ended early.
+    them. `failing` says why orders failed by themselves. `interruption` is why the reading ended early.
     """
 
     seen: int = 0
@@ -52,6 +52,7 @@ class Report:
     differences: list[Difference] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     aside: list[str] = field(default_factory=list)
+    failing: dict[int, str] = field(default_factory=dict)
 
     @property
     def is_clean(self) -> bool:
@@ -78,10 +79,12 @@ class Report:
         if (posted or is_parked) and len(self.differences) < LISTED:
             self.differences.append(Difference(number, expected, before, moved, is_parked))
 
-    def fail(self, sentence: str) -> None:
-        """Count one order that could not be applied."""
+    def fail(self, sentence: str, *, number: int = 0) -> None:
+        """Count one order that could not be applied; `number` is its number, where it is one order's own fault."""
         self.seen += 1
         self.failed += 1
+        if number and len(self.failing) < LISTED:
+            self.failing[number] = sentence
         if len(self.failures) < LISTED:
             self.failures.append(sentence)
 
@@ -92,6 +95,13 @@ class Report:
         if len(self.aside) < LISTED:
             self.aside.append(sentence)
 
+    def give_up(self, number: int) -> None:
+        """Count an order that failed as one that is set aside."""
+        sentence = self.failing.pop(number)
+        self.failures = [one for one in self.failures if one != sentence]
+        self.set_aside += 1
+        self.aside.append(f"{sentence}; it is set aside")
+
     def join(self, other: Report) -> None:
         """Count another report's orders to these."""
         for name in ("seen", "changed", "expected", "granted_before", "granted", "reversed", "parked", "unanswered"):
@@ -101,6 +111,7 @@ class Report:
         self.interruption = self.interruption or other.interruption
         self.differences += other.differences[: LISTED - len(self.differences)]
         self.failures += other.failures[: LISTED - len(self.failures)]
+        self.failing |= other.failing
         self.aside += other.aside[: LISTED - len(self.aside)]
 
     @property

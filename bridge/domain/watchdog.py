@@ -111,8 +111,8 @@ _SENTENCES = {
     " lost the rights to see orders; make them anew as a shop manager with: flask webhooks install {slug}",
     Code.SILENT: "{detail} changed in the shop and nothing was delivered: see in WooCommerce, Status, Scheduled actions"
     " whether its queue runs (WP-Cron), and whether a firewall keeps its requests from us",
-    Code.UNAPPLIED: "{detail} could not be applied, and reading begins there each time: correct it, or look into the"
-    " log for the reason",
+    Code.UNAPPLIED: "{detail} could not be applied, and reading begins there again for an hour: correct it, or look"
+    " into the log for the reason",
     Code.SYNC_INCOMPLETE: "reading the shop's orders back is incomplete {detail}",
     Code.SET_ASIDE: "{detail}; each is tried again every night, and at once with Check an order",
     Code.NO_PACKAGES: "no product of the shop brings tokens yet; give each package its tokens on the Packages page, or"
@@ -260,7 +260,7 @@ def _reading_faults(seen: Sighting) -> Iterator[tuple[Code, str]]:
         names = ", ".join(one.name for one in seen.set_aside[:_NAMED])
         more = f" and {len(seen.set_aside) - _NAMED} more" if len(seen.set_aside) > _NAMED else ""
         first = seen.set_aside[0]
-        yield Code.SET_ASIDE, f"the shop cannot show {names}{more}, since {_moment(first.since)}: {first.why}"
+        yield Code.SET_ASIDE, f"{names}{more} could not be read, since {_moment(first.since)}: {first.why}"
 
 
 def is_over(notice: Notice, last_delivery_at: datetime | None, webhooks_set_at: datetime | None) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime
 from bridge.clients import payloads
 from bridge.clients.payloads import Product
 from bridge.domain.stores import Store
-from bridge.services import catalog, orders
+from bridge.services import catalog, orders, shop_health
 from bridge.services.readback import Reading
 from bridge.services.shop_pages import PAGE, Document, Progress, list_steadily
 from bridge.services.transactions import in_transaction
@@ -62,6 +62,7 @@ def go_on(reading: Reading, *, now: datetime, progress: Progress | None = None) 
                 _import(reading, document, imported, now=now)
             if progress is not None:
                 progress(before + len(seen), max(page.total, before + len(seen)))
+        shop_health.note_products(reading, page.broken, now=now)
         _note(reading, page=number + 1, total=page.total)
         if number < page.pages and not reading.may_go_on():
             imported.left = max(0, page.total - number * PAGE)

@@ -112,7 +112,7 @@ def _look_into(
         try:
             read.append(replace(payloads.read_order(document), requested_at=requested_at))
         except InvalidRequest as error:
-            report.fail(f"order {document['id']}: {error.detail}")
+            report.fail(f"order {document['id']}: {error.detail}", number=document["id"])
     with reading.transaction() as connection:
         questions = shops.list_questions(connection, reading.store, read)
     wanted: list[Wanted] = []
@@ -121,13 +121,13 @@ def _look_into(
         try:
             wanted.append(_answered(reading, order, open_, asked))
         except InvalidRequest as error:
-            report.fail(f"order {order.number}: {error.detail}")
+            report.fail(f"order {order.number}: {error.detail}", number=order.number)
             continue
         except ShopUnreachable as error:
             fault = _fault_of_the_shop(reading, error)
             if fault is not None:
                 return wanted, fault
-            report.fail(f"order {order.number}: {error.detail}")
+            report.fail(f"order {order.number}: {error.detail}", number=order.number)
             continue
         report.unanswered += _is_asked_about(reading.store, order)
     return wanted, None
@@ -185,11 +185,11 @@ def _settle(reading: Reading, number: int, act: Callable[[Connection], Settled],
         raise
     except BridgeError as error:
         log.warning("order %d of store %s was not applied: %s", number, reading.store.slug, error.detail)
-        report.fail(f"order {number}: {error.detail}")
+        report.fail(f"order {number}: {error.detail}", number=number)
         return
     except Exception as error:
         log.exception("order %d of store %s was not applied", number, reading.store.slug)
-        report.fail(f"order {number}: {type(error).__name__}")
+        report.fail(f"order {number}: {type(error).__name__}", number=number)
         return
     _count(report, number, settled)
 

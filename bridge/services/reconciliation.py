@@ -154,6 +154,7 @@ def _poll(
                 reading, batch.documents, report, now=now, progress=progress, done=done, left=batch.left
             ):
                 return
+            shop_health.give_up(reading, report, now=now)
             done += len(batch.documents)
             if moves and batch.complete_to is not None and report.blocking == failed_before:
                 cursor = _move_cursor(reading, column, batch.complete_to, seen=cursor, now=now)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from bridge.clients import payloads
 from bridge.clients.shop_lists import Broken
 from bridge.domain.errors import ShopUnreachable
 from bridge.domain.reconciliation import Report
 from bridge.domain.shop_errors import ShopBroken, ShopPageBroken
 from bridge.domain.shop_health import MAX_SET_ASIDE, SetAside, Stop, documents, joined, without
 from bridge.domain.stores import Store
-from bridge.services import orders, readback, shop_pages
+from bridge.services import catalog, orders, readback, shop_pages
 from bridge.services.readback import Reading
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage import shop_reads
 from bridge.storage.database import Connection
 
+FAILING = "failing order"
+"""The kind of an order that failed by itself in the last run, and is not set aside yet."""
+_PATIENCE = timedelta(hours=1)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -35,6 +39,11 @@ def note_run(reading: Reading, kind: str, fault: ShopUnreachable | None, report:
         values: dict[str, object] = {}
         if stopped != known.stopped:
             values["stopped"] = {name: stop.document for name, stop in stopped.items()} or None
+        if kind == "poll" and not report.interruption:
+            failing = [SetAside(FAILING, number, why, now) for number, why in report.failing.items()]
+            others = tuple(one for one in known.set_aside if one.kind != FAILING or one.number in report.failing)
+            if (every := joined(others, failing)) != known.set_aside:
+                values["set_aside"] = documents(every)
         if reading.shop.access != known.access:
             values["access"] = reading.shop.access.document
         if values:
@@ -54,6 +63,23 @@ def in_lanes(connection: Connection, stores: Sequence[Store]) -> tuple[list[Stor
     slow = [store for store in stores if known[store.id].stopped]
     quick = [store for store in stores if not known[store.id].stopped]
     return quick, sorted(slow, key=lambda store: known[store.id].tried_at or _EPOCH)
+
+
+def give_up(reading: Reading, report: Report, *, now: datetime) -> None:
+    """Set aside the orders of a report that have failed by themselves for an hour: reading goes on behind them.
+
+    Until then the cursor waits for them, since most faults pass.
+    """
+    if not report.failing or reading.is_dry:
+        return
+    with reading.transaction() as connection:
+        known = shop_reads.find(connection, reading.store.id).set_aside
+    due = {one.number for one in known if one.kind == FAILING and now - one.since >= _PATIENCE}
+    new = [SetAside("order", number, why, now) for number, why in report.failing.items() if number in due]
+    for one in new:
+        report.give_up(one.number)
+    if new:
+        _change(reading, lambda every: joined(every, new))
 
 
 def set_aside(
@@ -91,7 +117,10 @@ def retry(reading: Reading, report: Report, *, now: datetime) -> None:
     with reading.transaction() as connection:
         known = shop_reads.find(connection, reading.store.id).set_aside
     for one in known:
-        if one.kind != "order" or not reading.may_go_on():
+        if one.kind == FAILING or not reading.may_go_on():
+            continue
+        if one.kind == "product":
+            _retry_product(reading, one, now=now)
             continue
         try:
             is_done = (
@@ -105,6 +134,28 @@ def retry(reading: Reading, report: Report, *, now: datetime) -> None:
         if is_done and not reading.is_dry:
             done = one
             _change(reading, lambda every: without(every, [done]))  # noqa: B023 -- called at once
+
+
+def note_products(reading: Reading, broken: Sequence[Broken], *, now: datetime) -> None:
+    """Remember the products that the shop cannot show."""
+    new = [SetAside("product", one.id, one.why, now, one.above, one.below) for one in broken]
+    if new:
+        _change(reading, lambda known: joined(known, new))
+
+
+def _retry_product(reading: Reading, one: SetAside, *, now: datetime) -> None:
+    """Read a product again; one of an unknown number is left to the next import."""
+    try:
+        document = reading.shop.get_product(one.number) if one.number else None
+    except ShopPageBroken:
+        return
+    if document is not None:
+        product = payloads.read_product(document)
+        in_transaction(
+            reading.transaction,
+            lambda connection: catalog.learn_product(connection, reading.store.id, product, now=now),
+        )
+    _change(reading, lambda every: without(every, [one]))
 
 
 def _retry_order(reading: Reading, number: int, report: Report, *, now: datetime) -> bool:

@@ -19,7 +19,7 @@ from bridge.domain.shop_health import Caretaker
 from bridge.domain.stores import Store
 from bridge.domain.watchdog import QUIET, RECENT, STOPPING, Code, Fault, Sighting, judge
 from bridge.domain.webhooks import Standing, Step, Webhook, standing_of
-from bridge.services import catalog, reconciliation, webhooks
+from bridge.services import catalog, reconciliation, shop_health, webhooks
 from bridge.services.readback import Reading
 from bridge.services.shop_pages import Document, modified_at
 from bridge.services.shops import Shops
@@ -155,7 +155,7 @@ def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
         webhooks_set_at=known.webhooks_set_at,
         unapplied=known.unapplied,
         stopped=known.stopped,
-        set_aside=known.set_aside,
+        set_aside=tuple(one for one in known.set_aside if one.kind != shop_health.FAILING),
         copy_of=_copy_of(post, known),
         notices=known.notices,
         unreadable=catalog.unreadable_sentences(connection, store.id),

@@ -117,7 +117,7 @@ def block_writing(rig):
 
 TROUBLES = [
     (copy_the_database, Code.COPY, ("belongs to the bridge at https://tokens.example.com", "left alone")),
-    (fail_over_an_order, Code.SET_ASIDE, ("the shop cannot show order", "HTTP 500", "every night", "since")),
+    (fail_over_an_order, Code.SET_ASIDE, ("could not be read, since", "HTTP 500", "every night")),
     (drop_the_query, Code.SYNC_INCOMPLETE, ("incomplete since", "ignores the query of our requests")),
     (block_writing, Code.WRITE_BLOCKED, ("not written to", "HTTP 500")),
     (delete, Code.WEBHOOK_MISSING, ("no webhook for order.updated", INSTALL)),

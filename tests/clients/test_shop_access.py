@@ -11,8 +11,8 @@ import pytest
 from bridge.clients.woocommerce import open_shop
 from bridge.domain.errors import ShopUnreachable
 from bridge.domain.shop_access import ShopAccess, read_access
-from bridge.domain.shop_errors import ShopBlocked, ShopKeysRefused, ShopMoved
-from tests.support.shop_server import KEY, SECRET, Reply, listed, recorded
+from bridge.domain.shop_errors import ShopBlocked, ShopBudgetSpent, ShopBusy, ShopKeysRefused, ShopMoved
+from tests.support.shop_server import KEY, SECRET, Reply, listed, recorded, shop_serving
 
 HTML = (("Content-Type", "text/html; charset=UTF-8"),)
 FRONT_PAGE = Reply(b"<!DOCTYPE html><html><body>My shop, captcha and maintenance</body></html>", 200, HTML)
@@ -270,3 +270,46 @@ def test_plugin_that_closes_the_api_to_visitors_is_named(tls_server, tls_client)
 @pytest.mark.parametrize("document", [None, {}, {"root": "//evil.example/"}, {"root": 5, "has_keys_in_query": "yes"}])
 def test_memory_of_access_that_cannot_be_right_is_the_usual_one(document):
     assert read_access(document) == ShopAccess()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://127.0.0.1:1", r"127\.0\.0\.1:1 could not be reached: Connection refused"),
+        ("https://no-such-host.invalid", r"no-such-host\.invalid could not be reached: its name is not found \(DNS"),
+    ],
+)
+def test_host_that_cannot_be_reached_is_named_with_the_cause(url, words):
+    gone = open_shop(url, consumer_key=KEY, consumer_secret=SECRET, sleep=lambda _: None)
+
+    with pytest.raises(ShopUnreachable, match=words):
+        gone.get_order(1)
+
+
+def test_host_without_tls_and_one_with_a_certificate_nobody_vouches_for_are_named(server, certificate):
+    with shop_serving(certificate=certificate) as untrusted:
+        for url in (server.url.replace("http:", "https:"), untrusted.url):
+            shop = open_shop(url, consumer_key=KEY, consumer_secret=SECRET, sleep=pytest.fail)
+            with pytest.raises(ShopUnreachable, match=r"127\.0\.0\.1:\d+ could not be reached over TLS: "):
+                shop.get_order(1)
+
+
+def test_wait_a_busy_shop_asks_for_is_kept_within_the_budget(server, client, waits):
+    server.answer = lambda _asked: Reply(b"", 429, (("Retry-After", "30"),))
+    client.limit(requests=10, seconds=20)
+
+    with pytest.raises(ShopBusy) as busy:
+        client.get_order(1)
+
+    assert (waits, busy.value.retry_after_seconds, len(server.asked)) == ([], 30, 1)
+
+
+def test_no_request_is_sent_beyond_the_budget(server, client):
+    client.limit(requests=2, seconds=20)
+    client.get_order(1)
+    client.get_order(2)
+
+    with pytest.raises(ShopBudgetSpent):
+        client.get_order(3)
+
+    assert len(server.asked) == 2

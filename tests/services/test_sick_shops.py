@@ -7,7 +7,8 @@ import logging
 import pytest
 
 from bridge.domain.watchdog import Code
-from bridge.services import reconciliation, watchdog
+from bridge.services import catalog_import, reconciliation, watchdog
+from fakeshop.faults import Kind
 from tests.support.reading import DAY, open_rig
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -320,3 +321,63 @@ def test_root_that_works_is_remembered_between_runs(rig, root, link, redirects):
 
     assert count == 2
     assert rig.balances() == {2: 3 * PRICE}
+
+
+def set_aside_of(rig):
+    """What is set aside, as kind and number."""
+    return [(one.kind, one.number) for one in rig.known().set_aside]
+
+
+def test_order_whose_refunds_fail_for_an_hour_is_set_aside_and_reading_goes_on(rig):
+    rig.sell(3)
+    refunded = rig.sell()
+    rig.shop.refund_amount(refunded, "2.00")
+    rig.later()
+    rig.served.faults.add(Kind.ERROR_PAGE, path=f"orders/{refunded}/refunds", times=None)
+    for _ in range(3):
+        rig.poll()
+        rig.later(900)
+    assert rig.cursor() is None
+    assert Code.UNAPPLIED in rig.faults()
+
+    rig.later(3600)
+    rig.sell(4)
+    rig.poll()
+
+    assert rig.cursor() is not None
+    assert set_aside_of(rig) == [("failing order", refunded), ("order", refunded)] or set_aside_of(rig) == [
+        ("order", refunded)
+    ]
+    assert Code.SET_ASIDE in rig.faults()
+    rig.later(900)
+    _, count = requests_of(rig, rig.poll)
+    assert count <= 3
+    assert Code.UNAPPLIED not in rig.faults()
+    rig.served.faults.clear()
+    rig.later(DAY)
+    rig.sweep()
+    assert rig.balances() == {2: 80_000, 3: PRICE, 4: PRICE}
+    assert set_aside_of(rig) == []
+
+
+def test_product_the_shop_fails_over_is_set_aside_and_the_others_are_imported(rig):
+    broken = sorted(rig.shop.products)[1]
+    rig.served.rest.sickness.broken = {broken}
+    with rig.reading() as reading:
+        imported = catalog_import.import_products(reading, now=rig.now)
+
+    assert imported.products == 5
+    assert set_aside_of(rig) == [("product", broken)]
+    assert Code.SET_ASIDE in rig.faults()
+    rig.served.rest.sickness.broken = set()
+    rig.later(DAY)
+    rig.sweep()
+    assert set_aside_of(rig) == []
+
+
+def test_customer_the_shop_fails_over_keeps_no_other_from_being_learnt(rig):
+    with rig.reading() as reading:
+        rig.served.rest.sickness.broken = {3}
+        found = reading.shop.list_customers([2, 3, 4])
+
+    assert [customer["id"] for customer in found] == [2, 4]
