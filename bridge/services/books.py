@@ -80,7 +80,7 @@ class Books:
     new_usage: dict[UsagePlace, tuple[int, int]] = field(default_factory=dict)
     new_site_uses: dict[sites.MonthKey, int] = field(default_factory=dict)
     new_modules: dict[int, set[str]] = field(default_factory=dict)
-    day_uses: dict[UsagePlace, tuple[int, int]] = field(default_factory=dict)
+    day_totals: dict[tuple[int, date], tuple[int, int]] = field(default_factory=dict)
     new_answers: dict[KeyPlace, Answered] = field(default_factory=dict)
 
     def rulebook_of(self, account: Account) -> Rulebook:
@@ -156,6 +156,9 @@ class Books:
         place = (account.id, day, spend.module, spend.operation or "", spend.site_id, spend.source or "")
         before = self.new_usage.get(place, (0, 0))
         self.new_usage[place] = (before[0] + units, before[1] + tokens)
+        total = self.day_totals.get((account.id, day))
+        if total is not None:
+            self.day_totals[account.id, day] = (total[0] + units, total[1] + tokens)
 
     def move(self, account_id: int, kind: Kind, movement: Movement, *, actor: str, reason: str, spend: Spend) -> None:
         """Move a balance and write the entry that explains it."""

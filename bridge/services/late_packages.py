@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -23,6 +23,9 @@ DECISIONS = (GRANT, LEAVE)
 
 TOGETHER = 50
 """The most orders of one transaction."""
+
+_SETTLED = 1000
+"""The most packages of a store that one run settles orders of."""
 
 COUNTED = 999
 """How far the orders of a product are counted."""
@@ -58,7 +61,10 @@ def list_late(connection: Connection, store_id: int) -> list[LatePackage]:
 
 
 def _undecided(connection: Connection, store_id: int) -> list[Package]:
-    keys = product_orders.list_undecided(connection, store_id, limit=LISTED)
+    return _find(connection, store_id, product_orders.list_late(connection, store_id, limit=LISTED, is_decided=False))
+
+
+def _find(connection: Connection, store_id: int, keys: Sequence[tuple[int, int]]) -> list[Package]:
     found = (packages.find(connection, store_id, product_id=key[0], variation_id=key[1]) for key in keys)
     return [package for package in found if package is not None]
 
@@ -151,7 +157,9 @@ def settle_store(
     """Settle the orders of all packages of a store that are decided; the number of orders that were settled."""
     with transaction() as connection:
         store = stores.get(connection, store.id)
-        found = packages.list_granting(connection, store.id)
+        is_decided = None if store.history == GRANT else True
+        keys = product_orders.list_late(connection, store.id, limit=_SETTLED, is_decided=is_decided)
+        found = _find(connection, store.id, keys)
     settled = _settle_known_skus(transaction, store, now=now, may_go_on=may_go_on)
     for package in found:
         if may_go_on():

@@ -107,6 +107,7 @@ def _drain(database: Database, act: Callable[[Connection], int], progress: Calla
 
 
 def _delete_store(connection: Connection, *, store_id: int) -> bool:
+    store_rows.lock_row(connection, store_id)
     if any(removal.delete_of_store(connection, table, store_id) for table in removal.other_tables()):
         return False
     store_rows.delete_row(connection, store_id)

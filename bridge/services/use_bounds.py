@@ -17,10 +17,11 @@ _LARGE = 2**32
 
 
 def read_days(connection: Connection, books: Books, asks: Iterable[AnyAsk]) -> None:
-    """Read today's history of the accounts where a large amount is asked for; nothing otherwise."""
+    """Read what today's history of the accounts counts where a large amount is asked for; nothing otherwise."""
     if any(_is_large(books, ask) for ask in asks):
-        days = {books.day_of(account, books.now) for account in books.accounts.values()}
-        books.day_uses = spends.find_usage(connection, books.accounts.keys(), days)
+        today = {(id_, books.day_of(account, books.now)) for id_, account in books.accounts.items()}
+        found = spends.usage_totals(connection, books.accounts.keys(), {day for _, day in today})
+        books.day_totals = {place: found.get(place, (0, 0)) for place in today}
 
 
 def check(books: Books, account: Account, taken: Spend) -> None:
@@ -32,9 +33,8 @@ def check(books: Books, account: Account, taken: Spend) -> None:
         used = books.site_uses.get((taken.site_id, books.month_of(account, taken.created_at)), 0)
         _check("the linked site's month", used + taken.tokens - taken.uncovered)
     day = books.day_of(account, taken.created_at)
-    place = (account.id, day, taken.module, taken.operation or "", taken.site_id, taken.source or "")
-    before, new = books.day_uses.get(place, (0, 0)), books.new_usage.get(place, (0, 0))
-    _check("the day", max(before[0] + new[0] + taken.units, before[1] + new[1] + taken.tokens))
+    units, tokens = books.day_totals.get((account.id, day), (0, 0))
+    _check("the account's day", max(units + taken.units, tokens + taken.tokens))
 
 
 def _check(counted_in: str, total: int) -> None:

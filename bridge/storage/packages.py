@@ -104,17 +104,6 @@ def list_unreadable(connection: Connection, store_id: int, *, limit: int) -> lis
     return [_to_package(row) for row in connection.execute(statement)]
 
 
-def list_granting(connection: Connection, store_id: int) -> list[Package]:
-    """The products that bring tokens."""
-    tokens = func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens)
-    statement = (
-        select(packages)
-        .where(packages.c.store_id == store_id, tokens > 0)
-        .order_by(packages.c.product_id, packages.c.variation_id)
-    )
-    return [_to_package(row) for row in connection.execute(statement)]
-
-
 def decide_late(
     connection: Connection, store_id: int, package: Package, decision: str, *, actor: str, now: datetime
 ) -> None:

@@ -96,8 +96,13 @@ def list_lines(
     ]
 
 
-def list_undecided(connection: Connection, store_id: int, *, limit: int) -> list[tuple[int, int]]:
-    """Packages that were perhaps bought before they were packages and are not decided, by product and variation."""
+def list_late(
+    connection: Connection, store_id: int, *, limit: int, is_decided: bool | None = None
+) -> list[tuple[int, int]]:
+    """Packages that were perhaps bought before they were packages, by product and variation.
+
+    With `is_decided` only those about which the owner has decided, or has not.
+    """
     from_lines = (
         select(order_lines.c.line_id)
         .where(
@@ -120,10 +125,12 @@ def list_undecided(connection: Connection, store_id: int, *, limit: int) -> list
     )
     statement = (
         select(packages.c.product_id, packages.c.variation_id)
-        .where(packages.c.store_id == store_id, packages.c.late.is_(None), _tokens() > 0, or_(from_lines, from_sku))
+        .where(packages.c.store_id == store_id, _tokens() > 0, or_(from_lines, from_sku))
         .order_by(packages.c.product_id, packages.c.variation_id)
         .limit(limit)
     )
+    if is_decided is not None:
+        statement = statement.where(packages.c.late.is_not(None) if is_decided else packages.c.late.is_(None))
     return [(row.product_id, row.variation_id) for row in connection.execute(statement)]
 
 

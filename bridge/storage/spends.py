@@ -48,16 +48,9 @@ _DROP_KEY = delete(idempotency_keys).where(
     idempotency_keys.c.key == bindparam("name"),
 )
 _INSERT_KEYS = Writer(idempotency_keys, ("store_id", "site_id", "key", "fingerprint", "status", "answer", "created_at"))
-_USAGE = select(
-    usage_days.c.account_id,
-    usage_days.c.day,
-    usage_days.c.module,
-    usage_days.c.operation,
-    usage_days.c.site_id,
-    usage_days.c.source,
-    usage_days.c.units,
-    usage_days.c.tokens,
-).where(among(usage_days.c.account_id, "ids"))
+_USAGE = select(usage_days.c.account_id, usage_days.c.day, usage_days.c.units, usage_days.c.tokens).where(
+    among(usage_days.c.account_id, "ids")
+)
 _ADD_USAGE = Writer(
     usage_days,
     ("account_id", "day", "module", "operation", "site_id", "source", "units", "tokens"),
@@ -217,13 +210,16 @@ def add_refunds(connection: Connection, added: Iterable[Refund]) -> None:
     )
 
 
-def find_usage(
+def usage_totals(
     connection: Connection, account_ids: Iterable[int], days: Iterable[date]
-) -> dict[UsagePlace, tuple[int, int]]:
-    """Units and tokens that these accounts' history holds on these days."""
-    statement = _USAGE.where(usage_days.c.day.in_(sorted(days)))
-    rows = connection.execute(statement, {"ids": sorted(account_ids)})
-    return {tuple(row[:6]): (row.units, row.tokens) for row in rows}
+) -> dict[tuple[int, date], tuple[int, int]]:
+    """Units and tokens that these accounts' history counts on each of these days, whatever they were for."""
+    totals: dict[tuple[int, date], tuple[int, int]] = {}
+    for row in connection.execute(_USAGE.where(usage_days.c.day.in_(sorted(days))), {"ids": sorted(account_ids)}):
+        # Added here: SQLite's own sum fails past 2^63, and earlier versions had no bound.
+        units, tokens = totals.get((row.account_id, row.day), (0, 0))
+        totals[row.account_id, row.day] = (units + row.units, tokens + row.tokens)
+    return totals
 
 
 def add_usage(connection: Connection, usage: Mapping[UsagePlace, tuple[int, int]]) -> None:

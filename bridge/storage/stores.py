@@ -95,6 +95,11 @@ def find_removing(connection: Connection, slug: str) -> int | None:
     return connection.execute(found).scalar_one_or_none()
 
 
+def lock_row(connection: Connection, store_id: int) -> None:
+    """Keep other transactions from adding rows that refer to a store until this one ends."""
+    connection.execute(select(stores.c.id).where(stores.c.id == store_id).with_for_update())
+
+
 def delete_row(connection: Connection, store_id: int) -> None:
     """Delete a store's own row; everything that refers to it must be gone."""
     connection.execute(delete(stores).where(stores.c.id == store_id))

@@ -31,7 +31,7 @@ class TrustedProxies:
         named = {name: environ.pop(f"HTTP_X_FORWARDED_{name}", "") for name in _HEADERS}
         environ.pop("HTTP_FORWARDED", None)
         peer = environ.get("REMOTE_ADDR", "")
-        if is_trusted(peer, self._networks):
+        if self._networks and is_trusted(peer, self._networks):
             environ["REMOTE_ADDR"] = client_address(peer, named["FOR"], self._networks)
             _apply(environ, {name: value.rpartition(",")[2].strip() for name, value in named.items()})
         return self._app(environ, start_response)

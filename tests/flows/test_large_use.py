@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.factories import give, put_user
 from tests.support.books import faults
 
 MOST = 2**53 - 1
@@ -64,6 +65,19 @@ def test_day_of_units_is_bounded_also_from_one_request_to_the_next(unlimited):
 
     assert [answer.status_code for answer in answers] == [201, 422]
     assert answers[1].get_json()["code"] == "use_out_of_range"
+
+
+def test_what_nobody_pays_is_bounded_whatever_source_it_names(shop):
+    """A linked site may capture what it likes; it must not make sums that no page and no audit can take."""
+    put_user(shop, 2)
+    give(shop, 2, 100)
+    holds = [call(shop, "holds", WHO | {"tokens": 1, "source": f"s{n}"}).get_json()["id"] for n in range(3)]
+
+    answers = [call(shop, f"holds/{hold}/capture", {"tokens": MOST - 1}) for hold in holds]
+
+    assert [answer.status_code for answer in answers] == [201, 422, 422]
+    hold = shop.client.get(f"/v1/holds/{holds[1]}", headers=shop.headers).get_json()
+    assert (hold["state"], hold["balance"]["held"]) == ("open", 2)
 
 
 def test_capture_past_the_bound_leaves_the_hold_open(unlimited):

@@ -21,6 +21,7 @@ from schedulers.ticker import Scheduler
 from tests import factories
 from tests.support import books
 from tests.support.clock import Clock, shift_at
+from tests.support.events import NOW, Desk, Sender
 
 YEAR = timedelta(days=365)
 PRUNE = next(job for job in schedule.TIMETABLE if job.name == "prune")
@@ -201,6 +202,21 @@ def test_a_retry_far_in_the_future_is_due(shop, database):
         connection.exec_driver_sql(f"update deliveries set next_attempt_at = received_at {add}")
     with database.reading() as connection:
         assert inbox.list_due(connection, now=utcnow(), limit=9) == []
+
+
+@pytest.mark.parametrize("column", ["claimed_until", "resting_until", "next_attempt_at"])
+def test_an_endpoint_that_waits_far_into_the_future_is_served(shop, database, column):
+    desk = Desk(shop, database)
+    desk.endpoint()
+    desk.tell(1)
+    desk.fan_out()
+    table = "event_deliveries" if column == "next_attempt_at" else "event_endpoints"
+    far = int((NOW + YEAR).timestamp() * 1_000_000) if database.is_sqlite else f"'{(NOW + YEAR).isoformat()}'"
+    with database.transaction() as connection:
+        assert connection.exec_driver_sql(f"update {table} set {column} = {far}").rowcount == 1
+    sender = Sender()
+
+    assert desk.send(sender) == 1
 
 
 def test_a_window_noted_by_a_clock_that_was_ahead_hides_no_later_one(shop, database):

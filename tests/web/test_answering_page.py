@@ -19,8 +19,8 @@ def admin(app):
 
 
 def labels(page):
-    """The texts that say what the open fields are for."""
-    return [values["for"] for tag, values in page.tags if tag == "label"]
+    """The texts that say what the open fields of the list are for."""
+    return [values["for"] for tag, values in page.tags if tag == "label" and values["for"] != "order"]
 
 
 def focused(page):
