@@ -21,13 +21,17 @@ _WINDOW_SECONDS = 15 * 60
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as the REST API reads it; header names are in small letters."""
+    """One request as the REST API reads it; header names are in small letters.
+
+    `signed` is the request as it was sent, where that was under another path.
+    """
 
     method: str
     path: str
     query: list[tuple[str, str]]
     headers: Mapping[str, str]
     body: bytes = b""
+    signed: Request | None = None
 
     @property
     def is_https(self) -> bool:

@@ -54,23 +54,20 @@ class Rest:
             )
         ]
 
-    def answer(self, request: Request, *, signed: Request | None = None) -> Answer:
-        """The answer to one request; what is refused comes as WordPress' error object.
-
-        `signed` is the request as it was sent, where its path was another one.
-        """
+    def answer(self, request: Request) -> Answer:
+        """The answer to one request; what is refused comes as WordPress' error object."""
         try:
-            return self._answer(request, signed or request)
+            return self._answer(request)
         except Denied as denied:
             return Answer(denied.status, denied.document)
 
-    def _answer(self, request: Request, signed: Request) -> Answer:
+    def _answer(self, request: Request) -> Answer:
         path = request.path.strip("/")
         if path == "wp-json":
             return Answer(200, _fields(request, self._index(request)), allow=("GET",))
         if not path.startswith(API):
             raise Denied("rest_no_route", "No route was found matching the URL and request method.", 404)
-        key = self.gate.key_of(signed, self.shop.keys)
+        key = self.gate.key_of(request.signed or request, self.shop.keys)
         self._check_rights(request, key, path.removeprefix(API))
         request = self.sickness.request(request)
         if path.startswith(f"{API}webhooks"):

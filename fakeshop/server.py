@@ -114,19 +114,19 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.casefold(): value for name, value in self.headers.items()}
         signed = sickness.signed(Request(self.command, parts.path, parse_query(parts.query), headers, body))
         parts = urlsplit(sickness.target(self.path))
-        request = Request(self.command, parts.path, parse_query(parts.query), headers, body)
+        request = Request(self.command, parts.path, parse_query(parts.query), headers, body, signed)
         if fault is not None and fault.kind is Kind.SHRINKING:
             served.rest.shrinking = fault.rows
         is_cut = fault is not None and fault.kind is Kind.TRUNCATED
-        answer = sickness.answer(request, self._answer_of(request, signed))
+        answer = sickness.answer(request, self._answer_of(request))
         if answer is None:
             self._send(500, [("Content-Type", _HTML)], _ERROR_PAGE)
             return
         self._write(request, answer, is_cut=is_cut)
 
-    def _answer_of(self, request: Request, signed: Request) -> Answer:
+    def _answer_of(self, request: Request) -> Answer:
         try:
-            return self.shown.rest.answer(request, signed=signed)
+            return self.shown.rest.answer(request)
         except Refused as refused:
             return Answer(400, error_document("rest_invalid_param", str(refused), 400))
 

@@ -312,6 +312,11 @@ def _delivery_step(store: Store, known: ShopRead, last: datetime | None) -> Step
     if known.pinged_at is not None:
         at = local_time(known.pinged_at, store.calendar.zone).text
         how = f"The shop’s test call, which is not signed, arrived on {at}. {how}"
+    if known.bad_signature_at is not None:
+        at = local_time(known.bad_signature_at, store.calendar.zone).text
+        how = (
+            f"A call with another signature arrived on {at}; if the shop sent it, its webhook has another secret. {how}"
+        )
     return Step("delivery", title, State.WAITING, how)
 
 

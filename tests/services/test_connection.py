@@ -7,8 +7,10 @@ import logging
 import pytest
 
 from bridge.domain.watchdog import Code
+from bridge.services import connection_pages
 from fakeshop.faults import Kind
 from tests.support.reading import PUBLIC_URL, open_rig
+from tests.support.troubles import knock
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -64,3 +66,18 @@ def test_ping_is_noted_once_a_minute(rig):
     assert (first is not None, ping()) == (True, first)
     rig.app.extensions["bridge.pings"]["shop"] -= 61
     assert ping() == rig.now
+
+
+@one_engine
+def test_call_with_another_signature_is_mentioned_while_no_delivery_has_come(rig):
+    """It is no issue: anybody can send one."""
+    rig.connect(has_keys=False)
+    knock(rig)
+    rig.watch()
+
+    with rig.database.reading() as connection:
+        page = connection_pages.connection_page(connection, rig.store, public_url=PUBLIC_URL, vault_=rig.shops.vault)
+
+    (step,) = [step for step in page.steps if step.key == "delivery"]
+    assert "A call with another signature arrived" in step.sentence
+    assert "wrong_secret" not in [fault.code for fault in page.faults]
