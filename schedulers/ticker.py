@@ -5,15 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
 
 from bridge.storage.database import Database
+from schedulers.intervals import Every, SteadyZone
 from schedulers.leader import Leader
 from schedulers.schedule import TIMETABLE
 from schedulers.shift import Job, Shift, run
-
-if TYPE_CHECKING:
-    from apscheduler.schedulers.background import BackgroundScheduler
 
 
 class Scheduler:
@@ -37,12 +37,6 @@ class Scheduler:
 
     def start(self) -> None:
         """Stand by, and work as soon as this one leads; each job then runs once at once."""
-        # Commands import this module and run no scheduler.
-        from apscheduler.executors.pool import ThreadPoolExecutor
-        from apscheduler.schedulers.background import BackgroundScheduler
-
-        from schedulers.intervals import Every, SteadyZone
-
         threads = ThreadPoolExecutor(len(self._timetable), {"thread_name_prefix": "job"})
         ticker = BackgroundScheduler(
             timezone=SteadyZone(),
