@@ -148,7 +148,8 @@ def test_worker_that_dies_is_replaced_and_the_other_serves_meanwhile(run, shop):
     until(lambda: len(set(service.processes()) - {workers[0]}) == 3)
     assert balance_of(shop, 2) == 950
     service.signal(signal.SIGTERM)
-    assert service.wait() == 0
+    # Also the new worker, which may still be importing the app.
+    assert service.wait(30) == 0
 
 
 def test_workers_stop_when_their_main_process_is_killed(run):

@@ -1,0 +1,98 @@
+"""The documents list every command, setting, review item and decision record."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from bridge.cli.commands import COMMANDS
+from bridge.cli.tools import Group
+from bridge.config import Config
+from bridge.domain.reviews import Question
+
+ROOT = Path(__file__).resolve().parent.parent
+_BANNED = re.compile(r"\b(?:nobody|somebody|whoever|anew|thereby|lest)\b", re.IGNORECASE)
+
+
+def read(name: str) -> str:
+    """Return the text of a document of the project."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section(text: str, heading: str) -> str:
+    """Return the part of a document below a heading of the second level."""
+    return text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def commands() -> set[str]:
+    """Return every command as it is typed after `flask`."""
+    return {
+        f"{command.name} {sub}" for command in COMMANDS if isinstance(command, Group) for sub in command.commands
+    } | {str(command.name) for command in COMMANDS if not isinstance(command, Group)}
+
+
+def documented_commands(table: str) -> set[str]:
+    """Return the commands of the first column; a word alone belongs to the group named before it."""
+    groups = {str(command.name) for command in COMMANDS if isinstance(command, Group)}
+    found: set[str] = set()
+    for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE):
+        group = ""
+        for code in re.findall(r"`([^`]+)`", row):
+            words = code.split()
+            if words[0] in groups:
+                group = words[0]
+                found.add(" ".join(words[:2]))
+            else:
+                found.add(f"{group} {words[0]}".strip())
+    return found
+
+
+def test_operations_lists_every_command():
+    assert documented_commands(section(read("docs/operations.md"), "Commands")) == commands()
+
+
+def test_settings_and_the_example_list_every_setting():
+    source = read("bridge/config.py") + read("bridge/logs.py")
+    known = set(re.findall(r"BRIDGE_[A-Z_]+[A-Z]", source))
+
+    assert len(known) >= len(fields(Config)) - 3
+    assert set(re.findall(r"^\| `(BRIDGE_[A-Z_]+)`", read("docs/settings.md"), re.MULTILINE)) == known
+    assert set(re.findall(r"^# (BRIDGE_[A-Z_]+)=", read(".env.example"), re.MULTILINE)) == known
+
+
+def test_decision_records_have_numbers_of_their_own():
+    names = sorted(path.name for path in (ROOT / "docs/decisions").glob("*.md"))
+    numbers = [name[:4] for name in names]
+
+    assert len(set(numbers)) == len(numbers)
+    for name in names:
+        assert read(f"docs/decisions/{name}").startswith(f"# {name[:4]} ")
+
+
+@pytest.mark.parametrize("path", sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")}), ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(path):
+    text = path.read_text(encoding="utf-8")
+    for label, target in re.findall(r"\[([^\]]*)\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        found = (path.parent / name).resolve() if name else path
+        assert found.exists(), f"{path.name} links to {target}"
+        if re.fullmatch(r"\d{4}", label):
+            assert found.name.startswith(label), f"{path.name} calls {target} {label}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", found.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in anchors, f"{path.name} links to {target}"
+
+
+def test_operations_lists_every_review_item():
+    table = section(read("docs/operations.md"), "Review items")
+    assert not [kind for kind in Question if kind and f"`{kind.value}`" not in table]
+
+
+@pytest.mark.parametrize("path", sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")}), ids=lambda path: path.name)
+def test_documents_avoid_words_that_are_hard_to_read(path):
+    if path.name != "style.md":
+        assert not _BANNED.findall(path.read_text(encoding="utf-8"))
