@@ -26,8 +26,8 @@ def main() -> None:
     """Open the shop, say where, and let people buy."""
     parser = argparse.ArgumentParser(
         prog="python -m fakeshop",
-        description="A fake WooCommerce shop that sells. Prints its URL and REST keys as JSON. Ends when its input is closed:"
-        " Ctrl-D in a terminal. Started in the background it needs an open input.",
+        description="A fake WooCommerce shop that sells. Prints its URL and REST keys as JSON. Ends when its input"
+        " is closed: Ctrl-D in a terminal. Started in the background it needs an open input.",
     )
     parser.add_argument("--deliver-to", required=True, metavar="URL", help="where deliveries go, on this machine")
     parser.add_argument("--seed", type=int, default=7, help="the same seed sells the same")

@@ -199,8 +199,8 @@ def import_now(store: Store, now: datetime, *, seconds: float) -> str:
     with shop.shop:
         imported = catalog_import.import_products(shop, now=now)
     if imported.left:
-        return f"{number(imported.products)} products were read. The other"
-            f" {number(imported.left)} are read within minutes."
+        left = f"The other {number(imported.left)} are read within minutes."
+        return f"{number(imported.products)} products were read. {left}"
     settled = f" {number(imported.settled)} waiting orders were settled." if imported.settled else ""
     return f"{number(imported.packages)} packages among {number(imported.products)} products were read.{settled}"
 
