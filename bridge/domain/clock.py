@@ -10,6 +10,11 @@ TOLERANCE = timedelta(seconds=60)
 """How far the clocks of two hosts, or of a host and its database, may differ before one counts as wrong."""
 
 
+def unless_ahead(moment: datetime | None, now: datetime) -> datetime | None:
+    """Return a moment that was noted, or None where it lies ahead: a clock that was wrong noted it."""
+    return None if moment is not None and moment - now > TOLERANCE else moment
+
+
 class ClockState(StrEnum):
     """What the clock of this host looks like."""
 

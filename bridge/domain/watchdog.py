@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from bridge.domain.clock import TOLERANCE
 from bridge.domain.inbox import Notice, NoticeKind
 from bridge.domain.shop_health import SetAside, Stop
 from bridge.domain.webhooks import TOPICS, Address, Standing, Webhook, standing_of
@@ -234,7 +235,9 @@ def _telling_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, st
     if seen.unreadable:
         yield Code.UNREADABLE_AMOUNT, "; ".join(seen.unreadable)
     for notice in seen.notices:
-        if now - notice.at < _NOTICED and not is_over(notice, seen.last_delivery_at, seen.webhooks_set_at):
+        if -TOLERANCE <= now - notice.at < _NOTICED and not is_over(
+            notice, seen.last_delivery_at, seen.webhooks_set_at
+        ):
             yield _OF_NOTICE[notice.kind], notice.detail
     if seen.clock_offset_seconds is not None and abs(seen.clock_offset_seconds) > CLOCK_SECONDS:
         yield Code.CLOCK, str(abs(seen.clock_offset_seconds))

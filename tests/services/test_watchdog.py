@@ -360,3 +360,51 @@ def test_copy_older_than_the_record_is_known_by_webhooks_that_all_lead_elsewhere
     assert Code.COPY in codes(watched.left)
     assert set(rig.shop.webhooks) == before
     assert rig.known().caretaker is None
+
+
+def set_ahead(rig, *columns):
+    """The clock of this host was a year ahead when these were noted."""
+    year = timedelta(days=365)
+    with rig.database.transaction() as connection:
+        shop_reads.change(connection, rig.store.id, **{column: rig.now + year for column in columns})
+
+
+def receive_ahead(rig):
+    """The last delivery came while the clock of this host was a year ahead."""
+    span = 365 * 86_400_000
+    with rig.database.transaction() as connection:
+        connection.exec_driver_sql(
+            "update deliveries set id = id + ?, received_at = received_at + ?"
+            " where id = (select max(id) from deliveries where topic = 'order.updated')",
+            (span << 21, span * 1000),
+        )
+
+
+@one_engine
+@pytest.mark.parametrize("column", ["shop_error_at", "bad_signature_at"])
+def test_an_alarm_noted_by_a_clock_that_was_ahead_is_void(rig, column):
+    set_ahead(rig, column)
+
+    assert rig.watch().found == ()
+
+
+@one_engine
+@pytest.mark.parametrize("spoil", [lambda rig: set_ahead(rig, "webhooks_set_at"), receive_ahead])
+def test_a_moment_noted_by_a_clock_that_was_ahead_hides_no_silence(rig, spoil):
+    spoil(rig)
+    rig.sell(3)
+    rig.later(HOUR)
+
+    assert codes(rig.watch().found) == [Code.SILENT]
+
+
+@one_engine
+def test_a_delivery_of_a_process_whose_clock_was_set_back_counts(rig):
+    """Its ids go on from where they were; the moment it came at is right."""
+    order = rig.sell(3)
+    rig.shop.run_queue()
+    rig.later(HOUR)
+    with rig.database.transaction() as connection:
+        connection.exec_driver_sql("update deliveries set id = id + ?", ((365 * 86_400_000) << 21,))
+
+    assert rig.watch().found == (), order
