@@ -18,7 +18,7 @@ from bridge.domain.shop_access import ShopAccess
 from bridge.domain.shop_errors import BadShopAddress, ShopKeysRefused
 from bridge.domain.shop_health import Caretaker
 from bridge.domain.stores import Store
-from bridge.domain.watchdog import QUIET, RECENT, STOPPING, Code, Fault, Sighting, judge
+from bridge.domain.watchdog import QUIET, RECENT, STOPPING, Code, Fault, Sighting, Unprocessed, judge
 from bridge.domain.webhooks import Standing, Step, Webhook, standing_of
 from bridge.services import catalog, reconciliation, shop_health, webhooks
 from bridge.services.readback import Reading
@@ -26,7 +26,7 @@ from bridge.services.shop_pages import Document, modified_at
 from bridge.services.shops import Shops
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.services.webhooks import Door
-from bridge.storage import outbox, shop_reads, stores
+from bridge.storage import inbox, outbox, shop_reads, stores
 from bridge.storage.database import Connection
 from bridge.storage.ids import new_id
 from bridge.storage.shop_reads import ShopRead
@@ -157,6 +157,7 @@ def _look_here(connection: Connection, post: Post, store: Store, *, now: datetim
         shop_error_at=unless_ahead(known.shop_error_at, now),
         webhooks_set_at=set_at,
         unapplied=known.unapplied,
+        unprocessed=_unprocessed(connection, store),
         stopped=known.stopped,
         set_aside=tuple(one for one in known.set_aside if one.kind != shop_health.FAILING),
         copy_of=_copy_of(post, known),
@@ -166,6 +167,16 @@ def _look_here(connection: Connection, post: Post, store: Store, *, now: datetim
     told_until = max(moment for moment in moments if moment is not None)
     updated_at = last(topic="order.updated")
     return _Seen(door, sighting, told_until, known, store.id, connected_at, updated_at)
+
+
+def _unprocessed(connection: Connection, store: Store) -> Unprocessed | None:
+    """The deliveries whose processing failed and is repeated; None where there are none."""
+    found = inbox.find_failing(connection, store.id)
+    if found is None:
+        return None
+    first, count = found
+    why = first.outcome.removeprefix("failed: ").rstrip(".")
+    return Unprocessed(count, first.topic, first.resource_id, first.received_at, why)
 
 
 def _ask(post: Post, shop: ShopClient, seen: _Seen, *, now: datetime) -> Sighting:
