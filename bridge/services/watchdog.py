@@ -63,11 +63,15 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One look at a shop: the faults found, those that are left, and the orders read back because of them."""
+    """One look at a shop: the faults found, those that are left, and the orders read back because of them.
+
+    `clock_offset_seconds` is how far the shop's clock is ahead; None where it was not read.
+    """
 
     found: tuple[Fault, ...]
     left: tuple[Fault, ...]
     report: Report | None = None
+    clock_offset_seconds: int | None = None
 
     @property
     def repaired(self) -> int:
@@ -117,13 +121,13 @@ def watch(post: Post, store: Store, *, now: datetime, may_repair: bool = True) -
         left = found if after is None else judge(after, now=now)
         is_news = _note(post, store, seen, found, left, is_repaired=after is not None, access=shop.access, now=now)
         if not may_repair or (not is_news and after is None):
-            return Watched(found, left)
+            return Watched(found, left, None, seen.sighting.clock_offset_seconds)
         shop.limit(requests=POLL_REQUESTS, seconds=POLL_SECONDS)
         reading = Reading(post.transaction, store, shop, may_go_on=post.may_go_on)
         report = reconciliation.poll(reading, since=None, now=now)
         if not report.interruption:
             left = tuple(fault for fault in left if fault.code is not Code.SYNC_INCOMPLETE)
-        return Watched(found, left, report)
+        return Watched(found, left, report, seen.sighting.clock_offset_seconds)
 
 
 def _open(post: Post, store: Store, *, now: datetime) -> tuple[_Seen, ShopClient | None]:
