@@ -186,18 +186,18 @@ def _shop_number(value: Any, order_id: int) -> str:
 
 
 def _read_refund_list(value: Any) -> list[tuple[int, Decimal]] | None:
-    """Each refund of an order with its money; None where the list or one of its entries cannot be read."""
+    """Each refund of an order with its money, once; None where the list or one of its entries cannot be read."""
     items = listed(value)
     if items is None:
         return None
-    refunds = []
+    refunds: dict[int, Decimal] = {}
     for item in items:
         refund_id = resource_id(item) if isinstance(item, Mapping) else None
         money = _stated_money(item.get("total")) if isinstance(item, Mapping) else None
         if refund_id is None or money is None:
             return None
-        refunds.append((refund_id, abs(money)))
-    return refunds
+        refunds[refund_id] = abs(money)
+    return list(refunds.items())
 
 
 def read_refunds(documents: Iterable[Json]) -> tuple[RefundDetail, ...]:

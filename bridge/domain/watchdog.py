@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from bridge.domain.clock import SHOP_TOLERANCE, TOLERANCE
 from bridge.domain.inbox import Notice, NoticeKind
 from bridge.domain.shop_health import SetAside, Stop
 from bridge.domain.webhooks import TOPICS, Address, Standing, Webhook, standing_of
@@ -16,7 +17,7 @@ from bridge.domain.webhooks import TOPICS, Address, Standing, Webhook, standing_
 QUIET = timedelta(minutes=15)
 """How long a shop may take to deliver a change: its queue runs when somebody visits it."""
 RECENT = timedelta(hours=1)
-CLOCK_SECONDS = 300
+CLOCK_SECONDS = SHOP_TOLERANCE.total_seconds()
 """A shop whose clock differs by more is told of; WooCommerce itself refuses signatures at 900."""
 _NAMED = 5
 _LOOPBACK = ("127.", "localhost", "[::1]")
@@ -40,6 +41,7 @@ class Code(StrEnum):
     OWNER_DEMOTED = "owner_demoted"
     SILENT = "silent"
     UNAPPLIED = "orders_not_applied"
+    UNPROCESSED = "deliveries_not_processed"
     SYNC_INCOMPLETE = "sync_incomplete"
     SET_ASIDE = "set_aside"
     NO_PACKAGES = "no_packages"
@@ -113,6 +115,8 @@ _SENTENCES = {
     " whether its queue runs (WP-Cron), and whether a firewall keeps its requests from us",
     Code.UNAPPLIED: "{detail} could not be applied, and reading begins there again for an hour: correct it, or look"
     " into the log for the reason",
+    Code.UNPROCESSED: "{detail}; each is tried again at least once an hour: correct the cause, and run:"
+    " flask deliveries replay ID",
     Code.SYNC_INCOMPLETE: "reading the shop's orders back is incomplete {detail}",
     Code.SET_ASIDE: "{detail}; each is tried again every night, and at once with Check an order",
     Code.NO_PACKAGES: "no product of the shop brings tokens yet; give each package its tokens on the Packages page, or"
@@ -141,6 +145,17 @@ class Fault:
     def is_stopping(self) -> bool:
         """Whether it keeps what the shop has to tell from us."""
         return self.code in STOPPING
+
+
+@dataclass(frozen=True, slots=True)
+class Unprocessed:
+    """Deliveries whose processing failed and is repeated: their number, and the oldest with its reason."""
+
+    count: int
+    topic: str
+    resource_id: int | None
+    since: datetime
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +197,7 @@ class Sighting:
     shop_error_at: datetime | None = None
     webhooks_set_at: datetime | None = None
     unapplied: tuple[str, ...] = ()
+    unprocessed: Unprocessed | None = None
     notices: tuple[Notice, ...] = ()
     unreadable: tuple[str, ...] = ()
 
@@ -227,14 +243,15 @@ def _telling_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, st
     if seen.changed and not seen.unsigned:
         yield Code.SILENT, _orders(seen.changed)
     yield from _reading_faults(seen)
-    if seen.unapplied:
-        yield Code.UNAPPLIED, seen.unapplied[0] if len(seen.unapplied) == 1 else f"{len(seen.unapplied)} orders"
+    yield from _failing_faults(seen, now=now)
     if not seen.packages:
         yield Code.NO_PACKAGES, ""
     if seen.unreadable:
         yield Code.UNREADABLE_AMOUNT, "; ".join(seen.unreadable)
     for notice in seen.notices:
-        if now - notice.at < _NOTICED and not is_over(notice, seen.last_delivery_at, seen.webhooks_set_at):
+        if -TOLERANCE <= now - notice.at < _NOTICED and not is_over(
+            notice, seen.last_delivery_at, seen.webhooks_set_at
+        ):
             yield _OF_NOTICE[notice.kind], notice.detail
     if seen.clock_offset_seconds is not None and abs(seen.clock_offset_seconds) > CLOCK_SECONDS:
         yield Code.CLOCK, str(abs(seen.clock_offset_seconds))
@@ -249,6 +266,21 @@ def _shop_detail(seen: Sighting) -> str:
         else ""
     )
     return f"{since}: {seen.shop_fault}{keys}"
+
+
+def _failing_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, str]]:
+    """Orders that were read and deliveries that came, which cannot be applied."""
+    if seen.unapplied:
+        yield Code.UNAPPLIED, seen.unapplied[0] if len(seen.unapplied) == 1 else f"{len(seen.unapplied)} orders"
+    if seen.unprocessed is not None and now - seen.unprocessed.since >= QUIET:
+        yield Code.UNPROCESSED, _unprocessed_detail(seen.unprocessed)
+
+
+def _unprocessed_detail(found: Unprocessed) -> str:
+    about = found.topic.partition(".")[0] or "delivery"
+    named = f"{about} {found.resource_id}" if found.resource_id is not None else f"a delivery of {about}"
+    more = f" and {found.count - 1} more" if found.count > 1 else ""
+    return f"{named}{more} could not be processed, since {_moment(found.since)}: {found.why}"
 
 
 def _reading_faults(seen: Sighting) -> Iterator[tuple[Code, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from bridge.domain.accounts import Account
 from bridge.domain.limits import Limit, Period, left_of, window_at
@@ -20,6 +20,8 @@ _TITLES = {
     Refusal.MODULE_DISABLED: "Module disabled",
     Refusal.SITE_CAP_REACHED: "Monthly cap reached",
 }
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""A rule that ends after it has no end that helps; in its last hours no other time zone can show it."""
 _UNCHARGED = "Nothing was charged."
 
 
@@ -72,7 +74,7 @@ def resets_at(books: Books, account: Account, priced: Priced, *, site_id: int) -
 def _changes(books: Books, account: Account, module: str, site_id: int) -> Iterator[datetime]:
     """The moments after now at which a source or the cap starts again."""
     override = books.overrides.get((account.id, module))
-    if override is not None and override.ends_at is not None and override.ends_at > books.now:
+    if override is not None and override.ends_at is not None and books.now < override.ends_at < _NEVER:
         yield override.ends_at
     if module in books.rulebook_of(account).limits:
         window = books.window_of(account, module)

@@ -116,6 +116,9 @@ def _is_doubtful(order: Order, known: Known | None) -> bool:
         return True
     if any(line.quantity is None for line in order.lines or ()):
         return True
+    if known is not None and order.refunded is not None and not set(known.refund_ids) <= set(order.refund_ids):
+        # A refund that is missing was deleted in the shop, or left out of the document.
+        return True
     return known is not None and has_another_of_its_second(known, order)
 
 

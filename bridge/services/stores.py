@@ -155,6 +155,9 @@ def add_bare(connection: Connection, wanted: NewStore, *, vault_: Vault, now: da
         },
     )
     _begin_reading(connection, store_id, wanted.history, now)
+    if wanted.history == "grant" and wanted.consumer_key:
+        # The job that grants past orders begins within seconds; the regular reading would begin later.
+        shop_reads.change(connection, store_id, past_done=0, past_total=0)
     modules = [Module(module, label) for module, label in DEFAULT_MODULES.items()]
     limits.put_modules(connection, store_id, modules, position=0)
     operations.put(connection, store_id, DEFAULT_OPERATIONS)
@@ -183,6 +186,9 @@ def set_keys(connection: Connection, store: Store, *, consumer_key: str, consume
     sealed = {"consumer_key": vault_.seal(consumer_key), "consumer_secret": vault_.seal(consumer_secret)}
     stores.change(connection, store.id, sealed)
     shop_reads.change(connection, store.id, looked_at=None, access=None)
+    if store.history == "grant" and shop_reads.find(connection, store.id).cursor_at is None:
+        # Nothing of the shop was read yet: without keys nothing could be.
+        shop_reads.change(connection, store.id, past_done=0, past_total=0)
 
 
 def get_store(connection: Connection, slug: str) -> Store:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, text, update
 
 from bridge.domain.inbox import LONGEST_RETRY, Delivery, State
 from bridge.storage.moments import is_due
@@ -133,6 +133,22 @@ def list_due(connection: Connection, *, now: datetime, limit: int) -> list[int]:
         .limit(limit)
     )
     return list(connection.execute(statement).scalars())
+
+
+def find_failing(connection: Connection, store_id: int) -> tuple[Delivery, int] | None:
+    """The oldest delivery of a store whose processing failed and is repeated, and their number; None for none."""
+    # The state is written out as the partial index has it, and SQLite is told to take it: what waits is little.
+    is_failing = (
+        text("deliveries.state = 'received'"),
+        deliveries.c.next_attempt_at.is_not(None),
+        deliveries.c.store_id == store_id,
+        deliveries.c.attempts > 0,
+        deliveries.c.outcome.startswith("failed: "),
+    )
+    statement = select(func.min(deliveries.c.id), func.count()).where(*is_failing)
+    oldest, count = connection.execute(statement.with_hint(deliveries, "INDEXED BY ix_deliveries_due", "sqlite")).one()
+    first = find(connection, oldest) if count else None
+    return None if first is None else (first, int(count))
 
 
 def list_page(

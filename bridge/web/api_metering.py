@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, ClassVar, Literal, Self
 
 from flask import Blueprint, Response, request
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.limits import Allows, Override, Reset, Rule
@@ -19,6 +19,7 @@ from bridge.web.parsing import (
     Amount,
     Body,
     ModuleKey,
+    Moment,
     Role,
     Text100,
     Tokens,
@@ -46,7 +47,7 @@ class OverrideIn(Body):
     """One account's own rule: a number, `unlimited` or `disabled`, and when it ends."""
 
     limit: Amount | Literal["unlimited", "disabled"]
-    ends_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    ends_at: Moment | None = None
 
 
 class ResetIn(Body):

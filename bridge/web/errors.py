@@ -6,8 +6,10 @@ import json
 import logging
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask, Response, has_app_context, render_template, request
+from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from bridge.domain import connecting, errors, metering_errors, order_errors
@@ -166,6 +168,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(errors.BridgeError, _bridge_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
+    app.after_request(_name_no_host)
 
 
 def _bridge_error(error: errors.BridgeError) -> Response:
@@ -194,6 +197,15 @@ def _http_error(error: HTTPException) -> Response:
     return response
 
 
+def _name_no_host(response: Response) -> Response:
+    """Lead a corrected address to a path alone: the host is the caller's word, and a cache may keep the answer."""
+    if response.status_code == 308:
+        target = urlsplit(response.location or "/")
+        path = urlunsplit(("", "", f"/{target.path.lstrip('/')}", target.query, ""))
+        response = Response(status=308, headers={"Location": path}, content_type="text/plain; charset=utf-8")
+    return response
+
+
 def _http_code(error: HTTPException) -> str:
     return (error.name or "error").casefold().replace(" ", "_").replace("'", "")
 
@@ -206,6 +218,9 @@ def _unexpected(error: Exception) -> Response:
 def _answer(status: int, code: str, detail: str, *, fields: tuple[errors.FieldError, ...] = ()) -> Response:
     if is_for_machines(request.path):
         return problem(status, code, detail, fields=fields)
+    if request_ctx.url_adapter is None:
+        # The Host header names no host that can be one, so a page could link nowhere.
+        return Response(f"{detail}\n", status=status, content_type="text/plain; charset=utf-8")
     page = render_template("error.html", status=status, detail=detail)
     response = Response(page, status=status, content_type="text/html; charset=utf-8")
     if status == 503:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from flask import request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from bridge.domain.accounts import MAX_TOKENS, MAX_USER_ID, Profile, Visitor, Who
 from bridge.domain.errors import BodyTooLarge, FieldError, InvalidRequest, KeyInvalid, KeyRequired, MalformedBody
@@ -46,6 +47,15 @@ def _printable(value: str) -> str:
     return value
 
 
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("give a moment within the years 1 to 9999 in UTC") from None
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_utc)]
+"""A moment with its offset, kept in UTC."""
 Tokens = Annotated[int, Field(strict=True, ge=1, le=MAX_TOKENS)]
 """Whole tokens, at least 1; a JSON number without a fraction."""
 Amount = Annotated[int, Field(strict=True, ge=0, le=MAX_TOKENS)]

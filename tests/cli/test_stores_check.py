@@ -163,7 +163,7 @@ def test_fault_is_named_in_one_sentence_with_its_remedy(rig, check, trouble, cod
 
 def test_every_code_is_shown_here_or_beside(rig, check):
     """The rest needs another connecting, or deliveries: see the tests of signed deliveries and of names."""
-    beside = {Code.NO_KEYS, Code.KEYS_READ_ONLY, Code.ADDRESS_LOCAL, Code.UNREADABLE_AMOUNT}
+    beside = {Code.NO_KEYS, Code.KEYS_READ_ONLY, Code.ADDRESS_LOCAL, Code.UNREADABLE_AMOUNT, Code.UNPROCESSED}
     beside |= set(map(Code, _FROM_DELIVERIES))
 
     assert {code for _, code, _ in TROUBLES} | beside == set(Code)

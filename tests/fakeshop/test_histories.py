@@ -72,7 +72,7 @@ def test_completed_packages_count_by_piece_and_the_rest_does_not(shop):
     shop.place_order(2, [(10, 2), (14, 3), (13, 1), (11, 1), (16, 1), Item(12, 2, stamped=5)], status="completed")
     shop.place_order(2, [(10, 1)], status="processing")
 
-    assert expected_books(shop) == {2: 200_000 + 250_000 + 10_000 + 10}
+    assert expected_books(shop) == {2: 200_000 + 250_000 + 25_000 + 10_000 + 10}
 
 
 def test_coupon_and_gift_bring_all_their_tokens(shop):

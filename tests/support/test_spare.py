@@ -58,7 +58,7 @@ def test_whoever_is_still_connected_is_thrown_out(cluster, mine):
         "alter table accounts alter column balance drop not null",
         "alter table accounts add column extra int",
         "create table extra (id int)",
-        "drop index ix_spends_id",
+        "drop index ix_accounts_store_id_email_key",
         "create function extra() returns int language sql as 'select 1'",
         "create view extra as select 1",
         "update alembic_version set version_num = '0001'",

@@ -1,0 +1,114 @@
+"""What shops send at their worst moments: nothing is granted twice, stuck or silent."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from bridge.domain.watchdog import Code
+from fakeshop.faults import Kind
+from schedulers import jobs, shop_jobs
+from schedulers.shift import Shift
+from tests.factories import balance_of, deliver, give, line, order, put_package, put_user
+from tests.support import books
+from tests.support.reading import open_rig
+
+one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def rig(app):
+    """A shop and a bridge, not connected yet."""
+    with open_rig(app) as rig:
+        yield rig
+
+
+def test_refund_that_is_listed_twice_counts_once(shop, database):
+    put_package(shop, 10, 1_000)
+    document = order(1, lines=[line(quantity=2)], refunds=["-5.00"])
+    document["refunds"] *= 2
+
+    deliver(shop, document)
+
+    assert balance_of(shop, 2) == 1_000
+    assert books.faults(database) == []
+
+
+@pytest.mark.parametrize("refunds", [[], {}], ids=["list", "object"])
+def test_refund_that_a_document_leaves_out_is_verified_with_the_shop(rig, refunds):
+    number = refunded_order(rig)
+    deliver(rig, changed(rig, number, refunds=refunds))
+
+    assert rig.balances() == {2: 100_000}
+
+
+def test_refund_that_was_deleted_in_the_shop_is_granted_again(rig):
+    number = refunded_order(rig)
+    rig.shop.orders[number].refunds.clear()
+    deliver(rig, changed(rig, number))
+
+    assert rig.balances() == {2: 200_000}
+
+
+@one_engine
+def test_left_out_refund_waits_for_a_shop_that_is_down(rig):
+    number = refunded_order(rig)
+    document = changed(rig, number, refunds=[])
+    rig.served.faults.add(Kind.ERROR_PAGE, path="", times=None, seconds=3600)
+    deliver(rig, document)
+    assert rig.balances() == {2: 100_000}
+    rig.served.faults.clear()
+    rig.later(60)
+
+    jobs.retry_deliveries(Shift(rig.database, lambda: rig.now), shops=rig.shops)
+
+    assert rig.balances() == {2: 100_000}
+
+
+def refunded_order(rig):
+    """An order of two packages of 100,000 tokens, one of which was refunded."""
+    rig.connect().listen()
+    number = rig.shop.place_order(2, [(10, 2)], status="completed").id
+    rig.shop.run_queue()
+    rig.later(5)
+    (sold,) = rig.shop.orders[number].lines
+    rig.shop.refund_lines(number, {sold.id: 1})
+    rig.shop.run_queue()
+    rig.later(5)
+    return number
+
+
+def changed(rig, number, **changes):
+    """The shop's own document of an order with changes, a second later."""
+    with rig.reading() as reading:
+        document = json.loads(json.dumps(reading.shop.get_order(number), default=str))
+    moment = (rig.now + timedelta(seconds=1)).replace(tzinfo=None).isoformat()
+    return {**document, "date_modified_gmt": moment, **changes}
+
+
+def test_delivery_that_cannot_be_processed_is_named(rig):
+    rig.connect()
+    put_user(rig, 2)
+    give(rig, 2, 2**53 - 1)
+    document = order(7)
+    put_package(rig, 10, 1_000)
+    deliver(rig, document)
+    assert Code.UNPROCESSED not in rig.faults()
+
+    rig.later(1_000)
+
+    (fault,) = [fault for fault in rig.watch().left if fault.code is Code.UNPROCESSED]
+    assert fault.sentence.startswith("order 7 could not be processed, since ")
+    assert "The balance would leave the range of 0 to 2^53-1 tokens; each is tried again at least" in fault.sentence
+
+
+def test_store_added_with_its_history_begins_to_grant_at_once(rig):
+    rig.sell_many(3)
+    rig.later(60)
+    rig.connect(history="grant")
+
+    shop_jobs.grant_past_orders(Shift(rig.database, lambda: rig.now), shops=rig.shops)
+
+    assert rig.balances() == {2: 300_000}
