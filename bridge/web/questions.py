@@ -23,7 +23,7 @@ from bridge.domain.languages import number as written
 from bridge.domain.order_errors import LineHasAmount, NoOpenRefunds, RefundsChanged, ReviewChanged
 from bridge.domain.orders import Refunds
 from bridge.domain.reviews import Question
-from bridge.services import question_pages, questions, stores
+from bridge.services import orders, question_pages, questions, stores
 from bridge.services.answers import Document
 from bridge.services.question_pages import AmountForm, AssignForm, Form
 from bridge.storage.database import Connection
@@ -110,9 +110,9 @@ def see_refunds(store: str, number: str) -> ResponseReturnValue:
     try:
         document = in_transaction(see)
     except RefundsChanged:
-        flash(f"Order {order} has other refunds by now than the page showed: look again.", "bad")
+        flash(f"Order {_shown_number(store, order)} has other refunds by now than the page showed: look again.", "bad")
     except NoOpenRefunds:
-        flash(f"Nothing is open about the refunds of order {order}.", "bad")
+        flash(f"Nothing is open about the refunds of order {_shown_number(store, order)}.", "bad")
     else:
         shown = document["number"]
         flash(f"The refunds of order {shown} are marked as seen: {_moved(document)}. Another refund asks again.")
@@ -138,7 +138,8 @@ def decide(store: str, number: str) -> ResponseReturnValue:
     try:
         document = in_transaction(act)
     except ReviewChanged:
-        flash(f"Nothing was changed: order {order} changed since the page was loaded. Look at it again.", "bad")
+        shown = _shown_number(store, order)
+        flash(f"Nothing was changed: order {shown} changed since the page was loaded. Look at it again.", "bad")
     except BalanceOutOfRange as error:
         flash(f"Nothing was changed: {error.detail}"[:600], "bad")
     else:
@@ -196,6 +197,11 @@ def _moved(document: Document) -> str:
 def _after() -> int:
     text = request.args.get("after")
     return path_number(text, "after", low=0) if text else 0
+
+
+def _shown_number(store: str, order: int) -> str:
+    with reading() as connection:
+        return orders.shown_number(connection, stores.get_store(connection, store), order)
 
 
 def _shown_refunds() -> Refunds:
