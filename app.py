@@ -15,6 +15,7 @@ from bridge.domain.errors import BadSetting
 from bridge.group_commit import GroupCommit
 from bridge.logs import configure_logs
 from bridge.services import opaque_ids
+from bridge.services.health import Readiness
 from bridge.services.shops import Shops
 from bridge.services.vault import Vault
 from bridge.storage.database import Database
@@ -57,6 +58,7 @@ def _put_together(config: Config) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     vault = Vault(config.secret_key)
     app.extensions["bridge"] = Parts(config, database, vault, Shops(vault), group_commit)
+    app.extensions["bridge.readiness"] = Readiness(database, now=utcnow())
     # Started by the worker that has it, after the fork.
     app.extensions["bridge.scheduler"] = Scheduler(
         database, clock=utcnow, timetable=timetable_for(vault, config.public_url, installation=config.installation)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from bridge.domain.errors import NoShopKeys, ShopUnreachable
 from bridge.domain.reconciliation import Report
 from bridge.domain.stores import Store
-from bridge.services import backfill, catalog_import, reconciliation, stores, watchdog
+from bridge.services import backfill, catalog_import, clock, reconciliation, stores, watchdog
 from bridge.services.readback import Reading
 from bridge.services.reconciliation import open_reading
 from bridge.services.shops import Shops
+from bridge.services.transactions import in_transaction
 from bridge.services.watchdog import Post
 from schedulers.shift import Shift
 from schedulers.side_by_side import Slot, for_each
@@ -34,6 +35,7 @@ class _Done:
     report: Report = field(default_factory=Report)
     count: int = 0
     repaired: int = 0
+    clock_offset_seconds: int | None = None
     has_failed: bool = False
 
 
@@ -107,10 +109,18 @@ def watch_webhooks(shift: Shift, *, shops: Shops, public_url: str, installation:
 
     def watch(store: Store, _slot: Slot) -> _Done:
         watched = watchdog.watch(post, store, now=shift.clock())
-        return _Done(count=len(watched.found), repaired=watched.repaired)
+        return _Done(
+            count=len(watched.found),
+            repaired=watched.repaired,
+            clock_offset_seconds=watched.clock_offset_seconds,
+        )
 
     done = for_each(
         shift, _stores(shift), _guarded(watch), every_seconds=WATCH_EVERY, requests=_REQUESTS, seconds=_SECONDS
+    )
+    offsets = [one.clock_offset_seconds for one in done if one.clock_offset_seconds is not None]
+    in_transaction(
+        shift.database.transaction, lambda connection: clock.record_shops(connection, offsets, now=shift.clock())
     )
     words = f"{sum(one.count for one in done)} faults, {sum(one.repaired for one in done)} repaired"
     failed = sum(one.has_failed for one in done)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from bridge.cli import access_keys, addresses, store_changes
-from bridge.cli.tools import Group, address, created, local, prepared, utcnow
+from bridge.cli.tools import Group, Tools, address, created, local, prepared, utcnow
 from bridge.domain.connecting import RestKeys
 from bridge.domain.errors import InvalidRequest, ShopUnreachable
 from bridge.domain.limits import WEEKDAYS
@@ -19,7 +19,7 @@ from bridge.domain.stores import Store
 from bridge.domain.typed import clean_credential
 from bridge.domain.watchdog import Code, Fault, Sighting, standings
 from bridge.domain.webhooks import TOPICS
-from bridge.services import answers, backfill, inbox, key_requests, site_lookup, stores, watchdog, webhooks
+from bridge.services import answers, backfill, clock, inbox, key_requests, site_lookup, stores, watchdog, webhooks
 from bridge.services.addresses import ServiceAddress, check_delivery, is_local_trial
 from bridge.services.shops import Shops
 from bridge.services.stores import HISTORY_ANSWERS, Connected, NewStore
@@ -253,6 +253,7 @@ def check(slug: str, as_json: bool) -> None:
     found = [
         *((fault.code.value, fault.topics, fault.sentence) for fault in faults),
         *_address_faults(where, faults, store),
+        *_host_clock_faults(tools),
     ]
     if as_json:
         click.echo(json.dumps(_document(store, seen, found)))
@@ -261,6 +262,13 @@ def check(slug: str, as_json: bool) -> None:
             click.echo(line)
     if found:
         sys.exit(1)
+
+
+def _host_clock_faults(tools: Tools) -> list[Found]:
+    """What is wrong with the clock of this host, by the database and all shops."""
+    with tools.database.reading() as connection:
+        checked = clock.check(connection, now=utcnow())
+    return [("host_clock", (), checked.sentence)] if checked.sentence else []
 
 
 def _address_faults(where: ServiceAddress, faults: Sequence[Fault], store: Store) -> list[Found]:

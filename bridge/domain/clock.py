@@ -2,55 +2,108 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 TOLERANCE = timedelta(seconds=60)
 """How far the clocks of two hosts, or of a host and its database, may differ before one counts as wrong."""
+SHOP_TOLERANCE = timedelta(minutes=5)
+"""As `TOLERANCE`, between a host and shops: their clocks are not ours to set."""
+
+
+def unless_ahead(moment: datetime | None, now: datetime) -> datetime | None:
+    """Return a moment that was noted, or None where it lies ahead: a clock that was wrong noted it."""
+    return None if moment is not None and moment - now > TOLERANCE else moment
 
 
 class ClockState(StrEnum):
-    """What the clock of this host looks like."""
+    """How the clock of this host compares with what is known of the time."""
 
     OK = "ok"
     BEHIND = "behind"
     DIFFERS = "differs"
+    DIFFERS_FROM_SHOPS = "differs_from_shops"
+    JUMPED = "jumped"
 
 
 @dataclass(frozen=True, slots=True)
 class ClockCheck:
-    """The clock of this host, compared with the newest row and with the clock of the database server.
+    """The clock of this host, compared with the newest row, the database server, the shops and the monotonic clock.
 
-    `seconds` is how far the clock is behind the row, or behind the server
-    (negative where it is ahead of it).
+    `seconds` is how far the clock is behind them; negative where it is ahead,
+    and where it was set forward.
     """
 
     state: ClockState
     seconds: float = 0.0
+    shops: int = 0
 
     @property
     def sentence(self) -> str:
         """The problem and its remedy; empty where there is none."""
+        apart, side = f"{abs(self.seconds):.0f} seconds", "behind" if self.seconds > 0 else "ahead of"
         if self.state is ClockState.BEHIND:
             return (
-                f"the clock of this host is {self.seconds:.0f} seconds behind the newest row in the database:"
-                " either it is wrong now, or it was ahead when that row was written; set it, then see"
-                " 'A wrong clock' in docs/operations.md"
+                f"the clock of this host is {apart} behind the newest row in the database:"
+                f" either it is wrong now, or it was ahead when that row was written; set it, then {_SEE}"
             )
         if self.state is ClockState.DIFFERS:
-            side = "behind" if self.seconds > 0 else "ahead of"
+            return f"the clock of this host is {apart} {side} the clock of the database server: synchronize both hosts"
+        if self.state is ClockState.DIFFERS_FROM_SHOPS:
+            shops = f"those of all {self.shops} shops" if self.shops > 1 else "that of the only shop that was asked"
+            return f"the clock of this host is {apart} {side} {shops}: compare it with one you trust, then {_SEE}"
+        if self.state is ClockState.JUMPED:
+            way = "back" if self.seconds > 0 else "forward"
             return (
-                f"the clock of this host is {abs(self.seconds):.0f} seconds {side} the clock of the database server:"
-                " synchronize both hosts"
+                f"the clock of this host was set {way} by {apart} since this process started: it is wrong now, or was"
+                f" wrong before; compare it with one you trust, restart the service, then {_SEE}"
             )
         return ""
 
 
-def check_clock(now: datetime, *, newest: datetime | None, server_offset: timedelta | None) -> ClockCheck:
-    """Compare the clock with the newest row written and, where there is one, with the server's clock."""
+_SEE = "see 'A wrong clock' in docs/operations.md"
+
+
+@dataclass(frozen=True, slots=True)
+class ShopClocks:
+    """How many shops' clocks were read, and how far the nearest of them is ahead of ours.
+
+    0 where some are ahead and others behind.
+    """
+
+    shops: int
+    offset_seconds: int
+
+
+def nearest_clock(offsets: Collection[int]) -> ShopClocks:
+    """Return the clock nearest to ours; `offsets` are the seconds by which each shop is ahead."""
+    lowest, highest = min(offsets), max(offsets)
+    return ShopClocks(len(offsets), lowest if lowest > 0 else min(highest, 0))
+
+
+def check_clock(
+    now: datetime,
+    *,
+    newest: datetime | None,
+    server_offset: timedelta | None,
+    shops: ShopClocks | None = None,
+    jump: timedelta = timedelta(),
+) -> ClockCheck:
+    """Compare the clock with each source that is given; the strongest proof comes first.
+
+    `jump` is how far the clock was set forward while this process ran. Shops
+    that agree with the clock prove that it is right now.
+    """
     if newest is not None and newest - now > TOLERANCE:
         return ClockCheck(ClockState.BEHIND, round((newest - now).total_seconds(), 1))
     if server_offset is not None and abs(server_offset) > TOLERANCE:
         return ClockCheck(ClockState.DIFFERS, round(server_offset.total_seconds(), 1))
+    if shops is not None:
+        if abs(shops.offset_seconds) > SHOP_TOLERANCE.total_seconds():
+            return ClockCheck(ClockState.DIFFERS_FROM_SHOPS, float(shops.offset_seconds), shops.shops)
+        return ClockCheck(ClockState.OK)
+    if abs(jump) > TOLERANCE:
+        return ClockCheck(ClockState.JUMPED, round(-jump.total_seconds(), 1))
     return ClockCheck(ClockState.OK)

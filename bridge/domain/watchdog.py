@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from bridge.domain.clock import SHOP_TOLERANCE, TOLERANCE
 from bridge.domain.inbox import Notice, NoticeKind
 from bridge.domain.shop_health import SetAside, Stop
 from bridge.domain.webhooks import TOPICS, Address, Standing, Webhook, standing_of
@@ -16,7 +17,7 @@ from bridge.domain.webhooks import TOPICS, Address, Standing, Webhook, standing_
 QUIET = timedelta(minutes=15)
 """How long a shop may take to deliver a change: its queue runs when somebody visits it."""
 RECENT = timedelta(hours=1)
-CLOCK_SECONDS = 300
+CLOCK_SECONDS = SHOP_TOLERANCE.total_seconds()
 """A shop whose clock differs by more is told of; WooCommerce itself refuses signatures at 900."""
 _NAMED = 5
 _LOOPBACK = ("127.", "localhost", "[::1]")
@@ -248,7 +249,9 @@ def _telling_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, st
     if seen.unreadable:
         yield Code.UNREADABLE_AMOUNT, "; ".join(seen.unreadable)
     for notice in seen.notices:
-        if now - notice.at < _NOTICED and not is_over(notice, seen.last_delivery_at, seen.webhooks_set_at):
+        if -TOLERANCE <= now - notice.at < _NOTICED and not is_over(
+            notice, seen.last_delivery_at, seen.webhooks_set_at
+        ):
             yield _OF_NOTICE[notice.kind], notice.detail
     if seen.clock_offset_seconds is not None and abs(seen.clock_offset_seconds) > CLOCK_SECONDS:
         yield Code.CLOCK, str(abs(seen.clock_offset_seconds))

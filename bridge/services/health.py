@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.domain.clock import TOLERANCE
@@ -50,8 +50,9 @@ class Readiness:
     caller writes, and the others share its result.
     """
 
-    def __init__(self, database: Database, *, kept_seconds: float = 1.0) -> None:
+    def __init__(self, database: Database, *, now: datetime, kept_seconds: float = 1.0) -> None:
         self._database = database
+        self._progress = clock.SteadyProgress(now)
         self._kept_seconds = kept_seconds
         self._lock = threading.Lock()
         self._probed: _Probed | None = None
@@ -61,7 +62,8 @@ class Readiness:
         with waiting_at_most(_READ_SECONDS):
             try:
                 with self._database.reading() as connection:
-                    document = _read(connection, now=clock_())
+                    now = clock_()
+                    document = _read(connection, now=now, jump=self._progress.jump(now))
             except Unavailable as error:
                 return _refused({}, error)
         if document["status"] != "ready":
@@ -99,7 +101,7 @@ class Readiness:
         return None
 
 
-def _read(connection: Connection, *, now: datetime) -> dict[str, Any]:
+def _read(connection: Connection, *, now: datetime, jump: timedelta) -> dict[str, Any]:
     revision, newest = revision_in(connection), newest_revision()
     if revision != newest:
         return {
@@ -108,7 +110,7 @@ def _read(connection: Connection, *, now: datetime) -> dict[str, Any]:
             "migrations": {"at": revision, "newest": newest},
             "scheduler": {"seconds_since_tick": None, "state": "late"},
         }
-    checked = clock.check(connection, now=now)
+    checked = clock.check(connection, now=now, jump=jump)
     document: dict[str, Any] = {
         "status": "ready",
         "database": "ok",

@@ -27,7 +27,7 @@ def find_refusal(connection: Connection, *, now: datetime, is_regular: bool) -> 
     database server and with the last such run as well.
     """
     checked = clock.check(connection, now=now)
-    if checked.state is ClockState.BEHIND or (is_regular and checked.sentence):
+    if checked.state is ClockState.BEHIND or (is_regular and checked.state is ClockState.DIFFERS):
         return f"{checked.sentence}. {_REMEDY}"
     return _compared(connection, now=now) if is_regular else ""
 

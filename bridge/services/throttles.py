@@ -25,6 +25,14 @@ class _Record:
     last_at: datetime
     paused_until: datetime | None = None
 
+    def follow(self, now: datetime) -> None:
+        """Begin a pause again at `now` where the clock was set back since: it lasts no longer than it would have."""
+        back = self.last_at - now
+        if back > timedelta():
+            self.last_at = now
+            if self.paused_until is not None:
+                self.paused_until -= back
+
 
 class Throttle:
     """Counts failures per client in this process; safe for any number of threads.
@@ -83,14 +91,17 @@ class Throttle:
 
     def _wait(self, client: str, now: datetime) -> int:
         record = self._records.get(client)
-        if record is None or record.paused_until is None or record.paused_until <= now:
+        if record is None:
             return 0
-        # A clock that was set back never makes a pause longer than the longest.
-        left = min(record.paused_until - now, self._longest_pause)
-        return max(1, math.ceil(left.total_seconds()))
+        record.follow(now)
+        if record.paused_until is None or record.paused_until <= now:
+            return 0
+        return max(1, math.ceil((record.paused_until - now).total_seconds()))
 
     def _count(self, client: str, now: datetime) -> None:
         record = self._records.pop(client, None)
+        if record is not None:
+            record.follow(now)
         if record is None or now - record.last_at >= self._forget_after:
             record = _Record(0, now)
         record.failures += 1

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from bridge.clients.woocommerce import ShopClient
-from bridge.domain.clock import TOLERANCE
+from bridge.domain.clock import TOLERANCE, unless_ahead
 from bridge.domain.errors import ShopUnreachable
 from bridge.domain.events import EventType, NewEvent
 from bridge.domain.inbox import State
@@ -36,6 +37,7 @@ _TOLD_STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", 
 """Of orders in these states the shop delivers each change; of abandoned drafts, for one, it does not."""
 POLL_REQUESTS, POLL_SECONDS = 500, 120.0
 """What the watchdog may use to read back what a silent shop did not tell; the next poll does the rest."""
+_DAY = timedelta(days=1)
 _CLOCKS = timedelta(seconds=5)
 """How far the measured difference of two clocks may be off."""
 _MENDABLE = frozenset({Code.WEBHOOK_MISSING, Code.WEBHOOK_PAUSED, Code.WEBHOOK_DISABLED, Code.WEBHOOK_ASTRAY})
@@ -61,11 +63,15 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One look at a shop: the faults found, those that are left, and the orders read back because of them."""
+    """One look at a shop: the faults found, those that are left, and the orders read back because of them.
+
+    `clock_offset_seconds` is how far the shop's clock is ahead; None where it was not read.
+    """
 
     found: tuple[Fault, ...]
     left: tuple[Fault, ...]
     report: Report | None = None
+    clock_offset_seconds: int | None = None
 
     @property
     def repaired(self) -> int:
@@ -88,7 +94,7 @@ class _Seen:
 
 def look(post: Post, store: Store, *, now: datetime) -> tuple[Sighting, tuple[Fault, ...]]:
     """What is seen of a shop, and everything that is wrong with it; changes nothing."""
-    seen, shop = _open(post, store)
+    seen, shop = _open(post, store, now=now)
     if shop is not None:
         with shop:
             seen = replace(seen, sighting=_ask(post, shop, seen, now=now))
@@ -103,7 +109,7 @@ def watch(post: Post, store: Store, *, now: datetime, may_repair: bool = True) -
     The owner is told once of each fault that keeps deliveries from us, until it
     is over, by an event and in the log.
     """
-    seen, shop = _open(post, store)
+    seen, shop = _open(post, store, now=now)
     if shop is None:
         found = judge(seen.sighting, now=now)
         _note(post, store, seen, found, found, is_repaired=False, now=now)
@@ -115,18 +121,18 @@ def watch(post: Post, store: Store, *, now: datetime, may_repair: bool = True) -
         left = found if after is None else judge(after, now=now)
         is_news = _note(post, store, seen, found, left, is_repaired=after is not None, access=shop.access, now=now)
         if not may_repair or (not is_news and after is None):
-            return Watched(found, left)
+            return Watched(found, left, None, seen.sighting.clock_offset_seconds)
         shop.limit(requests=POLL_REQUESTS, seconds=POLL_SECONDS)
         reading = Reading(post.transaction, store, shop, may_go_on=post.may_go_on)
         report = reconciliation.poll(reading, since=None, now=now)
         if not report.interruption:
             left = tuple(fault for fault in left if fault.code is not Code.SYNC_INCOMPLETE)
-        return Watched(found, left, report)
+        return Watched(found, left, report, seen.sighting.clock_offset_seconds)
 
 
-def _open(post: Post, store: Store) -> tuple[_Seen, ShopClient | None]:
+def _open(post: Post, store: Store, *, now: datetime) -> tuple[_Seen, ShopClient | None]:
     with post.transaction() as connection:
-        seen = _look_here(connection, post, store)
+        seen = _look_here(connection, post, store, now=now)
         try:
             shop = post.shops.client_of(connection, store)
         except ShopUnreachable as error:
@@ -134,11 +140,14 @@ def _open(post: Post, store: Store) -> tuple[_Seen, ShopClient | None]:
     return replace(seen, sighting=replace(seen.sighting, has_keys=shop is not None)), shop
 
 
-def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
+def _look_here(connection: Connection, post: Post, store: Store, *, now: datetime) -> _Seen:
+    # A moment ahead of now, noted by a clock that was wrong, would hide what comes until then.
+    until = now + TOLERANCE
+    last = partial(shop_reads.last_delivery, connection, store.id, until=until)
     known = shop_reads.find(connection, store.id)
-    last_order = shop_reads.last_delivery(connection, store.id, kinds=("order", "action"))
-    connected_at = stores.connected_at(connection, store.id)
-    moments = (last_order, known.webhooks_set_at, connected_at)
+    set_at = unless_ahead(known.webhooks_set_at, now)
+    connected_at = unless_ahead(stores.connected_at(connection, store.id), now) or now - _DAY
+    moments = (last(kinds=("order", "action")), set_at, connected_at)
     door = webhooks.door_of(connection, store, public_url=post.public_url, vault_=post.shops.vault)
     sighting = Sighting(
         slug=store.slug,
@@ -146,13 +155,11 @@ def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
         shop_url=store.url,
         has_keys=False,
         packages=shop_reads.count_packages(connection, store.id),
-        last_delivery_at=shop_reads.last_delivery(connection, store.id),
-        last_processed_at=shop_reads.last_delivery(
-            connection, store.id, topic=known.shop_error_topic, state=State.PROCESSED
-        ),
-        bad_signature_at=known.bad_signature_at,
-        shop_error_at=known.shop_error_at,
-        webhooks_set_at=known.webhooks_set_at,
+        last_delivery_at=last(),
+        last_processed_at=last(topic=known.shop_error_topic, state=State.PROCESSED),
+        bad_signature_at=unless_ahead(known.bad_signature_at, now),
+        shop_error_at=unless_ahead(known.shop_error_at, now),
+        webhooks_set_at=set_at,
         unapplied=known.unapplied,
         unprocessed=_unprocessed(connection, store),
         stopped=known.stopped,
@@ -162,7 +169,7 @@ def _look_here(connection: Connection, post: Post, store: Store) -> _Seen:
         unreadable=catalog.unreadable_sentences(connection, store.id),
     )
     told_until = max(moment for moment in moments if moment is not None)
-    updated_at = shop_reads.last_delivery(connection, store.id, topic="order.updated")
+    updated_at = last(topic="order.updated")
     return _Seen(door, sighting, told_until, known, store.id, connected_at, updated_at)
 
 

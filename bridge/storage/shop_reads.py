@@ -23,6 +23,7 @@ from bridge.domain.shop_health import (
     read_set_aside,
     read_stop,
 )
+from bridge.storage.ids import first_id_at
 from bridge.storage.schema import accounts, deliveries, order_lines, orders
 from bridge.storage.schema_catalog import packages
 from bridge.storage.schema_sync import shop_reads
@@ -187,10 +188,18 @@ def list_to_sweep(connection: Connection, store_id: int, *, since: datetime, aft
 
 
 def last_delivery(
-    connection: Connection, store_id: int, *, kinds: Sequence[str] = (), topic: str = "", state: State | None = None
+    connection: Connection,
+    store_id: int,
+    *,
+    kinds: Sequence[str] = (),
+    topic: str = "",
+    state: State | None = None,
+    until: datetime | None = None,
 ) -> datetime | None:
-    """When the shop last delivered anything it signed; only of these kinds, this topic or state, where named."""
-    # Ids follow the clock, so that the newest is found without looking at all of them.
+    """When the shop last delivered anything it signed; only of these kinds, this topic or state, where named.
+
+    Deliveries after `until` do not count.
+    """
     statement = select(deliveries.c.received_at).where(deliveries.c.store_id == store_id)
     if kinds:
         statement = statement.where(or_(*(deliveries.c.topic.startswith(f"{kind}.") for kind in kinds)))
@@ -198,8 +207,17 @@ def last_delivery(
         statement = statement.where(deliveries.c.topic == topic)
     if state is not None:
         statement = statement.where(deliveries.c.state == state.value)
-    found: datetime | None = connection.execute(statement.order_by(deliveries.c.id.desc()).limit(1)).scalar()
-    return found
+    # Ids follow the clock, so that the newest is found without looking at all of them.
+    newest = statement.order_by(deliveries.c.id.desc()).limit(1)
+    if until is None:
+        return connection.execute(newest).scalar()
+    edge = first_id_at(until)
+    found = [
+        connection.execute(newest.where(deliveries.c.id < edge)).scalar(),
+        # After its clock was set back, a process goes on counting from its last id.
+        connection.execute(newest.where(deliveries.c.id >= edge, deliveries.c.received_at <= until)).scalar(),
+    ]
+    return max((moment for moment in found if moment is not None), default=None)
 
 
 def list_told(connection: Connection, store_id: int, numbers: Sequence[int], *, since: datetime) -> dict[int, datetime]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, current_app
 
 from bridge.services.health import Readiness
-from bridge.web.context import parts, utcnow
+from bridge.web.context import utcnow
 from bridge.web.errors import RETRY_AFTER_SECONDS
 from bridge.web.replies import json_response
 
@@ -21,10 +21,8 @@ def alive() -> Response:
 @bp.get("/readyz")
 def ready() -> Response:
     """200 when the database takes writes and has the right schema; 503 with what is wrong."""
-    found: Readiness | None = current_app.extensions.get("bridge.readiness")
-    if found is None:
-        found = current_app.extensions.setdefault("bridge.readiness", Readiness(parts().database))
-    report = found.check(clock_=utcnow)
+    readiness: Readiness = current_app.extensions["bridge.readiness"]
+    report = readiness.check(clock_=utcnow)
     response = json_response(report.document, 200 if report.is_ready else 503)
     if not report.is_ready:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

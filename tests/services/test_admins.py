@@ -101,6 +101,21 @@ def test_clock_that_was_set_back_makes_no_pause(throttles):
     assert throttles.begin(HERE, "owner@example.test", now=NOW - timedelta(seconds=1)) == 0
 
 
+def test_a_pause_begun_by_a_clock_that_was_ahead_lasts_no_longer_than_another():
+    throttle = Throttle(
+        free=1, first_pause=timedelta(seconds=5), longest_pause=timedelta(minutes=1), forget_after=timedelta(hours=1)
+    )
+    for _ in range(2):
+        throttle.count_failure("one", now=NOW + timedelta(days=365))
+
+    assert throttle.wait_seconds("one", now=NOW) == 5
+    assert throttle.wait_seconds("one", now=NOW + timedelta(seconds=4)) == 1
+    assert throttle.wait_seconds("one", now=NOW + timedelta(seconds=5)) == 0
+    throttle.count_failure("one", now=NOW + timedelta(seconds=5))
+    assert throttle.wait_seconds("one", now=NOW + timedelta(seconds=5)) == 10
+    assert throttle.wait_seconds("one", now=NOW + timedelta(seconds=15)) == 0
+
+
 def test_throttle_remembers_a_bounded_number_of_clients():
     throttle = Throttle(
         free=1,
