@@ -24,9 +24,13 @@ _FIRST_SECONDS = 5.0
 
 def main() -> None:
     """Open the shop, say where, and let people buy."""
-    parser = argparse.ArgumentParser(prog="python -m fakeshop", description="A fake WooCommerce shop that sells.")
+    parser = argparse.ArgumentParser(
+        prog="python -m fakeshop",
+        description="A fake WooCommerce shop that sells. Prints its URL and REST keys as JSON. Ends when its input"
+        " is closed: Ctrl-D in a terminal. Started in the background it needs an open input.",
+    )
     parser.add_argument("--deliver-to", required=True, metavar="URL", help="where deliveries go, on this machine")
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=int, default=7, help="the same seed sells the same")
     parser.add_argument("--days", type=int, default=30, help="how long it has been open")
     parser.add_argument("--orders", type=int, default=60, help="how much happened since")
     parser.add_argument("--every", type=float, default=20.0, help="seconds between two buyers, on average")

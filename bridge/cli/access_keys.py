@@ -15,7 +15,7 @@ from bridge.storage.database import Connection
 
 @click.command("access-keys", cls=Command)
 @click.argument("slug")
-@click.option("--make", is_flag=True, help="Make another key and print it, this once.")
+@click.option("--make", is_flag=True, help="Create another key and print it, only once.")
 @click.option(
     "--revoke", metavar="PREFIX", help="Withdraw the key that begins so, for good: whoever uses it is refused."
 )
@@ -50,7 +50,7 @@ def command(slug: str, make: bool, revoke: str | None, as_json: bool) -> None:
     if revoke is not None:
         click.echo(f"{done['revoked']}… was revoked.")
     if make:
-        click.echo(f"The new access key, shown this once: {done['access_key']}")
+        click.echo(f"The new access key, shown only once: {done['access_key']}")
     for key in done["items"]:
         click.echo(f"{key['prefix']}…  made {key['created_at']}  used {key['last_used_at'] or '-'}")
     if not done["items"]:

@@ -1,4 +1,4 @@
-"""Telling the operator where webhooks lead, before a shop is told to deliver there."""
+"""Checks of the public URL, before webhooks are created with it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def warn(tools: Tools, shop_url: str, *, is_for_machines: bool) -> ServiceAddres
         if is_for_machines:
             log.warning(fault)
         else:
-            click.echo(f"Warning: {fault}", err=True)
+            click.echo(f"Warning: {fault}{_trial_note(shop_url)}", err=True)
     return where
 
 
@@ -44,5 +44,11 @@ def require(tools: Tools, shop_url: str, *, is_forced: bool, is_for_machines: bo
     if fault and not is_forced and not is_local:
         raise AddressRefused(f"{fault} Nothing was changed. To go on all the same, add --force")
     if fault and not is_for_machines:
-        click.echo(f"Warning: {fault}", err=True)
+        click.echo(f"Warning: {fault}{_trial_note(shop_url)}", err=True)
     return where
+
+
+def _trial_note(shop_url: str) -> str:
+    if not addresses.is_local_trial(shop_url):
+        return ""
+    return " The shop is on this machine: for a trial this is fine where its WordPress allows it."

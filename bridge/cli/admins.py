@@ -19,28 +19,28 @@ def group() -> None:
 @group.command("add")
 @click.argument("email")
 def add(email: str) -> None:
-    """Let somebody sign in; prints the password, this once."""
+    """Add an admin and print their password, which is shown only once."""
     password = in_transaction(
         created().database.transaction, lambda connection: admins.add_admin(connection, email, None, now=utcnow())
     )
-    click.echo(f"{email} signs in with the password {password} (shown this once)")
+    click.echo(f"{email} signs in with the password {password} (shown only once)")
 
 
 @group.command("reset-password")
 @click.argument("email")
 def reset_password(email: str) -> None:
-    """Give somebody a new password and end every session; prints the password, this once."""
+    """Set a new password for an admin, end their sessions and print it, only once."""
     password = in_transaction(
         prepared().database.transaction,
         lambda connection: admins.reset_password(connection, email, None, now=utcnow()),
     )
-    click.echo(f"{email} signs in with the password {password} (shown this once)")
+    click.echo(f"{email} signs in with the password {password} (shown only once)")
 
 
 @group.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def list_(as_json: bool) -> None:
-    """List everyone who may sign in."""
+    """List the admins."""
     with prepared().database.reading() as connection:
         found = admins.list_admins(connection)
     if as_json:

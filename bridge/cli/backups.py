@@ -19,7 +19,9 @@ def save(file: Path) -> None:
     found = prepared()
     backups.save(found.database, file)
     click.echo(f"{file} holds the database ({file.stat().st_size:,} bytes)")
-    click.echo("Keep BRIDGE_SECRET_KEY, or instance/secret-key, beside it: the shops' secrets open with nothing else.")
+    click.echo(
+        "Keep BRIDGE_SECRET_KEY, or instance/secret-key, beside it: without it, the shops' secrets cannot be decrypted."
+    )
 
 
 @click.command("restore", cls=Command)

@@ -45,7 +45,7 @@ def list_(store: str | None, state: str | None, before: int | None, limit: int, 
         click.echo(json.dumps([_document(delivery, slugs) for delivery in found]))
         return
     if not found:
-        click.echo("There is no such delivery.", err=True)
+        click.echo("No deliveries.", err=True)
     for delivery in found:
         click.echo(
             f"{delivery.id}  {local(delivery.received_at)}  {slugs[delivery.store_id]}  {delivery.topic or '-'}"

@@ -1,4 +1,4 @@
-"""The command that shows the service off: a throw-away shop with orders and a month of usage."""
+"""The demo command: the service with a temporary shop that has a month of orders and usage."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ DAYS = 30
 
 @click.command("demo", cls=Command)
 def command() -> None:
-    """Start the service on a throw-away database: orders of real deliveries, a month of usage, a shop that sells.
+    """Start the service on a temporary database, with a month of orders and usage, and a shop that keeps selling.
 
-    The database lies in instance/, one for each port, and is made anew each
-    time. The shop that sells is a fake one beside the service: it is read by
-    REST, and what somebody buys there every few seconds is delivered.
+    The database is in instance/, one for each port, and is created again at
+    each start. The shop that sells is a fake one beside the service: it is read
+    by REST, and delivers a new order every few seconds.
     """
     config = tools().config
     listener = listening.bind(config)
@@ -35,13 +35,13 @@ def command() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     url = f"sqlite:///{folder / 'bridge.sqlite3'}"
     config = replace(config, database_url=url)
-    # What takes over the process reads its settings from the environment anew.
+    # What takes over the process reads its settings from the environment again.
     os.environ["BRIDGE_DATABASE_URL"] = url
     database = Database(url)
     installation.prepare(database)
     vault = Vault(config.secret_key)
     shop = DemoShop.connect(database, vault, now=utcnow() - timedelta(days=DAYS))
-    with click.progressbar(length=DAYS, label="Living a month") as bar:
+    with click.progressbar(length=DAYS, label="Creating a month of orders and usage") as bar:
         for _ in shop.live(until=utcnow()):
             bar.update(1)
     bought_from = demo_fakeshop.open_shop(config)

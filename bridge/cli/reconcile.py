@@ -37,7 +37,7 @@ def command(slug: str | None, since: str | None, full: bool, order: str | None, 
     Begins where the last run stopped, or at --since. With --full it compares the
     orders of the last 60 days that have grants, refunds or open questions, with
     --order it reads one order. Ends with status 1 where an order could not be
-    applied or a shop not be read.
+    applied or a shop could not be read.
     """
     wanted = _wanted(slug, since=since, is_full=full, order=order)
     tools = prepared()
@@ -106,6 +106,10 @@ def _read(run: _Run) -> Report:
 
 def _grant_past_orders(run: _Run) -> Report | None:
     """What is left of granting past orders, where the owner decided so; None where nothing is."""
+    with run.tools.database.reading() as connection:
+        is_due = backfill.progress_of(connection, run.store.id) is not None
+    if not is_due:
+        return None
     with _progress(f"Granting past orders of {run.store.slug}", is_hidden=run.is_hidden) as progress:
         return backfill.go_on(
             run.tools.database.transaction, Shops(run.tools.vault), run.store, now=utcnow(), progress=progress
@@ -165,7 +169,7 @@ def _lines(slug: str, report: Report, *, is_dry: bool) -> list[str]:
     ]
     if report.unanswered:
         lines.append(
-            f"  {report.unanswered} orders from before the shop was connected are not granted until you say so:"
+            f"  {report.unanswered} orders from before the shop was connected are not granted until you decide:"
             f" flask stores history {slug} grant, or skip"
         )
     lines += [f"  NOT APPLIED {sentence}" for sentence in report.failures]

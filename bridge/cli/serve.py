@@ -19,7 +19,7 @@ from bridge.storage.database import Database
 
 @click.command("serve", cls=Command)
 def command() -> None:
-    """Start the service: its database created or brought forward, its first admin made, its addresses printed."""
+    """Start the service: create or migrate its database, add the first admin, and print the addresses."""
     config = tools().config
     listener = listening.bind(config)
     database = Database(config.database_url)
@@ -42,7 +42,7 @@ def start(config: Config, database: Database, listener: socket.socket, *, notes:
     for line in (*_addresses(config), *notes):
         click.echo(line)
     if password is not None:
-        click.echo(f"  sign in     {config.admin_email} with the password {password} (shown this once)")
+        click.echo(f"  sign in     {config.admin_email} with the password {password} (shown only once)")
     click.echo("Ctrl-C stops it.")
     sys.stdout.flush()
     os.chdir(ROOT)

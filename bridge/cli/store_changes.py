@@ -42,19 +42,19 @@ def rename(slug: str, new: str, name: str) -> None:
 @click.command("move", cls=Command)
 @click.argument("slug")
 @click.option("--url", required=True, help="The shop's new address.")
-@click.option("--force", is_flag=True, help="Move it even if the shop at the new address cannot be asked.")
+@click.option("--force", is_flag=True, help="Move it without testing the shop at the new address.")
 def move(slug: str, url: str, force: bool) -> None:
-    """Tell the store SLUG its shop's new address.
+    """Set the new address of the shop of the store SLUG.
 
     It must be the same shop: with REST keys, the shop at the new address is
-    asked before anything is changed.
+    tested before anything is changed.
     """
     tools = prepared()
     url = stores.shop_url(url)
     with tools.database.reading() as connection:
         store = stores.get_store(connection, slug)
         stores.check_not_connected(connection, url, own_id=store.id)
-    seen = SameShop(doubt="it was not asked") if force else _checked(tools, store, url)
+    seen = SameShop(doubt="--force skips the test") if force else _checked(tools, store, url)
     in_transaction(tools.database.transaction, lambda connection: store_changes.move(connection, store, url))
     click.echo(f"The shop of {store.slug} is now at {url}, before at {store.url}.")
     click.echo(f"It is the same shop: {seen.evidence}." if seen.evidence else f"Not checked: {seen.doubt}.")
@@ -71,7 +71,7 @@ def _checked(tools: Tools, store: Store, url: str) -> SameShop:
 
 @click.command("remove", cls=Command)
 @click.argument("slug")
-@click.option("--yes", is_flag=True, help="Do not ask for the name to be typed.")
+@click.option("--yes", is_flag=True, help="Remove it without a question.")
 @click.option(
     "--export",
     "file",

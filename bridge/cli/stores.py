@@ -48,18 +48,18 @@ for _command in (access_keys.command, store_changes.rename, store_changes.move, 
     "--timezone",
     "time_zone",
     default="",
-    help="The zone its days begin in, such as Europe/Paris or +05:30; taken from the shop where none is given.",
+    help="The store's time zone, such as Europe/Paris or +05:30; taken from the shop where none is given.",
 )
 @click.option("--week-start", type=click.Choice(WEEKDAYS), default="monday", show_default=True, metavar="DAY")
-@click.option("--consumer-key", help="The shop's REST key; with it the service can ask the shop.")
+@click.option("--consumer-key", help="The shop's REST key; with it the service reads the shop and its webhooks.")
 @click.option("--consumer-secret", help="The REST key's secret.")
-@click.option("--webhook-secret", help="What the shop signs its webhooks with; made here where none is given.")
+@click.option("--webhook-secret", help="The secret that signs the shop's webhooks; created where none is given.")
 @click.option(
     "--history",
     type=click.Choice(HISTORY_ANSWERS),
     default="ask",
     show_default=True,
-    help="What becomes of orders placed before now: grant them, skip them, or answer later.",
+    help="Orders placed before now: grant them, skip them, or decide later (ask).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def add(
@@ -74,7 +74,7 @@ def add(
     history: str,
     as_json: bool,
 ) -> None:
-    """Connect a shop under the name SLUG and print its secrets, this once."""
+    """Connect a shop under the name SLUG and print its secrets, only once."""
     tools = created()
     given = stores.check_new(
         NewStore(
@@ -115,7 +115,7 @@ def add(
 
 
 def _connected_lines(store: Store, shown: dict[str, str], zone_source: str) -> list[str]:
-    lines = [f"{store.name} is connected as {store.slug}. These are shown this once:"]
+    lines = [f"{store.name} is connected as {store.slug}. Copy these now, they are shown only once:"]
     for label, key in (
         ("webhook URL", "webhook_url"),
         ("webhook secret", "webhook_secret"),
@@ -155,12 +155,12 @@ def list_(as_json: bool) -> None:
 @click.argument("slug")
 @click.option("--consumer-key", required=True, help="The shop's REST key.")
 @click.option("--consumer-secret", required=True, help="The REST key's secret.")
-@click.option("--untested", is_flag=True, help="Keep the keys without asking the shop, such as while it is down.")
+@click.option("--untested", is_flag=True, help="Store the keys without a test, such as while the shop is down.")
 def keys(slug: str, consumer_key: str, consumer_secret: str, untested: bool) -> None:
-    """Give the store SLUG its shop's REST keys, in place of those it has.
+    """Set the REST keys of the store SLUG, in place of those it has.
 
-    The shop is asked first whether the keys can read and write it; where they
-    cannot, the keys the store has stay.
+    They are tested first: where they cannot read and write the shop, the store
+    keeps its current keys.
     """
     tools = prepared()
     typed = RestKeys(clean_credential(consumer_key), clean_credential(consumer_secret))
@@ -190,7 +190,7 @@ def keys(slug: str, consumer_key: str, consumer_secret: str, untested: bool) -> 
 
 
 def _kept(store: Store) -> str:
-    return f"Nothing was changed: the store {store.slug} keeps the keys it has."
+    return f"Nothing was changed: the store {store.slug} keeps its current keys."
 
 
 @group.command("history")
@@ -209,7 +209,7 @@ def history(slug: str, answer: str) -> None:
     if answer == "grant":
         click.echo(
             "The running service begins to grant past orders within seconds and goes on in the background."
-            f" See how far it is: flask stores check {slug}\nWithout a running service: flask reconcile {slug}"
+            f" See the progress: flask stores check {slug}\nWithout a running service: flask reconcile {slug}"
         )
     else:
         click.echo("Orders placed before the shop was connected grant nothing.")
@@ -236,7 +236,7 @@ def accept_source(slug: str, url: str) -> None:
 @click.argument("slug")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check(slug: str, as_json: bool) -> None:
-    """Say how it goes with the shop SLUG: exit status 1 and a sentence for each thing that is wrong."""
+    """Show the state of the shop SLUG: exit status 1 and a sentence for each problem found."""
     tools = prepared()
     with tools.database.reading() as connection:
         store = stores.get_store(connection, slug)
@@ -285,14 +285,14 @@ def _address_faults(where: ServiceAddress, faults: Sequence[Fault], store: Store
 
 def _question(store: Store) -> str:
     return (
-        "Orders placed before now are not granted until you say so:"
+        "Orders placed before now are not granted until you decide:"
         f" flask stores history {store.slug} grant, or: flask stores history {store.slug} skip"
     )
 
 
 def _past_orders(store: Store, progress: tuple[int, int] | None) -> str:
     if store.history == "ask":
-        return "not granted until you answer"
+        return "not granted until you decide"
     if progress is None:
         return store.history
     return f"being granted: {progress[0]:,}{f' of {progress[1]:,}' if progress[1] else ''} read so far"

@@ -52,6 +52,7 @@ _NO_PACKAGES = (
 
 
 _IMPORT = "Import products reads every product of the shop and changes nothing there."
+_IMPORT_LATER = "Products can be imported once there are REST keys. Until then, each appears with its first order."
 
 
 class State(StrEnum):
@@ -124,6 +125,7 @@ class ConnectionPage:
     reading: Reading
     webhook_url: str
     ask_fault: str
+    has_keys: bool
     other_site: str
     delivery_fault: str
     is_local_trial: bool
@@ -143,11 +145,12 @@ def connection_page(
     packages = shop_reads.count_packages(connection, store.id)
     last = shop_reads.last_delivery(connection, store.id)
     faults = (*_notice_rows(store, known, last), *_faults(known, has_keys=bool(ending), packages=packages))
+    ask_fault = callback_fault(public_url, shop_url=store.url)
     steps = (
-        _keys_step(ending),
+        _keys_step(ending, is_by_hand=bool(ask_fault)),
         _answer_step(store, known, faults, has_keys=bool(ending)),
         _webhooks_step(store, known, faults, has_keys=bool(ending), last=last),
-        _packages_step(packages, known),
+        _packages_step(packages, known, has_keys=bool(ending)),
         _history_step(store, known),
         _delivery_step(store, known, last),
         _access_step(keys_used=[key.last_used_at for key in access_keys]),
@@ -169,7 +172,8 @@ def connection_page(
             unapplied_more=max(0, len(known.unapplied) - _UNAPPLIED),
         ),
         webhook_url=f"{public_url}{webhooks.PATH}{store.slug}",
-        ask_fault=callback_fault(public_url, shop_url=store.url),
+        ask_fault=ask_fault,
+        has_keys=bool(ending),
         other_site=next((one.detail for one in known.notices if one.kind is NoticeKind.OTHER_SITE), ""),
         delivery_fault=_delivery_fault(connection, store, public_url, has_arrived=last is not None),
         is_local_trial=addresses.is_local_trial(store.url),
@@ -224,22 +228,24 @@ def _faults(known: ShopRead, *, has_keys: bool, packages: int) -> tuple[FaultRow
     return tuple(rows)
 
 
-def _keys_step(ending: str) -> Step:
+def _keys_step(ending: str, *, is_by_hand: bool) -> Step:
     title = "REST keys"
     effect = "opens the shop, where you approve; the shop then sends its keys here by itself"
     if not ending:
-        sentence = "There are no REST keys yet. Without them the shop can send orders, and cannot be asked for any."
-        return Step("keys", title, State.OPEN, sentence, effect=f"Get keys from the shop {effect}.")
+        sentence = "No REST keys yet. Without them, missed orders cannot be fetched, and webhooks cannot be checked."
+        action = "Enter the keys by hand, below." if is_by_hand else f"Get keys from the shop {effect}."
+        return Step("keys", title, State.OPEN, sentence, effect=action)
     sentence = f"The REST keys are stored; the consumer key ends in …{ending}."
-    return Step("keys", title, State.DONE, sentence, effect=f"Reconnect {effect} in place of these.")
+    action = "" if is_by_hand else f"Reconnect {effect} in place of these."
+    return Step("keys", title, State.DONE, sentence, effect=action)
 
 
 def _answer_step(store: Store, known: ShopRead, faults: Sequence[FaultRow], *, has_keys: bool) -> Step:
     title, at = "The shop answers", _local(store, known.looked_at)
     if not has_keys:
-        return Step("answer", title, State.WAITING, "The shop is asked once there are keys.")
+        return Step("answer", title, State.WAITING, "The shop is checked once there are keys.")
     repairs = " and recreates webhooks of this service that are missing or off" if known.webhooks_set_at else ""
-    effect = f"Check now asks the shop for its state{repairs}."
+    effect = f"Check again reads the state of the shop{repairs}."
     for fault in faults:
         if fault.code in {Code.SHOP, Code.KEYS_READ_ONLY}:
             return Step("answer", title, State.WRONG, _sentence(fault.sentence), at, effect)
@@ -258,8 +264,10 @@ def _webhooks_step(
     if known.webhooks_set_at is None and (wrong is not None or not is_seen):
         effect = f"Install webhooks creates {count} webhooks in the shop; those of others stay as they are."
         sentence = "The shop reports each order, product and customer through webhooks. They are not installed yet."
-        if last is not None and not has_keys:
-            sentence = "Deliveries arrive. Without REST keys the shop’s webhooks cannot be checked."
+        if not has_keys:
+            arrive = "Deliveries arrive. " if last is not None else ""
+            sentence = f"{arrive}Without REST keys, this service can neither install nor check webhooks."
+            effect = "Enter REST keys first, or add the webhooks in WooCommerce by hand, with the address below."
         return Step("webhooks", title, State.OPEN, sentence, effect=effect)
     effect = "Repair webhooks creates missing ones and replaces those that are off; those of others stay as they are."
     if wrong is not None:
@@ -268,7 +276,7 @@ def _webhooks_step(
     return Step("webhooks", title, State.DONE, sentence, at, effect)
 
 
-def _packages_step(count: int, known: ShopRead) -> Step:
+def _packages_step(count: int, known: ShopRead, *, has_keys: bool) -> Step:
     title = "Packages"
     if known.import_page is not None:
         read = min((known.import_page - 1) * PAGE, known.import_total)
@@ -276,9 +284,9 @@ def _packages_step(count: int, known: ShopRead) -> Step:
         words = f"The products are being imported: {number(read)}{of} so far. Reload this page to see the progress."
         return Step("packages", title, State.WAITING, words)
     if not count:
-        return Step("packages", title, State.OPEN, _NO_PACKAGES, effect=_IMPORT)
+        return Step("packages", title, State.OPEN, _NO_PACKAGES, effect=_IMPORT if has_keys else _IMPORT_LATER)
     are = "1 product brings" if count == 1 else f"{number(count)} products bring"
-    return Step("packages", title, State.DONE, f"{are} tokens.", effect=_IMPORT)
+    return Step("packages", title, State.DONE, f"{are} tokens.", effect=_IMPORT if has_keys else "")
 
 
 def _history_step(store: Store, known: ShopRead) -> Step:

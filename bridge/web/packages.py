@@ -63,7 +63,7 @@ def import_products(store: str) -> ResponseReturnValue:
     try:
         flash(import_now(found, utcnow(), seconds=_PATIENCE_SECONDS))
     except NoShopKeys:
-        flash("The products cannot be read before the shop has given its REST keys: see the Connection page.", "bad")
+        flash("The products cannot be read without REST keys. Enter them on the Connection page.", "bad")
     except ShopUnreachable as error:
         flash(f"The products could not be read: {error.detail}."[:600], "bad")
     return redirect(url_for("packages.show", store=store), 303)
@@ -199,7 +199,8 @@ def import_now(store: Store, now: datetime, *, seconds: float) -> str:
     with shop.shop:
         imported = catalog_import.import_products(shop, now=now)
     if imported.left:
-        return f"{number(imported.products)} products were read; the other {number(imported.left)} are, within minutes."
+        left = f"The other {number(imported.left)} are read within minutes."
+        return f"{number(imported.products)} products were read. {left}"
     settled = f" {number(imported.settled)} waiting orders were settled." if imported.settled else ""
     return f"{number(imported.packages)} packages among {number(imported.products)} products were read.{settled}"
 

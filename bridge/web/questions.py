@@ -66,7 +66,7 @@ def assign(store: str, number: str) -> ResponseReturnValue:
         return _render(store, AssignForm(order, typed, error)), 422
     except (OrderHasCustomer, BalanceOutOfRange) as error:
         return _render(store, AssignForm(order, typed, error.detail)), 409
-    flash(f"Order {document['number']} belongs to user {int(typed)} now: {_moved(document)}.")
+    flash(f"Order {document['number']} is assigned to user {int(typed)}: {_moved(document)}.")
     return _back(store)
 
 
@@ -110,12 +110,18 @@ def see_refunds(store: str, number: str) -> ResponseReturnValue:
     try:
         document = in_transaction(see)
     except RefundsChanged:
-        flash(f"Order {_shown_number(store, order)} has other refunds by now than the page showed: look again.", "bad")
+        flash(
+            f"The refunds of order {_shown_number(store, order)} changed since the page was loaded. Review them again.",
+            "bad",
+        )
     except NoOpenRefunds:
-        flash(f"Nothing is open about the refunds of order {_shown_number(store, order)}.", "bad")
+        flash(f"Order {_shown_number(store, order)} has no refunds to review.", "bad")
     else:
         shown = document["number"]
-        flash(f"The refunds of order {shown} are marked as seen: {_moved(document)}. Another refund asks again.")
+        flash(
+            f"The refunds of order {shown} are marked as reviewed: {_moved(document)}."
+            " A new refund opens the exception again."
+        )
     return _back(store)
 
 
@@ -139,7 +145,7 @@ def decide(store: str, number: str) -> ResponseReturnValue:
         document = in_transaction(act)
     except ReviewChanged:
         shown = _shown_number(store, order)
-        flash(f"Nothing was changed: order {shown} changed since the page was loaded. Look at it again.", "bad")
+        flash(f"Nothing was changed: order {shown} changed since the page was loaded. Check it again.", "bad")
     except BalanceOutOfRange as error:
         flash(f"Nothing was changed: {error.detail}"[:600], "bad")
     else:
@@ -165,7 +171,7 @@ def check_by_number(store: str) -> ResponseReturnValue:
         return _back(store)
     names = [line["name"] for line in document["lines"]][:3]
     status = document["status"] or "unknown"
-    left = "It needs you: see the list." if document["question"] else "Nothing is open about it."
+    left = "It needs a person: see the list." if document["question"] else "It has no exceptions."
     flash(f"Order {typed} ({status}; {', '.join(names) or 'no lines'}) was checked: {_moved(document)}. {left}"[:600])
     return _back(store)
 
@@ -180,10 +186,10 @@ def check(store: str, number: str) -> ResponseReturnValue:
     try:
         document = questions.check(transaction, parts().shops, found, order, now=utcnow())
     except (ShopUnreachable, BalanceOutOfRange) as error:
-        flash(f"Order {order} was not looked at: {error.detail}"[:600], "bad")
+        flash(f"Order {order} was not checked: {error.detail}."[:600], "bad")
         return _back(store)
-    left = "it still wants a look" if document["question"] else "nothing is open about it"
-    flash(f"Order {document['number']} was looked at again: {_moved(document)}, {left}.")
+    left = "It still needs a person." if document["question"] else "It has no exceptions."
+    flash(f"Order {document['number']} was checked: {_moved(document)}. {left}")
     return _back(store)
 
 

@@ -9,12 +9,12 @@ from bridge.domain.reviews import GRANT, KEEP, LEAVE, PIECES, REPLACE, Question,
 _TEXTS: dict[Question, tuple[str, str]] = {
     Question.NO_BUYER: (
         "No buyer",
-        "No account has the guest’s email, so the tokens wait. Give the order to a user, or wait until one appears.",
+        "No account has the guest’s email, so the tokens wait."
+        " Assign the order to a user, or wait until the account exists.",
     ),
     Question.UNKNOWN_PRODUCT: (
         "Unknown product",
-        "It is not known how many tokens a piece brings: {products}."
-        " Set the amount here, or on the Packages page for all orders.",
+        "The tokens of {products} are not known. Set the amount here, or on the Packages page for all orders.",
     ),
     Question.UNCLEAR_AMOUNT: (
         "Amount not readable",
@@ -30,18 +30,18 @@ _TEXTS: dict[Question, tuple[str, str]] = {
     ),
     Question.UNREAD_REFUNDS: (
         "Refund not read",
-        "It is not known which lines were refunded, so tokens went back by the share of the money."
-        " Check again, or mark it as seen.",
+        "The refunded lines are not known, so tokens were taken back by the share of the money."
+        " Check again, or mark it as reviewed.",
     ),
     Question.LOOSE_REFUND: (
         "Refund of no line",
-        "The refund names no line, so tokens went back by the share of the money."
-        " Correct the balance if needed, and mark it as seen.",
+        "The refund names no line, so tokens were taken back by the share of the money."
+        " Correct the balance if needed, and mark it as reviewed.",
     ),
     Question.OTHER_ORDER: (
         "Another order with this number",
         "The shop sent another order with the same ID ({status}, {buyer}). The first order ({first_buyer}) keeps its"
-        " tokens. Keep the first, or let the new order replace it: then the tokens of the first go back.",
+        " tokens. Keep the first order, or replace it with the new order: then the tokens of the first are taken back.",
     ),
     Question.RELATED_ORDER: (
         "Same product in a related order",
@@ -62,7 +62,7 @@ _TEXTS: dict[Question, tuple[str, str]] = {
     ),
     Question.TOO_LARGE: (
         "More tokens than a balance can hold",
-        "{name} (line {line}) is worth more than 9,007,199,254,740,991 tokens, so it moves nothing.",
+        "{name} (line {line}) brings more than 9,007,199,254,740,991 tokens, so it moves nothing.",
     ),
     Question.NO_TOKENS: (
         "Less than one token",
@@ -79,8 +79,8 @@ _TEXTS: dict[Question, tuple[str, str]] = {
     ),
     Question.REFUND_UNCLEAR: (
         "Refund for another price",
-        "{pieces} of line {line} were refunded for {money}, which is not their price. Tokens went back by the money."
-        " Leave it so, or take back by the pieces.",
+        "{pieces} of line {line} were refunded for {money}, which is not their price."
+        " Tokens were taken back by the money. Leave it, or take tokens back by the pieces.",
     ),
 }
 """A label and a sentence for each kind; the item's parameters fill the sentence."""
@@ -88,10 +88,13 @@ _TEXTS: dict[Question, tuple[str, str]] = {
 _CHOICES: dict[tuple[Question | None, str], str] = {
     (None, LEAVE): "Leave it",
     (None, GRANT): "Grant it",
-    (None, KEEP): "Keep the first",
-    (None, REPLACE): "Take the new one",
-    (None, PIECES): "Take back by pieces",
+    (None, KEEP): "Keep the first order",
+    (None, REPLACE): "Replace with the new order",
+    (None, PIECES): "Take back by the pieces",
 }
+
+_ONLY_CHOICE = {LEAVE: "Mark as reviewed"}
+"""Labels where the item has no other choice, so that nothing but the item itself changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +116,14 @@ class ReviewText:
 
 def describe(item: ReviewItem) -> ReviewText:
     """The text of a review item."""
-    label, sentence = _TEXTS.get(item.kind, (item.kind.value.replace("_", " ").capitalize(), "This order needs you."))
+    label, sentence = _TEXTS.get(
+        item.kind, (item.kind.value.replace("_", " ").capitalize(), "This order needs a person.")
+    )
     shown = {name: _shown(value) for name, value in item.parameters.items()}
+    labels = _ONLY_CHOICE if len(item.choices) == 1 else {}
     choices = (
-        Choice(value, _CHOICES.get((item.kind, value)) or _CHOICES.get((None, value), value)) for value in item.choices
+        Choice(value, labels.get(value) or _CHOICES.get((item.kind, value)) or _CHOICES.get((None, value), value))
+        for value in item.choices
     )
     return ReviewText(label, sentence.format_map(_Blank(shown)), tuple(choices))
 

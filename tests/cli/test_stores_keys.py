@@ -57,7 +57,7 @@ def test_keys_that_cannot_be_leave_the_old_ones(give, key, secret, words):
 
     assert (told.exit_code, is_changed) == (1, False)
     assert words in told.stderr
-    assert "keeps the keys it has" in told.stderr
+    assert "keeps its current keys" in told.stderr
     assert SECRET not in told.output
 
 

@@ -181,7 +181,7 @@ def test_order_is_found_by_the_number_the_shop_shows(shop, database, app):
     page = read(admin.get("/admin/shop/exceptions"))
     for typed in ("TB-2026-0017", "48213", "#48213"):
         checked = admin.get(send(admin, page.form("exceptions/check"), order=typed).location).text
-        assert f"Order {typed} (completed; Tokens) was checked: no tokens moved. Nothing is open about it." in checked
+        assert f"Order {typed} (completed; Tokens) was checked: no tokens moved. It has no exceptions." in checked
     for typed, words in (("TB-1", "Give the ID of an order"), ("7", "there is no order 7"), ("", "Give the ID")):
         assert words in admin.get(send(admin, page.form("exceptions/check"), order=typed).location).text
 

@@ -152,3 +152,34 @@ def test_reports_and_refusals_name_the_number_of_the_shop(rig):
     for refused in (assigned, amount):
         assert refused.status_code == 409
         assert "order TB-17 " in refused.json["detail"]
+
+
+@one_engine
+def test_large_delivery_whose_id_is_not_found_is_no_matter_of_the_api_version(rig):
+    rig.connect()
+    document = {"note": "x" * (10 * 1024**2), **order(7)}
+
+    assert deliver(rig, document).status_code == 200
+
+    (row,) = books.rows(rig.database, "select state, outcome from deliveries")
+    assert row == {"state": "ignored", "outcome": "too large to be kept, and its ID is not at its beginning"}
+    assert Code.DELIVERY_TOO_LARGE in rig.faults()
+    assert Code.OTHER_FORM not in rig.faults()
+
+
+def test_order_that_the_owner_left_stays_left_when_the_setting_grants_such_orders(rig):
+    numbers = [rig.shop.place_order(2, [(10, 1)], status="processing").id for _ in range(2)]
+    rig.later(60)
+    rig.connect(history="skip")
+    rig.later(60)
+    rig.shop.set_status(numbers[0], "completed")
+    rig.poll()
+    body = {"kind": "paid_later", "subject": "", "choice": "leave"}
+    left = rig.client.post(f"/v1/orders/{numbers[0]}/decisions", json=body, headers=rig.headers)
+    assert left.status_code == 200
+
+    rig.client.put("/v1/store", json={"past_orders_paid_later": "grant"}, headers=rig.headers)
+    rig.shop.set_status(numbers[1], "completed")
+    rig.poll()
+
+    assert rig.balances() == {2: 100_000}

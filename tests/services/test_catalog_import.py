@@ -85,7 +85,7 @@ def test_page_that_runs_out_of_patience_says_how_far_it_got(rig, monkeypatch):
 
     page = admin.get(send(admin, read(admin.get(PAGE)).form("connection/packages")).location).text
 
-    assert "2 products were read; the other 4 are, within minutes." in page
+    assert "2 products were read. The other 4 are read within minutes." in page
     assert "The products are being imported: 2 of 6 so far." in page
     go_on(rig)
     assert "6 products bring tokens." in admin.get(PAGE).text

@@ -273,7 +273,7 @@ def test_page_that_is_not_there_says_so_as_a_page(app):
 
     assert response.status_code == 404
     assert response.content_type == "text/html; charset=utf-8"
-    assert "There is nothing here" in response.text
+    assert "Page not found" in response.text
 
 
 def test_root_leads_to_the_admin_s_pages(app):

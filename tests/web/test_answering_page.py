@@ -160,16 +160,21 @@ def test_refunds_are_marked_as_seen_in_the_admins_name(shop, admin, database):
     assert (done.status_code, done.location) == (303, LIST)
     assert form.fields["ids"] == "900,901"
     after = admin.get(LIST).text
-    assert after.count("The refunds of order 1 are marked as seen: no tokens moved. Another refund asks again.") == 2
+    assert (
+        after.count(
+            "The refunds of order 1 are marked as reviewed: no tokens moved. A new refund opens the exception again."
+        )
+        == 2
+    )
     assert again.status_code == 303
-    assert "Nothing is open" in after
+    assert "No exceptions" in after
     assert entries(database) == before
     answer = shop.client.post("/v1/orders/1/check", headers=shop.headers).json
     assert (answer["question"], answer["seen"]["by"]) == (None, EMAIL)
     factories.deliver(shop, factories.order(at=1, refunds=["-1.00", "-0.50", "-2.00"]))
     assert [row[0] for row in read(admin.get(LIST)).rows] == ["1"]
     late = admin.get(send(admin, form).location)
-    assert read(late).alerts == ["Order 1 has other refunds by now than the page showed: look again."]
+    assert read(late).alerts == ["The refunds of order 1 changed since the page was loaded. Review them again."]
     assert [row[0] for row in read(late).rows] == ["1"]
     assert books.faults(database) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -95,7 +96,7 @@ def test_look_repairs_what_can_be_repaired_and_says_what_is_left(rig, admin):
     assert "the shop answered HTTP 500 text/html: a PHP error in the shop" in found
     assert "keys" not in found
     assert states(admin)["The shop answers"] == "wrong"
-    assert re.search(r"Problems <span class=\"muted\">since <time", broken.text)
+    assert re.search(r"Connection problems <span class=\"muted\">since <time", broken.text)
     for part in ("webhooks", "packages"):
         (alert,) = read(press(admin, part)).alerts
         assert alert.startswith("That did not work: the shop answered HTTP 500")
@@ -113,8 +114,12 @@ def test_store_without_keys_is_told_how_to_get_them(rig, admin):
     rig.connect(has_keys=False)
 
     assert (states(admin)["REST keys"], states(admin)["The shop answers"]) == ("open", "waiting")
+    page = read(admin.get(PAGE))
+    assert not [form for form in page.forms if form.action.endswith(("/webhooks", "/packages"))]
     for part in ("webhooks", "packages"):
-        (alert,) = read(press(admin, part)).alerts
+        stale = replace(page.form("connection/look"), action=f"{PAGE}/{part}")
+        send(admin, stale)
+        (alert,) = read(admin.get(PAGE)).alerts
         assert alert == "The shop cannot be asked: there are no REST keys yet."
     assert any(fault.startswith("No REST keys are given") for fault in _faults(admin.get(PAGE)))
 

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from app import create_app
-from bridge.services import addresses
+from bridge.services import addresses, stores
 from bridge.storage import shop_reads
 from bridge.web.context import Parts, utcnow
 from fakeshop.faults import Kind
@@ -49,7 +49,12 @@ def test_every_button_says_what_it_does_and_is_named_as_it_is_labelled(rig, admi
     page = admin.get(PAGE).text
 
     buttons = re.findall(r"<button([^>]*)>(.*?)</button>", page)
-    assert {label for _, label in buttons} >= {"Check now", "Install webhooks", "Import products", "Create access key"}
+    assert {label for _, label in buttons} >= {
+        "Check again",
+        "Install webhooks",
+        "Import products",
+        "Create access key",
+    }
     assert [attributes for attributes, _ in buttons if "aria-label" in attributes] == []
     for title, (state, words) in steps(admin).items():
         assert state == "waiting" or "step__effect" in words, title
@@ -163,7 +168,10 @@ def test_key_of_another_store_is_named(rig, admin):
 
 def test_webhooks_no_shop_reaches_are_created_only_when_confirmed(database_url):
     app = create_app(make_config(database_url, public_url="http://10.0.0.7", is_public_url_set=True))
-    factories.add_shop(app, "shop")
+    connected, _ = factories.add_shop(app, "shop")
+    parts: Parts = app.extensions["bridge"]
+    with parts.database.transaction() as connection:
+        stores.set_keys(connection, connected.store, consumer_key="ck_1", consumer_secret="cs_1", vault_=parts.vault)
     client = sign_in(app)
     page = client.get(PAGE)
     form = read(page).form("connection/webhooks")
@@ -199,3 +207,20 @@ def test_shop_that_is_down_is_connected_with_a_word_on_its_zone(rig, admin):
 
     assert page.status_code == 200
     assert "Time zone: UTC, because the shop could not be reached." in page.text
+
+
+def test_store_without_keys_offers_only_what_works_without_them(database_url):
+    app = create_app(make_config(database_url, public_url="http://10.0.0.7", is_public_url_set=True))
+    factories.add_shop(app, "shop")
+    client = sign_in(app)
+
+    page, found = client.get(PAGE).text, steps(client)
+
+    app.extensions["bridge"].group_commit.close()
+    app.extensions["bridge"].database.close()
+    labels = set(re.findall(r"<button[^>]*>(.*?)</button>", page))
+    assert not labels & {"Get keys from the shop", "Install webhooks", "Import products"}
+    for title, (_, words) in found.items():
+        assert not re.search(r"step__effect\">(Get keys|Install webhooks|Import products)", words), title
+    assert "Enter the keys by hand, below." in found["REST keys"][1]
+    assert '<details class="more" open>' in page, "the form that is named is open"

@@ -182,7 +182,7 @@ def test_products_are_imported_from_the_page_and_progress_is_shown(app, caplog, 
 
         begun = admin.get(send(admin, read(admin.get(LIST)).form("packages/import")).location).text
 
-        assert "2 products were read; the other 4 are, within minutes." in begun
+        assert "2 products were read. The other 4 are read within minutes." in begun
         assert "The products are being read: 2 of 6 so far." in begun
         monkeypatch.setattr(packages_door, "_PATIENCE_SECONDS", 60)
         done = admin.get(send(admin, read(admin.get(LIST)).form("packages/import")).location)
