@@ -162,6 +162,8 @@ def shown_number(connection: Connection, store: Store, number: int) -> str:
 def find_id(connection: Connection, store: Store, text: str) -> int | None:
     """The id of an order by what people type: the number the shop shows, or the id. None for what is neither."""
     text = text.strip().removeprefix("#")
+    if not text.isprintable():
+        return None
     found = orders.find_by_shop_number(connection, store.id, text)
     if found is not None:
         return found
