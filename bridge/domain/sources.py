@@ -20,7 +20,7 @@ def source_of(url: str) -> str:
         host, port = (parts.hostname or "").removeprefix("www."), parts.port
     except ValueError:
         return ""
-    if not host:
+    if not host or not text.isprintable():
         return ""
     shown = f":{port}" if port is not None and port not in _USUAL_PORTS.values() else ""
     return f"{host}{shown}{parts.path.rstrip('/')}"

@@ -75,10 +75,10 @@ class Throttle:
                 self._count(client, now)
             return wait
 
-    def count_failure(self, client: str, *, now: datetime) -> None:
-        """Count one failure of this client."""
+    def count_failure(self, client: str, *, now: datetime, known: int = 0) -> None:
+        """Count one failure of this client, which is at least the `known`th of all processes together."""
         with self._lock:
-            self._count(client, now)
+            self._count(client, now, known)
 
     def clear(self, client: str) -> None:
         """Forget the failures of this client."""
@@ -98,13 +98,13 @@ class Throttle:
             return 0
         return max(1, math.ceil((record.paused_until - now).total_seconds()))
 
-    def _count(self, client: str, now: datetime) -> None:
+    def _count(self, client: str, now: datetime, known: int = 0) -> None:
         record = self._records.pop(client, None)
         if record is not None:
             record.follow(now)
         if record is None or now - record.last_at >= self._forget_after:
             record = _Record(0, now)
-        record.failures += 1
+        record.failures = max(record.failures + 1, known)
         record.last_at = now
         over = record.failures - self._free
         if over > 0:

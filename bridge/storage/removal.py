@@ -59,6 +59,7 @@ NOT_OF_A_STORE = frozenset({"stores", "admins", "admin_sessions", "leases", "run
 
 _SECRETS = frozenset({"webhook_secret", "consumer_key", "consumer_secret", "guest_salt"})
 _PAGE = 1000
+_HALF = 2**32
 
 
 def mark(connection: Connection, store_id: int, *, sealed_nothing: str, now: datetime) -> None:
@@ -84,10 +85,13 @@ def newest_entry(connection: Connection, store_id: int) -> int:
 
 def count_rows(connection: Connection, store_id: int) -> dict[str, int]:
     """Return how many accounts, tokens and orders a store has."""
-    columns = (func.count(), func.coalesce(func.sum(accounts.c.balance), 0))
-    people, tokens = connection.execute(select(*columns).where(accounts.c.store_id == store_id)).one()
+    # In halves: the sum of many large balances is more than SQLite's own sum can hold.
+    halves = (func.sum(accounts.c.balance // _HALF), func.sum(accounts.c.balance % _HALF))
+    counted = select(func.count(), *halves).where(accounts.c.store_id == store_id)
+    people, high, low = connection.execute(counted).one()
+    tokens = int(high or 0) * _HALF + int(low or 0)
     of_orders = select(func.count()).select_from(orders).where(orders.c.store_id == store_id)
-    return {"accounts": people, "tokens": int(tokens), "orders": connection.execute(of_orders).scalar_one()}
+    return {"accounts": people, "tokens": tokens, "orders": connection.execute(of_orders).scalar_one()}
 
 
 def settings(connection: Connection, store_id: int) -> dict[str, Any]:

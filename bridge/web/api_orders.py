@@ -19,6 +19,8 @@ from bridge.web.parsing import (
     MONEY,
     Amount,
     Body,
+    Text100,
+    Text500,
     UserId,
     UserIn,
     cursor,
@@ -60,9 +62,9 @@ class SeenIn(Body):
 class DecisionIn(Body):
     """A choice about one review item, named as `/v1/exceptions` lists it."""
 
-    kind: Annotated[str, Field(strict=True, max_length=40)]
-    subject: Annotated[str, Field(strict=True, max_length=500)] = ""
-    choice: Annotated[str, Field(strict=True, max_length=40)]
+    kind: Annotated[Text100, Field(max_length=40)]
+    subject: Text500 = ""
+    choice: Annotated[Text100, Field(max_length=40)]
 
 
 @bp.get("/exceptions")
@@ -200,7 +202,7 @@ def _place(text: str) -> int:
 class SourceIn(Body):
     """The address of a site whose deliveries are accepted as the shop's own."""
 
-    url: Annotated[str, Field(strict=True, min_length=1, max_length=500)]
+    url: Annotated[Text500, Field(min_length=1)]
 
 
 @bp.get("/store/sources")

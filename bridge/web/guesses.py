@@ -8,9 +8,11 @@ from typing import ParamSpec
 
 from flask import Response
 
+from bridge.domain.errors import Unavailable
 from bridge.domain.metering_errors import TooManyUnknownIds, UnknownHold, UnknownSpend
+from bridge.services import unknown_ids
 from bridge.web.auth import caller
-from bridge.web.context import parts, utcnow
+from bridge.web.context import in_transaction, parts, utcnow
 
 P = ParamSpec("P")
 
@@ -33,7 +35,16 @@ def slow_guesses(view: Callable[P, Response]) -> Callable[P, Response]:
         try:
             return view(*args, **kwargs)
         except (UnknownSpend, UnknownHold):
-            throttle.count_failure(client, now=utcnow())
+            throttle.count_failure(client, now=utcnow(), known=_count(who.key_id))
             raise
 
     return slowed
+
+
+def _count(key_id: int) -> int:
+    """Count an unknown id where every process sees it; 0 while nothing can be written, and each counts its own."""
+    now = utcnow()
+    try:
+        return in_transaction(lambda connection: unknown_ids.count(connection, key_id, now=now))
+    except Unavailable:
+        return 0

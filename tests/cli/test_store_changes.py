@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from sqlalchemy import insert
 
 from bridge.services import store_removal
 from bridge.storage import removal
-from bridge.storage.schema import metadata
+from bridge.storage.schema import accounts, metadata
 from bridge.web.context import utcnow
 from tests import factories
 from tests.support import books
@@ -158,6 +159,19 @@ def test_only_the_store_itself_is_removed(app, shop, run, database, tmp_path):
     assert {row["slug"] for row in books.rows(database, "select slug from stores")} == {"other"}
     assert run("stores", "remove", "shop", "--yes").exit_code == 1
     assert run("stores", "add", "shop", "--url", "https://shop.example.com", "--name", "S").exit_code == 0
+
+
+def test_store_of_very_large_balances_is_counted(shop, run, database):
+    """Together they pass 2^63, where SQLite's own sum fails."""
+    with database.transaction() as connection:
+        row = {"store_id": shop.id, "roles": [], "balance": 2**53 - 1, "debt": 0, "purchased": 0}
+        row |= {"created_at": utcnow(), "updated_at": utcnow()}
+        connection.execute(insert(accounts), [row | {"id": n, "user_id": n} for n in range(1, 1101)])
+
+    refused = run("stores", "remove", "shop", input="other\n")
+
+    assert refused.exit_code == 1
+    assert f"{1100 * (2**53 - 1):,}" in refused.output
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3, 7, 15])

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from app import create_app
 from bridge.services.opaque_ids import number_of, opaque
-from tests.conftest import Shop
+from tests.conftest import Shop, make_config
 from tests.factories import balance_of, give, spend
 from tests.support.books import faults, rows
 from tests.support.linked_sites import account, bearer, link
@@ -120,6 +121,27 @@ def test_site_key_that_keeps_guessing_is_slowed_and_no_other_key_is(shop):
         post(shop, shop.headers, f"/v1/spends/{opaque('sp', n)}/refund", reason="x").status_code for n in range(40)
     ]
     assert set(store) == {404}
+
+
+def test_processes_share_the_count_of_unknown_ids(shop, app, database_url):
+    """With workers the tries would be as many times more; each worker lets one wrong id through to see the count."""
+    give(shop, 2, 1000)
+    guesser, neighbour = bearer(link(shop)["access_key"]), bearer(link(shop, name="Other")["access_key"])
+    workers = [app] + [create_app(make_config(database_url)) for _ in range(3)]
+    shops = [type(shop)(shop.connected, worker.test_client()) for worker in workers]
+
+    def guess(number, headers=guesser):
+        where = shops[number % len(shops)]
+        return post(where, headers, f"/v1/spends/{opaque('sp', number)}/refund", reason="guess").status_code
+
+    statuses = [guess(number) for number in range(80)]
+
+    assert 20 <= statuses.count(404) <= 20 + len(workers)
+    assert set(statuses[40:]) == {429}
+    assert guess(0, neighbour) == 404
+    for worker in workers[1:]:
+        worker.extensions["bridge"].group_commit.close()
+        worker.extensions["bridge"].database.close()
 
 
 def test_every_id_a_caller_sees_carries_a_tag(shop):
