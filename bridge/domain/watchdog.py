@@ -91,8 +91,8 @@ _SENTENCES = {
     " read through REST where keys are given",
     Code.REPEATED: "the shop sends the same delivery again and again ({detail}); look for a plugin that saves the order"
     " in a loop",
-    Code.NO_KEYS: "no REST keys are given, so missed orders cannot be fetched and webhooks cannot be checked; create a key"
-    " in WooCommerce, Settings, Advanced, REST API, and give it with: flask stores keys {slug} --consumer-key ck_…"
+    Code.NO_KEYS: "no REST keys are given, so missed orders cannot be fetched and webhooks cannot be checked; create a"
+    " key in WooCommerce, Settings, Advanced, REST API, and give it with: flask stores keys {slug} --consumer-key ck_…"
     " --consumer-secret cs_…",
     Code.SHOP: "the shop cannot be read{detail}",
     Code.KEYS_READ_ONLY: "the REST key may not write, so webhooks cannot be repaired: {detail}",

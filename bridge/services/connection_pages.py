@@ -268,8 +268,8 @@ def _webhooks_step(
             arrive = "Deliveries arrive. " if last is not None else ""
             sentence = f"{arrive}Without REST keys, this service can neither install nor check webhooks."
             effect = (
-                "Enter REST keys first. Or add the webhooks in WooCommerce by hand, with the address below and the webhook"
-                " secret that flask stores add printed."
+                "Enter REST keys first. Or add the webhooks in WooCommerce by hand, with the address below and the"
+                " webhook secret that flask stores add printed."
             )
         return Step("webhooks", title, State.OPEN, sentence, effect=effect)
     effect = "Repair webhooks creates missing ones and replaces those that are off; those of others stay as they are."

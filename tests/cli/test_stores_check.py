@@ -124,7 +124,7 @@ TROUBLES = [
     (pause, Code.WEBHOOK_PAUSED, ("webhook for order.updated is paused", INSTALL)),
     (disable, Code.WEBHOOK_DISABLED, ("webhook for order.updated is disabled", "see that", "can be reached", INSTALL)),
     (lead_astray, Code.WEBHOOK_ASTRAY, ("delivers to another address, http://127.0.0.1", INSTALL)),
-    (leave_a_copy, Code.WEBHOOK_MOVED, ("a bridge at http://127.0.0.1", "remove it with: flask webhooks install shop")),
+    (leave_a_copy, Code.WEBHOOK_MOVED, ("delivers to http://127.0.0.1", "remove it with: flask webhooks install shop")),
     (
         forget_secret,
         Code.WRONG_SECRET,

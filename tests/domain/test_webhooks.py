@@ -107,7 +107,7 @@ def test_healthy_shop_has_no_fault():
         (
             {"webhooks": with_first(delivery_url="https://x.example/?key=secret")},
             Code.WEBHOOK_ASTRAY,
-            "to https://x.example;",
+            "to another address, https://x.example;",
         ),
         ({"unsigned": 1, "changed": 1, "bad_signature_at": NOW}, Code.WRONG_SECRET, "2026-11-20 12:00 UTC"),
         ({"shop_error_at": NOW}, Code.OWNER_DEMOTED, "shop manager"),
