@@ -163,7 +163,7 @@ def _lines(slug: str, report: Report, *, is_dry: bool) -> list[str]:
         f" {report.reversed:,} {verb}taken back, {report.parked:,} orders wait for a buyer"
     ]
     lines += [
-        f"  order {found.order}: expected {found.expected:,}, had {found.granted:,},"
+        f"  order {found.number}: expected {found.expected:,}, had {found.granted:,},"
         f" {f'posted {found.posted:+,}' if found.posted or not found.is_parked else 'waits for its buyer'}"
         for found in report.differences
     ]

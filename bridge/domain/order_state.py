@@ -188,6 +188,11 @@ class Order:
     paid_at: datetime | None = None
 
     @property
+    def shown_number(self) -> str:
+        """The number people know the order by."""
+        return self.shop_number or str(self.number)
+
+    @property
     def lines_are_doubtful(self) -> bool:
         """Whether the lines are not stated, not all readable, or an empty list that a delivery alone does not prove."""
         if self.lines is None or not self.lines_are_complete:

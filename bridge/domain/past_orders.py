@@ -19,13 +19,15 @@ def effect_for(store: Store, known: Known, order: Order, effect: Effect) -> Effe
     """The effect of a document for this store: a granting one of a past order changes nothing.
 
     It grants all the same where the order was granted before, where it was paid
-    later and the store's setting or the owner says so.
+    later and the owner says so for the order, or else the store's setting.
     """
     is_new = effect is Effect.GRANTS and known.account_id is None and known.effect is not Effect.GRANTS
     if not is_new or not is_past(store, order.placed_at or known.placed_at or order.modified_at):
         return effect
     paid_at = max(filter(None, (known.paid_at, order.paid_at)), default=None)
-    is_released = _is_granted_by_hand(known) or (store.past_orders_paid_later == GRANT and _is_later(store, paid_at))
+    decided = choice_of(known.decisions, Question.PAID_LATER, "")
+    is_released = store.past_orders_paid_later == GRANT and _is_later(store, paid_at)
+    is_released = decided == GRANT if decided else is_released
     return Effect.GRANTS if is_released else Effect.KEEPS
 
 

@@ -200,14 +200,14 @@ def with_amount(known: Known, line_id: int, *, tokens: int, by: str, at: datetim
     """
     line = next((line for line in known.lines if line.line.id == line_id), None)
     if line is None:
-        raise UnknownLine(f"order {known.number} has no line {line_id}")
+        raise UnknownLine(f"order {known.shown_number} has no line {line_id}")
     if line.tokens is None or (line.tokens == 0 and line.months is None and line.set_by is None):
         told = replace(line, tokens=tokens, basis=Basis.HAND, set_by=by, set_at=at)
         return replace(known, lines=tuple(told if one is line else one for one in known.lines))
     if line.tokens != tokens or line.months is not None:
         brings = f"{line.tokens} tokens" + (f" a month, for {line.months} months" if line.months is not None else "")
         raise LineHasAmount(
-            f"a piece of line {line_id} of order {known.number} brings {brings} already;"
+            f"a piece of line {line_id} of order {known.shown_number} brings {brings} already;"
             " correct the balance if that is wrong"
         )
     return known
@@ -221,12 +221,12 @@ def with_refunds_seen(known: Known, refunds: Refunds, *, by: str, at: datetime) 
     """
     if refunds != known.refunds:
         raise RefundsChanged(
-            f"the refunds of order {known.number} are not the ones that were named; look at them again"
+            f"the refunds of order {known.shown_number} are not the ones that were named; look at them again"
         )
     if _are_seen(known):
         return known
     if known.effect is not Effect.GRANTS or _refund_question(known) is Question.NONE:
-        raise NoOpenRefunds(f"nothing is open about the refunds of order {known.number}")
+        raise NoOpenRefunds(f"nothing is open about the refunds of order {known.shown_number}")
     return replace(known, seen=Seen(refunds, by, at))
 
 

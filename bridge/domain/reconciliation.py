@@ -16,7 +16,8 @@ _NIGHT_HOUR = 3
 class Difference:
     """An order whose books did not agree: tokens it should have granted, had granted, and was now posted.
 
-    Parked, it waits for its buyer's account.
+    Parked, it waits for its buyer's account. `number` is the number people know
+    the order by, `order` its id.
     """
 
     order: int
@@ -24,6 +25,7 @@ class Difference:
     granted: int
     posted: int
     is_parked: bool = False
+    number: str = ""
 
 
 @dataclass(slots=True)
@@ -64,7 +66,9 @@ class Report:
         """How many orders could not be applied and are read again by the next run."""
         return self.failed - self.set_aside
 
-    def add(self, number: int, *, expected: int, posted: Sequence[int], is_parked: bool) -> None:
+    def add(
+        self, number: int, *, expected: int, posted: Sequence[int], is_parked: bool, shown_number: str = ""
+    ) -> None:
         """Count one order: what it owes, and the movements posted for it."""
         moved = sum(posted)
         before = 0 if is_parked else expected - moved
@@ -77,7 +81,7 @@ class Report:
         if posted:
             self.changed += 1
         if (posted or is_parked) and len(self.differences) < LISTED:
-            self.differences.append(Difference(number, expected, before, moved, is_parked))
+            self.differences.append(Difference(number, expected, before, moved, is_parked, shown_number or str(number)))
 
     def fail(self, sentence: str, *, number: int = 0) -> None:
         """Count one order that could not be applied; `number` is its number, where it is one order's own fault."""

@@ -96,6 +96,8 @@ def receive(connection: Connection, slug: str, received: Received, *, vault: Vau
     try:
         document = parse(received.body)
         resource, state, outcome = payloads.named_id(document), State.RECEIVED, ""
+        if is_large and resource is None:
+            state, outcome = State.IGNORED, "too large to be kept, and its ID is not at its beginning"
     except MalformedBody as error:
         document, resource, state, outcome = {}, None, State.REJECTED, error.detail
     held_for = foreign_source(received.source, store.url, store.accepted_sources)

@@ -19,7 +19,7 @@ from bridge.domain.stores import Store
 from bridge.services import granting
 from bridge.services.settling import Settled, settle
 from bridge.services.transactions import Transaction
-from bridge.storage import orders
+from bridge.storage import order_relations, orders
 from bridge.storage.database import Connection
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,9 @@ def apply_orders(
     """The same for several orders, each of another number, in as many statements as for one."""
     # A parent is locked with its child, also before anything is known of it: both may come at once.
     numbers = {order.number for order in wanted} | {order.parent_id for order in wanted if order.parent_id}
+    # Two orders of one payment that come at the same moment must see each other.
+    payments = {order.transaction_id for order in wanted if order.transaction_id}
+    order_relations.lock_payments(connection, store.id, payments)
     found = orders.lock(connection, store.id, numbers, now=now)
     known = [_merge(store, found[order.number], order, received_at=received_at) for order in wanted]
     return settle(connection, store, known, now=now)
@@ -73,7 +76,7 @@ def assign(connection: Connection, store: Store, number: int, *, account_id: int
     known = _lock_known(connection, store, number, now=now)
     if known.buyer_id:
         raise OrderHasCustomer(
-            f"order {number} belongs to user {known.buyer_id} of the shop; assign it to another there"
+            f"order {known.shown_number} belongs to user {known.buyer_id} of the shop; assign it to another there"
         )
     return _settle_one(connection, store, replace(known, claimed_by=account_id), actor=actor, now=now)
 
@@ -148,6 +151,12 @@ def is_known(connection: Connection, store: Store, number: int) -> bool:
     """Whether the shop ever told of an order of that number."""
     found = orders.find(connection, store.id, number)
     return found is not None and found.is_known
+
+
+def shown_number(connection: Connection, store: Store, number: int) -> str:
+    """The number people know the order with this id by."""
+    found = orders.find(connection, store.id, number)
+    return str(number) if found is None else found.shown_number
 
 
 def find_id(connection: Connection, store: Store, text: str) -> int | None:

@@ -226,8 +226,7 @@ def _process_error(connection: Connection, store: Store, delivery: Delivery, eve
 
 def _apply(connection: Connection, store: Store, delivery: Delivery, order: Order, *, now: datetime) -> Processed:
     settled = orders.apply_order(connection, store, order, received_at=delivery.received_at, now=now)
-    shown = order.shop_number or order.number
-    return Processed(State.PROCESSED, f"order {shown} {order.status}: {settled.outcome}", store)
+    return Processed(State.PROCESSED, f"order {order.shown_number} {order.status}: {settled.outcome}", store)
 
 
 def _process_order(

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from bridge.clients import payloads
@@ -95,7 +96,7 @@ def look_into(reading: Reading, document: Document, *, requested_at: datetime) -
 
 def apply_removal(reading: Reading, number: int, report: Report, *, now: datetime) -> None:
     """Take back an order that is gone; its own fault is noted."""
-    _settle(reading, number, lambda connection: remove(connection, reading.store, number, now=now), report)
+    _settle(reading, number, str(number), lambda connection: remove(connection, reading.store, number, now=now), report)
 
 
 def remove(connection: Connection, store: Store, number: int, *, now: datetime) -> Settled:
@@ -121,13 +122,13 @@ def _look_into(
         try:
             wanted.append(_answered(reading, order, open_, asked))
         except InvalidRequest as error:
-            report.fail(f"order {order.number}: {error.detail}", number=order.number)
+            report.fail(f"order {order.shown_number}: {error.detail}", number=order.number)
             continue
         except ShopUnreachable as error:
             fault = _fault_of_the_shop(reading, error)
             if fault is not None:
                 return wanted, fault
-            report.fail(f"order {order.number}: {error.detail}", number=order.number)
+            report.fail(f"order {order.shown_number}: {error.detail}", number=order.number)
             continue
         report.unanswered += _is_asked_about(reading.store, order)
     return wanted, None
@@ -174,29 +175,32 @@ def _is_asked_about(store: Store, order: Order) -> bool:
 
 
 def _apply_alone(reading: Reading, wanted: Wanted, report: Report, *, now: datetime) -> None:
-    number = wanted.order.number
-    _settle(reading, number, lambda connection: apply_document(connection, reading, wanted, now=now), report)
+    order = wanted.order
+    act = partial(apply_document, reading=reading, wanted=wanted, now=now)
+    _settle(reading, order.number, order.shown_number, act, report)
 
 
-def _settle(reading: Reading, number: int, act: Callable[[Connection], Settled], report: Report) -> None:
+def _settle(reading: Reading, number: int, shown: str, act: Callable[[Connection], Settled], report: Report) -> None:
     try:
         settled = _run(reading, act)
     except Unavailable:
         raise
     except BridgeError as error:
         log.warning("order %d of store %s was not applied: %s", number, reading.store.slug, error.detail)
-        report.fail(f"order {number}: {error.detail}", number=number)
+        report.fail(f"order {shown}: {error.detail}", number=number)
         return
     except Exception as error:
         log.exception("order %d of store %s was not applied", number, reading.store.slug)
-        report.fail(f"order {number}: {type(error).__name__}", number=number)
+        report.fail(f"order {shown}: {type(error).__name__}", number=number)
         return
     _count(report, number, settled)
 
 
 def _count(report: Report, number: int, settled: Settled) -> None:
     posted = [entry.tokens - entry.debt - entry.forgiven for entry in settled.entries]
-    report.add(number, expected=settled.owed, posted=posted, is_parked=settled.is_parked)
+    report.add(
+        number, expected=settled.owed, posted=posted, is_parked=settled.is_parked, shown_number=settled.shown_number
+    )
 
 
 def _run(reading: Reading, act: Callable[[Connection], T]) -> T:

@@ -24,11 +24,15 @@ from bridge.storage.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of an order: the entries posted now, and whether it waits for its buyer to appear."""
+    """What became of an order: the entries posted now, and whether it waits for its buyer to appear.
+
+    `shown_number` is the number people know the order by.
+    """
 
     entries: tuple[Entry, ...]
     is_parked: bool
     owed: int
+    shown_number: str
 
     @property
     def outcome(self) -> str:
@@ -63,6 +67,7 @@ def settle(
     after = [posted.get(known.number, (waiting.get(known.number, known), []))[0] for known in every]
     same_payment = order_relations.list_same_payment(connection, store, after)
     remembered = []
+    shown = {known.number: known.shown_number for known in after}
     for known in after:
         circumstances = Circumstances(
             is_parked=known.number in waiting,
@@ -80,6 +85,7 @@ def settle(
             tuple(posted[number][1]) if number in posted else (),
             is_parked=number in waiting,
             owed=sum(dues[number].tokens.values()),
+            shown_number=shown[number],
         )
         for number in asked
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection, select, text, union
 
 from bridge.domain.order_state import Effect
 from bridge.storage.schema import orders
@@ -24,6 +24,21 @@ def list_family(connection: Connection, store_id: int, parents: Collection[int],
     known = select(orders.c.number).where(orders.c.store_id == store_id, orders.c.number.in_(sorted(parents)))
     statement = union(children.subquery().select(), known) if parents else children
     return sorted(connection.execute(statement).scalars())
+
+
+_LOCK_PAYMENTS = text(
+    "select pg_advisory_xact_lock(hashtextextended(listed.payment, :store_id))"
+    " from (select unnest(cast(:payments as text[])) as payment order by 1) as listed"
+)
+
+
+def lock_payments(connection: Connection, store_id: int, transactions: Collection[str]) -> None:
+    """Let orders with one of these transaction ids be settled one after the other, until the transaction ends.
+
+    To be called before any order is locked. Writers of SQLite take turns anyway.
+    """
+    if transactions and connection.dialect.name == "postgresql":
+        connection.execute(_LOCK_PAYMENTS, {"store_id": store_id, "payments": sorted(transactions)})
 
 
 def list_same_payment(

@@ -172,19 +172,19 @@ def decide_past_order(store: str, product: str, variation: str, order: str, line
     if decision not in late_packages.DECISIONS:
         raise InvalidRequest(fields=[FieldError("decision", "choose one of the two")])
 
-    def decide(connection: Connection) -> int:
+    def decide(connection: Connection) -> tuple[int, str]:
         found = stores.get_store(connection, store)
         package = catalog.get_package(connection, found.id, product_id=product_id, variation_id=variation_id)
         tokens = (package.tokens or 0) if decision == late_packages.GRANT else 0
-        questions.set_amount(connection, found, order_id, line_id, tokens=tokens, actor=admin.email, now=now)
-        return tokens
+        document = questions.set_amount(connection, found, order_id, line_id, tokens=tokens, actor=admin.email, now=now)
+        return tokens, str(document["number"])
 
     try:
-        tokens = in_transaction(decide)
+        tokens, shown = in_transaction(decide)
     except (LineHasAmount, BalanceOutOfRange) as error:
         flash(f"Nothing was changed: {error.detail}."[:600], "bad")
     else:
-        flash(f"A piece of line {line_id} of order {order_id} brings {number(tokens)} tokens.")
+        flash(f"A piece of line {line_id} of order {shown} brings {number(tokens)} tokens.")
     where = {"store": store, "product": product_id, "variation": variation_id}
     return redirect(url_for("packages.show_past_orders", **where), 303)  # type: ignore[arg-type]
 

@@ -23,7 +23,7 @@ from bridge.domain.languages import number as written
 from bridge.domain.order_errors import LineHasAmount, NoOpenRefunds, RefundsChanged, ReviewChanged
 from bridge.domain.orders import Refunds
 from bridge.domain.reviews import Question
-from bridge.services import question_pages, questions, stores
+from bridge.services import orders, question_pages, questions, stores
 from bridge.services.answers import Document
 from bridge.services.question_pages import AmountForm, AssignForm, Form
 from bridge.storage.database import Connection
@@ -110,9 +110,12 @@ def see_refunds(store: str, number: str) -> ResponseReturnValue:
     try:
         document = in_transaction(see)
     except RefundsChanged:
-        flash(f"The refunds of order {order} changed since the page was loaded. Review them again.", "bad")
+        flash(
+            f"The refunds of order {_shown_number(store, order)} changed since the page was loaded. Review them again.",
+            "bad",
+        )
     except NoOpenRefunds:
-        flash(f"Order {order} has no refunds to review.", "bad")
+        flash(f"Order {_shown_number(store, order)} has no refunds to review.", "bad")
     else:
         shown = document["number"]
         flash(
@@ -141,7 +144,8 @@ def decide(store: str, number: str) -> ResponseReturnValue:
     try:
         document = in_transaction(act)
     except ReviewChanged:
-        flash(f"Nothing was changed: order {order} changed since the page was loaded. Check it again.", "bad")
+        shown = _shown_number(store, order)
+        flash(f"Nothing was changed: order {shown} changed since the page was loaded. Check it again.", "bad")
     except BalanceOutOfRange as error:
         flash(f"Nothing was changed: {error.detail}"[:600], "bad")
     else:
@@ -199,6 +203,11 @@ def _moved(document: Document) -> str:
 def _after() -> int:
     text = request.args.get("after")
     return path_number(text, "after", low=0) if text else 0
+
+
+def _shown_number(store: str, order: int) -> str:
+    with reading() as connection:
+        return orders.shown_number(connection, stores.get_store(connection, store), order)
 
 
 def _shown_refunds() -> Refunds:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from datetime import timedelta
 
 import pytest
 
+from bridge.clients import payloads
 from bridge.domain.watchdog import Code
+from bridge.services import orders, stores
+from bridge.web.context import utcnow
 from fakeshop.faults import Kind
 from schedulers import jobs, shop_jobs
 from schedulers.shift import Shift
@@ -112,3 +117,69 @@ def test_store_added_with_its_history_begins_to_grant_at_once(rig):
     shop_jobs.grant_past_orders(Shift(rig.database, lambda: rig.now), shops=rig.shops)
 
     assert rig.balances() == {2: 300_000}
+
+
+def test_orders_of_one_payment_that_come_at_the_same_moment_name_each_other(shop, app, database):
+    put_package(shop, 10, 1_000)
+    one, other = (order(number, customer=number) | {"transaction_id": "pi_1"} for number in (1, 2))
+    client = app.test_client()
+    sending = threading.Thread(target=deliver, args=(shop, other), kwargs={"client": client})
+
+    with database.transaction() as connection:
+        store = stores.get_store(connection, "shop")
+        orders.apply_order(connection, store, payloads.read_order(one), received_at=utcnow(), now=utcnow())
+        sending.start()
+        time.sleep(0.3)
+    sending.join(20)
+
+    (item,) = shop.client.get("/v1/exceptions", headers=shop.headers).json["items"]
+    assert (item["id"], item["reviews"][0]["parameters"]) == (2, {"orders": ["1"]})
+    assert (balance_of(shop, 1), balance_of(shop, 2)) == (1_000, 1_000)
+
+
+def test_reports_and_refusals_name_the_number_of_the_shop(rig):
+    rig.connect()
+    number = rig.sell()
+    deliver(rig, {**changed(rig, number), "number": "TB-17", "status": "pending"})
+
+    report = rig.poll()
+
+    assert [(found.order, found.number) for found in report.differences] == [(number, "TB-17")]
+    path = f"/v1/orders/{number}"
+    assigned = rig.client.post(f"{path}/assign", json={"user": {"id": 5}}, headers=rig.headers)
+    (sold,) = rig.client.get(path, headers=rig.headers).json["lines"]
+    amount = rig.client.put(f"{path}/lines/{sold['id']}", json={"tokens": 7}, headers=rig.headers)
+    for refused in (assigned, amount):
+        assert refused.status_code == 409
+        assert "order TB-17 " in refused.json["detail"]
+
+
+@one_engine
+def test_large_delivery_whose_id_is_not_found_is_no_matter_of_the_api_version(rig):
+    rig.connect()
+    document = {"note": "x" * (10 * 1024**2), **order(7)}
+
+    assert deliver(rig, document).status_code == 200
+
+    (row,) = books.rows(rig.database, "select state, outcome from deliveries")
+    assert row == {"state": "ignored", "outcome": "too large to be kept, and its ID is not at its beginning"}
+    assert Code.DELIVERY_TOO_LARGE in rig.faults()
+    assert Code.OTHER_FORM not in rig.faults()
+
+
+def test_order_that_the_owner_left_stays_left_when_the_setting_grants_such_orders(rig):
+    numbers = [rig.shop.place_order(2, [(10, 1)], status="processing").id for _ in range(2)]
+    rig.later(60)
+    rig.connect(history="skip")
+    rig.later(60)
+    rig.shop.set_status(numbers[0], "completed")
+    rig.poll()
+    body = {"kind": "paid_later", "subject": "", "choice": "leave"}
+    left = rig.client.post(f"/v1/orders/{numbers[0]}/decisions", json=body, headers=rig.headers)
+    assert left.status_code == 200
+
+    rig.client.put("/v1/store", json={"past_orders_paid_later": "grant"}, headers=rig.headers)
+    rig.shop.set_status(numbers[1], "completed")
+    rig.poll()
+
+    assert rig.balances() == {2: 100_000}
