@@ -133,10 +133,10 @@ def test_app_is_not_called_for_a_request_that_is_not_whole(caller, headers, stat
 
 def test_refusal_leads_to_its_description_below_the_public_url():
     caller = Caller()
-    headers = [(b"content-encoding", b"gzip")]
+    headers = [(b"content-encoding", b"gzip"), (b"content-length", b"5")]
     answer(Noting(), caller, scope(path="/v1/link", headers=headers), public_url="https://x.example/bridge")
 
-    assert json.loads(caller.body)["type"] == "https://x.example/bridge/v1/docs#unsupported_body"
+    assert json.loads(caller.body)["type"] == "https://x.example/bridge/v1/docs#unsupported_media_type"
 
 
 class Parts:
