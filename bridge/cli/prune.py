@@ -7,8 +7,10 @@ import sys
 import click
 
 from bridge.cli.tools import Command, prepared, utcnow
-from bridge.services import clock, prune_guard
+from bridge.domain.stores import Store
+from bridge.services import clock, prune_guard, stores
 from bridge.services.transactions import in_transaction
+from bridge.storage.database import Connection
 from schedulers import jobs
 from schedulers.shift import Shift
 
@@ -24,8 +26,14 @@ def command(force: bool) -> None:
     """
     database = prepared().database
     if force:
-        in_transaction(database.transaction, clock.accept)
+        for store in in_transaction(database.transaction, _trust_the_clock):
+            click.echo(f"{store.slug}: orders placed from now on are new; it was connected by a clock that was ahead")
     outcome = jobs.prune(Shift(database, utcnow), is_recorded=True, is_forced=force)
     click.echo(outcome if outcome.startswith(prune_guard.REFUSED) else f"{outcome} deleted")
     if outcome.startswith(prune_guard.REFUSED):
         sys.exit(1)
+
+
+def _trust_the_clock(connection: Connection) -> list[Store]:
+    clock.accept(connection)
+    return stores.correct_boundaries(connection, now=utcnow())

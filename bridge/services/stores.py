@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from bridge.domain.clock import unless_ahead
 from bridge.domain.errors import (
     FieldError,
     InvalidRequest,
@@ -260,6 +261,28 @@ def _boundaries(history: str, connected_at: datetime) -> dict[str, datetime | No
 def _begin_reading(connection: Connection, store_id: int, history: str, connected_at: datetime) -> None:
     start = None if history == "grant" else connected_at - _FIRST_LOOK_BACK
     shop_reads.change(connection, store_id, cursor_at=start, trash_cursor_at=start, scan=None)
+
+
+def correct_boundaries(connection: Connection, *, now: datetime) -> list[Store]:
+    """Move boundaries that lie ahead to `now`, and return their stores; call it only when `now` is known to be right.
+
+    A store that was connected by a clock that was ahead grants no order, and
+    reads none back, until that time comes.
+    """
+    corrected = []
+    for store in stores.list_all(connection):
+        boundaries = {"grants_from": store.grants_from, "asks_from": store.asks_from}
+        known = shop_reads.find(connection, store.id)
+        cursors = {"cursor_at": known.cursor_at, "trash_cursor_at": known.trash_cursor_at}
+        moved = {name: now for name, at in boundaries.items() if unless_ahead(at, now) != at}
+        reread = {name: now - _FIRST_LOOK_BACK for name, at in cursors.items() if unless_ahead(at, now) != at}
+        if moved:
+            stores.change(connection, store.id, moved)
+        if reread:
+            shop_reads.change(connection, store.id, **reread)
+        if moved or reread:
+            corrected.append(store)
+    return corrected
 
 
 def shop_url(given: str) -> str:

@@ -12,7 +12,7 @@ from bridge.domain.clock import TOLERANCE
 from bridge.domain.inbox import may_wait
 from bridge.services import clock as clocks
 from bridge.services import inbox, prune_guard, reconciliation, windows
-from bridge.storage import ids, link_codes, shop_reads
+from bridge.storage import ids, link_codes, shop_reads, stores
 from bridge.web.context import utcnow
 from schedulers import jobs, schedule, shift
 from schedulers.leader import Leader
@@ -152,6 +152,29 @@ def test_a_prune_whose_clock_jumped_deletes_nothing_until_it_is_told_to(shop, da
     assert forced.exit_code == 0, forced.output
     assert count_of(database, "idempotency_keys") == 0
     assert runner.invoke(args=["prune"]).exit_code == 0
+
+
+def test_a_store_connected_by_a_clock_that_was_ahead_grants_once_the_clock_is_trusted(shop, database, app):
+    factories.put_package(shop, 10, 1000)
+    with database.transaction() as connection:
+        stores.change(connection, shop.id, {"grants_from": utcnow() + YEAR})
+        shop_reads.change(connection, shop.id, cursor_at=utcnow() + YEAR - timedelta(days=1))
+
+    def deliver(number):
+        placed = (utcnow() + timedelta(seconds=1)).replace(tzinfo=None).isoformat()
+        factories.deliver(shop, factories.order(number) | {"date_created_gmt": placed, "date_modified_gmt": placed})
+        return books.rows(database, "select coalesce(sum(tokens), 0) as tokens from entries")[0]["tokens"]
+
+    assert deliver(1) == 0
+
+    forced = app.test_cli_runner().invoke(args=["prune", "--force"])
+
+    assert forced.exit_code == 0, forced.output
+    assert f"{shop.connected.store.slug}: orders placed from now on are new" in forced.output
+    assert deliver(2) == 1000
+    with database.reading() as connection:
+        assert shop_reads.find(connection, shop.id).cursor_at < utcnow()
+    assert "orders placed" not in app.test_cli_runner().invoke(args=["prune", "--force"]).output
 
 
 def test_a_prune_behind_the_newest_row_deletes_nothing(shop, database):
