@@ -11,6 +11,8 @@ from bridge.config import Config
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
+_WRITTEN_OUT = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
+
 
 class JsonFormatter(logging.Formatter):
     """Writes a record as one JSON object, with what was handed over as `extra`."""
@@ -29,13 +31,21 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
+class TextFormatter(logging.Formatter):
+    """Writes a record as one line of text, and the traceback of an error below it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- the name is the library's
+        """The line, its control characters written out: a caller's path cannot begin a line of its own."""
+        return super().formatMessage(record).translate(_WRITTEN_OUT)
+
+
 def configure_logs(config: Config) -> None:
     """Send the log to standard error in the form the settings ask for."""
     handler = logging.StreamHandler(sys.stderr)
     if config.log_format == "json":
         handler.setFormatter(JsonFormatter())
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+        handler.setFormatter(TextFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(config.log_level)

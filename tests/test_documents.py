@@ -1,6 +1,7 @@
 """The documents list every command, setting, review item and decision record."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
@@ -9,9 +10,34 @@ import pytest
 from bridge.cli.commands import COMMANDS
 from bridge.cli.tools import Group
 from bridge.config import Config
+from bridge.domain.errors import BridgeError
 from bridge.domain.reviews import Question
 
 ROOT = Path(__file__).resolve().parent.parent
+_NOT_OF_THE_API = frozenset(
+    {
+        "address_refused",
+        "admin_exists",
+        "backup_failed",
+        "bad_setting",
+        "bad_shop_address",
+        "error",
+        "internal_error",
+        "key_request_over",
+        "last_admin",
+        "store_exists",
+        "store_in_use",
+        "too_many_sign_ins",
+        "try_again",
+        "try_removal_again",
+        "unknown_access_key",
+        "unknown_admin",
+        "unknown_delivery",
+        "unknown_key_request",
+        "unknown_store",
+    }
+)
+"""Codes that only commands and pages meet."""
 _BANNED = re.compile(r"\b(?:nobody|somebody|whoever|anew|thereby|lest)\b", re.IGNORECASE)
 
 
@@ -85,6 +111,20 @@ def test_links_between_documents_lead_somewhere(path):
             headings = re.findall(r"^#+ (.+)$", found.read_text(encoding="utf-8"), re.MULTILINE)
             anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
             assert anchor in anchors, f"{path.name} links to {target}"
+
+
+def test_operations_and_guides_list_every_code_of_our_own():
+    own = {error.code for error in _subclasses(BridgeError)} - _NOT_OF_THE_API
+    codes = section(read("docs/operations.md"), "Error codes of the API")
+    text = codes + read("docs/linked-sites.md") + read("docs/events.md")
+
+    assert not [code for code in sorted(own) if f"`{code}`" not in text and not code.startswith("shop_")]
+
+
+def _subclasses(kind: type[BridgeError]) -> Iterator[type[BridgeError]]:
+    for below in kind.__subclasses__():
+        yield below
+        yield from _subclasses(below)
 
 
 def test_operations_lists_every_review_item():

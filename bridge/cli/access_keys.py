@@ -17,7 +17,7 @@ from bridge.storage.database import Connection
 @click.argument("slug")
 @click.option("--make", is_flag=True, help="Create another key and print it, only once.")
 @click.option(
-    "--revoke", metavar="PREFIX", help="Withdraw the key that begins so, for good: whoever uses it is refused."
+    "--revoke", metavar="PREFIX", help="Revoke the key that begins so, for good: requests with it are refused."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(slug: str, make: bool, revoke: str | None, as_json: bool) -> None:

@@ -26,6 +26,8 @@ from bridge.services.vault import Vault
 from bridge.storage.database import Database
 
 _RECORDINGS = ROOT / "tests" / "recordings"
+_SHOP = "https://shop.example.com"
+"""Where the recorded shop is in the demo; its deliveries name it, since those of another site would wait."""
 _SECRET = "test-secret"  # noqa: S105 -- what the recordings are signed with
 _SITTINGS = 6
 """How often a day somebody sits down to use the features; the spends of a sitting share a transaction."""
@@ -85,7 +87,7 @@ class DemoShop:
     @classmethod
     def connect(cls, database: Database, vault: Vault, *, now: datetime) -> DemoShop:
         """A fresh shop with packages, limits and users who bring balances along."""
-        wanted = NewStore("demo", "https://shop.example.com", "Demo shop", "Europe/Berlin", webhook_secret=_SECRET)
+        wanted = NewStore("demo", _SHOP, "Demo shop", "Europe/Berlin", webhook_secret=_SECRET)
         with database.transaction() as connection:
             connected = stores.add_store(connection, wanted, vault_=vault, now=now)
             store_id = connected.store.id
@@ -190,7 +192,7 @@ def _received(request: dict[str, Any]) -> Received:
         body=base64.b64decode(request["body_base64"]),
         signature=headers.get("x-wc-webhook-signature", ""),
         topic=headers.get("x-wc-webhook-topic", ""),
-        source=headers.get("x-wc-webhook-source", ""),
+        source=_SHOP,
         shop_delivery=headers.get("x-wc-webhook-delivery-id", ""),
         webhook_id=headers.get("x-wc-webhook-id", ""),
     )

@@ -83,7 +83,7 @@ class _Failed(Exception):
 
 
 class ShopSession:
-    """Connections to one shop, kept open between requests, of which one goes out at a time whoever sends it.
+    """Connections to one shop, kept open between requests, one request at a time, whichever thread sends it.
 
     `access` is the way to the API that is used, and may change with a request:
     where the usual way fails, others on the same host are tried. `budget`

@@ -23,13 +23,13 @@ _KEYS = {"ck": re.compile(r"ck_[!-~]{8,120}", re.ASCII), "cs": re.compile(r"cs_[
 
 
 class UnknownKeyRequest(NotFound):
-    """Nobody asked a shop for keys under this state."""
+    """There is no request for keys with this state."""
 
     code = "unknown_key_request"
 
 
 class KeyRequestOver(BridgeError):
-    """The request for keys was answered already, or its time is over; connect the shop anew."""
+    """The request for keys was answered already, or its time is over; connect the shop again."""
 
     code = "key_request_over"
 

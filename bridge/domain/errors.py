@@ -62,7 +62,7 @@ class RequestTimedOut(BridgeError):
 
 
 class NotFound(BridgeError):
-    """There is nothing here under that name."""
+    """There is nothing at this address."""
 
     code = "not_found"
 
@@ -164,13 +164,13 @@ class AddressRefused(BridgeError):
 
 
 class AdminExists(BridgeError):
-    """Somebody with that e-mail can sign in already."""
+    """An admin with that email exists already."""
 
     code = "admin_exists"
 
 
 class UnknownAdmin(NotFound):
-    """Nobody with that e-mail can sign in."""
+    """There is no admin with that email."""
 
     code = "unknown_admin"
 

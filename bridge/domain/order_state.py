@@ -380,7 +380,7 @@ class Known:
 
     @property
     def unread_refunds(self) -> tuple[int, ...]:
-        """The refunds whose lines nobody has read back yet."""
+        """The refunds whose lines have not been read back yet."""
         read = {detail.id for detail in self.refund_details}
         return tuple(refund for refund in self.refund_ids if refund not in read)
 

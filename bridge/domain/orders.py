@@ -101,16 +101,19 @@ def learn(known: Known, order: Order, *, effect: Effect, received_at: datetime) 
     return _with_effect(replace(known, **values.changes))
 
 
-def learn_trashing(known: Known, *, delivery: str, received_at: datetime) -> Known:
+def learn_trashing(known: Known, *, delivery: str, received_at: datetime, is_late: bool = False) -> Known:
     """The state once the shop announced, with the bare number, that an order went to the trash.
 
     The shop gives no date with it. `delivery` tells the same announcement sent
     twice from a second one. One that comes just after the order's restoring was
-    overtaken by it and means nothing any more.
+    overtaken by it and means nothing any more; nor does one that `is_late`, held,
+    retried or replayed, and came before something newer did.
     """
     if delivery and delivery == known.trash_key:
         return known
     known = _with_sources(known)
+    if is_late and _is_overtaken(known, received_at):
+        return known
     heard_at = max(_number(received_at), known.sources.heard_at)
     known = replace(known, trash_key=delivery, sources=replace(known.sources, heard_at=heard_at))
     if known.restores_ahead:
@@ -118,6 +121,15 @@ def learn_trashing(known: Known, *, delivery: str, received_at: datetime) -> Kno
         if known.restored_seen_at and received_at - known.restored_seen_at <= REORDERING_SPAN:
             return known
     return _with_effect(replace(known, trashed_at=received_at, trashed_after=known.modified_at))
+
+
+def _is_overtaken(known: Known, received_at: datetime) -> bool:
+    """Whether a trashing that came at a moment was followed by a restoring or by a newer document that decides."""
+    if known.restored_seen_at is not None and known.restored_seen_at > received_at:
+        return True
+    moment, decided = _number(received_at), -1 if known.decided_at is None else _number(known.decided_at)
+    before = max((at for at, _, seen in known.sources.documents if seen <= moment), default=moment)
+    return decided > before and any(at == decided and seen > moment for at, _, seen in known.sources.documents)
 
 
 class _Values:

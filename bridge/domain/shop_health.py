@@ -98,7 +98,7 @@ class Caretaker:
         return url != self.url or bool(installation and self.installations and installation not in self.installations)
 
     def with_installation(self, url: str, installation: str) -> Caretaker:
-        """The caretaker after somebody confirmed a bridge."""
+        """The caretaker after an admin confirmed a bridge."""
         known = self.installations if url == self.url else ()
         others = tuple(one for one in known if one != installation)
         return Caretaker(url, (*others, installation)[-_MAX_INSTALLATIONS:] if installation else others)

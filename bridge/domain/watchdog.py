@@ -79,7 +79,7 @@ _NOTICED = timedelta(days=3)
 
 _COMMAND = re.compile(r"(?:,? and (?:give it|run)|:|,)?(?: with)?:? flask .*")
 
-_INSTALL = "make them anew with: flask webhooks install {slug}"
+_INSTALL = "recreate it with: flask webhooks install {slug}"
 _SENTENCES = {
     Code.CONSUMER_SECRET: "the shop signs its deliveries with the REST key's consumer secret, so they are refused:"
     " enter this store's webhook secret in each webhook, or let the service do it with: flask webhooks install {slug}",
@@ -91,26 +91,26 @@ _SENTENCES = {
     " read through REST where keys are given",
     Code.REPEATED: "the shop sends the same delivery again and again ({detail}); look for a plugin that saves the order"
     " in a loop",
-    Code.NO_KEYS: "no REST keys are given, so neither missed orders nor its webhooks can be looked at; create a key in"
-    " WooCommerce, Settings, Advanced, REST API, and give it with: flask stores keys {slug} --consumer-key ck_…"
+    Code.NO_KEYS: "no REST keys are given, so missed orders cannot be fetched and webhooks cannot be checked; create a"
+    " key in WooCommerce, Settings, Advanced, REST API, and give it with: flask stores keys {slug} --consumer-key ck_…"
     " --consumer-secret cs_…",
     Code.SHOP: "the shop cannot be read{detail}",
     Code.KEYS_READ_ONLY: "the REST key may not write, so webhooks cannot be repaired: {detail}",
     Code.WRITE_BLOCKED: "the shop can be read and not written to, so webhooks cannot be repaired: {detail}",
-    Code.COPY: "this database belongs to {detail}: as long as it may be a copy, the shop's webhooks are left alone; if"
-    " this installation takes over, say so with: flask webhooks install {slug}",
+    Code.COPY: "this database belongs to {detail}: as long as it may be a copy, the shop's webhooks are not changed;"
+    " if this installation takes over, confirm it with: flask webhooks install {slug}",
     Code.ADDRESS_LOCAL: "the shop cannot reach {detail}, an address of this machine alone; set BRIDGE_PUBLIC_URL to the"
     " address others reach the bridge under",
     Code.WEBHOOK_MISSING: "the shop has no webhook for {topics}; " + _INSTALL,
     Code.WEBHOOK_PAUSED: "the webhook for {topics} is paused; " + _INSTALL,
     Code.WEBHOOK_DISABLED: "the webhook for {topics} is disabled, by hand or after too many deliveries that failed; see"
     " that {detail} can be reached from the shop, and " + _INSTALL,
-    Code.WEBHOOK_ASTRAY: "the webhook for {topics} leads elsewhere, to {detail}; " + _INSTALL,
-    Code.WEBHOOK_MOVED: "a webhook of ours for {topics} leads to a bridge at {detail}; if the bridge moved here from"
+    Code.WEBHOOK_ASTRAY: "the webhook for {topics} delivers to another address, {detail}; " + _INSTALL,
+    Code.WEBHOOK_MOVED: "a webhook of this service for {topics} delivers to {detail}; if the service moved here from"
     " there, remove it with: flask webhooks install {slug}",
-    Code.WRONG_SECRET: "{detail}: the shop signs with another secret; give it ours with: flask webhooks install {slug}",
+    Code.WRONG_SECRET: "{detail}: the shop signs with another secret; replace it with: flask webhooks install {slug}",
     Code.OWNER_DEMOTED: "the shop delivers errors instead of orders, last at {detail}: the user who made its webhooks"
-    " lost the rights to see orders; make them anew as a shop manager with: flask webhooks install {slug}",
+    " lost the rights to see orders; recreate them as a shop manager with: flask webhooks install {slug}",
     Code.SILENT: "{detail} changed in the shop and nothing was delivered: see in WooCommerce, Status, Scheduled actions"
     " whether its queue runs (WP-Cron), and whether a firewall keeps its requests from us",
     Code.UNAPPLIED: "{detail} could not be applied, and reading begins there again for an hour: correct it, or look"

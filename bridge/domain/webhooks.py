@@ -120,7 +120,7 @@ def plan(
         if active and not anew:
             steps.append(Step(Action.KEEP, topic, active[0].id, "active"))
         else:
-            steps.append(Step(Action.CREATE, topic, why="made anew" if active else "there is no active one"))
+            steps.append(Step(Action.CREATE, topic, why="recreated" if active else "there is no active one"))
         for webhook in webhooks:
             standing = standing_of(webhook, address)
             is_extra = webhook in active[1:] and is_marked(webhook, address)

@@ -65,13 +65,13 @@ def add_admin(connection: Connection, email: str, password: str | None, *, now: 
 
 
 def reset_password(connection: Connection, email: str, password: str | None, *, now: datetime) -> str:
-    """Give somebody a new password, made here where none is given; ends every session.
+    """Set an admin's password, created here where none is given, and end their sessions.
 
     Raises `UnknownAdmin`, and `InvalidRequest` for a password that cannot be one.
     """
     known = admins.lock_by_email(connection, email)
     if known is None:
-        raise UnknownAdmin(f"nobody signs in as {email}")
+        raise UnknownAdmin(f"there is no admin {email}")
     password = _checked_password(password)
     admins.set_password(connection, known.admin.id, _HASHER.hash(password))
     admin_sessions.remove_all(connection, known.admin.id)
@@ -92,7 +92,7 @@ def remove_admin(connection: Connection, email: str) -> ListedAdmin:
     wanted = normalize_email(email.strip())
     found = next((each for each in everyone if normalize_email(each.email) == wanted), None)
     if found is None:
-        raise UnknownAdmin(f"nobody signs in as {email}")
+        raise UnknownAdmin(f"there is no admin {email}")
     if len(everyone) == 1:
         raise LastAdmin(f"{found.email} is the last admin: add another one first, with: flask admins add EMAIL")
     removal.delete_admin(connection, found.id)
@@ -118,7 +118,7 @@ def sign_in(
 
     The attempt counts as failed before the password is checked, so guesses that
     come at once are not all tried. What is counted is the client and the account
-    together: nobody's guesses keep the right password out elsewhere. No
+    together: guesses of others do not keep the right password out. No
     transaction is open while the hash is made. Raises `TooManySignIns` while
     this client has to wait, and `Overloaded` when too many sign in at once.
     """

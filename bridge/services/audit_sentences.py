@@ -76,7 +76,7 @@ def _order_line(row: Row) -> str:
 
 
 def _holder(row: Row) -> str:
-    whose = "nobody's" if row.holder is None else f"account {row.holder}'s"
+    whose = "no account's" if row.holder is None else f"account {row.holder}'s"
     return (
         f"account {row.account} has {row.granted} tokens of order {row.number} of store {row.store}, which is {whose}"
     )

@@ -267,7 +267,10 @@ def _webhooks_step(
         if not has_keys:
             arrive = "Deliveries arrive. " if last is not None else ""
             sentence = f"{arrive}Without REST keys, this service can neither install nor check webhooks."
-            effect = "Enter REST keys first, or add the webhooks in WooCommerce by hand, with the address below."
+            effect = (
+                "Enter REST keys first. Or add the webhooks in WooCommerce by hand, with the address below and the"
+                " webhook secret that flask stores add printed."
+            )
         return Step("webhooks", title, State.OPEN, sentence, effect=effect)
     effect = "Repair webhooks creates missing ones and replaces those that are off; those of others stay as they are."
     if wrong is not None:

@@ -53,14 +53,26 @@ def apply_orders(
 
 
 def trash_order(
-    connection: Connection, store: Store, number: int, *, delivery: str, received_at: datetime, now: datetime
+    connection: Connection,
+    store: Store,
+    number: int,
+    *,
+    delivery: str,
+    received_at: datetime,
+    now: datetime,
+    is_late: bool = False,
 ) -> Settled:
-    """Take back what an order granted: the shop put it in the trash and told its number, nothing more."""
+    """Take back what an order granted: the shop put it in the trash and sent its ID, nothing more.
+
+    An announcement that `is_late`, held, retried or replayed, is ignored where
+    something newer came after it.
+    """
     known = _lock(connection, store, number, now=now)
     if rivals.is_of_another(known):
         # The shop's order of that number is not the one that is granted here.
         return _settle_one(connection, store, known, now=now)
-    return _settle_one(connection, store, learn_trashing(known, delivery=delivery, received_at=received_at), now=now)
+    trashed = learn_trashing(known, delivery=delivery, received_at=received_at, is_late=is_late)
+    return _settle_one(connection, store, trashed, now=now)
 
 
 def check_again(connection: Connection, store: Store, number: int, *, now: datetime) -> Settled:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any
@@ -25,6 +25,9 @@ from bridge.storage.database import Connection
 log = logging.getLogger(__name__)
 
 Document = dict[str, Any]
+
+_PROMPT = timedelta(seconds=5)
+"""A delivery that is processed later than this after it came was held, cut off or retried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +246,8 @@ def _process_order(
         delivery=delivery.shop_delivery,
         received_at=delivery.received_at,
         now=now,
+        # A delivery that is processed as it comes is judged without a clock, which may be wrong.
+        is_late=delivery.attempts > 0 or now - delivery.received_at >= _PROMPT,
     )
     where = "is gone" if learnt.is_gone else "in the trash"
     return Processed(State.PROCESSED, f"order {event.number} {where}: {settled.outcome}", store)

@@ -32,7 +32,7 @@ MOST_GONE = 10
 copy of it, and nothing is taken back for it."""
 MOST_REQUESTS = 1_000_000
 MOST_SECONDS = 24 * 3600.0
-"""What a reading may use that somebody asked for by hand; runs of the scheduler have much less."""
+"""The limits of a reading that a person started; runs of the scheduler have much less."""
 _COMPARED = 200
 """The orders of one part of a whole comparison."""
 _LOOKED_AT = 500

@@ -161,7 +161,7 @@ def _put_terms(connection: Connection, store: Store, known: Known, terms: list[T
 def _buyers_of(
     connection: Connection, store: Store, every: Sequence[Known], *, now: datetime
 ) -> list[tuple[Known, int | None]]:
-    """With each order the account its grant belongs to; None while nobody is found.
+    """With each order the account its grant belongs to; None while no account is found.
 
     The order's customer; or, of a guest's order, the one account with its
     e-mail, which then keeps it. A grant whose customer the shop turned to 0

@@ -219,7 +219,7 @@ def _copy_of(post: Post, known: ShopRead) -> str:
 
 
 def _copy_by(listed: Sequence[Webhook], seen: _Seen) -> str:
-    """As `_copy_of`, by the shop's webhooks where nobody looked after them yet: all of ours lead to another bridge."""
+    """As `_copy_of`, by the shop's webhooks where no caretaker is recorded: all of ours lead to another bridge."""
     ours = {standing_of(webhook, seen.door.address) for webhook in listed} - {Standing.FOREIGN}
     if seen.known.caretaker is not None or ours != {Standing.MOVED}:
         return ""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, ClassVar, Literal, Self
 
 from flask import Blueprint, Response, request
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.limits import Allows, Override, Reset, Rule
@@ -34,6 +34,16 @@ bp = Blueprint("api_metering", __name__, url_prefix="/v1")
 _OPERATION = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 
 
+def _no_number(value: object) -> object:
+    # In Python 1 equals true; what resets everything is to be said in so many words.
+    if value is not None and not isinstance(value, bool):
+        raise ValueError("give true, or leave it out")
+    return value
+
+
+Everything = Annotated[Literal[True], BeforeValidator(_no_number)]
+
+
 class OperationIn(Body):
     """The price of an operation: tokens a unit, or the operations it is made of."""
 
@@ -57,7 +67,7 @@ class ResetIn(Body):
     may_be_absent: ClassVar[bool] = True
 
     module: ModuleKey | None = None
-    all: Literal[True] | None = None
+    all: Everything | None = None
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:
@@ -74,7 +84,7 @@ class ResetManyIn(Body):
 
     module: ModuleKey | None = None
     role: Role | None = None
-    all: Literal[True] | None = None
+    all: Everything | None = None
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:

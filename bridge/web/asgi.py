@@ -21,6 +21,7 @@ from bridge.domain.errors import (
     RequestTimedOut,
     UnsupportedBody,
 )
+from bridge.domain.public_address import path_of
 from bridge.web.errors import RETRY_AFTER_SECONDS, document_of, is_for_machines, status_of
 from bridge.web.request_body import BodyReader, Receive, drain
 from bridge.web.worker_pool import WorkerPool
@@ -43,8 +44,7 @@ class AsgiApp:
 
     `threads` run requests; one more is kept for `/healthz`, which is answered
     however busy the others are. `seconds` is the time a caller has to send a
-    body, and to accept each part of a long answer. `base_path` is the path of
-    the public URL.
+    body, and to accept each part of a long answer.
     """
 
     def __init__(
@@ -53,13 +53,14 @@ class AsgiApp:
         *,
         threads: int,
         seconds: float,
-        base_path: str = "",
+        public_url: str = "",
         on_start: Callable[[], None] = lambda: None,
         on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._app = app
         self._seconds = seconds
-        self._base_path = base_path
+        self._public_url = public_url
+        self._base_path = path_of(public_url)
         self._bodies = BodyReader(seconds=seconds)
         self._pool = WorkerPool(threads, threads * WAITING_PER_THREAD, name="request")
         self._reserved = WorkerPool(1, 1024, name="health")
@@ -140,7 +141,7 @@ class AsgiApp:
     async def _refuse(self, error: BridgeError, path: str, receive: Receive, send: Send) -> None:
         status = status_of(error)
         document = document_of(error)
-        document["type"] = f"{self._base_path}{document['type']}"
+        document["type"] = f"{self._public_url}{document['type']}"
         if is_for_machines(path):
             kind, body = b"application/problem+json", json.dumps(document).encode()
         else:

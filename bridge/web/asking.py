@@ -26,7 +26,7 @@ def who_of(body: WhoIn, caller: Caller) -> Who | None:
     if caller.account_id is not None:
         if body.user is not None or body.guest is not None:
             raise SiteNamesUser(
-                "a linked site's key acts only for its own account and names nobody",
+                "a linked site's key acts only for its own account: name no user",
                 fields=[FieldError("guest" if body.user is None else "user", "leave it out")],
             )
         return None

@@ -10,7 +10,6 @@ import signal
 from flask import Flask
 
 from bridge.config import Config
-from bridge.domain.public_address import path_of
 from bridge.garbage import look_seldom
 from bridge.web.asgi import AsgiApp
 
@@ -43,7 +42,7 @@ def build(app: Flask, config: Config) -> AsgiApp:
         app,
         threads=config.threads,
         seconds=config.request_seconds,
-        base_path=path_of(config.public_url),
+        public_url=config.public_url,
         on_start=start,
         on_stop=stop,
     )

@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("recorded_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_service_state")),
     )
-    # Not in a batch: on SQLite that would make the table anew, which other tables refer to.
+    # Not in a batch: on SQLite that would recreate the table, which other tables refer to.
     op.add_column("stores", sa.Column("former_slugs", sa.JSON(), nullable=True))
     op.add_column("stores", sa.Column("removing_at", Instant(), nullable=True))
     op.create_index(

@@ -16,7 +16,7 @@ from tests.support.reading import open_rig
 from tests.support.troubles import HOUR, delete, demote, disable, forget_secret, hook, lead_astray, pause
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-INSTALL = "make them anew with: flask webhooks install shop"
+INSTALL = "recreate it with: flask webhooks install shop"
 
 
 @pytest.fixture
@@ -116,19 +116,19 @@ def block_writing(rig):
 
 
 TROUBLES = [
-    (copy_the_database, Code.COPY, ("belongs to the bridge at https://tokens.example.com", "left alone")),
+    (copy_the_database, Code.COPY, ("belongs to the bridge at https://tokens.example.com", "not changed")),
     (fail_over_an_order, Code.SET_ASIDE, ("could not be read, since", "HTTP 500", "every night")),
     (drop_the_query, Code.SYNC_INCOMPLETE, ("incomplete since", "ignores the query of our requests")),
     (block_writing, Code.WRITE_BLOCKED, ("not written to", "HTTP 500")),
     (delete, Code.WEBHOOK_MISSING, ("no webhook for order.updated", INSTALL)),
     (pause, Code.WEBHOOK_PAUSED, ("webhook for order.updated is paused", INSTALL)),
     (disable, Code.WEBHOOK_DISABLED, ("webhook for order.updated is disabled", "see that", "can be reached", INSTALL)),
-    (lead_astray, Code.WEBHOOK_ASTRAY, ("leads elsewhere, to http://127.0.0.1", INSTALL)),
-    (leave_a_copy, Code.WEBHOOK_MOVED, ("a bridge at http://127.0.0.1", "remove it with: flask webhooks install shop")),
+    (lead_astray, Code.WEBHOOK_ASTRAY, ("delivers to another address, http://127.0.0.1", INSTALL)),
+    (leave_a_copy, Code.WEBHOOK_MOVED, ("delivers to http://127.0.0.1", "remove it with: flask webhooks install shop")),
     (
         forget_secret,
         Code.WRONG_SECRET,
-        ("an order changed", "signs with another secret", "give it ours with: flask webhooks install shop"),
+        ("an order changed", "signs with another secret", "replace it with: flask webhooks install shop"),
     ),
     (demote, Code.OWNER_DEMOTED, ("lost the rights to see orders", "as a shop manager")),
     (keep_silent, Code.SILENT, ("an order changed in the shop and nothing was delivered", "Scheduled actions")),

@@ -96,7 +96,7 @@ def test_healthy_shop_has_no_fault():
         ({"write_fault": "it may only read", "is_keys_fault": True}, Code.KEYS_READ_ONLY, "it may only read"),
         ({"write_fault": "a firewall refused"}, Code.WRITE_BLOCKED, "a firewall refused"),
         ({"address": replace(HERE, url="http://127.0.0.1:8000/w"), "webhooks": None}, Code.ADDRESS_LOCAL, "PUBLIC_URL"),
-        ({"webhooks": ()}, Code.WEBHOOK_MISSING, "for any topic; make them anew with: flask webhooks install shop"),
+        ({"webhooks": ()}, Code.WEBHOOK_MISSING, "for any topic; recreate it with: flask webhooks install shop"),
         ({"webhooks": HEALTHY[1:]}, Code.WEBHOOK_MISSING, "for order.created;"),
         ({"webhooks": with_first(status="paused")}, Code.WEBHOOK_PAUSED, "order.created is paused"),
         (
@@ -107,7 +107,7 @@ def test_healthy_shop_has_no_fault():
         (
             {"webhooks": with_first(delivery_url="https://x.example/?key=secret")},
             Code.WEBHOOK_ASTRAY,
-            "to https://x.example;",
+            "to another address, https://x.example;",
         ),
         ({"unsigned": 1, "changed": 1, "bad_signature_at": NOW}, Code.WRONG_SECRET, "2026-11-20 12:00 UTC"),
         ({"shop_error_at": NOW}, Code.OWNER_DEMOTED, "shop manager"),

@@ -90,7 +90,7 @@ def test_broken_framing_is_400_and_closes_the_connection(service, shop, path):
             sent = head("POST", path, "Transfer-Encoding: chunked").replace(b"HTTP/1.1", b"HTTP/1.0") + b"0\r\n\r\n"
         else:
             sent = head("POST", path, *bearer(shop, broken[0])) + broken[1]
-        # The second request must not be answered: nobody can say where the first one ends.
+        # The second request must not be answered: the end of the first one is not known.
         answers[name] = exchange(service.port, sent + LAST)
 
     assert {name: statuses(answer) for name, answer in answers.items()} == {name: [400] for name in BROKEN}

@@ -183,3 +183,43 @@ def test_order_that_the_owner_left_stays_left_when_the_setting_grants_such_order
     rig.poll()
 
     assert rig.balances() == {2: 100_000}
+
+
+def replay(app, database, delivery):
+    """Replay the delivery with this id of the shop."""
+    (row,) = books.rows(database, f"select id from deliveries where shop_delivery = '{delivery}'")
+    assert app.test_cli_runner().invoke(args=["deliveries", "replay", str(row["id"])]).exit_code == 0
+    jobs.retry_deliveries(Shift(database, lambda: utcnow() + timedelta(minutes=1)))
+
+
+def test_replayed_deletion_does_not_override_what_came_after_it(shop, app, database):
+    put_package(shop, 10, 1_000)
+    deliver(shop, order(1))
+    deliver(shop, {"id": 1}, "order.deleted", delivery="first")
+    deliver(shop, order(1, at=10), "order.restored")
+    deliver(shop, {"id": 1}, "order.deleted", delivery="second")
+    deliver(shop, order(1, at=20), "order.restored")
+    deliver(shop, order(1, at=30))
+    assert balance_of(shop, 2) == 1_000
+
+    replay(app, database, "first")
+    replay(app, database, "second")
+
+    assert balance_of(shop, 2) == 1_000
+    deliver(shop, {"id": 1}, "order.deleted", delivery="third")
+    assert balance_of(shop, 2) == 0
+    replay(app, database, "third")
+    replay(app, database, "first")
+    assert balance_of(shop, 2) == 0
+
+
+def test_deletion_by_another_site_counts_for_the_moment_it_came(shop, app, database):
+    put_package(shop, 10, 1_000)
+    site = "https://other.example.test/"
+    deliver(shop, {"id": 1}, "order.deleted", source=site)
+    deliver(shop, order(1, at=86_400 * 30))
+
+    app.test_cli_runner().invoke(args=["stores", "accept-source", "shop", site])
+    jobs.retry_deliveries(Shift(database, lambda: utcnow() + timedelta(minutes=1)))
+
+    assert balance_of(shop, 2) == 1_000

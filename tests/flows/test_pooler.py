@@ -75,7 +75,7 @@ def test_everything_works_behind_a_pooler_in_transaction_mode(pooled_url):
 
 
 def test_no_setting_is_left_behind_on_a_connection(pooled_url):
-    """Whoever shares the pooler gets connections as the server's owner set them up."""
+    """Others that share the pooler get connections as the server's owner set them up."""
     database = Database(pooled_url)
     with database.transaction() as connection:
         inside = connection.exec_driver_sql("show statement_timeout").scalar_one()

@@ -182,7 +182,7 @@ PLANTED = [
         "has 1000 tokens of order 1",
         "update orders set account_id = (select id from accounts where user_id = 4) where number = 1",
     ),
-    ("holder", "which is nobody's", "update orders set account_id = null where number = 1"),
+    ("holder", "which is no account's", "update orders set account_id = null where number = 1"),
     (
         "plan_term",
         "which is account",

@@ -212,7 +212,7 @@ _WHOLE_STORE = re.compile(
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_rules_of_a_store_cost_the_same_however_many_accounts_and_exceptions_there_are(app, shop, database):
-    """Read anew after each change of a store's rules, while spends wait."""
+    """Read again after each change of a store's rules, while spends wait."""
     small = factories.add_shop(app, "small")[0].store.id
     costs, first = [], 1
     for count in (2_000, 38_000):

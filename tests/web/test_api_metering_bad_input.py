@@ -14,8 +14,8 @@ from tests.support.linked_sites import bearer, link
 from tests.support.metering_faults import BOTH, CASES, CHAT, UNKNOWN, WHO, WHY
 
 _keys = itertools.count(1)
-# Who asks is noted at the door; none of it moves a token.
-NOT_BOOKS = {"access_keys"}
+# Who asks, and which ids a linked site guesses, is noted; none of it moves a token.
+NOT_BOOKS = {"access_keys", "link_guesses"}
 
 
 def everything(database):

@@ -1,6 +1,7 @@
 """The ASGI application around a WSGI one, without a server."""
 
 import asyncio
+import json
 import threading
 
 import pytest
@@ -128,6 +129,14 @@ def test_app_is_not_called_for_a_request_that_is_not_whole(caller, headers, stat
     assert app.calls == []
     sent = dict(caller.messages[0]["headers"])
     assert (sent.get(b"connection") == b"close") == (status in {400, 408})
+
+
+def test_refusal_leads_to_its_description_below_the_public_url():
+    caller = Caller()
+    headers = [(b"content-encoding", b"gzip"), (b"content-length", b"5")]
+    answer(Noting(), caller, scope(path="/v1/link", headers=headers), public_url="https://x.example/bridge")
+
+    assert json.loads(caller.body)["type"] == "https://x.example/bridge/v1/docs#unsupported_media_type"
 
 
 class Parts:

@@ -177,6 +177,9 @@ def test_reset_of_all_is_said_in_so_many_words(shop):
     shop.client.put("/v1/users/2", json={}, headers=shop.headers)
     for path in ("/v1/limits/reset", "/v1/users/2/limits/reset"):
         assert shop.client.post(path, json={"all": True}, headers=shop.headers).status_code == 200
+        for other in (1, 1.0, "true", [True], {"all": True}, 0, ""):
+            refused = shop.client.post(path, json={"all": other}, headers=shop.headers)
+            assert (refused.status_code, refused.get_json()["errors"][0]["field"]) == (422, "all")
 
 
 def test_form_and_query_of_very_many_fields_are_refused_with_little_memory(app):

@@ -1,4 +1,4 @@
-"""Pages show sums past 2^63, which a linked site could bring about with captures that nobody pays."""
+"""Pages show sums past 2^63, which a linked site could bring about with captures without funds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trusted proxies: their word counts for the client's address, and nobody else's does."""
+"""Trusted proxies: only their headers count for the client's address."""
 
 from __future__ import annotations
 
