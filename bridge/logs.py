@@ -49,7 +49,7 @@ def configure_logs(config: Config) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(config.log_level)
-    # APScheduler logs each run, and each that waits for the one before; the outcome of a run is in the table of runs.
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    # APScheduler logs each run; the outcome of a run is in the table of runs.
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
     # Of a migration one line is enough, and it is ours.
     logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -5,7 +5,12 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from apscheduler.executors.base import MaxInstancesReachedError
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.job import Job
 from apscheduler.triggers.base import BaseTrigger
+
+_SOON = timedelta(seconds=0.2)
 
 
 class SteadyZone(tzinfo):
@@ -46,7 +51,28 @@ class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
 
     def __init__(self, seconds: float) -> None:
         self._interval = timedelta(seconds=seconds)
+        self._is_postponed = False
+
+    def postpone(self) -> None:
+        """Try again soon instead of after an interval: the last run has not ended."""
+        self._is_postponed = True
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
         """Return `now` for a job that did not run yet, else the end of the interval that begins now."""
-        return now if previous_fire_time is None else now + self._interval
+        if previous_fire_time is None:
+            return now
+        wait = min(self._interval, _SOON) if self._is_postponed else self._interval
+        self._is_postponed = False
+        return now + wait
+
+
+class OneRunEach(ThreadPoolExecutor):  # type: ignore[misc]  # APScheduler ships no types
+    """Runs each job of an `Every` trigger in one thread at a time; a run that is due meanwhile follows soon after."""
+
+    def submit_job(self, job: Job, run_times: list[datetime]) -> None:
+        """Run the job, or postpone it while its last run goes on."""
+        try:
+            super().submit_job(job, run_times)
+        except MaxInstancesReachedError:
+            # The scheduler asks the trigger for the next moment right after this call, in the same thread.
+            job.trigger.postpone()

@@ -6,11 +6,10 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from bridge.storage.database import Database
-from schedulers.intervals import Every, SteadyZone
+from schedulers.intervals import Every, OneRunEach, SteadyZone
 from schedulers.leader import Leader
 from schedulers.schedule import TIMETABLE
 from schedulers.shift import Job, Shift, run
@@ -37,7 +36,7 @@ class Scheduler:
 
     def start(self) -> None:
         """Stand by, and work as soon as this one leads; each job then runs once at once."""
-        threads = ThreadPoolExecutor(len(self._timetable), {"thread_name_prefix": "job"})
+        threads = OneRunEach(len(self._timetable), {"thread_name_prefix": "job"})
         ticker = BackgroundScheduler(
             timezone=SteadyZone(),
             executors={"default": threads},

@@ -99,6 +99,17 @@ def test_a_long_job_delays_no_other_and_never_overtakes_itself(run_jobs):
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_run_that_is_due_while_the_last_one_goes_on_follows_it(run_jobs):
+    long, began = Counter(seconds=1.2), time.monotonic()
+    run_jobs((1, long))
+
+    long.wait_for(3)
+
+    # Twice 1.2 seconds, and not two intervals each.
+    assert time.monotonic() - began < 3.8
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_job_that_fails_runs_again(run_jobs, database):
     tried = Counter()
 
