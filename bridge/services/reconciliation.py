@@ -28,13 +28,11 @@ log = logging.getLogger(__name__)
 
 SWEEP_SPAN = timedelta(days=60)
 MOST_GONE = 10
-"""So many orders that are all gone at once, and more than half of those asked for: that is another shop, or an old
-copy of it, and nothing is taken back for it."""
+"""When more orders than this are gone, and more than half of those asked for, it is another shop or an old copy."""
 MOST_REQUESTS = 1_000_000
 MOST_SECONDS = 24 * 3600.0
 """The limits of a reading that a person started; runs of the scheduler have much less."""
-_COMPARED = 200
-"""The orders of one part of a whole comparison."""
+_COMPARED = 200  # The orders of one part of a whole comparison.
 _LOOKED_AT = 500
 """After so many orders, and each ten times as many, the database is to look at its tables again."""
 _TRASH = ("trash",)

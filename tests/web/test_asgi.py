@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -74,13 +75,19 @@ class Noting:
         return [b"done"]
 
 
+def complete(coroutine):
+    """Run a coroutine in a thread of its own: browser tests leave an event loop in the thread of the tests."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
 def answer(app, caller, request, **settings):
     async def run():
         asgi = AsgiApp(app, **{"threads": 2, "seconds": 1} | settings)
         await asgi(request, caller.receive, caller.send)
         return asgi
 
-    return asyncio.run(run())
+    return complete(run())
 
 
 def test_request_becomes_an_environment():
@@ -178,7 +185,7 @@ def test_long_answer_is_made_as_it_is_taken_and_holds_no_thread():
             await asyncio.sleep(0.01)
         return app, caller
 
-    app, caller = asyncio.run(run())
+    app, caller = complete(run())
     assert len(caller.body) == 40 * 64 * KIB
     assert app.is_closed
 
@@ -204,7 +211,7 @@ def test_pool_refuses_what_would_wait_too_long_in_line():
         assert pool.in_flight == 0
         pool.close()
 
-    asyncio.run(run())
+    complete(run())
 
 
 def test_error_of_a_call_is_raised_where_its_result_is_awaited():
@@ -215,7 +222,7 @@ def test_error_of_a_call_is_raised_where_its_result_is_awaited():
         assert await pool.run(lambda: 7) == 7
         pool.close()
 
-    asyncio.run(run())
+    complete(run())
 
 
 def test_memory_for_bodies_is_given_up_by_the_slowest():
@@ -252,4 +259,4 @@ def test_memory_for_bodies_is_given_up_by_the_slowest():
         assert ended == [41, 42]
         assert memory.used == 0
 
-    asyncio.run(run())
+    complete(run())
