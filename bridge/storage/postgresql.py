@@ -47,6 +47,8 @@ _READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_LIMITS}"
 """A view of one moment for all its statements; a list may read a whole table where it needs one."""
 
 _IN_ERROR = 3
+_PROBES = 4
+"""How often a new connection is asked for its process id: a pooler may answer from the same one by chance."""
 
 
 @dataclass
@@ -125,7 +127,7 @@ def _prepare_connection(connection: Any, pooling: Pooling) -> bool:
     connection.autocommit = True
     connection.add_notice_handler(lambda notice: _note_warning(connection, notice))
     question = "select pg_backend_pid(), current_setting('transaction_read_only')"
-    answers = [connection.execute(question).fetchone() for _ in range(2)]
+    answers = [connection.execute(question).fetchone() for _ in range(_PROBES)]
     # A pooler stands between: a statement prepared on one connection is missing on the next.
     is_pooled = {pid for pid, _ in answers} != {connection.info.backend_pid}
     pooling.is_pooled = pooling.is_pooled or is_pooled
