@@ -12,16 +12,18 @@ from bridge.cli import commands
 from bridge.cli.tools import Tools
 from bridge.config import Config, load_config
 from bridge.domain.errors import BadSetting
-from bridge.group_commit import GroupCommit
 from bridge.logs import configure_logs
-from bridge.services import opaque_ids
-from bridge.services.health import Readiness
-from bridge.services.shops import Shops
-from bridge.services.vault import Vault
-from bridge.storage.database import Database
-from bridge.web import BLUEPRINTS, body_limits, errors, pages, proxies, public_path, security, server_worker, waiting
-from bridge.web.asgi import AsgiApp
+from bridge.services import ids
+from bridge.services.metering.batcher import GroupCommit
+from bridge.services.ops.health import Readiness
+from bridge.services.secrets import Vault
+from bridge.services.shop.rest import Shops
+from bridge.storage.engine.database import Database
+from bridge.web import BLUEPRINTS, errors, security
+from bridge.web.admin import filters
 from bridge.web.context import Parts, utcnow
+from bridge.web.server import body_limits, proxies, public_path, waiting, worker
+from bridge.web.server.asgi import AsgiApp
 from schedulers.schedule import timetable_for
 from schedulers.ticker import Scheduler
 
@@ -45,12 +47,12 @@ def create_app(config: Config | None = None) -> Flask:
 def create_worker() -> AsgiApp:
     """What a worker process of the web server runs."""
     config = load_config()
-    return server_worker.build(create_app(config), config)
+    return worker.build(create_app(config), config)
 
 
 def _put_together(config: Config) -> Flask:
     configure_logs(config)
-    opaque_ids.use_key(config.secret_key)
+    ids.use_key(config.secret_key)
     database = Database(config.database_url, pool_size=min(config.threads, _CONNECTIONS) + 2)
     group_commit = GroupCommit(database, clock=utcnow)
     app = Flask(__name__)
@@ -68,7 +70,7 @@ def _put_together(config: Config) -> Flask:
     errors.install(app)
     body_limits.install(app)
     security.install(app, config)
-    pages.install(app)
+    filters.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     public_path.install(app, config.public_url)

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bench.requests import WEBHOOK_SECRET
-from bridge.domain.accounts import Profile
-from bridge.services import accounts, opaque_ids
-from bridge.services.accounts import Adjustment
-from bridge.services.audit import list_faults
-from bridge.services.catalog import set_package
-from bridge.services.stores import NewStore, add_store
-from bridge.services.vault import Vault
-from bridge.storage.database import Database
-from bridge.storage.migrate import migrate
+from bridge.domain.accounts.accounts import Profile
+from bridge.services import ids
+from bridge.services.accounts import profiles
+from bridge.services.accounts.profiles import Adjustment
+from bridge.services.ops.audit import list_faults
+from bridge.services.orders.packages import set_package
+from bridge.services.secrets import Vault
+from bridge.services.stores.settings import NewStore, add_store
+from bridge.storage.engine.database import Database
+from bridge.storage.engine.migrate import migrate
 
 SECRET = "a-secret-key-of-the-benchmarks-only"
 FUNDS = 1_000_000_000
@@ -32,7 +33,7 @@ class Prepared:
 
 def prepare(url: str, *, users: int) -> Prepared:
     """Migrate the database, connect a store that sells product 10, and fund its users."""
-    opaque_ids.use_key(SECRET)
+    ids.use_key(SECRET)
     database = Database(url, pool_size=20)
     migrate(database)
     now = datetime.now(UTC)
@@ -42,9 +43,9 @@ def prepare(url: str, *, users: int) -> Prepared:
         store_id = connected.store.id
         set_package(connection, store_id, product_id=10, variation_id=0, tokens=1000, now=now)
         for user in range(1, users + 1):
-            accounts.put_profile(connection, store_id, Profile(user), now=now)
+            profiles.put_profile(connection, store_id, Profile(user), now=now)
             funds = Adjustment("funds for the benchmark", tokens=FUNDS)
-            accounts.adjust(connection, store_id, user, funds, actor="bench", now=now)
+            profiles.adjust(connection, store_id, user, funds, actor="bench", now=now)
     return Prepared(database, store_id, connected.access_key, tuple(range(1, users + 1)))
 
 

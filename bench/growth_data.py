@@ -15,11 +15,11 @@ from typing import Any
 import psycopg
 from sqlalchemy import bindparam, text
 
-from bridge.services import answers
-from bridge.storage import spends
-from bridge.storage.database import Connection, Database
-from bridge.storage.spends import Answered
-from bridge.storage.types import Instant
+from bridge.services.metering import documents
+from bridge.storage.engine.database import Connection, Database
+from bridge.storage.engine.types import Instant
+from bridge.storage.metering import spends
+from bridge.storage.metering.spends import Answered
 
 GRANTED = 1_000_000
 """The tokens each account is granted by its order."""
@@ -74,7 +74,7 @@ def add_answers(database: Database, store_id: int, *, users: int, now: datetime)
     for first in range(1, users + 1, 10_000):
         answered = {
             (store_id, 0, f"first-{user}"): Answered(
-                "f", 201, json.dumps({"id": answers.opaque("sp", spent + 2 * user), "tokens": 1, "note": "x" * 560})
+                "f", 201, json.dumps({"id": documents.opaque("sp", spent + 2 * user), "tokens": 1, "note": "x" * 560})
             )
             for user in range(first, min(users, first + 9_999) + 1)
         }

@@ -13,15 +13,17 @@ from datetime import UTC, datetime
 
 from bench import books as bench_books
 from bench import growth_data
-from bridge.domain.accounts import Profile
-from bridge.domain.asks import Ask
-from bridge.domain.callers import Caller
-from bridge.domain.languages import Language
-from bridge.group_commit import GroupCommit
-from bridge.services import audit, rulebooks, widget
-from bridge.services.widget import View
-from bridge.storage import stores
-from bridge.storage.database import Database
+from bridge.domain.accounts.accounts import Profile
+from bridge.domain.i18n.formatting import Language
+from bridge.domain.metering.commands import Ask
+from bridge.domain.stores.principals import Caller
+from bridge.services.admin import widget
+from bridge.services.admin.widget import View
+from bridge.services.metering import policies
+from bridge.services.metering.batcher import GroupCommit
+from bridge.services.ops import audit
+from bridge.storage.engine.database import Database
+from bridge.storage.stores import stores
 from schedulers import jobs
 from schedulers.shift import Shift
 
@@ -121,7 +123,7 @@ def rules_read_again(books: Books) -> float:
     def read() -> None:
         with books.database.transaction() as connection:
             stores.touch(connection, books.store_id)
-            rulebooks.for_store(connection, books.store_id)
+            policies.for_store(connection, books.store_id)
 
     return _milliseconds(read)
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from bench.books import Prepared, prepare, verify
 from bench.over_http import Row
-from bridge.domain.accounts import Profile
-from bridge.domain.asks import Ask
-from bridge.domain.callers import Caller
-from bridge.group_commit import GroupCommit
-from bridge.services.spending import spend_many
+from bridge.domain.accounts.accounts import Profile
+from bridge.domain.metering.commands import Ask
+from bridge.domain.stores.principals import Caller
+from bridge.services.metering.batcher import GroupCommit
+from bridge.services.metering.execute import spend_many
 from tests.support.postgres import Cluster
 
 CALLERS = 128

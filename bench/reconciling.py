@@ -18,14 +18,14 @@ from typing import Any
 
 from bench.books import SECRET
 from bench.over_http import Row
-from bridge.services import reconciliation, shop_pages
-from bridge.services.audit import list_faults
-from bridge.services.readback import Reading
-from bridge.services.shops import Shops
-from bridge.services.stores import NewStore, add_store
-from bridge.services.vault import Vault
-from bridge.storage.database import Database
-from bridge.storage.migrate import migrate
+from bridge.services.ops.audit import list_faults
+from bridge.services.secrets import Vault
+from bridge.services.shop import paging, reconcile
+from bridge.services.shop.ingest import Reading
+from bridge.services.shop.rest import Shops
+from bridge.services.stores.settings import NewStore, add_store
+from bridge.storage.engine.database import Database
+from bridge.storage.engine.migrate import migrate
 from fakeshop.auth import Request
 from fakeshop.rest import Rest
 from fakeshop.rest_words import Answer
@@ -84,10 +84,10 @@ def _reconcile(pipe: Pipe, url: str, count: int, delay: float) -> None:
         fetched = sum(
             len(batch.documents)
             for statuses in (None, ("trash",))
-            for batch in shop_pages.list_changes(reading.shop, statuses, since=None)
+            for batch in paging.list_changes(reading.shop, statuses, since=None)
         )
         between = time.perf_counter()
-        report = reconciliation.poll(reading, since=None, now=datetime.now(UTC))
+        report = reconcile.poll(reading, since=None, now=datetime.now(UTC))
         ended = time.perf_counter()
     with database.reading() as connection:
         fault = next(list_faults(connection, now=datetime.now(UTC)), None)
@@ -110,7 +110,7 @@ def _connected(database: Database, address: str, keys: tuple[str, str]) -> Itera
     wanted = NewStore("shop", address, history="grant", consumer_key=keys[0], consumer_secret=keys[1])
     with database.transaction() as connection:
         store = add_store(connection, wanted, vault_=vault, now=datetime.now(UTC)).store
-    reading = reconciliation.open_reading(database.transaction, Shops(vault), store)
+    reading = reconcile.open_reading(database.transaction, Shops(vault), store)
     with reading.shop:
         yield reading
 

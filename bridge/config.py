@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
-from bridge.domain.database_urls import normalize
+from bridge.domain.engine.database_urls import normalize
 from bridge.domain.errors import BadSetting
-from bridge.domain.proxies import Network, read_networks
-from bridge.domain.typed import clean_pasted
+from bridge.domain.ops.proxies import Network, read_networks
+from bridge.domain.stores.pasted_text import clean_pasted
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: everything the service writes by default lies below it, in `instance/`."""

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from bridge.config import load_config
 from bridge.domain.errors import BridgeError
 from bridge.logs import configure_logs
-from bridge.services import addresses, installation, opaque_ids
-from bridge.services.vault import Vault
-from bridge.storage.database import Database
+from bridge.services import ids
+from bridge.services.ops import addresses, schema_version
+from bridge.services.secrets import Vault
+from bridge.storage.engine.database import Database
 from schedulers.schedule import timetable_for
 from schedulers.ticker import Scheduler
 
@@ -22,9 +23,9 @@ def main() -> None:
     argparse.ArgumentParser(prog="python -m schedulers", description=__doc__).parse_args()
     config = load_config()
     configure_logs(config)
-    opaque_ids.use_key(config.secret_key)
+    ids.use_key(config.secret_key)
     database = Database(config.database_url)
-    installation.prepare(database)
+    schema_version.prepare(database)
     # Waited for and not handled: a handler that sets an event can meet its own thread inside that event's lock.
     stops = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)

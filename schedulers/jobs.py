@@ -8,20 +8,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from bridge.services import (
-    expiry,
-    inbox,
-    late_packages,
-    open_orders,
-    outbox,
-    prune_guard,
-    pruning,
-    stores,
-    windows,
-)
-from bridge.services.shops import Shops
+from bridge.services.events import dispatch
+from bridge.services.metering import expiry, resets
+from bridge.services.ops import prune_guard, retention
+from bridge.services.orders import late_packages, pending
+from bridge.services.secrets import Vault
+from bridge.services.shop import inbox
+from bridge.services.shop.rest import Shops
+from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
-from bridge.services.vault import Vault
 from schedulers.shift import Shift, pause
 
 log = logging.getLogger(__name__)
@@ -51,12 +46,12 @@ def settle_open_orders(shift: Shift) -> str:
     """Settle orders whose buyer or package is known by now, though the shop said nothing more of them."""
     now = shift.clock()
     with shift.database.reading() as connection:
-        unpaid = open_orders.list_unpaid(connection, now=now, limit=BATCH)
+        unpaid = pending.list_unpaid(connection, now=now, limit=BATCH)
     done, failed = _settle_orders(shift, unpaid, now=now)
-    after = open_orders.START
+    after = pending.START
     while shift.may_go_on():
         with shift.database.reading() as connection:
-            ready = open_orders.list_ready(connection, after=after, limit=BATCH)
+            ready = pending.list_ready(connection, after=after, limit=BATCH)
         if not ready:
             break
         more, worse = _settle_orders(shift, ready, now=now)
@@ -70,7 +65,7 @@ def _settle_orders(shift: Shift, places: Sequence[tuple[int, int]], *, now: date
     failed = 0
     for place in places:
         try:
-            in_transaction(shift.database.transaction, partial(open_orders.settle, place=place, now=now))
+            in_transaction(shift.database.transaction, partial(pending.settle, place=place, now=now))
         except Exception:
             log.exception("order %d of store %d could not be settled", place[1], place[0])
             failed += 1
@@ -81,7 +76,7 @@ def settle_past_orders(shift: Shift) -> str:
     """Settle orders that bought a product before it was a package, where the owner decided about them."""
     done = failed = 0
     with shift.database.reading() as connection:
-        found = stores.list_stores(connection)
+        found = settings.list_stores(connection)
     for store in found:
         if not shift.may_go_on():
             break
@@ -113,11 +108,11 @@ def due_windows(shift: Shift) -> str:
     """Note the windows that opened, and tell those who had used up the one before."""
     now = shift.clock()
     with shift.database.reading() as connection:
-        due = windows.list_due(connection, now=now)
+        due = resets.list_due(connection, now=now)
     done = failed = 0
     for place in due:
         try:
-            act = partial(windows.announce, place=place, now=now)
+            act = partial(resets.announce, place=place, now=now)
             while shift.may_go_on() and not in_transaction(shift.database.transaction, act):
                 log.debug("more users of store %d to tell of %s", *place)
             done += 1
@@ -129,7 +124,7 @@ def due_windows(shift: Shift) -> str:
 
 def send_events(shift: Shift, *, vault: Vault, public_url: str) -> str:
     """Hand out the events that wait, and send those that are due."""
-    sent = outbox.send_events(
+    sent = dispatch.send_events(
         shift.database.transaction,
         vault_=vault,
         public_url=public_url,
@@ -153,7 +148,7 @@ def prune(shift: Shift, *, is_recorded: bool = False, is_forced: bool = False) -
             log.error("nothing was pruned: %s", reason)
             return f"{prune_guard.REFUSED}: {reason}"
     removed: dict[str, int] = {}
-    for name, step in pruning.steps(now=shift.clock()).items():
+    for name, step in retention.steps(now=shift.clock()).items():
         removed[name] = 0
         while shift.may_go_on():
             began = time.monotonic()

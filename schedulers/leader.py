@@ -12,9 +12,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bridge.domain.errors import BridgeError
-from bridge.services import runs
+from bridge.services.ops import job_runs
 from bridge.services.transactions import in_transaction, waiting_at_most
-from bridge.storage.database import Database
+from bridge.storage.engine.database import Database
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +60,9 @@ class Leader:
             with waiting_at_most(RENEW_SECONDS):
                 won = in_transaction(
                     self._database.transaction,
-                    lambda connection: runs.take_lead(connection, holder=self.holder, now=self._clock()),
+                    lambda connection: job_runs.take_lead(connection, holder=self.holder, now=self._clock()),
                 )
-            self._until = asked_at + runs.LEASE_SPAN.total_seconds() if won else float("-inf")
+            self._until = asked_at + job_runs.LEASE_SPAN.total_seconds() if won else float("-inf")
         except BridgeError as error:
             # A lease won before lasts until its end; the next attempt comes soon.
             log.warning("the scheduler's lease could not be asked for: %s", error.detail)
@@ -89,7 +89,7 @@ class Leader:
         self._until = float("-inf")
         try:
             in_transaction(
-                self._database.transaction, lambda connection: runs.step_down(connection, holder=self.holder)
+                self._database.transaction, lambda connection: job_runs.step_down(connection, holder=self.holder)
             )
         except Exception:
             log.exception("the scheduler's lease could not be given back; it ends by itself")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from bridge.services.shops import Shops
-from bridge.services.vault import Vault
+from bridge.services.secrets import Vault
+from bridge.services.shop.rest import Shops
 from schedulers import jobs, shop_jobs
 from schedulers.shift import Job
 

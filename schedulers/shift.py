@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bridge.services import runs
+from bridge.services.ops import job_runs
 from bridge.services.transactions import in_transaction
-from bridge.storage.database import Database
+from bridge.storage.engine.database import Database
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +54,14 @@ def run(job: Job, shift: Shift) -> None:
         return
     transaction = shift.database.transaction
     try:
-        in_transaction(transaction, lambda connection: runs.begin(connection, job.name, now=shift.clock()))
+        in_transaction(transaction, lambda connection: job_runs.begin(connection, job.name, now=shift.clock()))
         outcome = job.work(shift)
     except Exception as error:
         log.exception("job %s failed; it runs again in %d s", job.name, job.every_seconds)
         outcome = f"failed: {type(error).__name__}"
     try:
         in_transaction(
-            transaction, lambda connection: runs.end(connection, job.name, outcome=outcome, now=shift.clock())
+            transaction, lambda connection: job_runs.end(connection, job.name, outcome=outcome, now=shift.clock())
         )
     except Exception:
         log.exception("the end of job %s could not be noted", job.name)

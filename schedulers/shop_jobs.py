@@ -7,14 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bridge.domain.errors import NoShopKeys, ShopUnreachable
-from bridge.domain.reconciliation import Report
-from bridge.domain.stores import Store
-from bridge.services import backfill, catalog_import, clock, reconciliation, stores, watchdog
-from bridge.services.readback import Reading
-from bridge.services.reconciliation import open_reading
-from bridge.services.shops import Shops
+from bridge.domain.shop.reconciliation import Report
+from bridge.domain.stores.stores import Store
+from bridge.services.ops import clock
+from bridge.services.shop import backfill, monitor, product_import, reconcile
+from bridge.services.shop.ingest import Reading
+from bridge.services.shop.monitor import Post
+from bridge.services.shop.reconcile import open_reading
+from bridge.services.shop.rest import Shops
+from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
-from bridge.services.watchdog import Post
 from schedulers.shift import Shift
 from schedulers.side_by_side import Slot, for_each
 
@@ -45,7 +47,7 @@ def reconcile_orders(shift: Shift, *, shops: Shops, every_seconds: float = POLL_
     def poll(store: Store, slot: Slot) -> Report:
         reading = _open(shift, shops, store, slot)
         with reading.shop:
-            return reconciliation.poll(reading, since=None, now=shift.clock())
+            return reconcile.poll(reading, since=None, now=shift.clock())
 
     return _read_each(shift, poll, every_seconds=every_seconds)
 
@@ -55,13 +57,13 @@ def sweep_orders(shift: Shift, *, shops: Shops) -> str:
 
     def sweep(store: Store, slot: Slot) -> Report | None:
         with shift.database.reading() as connection:
-            if not reconciliation.is_sweep_due(connection, store, now=shift.clock()):
+            if not reconcile.is_sweep_due(connection, store, now=shift.clock()):
                 return None
         total, is_through = Report(), False
         reading = _open(shift, shops, store, slot)
         with reading.shop:
             while not is_through and shift.may_go_on() and not total.interruption:
-                report, is_through = reconciliation.sweep(reading, now=shift.clock(), limit=SWEPT_AT_ONCE)
+                report, is_through = reconcile.sweep(reading, now=shift.clock(), limit=SWEPT_AT_ONCE)
                 total.join(report)
         return total
 
@@ -72,13 +74,13 @@ def import_packages(shift: Shift, *, shops: Shops) -> str:
     """Go on with imports of products that were cut off, or are too long for the page that began them."""
     with shift.database.reading() as connection:
         under_way = [
-            store for store in stores.list_stores(connection) if catalog_import.is_under_way(connection, store)
+            store for store in settings.list_stores(connection) if product_import.is_under_way(connection, store)
         ]
 
     def go_on(store: Store, slot: Slot) -> _Done:
         reading = _open(shift, shops, store, slot)
         with reading.shop:
-            return _Done(count=catalog_import.go_on(reading, now=shift.clock()).products)
+            return _Done(count=product_import.go_on(reading, now=shift.clock()).products)
 
     done = for_each(shift, under_way, _guarded(go_on), every_seconds=IMPORT_EVERY, requests=_REQUESTS, seconds=_SECONDS)
     words = f"{sum(one.count for one in done)} products read"
@@ -108,7 +110,7 @@ def watch_webhooks(shift: Shift, *, shops: Shops, public_url: str, installation:
     post = Post(shift.database.transaction, shops, public_url, shift.may_go_on, installation)
 
     def watch(store: Store, _slot: Slot) -> _Done:
-        watched = watchdog.watch(post, store, now=shift.clock())
+        watched = monitor.watch(post, store, now=shift.clock())
         return _Done(
             count=len(watched.found),
             repaired=watched.repaired,
@@ -140,7 +142,7 @@ def _open(shift: Shift, shops: Shops, store: Store, slot: Slot) -> Reading:
 
 def _stores(shift: Shift) -> list[Store]:
     with shift.database.reading() as connection:
-        return stores.list_stores(connection)
+        return settings.list_stores(connection)
 
 
 def _guarded(work: Callable[[Store, Slot], _Done]) -> Callable[[Store, Slot], _Done]:

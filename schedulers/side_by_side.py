@@ -8,8 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bridge.domain.stores import Store
-from bridge.services import shop_health
+from bridge.domain.stores.stores import Store
+from bridge.services.shop import health
 from schedulers.shift import Shift
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ def for_each(
     """
     end = time.monotonic() + every_seconds * _SHARE
     with shift.database.reading() as connection:
-        quick, slow = shop_health.in_lanes(connection, stores)
+        quick, slow = health.in_lanes(connection, stores)
 
     waiting = {store.id for store in slow}
 
@@ -59,7 +59,7 @@ def for_each(
         if now >= end or not shift.may_go_on():
             return None
         if store.id in waiting:
-            shop_health.note_try(shift.database.transaction, store, now=shift.clock())
+            health.note_try(shift.database.transaction, store, now=shift.clock())
         return work(store, Slot(min(end, now + seconds), requests))
 
     with (

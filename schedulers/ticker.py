@@ -8,7 +8,7 @@ from datetime import datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from bridge.storage.database import Database
+from bridge.storage.engine.database import Database
 from schedulers.intervals import Every, OneRunEach, SteadyZone
 from schedulers.leader import Leader
 from schedulers.schedule import TIMETABLE

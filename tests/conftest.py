@@ -14,9 +14,9 @@ from playwright.sync_api import Browser
 
 from app import create_app
 from bridge.config import Config
-from bridge.services.stores import Connected, NewStore, add_store
-from bridge.storage.database import Database
-from bridge.storage.migrate import migrate
+from bridge.services.stores.settings import Connected, NewStore, add_store
+from bridge.storage.engine.database import Database
+from bridge.storage.engine.migrate import migrate
 from bridge.web.context import Parts, utcnow
 from tests.support.browser import open_browser
 from tests.support.missing import require

@@ -16,7 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from bridge.services.stores import Connected, NewStore, add_store
+from bridge.services.stores.settings import Connected, NewStore, add_store
 from bridge.web.context import Parts, utcnow
 
 Document = dict[str, Any]

@@ -11,7 +11,7 @@ from bridge.cli.commands import COMMANDS
 from bridge.cli.tools import Group
 from bridge.config import Config
 from bridge.domain.errors import BridgeError
-from bridge.domain.reviews import Question
+from bridge.domain.orders.review_items import Question
 
 ROOT = Path(__file__).resolve().parent.parent
 _NOT_OF_THE_API = frozenset(

@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from bridge.cli.tools import Command, prepared, utcnow
-from bridge.services import answers, keys, stores
+from bridge.services.metering import documents
+from bridge.services.stores import access_keys, settings
 from bridge.services.transactions import in_transaction
-from bridge.storage.database import Connection
+from bridge.storage.engine.database import Connection
 
 
 @click.command("access-keys", cls=Command)
@@ -25,21 +26,21 @@ def command(slug: str, make: bool, revoke: str | None, as_json: bool) -> None:
     transaction = prepared().database.transaction
 
     def act(connection: Connection) -> dict[str, Any]:
-        store = stores.get_store(connection, slug)
+        store = settings.get_store(connection, slug)
         done: dict[str, Any] = {}
         if revoke is not None:
-            done["revoked"] = keys.revoke(
-                connection, store, keys.find(connection, store, revoke).id, actor="a command"
+            done["revoked"] = access_keys.revoke(
+                connection, store, access_keys.find(connection, store, revoke).id, actor="a command"
             ).prefix
         if make:
-            done["access_key"] = keys.make(connection, store, now=utcnow())
+            done["access_key"] = access_keys.make(connection, store, now=utcnow())
         done["items"] = [
             {
                 "prefix": key.prefix,
-                "created_at": answers.instant(key.created_at),
-                "last_used_at": answers.instant(key.last_used_at),
+                "created_at": documents.instant(key.created_at),
+                "last_used_at": documents.instant(key.last_used_at),
             }
-            for key in keys.list_keys(connection, store)
+            for key in access_keys.list_keys(connection, store)
         ]
         return done
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from bridge.cli.tools import Group, Tools, prepared, utcnow
+from bridge.domain.accounts.opening_balances import Opening
 from bridge.domain.errors import BalanceOutOfRange
-from bridge.domain.opening import Opening
-from bridge.domain.stores import Store
-from bridge.services import opening, stores
-from bridge.services.opening import Imported
-from bridge.services.opening_files import read_file
+from bridge.domain.stores.stores import Store
+from bridge.services.accounts import opening_balances
+from bridge.services.accounts.opening_balances import Imported
+from bridge.services.accounts.opening_files import read_file
+from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
 
 
@@ -36,13 +37,13 @@ def import_(slug: str, file: Path, dry_run: bool) -> None:
     """
     tools = prepared()
     with tools.database.reading() as connection:
-        store = stores.get_store(connection, slug)
+        store = settings.get_store(connection, slug)
     # The whole file is read before anything is written: a file with a fault imports nothing.
     count = sum(1 for _ in read_file(file))
     total = Imported()
     with click.progressbar(length=count, label="Importing", hidden=dry_run) as bar:
         rows = read_file(file)
-        while batch := list(islice(rows, opening.BATCH)):
+        while batch := list(islice(rows, opening_balances.BATCH)):
             try:
                 total += _preview(tools, store, batch) if dry_run else _post(tools, store, batch)
             except BalanceOutOfRange as error:
@@ -75,10 +76,10 @@ def _report(total: Imported, count: int, *, is_dry: bool) -> list[str]:
 
 def _post(tools: Tools, store: Store, batch: list[Opening]) -> Imported:
     return in_transaction(
-        tools.database.transaction, lambda connection: opening.post(connection, store, batch, now=utcnow())
+        tools.database.transaction, lambda connection: opening_balances.post(connection, store, batch, now=utcnow())
     )
 
 
 def _preview(tools: Tools, store: Store, batch: list[Opening]) -> Imported:
     with tools.database.reading() as connection:
-        return opening.preview(connection, store, batch)
+        return opening_balances.preview(connection, store, batch)

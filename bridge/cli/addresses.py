@@ -8,8 +8,8 @@ import click
 
 from bridge.cli.tools import Tools, address
 from bridge.domain.errors import AddressRefused
-from bridge.services import addresses
-from bridge.services.addresses import ServiceAddress
+from bridge.services.ops import addresses
+from bridge.services.ops.addresses import ServiceAddress
 
 log = logging.getLogger(__name__)
 

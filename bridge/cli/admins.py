@@ -7,7 +7,8 @@ import json
 import click
 
 from bridge.cli.tools import Group, created, local, prepared, utcnow
-from bridge.services import admins, answers
+from bridge.services.admin import admins
+from bridge.services.metering import documents
 from bridge.services.transactions import in_transaction
 
 
@@ -47,8 +48,8 @@ def list_(as_json: bool) -> None:
         listed = [
             {
                 "email": admin.email,
-                "created_at": answers.instant(admin.created_at),
-                "last_signed_in_at": answers.instant(admin.last_seen_at),
+                "created_at": documents.instant(admin.created_at),
+                "last_signed_in_at": documents.instant(admin.last_seen_at),
             }
             for admin in found
         ]

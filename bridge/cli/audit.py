@@ -10,9 +10,9 @@ from dataclasses import asdict
 import click
 
 from bridge.cli.tools import Command, prepared, utcnow
-from bridge.domain.audit import Fault
-from bridge.services import audit
-from bridge.storage.database import Database
+from bridge.domain.ops.audit import Fault
+from bridge.services.ops import audit
+from bridge.storage.engine.database import Database
 
 _LISTED = 1000
 """The most faults in a JSON object; its `count` has them all."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bridge.cli.tools import Command, prepared, tools
-from bridge.services import backups, installation
+from bridge.services.ops import backups, schema_version
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -29,7 +29,7 @@ def save(file: Path) -> None:
 def restore(file: Path) -> None:
     """Put FILE, a copy made by backup, in the place of the embedded database; the service must be stopped."""
     found = tools()
-    installation.make_folder(found.database)
+    schema_version.make_folder(found.database)
     backups.restore(found.database, file)
-    installation.prepare(found.database)
+    schema_version.prepare(found.database)
     click.echo(f"the database is now what {file} holds")

@@ -9,9 +9,11 @@ import click
 
 from bridge.cli.tools import Group, local, prepared, utcnow
 from bridge.domain.errors import UnknownDelivery
-from bridge.domain.inbox import Delivery, State
-from bridge.services import answers, inbox, stores
-from bridge.services.shops import Shops
+from bridge.domain.shop.inbox import Delivery, State
+from bridge.services.metering import documents
+from bridge.services.shop import inbox
+from bridge.services.shop.rest import Shops
+from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
 
 _SHOWN = 20
@@ -33,10 +35,10 @@ def list_(store: str | None, state: str | None, before: int | None, limit: int, 
     """List deliveries, the newest first."""
     tools = prepared()
     with tools.database.reading() as connection:
-        slugs = {known.id: known.slug for known in stores.list_stores(connection)}
+        slugs = {known.id: known.slug for known in settings.list_stores(connection)}
         found = inbox.list_deliveries(
             connection,
-            store_id=stores.get_store(connection, store).id if store else None,
+            store_id=settings.get_store(connection, store).id if store else None,
             state=State(state) if state else None,
             before=before,
             limit=limit,
@@ -60,7 +62,7 @@ def show(delivery_id: int, as_json: bool) -> None:
     """Print one delivery: what is known of it, then its body as it was received."""
     tools = prepared()
     with tools.database.reading() as connection:
-        slugs = {known.id: known.slug for known in stores.list_stores(connection)}
+        slugs = {known.id: known.slug for known in settings.list_stores(connection)}
         delivery = inbox.find_delivery(connection, delivery_id)
     if delivery is None:
         raise UnknownDelivery(f"there is no delivery {delivery_id}")
@@ -104,7 +106,7 @@ def _document(delivery: Delivery, slugs: dict[int, str]) -> dict[str, Any]:
     return {
         "id": delivery.id,
         "store": slugs[delivery.store_id],
-        "received_at": answers.instant(delivery.received_at),
+        "received_at": documents.instant(delivery.received_at),
         "topic": delivery.topic,
         "resource_id": delivery.resource_id,
         "source": delivery.source,
@@ -114,8 +116,8 @@ def _document(delivery: Delivery, slugs: dict[int, str]) -> dict[str, Any]:
         "outcome": delivery.outcome,
         "held_for": delivery.held_for,
         "repeats": delivery.repeats,
-        "repeated_at": answers.instant(delivery.repeated_at),
+        "repeated_at": documents.instant(delivery.repeated_at),
         "attempts": delivery.attempts,
-        "processed_at": answers.instant(delivery.processed_at),
-        "next_attempt_at": answers.instant(delivery.next_attempt_at),
+        "processed_at": documents.instant(delivery.processed_at),
+        "next_attempt_at": documents.instant(delivery.next_attempt_at),
     }

@@ -13,9 +13,9 @@ from bridge.cli import demo_fakeshop, listening, serve
 from bridge.cli.demo_shop import DemoShop
 from bridge.cli.tools import Command, tools, utcnow
 from bridge.config import ROOT
-from bridge.services import installation
-from bridge.services.vault import Vault
-from bridge.storage.database import Database
+from bridge.services.ops import schema_version
+from bridge.services.secrets import Vault
+from bridge.storage.engine.database import Database
 
 DAYS = 30
 
@@ -38,7 +38,7 @@ def command() -> None:
     # What takes over the process reads its settings from the environment again.
     os.environ["BRIDGE_DATABASE_URL"] = url
     database = Database(url)
-    installation.prepare(database)
+    schema_version.prepare(database)
     vault = Vault(config.secret_key)
     shop = DemoShop.connect(database, vault, now=utcnow() - timedelta(days=DAYS))
     with click.progressbar(length=DAYS, label="Creating a month of orders and usage") as bar:

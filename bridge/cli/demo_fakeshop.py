@@ -11,13 +11,14 @@ import sys
 from bridge.cli.tools import utcnow
 from bridge.config import ROOT, Config
 from bridge.domain.errors import NotFound
-from bridge.domain.stores import Store
-from bridge.services import catalog_import, reconciliation, stores, watchdog, webhooks
-from bridge.services.shops import Shops
-from bridge.services.stores import NewStore
+from bridge.domain.stores.stores import Store
+from bridge.services.secrets import Vault
+from bridge.services.shop import monitor, product_import, reconcile, subscriptions
+from bridge.services.shop.rest import Shops
+from bridge.services.stores import settings
+from bridge.services.stores.settings import NewStore
 from bridge.services.transactions import in_transaction
-from bridge.services.vault import Vault
-from bridge.storage.database import Database
+from bridge.storage.engine.database import Database
 
 _SLUG = "fakeshop"
 _SECRET = "the-demo-shop-signs-with-this"  # noqa: S105 -- of a shop that sells nothing
@@ -51,7 +52,7 @@ def open_shop(config: Config) -> dict[str, str]:
 def connect(database: Database, vault: Vault, shop: dict[str, str], *, public_url: str) -> Store:
     """Connect the shop as an owner does: packages imported, webhooks made, past orders granted."""
     # Ten webhooks that are made are no news to somebody who watches a demo.
-    logging.getLogger(webhooks.__name__).setLevel(logging.WARNING)
+    logging.getLogger(subscriptions.__name__).setLevel(logging.WARNING)
     now = utcnow()
     wanted = NewStore(
         _SLUG,
@@ -64,12 +65,12 @@ def connect(database: Database, vault: Vault, shop: dict[str, str], *, public_ur
         consumer_secret=shop["consumer_secret"],
     )
     with database.transaction() as connection:
-        store = stores.add_store(connection, wanted, vault_=vault, now=now).store
-        door = webhooks.door_of(connection, store, public_url=public_url, vault_=vault)
-    reading = reconciliation.open_reading(database.transaction, Shops(vault), store)
+        store = settings.add_store(connection, wanted, vault_=vault, now=now).store
+        door = subscriptions.door_of(connection, store, public_url=public_url, vault_=vault)
+    reading = reconcile.open_reading(database.transaction, Shops(vault), store)
     with reading.shop:
-        catalog_import.import_products(reading, now=now)
-        webhooks.put_in_order(reading.shop, door)
-        in_transaction(database.transaction, lambda connection: watchdog.note_installed(connection, store, now=now))
-        reconciliation.poll(reading, since=None, now=utcnow())
+        product_import.import_products(reading, now=now)
+        subscriptions.put_in_order(reading.shop, door)
+        in_transaction(database.transaction, lambda connection: monitor.note_installed(connection, store, now=now))
+        reconcile.poll(reading, since=None, now=utcnow())
     return store

@@ -11,19 +11,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.config import ROOT
-from bridge.domain.accounts import Profile
-from bridge.domain.asks import Ask
-from bridge.domain.callers import Caller
+from bridge.domain.accounts.accounts import Profile
+from bridge.domain.accounts.opening_balances import Opening
 from bridge.domain.errors import NotFound
-from bridge.domain.limits import Allows, Limit, Period, Rule
-from bridge.domain.opening import Opening
-from bridge.domain.stores import Store
-from bridge.services import catalog, inbox, modules, opening, stores
-from bridge.services.inbox import Received
-from bridge.services.spending import spend_many
-from bridge.services.stores import NewStore
-from bridge.services.vault import Vault
-from bridge.storage.database import Database
+from bridge.domain.metering.commands import Ask
+from bridge.domain.metering.limits import Allows, Limit, Period, Rule
+from bridge.domain.stores.principals import Caller
+from bridge.domain.stores.stores import Store
+from bridge.services.accounts import opening_balances
+from bridge.services.metering import limits
+from bridge.services.metering.execute import spend_many
+from bridge.services.orders import packages
+from bridge.services.secrets import Vault
+from bridge.services.shop import inbox
+from bridge.services.shop.inbox import Received
+from bridge.services.stores import settings
+from bridge.services.stores.settings import NewStore
+from bridge.storage.engine.database import Database
 
 _RECORDINGS = ROOT / "tests" / "recordings"
 _SHOP = "https://shop.example.com"
@@ -89,13 +93,13 @@ class DemoShop:
         """A fresh shop with packages, limits and users who bring balances along."""
         wanted = NewStore("demo", _SHOP, "Demo shop", "Europe/Berlin", webhook_secret=_SECRET)
         with database.transaction() as connection:
-            connected = stores.add_store(connection, wanted, vault_=vault, now=now)
+            connected = settings.add_store(connection, wanted, vault_=vault, now=now)
             store_id = connected.store.id
             for product, tokens in _PACKAGES.items():
-                catalog.set_package(connection, store_id, product_id=product, variation_id=0, tokens=tokens, now=now)
+                packages.set_package(connection, store_id, product_id=product, variation_id=0, tokens=tokens, now=now)
             for limit in _limits():
-                modules.put_limit(connection, store_id, limit)
-            opening.post(connection, connected.store, _openings(), now=now)
+                limits.put_limit(connection, store_id, limit)
+            opening_balances.post(connection, connected.store, _openings(), now=now)
         chance = random.Random(7)  # noqa: S311 -- a demo is no secret
         return cls(database, vault, connected.store, connected.access_key, now, chance)
 

@@ -9,13 +9,16 @@ from typing import Any
 import click
 
 from bridge.cli.tools import Group, Tools, prepared, utcnow
-from bridge.domain.accounts import MAX_USER_ID
-from bridge.domain.amounts import read_amount
+from bridge.domain.accounts.accounts import MAX_USER_ID
+from bridge.domain.accounts.amounts import read_amount
 from bridge.domain.errors import FieldError, InvalidRequest
-from bridge.domain.stores import Store
-from bridge.services import catalog, catalog_import, late_packages, package_pages, stores
-from bridge.services.reconciliation import open_reading
-from bridge.services.shops import Shops
+from bridge.domain.stores.stores import Store
+from bridge.services.admin import package_pages
+from bridge.services.orders import late_packages, packages
+from bridge.services.shop import product_import
+from bridge.services.shop.reconcile import open_reading
+from bridge.services.shop.rest import Shops
+from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
 
 _PAGE = 200
@@ -36,7 +39,7 @@ def list_(slug: str, as_json: bool) -> None:
     after: tuple[int, int] | None = None
     while True:
         with tools.database.reading() as connection:
-            page = catalog.list_packages(connection, store.id, after=after, limit=_PAGE)
+            page = packages.list_packages(connection, store.id, after=after, limit=_PAGE)
             found += [package_pages.document(connection, store.id, package) for package in page]
         if len(page) < _PAGE:
             break
@@ -73,11 +76,11 @@ def set_(slug: str, product: str, tokens: str) -> None:
     now = utcnow()
     package = in_transaction(
         tools.database.transaction,
-        lambda connection: catalog.set_tokens(
+        lambda connection: packages.set_tokens(
             connection, store.id, product_id=product_id, variation_id=variation_id, tokens=amount, now=now
         ),
     )
-    settled = catalog.settle_waiting(tools.database.transaction, store, package, now=now)
+    settled = packages.settle_waiting(tools.database.transaction, store, package, now=now)
     brings = f"brings {amount:,} tokens" if amount else "is no package"
     click.echo(f"A piece of product {product} {brings}. {settled:,} waiting orders were checked.")
 
@@ -91,7 +94,7 @@ def clear(slug: str, product: str) -> None:
     tools, store = _store(slug)
     in_transaction(
         tools.database.transaction,
-        lambda connection: catalog.drop_package(
+        lambda connection: packages.drop_package(
             connection, store.id, product_id=product_id, variation_id=variation_id, now=utcnow()
         ),
     )
@@ -139,7 +142,7 @@ def import_(slug: str, as_json: bool) -> None:
             bar.length = total
             bar.update(done - bar.pos)
 
-        imported = catalog_import.import_products(reading, now=utcnow(), progress=progress)
+        imported = product_import.import_products(reading, now=utcnow(), progress=progress)
     if as_json:
         click.echo(json.dumps(asdict(imported)))
         return
@@ -148,15 +151,15 @@ def import_(slug: str, as_json: bool) -> None:
         f" {imported.settled} waiting orders settled"
     )
     with tools.database.reading() as connection:
-        for package in catalog.list_unreadable(connection, store.id, limit=100):
+        for package in packages.list_unreadable(connection, store.id, limit=100):
             if package.unreadable is not None:
-                click.echo(f"  NOT READABLE {catalog.label_of(package)}: {package.unreadable.sentence}")
+                click.echo(f"  NOT READABLE {packages.label_of(package)}: {package.unreadable.sentence}")
 
 
 def _store(slug: str) -> tuple[Tools, Store]:
     tools = prepared()
     with tools.database.reading() as connection:
-        return tools, stores.get_store(connection, slug)
+        return tools, settings.get_store(connection, slug)
 
 
 def _key(text: str) -> tuple[int, int]:

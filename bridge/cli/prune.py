@@ -7,10 +7,11 @@ import sys
 import click
 
 from bridge.cli.tools import Command, prepared, utcnow
-from bridge.domain.stores import Store
-from bridge.services import clock, prune_guard, stores
+from bridge.domain.stores.stores import Store
+from bridge.services.ops import clock, prune_guard
+from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
-from bridge.storage.database import Connection
+from bridge.storage.engine.database import Connection
 from schedulers import jobs
 from schedulers.shift import Shift
 
@@ -36,4 +37,4 @@ def command(force: bool) -> None:
 
 def _trust_the_clock(connection: Connection) -> list[Store]:
     clock.accept(connection)
-    return stores.correct_boundaries(connection, now=utcnow())
+    return settings.correct_boundaries(connection, now=utcnow())

@@ -14,12 +14,14 @@ import click
 
 from bridge.cli.tools import Command, Tools, prepared, utcnow
 from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnreachable, UnknownOrder
-from bridge.domain.reconciliation import Report
-from bridge.domain.stores import Store
-from bridge.services import backfill, orders, reconciliation, stores
-from bridge.services.readback import Reading
-from bridge.services.shop_pages import Progress
-from bridge.services.shops import Shops
+from bridge.domain.shop.reconciliation import Report
+from bridge.domain.stores.stores import Store
+from bridge.services.orders import apply
+from bridge.services.shop import backfill, reconcile
+from bridge.services.shop.ingest import Reading
+from bridge.services.shop.paging import Progress
+from bridge.services.shop.rest import Shops
+from bridge.services.stores import settings
 
 _YEARS = range(1990, 3000)
 
@@ -42,7 +44,7 @@ def command(slug: str | None, since: str | None, full: bool, order: str | None, 
     wanted = _wanted(slug, since=since, is_full=full, order=order)
     tools = prepared()
     with tools.database.reading() as connection:
-        chosen = [stores.get_store(connection, slug)] if slug else stores.list_stores(connection)
+        chosen = [settings.get_store(connection, slug)] if slug else settings.list_stores(connection)
     reports: dict[str, Report] = {}
     skipped: list[str] = []
     for store in chosen:
@@ -81,7 +83,7 @@ class _Run:
     def reading(self) -> Iterator[Reading]:
         """The shop, ready to be read."""
         shops = Shops(self.tools.vault)
-        reading = reconciliation.open_reading(self.tools.database.transaction, shops, self.store, is_dry=self.is_dry)
+        reading = reconcile.open_reading(self.tools.database.transaction, shops, self.store, is_dry=self.is_dry)
         with reading.shop:
             yield reading
 
@@ -101,7 +103,7 @@ def _read(run: _Run) -> Report:
     if run.since is None and not run.is_dry and (report := _grant_past_orders(run)) is not None:
         return report
     with run.reading() as reading, _progress(f"Reading {run.store.slug}", is_hidden=run.is_hidden) as progress:
-        return reconciliation.poll(reading, since=run.since, now=utcnow(), progress=progress)
+        return reconcile.poll(reading, since=run.since, now=utcnow(), progress=progress)
 
 
 def _grant_past_orders(run: _Run) -> Report | None:
@@ -119,16 +121,16 @@ def _grant_past_orders(run: _Run) -> Report | None:
 def _compare(run: _Run) -> Report:
     """The nightly comparison, from its first order to its last."""
     with run.reading() as reading, _progress(f"Comparing {run.store.slug}", is_hidden=run.is_hidden) as progress:
-        return reconciliation.compare_all(reading, now=utcnow(), progress=progress)
+        return reconcile.compare_all(reading, now=utcnow(), progress=progress)
 
 
 def _read_order(run: _Run, *, text: str) -> Report:
     with run.tools.database.reading() as connection:
-        number = orders.find_id(connection, run.store, text)
+        number = apply.find_id(connection, run.store, text)
     if number is None:
         raise UnknownOrder(f"there is no order {text[:100]}")
     with run.reading() as reading:
-        return reconciliation.read_one(reading, number, now=utcnow())
+        return reconcile.read_one(reading, number, now=utcnow())
 
 
 @contextmanager

@@ -12,9 +12,10 @@ import click
 from bridge.cli import listening
 from bridge.cli.tools import Command, tools, utcnow
 from bridge.config import ROOT, Config
-from bridge.services import addresses, admins, installation
+from bridge.services.admin import admins
+from bridge.services.ops import addresses, schema_version
 from bridge.services.transactions import in_transaction
-from bridge.storage.database import Database
+from bridge.storage.engine.database import Database
 
 
 @click.command("serve", cls=Command)
@@ -23,7 +24,7 @@ def command() -> None:
     config = tools().config
     listener = listening.bind(config)
     database = Database(config.database_url)
-    installation.prepare(database)
+    schema_version.prepare(database)
     start(config, database, listener)
 
 

@@ -10,10 +10,12 @@ from bridge.cli import addresses
 from bridge.cli.tools import Command, Tools, prepared, utcnow
 from bridge.config import ROOT
 from bridge.domain.errors import InvalidRequest, ShopUnreachable
-from bridge.domain.stores import Store
-from bridge.services import store_changes, store_removal, stores
-from bridge.services.shops import Shops
-from bridge.services.store_changes import SameShop
+from bridge.domain.stores.stores import Store
+from bridge.services.ops import store_removal
+from bridge.services.shop import store_changes
+from bridge.services.shop.rest import Shops
+from bridge.services.shop.store_changes import SameShop
+from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
 
 
@@ -29,7 +31,7 @@ def rename(slug: str, new: str, name: str) -> None:
     """
     tools = prepared()
     with tools.database.reading() as connection:
-        store = stores.get_store(connection, slug)
+        store = settings.get_store(connection, slug)
     renamed = in_transaction(
         tools.database.transaction, lambda connection: store_changes.rename(connection, store, new, name=name)
     )
@@ -50,10 +52,10 @@ def move(slug: str, url: str, force: bool) -> None:
     tested before anything is changed.
     """
     tools = prepared()
-    url = stores.shop_url(url)
+    url = settings.shop_url(url)
     with tools.database.reading() as connection:
-        store = stores.get_store(connection, slug)
-        stores.check_not_connected(connection, url, own_id=store.id)
+        store = settings.get_store(connection, slug)
+        settings.check_not_connected(connection, url, own_id=store.id)
     seen = SameShop(doubt="--force skips the test") if force else _checked(tools, store, url)
     in_transaction(tools.database.transaction, lambda connection: store_changes.move(connection, store, url))
     click.echo(f"The shop of {store.slug} is now at {url}, before at {store.url}.")
@@ -106,7 +108,7 @@ def remove(slug: str, yes: bool, file: Path | None) -> None:
 
 def _begin(tools: Tools, slug: str, yes: bool, file: Path | None) -> int:
     with tools.database.reading() as connection:
-        store = stores.get_store(connection, slug)
+        store = settings.get_store(connection, slug)
         owned = store_removal.count(connection, store)
     click.echo(
         f"{store.name} ({store.url}) has {owned.accounts:,} accounts with {owned.tokens:,} tokens"

@@ -12,20 +12,23 @@ import click
 
 from bridge.cli import access_keys, addresses, store_changes
 from bridge.cli.tools import Group, Tools, address, created, local, prepared, utcnow
-from bridge.domain.connecting import RestKeys
 from bridge.domain.errors import InvalidRequest, ShopUnreachable
-from bridge.domain.limits import WEEKDAYS
-from bridge.domain.stores import Store
-from bridge.domain.typed import clean_credential
-from bridge.domain.watchdog import Code, Fault, Sighting, standings
-from bridge.domain.webhooks import TOPICS
-from bridge.services import answers, backfill, clock, inbox, key_requests, site_lookup, stores, watchdog, webhooks
-from bridge.services.addresses import ServiceAddress, check_delivery, is_local_trial
-from bridge.services.shops import Shops
-from bridge.services.stores import HISTORY_ANSWERS, Connected, NewStore
+from bridge.domain.metering.limits import WEEKDAYS
+from bridge.domain.shop.authorization import RestKeys
+from bridge.domain.shop.monitor import Code, Fault, Sighting, standings
+from bridge.domain.shop.subscriptions import TOPICS
+from bridge.domain.stores.pasted_text import clean_credential
+from bridge.domain.stores.stores import Store
+from bridge.services.metering import documents
+from bridge.services.ops import clock
+from bridge.services.ops.addresses import ServiceAddress, check_delivery, is_local_trial
+from bridge.services.shop import authorization, backfill, inbox, monitor, site_lookup, subscriptions
+from bridge.services.shop.monitor import Post
+from bridge.services.shop.rest import Shops
+from bridge.services.stores import settings
+from bridge.services.stores.settings import HISTORY_ANSWERS, Connected, NewStore
 from bridge.services.transactions import in_transaction
-from bridge.services.watchdog import Post
-from bridge.storage.database import Connection
+from bridge.storage.engine.database import Connection
 
 Found = tuple[str, tuple[str, ...], str]
 """Something that is wrong: its code, the webhook topics it is about, and its sentence."""
@@ -76,7 +79,7 @@ def add(
 ) -> None:
     """Connect a shop under the name SLUG and print its secrets, only once."""
     tools = created()
-    given = stores.check_new(
+    given = settings.check_new(
         NewStore(
             slug=slug,
             url=url,
@@ -91,20 +94,20 @@ def add(
     )
     given = replace(given, name=name, time_zone=time_zone and given.time_zone)
     with tools.database.reading() as connection:
-        stores.check_free(connection, slug)
-        stores.check_not_connected(connection, given.url)
+        settings.check_free(connection, slug)
+        settings.check_not_connected(connection, given.url)
     where = addresses.warn(tools, given.url, is_for_machines=as_json)
     site = None if name and time_zone else site_lookup.look_up_site(given.url)
 
     def connect(connection: Connection) -> Connected:
-        stores.check_not_connected(connection, given.url)
+        settings.check_not_connected(connection, given.url)
         wanted = site_lookup.from_site(given, site)
-        return stores.add_store(connection, wanted, vault_=tools.vault, now=utcnow())
+        return settings.add_store(connection, wanted, vault_=tools.vault, now=utcnow())
 
     connected = in_transaction(tools.database.transaction, connect)
     shown = {
         "store": connected.store.slug,
-        "webhook_url": f"{where.url}{webhooks.PATH}{connected.store.slug}",
+        "webhook_url": f"{where.url}{subscriptions.PATH}{connected.store.slug}",
         "webhook_secret": connected.webhook_secret,
         "access_key": connected.access_key,
     }
@@ -141,9 +144,9 @@ def list_(as_json: bool) -> None:
     """List every shop."""
     tools = prepared()
     with tools.database.reading() as connection:
-        found = stores.list_stores(connection)
+        found = settings.list_stores(connection)
     if as_json:
-        click.echo(json.dumps([stores.describe(store) for store in found]))
+        click.echo(json.dumps([settings.describe(store) for store in found]))
         return
     if not found:
         click.echo("No shop is connected yet: flask stores add SLUG --url URL")
@@ -165,19 +168,19 @@ def keys(slug: str, consumer_key: str, consumer_secret: str, untested: bool) -> 
     tools = prepared()
     typed = RestKeys(clean_credential(consumer_key), clean_credential(consumer_secret))
     with tools.database.reading() as connection:
-        store = stores.get_store(connection, slug)
-        other = key_requests.store_of_key(connection, typed.consumer_key, vault_=tools.vault)
+        store = settings.get_store(connection, slug)
+        other = authorization.store_of_key(connection, typed.consumer_key, vault_=tools.vault)
     if fault := typed.mix_up:
         raise InvalidRequest(f"{fault} {_kept(store)}")
     if not untested:
         try:
-            key_requests.check_keys(Shops(tools.vault), store.url, typed)
+            authorization.check_keys(Shops(tools.vault), store.url, typed)
         except ShopUnreachable as error:
             whose = f" This is the key of the store {other.slug}." if other and other.id != store.id else ""
             raise InvalidRequest(f"{error.detail}.{whose} {_kept(store)}") from error
     in_transaction(
         tools.database.transaction,
-        lambda connection: stores.set_keys(
+        lambda connection: settings.set_keys(
             connection,
             store,
             consumer_key=typed.consumer_key,
@@ -204,8 +207,8 @@ def history(slug: str, answer: str) -> None:
     """
     tools = prepared()
     with tools.database.reading() as connection:
-        store = stores.get_store(connection, slug)
-    in_transaction(tools.database.transaction, lambda connection: stores.answer_history(connection, store, answer))
+        store = settings.get_store(connection, slug)
+    in_transaction(tools.database.transaction, lambda connection: settings.answer_history(connection, store, answer))
     if answer == "grant":
         click.echo(
             "The running service begins to grant past orders within seconds and goes on in the background."
@@ -226,7 +229,7 @@ def accept_source(slug: str, url: str) -> None:
     tools = prepared()
 
     def accept(connection: Connection) -> int:
-        return inbox.accept_source(connection, stores.get_store(connection, slug), url, now=utcnow())
+        return inbox.accept_source(connection, settings.get_store(connection, slug), url, now=utcnow())
 
     count = in_transaction(tools.database.transaction, accept)
     click.echo(f"Deliveries of {url} are accepted; {count} that waited are processed now.")
@@ -239,7 +242,7 @@ def check(slug: str, as_json: bool) -> None:
     """Show the state of the shop SLUG: exit status 1 and a sentence for each problem found."""
     tools = prepared()
     with tools.database.reading() as connection:
-        store = stores.get_store(connection, slug)
+        store = settings.get_store(connection, slug)
         progress = backfill.progress_of(connection, store.id)
     where = address(tools)
     # The running service's address counts: deliveries arrive there, whatever this command's environment says.
@@ -249,7 +252,7 @@ def check(slug: str, as_json: bool) -> None:
         where.recorded_url or where.url,
         installation=tools.config.installation,
     )
-    seen, faults = watchdog.look(post, store, now=utcnow())
+    seen, faults = monitor.look(post, store, now=utcnow())
     found = [
         *((fault.code.value, fault.topics, fault.sentence) for fault in faults),
         *_address_faults(where, faults, store),
@@ -329,7 +332,7 @@ def _document(store: Store, seen: Sighting, found: Sequence[Found]) -> dict[str,
         },
         "webhooks": None if listed is None else {topic: sorted(found) for topic, found in listed.items()},
         "clock_offset_seconds": seen.clock_offset_seconds,
-        "last_delivery_at": answers.instant(seen.last_delivery_at),
+        "last_delivery_at": documents.instant(seen.last_delivery_at),
         "packages": seen.packages,
         "history": store.history,
         "faults": [{"code": code, "topics": list(topics), "sentence": sentence} for code, topics, sentence in found],

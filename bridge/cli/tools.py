@@ -12,10 +12,10 @@ from flask.cli import with_appcontext
 
 from bridge.config import Config
 from bridge.domain.errors import BridgeError
-from bridge.services import addresses, installation
-from bridge.services.addresses import ServiceAddress
-from bridge.services.vault import Vault
-from bridge.storage.database import Database
+from bridge.services.ops import addresses, schema_version
+from bridge.services.ops.addresses import ServiceAddress
+from bridge.services.secrets import Vault
+from bridge.storage.engine.database import Database
 
 _NAME = "bridge.cli"
 
@@ -42,14 +42,14 @@ def tools() -> Tools:
 def prepared() -> Tools:
     """Return the tools with the database brought forward; raises `BadSetting` where there is none yet."""
     found = tools()
-    installation.bring_forward(found.database)
+    schema_version.bring_forward(found.database)
     return found
 
 
 def created() -> Tools:
     """Return the tools with the database created or brought forward: for commands that begin an installation."""
     found = tools()
-    installation.prepare(found.database)
+    schema_version.prepare(found.database)
     return found
 
 

@@ -9,9 +9,10 @@ import click
 
 from bridge.cli import addresses
 from bridge.cli.tools import Group, prepared, utcnow
-from bridge.domain.webhooks import Action
-from bridge.services import stores, watchdog, webhooks
-from bridge.services.shops import Shops
+from bridge.domain.shop.subscriptions import Action
+from bridge.services.shop import monitor, subscriptions
+from bridge.services.shop.rest import Shops
+from bridge.services.stores import settings
 
 _WORDS = {Action.KEEP: "kept", Action.CREATE: "created", Action.DELETE: "deleted"}
 
@@ -36,9 +37,9 @@ def install(slug: str, dry_run: bool, force: bool, as_json: bool) -> None:
     """
     tools = prepared()
     with tools.database.reading() as connection:
-        store = stores.get_store(connection, slug)
+        store = settings.get_store(connection, slug)
     where = addresses.require(tools, store.url, is_forced=force or dry_run, is_for_machines=as_json)
-    door, steps = watchdog.install(
+    door, steps = monitor.install(
         tools.database.transaction,
         Shops(tools.vault),
         store,
@@ -55,5 +56,5 @@ def install(slug: str, dry_run: bool, force: bool, as_json: bool) -> None:
         number = f" {step.webhook_id}" if step.webhook_id else ""
         verb = f"would be {_WORDS[step.action]}" if dry_run else _WORDS[step.action]
         click.echo(f"{step.topic:<18} {verb}{number} ({step.why})")
-    count = len(webhooks.changes_of(steps))
+    count = len(subscriptions.changes_of(steps))
     click.echo(f"{count} changes {'would be ' if dry_run else ''}made; deliveries come to {door.address.url}")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from bridge.storage.database import Connection, TryAgain
-from bridge.storage.patience import at_most as waiting_at_most
-from bridge.storage.patience import begin as begin_waiting
-from bridge.storage.patience import end as end_waiting
+from bridge.storage.engine.database import Connection, TryAgain
+from bridge.storage.engine.patience import at_most as waiting_at_most
+from bridge.storage.engine.patience import begin as begin_waiting
+from bridge.storage.engine.patience import end as end_waiting
 
 __all__ = ["Transaction", "begin_waiting", "end_waiting", "in_transaction", "waiting_at_most"]
 

@@ -4,43 +4,29 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from bridge.web import (
-    admin,
-    api_events,
-    api_holds,
-    api_metering,
-    api_orders,
-    api_settings,
-    api_sites,
-    api_spends,
-    api_users,
-    connecting,
-    connection,
-    credits,
-    health,
-    openapi,
-    packages,
-    questions,
-    webhooks,
-    widget,
-)
+from bridge.web import health
+from bridge.web.admin import connect, connection, exceptions, home, packages
+from bridge.web.admin import users as credits
+from bridge.web.api import events, holds, limits, openapi, orders, settings, sites, spends, users
+from bridge.web.inbound import webhooks
+from bridge.web.widget import route
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     webhooks.bp,
-    api_spends.bp,
-    api_holds.bp,
-    api_metering.bp,
-    api_orders.bp,
-    api_users.bp,
-    api_settings.bp,
-    api_events.bp,
-    api_sites.bp,
-    widget.bp,
-    admin.root,
-    admin.bp,
-    connecting.bp,
+    spends.bp,
+    holds.bp,
+    limits.bp,
+    orders.bp,
+    users.bp,
+    settings.bp,
+    events.bp,
+    sites.bp,
+    route.bp,
+    home.root,
+    home.bp,
+    connect.bp,
     credits.bp,
-    questions.bp,
+    exceptions.bp,
     packages.bp,
     connection.bp,
     openapi.bp,

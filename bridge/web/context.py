@@ -11,12 +11,12 @@ from typing import TypeVar, cast
 from flask import current_app
 
 from bridge.config import Config
-from bridge.group_commit import GroupCommit
 from bridge.services import transactions
-from bridge.services.shops import Shops
-from bridge.services.throttles import SignInThrottles, Throttle, unknown_id_throttle
-from bridge.services.vault import Vault
-from bridge.storage.database import Connection, Database
+from bridge.services.admin.throttles import SignInThrottles, Throttle, unknown_id_throttle
+from bridge.services.metering.batcher import GroupCommit
+from bridge.services.secrets import Vault
+from bridge.services.shop.rest import Shops
+from bridge.storage.engine.database import Connection, Database
 
 T = TypeVar("T")
 

@@ -12,7 +12,10 @@ from flask import Flask, Response, has_app_context, render_template, request
 from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-from bridge.domain import connecting, errors, metering_errors, order_errors
+from bridge.domain import errors
+from bridge.domain.metering import errors as metering_errors
+from bridge.domain.orders import errors as order_errors
+from bridge.domain.shop import authorization
 from bridge.web.context import parts
 
 log = logging.getLogger(__name__)
@@ -37,7 +40,7 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.BadSignature: 401,
     errors.SiteNotLinked: 409,
     errors.LinkCodeUsed: 409,
-    connecting.KeyRequestOver: 410,
+    authorization.KeyRequestOver: 410,
     errors.TooManyGuesses: 429,
     errors.TooManySignIns: 429,
     errors.KeyRequired: 400,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, current_app
 
-from bridge.services.health import Readiness
+from bridge.services.ops.health import Readiness
+from bridge.web.api.responses import json_response
 from bridge.web.context import utcnow
 from bridge.web.errors import RETRY_AFTER_SECONDS
-from bridge.web.replies import json_response
 
 bp = Blueprint("health", __name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.domain.reviews import GRANT, KEEP, LEAVE, PIECES, REPLACE, Question, ReviewItem
+from bridge.domain.orders.review_items import GRANT, KEEP, LEAVE, PIECES, REPLACE, Question, ReviewItem
 
 _TEXTS: dict[Question, tuple[str, str]] = {
     Question.NO_BUYER: (

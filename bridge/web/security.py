@@ -8,7 +8,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from bridge.config import Config
 from bridge.domain.errors import BodyTooLarge, InvalidRequest
-from bridge.domain.public_address import path_of
+from bridge.domain.stores.public_address import path_of
 from bridge.web.errors import is_for_machines
 
 _CONTENT_POLICY = "; ".join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from bridge.storage.types import BIG, Instant
+from bridge.storage.engine.types import BIG, Instant
 
 revision = "0002"
 down_revision = "0001"

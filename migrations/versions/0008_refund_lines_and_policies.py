@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from bridge.storage.types import BIG
+from bridge.storage.engine.types import BIG
 
 revision = "0008"
 down_revision = "0007"

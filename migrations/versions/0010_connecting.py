@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from bridge.storage.types import Instant
+from bridge.storage.engine.types import Instant
 
 revision = "0010"
 down_revision = "0009"

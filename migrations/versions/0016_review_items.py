@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from bridge.storage.types import BIG, Instant, Money
+from bridge.storage.engine.types import BIG, Instant, Money
 
 revision = "0016"
 down_revision = "0015"

@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from bridge.domain.errors import InvalidRequest
-from bridge.services import opening_files
+from bridge.services.accounts import opening_files
 from tests import factories
 from tests.support import books
 

@@ -8,7 +8,7 @@ import pytest
 
 from app import create_app
 from bridge.config import load_config
-from bridge.services import addresses
+from bridge.services.ops import addresses
 from bridge.web.context import Parts, utcnow
 from tests.conftest import SECRET_KEY, make_config
 from tests.support.reading import open_rig

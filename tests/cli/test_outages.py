@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from app import create_app
-from bridge.storage.database import Database
-from bridge.storage.migrate import MIGRATIONS, newest_revision
+from bridge.storage.engine.database import Database
+from bridge.storage.engine.migrate import MIGRATIONS, newest_revision
 from tests.conftest import SECRET_KEY, make_config
 
 ROOT = MIGRATIONS.parent

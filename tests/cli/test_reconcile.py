@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from bridge.domain.webhooks import TOPICS
+from bridge.domain.shop.subscriptions import TOPICS
 from fakeshop.faults import Kind
 from tests import factories
 from tests.support import books

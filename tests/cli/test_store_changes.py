@@ -7,9 +7,10 @@ import json
 import pytest
 from sqlalchemy import insert
 
-from bridge.services import store_removal
-from bridge.storage import removal
-from bridge.storage.schema import accounts, metadata
+from bridge.services.ops import store_removal
+from bridge.storage.accounts.tables import accounts
+from bridge.storage.engine.metadata import metadata
+from bridge.storage.ops import removal
 from bridge.web.context import utcnow
 from tests import factories
 from tests.support import books

@@ -7,9 +7,9 @@ import logging
 
 import pytest
 
-from bridge.domain.shop_health import Caretaker
-from bridge.domain.watchdog import Code
-from bridge.storage import shop_reads
+from bridge.domain.shop.health import Caretaker
+from bridge.domain.shop.monitor import Code
+from bridge.storage.shop import sync_state
 from fakeshop.faults import Kind
 from tests import factories
 from tests.support.reading import open_rig
@@ -89,7 +89,7 @@ def copy_the_database(rig):
     """The database is restored for a bridge at another address."""
     with rig.database.transaction() as connection:
         caretaker = Caretaker("https://tokens.example.com").document
-        shop_reads.change(connection, rig.connected.store.id, caretaker=caretaker)
+        sync_state.change(connection, rig.connected.store.id, caretaker=caretaker)
 
 
 def fail_over_an_order(rig):

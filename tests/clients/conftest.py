@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from bridge.clients.woocommerce import open_shop
+from bridge.clients.woocommerce.api import open_shop
 from tests.support.certificates import make_certificate
 from tests.support.shop_server import KEY, SECRET, shop_serving
 

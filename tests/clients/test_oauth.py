@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.clients.oauth import signature
-from bridge.clients.shop_session import ShopSession
-from bridge.clients.woocommerce import open_shop
+from bridge.clients.woocommerce.api import open_shop
+from bridge.clients.woocommerce.session import ShopSession
 from tests.support.shop_server import KEY, SECRET, listed, shop_serving
 
 RECORDED = Path(__file__).resolve().parent.parent / "recordings" / "rest" / "auth--oauth1-plain-http.json"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.clients.package_meta import stamped_tokens
-from bridge.clients.payloads import read_product
-from bridge.domain.amounts import Reason
+from bridge.clients.woocommerce.documents import read_product
+from bridge.clients.woocommerce.package_meta import stamped_tokens
+from bridge.domain.accounts.amounts import Reason
 
 PAIRS = [
     ("_is_token_package", "_tokens_granted"),

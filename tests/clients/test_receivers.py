@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from bridge.clients import receivers
-from bridge.clients.receivers import Receivers, fault_of, is_loopback
+from bridge.clients import event_sender
+from bridge.clients.event_sender import Receivers, fault_of, is_loopback
 from tests.support.receivers import receiver_running
 
 BODY = b'{"type":"balance.low"}'
@@ -100,7 +100,7 @@ def resolve_to(monkeypatch, *addresses):
     def look_up(_host, port, *_args, **_options):
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
 
-    monkeypatch.setattr(receivers.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(event_sender.socket, "getaddrinfo", look_up)
 
 
 def test_post_carries_body_headers_and_query(receiver, loop):
@@ -174,7 +174,7 @@ def test_names_that_lead_inside_are_refused_before_a_connection(monkeypatch, add
     def connect(*_args, **_options):
         raise AssertionError("a connection was opened")
 
-    monkeypatch.setattr(receivers, "create_connection", connect)
+    monkeypatch.setattr(event_sender, "create_connection", connect)
 
     answer = Receivers(may_loop=False).post("https://hooks.example.com/", BODY, {})
 
@@ -190,7 +190,7 @@ def test_connection_goes_to_the_address_that_was_judged(monkeypatch, receiver):
         raise ConnectionRefusedError("nobody there")
 
     resolve_to(monkeypatch, "93.184.215.14")
-    monkeypatch.setattr(receivers, "create_connection", connect)
+    monkeypatch.setattr(event_sender, "create_connection", connect)
 
     answer = Receivers(may_loop=False).post("http://hooks.example.com/", BODY, {})
 
@@ -276,7 +276,7 @@ def test_tls_of_a_stranger_is_refused(loop, tmp_path):
 
 def test_receiver_that_drips_is_cut_off(monkeypatch, loop):
     """Each byte starts the read timeout again; the total does not wait for it."""
-    monkeypatch.setattr(receivers, "TOTAL_SECONDS", 0.2)
+    monkeypatch.setattr(event_sender, "TOTAL_SECONDS", 0.2)
     done = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=_drip, args=(server, done), daemon=True)

@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bridge.clients.woocommerce import open_shop
+from bridge.clients.woocommerce.api import open_shop
 from bridge.domain.errors import ShopUnreachable
-from bridge.domain.shop_access import ShopAccess, read_access
-from bridge.domain.shop_errors import ShopBlocked, ShopBudgetSpent, ShopBusy, ShopKeysRefused, ShopMoved
+from bridge.domain.shop.access import ShopAccess, read_access
+from bridge.domain.shop.errors import ShopBlocked, ShopBudgetSpent, ShopBusy, ShopKeysRefused, ShopMoved
 from tests.support.shop_server import KEY, SECRET, Reply, listed, recorded, shop_serving
 
 HTML = (("Content-Type", "text/html; charset=UTF-8"),)

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from bridge.clients import shop_session
-from bridge.domain.shop_errors import ShopBroken, ShopSilent
+from bridge.clients.woocommerce import session
+from bridge.domain.shop.errors import ShopBroken, ShopSilent
 from tests.support.shop_server import Reply, listed
 
 HTML = (("Content-Type", "text/html; charset=UTF-8"),)
@@ -81,7 +81,7 @@ def test_answer_that_is_cut_off(server, client):
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
 def test_huge_answer_is_not_read_to_its_end(server, client, monkeypatch, encoding):
-    monkeypatch.setattr(shop_session, "MAX_BODY_BYTES", 100_000)
+    monkeypatch.setattr(session, "MAX_BODY_BYTES", 100_000)
     exact = b'{"id":1,"name":"' + b"a" * 99_982 + b'"}'
     assert len(exact) == 100_000
 
@@ -97,7 +97,7 @@ def test_huge_answer_is_not_read_to_its_end(server, client, monkeypatch, encodin
 
 @pytest.mark.parametrize("status", [b"200 OK", b"302 Found", b"404 Not Found"])
 def test_endless_answer_ends(server, client, monkeypatch, status):
-    monkeypatch.setattr(shop_session, "MAX_BODY_BYTES", 100_000)
+    monkeypatch.setattr(session, "MAX_BODY_BYTES", 100_000)
 
     def flood(file):
         file.write(b"HTTP/1.1 " + status + b"\r\nLocation: /elsewhere\r\n\r\n")
@@ -112,7 +112,7 @@ def test_endless_answer_ends(server, client, monkeypatch, status):
 
 def test_dripping_answer_ends(server, hasty, monkeypatch, released):
     """Each byte starts the read timeout again."""
-    monkeypatch.setattr(shop_session, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(session, "BODY_SECONDS", 0.2)
 
     def drip(file):
         file.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.domain.errors import ShopUnreachable
-from bridge.domain.shop_errors import ShopBlocked, ShopBroken, ShopInMaintenance, ShopKeysRefused
+from bridge.domain.shop.errors import ShopBlocked, ShopBroken, ShopInMaintenance, ShopKeysRefused
 from tests.support.shop_server import Reply
 
 HTML = ("Content-Type", "text/html; charset=UTF-8")

@@ -7,9 +7,9 @@ from email.utils import formatdate
 
 import pytest
 
-from bridge.clients.woocommerce import open_shop
+from bridge.clients.woocommerce.api import open_shop
 from bridge.domain.errors import ShopUnreachable
-from bridge.domain.shop_errors import ShopBroken, ShopBusy, ShopMoved, ShopRefused, ShopSilent
+from bridge.domain.shop.errors import ShopBroken, ShopBusy, ShopMoved, ShopRefused, ShopSilent
 from bridge.web.errors import status_of
 from tests.support.shop_server import KEY, SECRET, Reply, recorded
 

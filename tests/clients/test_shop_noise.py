@@ -9,8 +9,8 @@ import tracemalloc
 
 import pytest
 
-from bridge.clients import shop_answers
-from bridge.domain.shop_errors import ShopBroken, ShopRefused
+from bridge.clients.woocommerce import answers
+from bridge.domain.shop.errors import ShopBroken, ShopRefused
 from tests.support.shop_server import KEY, SECRET, Reply
 
 HTML = (("Content-Type", "text/html; charset=UTF-8"),)
@@ -132,7 +132,7 @@ def test_brackets_are_bounded_in_memory_and_time(server, client, body, encoding)
 
     seconds, peak = time.monotonic() - started, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 5 * shop_answers.MAX_BODY_BYTES
+    assert peak < 5 * answers.MAX_BODY_BYTES
     assert seconds < 10
 
 
@@ -147,7 +147,7 @@ def test_compressed_bomb_is_not_unpacked(server, client):
 
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 3 * shop_answers.MAX_BODY_BYTES
+    assert peak < 3 * answers.MAX_BODY_BYTES
 
 
 def test_warning_full_of_brackets_costs_little(server, client):

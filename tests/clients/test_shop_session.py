@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from bridge.clients.shop_session import ShopSession
-from bridge.clients.woocommerce import open_shop
+from bridge.clients.woocommerce.api import open_shop
+from bridge.clients.woocommerce.session import ShopSession
 from bridge.domain.errors import ShopUnreachable
-from bridge.domain.shop_errors import BadShopAddress, ShopSilent
+from bridge.domain.shop.errors import BadShopAddress, ShopSilent
 from tests.support.shop_server import KEY, SECRET, Reply, listed, recorded, shop_serving
 
 

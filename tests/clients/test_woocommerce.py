@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from bridge.clients.woocommerce import Page, open_shop
-from bridge.domain.shop_errors import ShopBroken, ShopRefused, ShopSilent
+from bridge.clients.woocommerce.api import Page, open_shop
+from bridge.domain.shop.errors import ShopBroken, ShopRefused, ShopSilent
 from tests.support.shop_server import KEY, SECRET, Reply, listed, recorded
 
 

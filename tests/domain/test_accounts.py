@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.domain.accounts import Standing, merge_roles, normalize_email
+from bridge.domain.accounts.accounts import Standing, merge_roles, normalize_email
 
 
 @pytest.mark.parametrize(

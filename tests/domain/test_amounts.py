@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bridge.domain.amounts import MAX_VALUE, Reason, Unreadable, as_list, read_amount, shown
+from bridge.domain.accounts.amounts import MAX_VALUE, Reason, Unreadable, as_list, read_amount, shown
 
 
 def name(value):

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bridge.domain.connecting import (
+from bridge.domain.shop.authorization import (
     MAX_URL,
     RestKeys,
     address_fault,

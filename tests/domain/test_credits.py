@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from bridge.domain.credits import Place, Sort, read_place, write_place
+from bridge.domain.admin.user_list import Place, Sort, read_place, write_place
 from bridge.domain.errors import InvalidRequest
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.domain.database_urls import normalize
+from bridge.domain.engine.database_urls import normalize
 from bridge.domain.errors import BadSetting
 
 SEVERAL = "postgresql+psycopg://u:p@/db?host=h1,h2&port=1,2&target_session_attrs=read-write"

@@ -12,7 +12,16 @@ import pytest
 import time_machine
 from standardwebhooks import Webhook
 
-from bridge.domain.events import JITTER, RETRY_SECONDS, Alert, EventType, alert_after, rest, retry_wait, signed_headers
+from bridge.domain.events.events import (
+    JITTER,
+    RETRY_SECONDS,
+    Alert,
+    EventType,
+    alert_after,
+    rest,
+    retry_wait,
+    signed_headers,
+)
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LOW = 1000

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.domain.holds import Hold, HoldState
+from bridge.domain.metering.holds import Hold, HoldState
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.accounts import MAX_TOKENS
-from bridge.domain.ledger import Movement, credit, take_back
+from bridge.domain.accounts.accounts import MAX_TOKENS
+from bridge.domain.accounts.ledger import Movement, credit, take_back
 
 
 @pytest.mark.parametrize(

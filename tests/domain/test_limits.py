@@ -28,7 +28,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bridge.domain.limits import (
+from bridge.domain.metering.limits import (
     FOREVER,
     WEEKDAYS,
     Allows,

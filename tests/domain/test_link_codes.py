@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.domain.link_codes import LETTERS, client_of, guess_window, read_code, show_code
+from bridge.domain.sites.link_codes import LETTERS, client_of, guess_window, read_code, show_code
 
 CODE = "A1B0CDEFG2"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.domain.opening import Opening, read_row
+from bridge.domain.accounts.opening_balances import Opening, read_row
 
 ROW = {"user_id": "42", "email": "ada@example.test", "name": "Ada", "roles": "editor|author", "balance": "1000"}
 

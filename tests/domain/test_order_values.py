@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.domain.grants import list_disagreements, tokens_owed
-from bridge.domain.order_state import RefundDetail, RefundedLine, Sources
-from bridge.domain.orders import (
+from bridge.domain.orders.grants import list_disagreements, tokens_owed
+from bridge.domain.orders.merge import (
     Effect,
     Known,
     KnownLine,
@@ -24,7 +23,8 @@ from bridge.domain.orders import (
     learn,
     learn_trashing,
 )
-from bridge.domain.questions import Circumstances, Question, review_items
+from bridge.domain.orders.review import Circumstances, Question, review_items
+from bridge.domain.orders.state import RefundDetail, RefundedLine, Sources
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.clients.payloads import read_order
-from bridge.domain.grants import tokens_owed
-from bridge.domain.orders import Effect, Known, KnownLine, Line, Order, effect_of, learn, learn_trashing
+from bridge.clients.woocommerce.documents import read_order
+from bridge.domain.orders.grants import tokens_owed
+from bridge.domain.orders.merge import Effect, Known, KnownLine, Line, Order, effect_of, learn, learn_trashing
 from tests.support.recordings import Recording, all_recordings
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.domain.packages import Package, package_of
+from bridge.domain.orders.packages import Package, package_of
 
 PACKAGES = {
     (10, 0): Package(10, shop_tokens=100),

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.domain.plans import Term, add_months, allotments_at
+from bridge.domain.metering.plans import Term, add_months, allotments_at
 
 PARIS, NEW_YORK, UTC_ZONE = ZoneInfo("Europe/Paris"), ZoneInfo("America/New_York"), ZoneInfo("UTC")
 TICK = timedelta(microseconds=1)

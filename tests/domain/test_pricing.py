@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.domain.accounts import MAX_TOKENS
+from bridge.domain.accounts.accounts import MAX_TOKENS
 from bridge.domain.errors import InvalidRequest
-from bridge.domain.metering_errors import TooManyUnits
-from bridge.domain.pricing import DEFAULT_OPERATIONS, Operation, price_of, sum_of
+from bridge.domain.metering.errors import TooManyUnits
+from bridge.domain.metering.pricing import DEFAULT_OPERATIONS, Operation, price_of, sum_of
 
 KNOWN = {operation.key: operation for operation in DEFAULT_OPERATIONS}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.domain.public_address import delivery_fault, origin_of, path_of, same_address
+from bridge.domain.stores.public_address import delivery_fault, origin_of, path_of, same_address
 
 SHOP = "https://shop.example.com"
 

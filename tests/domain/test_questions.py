@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from bridge.domain.grants import tokens_owed
-from bridge.domain.order_errors import LineHasAmount, NoOpenRefunds, RefundsChanged, UnknownChoice, UnknownLine
-from bridge.domain.orders import Basis, Effect, Known, KnownLine, Line, RefundDetail, RefundedLine, Refunds
-from bridge.domain.questions import (
+from bridge.domain.orders.errors import LineHasAmount, NoOpenRefunds, RefundsChanged, UnknownChoice, UnknownLine
+from bridge.domain.orders.grants import tokens_owed
+from bridge.domain.orders.merge import Basis, Effect, Known, KnownLine, Line, RefundDetail, RefundedLine, Refunds
+from bridge.domain.orders.review import (
     Circumstances,
     Question,
     open_lines,
@@ -21,7 +21,7 @@ from bridge.domain.questions import (
     with_decision,
     with_refunds_seen,
 )
-from bridge.domain.reviews import GRANT, LEAVE, Decision, ReviewItem, open_items
+from bridge.domain.orders.review_items import GRANT, LEAVE, Decision, ReviewItem, open_items
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)

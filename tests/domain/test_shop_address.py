@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.domain.shop_address import comparable_shop, without_page
+from bridge.domain.stores.shop_address import comparable_shop, without_page
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.domain.signatures import decode_entities, is_signed, sign
+from bridge.domain.shop.signatures import decode_entities, is_signed, sign
 from tests.support.recordings import SECRET, all_recordings, recording
 
 SIGNED = [sent for sent in all_recordings() if not sent.is_ping]

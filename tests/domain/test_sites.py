@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.domain.sites import AccountState, left_of_cap, read_name, read_url, state_of
+from bridge.domain.sites.sites import AccountState, left_of_cap, read_name, read_url, state_of
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.spending import Purse, Refusal, Source, decide
+from bridge.domain.metering.funding import Purse, Refusal, Source, decide
 
 PLAN, BALANCE, ALLOWANCE = Source.PLAN, Source.BALANCE, Source.ALLOWANCE
 ORDERS = list(itertools.permutations(Source))

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.spending import Decision, PlanPart, Purse, Refusal, Source, decide, draw, give_back, split_plan
+from bridge.domain.metering.funding import (
+    Decision,
+    PlanPart,
+    Purse,
+    Refusal,
+    Source,
+    decide,
+    draw,
+    give_back,
+    split_plan,
+)
 
 PLAN, BALANCE, ALLOWANCE = Source.PLAN, Source.BALANCE, Source.ALLOWANCE
 ORDERS = list(itertools.permutations(Source))

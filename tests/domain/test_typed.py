@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.domain.typed import (
+from bridge.domain.stores.pasted_text import (
     clean_credential,
     clean_key,
     clean_pasted,

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bridge.domain import watchdog
-from bridge.domain.watchdog import RECENT, Code, Sighting, judge
-from bridge.domain.webhooks import TOPICS, Action, Address, Standing, Webhook, plan, standing_of
+from bridge.domain.shop import monitor
+from bridge.domain.shop.monitor import RECENT, Code, Sighting, judge
+from bridge.domain.shop.subscriptions import TOPICS, Action, Address, Standing, Webhook, plan, standing_of
 
 HERE = Address("https://bridge.example/webhooks/woocommerce/shop", "0123abcd")
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -126,14 +126,14 @@ def test_each_fault_has_its_sentence_and_its_remedy(seen, code, words):
 
 
 def test_every_fault_has_a_sentence():
-    assert set(watchdog._SENTENCES) == set(Code)
+    assert set(monitor._SENTENCES) == set(Code)
 
 
 @pytest.mark.parametrize("code", Code)
 def test_sentence_for_a_page_names_no_command(code):
-    sentence = watchdog._SENTENCES[code].format(slug="shop", detail="there", topics="order.created")
+    sentence = monitor._SENTENCES[code].format(slug="shop", detail="there", topics="order.created")
 
-    shown = watchdog.without_command(sentence)
+    shown = monitor.without_command(sentence)
 
     assert "flask" not in shown
     assert sentence.startswith(shown)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.domain.limits import Calendar, Period, window_at
-from bridge.domain.zones import canonical_zone, wordpress_zone, zone_label, zone_of
+from bridge.domain.metering.limits import Calendar, Period, window_at
+from bridge.domain.stores.zones import canonical_zone, wordpress_zone, zone_label, zone_of
 
 
 @pytest.mark.parametrize(

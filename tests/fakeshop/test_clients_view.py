@@ -2,8 +2,8 @@
 
 import pytest
 
-from bridge.clients.woocommerce import open_shop
-from bridge.domain.shop_errors import ShopBroken, ShopSilent
+from bridge.clients.woocommerce.api import open_shop
+from bridge.domain.shop.errors import ShopBroken, ShopSilent
 from fakeshop.faults import Kind
 from fakeshop.server import serve
 from tests.fakeshop.shopping import Hands

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bridge.domain.signatures import is_signed
+from bridge.domain.shop.signatures import is_signed
 from fakeshop.orders import Item
 from tests.fakeshop.shopping import RECORDINGS, SECRET, Hands
 

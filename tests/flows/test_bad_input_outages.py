@@ -9,8 +9,8 @@ import sqlite3
 import pytest
 from sqlalchemy import event
 
-from bridge.storage import database as database_module
-from bridge.storage.migrate import migrate
+from bridge.storage.engine import database as database_module
+from bridge.storage.engine.migrate import migrate
 from tests.factories import deliver, order
 from tests.support import books
 from tests.support.missing import require

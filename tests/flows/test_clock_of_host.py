@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from bridge.domain.clock import ClockState, ShopClocks, check_clock, nearest_clock
-from bridge.services import clock
-from bridge.storage import ids
+from bridge.domain.ops.clock import ClockState, ShopClocks, check_clock, nearest_clock
+from bridge.services.ops import clock
+from bridge.storage.engine import ids
 from bridge.web.context import utcnow
 from schedulers import jobs, shop_jobs
 from schedulers.shift import Shift

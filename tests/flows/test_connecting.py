@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import time_machine
 
-from bridge.services import vault
+from bridge.services import secrets
 from bridge.web.context import utcnow
 from fakeshop.faults import Kind
 from tests import factories
@@ -113,7 +113,7 @@ def test_state_is_good_once_and_kept_only_as_a_hash(rig, admin):
     assert rig.shops.vault.open(kept["consumer_key"]) == KEYS["consumer_key"]
     (request,) = books.rows(rig.database, "select * from key_requests")
     assert state not in str(request)
-    assert request["state_hash"] == vault.hash_state(state)
+    assert request["state_hash"] == secrets.hash_state(state)
 
 
 @one_engine

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import event
 
 from app import create_app
-from bridge.storage import database as database_module
-from bridge.storage import failures, patience
-from bridge.storage.failures import Cause
+from bridge.storage.engine import database as database_module
+from bridge.storage.engine import failures, patience
+from bridge.storage.engine.failures import Cause
 from bridge.web.context import utcnow
 from schedulers import jobs, schedule, shift
 from schedulers.leader import Leader

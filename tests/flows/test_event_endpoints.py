@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.domain.events import EventType
-from bridge.services.event_endpoints import MAX_ENDPOINTS
+from bridge.domain.events.events import EventType
+from bridge.services.events.endpoints import MAX_ENDPOINTS
 from tests.support.books import rows
 from tests.support.events import NOW, Desk, Sender
 
@@ -193,7 +193,7 @@ def test_replay_ends_the_wait_and_the_rest(desk):
 
 
 def test_replay_of_many_goes_on_at_its_cursor(desk, monkeypatch):
-    monkeypatch.setattr("bridge.services.event_endpoints.REPLAYED_AT_ONCE", 2)
+    monkeypatch.setattr("bridge.services.events.endpoints.REPLAYED_AT_ONCE", 2)
     told = desk.tell(1, 2, 3, 4, 5)
     desk.fan_out()
     endpoint = desk.endpoint()

@@ -9,12 +9,14 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.clients.receivers import Answer, Receivers
-from bridge.domain.events import EventType, NewEvent
-from bridge.services import answers, outbox, pruning
-from bridge.services.outbox import LEASE
-from bridge.storage import outbox as outbox_rows
-from bridge.storage.ids import new_id
+from bridge.clients.event_sender import Answer, Receivers
+from bridge.domain.events.events import EventType, NewEvent
+from bridge.services.events import dispatch
+from bridge.services.events.dispatch import LEASE
+from bridge.services.metering import documents
+from bridge.services.ops import retention
+from bridge.storage.engine.ids import new_id
+from bridge.storage.events import outbox as outbox_rows
 from bridge.web.context import utcnow
 from tests.factories import add_shop
 from tests.support.books import rows
@@ -175,7 +177,7 @@ def test_noting_waits_for_an_event_that_is_just_added_behind(desk):
     with ThreadPoolExecutor(2) as pool:
         sending = pool.submit(desk.send, send)
         sent.wait(10)
-        adding = pool.submit(outbox.fan_out, held_open, now=NOW)
+        adding = pool.submit(dispatch.fan_out, held_open, now=NOW)
         with suppress(TimeoutError):
             sending.result(0.5)
         may_commit.set()
@@ -210,11 +212,13 @@ def test_stores_do_not_get_each_others_events(desk, app):
 
     found = {(row["endpoint_id"], row["event_id"]) for row in rows(desk.database, "select * from event_deliveries")}
     assert found == {
-        (answers.number_of("ep", mine["id"]), answers.number_of("evt", told)),
-        (answers.number_of("ep", theirs["id"]), event.id),
+        (documents.number_of("ep", mine["id"]), documents.number_of("evt", told)),
+        (documents.number_of("ep", theirs["id"]), event.id),
     }
     assert [item["data"]["store"] for item in desk.call("GET", "events", headers).get_json()["items"]] == ["other"]
-    replay = desk.call("POST", f"event-endpoints/{mine['id']}/replay", json={"event": answers.opaque("evt", event.id)})
+    replay = desk.call(
+        "POST", f"event-endpoints/{mine['id']}/replay", json={"event": documents.opaque("evt", event.id)}
+    )
     assert (replay.status_code, replay.get_json()["code"]) == (404, "unknown_event")
     replay = desk.call("POST", f"event-endpoints/{mine['id']}/replay", json={"since": "2026-11-20T00:00:00Z"})
     assert replay.get_json()["replayed"] == 1
@@ -230,7 +234,7 @@ def test_process_that_is_told_to_stop_ends_after_the_round_it_is_at(desk):
     desk.fan_out()
     sender = Sender()
 
-    outbox.send_due(desk.database.transaction, sender, vault_=desk.vault, now=NOW, may_go_on=lambda: False)
+    dispatch.send_due(desk.database.transaction, sender, vault_=desk.vault, now=NOW, may_go_on=lambda: False)
 
     assert len(sender.sent) == 8
     assert desk.send(sender) == 12
@@ -242,7 +246,7 @@ def test_old_events_are_pruned_once_nobody_waits_for_them(desk):
     desk.fan_out()
     desk.send(Sender(answers={waiting: 500}))
 
-    prune = pruning.steps(now=utcnow() + timedelta(days=91))["events"]
+    prune = retention.steps(now=utcnow() + timedelta(days=91))["events"]
     with desk.database.transaction() as connection:
         counts = [prune(connection), prune(connection)]
 

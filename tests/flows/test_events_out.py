@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.clients.receivers import Answer, Receivers
-from bridge.services.vault import Vault
+from bridge.clients.event_sender import Answer, Receivers
+from bridge.services.secrets import Vault
 from bridge.web.context import utcnow
 from schedulers import jobs
 from tests.factories import give, spend

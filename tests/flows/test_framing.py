@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from bridge.domain.inbox import HARD_LIMIT_BYTES
+from bridge.domain.shop.inbox import HARD_LIMIT_BYTES
 from tests.conftest import SECRET_KEY
 from tests.factories import balance_of, give
 from tests.support.raw_http import connect, exchange, first_status, head, read_all, statuses

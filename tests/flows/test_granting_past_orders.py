@@ -7,9 +7,10 @@ import logging
 
 import pytest
 
-from bridge.services import backfill, stores
+from bridge.services.shop import backfill
+from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
-from bridge.web import connection as connection_door
+from bridge.web.admin import connection as connection_door
 from schedulers import shop_jobs
 from schedulers.shift import Shift
 from tests import factories
@@ -32,7 +33,7 @@ def rig(app, caplog):
 
 
 def answer(rig, what):
-    in_transaction(rig.database.transaction, lambda connection: stores.answer_history(connection, rig.store, what))
+    in_transaction(rig.database.transaction, lambda connection: settings.answer_history(connection, rig.store, what))
 
 
 def run_job(rig):
@@ -127,13 +128,13 @@ def test_command_tells_of_the_progress_and_reconcile_ends_it(rig):
 def test_without_rest_keys_the_orders_that_are_known_are_granted(shop, database):
     """The shop delivered them while they were skipped."""
     with database.transaction() as connection:
-        stores.answer_history(connection, stores.get_store(connection, "shop"), "skip")
+        settings.answer_history(connection, settings.get_store(connection, "shop"), "skip")
     factories.put_package(shop, 10, 1000)
     for number in range(1, 61):
         factories.deliver(shop, factories.order(number))
     factories.deliver(shop, factories.order(61, status="processing"))
     with database.transaction() as connection:
-        stores.answer_history(connection, stores.get_store(connection, "shop"), "grant")
+        settings.answer_history(connection, settings.get_store(connection, "shop"), "grant")
     shops = shop.client.application.extensions["bridge"].shops
 
     for _ in range(2):

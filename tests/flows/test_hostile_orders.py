@@ -9,9 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.clients import payloads
-from bridge.domain.watchdog import Code
-from bridge.services import orders, stores
+from bridge.clients.woocommerce import documents
+from bridge.domain.shop.monitor import Code
+from bridge.services.orders import apply
+from bridge.services.stores import settings
 from bridge.web.context import utcnow
 from fakeshop.faults import Kind
 from schedulers import jobs, shop_jobs
@@ -126,8 +127,8 @@ def test_orders_of_one_payment_that_come_at_the_same_moment_name_each_other(shop
     sending = threading.Thread(target=deliver, args=(shop, other), kwargs={"client": client})
 
     with database.transaction() as connection:
-        store = stores.get_store(connection, "shop")
-        orders.apply_order(connection, store, payloads.read_order(one), received_at=utcnow(), now=utcnow())
+        store = settings.get_store(connection, "shop")
+        apply.apply_order(connection, store, documents.read_order(one), received_at=utcnow(), now=utcnow())
         sending.start()
         time.sleep(0.3)
     sending.join(20)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.services import inbox
+from bridge.services.shop import inbox
 from schedulers.jobs import retry_deliveries
 from schedulers.shift import Shift
 from tests.conftest import SECRET_KEY

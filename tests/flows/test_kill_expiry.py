@@ -10,7 +10,7 @@ import time
 import pytest
 
 from bench import growth_data
-from bridge.services import audit
+from bridge.services.ops import audit
 from bridge.web.context import utcnow
 from schedulers import jobs
 from tests.support.books import rows
@@ -20,7 +20,7 @@ HOLDS = 3_000
 _RUN = """
 import sys
 from datetime import UTC, datetime
-from bridge.storage.database import Database
+from bridge.storage.engine.database import Database
 from schedulers import jobs
 from schedulers.shift import Shift
 database = Database(sys.argv[1])

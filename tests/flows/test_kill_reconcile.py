@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from bridge.services.shop_pages import OVERLAP
+from bridge.services.shop.paging import OVERLAP
 from bridge.web.context import utcnow
 from fakeshop.faults import Kind
 from tests.conftest import SECRET_KEY

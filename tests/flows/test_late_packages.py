@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.services import catalog_import, late_packages, stores
+from bridge.services.orders import late_packages
+from bridge.services.shop import product_import
+from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
 from schedulers import jobs
 from schedulers.shift import Shift
@@ -26,7 +28,7 @@ def asking(shop, database):
     """A store that does not grant past orders; whatever a test did, the books add up after it."""
 
     def ask(connection):
-        stores.answer_history(connection, stores.get_store(connection, "shop"), "ask")
+        settings.answer_history(connection, settings.get_store(connection, "shop"), "ask")
 
     in_transaction(database.transaction, ask)
     yield shop
@@ -220,7 +222,7 @@ def test_decision_that_was_cut_off_is_carried_out_by_the_job(asking, database, m
     mark(asking, 100)
 
     def begin(connection):
-        store = stores.get_store(connection, "shop")
+        store = settings.get_store(connection, "shop")
         return store, late_packages.decide(
             connection, store.id, product_id=10, variation_id=0, decision="grant", actor="owner", now=factories.NOON
         )
@@ -274,7 +276,7 @@ def past(app, caplog):
         rig.later(60)
         rig.connect(history="ask")
         with rig.reading() as reading:
-            catalog_import.import_products(reading, now=rig.now)
+            product_import.import_products(reading, now=rig.now)
         rig.poll()
         yield rig
 
@@ -285,10 +287,12 @@ def test_past_orders_of_a_shop_whose_products_were_marked_later_arrive_exactly_o
     assert past.balances() == {}
     past.shop.set_product_tokens(14, 500)
     with past.reading() as reading:
-        catalog_import.import_products(reading, now=past.now)
+        product_import.import_products(reading, now=past.now)
     assert past.balances() == {}
 
-    in_transaction(past.database.transaction, lambda connection: stores.answer_history(connection, past.store, "grant"))
+    in_transaction(
+        past.database.transaction, lambda connection: settings.answer_history(connection, past.store, "grant")
+    )
     if is_killed:
         turns = iter([True])
         past.poll(may_go_on=lambda: next(turns, False))

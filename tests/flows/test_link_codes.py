@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from bridge.domain.errors import AccessKeyExpired, SiteUnlinked, TooManyGuesses
-from bridge.domain.link_codes import LETTERS, MAX_GUESSES_EACH, MAX_GUESSES_TOGETHER
-from bridge.domain.sites import MAX_GRACE
-from bridge.services import keys, link_codes, sites, vault
-from bridge.services.link_codes import Miss
-from bridge.services.sites import Linked, NewSite
-from bridge.storage import sites as site_rows
-from bridge.storage.database import Database
+from bridge.domain.sites.link_codes import LETTERS, MAX_GUESSES_EACH, MAX_GUESSES_TOGETHER
+from bridge.domain.sites.sites import MAX_GRACE
+from bridge.services import secrets
+from bridge.services.sites import link_codes, sites
+from bridge.services.sites.link_codes import Miss
+from bridge.services.sites.sites import Linked, NewSite
+from bridge.services.stores import access_keys
+from bridge.storage.engine.database import Database
+from bridge.storage.sites import sites as site_rows
 from bridge.web.context import utcnow
 from tests.conftest import Shop
 from tests.factories import add_shop, put_user
@@ -276,10 +278,10 @@ def test_old_key_ends_at_the_end_of_its_grace(database, shop):
     end = NOON + timedelta(seconds=60)
 
     with database.reading() as connection:
-        assert keys.authenticate(connection, linked.access_key, now=end - INSTANT).site_id == linked.site.id
+        assert access_keys.authenticate(connection, linked.access_key, now=end - INSTANT).site_id == linked.site.id
         with pytest.raises(AccessKeyExpired):
-            keys.authenticate(connection, linked.access_key, now=end)
-        assert keys.authenticate(connection, fresh.access_key, now=end).site_id == linked.site.id
+            access_keys.authenticate(connection, linked.access_key, now=end)
+        assert access_keys.authenticate(connection, fresh.access_key, now=end).site_id == linked.site.id
 
 
 def test_later_rotation_never_lengthens_a_grace(database, shop):
@@ -290,7 +292,7 @@ def test_later_rotation_never_lengthens_a_grace(database, shop):
         sites.rotate_key(connection, shop.id, linked.site.id, grace=MAX_GRACE, now=NOON)
 
     with database.reading() as connection, pytest.raises(AccessKeyExpired):
-        keys.authenticate(connection, linked.access_key, now=NOON + timedelta(seconds=60))
+        access_keys.authenticate(connection, linked.access_key, now=NOON + timedelta(seconds=60))
 
 
 def test_key_of_a_site_that_is_gone_says_so_even_past_its_grace(database, shop):
@@ -301,7 +303,7 @@ def test_key_of_a_site_that_is_gone_says_so_even_past_its_grace(database, shop):
         sites.unlink_site(connection, shop.id, linked.site.id, now=NOON)
 
     with database.reading() as connection, pytest.raises(SiteUnlinked):
-        keys.authenticate(connection, linked.access_key, now=NOON)
+        access_keys.authenticate(connection, linked.access_key, now=NOON)
 
 
 def test_keys_long_ended_are_forgotten(database, shop):
@@ -314,7 +316,7 @@ def test_keys_long_ended_are_forgotten(database, shop):
 
     kept = rows(database, "select * from access_keys where site_id = :site", site=linked.site.id)
     assert len(kept) == 5
-    assert vault.hash_access_key(linked.access_key) not in {row["key_hash"] for row in kept}
+    assert secrets.hash_access_key(linked.access_key) not in {row["key_hash"] for row in kept}
 
 
 def test_month_of_a_cap_is_the_store_s_own(database, shop):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bridge.services import purchases
+from bridge.services.orders import purchases
 from tests.factories import deliver, line, order, put_package, put_user
 from tests.support.pages import sign_in
 

@@ -9,10 +9,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import select
 
-from bridge.services import audit
-from bridge.storage.schema import accounts
-from bridge.storage.schema_holds import holds, plan_uses
-from bridge.storage.schema_metering import usage_days, window_uses
+from bridge.services.ops import audit
+from bridge.storage.accounts.tables import accounts
+from bridge.storage.metering.tables import holds, plan_uses, usage_days, window_uses
 from tests.support import books
 from tests.support.desk import who_of
 from tests.support.metering_machine import Machine

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from bridge.domain.callers import Caller
-from bridge.services import audit, exceptions
-from bridge.services.stores import NewStore, add_store
-from bridge.services.vault import Vault
-from bridge.storage.database import Database
+from bridge.domain.stores.principals import Caller
+from bridge.services.metering import overrides
+from bridge.services.ops import audit
+from bridge.services.secrets import Vault
+from bridge.services.stores.settings import NewStore, add_store
+from bridge.storage.engine.database import Database
 from schedulers.schedule import TIMETABLE
 from schedulers.shift import Job, Shift, run
 from tests.support import books
@@ -51,13 +52,13 @@ class Run:
 
 def put_override(run: Run, now: datetime, ends_at: datetime) -> None:
     with run.desk.database.transaction() as connection:
-        override = exceptions.Override("chat", rule(9), ends_at)
-        exceptions.put_override(connection, run.desk.caller.store_id, 3, override, actor="admin", now=now)
+        override = overrides.Override("chat", rule(9), ends_at)
+        overrides.put_override(connection, run.desk.caller.store_id, 3, override, actor="admin", now=now)
 
 
 def reset(run: Run, now: datetime) -> None:
     with run.desk.database.transaction() as connection:
-        exceptions.reset_many(connection, run.desk.caller.store_id, module="chat", role=None, actor="admin", now=now)
+        overrides.reset_many(connection, run.desk.caller.store_id, module="chat", role=None, actor="admin", now=now)
 
 
 def prepare(run: Run) -> None:

@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from bridge.domain.callers import Caller
-from bridge.group_commit import GroupCommit
-from bridge.services import audit, sites
-from bridge.services.accounts import Adjustment, adjust
-from bridge.services.sites import NewSite
+from bridge.domain.stores.principals import Caller
+from bridge.services.accounts.profiles import Adjustment, adjust
+from bridge.services.metering.batcher import GroupCommit
+from bridge.services.ops import audit
+from bridge.services.sites import sites
+from bridge.services.sites.sites import NewSite
 from bridge.services.transactions import in_transaction
 from tests.support import books
 from tests.support.books import rows

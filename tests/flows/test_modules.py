@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
-from bridge.storage.migrate import MIGRATIONS, migrate
+from bridge.storage.engine.migrate import MIGRATIONS, migrate
 from tests.factories import balance_of, give
 from tests.support.books import faults
 from tests.support.linked_sites import bearer, link

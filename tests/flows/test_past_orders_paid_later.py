@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.services import stores
+from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
 from bridge.web.context import utcnow
 from tests import factories
@@ -22,7 +22,7 @@ def store(shop, database):
     """A store that starts from today, with one package; whatever a test did, the books add up after it."""
 
     def skip(connection):
-        stores.answer_history(connection, stores.get_store(connection, "shop"), "skip")
+        settings.answer_history(connection, settings.get_store(connection, "shop"), "skip")
 
     in_transaction(database.transaction, skip)
     factories.put_package(shop, 10, 1000)

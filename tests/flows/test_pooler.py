@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import event
 
-from bridge.services import audit
-from bridge.storage.database import Database
-from bridge.storage.migrate import is_current, migrate
+from bridge.services.ops import audit
+from bridge.storage.engine.database import Database
+from bridge.storage.engine.migrate import is_current, migrate
 from bridge.web.context import utcnow
 from schedulers import jobs
 from schedulers.leader import Leader

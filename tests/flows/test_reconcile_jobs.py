@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from bridge.services import readback
-from bridge.services.vault import Vault
+from bridge.services.secrets import Vault
+from bridge.services.shop import ingest
 from fakeshop.books import expected_books
 from fakeshop.faults import Kind
 from schedulers import jobs, shop_jobs
@@ -97,7 +97,7 @@ def test_sweep_that_met_an_outage_goes_on_an_hour_later(rig, monkeypatch):
 
 @one_engine
 def test_job_that_is_told_to_stop_ends_after_the_orders_it_is_at(rig, monkeypatch):
-    monkeypatch.setattr(readback, "TOGETHER", 1)
+    monkeypatch.setattr(ingest, "TOGETHER", 1)
     for _ in range(4):
         rig.sell()
     turns = iter([True, True, True])

@@ -17,13 +17,14 @@ from typing import Any
 
 import pytest
 
-from bridge.domain.grants import tokens_owed
-from bridge.services import catalog, inbox, reconciliation
-from bridge.services.shops import Shops
-from bridge.services.stores import NewStore, add_store
-from bridge.storage import orders
-from bridge.storage import stores as store_rows
-from bridge.web import webhooks
+from bridge.domain.orders.grants import tokens_owed
+from bridge.services.orders import packages
+from bridge.services.shop import inbox, reconcile
+from bridge.services.shop.rest import Shops
+from bridge.services.stores.settings import NewStore, add_store
+from bridge.storage.orders import orders
+from bridge.storage.stores import stores as store_rows
+from bridge.web.inbound import webhooks
 from schedulers import jobs
 from schedulers.shift import Shift
 from tests.support import books
@@ -136,7 +137,7 @@ class Run:
             # The recordings name the recorded shop's address; its REST answers under another one here.
             inbox.accept_source(connection, self.store, "http://127.0.0.1:8980", now=now)
             for product, (tokens, name) in PACKAGES.items():
-                catalog.set_package(
+                packages.set_package(
                     connection, self.store.id, product_id=product, variation_id=0, tokens=tokens, name=name, now=now
                 )
         return self
@@ -156,9 +157,9 @@ class Run:
         """Poll and sweep."""
         with self.database.reading() as connection:
             store = store_rows.get(connection, self.store.id)
-        with (reading := reconciliation.open_reading(self.database.transaction, self.shops, store)).shop:
-            report = reconciliation.poll(reading, since=None, now=next(self.clock))
-            swept, is_through = reconciliation.sweep(reading, now=next(self.clock), limit=200)
+        with (reading := reconcile.open_reading(self.database.transaction, self.shops, store)).shop:
+            report = reconcile.poll(reading, since=None, now=next(self.clock))
+            swept, is_through = reconcile.sweep(reading, now=next(self.clock), limit=200)
         return report.is_clean and swept.is_clean and is_through
 
     def holdings(self):

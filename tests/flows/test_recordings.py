@@ -58,7 +58,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.web import webhooks
+from bridge.web.inbound import webhooks
 from tests.factories import deliver, product, put_package, put_user
 from tests.support import books
 from tests.support.recordings import (

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bridge.services import stores
+from bridge.services.stores import settings
 from tests import factories
 from tests.factories import balance_of, deliver, order
 from tests.support import books
@@ -181,4 +181,4 @@ def _give_keys(rig):
     key = rig.shop.add_key()
     names = {"consumer_key": key.consumer_key, "consumer_secret": key.consumer_secret}
     with rig.database.transaction() as connection:
-        stores.set_keys(connection, rig.store, **names, vault_=rig.shops.vault)
+        settings.set_keys(connection, rig.store, **names, vault_=rig.shops.vault)

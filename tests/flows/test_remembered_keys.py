@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from bridge.domain.asks import Ask
 from bridge.domain.errors import SiteUnlinked
-from bridge.services import keys
-from bridge.web import auth
+from bridge.domain.metering.commands import Ask
+from bridge.services.stores import access_keys
+from bridge.web.api import auth
 from bridge.web.context import Parts
 from tests.factories import give
 from tests.support import books
@@ -132,7 +132,7 @@ def test_one_withdrawn_key_of_a_batch_stops_nobody_else(app, shop, database, sit
     asks = []
     with app.test_request_context():
         for name, linked in (("stays", site), ("gone", other), ("stays too", site)):
-            caller = keys.remembered(parts.database, linked["access_key"], now=auth.utcnow())
+            caller = access_keys.remembered(parts.database, linked["access_key"], now=auth.utcnow())
             asks.append(Ask(caller=caller, key=name, fingerprint=name, who=None, module="chat", tokens=1))
 
     replies = parts.group_commit.spend_all(asks)

@@ -15,10 +15,10 @@ from collections import Counter
 
 import pytest
 
-from bridge.domain.grants import tokens_owed
-from bridge.domain.watchdog import Code
-from bridge.services.audit import list_faults
-from bridge.storage import orders
+from bridge.domain.orders.grants import tokens_owed
+from bridge.domain.shop.monitor import Code
+from bridge.services.ops.audit import list_faults
+from bridge.storage.orders import orders
 from fakeshop.books import expected_books, expected_parked
 from fakeshop.history import play, random_history
 from fakeshop.walk import Walk

@@ -12,13 +12,15 @@ from functools import partial
 
 import pytest
 
-from bridge.clients.woocommerce import open_shop
-from bridge.domain.watchdog import Code
-from bridge.services import stores, watchdog
-from bridge.services.shops import Shops
-from bridge.services.stores import NewStore
-from bridge.services.watchdog import Post
-from bridge.storage import runs, shop_reads
+from bridge.clients.woocommerce.api import open_shop
+from bridge.domain.shop.monitor import Code
+from bridge.services.shop import monitor
+from bridge.services.shop.monitor import Post
+from bridge.services.shop.rest import Shops
+from bridge.services.stores import settings
+from bridge.services.stores.settings import NewStore
+from bridge.storage.jobs import runs
+from bridge.storage.shop import sync_state
 from fakeshop.faults import Kind
 from fakeshop.server import serve
 from fakeshop.shop import FakeShop
@@ -94,7 +96,7 @@ def test_healthy_shop_is_never_later_than_its_schedule(app, caplog):
                 history="grant",
             )
             with parts.database.transaction() as connection:
-                stores.add_store(connection, wanted, vault_=parts.vault, now=clock())
+                settings.add_store(connection, wanted, vault_=parts.vault, now=clock())
             return served, orders
 
         for slug, sickness in SICK.items():
@@ -147,8 +149,8 @@ def _assert_each_is_read_or_named(parts, shops, clock):
     """Each sick shop has all its orders here, or a sentence that says why it has not."""
     post = Post(parts.database.transaction, shops, "http://127.0.0.1:8000")
     with parts.database.reading() as connection:
-        every = stores.list_stores(connection)
-        known = {store.slug: shop_reads.find(connection, store.id) for store in every}
+        every = settings.list_stores(connection)
+        known = {store.slug: sync_state.find(connection, store.id) for store in every}
         assert runs.list_all(connection)[0].finished_at is not None
     for store in every:
         has_all = books.balances(parts.database, store=store.slug).get(2) == 25 * 100_000
@@ -156,7 +158,7 @@ def _assert_each_is_read_or_named(parts, shops, clock):
             store.slug
         )
     quick = [store for store in every if store.slug in {"siteground", "ignores-query", "one-order-fails"}]
-    found = {store.slug: {fault.code for fault in watchdog.look(post, store, now=clock())[1]} for store in quick}
+    found = {store.slug: {fault.code for fault in monitor.look(post, store, now=clock())[1]} for store in quick}
     assert Code.SHOP in found["siteground"]
     assert Code.SYNC_INCOMPLETE in found["ignores-query"]
     assert Code.SET_ASIDE in found["one-order-fails"]

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.services import inbox
+from bridge.services.shop import inbox
 from bridge.web.context import utcnow
 from schedulers import jobs
 from schedulers.shift import Shift

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from bridge.storage import postgresql
-from bridge.storage.database import Database
-from bridge.storage.migrate import migrate
+from bridge.storage.engine import postgresql
+from bridge.storage.engine.database import Database
+from bridge.storage.engine.migrate import migrate
 from bridge.web.context import utcnow
 from schedulers.leader import Leader
 from tests.factories import balance_of, deliver, order, spend

@@ -7,9 +7,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from bridge.domain.plans import Term
-from bridge.services import accounts
-from bridge.storage import plans, stores
+from bridge.domain.metering.plans import Term
+from bridge.services.accounts import profiles
+from bridge.storage.metering import plans
+from bridge.storage.stores import stores
 from bridge.web.context import utcnow
 from tests.conftest import Shop
 from tests.factories import balance_of, give, spend
@@ -176,7 +177,7 @@ def test_account_with_a_plan_is_not_exhausted(shop, database):
     assert account(shop, key).get_json()["state"] == "exhausted"
 
     with database.transaction() as connection:
-        holder = accounts.get_account(connection, shop.id, 2)
+        holder = profiles.get_account(connection, shop.id, 2)
         term = Term(1, 1, 10, "Pro", tokens=50, months=1, bought_at=utcnow())
         plans.put_terms(connection, shop.id, 1, account_id=holder.id, bought=[term])
         stores.touch(connection, shop.id)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app import create_app
-from bridge.services.opaque_ids import number_of, opaque
+from bridge.services.ids import number_of, opaque
 from tests.conftest import Shop, make_config
 from tests.factories import balance_of, give, spend
 from tests.support.books import faults, rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from bridge.services import vault
+from bridge.services import secrets
 from tests.factories import add_shop, give, put_user
 from tests.support.books import rows
 from tests.support.linked_sites import BLOG, account, bearer, link, listed, rotate
@@ -20,7 +20,7 @@ def test_linked_site_is_listed_with_the_prefix_of_its_key(shop):
     assert site["name"] == "Ada's blog"
     assert (site["monthly_cap"], site["used_this_month"], site["remaining"]) == (500, 0, 500)
     assert (site["last_used_at"], site["unlinked_at"]) == (None, None)
-    assert [shown["prefix"] for shown in site["keys"]] == [vault.prefix_of(key)]
+    assert [shown["prefix"] for shown in site["keys"]] == [secrets.prefix_of(key)]
 
 
 def test_use_of_a_key_is_noted(shop):
@@ -129,8 +129,8 @@ def test_rotated_key_works_on_for_its_grace_and_the_list_says_until_when(shop):
 
     assert account(shop, site["access_key"]).status_code == account(shop, fresh["access_key"]).status_code == 200
     new, old = listed(shop)[0]["keys"]
-    assert (new["prefix"], new["expires_at"]) == (vault.prefix_of(fresh["access_key"]), None)
-    assert (old["prefix"], old["expires_at"] is None) == (vault.prefix_of(site["access_key"]), False)
+    assert (new["prefix"], new["expires_at"]) == (secrets.prefix_of(fresh["access_key"]), None)
+    assert (old["prefix"], old["expires_at"] is None) == (secrets.prefix_of(site["access_key"]), False)
 
 
 def test_rotation_without_grace_ends_every_earlier_key_at_once(shop):

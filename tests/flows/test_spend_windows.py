@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.domain.accounts import Profile, Visitor
-from bridge.domain.asks import Ask
-from bridge.domain.callers import Caller
-from bridge.services.spending import spend_many
+from bridge.domain.accounts.accounts import Profile, Visitor
+from bridge.domain.metering.commands import Ask
+from bridge.domain.stores.principals import Caller
+from bridge.services.metering.execute import spend_many
 from tests.support import books
 
 DAY = {"period": "daily", "rules": {"user": 1_000, "guest": 50, "role:editor": "unlimited", "role:barred": "disabled"}}

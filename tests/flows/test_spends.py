@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bridge.domain.accounts import Profile, Visitor
-from bridge.domain.asks import Ask
-from bridge.domain.callers import Caller
-from bridge.services.spending import spend_many
+from bridge.domain.accounts.accounts import Profile, Visitor
+from bridge.domain.metering.commands import Ask
+from bridge.domain.stores.principals import Caller
+from bridge.services.metering.execute import spend_many
 from tests.factories import add_shop, balance_of, give, put_user, spend
 from tests.support import books
 from tests.support.statements import counted

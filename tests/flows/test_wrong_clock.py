@@ -8,11 +8,16 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.domain.clock import TOLERANCE
-from bridge.domain.inbox import may_wait
-from bridge.services import clock as clocks
-from bridge.services import inbox, prune_guard, reconciliation, windows
-from bridge.storage import ids, link_codes, shop_reads, stores
+from bridge.domain.ops.clock import TOLERANCE
+from bridge.domain.shop.inbox import may_wait
+from bridge.services.metering import resets
+from bridge.services.ops import clock as clocks
+from bridge.services.ops import prune_guard
+from bridge.services.shop import inbox, reconcile
+from bridge.storage.engine import ids
+from bridge.storage.shop import sync_state
+from bridge.storage.sites import link_codes
+from bridge.storage.stores import stores
 from bridge.web.context import utcnow
 from schedulers import jobs, schedule, shift
 from schedulers.leader import Leader
@@ -158,7 +163,7 @@ def test_a_store_connected_by_a_clock_that_was_ahead_grants_once_the_clock_is_tr
     factories.put_package(shop, 10, 1000)
     with database.transaction() as connection:
         stores.change(connection, shop.id, {"grants_from": utcnow() + YEAR})
-        shop_reads.change(connection, shop.id, cursor_at=utcnow() + YEAR - timedelta(days=1))
+        sync_state.change(connection, shop.id, cursor_at=utcnow() + YEAR - timedelta(days=1))
 
     def deliver(number):
         placed = (utcnow() + timedelta(seconds=1)).replace(tzinfo=None).isoformat()
@@ -173,7 +178,7 @@ def test_a_store_connected_by_a_clock_that_was_ahead_grants_once_the_clock_is_tr
     assert f"{shop.connected.store.slug}: orders placed from now on are new" in forced.output
     assert deliver(2) == 1000
     with database.reading() as connection:
-        assert shop_reads.find(connection, shop.id).cursor_at < utcnow()
+        assert sync_state.find(connection, shop.id).cursor_at < utcnow()
     assert "orders placed" not in app.test_cli_runner().invoke(args=["prune", "--force"]).output
 
 
@@ -247,10 +252,10 @@ def test_a_window_noted_by_a_clock_that_was_ahead_hides_no_later_one(shop, datab
     jobs.due_windows(shift_at(database, utcnow() + YEAR))
 
     with database.reading() as connection:
-        assert [module for _, module in windows.list_due(connection, now=utcnow())] == ["chat"]
+        assert [module for _, module in resets.list_due(connection, now=utcnow())] == ["chat"]
     assert jobs.due_windows(shift_at(database, utcnow())) == "1 announced"
     with database.reading() as connection:
-        assert windows.list_due(connection, now=utcnow()) == []
+        assert resets.list_due(connection, now=utcnow()) == []
 
 
 def test_a_link_code_made_by_a_clock_that_was_ahead_is_worth_nothing(shop, database):
@@ -264,10 +269,10 @@ def test_a_link_code_made_by_a_clock_that_was_ahead_is_worth_nothing(shop, datab
 def test_a_sweep_noted_by_a_clock_that_was_ahead_hides_no_later_one(shop, database):
     store = shop.connected.store
     with database.transaction() as connection:
-        shop_reads.change(connection, store.id, swept_at=utcnow())
-        assert not reconciliation.is_sweep_due(connection, store, now=utcnow())
-        shop_reads.change(connection, store.id, swept_at=utcnow() + YEAR)
-        assert reconciliation.is_sweep_due(connection, store, now=utcnow())
+        sync_state.change(connection, store.id, swept_at=utcnow())
+        assert not reconcile.is_sweep_due(connection, store, now=utcnow())
+        sync_state.change(connection, store.id, swept_at=utcnow() + YEAR)
+        assert reconcile.is_sweep_due(connection, store, now=utcnow())
 
 
 def test_a_delivery_from_the_future_waits_no_longer_for_its_shop():

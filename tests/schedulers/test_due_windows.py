@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.domain.accounts import Profile, Visitor
-from bridge.domain.asks import Ask
-from bridge.domain.callers import Caller
-from bridge.services import rulebooks, windows
-from bridge.services.spending import spend_many
+from bridge.domain.accounts.accounts import Profile, Visitor
+from bridge.domain.metering.commands import Ask
+from bridge.domain.stores.principals import Caller
+from bridge.services.metering import policies, resets
+from bridge.services.metering.execute import spend_many
 from schedulers import jobs
 from tests.support import books
 from tests.support.clock import shift_at
@@ -168,22 +168,22 @@ def test_rule_of_ones_own_decides(limited, use, tick, told, shop, database):
 def test_two_schedulers_at_once_tell_everybody_once(limited, use, told, database, shop, monkeypatch):
     """Both see the same window as due; they take turns, a batch each."""
     limited()
-    monkeypatch.setattr(windows, "BATCH", 2)
+    monkeypatch.setattr(resets, "BATCH", 2)
     noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
     users = list(range(2, 12))
     for user in users:
         use(user, 100, noon)
     later = noon + timedelta(days=1)
     with database.reading() as connection:
-        first = windows.list_due(connection, now=later)
-        second = windows.list_due(connection, now=later)
+        first = resets.list_due(connection, now=later)
+        second = resets.list_due(connection, now=later)
     assert first == second == [(shop.id, "chat")]
 
     finished = False
     for _ in range(20):
         for place in (first[0], second[0]):
             with database.transaction() as connection:
-                finished = windows.announce(connection, place, now=later)
+                finished = resets.announce(connection, place, now=later)
 
     assert finished
     assert told() == users
@@ -192,15 +192,15 @@ def test_two_schedulers_at_once_tell_everybody_once(limited, use, told, database
 
 def test_cut_off_between_two_batches_goes_on_where_it_was(limited, use, tick, told, database, shop, monkeypatch):
     limited()
-    monkeypatch.setattr(windows, "BATCH", 3)
+    monkeypatch.setattr(resets, "BATCH", 3)
     noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
     for user in range(2, 10):
         use(user, 100, noon)
     later = noon + timedelta(days=1)
     with database.transaction() as connection:
-        assert not windows.announce(connection, (shop.id, "chat"), now=later)
+        assert not resets.announce(connection, (shop.id, "chat"), now=later)
     with contextlib.suppress(ZeroDivisionError), database.transaction() as connection:
-        windows.announce(connection, (shop.id, "chat"), now=later)
+        resets.announce(connection, (shop.id, "chat"), now=later)
         raise ZeroDivisionError
 
     tick(later)
@@ -232,12 +232,12 @@ def test_pages_can_read_the_last_and_the_next_reset(limited, tick, shop, databas
     limited()
     noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
     with database.reading() as connection:
-        before = windows.resets_of(connection, rulebooks.for_store(connection, shop.id), now=noon)["chat"]
+        before = resets.resets_of(connection, policies.for_store(connection, shop.id), now=noon)["chat"]
 
     tick(noon)
 
     with database.reading() as connection:
-        after = windows.resets_of(connection, rulebooks.for_store(connection, shop.id), now=noon)["chat"]
+        after = resets.resets_of(connection, policies.for_store(connection, shop.id), now=noon)["chat"]
     midnight = datetime(2026, 5, 10, 22, tzinfo=UTC)
     assert (before.last_at, before.next_at) == (None, midnight)
     assert (after.last_at, after.opened_at, after.next_at) == (noon, midnight - timedelta(days=1), midnight)

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.services import inbox, pruning
+from bridge.services.ops import retention
+from bridge.services.shop import inbox
 from bridge.web.context import utcnow
 from schedulers import jobs, shift
 from schedulers.shift import Job
@@ -131,7 +132,7 @@ def test_order_that_cannot_be_settled_stops_no_other(shop, database, monkeypatch
 
 
 def test_prune_removes_what_served_its_time_and_keeps_the_books(shop, database, monkeypatch):
-    monkeypatch.setattr(pruning, "BATCH", 2)
+    monkeypatch.setattr(retention, "BATCH", 2)
     shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 100}}, headers=shop.headers)
     shop.client.put("/v1/limits/ai_forms", json={"period": "never", "rules": {"user": 100}}, headers=shop.headers)
     factories.put_package(shop, 10, 1000)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bridge.services import runs
+from bridge.services.ops import job_runs
 from schedulers.leader import RENEW_SECONDS, STANDBY_SECONDS, Leader
 from tests.support import books
 from tests.support.clock import Clock
@@ -52,7 +52,7 @@ def test_leader_that_comes_back_finds_another_one_leading(contender, clock):
     changes = []
     stalled, standby = contender(on_change=changes.append), contender()
     stalled.attempt()
-    clock.forward(seconds=runs.LEASE_SPAN.total_seconds())
+    clock.forward(seconds=job_runs.LEASE_SPAN.total_seconds())
     assert not stalled.leads, "before it is told, by its own clock"
     assert standby.attempt()
 
@@ -99,6 +99,6 @@ def test_leader_without_a_database_leads_until_its_lease_ends(contender, clock, 
 
     monkeypatch.setattr(database, "transaction", gone)
     assert leader.attempt()
-    clock.forward(seconds=runs.LEASE_SPAN.total_seconds() + 0.1)
+    clock.forward(seconds=job_runs.LEASE_SPAN.total_seconds() + 0.1)
 
     assert not leader.attempt()

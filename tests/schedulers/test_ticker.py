@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from bridge.services import runs
+from bridge.services.ops import job_runs
 from bridge.web.context import utcnow
 from schedulers.shift import Job
 from schedulers.ticker import Scheduler
@@ -125,14 +125,14 @@ def test_a_job_that_fails_runs_again(run_jobs, database):
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_jobs_rest_while_another_leads_and_missed_runs_are_one(run_jobs, database):
     with database.transaction() as connection:
-        assert runs.take_lead(connection, holder="another", now=utcnow())
+        assert job_runs.take_lead(connection, holder="another", now=utcnow())
     often, seldom = Counter(), Counter()
     run_jobs((0.05, often), (60, seldom))
     time.sleep(0.5)
     assert often.runs == seldom.runs == 0
 
     with database.transaction() as connection:
-        runs.step_down(connection, holder="another")
+        job_runs.step_down(connection, holder="another")
 
     seldom.wait_for(1)
     often.wait_for(3)
@@ -144,7 +144,7 @@ def test_jobs_rest_while_another_leads_and_missed_runs_are_one(run_jobs, databas
     while _is_running(often):
         assert time.monotonic() < deadline
     with database.transaction() as connection:
-        runs.step_down(connection, holder="another")
+        job_runs.step_down(connection, holder="another")
     often.wait_for(often.runs + 2)
     assert seldom.runs == 1
 

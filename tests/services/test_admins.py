@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.domain.errors import AdminExists, InvalidRequest, Overloaded, TooManySignIns, UnknownAdmin
-from bridge.services import admins
-from bridge.services.throttles import Client, SignInThrottles, Throttle
+from bridge.services.admin import admins
+from bridge.services.admin.throttles import Client, SignInThrottles, Throttle
 from tests.support.books import rows
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)

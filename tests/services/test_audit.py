@@ -4,9 +4,10 @@ from itertools import pairwise
 
 import pytest
 
-from bridge.domain.callers import Caller
-from bridge.services import audit, audit_sentences, sites
-from bridge.services.sites import NewSite
+from bridge.domain.stores.principals import Caller
+from bridge.services.ops import audit, audit_sentences
+from bridge.services.sites import sites
+from bridge.services.sites.sites import NewSite
 from bridge.web.context import utcnow
 from tests import factories
 from tests.support import recordings

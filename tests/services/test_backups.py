@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from bridge.domain.errors import BackupFailed
-from bridge.services import backups, installation
-from bridge.storage.database import Database
+from bridge.services.ops import backups, schema_version
+from bridge.storage.engine.database import Database
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_restore_puts_back_what_was_saved(database, tmp_path):
     note(database, "after")
 
     backups.restore(database, copy)
-    installation.prepare(database)
+    schema_version.prepare(database)
 
     with database.reading() as connection:
         names = connection.exec_driver_sql("select name from leases order by name").scalars().all()

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from bridge.clients.woocommerce import ShopClient
-from bridge.domain.shop_errors import ShopSilent
-from bridge.services import buyers
-from bridge.storage import open_orders
+from bridge.clients.woocommerce.api import ShopClient
+from bridge.domain.shop.errors import ShopSilent
+from bridge.services.shop import customers
+from bridge.storage.orders import pending
 from fakeshop.faults import Kind
 from tests import factories
 from tests.support import books
@@ -188,7 +188,7 @@ def test_two_users_with_one_address_are_nobody_in_particular(rig):
 
 
 def test_old_orders_of_a_store_with_very_many_are_asked_about_once_a_week(rig, monkeypatch):
-    monkeypatch.setattr(buyers, "_MANY", 13)
+    monkeypatch.setattr(customers, "_MANY", 13)
     for number in range(14):
         guests_order(rig, f"guest{number}@example.test")
     rig.poll()
@@ -204,7 +204,7 @@ def test_old_orders_of_a_store_with_very_many_are_asked_about_once_a_week(rig, m
         nights.append(rig.asked().count("GET customers"))
 
     assert nights == [2] * 7
-    monkeypatch.setattr(buyers, "_MANY", 14)
+    monkeypatch.setattr(customers, "_MANY", 14)
     rig.sweep()
     assert rig.asked().count("GET customers") == 14
 
@@ -295,8 +295,8 @@ def test_other_stores_orders_of_the_same_numbers_are_none_of_this_shops(rig):
     with rig.database.reading() as connection:
         store_id = rig.store.id
 
-        assert open_orders.list_strangers(connection, store_id, numbers) == [own.id]
-        assert open_orders.list_addresses(connection, store_id, numbers) == ["guest@example.test"]
+        assert pending.list_strangers(connection, store_id, numbers) == [own.id]
+        assert pending.list_addresses(connection, store_id, numbers) == ["guest@example.test"]
 
 
 @one_engine

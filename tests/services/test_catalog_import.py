@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from bridge.services import catalog_import
-from bridge.web import connection as connection_door
+from bridge.services.shop import product_import
+from bridge.web.admin import connection as connection_door
 from fakeshop.faults import Kind
 from schedulers import shop_jobs
 from schedulers.shift import Shift
@@ -37,7 +37,7 @@ def begin(rig, *, pages):
     """An import that is told to stop after so many pages."""
     turns = iter([True] * (pages - 1))
     with rig.reading(may_go_on=lambda: next(turns, False)) as reading:
-        return catalog_import.import_products(reading, now=rig.now)
+        return product_import.import_products(reading, now=rig.now)
 
 
 def pages_asked(rig):

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from bridge.domain.watchdog import Code
-from bridge.services import connection_pages
+from bridge.domain.shop.monitor import Code
+from bridge.services.admin import connection_pages
 from fakeshop.faults import Kind
 from tests.support.reading import PUBLIC_URL, open_rig
 from tests.support.troubles import knock

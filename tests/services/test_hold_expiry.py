@@ -10,11 +10,13 @@ from functools import partial
 import pytest
 
 from bench import growth_data
-from bridge.domain.callers import Caller
 from bridge.domain.errors import Unavailable
-from bridge.services import audit, expiry, sites
-from bridge.services.sites import NewSite
-from bridge.storage import holds
+from bridge.domain.stores.principals import Caller
+from bridge.services.metering import expiry
+from bridge.services.ops import audit
+from bridge.services.sites import sites
+from bridge.services.sites.sites import NewSite
+from bridge.storage.metering import holds
 from bridge.web.context import utcnow
 from schedulers import jobs
 from tests.support import books

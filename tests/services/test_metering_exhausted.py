@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.domain.callers import Caller
+from bridge.domain.stores.principals import Caller
 from tests.support.books import rows
 from tests.support.desk import Desk
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.domain.callers import Caller
-from bridge.services import audit, exceptions, expiry
+from bridge.domain.stores.principals import Caller
+from bridge.services.metering import expiry, overrides
+from bridge.services.ops import audit
 from tests.factories import add_shop
 from tests.support import books
 from tests.support.books import rows
@@ -238,7 +239,7 @@ def test_reset_by_hand_leaves_a_hold_in_the_window_it_was_held_in(desk):
     desk.limit("chat", "daily", user=50)
     held = desk.one(desk.hold(2, 30), now=NOW)
     with desk.database.transaction() as connection:
-        exceptions.reset_account(connection, desk.caller.store_id, 2, "chat", actor="admin", now=NOW + TICK)
+        overrides.reset_account(connection, desk.caller.store_id, 2, "chat", actor="admin", now=NOW + TICK)
 
     later = NOW + 2 * TICK
     assert desk.one(desk.spend(2, 50), now=later)["status"] == 201
@@ -250,8 +251,8 @@ def test_override_that_ends_while_a_hold_is_open_does_not_shrink_the_hold(desk):
     desk.put_user(2, now=NOW)
     end = NOW + timedelta(minutes=1)
     with desk.database.transaction() as connection:
-        override = exceptions.Override("chat", rule("unlimited"), end)
-        exceptions.put_override(connection, desk.caller.store_id, 2, override, actor="admin", now=NOW)
+        override = overrides.Override("chat", rule("unlimited"), end)
+        overrides.put_override(connection, desk.caller.store_id, 2, override, actor="admin", now=NOW)
     held = desk.one(desk.hold(2, 500), now=end - TICK)
 
     refused, answer = desk.one(desk.spend(2, 1), now=end), desk.one(desk.capture(held, 500), now=end)
@@ -286,12 +287,12 @@ def test_exception_counts_from_the_next_ask_also_where_the_rules_were_known(desk
 
     with desk.database.transaction() as connection:
         if news == "override":
-            override = exceptions.Override("chat", rule(20))
-            exceptions.put_override(connection, store_id, 2, override, actor="admin", now=NOW)
+            override = overrides.Override("chat", rule(20))
+            overrides.put_override(connection, store_id, 2, override, actor="admin", now=NOW)
         if news == "reset of one":
-            exceptions.reset_account(connection, store_id, 2, None, actor="admin", now=NOW)
+            overrides.reset_account(connection, store_id, 2, None, actor="admin", now=NOW)
         if news == "reset of all":
-            exceptions.reset_many(connection, store_id, module="chat", role=None, actor="admin", now=NOW)
+            overrides.reset_many(connection, store_id, module="chat", role=None, actor="admin", now=NOW)
     if news == "plan":
         desk.plan(70, tokens=10, months=1, now=NOW)
         desk.order(1, 2, now=NOW, product=70)

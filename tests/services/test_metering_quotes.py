@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from bridge.domain.callers import Caller
-from bridge.services import exceptions, modules, quotes
-from bridge.services.stores import NewStore, add_store
-from bridge.services.vault import Vault
-from bridge.storage.schema import metadata
+from bridge.domain.stores.principals import Caller
+from bridge.services.metering import limits, overrides, quotes
+from bridge.services.secrets import Vault
+from bridge.services.stores.settings import NewStore, add_store
+from bridge.storage.engine.metadata import metadata
 from tests.support.desk import Desk, rule, who_of
 
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
@@ -68,11 +68,11 @@ def build(database, world):
     desk.send(*(ask for who in (2, "ann") for ask in asks_before(desk, who, world)), now=NOW)
     with database.transaction() as connection:
         if world["own"] is not None:
-            override = exceptions.Override("chat", rule(world["own"]), NOW + timedelta(days=1))
-            exceptions.put_override(connection, store.id, 2, override, actor="admin", now=NOW)
+            override = overrides.Override("chat", rule(world["own"]), NOW + timedelta(days=1))
+            overrides.put_override(connection, store.id, 2, override, actor="admin", now=NOW)
         if world["reset"]:
-            exceptions.reset_account(connection, store.id, 2, "chat", actor="admin", now=NOW + timedelta(seconds=1))
-        modules.put_module(connection, store.id, "chat", label="Chat", is_metered=world["is_metered"])
+            overrides.reset_account(connection, store.id, 2, "chat", actor="admin", now=NOW + timedelta(seconds=1))
+        limits.put_module(connection, store.id, "chat", label="Chat", is_metered=world["is_metered"])
     return desk
 
 

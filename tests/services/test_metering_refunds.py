@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.domain.callers import Caller
-from bridge.group_commit import GroupCommit
-from bridge.services import audit, exceptions, sites
-from bridge.services.sites import NewSite
+from bridge.domain.stores.principals import Caller
+from bridge.services.metering import overrides
+from bridge.services.metering.batcher import GroupCommit
+from bridge.services.ops import audit
+from bridge.services.sites import sites
+from bridge.services.sites.sites import NewSite
 from tests.support import books
 from tests.support.books import rows
 from tests.support.desk import Desk, read
@@ -90,7 +92,7 @@ def test_part_refund_after_the_windows_end_goes_to_those_that_can_take_it_first(
 def test_reset_by_hand_closes_the_window_a_refund_would_go_to(rich):
     spent = rich.one(rich.spend(2, 60), now=NOW)
     with rich.database.transaction() as connection:
-        exceptions.reset_many(connection, rich.caller.store_id, module="chat", role=None, actor="admin", now=NOW + TICK)
+        overrides.reset_many(connection, rich.caller.store_id, module="chat", role=None, actor="admin", now=NOW + TICK)
 
     refunded = rich.one(rich.refund(spent), now=NOW + TICK)
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.domain.callers import Caller
-from bridge.services import exceptions, sites
-from bridge.services.exceptions import Override
-from bridge.services.sites import NewSite
+from bridge.domain.stores.principals import Caller
+from bridge.services.metering import overrides
+from bridge.services.metering.overrides import Override
+from bridge.services.sites import sites
+from bridge.services.sites.sites import NewSite
 from tests.support import books
 from tests.support.desk import Desk, rule
 from tests.support.statements import counted
@@ -33,9 +34,9 @@ def desk(shop, database):
         desk.order(user, user, now=NOW, product=70)
     with database.transaction() as connection:
         override = Override("chat", rule(1_000), NOW + timedelta(days=1))
-        exceptions.put_override(connection, shop.id, 1, override, actor="admin", now=NOW)
-        exceptions.reset_account(connection, shop.id, 2, "chat", actor="admin", now=NOW)
-        exceptions.reset_many(connection, shop.id, module=None, role="editor", actor="admin", now=NOW)
+        overrides.put_override(connection, shop.id, 1, override, actor="admin", now=NOW)
+        overrides.reset_account(connection, shop.id, 2, "chat", actor="admin", now=NOW)
+        overrides.reset_many(connection, shop.id, module=None, role="editor", actor="admin", now=NOW)
         for row in books.rows(database, "select id from accounts"):
             wanted = NewSite("https://blog.example.com", "Blog", monthly_cap=1_000_000)
             sites.link_site(connection, wanted, store_id=shop.id, account_id=row["id"], now=NOW)

@@ -3,8 +3,9 @@
 import pytest
 
 from bridge.domain.errors import InvalidRequest
-from bridge.services import audit, opening
-from bridge.services.opening import Imported
+from bridge.services.accounts import opening_balances
+from bridge.services.accounts.opening_balances import Imported
+from bridge.services.ops import audit
 from bridge.web.context import utcnow
 from tests import factories
 from tests.support import books
@@ -13,9 +14,9 @@ HEADER = "user_id,email,name,roles,balance\n"
 
 
 def load(database, shop, text):
-    rows = list(opening.read(text.splitlines(keepends=True)))
+    rows = list(opening_balances.read(text.splitlines(keepends=True)))
     with database.transaction() as connection:
-        return opening.post(connection, shop.connected.store, rows, now=utcnow())
+        return opening_balances.post(connection, shop.connected.store, rows, now=utcnow())
 
 
 def test_file_imported_twice_posts_once(shop, database):
@@ -62,10 +63,10 @@ def test_reference_a_caller_made_up_keeps_nobody_from_an_opening_balance(shop, d
 
 def test_preview_says_what_would_be_done_and_writes_nothing(shop, database):
     load(database, shop, HEADER + "42,,,,1000\n")
-    rows = list(opening.read([HEADER, "42,,,,1000\n", "43,,,,5\n"]))
+    rows = list(opening_balances.read([HEADER, "42,,,,1000\n", "43,,,,5\n"]))
 
     with database.reading() as connection:
-        preview = opening.preview(connection, shop.connected.store, rows)
+        preview = opening_balances.preview(connection, shop.connected.store, rows)
 
     assert preview == Imported(posted=1, tokens=5, known=1)
     assert books.count(database, "accounts") == 1
@@ -88,13 +89,13 @@ def test_preview_says_what_would_be_done_and_writes_nothing(shop, database):
 )
 def test_fault_of_a_file_is_told_by_line_and_column(text, field):
     with pytest.raises(InvalidRequest) as raised:
-        list(opening.read(text.splitlines(keepends=True)))
+        list(opening_balances.read(text.splitlines(keepends=True)))
 
     assert raised.value.fields[0].field == field
 
 
 def test_reading_stops_after_twenty_faults():
     with pytest.raises(InvalidRequest) as raised:
-        list(opening.read([HEADER, *["x,,,,y\n"] * 1000]))
+        list(opening_balances.read([HEADER, *["x,,,,y\n"] * 1000]))
 
-    assert len(raised.value.fields) == opening.MAX_FAULTS
+    assert len(raised.value.fields) == opening_balances.MAX_FAULTS

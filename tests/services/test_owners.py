@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from bridge.domain.accounts import Profile
-from bridge.domain.asks import Ask
-from bridge.domain.callers import Caller
-from bridge.services import owners
-from bridge.services.spending import spend_many
-from bridge.storage.database import TryAgain
+from bridge.domain.accounts.accounts import Profile
+from bridge.domain.metering.commands import Ask
+from bridge.domain.stores.principals import Caller
+from bridge.services.metering import account_lookup
+from bridge.services.metering.execute import spend_many
+from bridge.storage.engine.database import TryAgain
 from tests.factories import add_shop
 from tests.support import books
 from tests.support.statements import counted
@@ -82,12 +82,12 @@ def test_database_put_back_to_an_earlier_day_is_noticed(shop, database):
 
 
 def test_memory_is_emptied_before_it_grows_too_large(shop, database, monkeypatch):
-    monkeypatch.setattr(owners._known, "most", 3)
+    monkeypatch.setattr(account_lookup._known, "most", 3)
     for key in ("made", "met"):
         spend(database, *(ask(shop.id, user, key=f"{key} {user}") for user in range(1, 3)))
 
     spend(database, *(ask(shop.id, user, key=f"more {user}") for user in range(3, 5)))
     spend(database, *(ask(shop.id, user, key=f"again {user}") for user in range(3, 5)))
 
-    assert len(owners._known.of(database)) <= 3
+    assert len(account_lookup._known.of(database)) <= 3
     assert spend(database, ask(shop.id, 1, key="late")) == [402]

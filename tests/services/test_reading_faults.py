@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from bridge.services import reconciliation
+from bridge.services.shop import reconcile
 from fakeshop.faults import Kind
 from tests.support import books
 from tests.support.reading import open_rig
@@ -113,7 +113,7 @@ def test_page_that_shrinks_while_it_is_paged_hides_no_order(rig):
             return page
 
         reading.shop.list_orders = trash_after_the_first
-        report = reconciliation.poll(reading, since=None, now=rig.now)
+        report = reconcile.poll(reading, since=None, now=rig.now)
 
     assert (trashed, report.is_clean) == ([placed[0]], True)
     assert_cursor_passed_no_order_that_was_not_applied(rig)

@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 
 from bridge.domain.errors import NoShopKeys
-from bridge.services import orders, readback, reconciliation
-from bridge.storage import orders as order_rows
+from bridge.services.orders import apply as orders
+from bridge.services.shop import ingest, reconcile
+from bridge.storage.orders import orders as order_rows
 from tests.support import books
 from tests.support.reading import DAY, open_rig
 
@@ -121,7 +122,7 @@ def test_orders_of_one_second_that_leave_it_while_it_is_read_hide_no_other(rig):
             return page
 
         reading.shop.list_orders = list_orders
-        reconciliation.poll(reading, since=None, now=rig.now)
+        reconcile.poll(reading, since=None, now=rig.now)
 
     assert saved
     assert rig.balances() == {2: 15 * 100_000}
@@ -191,7 +192,7 @@ def test_poll_that_is_killed_goes_on_from_the_last_page_that_was_applied(rig, mo
             raise Killed
         return real(*args, **more)
 
-    monkeypatch.setattr(readback, "TOGETHER", 5)
+    monkeypatch.setattr(ingest, "TOGETHER", 5)
     monkeypatch.setattr(orders, "apply_orders", apply)
     with pytest.raises(Killed):
         rig.poll()
@@ -226,7 +227,7 @@ def test_next_page_is_fetched_while_one_is_applied_and_no_further_one(rig, monke
             return page
 
         reading.shop.list_changes = tell
-        report = reconciliation.poll(reading, since=None, now=rig.now)
+        report = reconcile.poll(reading, since=None, now=rig.now)
 
     assert (report.granted, len(applied)) == (45 * 100_000, 5)
 
@@ -287,7 +288,7 @@ def test_store_without_keys_is_told_so(rig):
 @pytest.mark.parametrize(("is_dry", "expected"), [(False, True), (True, False)])
 def test_database_looks_at_its_tables_once_many_orders_were_read(rig, monkeypatch, is_dry, expected):
     """Before, it takes the tables of a new store for empty ones, and reads all of a store to find one row."""
-    monkeypatch.setattr(reconciliation, "_LOOKED_AT", 3)
+    monkeypatch.setattr(reconcile, "_LOOKED_AT", 3)
     rig.connect()
     rig.sell_many(4)
     with rig.database.transaction() as connection:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.services import orders, reconciliation, stores
+from bridge.services.orders import apply
+from bridge.services.shop import reconcile
+from bridge.services.stores import settings
 from tests.support.reading import DAY, open_rig
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -89,7 +91,7 @@ def test_guests_order_of_the_past_that_waits_is_still_refunded(rig, given_back, 
 
     rig.client.put("/v1/users/9", json={"email": "new@example.test"}, headers=rig.headers)
     with rig.database.transaction() as connection:
-        orders.check_again(connection, rig.store, past, now=rig.now)
+        apply.check_again(connection, rig.store, past, now=rig.now)
     assert rig.balances() == balances
 
 
@@ -105,7 +107,7 @@ def test_history_taken_back_while_a_poll_runs_is_read_by_the_next(rig):
             return real(**asked)
 
         reading.shop.list_changes = list_changes
-        reconciliation.poll(reading, since=None, now=rig.now)
+        reconcile.poll(reading, since=None, now=rig.now)
 
     assert rig.cursor() is None
 
@@ -113,4 +115,4 @@ def test_history_taken_back_while_a_poll_runs_is_read_by_the_next(rig):
 def answer(rig, word):
     """What the owner says of the history."""
     with rig.database.transaction() as connection:
-        stores.answer_history(connection, stores.get_store(connection, "shop"), word)
+        settings.answer_history(connection, settings.get_store(connection, "shop"), word)

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from bridge.domain.watchdog import Code
-from bridge.services import catalog_import, reconciliation, watchdog
+from bridge.domain.shop.monitor import Code
+from bridge.services.shop import monitor, product_import, reconcile
 from fakeshop.faults import Kind
 from tests.support.reading import DAY, open_rig
 
@@ -175,7 +175,7 @@ def test_order_the_shop_fails_over_is_set_aside_and_the_others_are_applied(rig, 
 
 def watch_faults(rig):
     """What is wrong by the watchdog's look."""
-    return watchdog.look(rig.post, rig.store, now=rig.now)[1]
+    return monitor.look(rig.post, rig.store, now=rig.now)[1]
 
 
 def test_several_orders_the_shop_fails_over_stop_no_other(rig):
@@ -217,7 +217,7 @@ def test_order_that_is_set_aside_and_checked_by_hand_is_taken_back(rig):
     rig.served.rest.sickness.broken = set()
 
     rig.later()
-    reconciliation.check_order(rig.database.transaction, rig.shops, rig.store, placed[1], now=rig.now)
+    reconcile.check_order(rig.database.transaction, rig.shops, rig.store, placed[1], now=rig.now)
 
     assert rig.known().set_aside == ()
     assert rig.balances() == {2: 3 * PRICE}
@@ -364,7 +364,7 @@ def test_product_the_shop_fails_over_is_set_aside_and_the_others_are_imported(ri
     broken = sorted(rig.shop.products)[1]
     rig.served.rest.sickness.broken = {broken}
     with rig.reading() as reading:
-        imported = catalog_import.import_products(reading, now=rig.now)
+        imported = product_import.import_products(reading, now=rig.now)
 
     assert imported.products == 5
     assert set_aside_of(rig) == [("product", broken)]

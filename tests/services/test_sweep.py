@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.services import reconciliation
-from bridge.storage import shop_reads
+from bridge.services.shop import reconcile
+from bridge.storage.shop import sync_state
 from fakeshop.faults import Kind
 from tests.support.reading import DAY, open_rig
 
@@ -88,8 +88,8 @@ def test_sweep_lets_go_of_orders_that_are_older_than_its_span(rig):
         rig.sweep()
 
     with rig.database.reading() as connection:
-        since = rig.now - reconciliation.SWEEP_SPAN
-        assert shop_reads.list_to_sweep(connection, rig.store.id, since=since, after=0, limit=9) == []
+        since = rig.now - reconcile.SWEEP_SPAN
+        assert sync_state.list_to_sweep(connection, rig.store.id, since=since, after=0, limit=9) == []
 
 
 @one_engine
@@ -98,7 +98,7 @@ def test_sweep_is_due_once_a_night_and_after_one_that_was_cut_off(rig):
 
     def is_due():
         with rig.database.reading() as connection:
-            return reconciliation.is_sweep_due(connection, rig.store, now=rig.now)
+            return reconcile.is_sweep_due(connection, rig.store, now=rig.now)
 
     assert is_due()
     rig.now = rig.now.replace(hour=2, minute=59)

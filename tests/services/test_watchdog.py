@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.domain.shop_health import Caretaker
-from bridge.domain.watchdog import Code
-from bridge.domain.webhooks import TOPICS
-from bridge.services import watchdog
-from bridge.storage import shop_reads
+from bridge.domain.shop.health import Caretaker
+from bridge.domain.shop.monitor import Code
+from bridge.domain.shop.subscriptions import TOPICS
+from bridge.services.shop import monitor
+from bridge.storage.shop import sync_state
 from fakeshop.faults import Kind
 from tests import factories
 from tests.support import books
@@ -323,7 +323,7 @@ def test_restored_copy_of_the_database_leaves_webhooks_alone_until_it_is_confirm
 
     def watch(url, installation):
         post = replace(rig.post, public_url=url, installation=installation)
-        return watchdog.watch(post, rig.store, now=rig.now)
+        return monitor.watch(post, rig.store, now=rig.now)
 
     watch(PUBLIC_URL, "first")
     assert rig.known().caretaker == Caretaker(PUBLIC_URL, ("first",))
@@ -341,7 +341,7 @@ def test_restored_copy_of_the_database_leaves_webhooks_alone_until_it_is_confirm
     watch(url, installation)
     assert [request for request in rig.asked() if request.split()[0] != "GET" and not request.endswith("/0")] == []
 
-    watchdog.install(
+    monitor.install(
         rig.database.transaction, rig.shops, rig.store, public_url=url, installation=installation, now=rig.now
     )
     assert Code.COPY not in codes(watch(url, installation).found)
@@ -351,11 +351,11 @@ def test_restored_copy_of_the_database_leaves_webhooks_alone_until_it_is_confirm
 @one_engine
 def test_copy_older_than_the_record_is_known_by_webhooks_that_all_lead_elsewhere(rig):
     with rig.database.transaction() as connection:
-        shop_reads.change(connection, rig.connected.store.id, caretaker=None)
+        sync_state.change(connection, rig.connected.store.id, caretaker=None)
     before = set(rig.shop.webhooks)
 
     post = replace(rig.post, public_url="https://staging.example.com", installation="second")
-    watched = watchdog.watch(post, rig.store, now=rig.now)
+    watched = monitor.watch(post, rig.store, now=rig.now)
 
     assert Code.COPY in codes(watched.left)
     assert set(rig.shop.webhooks) == before

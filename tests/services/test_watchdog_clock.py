@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.domain.inbox import Notice, NoticeKind
-from bridge.domain.watchdog import Code
-from bridge.storage import shop_reads
+from bridge.domain.shop.inbox import Notice, NoticeKind
+from bridge.domain.shop.monitor import Code
+from bridge.storage.shop import sync_state
 from tests.support.reading import open_rig
 from tests.support.troubles import HOUR
 
@@ -39,7 +39,7 @@ def codes(faults):
 def set_ahead(rig, *columns):
     """The clock of this host was a year ahead when these were noted."""
     with rig.database.transaction() as connection:
-        shop_reads.change(connection, rig.store.id, **dict.fromkeys(columns, rig.now + timedelta(days=365)))
+        sync_state.change(connection, rig.store.id, **dict.fromkeys(columns, rig.now + timedelta(days=365)))
 
 
 def receive_ahead(rig):
@@ -82,6 +82,6 @@ def test_a_delivery_of_a_process_whose_clock_was_set_back_counts(rig):
 def test_a_notice_from_the_future_is_void(rig):
     notice = Notice(NoticeKind.OTHER_FORM, rig.now + timedelta(days=365), "order.updated")
     with rig.database.transaction() as connection:
-        shop_reads.note(connection, rig.store.id, notice)
+        sync_state.note(connection, rig.store.id, notice)
 
     assert rig.watch().found == ()

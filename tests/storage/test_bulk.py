@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from bridge.storage import spends
-from bridge.storage.schema_metering import spends as spend_rows
-from bridge.storage.spends import Answered, Spend
+from bridge.storage.metering import spends
+from bridge.storage.metering.spends import Answered, Spend
+from bridge.storage.metering.tables import spends as spend_rows
 from tests.factories import put_user
 from tests.support import books
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, InternalError
 
 from bridge.domain.errors import Unavailable
-from bridge.storage.database import TryAgain
+from bridge.storage.engine.database import TryAgain
 from tests.factories import add_shop, deliver, give, line, order, put_package, spend
 from tests.support import books
 

@@ -12,10 +12,13 @@ from functools import partial
 import pytest
 
 from bench import growth_data
-from bridge.services import prune_guard, pruning
-from bridge.storage import key_requests, link_codes, open_orders, orders, overrides
-from bridge.storage.database import Database
-from bridge.storage.ids import first_id_at
+from bridge.services.ops import prune_guard, retention
+from bridge.storage.engine.database import Database
+from bridge.storage.engine.ids import first_id_at
+from bridge.storage.metering import overrides
+from bridge.storage.orders import orders, pending
+from bridge.storage.shop import key_requests
+from bridge.storage.sites import link_codes
 from bridge.web.context import utcnow
 from tests import factories
 from tests.support.pages import sign_in
@@ -74,10 +77,10 @@ def add_prunable(shop, database, name, *, first, count):
 def test_batch_of_a_prune_costs_the_same_whatever_the_table_holds(shop, database, name):
     growth_data.add_accounts(database, shop.id, 40_000 if name == "windows" else 1, now=utcnow())
     costs, first = [], 1
-    for rows in (2 * pruning.BATCH, 38 * pruning.BATCH):
+    for rows in (2 * retention.BATCH, 38 * retention.BATCH):
         add_prunable(shop, database, name, first=first, count=rows)
         first += rows
-        costs.append(steps_of(database, lambda: run(database, pruning.steps(now=utcnow())[name])))
+        costs.append(steps_of(database, lambda: run(database, retention.steps(now=utcnow())[name])))
 
     assert is_flat(*costs)
 
@@ -96,7 +99,7 @@ def test_prune_deletes_all_that_is_old_and_nothing_else(shop, database, name):
     else:
         growth_data.add_deliveries(database, shop.id, first=first_id_at(young), count=5, at=young)
 
-    step = pruning.steps(now=young)[name]
+    step = retention.steps(now=young)[name]
     removed = [run(database, step) for _ in range(4)]
 
     assert removed == [1_000, 1_000, 300, 0]
@@ -106,10 +109,10 @@ def test_prune_deletes_all_that_is_old_and_nothing_else(shop, database, name):
 def test_no_prune_reads_a_table_whole(shop, database):
     """Each table is searched by an index or by the rows' own places, and never by a store alone."""
     with plans_noted(database) as plans:
-        for step in pruning.steps(now=utcnow()).values():
+        for step in retention.steps(now=utcnow()).values():
             run(database, step)
-        for kind in pruning.KINDS:
-            run(database, partial(pruning.count_old, kind=kind, now=utcnow(), limit=10))
+        for kind in retention.KINDS:
+            run(database, partial(retention.count_old, kind=kind, now=utcnow(), limit=10))
         run(database, partial(prune_guard.find_refusal, now=utcnow(), is_regular=True))
         run(database, lambda connection: link_codes.drop_expired(connection, before=utcnow()))
         run(database, lambda connection: link_codes.drop_guesses(connection, before=utcnow()))
@@ -179,9 +182,9 @@ def test_open_orders_cost_the_same_however_many_orders_there_are(shop, database)
 def searches(store_id):
     """Everything that looks for orders that wait."""
     return [
-        partial(open_orders.list_claimable, after=(0, 0), limit=200),
-        partial(open_orders.list_priceable, after=(0, 0), limit=200),
-        partial(open_orders.has_parked, store_id=store_id, more_than=10),
+        partial(pending.list_claimable, after=(0, 0), limit=200),
+        partial(pending.list_priceable, after=(0, 0), limit=200),
+        partial(pending.has_parked, store_id=store_id, more_than=10),
         partial(orders.list_parked, store_id=store_id, email="none@example.test", limit=100),
         partial(orders.list_unpriced, store_id=store_id, product_id=999, limit=100),
     ]

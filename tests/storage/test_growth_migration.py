@@ -9,8 +9,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from bench import growth_data
-from bridge.services import audit
-from bridge.storage.migrate import MIGRATIONS
+from bridge.services.ops import audit
+from bridge.storage.engine.migrate import MIGRATIONS
 from bridge.web.context import utcnow
 from tests import factories
 

@@ -8,12 +8,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, inspect, text
 
-from bridge.storage import schema, schema_events, schema_holds, schema_metering
-from bridge.storage.database import Database
-from bridge.storage.migrate import MIGRATIONS, is_current, migrate, newest_revision, revision_of
-
-TABLES = (schema_metering, schema_holds, schema_events)
-"""The modules that add tables to the metadata, named so that each is imported."""
+from bridge.storage.engine.database import Database
+from bridge.storage.engine.metadata import metadata
+from bridge.storage.engine.migrate import MIGRATIONS, is_current, migrate, newest_revision, revision_of
 
 
 def test_migrated_database_has_the_tables_of_the_code(database_url):
@@ -21,15 +18,15 @@ def test_migrated_database_has_the_tables_of_the_code(database_url):
 
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        differences = compare_metadata(context, schema.metadata)
+        differences = compare_metadata(context, metadata)
         checks = {
             table: {check["name"] for check in inspect(connection).get_check_constraints(table)}
-            for table in schema.metadata.tables
+            for table in metadata.tables
         }
     database.close()
 
     assert differences == []
-    for name, table in schema.metadata.tables.items():
+    for name, table in metadata.tables.items():
         described = {str(one.name) for one in table.constraints if isinstance(one, CheckConstraint)}
         assert described == checks[name], name
 

@@ -7,12 +7,13 @@ import json
 import pytest
 from sqlalchemy import event
 
-from bridge.storage import accounts, spends
-from bridge.storage import database as storage_database
-from bridge.storage.database import FORGET_PLANS
-from bridge.storage.schema_metering import idempotency_keys
-from bridge.storage.seek import Seek
-from bridge.storage.spends import Answered
+from bridge.storage.accounts import accounts
+from bridge.storage.engine import database as storage_database
+from bridge.storage.engine.database import FORGET_PLANS
+from bridge.storage.engine.key_lookup import Seek
+from bridge.storage.metering import spends
+from bridge.storage.metering.spends import Answered
+from bridge.storage.metering.tables import idempotency_keys
 from bridge.web.context import utcnow
 from tests.factories import add_shop
 

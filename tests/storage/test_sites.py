@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection, event
 
-from bridge.domain.accounts import Profile
-from bridge.domain.sites import Site
-from bridge.services import accounts, keys, vault
-from bridge.storage import sites
-from bridge.storage import stores as store_rows
-from bridge.storage.database import Database
+from bridge.domain.accounts.accounts import Profile
+from bridge.domain.sites.sites import Site
+from bridge.services import secrets
+from bridge.services.accounts import profiles
+from bridge.services.stores import access_keys
+from bridge.storage.engine.database import Database
+from bridge.storage.sites import sites
+from bridge.storage.stores import stores as store_rows
 from tests.conftest import Shop
 
 NOVEMBER = datetime(2026, 11, 1, 4, tzinfo=UTC)
@@ -45,7 +47,7 @@ def add_site(database: Database, shop: Shop) -> Callable[[int | None], int]:
         site_id = 100 + len(made)
         made.append(site_id)
         with database.transaction() as connection:
-            account = accounts.put_profile(connection, shop.id, Profile(2), now=NOW)
+            account = profiles.put_profile(connection, shop.id, Profile(2), now=NOW)
             site = Site(site_id, shop.id, account.id, "https://blog.example.com", "Blog", cap, NOW)
             sites.add(connection, site)
         return site_id
@@ -101,7 +103,7 @@ def test_nothing_asked_is_nothing_sent(database, shop):
 
 def test_key_is_found_in_one_statement_whosever_it_is(database, shop, add_site):
     """Every call of the API begins with it."""
-    site_id, key = add_site(None), vault.new_access_key()
+    site_id, key = add_site(None), secrets.new_access_key()
     with database.transaction() as connection:
         site = sites.find(connection, site_id, store_id=shop.id)
         store_rows.add_key(
@@ -109,14 +111,14 @@ def test_key_is_found_in_one_statement_whosever_it_is(database, shop, add_site):
             store_id=shop.id,
             site_id=site_id,
             account_id=site.account_id,
-            key_hash=vault.hash_access_key(key),
-            prefix=vault.prefix_of(key),
+            key_hash=secrets.hash_access_key(key),
+            prefix=secrets.prefix_of(key),
             created_at=NOW,
         )
 
     with database.reading() as connection, statements(connection) as sent:
-        of_site = keys.authenticate(connection, key, now=NOW)
-        of_store = keys.authenticate(connection, shop.connected.access_key, now=NOW)
+        of_site = access_keys.authenticate(connection, key, now=NOW)
+        of_store = access_keys.authenticate(connection, shop.connected.access_key, now=NOW)
 
     assert len(sent) == 2
     assert (of_site.store_id, of_site.site_id, of_site.account_id) == (shop.id, site_id, site.account_id)

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select
 from sqlalchemy.exc import StatementError
 
-from bridge.storage.database import Database
-from bridge.storage.types import Instant, Money
+from bridge.storage.engine.database import Database
+from bridge.storage.engine.types import Instant, Money
 
 TABLE = Table(
     "round_trips",

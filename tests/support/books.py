@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from bridge.storage.database import Database
+from bridge.storage.engine.database import Database
 
 Row = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bridge.storage.database import Database
+from bridge.storage.engine.database import Database
 from schedulers.shift import Shift
 
 

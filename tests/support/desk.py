@@ -10,17 +10,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bridge.clients.payloads import read_order
-from bridge.domain.accounts import Profile, Visitor, Who
-from bridge.domain.asks import AnyAsk, Ask, CaptureAsk, HoldAsk, RefundAsk, ReleaseAsk
-from bridge.domain.callers import Caller
-from bridge.domain.limits import Allows, Limit, Period, Rule
-from bridge.services import answers, catalog, modules, orders, rulebooks, stores
-from bridge.services.accounts import Adjustment, adjust, put_profile
-from bridge.services.answers import Document
-from bridge.services.spending import Reply, spend_many
+from bridge.clients.woocommerce.documents import read_order
+from bridge.domain.accounts.accounts import Profile, Visitor, Who
+from bridge.domain.metering.commands import AnyAsk, Ask, CaptureAsk, HoldAsk, RefundAsk, ReleaseAsk
+from bridge.domain.metering.limits import Allows, Limit, Period, Rule
+from bridge.domain.stores.principals import Caller
+from bridge.services.accounts.profiles import Adjustment, adjust, put_profile
+from bridge.services.metering import documents, limits, policies
+from bridge.services.metering.documents import Document
+from bridge.services.metering.execute import Reply, spend_many
+from bridge.services.orders import apply as orders
+from bridge.services.orders import packages
+from bridge.services.stores import settings as stores
 from bridge.services.transactions import in_transaction
-from bridge.storage.database import Connection, Database
+from bridge.storage.engine.database import Connection, Database
 from tests import factories
 
 _numbers = itertools.count(1)
@@ -114,7 +117,7 @@ class Desk:
         """Set a limit; `role_editor=…` is the rule of the role."""
         named = {name.replace("role_", "role:", 1): rule(given) for name, given in rules.items()}
         with self.database.transaction() as connection:
-            modules.put_limit(connection, self.caller.store_id, Limit(module, Period(period), named))
+            limits.put_limit(connection, self.caller.store_id, Limit(module, Period(period), named))
 
     def settings(self, **changes: Any) -> None:
         """Change the store's settings, named as the API names them."""
@@ -138,7 +141,7 @@ class Desk:
         document["date_created_gmt"] = now.replace(tzinfo=None).isoformat()
 
         def apply(connection: Connection) -> None:
-            store = rulebooks.for_store(connection, self.caller.store_id).store
+            store = policies.for_store(connection, self.caller.store_id).store
             orders.apply_order(connection, store, read_order(document), received_at=now, now=now)
 
         in_transaction(self.database.transaction, apply)
@@ -146,7 +149,7 @@ class Desk:
     def plan(self, product: int, *, tokens: int, months: int, now: datetime) -> None:
         """Let a product be a plan."""
         with self.database.transaction() as connection:
-            catalog.set_package(
+            packages.set_package(
                 connection,
                 self.caller.store_id,
                 product_id=product,
@@ -166,6 +169,6 @@ class Desk:
 
     @staticmethod
     def _number(prefix: str, named: str | Document) -> int:
-        found = answers.number_of(prefix, named if isinstance(named, str) else named["id"])
+        found = documents.number_of(prefix, named if isinstance(named, str) else named["id"])
         assert found is not None
         return found

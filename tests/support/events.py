@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bridge.clients.receivers import Answer
-from bridge.domain.events import EventType, NewEvent
-from bridge.services import answers, event_endpoints, outbox
-from bridge.services.vault import Vault
-from bridge.storage import accounts
-from bridge.storage import outbox as outbox_rows
-from bridge.storage.database import Database
-from bridge.storage.ids import new_id
+from bridge.clients.event_sender import Answer
+from bridge.domain.events.events import EventType, NewEvent
+from bridge.services.events import dispatch, endpoints
+from bridge.services.metering import documents
+from bridge.services.secrets import Vault
+from bridge.storage.accounts import accounts
+from bridge.storage.engine.database import Database
+from bridge.storage.engine.ids import new_id
+from bridge.storage.events import outbox as outbox_rows
 from tests.conftest import SECRET_KEY, Shop
 from tests.support.books import rows
 
@@ -48,7 +49,7 @@ class Desk:
     def endpoint(self, url: str = "http://127.0.0.1:9/hook", types: Iterable[EventType] | None = None, **more) -> dict:
         """An endpoint of the store, with its secret."""
         with self.database.transaction() as connection:
-            created = event_endpoints.create(
+            created = endpoints.create(
                 connection,
                 more.get("store_id", self.shop.id),
                 url=url,
@@ -57,7 +58,7 @@ class Desk:
                 vault_=self.vault,
                 now=NOW,
             )
-        return {**event_endpoints.endpoint_document(created.endpoint), "secret": created.secret}
+        return {**endpoints.endpoint_document(created.endpoint), "secret": created.secret}
 
     def account(self, user_id: int) -> int:
         """The account of a user."""
@@ -73,22 +74,22 @@ class Desk:
         ]
         with self.database.transaction() as connection:
             outbox_rows.add(connection, new)
-        return [answers.opaque("evt", event.id) for event in new]
+        return [documents.opaque("evt", event.id) for event in new]
 
     def fan_out(self, now: datetime = NOW) -> int:
         """Hand out what waits."""
-        return outbox.fan_out(self.database.transaction, now=now)
+        return dispatch.fan_out(self.database.transaction, now=now)
 
     def send(self, send, now: datetime = NOW, *, limit: int = 500, chance: float = 0.5) -> int:
         """Send what is due."""
-        return outbox.send_due(
+        return dispatch.send_due(
             self.database.transaction, send, vault_=self.vault, now=now, limit=limit, chance=lambda: chance
         )
 
     def states(self) -> list[tuple[str, str, int]]:
         """Every delivery: webhook-id, state and attempts, in order."""
         found = rows(self.database, "select * from event_deliveries order by event_id, endpoint_id")
-        return [(answers.opaque("evt", row["event_id"]), row["state"], row["attempts"]) for row in found]
+        return [(documents.opaque("evt", row["event_id"]), row["state"], row["attempts"]) for row in found]
 
     def call(self, method: str, path: str, headers=None, **options):
         """A call to the API."""

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from bridge.domain.callers import Caller
 from bridge.domain.errors import BridgeError
-from bridge.domain.limits import Override
-from bridge.domain.pricing import DEFAULT_OPERATIONS
-from bridge.services import exceptions, expiry, modules
-from bridge.services.answers import instant
-from bridge.services.stores import NewStore, add_store
-from bridge.services.vault import Vault
-from bridge.storage.database import Database
+from bridge.domain.metering.limits import Override
+from bridge.domain.metering.pricing import DEFAULT_OPERATIONS
+from bridge.domain.stores.principals import Caller
+from bridge.services.metering import expiry, limits, overrides
+from bridge.services.metering.documents import instant
+from bridge.services.secrets import Vault
+from bridge.services.stores.settings import NewStore, add_store
+from bridge.storage.engine.database import Database
 from tests.support.desk import Desk, read
 from tests.support.desk import rule as rule_of
 from tests.support.model import Fields, Model
@@ -254,7 +254,7 @@ class Machine(RuleBasedStateMachine):
         """Off where it is on, and on again."""
         self.model.unmetered ^= {module}
         is_metered = module not in self.model.unmetered
-        self._write(modules.put_module, module, label=module, is_metered=is_metered)
+        self._write(limits.put_module, module, label=module, is_metered=is_metered)
 
     @acting(user=USERS, module=MODULES, given=GIVEN, hours=[None, 1, 30])
     def override(self, user: int, module: str, given: Any, hours: int | None) -> None:
@@ -262,18 +262,18 @@ class Machine(RuleBasedStateMachine):
         ends_at = None if hours is None else self.now + timedelta(hours=hours)
         self.model.person(user)["own"][module] = (given, ends_at)
         rule_ = Override(module, rule_of(given), ends_at)
-        self._write(exceptions.put_override, user, rule_, actor="test", now=self.now)
+        self._write(overrides.put_override, user, rule_, actor="test", now=self.now)
 
     @acting(user=[*USERS, None], module=[None, *MODULES], role=[False, True])
     def reset(self, user: int | None, module: str | None, role: bool) -> None:
         """A reset by hand, of one user or of many."""
         if user is not None:
             self.model.person(user)["resets"].append((self.now, module))
-            self._write(exceptions.reset_account, user, module, actor="test", now=self.now)
+            self._write(overrides.reset_account, user, module, actor="test", now=self.now)
             return
         whose = "editor" if role else None
         self.model.resets.append((self.now, module, whose))
-        self._write(exceptions.reset_many, module=module, role=whose, actor="test", now=self.now)
+        self._write(overrides.reset_many, module=module, role=whose, actor="test", now=self.now)
 
     @acting()
     def mark_expired(self) -> None:

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from bridge.storage import admins
+from bridge.storage.admin import admins
 from bridge.web.context import Parts, utcnow
 
 EMAIL = "owner@example.test"

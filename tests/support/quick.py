@@ -8,7 +8,7 @@ from jinja2 import Environment
 from sqlalchemy import Engine, create_engine
 from werkzeug.routing import Rule
 
-from bridge.storage import database
+from bridge.storage.engine import database
 
 _compile = Rule.compile
 _compile_template = Environment.compile

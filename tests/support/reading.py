@@ -18,30 +18,24 @@ from bridge.cli import packages as cli_packages
 from bridge.cli import reconcile as cli_reconcile
 from bridge.cli import stores as cli_stores
 from bridge.cli import webhooks as cli_webhooks
-from bridge.clients import shop_session
-from bridge.clients.woocommerce import ShopClient, open_shop
-from bridge.domain.reconciliation import Report
-from bridge.domain.watchdog import Code
-from bridge.domain.webhooks import TOPICS
-from bridge.services import (
-    catalog_import,
-    connection_pages,
-    reconciliation,
-    shop_pages,
-    stores,
-    watchdog,
-    webhooks,
-)
-from bridge.services.readback import Reading
-from bridge.services.reconciliation import open_reading
-from bridge.services.shops import Shops
-from bridge.services.stores import Connected, NewStore
-from bridge.services.watchdog import Post, Watched
-from bridge.storage import shop_reads
-from bridge.storage.database import Database
-from bridge.storage.shop_reads import ShopRead
-from bridge.web import webhooks as web_webhooks
+from bridge.clients.woocommerce import session
+from bridge.clients.woocommerce.api import ShopClient, open_shop
+from bridge.domain.shop.monitor import Code
+from bridge.domain.shop.reconciliation import Report
+from bridge.domain.shop.subscriptions import TOPICS
+from bridge.services.admin import connection_pages
+from bridge.services.shop import monitor, paging, product_import, reconcile, subscriptions
+from bridge.services.shop.ingest import Reading
+from bridge.services.shop.monitor import Post, Watched
+from bridge.services.shop.reconcile import open_reading
+from bridge.services.shop.rest import Shops
+from bridge.services.stores import settings
+from bridge.services.stores.settings import Connected, NewStore
+from bridge.storage.engine.database import Database
+from bridge.storage.shop import sync_state
+from bridge.storage.shop.sync_state import ShopRead
 from bridge.web.context import Parts, utcnow
+from bridge.web.inbound import webhooks as web_webhooks
 from fakeshop.sending import send_into
 from fakeshop.server import Served, serve
 from fakeshop.shop import FakeShop
@@ -103,7 +97,7 @@ class Rig:
     def store(self):
         """The store as it is now."""
         with self.database.reading() as connection:
-            return stores.get_store(connection, self.slug)
+            return settings.get_store(connection, self.slug)
 
     def connect(self, *, history: str = "grant", permissions: str = "read_write", has_keys: bool = True) -> Rig:
         """Connect the shop, as of now."""
@@ -114,8 +108,10 @@ class Rig:
     def listen(self) -> Rig:
         """Make the ten webhooks, as `webhooks install` does."""
         with self.database.transaction() as connection:
-            door = webhooks.door_of(connection, self.connected.store, public_url=PUBLIC_URL, vault_=self.shops.vault)
-            watchdog.note_installed(connection, self.connected.store, now=self.now)
+            door = subscriptions.door_of(
+                connection, self.connected.store, public_url=PUBLIC_URL, vault_=self.shops.vault
+            )
+            monitor.note_installed(connection, self.connected.store, now=self.now)
         for topic in TOPICS:
             name, url = door.address.name_of(topic), door.address.url
             self.shop.create_webhook(topic, url, secret=door.secret, name=name)
@@ -149,21 +145,21 @@ class Rig:
         """One poll, a second later."""
         self.later()
         with self.reading(**more) as reading:
-            return reconciliation.poll(reading, since=since, now=self.now)
+            return reconcile.poll(reading, since=since, now=self.now)
 
     def sweep(self, limit: int = 200, **more: Any) -> tuple[Report, bool]:
         """One call of the sweep, a second later."""
         self.later()
         with self.reading(**more) as reading:
-            return reconciliation.sweep(reading, now=self.now, limit=limit)
+            return reconcile.sweep(reading, now=self.now, limit=limit)
 
     def watch(self) -> Watched:
         """One run of the watchdog."""
-        return watchdog.watch(self.post, self.store, now=self.now)
+        return monitor.watch(self.post, self.store, now=self.now)
 
     def faults(self) -> list[Code]:
         """What is wrong by the watchdog's look."""
-        return [fault.code for fault in watchdog.look(self.post, self.store, now=self.now)[1]]
+        return [fault.code for fault in monitor.look(self.post, self.store, now=self.now)[1]]
 
     def cursor(self) -> datetime | None:
         """How far the shop was read."""
@@ -172,7 +168,7 @@ class Rig:
     def known(self) -> ShopRead:
         """How far the shop was read, and what was seen of it."""
         with self.database.reading() as connection:
-            return shop_reads.find(connection, self.connected.store.id)
+            return sync_state.find(connection, self.connected.store.id)
 
     def balances(self) -> dict[int, int]:
         """What every user has, the books being right."""
@@ -194,7 +190,7 @@ def connect(rig: Rig, slug: str, url: str, key: Any, *, history: str = "grant") 
     names = {"consumer_key": key.consumer_key, "consumer_secret": key.consumer_secret} if key else {}
     wanted = NewStore(slug, url, webhook_secret=SECRET, history=history, **names)
     with rig.database.transaction() as connection:
-        return stores.add_store(connection, wanted, vault_=rig.shops.vault, now=rig.now)
+        return settings.add_store(connection, wanted, vault_=rig.shops.vault, now=rig.now)
 
 
 @contextmanager
@@ -205,8 +201,8 @@ def open_rig(app: Flask, *, page: int = 100, **more: Any) -> Iterator[Rig]:
     ours = SimpleNamespace(time=lambda: rig.now.timestamp(), monotonic=time.monotonic)
     with ExitStack() as stack:
         rig.served = stack.enter_context(serve(rig.shop))
-        stack.enter_context(patch.object(shop_session, "time", ours))
-        for reader in (shop_pages, reconciliation, catalog_import, connection_pages):
+        stack.enter_context(patch.object(session, "time", ours))
+        for reader in (paging, reconcile, product_import, connection_pages):
             stack.enter_context(patch.object(reader, "PAGE", page))
         for door in (web_webhooks, cli_reconcile, cli_packages, cli_stores, cli_webhooks):
             stack.enter_context(patch.object(door, "utcnow", lambda: rig.now))

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from bridge.storage.database import Database
+from bridge.storage.engine.database import Database
 from bridge.web.context import Parts
 from tests.conftest import Shop, make_config
 from tests.factories import add_shop

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import event
 
-from bridge.storage import bulk
-from bridge.storage.database import FORGET_PLANS, Database
+from bridge.storage.engine import bulk
+from bridge.storage.engine.database import FORGET_PLANS, Database
 
 
 @contextlib.contextmanager

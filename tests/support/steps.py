@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from bridge.storage.database import Connection, Database
+from bridge.storage.engine.database import Connection, Database
 
 STRIDE = 20
 """How many steps pass between two calls of the counter."""

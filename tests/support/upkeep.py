@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bridge.domain.reconciliation import Report
+from bridge.domain.shop.reconciliation import Report
 from fakeshop.faults import Kind
 from schedulers import jobs
 from schedulers.shift import Shift

@@ -4,7 +4,7 @@ import pytest
 import time_machine
 
 from app import create_app
-from bridge.services.admins import add_admin, remove_admin, reset_password
+from bridge.services.admin.admins import add_admin, remove_admin, reset_password
 from bridge.web.context import utcnow
 from tests.conftest import make_config
 from tests.factories import add_shop

@@ -8,7 +8,7 @@ import json
 import pytest
 from sqlalchemy import select
 
-from bridge.storage.schema import metadata
+from bridge.storage.engine.metadata import metadata
 from tests.factories import add_shop, give
 from tests.support.linked_sites import bearer, link
 from tests.support.metering_faults import BOTH, CASES, CHAT, UNKNOWN, WHO, WHY

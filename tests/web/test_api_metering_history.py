@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from bridge.domain.callers import Caller
-from bridge.services import sites
-from bridge.services.sites import NewSite
+from bridge.domain.stores.principals import Caller
+from bridge.services.sites import sites
+from bridge.services.sites.sites import NewSite
 from tests.factories import put_package
 from tests.support.books import rows
 from tests.support.desk import Desk

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bridge.domain.errors import Overloaded
-from bridge.web.asgi import AsgiApp
-from bridge.web.request_body import BodyMemory
-from bridge.web.worker_pool import WorkerPool
+from bridge.web.server.asgi import AsgiApp
+from bridge.web.server.request_body import BodyMemory
+from bridge.web.server.worker_pool import WorkerPool
 
 KIB = 1024
 

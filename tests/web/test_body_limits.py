@@ -4,7 +4,7 @@ from io import BytesIO
 
 import pytest
 
-from bridge.web.body_limits import BODILESS_LIMIT, OTHER_LIMIT, body_limit
+from bridge.web.server.body_limits import BODILESS_LIMIT, OTHER_LIMIT, body_limit
 from tests.support.problems import assert_problem
 
 CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.domain.webhooks import TOPICS
-from bridge.storage import shop_reads
+from bridge.domain.shop.subscriptions import TOPICS
+from bridge.storage.shop import sync_state
 from fakeshop.faults import Kind
 from fakeshop.rest import Rest
 from tests import factories
@@ -187,7 +187,7 @@ def test_reading_back_is_shown_with_the_orders_that_stop_it(rig, admin):
     rig.poll()
     with rig.database.transaction() as connection:
         failed = [f"order {number}: <b>why</b>" for number in range(30)]
-        shop_reads.change(connection, rig.connected.store.id, unapplied=failed)
+        sync_state.change(connection, rig.connected.store.id, unapplied=failed)
 
     page = admin.get(PAGE).text
 

@@ -9,8 +9,9 @@ import re
 import pytest
 
 from app import create_app
-from bridge.services import addresses, stores
-from bridge.storage import shop_reads
+from bridge.services.ops import addresses
+from bridge.services.stores import settings
+from bridge.storage.shop import sync_state
 from bridge.web.context import Parts, utcnow
 from fakeshop.faults import Kind
 from tests import factories
@@ -132,7 +133,7 @@ def test_problem_of_the_old_keys_is_not_shown_once_there_are_new_ones(rig, admin
     send(admin, read(admin.get(PAGE)).form("connection/look"))
     assert steps(admin)["The shop answers"][0] == "wrong"
     with rig.database.transaction() as connection:
-        shop_reads.change(connection, rig.connected.store.id, looked_at=None)
+        sync_state.change(connection, rig.connected.store.id, looked_at=None)
 
     assert steps(admin)["The shop answers"][0] == "open"
     assert "cannot be read" not in admin.get(PAGE).text
@@ -171,7 +172,7 @@ def test_webhooks_no_shop_reaches_are_created_only_when_confirmed(database_url):
     connected, _ = factories.add_shop(app, "shop")
     parts: Parts = app.extensions["bridge"]
     with parts.database.transaction() as connection:
-        stores.set_keys(connection, connected.store, consumer_key="ck_1", consumer_secret="cs_1", vault_=parts.vault)
+        settings.set_keys(connection, connected.store, consumer_key="ck_1", consumer_secret="cs_1", vault_=parts.vault)
     client = sign_in(app)
     page = client.get(PAGE)
     form = read(page).form("connection/webhooks")

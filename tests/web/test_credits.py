@@ -2,9 +2,9 @@ from datetime import timedelta
 
 from sqlalchemy import bindparam, text
 
-from bridge.services import figures
-from bridge.storage.types import Instant
-from bridge.web import credits as door
+from bridge.services.admin import store_stats
+from bridge.storage.engine.types import Instant
+from bridge.web.admin import users as door
 from bridge.web.context import utcnow
 from tests.factories import add_shop, balance_of, give, put_user, spend
 from tests.support.pages import read, send, sign_in
@@ -185,7 +185,7 @@ def test_use_by_somebody_without_a_balance_counts_as_activity(app, shop, databas
 
 
 def test_figures_of_the_store(app, people, monkeypatch):
-    monkeypatch.setattr(figures, "SLOW_SECONDS", 1000)
+    monkeypatch.setattr(store_stats, "SLOW_SECONDS", 1000)
     client = sign_in(app)
 
     text = " ".join(client.get(LIST).text.split())
@@ -196,13 +196,13 @@ def test_figures_of_the_store(app, people, monkeypatch):
 
 
 def test_figures_that_took_long_are_kept_for_a_minute(app, people, monkeypatch):
-    monkeypatch.setattr(figures, "SLOW_SECONDS", -1)
+    monkeypatch.setattr(store_stats, "SLOW_SECONDS", -1)
     client = sign_in(app)
     client.get(LIST)
 
     give(people, 2, 1)
     kept = client.get(LIST).text
-    monkeypatch.setattr(figures, "KEPT_FOR", timedelta(0))
+    monkeypatch.setattr(store_stats, "KEPT_FOR", timedelta(0))
     fresh = client.get(LIST).text
 
     assert "5,500" in kept
@@ -212,7 +212,7 @@ def test_figures_that_took_long_are_kept_for_a_minute(app, people, monkeypatch):
 
 
 def test_sums_do_not_end_at_64_bits(app, shop, database, monkeypatch):
-    monkeypatch.setattr(figures, "SLOW_SECONDS", 1000)
+    monkeypatch.setattr(store_stats, "SLOW_SECONDS", 1000)
     for user_id in (1, 2, 3):
         give(shop, user_id, 2**53 - 1)
     with database.transaction() as connection:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app import create_app
-from bridge.services import store_removal
+from bridge.services.ops import store_removal
 from bridge.web.context import Parts, utcnow
 from fakeshop.faults import Kind
 from tests import factories

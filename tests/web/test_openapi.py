@@ -8,8 +8,8 @@ import re
 import pytest
 
 from bridge.domain.errors import BridgeError
-from bridge.domain.spending import Refusal
-from bridge.web import openapi
+from bridge.domain.metering.funding import Refusal
+from bridge.web.api import openapi
 
 
 @pytest.fixture

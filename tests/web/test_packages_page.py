@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from bridge.services import package_pages
+from bridge.services.admin import package_pages
 from tests import factories
 from tests.support import books
 from tests.support.pages import read, send, sign_in
@@ -172,7 +172,7 @@ def test_store_without_products_says_the_next_step(shop, admin):
 
 @one_engine
 def test_products_are_imported_from_the_page_and_progress_is_shown(app, caplog, monkeypatch):
-    from bridge.web import packages as packages_door
+    from bridge.web.admin import packages as packages_door
 
     caplog.set_level(logging.CRITICAL)
     with open_rig(app, page=2) as rig:

@@ -8,7 +8,7 @@ from flask import request
 from app import create_app
 from bridge.config import load_config
 from bridge.domain.errors import BadSetting
-from bridge.domain.proxies import client_address, read_networks
+from bridge.domain.ops.proxies import client_address, read_networks
 from tests.conftest import make_config
 from tests.support.linked_sites import BLOG
 

@@ -1,0 +1,288 @@
+"""A WooCommerce shop's REST API (wc/v3): what the bridge asks of it, as plain JSON documents.
+
+Only here does anything know paths, parameters and paging; `payloads` reads the
+documents. What was observed of a real shop is in `docs/woocommerce-facts.md`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+from bridge.clients.woocommerce import lists
+from bridge.clients.woocommerce.lists import Document, Page, ShopLists
+from bridge.clients.woocommerce.session import Answer, Budget, ShopSession
+from bridge.domain.errors import ShopUnreachable
+from bridge.domain.shop.access import ShopAccess
+from bridge.domain.shop.errors import ShopBroken, ShopPageBroken, ShopRefused, ShopSilent
+
+MAX_PER_PAGE = 100
+MAX_PAGES = 100
+"""More pages than these are no list of a product's variations, an order's refunds or a shop's webhooks."""
+
+_TRIES = 3
+_BEYOND = 10**6
+
+_Params = dict[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class ShopClock:
+    """How many seconds the shop's clock is ahead of ours; None where it told no time."""
+
+    offset_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopCheck:
+    """What the shop lets us do: `fault` is what kept us from reading, `can_write` None where that was not told."""
+
+    fault: ShopUnreachable | None
+    write_fault: ShopUnreachable | None
+    can_write: bool | None
+    clock: ShopClock
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether anything answered at the shop's address."""
+        return not isinstance(self.fault, ShopSilent)
+
+    @property
+    def can_read(self) -> bool:
+        """Whether the keys can read orders."""
+        return self.fault is None
+
+
+class ShopClient:
+    """One shop; every method may raise a `ShopUnreachable`. Requests go out one at a time.
+
+    `get_` asks for one document and answers None where the shop says that there
+    is none, which no missing page and no refusal is taken for. What `list_`
+    returns comes in the order of ids.
+    """
+
+    def __init__(self, session: ShopSession) -> None:
+        self._session = session
+        self._lists = ShopLists(session)
+        self._left_out = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    @property
+    def access(self) -> ShopAccess:
+        """The way to the shop's REST API that is used; a request may find another one."""
+        return self._session.access
+
+    def use(self, access: ShopAccess) -> None:
+        """Begin with the way that worked before."""
+        self._session.access = access
+
+    def leave_out(self, numbers: Sequence[int]) -> None:
+        """List no orders of these numbers, over which the shop is known to fail."""
+        self._left_out = ",".join(map(str, numbers))
+
+    def limit(self, *, requests: int, seconds: float) -> None:
+        """Send so many requests at most, and none after so many seconds; `ShopBudgetSpent` is raised for the next."""
+        self._session.budget = Budget(requests, time.monotonic() + seconds)
+
+    def get_order(self, number: int) -> Document | None:
+        """An order, also one in the trash; None when it was deleted for good or never was."""
+        return _found(self._session.read(f"orders/{number}"))
+
+    def list_refunds(self, number: int) -> list[Document]:
+        """All refunds of an order with their lines; none for an order that is gone."""
+        return self._list_all(f"orders/{number}/refunds")
+
+    def list_orders(
+        self,
+        *,
+        modified_after: datetime | None,
+        modified_before: datetime | None = None,
+        statuses: Sequence[str] | None,
+        page: int,
+        per_page: int = MAX_PER_PAGE,
+        include: Sequence[int] | None = None,
+    ) -> Page:
+        """A page of the orders changed after one moment and before another, both exclusive and to the second.
+
+        A cursor must overlap by a second or more: of two changes in one second
+        the later finds the moment used up. `statuses` None is any, which leaves
+        out the trash. The order is that of ids, which a change in between does
+        not move, as it would the order of changes; an order that joins shows
+        one of another page twice, one that leaves makes `total` shrink. Orders
+        that the shop cannot show are the page's `broken`.
+        """
+        if (statuses is not None and not statuses) or (include is not None and not include):
+            return Page((), 0, 0)
+        params: _Params = {"dates_are_gmt": "true"}
+        if modified_after is not None:
+            params["modified_after"] = _seconds(modified_after)
+        if modified_before is not None:
+            # Rounded up: a change in this very second, which has no fractions, is before the moment.
+            params["modified_before"] = _seconds(modified_before + timedelta(microseconds=999_999))
+        if statuses is not None:
+            params["status"] = ",".join(statuses)
+        if include is not None:
+            params["include"] = ",".join(map(str, include))
+        elif self._left_out:
+            params["exclude"] = self._left_out
+        return self._page("orders", params, page=page, per_page=per_page, in_parts=True)
+
+    def list_changes(
+        self,
+        *,
+        modified_after: datetime | None,
+        statuses: Sequence[str] | None,
+        page: int = 1,
+        per_page: int = MAX_PER_PAGE,
+    ) -> Page:
+        """A page of the orders changed after a moment, exclusive and to the second, in the order of their changes.
+
+        Read on from the last change seen, not by page: an order that changes in
+        between moves to the end, and those behind it would slip past. Raises
+        `ShopPageBroken` where the shop fails over one of them.
+        """
+        params: _Params = {"dates_are_gmt": "true", "orderby": "modified", "order": "asc"}
+        if modified_after is not None:
+            params["modified_after"] = _seconds(modified_after)
+        if statuses is not None:
+            params["status"] = ",".join(statuses)
+        if self._left_out:
+            params["exclude"] = self._left_out
+        return self._page("orders", params, page=page, per_page=per_page)
+
+    def list_newest(self, *, page: int = 1, per_page: int = MAX_PER_PAGE) -> Page:
+        """A page of the orders that were placed last, the newest first."""
+        return self._page("orders", {"order": "desc"}, page=page, per_page=per_page)
+
+    def get_product(self, product_id: int) -> Document | None:
+        """A product or a variation."""
+        return _found(self._session.read(f"products/{product_id}"))
+
+    def list_products(self, *, page: int, per_page: int = MAX_PER_PAGE) -> Page:
+        """A page of the products of any status, without variations; those the shop cannot show are its `broken`."""
+        return self._page("products", {}, page=page, per_page=per_page, in_parts=True)
+
+    def list_variations(self, product_id: int) -> list[Document]:
+        """All variations of a product; none for a product that is gone."""
+        return self._list_all(f"products/{product_id}/variations", in_parts=True)
+
+    def list_customers(self, user_ids: Sequence[int]) -> list[Document]:
+        """Those of these users that the shop still has, whatever their role; 100 at most are asked for."""
+        if not user_ids:
+            return []
+        return self._list_all("customers", {"include": ",".join(map(str, user_ids)), "role": "all"}, in_parts=True)
+
+    def find_customers(self, email: str) -> list[Document]:
+        """The users with this e-mail address, whatever their role, 100 at most.
+
+        WordPress searches where the address begins or ends with `*`: others may come as well.
+        """
+        params: _Params = {"email": email, "role": "all"}
+        return list(self._page("customers", params, page=1, per_page=MAX_PER_PAGE).items)
+
+    def list_webhooks(self) -> list[Document]:
+        """All webhooks, other people's too; without their secrets, which no shop tells."""
+        return self._list_all("webhooks")
+
+    def create_webhook(self, *, name: str, topic: str, delivery_url: str, secret: str) -> Document:
+        """A new, active webhook; the shop pings its address before it answers.
+
+        After a `ShopSilent` it may exist all the same: list before another try.
+        """
+        body = {"name": name, "topic": topic, "delivery_url": delivery_url, "secret": secret}
+        document = _found(self._session.write("POST", "webhooks", body))
+        if document is None:
+            raise ShopBroken("the shop has no webhooks")
+        return document
+
+    def update_webhook(self, webhook_id: int, **changes: str) -> Document | None:
+        """The webhook with the fields changed: `status`, `name`, `topic`, `delivery_url`, `secret`; None if gone."""
+        return _found(self._session.write("PUT", f"webhooks/{webhook_id}", changes))
+
+    def delete_webhook(self, webhook_id: int) -> None:
+        """Delete a webhook for good; one that is gone is no fault."""
+        # Without `force` a shop refuses: webhooks have no trash.
+        self._session.write("DELETE", f"webhooks/{webhook_id}", params={"force": "true"})
+
+    def clock(self) -> ShopClock:
+        """How far the shop's clock is ahead, by the Date of an answer that was made for us."""
+        return ShopClock(self._peek().offset_seconds)
+
+    def check(self) -> ShopCheck:
+        """Whether the shop answers, lets us read, and lets us write; changes nothing, and raises nothing."""
+        try:
+            clock = ShopClock(self._peek().offset_seconds)
+        except ShopUnreachable as fault:
+            return ShopCheck(fault, None, None, ShopClock(None))
+        try:
+            # There is no webhook 0; a key that may only read is refused before anybody looks.
+            answer = self._session.write("PUT", "webhooks/0", {})
+        except ShopRefused as fault:
+            return ShopCheck(None, fault, False, clock)
+        except ShopUnreachable as fault:
+            return ShopCheck(None, fault, None, clock)
+        return ShopCheck(None, None, True if answer is None else None, clock)
+
+    def _peek(self) -> Answer:
+        asked: _Params = {"per_page": 1, "_fields": "id"}
+        try:
+            answer = self._session.read("orders", asked)
+        except ShopPageBroken:
+            # The newest order may be the one the shop fails over; beyond the last there is none.
+            answer = self._session.read("orders", {**asked, "page": _BEYOND})
+        lists.documents(answer)
+        assert answer is not None
+        return answer
+
+    def _list_all(
+        self, path: str, params: Mapping[str, str | int] | None = None, *, in_parts: bool = False
+    ) -> list[Document]:
+        """Every page; read again from the first when the list changed its length in between."""
+
+        def fetch(number: int) -> Page:
+            return self._page(path, params or {}, page=number, per_page=MAX_PER_PAGE, in_parts=in_parts)
+
+        return lists.find_all(fetch, path, tries=_TRIES, most_pages=MAX_PAGES)
+
+    def _page(
+        self, path: str, params: Mapping[str, str | int], *, page: int, per_page: int, in_parts: bool = False
+    ) -> Page:
+        return self._lists.page(path, params, page=page, per_page=per_page, in_parts=in_parts)
+
+
+def open_shop(
+    url: str,
+    *,
+    consumer_key: str,
+    consumer_secret: str,
+    timeout: tuple[float, float] = (5, 30),
+    sleep: Callable[[float], object] = time.sleep,
+) -> ShopClient:
+    """The client of a shop; connects to nothing yet.
+
+    `timeout` is in seconds, to connect and between two bytes of an answer.
+    Raises `BadShopAddress` for an address that is neither https nor loopback.
+    """
+    session = ShopSession(url, consumer_key=consumer_key, consumer_secret=consumer_secret, timeout=timeout, sleep=sleep)
+    return ShopClient(session)
+
+
+def _seconds(moment: datetime) -> str:
+    """A moment as the shop compares it, with `dates_are_gmt`: in UTC, without a zone, cut to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _found(answer: Answer | None) -> Document | None:
+    return None if answer is None else lists.document(answer.document)

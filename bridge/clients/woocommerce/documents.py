@@ -1,0 +1,391 @@
+"""The shop's JSON, read into the bridge's own values.
+
+What a real shop sends was recorded on WooCommerce 10.9; nothing of a document
+is trusted to be there, or to be of its usual type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from bridge.clients.woocommerce import package_meta
+from bridge.domain.accounts.accounts import MAX_NAME, MAX_USER_ID
+from bridge.domain.accounts.amounts import Reason, Unreadable
+from bridge.domain.errors import InvalidRequest
+from bridge.domain.orders.merge import Line, Order, RefundDetail, RefundedLine
+from bridge.domain.shop.subscriptions import Webhook
+from bridge.domain.stores.pasted_text import plain_text
+
+_MAX_QUANTITY = 2**31 - 1
+
+_REFUND_LINES = ("line_items", "shipping_lines", "fee_lines")
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A user of the shop as its customer document tells; `role` is the first of several."""
+
+    user_id: int
+    email: str
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product or variation as the shop describes it.
+
+    `tokens` is 0 for one that is no package, None where the document does not
+    say; `unreadable` is the amount of a package that is not clear. A marked
+    product whose variations carry the amounts is `is_per_variation`. A document
+    without meta has `is_partial`: it says nothing of tokens.
+    """
+
+    id: int
+    parent_id: int
+    name: str
+    sku: str
+    tokens: int | None
+    unreadable: Unreadable | None = None
+    is_per_variation: bool = False
+    is_partial: bool = False
+
+
+def resource_id(document: Json) -> int | None:
+    """The id a document is about; None where it has none, as an error object or an action's body."""
+    return _whole(document.get("id"), high=MAX_USER_ID)
+
+
+_KINDS = ("order", "product", "customer")
+
+
+def older_id(document: Json) -> tuple[str, int] | None:
+    """The kind and id of a document that an older API of WooCommerce wrote: `{"order": {"id": 20, …}}`."""
+    for kind in _KINDS:
+        inner = document.get(kind)
+        if isinstance(inner, Mapping) and "id" not in document and (found := resource_id(inner)) is not None:
+            return kind, found
+    return None
+
+
+def named_id(document: Json) -> int | None:
+    """The id a document is about, in whatever form it says it."""
+    older = older_id(document)
+    return older[1] if older else resource_id(document)
+
+
+def looks_like_order(document: Json) -> bool:
+    """Whether a document is an order's though its topic does not say so."""
+    key = document.get("order_key")
+    return isinstance(key, str) and key.startswith("wc_order_") and "line_items" in document
+
+
+def is_bare(document: Json) -> bool:
+    """Whether the document holds an id and nothing more, as the shop announces what was deleted."""
+    return set(document) == {"id"} and resource_id(document) is not None
+
+
+def action_order(document: Json) -> int | None:
+    """The order an action's body is about: `{"action": "woocommerce_order_…", "arg": 20}`; None for another."""
+    action = document.get("action")
+    is_about_order = isinstance(action, str) and action.startswith("woocommerce_order_")
+    return _whole(document.get("arg"), high=MAX_USER_ID) if is_about_order else None
+
+
+def error_code(document: Json) -> str | None:
+    """The code of the shop's own error object, sent in place of what it meant to show; None for anything else."""
+    code = document.get("code")
+    return _text(code, 200) if isinstance(code, str) and "message" in document and "id" not in document else None
+
+
+def is_refusal(document: Json) -> bool:
+    """Whether an error object says that somebody may not see what was meant to be shown, and not that it is gone."""
+    return (error_code(document) or "").startswith("woocommerce_rest_cannot_")
+
+
+def read_order(document: Json, *, is_restored: bool = False) -> Order:
+    """The state of an order a document shows.
+
+    Raises `InvalidRequest` with the field where it is no order: without a
+    number, a status or a time of change nothing can be concluded from it.
+    """
+    number = resource_id(document)
+    status = _text(document.get("status"), 64 + len("wc-")).removeprefix("wc-")[:64]
+    modified_at = _utc(document.get("date_modified_gmt"))
+    if number is None:
+        raise InvalidRequest("the document has no order number")
+    if not status:
+        raise InvalidRequest(f"order {number} has no status")
+    if modified_at is None:
+        raise InvalidRequest(f"order {number} has no date_modified_gmt")
+    billing = document.get("billing")
+    billing = billing if isinstance(billing, Mapping) and billing else None
+    refunds = _read_refund_list(document.get("refunds"))
+    items = listed(document.get("line_items"))
+    # Of two lines with one id the later counts; the database takes each once.
+    lines = None if items is None else tuple({line.id: line for line in _read_lines(items)}.values())
+    return Order(
+        number=number,
+        status=status,
+        modified_at=modified_at,
+        customer_id=_whole(document.get("customer_id"), high=MAX_USER_ID),
+        email=_text(billing["email"], 320).strip() if billing and isinstance(billing.get("email"), str) else None,
+        name=_person(billing) if billing else None,
+        total=_stated_money(document.get("total")),
+        refunded=None if refunds is None else sum((money for _, money in refunds), Decimal(0)),
+        refund_ids=tuple(id_ for id_, _ in refunds or ()),
+        currency=_text(document.get("currency"), 8),
+        placed_at=_utc(document.get("date_created_gmt")),
+        lines=lines,
+        lines_are_complete=items is None or all(_line_id(item) is not None for item in items),
+        is_restored=is_restored,
+        key=_text(document.get("order_key"), 100).strip(),
+        parent_id=_parent(document.get("parent_id"), number),
+        transaction_id=_text(document.get("transaction_id"), 200).strip(),
+        shop_number=_shop_number(document.get("number"), number),
+        is_finished=bool(document["date_completed_gmt"]) if "date_completed_gmt" in document else None,
+        is_paid=_is_paid(status, document),
+        paid_at=_paid_at(document, modified_at),
+    )
+
+
+_UNPAID = frozenset({"pending", "on-hold", "checkout-draft", "draft", "auto-draft"})
+
+
+def _is_paid(status: str, document: Json) -> bool:
+    """Whether an order's status and date of payment say that it is paid for."""
+    if status in _UNPAID:
+        return False
+    is_usual = status in {"processing", "completed"}
+    return is_usual or "date_paid_gmt" not in document or bool(document["date_paid_gmt"])
+
+
+def _paid_at(document: Json, modified_at: datetime) -> datetime | None:
+    """The later of the dates of payment and completion; of a document that has neither field its own."""
+    fields = ("date_paid_gmt", "date_completed_gmt")
+    if not any(field in document for field in fields):
+        return modified_at
+    return max((moment for field in fields if (moment := _utc(document.get(field)))), default=None)
+
+
+def _parent(value: Any, order_id: int) -> int:
+    parent = _whole(value, high=MAX_USER_ID) or 0
+    return 0 if parent == order_id else parent
+
+
+def _shop_number(value: Any, order_id: int) -> str:
+    """The number the shop shows people; empty where it is the id."""
+    shown = str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value, 100).strip()
+    return "" if shown == str(order_id) else shown
+
+
+def _read_refund_list(value: Any) -> list[tuple[int, Decimal]] | None:
+    """Each refund of an order with its money, once; None where the list or one of its entries cannot be read."""
+    items = listed(value)
+    if items is None:
+        return None
+    refunds: dict[int, Decimal] = {}
+    for item in items:
+        refund_id = resource_id(item) if isinstance(item, Mapping) else None
+        money = _stated_money(item.get("total")) if isinstance(item, Mapping) else None
+        if refund_id is None or money is None:
+            return None
+        refunds[refund_id] = abs(money)
+    return list(refunds.items())
+
+
+def read_refunds(documents: Iterable[Json]) -> tuple[RefundDetail, ...]:
+    """The refunds of an order with their lines, as `GET /orders/ID/refunds` tells them.
+
+    A refunded line names the order's line in its meta; quantities and money are
+    negative there.
+    """
+    return tuple(
+        RefundDetail(
+            id=refund_id,
+            amount=abs(_money(document.get("amount"))),
+            tied=sum(
+                (_line_money(line) for kind in _REFUND_LINES for line in _mappings(document.get(kind))), Decimal(0)
+            ),
+            lines=tuple(_read_refunded_lines(document.get("line_items"))),
+        )
+        for document in documents
+        if (refund_id := resource_id(document)) is not None
+    )
+
+
+def _read_refunded_lines(items: Any) -> Iterable[RefundedLine]:
+    for item in _mappings(items):
+        names = [
+            _whole(entry.get("value"), high=MAX_USER_ID)
+            for entry in _mappings(item.get("meta_data"))
+            if entry.get("key") == "_refunded_item_id"
+        ]
+        line_id = next((name for name in names if name is not None), None)
+        if line_id is None:
+            continue
+        pieces = _quantity(item.get("quantity"), is_signed=True) or 0
+        yield RefundedLine(line_id, pieces if pieces > 0 else -pieces, abs(_money(item.get("total"))))
+
+
+def _line_money(line: Json) -> Decimal:
+    return abs(_money(line.get("total"))) + abs(_money(line.get("total_tax")))
+
+
+def read_customer(document: Json) -> Customer:
+    """The user a customer document shows; raises `InvalidRequest` where it has no id."""
+    user_id = resource_id(document)
+    if not user_id:
+        raise InvalidRequest("the customer has no id")
+    return Customer(
+        user_id=user_id,
+        email=_text(document.get("email"), 320).strip(),
+        name=_person(document),
+        role=_text(document.get("role"), 100),
+    )
+
+
+def read_webhook(document: Json) -> Webhook:
+    """The webhook a document of the shop's REST shows, which has an id."""
+    return Webhook(
+        id=resource_id(document) or 0,
+        topic=_text(document.get("topic"), 200),
+        status=_text(document.get("status"), 20),
+        delivery_url=_text(document.get("delivery_url"), 2000),
+        name=_text(document.get("name"), 300),
+    )
+
+
+def read_product(document: Json) -> Product:
+    """The product a document shows; raises `InvalidRequest` where it has no id."""
+    product_id = resource_id(document)
+    if not product_id:
+        raise InvalidRequest("the product has no id")
+    is_variation = document.get("type") == "variation"
+    is_partial = not isinstance(document.get("meta_data"), list | Mapping)
+    tokens: package_meta.Tokens = None
+    if not is_partial:
+        meta = package_meta.meta_of(document["meta_data"])
+        tokens = package_meta.variation_tokens(meta) if is_variation else package_meta.product_tokens(meta)
+    unreadable = tokens if isinstance(tokens, Unreadable) else None
+    is_per_variation = unreadable is not None and unreadable.reason is Reason.MISSING and _has_variations(document)
+    return Product(
+        id=product_id,
+        parent_id=(_whole(document.get("parent_id"), high=MAX_USER_ID) or 0) if is_variation else 0,
+        name=_name(document.get("name"), 300),
+        sku=_text(document.get("sku"), 200),
+        tokens=None if isinstance(tokens, Unreadable) else tokens,
+        unreadable=None if is_per_variation else unreadable,
+        is_per_variation=is_per_variation,
+        is_partial=is_partial,
+    )
+
+
+def _has_variations(document: Json) -> bool:
+    return document.get("type") in {"variable", "variable-subscription"} or bool(document.get("variations"))
+
+
+def _line_id(item: Any) -> int | None:
+    return _whole(item.get("id"), high=MAX_USER_ID) if isinstance(item, Mapping) else None
+
+
+def _read_lines(items: Iterable[Any]) -> Iterable[Line]:
+    for item in items:
+        line_id = _line_id(item)
+        if line_id is None:
+            continue
+        stamped = package_meta.stamped_tokens(item.get("meta_data"))
+        yield Line(
+            id=line_id,
+            product_id=_whole(item.get("product_id"), high=MAX_USER_ID) or 0,
+            variation_id=_whole(item.get("variation_id"), high=MAX_USER_ID) or 0,
+            quantity=_quantity(item.get("quantity")),
+            total=_stated_money(item.get("total")),
+            name=_name(item.get("name"), 300),
+            sku=_text(item.get("sku"), 200),
+            stamped=None if isinstance(stamped, Unreadable) else stamped,
+            unclear_stamp=stamped.value if isinstance(stamped, Unreadable) else "",
+        )
+
+
+def _quantity(value: Any, *, is_signed: bool = False) -> int | Decimal | None:
+    """A quantity, exactly: a whole number as one; None where it cannot be read."""
+    amount = _stated_money(value)
+    if amount is None or abs(amount) > _MAX_QUANTITY or (amount < 0 and not is_signed):
+        return None
+    return int(amount) if amount == amount.to_integral_value() else amount
+
+
+def _whole(value: Any, *, high: int) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= high:
+        return None
+    return value
+
+
+def _money(value: Any) -> Decimal:
+    """An amount of money; what is none counts as nothing."""
+    return _stated_money(value) or Decimal(0)
+
+
+def _stated_money(value: Any) -> Decimal | None:
+    """An amount of money; None where none can be read."""
+    if not isinstance(value, str | int | float | Decimal) or isinstance(value, bool):
+        return None
+    try:
+        amount = Decimal(str(value).strip()[:40])
+    except InvalidOperation:
+        return None
+    if not amount.is_finite():
+        return None
+    # Neither end may run away: 1e-999999999 is a few bytes here and a gigabyte as a fraction.
+    return amount if not amount or -12 <= amount.adjusted() < 15 else None
+
+
+def _utc(value: Any) -> datetime | None:
+    """One of the shop's `date_…_gmt` fields: UTC without an offset."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment if 1970 <= moment.year < 9000 else None
+
+
+def _person(document: Json) -> str:
+    parts = (_name(document.get("first_name"), 100), _name(document.get("last_name"), 100))
+    return " ".join(part.strip() for part in parts if part.strip())[:MAX_NAME]
+
+
+def _name(value: Any, most: int) -> str:
+    """A name for people: WordPress stores and sends it with HTML entities, which are decoded once."""
+    return _text(plain_text(_text(value, 10 * most)), most)
+
+
+def _text(value: Any, most: int) -> str:
+    # PostgreSQL has no NUL in text, and a lone surrogate cannot be written as UTF-8.
+    if not isinstance(value, str):
+        return ""
+    return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:most]
+
+
+def listed(value: Any) -> list[Any] | None:
+    """The entries of a list, also of one that PHP wrote as an object with numeric keys; None for anything else."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, Mapping) and all(isinstance(key, str) and key.isascii() and key.isdigit() for key in value):
+        return [value[key] for key in sorted(value, key=int)] if all(len(key) < 20 for key in value) else None
+    return None
+
+
+def _mappings(value: Any) -> list[Json]:
+    return [entry for entry in listed(value) or () if isinstance(entry, Mapping)]

@@ -1,0 +1,223 @@
+"""Names the fault of a shop in words its owner can act on.
+
+Of what the shop sent, only a code, a type, a host and a short redacted excerpt
+are repeated: an answer may echo the address it was asked under.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from bridge.clients.woocommerce import answers, blockers
+from bridge.domain.errors import ShopUnreachable
+from bridge.domain.shop.errors import (
+    ShopBlocked,
+    ShopBroken,
+    ShopBusy,
+    ShopIgnoresQuery,
+    ShopKeysRefused,
+    ShopMoved,
+    ShopPageBroken,
+    ShopRefused,
+)
+
+_CODE = re.compile(r"[a-z0-9_-]{1,100}")
+_HOST = re.compile(r"[a-z0-9.:-]{1,253}")
+_CANNOT = re.compile(r"woocommerce_rest_cannot_[a-z]+")
+_TOO_HEAVY = frozenset({500, 502, 504, 508, 520, 522, 524})
+"""A shop answers so where PHP fails over one document of a page, or over the size of the page."""
+_DNS = re.compile(r"name or service not known|no address|name resolution|nodename|getaddrinfo", re.IGNORECASE)
+
+
+class Hint(Enum):
+    """What another request could find out about a fault."""
+
+    NONE = 0
+    KEYS_UNSEEN = 1
+    OTHER_ROOT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request that failed.
+
+    `is_passing` says that the same request may work in a moment, `wait` how
+    many seconds the shop asked for. `has_code` says that WordPress' REST API
+    itself answered. `root` is a path of the API that a redirect names.
+    """
+
+    fault: ShopUnreachable
+    is_passing: bool = False
+    wait: int | None = None
+    hint: Hint = Hint.NONE
+    has_code: bool = False
+    root: str = ""
+
+
+def code_of(document: Any) -> str:
+    """The code of the shop's own error document; empty where it is none."""
+    code = document.get("code") if isinstance(document, dict) else None
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+
+
+def failure_of(
+    method: str, status: int, code: str, headers: Mapping[str, str], body: bytes, *, wait: int | None
+) -> Failure:
+    """Return the failure behind an answer of 400 or more."""
+    page_fault = None if code else blockers.fault_of_page(status, headers, body)
+    if page_fault is not None:
+        page_fault.retry_after_seconds = wait
+        return Failure(page_fault, is_passing=status == 503 and isinstance(page_fault, ShopBroken), wait=wait)
+    named = f"HTTP {status} {code or answers.type_of(headers)}"
+    if status in {401, 403}:
+        refused, hint = _refusal(method, status, code, named)
+        return Failure(refused, hint=hint, has_code=bool(code))
+    if status == 429:
+        return Failure(
+            ShopBusy("the shop asks us to slow down (HTTP 429)", retry_after_seconds=wait), is_passing=True, wait=wait
+        )
+    if status == 404:
+        return _missing(named, code)
+    detail = f"the shop answered {named}"
+    if status == 500:
+        detail += ": a PHP error in the shop; its host's error log names the plugin"
+    kind = ShopPageBroken if status in _TOO_HEAVY else ShopBroken
+    if code == "rest_invalid_param":
+        kind = ShopIgnoresQuery
+    fault = kind(detail, retry_after_seconds=wait)
+    return Failure(fault, is_passing=status in {502, 503, 504}, wait=wait, has_code=bool(code))
+
+
+def not_json(status: int, headers: Mapping[str, str], body: bytes, *, secrets: Collection[str]) -> Failure:
+    """Return the failure of an answer that says all is well, and holds no JSON or not only one value."""
+    page_fault = blockers.fault_of_page(status, headers, body)
+    if page_fault is not None:
+        return Failure(page_fault, hint=Hint.OTHER_ROOT if status == 200 else Hint.NONE)
+    begins = answers.excerpt(body, secrets=secrets)
+    quoted = f'; it begins: "{begins}"' if begins else "; it is empty"
+    kind = answers.type_of(headers)
+    detail = f"the shop answered HTTP {status} with {kind} that is no JSON, or only half of it{quoted}"
+    if answers.is_page(body):
+        return Failure(ShopBroken(detail), hint=Hint.OTHER_ROOT)
+    return Failure(ShopPageBroken(detail))
+
+
+def moved(url: str, location: str) -> Failure:
+    """Return the failure of a redirect, which is never followed: the keys are meant for one address."""
+    named = blockers.fault_of_redirect(location)
+    if named is not None:
+        return Failure(named)
+    try:
+        here, there = urlsplit(url), urlsplit(urljoin(url, location))
+        host = there.hostname or ""
+    except ValueError:
+        return Failure(ShopMoved())
+    if not location or not _HOST.fullmatch(host):
+        return Failure(ShopMoved())
+    if (here.scheme, there.scheme) == ("http", "https") and here.hostname == host:
+        return Failure(ShopMoved(f"the shop redirects from http to https: connect {host} with its https:// address"))
+    if (here.scheme, here.netloc.casefold()) == (there.scheme, there.netloc.casefold()):
+        return Failure(
+            ShopMoved(
+                f"the shop redirects to {host}: its REST API is not where WordPress usually has it; check Settings,"
+                " Permalinks, and plugins that rename or redirect /wp-json/"
+            ),
+            hint=Hint.OTHER_ROOT,
+        )
+    return Failure(ShopMoved(f"the shop redirects to {host}: connect it with the address it really has"))
+
+
+def other_host(host: str) -> ShopMoved:
+    """Return the fault of a home page that names a REST API on another host."""
+    shown = host if _HOST.fullmatch(host) else "another host"
+    return ShopMoved(
+        f"the shop's home page names a REST API at {shown}, where its keys are not sent: connect the shop with the"
+        " address it really has"
+    )
+
+
+def unreachable(error: BaseException, host: str) -> str:
+    """Say why there was no connection to a host, with what can be done about it."""
+    reason = reason_of(error)
+    if "certificate" in reason or _is(error, ssl.SSLError):
+        return f"{host} could not be reached over TLS: {reason}; the shop's host must repair its certificate or TLS"
+    if _DNS.search(reason) or "NameResolution" in reason:
+        return f"{host} could not be reached: its name is not found (DNS: {reason}); check the shop's address"
+    if "timed out" in reason.casefold() or "Timeout" in reason:
+        return f"{host} could not be reached: no connection in time ({reason}); check the host and its firewall"
+    return f"{host} could not be reached: {reason}"
+
+
+def reason_of(error: BaseException) -> str:
+    """Why there was no connection, in the system's own words; never with an address in it."""
+    cause: BaseException | None = error
+    name = type(error).__name__
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate was not accepted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError) and cause.reason:
+            return f"TLS {cause.reason.replace('_', ' ').lower()}"
+        # What requests raises is an OSError as well, and says nothing by that.
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        name = type(cause).__name__
+        cause = _inner(cause)
+    return name
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    inner = error.__cause__ or error.__context__ or reason
+    return inner if isinstance(inner, BaseException) else None
+
+
+def _is(error: BaseException, kind: type[BaseException]) -> bool:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, kind):
+            return True
+        cause = _inner(cause)
+    return False
+
+
+def _missing(named: str, code: str) -> Failure:
+    if code == "rest_no_route":
+        why = "there is no WooCommerce REST API at this address: WordPress answers, and WooCommerce is not active there"
+    else:
+        why = "there is no WooCommerce REST API at this address; the address is wrong, or pretty permalinks are off"
+    return Failure(ShopBroken(f"{named}: {why}"), hint=Hint.OTHER_ROOT)
+
+
+def _refusal(method: str, status: int, code: str, named: str) -> tuple[ShopRefused, Hint]:
+    if code.startswith("woocommerce_rest_authentication"):
+        if method == "GET":
+            why = "the consumer secret is wrong, the key may not read, or our clocks are 15 minutes apart"
+        else:
+            why = "the consumer key may only read; it needs read and write permission"
+        return ShopKeysRefused(f"{named}: {why}"), Hint.NONE
+    if _CANNOT.fullmatch(code) and status == 401:
+        why = (
+            "the consumer key is unknown, or the shop does not see that the request came over https; behind a proxy"
+            " it must be told by X-Forwarded-Proto"
+        )
+        return ShopKeysRefused(f"{named}: {why}"), Hint.KEYS_UNSEEN
+    if _CANNOT.fullmatch(code):
+        why = "the user the consumer key belongs to lacks the rights of a shop manager"
+        return ShopKeysRefused(f"{named}: {why}"), Hint.NONE
+    if code:
+        why = (
+            "something in front of WooCommerce keeps the request out: a plugin closes the REST API to visitors; allow"
+            " the routes wc/v3 there"
+        )
+        return ShopBlocked(f"{named}: {why}"), Hint.KEYS_UNSEEN if status == 401 else Hint.NONE
+    why = (
+        "something in front of WooCommerce keeps the request out, such as a security plugin, a firewall or a password;"
+        " allow this server's address for the path /wp-json/"
+    )
+    return ShopBlocked(f"{named}: {why}"), Hint.NONE

@@ -1,0 +1,221 @@
+"""Token amounts as shops store them: which texts and values are clear whole numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bridge.domain.accounts.accounts import MAX_TOKENS
+
+MAX_VALUE = 200
+"""The most characters that are kept of a value that cannot be read."""
+
+_DEPTH = 3
+_LONGEST = 60
+_WRAPPERS = ("value", "amount", "tokens")
+"""The keys under which a field plugin stores the one value of a field."""
+
+_INVISIBLE = dict.fromkeys((0x00AD, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF))
+_SAME = str.maketrans(
+    {
+        "，": ",",
+        "٬": ",",
+        "．": ".",
+        "٫": ".",
+        "’": "'",
+        "‘": "'",
+        "ʼ": "'",
+        "＇": "'",
+        "_": "'",
+        "＋": "+",
+        "−": "-",
+        "－": "-",
+    }
+)
+_PLAIN = re.compile(r"(\d+)(?:[.,](\d+))?")
+_GROUPED = re.compile(r"([1-9]\d{0,2})((?:([ ',.])\d{3})(?:\3\d{3})*)(?:(?!\3)[.,](\d+))?")
+_INDIAN = re.compile(r"[1-9]\d?(?:,\d{2})+,\d{3}(?:\.(\d+))?")
+
+
+class Reason(StrEnum):
+    """Why a value is no amount that can be granted."""
+
+    MISSING = "missing"
+    ZERO = "zero"
+    NEGATIVE = "negative"
+    FRACTION = "fraction"
+    TOO_LARGE = "too_large"
+    AMBIGUOUS = "ambiguous"
+    NO_NUMBER = "no_number"
+    FLAG = "flag"
+    UNMARKED = "unmarked"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A value that names no clear amount: the meta key, the value as text (bounded), and the reason."""
+
+    key: str
+    value: str
+    reason: Reason
+
+    @property
+    def sentence(self) -> str:
+        """The value and the reason, for the shop's owner."""
+        return _SENTENCES[self.reason].format(key=self.key, value=self.value)
+
+
+_SENTENCES = {
+    Reason.MISSING: "{key} has no value; enter a whole number of tokens",
+    Reason.ZERO: "{key} is {value}; enter how many tokens the product brings, or unmark the product",
+    Reason.NEGATIVE: "{key} is {value}, a negative number; enter a whole number of tokens",
+    Reason.FRACTION: "{key} is {value}, which is not a whole number; tokens are whole",
+    Reason.TOO_LARGE: "{key} is {value}, which is too large; the most is 9007199254740991",
+    Reason.AMBIGUOUS: "{key} is {value}, which can be read in two ways; write the number without separators",
+    Reason.NO_NUMBER: "{key} is {value}, which is not a number; enter a whole number such as 5000",
+    Reason.FLAG: "{key} is {value}, which is neither yes nor no; enter yes or no",
+    Reason.UNMARKED: "{value} is set and {key} is not; set {key} to yes, or remove {value}",
+}
+
+
+def read_amount(value: Any) -> int | Reason | None:
+    """The whole number a stored value states; None where it states nothing, and the reason where it is unclear.
+
+    Separators of thousands, a decimal part of zeros, digits of any script, a list
+    or field of one value and whole floats are clear. `5.000` is not: it is five
+    with three decimals or five thousand. Numbers below 0 or above 2^53-1 are no
+    amounts; 0 is returned as 0.
+    """
+    return _read(value, depth=0)
+
+
+def as_list(value: Any) -> list[Any]:
+    """The entries of a JSON list; PHP writes one with gaps as an object with numeric keys. Anything else is empty."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, Mapping) and value and all(isinstance(key, str) and key.isdecimal() for key in value):
+        return [value[key] for key in sorted(value, key=lambda key: (len(key), key))]
+    return []
+
+
+def shown(value: Any) -> str:
+    """A value as an owner can recognize it: text as it is, anything else as JSON, at most `MAX_VALUE` characters."""
+    if isinstance(value, str):
+        text = value[: MAX_VALUE + 1]
+    else:
+        try:
+            text = json.dumps(_bounded(value, depth=0), ensure_ascii=False)
+        except (ValueError, RecursionError):
+            text = type(value).__name__
+    text = "".join(" " if unicodedata.category(character) == "Cc" else character for character in text)
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
+
+
+def _bounded(value: Any, *, depth: int) -> Any:
+    """A value of a few entries, so that writing it down costs little."""
+    if depth > _DEPTH:
+        return "…"
+    if isinstance(value, list):
+        return [_bounded(entry, depth=depth + 1) for entry in value[:20]]
+    if isinstance(value, Mapping):
+        return {str(key)[:40]: _bounded(value[key], depth=depth + 1) for key in list(value)[:20]}
+    if isinstance(value, str):
+        return value[:MAX_VALUE]
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 4 * MAX_VALUE:
+        return "a number of many digits"
+    return value
+
+
+def _read(value: Any, *, depth: int) -> int | Reason | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return Reason.NO_NUMBER
+    if isinstance(value, int):
+        return _checked(value)
+    if isinstance(value, float):
+        return _read_float(value)
+    if isinstance(value, str):
+        return _read_text(value)
+    if depth >= _DEPTH:
+        return Reason.NO_NUMBER
+    return _read_wrapped(value, depth=depth)
+
+
+def _read_wrapped(value: Any, *, depth: int) -> int | Reason | None:
+    """The amount in a list or an object of exactly one value."""
+    if isinstance(value, list | Mapping) and not value:
+        return None
+    entries = as_list(value)
+    if isinstance(value, Mapping) and len(value) == 1 and not entries:
+        entries = [value[key] for key in _WRAPPERS if key in value]
+    return _read(entries[0], depth=depth + 1) if len(entries) == 1 else Reason.NO_NUMBER
+
+
+def _read_float(value: float) -> int | Reason:
+    if value != value:
+        return Reason.NO_NUMBER
+    if abs(value) > MAX_TOKENS:
+        return _checked(2**60 if value > 0 else -1)
+    return _checked(int(value)) if value == int(value) else Reason.FRACTION
+
+
+def _checked(number: int) -> int | Reason:
+    if number < 0:
+        return Reason.NEGATIVE
+    return number if number <= MAX_TOKENS else Reason.TOO_LARGE
+
+
+def _read_text(text: str) -> int | Reason | None:
+    text = text.strip()
+    if len(text) > _LONGEST:
+        return Reason.TOO_LARGE if text.isdecimal() else Reason.NO_NUMBER
+    text = _plain_characters(text)
+    if not text:
+        return None
+    sign, digits = (text[0], text[1:].lstrip()) if text[0] in "+-" else ("", text)
+    number = _unsigned(digits)
+    if isinstance(number, int) and sign == "-":
+        return Reason.NEGATIVE if number else 0
+    return number
+
+
+def _plain_characters(text: str) -> str:
+    """The text with digits of any script as 0 to 9, every space as one kind, and what cannot be seen left out."""
+    characters = []
+    for character in text.translate(_INVISIBLE).translate(_SAME):
+        if character.isspace() or unicodedata.category(character) == "Zs":
+            characters.append(" ")
+        else:
+            characters.append(str(digit) if (digit := unicodedata.decimal(character, None)) is not None else character)
+    return "".join(characters).strip()
+
+
+def _unsigned(text: str) -> int | Reason:
+    for pattern in (_GROUPED, _INDIAN):
+        if found := pattern.fullmatch(text):
+            decimals = found.groups()[-1]
+            whole = text[: -len(decimals) - 1] if decimals else text
+            if pattern is _GROUPED and _is_ambiguous(found):
+                return Reason.AMBIGUOUS
+            return _whole(re.sub(r"\D", "", whole), decimals)
+    if found := _PLAIN.fullmatch(text):
+        return _whole(found[1], found[2])
+    return Reason.NO_NUMBER
+
+
+def _is_ambiguous(found: re.Match[str]) -> bool:
+    """Whether the one group after a point may as well be three decimals."""
+    return found[3] == "." and len(found[2]) == 4 and found[4] is None
+
+
+def _whole(digits: str, decimals: str | None) -> int | Reason:
+    if decimals and decimals.strip("0"):
+        return Reason.FRACTION
+    return _checked(int(digits))

@@ -1,0 +1,73 @@
+"""What callers ask for: to spend, to hold, to settle a hold, to get a spend back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.domain.accounts.accounts import Who
+from bridge.domain.stores.principals import Caller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What every ask has: who calls, and the key it is asked under.
+
+    `fingerprint` is the hash of the request, which tells a repetition from
+    another request under the same key. Only a release may come without a key.
+    """
+
+    caller: Caller
+    key: str | None
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask(Asked):
+    """A wish to spend at once: an operation and its units, or a module and plain tokens.
+
+    `who` is None for a linked site's key, which has one account. `tokens` is
+    whole and at least 1; with an operation the price list decides.
+    """
+
+    who: Who | None
+    module: str | None = None
+    tokens: int | None = None
+    operation: str | None = None
+    units: int = 1
+    source: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldAsk(Ask):
+    """A wish to set tokens aside for `ttl_seconds`, 1 to 86400."""
+
+    ttl_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureAsk(Asked):
+    """A wish to take from a hold what it really cost: `tokens`, or `units` of the hold's operation."""
+
+    hold_id: int
+    tokens: int | None = None
+    units: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseAsk(Asked):
+    """A wish to free all that a hold set aside."""
+
+    hold_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundAsk(Asked):
+    """A wish to get a spend back, whole (`tokens` None) or in part."""
+
+    spend_id: int
+    tokens: int | None
+    reason: str
+
+
+AnyAsk = Ask | HoldAsk | CaptureAsk | ReleaseAsk | RefundAsk

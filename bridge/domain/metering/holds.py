@@ -1,0 +1,52 @@
+"""Holds: tokens set aside until the price is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bridge.domain.metering.funding import PlanPart
+
+DEFAULT_TTL_SECONDS = 300
+MAX_TTL_SECONDS = 24 * 60 * 60
+
+
+class HoldState(StrEnum):
+    """What became of a hold. An open one past its expiry counts for nothing, marked or not."""
+
+    OPEN = "open"
+    CAPTURED = "captured"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Tokens set aside, and the sources they were set aside from; whole tokens, zero or more."""
+
+    id: int
+    account_id: int
+    store_id: int
+    site_id: int
+    module: str
+    operation: str | None
+    units: int
+    tokens: int
+    from_plan: int
+    from_balance: int
+    from_allowance: int
+    window_starts_at: datetime | None
+    window_ends_at: datetime | None
+    plan_parts: tuple[PlanPart, ...]
+    source: str | None
+    reference: str | None
+    state: HoldState
+    created_at: datetime
+    expires_at: datetime
+    settled_at: datetime | None = None
+    spend_id: int | None = None
+
+    def counts_at(self, now: datetime) -> bool:
+        """Whether the tokens are set aside at this moment; at its expiry they no longer are."""
+        return self.state is HoldState.OPEN and now < self.expires_at

@@ -1,0 +1,84 @@
+"""Plans: tokens a month for a paid term, in windows that begin on the day of the purchase."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from bridge.domain.metering.limits import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What one order line bought: `tokens` a month for `months` months; 0 months once it was taken back."""
+
+    order_number: int
+    line_id: int
+    product_id: int
+    name: str
+    tokens: int
+    months: int
+    bought_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Allotment:
+    """What a plan gives in the window that holds an instant, and when the plan as a whole ends."""
+
+    product_id: int
+    name: str
+    tokens: int
+    window: Window
+    ends_at: datetime
+
+
+def add_months(anchor: datetime, months: int, zone: tzinfo) -> datetime:
+    """The same local day and time this many months later, or the month's last day where it is shorter, in UTC."""
+    local = anchor.astimezone(zone)
+    years, month = divmod(local.month - 1 + months, 12)
+    year, month = local.year + years, month + 1
+    day = min(local.day, monthrange(year, month)[1])
+    return local.replace(year=year, month=month, day=day, fold=0).astimezone(UTC)
+
+
+def allotments_at(terms: Iterable[Term], now: datetime, zone: tzinfo) -> list[Allotment]:
+    """What somebody's plans give at this moment, the one whose window ends first in front.
+
+    A term bought while an earlier one of the same plan runs extends it: it
+    begins where that one ends, and the windows go on from the first purchase's
+    day. One bought after the end begins anew.
+    """
+    by_product: dict[int, list[Term]] = {}
+    for term in sorted(terms, key=lambda term: (term.bought_at, term.order_number, term.line_id)):
+        if term.months > 0:
+            by_product.setdefault(term.product_id, []).append(term)
+    found = [allotment for chain in by_product.values() if (allotment := _current(chain, now, zone)) is not None]
+    return sorted(found, key=lambda allotment: (allotment.window.ends_at or allotment.ends_at, allotment.product_id))
+
+
+def _current(chain: list[Term], now: datetime, zone: tzinfo) -> Allotment | None:
+    anchor, months = chain[0].bought_at, 0
+    months_of: list[tuple[int, Term]] = []
+    for term in chain:
+        if term.bought_at >= add_months(anchor, months, zone):
+            # The plan had run out: this purchase begins a new one.
+            if now < term.bought_at:
+                break
+            anchor, months, months_of = term.bought_at, 0, []
+        months += term.months
+        months_of.append((months, term))
+    ends_at = add_months(anchor, months, zone)
+    if not anchor <= now < ends_at:
+        return None
+    position = _months_between(anchor, now, zone)
+    term = next(term for until, term in months_of if position < until)
+    window = Window(add_months(anchor, position, zone), add_months(anchor, position + 1, zone))
+    return Allotment(term.product_id, term.name, term.tokens, window, ends_at)
+
+
+def _months_between(anchor: datetime, now: datetime, zone: tzinfo) -> int:
+    first, last = anchor.astimezone(zone), now.astimezone(zone)
+    months = (last.year - first.year) * 12 + last.month - first.month
+    return months if add_months(anchor, months, zone) <= now else months - 1

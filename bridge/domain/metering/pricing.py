@@ -1,0 +1,61 @@
+"""The price list: what an operation costs in tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bridge.domain.accounts.accounts import MAX_TOKENS
+from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.metering.errors import TooManyUnits
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A billable act in a module.
+
+    `tokens_per_unit` is whole tokens, 0 for a free one; `max_units` is the most
+    units in one call, None for no cap. `parts` names the operations it is made
+    of, empty for one that stands alone.
+    """
+
+    key: str
+    module: str
+    tokens_per_unit: int
+    max_units: int | None = None
+    parts: tuple[str, ...] = ()
+
+
+DEFAULT_OPERATIONS = (
+    Operation("chat.message", "chat", 1),
+    Operation("form.submission", "ai_forms", 1),
+    Operation("image.generation", "image_generator", 1),
+    Operation("image.analysis", "image_optimizer", 1),
+    Operation("image.export", "image_optimizer", 1),
+    Operation("image.pipeline", "image_optimizer", 2, parts=("image.analysis", "image.export")),
+    Operation("image.preview", "image_optimizer", 0, max_units=5),
+    Operation("alt_text.generation", "alt_text", 1),
+)
+"""The price list a new store begins with."""
+
+
+def price_of(operation: Operation, quantity: int) -> int:
+    """What this many units cost, in whole tokens.
+
+    Raises `TooManyUnits` above the operation's cap, and `InvalidRequest` where
+    the price would pass 2^53-1 tokens.
+    """
+    if operation.max_units is not None and quantity > operation.max_units:
+        raise TooManyUnits(
+            f"{operation.key} takes at most {operation.max_units} units in one call",
+            fields=[FieldError("quantity", f"at most {operation.max_units}")],
+        )
+    price = operation.tokens_per_unit * quantity
+    if price > MAX_TOKENS:
+        raise InvalidRequest(fields=[FieldError("quantity", "the price would pass 2^53-1 tokens")])
+    return price
+
+
+def sum_of(parts: Iterable[Operation]) -> int:
+    """The tokens a unit of an operation made of these costs."""
+    return sum(part.tokens_per_unit for part in parts)

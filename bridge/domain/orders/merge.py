@@ -1,0 +1,322 @@
+"""Merging: what is known of an order once another document of it came, whatever came before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bridge.domain.orders.state import (
+    NEVER,
+    Basis,
+    Effect,
+    Known,
+    KnownLine,
+    Line,
+    Order,
+    Priced,
+    Rank,
+    RefundDetail,
+    RefundedLine,
+    Refunds,
+    Seen,
+    Sources,
+)
+
+__all__ = [
+    "NEVER",
+    "Basis",
+    "Effect",
+    "Known",
+    "KnownLine",
+    "Line",
+    "Order",
+    "Priced",
+    "Rank",
+    "RefundDetail",
+    "RefundedLine",
+    "Refunds",
+    "Seen",
+    "Sources",
+    "effect_of",
+    "has_another_of_its_second",
+    "learn",
+    "learn_trashing",
+]
+
+REVOKING_STATUSES = frozenset({"refunded", "cancelled", "failed", "trash", "deleted"})
+
+REORDERING_SPAN = timedelta(minutes=10)
+"""How long after an order's restoring the delivery of its trashing may still come in late."""
+
+_DOCUMENTS = 16
+"""How many documents of an order are remembered by their digest."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def effect_of(status: str, grant_statuses: Collection[str]) -> Effect:
+    """What a status of the shop means: it grants, it revokes, or it leaves things as they are."""
+    if status in grant_statuses:
+        return Effect.GRANTS
+    return Effect.REVOKES if status in REVOKING_STATUSES else Effect.KEEPS
+
+
+def has_another_of_its_second(known: Known, order: Order) -> bool:
+    """Whether another document of the same second is known, and this one is new: only the shop can say which counts."""
+    at = _number(order.modified_at)
+    same = {digest for second, digest, _ in known.sources.documents if second == at}
+    return bool(same) and order.digest not in same
+
+
+def learn(known: Known, order: Order, *, effect: Effect, received_at: datetime) -> Known:
+    """Merge a document into the state of an order.
+
+    The result depends on the documents, not on the order they are merged in: for
+    each value the document with the highest rank that states it counts. A
+    document that came before keeps its rank. One that was asked for after all
+    others came replaces them, whatever their dates say.
+    """
+    known = _with_sources(known)
+    heard = _number(order.requested_at or received_at)
+    is_read = order.requested_at is not None and heard >= known.sources.heard_at
+    rank = _rank_of(known.sources, order, heard=heard, is_read=is_read)
+    known = _learn_restoring(known, order, is_read=is_read, received_at=received_at)
+    values = _Values(known, rank)
+    _take_header(values, order)
+    _take_decision(values, order, effect)
+    values.changes["lines"] = _merged_lines(values, order, rank._replace(weight=int(effect is Effect.GRANTS)))
+    if order.refund_details:
+        values.changes["refund_details"] = _joined(known.refund_details, order.refund_details)
+    values.changes["sources"] = Sources(
+        ranks=values.ranks,
+        documents=_with_document(known.sources.documents, (rank.at, order.digest, rank.seen)),
+        read_at=heard if is_read else known.sources.read_at,
+        heard_at=max(heard, known.sources.heard_at),
+        status=values.changes.pop("status", known.sources.status),
+        effect=values.changes.pop("effect", known.sources.effect),
+    )
+    return _with_effect(replace(known, **values.changes))
+
+
+def learn_trashing(known: Known, *, delivery: str, received_at: datetime, is_late: bool = False) -> Known:
+    """The state once the shop announced, with the bare number, that an order went to the trash.
+
+    The shop gives no date with it. `delivery` tells the same announcement sent
+    twice from a second one. One that comes just after the order's restoring was
+    overtaken by it and means nothing any more; nor does one that `is_late`, held,
+    retried or replayed, and came before something newer did.
+    """
+    if delivery and delivery == known.trash_key:
+        return known
+    known = _with_sources(known)
+    if is_late and _is_overtaken(known, received_at):
+        return known
+    heard_at = max(_number(received_at), known.sources.heard_at)
+    known = replace(known, trash_key=delivery, sources=replace(known.sources, heard_at=heard_at))
+    if known.restores_ahead:
+        known = replace(known, restores_ahead=False)
+        if known.restored_seen_at and received_at - known.restored_seen_at <= REORDERING_SPAN:
+            return known
+    return _with_effect(replace(known, trashed_at=received_at, trashed_after=known.modified_at))
+
+
+def _is_overtaken(known: Known, received_at: datetime) -> bool:
+    """Whether a trashing that came at a moment was followed by a restoring or by a newer document that decides."""
+    if known.restored_seen_at is not None and known.restored_seen_at > received_at:
+        return True
+    moment, decided = _number(received_at), -1 if known.decided_at is None else _number(known.decided_at)
+    before = max((at for at, _, seen in known.sources.documents if seen <= moment), default=moment)
+    return decided > before and any(at == decided and seen > moment for at, _, seen in known.sources.documents)
+
+
+class _Values:
+    """The values a document may change, each with the rank it has now."""
+
+    def __init__(self, known: Known, rank: Rank) -> None:
+        self.known, self.rank = known, rank
+        self.ranks = dict(known.sources.ranks)
+        self.changes: dict[str, Any] = {}
+
+    def take(self, name: str, value: Any, *, weight: int = 0, rank_name: str = "") -> bool:
+        """Take a value that the document states, where nothing of a higher rank does."""
+        rank, key = self.rank._replace(weight=weight), rank_name or name
+        if value is None or rank < self.ranks.get(key, NEVER):
+            return False
+        self.ranks[key] = rank
+        self.changes[name] = value
+        return True
+
+
+def _take_header(values: _Values, order: Order) -> None:
+    """Take what the newest document states of the order, whatever its status."""
+    if values.take("status", order.status):
+        values.changes["modified_at"] = order.modified_at
+    for name in ("customer_id", "email", "name", "placed_at", "is_finished", "is_paid"):
+        values.take(name, getattr(order, name))
+    for name in ("currency", "parent_id", "transaction_id", "shop_number"):
+        values.take(name, getattr(order, name) or None)
+    if "placed_at" not in values.ranks:
+        values.changes["placed_at"] = values.changes.get("modified_at", values.known.modified_at)
+    if order.paid_at is not None:
+        values.changes["paid_at"] = max(order.paid_at, values.known.paid_at or order.paid_at)
+    if order.key and not values.known.key:
+        values.changes["key"] = order.key
+
+
+def _take_decision(values: _Values, order: Order, effect: Effect) -> None:
+    """Take what the newest document decides whose status grants or revokes, and the money."""
+    decides = effect is not Effect.KEEPS
+    if decides and values.take("effect", effect):
+        values.changes["decided_at"] = order.modified_at
+        if values.known.trashed_at is not None and _outlives_trash(values.known, order):
+            values.changes |= {"trashed_at": None, "trashed_after": None}
+    values.take("total", order.total, weight=int(decides))
+    # A refunded order has a refund: an empty list there states nothing.
+    is_stated = order.refunded is not None and (order.status != "refunded" or bool(order.refund_ids))
+    if is_stated and values.take("refunded", order.refunded, weight=int(decides)):
+        values.changes["refund_ids"] = order.refund_ids
+    if effect is Effect.GRANTS and order.customer_id and values.take("keeper_id", order.customer_id):
+        values.changes["keeper_at"] = order.modified_at
+
+
+def _merged_lines(values: _Values, order: Order, rank: Rank) -> tuple[KnownLine, ...]:
+    """The lines with what the document states of them; one that the newest complete list lacks has quantity 0."""
+    ranks, lines = values.ranks, {line.line.id: line for line in values.known.lines}
+    name = "doubt" if order.lines_are_doubtful else "lines"
+    ranks[name] = max(rank, ranks.get(name, NEVER))
+    for stated in order.lines or ():
+        lines[stated.id] = _merged_line(lines.get(stated.id), stated, rank)
+    listed_since = ranks.get("lines", NEVER)
+    return tuple(_with_quantity(line, is_listed=line.ranks["listed"] >= listed_since) for line in lines.values())
+
+
+def _merged_line(known: KnownLine | None, stated: Line, rank: Rank) -> KnownLine:
+    known = KnownLine(replace(stated, quantity=0, is_gone=False)) if known is None else known
+    ranks, changes = dict(known.ranks), dict[str, Any]()
+
+    def take(name: str, value: Any) -> bool:
+        if value is None or rank < ranks.get(name, NEVER):
+            return False
+        ranks[name], changes[name] = rank, value
+        return True
+
+    ranks["listed"] = max(rank, ranks.get("listed", NEVER))
+    take("product_id", stated.product_id or None)
+    if stated.product_id and stated.variation_id:
+        take("varied", (stated.product_id, stated.variation_id))
+    for name in ("total", "stamped"):
+        take(name, getattr(stated, name))
+    for name in ("name", "sku", "unclear_stamp"):
+        take(name, getattr(stated, name) or None)
+    if changes.get("stamped", known.line.stamped) is not None:
+        # A stamp that can be read counts, also beside one that cannot.
+        changes["unclear_stamp"] = ""
+    quantity = stated.quantity
+    if not take("quantity", quantity) and quantity is None:
+        ranks["unclear"] = max(rank, ranks.get("unclear", NEVER))
+    if stated.product_id == 0 or stated.is_gone or known.line.product_id == 0:
+        changes["is_gone"] = True
+    number, varied = changes.pop("quantity", known.stated), changes.pop("varied", known.varied)
+    # A variation belongs to its product; a line without one is of a product without any, or its variation was deleted.
+    product, variation = varied
+    changes["variation_id"] = variation if product == changes.get("product_id", known.line.product_id) else 0
+    return replace(known, line=replace(known.line, **changes), stated=number, ranks=ranks, varied=varied)
+
+
+def _with_quantity(line: KnownLine, *, is_listed: bool) -> KnownLine:
+    quantity = (line.stated or 0) if is_listed else 0
+    # Where no document named the product, its id of 0 says already that it is gone.
+    is_gone = line.line.is_gone and line.line.product_id != 0
+    if (quantity, is_gone) == (line.line.quantity, line.line.is_gone):
+        return line
+    return replace(line, line=replace(line.line, quantity=quantity, is_gone=is_gone))
+
+
+def _rank_of(sources: Sources, order: Order, *, heard: int, is_read: bool) -> Rank:
+    """The rank of a document; one that is known already keeps the moment it first came."""
+    at = _number(order.modified_at)
+    if is_read:
+        return Rank(0, heard, at, heard)
+    digest = order.digest
+    seen = next((seen for second, one, seen in sources.documents if (second, one) == (at, digest)), heard)
+    return Rank(0, sources.read_at if seen >= sources.read_at else 0, at, min(seen, heard))
+
+
+def _with_document(
+    documents: Iterable[tuple[int, str, int]], one: tuple[int, str, int]
+) -> tuple[tuple[int, str, int], ...]:
+    found = {(at, digest): seen for at, digest, seen in documents}
+    found[one[0], one[1]] = min(one[2], found.get((one[0], one[1]), one[2]))
+    newest = sorted(((at, digest, seen) for (at, digest), seen in found.items()), key=lambda each: (each[0], each[2]))
+    return tuple(newest[-_DOCUMENTS:])
+
+
+def _with_sources(known: Known) -> Known:
+    """The state with ranks; an order written before there were any gets them from its dates."""
+    if known.sources.ranks or known.modified_at is None:
+        return known
+    newest = Rank(0, 0, _number(known.modified_at), 0)
+    decided = newest if known.decided_at is None else newest._replace(at=_number(known.decided_at))
+    deciding = decided._replace(weight=int(known.decided_at is not None))
+    granting = decided._replace(weight=int(known.effect is Effect.GRANTS))
+    names = ("status", "customer_id", "email", "name", "currency", "placed_at")
+    ranks = dict.fromkeys(names, newest) | {"total": deciding, "refunded": deciding, "lines": granting}
+    if known.decided_at is not None:
+        ranks["effect"] = decided
+    if known.keeper_at is not None:
+        ranks["keeper_id"] = newest._replace(at=_number(known.keeper_at))
+    return replace(
+        known,
+        lines=tuple(_with_line_ranks(line, granting) for line in known.lines),
+        sources=Sources(ranks, status=known.status, effect=known.effect),
+    )
+
+
+def _with_line_ranks(line: KnownLine, rank: Rank) -> KnownLine:
+    if line.ranks:
+        return line
+    ranks = dict.fromkeys(("listed", "quantity", "total", "name", "sku"), rank)
+    if line.line.product_id:
+        ranks |= {"product_id": rank}
+    if line.line.variation_id:
+        ranks |= {"varied": rank}
+    if line.line.stamped is not None:
+        ranks |= {"stamped": rank}
+    varied = (line.line.product_id, line.line.variation_id)
+    return replace(line, ranks=ranks, stated=line.line.quantity, varied=varied)
+
+
+def _with_effect(known: Known) -> Known:
+    """The state with the status and the effect that count: a trashing stands beside the documents."""
+    if known.trashed_at is not None:
+        return replace(known, status="trash", effect=Effect.REVOKES)
+    return replace(known, status=known.sources.status, effect=known.sources.effect)
+
+
+def _joined(known: Iterable[RefundDetail], read: Iterable[RefundDetail]) -> tuple[RefundDetail, ...]:
+    """Both, each refund once: the lines of a refund never change."""
+    joined = {detail.id: detail for detail in (*known, *read)}
+    return tuple(joined[refund] for refund in sorted(joined))
+
+
+def _learn_restoring(known: Known, order: Order, *, is_read: bool, received_at: datetime) -> Known:
+    if is_read and known.trashed_at is not None:
+        return replace(known, trashed_at=None, trashed_after=None)
+    if not order.is_restored or order.modified_at == known.restored_at:
+        return known
+    known = replace(known, restored_at=order.modified_at, restored_seen_at=received_at)
+    if known.trashed_at is None:
+        return replace(known, restores_ahead=True)
+    return replace(known, trashed_at=None, trashed_after=None)
+
+
+def _outlives_trash(known: Known, order: Order) -> bool:
+    # The two clocks are compared only where nothing better is known: the shop's may be ahead of ours.
+    return order.modified_at > (known.trashed_after or known.trashed_at or order.modified_at)
+
+
+def _number(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND

@@ -1,0 +1,74 @@
+"""Packages: which products bring tokens, and how many each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bridge.domain.accounts.amounts import Reason, Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What one product or variation brings.
+
+    `shop_tokens` is what the shop's own product says (0: it is no package;
+    None: the shop never said), `unreadable` an amount of the shop that is not
+    clear, `admin_tokens` what an admin or the API set, which wins over both.
+    `variation_id` is 0 for a whole product. A plan has a name and the months one
+    piece lasts; its tokens are those of each month. A product that is
+    `is_per_variation` is marked and leaves the amount to its variations. `late` is the owner's decision
+    about orders that bought it before it was a package: `grant`, `leave`, or None.
+    """
+
+    product_id: int
+    variation_id: int = 0
+    admin_tokens: int | None = None
+    shop_tokens: int | None = None
+    name: str = ""
+    sku: str = ""
+    plan: str | None = None
+    months: int | None = None
+    unreadable: Unreadable | None = None
+    is_per_variation: bool = False
+    late: str | None = None
+
+    @property
+    def tokens(self) -> int | None:
+        """The amount that counts, in whole tokens a piece; None when it is not known or not clear."""
+        return self.shop_tokens if self.admin_tokens is None else self.admin_tokens
+
+    @property
+    def is_stated(self) -> bool:
+        """Whether the shop or an admin stated anything of it, clear or not."""
+        return self.tokens is not None or self.unreadable is not None or self.is_per_variation
+
+    @property
+    def open_fault(self) -> Unreadable | None:
+        """The unclear amount that keeps order lines waiting; None once an admin has set one."""
+        return self.unreadable if self.admin_tokens is None else None
+
+
+PackageMap = Mapping[tuple[int, int], Package]
+"""The packages of one store by (product, variation)."""
+
+
+def package_of(packages: PackageMap, *, product_id: int, variation_id: int) -> Package | None:
+    """The entry that decides how many tokens a piece brings: the variation's own, else the product's.
+
+    None when neither states anything. The entry's `tokens` is None where its
+    amount is not clear: the order line then waits. A variation whose amount is 0
+    counts as its product where that is no package.
+    """
+    product = packages.get((product_id, 0))
+    for package in (packages.get((product_id, variation_id)), product):
+        if package is None or not package.is_stated:
+            continue
+        if package is not product and _is_zero(package) and product is not None and product.tokens == 0:
+            return product
+        return package
+    return None
+
+
+def _is_zero(package: Package) -> bool:
+    return package.open_fault is not None and package.open_fault.reason is Reason.ZERO

@@ -1,0 +1,142 @@
+"""A store: the shop, its settings, and the rules it spends by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bridge.domain.metering.funding import DEFAULT_ORDER, Source
+from bridge.domain.metering.limits import Calendar, Limit, Reset, Verdict, rule_for
+from bridge.domain.metering.pricing import Operation
+from bridge.domain.stores.zones import zone_of
+
+DEFAULT_GRANT_STATUSES = ("completed",)
+
+DEFAULT_MODULES = {
+    "chat": "Chat",
+    "ai_forms": "AI forms",
+    "image_generator": "Image generator",
+    "image_optimizer": "Image optimizer",
+    "alt_text": "Alt text",
+}
+"""The modules a new store begins with, and what pages call them."""
+
+
+MAX_MODULES_BY_USE = 200
+"""Past this many modules, use creates no more of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A WooCommerce shop with its own users. `low_balance` is in tokens; below it a balance counts as low.
+
+    `reversal_policy` says what becomes of tokens that are taken back and already
+    spent: `debt` or `forgive`. `guest_policy` says who gives a guest's order to
+    the account with its e-mail: `automatic`, or the `admin` by hand. Orders placed
+    before `grants_from` grant nothing: the owner chose to start there. While
+    `asks_from` is set the owner has not answered yet: what is read back from the
+    shop grants nothing that was placed before, what the shop delivers does.
+    """
+
+    id: int
+    slug: str
+    name: str
+    url: str
+    time_zone: str
+    week_start: int
+    spend_order: tuple[Source, ...]
+    grant_statuses: tuple[str, ...]
+    purchase_url: str
+    low_balance: int
+    config_version: int
+    reversal_policy: str = "debt"
+    guest_policy: str = "automatic"
+    accept_unknown_modules: bool = False
+    past_orders_paid_later: str = "review"
+    grants_from: datetime | None = None
+    asks_from: datetime | None = None
+    connected_at: datetime | None = None
+    former_slugs: tuple[str, ...] = ()
+    accepted_sources: tuple[str, ...] = ()
+
+    @property
+    def first_slug(self) -> str:
+        """The slug the store was added under: renaming does not change what is derived from it."""
+        return self.former_slugs[0] if self.former_slugs else self.slug
+
+    @property
+    def history(self) -> str:
+        """What becomes of the orders placed before the shop was connected: `ask`, `skip` or `grant`."""
+        return "ask" if self.asks_from is not None else "skip" if self.grants_from is not None else "grant"
+
+    @property
+    def calendar(self) -> Calendar:
+        """The store's own clock."""
+        return Calendar(zone_of(self.time_zone), self.week_start)
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One AI feature that burns tokens; an unmetered one records its use and costs nothing."""
+
+    key: str
+    label: str
+    is_metered: bool = True
+
+
+def label_of(key: str) -> str:
+    """What a module is called until its owner names it."""
+    return key.replace("_", " ").capitalize()
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """Everything a spend of one store is judged by, as one value that never changes.
+
+    `resets` are those by hand of roles and modules. The `has_…` fields say
+    whether anybody has a plan, a rule of his own or a reset of his own at all;
+    where nobody has, a spend need not look.
+    """
+
+    store: Store
+    calendar: Calendar
+    modules: Mapping[str, Module] = field(default_factory=dict)
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    operations: Mapping[str, Operation] = field(default_factory=dict)
+    resets: tuple[Reset, ...] = ()
+    has_plans: bool = False
+    has_overrides: bool = False
+    has_account_resets: bool = False
+
+    @property
+    def spend_order(self) -> tuple[Source, ...]:
+        """The sources in the order they pay."""
+        return self.store.spend_order or DEFAULT_ORDER
+
+    def has_module(self, module: str) -> bool:
+        """Whether the store has the module: set up as such, by a limit, or by an operation."""
+        if module in self.modules or module in self.limits:
+            return True
+        return any(operation.module == module for operation in self.operations.values())
+
+    def may_create_module(self, extra: int = 0) -> bool:
+        """Whether use of a module that the store does not have creates it; `extra` more are on their way."""
+        return self.store.accept_unknown_modules and len(self.modules) + extra < MAX_MODULES_BY_USE
+
+    def is_metered(self, module: str) -> bool:
+        """Whether spends in the module cost anything; one nobody set up does."""
+        known = self.modules.get(module)
+        return known is None or known.is_metered
+
+    def label_of(self, module: str) -> str:
+        """What pages call the module."""
+        known = self.modules.get(module)
+        return known.label if known else label_of(module)
+
+    def verdict_for(self, module: str, roles: tuple[str, ...], *, guest: bool) -> Verdict | None:
+        """The rule of the module's limit that decides for somebody; None means no free allowance."""
+        limit = self.limits.get(module)
+        if limit is None:
+            return None
+        return rule_for(limit.rules, roles, guest=guest)

@@ -1,0 +1,131 @@
+"""Importing opening balances: each row of the file once, however often the file is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bridge.domain.accounts.accounts import MAX_TOKENS, Account
+from bridge.domain.accounts.ledger import Entry, Kind
+from bridge.domain.accounts.opening_balances import Opening
+from bridge.domain.errors import BalanceOutOfRange
+from bridge.domain.stores.stores import Store
+from bridge.services.accounts.opening_files import MAX_FAULTS, read
+from bridge.storage.accounts import accounts, ledger
+from bridge.storage.engine.database import Connection
+from bridge.storage.engine.ids import new_ids
+
+__all__ = ["BATCH", "MAX_FAULTS", "Imported", "post", "preview", "read"]
+
+BATCH = 500
+"""The most rows in one transaction."""
+
+_ACTOR = "import"
+
+
+_MAX_REASONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What was done with the rows of a file.
+
+    `posted` balances of `tokens` together; `known` rows that were imported
+    before, `changed` of them with another balance than now; `empty` rows with a
+    balance of 0, which post nothing. `reasons` names the first rows that were
+    not posted.
+    """
+
+    posted: int = 0
+    tokens: int = 0
+    known: int = 0
+    empty: int = field(default=0, compare=False)
+    changed: int = field(default=0, compare=False)
+    reasons: tuple[str, ...] = field(default=(), compare=False)
+
+    def __add__(self, other: Imported) -> Imported:
+        """Return both together."""
+        return Imported(
+            self.posted + other.posted,
+            self.tokens + other.tokens,
+            self.known + other.known,
+            self.empty + other.empty,
+            self.changed + other.changed,
+            (*self.reasons, *other.reasons)[:_MAX_REASONS],
+        )
+
+
+def post(connection: Connection, store: Store, rows: Sequence[Opening], *, now: datetime) -> Imported:
+    """Add opening balances, at most `BATCH`, and what the file says of the users; one entry for each.
+
+    A user whose opening balance was imported before is not given another: the
+    entry's reference tells, for good. Raises `BalanceOutOfRange`.
+    """
+    places = {row.user_id: (store.id, row.user_id) for row in rows}
+    located = accounts.locate_or_add(connection, places.values(), now=now)
+    locked = accounts.lock(connection, set(located.values()))
+    known = ledger.find_references(connection, locked.keys(), [_reference(store, row) for row in rows])
+    told = {
+        row.user_id: locked[located[places[row.user_id]]].told(email=row.email, name=row.name, roles=row.roles)
+        for row in rows
+    }
+    changed = [account for account in told.values() if account != locked[account.id]]
+    accounts.set_profiles(connection, sorted(changed, key=lambda account: account.id), now=now)
+    new = [row for row in rows if row.balance and _reference(store, row) not in known]
+    entries = [
+        _entry(id_, told[row.user_id], row, store, now=now) for id_, row in zip(new_ids(len(new)), new, strict=True)
+    ]
+    balances = [locked[entry.account_id]._replace(balance=entry.balance_after) for entry in entries]
+    accounts.set_balances(connection, sorted(balances, key=lambda account: account.id), now=now)
+    ledger.add(connection, [(entry, None) for entry in entries])
+    return _imported(store, rows, known)
+
+
+def preview(connection: Connection, store: Store, rows: Sequence[Opening]) -> Imported:
+    """What `post` would do with these rows; nothing is written."""
+    located = accounts.locate(connection, [(store.id, row.user_id) for row in rows])
+    known = ledger.find_references(connection, located.values(), [_reference(store, row) for row in rows])
+    return _imported(store, rows, known)
+
+
+def _imported(store: Store, rows: Sequence[Opening], known: Mapping[str, int]) -> Imported:
+    """What becomes of the rows, by the balances that were imported before, by reference."""
+    new = [row for row in rows if row.balance and _reference(store, row) not in known]
+    empty = [row for row in rows if not row.balance and _reference(store, row) not in known]
+    before = [(row, known[_reference(store, row)]) for row in rows if _reference(store, row) in known]
+    reasons = [(row.line, f"user {row.user_id} has a balance of 0, so there is nothing to add") for row in empty]
+    for row, tokens in before:
+        differs = "" if tokens == row.balance else f"; the file says {row.balance:,} now, which is not added"
+        reasons.append((row.line, f"user {row.user_id} was imported before with {tokens:,} tokens{differs}"))
+    return Imported(
+        posted=len(new),
+        tokens=sum(row.balance for row in new),
+        known=len(before),
+        empty=len(empty),
+        changed=sum(tokens != row.balance for row, tokens in before),
+        reasons=tuple(f"line {line}: {reason}" for line, reason in sorted(reasons)[:_MAX_REASONS]),
+    )
+
+
+def _reference(store: Store, row: Opening) -> str:
+    return f"import:{store.first_slug}:{row.user_id}"
+
+
+def _entry(entry_id: int, account: Account, row: Opening, store: Store, *, now: datetime) -> Entry:
+    balance = account.balance + row.balance
+    if balance > MAX_TOKENS:
+        raise BalanceOutOfRange(f"user {row.user_id} would have {balance} tokens, past 2^53-1")
+    return Entry(
+        id=entry_id,
+        account_id=account.id,
+        kind=Kind.ADJUSTMENT,
+        tokens=row.balance,
+        debt=0,
+        balance_after=balance,
+        debt_after=account.debt,
+        actor=_ACTOR,
+        reason="Opening balance",
+        created_at=now,
+        reference=_reference(store, row),
+    )

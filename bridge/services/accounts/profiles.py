@@ -1,0 +1,177 @@
+"""Accounts: who somebody is, what they have, and an admin's corrections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bridge.clients.woocommerce.documents import Customer
+from bridge.domain.accounts.accounts import MAX_TOKENS, Account, Profile, Standing, merge_roles
+from bridge.domain.accounts.ledger import Entry, Kind
+from bridge.domain.errors import BalanceChanged, BalanceOutOfRange, UnknownUser
+from bridge.domain.stores.stores import Rulebook, Store
+from bridge.services.accounts.balance_alerts import watch
+from bridge.services.metering import documents as answers
+from bridge.services.metering import policies
+from bridge.services.metering.funding import allowance_document
+from bridge.services.metering.unit_of_work import Books, Wanted, open_books
+from bridge.storage.accounts import accounts, ledger
+from bridge.storage.engine.database import Connection
+from bridge.storage.engine.ids import new_id
+from bridge.storage.events import outbox
+from bridge.storage.metering import holds
+from bridge.storage.stores import stores
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """An admin's wish: `tokens` to add or take, or the `balance` to reach; exactly one of them.
+
+    `expected_balance` is what the admin saw; a balance that has moved since is
+    not overwritten.
+    """
+
+    reason: str
+    tokens: int | None = None
+    balance: int | None = None
+    expected_balance: int | None = None
+
+
+def get_account(connection: Connection, store_id: int, user_id: int) -> Account:
+    """The account of one user; raises `UnknownUser`."""
+    account = accounts.find(connection, store_id=store_id, user_id=user_id)
+    if account is None:
+        raise UnknownUser(f"this store has no account for user {user_id}")
+    return account
+
+
+def put_profile(connection: Connection, store_id: int, profile: Profile, *, now: datetime) -> Account:
+    """Create or update the account of a user; what the profile does not say stays."""
+    place = accounts.place_of(store_id, profile)
+    account_id = accounts.locate_or_add(connection, [place], now=now)[place]
+    account = accounts.lock(connection, [account_id])[account_id]
+    told = account.told(email=profile.email, name=profile.name, roles=profile.roles)
+    if told != account:
+        accounts.set_profiles(connection, [told], now=now)
+    return told
+
+
+def learn_customer(connection: Connection, store: Store, customer: Customer, *, now: datetime) -> Account:
+    """Take over what the shop says of one of its users."""
+    known = accounts.find(connection, store_id=store.id, user_id=customer.user_id)
+    roles = merge_roles(known=known.roles if known else (), reported=customer.role)
+    profile = Profile(customer.user_id, customer.email or None, customer.name or None, roles)
+    return put_profile(connection, store.id, profile, now=now)
+
+
+def is_stranger(connection: Connection, store_id: int, user_id: int) -> bool:
+    """Whether nobody has told an address of this user, or anything at all."""
+    known = accounts.find(connection, store_id=store_id, user_id=user_id)
+    return known is None or known.email is None
+
+
+def look_at(connection: Connection, rulebook: Rulebook, account: Account, *, now: datetime) -> Books:
+    """The account's books as they stand at this moment, for every module with a limit; nothing is locked.
+
+    An account that is not stored yet, with an id of 0, is looked at as it is given.
+    """
+    wanted = Wanted(
+        account_ids=[account.id],
+        rulebooks={rulebook.store.id: rulebook},
+        modules=[(rulebook.store.id, module) for module in rulebook.limits],
+    )
+    books = open_books(connection, wanted, now=now, lock=False)
+    books.accounts[account.id] = account
+    return books
+
+
+def modules_of(rulebook: Rulebook) -> list[str]:
+    """Every module of the store, in the order they are shown; those that only have a limit come last."""
+    return [*rulebook.modules, *(key for key in rulebook.limits if key not in rulebook.modules)]
+
+
+def allowances_of(books: Books, account: Account) -> list[answers.Document]:
+    """What is left for free of each module that has a limit for this account, in the order modules are shown."""
+    documents = [allowance_document(books, account, key) for key in modules_of(books.rulebook_of(account))]
+    return [document for document in documents if document is not None]
+
+
+def describe(connection: Connection, account: Account, *, now: datetime) -> answers.Document:
+    """An account as the API shows it: who it is, its balance, its plan and what is left for free."""
+    rulebook = policies.for_store(connection, account.store_id)
+    books = look_at(connection, rulebook, account, now=now)
+    return {
+        "id": account.user_id,
+        "email": account.email,
+        "name": account.name,
+        "roles": list(account.roles),
+        "balance": answers.standing_document(books.standing_of(account)),
+        "plan": plan_document(books, account),
+        "limits": allowances_of(books, account),
+    }
+
+
+def plan_document(books: Books, account: Account) -> answers.Document | None:
+    """The account's plan in its running window, all plans together where there are several; None without one."""
+    allotments = books.allotments.get(account.id, [])
+    if not allotments:
+        return None
+    first = allotments[0]
+    tokens = sum(allotment.tokens for allotment in allotments)
+    left = sum(part.tokens for part in books.plan_lefts(account))
+    return {
+        "name": ", ".join(dict.fromkeys(allotment.name for allotment in allotments)),
+        "tokens": tokens,
+        "used": tokens - left,
+        "remaining": left,
+        "resets_at": answers.instant(first.window.ends_at),
+        "ends_at": answers.instant(max(allotment.ends_at for allotment in allotments)),
+    }
+
+
+def adjust(
+    connection: Connection, store_id: int, user_id: int, wanted: Adjustment, *, actor: str, now: datetime
+) -> Entry:
+    """Correct a balance by hand, as one entry with a name and a reason.
+
+    Raises `UnknownUser`, `BalanceChanged` where the balance is not the expected
+    one, and `BalanceOutOfRange` where it would leave 0 to 2^53-1. Setting a
+    balance to what it is posts an entry of 0: somebody looked and said why.
+    """
+    found = get_account(connection, store_id, user_id)
+    account = accounts.lock(connection, [found.id])[found.id]
+    if wanted.expected_balance is not None and wanted.expected_balance != account.balance:
+        raise BalanceChanged(f"the balance is {account.balance} by now, not {wanted.expected_balance}")
+    balance = wanted.balance if wanted.tokens is None else account.balance + wanted.tokens
+    if balance is None or not 0 <= balance <= MAX_TOKENS:
+        raise BalanceOutOfRange(f"the balance is {account.balance} and would leave the range of 0 to 2^53-1")
+    entry = Entry(
+        id=new_id(),
+        account_id=account.id,
+        kind=Kind.ADJUSTMENT,
+        tokens=balance - account.balance,
+        debt=0,
+        balance_after=balance,
+        debt_after=account.debt,
+        actor=actor,
+        reason=wanted.reason,
+        created_at=now,
+    )
+    held = holds.held_balances(connection, [account.id], now=now).get(account.id, 0)
+    standing = Standing(balance=balance, held=held, debt=account.debt)
+    store = stores.get(connection, store_id)
+    told, events = watch(account._replace(balance=balance), standing, store, now=now)
+    accounts.set_balances(connection, [told], now=now)
+    outbox.add(connection, events)
+    ledger.add(connection, [(entry, None)])
+    return entry
+
+
+def list_entries(connection: Connection, account: Account, *, before: int | None, limit: int) -> list[Entry]:
+    """An account's entries, the newest first."""
+    return ledger.list_page(connection, account.id, before=before, limit=limit)
+
+
+def guest_salt(connection: Connection, store_id: int) -> str:
+    """What the store's guest ids are hashed with."""
+    return stores.guest_salt(connection, store_id)

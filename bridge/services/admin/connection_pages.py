@@ -1,0 +1,358 @@
+"""The connection page of a store: what was done of connecting its shop, what is left, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from bridge.domain.i18n.formatting import LocalTime, local_time, number, zone_name
+from bridge.domain.shop.authorization import callback_fault
+from bridge.domain.shop.inbox import NoticeKind
+from bridge.domain.shop.monitor import Code, is_over, notice_faults, without_command
+from bridge.domain.shop.subscriptions import TOPICS
+from bridge.domain.stores.public_address import delivery_fault
+from bridge.domain.stores.stores import Store
+from bridge.services.ops import addresses
+from bridge.services.secrets import Vault
+from bridge.services.shop import review, subscriptions
+from bridge.services.shop.paging import PAGE
+from bridge.services.stores import access_keys as keys
+from bridge.storage.engine.database import Connection
+from bridge.storage.shop import sync_state
+from bridge.storage.shop.sync_state import ShopRead
+from bridge.storage.stores import stores
+
+_ENDING = 7
+"""How many characters of a consumer key are shown, as many as WooCommerce itself shows in its list."""
+
+_UNAPPLIED = 10
+"""How many of the orders that could not be applied are named."""
+
+_REMEDIES = {
+    Code.NO_KEYS: "keys",
+    Code.KEYS_READ_ONLY: "keys",
+    Code.WEBHOOK_MISSING: "webhooks",
+    Code.WEBHOOK_PAUSED: "webhooks",
+    Code.WEBHOOK_DISABLED: "webhooks",
+    Code.WEBHOOK_ASTRAY: "webhooks",
+    Code.WEBHOOK_MOVED: "webhooks",
+    Code.COPY: "webhooks",
+    Code.WRONG_SECRET: "webhooks",
+    Code.OWNER_DEMOTED: "webhooks",
+    Code.CONSUMER_SECRET: "webhooks",
+    Code.NO_PACKAGES: "packages",
+    Code.UNREADABLE_AMOUNT: "packages",
+}
+"""The faults a button of the page can do something about, and the step that has it."""
+
+
+_NO_PACKAGES = (
+    "No product brings tokens yet: import the products, then give each package its tokens on the Packages page. Or give"
+    " the product in WooCommerce the custom fields is_token_package (yes) and tokens_granted (5000)."
+)
+
+
+_IMPORT = "Import products reads every product of the shop and changes nothing there."
+_IMPORT_LATER = "Products can be imported once there are REST keys. Until then, each appears with its first order."
+
+
+class State(StrEnum):
+    """How a step stands: done, open to be done by hand, waiting for the shop, or gone wrong."""
+
+    DONE = "done"
+    OPEN = "open"
+    WAITING = "waiting"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of connecting; `at` is when it was last seen to be done. `is_next` marks the first one left to do.
+
+    `effect` says what the step's button does, before it does it.
+    """
+
+    key: str
+    title: str
+    state: State
+    sentence: str
+    at: LocalTime | None = None
+    effect: str = ""
+    is_next: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRow:
+    """Something the watchdog found; `remedy` is the step whose button helps, empty where none does."""
+
+    code: str
+    sentence: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far the shop was read back: every change up to the cursor is applied; `unapplied` says why it stands."""
+
+    polled: LocalTime | None
+    cursor: LocalTime | None
+    swept: LocalTime | None
+    unapplied: tuple[str, ...]
+    unapplied_more: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKeyRow:
+    """An access key of the store, by the part of it that may be shown."""
+
+    id: int
+    prefix: str
+    created: LocalTime
+    used: LocalTime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionPage:
+    """Everything the connection page prints; `new_key` is an access key just made, shown this once."""
+
+    store: Store
+    open_questions: str
+    zone: str
+    steps: tuple[Step, ...]
+    done: int
+    faults: tuple[FaultRow, ...]
+    faults_since: LocalTime | None
+    looked: LocalTime | None
+    reading: Reading
+    webhook_url: str
+    ask_fault: str
+    has_keys: bool
+    other_site: str
+    delivery_fault: str
+    is_local_trial: bool
+    access_keys: tuple[AccessKeyRow, ...]
+    new_key: str = ""
+    error: str = ""
+
+
+def connection_page(
+    connection: Connection, store: Store, *, public_url: str, vault_: Vault, new_key: str = "", error: str = ""
+) -> ConnectionPage:
+    """The page by what is known here; the shop is not asked."""
+    known, zone = sync_state.find(connection, store.id), store.calendar.zone
+    access_keys = keys.list_keys(connection, store)
+    credentials = stores.credentials(connection, store.id)
+    ending = vault_.open(credentials.consumer_key)[-_ENDING:] if credentials.consumer_key else ""
+    packages = sync_state.count_packages(connection, store.id)
+    last = sync_state.last_delivery(connection, store.id)
+    faults = (*_notice_rows(store, known, last), *_faults(known, has_keys=bool(ending), packages=packages))
+    ask_fault = callback_fault(public_url, shop_url=store.url)
+    steps = (
+        _keys_step(ending, is_by_hand=bool(ask_fault)),
+        _answer_step(store, known, faults, has_keys=bool(ending)),
+        _webhooks_step(store, known, faults, has_keys=bool(ending), last=last),
+        _packages_step(packages, known, has_keys=bool(ending)),
+        _history_step(store, known),
+        _delivery_step(store, known, last),
+        _access_step(keys_used=[key.last_used_at for key in access_keys]),
+    )
+    return ConnectionPage(
+        store=store,
+        open_questions=review.badge(connection, store.id),
+        zone=zone_name(zone),
+        steps=_with_next(steps),
+        done=sum(step.state is State.DONE for step in steps),
+        faults=faults,
+        faults_since=_local(store, known.faults_at) if faults else None,
+        looked=_local(store, known.looked_at),
+        reading=Reading(
+            polled=_local(store, known.polled_at),
+            cursor=_local(store, known.cursor_at),
+            swept=_local(store, known.swept_at),
+            unapplied=known.unapplied[:_UNAPPLIED],
+            unapplied_more=max(0, len(known.unapplied) - _UNAPPLIED),
+        ),
+        webhook_url=f"{public_url}{subscriptions.PATH}{store.slug}",
+        ask_fault=ask_fault,
+        has_keys=bool(ending),
+        other_site=next((one.detail for one in known.notices if one.kind is NoticeKind.OTHER_SITE), ""),
+        delivery_fault=_delivery_fault(connection, store, public_url, has_arrived=last is not None),
+        is_local_trial=addresses.is_local_trial(store.url),
+        access_keys=tuple(
+            AccessKeyRow(key.id, key.prefix, local_time(key.created_at, zone), _local(store, key.last_used_at))
+            for key in access_keys
+        ),
+        new_key=new_key,
+        error=error,
+    )
+
+
+def _notice_rows(store: Store, known: ShopRead, last: datetime | None) -> tuple[FaultRow, ...]:
+    """What deliveries have told since the monitor looked last."""
+    notices = [notice for notice in known.notices if not is_over(notice, last, known.webhooks_set_at)]
+    return tuple(
+        FaultRow(fault.code.value, without_command(fault.sentence), _REMEDIES.get(fault.code, ""))
+        for fault in notice_faults(store.slug, notices)
+        if fault.key not in known.faults
+    )
+
+
+def has_webhooks(connection: Connection, store: Store) -> bool:
+    """Return whether the store's webhooks were installed before."""
+    return sync_state.find(connection, store.id).webhooks_set_at is not None
+
+
+def _delivery_fault(connection: Connection, store: Store, public_url: str, *, has_arrived: bool) -> str:
+    """Why the shop's deliveries would not arrive at this process's public URL, without a lookup of its host.
+
+    A delivery that arrived is better evidence than the address.
+    """
+    where = addresses.service_address(connection, public_url, is_set=True)
+    return where.mismatch or ("" if has_arrived else delivery_fault(public_url, shop_url=store.url))
+
+
+def _faults(known: ShopRead, *, has_keys: bool, packages: int) -> tuple[FaultRow, ...]:
+    """The problems that the last check found, without those that are known to be over."""
+    over = {Code.NO_KEYS} if has_keys else set()
+    if packages or known.import_page is not None:
+        over.add(Code.NO_PACKAGES)
+    if known.looked_at is None:
+        # The keys are new: what the old ones met with says nothing of them.
+        over |= {Code.SHOP, Code.KEYS_READ_ONLY}
+    rows = []
+    for key in known.faults:
+        code = key.partition(" ")[0]
+        if code in over:
+            continue
+        sentence = without_command(known.sentences.get(key, "")) or code.replace("_", " ")
+        rows.append(FaultRow(code, sentence, _REMEDIES.get(Code(code), "") if code in set(Code) else ""))
+    return tuple(rows)
+
+
+def _keys_step(ending: str, *, is_by_hand: bool) -> Step:
+    title = "REST keys"
+    effect = "opens the shop, where you approve; the shop then sends its keys here by itself"
+    if not ending:
+        sentence = "No REST keys yet. Without them, missed orders cannot be fetched, and webhooks cannot be checked."
+        action = "Enter the keys by hand, below." if is_by_hand else f"Get keys from the shop {effect}."
+        return Step("keys", title, State.OPEN, sentence, effect=action)
+    sentence = f"The REST keys are stored; the consumer key ends in …{ending}."
+    action = "" if is_by_hand else f"Reconnect {effect} in place of these."
+    return Step("keys", title, State.DONE, sentence, effect=action)
+
+
+def _answer_step(store: Store, known: ShopRead, faults: Sequence[FaultRow], *, has_keys: bool) -> Step:
+    title, at = "The shop answers", _local(store, known.looked_at)
+    if not has_keys:
+        return Step("answer", title, State.WAITING, "The shop is checked once there are keys.")
+    repairs = " and recreates webhooks of this service that are missing or off" if known.webhooks_set_at else ""
+    effect = f"Check again reads the state of the shop{repairs}."
+    for fault in faults:
+        if fault.code in {Code.SHOP, Code.KEYS_READ_ONLY}:
+            return Step("answer", title, State.WRONG, _sentence(fault.sentence), at, effect)
+    if known.looked_at is None:
+        return Step("answer", title, State.OPEN, "The keys have not been used yet.", effect=effect)
+    return Step("answer", title, State.DONE, "The keys can read and write.", at, effect)
+
+
+def _webhooks_step(
+    store: Store, known: ShopRead, faults: Sequence[FaultRow], *, has_keys: bool, last: datetime | None
+) -> Step:
+    title, at = "Webhooks", _local(store, known.webhooks_set_at)
+    count = len(TOPICS)
+    wrong = next((fault for fault in faults if fault.remedy == "webhooks"), None)
+    is_seen = has_keys and known.looked_at is not None and not any(fault.code == Code.SHOP for fault in faults)
+    if known.webhooks_set_at is None and (wrong is not None or not is_seen):
+        effect = f"Install webhooks creates {count} webhooks in the shop; those of others stay as they are."
+        sentence = "The shop reports each order, product and customer through webhooks. They are not installed yet."
+        if not has_keys:
+            arrive = "Deliveries arrive. " if last is not None else ""
+            sentence = f"{arrive}Without REST keys, this service can neither install nor check webhooks."
+            effect = (
+                "Enter REST keys first. Or add the webhooks in WooCommerce by hand, with the address below and the"
+                " webhook secret that flask stores add printed."
+            )
+        return Step("webhooks", title, State.OPEN, sentence, effect=effect)
+    effect = "Repair webhooks creates missing ones and replaces those that are off; those of others stay as they are."
+    if wrong is not None:
+        return Step("webhooks", title, State.WRONG, _sentence(wrong.sentence), at, effect)
+    sentence = f"All {count} are installed, signed with this store’s secret."
+    return Step("webhooks", title, State.DONE, sentence, at, effect)
+
+
+def _packages_step(count: int, known: ShopRead, *, has_keys: bool) -> Step:
+    title = "Packages"
+    if known.import_page is not None:
+        read = min((known.import_page - 1) * PAGE, known.import_total)
+        of = f" of {number(known.import_total)}" if known.import_total else ""
+        words = f"The products are being imported: {number(read)}{of} so far. Reload this page to see the progress."
+        return Step("packages", title, State.WAITING, words)
+    if not count:
+        return Step("packages", title, State.OPEN, _NO_PACKAGES, effect=_IMPORT if has_keys else _IMPORT_LATER)
+    are = "1 product brings" if count == 1 else f"{number(count)} products bring"
+    return Step("packages", title, State.DONE, f"{are} tokens.", effect=_IMPORT if has_keys else "")
+
+
+def _history_step(store: Store, known: ShopRead) -> Step:
+    title = "Past orders"
+    if store.history == "ask":
+        sentence = "Should orders placed before the shop was connected bring tokens? Until you choose, they bring none."
+        effect = (
+            "Grant past orders gives the buyers of completed orders their tokens. Start from today gives them nothing;"
+            " you can grant them later."
+        )
+        return Step("history", title, State.OPEN, sentence, effect=effect)
+    if store.history == "skip":
+        begin = local_time(store.grants_from, store.calendar.zone).day if store.grants_from else ""
+        sentence = f"Orders placed since {begin} count; earlier ones bring nothing."
+        effect = "Grant past orders gives the buyers of earlier completed orders their tokens."
+        return Step("history", title, State.DONE, sentence, effect=effect)
+    if known.past_done is not None:
+        of = f" of {number(known.past_total)}" if known.past_total else ""
+        words = f"Past orders are being granted: {number(known.past_done)}{of} so far. Reload this page to see more."
+        return Step("history", title, State.WAITING, words)
+    return Step("history", title, State.DONE, "Past orders bring tokens as well.")
+
+
+def _delivery_step(store: Store, known: ShopRead, last: datetime | None) -> Step:
+    title = "First delivery"
+    if last is not None:
+        return Step(
+            "delivery", title, State.DONE, "The shop delivers, signed with this store’s secret.", _local(store, last)
+        )
+    how = "To test it, open a product in the shop and press Update: a delivery arrives within minutes."
+    if known.pinged_at is not None:
+        at = local_time(known.pinged_at, store.calendar.zone).text
+        how = f"The shop’s test call, which is not signed, arrived on {at}. {how}"
+    if known.bad_signature_at is not None:
+        at = local_time(known.bad_signature_at, store.calendar.zone).text
+        how = (
+            f"A call with another signature arrived on {at}; if the shop sent it, its webhook has another secret. {how}"
+        )
+    return Step("delivery", title, State.WAITING, how)
+
+
+def _access_step(*, keys_used: Sequence[datetime | None]) -> Step:
+    title, effect = "Access key", "Create access key makes one more key and shows it once."
+    if not keys_used:
+        sentence = "AI features call this service with an access key of the store. There is none yet."
+        return Step("access", title, State.OPEN, sentence, effect=effect)
+    if not any(keys_used):
+        return Step("access", title, State.DONE, "There is an access key; it has not been used yet.", effect=effect)
+    return Step("access", title, State.DONE, "The access key is in use.", effect=effect)
+
+
+def _with_next(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps, the first that somebody can do something about marked."""
+    first = next((step for step in steps if step.state in {State.OPEN, State.WRONG}), None)
+    return tuple(replace(step, is_next=True) if step is first else step for step in steps)
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
+
+
+def _local(store: Store, at: datetime | None) -> LocalTime | None:
+    return None if at is None else local_time(at, store.calendar.zone)

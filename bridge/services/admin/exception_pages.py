@@ -1,0 +1,188 @@
+"""The exceptions page: the orders of a store that want its owner's look, and the forms that answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from bridge.domain.accounts.accounts import Profile
+from bridge.domain.i18n.formatting import LocalTime, local_time, zone_name
+from bridge.domain.orders.merge import Known
+from bridge.domain.orders.review import WANT_AMOUNTS, open_lines
+from bridge.domain.orders.review_items import Question, ReviewItem
+from bridge.domain.stores.stores import Store
+from bridge.services.accounts import profiles
+from bridge.services.metering import documents
+from bridge.services.orders import late_packages
+from bridge.services.shop import review
+from bridge.storage.engine.database import Connection
+from bridge.storage.shop.sync_state import OpenOrder
+
+_LATE = 5
+"""The most products that the page names because orders bought them before they were packages."""
+
+PAGE = 50
+"""How many orders a page shows."""
+
+_ABOUT_REFUNDS = frozenset({Question.UNREAD_REFUNDS, Question.LOOSE_REFUND})
+
+
+@dataclass(frozen=True, slots=True)
+class AssignForm:
+    """The form that gives an order to a user, with whatever was typed."""
+
+    number: int
+    user_id: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AmountForm:
+    """The forms that say what a piece of an order's lines brings, with whatever was typed for one; 0 for none yet."""
+
+    number: int
+    line_id: int = 0
+    tokens: str = ""
+    error: str = ""
+
+
+Form = AssignForm | AmountForm
+
+
+@dataclass(frozen=True, slots=True)
+class LineField:
+    """One line of which nobody has said what a piece brings, and its field; `sku` is empty for none."""
+
+    id: int
+    name: str
+    sku: str
+    quantity: int | Decimal
+    tokens: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundsShown:
+    """The refunds a row asks about: what to send back to mark them as seen, and their money to read."""
+
+    ids: str
+    total: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRow:
+    """One order of the list; `total` is money as the shop writes it, `user_id` whose it is now.
+
+    `items` are its review items, the most urgent first.
+    `is_nameless` says that lines of it want an amount, `lines` are their
+    fields once the form is open. `refunds` is None where they are not asked about.
+    """
+
+    number: int
+    shown: str
+    items: tuple[ReviewItem, ...]
+    email: str
+    name: str
+    placed: LocalTime | None
+    total: str
+    user_id: int | None
+    is_guests: bool
+    is_nameless: bool
+    refunds: RefundsShown | None
+    form: AssignForm | None
+    lines: tuple[LineField, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionsPage:
+    """Everything the exceptions page prints; `next` is the order its neighbour begins behind.
+
+    `error` is what went wrong in a form whose order is no longer in the list,
+    `late` names packages that orders bought before they were packages.
+    """
+
+    store: Store
+    open_questions: str
+    zone: str
+    rows: tuple[QuestionRow, ...]
+    after: int
+    next: int | None
+    error: str
+    late: tuple[str, ...] = ()
+
+
+def questions_page(connection: Connection, store: Store, *, after: int = 0, form: Form | None = None) -> QuestionsPage:
+    """The orders with an open question, by number above `after`."""
+    found, following = review.list_open(connection, store.id, after=after, limit=PAGE)
+    rows = tuple(_row(store, one, known, form) for one, known in found)
+    is_shown = any(row.form or any(line.error for line in row.lines) for row in rows)
+    return QuestionsPage(
+        store=store,
+        open_questions=review.badge(connection, store.id),
+        zone=zone_name(store.calendar.zone),
+        rows=rows,
+        after=after,
+        next=following,
+        error=form.error if form is not None and not is_shown else "",
+        late=tuple(
+            late.package.name or str(late.package.product_id)
+            for late in late_packages.list_late(connection, store.id)[:_LATE]
+        ),
+    )
+
+
+def assign(
+    connection: Connection, store: Store, number: int, user_id: int, *, actor: str, now: datetime
+) -> documents.Document:
+    """Give a guest's order to a user who is known here; raises `UnknownUser` for a slip of the finger.
+
+    Raises `UnknownOrder` and `OrderHasCustomer` as well.
+    """
+    profiles.get_account(connection, store.id, user_id)
+    return review.assign(connection, store, number, Profile(user_id), actor=actor, now=now)
+
+
+def _row(store: Store, one: OpenOrder, known: Known, form: Form | None) -> QuestionRow:
+    form = form if form is not None and form.number == one.number else None
+    kinds = {item.kind for item in known.reviews}
+    is_nameless = bool(kinds & WANT_AMOUNTS)
+    return QuestionRow(
+        number=one.number,
+        shown=known.shown_number,
+        items=known.reviews,
+        email=one.email,
+        name=one.name,
+        placed=local_time(one.placed_at, store.calendar.zone) if one.placed_at else None,
+        total=f"{one.total} {one.currency}".strip(),
+        user_id=one.user_id,
+        is_guests=Question.NO_BUYER in kinds,
+        is_nameless=is_nameless,
+        refunds=_refunds(known) if kinds & _ABOUT_REFUNDS else None,
+        form=form if isinstance(form, AssignForm) else None,
+        lines=_fields(known, form) if isinstance(form, AmountForm) and is_nameless else (),
+    )
+
+
+def _fields(known: Known, form: AmountForm) -> tuple[LineField, ...]:
+    return tuple(
+        LineField(
+            id=line.line.id,
+            name=line.line.name or f"Line {line.line.id}",
+            sku=line.line.sku,
+            quantity=line.line.quantity or 0,
+            tokens=form.tokens if line.line.id == form.line_id else "",
+            error=form.error if line.line.id == form.line_id else "",
+        )
+        for line in open_lines(known)
+    )
+
+
+def _refunds(known: Known) -> RefundsShown:
+    refunds = known.refunds
+    return RefundsShown(
+        ids=",".join(map(str, refunds.ids)),
+        total=f"{refunds.total:f}",
+        text=f"{refunds.total:f} {known.currency}".strip(),
+    )

@@ -1,0 +1,273 @@
+"""The Packages page: the products of a store, what each brings, and the orders that wait for an amount."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.domain.i18n.formatting import LocalTime, local_time, number, zone_name
+from bridge.domain.orders.packages import Package
+from bridge.domain.stores.stores import Store
+from bridge.services.metering import documents
+from bridge.services.orders import late_packages
+from bridge.services.orders import packages as catalog
+from bridge.services.shop import product_import, review
+from bridge.storage.engine.database import Connection
+from bridge.storage.orders import packages, product_orders
+from bridge.storage.stores import stores
+
+ProductKey = tuple[int, int]
+"""A product and its variation, 0 for the whole product."""
+
+PAGE = 50
+"""How many products or order lines a page shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class AmountForm:
+    """The form of one product's amount with the typed text; `error` is the reason it was refused."""
+
+    key: ProductKey
+    tokens: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRow:
+    """One product or variation.
+
+    `shop` is the shop's amount in words, `fault` the reason it cannot be read,
+    `tokens` the amount set here, empty for none. `waiting` is the number of
+    orders that wait for an amount, `late` of those that bought it before it was
+    a package and are not decided, `remaining` of those that are decided and not
+    settled yet, each empty for none. `brings` is the amount that counts.
+    """
+
+    product_id: int
+    variation_id: int
+    name: str
+    sku: str
+    state: str
+    shop: str
+    fault: str
+    tokens: str
+    error: str
+    plan: str
+    waiting: str
+    late: str
+    remaining: str
+    decision: str
+    brings: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackagesPage:
+    """Everything the Packages page prints; `after` and `next` are places in the list, empty at its ends."""
+
+    store: Store
+    open_questions: str
+    rows: tuple[PackageRow, ...]
+    search: str
+    is_open_only: bool
+    open_products: str
+    has_any: bool
+    has_keys: bool
+    importing: str
+    after: str
+    next: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class LateLine:
+    """A line of an order that bought a product before it was a package."""
+
+    number: int
+    line_id: int
+    product: str
+    quantity: int
+    placed: LocalTime | None
+    buyer: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class LatePage:
+    """The orders of one product that bought it before it was a package, to be decided one by one."""
+
+    store: Store
+    open_questions: str
+    zone: str
+    product_id: int
+    variation_id: int
+    name: str
+    tokens: int
+    rows: tuple[LateLine, ...]
+    next: str
+
+
+def packages_page(
+    connection: Connection,
+    store: Store,
+    *,
+    after: ProductKey | None = None,
+    search: str = "",
+    is_open_only: bool = False,
+    form: AmountForm | None = None,
+) -> PackagesPage:
+    """A page of the store's products after the one named."""
+    found = catalog.list_packages(
+        connection, store.id, after=after, limit=PAGE + 1, query=search, is_open_only=is_open_only
+    )
+    rows = tuple(_row(connection, store, package, form) for package in found[:PAGE])
+    last = found[PAGE - 1] if len(found) > PAGE else None
+    count = packages.count_open(connection, store.id, most=late_packages.COUNTED + 1)
+    return PackagesPage(
+        store=store,
+        open_questions=review.badge(connection, store.id),
+        rows=rows,
+        search=search,
+        is_open_only=is_open_only,
+        open_products=_counted(count),
+        has_any=bool(rows) or bool(packages.list_page(connection, store.id, after=None, limit=1)),
+        has_keys=stores.credentials(connection, store.id).consumer_key is not None,
+        importing=_import_progress(connection, store),
+        after=write_key((after[0], after[1])) if after else "",
+        next=write_key((last.product_id, last.variation_id)) if last else "",
+        error=form.error if form is not None and not any(row.error for row in rows) else "",
+    )
+
+
+def late_page(connection: Connection, store: Store, package: Package, *, after: tuple[int, int] = (0, 0)) -> LatePage:
+    """A page of the order lines that bought a product before it was a package."""
+    found = product_orders.list_lines(connection, store.id, package, after=after, limit=PAGE + 1)
+    zone = store.calendar.zone
+    last = found[PAGE - 1] if len(found) > PAGE else None
+    return LatePage(
+        store=store,
+        open_questions=review.badge(connection, store.id),
+        zone=zone_name(zone),
+        product_id=package.product_id,
+        variation_id=package.variation_id,
+        name=_name(package),
+        tokens=package.tokens or 0,
+        rows=tuple(
+            LateLine(
+                number=line.number,
+                line_id=line.line_id,
+                product=line.name,
+                quantity=line.quantity,
+                placed=local_time(line.placed_at, zone) if line.placed_at else None,
+                buyer=line.buyer,
+                email=line.email,
+            )
+            for line in found[:PAGE]
+        ),
+        next=write_key((last.number, last.line_id)) if last else "",
+    )
+
+
+def list_late(connection: Connection, store_id: int) -> list[documents.Document]:
+    """The packages that orders bought before they were packages and that the owner has not decided about."""
+    return [
+        {
+            "product": late.package.product_id,
+            "variation": late.package.variation_id or None,
+            "name": late.package.name,
+            "tokens": late.package.tokens,
+            "orders": late.orders,
+            "choices": list(late_packages.DECISIONS),
+        }
+        for late in late_packages.list_late(connection, store_id)
+    ]
+
+
+def document(connection: Connection, store_id: int, package: Package) -> documents.Document:
+    """A product as the API and the commands show it.
+
+    `source` says who set the amount, `unreadable` the shop's amount that is not
+    clear. `orders_waiting` counts the orders that wait for an amount or a
+    decision, up to a thousand.
+    """
+    fault = package.unreadable
+    return {
+        "product": package.product_id,
+        "variation": package.variation_id or None,
+        "tokens": package.tokens,
+        "source": "shop" if package.admin_tokens is None else "admin",
+        "shop_tokens": package.shop_tokens,
+        "plan": package.plan,
+        "months": package.months,
+        "name": package.name,
+        "sku": package.sku,
+        "state": state_of(package),
+        "unreadable": None
+        if fault is None
+        else {"key": fault.key, "value": fault.value, "reason": fault.reason.value, "sentence": fault.sentence},
+        "orders_waiting": late_packages.count_orders(connection, store_id, package),
+        "decision": package.late,
+    }
+
+
+def write_key(key: tuple[int, int]) -> str:
+    """A place in a list as an address carries it."""
+    return f"{key[0]}.{key[1]}"
+
+
+def _row(connection: Connection, store: Store, package: Package, form: AmountForm | None) -> PackageRow:
+    key = (package.product_id, package.variation_id)
+    form = form if form is not None and form.key == key else None
+    set_here = "" if package.admin_tokens is None else str(package.admin_tokens)
+    orders = _counted(late_packages.count_orders(connection, store.id, package))
+    return PackageRow(
+        product_id=package.product_id,
+        variation_id=package.variation_id,
+        name=_name(package),
+        sku=package.sku,
+        state=state_of(package),
+        shop=_shop_words(package),
+        fault="" if package.unreadable is None else package.unreadable.sentence,
+        tokens=form.tokens if form else set_here,
+        error=form.error if form else "",
+        plan=f"{package.plan}, {number(package.months)} months" if package.months else "",
+        waiting="" if package.tokens else orders,
+        late=orders if package.tokens and not package.late else "",
+        remaining=orders if package.tokens and package.late else "",
+        decision=(package.late or "") if package.tokens else "",
+        brings=package.tokens or 0,
+    )
+
+
+def state_of(package: Package) -> str:
+    """How a product stands: `package`, `per_variation`, `no_package`, `unreadable` or `unknown`."""
+    if package.tokens is not None:
+        return "package" if package.tokens else "no_package"
+    if package.is_per_variation:
+        return "per_variation"
+    return "unknown" if package.unreadable is None else "unreadable"
+
+
+def _name(package: Package) -> str:
+    return package.name or f"Product {package.variation_id or package.product_id}"
+
+
+def _shop_words(package: Package) -> str:
+    if package.unreadable is not None:
+        return "not readable"
+    if package.is_per_variation:
+        return "per variation"
+    if package.shop_tokens is None:
+        return "as its product" if package.variation_id else "not known"
+    return number(package.shop_tokens) if package.shop_tokens else "no package"
+
+
+def _counted(count: int) -> str:
+    return "" if not count else number(count) if count <= late_packages.COUNTED else f"{number(late_packages.COUNTED)}+"
+
+
+def _import_progress(connection: Connection, store: Store) -> str:
+    """How far a running import of products got, in words; empty when none runs."""
+    progress = product_import.progress_of(connection, store)
+    if progress is None:
+        return ""
+    read, total = progress
+    return f"{number(read)} of {number(total)}" if total else number(read)

@@ -1,0 +1,169 @@
+"""Event endpoints: who gets a store's events, how it goes with them, and sending them earlier ones again."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bridge.clients import event_sender
+from bridge.domain.errors import (
+    EndpointDisabled,
+    FieldError,
+    InvalidRequest,
+    TooManyEndpoints,
+    UnknownEndpoint,
+    UnknownEvent,
+)
+from bridge.domain.events.events import SIGNING_PREFIX, Endpoint, EventType
+from bridge.services.metering import documents
+from bridge.services.secrets import Vault
+from bridge.storage.engine.database import Connection
+from bridge.storage.engine.ids import new_id
+from bridge.storage.events import deliveries, endpoints, outbox
+from bridge.storage.events.outbox import Addressed
+
+MAX_ENDPOINTS = 20
+"""How many endpoints a store may have: each event is sent once to each."""
+REPLAYED_AT_ONCE = 1000
+_COUNTED = 10_000
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """An endpoint just added, with the secret that is shown this once."""
+
+    endpoint: Endpoint
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many events are due again, and the cursor of those still to come; None at the end."""
+
+    events: int
+    next_cursor: str | None
+
+
+def create(
+    connection: Connection,
+    store_id: int,
+    *,
+    url: str,
+    types: Collection[EventType] | None,
+    public_url: str,
+    vault_: Vault,
+    now: datetime,
+) -> Created:
+    """Let an address have a store's events of these types, or of all, from now on.
+
+    Raises `InvalidRequest` for an address that no event may go to. `public_url`
+    is the bridge's own: one that is itself on loopback may send there.
+    """
+    fault = event_sender.fault_of(url, may_loop=event_sender.is_loopback(public_url))
+    if fault is not None:
+        raise InvalidRequest(fields=[FieldError("url", fault)])
+    if endpoints.count(connection, store_id) >= MAX_ENDPOINTS:
+        raise TooManyEndpoints()
+    secret = SIGNING_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+    endpoint = Endpoint(
+        id=new_id(),
+        store_id=store_id,
+        url=url,
+        secret=vault_.seal(secret),
+        types=None if types is None else frozenset(types),
+        created_at=now,
+    )
+    endpoints.add(connection, endpoint)
+    return Created(endpoint, secret)
+
+
+def list_endpoints(connection: Connection, store_id: int) -> list[documents.Document]:
+    """A store's endpoints and how it goes with each; `pending` is counted as far as 10 000."""
+    return [
+        {
+            **endpoint_document(endpoint),
+            "pending": deliveries.count_pending(connection, endpoint.id, most=_COUNTED),
+            "last_attempt_at": documents.instant(endpoint.last_attempt_at),
+            "last_delivered_at": documents.instant(endpoint.last_delivered_at),
+            "last_status": endpoint.last_status,
+            "last_error": endpoint.last_error or None,
+            "disabled_at": documents.instant(endpoint.disabled_at),
+            "disabled_reason": endpoint.disabled_reason or None,
+        }
+        for endpoint in endpoints.list_for_store(connection, store_id)
+    ]
+
+
+def endpoint_document(endpoint: Endpoint) -> documents.Document:
+    """An endpoint as the API shows it; `types` is null where it gets all."""
+    return {
+        "id": documents.opaque("ep", endpoint.id),
+        "url": endpoint.url,
+        "types": None if endpoint.types is None else sorted(type_.value for type_ in endpoint.types),
+        "created_at": documents.instant(endpoint.created_at),
+    }
+
+
+def delete(connection: Connection, store_id: int, endpoint_id: str) -> None:
+    """Take an endpoint away, with all it still waits for; raises `UnknownEndpoint`."""
+    endpoints.remove(connection, _lock(connection, store_id, endpoint_id).id)
+
+
+def replay_since(
+    connection: Connection, store_id: int, endpoint_id: str, *, since: datetime, after: str | None, now: datetime
+) -> Replayed:
+    """Send an endpoint the events since a moment, whatever became of them, and those from before it was there.
+
+    At most a thousand in one call; `after` is the cursor the call before gave.
+    """
+    endpoint = _lock_open(connection, store_id, endpoint_id)
+    place = None
+    if after is not None:
+        event_id = documents.number_of("evt", after)
+        place = None if event_id is None else outbox.find_place(connection, store_id, event_id)
+        if place is None:
+            raise InvalidRequest(fields=[FieldError("cursor", "give the cursor the call before named under next")])
+    found = outbox.list_since(connection, store_id, since=since, after=place, limit=REPLAYED_AT_ONCE + 1)
+    page = [event for event, _ in found[:REPLAYED_AT_ONCE]]
+    wanted = [event for event in page if endpoint.wants(event.type)]
+    _renew(connection, endpoint, wanted, now=now)
+    more = len(found) > REPLAYED_AT_ONCE
+    return Replayed(len(wanted), documents.opaque("evt", page[-1].id) if more else None)
+
+
+def replay_event(connection: Connection, store_id: int, endpoint_id: str, event_id: str, *, now: datetime) -> Replayed:
+    """Send an endpoint one event again, whatever its type and whatever became of it; raises `UnknownEvent`."""
+    endpoint = _lock_open(connection, store_id, endpoint_id)
+    number = documents.number_of("evt", event_id)
+    event = None if number is None else outbox.find_addressed(connection, store_id, number)
+    if event is None:
+        raise UnknownEvent()
+    _renew(connection, endpoint, [event], now=now)
+    return Replayed(1, None)
+
+
+def _renew(connection: Connection, endpoint: Endpoint, events: Collection[Addressed], *, now: datetime) -> None:
+    ids = [event.id for event in events]
+    deliveries.renew(connection, endpoint.id, ids, now=now)
+    deliveries.add(connection, [(endpoint.id, event.id, event.account_id) for event in events])
+    deliveries.promote(connection, endpoint.id, ids, now=now)
+    endpoints.wake(connection, endpoint.id)
+
+
+def _lock(connection: Connection, store_id: int, endpoint_id: str) -> Endpoint:
+    number = documents.number_of("ep", endpoint_id)
+    endpoint = None if number is None else endpoints.lock(connection, number)
+    if endpoint is None or endpoint.store_id != store_id:
+        raise UnknownEndpoint()
+    return endpoint
+
+
+def _lock_open(connection: Connection, store_id: int, endpoint_id: str) -> Endpoint:
+    endpoint = _lock(connection, store_id, endpoint_id)
+    if endpoint.disabled_at is not None:
+        raise EndpointDisabled()
+    return endpoint

@@ -1,0 +1,118 @@
+"""What is free of each module, as pages show it: every number computed, every word chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bridge.domain.i18n.formatting import Language, LocalTime, local_time, number, span
+from bridge.domain.i18n.messages import PHRASES
+from bridge.domain.stores.stores import Rulebook
+from bridge.services.metering.documents import Document
+
+
+@dataclass(frozen=True, slots=True)
+class AllowanceRow:
+    """How one module stands for somebody.
+
+    `amount` and `left` are empty, and `percent` is None, where no number limits
+    it; then `detail` says in words what holds. `percent` is the share used, 0
+    to 100. `resets` is None where no window ends.
+    """
+
+    module: str
+    label: str
+    state: str
+    state_text: str
+    amount: str = ""
+    left: str = ""
+    percent: int | None = None
+    detail: str = ""
+    message: str = ""
+    resets_text: str = ""
+    resets: LocalTime | None = None
+
+
+def rows(
+    rulebook: Rulebook,
+    documents: Sequence[Document],
+    modules: Sequence[str],
+    language: Language,
+    *,
+    without: str = "none",
+    now: datetime,
+) -> tuple[AllowanceRow, ...]:
+    """A row for each of these modules, in their order, from the allowances the API would name.
+
+    `without` is the state of a module that has no rule for this person.
+    """
+    known = {str(document["module"]): document for document in documents}
+    return tuple(
+        _unnumbered(rulebook, module, without if rulebook.is_metered(module) else "unmetered", language)
+        if module not in known or not rulebook.is_metered(module)
+        else _row(rulebook, known[module], language, now=now)
+        for module in modules
+    )
+
+
+def plan_row(
+    rulebook: Rulebook, document: Document | None, language: Language, *, now: datetime
+) -> AllowanceRow | None:
+    """What is left of a bought plan in its running month; None without one."""
+    if document is None:
+        return None
+    phrases, zone = PHRASES[language], rulebook.calendar.zone
+    tokens, used, left = int(document["tokens"]), int(document["used"]), int(document["remaining"])
+    ends_at = datetime.fromisoformat(document["ends_at"])
+    resets_at = datetime.fromisoformat(document["resets_at"] or document["ends_at"])
+    state = "ok" if left else "exhausted"
+    return AllowanceRow(
+        module="plan",
+        label=str(document["name"]),
+        state=state,
+        state_text=phrases.plan_until.format(day=local_time(ends_at, zone, language).day),
+        amount=phrases.used_of.format(used=number(used, language), limit=number(tokens, language)),
+        left=phrases.left.format(n=number(left, language)),
+        percent=percent_of(used, tokens) if tokens else 100,
+        resets_text=phrases.resets.format(span=span(resets_at - now, language)),
+        resets=local_time(resets_at, zone, language),
+    )
+
+
+def percent_of(part: int, whole: int) -> int:
+    """The share in whole per cent, 0 to 100; a part that is there at all has at least 1."""
+    if part <= 0:
+        return 0
+    return 100 if part >= whole else max(1, part * 100 // whole)
+
+
+def _unnumbered(rulebook: Rulebook, module: str, state: str, language: Language) -> AllowanceRow:
+    phrases = PHRASES[language]
+    return AllowanceRow(module, rulebook.label_of(module), state, phrases.states[state], detail=phrases.details[state])
+
+
+def _row(rulebook: Rulebook, document: Document, language: Language, *, now: datetime) -> AllowanceRow:
+    phrases, module = PHRASES[language], str(document["module"])
+    state, used, limit = str(document["state"]), int(document["used"]), document["limit"]
+    resets_at = document["resets_at"] and datetime.fromisoformat(document["resets_at"])
+    is_counted = isinstance(limit, int)
+    window = ""
+    if state != "disabled":
+        window = phrases.resets.format(span=span(resets_at - now, language)) if resets_at else phrases.resets_never
+    amount = phrases.used.format(used=number(used, language)) if used else ""
+    if is_counted:
+        amount = phrases.used_of.format(used=number(used, language), limit=number(limit, language))
+    return AllowanceRow(
+        module=module,
+        label=rulebook.label_of(module),
+        state=state,
+        state_text=phrases.states.get(state, state),
+        amount=amount,
+        left=phrases.left.format(n=number(int(document["remaining"]), language)) if is_counted else "",
+        percent=(percent_of(used, limit) if limit else 100) if is_counted else None,
+        detail=phrases.details.get(state, ""),
+        message=rulebook.limits[module].message if state == "exhausted" and module in rulebook.limits else "",
+        resets_text=window,
+        resets=local_time(resets_at, rulebook.calendar.zone, language) if resets_at and window else None,
+    )

@@ -1,0 +1,116 @@
+"""Means: what somebody can pay for a module now, and from which sources."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bridge.domain.accounts.accounts import Account
+from bridge.domain.metering.funding import Decision, PlanPart, Purse, Refusal, Source, decide, draw, split_plan
+from bridge.domain.metering.limits import Allows, Limit, Verdict, Window, left_of
+from bridge.services.metering import documents
+from bridge.services.metering.unit_of_work import Books
+from bridge.storage.metering.limits import WindowKey
+
+
+class Free(NamedTuple):
+    """The free allowance of one account in one module: limit, the rule that won, its window, what is gone of it."""
+
+    limit: Limit
+    verdict: Verdict
+    window: Window
+    key: WindowKey
+    used: int
+    held: int
+
+    @property
+    def left(self) -> int | None:
+        """What it can still pay; None for no end."""
+        return left_of(self.verdict.rule, used=self.used + self.held)
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether the rule shuts the module's free use."""
+        return self.verdict.rule.allows is Allows.DISABLED
+
+
+class Means(NamedTuple):
+    """The sources of one account for one module, in the store's order."""
+
+    plans: tuple[PlanPart, ...]
+    free: Free | None
+    purses: tuple[Purse, ...]
+
+    def decide(self, price: int) -> Decision:
+        """Whether the sources pay the whole price."""
+        return decide(price=price, purses=self.purses, disabled=self.free is not None and self.free.is_disabled)
+
+    def draw(self, price: int) -> Decision:
+        """As much of the price as the sources pay."""
+        return draw(price=price, purses=self.purses)
+
+    def plan_parts(self, decision: Decision) -> tuple[PlanPart, ...]:
+        """Which plans' windows pay a decision's plan part."""
+        return split_plan(tokens=decision.plan, parts=self.plans)
+
+
+def free_of(books: Books, account: Account, module: str) -> Free | None:
+    """The account's free allowance in a module; None where no rule gives one.
+
+    A rule of the account's own beats those of its audiences.
+    """
+    rulebook = books.rulebook_of(account)
+    limit = rulebook.limits.get(module)
+    if limit is None:
+        return None
+    override = books.overrides.get((account.id, module))
+    if override is not None:
+        verdict: Verdict | None = Verdict("override", override.rule)
+    else:
+        verdict = rulebook.verdict_for(module, account.roles, guest=account.is_guest)
+    if verdict is None:
+        return None
+    window = books.window_of(account, module)
+    key = (account.id, module, window.starts_at)
+    return Free(limit, verdict, window, key, books.uses.get(key, 0), books.held.get(key, 0))
+
+
+def means_of(books: Books, account: Account, module: str) -> Means:
+    """What the account can pay for a module at this point of the batch."""
+    plans = tuple(books.plan_lefts(account))
+    free = free_of(books, account, module)
+    purses = []
+    # Told apart by identity: looking up a member of an enumeration hashes its name, in Python.
+    for source in books.rulebook_of(account).spend_order:
+        if source is Source.BALANCE:
+            left: int | None = books.standing_of(account).available
+        elif source is Source.PLAN:
+            left = sum(part.tokens for part in plans)
+        else:
+            left = free.left if free else 0
+        purses.append(Purse(source, left))
+    return Means(plans, free, tuple(purses))
+
+
+def left_of_cap(books: Books, account: Account, site_id: int) -> int | None:
+    """What a linked site may still spend this month; None where it has no cap, or it is the store itself."""
+    cap = books.caps.get(site_id) if site_id else None
+    if cap is None:
+        return None
+    used = books.site_uses.get((site_id, books.month_of(account, books.now)), 0)
+    return max(0, cap - used - books.held.get(("site", site_id), 0))
+
+
+def over_cap(books: Books, account: Account, site_id: int, price: int) -> Decision | None:
+    """The refusal of a linked site that would pass its monthly cap; None where it may go on."""
+    left = left_of_cap(books, account, site_id)
+    if left is None or price <= left:
+        return None
+    return Decision(refusal=Refusal.SITE_CAP_REACHED, shortfall=price - left)
+
+
+def allowance_document(books: Books, account: Account, module: str) -> documents.Document | None:
+    """The account's allowance in a module as it stands at this point of the batch; None where there is none."""
+    free = free_of(books, account, module)
+    if free is None:
+        return None
+    return documents.allowance_document(free.limit, free.verdict, free.window, used=free.used, held=free.held)

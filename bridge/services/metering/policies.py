@@ -1,0 +1,51 @@
+"""The rules of each store, read again only when they changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from bridge.domain.stores.stores import Rulebook
+from bridge.storage.engine.cache import Memory
+from bridge.storage.engine.database import Connection
+from bridge.storage.metering import limits, overrides, plans, prices
+from bridge.storage.stores import stores
+
+_known: Memory[int, Rulebook] = Memory(most=1_000)
+"""The last rulebook of each store; replaced whole, so no lock is needed."""
+
+
+def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, Rulebook]:
+    """The rules of these stores as they stand in this transaction.
+
+    One statement reads the version of each store's rules; only a store whose
+    version moved is read anew. A change of rules counts from its commit on.
+    """
+    known = _known.of(connection)
+    books: dict[int, Rulebook] = {}
+    for store_id, version in stores.versions(connection, store_ids).items():
+        book = known.get(store_id)
+        if book is None or book.store.config_version != version:
+            book = _read(connection, store_id)
+            _known.keep(connection, {store_id: book})
+        books[store_id] = book
+    return books
+
+
+def for_store(connection: Connection, store_id: int) -> Rulebook:
+    """The rules of one store."""
+    return for_stores(connection, [store_id])[store_id]
+
+
+def _read(connection: Connection, store_id: int) -> Rulebook:
+    store = stores.get(connection, store_id)
+    return Rulebook(
+        store=store,
+        calendar=store.calendar,
+        modules=limits.list_modules(connection, store_id),
+        limits=limits.list_limits(connection, store_id),
+        operations=prices.list_all(connection, store_id),
+        resets=overrides.store_resets(connection, store_id),
+        has_plans=plans.has_any(connection, store_id),
+        has_overrides=overrides.has_overrides(connection, store_id),
+        has_account_resets=overrides.has_account_resets(connection, store_id),
+    )

@@ -1,0 +1,171 @@
+"""Refusals: what is missing, from when the same request could succeed, and whether buying helps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from bridge.domain.accounts.accounts import Account
+from bridge.domain.metering.funding import Decision, Refusal, Source
+from bridge.domain.metering.limits import Limit, Period, left_of, window_at
+from bridge.domain.metering.plans import allotments_at
+from bridge.services.metering import documents
+from bridge.services.metering.charge import Priced
+from bridge.services.metering.documents import Document
+from bridge.services.metering.funding import allowance_document, left_of_cap
+from bridge.services.metering.unit_of_work import Books
+
+_TITLES = {
+    Refusal.INSUFFICIENT_TOKENS: "Not enough tokens",
+    Refusal.MODULE_DISABLED: "Module disabled",
+    Refusal.SITE_CAP_REACHED: "Monthly cap reached",
+}
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""A rule that ends after it has no end that helps; in its last hours no other time zone can show it."""
+_UNCHARGED = "Nothing was charged."
+
+
+def refuse(
+    books: Books, account: Account, priced: Priced, decision: Decision, *, site_id: int
+) -> tuple[int, documents.Document]:
+    """The status and the document of a refusal; nothing is taken."""
+    rulebook = books.rulebook_of(account)
+    refusal = decision.refusal or Refusal.INSUFFICIENT_TOKENS
+    at = resets_at(books, account, priced, site_id=site_id)
+    # Bought tokens pay in a disabled module as well. They lift no site's cap.
+    purchase_url = None if refusal is Refusal.SITE_CAP_REACHED else rulebook.store.purchase_url
+    payable = priced.tokens - decision.shortfall
+    remedy = _remedy(books, account, refusal, at, missing=decision.shortfall, can_buy=purchase_url is not None)
+    label = rulebook.label_of(priced.module)
+    document: Document = {
+        "title": _TITLES[refusal],
+        "status": 403 if refusal is Refusal.MODULE_DISABLED else 402,
+        "detail": f"It costs {documents.tokens(priced.tokens)}, and {payable:,} can be paid. {_UNCHARGED} {remedy}",
+        "code": str(refusal),
+        "required": priced.tokens,
+        "available": payable,
+        "shortfall": decision.shortfall,
+        "balance": documents.standing_document(books.standing_of(account)),
+        "allowance": allowance_document(books, account, priced.module),
+        "resets_at": documents.instant(at),
+        "purchase_url": purchase_url,
+        "message": _own_message(refusal, rulebook.limits.get(priced.module))
+        or f"{_sentence(refusal, label, decision.shortfall)} {remedy}",
+    }
+    return document["status"], document
+
+
+def resets_at(books: Books, account: Account, priced: Priced, *, site_id: int) -> datetime | None:
+    """The first moment from which the same request could succeed by itself; None when no reset helps.
+
+    Considers the end of the allowance's window, of the plans' windows, of the
+    account's own rule, and of the linked site's month, each and together. The
+    balance is taken as it stands.
+    """
+    for moment in sorted(set(_changes(books, account, priced.module, site_id))):
+        left = _left_of_cap_at(books, account, site_id, moment)
+        if left is not None and priced.tokens > left:
+            continue
+        if _can_pay_at(books, account, priced, moment):
+            return moment
+    return None
+
+
+def _changes(books: Books, account: Account, module: str, site_id: int) -> Iterator[datetime]:
+    """The moments after now at which a source or the cap starts again."""
+    override = books.overrides.get((account.id, module))
+    if override is not None and override.ends_at is not None and books.now < override.ends_at < _NEVER:
+        yield override.ends_at
+    if module in books.rulebook_of(account).limits:
+        window = books.window_of(account, module)
+        if window.ends_at is not None:
+            yield window.ends_at
+    for allotment in books.allotments.get(account.id, ()):
+        yield allotment.window.ends_at or allotment.ends_at
+    if left_of_cap(books, account, site_id) is not None:
+        yield _month_end(books, account)
+
+
+def _can_pay_at(books: Books, account: Account, priced: Priced, moment: datetime) -> bool:
+    total = 0
+    for source in books.rulebook_of(account).spend_order:
+        if source is Source.BALANCE:
+            left: int | None = books.standing_of(account).available
+        elif source is Source.PLAN:
+            left = _plans_at(books, account, moment)
+        else:
+            left = _allowance_at(books, account, priced.module, moment)
+        if left is None:
+            return True
+        total += left
+    return total >= priced.tokens
+
+
+def _plans_at(books: Books, account: Account, moment: datetime) -> int:
+    zone = books.rulebook_of(account).calendar.zone
+    total = 0
+    for allotment in allotments_at(books.plan_terms.get(account.id, ()), moment, zone):
+        key = (account.id, allotment.product_id, allotment.window.starts_at)
+        total += max(0, allotment.tokens - books.plan_uses.get(key, 0) - books.held.get(key, 0))
+    return total
+
+
+def _allowance_at(books: Books, account: Account, module: str, moment: datetime) -> int | None:
+    """What the free allowance gives at a moment; None for no end."""
+    rulebook = books.rulebook_of(account)
+    if module not in rulebook.limits:
+        return 0
+    override = books.overrides.get((account.id, module))
+    if override is not None and (override.ends_at is None or moment < override.ends_at):
+        rule = override.rule
+    else:
+        verdict = rulebook.verdict_for(module, account.roles, guest=account.is_guest)
+        if verdict is None:
+            return 0
+        rule = verdict.rule
+    window = books.window_of(account, module)
+    key = (account.id, module, window.starts_at)
+    is_same_window = window.ends_at is None or moment < window.ends_at
+    used = books.uses.get(key, 0) + books.held.get(key, 0) if is_same_window else 0
+    return left_of(rule, used=used)
+
+
+def _left_of_cap_at(books: Books, account: Account, site_id: int, moment: datetime) -> int | None:
+    left = left_of_cap(books, account, site_id)
+    return books.caps[site_id] if left is not None and moment >= _month_end(books, account) else left
+
+
+def _month_end(books: Books, account: Account) -> datetime:
+    window = window_at(Period.MONTHLY, books.now, books.rulebook_of(account).calendar)
+    # A month always ends.
+    return window.ends_at or books.now
+
+
+def _remedy(
+    books: Books, account: Account, refusal: Refusal, at: datetime | None, *, missing: int, can_buy: bool
+) -> str:
+    """How and when the same request can succeed, as a sentence."""
+    ways = []
+    if at is not None:
+        local = at.astimezone(books.rulebook_of(account).calendar.zone)
+        ways.append(f"from {local:%Y-%m-%d %H:%M} ({local:%Z}) on")
+    if can_buy:
+        ways.append("after 1 more token is bought" if missing == 1 else f"after {missing:,} more tokens are bought")
+    if refusal is Refusal.SITE_CAP_REACHED:
+        ways.append("after the site's monthly cap is raised")
+    return f"The same request can succeed {', or '.join(ways)}."
+
+
+def _sentence(refusal: Refusal, label: str, missing: int) -> str:
+    match refusal:
+        case Refusal.MODULE_DISABLED:
+            return f"{label} is not available to you."
+        case Refusal.SITE_CAP_REACHED:
+            over = documents.tokens(missing)
+            return f"This site has reached its cap for the month: {over} too many. Nothing was charged."
+    return f"You are {documents.tokens(missing)} short of this. Nothing was charged."
+
+
+def _own_message(refusal: Refusal, limit: Limit | None) -> str:
+    """What the owner wrote for a used-up limit; a site's cap is another matter."""
+    return "" if limit is None or refusal is Refusal.SITE_CAP_REACHED else limit.message

@@ -1,0 +1,163 @@
+"""Windows: noting that a new one opened, and telling those who had used up the one before.
+
+It changes no number anyone reads: a window is computed from the clock, and its
+use is counted under its start. Late, missed or run twice, this tells of the
+window that is open now, once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bridge.domain.events.events import EventType, NewEvent
+from bridge.domain.metering.limits import Allows, Limit, Override, Period, Rule, Window, window_at
+from bridge.domain.stores.stores import Rulebook
+from bridge.services.metering import documents, policies
+from bridge.storage.engine.database import Connection
+from bridge.storage.engine.ids import new_ids
+from bridge.storage.events import outbox
+from bridge.storage.metering import overrides, resets
+from bridge.storage.metering.resets import LastUse, WindowRun
+from bridge.storage.stores import stores
+
+BATCH = 500
+"""The most users looked at in one transaction."""
+
+_INSTANT = timedelta(microseconds=1)
+
+Place = tuple[int, str]
+"""A limit: its store and its module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """When a module's window last opened and was noted (None: never yet), and when the next one opens.
+
+    `next_at` is None for a limit that never resets. `ran_dry` counts the users
+    who had used up the window before.
+    """
+
+    module: str
+    period: Period
+    last_at: datetime | None
+    opened_at: datetime | None
+    ran_dry: int
+    next_at: datetime | None
+
+
+def resets_of(connection: Connection, rulebook: Rulebook, *, now: datetime) -> dict[str, Reset]:
+    """The last and the next reset of each module that has a limit."""
+    noted = resets.newest(connection, [rulebook.store.id])
+    return {
+        module: _reset(limit, noted.get((rulebook.store.id, module)), rulebook, now=now)
+        for module, limit in rulebook.limits.items()
+    }
+
+
+def list_due(connection: Connection, *, now: datetime) -> list[Place]:
+    """The limits whose window opened and was not noted yet, or whose announcing is not finished."""
+    store_ids = [store.id for store in stores.list_all(connection)]
+    books = policies.for_stores(connection, store_ids)
+    noted = resets.newest(connection, store_ids)
+    return [
+        (store_id, module)
+        for store_id, book in books.items()
+        for module, limit in book.limits.items()
+        if _is_due(connection, limit, noted.get((store_id, module)), book, now=now)
+    ]
+
+
+def announce(connection: Connection, place: Place, *, now: datetime) -> bool:
+    """Note a limit's window that opened and tell the next batch of users; whether all are told.
+
+    The window's row is locked meanwhile, and the batch's events and how far it
+    got are written together: cut off anywhere, or run by two at once, nobody is
+    told twice of one window and nobody is left out.
+    """
+    store_id, module = place
+    rulebook = policies.for_store(connection, store_id)
+    limit = rulebook.limits.get(module)
+    if limit is None or limit.period is Period.NEVER:
+        return True
+    window = window_at(limit.period, now, rulebook.calendar)
+    run = resets.lock_newest(connection, store_id, module, until=_next_start(window))
+    if run is None or run.starts_at < window.starts_at:
+        since = _since(run, limit, window, rulebook)
+        resets.open_run(connection, store_id, module, window, since=since, now=now)
+        run = resets.lock_newest(connection, store_id, module, until=_next_start(window))
+    if run is None or run.finished_at is not None:
+        return run is not None
+    run = _tell(connection, run, limit, rulebook, now=now)
+    resets.advance(connection, run)
+    return run.finished_at is not None
+
+
+def _is_due(connection: Connection, limit: Limit, run: WindowRun | None, rulebook: Rulebook, *, now: datetime) -> bool:
+    if limit.period is Period.NEVER:
+        return False
+    window = window_at(limit.period, now, rulebook.calendar)
+    if run is not None and run.starts_at > _next_start(window):
+        # Noted by a clock that was ahead: it must not hide the windows until then.
+        run = resets.find_newest(connection, run.store_id, run.module, until=_next_start(window))
+    return run is None or run.finished_at is None or run.starts_at < window.starts_at
+
+
+def _next_start(window: Window) -> datetime:
+    """The latest start that a noted window may have: a clock that is a little slow finds the next one noted."""
+    return window.ends_at or window.starts_at
+
+
+def _since(run: WindowRun | None, limit: Limit, window: Window, rulebook: Rulebook) -> datetime:
+    """From where on last uses count: the last window that was announced in full, else the one just before."""
+    if run is None:
+        return window_at(limit.period, window.starts_at - _INSTANT, rulebook.calendar).starts_at
+    return run.since if run.finished_at is None else run.starts_at
+
+
+def _tell(connection: Connection, run: WindowRun, limit: Limit, rulebook: Rulebook, *, now: datetime) -> WindowRun:
+    uses = resets.list_last_uses(connection, run, limit=BATCH)
+    own = overrides.overrides(connection, [use.account_id for use in uses], now=now)
+    rules = {use.account_id: _rule_of(use, own.get((use.account_id, run.module)), rulebook, run.module) for use in uses}
+    dry = [(use, rule) for use in uses if (rule := rules[use.account_id]) and _is_dry(rule, used=use.used)]
+    events = [
+        NewEvent(id_, run.store_id, use.account_id, EventType.ALLOWANCE_RESET, _payload(run, limit, rule), now)
+        for id_, (use, rule) in zip(new_ids(len(dry)), dry, strict=True)
+    ]
+    outbox.add(connection, events)
+    reached = (uses[-1].starts_at, uses[-1].account_id) if uses else run.reached
+    finished_at = now if len(uses) < BATCH else None
+    return replace(run, ran_dry=run.ran_dry + len(dry), reached=reached, finished_at=finished_at)
+
+
+def _rule_of(use: LastUse, own: Override | None, rulebook: Rulebook, module: str) -> Rule | None:
+    """The rule that decides for a user today: his own, or the one of his audiences."""
+    if own is not None:
+        return own.rule
+    verdict = rulebook.verdict_for(module, use.roles, guest=False)
+    return None if verdict is None else verdict.rule
+
+
+def _is_dry(rule: Rule, *, used: int) -> bool:
+    return rule.allows is Allows.AMOUNT and 0 < rule.tokens <= used
+
+
+def _payload(run: WindowRun, limit: Limit, rule: Rule) -> documents.Document:
+    return {
+        "module": limit.module,
+        "limit": rule.document,
+        "period": limit.period.value,
+        "started_at": documents.instant(run.starts_at),
+        "resets_at": documents.instant(run.ends_at),
+    }
+
+
+def _reset(limit: Limit, run: WindowRun | None, rulebook: Rulebook, *, now: datetime) -> Reset:
+    return Reset(
+        module=limit.module,
+        period=limit.period,
+        last_at=run.announced_at if run else None,
+        opened_at=run.starts_at if run else None,
+        ran_dry=run.ran_dry if run else 0,
+        next_at=window_at(limit.period, now, rulebook.calendar).ends_at,
+    )

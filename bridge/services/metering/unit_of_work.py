@@ -1,0 +1,297 @@
+"""The books of one batch: read once, changed in memory, written once.
+
+Everything that moves tokens works on these: the accounts are locked, so what
+was read stays true until the transaction ends, and the number of statements
+does not grow with the number of asks.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, tzinfo
+from typing import Any
+
+from bridge.domain.accounts.accounts import Account, Standing
+from bridge.domain.accounts.ledger import Entry, Kind, Movement
+from bridge.domain.events.events import EventType, NewEvent
+from bridge.domain.metering.funding import PlanPart
+from bridge.domain.metering.holds import Hold
+from bridge.domain.metering.limits import Override, Period, Reset, Window, since_reset, window_at
+from bridge.domain.metering.plans import Allotment, Term, allotments_at
+from bridge.domain.stores.stores import Rulebook
+from bridge.services.accounts.balance_alerts import watch
+from bridge.storage.accounts import accounts, ledger
+from bridge.storage.engine.database import Connection
+from bridge.storage.engine.ids import new_id
+from bridge.storage.events import outbox
+from bridge.storage.metering import holds, limits, overrides, plans, spends
+from bridge.storage.metering.spends import Answered, KeyPlace, Refund, Spend, UsagePlace
+from bridge.storage.sites import sites
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a batch needs of the books; `modules` are the (store, module) pairs that are spent in."""
+
+    account_ids: Collection[int]
+    rulebooks: dict[int, Rulebook]
+    modules: Collection[tuple[int, str]] = ()
+    keys: Collection[KeyPlace] = ()
+    hold_ids: Collection[int] = ()
+    spend_ids: Collection[int] = ()
+    site_ids: Collection[int] = ()
+
+
+@dataclass(slots=True)
+class Books:
+    """The rows a batch works on; the `new_…` and `changed_…` fields are what `close` writes.
+
+    `held` counts what open holds set aside: under an account's id for its
+    balance, under (account, module, start) for a window's allowance, under
+    (account, product, start) for a plan's, and under ("site", id) for a site.
+    """
+
+    now: datetime
+    rulebooks: dict[int, Rulebook]
+    accounts: dict[int, Account]
+    windows: dict[tuple[int, str], Window] = field(default_factory=dict)
+    uses: dict[limits.WindowKey, int] = field(default_factory=dict)
+    overrides: dict[tuple[int, str], Override] = field(default_factory=dict)
+    resets: dict[int, list[Reset]] = field(default_factory=dict)
+    plan_terms: dict[int, Sequence[Term]] = field(default_factory=dict)
+    allotments: dict[int, list[Allotment]] = field(default_factory=dict)
+    plan_uses: dict[plans.PlanKey, int] = field(default_factory=dict)
+    holds: dict[int, Hold] = field(default_factory=dict)
+    held: dict[Any, int] = field(default_factory=dict)
+    spends: dict[int, Spend] = field(default_factory=dict)
+    caps: dict[int, int | None] = field(default_factory=dict)
+    site_uses: dict[sites.MonthKey, int] = field(default_factory=dict)
+    answers: dict[KeyPlace, Answered] = field(default_factory=dict)
+    changed_accounts: set[int] = field(default_factory=set)
+    renamed_accounts: set[int] = field(default_factory=set)
+    changed_uses: dict[limits.WindowKey, datetime | None] = field(default_factory=dict)
+    changed_plan_uses: dict[plans.PlanKey, datetime] = field(default_factory=dict)
+    changed_holds: set[int] = field(default_factory=set)
+    changed_spends: set[int] = field(default_factory=set)
+    new_holds: set[int] = field(default_factory=set)
+    new_spends: set[int] = field(default_factory=set)
+    new_refunds: list[Refund] = field(default_factory=list)
+    new_entries: list[Entry] = field(default_factory=list)
+    new_events: list[NewEvent] = field(default_factory=list)
+    new_usage: dict[UsagePlace, tuple[int, int]] = field(default_factory=dict)
+    new_site_uses: dict[sites.MonthKey, int] = field(default_factory=dict)
+    new_modules: dict[int, set[str]] = field(default_factory=dict)
+    day_totals: dict[tuple[int, date], tuple[int, int]] = field(default_factory=dict)
+    new_answers: dict[KeyPlace, Answered] = field(default_factory=dict)
+
+    def rulebook_of(self, account: Account) -> Rulebook:
+        """The rules the account's store spends by."""
+        return self.rulebooks[account.store_id]
+
+    def standing_of(self, account: Account) -> Standing:
+        """The account's balance as it stands at this point of the batch."""
+        return Standing(balance=account.balance, held=self.held.get(account.id, 0), debt=account.debt)
+
+    def window_of(self, account: Account, module: str) -> Window:
+        """The window the account's use of a module counts in now, resets by hand included."""
+        rulebook = self.rulebook_of(account)
+        if (account.store_id, module) not in self.windows:
+            period = rulebook.limits[module].period
+            self.windows[account.store_id, module] = window_at(period, self.now, rulebook.calendar)
+        resets = [reset.reset_at for reset in rulebook.resets if reset.concerns(module, account.roles)]
+        resets += [reset.reset_at for reset in self.resets.get(account.id, ()) if reset.module in {None, module}]
+        return since_reset(self.windows[account.store_id, module], resets, self.now)
+
+    def month_of(self, account: Account, moment: datetime) -> datetime:
+        """When the store's calendar month around a moment begins."""
+        return window_at(Period.MONTHLY, moment, self.rulebook_of(account).calendar).starts_at
+
+    def plan_lefts(self, account: Account) -> list[PlanPart]:
+        """What each of the account's plans can still pay in its running window, the soonest to end first."""
+        found = []
+        for allotment in self.allotments.get(account.id, ()):
+            key = (account.id, allotment.product_id, allotment.window.starts_at)
+            left = allotment.tokens - self.plan_uses.get(key, 0) - self.held.get(key, 0)
+            ends_at = allotment.window.ends_at or allotment.ends_at
+            found.append(PlanPart(allotment.product_id, allotment.window.starts_at, ends_at, max(0, left)))
+        return found
+
+    def set_aside(self, hold: Hold, sign: int) -> None:
+        """Count a hold's tokens as held (sign 1), or no longer (sign -1)."""
+        counted: dict[Any, int] = {hold.account_id: hold.from_balance, ("site", hold.site_id): hold.tokens}
+        if hold.window_starts_at is not None:
+            counted[hold.account_id, hold.module, hold.window_starts_at] = hold.from_allowance
+        for part in hold.plan_parts:
+            counted[hold.account_id, part.product_id, part.starts_at] = part.tokens
+        for place, tokens in counted.items():
+            self.held[place] = self.held.get(place, 0) + sign * tokens
+        self.changed_accounts.add(hold.account_id)
+
+    def use_window(self, key: limits.WindowKey, ends_at: datetime | None, tokens: int) -> None:
+        """Count tokens as used in a window; fewer than zero gives them back."""
+        self.uses[key] = self.uses.get(key, 0) + tokens
+        self.changed_uses[key] = ends_at
+
+    def use_plan(self, account_id: int, part: PlanPart, tokens: int) -> None:
+        """Count tokens as used in a plan's window; fewer than zero gives them back."""
+        key = (account_id, part.product_id, part.starts_at)
+        self.plan_uses[key] = self.plan_uses.get(key, 0) + tokens
+        self.changed_plan_uses[key] = part.ends_at
+
+    def use_site(self, account: Account, site_id: int, moment: datetime, tokens: int) -> None:
+        """Count tokens as used by a linked site in the month of a moment."""
+        if site_id:
+            key = (site_id, self.month_of(account, moment))
+            # A store that changed its time zone counts its months anew: the month may not have as many to give back.
+            tokens = max(tokens, -self.site_uses.get(key, 0))
+            self.site_uses[key] = self.site_uses.get(key, 0) + tokens
+            self.new_site_uses[key] = self.new_site_uses.get(key, 0) + tokens
+
+    def day_of(self, account: Account, moment: datetime) -> date:
+        """The day of history a moment counts in, on the store's own clock."""
+        return _day_of(moment, self.rulebook_of(account).calendar.zone)
+
+    def use_day(self, account: Account, spend: Spend, *, units: int, tokens: int) -> None:
+        """Count units and tokens in the history, on the spend's local day."""
+        day = self.day_of(account, spend.created_at)
+        place = (account.id, day, spend.module, spend.operation or "", spend.site_id, spend.source or "")
+        before = self.new_usage.get(place, (0, 0))
+        self.new_usage[place] = (before[0] + units, before[1] + tokens)
+        total = self.day_totals.get((account.id, day))
+        if total is not None:
+            self.day_totals[account.id, day] = (total[0] + units, total[1] + tokens)
+
+    def move(self, account_id: int, kind: Kind, movement: Movement, *, actor: str, reason: str, spend: Spend) -> None:
+        """Move a balance and write the entry that explains it."""
+        account = self.accounts[account_id]
+        account = account.moved(tokens=movement.tokens, debt=movement.debt)
+        self.accounts[account_id] = account
+        self.changed_accounts.add(account_id)
+        entry = Entry(
+            id=new_id(),
+            account_id=account_id,
+            kind=kind,
+            tokens=movement.tokens,
+            debt=movement.debt,
+            balance_after=account.balance,
+            debt_after=account.debt,
+            actor=actor,
+            reason=reason[:500],
+            created_at=self.now,
+            spend_id=spend.id,
+            reference=spend.reference,
+        )
+        self.new_entries.append(entry)
+
+    def announce(self, account: Account, type_: EventType, payload: Mapping[str, Any]) -> None:
+        """Put an event in the outbox."""
+        self.new_events.append(NewEvent(new_id(), account.store_id, account.id, type_, payload, self.now))
+
+
+@functools.lru_cache(maxsize=64)
+def _day_of(moment: datetime, zone: tzinfo) -> date:
+    """The local day of a moment; a batch asks for the same one each time."""
+    return moment.astimezone(zone).date()
+
+
+def open_books(connection: Connection, wanted: Wanted, *, now: datetime, lock: bool = True) -> Books:
+    """Read what a batch needs, in a fixed number of statements.
+
+    With `lock` the accounts are locked, in id order, before anything else of
+    theirs is read; without, the books are for looking at and never closed.
+    """
+    read = accounts.lock if lock else accounts.look
+    known = read(connection, wanted.account_ids)
+    books = Books(now, wanted.rulebooks, known)
+    if wanted.keys:
+        books.answers = spends.find_answers(connection, wanted.keys)
+    if wanted.spend_ids:
+        books.spends = spends.find_many(connection, wanted.spend_ids)
+    _read_holds(connection, books, wanted.hold_ids)
+    _read_windows(connection, books, wanted.modules)
+    _read_plans(connection, books)
+    site_ids = {*wanted.site_ids, *(spend.site_id for spend in books.spends.values())}
+    site_ids |= {hold.site_id for hold in books.holds.values()}
+    if site_ids - {0}:
+        books.caps = sites.caps(connection, site_ids)
+        moments = [now, *(spend.created_at for spend in books.spends.values())]
+        since = min((books.month_of(account, min(moments)) for account in known.values()), default=now)
+        books.site_uses = sites.uses(connection, site_ids, since=since)
+    return books
+
+
+def close_books(connection: Connection, books: Books) -> None:
+    """Write what changed, each kind of row in one statement."""
+    _tell(books)
+    changed = sorted(books.changed_accounts)
+    accounts.set_balances(connection, [books.accounts[id_] for id_ in changed], now=books.now)
+    renamed = sorted(books.renamed_accounts)
+    accounts.set_profiles(connection, [books.accounts[id_] for id_ in renamed], now=books.now)
+    holds.add(connection, [books.holds[id_] for id_ in sorted(books.new_holds)])
+    holds.settle(connection, [books.holds[id_] for id_ in sorted(books.changed_holds - books.new_holds)])
+    spends.add(connection, [books.spends[id_] for id_ in sorted(books.new_spends)])
+    spends.give_back(connection, [books.spends[id_] for id_ in sorted(books.changed_spends - books.new_spends)])
+    spends.add_refunds(connection, books.new_refunds)
+    ledger.add(connection, [(entry, None) for entry in books.new_entries])
+    limits.set_uses(connection, {key: books.uses[key] for key in books.changed_uses}, books.changed_uses)
+    plan_keys = books.changed_plan_uses
+    plans.set_uses(connection, {key: books.plan_uses[key] for key in plan_keys}, plan_keys)
+    spends.add_usage(connection, books.new_usage)
+    sites.add_uses(connection, books.new_site_uses)
+    outbox.add(connection, books.new_events)
+    spends.add_answers(connection, books.new_answers, now=books.now)
+
+
+def _read_holds(connection: Connection, books: Books, hold_ids: Collection[int]) -> None:
+    if hold_ids:
+        books.holds = holds.find_many(connection, hold_ids)
+    for hold in holds.list_open(connection, books.accounts.keys(), now=books.now):
+        books.holds[hold.id] = hold
+        books.set_aside(hold, 1)
+    # Reading changed nothing yet.
+    books.changed_accounts.clear()
+
+
+def _read_windows(connection: Connection, books: Books, modules: Iterable[tuple[int, str]]) -> None:
+    counted = {(store, module) for store, module in modules if module in books.rulebooks[store].limits}
+    # Also where no allowance paid: what is drawn beyond a hold may, and every answer tells what is left.
+    counted |= {(spend.store_id, spend.module) for spend in books.spends.values()}
+    if any(book.has_overrides for book in books.rulebooks.values()):
+        books.overrides = overrides.overrides(connection, books.accounts.keys(), now=books.now)
+    if any(book.has_account_resets for book in books.rulebooks.values()):
+        books.resets = overrides.account_resets(connection, books.accounts.keys())
+    counted |= {(hold.store_id, hold.module) for hold in books.holds.values()}
+    starts = {spend.window_starts_at for spend in books.spends.values()}
+    starts |= {hold.window_starts_at for hold in books.holds.values()}
+    for store, module in counted:
+        limit = books.rulebooks[store].limits.get(module)
+        if limit is not None:
+            window = window_at(limit.period, books.now, books.rulebooks[store].calendar)
+            books.windows[store, module] = window
+            starts |= {window.starts_at, *(reset.reset_at for reset in books.rulebooks[store].resets)}
+    starts |= {reset.reset_at for resets in books.resets.values() for reset in resets}
+    names = {module for _, module in counted}
+    books.uses = limits.uses(connection, books.accounts.keys(), names, {start for start in starts if start})
+
+
+def _read_plans(connection: Connection, books: Books) -> None:
+    starts = {part.starts_at for spend in books.spends.values() for part in spend.plan_parts}
+    starts |= {part.starts_at for hold in books.holds.values() for part in hold.plan_parts}
+    if any(book.has_plans for book in books.rulebooks.values()):
+        for account_id, terms in plans.terms(connection, books.accounts.keys()).items():
+            zone = books.rulebook_of(books.accounts[account_id]).calendar.zone
+            books.plan_terms[account_id] = terms
+            books.allotments[account_id] = allotments_at(terms, books.now, zone)
+            starts |= {allotment.window.starts_at for allotment in books.allotments[account_id]}
+    books.plan_uses = plans.uses(connection, books.accounts.keys(), starts)
+
+
+def _tell(books: Books) -> None:
+    """Compare each changed balance with what was last told of it; a crossing is an event."""
+    for account_id in sorted(books.changed_accounts):
+        account = books.accounts[account_id]
+        told, events = watch(account, books.standing_of(account), books.rulebook_of(account).store, now=books.now)
+        books.accounts[account_id] = told
+        books.new_events.extend(events)

@@ -1,0 +1,141 @@
+"""The audit's checks that read JSON: plans' windows against the spends they paid, and stored answers against rows.
+
+They read two streams side by side, or a batch at a time; what is in memory is
+one account's plans, or one batch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from heapq import merge
+from itertools import groupby, islice
+from typing import Any, NamedTuple
+
+from bridge.domain.metering.funding import left_of_parts
+from bridge.services.metering import documents
+from bridge.storage.engine.database import Connection
+from bridge.storage.metering.spends import unpack_parts
+from bridge.storage.ops import audit
+
+_BATCH = 1000
+_LETTERS = 13
+"""How many letters of a visible id are its number; what follows is a tag."""
+
+Row = Any
+
+
+def list_plan_faults(connection: Connection, low: int, high: int) -> Iterator[str]:
+    """Windows of plans whose use is not what spends took of them, less what refunds gave back."""
+    uses = audit.list_plan_uses(connection, low, high)
+    spends = audit.list_plan_spends(connection, low, high)
+    # An account's windows first, so that its spends find them.
+    rows = merge(
+        ((row.account, 0, number, row) for number, row in enumerate(uses)),
+        ((row.account, 1, number, row) for number, row in enumerate(spends)),
+    )
+    for account, found in groupby(rows, key=lambda row: row[0]):
+        yield from _plan_faults(account, [row[3] for row in found])
+
+
+def _plan_faults(account: int, rows: Sequence[Row]) -> Iterator[str]:
+    used: dict[tuple[int, datetime], int] = {}
+    taken: Counter[tuple[int, datetime]] = Counter()
+    for row in rows:
+        if hasattr(row, "used"):
+            used[row.product, row.starts_at] = row.used
+            continue
+        try:
+            parts = unpack_parts(row.plan_parts)
+        except (TypeError, ValueError):
+            parts = ()
+        if sum(part.tokens for part in parts) != row.from_plan:
+            yield f"spend {row.spend} of account {account} took {row.from_plan} of plans, its parts do not make that"
+        for part in left_of_parts(parts, given_back=row.back_plan):
+            taken[part.product_id, part.starts_at] += part.tokens
+    for window in sorted(used.keys() | taken.keys()):
+        if used.get(window, 0) != taken[window]:
+            yield (
+                f"the window of {documents.instant(window[1])} of plan {window[0]} of account {account}"
+                f" has {used.get(window, 0)} used, its spends took {taken[window]}"
+            )
+
+
+class _Answer(NamedTuple):
+    """What a stored answer says: of which row, how many tokens; of a refund also the spend."""
+
+    row: Row
+    kind: str
+    id: int
+    tokens: int
+    spend_id: int | None
+
+    @property
+    def key(self) -> str:
+        return f"key {self.row.key} of store {self.row.store}"
+
+
+def list_answer_faults(connection: Connection, span: audit.Span) -> Iterator[str]:
+    """Keys that were answered with a spend, hold or refund that is not there, or has other tokens."""
+    rows = audit.list_answers(connection, span)
+    while batch := list(islice(rows, _BATCH)):
+        read: list[_Answer] = []
+        for row in batch:
+            try:
+                answer = _read(row)
+            except (TypeError, ValueError, KeyError):
+                yield f"the answer under key {row.key} of store {row.store} cannot be read"
+                continue
+            if answer is not None:
+                read.append(answer)
+        yield from _answer_faults(connection, read)
+
+
+def _answer_faults(connection: Connection, read: Sequence[_Answer]) -> Iterator[str]:
+    spends = audit.find_answered(
+        connection, "sp", {answer.spend_id or answer.id for answer in read if answer.kind != "ho"}
+    )
+    holds = audit.find_answered(connection, "ho", {answer.id for answer in read if answer.kind == "ho"})
+    places = {
+        (spends[answer.spend_id].account_id, answer.id)
+        for answer in read
+        if answer.kind == "rf" and answer.spend_id in spends
+    }
+    refunds = audit.find_refunds(connection, places)
+    for answer in read:
+        row = (holds if answer.kind == "ho" else spends).get(answer.spend_id or answer.id)
+        tokens = None if row is None or row.store_id != answer.row.store else row.tokens
+        if answer.kind == "rf" and row is not None:
+            tokens = refunds.get((row.account_id, answer.id))
+        named = f"{_NAMES[answer.kind]} {answer.kind}_{_letters(answer)}"
+        if tokens is None:
+            yield f"{answer.key} was answered with {named}, which is not there"
+        elif tokens != answer.tokens:
+            yield f"{answer.key} was answered with {named} of {answer.tokens} tokens; the row has {tokens}"
+
+
+_NAMES = {"sp": "spend", "ho": "hold", "rf": "refund"}
+
+
+def _letters(answer: _Answer) -> str:
+    return str(json.loads(answer.row.answer)["id"]).partition("_")[2]
+
+
+def _read(row: Row) -> _Answer | None:
+    """What an answer names; None for one that names no spend, hold or refund. Raises where it cannot be read."""
+    document = json.loads(row.answer)
+    kind, _, _ = str(document.get("id") or "").partition("_")
+    if kind not in _NAMES:
+        return None
+    spend_id = _number("sp", document["spend"]) if kind == "rf" else None
+    return _Answer(row, kind, _number(kind, document["id"]), int(document["tokens"]), spend_id)
+
+
+def _number(kind: str, visible_id: str) -> int:
+    """The number in an id as callers see it; its tag counts for nothing here, and may be of another secret key."""
+    number = documents.number_of(kind, visible_id[: len(kind) + 1 + _LETTERS])
+    if number is None:
+        raise ValueError(visible_id)
+    return number

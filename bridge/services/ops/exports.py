@@ -1,0 +1,118 @@
+"""History: what somebody used by day, and the same as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from itertools import groupby
+
+from bridge.domain.accounts.accounts import Account
+from bridge.services.metering import documents, policies
+from bridge.services.orders import purchases
+from bridge.storage.accounts import ledger
+from bridge.storage.engine.database import Connection
+from bridge.storage.metering import usage
+
+SPANS = (30, 90, 365)
+"""The spans of days that may be asked for."""
+
+_PAGE = 200
+"""How many rows of a table are read at a time."""
+
+Row = tuple[str | int, ...]
+
+
+def usage_by_day(connection: Connection, account: Account, *, days: int, now: datetime) -> list[documents.Document]:
+    """An account's use on each of the last `days` local days that had any, today's included, the newest first."""
+    rows = usage.usage(connection, account.id, since=_first_day(connection, account, days=days, now=now))
+    found = []
+    for day, group in groupby(rows, key=lambda row: row.day):
+        items = [
+            {
+                "module": row.module,
+                "operation": row.operation or None,
+                "site": row.site or None,
+                "source": row.source or None,
+                "units": row.units,
+                "tokens": row.tokens,
+            }
+            for row in group
+        ]
+        found.append(
+            {
+                "date": day.isoformat(),
+                "tokens": sum(int(item["tokens"] or 0) for item in items),
+                "units": sum(int(item["units"] or 0) for item in items),
+                "items": items,
+            }
+        )
+    return found
+
+
+def usage_rows(connection: Connection, account: Account, *, days: int, now: datetime) -> Iterator[Row]:
+    """The same as rows of a table, the headings first, read as they are asked for."""
+    yield ("date", "module", "operation", "site", "source", "units", "tokens")
+    for row in usage.usage(connection, account.id, since=_first_day(connection, account, days=days, now=now)):
+        yield (row.day.isoformat(), row.module, row.operation, row.site, row.source, row.units, row.tokens)
+
+
+def entry_rows(connection: Connection, account: Account) -> Iterator[Row]:
+    """An account's whole ledger as rows of a table, the newest entry first."""
+    yield ("id", "created_at", "kind", "tokens", "balance_after", "debt_after", "actor", "reason", "order", "reference")
+    before: int | None = None
+    while page := ledger.list_page(connection, account.id, before=before, limit=_PAGE):
+        for entry in page:
+            yield (
+                documents.opaque("en", entry.id),
+                documents.instant(entry.created_at) or "",
+                entry.kind.value,
+                entry.tokens,
+                entry.balance_after,
+                entry.debt_after,
+                entry.actor,
+                entry.reason,
+                entry.order_number or "",
+                entry.reference or "",
+            )
+        before = page[-1].id
+
+
+def purchase_rows(connection: Connection, account: Account) -> Iterator[Row]:
+    """An account's purchases as rows of a table, one for each line, the newest order first."""
+    yield (
+        "order",
+        "date",
+        "status",
+        "product",
+        "quantity",
+        "tokens_each",
+        "tokens",
+        "order_total",
+        "currency",
+        "number",
+    )
+    before: int | None = None
+    while True:
+        page = purchases.list_purchases(connection, account, before=before, limit=_PAGE)
+        for purchase in page.purchases:
+            for line in purchase.lines:
+                yield (
+                    purchase.order_number,
+                    documents.instant(purchase.placed_at) or "",
+                    purchase.status,
+                    line.name,
+                    str(line.quantity),
+                    line.tokens_each,
+                    line.granted,
+                    str(purchase.total),
+                    purchase.currency,
+                    purchase.shown_number,
+                )
+        if page.next_before is None:
+            return
+        before = page.next_before
+
+
+def _first_day(connection: Connection, account: Account, *, days: int, now: datetime) -> date:
+    zone = policies.for_store(connection, account.store_id).calendar.zone
+    return now.astimezone(zone).date() - timedelta(days=days - 1)

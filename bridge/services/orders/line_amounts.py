@@ -1,0 +1,152 @@
+"""The amounts of order lines: how many tokens a piece brings, fixed when it is first known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bridge.domain.orders.merge import Basis, Known, KnownLine
+from bridge.domain.orders.packages import Package, PackageMap, package_of
+from bridge.domain.stores.stores import Store
+from bridge.storage.engine.database import Connection
+from bridge.storage.orders import packages
+
+SkuMap = Mapping[str, Sequence[Package]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Catalog:
+    """The entries that can decide some lines: by product and variation, and the packages of a SKU."""
+
+    entries: PackageMap
+    by_sku: SkuMap
+
+
+def fix_amounts(connection: Connection, store: Store, every: Sequence[Known], *, now: datetime) -> list[Known]:
+    """The orders with the amount of each line fixed where it is known by now.
+
+    In this order: the stamp on the line, the variation's amount, the product's,
+    the one package with the same SKU. An amount that is not clear fixes nothing:
+    the line waits. A line of a product that is no package stands at 0 and gets no
+    amount later by itself, see `_when_late`. Products that orders wait for are
+    added to the store's list.
+    """
+    lines = [line for known in every for line in known.lines if _is_open(line)]
+    if not lines:
+        return list(every)
+    catalog = _read_catalog(connection, store, lines)
+    fixed = [_fix_order(connection, store, known, catalog) for known in every]
+    _add_missing(connection, store, fixed, catalog, now=now)
+    return fixed
+
+
+def _is_open(line: KnownLine) -> bool:
+    return line.wants_amount or line.basis is Basis.NO_PACKAGE
+
+
+def _read_catalog(connection: Connection, store: Store, lines: Sequence[KnownLine]) -> _Catalog:
+    products = sorted({line.line.product_id for line in lines if line.line.product_id})
+    entries = packages.find_by_product(connection, store.id, products) if products else {}
+    skus = {sku for line in lines if line.line.stamped is None and (sku := _sku(line, entries))}
+    return _Catalog(entries, packages.find_by_sku(connection, store.id, sorted(skus)) if skus else {})
+
+
+def _fix_order(connection: Connection, store: Store, known: Known, catalog: _Catalog) -> Known:
+    if not any(map(_is_open, known.lines)):
+        return known
+    return replace(known, lines=tuple(_fix(connection, store, known, line, catalog) for line in known.lines))
+
+
+def _fix(connection: Connection, store: Store, known: Known, line: KnownLine, catalog: _Catalog) -> KnownLine:
+    if line.wants_amount:
+        found = _determine(connection, store, line, catalog)[0]
+        # What was fixed stays until the amount for the new facts is known: nothing is reversed for want of one.
+        return line if found.tokens is None and line.tokens is not None else found
+    if line.basis is Basis.NO_PACKAGE:
+        return _when_late(store, known, line, *_determine(connection, store, line, catalog))
+    return line
+
+
+def _when_late(store: Store, known: Known, line: KnownLine, now: KnownLine, package: Package | None) -> KnownLine:
+    """A line whose product became a package after it was bought: it gets the amount by the owner's decision only."""
+    if not now.tokens or package is None:
+        return line
+    is_covered = (
+        store.history == "grant"
+        and store.connected_at is not None
+        and known.placed_at is not None
+        and known.placed_at < store.connected_at
+    )
+    if is_covered or package.late == "grant":
+        return now
+    return replace(line, basis=Basis.LEFT) if package.late == "leave" else line
+
+
+def _determine(
+    connection: Connection, store: Store, line: KnownLine, catalog: _Catalog
+) -> tuple[KnownLine, Package | None]:
+    """The line with its amount by what is known now, and the entry it comes from.
+
+    Without an amount its `basis` says why it waits; None for an unknown product.
+    """
+    line = replace(line, tokens=None, months=None, basis=None, priced=None)
+    if line.line.stamped is not None:
+        return replace(line, tokens=line.line.stamped, basis=Basis.STAMP, priced=line.facts), None
+    if line.line.unclear_stamp:
+        return replace(line, basis=Basis.UNCLEAR), None
+    key = {"product_id": line.line.product_id, "variation_id": line.line.variation_id}
+    package = package_of(catalog.entries, **key) if line.line.product_id else None
+    if package is not None and package.tokens is None:
+        return replace(line, basis=Basis.UNCLEAR), package
+    if package is not None and (package.tokens or package.admin_tokens is not None):
+        basis = Basis.VARIATION if package.variation_id else Basis.PRODUCT
+        return _with(line, package, basis if package.tokens else Basis.NO_PACKAGE), package
+    same = _same_sku(connection, store, line, catalog, is_known=package is not None)
+    if len({(other.tokens, other.months) for other in same}) == 1:
+        return _with(line, same[0], Basis.SKU), same[0]
+    if same and not line.line.is_of_deleted_product:
+        return replace(line, basis=Basis.SAME_SKU), None
+    return (line if package is None else _with(line, package, Basis.NO_PACKAGE)), package
+
+
+def _with(line: KnownLine, package: Package, basis: Basis) -> KnownLine:
+    return replace(line, tokens=package.tokens, months=package.months, basis=basis, priced=line.facts)
+
+
+def _same_sku(
+    connection: Connection, store: Store, line: KnownLine, catalog: _Catalog, *, is_known: bool
+) -> Sequence[Package]:
+    """The packages with the line's SKU; for a deleted product without one, those with its name."""
+    same = catalog.by_sku.get(_sku(line, catalog.entries), ())
+    if same or is_known or not line.line.is_of_deleted_product or not line.line.name:
+        return same
+    return packages.find_namesakes(connection, store.id, sku="", name=line.line.name)
+
+
+def _sku(line: KnownLine, entries: PackageMap) -> str:
+    """The SKU of what was sold: as the order states it, else as the product does."""
+    if line.line.sku:
+        return line.line.sku
+    for variation_id in (line.line.variation_id, 0):
+        entry = entries.get((line.line.product_id, variation_id))
+        if entry is not None and entry.sku:
+            return entry.sku
+    return ""
+
+
+def _add_missing(
+    connection: Connection, store: Store, every: Sequence[Known], catalog: _Catalog, *, now: datetime
+) -> None:
+    """Add the products that lines wait for and that the store's list does not have, by what the orders call them."""
+    missing: dict[tuple[int, int], Package] = {}
+    for line in (line for known in every for line in known.lines):
+        if line.tokens is not None or not line.line.product_id or not line.line.quantity:
+            continue
+        product = catalog.entries.get((line.line.product_id, 0))
+        is_per_variation = product is not None and product.is_per_variation
+        key = (line.line.product_id, line.line.variation_id if is_per_variation else 0)
+        if key not in catalog.entries and not (line.basis is Basis.UNCLEAR and not is_per_variation):
+            missing.setdefault(key, Package(*key, name=line.line.name, sku=line.line.sku))
+    if missing:
+        packages.add_missing(connection, store.id, [missing[key] for key in sorted(missing)], now=now)

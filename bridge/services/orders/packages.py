@@ -1,0 +1,169 @@
+"""The catalog: which products bring tokens, by the shop's word and by the admin's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from bridge.clients.woocommerce.documents import Product
+from bridge.domain.errors import UnknownPackage
+from bridge.domain.orders.packages import Package
+from bridge.domain.stores.stores import Store
+from bridge.services.orders import apply, late_packages
+from bridge.services.transactions import Transaction
+from bridge.storage.engine.database import Connection
+from bridge.storage.orders import packages, product_orders
+
+_NAMED = 5
+"""The most products with an unclear amount that one sentence names."""
+
+
+def set_package(
+    connection: Connection,
+    store_id: int,
+    *,
+    product_id: int,
+    variation_id: int,
+    tokens: int,
+    plan: str | None = None,
+    months: int | None = None,
+    name: str | None = None,
+    sku: str | None = None,
+    now: datetime,
+) -> Package:
+    """Say by hand how many tokens a piece of a product brings; this wins over what the shop says.
+
+    With `plan` and `months` a piece brings that many tokens a month for so long.
+
+    Orders already placed keep the amount they were given; those that waited for
+    one are settled by whoever calls, outside this transaction.
+    """
+    before = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
+    package = before or Package(product_id, variation_id)
+    package = replace(
+        package,
+        admin_tokens=tokens,
+        plan=plan,
+        months=months,
+        name=package.name if name is None else name,
+        sku=package.sku if sku is None else sku,
+    )
+    packages.put(connection, store_id, package, now=now)
+    return package
+
+
+def set_tokens(
+    connection: Connection, store_id: int, *, product_id: int, variation_id: int, tokens: int, now: datetime
+) -> Package:
+    """Set how many tokens a piece brings and keep everything else, a plan and its months too."""
+    before = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
+    return set_package(
+        connection,
+        store_id,
+        product_id=product_id,
+        variation_id=variation_id,
+        tokens=tokens,
+        plan=before.plan if before else None,
+        months=before.months if before else None,
+        now=now,
+    )
+
+
+def learn_product(connection: Connection, store_id: int, product: Product, *, now: datetime) -> bool:
+    """Take over what the shop says of a product; whether an amount is known for it now."""
+    product_id, variation_id = (product.parent_id, product.id) if product.parent_id else (product.id, 0)
+    before = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
+    says_nothing = product.unreadable is None and not product.tokens
+    # A variation without an amount of its own has its parent's: there is nothing to keep.
+    if before is None and says_nothing and product.parent_id:
+        return False
+    package = before or Package(product_id, variation_id)
+    if product.parent_id and says_nothing and not product.is_partial and package.admin_tokens is None:
+        packages.remove(connection, store_id, product_id=product_id, variation_id=variation_id)
+        return False
+    package = replace(package, name=product.name or package.name, sku=product.sku or package.sku)
+    if not product.is_partial:
+        package = replace(
+            package,
+            shop_tokens=product.tokens,
+            unreadable=product.unreadable,
+            is_per_variation=product.is_per_variation,
+        )
+    packages.put(connection, store_id, package, now=now)
+    return package.tokens is not None
+
+
+def settle_waiting(transaction: Transaction, store: Store, package: Package, *, now: datetime) -> int:
+    """Settle orders that waited for a product's amount; the number of orders that were looked at.
+
+    At most a few hundred, each in a transaction of its own; the scheduled job does the rest.
+    """
+    with transaction() as connection:
+        waiting = list_settleable(connection, store, product_id=package.product_id, variation_id=package.variation_id)
+    apply.check_all(transaction, store, waiting, now=now)
+    return len(waiting)
+
+
+def list_settleable(connection: Connection, store: Store, *, product_id: int, variation_id: int) -> list[int]:
+    """The orders that the amount of a product settles, the first few hundred; the scheduled jobs find the others."""
+    found = set(apply.list_waiting_for_product(connection, store, product_id=variation_id or product_id))
+    package = packages.find(connection, store.id, product_id=product_id, variation_id=variation_id)
+    if package is not None and package.tokens:
+        if package.sku:
+            found |= set(product_orders.list_with_sku(connection, store.id, package.sku, limit=apply.CLAIM_BATCH))
+        found |= set(late_packages.list_decided(connection, store, package, after=0, limit=apply.CLAIM_BATCH))
+    return sorted(found)[: apply.CLAIM_BATCH]
+
+
+def get_package(connection: Connection, store_id: int, *, product_id: int, variation_id: int) -> Package:
+    """The package of exactly this product or variation; raises `UnknownPackage`."""
+    package = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
+    if package is None or not package.is_stated:
+        raise UnknownPackage()
+    return package
+
+
+def list_packages(
+    connection: Connection,
+    store_id: int,
+    *,
+    after: tuple[int, int] | None,
+    limit: int,
+    query: str = "",
+    is_open_only: bool = False,
+) -> list[Package]:
+    """The store's products as far as they are known, by product and variation.
+
+    `query` is a part of the name or the SKU, or an id. `is_open_only` leaves out
+    those whose amount is known.
+    """
+    return packages.list_page(connection, store_id, after=after, limit=limit, query=query, is_open_only=is_open_only)
+
+
+def unreadable_sentences(connection: Connection, store_id: int) -> tuple[str, ...]:
+    """The amounts that are not clear, each with its product and reason; of many the first ones and their number."""
+    found = packages.list_unreadable(connection, store_id, limit=_NAMED + 1)
+    named = [f"{label_of(package)}: {package.unreadable.sentence}" for package in found if package.unreadable]
+    return (*named[:_NAMED], *(["and more"] if len(named) > _NAMED else []))
+
+
+def label_of(package: Package) -> str:
+    """A product as sentences name it: its ids and its name."""
+    key = f"{package.product_id}/{package.variation_id}" if package.variation_id else str(package.product_id)
+    return f"product {key} ({package.name})" if package.name else f"product {key}"
+
+
+def list_unreadable(connection: Connection, store_id: int, *, limit: int) -> list[Package]:
+    """The products whose amount is not clear and for which no admin has set one, at most `limit`."""
+    return packages.list_unreadable(connection, store_id, limit=limit)
+
+
+def drop_package(connection: Connection, store_id: int, *, product_id: int, variation_id: int, now: datetime) -> None:
+    """Take back what was set by hand; the shop's own amount counts again. Raises `UnknownPackage`."""
+    package = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
+    if package is None or not package.is_stated:
+        raise UnknownPackage()
+    if not replace(package, admin_tokens=None).is_stated:
+        packages.remove(connection, store_id, product_id=product_id, variation_id=variation_id)
+    else:
+        packages.put(connection, store_id, replace(package, admin_tokens=None, plan=None, months=None), now=now)

@@ -1,0 +1,154 @@
+"""Granting: the differences of an order's lines, posted to the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bridge.domain.accounts.accounts import Account, Standing
+from bridge.domain.accounts.ledger import Entry, Kind, Movement, credit, take_back
+from bridge.domain.errors import BalanceOutOfRange
+from bridge.domain.events.events import EventType, NewEvent
+from bridge.domain.orders.merge import Known, KnownLine
+from bridge.domain.stores.stores import Store
+from bridge.services.accounts.balance_alerts import watch
+from bridge.storage.accounts import accounts, ledger
+from bridge.storage.accounts.ledger import Posting
+from bridge.storage.engine.database import Connection
+from bridge.storage.engine.ids import new_id
+from bridge.storage.events import outbox
+from bridge.storage.metering import holds
+
+ACTOR = "shop"
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What an order owes by line, and the account that is to have it.
+
+    `actor` is who caused it: the shop, or whoever gave the order to somebody by hand.
+    """
+
+    known: Known
+    owed: Mapping[int, int]
+    buyer: int
+    actor: str = ACTOR
+
+    @property
+    def holder(self) -> int:
+        """The account that has by now what the order granted."""
+        return self.known.account_id or self.buyer
+
+
+def post(
+    connection: Connection, store: Store, bills: Sequence[Bill], *, now: datetime
+) -> list[tuple[Known, list[Entry]]]:
+    """Post to each buyer what the order owes less what it has, and take back what another account held of it.
+
+    Locks all accounts at once, in id order; the bills count in theirs. Each
+    difference is posted under the line's next number, which the database takes
+    once.
+    """
+    if not bills:
+        return []
+    locked = accounts.lock(connection, {account for bill in bills for account in (bill.holder, bill.buyer)})
+    posted: list[tuple[Entry, Posting]] = []
+    settled = []
+    for bill in bills:
+        before, known = len(posted), bill.known
+        lines: Sequence[KnownLine] = known.lines
+        if bill.holder != bill.buyer:
+            nothing = {line.line.id: 0 for line in lines}
+            lines = _move(store, locked, known, lines, bill.holder, nothing, posted, actor=bill.actor, now=now)
+        lines = _move(store, locked, known, lines, bill.buyer, bill.owed, posted, actor=bill.actor, now=now)
+        entries = [entry for entry, _ in posted[before:]]
+        settled.append((replace(known, lines=tuple(lines), account_id=bill.buyer), entries))
+    _tell(connection, store, locked, [entry for entry, _ in posted], now=now)
+    changed = {entry.account_id for entry, _ in posted}
+    accounts.set_balances(connection, [locked[id_] for id_ in sorted(changed)], now=now)
+    ledger.add(connection, posted)
+    return settled
+
+
+def _tell(
+    connection: Connection, store: Store, locked: dict[int, Account], posted: Sequence[Entry], *, now: datetime
+) -> None:
+    """Put what was posted in the outbox, and what it means for the balances, which are marked in `locked`."""
+    events = []
+    for entry in posted:
+        type_ = EventType.GRANT_CREATED if entry.kind is Kind.GRANT else EventType.GRANT_REVERSED
+        payload = {
+            "order": entry.order_number,
+            "line": entry.line_id,
+            "tokens": entry.tokens - entry.debt - entry.forgiven,
+            "balance": entry.balance_after,
+            "debt": entry.debt_after,
+        }
+        events.append(NewEvent(new_id(), store.id, entry.account_id, type_, payload, now))
+    changed = sorted({entry.account_id for entry in posted})
+    held = holds.held_balances(connection, changed, now=now) if changed else {}
+    for account_id in changed:
+        account = locked[account_id]
+        standing = Standing(balance=account.balance, held=held.get(account_id, 0), debt=account.debt)
+        locked[account_id], crossed = watch(account, standing, store, now=now)
+        events.extend(crossed)
+    outbox.add(connection, events)
+
+
+def _move(
+    store: Store,
+    locked: dict[int, Account],
+    known: Known,
+    lines: Sequence[KnownLine],
+    account_id: int,
+    owed: Mapping[int, int],
+    posted: list[tuple[Entry, Posting]],
+    *,
+    actor: str,
+    now: datetime,
+) -> list[KnownLine]:
+    """Post the difference of each line to one account, which is changed in `locked`; the lines as they are then."""
+    after = []
+    for line in lines:
+        difference = owed[line.line.id] - line.granted
+        if difference == 0:
+            after.append(line)
+            continue
+        account = locked[account_id]
+        movement = _movement(store, account, difference)
+        account = account.moved(tokens=movement.tokens, debt=movement.debt)
+        locked[account_id] = account
+        line = replace(line, granted=line.granted + difference, postings=line.postings + 1)
+        after.append(line)
+        entry = Entry(
+            id=new_id(),
+            account_id=account_id,
+            kind=Kind.GRANT if difference > 0 else Kind.REVERSAL,
+            tokens=movement.tokens,
+            debt=movement.debt,
+            forgiven=movement.forgiven,
+            balance_after=account.balance,
+            debt_after=account.debt,
+            actor=actor,
+            reason=_reason(known, line),
+            created_at=now,
+            order_number=known.number,
+            line_id=line.line.id,
+        )
+        posted.append((entry, Posting(known.store_id, known.number, line.line.id, line.postings)))
+    return after
+
+
+def _movement(store: Store, account: Account, difference: int) -> Movement:
+    if difference < 0:
+        return take_back(tokens=-difference, balance=account.balance, forgives=store.reversal_policy == "forgive")
+    try:
+        return credit(tokens=difference, balance=account.balance, debt=account.debt)
+    except OverflowError as error:
+        raise BalanceOutOfRange() from error
+
+
+def _reason(known: Known, line: KnownLine) -> str:
+    name = line.line.name or f"product {line.line.product_id}"
+    return f"Order {known.shown_number} ({known.status}): {name} x {line.line.quantity}"[:500]

@@ -1,0 +1,126 @@
+"""Purchases: what somebody bought, what it brought and what of it was taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+from typing import NamedTuple
+
+from bridge.domain.accounts.accounts import Account
+from bridge.domain.errors import UnknownOrder
+from bridge.domain.orders.merge import Known
+from bridge.storage.accounts import ledger
+from bridge.storage.engine.database import Connection
+from bridge.storage.orders import orders
+
+MAX_LINES_READ = 5000
+"""How many lines one page of purchases reads; an order with more has a page of its own."""
+MAX_LINES_SHOWN = 20
+"""How many lines of a purchase a page prints."""
+
+
+@dataclass(frozen=True, slots=True)
+class PurchasedLine:
+    """One package of a purchase: what a piece brings, and what of the line is granted now.
+
+    `months` is how long a piece of a plan lasts; None for tokens that do not expire.
+    """
+
+    id: int
+    name: str
+    quantity: int | Decimal
+    tokens_each: int
+    granted: int
+    months: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """One order whose grants an account holds: tokens brought in all, and tokens taken back since."""
+
+    order_number: int
+    status: str
+    placed_at: datetime | None
+    total: Decimal
+    currency: str
+    tokens: int
+    reversed: int
+    lines: tuple[PurchasedLine, ...]
+    shop_number: str = ""
+
+    @property
+    def shown_number(self) -> str:
+        """The number people know the order by."""
+        return self.shop_number or str(self.order_number)
+
+
+class PurchasePage(NamedTuple):
+    """Some purchases, and the order number below which the next page begins; None at the end."""
+
+    purchases: list[Purchase]
+    next_before: int | None
+
+
+def list_purchases(connection: Connection, account: Account, *, before: int | None, limit: int) -> PurchasePage:
+    """An account's purchases, the newest order first, below the order number `before`.
+
+    At most `limit`, and fewer where their lines are many: an order may have ten thousand.
+    """
+    found, has_more = orders.list_for_account(
+        connection,
+        store_id=account.store_id,
+        account_id=account.id,
+        before=before,
+        limit=limit,
+        most_lines=MAX_LINES_READ,
+    )
+    bought = _purchases(connection, account, found)
+    return PurchasePage(bought, bought[-1].order_number if has_more else None)
+
+
+def get_purchase(connection: Connection, account: Account, order_number: int) -> Purchase:
+    """One purchase with all its lines; raises `UnknownOrder` for an order whose grants the account does not hold."""
+    found = orders.find(connection, account.store_id, order_number)
+    if found is None or found.account_id != account.id:
+        raise UnknownOrder()
+    return _purchases(connection, account, [found])[0]
+
+
+def shown_lines(purchase: Purchase) -> tuple[str, ...]:
+    """The lines of a purchase as pages print them: the first few, and how many more there are."""
+    shown = [f"{line.name} × {line.quantity}" for line in purchase.lines[:MAX_LINES_SHOWN]]
+    more = len(purchase.lines) - len(shown)
+    return tuple([*shown, f"… (+{more:,})"] if more else shown)
+
+
+def _purchases(connection: Connection, account: Account, found: Sequence[Known]) -> list[Purchase]:
+    brought = ledger.granted_by_order(connection, account.store_id, account.id, [order.number for order in found])
+    return [_purchase(order, brought.get(order.number, 0)) for order in found]
+
+
+def _purchase(order: Known, brought: int) -> Purchase:
+    lines = tuple(
+        PurchasedLine(line.line.id, line.line.name, line.line.quantity or 0, line.tokens, line.granted, line.months)
+        for line in order.lines
+        if line.tokens
+    )
+    kept = sum(line.granted for line in lines)
+    # What a line granted, lost and was granted again counts once.
+    most = max(
+        kept, min(brought, sum(floor(line.tokens_each * Fraction(line.quantity)) for line in lines if not line.months))
+    )
+    return Purchase(
+        order_number=order.number,
+        status=order.status,
+        placed_at=order.placed_at,
+        total=order.total,
+        currency=order.currency,
+        tokens=most,
+        reversed=most - kept,
+        lines=lines,
+        shop_number=order.shop_number,
+    )

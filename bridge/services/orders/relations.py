@@ -1,0 +1,57 @@
+"""Relations of orders: which are settled together, and what others mean for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from bridge.domain.orders.state import Effect, Known
+from bridge.domain.stores.stores import Store
+from bridge.storage.engine.database import Connection
+from bridge.storage.orders import orders, relations
+
+_GENERATIONS = 5
+"""How many generations of orders a family is followed through."""
+
+
+def lock_family(connection: Connection, store: Store, every: Sequence[Known], *, now: datetime) -> list[Known]:
+    """The whole families of these locked orders without themselves, locked: all are settled together.
+
+    A relative that was settled without its own parent would be granted again.
+    """
+    family, found = {known.number: known for known in every}, []
+    for _ in range(_GENERATIONS):
+        parents = {known.parent_id for known in family.values() if known.parent_id}
+        listed = relations.list_family(connection, store.id, parents, family)
+        numbers = [number for number in listed if number not in family]
+        if not numbers:
+            break
+        locked = orders.lock(connection, store.id, numbers, now=now)
+        family |= locked
+        found += [locked[number] for number in numbers]
+    return found
+
+
+def list_same_payment(connection: Connection, store: Store, every: Iterable[Known]) -> dict[int, tuple[str, ...]]:
+    """The other granting orders with each order's transaction id, without its own family, by order id."""
+    paid = [known for known in every if known.transaction_id and known.effect is Effect.GRANTS]
+    if not paid:
+        return {}
+    transactions = {known.transaction_id for known in paid}
+    stored = relations.list_same_payment(connection, store.id, transactions)
+    fresh = {known.number: known for known in paid}
+    found = {}
+    for known in paid:
+        others = {number: (parent, shown) for number, parent, shown in stored.get(known.transaction_id, ())}
+        others |= {
+            number: (one.parent_id, one.shown_number)
+            for number, one in fresh.items()
+            if one.transaction_id == known.transaction_id
+        }
+        family = {known.number, known.parent_id} - {0}
+        shown = [
+            name for number, (parent, name) in sorted(others.items()) if number not in family and parent not in family
+        ]
+        if shown:
+            found[known.number] = tuple(shown[:5])
+    return found

@@ -1,0 +1,191 @@
+"""Settling: orders post what they owe, and their review items are found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bridge.domain.accounts.accounts import MAX_TOKENS, normalize_email
+from bridge.domain.accounts.ledger import Entry
+from bridge.domain.metering.plans import Term
+from bridge.domain.orders import past_orders
+from bridge.domain.orders.families import covered_lines
+from bridge.domain.orders.grants import months_owed, tokens_owed
+from bridge.domain.orders.merge import Effect, Known
+from bridge.domain.orders.review import Circumstances, review_items
+from bridge.domain.orders.review_items import GRANT, Question, choice_of
+from bridge.domain.stores.stores import Store
+from bridge.services.orders import line_amounts, posting, relations
+from bridge.services.orders.posting import Bill
+from bridge.storage.accounts import accounts
+from bridge.storage.engine.database import Connection
+from bridge.storage.metering import plans
+from bridge.storage.orders import orders, packages
+from bridge.storage.stores import stores
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of an order: the entries posted now, and whether it waits for its buyer to appear.
+
+    `shown_number` is the number people know the order by.
+    """
+
+    entries: tuple[Entry, ...]
+    is_parked: bool
+    owed: int
+    shown_number: str
+
+    @property
+    def outcome(self) -> str:
+        """The result in a few words, for the inbox."""
+        if self.is_parked:
+            return f"{self.owed} tokens wait for the buyer's account"
+        moved = sum(entry.tokens - entry.debt for entry in self.entries)
+        return f"{moved:+d} tokens" if self.entries else "nothing to post"
+
+
+def settle(
+    connection: Connection, store: Store, every: Sequence[Known], *, actor: str = posting.ACTOR, now: datetime
+) -> list[Settled]:
+    """Post what locked orders owe, and write what is known of them; answers in their order."""
+    asked = [known.number for known in every]
+    every = [*every, *relations.lock_family(connection, store, every, now=now)]
+    every = [_with_choice(past_orders.released(store, known)) for known in every]
+    every = line_amounts.fix_amounts(connection, store, every, now=now)
+    covered = covered_lines(every)
+    dues = {known.number: _due(known, covered.get(known.number, {})) for known in every}
+    idle = {known.number for known in every if known.account_id is None and not dues[known.number].is_anything}
+    buyers = _buyers_of(connection, store, [known for known in every if known.number not in idle], now=now)
+    bills = [Bill(known, dues[known.number].tokens, buyer, actor) for known, buyer in buyers if buyer is not None]
+    if covered:
+        # What a buyer gets from one order of a family comes before what goes back of another: no debt in between.
+        bills.sort(key=lambda bill: sum(line.granted for line in bill.known.lines) - sum(bill.owed.values()))
+    posted = {known.number: (known, entries) for known, entries in posting.post(connection, store, bills, now=now)}
+    waiting = {known.number: known for known, buyer in buyers if buyer is None}
+    for bill in bills:
+        if dues[bill.known.number].terms:
+            _put_terms(connection, store, bill.known, dues[bill.known.number].terms, buyer=bill.buyer)
+    after = [posted.get(known.number, (waiting.get(known.number, known), []))[0] for known in every]
+    same_payment = relations.list_same_payment(connection, store, after)
+    remembered = []
+    shown = {known.number: known.shown_number for known in after}
+    for known in after:
+        circumstances = Circumstances(
+            is_parked=known.number in waiting,
+            is_withheld=past_orders.is_withheld(store, known),
+            is_paid_later=past_orders.is_paid_later(store, known),
+            covered=covered.get(known.number, {}),
+            same_payment=same_payment.get(known.number, ()),
+            too_large=dues[known.number].too_large,
+            now=now,
+        )
+        remembered.append(_remembered(known, circumstances))
+    orders.remember(connection, remembered, now=now)
+    return [
+        Settled(
+            tuple(posted[number][1]) if number in posted else (),
+            is_parked=number in waiting,
+            owed=sum(dues[number].tokens.values()),
+            shown_number=shown[number],
+        )
+        for number in asked
+    ]
+
+
+def _remembered(known: Known, circumstances: Circumstances) -> orders.Remembered:
+    is_unpaid = not known.is_paid and known.effect is Effect.GRANTS and any(line.granted for line in known.lines)
+    since = (known.unpaid_since or circumstances.now) if is_unpaid else None
+    known = replace(known, unpaid_since=since) if since != known.unpaid_since else known
+    return known, circumstances.is_parked, review_items(known, circumstances)
+
+
+def _with_choice(known: Known) -> Known:
+    """The order granted where a person decided so though its status does not say it."""
+    if known.effect is Effect.KEEPS and choice_of(known.decisions, Question.NOT_GRANTED, known.status) == GRANT:
+        return replace(known, effect=Effect.GRANTS)
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What an order owes: tokens by line, terms of plans, and the lines that are worth more than can be counted."""
+
+    tokens: dict[int, int]
+    terms: list[Term]
+    too_large: tuple[int, ...]
+
+    @property
+    def is_anything(self) -> bool:
+        return any(self.tokens.values()) or any(term.months for term in self.terms)
+
+
+def _due(known: Known, covered: Mapping[int, str]) -> _Due:
+    """What an order owes; a line that another order grants owes nothing, one that is worth too much stays as it is."""
+    tokens, too_large = {}, []
+    for line in known.lines:
+        owed = 0 if line.line.id in covered else tokens_owed(known, line)
+        if owed > MAX_TOKENS:
+            too_large.append(line.line.id)
+            owed = line.granted
+        tokens[line.line.id] = owed
+    return _Due(tokens, _terms_owed(known, covered), tuple(too_large))
+
+
+def _terms_owed(known: Known, covered: Mapping[int, str]) -> list[Term]:
+    """What the order's lines of plans bought: so many months each, from the day it was placed."""
+    return [
+        Term(
+            order_number=known.number,
+            line_id=line.line.id,
+            product_id=line.line.variation_id or line.line.product_id,
+            name=line.line.name,
+            tokens=line.tokens or 0,
+            months=0 if line.line.id in covered else months_owed(known, line),
+            bought_at=known.placed_at,
+        )
+        for line in known.lines
+        if line.months and known.placed_at is not None
+    ]
+
+
+def _put_terms(connection: Connection, store: Store, known: Known, terms: list[Term], *, buyer: int) -> None:
+    is_first = not plans.has_any(connection, store.id)
+    named = packages.find_by_product(connection, store.id, sorted({line.line.product_id for line in known.lines}))
+    names = {package.variation_id or package.product_id: package.plan for package in named.values()}
+    terms = [replace(term, name=names.get(term.product_id) or term.name) for term in terms]
+    plans.put_terms(connection, store.id, known.number, account_id=buyer, bought=terms)
+    if is_first:
+        # From now on spends of this store have to look for plans.
+        stores.touch(connection, store.id)
+
+
+def _buyers_of(
+    connection: Connection, store: Store, every: Sequence[Known], *, now: datetime
+) -> list[tuple[Known, int | None]]:
+    """With each order the account its grant belongs to; None while no account is found.
+
+    The order's customer; or, of a guest's order, the one account with its
+    e-mail, which then keeps it. A grant whose customer the shop turned to 0
+    stays where it is.
+    """
+    places = {(store.id, known.buyer_id) for known in every if known.buyer_id}
+    located = accounts.locate_or_add(connection, places, now=now)
+    wanted = [known.email for known in every if _is_open(store, known)]
+    owners = accounts.find_by_email(connection, store_id=store.id, emails=wanted)
+    found: list[tuple[Known, int | None]] = []
+    for known in every:
+        if known.buyer_id:
+            found.append((known, located[store.id, known.buyer_id]))
+            continue
+        if _is_open(store, known) and (owner := owners.get(normalize_email(known.email) or "")):
+            known = replace(known, claimed_by=owner)
+        found.append((known, known.claimed_by or known.account_id))
+    return found
+
+
+def _is_open(store: Store, known: Known) -> bool:
+    """Whether an order is a guest's whose account may still be found by its e-mail."""
+    is_taken = known.buyer_id or known.claimed_by is not None or known.account_id is not None
+    return not is_taken and bool(known.email) and store.guest_policy == "automatic"

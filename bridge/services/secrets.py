@@ -1,0 +1,106 @@
+"""Secrets: shop credentials encrypted, access keys and guests' ids only as hashes."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import hmac
+import secrets
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from bridge.domain.errors import BadSetting
+from bridge.domain.sites.link_codes import LENGTH, LETTERS
+
+KEY_PREFIX = "tb_"
+
+
+class Vault:
+    """Encrypts and decrypts shop credentials under the service's secret key."""
+
+    def __init__(self, secret_key: str) -> None:
+        derived = hashlib.sha256(b"token-bridge credentials\0" + secret_key.encode()).digest()
+        self._fernet = Fernet(base64.urlsafe_b64encode(derived))
+        self._opened = functools.lru_cache(maxsize=256)(self._decrypt)
+
+    def seal(self, secret: str) -> str:
+        """The secret as it may be stored."""
+        return self._fernet.encrypt(secret.encode()).decode()
+
+    def open(self, sealed: str) -> str:
+        """The secret itself; raises `BadSetting` when it was sealed under another secret key."""
+        return self._opened(sealed)
+
+    def _decrypt(self, sealed: str) -> str:
+        try:
+            return self._fernet.decrypt(sealed.encode()).decode()
+        except InvalidToken as error:
+            raise BadSetting(
+                "BRIDGE_SECRET_KEY is not the one the shop credentials were stored under; put the old one back"
+            ) from error
+
+
+def new_access_key() -> str:
+    """A fresh access key: 256 random bits behind a prefix that leak scanners can find."""
+    return KEY_PREFIX + secrets.token_urlsafe(32)
+
+
+def hash_access_key(key: str) -> str:
+    """What is stored of an access key; it has 256 random bits, so a plain hash is enough."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def prefix_of(key: str) -> str:
+    """The part of an access key that may be shown."""
+    return key[: len(KEY_PREFIX) + 6]
+
+
+def new_state() -> str:
+    """A fresh state for a request of a shop's keys: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_state(state: str) -> str:
+    """What is stored of a state, and looked up: how long a look takes tells nothing of the state itself."""
+    return hashlib.sha256(b"token-bridge key request\0" + state.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def new_session() -> str:
+    """A fresh id for an admin's session: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_session(session_id: str) -> str:
+    """What is stored of a session's id."""
+    return hashlib.sha256(b"token-bridge session\0" + session_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def hash_guest(guest_id: str, *, salt: str) -> str:
+    """What is stored of a guest's id: a hash under the store's own salt."""
+    return hmac.new(salt.encode(), guest_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def new_link_code() -> str:
+    """A fresh link code of 50 random bits: enough while guesses are counted and its life is minutes."""
+    return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+
+
+def hash_link_code(code: str) -> str:
+    """What is stored of a link code, in its one spelling."""
+    return hashlib.sha256(b"token-bridge link code\0" + code.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def hash_address(address: str) -> str:
+    """What is stored of a client's address while its wrong guesses are counted."""
+    return hashlib.sha256(b"token-bridge address\0" + address.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def new_secret() -> str:
+    """A fresh webhook secret, of characters WooCommerce neither decodes nor escapes."""
+    return secrets.token_urlsafe(36)
+
+
+def new_salt() -> str:
+    """A fresh salt for guests' ids."""
+    return secrets.token_hex(32)

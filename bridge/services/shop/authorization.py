@@ -1,0 +1,166 @@
+"""Requests for shops' REST keys: the owner is sent to the shop with a state good once, and the keys come back."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+
+from bridge.domain.errors import FieldError, InvalidRequest, StoreExists
+from bridge.domain.shop.authorization import (
+    LIFE,
+    RESERVED_SLUGS,
+    KeyRequestOver,
+    RestKeys,
+    UnknownKeyRequest,
+    address_fault,
+    full_address,
+    suggest_slug,
+)
+from bridge.domain.stores.shop_address import comparable_shop
+from bridge.domain.stores.stores import Store
+from bridge.services import secrets
+from bridge.services.secrets import Vault
+from bridge.services.shop.rest import Shops
+from bridge.services.stores import settings
+from bridge.services.stores.settings import NewStore
+from bridge.storage.engine.database import Connection
+from bridge.storage.shop import key_requests
+from bridge.storage.shop.key_requests import KeyRequest
+from bridge.storage.stores import stores as store_rows
+
+log = logging.getLogger(__name__)
+
+_KEPT = timedelta(days=1)
+"""How long a request is remembered past its end, so that a late answer can be told from a made-up one."""
+_MOST_NUMBERED = 100
+
+
+def check_wanted(connection: Connection, wanted: NewStore) -> NewStore:
+    """The shop to connect, its address in full and a slug suggested where none is given.
+
+    Raises `InvalidRequest` that names the bad field, and `StoreExists` for a
+    slug or a shop that is there already.
+    """
+    url = full_address(wanted.url)
+    if fault := address_fault(url):
+        raise InvalidRequest(fields=[FieldError("url", fault)])
+    if wanted.slug in RESERVED_SLUGS:
+        raise InvalidRequest(fields=[FieldError("slug", "This name is the pages' own; choose another one.")])
+    slug = wanted.slug or _free_slug(connection, suggest_slug(url))
+    wanted = settings.check_new(replace(wanted, url=url, slug=slug))
+    for store in settings.list_stores(connection):
+        if store.slug == wanted.slug:
+            raise StoreExists(fields=[FieldError("slug", f"A store named {store.slug} is there already.")])
+        if comparable_shop(store.url) == comparable_shop(wanted.url):
+            sentence = f"This shop is connected already, as {store.slug}; give it new keys on its own page."
+            raise StoreExists(fields=[FieldError("url", sentence)])
+    try:
+        settings.check_free(connection, wanted.slug)
+    except StoreExists as error:
+        raise StoreExists(error.detail, fields=[FieldError("slug", f"{_sentence(error.detail)}.")]) from error
+    return wanted
+
+
+def ask_for_new(connection: Connection, wanted: NewStore, *, now: datetime) -> str:
+    """The state under which a shop may send its keys, to become a store then; `wanted` is checked already."""
+    about = {name: asdict(wanted)[name] for name in ("slug", "url", "name", "time_zone", "week_start")}
+    return _ask(connection, store_id=None, wanted=about, now=now)
+
+
+def ask_again(connection: Connection, store: Store, *, now: datetime) -> str:
+    """The state under which the shop of a store may send new keys; the old ones are used until then."""
+    return _ask(connection, store_id=store.id, wanted=None, now=now)
+
+
+def receive(connection: Connection, state: str, keys: RestKeys, *, vault_: Vault, now: datetime) -> Store:
+    """Take the keys a shop sends under a state, once: a store is made with them, or gets them.
+
+    The shop sends past orders nowhere, and its owner is still to be asked about
+    them. Raises `UnknownKeyRequest`, `KeyRequestOver`, and `StoreExists` where
+    the name was taken meanwhile; nothing is changed then.
+    """
+    state_hash = secrets.hash_state(state)
+    request = key_requests.use(connection, state_hash, now=now)
+    if request is None:
+        raise UnknownKeyRequest() if key_requests.find(connection, state_hash) is None else KeyRequestOver()
+    if request.store_id is not None:
+        store = settings.get_by_id(connection, request.store_id)
+        settings.set_keys(
+            connection,
+            store,
+            consumer_key=keys.consumer_key,
+            consumer_secret=keys.consumer_secret,
+            vault_=vault_,
+        )
+    else:
+        wanted = NewStore(**(request.wanted or {}), history="ask")
+        store = connect(connection, wanted, keys, vault_=vault_, now=now)
+        key_requests.set_store(connection, state_hash, store.id)
+    log.info("the shop %s sent its REST keys for the store %s", store.url, store.slug)
+    return store
+
+
+def connect(connection: Connection, wanted: NewStore, keys: RestKeys, *, vault_: Vault, now: datetime) -> Store:
+    """A store with these keys and no access key yet, its owner still to be asked about past orders."""
+    wanted = replace(wanted, consumer_key=keys.consumer_key, consumer_secret=keys.consumer_secret, history="ask")
+    settings.check_not_connected(connection, wanted.url)
+    return settings.add_bare(connection, wanted, vault_=vault_, now=now)[0]
+
+
+def check_keys(shops: Shops, url: str, keys: RestKeys) -> None:
+    """Ask the shop whether these keys may read and write it; no transaction may be open.
+
+    Raises `InvalidRequest` for what are no keys, and a `ShopUnreachable` with
+    what the shop says.
+    """
+    if mix_up := keys.mix_up:
+        raise InvalidRequest(fields=[FieldError("consumer_key", mix_up)])
+    with shops.open(url, keys.consumer_key, keys.consumer_secret) as shop:
+        checked = shop.check()
+    fault = checked.fault or checked.write_fault
+    if fault is not None:
+        raise fault
+
+
+def store_of_key(connection: Connection, consumer_key: str, *, vault_: Vault) -> Store | None:
+    """Return the store that has this consumer key; there are few stores, so all of them are looked at."""
+    for store in settings.list_stores(connection):
+        sealed = store_rows.credentials(connection, store.id).consumer_key
+        if sealed and hmac.compare_digest(vault_.open(sealed).encode(), consumer_key.encode()):
+            return store
+    return None
+
+
+def find_request(connection: Connection, state: str) -> tuple[KeyRequest, Store | None]:
+    """What became of a request, and the store that has its keys; raises `UnknownKeyRequest`."""
+    request = key_requests.find(connection, secrets.hash_state(state))
+    if request is None:
+        raise UnknownKeyRequest()
+    return request, None if request.store_id is None else settings.get_by_id(connection, request.store_id)
+
+
+def _ask(connection: Connection, *, store_id: int | None, wanted: dict[str, str] | None, now: datetime) -> str:
+    key_requests.drop_expired(connection, before=now - _KEPT)
+    state = secrets.new_state()
+    key_requests.add(
+        connection,
+        secrets.hash_state(state),
+        store_id=store_id,
+        wanted=wanted,
+        now=now,
+        expires_at=now + LIFE,
+    )
+    return state
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _free_slug(connection: Connection, slug: str) -> str:
+    """The slug, with a number where it is taken."""
+    taken = {store.slug for store in settings.list_stores(connection)}
+    names = [slug, *(f"{slug}-{number}" for number in range(2, _MOST_NUMBERED))]
+    return next((name for name in names if name not in taken), slug)

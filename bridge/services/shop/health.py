@@ -1,0 +1,196 @@
+"""What of a shop could not be read: set aside, tried again each night, and remembered until it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+
+from bridge.clients.woocommerce import documents as payloads
+from bridge.clients.woocommerce.lists import Broken
+from bridge.domain.errors import ShopUnreachable
+from bridge.domain.shop.errors import ShopBroken, ShopPageBroken
+from bridge.domain.shop.health import MAX_SET_ASIDE, SetAside, Stop, documents, joined, without
+from bridge.domain.shop.reconciliation import Report
+from bridge.domain.stores.stores import Store
+from bridge.services.orders import apply, packages
+from bridge.services.shop import ingest, paging
+from bridge.services.shop.ingest import Reading
+from bridge.services.transactions import Transaction, in_transaction
+from bridge.storage.engine.database import Connection
+from bridge.storage.shop import sync_state
+
+FAILING = "failing order"
+"""The kind of an order that failed by itself in the last run, and is not set aside yet."""
+_PATIENCE = timedelta(hours=1)
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def note_run(reading: Reading, kind: str, fault: ShopUnreachable | None, report: Report, *, now: datetime) -> None:
+    """Note how a run ended: why it stopped, and since when runs of its kind do; and how the shop was reached."""
+
+    def note(connection: Connection) -> None:
+        known = sync_state.find(connection, reading.store.id)
+        stopped = dict(known.stopped)
+        before = stopped.pop(kind, None)
+        if fault is not None:
+            stopped[kind] = Stop(before.since if before else now, fault.code, fault.detail)
+        elif report.interruption and before is not None:
+            # It was told to stop: the next run says whether what was wrong is over.
+            stopped[kind] = before
+        values: dict[str, object] = {}
+        if stopped != known.stopped:
+            values["stopped"] = {name: stop.document for name, stop in stopped.items()} or None
+        if kind == "poll" and not report.interruption:
+            failing = [SetAside(FAILING, number, why, now) for number, why in report.failing.items()]
+            others = tuple(one for one in known.set_aside if one.kind != FAILING or one.number in report.failing)
+            if (every := joined(others, failing)) != known.set_aside:
+                values["set_aside"] = documents(every)
+        if reading.shop.access != known.access:
+            values["access"] = reading.shop.access.document
+        if values:
+            sync_state.change(connection, reading.store.id, **values)
+
+    in_transaction(reading.transaction, note)
+
+
+def note_try(transaction: Transaction, store: Store, *, now: datetime) -> None:
+    """Note that a store whose last run did not get to its end has its turn."""
+    in_transaction(transaction, lambda connection: sync_state.change(connection, store.id, tried_at=now))
+
+
+def in_lanes(connection: Connection, stores: Sequence[Store]) -> tuple[list[Store], list[Store]]:
+    """The stores whose last run went well, and the others, those first that had no turn for the longest time."""
+    known = {store.id: sync_state.find(connection, store.id) for store in stores}
+    slow = [store for store in stores if known[store.id].stopped]
+    quick = [store for store in stores if not known[store.id].stopped]
+    return quick, sorted(slow, key=lambda store: known[store.id].tried_at or _EPOCH)
+
+
+def give_up(reading: Reading, report: Report, *, now: datetime) -> None:
+    """Set aside the orders of a report that have failed by themselves for an hour: reading goes on behind them.
+
+    Until then the cursor waits for them, since most faults pass.
+    """
+    if not report.failing or reading.is_dry:
+        return
+    with reading.transaction() as connection:
+        known = sync_state.find(connection, reading.store.id).set_aside
+    due = {one.number for one in known if one.kind == FAILING and now - one.since >= _PATIENCE}
+    new = [SetAside("order", number, why, now) for number, why in report.failing.items() if number in due]
+    for one in new:
+        report.give_up(one.number)
+    if new:
+        _change(reading, lambda every: joined(every, new))
+
+
+def set_aside(
+    reading: Reading,
+    broken: Sequence[tuple[str, Broken]],
+    report: Report,
+    *,
+    now: datetime,
+    after: datetime | None = None,
+    until: datetime | None = None,
+) -> None:
+    """Remember documents that the shop cannot show, so that reading may go on behind them.
+
+    Raises `ShopBroken` where too many are set aside already: then it is the
+    shop that fails.
+    """
+    new = [SetAside(kind, one.id, one.why, now, one.above, one.below, after, until) for kind, one in broken]
+    for one in new:
+        report.put_aside(f"{one.name} is set aside, since the shop cannot show it: {one.why}")
+    if new and not reading.is_dry:
+        _change(reading, lambda known: joined(known, new))
+
+
+def take_back(reading: Reading, numbers: Collection[int]) -> None:
+    """Forget orders that could be read after all."""
+    with reading.transaction() as connection:
+        known = sync_state.find(connection, reading.store.id).set_aside
+    done = [one for one in known if one.kind == "order" and one.number in numbers]
+    if done:
+        _change(reading, lambda known: without(known, done))
+
+
+def retry(reading: Reading, report: Report, *, now: datetime) -> None:
+    """Try again what is set aside; what can be read now is applied and forgotten. Raises a `ShopUnreachable`."""
+    with reading.transaction() as connection:
+        known = sync_state.find(connection, reading.store.id).set_aside
+    for one in known:
+        if one.kind == FAILING or not reading.may_go_on():
+            continue
+        if one.kind == "product":
+            _retry_product(reading, one, now=now)
+            continue
+        try:
+            is_done = (
+                _retry_order(reading, one.number, report, now=now)
+                if one.number
+                else _retry_window(reading, one, report, now=now)
+            )
+        except ShopPageBroken as error:
+            set_aside(reading, [("order", Broken(one.number, error.detail, one.above, one.below))], report, now=now)
+            continue
+        if is_done and not reading.is_dry:
+            done = one
+            _change(reading, lambda every: without(every, [done]))  # noqa: B023 -- called at once
+
+
+def note_products(reading: Reading, broken: Sequence[Broken], *, now: datetime) -> None:
+    """Remember the products that the shop cannot show."""
+    new = [SetAside("product", one.id, one.why, now, one.above, one.below) for one in broken]
+    if new:
+        _change(reading, lambda known: joined(known, new))
+
+
+def _retry_product(reading: Reading, one: SetAside, *, now: datetime) -> None:
+    """Read a product again; one of an unknown number is left to the next import."""
+    try:
+        document = reading.shop.get_product(one.number) if one.number else None
+    except ShopPageBroken:
+        return
+    if document is not None:
+        product = payloads.read_product(document)
+        in_transaction(
+            reading.transaction,
+            lambda connection: packages.learn_product(connection, reading.store.id, product, now=now),
+        )
+    _change(reading, lambda every: without(every, [one]))
+
+
+def _retry_order(reading: Reading, number: int, report: Report, *, now: datetime) -> bool:
+    failed_before = report.failed
+    document = reading.shop.get_order(number)
+    if document is None:
+        with reading.transaction() as connection:
+            is_known = apply.is_known(connection, reading.store, number)
+        if is_known:
+            ingest.apply_removal(reading, number, report, now=now)
+    else:
+        ingest.apply_documents(reading, [document], report, now=now)
+    return report.failed == failed_before
+
+
+def _retry_window(reading: Reading, one: SetAside, report: Report, *, now: datetime) -> bool:
+    """Read again the orders among which one of an unknown number was; whether the shop shows all of them."""
+    failed_before = report.failed
+    for batch in paging.list_window(reading.shop, after=one.after, until=one.until):
+        ingest.apply_documents(reading, batch.documents, report, now=now)
+        if batch.broken:
+            set_aside(
+                reading, [("order", found) for found in batch.broken], report, now=now, after=one.after, until=one.until
+            )
+            return all(found.id for found in batch.broken)
+    return report.failed == failed_before
+
+
+def _change(reading: Reading, act: Callable[[tuple[SetAside, ...]], tuple[SetAside, ...]]) -> None:
+    def change(connection: Connection) -> None:
+        known = sync_state.find(connection, reading.store.id).set_aside
+        every = act(known)
+        if len(every) > max(MAX_SET_ASIDE, len(known)):
+            raise ShopBroken(f"the shop cannot show more than {MAX_SET_ASIDE} of its documents")
+        sync_state.change(connection, reading.store.id, set_aside=documents(every))
+
+    in_transaction(reading.transaction, change)

@@ -1,0 +1,279 @@
+"""The inbox: a delivery is verified and stored, then processed, and tried again until it is."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from bridge.clients.woocommerce import documents
+from bridge.domain.errors import (
+    BadSignature,
+    BodyTooLarge,
+    BridgeError,
+    ConsumerSecretUsed,
+    FieldError,
+    InvalidRequest,
+    MalformedBody,
+    ShopUnreachable,
+)
+from bridge.domain.shop.inbox import (
+    MANY_REPEATS,
+    MAX_BODY_BYTES,
+    REPEAT_SPAN,
+    Delivery,
+    Notice,
+    NoticeKind,
+    State,
+    may_wait,
+    retry_delay,
+)
+from bridge.domain.shop.signatures import is_signed
+from bridge.domain.shop.sources import foreign_source, source_of
+from bridge.domain.stores.stores import Store
+from bridge.services.orders import apply
+from bridge.services.secrets import Vault
+from bridge.services.shop.processing import Document, Learnt, learn, parse, process
+from bridge.services.shop.rest import Shops
+from bridge.services.stores import settings
+from bridge.services.transactions import Transaction, in_transaction
+from bridge.storage.engine.database import Connection
+from bridge.storage.engine.ids import new_id
+from bridge.storage.shop import inbox, sync_state
+from bridge.storage.stores import stores as store_rows
+from bridge.storage.stores.stores import ShopCredentials
+
+log = logging.getLogger(__name__)
+
+_PREFIX_BYTES = 4096
+_FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*(\d{1,16})\s*[,}]')
+_MOST_SOURCES = 20
+_FIRST_RETRY = timedelta(seconds=30)
+"""When the job looks at a delivery whose processing was cut off before it could say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A webhook as it came in at the door, nothing of it believed yet."""
+
+    body: bytes
+    signature: str
+    topic: str
+    source: str
+    shop_delivery: str
+    webhook_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A delivery in the inbox, and whether its shop gave keys: without them nothing can be asked of it.
+
+    `is_repeat` says that the same bytes were stored before: nothing is left to do.
+    """
+
+    delivery: Delivery
+    has_keys: bool
+    is_repeat: bool = False
+
+
+def receive(connection: Connection, slug: str, received: Received, *, vault: Vault, now: datetime) -> Stored:
+    """Verify a webhook on its raw bytes and store it; durable once the caller commits.
+
+    Raises `UnknownStore`, `BadSignature` for what the shop did not sign, and
+    `BodyTooLarge` for more than is kept that it did not sign either. A signed
+    body that is not a JSON object is stored as rejected; of one that is too large
+    only its id is stored. The same bytes again are counted.
+    """
+    store = settings.get_store(connection, slug)
+    credentials = store_rows.credentials(connection, store.id)
+    is_large = len(received.body) > MAX_BODY_BYTES
+    if not is_signed(received.body, received.signature, vault.open(credentials.webhook_secret)):
+        if is_large:
+            raise BodyTooLarge()
+        raise ConsumerSecretUsed() if _is_consumer_secret(received, credentials, vault) else BadSignature()
+    received = _without_body(connection, store, received, now=now) if is_large else received
+    try:
+        document = parse(received.body)
+        resource, state, outcome = documents.named_id(document), State.RECEIVED, ""
+        if is_large and resource is None:
+            state, outcome = State.IGNORED, "too large to be kept, and its ID is not at its beginning"
+    except MalformedBody as error:
+        document, resource, state, outcome = {}, None, State.REJECTED, error.detail
+    held_for = foreign_source(received.source, store.url, store.accepted_sources)
+    delivery = Delivery(
+        id=new_id(),
+        store_id=store.id,
+        received_at=now,
+        topic=received.topic[:100],
+        source=received.source[:500],
+        shop_delivery=received.shop_delivery[:100],
+        webhook_id=received.webhook_id[:40],
+        resource_id=resource,
+        body=received.body,
+        state=state,
+        outcome=outcome,
+        next_attempt_at=now + _FIRST_RETRY if state is State.RECEIVED else None,
+        held_for=held_for,
+        digest=sha256(received.body).hexdigest(),
+    )
+    has_keys = credentials.consumer_key is not None
+    before = _repeated(connection, delivery, document, now=now)
+    if before is not None:
+        return Stored(before, has_keys, is_repeat=True)
+    inbox.add(connection, delivery)
+    return Stored(delivery, has_keys)
+
+
+def _without_body(connection: Connection, store: Store, received: Received, *, now: datetime) -> Received:
+    """A delivery that is too large to be kept: its id alone, by which the shop can be asked, and a notice."""
+    found = _FIRST_ID.match(received.body[:_PREFIX_BYTES])
+    about = f"{received.topic or 'no topic'}, {len(received.body) // 1024**2} MiB"
+    sync_state.note(connection, store.id, Notice(NoticeKind.TOO_LARGE, now, about))
+    return replace(received, body=b'{"id":%s}' % found[1] if found else b"{}")
+
+
+def _repeated(connection: Connection, delivery: Delivery, document: Document, *, now: datetime) -> Delivery | None:
+    """The delivery whose repetition this one is, counted; None for another one.
+
+    A bare id or an action means something new each time, unless the shop's own
+    delivery id is the same too.
+    """
+    before = inbox.find_latest(connection, delivery.store_id, topic=delivery.topic, resource_id=delivery.resource_id)
+    if before is None or before.digest != delivery.digest or before.held_for != delivery.held_for:
+        return None
+    if before.shown_state is State.RECEIVED:
+        # It is being processed: counting would lock it, and it would be passed over.
+        return None
+    says_all = not documents.is_bare(document) and documents.action_order(document) is None
+    if not says_all and before.shop_delivery != delivery.shop_delivery:
+        return None
+    last = before.repeated_at or before.received_at
+    if not timedelta(0) <= now - last < REPEAT_SPAN:
+        return None
+    inbox.count_repeat(connection, before.id, now=now)
+    if before.repeats + 1 >= MANY_REPEATS:
+        about = f"{delivery.topic or 'no topic'}, {before.repeats + 1} times"
+        sync_state.note(connection, delivery.store_id, Notice(NoticeKind.REPEATED, now, about))
+    return before
+
+
+def accept_source(connection: Connection, store: Store, address: str, *, now: datetime) -> int:
+    """Accept deliveries of another site as the store's own; those that wait become due. How many they are.
+
+    Raises `InvalidRequest` for an address that cannot be read.
+    """
+    source = source_of(address)
+    if not source:
+        raise InvalidRequest(fields=[FieldError("url", "give the address of a site")])
+    if source != source_of(store.url) and source not in store.accepted_sources:
+        if len(store.accepted_sources) >= _MOST_SOURCES:
+            raise InvalidRequest(fields=[FieldError("url", f"at most {_MOST_SOURCES} addresses can be accepted")])
+        store_rows.change(connection, store.id, {"accepted_sources": [*store.accepted_sources, source]})
+    sync_state.forget_notice(connection, store.id, NoticeKind.OTHER_SITE)
+    return inbox.release_held(connection, store.id, source=source, now=now)
+
+
+def _is_consumer_secret(received: Received, credentials: ShopCredentials, vault: Vault) -> bool:
+    """Whether a delivery is signed with the REST key's consumer secret: only the shop has it besides us."""
+    sealed = credentials.consumer_secret
+    return sealed is not None and is_signed(received.body, received.signature, vault.open(sealed))
+
+
+def note_consumer_secret(connection: Connection, slug: str, *, now: datetime) -> None:
+    """Keep for the owner that the shop signs with the consumer secret in place of the webhook secret."""
+    notice = Notice(NoticeKind.CONSUMER_SECRET, now, "")
+    sync_state.note(connection, settings.get_store(connection, slug).id, notice)
+
+
+def note_bad_signature(connection: Connection, slug: str, *, now: datetime) -> None:
+    """Note for the watchdog that somebody delivered to a store what its shop did not sign with our secret."""
+    sync_state.change(connection, settings.get_store(connection, slug).id, bad_signature_at=now)
+
+
+def note_ping(connection: Connection, slug: str, *, now: datetime) -> None:
+    """Note that somebody came as a shop does that tries a new webhook's address; it is unsigned and proves little."""
+    sync_state.change(connection, settings.get_store(connection, slug).id, pinged_at=now)
+
+
+def process_stored(transaction: Transaction, delivery_id: int, *, now: datetime, shops: Shops | None = None) -> bool:
+    """Process a stored delivery and settle what waited for it; whether that went well.
+
+    `shops` lets it ask the shop what the delivery leaves open. A delivery waits
+    ten minutes for a shop that does not answer; then it counts for what it says
+    by itself, as without REST keys, and reading the shop back adds the rest.
+
+    What fails, whatever it is, is logged and put off, never raised: the
+    delivery is safe by now, and the shop need not know.
+    """
+    try:
+        learnt = Learnt() if shops is None else _learn(transaction, delivery_id, shops, now=now)
+        done = in_transaction(transaction, lambda connection: process(connection, delivery_id, learnt, now=now))
+        if done is not None:
+            apply.check_all(transaction, done.store, done.waiting_orders, now=now)
+    except Exception as error:
+        if isinstance(error, ShopUnreachable):
+            log.warning("delivery %d waits for the shop: %s", delivery_id, error.detail)
+        else:
+            log.exception("delivery %d failed; it is tried again", delivery_id)
+        reason = error
+        try:
+            in_transaction(transaction, lambda connection: postpone(connection, delivery_id, reason, now=now))
+        except Exception:
+            # Even so it is due: receiving gave it the time of its first retry.
+            log.exception("delivery %d could not be put off", delivery_id)
+        return False
+    return True
+
+
+def _learn(transaction: Transaction, delivery_id: int, shops: Shops, *, now: datetime) -> Learnt:
+    try:
+        return learn(transaction, delivery_id, shops, now=now)
+    except ShopUnreachable as error:
+        with transaction() as connection:
+            delivery = inbox.find(connection, delivery_id)
+        if delivery is None or may_wait(delivery.received_at, now=now):
+            raise
+        log.warning("delivery %d is processed without asking the shop: %s", delivery_id, error.detail)
+        return Learnt()
+
+
+def postpone(connection: Connection, delivery_id: int, error: Exception, *, now: datetime) -> None:
+    """Note that processing failed and when it is tried again; the delivery is never given up."""
+    delivery = inbox.lock(connection, delivery_id)
+    if delivery is None or delivery.state is not State.RECEIVED:
+        return
+    reason = error.detail if isinstance(error, BridgeError) else type(error).__name__
+    inbox.postpone(
+        connection,
+        delivery_id,
+        outcome=f"failed: {reason}"[:500],
+        next_attempt_at=now + retry_delay(delivery.attempts),
+    )
+
+
+def replay(connection: Connection, delivery_id: int, *, now: datetime) -> bool:
+    """Make a delivery due again, whatever became of it; False where there is none or it cannot be read."""
+    delivery = inbox.lock(connection, delivery_id)
+    if delivery is None or delivery.state is State.REJECTED:
+        return False
+    inbox.postpone(connection, delivery_id, outcome="replayed", next_attempt_at=now)
+    return True
+
+
+def list_due(connection: Connection, *, now: datetime, limit: int) -> list[int]:
+    """The deliveries whose next attempt is due, the oldest first."""
+    return inbox.list_due(connection, now=now, limit=limit)
+
+
+def list_deliveries(
+    connection: Connection, *, store_id: int | None, state: State | None, before: int | None, limit: int
+) -> list[Delivery]:
+    """Deliveries, the newest first."""
+    return inbox.list_page(connection, store_id=store_id, state=state, before=before, limit=limit)
+
+
+def find_delivery(connection: Connection, delivery_id: int) -> Delivery | None:
+    """One delivery, as it was received."""
+    return inbox.find(connection, delivery_id)

@@ -1,0 +1,219 @@
+"""Documents of a shop's orders, applied: several in a transaction, and each alone where one of them fails."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from bridge.clients.woocommerce import documents as payloads
+from bridge.clients.woocommerce.api import ShopClient
+from bridge.clients.woocommerce.documents import Product
+from bridge.domain.errors import BridgeError, InvalidRequest, ShopUnreachable, Unavailable
+from bridge.domain.orders.merge import Effect, Order, effect_of
+from bridge.domain.shop.errors import ShopBroken
+from bridge.domain.shop.reconciliation import Report
+from bridge.domain.stores.stores import Store
+from bridge.services.orders import apply, packages
+from bridge.services.orders.settling import Settled
+from bridge.services.shop import rest
+from bridge.services.shop.paging import Document
+from bridge.services.shop.rest import Questions
+from bridge.services.transactions import Transaction, in_transaction
+from bridge.storage.engine.database import Connection
+
+log = logging.getLogger(__name__)
+
+TOGETHER = 50
+"""The most orders of one transaction: the accounts it moves are locked meanwhile."""
+
+T = TypeVar("T")
+
+
+class _DryRun(Exception):
+    """Ends a transaction that was only for looking."""
+
+
+def always() -> bool:
+    """Nobody tells a reading to stop."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One shop being read: its store, its client, what opens a transaction, and whether to go on."""
+
+    transaction: Transaction
+    store: Store
+    shop: ShopClient
+    is_dry: bool = False
+    may_go_on: Callable[[], bool] = always
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An order to be applied, with what the shop said of it and of products nobody had spoken of."""
+
+    order: Order
+    products: tuple[Product, ...] = ()
+
+
+def apply_documents(reading: Reading, documents: Sequence[Document], report: Report, *, now: datetime) -> None:
+    """Apply orders as they are now, `TOGETHER` at most; what is one order's fault is noted and stops no other.
+
+    The shop is asked what the documents leave open before any transaction is
+    opened. Raises a `ShopUnreachable` where it is the shop that fails.
+    """
+    # A document that came twice counts as the later one.
+    by_number = {document["id"]: document for document in documents}
+    wanted, fault = _look_into(reading, list(by_number.values()), report, requested_at=now)
+    settled = _together(reading, wanted, now=now) if len(wanted) > 1 else None
+    if settled is None:
+        for one in wanted:
+            _apply_alone(reading, one, report, now=now)
+    else:
+        for one, result in zip(wanted, settled, strict=True):
+            _count(report, one.order.number, result)
+    if fault is not None:
+        raise fault
+
+
+def apply_document(connection: Connection, reading: Reading, wanted: Wanted, *, now: datetime) -> Settled:
+    """Apply one order that was looked into; raises what keeps it from being applied."""
+    return _act(connection, reading.store, [wanted], now=now)[0]
+
+
+def look_into(reading: Reading, document: Document, *, requested_at: datetime) -> Wanted:
+    """Return an order asked for at a moment, with what it leaves open; raises `InvalidRequest`, `ShopUnreachable`."""
+    order = replace(payloads.read_order(document), requested_at=requested_at)
+    with reading.transaction() as connection:
+        questions = rest.questions_of(connection, reading.store, order)
+    return _answered(reading, order, questions, {})
+
+
+def apply_removal(reading: Reading, number: int, report: Report, *, now: datetime) -> None:
+    """Take back an order that is gone; its own fault is noted."""
+    _settle(reading, number, str(number), lambda connection: remove(connection, reading.store, number, now=now), report)
+
+
+def remove(connection: Connection, store: Store, number: int, *, now: datetime) -> Settled:
+    """Take back what an order granted that the shop no longer has."""
+    return apply.trash_order(connection, store, number, delivery="", received_at=now, now=now)
+
+
+def _look_into(
+    reading: Reading, documents: Sequence[Document], report: Report, *, requested_at: datetime
+) -> tuple[list[Wanted], ShopUnreachable | None]:
+    """The orders that could be looked into, and what kept the shop from being asked about the others."""
+    read: list[Order] = []
+    for document in documents:
+        try:
+            read.append(replace(payloads.read_order(document), requested_at=requested_at))
+        except InvalidRequest as error:
+            report.fail(f"order {document['id']}: {error.detail}", number=document["id"])
+    with reading.transaction() as connection:
+        questions = rest.list_questions(connection, reading.store, read)
+    wanted: list[Wanted] = []
+    asked: dict[int, Document | None] = {}
+    for order, open_ in zip(read, questions, strict=True):
+        try:
+            wanted.append(_answered(reading, order, open_, asked))
+        except InvalidRequest as error:
+            report.fail(f"order {order.shown_number}: {error.detail}", number=order.number)
+            continue
+        except ShopUnreachable as error:
+            fault = _fault_of_the_shop(reading, error)
+            if fault is not None:
+                return wanted, fault
+            report.fail(f"order {order.shown_number}: {error.detail}", number=order.number)
+            continue
+        report.unanswered += _is_asked_about(reading.store, order)
+    return wanted, None
+
+
+def _fault_of_the_shop(reading: Reading, error: ShopUnreachable) -> ShopUnreachable | None:
+    """Is it what was asked about one order, or the shop? None for the former: then something easy is answered."""
+    if not isinstance(error, ShopBroken):
+        return error
+    try:
+        reading.shop.clock()
+    except ShopUnreachable as fault:
+        return fault
+    return None
+
+
+def _answered(reading: Reading, order: Order, questions: Questions, asked: dict[int, Document | None]) -> Wanted:
+    found = rest.ask(reading.shop, questions, asked=asked) if questions.are_open else rest.Answers()
+    return Wanted(rest.with_answers(order, found), tuple(map(payloads.read_product, found.products)))
+
+
+def _together(reading: Reading, wanted: Sequence[Wanted], *, now: datetime) -> list[Settled] | None:
+    """What became of the orders, applied in one transaction; None where one of them does not let it pass."""
+    try:
+        return _run(reading, lambda connection: _act(connection, reading.store, wanted, now=now))
+    except Unavailable:
+        raise
+    except Exception:
+        log.info("orders of store %s are applied one by one", reading.store.slug, exc_info=True)
+        return None
+
+
+def _act(connection: Connection, store: Store, wanted: Sequence[Wanted], *, now: datetime) -> list[Settled]:
+    for product in {product.id: product for one in wanted for product in one.products}.values():
+        packages.learn_product(connection, store.id, product, now=now)
+    # Until the owner has answered, nothing is granted that was sold before the shop was connected.
+    held = replace(store, grants_from=store.grants_from or store.asks_from)
+    return apply.apply_orders(connection, held, [one.order for one in wanted], received_at=now, now=now)
+
+
+def _is_asked_about(store: Store, order: Order) -> bool:
+    is_past = store.asks_from is not None and (order.placed_at or order.modified_at) < store.asks_from
+    return is_past and effect_of(order.status, store.grant_statuses) is Effect.GRANTS
+
+
+def _apply_alone(reading: Reading, wanted: Wanted, report: Report, *, now: datetime) -> None:
+    order = wanted.order
+    act = partial(apply_document, reading=reading, wanted=wanted, now=now)
+    _settle(reading, order.number, order.shown_number, act, report)
+
+
+def _settle(reading: Reading, number: int, shown: str, act: Callable[[Connection], Settled], report: Report) -> None:
+    try:
+        settled = _run(reading, act)
+    except Unavailable:
+        raise
+    except BridgeError as error:
+        log.warning("order %d of store %s was not applied: %s", number, reading.store.slug, error.detail)
+        report.fail(f"order {shown}: {error.detail}", number=number)
+        return
+    except Exception as error:
+        log.exception("order %d of store %s was not applied", number, reading.store.slug)
+        report.fail(f"order {shown}: {type(error).__name__}", number=number)
+        return
+    _count(report, number, settled)
+
+
+def _count(report: Report, number: int, settled: Settled) -> None:
+    posted = [entry.tokens - entry.debt - entry.forgiven for entry in settled.entries]
+    report.add(
+        number, expected=settled.owed, posted=posted, is_parked=settled.is_parked, shown_number=settled.shown_number
+    )
+
+
+def _run(reading: Reading, act: Callable[[Connection], T]) -> T:
+    """What the act returns; in a dry run its transaction is undone."""
+    if not reading.is_dry:
+        return in_transaction(reading.transaction, act)
+    found: list[T] = []
+
+    def look(connection: Connection) -> None:
+        found.append(act(connection))
+        raise _DryRun
+
+    with contextlib.suppress(_DryRun):
+        in_transaction(reading.transaction, look)
+    return found[-1]

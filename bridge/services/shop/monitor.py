@@ -1,0 +1,387 @@
+"""The watchdog: whether each shop still tells us of its orders, and what can be done where it does not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from bridge.clients.woocommerce.api import ShopClient
+from bridge.domain.errors import ShopUnreachable
+from bridge.domain.events.events import EventType, NewEvent
+from bridge.domain.ops.clock import TOLERANCE, unless_ahead
+from bridge.domain.shop.access import ShopAccess
+from bridge.domain.shop.errors import BadShopAddress, ShopKeysRefused
+from bridge.domain.shop.health import Caretaker
+from bridge.domain.shop.inbox import State
+from bridge.domain.shop.monitor import QUIET, RECENT, STOPPING, Code, Fault, Sighting, Unprocessed, judge
+from bridge.domain.shop.reconciliation import Report
+from bridge.domain.shop.subscriptions import Standing, Step, Webhook, standing_of
+from bridge.domain.stores.stores import Store
+from bridge.services.orders import packages
+from bridge.services.shop import health, reconcile, subscriptions
+from bridge.services.shop.ingest import Reading
+from bridge.services.shop.paging import Document, modified_at
+from bridge.services.shop.rest import Shops
+from bridge.services.shop.subscriptions import Door
+from bridge.services.transactions import Transaction, in_transaction
+from bridge.storage.engine.database import Connection
+from bridge.storage.engine.ids import new_id
+from bridge.storage.events import outbox
+from bridge.storage.shop import inbox, sync_state
+from bridge.storage.shop.sync_state import ShopRead
+from bridge.storage.stores import stores
+
+log = logging.getLogger(__name__)
+
+_TOLD_STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")
+"""Of orders in these states the shop delivers each change; of abandoned drafts, for one, it does not."""
+POLL_REQUESTS, POLL_SECONDS = 500, 120.0
+"""What the watchdog may use to read back what a silent shop did not tell; the next poll does the rest."""
+_DAY = timedelta(days=1)
+_CLOCKS = timedelta(seconds=5)
+"""How far the measured difference of two clocks may be off."""
+_MENDABLE = frozenset({Code.WEBHOOK_MISSING, Code.WEBHOOK_PAUSED, Code.WEBHOOK_DISABLED, Code.WEBHOOK_ASTRAY})
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What it takes to watch shops: transactions, clients, the address deliveries come to, and whether to go on.
+
+    `installation` tells this installation from a copy of its database elsewhere; empty where that is not known.
+    """
+
+    transaction: Transaction
+    shops: Shops
+    public_url: str
+    may_go_on: Callable[[], bool] = _always
+    installation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One look at a shop: the faults found, those that are left, and the orders read back because of them.
+
+    `clock_offset_seconds` is how far the shop's clock is ahead; None where it was not read.
+    """
+
+    found: tuple[Fault, ...]
+    left: tuple[Fault, ...]
+    report: Report | None = None
+    clock_offset_seconds: int | None = None
+
+    @property
+    def repaired(self) -> int:
+        """How many faults were repaired."""
+        return len(self.found) - len(self.left)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is known here, before the shop is asked; `told_until` is up to when nothing more need be delivered."""
+
+    door: Door
+    sighting: Sighting
+    told_until: datetime
+    known: ShopRead
+    store_id: int
+    connected_at: datetime
+    updated_at: datetime | None
+
+
+def look(post: Post, store: Store, *, now: datetime) -> tuple[Sighting, tuple[Fault, ...]]:
+    """What is seen of a shop, and everything that is wrong with it; changes nothing."""
+    seen, shop = _open(post, store, now=now)
+    if shop is not None:
+        with shop:
+            seen = replace(seen, sighting=_ask(post, shop, seen, now=now))
+    return seen.sighting, judge(seen.sighting, now=now)
+
+
+def watch(post: Post, store: Store, *, now: datetime, may_repair: bool = True) -> Watched:
+    """Look at a shop, repair what can be repaired, read back what may have been missed, and tell the owner.
+
+    Without `may_repair` nothing is changed in the shop, and nothing is read back.
+
+    The owner is told once of each fault that keeps deliveries from us, until it
+    is over, by an event and in the log.
+    """
+    seen, shop = _open(post, store, now=now)
+    if shop is None:
+        found = judge(seen.sighting, now=now)
+        _note(post, store, seen, found, found, is_repaired=False, now=now)
+        return Watched(found, found)
+    with shop:
+        seen = replace(seen, sighting=_ask(post, shop, seen, now=now))
+        found = judge(seen.sighting, now=now)
+        after = _repair(shop, seen, found, now=now) if may_repair else None
+        left = found if after is None else judge(after, now=now)
+        is_news = _note(post, store, seen, found, left, is_repaired=after is not None, access=shop.access, now=now)
+        if not may_repair or (not is_news and after is None):
+            return Watched(found, left, None, seen.sighting.clock_offset_seconds)
+        shop.limit(requests=POLL_REQUESTS, seconds=POLL_SECONDS)
+        reading = Reading(post.transaction, store, shop, may_go_on=post.may_go_on)
+        report = reconcile.poll(reading, since=None, now=now)
+        if not report.interruption:
+            left = tuple(fault for fault in left if fault.code is not Code.SYNC_INCOMPLETE)
+        return Watched(found, left, report, seen.sighting.clock_offset_seconds)
+
+
+def _open(post: Post, store: Store, *, now: datetime) -> tuple[_Seen, ShopClient | None]:
+    with post.transaction() as connection:
+        seen = _look_here(connection, post, store, now=now)
+        try:
+            shop = post.shops.client_of(connection, store)
+        except ShopUnreachable as error:
+            return replace(seen, sighting=_unreadable(replace(seen.sighting, has_keys=True), error)), None
+    return replace(seen, sighting=replace(seen.sighting, has_keys=shop is not None)), shop
+
+
+def _look_here(connection: Connection, post: Post, store: Store, *, now: datetime) -> _Seen:
+    # A moment ahead of now, noted by a clock that was wrong, would hide what comes until then.
+    until = now + TOLERANCE
+    last = partial(sync_state.last_delivery, connection, store.id, until=until)
+    known = sync_state.find(connection, store.id)
+    set_at = unless_ahead(known.webhooks_set_at, now)
+    connected_at = unless_ahead(stores.connected_at(connection, store.id), now) or now - _DAY
+    moments = (last(kinds=("order", "action")), set_at, connected_at)
+    door = subscriptions.door_of(connection, store, public_url=post.public_url, vault_=post.shops.vault)
+    sighting = Sighting(
+        slug=store.slug,
+        address=door.address,
+        shop_url=store.url,
+        has_keys=False,
+        packages=sync_state.count_packages(connection, store.id),
+        last_delivery_at=last(),
+        last_processed_at=last(topic=known.shop_error_topic, state=State.PROCESSED),
+        bad_signature_at=unless_ahead(known.bad_signature_at, now),
+        shop_error_at=unless_ahead(known.shop_error_at, now),
+        webhooks_set_at=set_at,
+        unapplied=known.unapplied,
+        unprocessed=_unprocessed(connection, store),
+        stopped=known.stopped,
+        set_aside=tuple(one for one in known.set_aside if one.kind != health.FAILING),
+        copy_of=_copy_of(post, known),
+        notices=known.notices,
+        unreadable=packages.unreadable_sentences(connection, store.id),
+    )
+    told_until = max(moment for moment in moments if moment is not None)
+    updated_at = last(topic="order.updated")
+    return _Seen(door, sighting, told_until, known, store.id, connected_at, updated_at)
+
+
+def _unprocessed(connection: Connection, store: Store) -> Unprocessed | None:
+    """The deliveries whose processing failed and is repeated; None where there are none."""
+    found = inbox.find_failing(connection, store.id)
+    if found is None:
+        return None
+    first, count = found
+    why = first.outcome.removeprefix("failed: ").rstrip(".")
+    return Unprocessed(count, first.topic, first.resource_id, first.received_at, why)
+
+
+def _ask(post: Post, shop: ShopClient, seen: _Seen, *, now: datetime) -> Sighting:
+    """The sighting with what the shop says of itself."""
+    checked = shop.check()
+    if checked.fault is not None:
+        return _unreadable(seen.sighting, checked.fault)
+    sighting = replace(
+        seen.sighting,
+        clock_offset_seconds=checked.clock.offset_seconds,
+        write_fault="" if checked.write_fault is None else checked.write_fault.detail,
+        is_keys_fault=isinstance(checked.write_fault, ShopKeysRefused),
+    )
+    try:
+        listed = subscriptions.list_webhooks(shop)
+        if not sighting.copy_of:
+            sighting = replace(sighting, copy_of=_copy_by(listed, seen))
+        sighting = replace(sighting, webhooks=listed, changed=_changed(shop, seen, sighting, now=now))
+        return replace(sighting, unsigned=_unsigned(post, shop, seen, sighting, now=now))
+    except ShopUnreachable as error:
+        return _unreadable(sighting, error)
+
+
+def _unreadable(sighting: Sighting, fault: ShopUnreachable) -> Sighting:
+    return replace(sighting, shop_fault=fault.detail, is_keys_fault=isinstance(fault, ShopKeysRefused | BadShopAddress))
+
+
+def _copy_of(post: Post, known: ShopRead) -> str:
+    """The installation that looks after the webhooks, in words, where it is not this one."""
+    caretaker = known.caretaker
+    if caretaker is None or not caretaker.is_another(post.public_url, post.installation):
+        return ""
+    if caretaker.url != post.public_url:
+        return f"the bridge at {caretaker.url}, and this one is at {post.public_url}"
+    return f"another installation of the bridge at {caretaker.url}"
+
+
+def _copy_by(listed: Sequence[Webhook], seen: _Seen) -> str:
+    """As `_copy_of`, by the shop's webhooks where no caretaker is recorded: all of ours lead to another bridge."""
+    ours = {standing_of(webhook, seen.door.address) for webhook in listed} - {Standing.FOREIGN}
+    if seen.known.caretaker is not None or ours != {Standing.MOVED}:
+        return ""
+    return "the bridge at another address, to which all its webhooks lead"
+
+
+def _changed(shop: ShopClient, seen: _Seen, sighting: Sighting, *, now: datetime) -> int:
+    """How many orders changed since the last delivery of one and should have been told of by now."""
+    ahead = timedelta(seconds=sighting.clock_offset_seconds or 0)
+    after, before = seen.told_until + ahead, now + ahead - QUIET
+    if after >= before:
+        return 0
+    page = shop.list_orders(modified_after=after, modified_before=before, statuses=_TOLD_STATUSES, page=1, per_page=1)
+    return page.total
+
+
+def _unsigned(post: Post, shop: ShopClient, seen: _Seen, sighting: Sighting, *, now: datetime) -> int:
+    """How many orders changed of which nothing with a right signature came, where a wrong one came since the last."""
+    bad_at, set_at = sighting.bad_signature_at, sighting.webhooks_set_at
+    since = max(moment for moment in (seen.updated_at, set_at, seen.connected_at) if moment is not None)
+    if bad_at is None or bad_at <= since:
+        return 0
+    ahead = timedelta(seconds=sighting.clock_offset_seconds or 0)
+    after, before = since + ahead, now + ahead - QUIET
+    if after >= before:
+        return 0
+    page = shop.list_orders(modified_after=after, modified_before=before, statuses=_TOLD_STATUSES, page=1)
+    with post.transaction() as connection:
+        told = sync_state.list_told(connection, seen.store_id, [item["id"] for item in page.items], since=since)
+    return sum(not _is_told(item, told.get(item["id"]), ahead) for item in page.items)
+
+
+def _is_told(order: Document, told_at: datetime | None, ahead: timedelta) -> bool:
+    changed_at = modified_at(order)
+    return told_at is not None and (changed_at is None or told_at + ahead >= changed_at - _CLOCKS)
+
+
+def _repair(shop: ShopClient, seen: _Seen, found: tuple[Fault, ...], *, now: datetime) -> Sighting | None:
+    """The sighting after the webhooks were put in order; None where nothing was done.
+
+    Nothing is, as long as this may be a copy of the installation that looks
+    after them. For a wrong signature and an owner without rights it is done at
+    most once an hour.
+    """
+    codes, set_at = {fault.code for fault in found}, seen.sighting.webhooks_set_at
+    may_reset = set_at is None or not -TOLERANCE <= now - set_at < RECENT
+    is_broken = bool(codes & _MENDABLE)
+    if not is_broken and not (may_reset and codes & {Code.WRONG_SECRET, Code.OWNER_DEMOTED}):
+        return None
+    if codes & {Code.SHOP, Code.KEYS_READ_ONLY, Code.WRITE_BLOCKED, Code.COPY}:
+        return None
+    try:
+        subscriptions.put_in_order(shop, seen.door, anew=may_reset and Code.OWNER_DEMOTED in codes, resets_secret=True)
+        listed = subscriptions.list_webhooks(shop)
+    except ShopUnreachable as error:
+        log.warning("the webhooks of store %s could not be repaired: %s", seen.sighting.slug, error.detail)
+        return None
+    return replace(seen.sighting, webhooks=listed, webhooks_set_at=now, changed=0, unsigned=0)
+
+
+def _note(
+    post: Post,
+    store: Store,
+    seen: _Seen,
+    found: tuple[Fault, ...],
+    left: tuple[Fault, ...],
+    *,
+    is_repaired: bool,
+    access: ShopAccess | None = None,
+    now: datetime,
+) -> bool:
+    """Keep what is left and tell what is new; whether something new keeps deliveries from us."""
+    remaining = {fault.key for fault in left}
+    news = [fault for fault in found if fault.key not in seen.known.faults]
+    for fault in news:
+        done = "; it was repaired" if fault.key not in remaining else ""
+        log.warning("store %s: %s%s", store.slug, fault.sentence, done)
+    stopping = [fault for fault in news if fault.is_stopping]
+    told = [
+        {
+            "code": fault.code.value,
+            "topics": list(fault.topics),
+            "sentence": fault.sentence,
+            "repaired": fault.key not in remaining,
+        }
+        for fault in stopping
+    ]
+    sentences = _sentences(seen.known, found, left)
+    values: dict[str, object] = {"sentences": sentences, "looked_at": now}
+    if access is not None and access != seen.known.access:
+        values["access"] = access.document
+    if seen.sighting.webhooks is not None and not seen.sighting.copy_of:
+        caretaker = seen.known.caretaker or Caretaker(post.public_url)
+        if not caretaker.installations or seen.known.caretaker is None:
+            caretaker = caretaker.with_installation(post.public_url, post.installation)
+        if caretaker != seen.known.caretaker:
+            values["caretaker"] = caretaker.document
+    if is_repaired:
+        values["webhooks_set_at"] = now
+    if tuple(sentences) != seen.known.faults:
+        values |= {"faults": list(sentences), "faults_at": now}
+
+    def note(connection: Connection) -> None:
+        sync_state.change(connection, store.id, **values)
+        if told:
+            event = NewEvent(new_id(), store.id, None, EventType.WEBHOOK_SILENT, {"faults": told}, now)
+            outbox.add(connection, [event])
+
+    in_transaction(post.transaction, note)
+    return bool(stopping)
+
+
+def _sentences(known: ShopRead, found: tuple[Fault, ...], left: tuple[Fault, ...]) -> Mapping[str, str]:
+    """The faults to keep, in their order, each with its sentence."""
+    sentences = {fault.key: fault.sentence for fault in left}
+    if any(fault.code is Code.SHOP for fault in found):
+        # What could not be looked at is not over, and not news when it is seen again.
+        for key in known.faults:
+            if key.partition(" ")[0] in STOPPING:
+                sentences.setdefault(key, known.sentences.get(key, ""))
+    return sentences
+
+
+def install(
+    transaction: Transaction,
+    shops_: Shops,
+    store: Store,
+    *,
+    public_url: str,
+    installation: str = "",
+    is_dry: bool = False,
+    now: datetime,
+) -> tuple[Door, list[Step]]:
+    """Create a shop's webhooks or repair them, because somebody asked for it by hand; where they lead, and the steps.
+
+    Whoever asks by hand has moved here: what still leads to our former address
+    is ours to remove. Raises `NoShopKeys` and a `ShopUnreachable`.
+    """
+    with transaction() as connection:
+        door = subscriptions.door_of(connection, store, public_url=public_url, vault_=shops_.vault)
+    reading = reconcile.open_reading(transaction, shops_, store)
+    with reading.shop as shop:
+        steps = subscriptions.put_in_order(shop, door, replaced=(Standing.MOVED,), resets_secret=True, is_dry=is_dry)
+    if not is_dry:
+        in_transaction(
+            transaction,
+            lambda connection: note_installed(
+                connection, store, public_url=public_url, installation=installation, now=now
+            ),
+        )
+    return door, steps
+
+
+def note_installed(
+    connection: Connection, store: Store, *, public_url: str = "", installation: str = "", now: datetime
+) -> None:
+    """Note that all webhooks were given our secret, by hand, and that this installation looks after them."""
+    values: dict[str, object] = {"webhooks_set_at": now}
+    if public_url:
+        known = sync_state.find(connection, store.id).caretaker or Caretaker(public_url)
+        values["caretaker"] = known.with_installation(public_url, installation).document
+    sync_state.change(connection, store.id, **values)

@@ -1,0 +1,116 @@
+"""Importing the catalog: every product of the shop read through REST, and what waited for it settled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bridge.clients.woocommerce import documents
+from bridge.clients.woocommerce.documents import Product
+from bridge.domain.stores.stores import Store
+from bridge.services.orders import apply
+from bridge.services.orders import packages as catalog
+from bridge.services.shop import health
+from bridge.services.shop.ingest import Reading
+from bridge.services.shop.paging import PAGE, Document, Progress, list_steadily
+from bridge.services.transactions import in_transaction
+from bridge.storage.engine.database import Connection
+from bridge.storage.shop import sync_state
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import read: products, their variations, those of both that bring tokens, and orders settled.
+
+    Where it was told to stop before the last product, `left` says how many
+    there still are, as far as the shop says.
+    """
+
+    products: int = 0
+    variations: int = 0
+    packages: int = 0
+    settled: int = 0
+    left: int = 0
+
+
+def import_products(reading: Reading, *, now: datetime, progress: Progress | None = None) -> Imported:
+    """Take over what the shop says of every product, as a delivery of each would; raises a `ShopUnreachable`.
+
+    Safe to run again, and after it was cut off. Amounts set by hand win. Where
+    it is cut off, by whatever, `go_on` does the rest.
+    """
+    _note(reading, page=1, total=0)
+    return go_on(reading, now=now, progress=progress)
+
+
+def go_on(reading: Reading, *, now: datetime, progress: Progress | None = None) -> Imported:
+    """Import the rest of the products, where an import was begun and not ended; raises a `ShopUnreachable`."""
+    with reading.transaction() as connection:
+        known = sync_state.find(connection, reading.store.id)
+    imported, seen = Imported(), set[int]()
+    if known.import_page is None:
+        return imported
+    before = (known.import_page - 1) * PAGE
+    pages = list_steadily(
+        lambda number: reading.shop.list_products(page=number, per_page=PAGE),
+        first=known.import_page,
+        counted=known.import_total,
+    )
+    for number, page in pages:
+        for document in page.items:
+            if document["id"] not in seen:
+                seen.add(document["id"])
+                _import(reading, document, imported, now=now)
+            if progress is not None:
+                progress(before + len(seen), max(page.total, before + len(seen)))
+        health.note_products(reading, page.broken, now=now)
+        _note(reading, page=number + 1, total=page.total)
+        if number < page.pages and not reading.may_go_on():
+            imported.left = max(0, page.total - number * PAGE)
+            return imported
+    _note(reading, page=None, total=None)
+    return imported
+
+
+def is_under_way(connection: Connection, store: Store) -> bool:
+    """Whether an import was begun and not ended."""
+    return sync_state.find(connection, store.id).import_page is not None
+
+
+def progress_of(connection: Connection, store: Store) -> tuple[int, int] | None:
+    """How many products a running import has read, and how many there are (0 while not known); None when none runs."""
+    known = sync_state.find(connection, store.id)
+    if known.import_page is None:
+        return None
+    return min((known.import_page - 1) * PAGE, known.import_total), known.import_total
+
+
+def _note(reading: Reading, *, page: int | None, total: int | None) -> None:
+    in_transaction(
+        reading.transaction,
+        lambda connection: sync_state.change(connection, reading.store.id, import_page=page, import_total=total),
+    )
+
+
+def _import(reading: Reading, document: Document, imported: Imported, *, now: datetime) -> None:
+    variations: Sequence[Document] = ()
+    if document.get("variations"):
+        # Older shops say neither that these are variations nor whose.
+        about = {"type": "variation", "parent_id": document["id"]}
+        variations = [{**found, **about} for found in reading.shop.list_variations(document["id"])]
+    products = [documents.read_product(found) for found in (document, *variations)]
+
+    def learn(connection: Connection) -> list[Product]:
+        return [found for found in products if catalog.learn_product(connection, reading.store.id, found, now=now)]
+
+    learnt = in_transaction(reading.transaction, learn)
+    imported.products += 1
+    imported.variations += len(variations)
+    imported.packages += sum(bool(product.tokens) for product in learnt)
+    for product in learnt:
+        with reading.transaction() as connection:
+            key = (product.parent_id, product.id) if product.parent_id else (product.id, 0)
+            waiting = catalog.list_settleable(connection, reading.store, product_id=key[0], variation_id=key[1])
+        apply.check_all(reading.transaction, reading.store, waiting, now=now)
+        imported.settled += len(waiting)

@@ -1,0 +1,400 @@
+"""Reconciliation: the shop's orders are read back, and the books made to agree with them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bridge.clients.woocommerce.lists import Broken
+from bridge.domain.errors import NoShopKeys, ShopUnreachable, UnknownOrder
+from bridge.domain.ops.clock import TOLERANCE
+from bridge.domain.shop.errors import ShopCannotFilter, ShopPageBroken
+from bridge.domain.shop.health import Scan
+from bridge.domain.shop.reconciliation import Report, last_night
+from bridge.domain.stores.stores import Store
+from bridge.services.orders import apply
+from bridge.services.orders.settling import Settled
+from bridge.services.shop import customers, health, ingest, paging
+from bridge.services.shop.ingest import Reading, always
+from bridge.services.shop.paging import PAGE, Document, Progress
+from bridge.services.shop.rest import Shops
+from bridge.services.transactions import Transaction, in_transaction
+from bridge.storage.engine import analyze
+from bridge.storage.engine.database import Connection
+from bridge.storage.shop import sync_state
+from bridge.storage.stores import stores
+
+log = logging.getLogger(__name__)
+
+SWEEP_SPAN = timedelta(days=60)
+MOST_GONE = 10
+"""When more orders than this are gone, and more than half of those asked for, it is another shop or an old copy."""
+MOST_REQUESTS = 1_000_000
+MOST_SECONDS = 24 * 3600.0
+"""The limits of a reading that a person started; runs of the scheduler have much less."""
+_COMPARED = 200  # The orders of one part of a whole comparison.
+_LOOKED_AT = 500
+"""After so many orders, and each ten times as many, the database is to look at its tables again."""
+_TRASH = ("trash",)
+_BEHIND = timedelta(hours=26)
+_CLOCKS_AGREE = timedelta(minutes=1)
+
+
+def open_reading(
+    transaction: Transaction,
+    shops_: Shops,
+    store: Store,
+    *,
+    is_dry: bool = False,
+    may_go_on: Callable[[], bool] = always,
+    requests: int = MOST_REQUESTS,
+    seconds: float = MOST_SECONDS,
+) -> Reading:
+    """The store's shop, ready to be read; close its `shop` after use.
+
+    It sends so many `requests` at most, and none after so many `seconds`.
+    Raises `NoShopKeys` where no REST keys were given, and a `ShopUnreachable`
+    for keys or an address that cannot be used.
+    """
+    with transaction() as connection:
+        client = shops_.client_of(connection, store)
+        aside = sync_state.find(connection, store.id).set_aside
+    if client is None:
+        raise NoShopKeys(
+            f"the store {store.slug} has no REST keys, so its shop cannot be read;"
+            f" give them with: flask stores keys {store.slug} --consumer-key ck_… --consumer-secret cs_…"
+        )
+    client.limit(requests=requests, seconds=seconds)
+    client.leave_out([one.number for one in aside if one.kind == "order" and one.number])
+    return Reading(transaction, store, client, is_dry, may_go_on)
+
+
+def poll(reading: Reading, *, since: datetime | None, now: datetime, progress: Progress | None = None) -> Report:
+    """Apply every order the shop changed since the cursor, or since a moment.
+
+    The cursor follows what is proved complete and applied, so a run that is cut
+    off goes on from there; it never passes an order that was not applied. Where
+    the shop stops answering, the report says so.
+    """
+    report = Report()
+    with reading.transaction() as connection:
+        known = sync_state.find(connection, reading.store.id)
+    limit: ShopUnreachable | None = None
+    try:
+        if known.polled_at is None and reading.store.history != "grant":
+            reading = _by_the_shops_clock(reading)
+            with reading.transaction() as connection:
+                known = sync_state.find(connection, reading.store.id)
+        _poll(reading, None, "cursor_at", known.cursor_at, report, since=since, now=now, progress=progress)
+        if not report.interruption:
+            _poll(reading, _TRASH, "trash_cursor_at", known.trash_cursor_at, report, since=since, now=now)
+    except ShopCannotFilter as error:
+        limit = _read_all(reading, error, report, now=now, progress=progress)
+    except ShopUnreachable as error:
+        limit = error
+        report.interruption = error.detail
+        log.warning("store %s could not be read to the end: %s", reading.store.slug, error.detail)
+    if not reading.is_dry:
+        health.note_run(reading, "poll", limit, report, now=now)
+        if since is None and not report.interruption:
+            _note(reading, polled_at=now, unapplied=list(report.failures))
+    return report
+
+
+def _read_all(
+    reading: Reading, fault: ShopCannotFilter, report: Report, *, now: datetime, progress: Progress | None
+) -> ShopUnreachable:
+    """Read all orders of a shop that cannot list those that changed, or the newest between two readings.
+
+    The cursor stays where it is. Returns what keeps the reading from being
+    complete, which is `fault` where all went well.
+    """
+    with reading.transaction() as connection:
+        scan = sync_state.find(connection, reading.store.id).scan
+    try:
+        if not scan.is_due(now):
+            newest = reading.shop.list_newest(per_page=PAGE)
+            _apply_batch(reading, newest.items, report, now=now, progress=progress)
+            return fault
+        for number, page in paging.list_all_orders(reading.shop, first=scan.page, counted=scan.total):
+            health.set_aside(reading, [("order", one) for one in page.broken], report, now=now)
+            if not _apply_batch(reading, page.items, report, now=now, progress=progress, left=page.total):
+                return fault
+            _note(reading, scan=Scan(number + 1, page.total).document)
+        _note(reading, scan=Scan(done_at=now).document)
+    except ShopUnreachable as error:
+        report.interruption = error.detail
+        return error
+    return fault
+
+
+def _poll(
+    reading: Reading,
+    statuses: Sequence[str] | None,
+    column: str,
+    cursor: datetime | None,
+    report: Report,
+    *,
+    since: datetime | None,
+    now: datetime,
+    progress: Progress | None = None,
+) -> None:
+    """Read one list of changes and apply it, the cursor in `column` following."""
+    failed_before, done = report.blocking, 0
+    # What lies between the cursor and a later moment is not read, so the cursor may not jump over it.
+    moves = not reading.is_dry and (since is None or (cursor is not None and since <= cursor))
+    changes = paging.list_changes(reading.shop, statuses, since=since or cursor, now=now)
+    with closing(paging.read_ahead(changes)) as batches:
+        for batch in batches:
+            broken = [("order", one) for one in batch.broken]
+            health.set_aside(reading, broken, report, now=now, after=batch.after, until=batch.until)
+            if not _apply_batch(
+                reading, batch.documents, report, now=now, progress=progress, done=done, left=batch.left
+            ):
+                return
+            health.give_up(reading, report, now=now)
+            done += len(batch.documents)
+            if moves and batch.complete_to is not None and report.blocking == failed_before:
+                cursor = _move_cursor(reading, column, batch.complete_to, seen=cursor, now=now)
+
+
+def _apply_batch(
+    reading: Reading,
+    documents: Sequence[Document],
+    report: Report,
+    *,
+    now: datetime,
+    progress: Progress | None,
+    done: int = 0,
+    left: int = 0,
+) -> bool:
+    """Apply some orders, a few at a time; False where the reading was told to stop before the last."""
+    total = done + left
+    for some in _parts(documents):
+        if not reading.may_go_on():
+            report.interruption = "it was told to stop; the next run goes on from here"
+            return False
+        ingest.apply_documents(reading, some, report, now=now)
+        if not reading.is_dry and any(done < _LOOKED_AT * 10**times <= done + len(some) for times in range(4)):
+            in_transaction(reading.transaction, analyze.refresh)
+        done += len(some)
+        if progress is not None:
+            progress(done, max(done, total))
+    return True
+
+
+def sweep(reading: Reading, *, now: datetime, limit: int, progress: Progress | None = None) -> tuple[Report, bool]:
+    """Read again the orders of the last weeks that have grants, refunds or open questions, `limit` at most.
+
+    Some changes reach nobody: a deleted refund, a permanent deletion. Goes on
+    where the last call stopped; the report, and whether the sweep is through.
+    """
+    report = Report()
+    with reading.transaction() as connection:
+        after = sync_state.find(connection, reading.store.id).swept_to or 0
+        numbers = sync_state.list_to_sweep(
+            connection, reading.store.id, since=now - SWEEP_SPAN, after=after, limit=limit
+        )
+    try:
+        if not after:
+            health.retry(reading, report, now=now)
+        for start in range(0, len(numbers), PAGE):
+            if not reading.may_go_on():
+                return report, False
+            some = numbers[start : start + PAGE]
+            if not _sweep(reading, some, report, now=now):
+                _note(reading, swept_to=None, swept_at=now)
+                return report, True
+            if progress is not None:
+                progress(start + len(some), len(numbers))
+            _note(reading, swept_to=some[-1])
+            # Noted before: what the shop does not tell of its customers keeps no order from being read.
+            waiting = customers.look_for(reading, some, now=now, sparingly=True)
+            apply.check_all(reading.transaction, reading.store, waiting, now=now)
+    except ShopUnreachable as error:
+        report.interruption = error.detail
+        log.warning("the sweep of store %s stopped: %s", reading.store.slug, error.detail)
+        health.note_run(reading, "sweep", error, report, now=now)
+        return report, False
+    is_through = len(numbers) < limit
+    if is_through:
+        _note(reading, swept_to=None, swept_at=now)
+        health.note_run(reading, "sweep", None, report, now=now)
+    return report, is_through
+
+
+def compare_all(reading: Reading, *, now: datetime, progress: Progress | None = None) -> Report:
+    """The whole nightly comparison now, from its first order on."""
+    if not reading.is_dry:
+        _note(reading, swept_to=None)
+        total, is_through = Report(), False
+        while not is_through and reading.may_go_on() and not total.interruption:
+            report, is_through = sweep(reading, now=now, limit=_COMPARED, progress=progress)
+            total.join(report)
+        return total
+    return _compare_dry(reading, now=now, progress=progress)
+
+
+def _compare_dry(reading: Reading, *, now: datetime, progress: Progress | None) -> Report:
+    """What the comparison would post; the place in the list is kept here, since a dry run notes nothing."""
+    report, after = Report(), 0
+    try:
+        while True:
+            with reading.transaction() as connection:
+                numbers = sync_state.list_to_sweep(
+                    connection, reading.store.id, since=now - SWEEP_SPAN, after=after, limit=PAGE
+                )
+            if not numbers or not _sweep(reading, numbers, report, now=now):
+                return report
+            after = numbers[-1]
+            if progress is not None:
+                progress(report.seen, report.seen + 1)
+    except ShopUnreachable as error:
+        report.interruption = error.detail
+        return report
+
+
+def read_one(reading: Reading, number: int, *, now: datetime) -> Report:
+    """One order read again and applied, or taken back where the shop no longer has it.
+
+    Raises `UnknownOrder` for an order that neither the shop nor the store has,
+    and a `ShopUnreachable`.
+    """
+    report = Report()
+    with reading.transaction() as connection:
+        is_known = apply.is_known(connection, reading.store, number)
+    document = reading.shop.get_order(number)
+    if document is not None:
+        ingest.apply_documents(reading, [document], report, now=now)
+    elif is_known:
+        ingest.apply_removal(reading, number, report, now=now)
+    else:
+        raise UnknownOrder(f"there is no order {number}")
+    return report
+
+
+def is_sweep_due(connection: Connection, store: Store, *, now: datetime) -> bool:
+    """Whether a store's orders were not swept since three in the morning by its own clock, or a sweep was cut off."""
+    known = sync_state.find(connection, store.id)
+    if known.swept_to is not None or known.swept_at is None:
+        return True
+    # A sweep in the future was noted by a clock that was ahead, and must not keep the next one waiting until then.
+    return not last_night(store.calendar.zone, now=now) <= known.swept_at <= now + TOLERANCE
+
+
+def check_order(transaction: Transaction, shops_: Shops, store: Store, number: int, *, now: datetime) -> Settled | None:
+    """Read one order again and settle it; by what is known of it where no REST keys were given.
+
+    None where neither the shop nor the bridge knows such an order. Raises a
+    `ShopUnreachable`, and what kept the order from being applied.
+    """
+    with transaction() as connection:
+        client = shops_.client_of(connection, store)
+        is_known = apply.is_known(connection, store, number)
+    if client is None:
+        if not is_known:
+            return None
+        return in_transaction(transaction, lambda connection: apply.check_again(connection, store, number, now=now))
+    with client as shop:
+        reading = Reading(transaction, store, shop)
+        document = shop.get_order(number)
+        if document is None:
+            if not is_known:
+                return None
+            return in_transaction(transaction, lambda connection: ingest.remove(connection, store, number, now=now))
+        wanted = ingest.look_into(reading, document, requested_at=now)
+        # At once: by the time anything else was asked, the document may be an old one.
+        settled = in_transaction(
+            transaction, lambda connection: ingest.apply_document(connection, reading, wanted, now=now)
+        )
+        health.take_back(reading, [number])
+        waiting = customers.look_for(reading, [number], now=now)
+    if number in waiting:
+        settled = in_transaction(transaction, lambda connection: apply.check_again(connection, store, number, now=now))
+    apply.check_all(transaction, store, [other for other in waiting if other != number], now=now)
+    return settled
+
+
+def _sweep(reading: Reading, numbers: Sequence[int], report: Report, *, now: datetime) -> bool:
+    """Read these orders again; False where the shop is not to be believed, and nothing was done."""
+    found = reading.shop.list_orders(modified_after=None, statuses=None, page=1, per_page=PAGE, include=numbers)
+    health.set_aside(reading, [("order", one) for one in found.broken], report, now=now)
+    hidden = {one.id for one in found.broken}
+    documents: dict[int, Document | None] = {document["id"]: document for document in found.items}
+    numbers = [number for number in numbers if number not in hidden]
+    for number in numbers:
+        if number not in documents:
+            try:
+                documents[number] = reading.shop.get_order(number)
+            except ShopPageBroken as error:
+                health.set_aside(reading, [("order", Broken(number, error.detail))], report, now=now)
+                hidden.add(number)
+    numbers = [number for number in numbers if number not in hidden]
+    gone = [number for number in numbers if documents[number] is None]
+    if len(gone) >= MOST_GONE and 2 * len(gone) > len(numbers):
+        report.fail(
+            f"the shop no longer has {len(gone)} of {len(numbers)} orders it sold, {gone[0]} among them: this looks"
+            " like another shop or an old copy, and nothing was taken back; check an order by hand to confirm"
+        )
+        return False
+    standing = [document for number in numbers if (document := documents[number]) is not None]
+    for some in _parts(standing):
+        ingest.apply_documents(reading, some, report, now=now)
+    for number in gone:
+        ingest.apply_removal(reading, number, report, now=now)
+    return True
+
+
+def _parts(documents: Sequence[Document]) -> Iterator[Sequence[Document]]:
+    return (documents[start : start + ingest.TOGETHER] for start in range(0, len(documents), ingest.TOGETHER))
+
+
+def _move_cursor(
+    reading: Reading, column: str, complete_to: datetime, *, seen: datetime | None, now: datetime
+) -> datetime | None:
+    """Move a cursor on; where it is now. Not beyond our own clock: a date in the future would hide what comes next."""
+    goal = min(complete_to, now)
+
+    def move(connection: Connection) -> datetime | None:
+        known: datetime | None = getattr(sync_state.find(connection, reading.store.id), column)
+        # One that was taken back meanwhile, so that all is read anew, stays taken back.
+        if (known is None and seen is not None) or (known is not None and known >= goal):
+            return known
+        sync_state.change(connection, reading.store.id, **{column: goal})
+        return goal
+
+    return in_transaction(reading.transaction, move)
+
+
+def _by_the_shops_clock(reading: Reading) -> Reading:
+    """The reading with the moment of connecting told in the shop's time, before anything is judged by it.
+
+    Only where the shop is behind: its first orders would look as if they had
+    been placed before.
+    """
+    offset = timedelta(seconds=reading.shop.clock().offset_seconds or 0)
+    if reading.is_dry or not -_BEHIND <= offset <= -_CLOCKS_AGREE:
+        return reading
+
+    def shift(connection: Connection) -> Store:
+        store, known = stores.get(connection, reading.store.id), sync_state.find(connection, reading.store.id)
+        if known.polled_at is not None:
+            return store
+        moments = {"grants_from": store.grants_from, "asks_from": store.asks_from}
+        stores.change(connection, store.id, {name: at + offset for name, at in moments.items() if at is not None})
+        for column in ("cursor_at", "trash_cursor_at"):
+            if (cursor := getattr(known, column)) is not None:
+                sync_state.change(connection, store.id, **{column: cursor + offset})
+        return stores.get(connection, store.id)
+
+    return replace(reading, store=in_transaction(reading.transaction, shift))
+
+
+def _note(reading: Reading, **values: object) -> None:
+    if not reading.is_dry:
+        in_transaction(
+            reading.transaction, lambda connection: sync_state.change(connection, reading.store.id, **values)
+        )

@@ -1,0 +1,167 @@
+"""Talking with a shop: the client of a store, and what a delivery does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bridge.clients.woocommerce import documents
+from bridge.clients.woocommerce.api import ShopClient, open_shop
+from bridge.domain.errors import NoShopKeys
+from bridge.domain.orders.merge import Known, Line, Order, has_another_of_its_second
+from bridge.domain.orders.packages import Package
+from bridge.domain.stores.stores import Store
+from bridge.services.secrets import Vault
+from bridge.storage.engine.database import Connection
+from bridge.storage.orders import orders, packages
+from bridge.storage.shop import sync_state
+from bridge.storage.stores import stores
+
+Document = dict[str, Any]
+
+_MOST_REQUESTS, _MOST_SECONDS = 500, 120.0
+
+OpenShop = Callable[[str, str, str], ShopClient]
+"""What opens a client: the shop's address, the consumer key and its secret."""
+
+
+def open_client(url: str, consumer_key: str, consumer_secret: str) -> ShopClient:
+    """A client of the shop, with the time limits of everyday work."""
+    return open_shop(url, consumer_key=consumer_key, consumer_secret=consumer_secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Shops:
+    """Opens clients of shops, whose credentials it decrypts."""
+
+    vault: Vault
+    open: OpenShop = open_client
+
+    def client_of(self, connection: Connection, store: Store) -> ShopClient | None:
+        """A client of the store's shop; None where no REST keys were given. Nothing is sent yet.
+
+        It begins with the way to the API that worked before, and is meant for a
+        few requests; who reads more sets another limit.
+        """
+        found = stores.credentials(connection, store.id)
+        if not found.consumer_key or not found.consumer_secret:
+            return None
+        client = self.open(store.url, self.vault.open(found.consumer_key), self.vault.open(found.consumer_secret))
+        client.use(sync_state.find(connection, store.id).access)
+        client.limit(requests=_MOST_REQUESTS, seconds=_MOST_SECONDS)
+        return client
+
+    def client_of_address(self, connection: Connection, store: Store, url: str) -> ShopClient:
+        """A client with the store's keys for another address; raises `NoShopKeys`."""
+        shop = self.client_of(connection, replace(store, url=url))
+        if shop is None:
+            raise NoShopKeys()
+        return shop
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What an order's document leaves open: refunds without lines, products nobody has spoken of."""
+
+    number: int
+    refunds: bool = False
+    products: tuple[int, ...] = ()
+    order: bool = False
+
+    @property
+    def are_open(self) -> bool:
+        """Whether there is anything to ask."""
+        return self.order or self.refunds or bool(self.products)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the shop's REST said to the questions."""
+
+    refunds: tuple[Document, ...] = ()
+    products: tuple[Document, ...] = ()
+
+
+def questions_of(connection: Connection, store: Store, order: Order) -> Questions:
+    """What is to be asked about an order before it is applied.
+
+    The lines of a refund never change and an amount that was frozen on a line
+    stays, so what is known already is not asked again.
+    """
+    return list_questions(connection, store, [order])[0]
+
+
+def list_questions(connection: Connection, store: Store, every: Sequence[Order]) -> list[Questions]:
+    """The questions of several orders, in their order."""
+    known = orders.find_all(connection, store.id, [order.number for order in every])
+    unpriced = [_unpriced(order, known.get(order.number)) for order in every]
+    products = sorted({line.product_id for lines in unpriced for line in lines})
+    found = packages.find_by_product(connection, store.id, products) if products else {}
+    return [
+        Questions(
+            order.number,
+            order=_is_doubtful(order, known.get(order.number)),
+            refunds=not _read(known.get(order.number)).issuperset(order.refund_ids),
+            products=tuple(sorted({product for line in lines for product in _unknown(line, found)})),
+        )
+        for order, lines in zip(every, unpriced, strict=True)
+    ]
+
+
+def _is_doubtful(order: Order, known: Known | None) -> bool:
+    """Whether only the shop can say which state of an order counts: it is asked for the order itself."""
+    if order.requested_at is not None:
+        return False
+    has_lines = known is not None and any(line.line.quantity for line in known.lines)
+    if order.lines_are_doubtful and (has_lines or order.total is None or order.total > 0):
+        return True
+    if any(line.quantity is None for line in order.lines or ()):
+        return True
+    if known is not None and order.refunded is not None and not set(known.refund_ids) <= set(order.refund_ids):
+        # A refund that is missing was deleted in the shop, or left out of the document.
+        return True
+    return known is not None and has_another_of_its_second(known, order)
+
+
+def _read(known: Known | None) -> set[int]:
+    """The refunds whose lines were read back."""
+    return {detail.id for detail in known.refund_details} if known else set()
+
+
+def _unpriced(order: Order, known: Known | None) -> list[Line]:
+    """The lines whose amount neither they nor what was done before say."""
+    priced = {line.line.id for line in known.lines if line.tokens is not None} if known else set()
+    return [line for line in order.lines or () if line.product_id and line.stamped is None and line.id not in priced]
+
+
+def _unknown(line: Line, found: Mapping[tuple[int, int], Package]) -> list[int]:
+    """The products to ask for on account of a line."""
+    # An amount that is not clear is asked for again: it may have been corrected.
+    known = {key for key, package in found.items() if package.is_stated and package.open_fault is None}
+    if (line.product_id, line.variation_id) in known:
+        return []
+    return [
+        product
+        for product in (line.product_id, line.variation_id)
+        if product and (line.product_id, 0 if product == line.product_id else product) not in known
+    ]
+
+
+def ask(shop: ShopClient, questions: Questions, *, asked: dict[int, Document | None] | None = None) -> Answers:
+    """Ask the shop; raises a `ShopUnreachable` where it does not answer. No transaction may be open.
+
+    `asked` holds the products that were asked for already, and is added to.
+    """
+    asked = {} if asked is None else asked
+    refunds = shop.list_refunds(questions.number) if questions.refunds else []
+    for number in questions.products:
+        if number not in asked:
+            asked[number] = shop.get_product(number)
+    products = [product for number in questions.products if (product := asked[number]) is not None]
+    return Answers(tuple(refunds), tuple(products))
+
+
+def with_answers(order: Order, found: Answers) -> Order:
+    """The order with its refunds' lines."""
+    return replace(order, refund_details=documents.read_refunds(found.refunds))

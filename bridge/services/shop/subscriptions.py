@@ -1,0 +1,79 @@
+"""The shop's webhooks: looked at through REST, and put in order."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from bridge.clients.woocommerce.api import ShopClient
+from bridge.clients.woocommerce.documents import read_webhook
+from bridge.domain.shop.subscriptions import Action, Address, Standing, Step, Webhook, plan
+from bridge.domain.stores.stores import Store
+from bridge.services.secrets import Vault
+from bridge.services.stores import settings
+from bridge.storage.engine.database import Connection
+
+log = logging.getLogger(__name__)
+
+PATH = "/webhooks/woocommerce/"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a store's webhooks come in, and the secret they are signed with."""
+
+    address: Address
+    secret: str
+
+
+def door_of(connection: Connection, store: Store, *, public_url: str, vault_: Vault) -> Door:
+    """Where the webhooks of a store belong."""
+    secret = settings.webhook_secret(connection, store.id, vault_=vault_)
+    # Made of the secret, so that another bridge's webhooks in the same shop are not taken for ours.
+    mark = hashlib.sha256(f"webhook mark\0{store.first_slug}\0{secret}".encode()).hexdigest()[:8]
+    return Door(Address(f"{public_url}{PATH}{store.slug}", mark), secret)
+
+
+def list_webhooks(shop: ShopClient) -> tuple[Webhook, ...]:
+    """Every webhook of the shop, other people's too; raises a `ShopUnreachable`."""
+    return tuple(map(read_webhook, shop.list_webhooks()))
+
+
+def put_in_order(
+    shop: ShopClient,
+    door: Door,
+    *,
+    anew: bool = False,
+    replaced: Collection[Standing] = (),
+    resets_secret: bool = False,
+    is_dry: bool = False,
+) -> list[Step]:
+    """Make every topic have one active webhook of ours; the steps that were taken.
+
+    Safe to call again after it was cut off. `anew` replaces the healthy ones as
+    well, `resets_secret` gives those that stay our secret. Others' webhooks are
+    not touched. Raises a `ShopUnreachable`.
+    """
+    steps = plan(list_webhooks(shop), door.address, anew=anew, replaced=replaced)
+    for step in () if is_dry else steps:
+        _take(shop, door, step, resets_secret=resets_secret)
+    return steps
+
+
+def changes_of(steps: Sequence[Step]) -> list[Step]:
+    """The steps that changed something."""
+    return [step for step in steps if step.action is not Action.KEEP]
+
+
+def _take(shop: ShopClient, door: Door, step: Step, *, resets_secret: bool) -> None:
+    if step.action is Action.CREATE:
+        name, url = door.address.name_of(step.topic), door.address.url
+        shop.create_webhook(name=name, topic=step.topic, delivery_url=url, secret=door.secret)
+    elif step.action is Action.DELETE:
+        shop.delete_webhook(step.webhook_id)
+    elif resets_secret:
+        shop.update_webhook(step.webhook_id, secret=door.secret)
+    if step.action is not Action.KEEP:
+        log.info("webhook %s of %s: %s (%s)", step.topic, door.address.url, step.action, step.why)

@@ -1,0 +1,118 @@
+"""Link codes: made for an account, used once from the other site, guessed by nobody."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bridge.domain.errors import TooManyGuesses
+from bridge.domain.metering.limits import Window
+from bridge.domain.sites.link_codes import (
+    LIFE,
+    MAX_GUESSES_EACH,
+    MAX_GUESSES_TOGETHER,
+    client_of,
+    guess_window,
+    read_code,
+    show_code,
+)
+from bridge.services import secrets
+from bridge.services.accounts import profiles
+from bridge.services.sites import sites
+from bridge.services.sites.sites import Linked, NewSite
+from bridge.storage.engine.database import Connection
+from bridge.storage.sites import link_codes
+
+_EVERYBODY = "everybody"
+_CODES_KEPT = timedelta(days=1)
+"""How long a code is remembered past its end, so that one used twice can be told from one that never was."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCode:
+    """A fresh link code, which is shown this once, and the moment from which it is worth nothing."""
+
+    code: str = field(repr=False)
+    expires_at: datetime
+
+
+class Miss(StrEnum):
+    """Why a code linked nothing."""
+
+    UNKNOWN = "unknown"
+    USED = "used"
+
+
+def new_code(connection: Connection, store_id: int, user_id: int, *, now: datetime) -> NewCode:
+    """A code that links one site to the user's account within minutes; raises `UnknownUser`."""
+    account = profiles.get_account(connection, store_id, user_id)
+    link_codes.drop_expired(connection, before=now - _CODES_KEPT)
+    code, expires_at = secrets.new_link_code(), now + LIFE
+    link_codes.add(
+        connection,
+        code_hash=secrets.hash_link_code(code),
+        store_id=store_id,
+        account_id=account.id,
+        expires_at=expires_at,
+    )
+    return NewCode(show_code(code), expires_at)
+
+
+def check_guesses(connection: Connection, typed: str, address: str, *, now: datetime) -> None:
+    """Raise `TooManyGuesses` for a client that guessed wrong too often, and for a wrong code while all of them did.
+
+    A look that takes no lock, so that a flood of guesses costs no writes. A
+    right code works whatever others guess: they cannot stop linking.
+    """
+    window = guess_window(now)
+    if link_codes.count_guesses(connection, _client(address), since=window.starts_at) >= MAX_GUESSES_EACH:
+        raise _too_many(window, now=now)
+    together = link_codes.count_guesses(connection, _EVERYBODY, since=window.starts_at)
+    if together >= MAX_GUESSES_TOGETHER and not link_codes.is_open(connection, _hash(typed), now=now):
+        raise _too_many(window, now=now)
+
+
+def link(connection: Connection, typed: str, wanted: NewSite, *, address: str, now: datetime) -> Linked | Miss:
+    """Link the site that sent a code to the account the code was made for, or say why not.
+
+    The guess is counted before the code is looked up, and taken back when it
+    was right: guesses that come at once wait for each other. A miss is an
+    answer, not an exception, so that its count is committed. Past the limit of
+    all clients together nothing more is counted, so the table stays small.
+    Raises `TooManyGuesses`.
+    """
+    window = guess_window(now)
+    counted = [_EVERYBODY]
+    together = link_codes.add_guess(connection, _EVERYBODY, since=window.starts_at)
+    if together == 1:
+        link_codes.drop_guesses(connection, before=window.starts_at)
+    if together <= MAX_GUESSES_TOGETHER:
+        # Always after the row of all, so that two guesses never wait for each other in a circle.
+        counted.append(_client(address))
+        if link_codes.add_guess(connection, counted[-1], since=window.starts_at) > MAX_GUESSES_EACH:
+            raise _too_many(window, now=now)
+    code_hash = _hash(typed)
+    place = link_codes.use(connection, code_hash, now=now)
+    if place is None:
+        if together > MAX_GUESSES_TOGETHER:
+            raise _too_many(window, now=now)
+        return Miss.USED if link_codes.is_used(connection, code_hash) else Miss.UNKNOWN
+    for client in counted:
+        link_codes.take_back_guess(connection, client, since=window.starts_at)
+    store_id, account_id = place
+    return sites.link_site(connection, wanted, store_id=store_id, account_id=account_id, now=now)
+
+
+def _client(address: str) -> str:
+    return secrets.hash_address(client_of(address))
+
+
+def _hash(typed: str) -> str:
+    return secrets.hash_link_code(read_code(typed))
+
+
+def _too_many(window: Window, *, now: datetime) -> TooManyGuesses:
+    seconds = math.ceil((window.ends_at - now).total_seconds()) if window.ends_at else 1
+    return TooManyGuesses(retry_after_seconds=max(1, seconds))

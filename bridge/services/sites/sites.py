@@ -1,0 +1,194 @@
+"""Linked sites: linking, changing, rotating keys, unlinking, and what a site is told of its account."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from bridge.domain.errors import SiteNotLinked, UnknownSite
+from bridge.domain.metering.limits import Period, window_at
+from bridge.domain.sites.sites import Site, left_of_cap, state_of
+from bridge.domain.stores.principals import Caller
+from bridge.services import secrets
+from bridge.services.accounts import profiles as accounts_service
+from bridge.services.metering import documents, policies
+from bridge.storage.accounts import accounts
+from bridge.storage.engine.database import Connection
+from bridge.storage.engine.ids import new_id
+from bridge.storage.metering import holds
+from bridge.storage.sites import sites
+from bridge.storage.stores import stores
+
+_EXPIRED_KEYS_KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSite:
+    """What it takes to link a site; the cap is in tokens for a month, None for no cap."""
+
+    url: str
+    name: str
+    monthly_cap: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A site with a fresh access key, which is shown this once."""
+
+    site: Site
+    access_key: str = field(repr=False)
+
+
+def link_site(connection: Connection, wanted: NewSite, *, store_id: int, account_id: int, now: datetime) -> Linked:
+    """Link a site to an account of the store, with a first key."""
+    site = Site(new_id(), store_id, account_id, wanted.url, wanted.name, wanted.monthly_cap, now)
+    sites.add(connection, site)
+    return Linked(site, _add_key(connection, site, now=now))
+
+
+def list_sites(connection: Connection, account_id: int, *, before: int | None, limit: int) -> list[Site]:
+    """An account's sites, the newest first; unlinked ones stay in the list."""
+    return sites.list_page(connection, account_id, before=before, limit=limit)
+
+
+def change_site(connection: Connection, store_id: int, site_id: int, changes: dict[str, Any]) -> Site:
+    """Change a site's `url`, `name` or `monthly_cap`; raises `UnknownSite` or `SiteNotLinked`."""
+    _lock(connection, store_id, site_id)
+    sites.change(connection, site_id, changes)
+    return _get(connection, store_id, site_id)
+
+
+def unlink_site(connection: Connection, store_id: int, site_id: int, *, now: datetime) -> None:
+    """Unlink a site: from this commit on its keys open nothing. Unlinking it again changes nothing.
+
+    Raises `UnknownSite`.
+    """
+    if _get(connection, store_id, site_id, locked=True).unlinked_at is None:
+        sites.change(connection, site_id, {"unlinked_at": now})
+
+
+def rotate_key(connection: Connection, store_id: int, site_id: int, *, grace: timedelta, now: datetime) -> Linked:
+    """Give a site a fresh key; those it had end after the grace time, or sooner if they were ending already.
+
+    Raises `UnknownSite` or `SiteNotLinked`.
+    """
+    site = _lock(connection, store_id, site_id)
+    sites.end_keys(connection, site_id, expires_at=now + grace)
+    sites.drop_keys(connection, site_id, expired_before=now - _EXPIRED_KEYS_KEPT)
+    return Linked(site, _add_key(connection, site, now=now))
+
+
+def describe(connection: Connection, found: Sequence[Site], *, now: datetime) -> list[documents.Document]:
+    """Sites of one store as the API shows them: with the prefixes of their keys, never the keys."""
+    if not found:
+        return []
+    ids = [site.id for site in found]
+    keys = sites.live_keys(connection, ids, now=now)
+    last_used = sites.last_uses(connection, ids)
+    caps = _cap_documents(connection, found, now=now)
+    return [
+        {
+            **caps[site.id],
+            "url": site.url,
+            "keys": [_key_document(key) for key in keys.get(site.id, []) if site.unlinked_at is None],
+            "last_used_at": documents.instant(last_used.get(site.id)),
+            "created_at": documents.instant(site.created_at),
+            "unlinked_at": documents.instant(site.unlinked_at),
+        }
+        for site in found
+    ]
+
+
+def describe_linked(connection: Connection, linked: Linked, *, now: datetime) -> documents.Document:
+    """A site with its fresh access key: the one answer that holds it."""
+    (document,) = describe(connection, [linked.site], now=now)
+    return {**document, "access_key": linked.access_key}
+
+
+def describe_account(connection: Connection, caller: Caller, *, now: datetime) -> documents.Document:
+    """What a linked site is told: how its account stands, and what it may spend itself this month.
+
+    Of the person behind the account it learns the shop's user id and no more.
+    Raises `UnknownSite` for a caller that is no linked site.
+    """
+    site = _get(connection, caller.store_id, caller.site_id)
+    account = accounts.get(connection, site.account_id)
+    known = accounts_service.describe(connection, account, now=now)
+    store = policies.for_store(connection, caller.store_id).store
+    others = [*known["limits"], *([known["plan"]] if known["plan"] else [])]
+    state = state_of(
+        available=known["balance"]["available"],
+        low_balance=store.low_balance,
+        has_more=any(source["remaining"] is None or source["remaining"] > 0 for source in others),
+    )
+    return {
+        "state": state.value,
+        "user": {"id": account.user_id},
+        "balance": known["balance"],
+        "plan": known["plan"],
+        "limits": known["limits"],
+        "purchase_url": store.purchase_url,
+        "site": _cap_documents(connection, [site], now=now)[site.id],
+    }
+
+
+def _get(connection: Connection, store_id: int, site_id: int, *, locked: bool = False) -> Site:
+    read = sites.lock if locked else sites.find
+    site = read(connection, site_id, store_id=store_id)
+    if site is None:
+        raise UnknownSite()
+    return site
+
+
+def _lock(connection: Connection, store_id: int, site_id: int) -> Site:
+    site = _get(connection, store_id, site_id, locked=True)
+    if site.unlinked_at is not None:
+        raise SiteNotLinked()
+    return site
+
+
+def _add_key(connection: Connection, site: Site, *, now: datetime) -> str:
+    key = secrets.new_access_key()
+    stores.add_key(
+        connection,
+        store_id=site.store_id,
+        site_id=site.id,
+        account_id=site.account_id,
+        key_hash=secrets.hash_access_key(key),
+        prefix=secrets.prefix_of(key),
+        created_at=now,
+    )
+    return key
+
+
+def _cap_documents(connection: Connection, found: Sequence[Site], *, now: datetime) -> dict[int, documents.Document]:
+    """Each site's name, its cap, and what is gone of it this month: used for good, or held by open holds."""
+    calendar = policies.for_store(connection, found[0].store_id).calendar
+    month = window_at(Period.MONTHLY, now, calendar).starts_at
+    used = sites.uses(connection, [site.id for site in found], since=month)
+    held: Counter[int] = Counter()
+    for hold in holds.list_open(connection, {site.account_id for site in found}, now=now):
+        held[hold.site_id] += hold.tokens
+    return {
+        site.id: {
+            "id": documents.opaque("si", site.id),
+            "name": site.name,
+            "monthly_cap": site.monthly_cap,
+            "used_this_month": used.get((site.id, month), 0),
+            "held": held[site.id],
+            "remaining": left_of_cap(site.monthly_cap, used=used.get((site.id, month), 0), held=held[site.id]),
+        }
+        for site in found
+    }
+
+
+def _key_document(key: sites.SiteKey) -> documents.Document:
+    return {
+        "prefix": key.prefix,
+        "created_at": documents.instant(key.created_at),
+        "last_used_at": documents.instant(key.last_used_at),
+        "expires_at": documents.instant(key.expires_at),
+    }

@@ -1,0 +1,137 @@
+"""Access keys: who holds one, looked up at the door or with the deed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bridge.domain.errors import AccessKeyExpired, BridgeError, NotSignedIn, SiteUnlinked, UnknownAccessKey
+from bridge.domain.stores.principals import Caller
+from bridge.domain.stores.stores import Store
+from bridge.services import secrets
+from bridge.storage.engine.cache import Memory
+from bridge.storage.engine.database import Connection, Database
+from bridge.storage.stores import stores
+from bridge.storage.stores.stores import AccessKey, StoreKey
+
+log = logging.getLogger(__name__)
+
+_USE_NOTED_EVERY = timedelta(minutes=5)
+
+_known: Memory[str, AccessKey] = Memory(most=10_000)
+"""The keys that were found valid, by their hashes; worth something only with `refusals`."""
+
+
+def make(connection: Connection, store: Store, *, now: datetime) -> str:
+    """A further access key of a store, which is shown this once."""
+    key = secrets.new_access_key()
+    stores.add_key(
+        connection,
+        store_id=store.id,
+        key_hash=secrets.hash_access_key(key),
+        prefix=secrets.prefix_of(key),
+        created_at=now,
+    )
+    return key
+
+
+def list_keys(connection: Connection, store: Store) -> list[StoreKey]:
+    """The store's own access keys, the newest first; those of its linked sites are theirs."""
+    return stores.list_keys(connection, store.id)
+
+
+def find(connection: Connection, store: Store, written: str) -> StoreKey:
+    """The one key of the store's own that begins with what is shown of it, or is this one, written in full.
+
+    Raises `UnknownAccessKey` where there is none or several, and for less than
+    what is shown.
+    """
+    whole = stores.find_keys(connection, [key_hash := secrets.hash_access_key(written)]).get(key_hash)
+    of_store = list_keys(connection, store)
+    found = [key for key in of_store if key.prefix == written or (whole is not None and key.id == whole.id)]
+    if len(found) != 1:
+        raise UnknownAccessKey(
+            f"{len(found) or 'no'} access keys of {store.slug} begin with that:"
+            " name one by all that is shown of it, such as tb_1a2B3c"
+        )
+    return found[0]
+
+
+def revoke(connection: Connection, store: Store, key_id: int, *, actor: str) -> StoreKey:
+    """Withdraw one of the store's own access keys, for good: the next request with it is refused, in every process.
+
+    Raises `UnknownAccessKey` for one of another store or of a linked site, and
+    for one that is withdrawn already.
+    """
+    found = next((key for key in list_keys(connection, store) if key.id == key_id), None)
+    if found is None or not stores.delete_key(connection, store.id, key_id):
+        raise UnknownAccessKey()
+    log.info("access key %s… of store %s was revoked by %s", found.prefix, store.slug, actor)
+    return found
+
+
+def authenticate(connection: Connection, access_key: str, *, now: datetime) -> Caller:
+    """Who holds this access key, in one statement; raises `NotSignedIn`, `SiteUnlinked` or `AccessKeyExpired`."""
+    key_hash = secrets.hash_access_key(access_key)
+    found = _valid(stores.find_keys(connection, [key_hash]).get(key_hash), now=now)
+    caller = _caller(found, secrets.prefix_of(access_key), now=now)
+    # Whoever gets a stale caller notes the use: it counts from here on.
+    _known.keep(connection, {key_hash: replace(found, last_used_at=now) if caller.is_stale else found})
+    return caller
+
+
+def remembered(database: Database, access_key: str, *, now: datetime) -> Caller | None:
+    """Who held this key when it was last looked up; None where that must be done now.
+
+    What such a caller asks for may be done only where `refusals` looks the key
+    up again in the same transaction: a key may have been withdrawn since.
+    """
+    key_hash = secrets.hash_access_key(access_key)
+    found = _known.of(database).get(key_hash)
+    if found is None:
+        return None
+    caller = _caller(found, secrets.prefix_of(access_key), now=now)
+    return None if caller.is_stale else replace(caller, key_hash=key_hash)
+
+
+def refusals(connection: Connection, hashes: Collection[str], *, now: datetime) -> dict[str, BridgeError]:
+    """Why keys of these hashes open nothing any more; those that still do are left out. One statement for all."""
+    if not hashes:
+        return {}
+    found = stores.find_keys(connection, hashes)
+    refused: dict[str, BridgeError] = {}
+    for key_hash in hashes:
+        try:
+            _valid(found.get(key_hash), now=now)
+        except BridgeError as error:
+            refused[key_hash] = error
+            _known.of(connection).pop(key_hash, None)
+    return refused
+
+
+def note_use(connection: Connection, caller: Caller, *, now: datetime) -> None:
+    """Note that a key is in use; asked for at most every few minutes."""
+    stores.mark_key_used(connection, caller.key_id, now=now)
+
+
+def _valid(found: AccessKey | None, *, now: datetime) -> AccessKey:
+    if found is None:
+        raise NotSignedIn("the access key is unknown or revoked")
+    if found.unlinked_at is not None:
+        raise SiteUnlinked("the site this access key was made for is no longer linked")
+    if found.expires_at is not None and found.expires_at <= now:
+        raise AccessKeyExpired("the access key has expired; use the one that replaced it")
+    return found
+
+
+def _caller(found: AccessKey, prefix: str, *, now: datetime) -> Caller:
+    return Caller(
+        store_id=found.store_id,
+        name=f"site {found.site_name}" if found.site_id else f"key {prefix}",
+        key_id=found.id,
+        site_id=found.site_id,
+        account_id=found.account_id,
+        is_stale=found.last_used_at is None or now - found.last_used_at > _USE_NOTED_EVERY,
+    )

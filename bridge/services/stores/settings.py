@@ -1,0 +1,340 @@
+"""Stores: connecting a shop, its settings, and who may act for it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from bridge.domain.errors import (
+    FieldError,
+    InvalidRequest,
+    StoreExists,
+    UnknownStore,
+)
+from bridge.domain.metering.funding import DEFAULT_ORDER, Source
+from bridge.domain.metering.limits import WEEKDAYS
+from bridge.domain.metering.pricing import DEFAULT_OPERATIONS
+from bridge.domain.ops.clock import unless_ahead
+from bridge.domain.stores.pasted_text import (
+    clean_credential,
+    clean_pasted,
+    keys_mix_up,
+    plain_text,
+    webhook_secret_mix_up,
+)
+from bridge.domain.stores.shop_address import comparable_shop, without_page
+from bridge.domain.stores.stores import DEFAULT_GRANT_STATUSES, DEFAULT_MODULES, Module, Store
+from bridge.domain.stores.zones import canonical_zone
+from bridge.services import secrets
+from bridge.services.secrets import Vault
+from bridge.services.stores import access_keys
+from bridge.storage.engine.database import Connection
+from bridge.storage.metering import limits, prices
+from bridge.storage.shop import sync_state
+from bridge.storage.stores import stores
+
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_STATUS = re.compile(r"[a-z0-9_-]{1,64}")
+HISTORY_ANSWERS = ("grant", "skip", "ask")
+_FIRST_LOOK_BACK = timedelta(days=1)
+"""How long before its connecting a shop is read from first: what was placed then may be paid for later."""
+DEFAULT_LOW_BALANCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class NewStore:
+    """What it takes to connect a shop; the credentials are plain here and nowhere later.
+
+    `name` and `time_zone` may be empty: the host and UTC stand in for them.
+    `history` says what becomes of orders placed before: `grant` or `skip` them,
+    or `ask` and let `answer_history` say it.
+    """
+
+    slug: str
+    url: str
+    name: str = ""
+    time_zone: str = ""
+    week_start: str = "monday"
+    consumer_key: str | None = field(default=None, repr=False)
+    consumer_secret: str | None = field(default=None, repr=False)
+    webhook_secret: str | None = field(default=None, repr=False)
+    history: str = "grant"
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A store just added, with the secrets that are shown this once."""
+
+    store: Store
+    webhook_secret: str = field(repr=False)
+    access_key: str = field(repr=False)
+
+
+def add_store(connection: Connection, wanted: NewStore, *, vault_: Vault, now: datetime) -> Connected:
+    """Connect a shop: its row, its default modules and a first access key.
+
+    Raises `InvalidRequest` for what cannot be right and `StoreExists` for a
+    slug that is taken.
+    """
+    store, secret = add_bare(connection, wanted, vault_=vault_, now=now)
+    return Connected(store, secret, access_keys.make(connection, store, now=now))
+
+
+def check_new(wanted: NewStore) -> NewStore:
+    """The shop to connect as it will be written; raises `InvalidRequest` for what cannot be right."""
+    url = shop_url(wanted.url)
+    check_slug(wanted.slug)
+    key, secret = (clean_credential(text or "") for text in (wanted.consumer_key, wanted.consumer_secret))
+    if bool(key) != bool(secret):
+        raise InvalidRequest(fields=[FieldError("consumer_secret", "give the consumer key and its secret together")])
+    if key and (fault := keys_mix_up(key, secret)):
+        raise InvalidRequest(fields=[FieldError("consumer_key", fault)])
+    webhook_secret = clean_pasted(wanted.webhook_secret or "")
+    if fault := webhook_secret_mix_up(webhook_secret):
+        raise InvalidRequest(fields=[FieldError("webhook_secret", fault)])
+    return replace(
+        wanted,
+        url=url,
+        consumer_key=key or None,
+        consumer_secret=secret or None,
+        webhook_secret=webhook_secret or None,
+        name=(plain_text(wanted.name).strip() or urlsplit(url).hostname or wanted.slug)[:200],
+        time_zone=_time_zone(wanted.time_zone or "UTC"),
+        week_start=WEEKDAYS[_week_start(wanted.week_start)],
+    )
+
+
+def check_slug(slug: str) -> None:
+    """Raise `InvalidRequest` for what cannot be a slug."""
+    if not _SLUG.fullmatch(slug):
+        raise InvalidRequest(
+            fields=[FieldError("slug", "use 1 to 64 small letters, digits and dashes, no dash at either end")]
+        )
+
+
+def check_free(connection: Connection, slug: str, *, own_id: int | None = None) -> None:
+    """Raise `StoreExists` where a slug is a store's, or was one's before it was renamed; the store `own_id` aside."""
+    if stores.find_removing(connection, slug) is not None:
+        raise StoreExists(f"the store {slug} is being removed; finish that with: flask stores remove {slug}")
+    found = stores.find(connection, slug)
+    if found is not None and found.id != own_id:
+        raise StoreExists(f"a store named {slug} is there already")
+    renamed = stores.find_renamed(connection, slug)
+    if renamed is not None and renamed.id != own_id:
+        raise StoreExists(f"the store {renamed.slug} was named {slug} before, and its webhooks may still deliver there")
+
+
+def check_not_connected(connection: Connection, url: str, *, own_id: int | None = None) -> None:
+    """Raise `StoreExists` where another store has the same shop, however its address is written."""
+    wanted = comparable_shop(url)
+    for store in stores.list_all(connection):
+        if store.id != own_id and comparable_shop(store.url) == wanted:
+            sentence = f"This shop is connected already, as {store.slug} ({store.url})."
+            raise StoreExists(sentence, fields=[FieldError("url", sentence)])
+
+
+def add_bare(connection: Connection, wanted: NewStore, *, vault_: Vault, now: datetime) -> tuple[Store, str]:
+    """Connect a shop for which nobody has an access key yet; the store, and its webhook secret.
+
+    Raises as `add_store` does.
+    """
+    wanted = check_new(wanted)
+    check_free(connection, wanted.slug)
+    secret = wanted.webhook_secret or secrets.new_secret()
+    store_id = stores.add(
+        connection,
+        {
+            "slug": wanted.slug,
+            "name": wanted.name,
+            "url": wanted.url,
+            "time_zone": wanted.time_zone,
+            "week_start": _week_start(wanted.week_start),
+            "spend_order": [source.value for source in DEFAULT_ORDER],
+            "grant_statuses": list(DEFAULT_GRANT_STATUSES),
+            "purchase_url": f"{wanted.url}/shop/",
+            "low_balance": DEFAULT_LOW_BALANCE,
+            "webhook_secret": vault_.seal(secret),
+            "consumer_key": vault_.seal(wanted.consumer_key) if wanted.consumer_key else None,
+            "consumer_secret": vault_.seal(wanted.consumer_secret) if wanted.consumer_secret else None,
+            "guest_salt": secrets.new_salt(),
+            "created_at": now,
+            **_boundaries(wanted.history, now),
+        },
+    )
+    _begin_reading(connection, store_id, wanted.history, now)
+    if wanted.history == "grant" and wanted.consumer_key:
+        # The job that grants past orders begins within seconds; the regular reading would begin later.
+        sync_state.change(connection, store_id, past_done=0, past_total=0)
+    modules = [Module(module, label) for module, label in DEFAULT_MODULES.items()]
+    limits.put_modules(connection, store_id, modules, position=0)
+    prices.put(connection, store_id, DEFAULT_OPERATIONS)
+    return stores.get(connection, store_id), secret
+
+
+def answer_history(connection: Connection, store: Store, answer: str) -> Store:
+    """Say what becomes of the orders placed before the shop was connected: `grant`, `skip`, or `ask` again later.
+
+    To grant them the shop is read again from its first order, by `backfill`; what
+    was granted already stays as it is whatever the answer.
+    """
+    connected_at = store.asks_from or store.grants_from or stores.connected_at(connection, store.id)
+    stores.change(connection, store.id, _boundaries(answer, connected_at))
+    if answer != store.history:
+        past = 0 if answer == "grant" else None
+        sync_state.change(connection, store.id, past_done=past, past_total=past)
+    is_unread = sync_state.find(connection, store.id).cursor_at is None
+    if answer != store.history and (answer == "grant" or is_unread):
+        _begin_reading(connection, store.id, answer, connected_at)
+    return stores.get(connection, store.id)
+
+
+def set_keys(connection: Connection, store: Store, *, consumer_key: str, consumer_secret: str, vault_: Vault) -> None:
+    """Let the store's shop be asked with these REST keys from now on; nobody has looked at it with them yet."""
+    sealed = {"consumer_key": vault_.seal(consumer_key), "consumer_secret": vault_.seal(consumer_secret)}
+    stores.change(connection, store.id, sealed)
+    sync_state.change(connection, store.id, looked_at=None, access=None)
+    if store.history == "grant" and sync_state.find(connection, store.id).cursor_at is None:
+        # Nothing of the shop was read yet: without keys nothing could be.
+        sync_state.change(connection, store.id, past_done=0, past_total=0)
+
+
+def get_store(connection: Connection, slug: str) -> Store:
+    """The store that has that slug, or had it before it was renamed; raises `UnknownStore`."""
+    # What is no slug is not asked for: PostgreSQL refuses a NUL even in a question.
+    is_slug = _SLUG.fullmatch(slug) is not None
+    store = (stores.find(connection, slug) or stores.find_renamed(connection, slug)) if is_slug else None
+    if store is None:
+        raise UnknownStore(f"there is no store named {slug}")
+    return store
+
+
+def list_stores(connection: Connection) -> list[Store]:
+    """Every store, by name."""
+    return stores.list_all(connection)
+
+
+def webhook_secret(connection: Connection, store_id: int, *, vault_: Vault) -> str:
+    """The secret the shop signs its deliveries with."""
+    return vault_.open(stores.credentials(connection, store_id).webhook_secret)
+
+
+def change_settings(connection: Connection, store_id: int, changes: dict[str, Any]) -> Store:
+    """Change some of a store's settings, named as the API names them; raises `InvalidRequest` for a bad one."""
+    checked: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name == "time_zone":
+            checked[name] = _time_zone(value)
+        elif name == "week_start":
+            checked[name] = _week_start(value)
+        elif name == "spend_order":
+            checked[name] = _spend_order(value)
+        elif name == "grant_statuses":
+            checked[name] = _grant_statuses(value)
+        else:
+            checked[name] = value
+    stores.change(connection, store_id, checked)
+    return stores.get(connection, store_id)
+
+
+def describe(store: Store) -> dict[str, Any]:
+    """A store's settings as the API shows them."""
+    return {
+        "slug": store.slug,
+        "name": store.name,
+        "url": store.url,
+        "time_zone": store.time_zone,
+        "week_start": WEEKDAYS[store.week_start],
+        "spend_order": [source.value for source in store.spend_order],
+        "grant_statuses": list(store.grant_statuses),
+        "purchase_url": store.purchase_url,
+        "low_balance": store.low_balance,
+        "reversal_policy": store.reversal_policy,
+        "guest_policy": store.guest_policy,
+        "accept_unknown_modules": store.accept_unknown_modules,
+        "past_orders_paid_later": store.past_orders_paid_later,
+    }
+
+
+def _boundaries(history: str, connected_at: datetime) -> dict[str, datetime | None]:
+    if history not in HISTORY_ANSWERS:
+        raise InvalidRequest(fields=[FieldError("history", f"use one of {', '.join(HISTORY_ANSWERS)}")])
+    return {
+        "grants_from": connected_at if history == "skip" else None,
+        "asks_from": connected_at if history == "ask" else None,
+    }
+
+
+def _begin_reading(connection: Connection, store_id: int, history: str, connected_at: datetime) -> None:
+    start = None if history == "grant" else connected_at - _FIRST_LOOK_BACK
+    sync_state.change(connection, store_id, cursor_at=start, trash_cursor_at=start, scan=None)
+
+
+def correct_boundaries(connection: Connection, *, now: datetime) -> list[Store]:
+    """Move boundaries that lie ahead to `now`, and return their stores; call it only when `now` is known to be right.
+
+    A store that was connected by a clock that was ahead grants no order, and
+    reads none back, until that time comes.
+    """
+    corrected = []
+    for store in stores.list_all(connection):
+        boundaries = {"grants_from": store.grants_from, "asks_from": store.asks_from}
+        known = sync_state.find(connection, store.id)
+        cursors = {"cursor_at": known.cursor_at, "trash_cursor_at": known.trash_cursor_at}
+        moved = {name: now for name, at in boundaries.items() if unless_ahead(at, now) != at}
+        reread = {name: now - _FIRST_LOOK_BACK for name, at in cursors.items() if unless_ahead(at, now) != at}
+        if moved:
+            stores.change(connection, store.id, moved)
+        if reread:
+            sync_state.change(connection, store.id, **reread)
+        if moved or reread:
+            corrected.append(store)
+    return corrected
+
+
+def shop_url(given: str) -> str:
+    """Return a shop's address as it is stored; raises `InvalidRequest` for what is no address."""
+    try:
+        parts = urlsplit(clean_pasted(given))
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme.casefold() not in {"http", "https"} or not parts.hostname or parts.username:
+        raise InvalidRequest(fields=[FieldError("url", "give the shop's address, such as https://shop.example.com")])
+    clean = parts._replace(scheme=parts.scheme.casefold(), query="", fragment="")
+    return without_page(clean.geturl()).rstrip("/")[:500]
+
+
+def _time_zone(name: str) -> str:
+    found = canonical_zone(name)
+    if found is None:
+        message = f"{name!r} is no time zone such as Europe/Paris, or an offset such as +05:30"
+        raise InvalidRequest(fields=[FieldError("time_zone", message)])
+    return found
+
+
+def _week_start(day: str) -> int:
+    if day.casefold() not in WEEKDAYS:
+        raise InvalidRequest(fields=[FieldError("week_start", f"use one of {', '.join(WEEKDAYS)}")])
+    return WEEKDAYS.index(day.casefold())
+
+
+def _spend_order(names: list[str]) -> list[str]:
+    if sorted(names) != sorted(source.value for source in Source):
+        raise InvalidRequest(
+            fields=[FieldError("spend_order", "name plan, balance and allowance, each once, the first to pay first")]
+        )
+    return names
+
+
+def _grant_statuses(statuses: list[str]) -> list[str]:
+    clean = [status.removeprefix("wc-") for status in statuses]
+    if not clean or not all(_STATUS.fullmatch(status) for status in clean):
+        raise InvalidRequest(fields=[FieldError("grant_statuses", "name at least one order status, such as completed")])
+    return clean
+
+
+def get_by_id(connection: Connection, store_id: int) -> Store:
+    """The store of that id, which must exist."""
+    return stores.get(connection, store_id)

@@ -1,0 +1,170 @@
+"""Accounts: users and guests, found, made and locked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, select
+
+from bridge.domain.accounts.accounts import MAX_NAME, Account, Profile, Who, normalize_email
+from bridge.domain.events.events import Alert
+from bridge.storage.accounts.tables import accounts
+from bridge.storage.engine.bulk import Writer, among
+from bridge.storage.engine.ids import new_ids
+from bridge.storage.engine.key_lookup import Seek
+
+_COLUMNS = (
+    accounts.c.id,
+    accounts.c.store_id,
+    accounts.c.user_id,
+    accounts.c.balance,
+    accounts.c.debt,
+    accounts.c.roles,
+    accounts.c.email,
+    accounts.c.name,
+    accounts.c.alert,
+)
+_LOOK = select(*_COLUMNS).where(among(accounts.c.id, "ids"))
+_LOCK = select(*_COLUMNS).where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update(key_share=True)
+_BY_USER = Seek(accounts, ("store_id", "user_id", "id"), keys=("store_id", "user_id"))
+_BY_GUEST = Seek(accounts, ("store_id", "guest_hash", "id"), keys=("store_id", "guest_hash"))
+_NEW = ("id", "store_id", "user_id", "guest_hash", "roles", "created_at", "updated_at")
+_INSERT_USERS = Writer(accounts, _NEW, keys=("store_id", "user_id"))
+_INSERT_GUESTS = Writer(accounts, _NEW, keys=("store_id", "guest_hash"))
+_SET_BALANCES = Writer(
+    accounts,
+    ("id", "balance", "debt", "alert", "updated_at"),
+    keys=("id",),
+    replace=("balance", "debt", "alert", "updated_at"),
+    is_update=True,
+)
+_SET_PROFILES = Writer(
+    accounts,
+    ("id", "email", "email_key", "name", "name_key", "roles", "updated_at"),
+    keys=("id",),
+    replace=("email", "email_key", "name", "name_key", "roles", "updated_at"),
+    is_update=True,
+)
+_BY_EMAIL = (
+    select(func.min(accounts.c.id).label("id"), accounts.c.email_key)
+    .where(accounts.c.store_id == bindparam("store"), among(accounts.c.email_key, "emails"))
+    .group_by(accounts.c.email_key)
+    .having(func.count() == 1)
+)
+
+Place = tuple[int, int | str]
+"""Where an account is found: its store, and the user id or the guest's hash."""
+
+
+def place_of(store_id: int, who: Who) -> Place:
+    """Where somebody's account is found."""
+    return (store_id, who.user_id if isinstance(who, Profile) else who.guest_hash)
+
+
+def lock(connection: Connection, account_ids: Collection[int]) -> dict[int, Account]:
+    """Lock these accounts, in id order, until the transaction ends.
+
+    The order is what keeps two batches that share accounts from a deadlock.
+    Ids that do not exist are left out.
+    """
+    rows = connection.execute(_LOCK, {"ids": sorted(account_ids)})
+    return {row.id: _to_account(row) for row in rows}
+
+
+def look(connection: Connection, account_ids: Collection[int]) -> dict[int, Account]:
+    """These accounts as they are, without a lock."""
+    rows = connection.execute(_LOOK, {"ids": sorted(account_ids)})
+    return {row.id: _to_account(row) for row in rows}
+
+
+def locate(connection: Connection, places: Iterable[Place]) -> dict[Place, int]:
+    """The ids of the accounts at these places; those that are not there are left out."""
+    places = set(places)
+    users = [place for place in places if isinstance(place[1], int)]
+    guests = [place for place in places if isinstance(place[1], str)]
+    rows = _BY_USER.find(connection, users) + _BY_GUEST.find(connection, guests)
+    return {(store, who): id_ for store, who, id_ in rows}
+
+
+def locate_or_add(connection: Connection, places: Iterable[Place], *, now: datetime) -> dict[Place, int]:
+    """The ids of the accounts at these places, made where they are missing."""
+    places = set(places)
+    found = locate(connection, places)
+    missing = sorted(places - found.keys(), key=str)
+    if not missing:
+        return found
+    ids = new_ids(len(missing))
+    rows: list[tuple[Any, ...]] = [
+        (id_, store, who if isinstance(who, int) else None, None if isinstance(who, int) else who, [], now, now)
+        for id_, (store, who) in zip(ids, missing, strict=True)
+    ]
+    _INSERT_USERS.write(connection, [row for row in rows if row[2] is not None])
+    _INSERT_GUESTS.write(connection, [row for row in rows if row[3] is not None])
+    # Read again: another process may have made the same account a moment before.
+    return found | locate(connection, missing)
+
+
+def find(connection: Connection, *, store_id: int, user_id: int) -> Account | None:
+    """The account of one user of a store."""
+    statement = select(*_COLUMNS).where(accounts.c.store_id == store_id, accounts.c.user_id == user_id)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else _to_account(row)
+
+
+def get(connection: Connection, account_id: int) -> Account:
+    """The account of that id, which must exist."""
+    return _to_account(connection.execute(select(*_COLUMNS).where(accounts.c.id == account_id)).one())
+
+
+def find_by_email(connection: Connection, *, store_id: int, emails: Iterable[str]) -> dict[str, int]:
+    """The id of the store's one user with each of these addresses, by `normalize_email`.
+
+    An address that nobody has, or several, is left out.
+    """
+    keys = sorted({key for email in emails if (key := normalize_email(email))})
+    rows = connection.execute(_BY_EMAIL, {"store": store_id, "emails": keys}).all() if keys else []
+    return {row.email_key: row.id for row in rows}
+
+
+def set_balances(connection: Connection, changed: Iterable[Account], *, now: datetime) -> None:
+    """Write the balance and debt of locked accounts; the entries that explain them go with it."""
+    _SET_BALANCES.write(
+        connection,
+        [(account.id, account.balance, account.debt, account.alert.value, now) for account in changed],
+    )
+
+
+def set_profiles(connection: Connection, changed: Iterable[Account], *, now: datetime) -> None:
+    """Write e-mail, name and roles of locked accounts."""
+    _SET_PROFILES.write(
+        connection,
+        [
+            (
+                account.id,
+                account.email,
+                normalize_email(account.email),
+                account.name,
+                (normalize_email(account.name) or "")[:MAX_NAME] or None,
+                list(account.roles),
+                now,
+            )
+            for account in changed
+        ],
+    )
+
+
+def _to_account(row: Row[*tuple[Any, ...]]) -> Account:
+    roles: Sequence[str] = row.roles
+    return Account(
+        id=row.id,
+        store_id=row.store_id,
+        user_id=row.user_id,
+        balance=row.balance,
+        debt=row.debt,
+        roles=tuple(roles),
+        email=row.email,
+        name=row.name,
+        alert=Alert(row.alert),
+    )

@@ -1,0 +1,137 @@
+"""The ledger: entries are added, never changed or deleted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from bridge.domain.accounts.ledger import Entry, Kind
+from bridge.storage.accounts.tables import accounts, entries
+from bridge.storage.engine.bulk import Writer, among
+
+_COLUMNS = (
+    "account_id",
+    "id",
+    "kind",
+    "tokens",
+    "debt",
+    "forgiven",
+    "balance_after",
+    "debt_after",
+    "actor",
+    "reason",
+    "reference",
+    "store_id",
+    "order_number",
+    "line_id",
+    "posting",
+    "spend_id",
+    "created_at",
+)
+_INSERT = Writer(entries, _COLUMNS)
+_REFERENCES = select(entries.c.reference, entries.c.tokens).where(
+    among(entries.c.account_id, "ids"),
+    entries.c.kind == Kind.ADJUSTMENT.value,
+    among(entries.c.reference, "references"),
+)
+_PURCHASE = Writer(accounts, ("id", "purchased"), keys=("id",), add=("purchased",), is_update=True)
+_PURCHASES = frozenset({Kind.GRANT, Kind.REVERSAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """Which difference of which order line an entry posts; the database takes each once."""
+
+    store_id: int
+    order_number: int
+    line_id: int
+    posting: int
+
+
+def add(connection: Connection, added: Iterable[tuple[Entry, Posting | None]]) -> None:
+    """Write entries in one statement; what grants and reversals moved counts as purchased."""
+    added = list(added)
+    _INSERT.write(connection, [_to_row(entry, posting) for entry, posting in added])
+    moved: Counter[int] = Counter()
+    for entry, _ in added:
+        if entry.kind in _PURCHASES:
+            moved[entry.account_id] += entry.tokens - entry.debt - entry.forgiven
+    _PURCHASE.write(connection, sorted(moved.items()))
+
+
+def list_page(connection: Connection, account_id: int, *, before: int | None, limit: int) -> list[Entry]:
+    """An account's entries, newest first, at most `limit`, older than the id `before`."""
+    statement = select(entries).where(entries.c.account_id == account_id)
+    if before is not None:
+        statement = statement.where(entries.c.id < before)
+    rows = connection.execute(statement.order_by(entries.c.id.desc()).limit(limit))
+    return [_to_entry(row) for row in rows]
+
+
+def find_references(
+    connection: Connection, account_ids: Collection[int], references: Collection[str]
+) -> dict[str, int]:
+    """Return the references that stand on an adjustment of these accounts already, each with its tokens."""
+    found = connection.execute(_REFERENCES, {"ids": list(account_ids), "references": list(references)})
+    return {row.reference: row.tokens for row in found}
+
+
+def granted_by_order(connection: Connection, store_id: int, account_id: int, numbers: Sequence[int]) -> dict[int, int]:
+    """The tokens that grants of these orders brought an account, what paid its debt left out."""
+    rows = connection.execute(
+        select(entries.c.order_number, func.sum(entries.c.tokens - entries.c.debt).label("tokens"))
+        .where(
+            entries.c.store_id == store_id,
+            entries.c.order_number.in_(numbers),
+            entries.c.account_id == account_id,
+            entries.c.kind == Kind.GRANT.value,
+        )
+        .group_by(entries.c.order_number)
+    )
+    return {row.order_number: int(row.tokens) for row in rows}
+
+
+def _to_row(entry: Entry, posting: Posting | None) -> tuple[Any, ...]:
+    return (
+        entry.account_id,
+        entry.id,
+        entry.kind.value,
+        entry.tokens,
+        entry.debt,
+        entry.forgiven,
+        entry.balance_after,
+        entry.debt_after,
+        entry.actor,
+        entry.reason,
+        entry.reference,
+        posting.store_id if posting else None,
+        posting.order_number if posting else None,
+        posting.line_id if posting else None,
+        posting.posting if posting else None,
+        entry.spend_id,
+        entry.created_at,
+    )
+
+
+def _to_entry(row: Row[Any]) -> Entry:
+    return Entry(
+        id=row.id,
+        account_id=row.account_id,
+        kind=Kind(row.kind),
+        tokens=row.tokens,
+        debt=row.debt,
+        balance_after=row.balance_after,
+        debt_after=row.debt_after,
+        actor=row.actor,
+        reason=row.reason,
+        created_at=row.created_at,
+        order_number=row.order_number,
+        line_id=row.line_id,
+        spend_id=row.spend_id,
+        reference=row.reference,
+        forgiven=row.forgiven,
+    )

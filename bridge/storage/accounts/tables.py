@@ -1,0 +1,79 @@
+"""The tables of accounts and the ledger."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint, text
+
+from bridge.domain.accounts.accounts import MAX_TOKENS
+from bridge.storage.engine.columns import _amount, metadata
+from bridge.storage.engine.types import BIG, Instant
+from bridge.storage.stores.tables import stores
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    Column("store_id", ForeignKey(stores.c.id), nullable=False),
+    Column("user_id", BIG),
+    Column("guest_hash", String(64)),
+    Column("email", String(320)),
+    Column("email_key", String(320)),
+    Column("name", String(200)),
+    Column("name_key", String(200)),
+    Column("roles", JSON, nullable=False),
+    _amount("balance"),
+    _amount("debt"),
+    # What grants brought less what reversals took back: the ledger adds to it with each such entry.
+    _amount("purchased"),
+    Column("alert", String(10), nullable=False, server_default="new"),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    CheckConstraint("alert in ('new','ok','low','exhausted')", name="alert"),
+    CheckConstraint(f"balance >= 0 and balance <= {MAX_TOKENS}", name="balance"),
+    CheckConstraint("debt >= 0", name="debt"),
+    CheckConstraint("(user_id is null) <> (guest_hash is null)", name="user_or_guest"),
+    CheckConstraint("user_id is not null or (balance = 0 and debt = 0)", name="guest_has_no_balance"),
+    UniqueConstraint("store_id", "user_id"),
+    UniqueConstraint("store_id", "guest_hash"),
+    Index("ix_accounts_store_id_email_key", "store_id", "email_key"),
+    # For the credits list. What a spend changes has none: each one would pay for it.
+    Index("ix_accounts_store_id_purchased", "store_id", "purchased", "id"),
+    # Room in each page, so that a changed balance is written beside the old one and no index has to be.
+    postgresql_with={"fillfactor": 85},
+)
+
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    Column("kind", String(12), nullable=False),
+    Column("tokens", BIG, nullable=False),
+    Column("debt", BIG, nullable=False, server_default=text("0")),
+    Column("forgiven", BIG, nullable=False, server_default=text("0")),
+    Column("balance_after", BIG, nullable=False),
+    Column("debt_after", BIG, nullable=False),
+    Column("actor", String(340), nullable=False),
+    Column("reason", String(500), nullable=False),
+    Column("reference", String(200)),
+    Column("store_id", Integer),
+    Column("order_number", BIG),
+    Column("line_id", BIG),
+    Column("posting", Integer),
+    Column("spend_id", BIG),
+    Column("created_at", Instant, nullable=False),
+    CheckConstraint("kind in ('grant','spend','refund','reversal','adjustment')", name="kind"),
+    CheckConstraint("balance_after >= 0 and debt_after >= 0", name="after"),
+    # Two processes that both post a line's next difference cannot both succeed.
+    Index(
+        "uq_entries_posting",
+        "store_id",
+        "order_number",
+        "line_id",
+        "posting",
+        unique=True,
+        postgresql_where=text("order_number is not null"),
+        sqlite_where=text("order_number is not null"),
+    ),
+)

@@ -1,0 +1,69 @@
+"""The sessions of admins: each is good while its row is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+
+from bridge.domain.admin.admins import Admin
+from bridge.storage.admin.tables import admin_sessions, admins
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An admin's session: when it began, and when it was last used."""
+
+    admin: Admin
+    began_at: datetime
+    seen_at: datetime
+
+
+def add(connection: Connection, id_hash: str, admin_id: int, *, now: datetime) -> None:
+    """Insert a session; only the hash of its id is kept."""
+    connection.execute(insert(admin_sessions).values(id_hash=id_hash, admin_id=admin_id, began_at=now, seen_at=now))
+
+
+def find(connection: Connection, id_hash: str) -> Session | None:
+    """Return the session of that id with its admin, in one statement."""
+    row = connection.execute(
+        select(admins.c.id, admins.c.email, admin_sessions.c.began_at, admin_sessions.c.seen_at)
+        .join(admins, admins.c.id == admin_sessions.c.admin_id)
+        .where(admin_sessions.c.id_hash == id_hash)
+    ).one_or_none()
+    return None if row is None else Session(Admin(row.id, row.email), row.began_at, row.seen_at)
+
+
+def mark_seen(connection: Connection, id_hash: str, *, now: datetime) -> None:
+    """Note that a session is in use."""
+    connection.execute(update(admin_sessions).where(admin_sessions.c.id_hash == id_hash).values(seen_at=now))
+
+
+def remove(connection: Connection, id_hash: str) -> None:
+    """Delete a session."""
+    connection.execute(delete(admin_sessions).where(admin_sessions.c.id_hash == id_hash))
+
+
+def remove_all(connection: Connection, admin_id: int) -> None:
+    """Delete every session of an admin."""
+    connection.execute(delete(admin_sessions).where(admin_sessions.c.admin_id == admin_id))
+
+
+def prune(connection: Connection, *, began_before: datetime, seen_before: datetime) -> None:
+    """Delete the sessions that have ended by themselves."""
+    connection.execute(
+        delete(admin_sessions).where(
+            or_(admin_sessions.c.began_at <= began_before, admin_sessions.c.seen_at <= seen_before)
+        )
+    )
+
+
+def keep_newest(connection: Connection, admin_id: int, *, most: int) -> None:
+    """Delete the oldest sessions of an admin beyond this many."""
+    mine = select(admin_sessions.c.id_hash).where(admin_sessions.c.admin_id == admin_id)
+    older = mine.order_by(admin_sessions.c.began_at.desc(), admin_sessions.c.id_hash).offset(most)
+    # SQLite takes an offset only with a limit.
+    hashes = list(connection.execute(older.limit(1000)).scalars())
+    if hashes:
+        connection.execute(delete(admin_sessions).where(admin_sessions.c.id_hash.in_(hashes)))

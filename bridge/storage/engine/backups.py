@@ -1,0 +1,85 @@
+"""Copies of the embedded database, taken and put back whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from bridge.domain.errors import BackupFailed
+from bridge.storage.engine.database import Database
+
+
+def save(database: Database, target: Path) -> None:
+    """Write a consistent copy of the embedded database to a file that is not there yet, while others write on.
+
+    The copy is one file, whole under its name or not there at all.
+    """
+    draft = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    try:
+        with _opened(_path_of(database)) as source, _opened(draft) as copy:
+            # All pages in one step: a step of fewer would begin anew whenever another process commits.
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+            copy.execute("PRAGMA synchronous=FULL")
+        os.chmod(draft, 0o600)
+        os.link(draft, target)
+    except FileExistsError as error:
+        raise BackupFailed(f"{target} is there already; name a file that is not") from error
+    except (OSError, sqlite3.Error) as error:
+        raise BackupFailed(f"the copy could not be written to {target}: {error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def revision_in(source: Path) -> str:
+    """The schema's revision in a copy; raises `BackupFailed` for a file that is none, or is damaged."""
+    if not source.is_file():
+        raise BackupFailed(f"there is no file {source}")
+    try:
+        with _opened(source, read_only=True) as copy:
+            if copy.execute("PRAGMA quick_check").fetchone() != ("ok",):
+                raise BackupFailed(f"{source} is damaged")
+            (revision,) = copy.execute("SELECT version_num FROM alembic_version").fetchone()
+            return str(revision)
+    except (sqlite3.Error, TypeError) as error:
+        raise BackupFailed(f"{source} is no copy of this service's database: {error}") from error
+
+
+def put_back(database: Database, source: Path) -> None:
+    """Replace the embedded database by a copy; it is the copy or, cut off anywhere, what it was.
+
+    Raises `BackupFailed` while anybody else has the database open.
+    """
+    database.close()
+    path = _path_of(database)
+    try:
+        with _opened(source, read_only=True) as copy, _opened(path) as target:
+            # Only a database nobody else has open can leave WAL; the lock then stays until the end.
+            target.execute("PRAGMA locking_mode=EXCLUSIVE")
+            target.execute("PRAGMA journal_mode=DELETE")
+            target.execute("BEGIN EXCLUSIVE")
+            target.execute("COMMIT")
+            copy.backup(target)
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error) or "busy" in str(error):
+            raise BackupFailed("the service is running on this database; stop it, then restore") from error
+        raise BackupFailed(f"the database could not be restored: {error}") from error
+    except (OSError, sqlite3.Error) as error:
+        raise BackupFailed(f"the database could not be restored: {error}") from error
+
+
+def _path_of(database: Database) -> Path:
+    return Path(database.url.database or "")
+
+
+@contextlib.contextmanager
+def _opened(path: Path, *, read_only: bool = False) -> Iterator[sqlite3.Connection]:
+    mode = "ro" if read_only else "rwc"
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=1, isolation_level=None)
+    try:
+        yield connection
+    finally:
+        connection.close()

@@ -1,0 +1,200 @@
+"""The database: one engine, transactions that write, and reads that take no write lock."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
+
+from bridge.domain.engine.database_urls import normalize
+from bridge.domain.errors import BadSetting, Unavailable
+from bridge.storage.engine import embedded, patience, postgresql
+from bridge.storage.engine.failures import (
+    LOST_PLANS,
+    READ_ONLY_STATE,
+    RENEWS,
+    Breaker,
+    Cause,
+    Outage,
+    TryAgain,
+    sqlstate_of,
+    translate,
+)
+from bridge.storage.engine.hints import follow_hints
+from bridge.storage.engine.postgresql import FORGET_PLANS
+
+__all__ = ["FORGET_PLANS", "Connection", "Database", "TryAgain"]
+
+BUSY_SECONDS = 8
+"""How long a writer waits for the embedded database, from when it asked: behind this process's writers and others'."""
+
+_PLANS_SECONDS = 5.0
+"""How long a connection keeps its plans. Made while a table is small, when all indexes cost the same, a plan may read
+a whole store for each row it seeks; PostgreSQL would keep it until the table is next analysed."""
+
+
+class Database:
+    """An open database, embedded (SQLite) or PostgreSQL.
+
+    SQLite takes one writer at a time: writers of this process queue on a lock
+    of ours, since its own busy wait is a lottery. Writers begin with BEGIN
+    IMMEDIATE; with the default a debit read before another's commit is lost
+    silently.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = _parse(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._generation = 0
+        self.outages = 0
+        """How often a caller found the database unusable, since this process started."""
+        self._breaker = Breaker()
+        self._write_lock = threading.Lock() if self.is_sqlite else None
+        self._pooling = postgresql.Pooling()
+        self._file: embedded.DatabaseFile | None = None
+        self.engine = self._create_sqlite(pool_size) if self.is_sqlite else self._create_postgresql(pool_size)
+        event.listen(self.engine, "connect", self._note_generation)
+        event.listen(self.engine, "checkout", self._check_generation)
+        event.listen(self.engine, "handle_error", _keep_pool)
+        self._writer = self.engine.execution_options(bridge_writes=True)
+        # One statement is consistent by itself: it needs neither a BEGIN nor a ROLLBACK around it.
+        self._glance = self.engine.execution_options(bridge_glance=True)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that may write; commits on leaving, rolls back on any exception.
+
+        Raises `TryAgain` where two transactions met: nothing was written. Raises
+        `Unavailable` where the database cannot take it: nothing was written
+        either, unless the commit itself was cut off. Only a repetition under the
+        same idempotency key can tell then.
+        """
+        with self._answerable(), self._queued() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent look at the database that takes no write lock and always ends in a rollback."""
+        with self._answerable(is_reading=True), self.engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """A connection for a single statement that only reads, at the cost of that statement alone."""
+        with self._answerable(), self._glance.connect() as connection:
+            yield connection
+
+    def ping(self) -> None:
+        """Return when the database answers; raise `Unavailable` when it does not."""
+        with self.glance() as connection:
+            connection.execute(text("select 1"))
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.engine.dispose()
+
+    @contextlib.contextmanager
+    def _answerable(self, *, is_reading: bool = False) -> Iterator[None]:
+        """Turn what the drivers raise into the few errors that callers can answer, and draw the conclusions."""
+        self._breaker.enter()
+        started = time.monotonic()
+        try:
+            yield
+        except (SQLAlchemyError, Outage) as error:
+            known = error if isinstance(error, Outage) else translate(error)
+            # In a view of ours that only reads, a write is a fault of ours.
+            if known is None or (is_reading and sqlstate_of(error) == READ_ONLY_STATE):
+                raise
+            self._conclude(known, error, started)
+            if known is error:
+                raise
+            raise known from error
+        self._breaker.reset()
+
+    def _conclude(self, known: Unavailable, error: Exception, started: float) -> None:
+        if sqlstate_of(error) in LOST_PLANS:
+            self._pooling.is_pooled = True
+            self._generation += 1
+        if not isinstance(known, Outage):
+            return
+        self.outages += 1
+        patience.charge(started)
+        if known.cause in RENEWS:
+            self._generation += 1
+        if known.cause is Cause.SILENT:
+            self._breaker.trip()
+
+    @contextlib.contextmanager
+    def _queued(self) -> Iterator[Connection]:
+        """Begin a writing transaction; the wait behind this process's other writers counts like that for others'."""
+        started = time.monotonic()
+        most = patience.seconds_left(BUSY_SECONDS)
+        if self._write_lock is not None and not self._write_lock.acquire(timeout=most):
+            raise Outage(Cause.LOCKED)
+        try:
+            with contextlib.ExitStack() as stack:
+                with patience.at_most(max(0.0, most - (time.monotonic() - started))):
+                    connection = stack.enter_context(self._writer.begin())
+                patience.charge(started)
+                yield connection
+        finally:
+            if self._write_lock is not None:
+                self._write_lock.release()
+
+    def _note_generation(self, _connection: Any, record: Any) -> None:
+        record.info["generation"], record.info["is_new"] = self._generation, True
+
+    def _check_generation(self, _connection: Any, record: Any, _proxy: Any) -> None:
+        """Close a connection that may not be used again; the pool then opens another one."""
+        info = record.info
+        is_moved = self._file is not None and info["file"] != self._file.identity()
+        # A server that took no writes may do so by now, or another one in its place.
+        is_spent = info.get("is_read_only", False) and not info["is_new"]
+        info["is_new"] = False
+        if is_moved or is_spent or info["generation"] != self._generation:
+            raise DisconnectionError("opened before the database failed, or moved")
+
+    def _create_postgresql(self, pool_size: int) -> Engine:
+        engine = create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=postgresql.POOL_SECONDS,
+            connect_args=dict(postgresql.CONNECT_ARGS),
+        )
+        postgresql.prepare(engine, self._pooling, plans_seconds=lambda: _PLANS_SECONDS)
+        return engine
+
+    def _create_sqlite(self, pool_size: int) -> Engine:
+        path = self.url.database
+        if not path or path == ":memory:":
+            raise BadSetting("BRIDGE_DATABASE_URL must name a file: sqlite:////folder/bridge.sqlite3")
+        engine = create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=BUSY_SECONDS,
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        )
+        follow_hints(engine)
+        self._file = embedded.DatabaseFile(path)
+        embedded.prepare(engine, self._file, busy_seconds=BUSY_SECONDS)
+        return engine
+
+
+def _parse(url: str) -> URL:
+    try:
+        return make_url(normalize(url))
+    except (ArgumentError, ValueError) as error:
+        # The driver's own sentence would repeat the address, which has the password in it.
+        raise BadSetting("BRIDGE_DATABASE_URL is not an address: see its form in docs/settings.md") from error
+
+
+def _keep_pool(context: Any) -> None:
+    # SQLAlchemy would compare moments of the wall clock, which may be set back; `_check_generation` needs none.
+    context.invalidate_pool_on_disconnect = False

@@ -1,0 +1,136 @@
+"""The outbox: where events wait, written beside the change they tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, func, or_, select, text, update
+
+from bridge.domain.events.events import Event, EventType, NewEvent
+from bridge.storage.accounts.tables import accounts
+from bridge.storage.engine.bulk import Writer, among
+from bridge.storage.events.tables import outbox
+from bridge.storage.stores.tables import stores
+
+_INSERT = Writer(outbox, ("id", "store_id", "account_id", "type", "payload", "created_at"))
+# Written out, not bound: only so does an engine see that the partial index fits.
+_IS_WAITING = text("fanned_out_at is null")
+_MARK = update(outbox).where(among(outbox.c.id, "ids"))
+_ADDRESSED = select(outbox.c.id, outbox.c.store_id, outbox.c.type, func.coalesce(outbox.c.account_id, 0).label("lane"))
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """An event as far as it takes to say who gets it; `account_id` is 0 when it is the store's own."""
+
+    id: int
+    store_id: int
+    account_id: int
+    type: EventType
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a list of events goes on: behind this one, in the order of their time and id."""
+
+    created_at: datetime
+    id: int
+
+
+def add(connection: Connection, events: Iterable[NewEvent]) -> None:
+    """Store the events, in one statement; none, and no statement is sent.
+
+    Who gets them is worked out later, by the job: a spend pays for one row only.
+    """
+    _INSERT.write(
+        connection,
+        (
+            (event.id, event.store_id, event.account_id, event.type.value, dict(event.payload), event.created_at)
+            for event in events
+        ),
+    )
+
+
+def lock_waiting(connection: Connection, *, limit: int) -> list[Addressed]:
+    """The oldest events that nobody has handed out yet, locked; those another process is at are left out.
+
+    They are marked one by one and not by a cursor over their ids: a transaction
+    may commit after another with higher ids, and a cursor would step over it.
+    """
+    statement = _ADDRESSED.where(_IS_WAITING).order_by(outbox.c.id).limit(limit).with_for_update(skip_locked=True)
+    return [_to_addressed(row) for row in connection.execute(statement)]
+
+
+def mark_handed_out(connection: Connection, event_ids: Collection[int], *, now: datetime) -> None:
+    """Note that these events have a delivery for each endpoint that wants them."""
+    connection.execute(_MARK.values(fanned_out_at=now), {"ids": list(event_ids)})
+
+
+def list_since(
+    connection: Connection, store_id: int, *, since: datetime, after: Place | None, limit: int
+) -> list[tuple[Addressed, Place]]:
+    """A store's events that were handed out, from a moment on, the oldest first."""
+    statement = _ADDRESSED.add_columns(outbox.c.created_at).where(
+        outbox.c.store_id == store_id, outbox.c.created_at >= since, outbox.c.fanned_out_at.is_not(None)
+    )
+    if after is not None:
+        later = and_(outbox.c.created_at == after.created_at, outbox.c.id > after.id)
+        statement = statement.where(
+            outbox.c.created_at >= after.created_at, or_(outbox.c.created_at > after.created_at, later)
+        )
+    rows = connection.execute(statement.order_by(outbox.c.created_at, outbox.c.id).limit(limit))
+    return [(_to_addressed(row), Place(row.created_at, row.id)) for row in rows]
+
+
+def find_addressed(connection: Connection, store_id: int, event_id: int) -> Addressed | None:
+    """One of a store's events that was handed out."""
+    row = connection.execute(
+        _ADDRESSED.where(outbox.c.id == event_id, outbox.c.store_id == store_id, outbox.c.fanned_out_at.is_not(None))
+    ).one_or_none()
+    return None if row is None else _to_addressed(row)
+
+
+def find_place(connection: Connection, store_id: int, event_id: int) -> Place | None:
+    """Where one of a store's events stands in its lists."""
+    statement = select(outbox.c.created_at).where(outbox.c.id == event_id, outbox.c.store_id == store_id)
+    created_at = connection.execute(statement).scalar_one_or_none()
+    return None if created_at is None else Place(created_at, event_id)
+
+
+def list_page(connection: Connection, store_id: int, *, before: Place | None, limit: int) -> list[Event]:
+    """A store's events, the newest first, at most `limit`, before that place."""
+    statement = select_events().where(outbox.c.store_id == store_id)
+    if before is not None:
+        earlier = and_(outbox.c.created_at == before.created_at, outbox.c.id < before.id)
+        statement = statement.where(
+            outbox.c.created_at <= before.created_at, or_(outbox.c.created_at < before.created_at, earlier)
+        )
+    rows = connection.execute(statement.order_by(outbox.c.created_at.desc(), outbox.c.id.desc()).limit(limit))
+    return [to_event(row) for row in rows]
+
+
+def select_events() -> Select[Any]:
+    """The columns an event is told from, with its store and its user; for `to_event`."""
+    tables = outbox.join(stores, stores.c.id == outbox.c.store_id)
+    tables = tables.outerjoin(accounts, accounts.c.id == outbox.c.account_id)
+    columns: Sequence[Any] = (
+        outbox.c.id,
+        stores.c.slug,
+        accounts.c.user_id,
+        outbox.c.type,
+        outbox.c.payload,
+        outbox.c.created_at,
+    )
+    return select(*columns).select_from(tables)
+
+
+def to_event(row: Row[Any]) -> Event:
+    """The event of a row of `select_events`."""
+    return Event(row.id, row.slug, row.user_id, EventType(row.type), row.payload, row.created_at)
+
+
+def _to_addressed(row: Row[*tuple[Any, ...]]) -> Addressed:
+    return Addressed(row.id, row.store_id, row.lane, EventType(row.type))

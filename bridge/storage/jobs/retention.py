@@ -1,0 +1,93 @@
+"""Old rows, deleted a batch at a time.
+
+Each statement finds its batch by an index and deletes by the row's own place,
+so that a batch costs the same however many rows there are. On SQLite that place
+is the `rowid`: given a list of whole keys, it reads all rows that share the first
+columns, for each batch, and no spend is answered meanwhile.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, literal, literal_column, select, tuple_
+
+from bridge.domain.metering.limits import FOREVER
+from bridge.domain.shop.inbox import State
+from bridge.storage.engine.ids import first_id_at
+from bridge.storage.events.tables import outbox
+from bridge.storage.metering.tables import idempotency_keys, modules, window_uses
+from bridge.storage.shop.tables import deliveries
+
+
+def forget_keys(connection: Connection, *, before: datetime, limit: int) -> int:
+    """Delete idempotency keys answered before a moment, at most `limit`; returns how many."""
+    created_at = idempotency_keys.c.created_at
+    return _delete(connection, idempotency_keys, created_at < before, order_by=created_at, limit=limit)
+
+
+def forget_deliveries(connection: Connection, *, before: datetime, limit: int) -> int:
+    """Delete deliveries received before a moment that need no more work, at most `limit`; returns how many."""
+    return _delete(
+        connection,
+        deliveries,
+        # The id says when the row was made, so no other index is needed to find the old ones.
+        deliveries.c.id < first_id_at(before),
+        deliveries.c.received_at < before,
+        deliveries.c.state != State.RECEIVED.value,
+        order_by=deliveries.c.id,
+        limit=limit,
+    )
+
+
+def forget_uses(connection: Connection, *, before: datetime, limit: int) -> int:
+    """Delete the use of windows that ended before a moment, at most `limit` rows; returns how many."""
+    removed = 0
+    for module in connection.execute(select(modules.c.key).distinct()).scalars().all():
+        if removed < limit:
+            removed += _delete(
+                connection,
+                window_uses,
+                window_uses.c.module == module,
+                window_uses.c.starts_at > FOREVER,
+                window_uses.c.starts_at < before,
+                window_uses.c.ends_at < before,
+                order_by=window_uses.c.starts_at,
+                limit=limit - removed,
+            )
+    return removed
+
+
+def count_old(connection: Connection, kind: str, *, before: datetime, limit: int) -> int:
+    """Count the rows of a kind from before a moment, up to `limit`; each is found by an index."""
+    first = first_id_at(before)
+    conditions: dict[str, tuple[ColumnElement[bool], ...]] = {
+        "events": (outbox.c.id < first, outbox.c.fanned_out_at.is_not(None)),
+        "keys": (idempotency_keys.c.created_at < before,),
+        "deliveries": (deliveries.c.id < first, deliveries.c.state != State.RECEIVED.value),
+        "windows": (
+            window_uses.c.module.in_(select(modules.c.key).distinct()),
+            window_uses.c.starts_at > FOREVER,
+            window_uses.c.starts_at < before,
+            window_uses.c.ends_at < before,
+        ),
+    }
+    old = select(literal(1)).where(*conditions[kind]).limit(limit).subquery()
+    return int(connection.execute(select(func.count()).select_from(old)).scalar_one())
+
+
+def _delete(
+    connection: Connection,
+    table: Table,
+    *conditions: ColumnElement[bool],
+    order_by: ColumnElement[object],
+    limit: int,
+) -> int:
+    """Delete the first `limit` rows that meet the conditions, in the order of an index; returns how many."""
+    if connection.dialect.name == "sqlite":
+        place: list[ColumnElement[object]] = [literal_column(f"{table.name}.rowid")]
+    else:
+        place = list(table.primary_key.columns)
+    old = select(*place).where(*conditions).order_by(order_by).limit(limit)
+    at = place[0] if len(place) == 1 else tuple_(*place)
+    return connection.execute(delete(table).where(at.in_(old))).rowcount

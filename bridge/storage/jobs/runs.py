@@ -1,0 +1,81 @@
+"""Who leads the scheduler, and when each job last ran."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bridge.storage.jobs.tables import leases, runs
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The last run of a job; `finished_at` is None while it runs, or where it was cut off."""
+
+    job: str
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str
+
+
+def take_lease(
+    connection: Connection, name: str, *, holder: str, span: timedelta, tolerance: timedelta, now: datetime
+) -> bool:
+    """Take or renew a lease; False while another holder has it.
+
+    A lease that ends later than `span` and `tolerance` from now was written by a
+    clock that was wrong, and is void.
+    """
+    values = {"holder": holder, "expires_at": now + span}
+    is_free = or_(leases.c.expires_at <= now, leases.c.expires_at > now + span + tolerance)
+    mine = update(leases).where(leases.c.name == name, or_(leases.c.holder == holder, is_free))
+    if connection.execute(mine.values(**values)).rowcount:
+        return True
+    new = sqlite.insert(leases) if connection.dialect.name == "sqlite" else postgresql.insert(leases)
+    added = new.values(name=name, **values).on_conflict_do_nothing(index_elements=["name"]).returning(leases.c.name)
+    return connection.execute(added).first() is not None
+
+
+def drop_lease(connection: Connection, name: str, *, holder: str) -> None:
+    """Let go of a lease, so that the next one need not wait for its end."""
+    connection.execute(leases.delete().where(leases.c.name == name, leases.c.holder == holder))
+
+
+def write_and_remove(connection: Connection, name: str, *, now: datetime) -> None:
+    """Write one small row and remove it again: committed, it proves that the database takes writes."""
+    connection.execute(insert(leases).values(name=name, holder="", expires_at=now))
+    connection.execute(leases.delete().where(leases.c.name == name))
+
+
+def start(connection: Connection, job: str, *, now: datetime) -> None:
+    """Note that a job begins."""
+    changed = connection.execute(update(runs).where(runs.c.job == job).values(started_at=now, finished_at=None))
+    if changed.rowcount == 0:
+        connection.execute(insert(runs).values(job=job, started_at=now))
+
+
+def finish(connection: Connection, job: str, *, outcome: str, now: datetime) -> None:
+    """Note that a job ended, and how."""
+    connection.execute(update(runs).where(runs.c.job == job).values(finished_at=now, outcome=outcome[:500]))
+
+
+def find(connection: Connection, job: str) -> Run | None:
+    """The last run of a job; None where it never ran."""
+    row = connection.execute(select(runs).where(runs.c.job == job)).one_or_none()
+    return None if row is None else Run(row.job, row.started_at, row.finished_at, row.outcome)
+
+
+def list_all(connection: Connection) -> list[Run]:
+    """The last run of every job, by name."""
+    return [
+        Run(row.job, row.started_at, row.finished_at, row.outcome)
+        for row in connection.execute(select(runs).order_by(runs.c.job))
+    ]
+
+
+def last_tick(connection: Connection) -> datetime | None:
+    """When any job last ended."""
+    return connection.execute(select(func.max(runs.c.finished_at))).scalar()

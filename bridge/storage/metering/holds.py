@@ -1,0 +1,135 @@
+"""Holds: tokens set aside, found by account or by id, and settled once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, literal_column, select, update
+
+from bridge.domain.metering.holds import Hold, HoldState
+from bridge.storage.engine.bulk import Writer, among
+from bridge.storage.engine.types import Instant
+from bridge.storage.metering.spends import Owner, pack_parts, unpack_parts
+from bridge.storage.metering.tables import holds
+
+_COLUMNS = (
+    "account_id",
+    "id",
+    "store_id",
+    "site_id",
+    "module",
+    "operation",
+    "units",
+    "tokens",
+    "from_plan",
+    "from_balance",
+    "from_allowance",
+    "window_starts_at",
+    "window_ends_at",
+    "plan_parts",
+    "source",
+    "reference",
+    "state",
+    "created_at",
+    "expires_at",
+    "settled_at",
+    "spend_id",
+)
+_INSERT = Writer(holds, _COLUMNS)
+_SETTLE = Writer(
+    holds,
+    ("account_id", "id", "state", "settled_at", "spend_id"),
+    keys=("account_id", "id"),
+    replace=("state", "settled_at", "spend_id"),
+    is_update=True,
+)
+# Written out, not bound: only so does an engine see that the partial indexes fit.
+_IS_OPEN = holds.c.state == literal_column("'open'")
+# Written so that no partial index fits: where ids are given, one of all open holds would be read whole.
+_IS_UNSETTLED = holds.c.state.not_in([state.value for state in HoldState if state is not HoldState.OPEN])
+_OPEN = select(holds).where(among(holds.c.account_id, "ids"), _IS_OPEN, holds.c.expires_at > bindparam("now"))
+_HELD = (
+    select(holds.c.account_id, func.sum(holds.c.from_balance).label("held"))
+    .where(among(holds.c.account_id, "ids"), _IS_OPEN, holds.c.expires_at > bindparam("now"))
+    .group_by(holds.c.account_id)
+)
+_BY_ID = select(holds).where(among(holds.c.id, "ids"))
+_MARK_EXPIRED = (
+    update(holds)
+    .where(among(holds.c.id, "ids"), _IS_UNSETTLED, holds.c.expires_at <= bindparam("at", type_=Instant()))
+    .values(state=HoldState.EXPIRED.value, settled_at=bindparam("at", type_=Instant()))
+    .returning(holds.c.account_id)
+)
+_OWNERS = select(holds.c.id, holds.c.store_id, holds.c.site_id, holds.c.account_id).where(among(holds.c.id, "ids"))
+
+
+def add(connection: Connection, added: Iterable[Hold]) -> None:
+    """Write holds in one statement."""
+    _INSERT.write(connection, [tuple(_value(hold, name) for name in _COLUMNS) for hold in added])
+
+
+def settle(connection: Connection, settled: Iterable[Hold]) -> None:
+    """Write what became of holds whose accounts are locked."""
+    _SETTLE.write(
+        connection,
+        [(hold.account_id, hold.id, hold.state.value, hold.settled_at, hold.spend_id) for hold in settled],
+    )
+
+
+def owners(connection: Connection, hold_ids: Collection[int]) -> dict[int, Owner]:
+    """The owner of each hold, which never changes; unknown ids are left out."""
+    rows = connection.execute(_OWNERS, {"ids": sorted(hold_ids)})
+    return {row.id: Owner(row.store_id, row.site_id, row.account_id) for row in rows}
+
+
+def find_many(connection: Connection, hold_ids: Collection[int]) -> dict[int, Hold]:
+    """These holds as they are; the caller has locked their accounts if it means to change them."""
+    return {row.id: _to_hold(row) for row in connection.execute(_BY_ID, {"ids": sorted(hold_ids)})}
+
+
+def list_open(connection: Connection, account_ids: Collection[int], *, now: datetime) -> list[Hold]:
+    """The holds of these accounts that set tokens aside at this moment."""
+    return [_to_hold(row) for row in connection.execute(_OPEN, {"ids": sorted(account_ids), "now": now})]
+
+
+def held_balances(connection: Connection, account_ids: Collection[int], *, now: datetime) -> dict[int, int]:
+    """What open holds set aside of each account's balance; accounts without holds are left out."""
+    rows = connection.execute(_HELD, {"ids": sorted(account_ids), "now": now})
+    return {row.account_id: int(row.held) for row in rows}
+
+
+def list_expired(
+    connection: Connection, *, now: datetime, limit: int, skip: Collection[int] = ()
+) -> list[tuple[int, int]]:
+    """Holds past their expiry that are not marked so yet, as (account, hold), the earliest first; without `skip`."""
+    statement = (
+        select(holds.c.account_id, holds.c.id)
+        .where(_IS_OPEN, holds.c.expires_at <= now)
+        .order_by(holds.c.expires_at)
+        .limit(limit)
+    )
+    if skip:
+        statement = statement.where(holds.c.id.not_in(sorted(skip)))
+    return [(row.account_id, row.id) for row in connection.execute(statement)]
+
+
+def mark_expired(connection: Connection, hold_ids: Collection[int], *, now: datetime) -> set[int]:
+    """Mark those of these holds as expired that are open and past their expiry; returns their accounts.
+
+    The caller has locked the accounts of all of them.
+    """
+    return set(connection.execute(_MARK_EXPIRED, {"ids": sorted(hold_ids), "at": now}).scalars())
+
+
+def _value(hold: Hold, name: str) -> Any:
+    if name == "plan_parts":
+        return pack_parts(hold.plan_parts)
+    value = getattr(hold, name)
+    return value.value if name == "state" else value
+
+
+def _to_hold(row: Row[Any]) -> Hold:
+    values = {name: getattr(row, name) for name in _COLUMNS}
+    return Hold(**{**values, "state": HoldState(row.state), "plan_parts": unpack_parts(row.plan_parts)})

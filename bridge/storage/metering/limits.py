@@ -1,0 +1,110 @@
+"""Modules, limits and what was used of them in each window."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from bridge.domain.metering.limits import Allows, Limit, Period, Rule
+from bridge.domain.stores.stores import Module
+from bridge.storage.engine.bulk import Writer, among
+from bridge.storage.metering.tables import limit_rules, limits, modules, window_uses
+
+WindowKey = tuple[int, str, datetime]
+"""One window of one account: the account, the module and when the window begins."""
+
+_USES = select(window_uses.c.account_id, window_uses.c.module, window_uses.c.starts_at, window_uses.c.used).where(
+    among(window_uses.c.account_id, "ids"),
+    among(window_uses.c.module, "modules"),
+    among(window_uses.c.starts_at, "starts"),
+)
+_SET_USES = Writer(
+    window_uses,
+    ("account_id", "module", "starts_at", "ends_at", "used"),
+    keys=("account_id", "module", "starts_at"),
+    replace=("used",),
+)
+_PUT_MODULES = Writer(
+    modules,
+    ("store_id", "key", "label", "is_metered", "position"),
+    keys=("store_id", "key"),
+    replace=("label", "is_metered"),
+)
+
+
+def list_modules(connection: Connection, store_id: int) -> dict[str, Module]:
+    """The store's modules by key, in the order they are shown."""
+    rows = connection.execute(
+        select(modules).where(modules.c.store_id == store_id).order_by(modules.c.position, modules.c.key)
+    )
+    return {row.key: Module(row.key, row.label, row.is_metered) for row in rows}
+
+
+def count_modules(connection: Connection, store_id: int) -> int:
+    """How many modules the store has."""
+    return connection.execute(select(func.count()).where(modules.c.store_id == store_id)).scalar_one()
+
+
+def put_modules(connection: Connection, store_id: int, listed: Iterable[Module], *, position: int) -> None:
+    """Insert or replace modules, in one statement; new ones are shown from this position on, others stay in place."""
+    rows = enumerate(listed, start=position)
+    _PUT_MODULES.write(connection, [(store_id, one.key, one.label, one.is_metered, place) for place, one in rows])
+
+
+def list_limits(connection: Connection, store_id: int) -> dict[str, Limit]:
+    """The store's limits by module."""
+    rules: dict[str, dict[str, Rule]] = {}
+    for row in connection.execute(select(limit_rules).where(limit_rules.c.store_id == store_id)):
+        rules.setdefault(row.module, {})[row.audience] = Rule(Allows(row.allows), row.tokens)
+    rows = connection.execute(select(limits).where(limits.c.store_id == store_id).order_by(limits.c.module))
+    return {row.module: Limit(row.module, Period(row.period), rules.get(row.module, {}), row.message) for row in rows}
+
+
+def put_limit(connection: Connection, store_id: int, limit: Limit) -> None:
+    """Replace the limit of a module, its rules included."""
+    delete_limit(connection, store_id, limit.module)
+    connection.execute(
+        insert(limits).values(store_id=store_id, module=limit.module, period=limit.period.value, message=limit.message)
+    )
+    rows = [
+        {
+            "store_id": store_id,
+            "module": limit.module,
+            "audience": audience,
+            "allows": rule.allows.value,
+            "tokens": rule.tokens,
+        }
+        for audience, rule in limit.rules.items()
+    ]
+    if rows:
+        connection.execute(insert(limit_rules), rows)
+
+
+def delete_limit(connection: Connection, store_id: int, module: str) -> bool:
+    """Remove the limit of a module and its rules; whether there was one."""
+    removed = connection.execute(delete(limits).where(limits.c.store_id == store_id, limits.c.module == module))
+    return removed.rowcount > 0
+
+
+def uses(
+    connection: Connection,
+    account_ids: Collection[int],
+    module_keys: Collection[str],
+    starts: Collection[datetime],
+) -> dict[WindowKey, int]:
+    """What these accounts used of these modules in the windows that begin at these moments.
+
+    Windows are asked for by their very start: what was used in earlier ones may
+    be years of rows.
+    """
+    if not module_keys or not account_ids:
+        return {}
+    rows = connection.execute(_USES, {"ids": list(account_ids), "modules": list(module_keys), "starts": sorted(starts)})
+    return {(row.account_id, row.module, row.starts_at): row.used for row in rows}
+
+
+def set_uses(connection: Connection, used: Mapping[WindowKey, int], ends: Mapping[WindowKey, datetime | None]) -> None:
+    """Write what was used in these windows, whose accounts are locked, making their rows where they are missing."""
+    _SET_USES.write(connection, [(*key, ends[key], tokens) for key, tokens in sorted(used.items())])

@@ -1,0 +1,175 @@
+"""Windows that opened and were announced, and who had used up the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, exists, func, literal, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bridge.domain.metering.limits import Window
+from bridge.storage.accounts.tables import accounts
+from bridge.storage.engine.types import Instant
+from bridge.storage.metering.tables import window_runs, window_uses
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRun:
+    """One window that opened, and how far its announcing is.
+
+    Told are those whose last use lies in `[since, starts_at)`. `reached` is the
+    last use looked at, by its window's start and its account; `finished_at` is
+    None until all were. `ran_dry` counts who was told.
+    """
+
+    store_id: int
+    module: str
+    starts_at: datetime
+    ends_at: datetime | None
+    announced_at: datetime
+    ran_dry: int
+    since: datetime
+    reached: tuple[datetime, int] | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LastUse:
+    """What a user had used in the last window he used at all, before the one that opened."""
+
+    account_id: int
+    user_id: int
+    roles: tuple[str, ...]
+    starts_at: datetime
+    used: int
+
+
+def newest(connection: Connection, store_ids: Collection[int]) -> dict[tuple[int, str], WindowRun]:
+    """The newest window noted for each store and module; one statement."""
+    last = (
+        select(window_runs.c.store_id, window_runs.c.module, func.max(window_runs.c.starts_at).label("starts_at"))
+        .where(window_runs.c.store_id.in_(store_ids))
+        .group_by(window_runs.c.store_id, window_runs.c.module)
+        .subquery()
+    )
+    statement = select(window_runs).join(
+        last,
+        (window_runs.c.store_id == last.c.store_id)
+        & (window_runs.c.module == last.c.module)
+        & (window_runs.c.starts_at == last.c.starts_at),
+    )
+    return {(row.store_id, row.module): _to_run(row) for row in connection.execute(statement)}
+
+
+def find_newest(connection: Connection, store_id: int, module: str, *, until: datetime) -> WindowRun | None:
+    """The newest window noted of a module that begins no later than a moment."""
+    row = connection.execute(_newest_of(store_id, module, until)).one_or_none()
+    return None if row is None else _to_run(row)
+
+
+def lock_newest(connection: Connection, store_id: int, module: str, *, until: datetime) -> WindowRun | None:
+    """The same, locked until the transaction ends."""
+    row = connection.execute(_newest_of(store_id, module, until).with_for_update()).one_or_none()
+    return None if row is None else _to_run(row)
+
+
+def open_run(
+    connection: Connection, store_id: int, module: str, window: Window, *, since: datetime, now: datetime
+) -> None:
+    """Note that a window opened; nothing happens where somebody else noted it first."""
+    new = sqlite.insert(window_runs) if connection.dialect.name == "sqlite" else postgresql.insert(window_runs)
+    connection.execute(
+        new.values(
+            store_id=store_id,
+            module=module,
+            starts_at=window.starts_at,
+            ends_at=window.ends_at,
+            announced_at=now,
+            ran_dry=0,
+            since=since,
+        ).on_conflict_do_nothing(index_elements=["store_id", "module", "starts_at"])
+    )
+
+
+def advance(connection: Connection, run: WindowRun) -> None:
+    """Write how far the announcing of a locked window got."""
+    reached_at, reached_account = run.reached or (None, None)
+    connection.execute(
+        update(window_runs)
+        .where(
+            window_runs.c.store_id == run.store_id,
+            window_runs.c.module == run.module,
+            window_runs.c.starts_at == run.starts_at,
+        )
+        .values(
+            ran_dry=run.ran_dry,
+            reached_at=reached_at,
+            reached_account=reached_account,
+            finished_at=run.finished_at,
+        )
+    )
+
+
+def list_last_uses(connection: Connection, run: WindowRun, *, limit: int) -> list[LastUse]:
+    """The next users to look at for a window, each at the last window he used before it.
+
+    Guests are left out: only the hash of a guest's id is kept, so nobody could
+    be told. The order, by window and account, is the one `reached` counts in.
+    """
+    later = window_uses.alias("later")
+    statement = (
+        select(
+            window_uses.c.account_id,
+            window_uses.c.starts_at,
+            window_uses.c.used,
+            accounts.c.user_id,
+            accounts.c.roles,
+        )
+        .join(accounts, accounts.c.id == window_uses.c.account_id)
+        .where(
+            accounts.c.store_id == run.store_id,
+            accounts.c.user_id.is_not(None),
+            window_uses.c.module == run.module,
+            window_uses.c.starts_at >= run.since,
+            window_uses.c.starts_at < run.starts_at,
+            ~exists().where(
+                later.c.account_id == window_uses.c.account_id,
+                later.c.module == window_uses.c.module,
+                later.c.starts_at > window_uses.c.starts_at,
+                later.c.starts_at < run.starts_at,
+            ),
+        )
+        .order_by(window_uses.c.starts_at, window_uses.c.account_id)
+        .limit(limit)
+    )
+    if run.reached is not None:
+        starts_at, account_id = run.reached
+        reached = tuple_(literal(starts_at, Instant()), literal(account_id))
+        statement = statement.where(tuple_(window_uses.c.starts_at, window_uses.c.account_id) > reached)
+    return [
+        LastUse(row.account_id, row.user_id, tuple(row.roles), row.starts_at, row.used)
+        for row in connection.execute(statement)
+    ]
+
+
+def _newest_of(store_id: int, module: str, until: datetime) -> Select[Any]:
+    mine = (window_runs.c.store_id == store_id, window_runs.c.module == module, window_runs.c.starts_at <= until)
+    return select(window_runs).where(*mine).order_by(window_runs.c.starts_at.desc()).limit(1)
+
+
+def _to_run(row: Row[Any]) -> WindowRun:
+    reached = None if row.reached_at is None else (row.reached_at, row.reached_account)
+    return WindowRun(
+        store_id=row.store_id,
+        module=row.module,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        announced_at=row.announced_at,
+        ran_dry=row.ran_dry,
+        since=row.since or row.starts_at,
+        reached=reached,
+        finished_at=row.finished_at,
+    )

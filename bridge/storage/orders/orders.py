@@ -1,0 +1,346 @@
+"""Orders and their lines: what was learnt, and what was posted for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import accumulate
+from math import ceil
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, Row, and_, bindparam, func, or_, select, text
+
+from bridge.domain.accounts.accounts import normalize_email
+from bridge.domain.orders.merge import Basis, Effect, Known, KnownLine, Line
+from bridge.domain.orders.review import UNPAID_FOR
+from bridge.domain.orders.review_items import ReviewItem
+from bridge.storage.engine.bulk import Writer, among, within
+from bridge.storage.orders import packing
+from bridge.storage.orders.tables import order_lines, orders
+
+_PLAIN = (
+    "status",
+    "modified_at",
+    "customer_id",
+    "email",
+    "name",
+    "currency",
+    "placed_at",
+    "decided_at",
+    "keeper_id",
+    "keeper_at",
+    "total",
+    "refunded",
+    "account_id",
+    "claimed_by",
+    "trash_key",
+    "trashed_at",
+    "trashed_after",
+    "restored_at",
+    "restored_seen_at",
+    "restores_ahead",
+    "shop_number",
+    "parent_id",
+    "transaction_id",
+)
+_BLANK = tuple(getattr(Known(0, 0), name) for name in _PLAIN)
+_FRESH = (
+    "effect",
+    "email_key",
+    "order_key",
+    "refunds",
+    "seen",
+    "decisions",
+    "reviews",
+    "sources",
+    "rival",
+    "unpaid_since",
+    "question",
+    "is_parked",
+    "updated_at",
+)
+_KEY = ("store_id", "number")
+_ADD = Writer(orders, (*_KEY, "effect", "created_at", "updated_at", *_PLAIN), keys=_KEY)
+_REMEMBER = Writer(orders, (*_KEY, *_PLAIN, *_FRESH), keys=_KEY, replace=(*_PLAIN, *_FRESH), is_update=True)
+_LINE_KEY = ("store_id", "order_number", "line_id")
+_LINE = (
+    "product_id",
+    "variation_id",
+    "quantity",
+    "total",
+    "name",
+    "sku",
+    "stamped",
+    "is_gone",
+    "unclear_stamp",
+    "tokens",
+    "months",
+    "granted",
+    "postings",
+    "set_by",
+    "set_at",
+    "basis",
+    "priced",
+    "pieces",
+    "sources",
+)
+_PUT_LINES = Writer(order_lines, (*_LINE_KEY, *_LINE), keys=_LINE_KEY, replace=_LINE)
+
+
+def _numbered(column: Column[Any]) -> ColumnElement[bool]:
+    """The condition that the numbers are those of `_numbers`.
+
+    Their bounds are named as well: of a table it thinks small, PostgreSQL reads
+    all of a store's rows and compares each with the list. SQLite must not search
+    by them: it would read all orders between a buyer's first and last.
+    """
+    return and_(among(column, "numbers"), within(column, "lowest", "highest"))
+
+
+def _numbers(store_id: int, numbers: Sequence[int]) -> dict[str, Any]:
+    return {
+        "store": store_id,
+        "numbers": numbers,
+        "lowest": min(numbers, default=0),
+        "highest": max(numbers, default=0),
+    }
+
+
+_FIND = (
+    select(orders).where(orders.c.store_id == bindparam("store"), _numbered(orders.c.number)).order_by(orders.c.number)
+)
+_LOCK = _FIND.with_for_update()
+_FIND_LINES = (
+    select(order_lines)
+    .where(order_lines.c.store_id == bindparam("store"), _numbered(order_lines.c.order_number))
+    .order_by(order_lines.c.order_number, order_lines.c.line_id)
+)
+_COUNT_LINES = (
+    select(order_lines.c.order_number, func.count().label("lines"))
+    .where(order_lines.c.store_id == bindparam("store"), _numbered(order_lines.c.order_number))
+    .group_by(order_lines.c.order_number)
+)
+
+Remembered = tuple[Known, bool, Sequence[ReviewItem]]
+"""The state of an order, whether it waits for its buyer, and its open review items, the most urgent first."""
+
+
+def lock(connection: Connection, store_id: int, numbers: Collection[int], *, now: datetime) -> dict[int, Known]:
+    """What is known of these orders, their rows locked until the transaction ends; made where they are missing.
+
+    They are locked in the order of their numbers, which keeps two that share some from a deadlock.
+    """
+    numbers = sorted(set(numbers))
+    _ADD.write(connection, [(store_id, number, Effect.KEEPS.value, now, now, *_BLANK) for number in numbers])
+    rows = connection.execute(_LOCK, _numbers(store_id, numbers)).all()
+    lines = _lines(connection, store_id, numbers)
+    return {row.number: _to_known(row, lines.get(row.number, ())) for row in rows}
+
+
+def remember(connection: Connection, known: Iterable[Remembered], *, now: datetime) -> None:
+    """Write what is known of locked orders. A line is never taken away: one that left its order has quantity 0."""
+    known = list(known)
+    _REMEMBER.write(connection, [_order_values(*each, now=now) for each in known])
+    _PUT_LINES.write(connection, [_line_values(order, line) for order, _, _ in known for line in order.lines])
+
+
+def find(connection: Connection, store_id: int, number: int) -> Known | None:
+    """What is known of an order, without a lock."""
+    return find_all(connection, store_id, [number]).get(number)
+
+
+def find_by_shop_number(connection: Connection, store_id: int, shown: str) -> int | None:
+    """The id of the newest order that the shop shows under a number other than its id."""
+    # Written out as the partial index has it: with a parameter in its place the index would not fit.
+    statement = select(orders.c.number).where(
+        orders.c.store_id == store_id, orders.c.shop_number == shown, text("shop_number <> ''")
+    )
+    found: int | None = connection.execute(statement.order_by(orders.c.number.desc()).limit(1)).scalar()
+    return found
+
+
+def find_all(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, Known]:
+    """What is known of these orders, by number, without a lock; those nobody heard of are left out."""
+    rows = connection.execute(_FIND, _numbers(store_id, sorted(set(numbers)))).all()
+    lines = _lines(connection, store_id, [row.number for row in rows])
+    return {row.number: _to_known(row, lines.get(row.number, ())) for row in rows}
+
+
+def list_for_account(
+    connection: Connection, *, store_id: int, account_id: int, before: int | None, limit: int, most_lines: int
+) -> tuple[list[Known], bool]:
+    """The orders whose grants an account holds, newest number first, at most `limit`, below `before`; whether more are.
+
+    They end before their lines are more than `most_lines`; the first is there in any case.
+    """
+    statement = select(orders).where(orders.c.account_id == account_id)
+    if before is not None:
+        statement = statement.where(orders.c.number < before)
+    rows = connection.execute(statement.order_by(orders.c.number.desc()).limit(limit + 1)).all()
+    counts = _count_lines(connection, store_id, [row.number for row in rows])
+    fitting = list(accumulate(counts.get(row.number, 0) for row in rows[:limit]))
+    shown = rows[: max(1, sum(total <= most_lines for total in fitting))]
+    lines = _lines(connection, store_id, [row.number for row in shown])
+    return [_to_known(row, lines.get(row.number, ())) for row in shown], len(rows) > len(shown)
+
+
+def _count_lines(connection: Connection, store_id: int, numbers: Sequence[int]) -> dict[int, int]:
+    rows = connection.execute(_COUNT_LINES, _numbers(store_id, numbers)) if numbers else ()
+    return {row.order_number: row.lines for row in rows}
+
+
+def list_parked(connection: Connection, *, store_id: int, email: str, limit: int) -> list[int]:
+    """The numbers of orders that wait for an account with that address."""
+    statement = (
+        select(orders.c.number)
+        .where(orders.c.store_id == store_id, text("orders.is_parked"), orders.c.email_key == normalize_email(email))
+        .order_by(orders.c.number)
+        .limit(limit)
+        .with_hint(orders, "INDEXED BY ix_orders_parked", "sqlite")
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def list_unpriced(connection: Connection, *, store_id: int, product_id: int, limit: int) -> list[int]:
+    """The numbers of orders with a line of this product whose amount nobody has said yet."""
+    statement = (
+        select(order_lines.c.order_number)
+        .where(
+            order_lines.c.store_id == store_id,
+            order_lines.c.tokens.is_(None),
+            or_(order_lines.c.product_id == product_id, order_lines.c.variation_id == product_id),
+        )
+        .distinct()
+        .order_by(order_lines.c.order_number)
+        .limit(limit)
+        .with_hint(order_lines, "INDEXED BY ix_order_lines_unpriced", "sqlite")
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def _lines(connection: Connection, store_id: int, numbers: Sequence[int]) -> dict[int, tuple[KnownLine, ...]]:
+    found: dict[int, list[KnownLine]] = {}
+    if numbers:
+        for row in connection.execute(_FIND_LINES, _numbers(store_id, numbers)):
+            found.setdefault(row.order_number, []).append(_to_line(row))
+    return {number: tuple(lines) for number, lines in found.items()}
+
+
+def _order_values(known: Known, is_parked: bool, items: Sequence[ReviewItem], *, now: datetime) -> tuple[Any, ...]:
+    plain = (getattr(known, name) for name in _PLAIN)
+    question = items[0].kind.value if items else ""
+    fresh = (
+        known.effect.value,
+        normalize_email(known.email),
+        known.key,
+        packing.pack_refunds(known),
+        packing.pack_seen(known.seen),
+        packing.pack_decisions(known.decisions),
+        packing.pack_reviews(items),
+        packing.pack_sources(known),
+        packing.pack_rival(known.rival),
+        # Kept until the time is up: the job that looks for it finds each order once.
+        known.unpaid_since if known.unpaid_since and now - known.unpaid_since < UNPAID_FOR else None,
+        question,
+        is_parked,
+        now,
+    )
+    return (known.store_id, known.number, *plain, *fresh)
+
+
+def _line_values(known: Known, line: KnownLine) -> tuple[Any, ...]:
+    stated = line.line
+    return (
+        known.store_id,
+        known.number,
+        stated.id,
+        stated.product_id,
+        stated.variation_id,
+        # Rounded up: the database checks in whole numbers that no line grants more than it is worth.
+        ceil(max(0, stated.quantity or 0)),
+        stated.total or Decimal(0),
+        stated.name,
+        stated.sku,
+        stated.stamped,
+        stated.is_gone,
+        stated.unclear_stamp,
+        line.tokens,
+        line.months,
+        line.granted,
+        line.postings,
+        line.set_by,
+        line.set_at,
+        line.basis and line.basis.value,
+        packing.pack_priced(line.priced),
+        None if line.stated is None else Decimal(line.stated),
+        packing.pack_line_sources(line),
+    )
+
+
+def _to_line(row: Row[Any]) -> KnownLine:
+    ranks, varied = packing.unpack_line_sources(row.sources)
+    stated = packing.unpack_number(row.pieces)
+    line = Line(
+        id=row.line_id,
+        product_id=row.product_id,
+        variation_id=row.variation_id,
+        # Rounded up to 0 is a line that left its order.
+        quantity=(row.quantity if stated is None else stated) if row.quantity else 0,
+        total=None if ranks and "total" not in ranks else row.total,
+        name=row.name,
+        sku=row.sku,
+        stamped=row.stamped,
+        is_gone=row.is_gone,
+        unclear_stamp=row.unclear_stamp,
+    )
+    return KnownLine(
+        line,
+        tokens=row.tokens,
+        months=row.months,
+        granted=row.granted,
+        postings=row.postings,
+        set_by=row.set_by,
+        set_at=row.set_at,
+        basis=Basis(row.basis) if row.basis else _older_basis(row),
+        priced=packing.unpack_priced(row.priced),
+        stated=stated,
+        varied=varied,
+        ranks=ranks,
+    )
+
+
+def _older_basis(row: Row[Any]) -> Basis | None:
+    """How the amount of a row was determined that was written before this was recorded."""
+    if row.tokens is None:
+        return None
+    if row.set_by is not None:
+        return Basis.HAND
+    if row.stamped == row.tokens and row.months is None:
+        return Basis.STAMP
+    return Basis.PRODUCT if row.tokens else Basis.NO_PACKAGE
+
+
+def _to_known(row: Row[Any], lines: tuple[KnownLine, ...]) -> Known:
+    refund_ids, refund_details = packing.unpack_refunds(row.refunds)
+    return Known(
+        refund_ids=refund_ids,
+        refund_details=refund_details,
+        seen=packing.unpack_seen(row.seen),
+        decisions=packing.unpack_decisions(row.decisions),
+        reviews=packing.unpack_reviews(row.reviews, row.question),
+        key=row.order_key,
+        rival=packing.unpack_rival(row.rival, row.number),
+        store_id=row.store_id,
+        number=row.number,
+        effect=Effect(row.effect),
+        lines=lines,
+        **packing.unpack_sources(row.sources),
+        **{name: getattr(row, name) for name in _PLAIN},
+    )
+
+
+def newest_number(connection: Connection, store_id: int) -> int | None:
+    """Return the highest order number that is known of a store."""
+    newest = select(orders.c.number).where(orders.c.store_id == store_id).order_by(orders.c.number.desc()).limit(1)
+    return connection.execute(newest).scalar_one_or_none()

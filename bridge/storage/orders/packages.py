@@ -1,0 +1,203 @@
+"""Packages: the tokens of products and variations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bridge.domain.accounts.amounts import Reason, Unreadable
+from bridge.domain.orders.packages import Package
+from bridge.storage.engine.bulk import among
+from bridge.storage.orders.tables import packages
+
+_MOST_SAME = 5000
+"""The most packages that are read for the SKUs of some orders."""
+
+
+def find(connection: Connection, store_id: int, *, product_id: int, variation_id: int) -> Package | None:
+    """The package of exactly this product or variation."""
+    row = connection.execute(select(packages).where(*_at(store_id, product_id, variation_id))).one_or_none()
+    return None if row is None else _to_package(row)
+
+
+def find_by_product(connection: Connection, store_id: int, product_ids: list[int]) -> dict[tuple[int, int], Package]:
+    """The packages of these products and all their variations, by (product, variation)."""
+    statement = select(packages).where(packages.c.store_id == store_id, among(packages.c.product_id, "products"))
+    rows = connection.execute(statement, {"products": product_ids})
+    found = [_to_package(row) for row in rows]
+    return {(package.product_id, package.variation_id): package for package in found}
+
+
+def find_by_sku(connection: Connection, store_id: int, skus: Sequence[str]) -> dict[str, list[Package]]:
+    """The packages that bring tokens, by SKU, for these SKUs; at most a few of each are wanted."""
+    tokens = func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens)
+    statement = (
+        select(packages)
+        .where(packages.c.store_id == store_id, among(packages.c.sku, "skus"), packages.c.sku != "", tokens > 0)
+        .order_by(packages.c.product_id, packages.c.variation_id)
+        .limit(_MOST_SAME)
+    )
+    found: dict[str, list[Package]] = {}
+    for row in connection.execute(statement, {"skus": list(skus)}):
+        found.setdefault(row.sku, []).append(_to_package(row))
+    return found
+
+
+def find_namesakes(connection: Connection, store_id: int, *, sku: str, name: str) -> list[Package]:
+    """The packages with this SKU or, where there is none, with this name; at most a few."""
+    for column, value in ((packages.c.sku, sku), (packages.c.name, name)):
+        if value:
+            statement = select(packages).where(packages.c.store_id == store_id, column == value).limit(5)
+            found = [_to_package(row) for row in connection.execute(statement)]
+            if any(package.tokens for package in found):
+                return [package for package in found if package.tokens]
+    return []
+
+
+def list_page(
+    connection: Connection,
+    store_id: int,
+    *,
+    after: tuple[int, int] | None,
+    limit: int,
+    query: str = "",
+    is_open_only: bool = False,
+) -> list[Package]:
+    """The store's products by product and variation, at most `limit`, after the one named.
+
+    `query` is a part of the name or the SKU, or the number of a product or
+    variation. `is_open_only` leaves out those whose amount is known.
+    """
+    statement = select(packages).where(packages.c.store_id == store_id)
+    if query:
+        statement = statement.where(_matches(query))
+    if is_open_only:
+        statement = statement.where(_is_open())
+    if after is not None:
+        product, variation = after
+        statement = statement.where(
+            (packages.c.product_id > product)
+            | ((packages.c.product_id == product) & (packages.c.variation_id > variation))
+        )
+    rows = connection.execute(statement.order_by(packages.c.product_id, packages.c.variation_id).limit(limit))
+    return [_to_package(row) for row in rows]
+
+
+def count_open(connection: Connection, store_id: int, *, most: int) -> int:
+    """The number of products whose amount is not known or not clear, counted up to `most`."""
+    some = select(packages.c.product_id).where(packages.c.store_id == store_id, _is_open()).limit(most)
+    return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
+
+
+def list_unreadable(connection: Connection, store_id: int, *, limit: int) -> list[Package]:
+    """The products whose amount is not clear and for which no admin has set one."""
+    statement = (
+        select(packages)
+        .where(packages.c.store_id == store_id, packages.c.unreadable.is_not(None), packages.c.admin_tokens.is_(None))
+        .order_by(packages.c.product_id, packages.c.variation_id)
+        .limit(limit)
+    )
+    return [_to_package(row) for row in connection.execute(statement)]
+
+
+def decide_late(
+    connection: Connection, store_id: int, package: Package, decision: str, *, actor: str, now: datetime
+) -> None:
+    """Keep the owner's decision about orders that bought a product before it was a package."""
+    values = {"late": decision, "late_by": actor[:340], "late_at": now}
+    at = _at(store_id, package.product_id, package.variation_id)
+    connection.execute(update(packages).where(*at).values(**values))
+
+
+def add_missing(connection: Connection, store_id: int, wanted: Sequence[Package], *, now: datetime) -> None:
+    """Add an entry for each product that orders name and that has none yet."""
+    for package in wanted:
+        values = {
+            "store_id": store_id,
+            "product_id": package.product_id,
+            "variation_id": package.variation_id,
+            "name": package.name,
+            "sku": package.sku,
+            "updated_at": now,
+        }
+        is_sqlite = connection.dialect.name == "sqlite"
+        new = sqlite.insert(packages) if is_sqlite else postgresql.insert(packages)
+        connection.execute(new.values(**values).on_conflict_do_nothing())
+
+
+def put(connection: Connection, store_id: int, package: Package, *, now: datetime) -> None:
+    """Insert or replace a package."""
+    values = {
+        "admin_tokens": package.admin_tokens,
+        "shop_tokens": package.shop_tokens,
+        "plan": package.plan,
+        "months": package.months,
+        "name": package.name,
+        "sku": package.sku,
+        "unreadable": _pack(package.unreadable),
+        "is_per_variation": package.is_per_variation,
+        # A decision is about the time before it became a package: one that is none again is asked about again.
+        **({} if package.tokens else {"late": None, "late_by": None, "late_at": None}),
+        "updated_at": now,
+    }
+    at = _at(store_id, package.product_id, package.variation_id)
+    if connection.execute(update(packages).where(*at).values(**values)).rowcount == 0:
+        connection.execute(
+            insert(packages).values(
+                store_id=store_id, product_id=package.product_id, variation_id=package.variation_id, **values
+            )
+        )
+
+
+def remove(connection: Connection, store_id: int, *, product_id: int, variation_id: int) -> None:
+    """Forget a package."""
+    connection.execute(delete(packages).where(*_at(store_id, product_id, variation_id)))
+
+
+def _is_open() -> ColumnElement[bool]:
+    return and_(packages.c.admin_tokens.is_(None), packages.c.shop_tokens.is_(None), ~packages.c.is_per_variation)
+
+
+def _matches(query: str) -> ColumnElement[bool]:
+    found = [column.icontains(query, autoescape=True) for column in (packages.c.name, packages.c.sku)]
+    if query.isascii() and query.isdigit() and len(query) <= 16:
+        found += [packages.c.product_id == int(query), packages.c.variation_id == int(query)]
+    return or_(*found)
+
+
+def _at(store_id: int, product_id: int, variation_id: int) -> tuple[Any, ...]:
+    return (
+        packages.c.store_id == store_id,
+        packages.c.product_id == product_id,
+        packages.c.variation_id == variation_id,
+    )
+
+
+def _to_package(row: Row[Any]) -> Package:
+    return Package(
+        product_id=row.product_id,
+        variation_id=row.variation_id,
+        admin_tokens=row.admin_tokens,
+        shop_tokens=row.shop_tokens,
+        name=row.name,
+        sku=row.sku,
+        plan=row.plan,
+        months=row.months,
+        unreadable=_unpack(row.unreadable),
+        is_per_variation=row.is_per_variation,
+        late=row.late,
+    )
+
+
+def _pack(unreadable: Unreadable | None) -> dict[str, str] | None:
+    if unreadable is None:
+        return None
+    return {"key": unreadable.key, "value": unreadable.value, "reason": unreadable.reason.value}
+
+
+def _unpack(packed: dict[str, str] | None) -> Unreadable | None:
+    return None if not packed else Unreadable(packed["key"], packed["value"], Reason(packed["reason"]))

@@ -1,0 +1,243 @@
+"""The JSON columns of orders and their lines: refunds, decisions, review items, facts of amounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from bridge.domain.orders.review_items import Decision, Question, ReviewItem
+from bridge.domain.orders.state import (
+    Effect,
+    Known,
+    KnownLine,
+    Line,
+    Order,
+    Priced,
+    Rank,
+    RefundDetail,
+    RefundedLine,
+    Refunds,
+    Seen,
+    Sources,
+)
+
+
+def pack_refunds(known: Known) -> dict[str, Any] | None:
+    """The refunds as one JSON column keeps them; None for none."""
+    if not known.refund_ids and not known.refund_details:
+        return None
+    details = [
+        [
+            detail.id,
+            str(detail.amount),
+            str(detail.tied),
+            [[line.line_id, _pack_number(line.quantity), str(line.total)] for line in detail.lines],
+        ]
+        for detail in known.refund_details
+    ]
+    return {"ids": list(known.refund_ids), "details": details}
+
+
+def unpack_refunds(packed: dict[str, Any] | None) -> tuple[tuple[int, ...], tuple[RefundDetail, ...]]:
+    """The ids of the refunds and their details."""
+    if not packed:
+        return (), ()
+    details = tuple(
+        RefundDetail(
+            id_,
+            Decimal(amount),
+            Decimal(tied),
+            tuple(RefundedLine(line, unpack_number(count) or 0, Decimal(total)) for line, count, total in lines),
+        )
+        for id_, amount, tied, lines in packed["details"]
+    )
+    return tuple(packed["ids"]), details
+
+
+def _pack_number(value: int | Decimal) -> int | str:
+    return value if isinstance(value, int) else str(value)
+
+
+def unpack_number(value: int | str | Decimal | None) -> int | Decimal | None:
+    """A quantity: a whole number as one, a fraction exactly."""
+    if value is None or isinstance(value, int):
+        return value
+    number = Decimal(value)
+    return int(number) if number == number.to_integral_value() else number
+
+
+def pack_sources(known: Known) -> dict[str, Any] | None:
+    """Which documents the values of an order come from; None for an order without documents."""
+    sources = known.sources
+    if not sources.ranks:
+        return None
+    return {
+        "ranks": _pack_ranks(sources.ranks),
+        "documents": [list(document) for document in sources.documents],
+        "read": sources.read_at,
+        "heard": sources.heard_at,
+        "status": sources.status,
+        "effect": sources.effect.value,
+        "finished": known.is_finished,
+        "paid": known.is_paid,
+        "paid_at": known.paid_at and known.paid_at.isoformat(),
+        "unpaid": known.unpaid_since and known.unpaid_since.isoformat(),
+    }
+
+
+def unpack_sources(packed: dict[str, Any] | None) -> dict[str, Any]:
+    """The same as the values of an order."""
+    if not packed:
+        return {}
+    unpaid, paid_at = packed["unpaid"], packed.get("paid_at")
+    return {
+        "sources": Sources(
+            ranks=_unpack_ranks(packed["ranks"]),
+            documents=tuple((at, digest, seen) for at, digest, seen in packed["documents"]),
+            read_at=packed["read"],
+            heard_at=packed["heard"],
+            status=packed["status"],
+            effect=Effect(packed["effect"]),
+        ),
+        "is_finished": packed["finished"],
+        "is_paid": packed["paid"],
+        "unpaid_since": datetime.fromisoformat(unpaid) if unpaid else None,
+        "paid_at": datetime.fromisoformat(paid_at) if paid_at else None,
+    }
+
+
+def pack_line_sources(line: KnownLine) -> dict[str, Any] | None:
+    """Which documents the values of a line come from."""
+    return {"ranks": _pack_ranks(line.ranks), "varied": list(line.varied)} if line.ranks else None
+
+
+def unpack_line_sources(packed: dict[str, Any] | None) -> tuple[dict[str, Rank], tuple[int, int]]:
+    """The ranks of a line's values, and its last variation with its product."""
+    if not packed:
+        return {}, (0, 0)
+    product, variation = packed["varied"]
+    return _unpack_ranks(packed["ranks"]), (product, variation)
+
+
+def _pack_ranks(ranks: Mapping[str, Rank]) -> list[Any]:
+    """The ranks, each once with the names that have it: most values come from the same document."""
+    names: dict[Rank, list[str]] = {}
+    for name, rank in ranks.items():
+        names.setdefault(rank, []).append(name)
+    return [[*rank, " ".join(found)] for rank, found in names.items()]
+
+
+def _unpack_ranks(packed: list[Any]) -> dict[str, Rank]:
+    return {name: Rank(*rank) for *rank, names in packed for name in names.split()}
+
+
+def pack_rival(order: Order | None) -> dict[str, Any] | None:
+    """The newest document of another order with the same number."""
+    if order is None:
+        return None
+    lines = [
+        [
+            *(line.id, line.product_id, line.variation_id, _text(line.quantity), _text(line.total)),
+            *(line.name, line.sku, line.stamped),
+        ]
+        for line in order.lines or ()
+    ]
+    plain = {name: getattr(order, name) for name in _RIVAL}
+    money = {name: _text(getattr(order, name)) for name in ("total", "refunded")}
+    times = {name: moment and moment.isoformat() for name, moment in ((name, getattr(order, name)) for name in _TIMES)}
+    return {**plain, **money, **times, "lines": None if order.lines is None else lines, "refunds": order.refund_ids}
+
+
+def unpack_rival(packed: dict[str, Any] | None, number: int) -> Order | None:
+    """The newest document of another order with the same number."""
+    if not packed:
+        return None
+    values: dict[str, Any] = {name: packed[name] for name in _RIVAL}
+    values |= {name: None if packed[name] is None else Decimal(packed[name]) for name in ("total", "refunded")}
+    values |= {name: packed.get(name) and datetime.fromisoformat(packed[name]) for name in _TIMES}
+    lines = None if packed["lines"] is None else tuple(_unpack_rival_line(*line) for line in packed["lines"])
+    return Order(number=number, lines=lines, refund_ids=tuple(packed["refunds"]), **values)
+
+
+def _unpack_rival_line(
+    id_: int, product: int, variation: int, quantity: str | None, total: str | None, *rest: Any
+) -> Line:
+    money = None if total is None else Decimal(total)
+    return Line(id_, product, variation, unpack_number(quantity), money, *rest)
+
+
+def _text(value: int | Decimal | None) -> str | None:
+    return None if value is None else str(value)
+
+
+_RIVAL = (
+    "status",
+    "customer_id",
+    "email",
+    "name",
+    "currency",
+    "lines_are_complete",
+    "key",
+    "parent_id",
+    "transaction_id",
+    "shop_number",
+    "is_finished",
+    "is_paid",
+)
+_TIMES = ("modified_at", "placed_at", "requested_at", "paid_at")
+
+
+def pack_seen(seen: Seen | None) -> dict[str, Any] | None:
+    """The refunds an owner has seen."""
+    if seen is None:
+        return None
+    refunds = seen.refunds
+    return {"ids": list(refunds.ids), "total": str(refunds.total), "by": seen.by, "at": seen.at.isoformat()}
+
+
+def unpack_seen(packed: dict[str, Any] | None) -> Seen | None:
+    """The refunds an owner has seen."""
+    if not packed:
+        return None
+    refunds = Refunds(tuple(packed["ids"]), Decimal(packed["total"]))
+    return Seen(refunds, packed["by"], datetime.fromisoformat(packed["at"]))
+
+
+def pack_decisions(decisions: Sequence[Decision]) -> list[Any] | None:
+    """What people decided, in the order they did."""
+    packed = [[one.kind.value, one.subject, one.choice, one.by, one.at.isoformat()] for one in decisions]
+    return packed or None
+
+
+def unpack_decisions(packed: list[Any] | None) -> tuple[Decision, ...]:
+    """What people decided, in the order they did."""
+    return tuple(
+        Decision(Question(kind), subject, choice, by, datetime.fromisoformat(at))
+        for kind, subject, choice, by, at in packed or ()
+    )
+
+
+def pack_reviews(items: Sequence[ReviewItem]) -> list[Any] | None:
+    """The open review items, the most urgent first."""
+    return [[one.kind.value, one.subject, dict(one.parameters), list(one.choices)] for one in items] or None
+
+
+def unpack_reviews(packed: list[Any] | None, question: str) -> tuple[ReviewItem, ...]:
+    """The open review items; of a row written before there was a list, the one that was kept."""
+    if packed is None:
+        return (ReviewItem(Question(question)),) if question else ()
+    return tuple(
+        ReviewItem(Question(kind), subject, parameters, tuple(choices)) for kind, subject, parameters, choices in packed
+    )
+
+
+def pack_priced(priced: Priced | None) -> list[int | None] | None:
+    """The facts an amount was derived from."""
+    return None if priced is None else [priced.product_id, priced.variation_id, priced.stamped]
+
+
+def unpack_priced(packed: list[Any] | None) -> Priced | None:
+    """The facts an amount was derived from."""
+    return None if not packed else Priced(*packed)

@@ -1,0 +1,190 @@
+"""Orders that wait for something the bridge has learnt since: their buyer's account, or their package's amount."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text, tuple_
+
+from bridge.domain.orders.merge import Basis, Effect
+from bridge.domain.stores.stores import Store
+from bridge.storage.accounts.tables import accounts
+from bridge.storage.orders.tables import order_lines, orders, packages
+
+Place = tuple[int, int]
+"""An order: its store and its number."""
+
+# Written out as the partial index has it: SQLAlchemy would compare with 1, and no index would fit. SQLite is told which
+# index to take, because the order of the list draws it to the primary key, and so to all orders there ever were.
+_IS_PARKED = text("orders.is_parked")
+
+
+def list_claimable(connection: Connection, *, after: Place, limit: int) -> list[Place]:
+    """Parked orders whose e-mail exactly one account has by now, by store and number, above `after`."""
+    owners = (
+        select(func.count())
+        .where(accounts.c.store_id == orders.c.store_id, accounts.c.email_key == orders.c.email_key)
+        .scalar_subquery()
+    )
+    statement = (
+        select(orders.c.store_id, orders.c.number)
+        .where(_IS_PARKED, tuple_(orders.c.store_id, orders.c.number) > tuple_(*after), owners == 1)
+        .order_by(orders.c.store_id, orders.c.number)
+        .limit(limit)
+        .with_hint(orders, "INDEXED BY ix_orders_parked", "sqlite")
+    )
+    return [(row.store_id, row.number) for row in connection.execute(statement)]
+
+
+def list_withheld(connection: Connection, store: Store, *, after: int, limit: int) -> list[int]:
+    """The numbers above `after` of orders from before a store was connected that would grant and were withheld."""
+    statement = (
+        select(orders.c.number)
+        .where(
+            orders.c.store_id == store.id,
+            orders.c.number > after,
+            orders.c.effect == Effect.KEEPS.value,
+            orders.c.status.in_(store.grant_statuses),
+            orders.c.placed_at < store.connected_at,
+        )
+        .order_by(orders.c.number)
+        .limit(limit)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def list_strangers(connection: Connection, store_id: int, numbers: Collection[int]) -> list[int]:
+    """The users these orders are granted to of whom nobody has told an e-mail address, in order."""
+    statement = (
+        select(accounts.c.user_id)
+        .join_from(orders, accounts, accounts.c.id == orders.c.account_id)
+        .where(
+            orders.c.store_id == store_id,
+            orders.c.number.in_(numbers),
+            accounts.c.user_id.is_not(None),
+            accounts.c.email_key.is_(None),
+        )
+        .distinct()
+        .order_by(accounts.c.user_id)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def list_addresses(
+    connection: Connection, store_id: int, numbers: Collection[int], *, only: tuple[datetime, int] | None = None
+) -> list[str]:
+    """The addresses under which these orders are parked and which no account has, as they were typed.
+
+    With `only`, a moment and the number of a day: of orders first heard of since
+    the moment, and of a seventh of the others, another one each day.
+    """
+    is_somebodys = (
+        select(accounts.c.id)
+        .where(accounts.c.store_id == orders.c.store_id, accounts.c.email_key == orders.c.email_key)
+        .exists()
+    )
+    statement = (
+        select(orders.c.email)
+        .where(
+            orders.c.store_id == store_id,
+            orders.c.number.in_(numbers),
+            orders.c.is_parked,
+            orders.c.email != "",
+            ~is_somebodys,
+        )
+        .distinct()
+        .order_by(orders.c.email)
+    )
+    if only is not None:
+        since, day = only
+        statement = statement.where(or_(orders.c.created_at >= since, orders.c.number % 7 == day % 7))
+    return list(connection.execute(statement).scalars())
+
+
+def has_parked(connection: Connection, store_id: int, *, more_than: int) -> bool:
+    """Whether more than so many orders of a store are parked."""
+    some = (
+        select(orders.c.number)
+        .where(orders.c.store_id == store_id, _IS_PARKED)
+        .limit(more_than + 1)
+        .with_hint(orders, "INDEXED BY ix_orders_parked", "sqlite")
+    )
+    return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()) > more_than
+
+
+def list_priceable(connection: Connection, *, after: Place, limit: int) -> list[Place]:
+    """Orders with a line whose amount is not fixed but known by now, by store and number, above `after`."""
+    is_package_of = and_(
+        packages.c.store_id == order_lines.c.store_id,
+        packages.c.product_id == order_lines.c.product_id,
+        or_(packages.c.variation_id == order_lines.c.variation_id, packages.c.variation_id == 0),
+    )
+    statement = (
+        select(order_lines.c.store_id, order_lines.c.order_number)
+        .join(packages, is_package_of)
+        .where(
+            order_lines.c.tokens.is_(None),
+            # Plus 0: SQLite would take the condition for one on packages, and read all of a store's for each line.
+            order_lines.c.product_id + 0 > 0,
+            func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens).is_not(None),
+            # What these wait for is on the order: no package fixes them.
+            order_lines.c.unclear_stamp == "",
+            func.coalesce(order_lines.c.basis, "") != Basis.SAME_SKU.value,
+            or_(packages.c.variation_id > 0, ~_is_unclear_variation()),
+            tuple_(order_lines.c.store_id, order_lines.c.order_number) > tuple_(*after),
+        )
+        .distinct()
+        .order_by(order_lines.c.store_id, order_lines.c.order_number)
+        .limit(limit)
+        .with_hint(order_lines, "INDEXED BY ix_order_lines_unpriced", "sqlite")
+    )
+    return [(row.store_id, row.order_number) for row in connection.execute(statement)]
+
+
+def list_unpaid(connection: Connection, *, before: datetime, limit: int) -> list[Place]:
+    """Granted orders that have had an unpaid status since before a moment and were not looked at for it yet."""
+    statement = (
+        select(orders.c.store_id, orders.c.number)
+        .where(orders.c.unpaid_since.is_not(None), orders.c.unpaid_since <= before)
+        .order_by(orders.c.unpaid_since)
+        .limit(limit)
+    )
+    return [(row.store_id, row.number) for row in connection.execute(statement)]
+
+
+def _is_unclear_variation() -> ColumnElement[bool]:
+    """Whether the line's variation has an amount of its own that is not clear, which comes before its product's."""
+    own = packages.alias()
+    return (
+        select(own.c.product_id)
+        .where(
+            own.c.store_id == order_lines.c.store_id,
+            own.c.product_id == order_lines.c.product_id,
+            own.c.variation_id == order_lines.c.variation_id,
+            own.c.variation_id > 0,
+            own.c.unreadable.is_not(None),
+            own.c.admin_tokens.is_(None),
+        )
+        .exists()
+    )
+
+
+def list_of_known_skus(connection: Connection, store_id: int, *, limit: int) -> list[int]:
+    """The numbers of a store's orders with a line of an unknown product that has the SKU of a package, in order."""
+    tokens = func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens)
+    known = select(packages.c.sku).where(packages.c.store_id == store_id, text("packages.sku <> ''"), tokens > 0)
+    statement = (
+        select(order_lines.c.order_number)
+        .where(
+            order_lines.c.store_id == store_id,
+            order_lines.c.tokens.is_(None),
+            order_lines.c.basis.is_(None),
+            order_lines.c.sku.in_(known),
+        )
+        .distinct()
+        .order_by(order_lines.c.order_number)
+        .limit(limit)
+        .with_hint(order_lines, "INDEXED BY ix_order_lines_unpriced", "sqlite")
+    )
+    return list(connection.execute(statement).scalars())

@@ -1,0 +1,202 @@
+"""The tables of orders, their lines and packages."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table, false, text
+
+from bridge.domain.accounts.accounts import MAX_TOKENS
+from bridge.storage.accounts.tables import accounts
+from bridge.storage.engine.columns import _amount, metadata
+from bridge.storage.engine.types import BIG, Instant, Money
+from bridge.storage.stores.tables import stores
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("store_id", ForeignKey(stores.c.id), primary_key=True),
+    Column("number", BIG, primary_key=True, autoincrement=False),
+    Column("status", String(64), nullable=False),
+    Column("modified_at", Instant),
+    Column("customer_id", BIG, nullable=False),
+    Column("email", String(320), nullable=False),
+    Column("email_key", String(320)),
+    Column("name", String(300), nullable=False),
+    Column("currency", String(8), nullable=False),
+    Column("placed_at", Instant),
+    Column("decided_at", Instant),
+    Column("effect", String(8), nullable=False),
+    Column("keeper_id", BIG, nullable=False),
+    Column("keeper_at", Instant),
+    Column("total", Money, nullable=False),
+    Column("refunded", Money, nullable=False),
+    Column("refunds", JSON(none_as_null=True)),
+    # The refunds an owner has looked at, by whom and when.
+    Column("seen", JSON(none_as_null=True)),
+    Column("question", String(40), nullable=False, server_default=""),
+    Column("account_id", ForeignKey(accounts.c.id)),
+    Column("claimed_by", ForeignKey(accounts.c.id)),
+    Column("is_parked", Boolean, nullable=False, server_default=false()),
+    Column("trash_key", String(100), nullable=False),
+    Column("trashed_at", Instant),
+    Column("trashed_after", Instant),
+    Column("restored_at", Instant),
+    Column("restored_seen_at", Instant),
+    Column("restores_ahead", Boolean, nullable=False),
+    # The shop's own number of the order, empty where it is the id.
+    Column("shop_number", String(100), nullable=False, server_default=""),
+    Column("order_key", String(100), nullable=False, server_default=""),
+    Column("parent_id", BIG, nullable=False, server_default=text("0")),
+    Column("transaction_id", String(200), nullable=False, server_default=""),
+    # Which document each value comes from; another order with this number; what people decided about review items,
+    # and those that are open: `question` is the kind of the most urgent one.
+    Column("sources", JSON(none_as_null=True)),
+    Column("rival", JSON(none_as_null=True)),
+    Column("decisions", JSON(none_as_null=True)),
+    Column("reviews", JSON(none_as_null=True)),
+    # Since when a granted order has an unpaid status.
+    Column("unpaid_since", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index("ix_orders_account_id", "account_id", "number"),
+    # Without it, removing a store's accounts reads all orders for each of them.
+    Index(
+        "ix_orders_claimed_by",
+        "claimed_by",
+        postgresql_where=text("claimed_by is not null"),
+        sqlite_where=text("claimed_by is not null"),
+    ),
+    Index(
+        "ix_orders_parent",
+        "store_id",
+        "parent_id",
+        postgresql_where=text("parent_id > 0"),
+        sqlite_where=text("parent_id > 0"),
+    ),
+    Index(
+        "ix_orders_transaction",
+        "store_id",
+        "transaction_id",
+        postgresql_where=text("transaction_id <> ''"),
+        sqlite_where=text("transaction_id <> ''"),
+    ),
+    Index(
+        "ix_orders_shop_number",
+        "store_id",
+        "shop_number",
+        postgresql_where=text("shop_number <> ''"),
+        sqlite_where=text("shop_number <> ''"),
+    ),
+    Index(
+        "ix_orders_unpaid",
+        "unpaid_since",
+        postgresql_where=text("unpaid_since is not null"),
+        sqlite_where=text("unpaid_since is not null"),
+    ),
+    Index(
+        "ix_orders_parked",
+        "store_id",
+        "email_key",
+        postgresql_where=text("is_parked"),
+        sqlite_where=text("is_parked"),
+    ),
+    Index(
+        "ix_orders_questions",
+        "store_id",
+        "number",
+        postgresql_where=text("question <> ''"),
+        sqlite_where=text("question <> ''"),
+    ),
+)
+
+
+order_lines = Table(
+    "order_lines",
+    metadata,
+    Column("store_id", Integer, primary_key=True),
+    Column("order_number", BIG, primary_key=True, autoincrement=False),
+    Column("line_id", BIG, primary_key=True, autoincrement=False),
+    Column("product_id", BIG, nullable=False),
+    Column("variation_id", BIG, nullable=False),
+    Column("quantity", BIG, nullable=False),
+    Column("total", Money, nullable=False),
+    Column("name", String(300), nullable=False),
+    Column("sku", String(200), nullable=False),
+    Column("stamped", BIG),
+    Column("is_gone", Boolean, nullable=False, server_default=false()),
+    # A stamp on the line that is no clear amount.
+    Column("unclear_stamp", String(200), nullable=False, server_default=""),
+    # The quantity as the shop states it, null where it states none; `quantity` is it rounded up, 0 for a removed line.
+    Column("pieces", Money),
+    Column("tokens", BIG),
+    Column("months", Integer),
+    # How the amount was determined, and the product, variation and stamp it was derived from.
+    Column("basis", String(12)),
+    Column("priced", JSON(none_as_null=True)),
+    # Which document each value comes from.
+    Column("sources", JSON(none_as_null=True)),
+    _amount("granted"),
+    Column("postings", Integer, nullable=False, server_default=text("0")),
+    # Who said by hand what a piece brings, and when.
+    Column("set_by", String(340)),
+    Column("set_at", Instant),
+    CheckConstraint("granted >= 0", name="granted"),
+    CheckConstraint(f"tokens between 0 and {MAX_TOKENS}", name="tokens"),
+    # Never above the line's worth. Divided, not multiplied: the product can pass 64 bits.
+    CheckConstraint(
+        "case when granted = 0 then 1 when tokens is null or tokens = 0 then 0"
+        " when (granted - 1) / tokens < quantity then 1 else 0 end = 1",
+        name="granted_once",
+    ),
+    Index(
+        "ix_order_lines_unpriced",
+        "store_id",
+        "product_id",
+        postgresql_where=text("tokens is null"),
+        sqlite_where=text("tokens is null"),
+    ),
+    Index(
+        "ix_order_lines_no_package",
+        "store_id",
+        "product_id",
+        "order_number",
+        postgresql_where=text("basis = 'no_package'"),
+        sqlite_where=text("basis = 'no_package'"),
+    ),
+    Index(
+        "ix_order_lines_no_package_sku",
+        "store_id",
+        "sku",
+        "order_number",
+        postgresql_where=text("basis = 'no_package' and sku <> ''"),
+        sqlite_where=text("basis = 'no_package' and sku <> ''"),
+    ),
+)
+
+
+packages = Table(
+    "packages",
+    metadata,
+    Column("store_id", ForeignKey(stores.c.id), primary_key=True),
+    Column("product_id", BIG, primary_key=True, autoincrement=False),
+    Column("variation_id", BIG, primary_key=True, autoincrement=False),
+    Column("admin_tokens", BIG),
+    Column("shop_tokens", BIG),
+    Column("plan", String(100)),
+    Column("months", Integer),
+    Column("name", String(300), nullable=False, server_default=""),
+    Column("sku", String(200), nullable=False, server_default=""),
+    # The shop's amount where it is not clear: the meta key, the value as text, and the reason.
+    Column("unreadable", JSON(none_as_null=True)),
+    # Marked as a package whose amounts its variations carry.
+    Column("is_per_variation", Boolean, nullable=False, server_default=false()),
+    # The owner's decision about orders that bought the product before it was a package.
+    Column("late", String(8)),
+    Column("late_by", String(340)),
+    Column("late_at", Instant),
+    Column("updated_at", Instant, nullable=False),
+    CheckConstraint("late in ('grant','leave')", name="late"),
+    Index("ix_packages_sku", "store_id", "sku", postgresql_where=text("sku <> ''"), sqlite_where=text("sku <> ''")),
+    CheckConstraint(f"admin_tokens between 0 and {MAX_TOKENS}", name="admin_tokens"),
+    CheckConstraint(f"shop_tokens between 0 and {MAX_TOKENS}", name="shop_tokens"),
+    CheckConstraint("months between 1 and 1200", name="months"),
+)

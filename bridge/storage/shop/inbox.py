@@ -1,0 +1,176 @@
+"""The inbox: every delivery as it was received."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, text, update
+
+from bridge.domain.shop.inbox import LONGEST_RETRY, Delivery, State
+from bridge.storage.engine.moments import is_due
+from bridge.storage.shop.tables import deliveries
+
+_COLUMNS = (
+    "id",
+    "store_id",
+    "received_at",
+    "topic",
+    "source",
+    "shop_delivery",
+    "webhook_id",
+    "resource_id",
+    "body",
+    "state",
+    "outcome",
+    "attempts",
+    "next_attempt_at",
+    "processed_at",
+    "held_for",
+    "digest",
+    "repeats",
+    "repeated_at",
+)
+
+
+def add(connection: Connection, delivery: Delivery) -> None:
+    """Store a delivery."""
+    values = {name: getattr(delivery, name) for name in _COLUMNS}
+    connection.execute(insert(deliveries).values(**{**values, "state": delivery.state.value}))
+
+
+def lock(connection: Connection, delivery_id: int) -> Delivery | None:
+    """A delivery, locked until the transaction ends; None where another process has it, or there is none."""
+    row = connection.execute(
+        select(deliveries).where(deliveries.c.id == delivery_id).with_for_update(skip_locked=True)
+    ).one_or_none()
+    return None if row is None else _to_delivery(row)
+
+
+def find(connection: Connection, delivery_id: int) -> Delivery | None:
+    """A delivery, without a lock."""
+    row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
+    return None if row is None else _to_delivery(row)
+
+
+def find_latest(connection: Connection, store_id: int, *, topic: str, resource_id: int | None) -> Delivery | None:
+    """The newest delivery of a topic about a resource, if it is among the newest few about it."""
+    about = deliveries.c.resource_id
+    rows = connection.execute(
+        select(deliveries)
+        .where(deliveries.c.store_id == store_id, about.is_(None) if resource_id is None else about == resource_id)
+        .order_by(deliveries.c.id.desc())
+        .limit(5)
+    )
+    return next((_to_delivery(row) for row in rows if row.topic == topic), None)
+
+
+def count_repeat(connection: Connection, delivery_id: int, *, now: datetime) -> None:
+    """Note that the same bytes came again."""
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id)
+        .values(repeats=deliveries.c.repeats + 1, repeated_at=now)
+    )
+
+
+def hold(connection: Connection, delivery_id: int, *, outcome: str) -> None:
+    """Let a delivery of another site wait until its site is accepted."""
+    connection.execute(
+        update(deliveries).where(deliveries.c.id == delivery_id).values(outcome=outcome, next_attempt_at=None)
+    )
+
+
+def release_held(connection: Connection, store_id: int, *, source: str, now: datetime) -> int:
+    """Make the waiting deliveries of a site due, which was accepted; how many."""
+    is_held = (deliveries.c.store_id == store_id) & deliveries.c.held_for.is_not(None)
+    statement = (
+        update(deliveries)
+        .where(is_held, deliveries.c.held_for == source, deliveries.c.state == State.RECEIVED.value)
+        .values(held_for=None, next_attempt_at=now, outcome="the site was accepted")
+    )
+    return connection.execute(statement).rowcount
+
+
+def settle(connection: Connection, delivery_id: int, *, state: State, outcome: str, now: datetime) -> None:
+    """Note what became of a delivery."""
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id)
+        .values(
+            state=state.value,
+            outcome=outcome,
+            processed_at=now,
+            next_attempt_at=None,
+            attempts=deliveries.c.attempts + 1,
+        )
+    )
+
+
+def postpone(connection: Connection, delivery_id: int, *, outcome: str, next_attempt_at: datetime) -> None:
+    """Note that a delivery could not be processed, and when to try again."""
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id)
+        .values(
+            state=State.RECEIVED.value,
+            outcome=outcome,
+            next_attempt_at=next_attempt_at,
+            attempts=deliveries.c.attempts + 1,
+        )
+    )
+
+
+def list_due(connection: Connection, *, now: datetime, limit: int) -> list[int]:
+    """The ids of deliveries whose next attempt is due, the oldest first."""
+    statement = (
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.state == State.RECEIVED.value,
+            is_due(deliveries.c.next_attempt_at, now=now, longest=LONGEST_RETRY),
+        )
+        .order_by(deliveries.c.next_attempt_at, deliveries.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def find_failing(connection: Connection, store_id: int) -> tuple[Delivery, int] | None:
+    """The oldest delivery of a store whose processing failed and is repeated, and their number; None for none."""
+    # The state is written out as the partial index has it, and SQLite is told to take it: what waits is little.
+    is_failing = (
+        text("deliveries.state = 'received'"),
+        deliveries.c.next_attempt_at.is_not(None),
+        deliveries.c.store_id == store_id,
+        deliveries.c.attempts > 0,
+        deliveries.c.outcome.startswith("failed: "),
+    )
+    statement = select(func.min(deliveries.c.id), func.count()).where(*is_failing)
+    oldest, count = connection.execute(statement.with_hint(deliveries, "INDEXED BY ix_deliveries_due", "sqlite")).one()
+    first = find(connection, oldest) if count else None
+    return None if first is None else (first, int(count))
+
+
+def list_page(
+    connection: Connection, *, store_id: int | None, state: State | None, before: int | None, limit: int
+) -> list[Delivery]:
+    """Deliveries, the newest first, at most `limit`, older than the id `before`."""
+    statement = select(deliveries)
+    if store_id is not None:
+        statement = statement.where(deliveries.c.store_id == store_id)
+    if state is State.HELD:
+        statement = statement.where(deliveries.c.held_for.is_not(None), deliveries.c.next_attempt_at.is_(None))
+        state = State.RECEIVED
+    elif state is State.RECEIVED:
+        statement = statement.where(deliveries.c.held_for.is_(None) | deliveries.c.next_attempt_at.is_not(None))
+    if state is not None:
+        statement = statement.where(deliveries.c.state == state.value)
+    if before is not None:
+        statement = statement.where(deliveries.c.id < before)
+    rows = connection.execute(statement.order_by(deliveries.c.id.desc()).limit(limit))
+    return [_to_delivery(row) for row in rows]
+
+
+def _to_delivery(row: Row[Any]) -> Delivery:
+    values = {name: getattr(row, name) for name in _COLUMNS}
+    return Delivery(**{**values, "state": State(row.state), "body": bytes(row.body)})

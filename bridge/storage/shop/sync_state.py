@@ -1,0 +1,290 @@
+"""How far each store's shop was read, and what was last seen of its webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
+
+from bridge.domain.orders.review_items import Question
+from bridge.domain.shop.access import ShopAccess, read_access
+from bridge.domain.shop.health import (
+    Caretaker,
+    Scan,
+    SetAside,
+    Stop,
+    read_caretaker,
+    read_scan,
+    read_set_aside,
+    read_stop,
+)
+from bridge.domain.shop.inbox import Notice, NoticeKind, State
+from bridge.storage.accounts.tables import accounts
+from bridge.storage.engine.ids import first_id_at
+from bridge.storage.orders.tables import order_lines, orders, packages
+from bridge.storage.shop.tables import deliveries, shop_reads
+
+
+@dataclass(frozen=True, slots=True)
+class ShopRead:
+    """How far a shop was read: every change before a cursor is applied; None where nothing was read yet.
+
+    `swept_to` is the last order number the running sweep looked at, None
+    between sweeps. `bad_signature_at` is when somebody last delivered what the
+    shop did not sign, `shop_error_at` when the shop last signed an error in
+    place of a document, under `shop_error_topic`, `webhooks_set_at` when all its webhooks were last given
+    our secret and our owner. `faults` are what the watchdog found at its last
+    look, at `looked_at`, the same ones since `faults_at`, and `sentences` says
+    each in words. `pinged_at` is when somebody last came as a shop does that
+    tries a new webhook's address. `unapplied` are the sentences of orders the
+    last poll could not apply. `import_page` is the page of products an import
+    goes on with, None between imports, `import_total` how many there were.
+    `past_done` of `past_total` orders were read by a run that grants past orders.
+
+    `access` is how the REST API was last reached. `set_aside` are the documents
+    that the shop could not show or that could not be applied, which are tried
+    again each night. `stopped` says why the last run of each kind did not get
+    to its end, and since when. `scan` is how far a shop without a list of
+    changes was read. `caretaker` is the installation that looks after the
+    webhooks. `tried_at` is when a run last began.
+    """
+
+    cursor_at: datetime | None = None
+    trash_cursor_at: datetime | None = None
+    swept_to: int | None = None
+    swept_at: datetime | None = None
+    polled_at: datetime | None = None
+    bad_signature_at: datetime | None = None
+    shop_error_at: datetime | None = None
+    shop_error_topic: str = ""
+    webhooks_set_at: datetime | None = None
+    faults: tuple[str, ...] = ()
+    faults_at: datetime | None = None
+    sentences: Mapping[str, str] = field(default_factory=dict)
+    looked_at: datetime | None = None
+    pinged_at: datetime | None = None
+    unapplied: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    import_page: int | None = None
+    import_total: int = 0
+    past_done: int | None = None
+    past_total: int = 0
+    access: ShopAccess = field(default_factory=ShopAccess)
+    set_aside: tuple[SetAside, ...] = ()
+    stopped: Mapping[str, Stop] = field(default_factory=dict)
+    scan: Scan = field(default_factory=Scan)
+    caretaker: Caretaker | None = None
+    tried_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order with the question about it; `user_id` is whose it is, None for nobody who is known here."""
+
+    number: int
+    question: Question
+    email: str
+    name: str
+    placed_at: datetime | None
+    total: Decimal
+    currency: str
+    user_id: int | None
+
+
+def find(connection: Connection, store_id: int) -> ShopRead:
+    """How far a store's shop was read."""
+    row = connection.execute(select(shop_reads).where(shop_reads.c.store_id == store_id)).one_or_none()
+    if row is None:
+        return ShopRead()
+    return ShopRead(
+        cursor_at=row.cursor_at,
+        trash_cursor_at=row.trash_cursor_at,
+        swept_to=row.swept_to,
+        swept_at=row.swept_at,
+        polled_at=row.polled_at,
+        bad_signature_at=row.bad_signature_at,
+        shop_error_at=row.shop_error_at,
+        shop_error_topic=row.shop_error_topic or "",
+        webhooks_set_at=row.webhooks_set_at,
+        faults=tuple(row.faults or ()),
+        faults_at=row.faults_at,
+        sentences=row.sentences or {},
+        looked_at=row.looked_at,
+        pinged_at=row.pinged_at,
+        unapplied=tuple(row.unapplied or ()),
+        notices=tuple(
+            Notice(NoticeKind(kind), datetime.fromisoformat(at), detail)
+            for kind, (at, detail) in (row.notices or {}).items()
+        ),
+        import_page=row.import_page,
+        import_total=row.import_total or 0,
+        past_done=row.past_done,
+        past_total=row.past_total or 0,
+        access=read_access(row.access),
+        set_aside=tuple(read_set_aside(entry) for entry in row.set_aside or ()),
+        stopped={kind: read_stop(entry) for kind, entry in (row.stopped or {}).items()},
+        scan=read_scan(row.scan),
+        caretaker=read_caretaker(row.caretaker),
+        tried_at=row.tried_at,
+    )
+
+
+def change(connection: Connection, store_id: int, **values: Any) -> None:
+    """Set some of what is known of a store's shop."""
+    at = shop_reads.c.store_id == store_id
+    if connection.execute(update(shop_reads).where(at).values(**values)).rowcount == 0:
+        connection.execute(insert(shop_reads).values(store_id=store_id, **values))
+
+
+def note(connection: Connection, store_id: int, notice: Notice) -> None:
+    """Keep what a delivery told of a store's shop; of each kind the last one."""
+    known = connection.execute(select(shop_reads.c.notices).where(shop_reads.c.store_id == store_id)).scalar()
+    change(
+        connection,
+        store_id,
+        notices={**(known or {}), notice.kind.value: [notice.at.isoformat(), notice.detail[:300]]},
+    )
+
+
+def forget_notice(connection: Connection, store_id: int, kind: NoticeKind) -> None:
+    """Forget what deliveries told of one kind."""
+    known = connection.execute(select(shop_reads.c.notices).where(shop_reads.c.store_id == store_id)).scalar()
+    if known and kind.value in known:
+        left = {name: value for name, value in known.items() if name != kind.value}
+        change(connection, store_id, notices=left or None)
+
+
+def list_to_sweep(connection: Connection, store_id: int, *, since: datetime, after: int, limit: int) -> list[int]:
+    """The numbers, above `after`, of orders of the time since `since` that have grants, refunds or open questions.
+
+    When the row was last written does not count: the sweep itself writes it,
+    and would never let go of an order again.
+    """
+    has_grants = (
+        select(order_lines.c.line_id)
+        .where(
+            order_lines.c.store_id == orders.c.store_id,
+            order_lines.c.order_number == orders.c.number,
+            order_lines.c.granted > 0,
+        )
+        .exists()
+    )
+    statement = (
+        select(orders.c.number)
+        .where(
+            orders.c.store_id == store_id,
+            orders.c.number > after,
+            or_(orders.c.placed_at >= since, orders.c.modified_at >= since, orders.c.created_at >= since),
+            or_(has_grants, orders.c.refunds.is_not(None), orders.c.question != "", orders.c.is_parked),
+        )
+        .order_by(orders.c.number)
+        .limit(limit)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def last_delivery(
+    connection: Connection,
+    store_id: int,
+    *,
+    kinds: Sequence[str] = (),
+    topic: str = "",
+    state: State | None = None,
+    until: datetime | None = None,
+) -> datetime | None:
+    """When the shop last delivered anything it signed; only of these kinds, this topic or state, where named.
+
+    Deliveries after `until` do not count.
+    """
+    statement = select(deliveries.c.received_at).where(deliveries.c.store_id == store_id)
+    if kinds:
+        statement = statement.where(or_(*(deliveries.c.topic.startswith(f"{kind}.") for kind in kinds)))
+    if topic:
+        statement = statement.where(deliveries.c.topic == topic)
+    if state is not None:
+        statement = statement.where(deliveries.c.state == state.value)
+    # Ids follow the clock, so that the newest is found without looking at all of them.
+    newest = statement.order_by(deliveries.c.id.desc()).limit(1)
+    if until is None:
+        return connection.execute(newest).scalar()
+    edge = first_id_at(until)
+    found = [
+        connection.execute(newest.where(deliveries.c.id < edge)).scalar(),
+        # After its clock was set back, a process goes on counting from its last id.
+        connection.execute(newest.where(deliveries.c.id >= edge, deliveries.c.received_at <= until)).scalar(),
+    ]
+    return max((moment for moment in found if moment is not None), default=None)
+
+
+def list_told(connection: Connection, store_id: int, numbers: Sequence[int], *, since: datetime) -> dict[int, datetime]:
+    """When the shop last delivered each of these orders since a moment, signed with our secret."""
+    if not numbers:
+        return {}
+    last = func.max(deliveries.c.received_at, type_=deliveries.c.received_at.type)
+    statement = (
+        select(deliveries.c.resource_id, last)
+        .where(
+            deliveries.c.store_id == store_id,
+            deliveries.c.received_at >= since,
+            deliveries.c.resource_id.in_(numbers),
+            deliveries.c.topic.startswith("order."),
+        )
+        .group_by(deliveries.c.resource_id)
+    )
+    return {number: at for number, at in connection.execute(statement) if number is not None}
+
+
+def count_packages(connection: Connection, store_id: int) -> int:
+    """How many products of a store bring tokens, as far as the bridge was told."""
+    tokens = func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens)
+    statement = select(func.count()).where(packages.c.store_id == store_id, tokens > 0)
+    return int(connection.execute(statement).scalar_one())
+
+
+def list_questions(connection: Connection, store_id: int, *, after: int, limit: int) -> list[OpenOrder]:
+    """Orders that want an owner's look, by number above `after`."""
+    buyers = accounts.alias()
+    statement = (
+        select(
+            orders.c.number,
+            orders.c.question,
+            orders.c.email,
+            orders.c.name,
+            orders.c.placed_at,
+            orders.c.total,
+            orders.c.currency,
+            func.coalesce(accounts.c.user_id, buyers.c.user_id).label("user_id"),
+        )
+        .join_from(orders, accounts, accounts.c.id == orders.c.account_id, isouter=True)
+        .join(
+            buyers,
+            and_(buyers.c.store_id == orders.c.store_id, buyers.c.user_id == orders.c.customer_id),
+            isouter=True,
+        )
+        .where(orders.c.store_id == store_id, orders.c.question != "", orders.c.number > after)
+        .order_by(orders.c.number)
+        .limit(limit)
+    )
+    return [
+        OpenOrder(
+            number=row.number,
+            question=Question(row.question),
+            email=row.email,
+            name=row.name,
+            placed_at=row.placed_at,
+            total=row.total,
+            currency=row.currency,
+            user_id=row.user_id,
+        )
+        for row in connection.execute(statement)
+    ]
+
+
+def count_questions(connection: Connection, store_id: int, *, most: int) -> int:
+    """How many orders want an owner's look, counted up to `most`."""
+    some = select(orders.c.number).where(orders.c.store_id == store_id, orders.c.question != "").limit(most)
+    return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())

@@ -1,0 +1,240 @@
+"""Stores, their settings and their access keys."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from bridge.domain.metering.funding import Source
+from bridge.domain.stores.stores import Store
+from bridge.storage.engine.bulk import among
+from bridge.storage.sites.tables import sites
+from bridge.storage.stores.tables import access_keys, stores
+
+_KEPT = stores.c.removing_at.is_(None)
+_VERSIONS = select(stores.c.id, stores.c.config_version).where(among(stores.c.id, "ids"))
+_KEYS = (
+    select(
+        access_keys.c.id,
+        access_keys.c.key_hash,
+        access_keys.c.store_id,
+        access_keys.c.site_id,
+        access_keys.c.account_id,
+        access_keys.c.last_used_at,
+        access_keys.c.expires_at,
+        sites.c.name,
+        sites.c.unlinked_at,
+    )
+    .join_from(access_keys, sites, sites.c.id == access_keys.c.site_id, isouter=True)
+    .where(among(access_keys.c.key_hash, "hashes"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """A key as it is found by its hash, whether or not it still opens anything.
+
+    A linked site's key has the site and its account; for a store's own key they
+    are 0 and None. `expires_at` is the moment from which the key is worth
+    nothing; `unlinked_at` says that its site was removed.
+    """
+
+    id: int
+    store_id: int
+    site_id: int
+    account_id: int | None
+    site_name: str | None
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    unlinked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreKey:
+    """An access key of a store as it may be listed: the beginning of it, and whether anybody uses it."""
+
+    id: int
+    prefix: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopCredentials:
+    """What a store needs to talk with its shop, still encrypted."""
+
+    webhook_secret: str
+    consumer_key: str | None
+    consumer_secret: str | None
+
+
+def add(connection: Connection, values: Mapping[str, Any]) -> int:
+    """Insert a store and return its id; the caller has looked that the slug is free."""
+    return int(connection.execute(insert(stores).values(**values).returning(stores.c.id)).scalar_one())
+
+
+def find(connection: Connection, slug: str) -> Store | None:
+    """The store of that slug, unless it is being removed."""
+    row = connection.execute(select(stores).where(stores.c.slug == slug, _KEPT)).one_or_none()
+    return None if row is None else _to_store(row)
+
+
+def find_renamed(connection: Connection, former_slug: str) -> Store | None:
+    """The store that had this slug before it was renamed; there are few stores, so all of them are looked at."""
+    rows = connection.execute(select(stores).where(stores.c.former_slugs.is_not(None), _KEPT))
+    return next((_to_store(row) for row in rows if former_slug in row.former_slugs), None)
+
+
+def find_removing(connection: Connection, slug: str) -> int | None:
+    """The id of the store of that slug that is being removed."""
+    found = select(stores.c.id).where(stores.c.slug == slug, stores.c.removing_at.is_not(None))
+    return connection.execute(found).scalar_one_or_none()
+
+
+def lock_row(connection: Connection, store_id: int) -> None:
+    """Keep other transactions from adding rows that refer to a store until this one ends."""
+    connection.execute(select(stores.c.id).where(stores.c.id == store_id).with_for_update())
+
+
+def delete_row(connection: Connection, store_id: int) -> None:
+    """Delete a store's own row; everything that refers to it must be gone."""
+    connection.execute(delete(stores).where(stores.c.id == store_id))
+
+
+def get(connection: Connection, store_id: int) -> Store:
+    """The store of that id, which must exist."""
+    return _to_store(connection.execute(select(stores).where(stores.c.id == store_id)).one())
+
+
+def list_all(connection: Connection) -> list[Store]:
+    """Every store, by name; there are few."""
+    kept = select(stores).where(_KEPT).order_by(stores.c.name, stores.c.id)
+    return [_to_store(row) for row in connection.execute(kept)]
+
+
+def credentials(connection: Connection, store_id: int) -> ShopCredentials:
+    """The encrypted credentials of a store."""
+    row = connection.execute(
+        select(stores.c.webhook_secret, stores.c.consumer_key, stores.c.consumer_secret).where(stores.c.id == store_id)
+    ).one()
+    return ShopCredentials(row.webhook_secret, row.consumer_key, row.consumer_secret)
+
+
+def connected_at(connection: Connection, store_id: int) -> datetime:
+    """When a store was connected."""
+    found: datetime = connection.execute(select(stores.c.created_at).where(stores.c.id == store_id)).scalar_one()
+    return found
+
+
+def guest_salt(connection: Connection, store_id: int) -> str:
+    """What the store's guest ids are hashed with."""
+    return str(connection.execute(select(stores.c.guest_salt).where(stores.c.id == store_id)).scalar_one())
+
+
+def change(connection: Connection, store_id: int, values: Mapping[str, Any]) -> None:
+    """Set some of a store's settings, and tell every process that its rules changed."""
+    connection.execute(
+        update(stores).where(stores.c.id == store_id).values(config_version=stores.c.config_version + 1, **values)
+    )
+
+
+def touch(connection: Connection, store_id: int) -> None:
+    """Tell every process that the store's rules changed."""
+    change(connection, store_id, {})
+
+
+def versions(connection: Connection, store_ids: Collection[int]) -> dict[int, int]:
+    """The version of each store's rules, in one statement."""
+    rows = connection.execute(_VERSIONS, {"ids": list(store_ids)})
+    return {row.id: row.config_version for row in rows}
+
+
+def add_key(
+    connection: Connection,
+    *,
+    store_id: int,
+    key_hash: str,
+    prefix: str,
+    created_at: datetime,
+    site_id: int = 0,
+    account_id: int | None = None,
+) -> None:
+    """Insert an access key of a store, or of one of its linked sites; only its hash is kept."""
+    connection.execute(
+        insert(access_keys).values(
+            store_id=store_id,
+            site_id=site_id,
+            account_id=account_id,
+            key_hash=key_hash,
+            prefix=prefix,
+            created_at=created_at,
+        )
+    )
+
+
+def find_keys(connection: Connection, hashes: Collection[str]) -> dict[str, AccessKey]:
+    """The access keys of these hashes, in one statement; they may have expired, or their sites be gone."""
+    return {
+        row.key_hash: AccessKey(
+            id=row.id,
+            store_id=row.store_id,
+            site_id=row.site_id,
+            account_id=row.account_id,
+            site_name=row.name,
+            last_used_at=row.last_used_at,
+            expires_at=row.expires_at,
+            unlinked_at=row.unlinked_at,
+        )
+        for row in connection.execute(_KEYS, {"hashes": list(hashes)})
+    }
+
+
+def list_keys(connection: Connection, store_id: int) -> list[StoreKey]:
+    """The access keys of a store itself, not of its linked sites, the newest first."""
+    statement = (
+        select(access_keys.c.id, access_keys.c.prefix, access_keys.c.created_at, access_keys.c.last_used_at)
+        .where(access_keys.c.store_id == store_id, access_keys.c.site_id == 0)
+        .order_by(access_keys.c.id.desc())
+    )
+    return [StoreKey(row.id, row.prefix, row.created_at, row.last_used_at) for row in connection.execute(statement)]
+
+
+def delete_key(connection: Connection, store_id: int, key_id: int) -> bool:
+    """Delete an access key of a store itself; whether it was there."""
+    of_store = (access_keys.c.store_id == store_id, access_keys.c.site_id == 0)
+    return connection.execute(delete(access_keys).where(access_keys.c.id == key_id, *of_store)).rowcount == 1
+
+
+def mark_key_used(connection: Connection, key_id: int, *, now: datetime) -> None:
+    """Note when a key was last used."""
+    connection.execute(update(access_keys).where(access_keys.c.id == key_id).values(last_used_at=now))
+
+
+def _to_store(row: Row[Any]) -> Store:
+    order: Sequence[str] = row.spend_order
+    return Store(
+        id=row.id,
+        slug=row.slug,
+        name=row.name,
+        url=row.url,
+        time_zone=row.time_zone,
+        week_start=row.week_start,
+        spend_order=tuple(Source(name) for name in order),
+        grant_statuses=tuple(row.grant_statuses),
+        purchase_url=row.purchase_url,
+        low_balance=row.low_balance,
+        config_version=row.config_version,
+        reversal_policy=row.reversal_policy,
+        guest_policy=row.guest_policy,
+        accept_unknown_modules=row.accept_unknown_modules,
+        past_orders_paid_later=row.past_orders_paid_later,
+        grants_from=row.grants_from,
+        asks_from=row.asks_from,
+        connected_at=row.created_at,
+        former_slugs=tuple(row.former_slugs or ()),
+        accepted_sources=tuple(row.accepted_sources or ()),
+    )

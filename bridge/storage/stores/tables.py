@@ -1,0 +1,58 @@
+"""The tables of stores and their access keys."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, false, text
+
+from bridge.storage.engine.columns import metadata
+from bridge.storage.engine.types import BIG, Instant
+
+stores = Table(
+    "stores",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("slug", String(64), nullable=False, unique=True),
+    Column("name", String(200), nullable=False),
+    Column("url", String(500), nullable=False),
+    Column("time_zone", String(64), nullable=False),
+    Column("week_start", Integer, nullable=False),
+    Column("spend_order", JSON, nullable=False),
+    Column("grant_statuses", JSON, nullable=False),
+    Column("purchase_url", String(500), nullable=False),
+    Column("low_balance", BIG, nullable=False),
+    Column("reversal_policy", String(10), nullable=False, server_default="debt"),
+    Column("guest_policy", String(10), nullable=False, server_default="automatic"),
+    Column("accept_unknown_modules", Boolean, nullable=False, server_default=false()),
+    # What becomes of an order that was placed before `grants_from` and paid after it.
+    Column("past_orders_paid_later", String(10), nullable=False, server_default="review"),
+    Column("grants_from", Instant),
+    Column("asks_from", Instant),
+    # Addresses of other sites whose deliveries the owner accepts.
+    Column("accepted_sources", JSON(none_as_null=True)),
+    Column("webhook_secret", Text, nullable=False),
+    Column("consumer_key", Text),
+    Column("consumer_secret", Text),
+    Column("guest_salt", String(64), nullable=False),
+    Column("config_version", BIG, nullable=False, server_default=text("1")),
+    Column("created_at", Instant, nullable=False),
+    # The slugs the store had before, the first of all in front: webhooks made under one still arrive.
+    Column("former_slugs", JSON(none_as_null=True)),
+    # Set while the store is being removed: it is shown and served no more.
+    Column("removing_at", Instant),
+)
+
+
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("store_id", ForeignKey("stores.id"), nullable=False, index=True),
+    Column("site_id", BIG, nullable=False, server_default=text("0")),
+    Column("account_id", BIG),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("prefix", String(16), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("last_used_at", Instant),
+    Index("ix_access_keys_site_id", "site_id"),
+)

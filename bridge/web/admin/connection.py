@@ -1,0 +1,237 @@
+"""The connection page of a store: each step of connecting its shop has a button, which asks the shop and comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnreachable
+from bridge.domain.i18n.formatting import number
+from bridge.domain.shop.authorization import callback_fault
+from bridge.domain.stores.public_address import host_of
+from bridge.domain.stores.stores import Store
+from bridge.services.admin import connection_pages
+from bridge.services.ops import addresses
+from bridge.services.shop import authorization, backfill, inbox, monitor
+from bridge.services.shop import subscriptions as hooks
+from bridge.services.shop.monitor import Post
+from bridge.services.stores import access_keys, settings
+from bridge.storage.engine.database import Connection
+from bridge.web.admin.connect import go_to_shop, typed_keys
+from bridge.web.admin.packages import import_now
+from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.api.parsing import path_number
+from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
+
+bp = Blueprint("connection", __name__, url_prefix="/admin/<store>/connection")
+
+_BEGINNING_SECONDS = 5
+"""How long the answer about past orders reads the shop at once; the scheduler goes on from there."""
+
+_PATIENCE_SECONDS = 20
+"""How long a button may read the shop back; the scheduler goes on from there."""
+
+Act = Callable[[Store, datetime], str]
+
+
+@bp.get("")
+@signed_in
+def show(store: str) -> ResponseReturnValue:
+    """How it stands with the shop, step by step."""
+    with reading() as connection:
+        return _render(connection, settings.get_store(connection, store))
+
+
+@bp.post("/look")
+@signed_in
+def look(store: str) -> ResponseReturnValue:
+    """Check the shop now, as the monitor does every few minutes."""
+    return _ask_shop(store, lambda found, now: "The shop was checked.")
+
+
+@bp.post("/webhooks")
+@signed_in
+def install_webhooks(store: str) -> ResponseReturnValue:
+    """Create the webhooks in the shop, or repair them; only confirmed where deliveries would not arrive."""
+    with reading() as connection:
+        found = settings.get_store(connection, store)
+        where = addresses.service_address(connection, parts().config.public_url, is_set=True)
+    fault = where.mismatch or addresses.check_delivery(where.url, shop_url=found.url)
+    if fault and not addresses.is_local_trial(found.url) and request.form.get("confirm") != "1":
+        with reading() as connection:
+            error = f"{fault.rstrip('.')}. Nothing was created. To go on all the same, tick the box beside the button."
+            return _render(connection, found, error=error, must_confirm=True), 422
+    return _ask_shop(store, _install)
+
+
+@bp.post("/packages")
+@signed_in
+def import_packages(store: str) -> ResponseReturnValue:
+    """Read which products of the shop bring tokens."""
+    return _ask_shop(store, _import)
+
+
+@bp.post("/history")
+@signed_in
+def answer_history(store: str) -> ResponseReturnValue:
+    """Take the owner's answer about orders placed before the shop was connected."""
+    answer = request.form.get("answer", "")
+    if answer not in {"grant", "skip"}:
+        raise InvalidRequest(fields=[FieldError("answer", "choose one of the two")])
+
+    def keep(connection: Connection) -> None:
+        settings.answer_history(connection, settings.get_store(connection, store), answer)
+
+    in_transaction(keep)
+    if answer == "grant":
+        _grant_past_orders(store)
+    else:
+        flash("Orders placed before the shop was connected bring nothing.")
+    return redirect(url_for("connection.show", store=store), 303)
+
+
+@bp.post("/sources")
+@signed_in
+def accept_source(store: str) -> ResponseReturnValue:
+    """Accept deliveries of another site as the shop's own; those that wait are processed by the scheduler."""
+    url = request.form.get("url", "")[:500]
+    count = in_transaction(
+        lambda connection: inbox.accept_source(connection, settings.get_store(connection, store), url, now=utcnow())
+    )
+    flash(f"Deliveries of that site are accepted; {number(count)} that waited are applied now.")
+    return redirect(url_for("connection.show", store=store), 303)
+
+
+@bp.post("/ask")
+@signed_in
+def ask_again(store: str) -> ResponseReturnValue:
+    """Go to the shop for new REST keys."""
+    with reading() as connection:
+        found = settings.get_store(connection, store)
+        if fault := callback_fault(parts().config.public_url, shop_url=found.url):
+            return _render(connection, found, error=fault), 422
+    state = in_transaction(lambda connection: authorization.ask_again(connection, found, now=utcnow()))
+    return go_to_shop(state, name=found.name, shop_url=found.url, store=found)
+
+
+@bp.post("/keys")
+@signed_in
+def give_keys(store: str) -> ResponseReturnValue:
+    """Take REST keys typed by hand, once the shop has answered to them."""
+    typed, vault = typed_keys(), parts().vault
+    with reading() as connection:
+        found = settings.get_store(connection, store)
+        other = authorization.store_of_key(connection, typed.consumer_key, vault_=vault)
+    try:
+        authorization.check_keys(parts().shops, found.url, typed)
+    except (InvalidRequest, ShopUnreachable) as error:
+        sentence = error.fields[0].message if error.fields else f"Nothing was saved: {error.detail}."
+        if other is not None and other.id != found.id:
+            sentence += f" This is the key of the store {other.slug}."
+        with reading() as connection:
+            return _render(connection, found, error=sentence), 422
+
+    def keep(connection: Connection) -> None:
+        key, secret = typed.consumer_key, typed.consumer_secret
+        settings.set_keys(connection, found, consumer_key=key, consumer_secret=secret, vault_=vault)
+
+    in_transaction(keep)
+    return _ask_shop(store, lambda found, now: "The shop accepts these keys; they are saved.")
+
+
+@bp.post("/access-key")
+@signed_in
+def make_access_key(store: str) -> ResponseReturnValue:
+    """Make an access key and show it, this once: no redirect could carry it."""
+
+    def make(connection: Connection) -> str:
+        return access_keys.make(connection, settings.get_store(connection, store), now=utcnow())
+
+    key = in_transaction(make)
+    with reading() as connection:
+        return _render(connection, settings.get_store(connection, store), new_key=key)
+
+
+@bp.post("/access-key/<key_id>/revoke")
+@signed_in
+def revoke_access_key(store: str, key_id: str) -> ResponseReturnValue:
+    """Withdraw an access key, for good."""
+    wanted, admin = path_number(key_id, "key_id"), current_admin()
+    revoked = in_transaction(
+        lambda connection: access_keys.revoke(
+            connection, settings.get_store(connection, store), wanted, actor=admin.email
+        )
+    )
+    flash(f"The access key {revoked.prefix}… was revoked; requests with it are refused from now on.")
+    return redirect(url_for("connection.show", store=store), 303)
+
+
+def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
+    """Do something that asks the shop, then look at it; what went wrong is told on the page, which follows."""
+    with reading() as connection:
+        store = settings.get_store(connection, slug)
+    try:
+        message, category = act(store, utcnow()), "good"
+    except NoShopKeys:
+        message, category = "The shop cannot be asked: there are no REST keys yet.", "bad"
+    except ShopUnreachable as error:
+        message, category = f"That did not work: {error.detail}.", "bad"
+    until = time.monotonic() + _PATIENCE_SECONDS
+    config = parts().config
+    post = Post(transaction, parts().shops, config.public_url, lambda: time.monotonic() < until, config.installation)
+    with reading() as connection:
+        # A button repairs webhooks that were installed; only the one that says so installs them.
+        may_repair = connection_pages.has_webhooks(connection, store)
+    watched = monitor.watch(post, store, now=utcnow(), may_repair=may_repair)
+    if watched.repaired:
+        message += f" Repaired: {watched.repaired}."
+    flash(message[:600], category)
+    return redirect(url_for("connection.show", store=slug), 303)
+
+
+def _grant_past_orders(slug: str) -> None:
+    """Begin to grant past orders at once; the scheduler goes on where time runs out or the shop does not answer."""
+    with reading() as connection:
+        store = settings.get_store(connection, slug)
+    until = time.monotonic() + _BEGINNING_SECONDS
+    try:
+        report = backfill.go_on(
+            transaction, parts().shops, store, now=utcnow(), may_go_on=lambda: time.monotonic() < until
+        )
+    except ShopUnreachable as error:
+        flash(f"Past orders are granted as soon as the shop answers: {error.detail}."[:600], "bad")
+        return
+    with reading() as connection:
+        left = backfill.progress_of(connection, store.id)
+    granted = f" {number(report.granted)} tokens were granted so far." if report is not None and report.granted else ""
+    flash(f"Past orders are {'being' if left else ''} granted.{granted}".replace("  ", " "))
+
+
+def _install(store: Store, now: datetime) -> str:
+    config = parts().config
+    _, steps = monitor.install(
+        transaction, parts().shops, store, public_url=config.public_url, installation=config.installation, now=now
+    )
+    changes = len(hooks.changes_of(steps))
+    return f"All webhooks are installed; {number(changes)} changes were made in the shop."
+
+
+def _import(store: Store, now: datetime) -> str:
+    return import_now(store, now, seconds=_PATIENCE_SECONDS)
+
+
+def _render(
+    connection: Connection, store: Store, *, new_key: str = "", error: str = "", must_confirm: bool = False
+) -> str:
+    config, vault = parts().config, parts().vault
+    page = connection_pages.connection_page(
+        connection, store, public_url=config.public_url, vault_=vault, new_key=new_key, error=error
+    )
+    if must_confirm and not page.delivery_fault:
+        page = replace(page, delivery_fault=f"{host_of(config.public_url)} is not reached from outside")
+    return render_template("connection.html", page=page, store=store, admin=current_admin())

@@ -1,0 +1,234 @@
+"""The exceptions page: orders that want an owner's look, each with what can be done about it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from bridge.domain.accounts.accounts import MAX_TOKENS, MAX_USER_ID
+from bridge.domain.errors import (
+    BalanceOutOfRange,
+    FieldError,
+    InvalidRequest,
+    OrderHasCustomer,
+    ShopUnreachable,
+    UnknownOrder,
+    UnknownUser,
+)
+from bridge.domain.i18n.formatting import number as written
+from bridge.domain.orders.errors import LineHasAmount, NoOpenRefunds, RefundsChanged, ReviewChanged
+from bridge.domain.orders.merge import Refunds
+from bridge.domain.orders.review_items import Question
+from bridge.services.admin import exception_pages
+from bridge.services.admin.exception_pages import AmountForm, AssignForm, Form
+from bridge.services.metering.documents import Document
+from bridge.services.orders import apply
+from bridge.services.shop import review
+from bridge.services.stores import settings
+from bridge.storage.engine.database import Connection
+from bridge.web import review_texts
+from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.api.parsing import MONEY, path_number, typed_amount
+from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
+
+bp = Blueprint("questions", __name__, url_prefix="/admin/<store>/exceptions")
+
+_IDS = re.compile(r"(\d{1,16}(,\d{1,16})*)?", re.ASCII)
+
+
+@bp.get("")
+@signed_in
+def show(store: str) -> ResponseReturnValue:
+    """A page of the list; `?assign=` opens the form that gives an order away, `?amounts=` those of its lines."""
+    assigned, told = request.args.get("assign"), request.args.get("amounts")
+    if assigned:
+        return _render(store, AssignForm(path_number(assigned, "assign")))
+    return _render(store, AmountForm(path_number(told, "amounts")) if told else None)
+
+
+@bp.post("/<number>/assign")
+@signed_in
+def assign(store: str, number: str) -> ResponseReturnValue:
+    """Give a guest's order to a user, in the admin's name; on any trouble the same page again."""
+    order, typed, admin = path_number(number, "number"), request.form.get("user_id", "").strip()[:40], current_admin()
+    if not typed.isascii() or not typed.isdigit() or len(typed) > 16 or not 1 <= int(typed) <= MAX_USER_ID:
+        return _render(store, AssignForm(order, typed, "Give the user’s ID in the shop, a whole number.")), 422
+
+    def give(connection: Connection) -> Document:
+        found = settings.get_store(connection, store)
+        return exception_pages.assign(connection, found, order, int(typed), actor=admin.email, now=utcnow())
+
+    try:
+        document = in_transaction(give)
+    except UnknownUser:
+        error = f"There is no user {int(typed)} here yet. Users appear with their first order or use of a feature."
+        return _render(store, AssignForm(order, typed, error)), 422
+    except (OrderHasCustomer, BalanceOutOfRange) as error:
+        return _render(store, AssignForm(order, typed, error.detail)), 409
+    flash(f"Order {document['number']} is assigned to user {int(typed)}: {_moved(document)}.")
+    return _back(store)
+
+
+@bp.post("/<number>/lines/<line>")
+@signed_in
+def set_amount(store: str, number: str, line: str) -> ResponseReturnValue:
+    """Say what a piece of an order's line brings, in the admin's name; on any trouble the same page again."""
+    order, place = path_number(number, "number"), path_number(line, "line")
+    typed, admin = request.form.get("tokens", "").strip(), current_admin()
+    form, tokens = AmountForm(order, place, typed[:40]), typed_amount(typed)
+    if tokens is None:
+        error = f"Give the tokens of one piece as a whole number from 0 to {written(MAX_TOKENS)}."
+        return _render(store, replace(form, error=error)), 422
+
+    def tell(connection: Connection) -> Document:
+        found = settings.get_store(connection, store)
+        return review.set_amount(connection, found, order, place, tokens=tokens, actor=admin.email, now=utcnow())
+
+    try:
+        document = in_transaction(tell)
+    except BalanceOutOfRange as error:
+        return _render(store, replace(form, error=f"That is too much: {error.detail.rstrip('.')}.")), 409
+    except LineHasAmount as error:
+        flash(f"Nothing was changed: {error.detail}."[:600], "bad")
+        return _back(store)
+    flash(f"A piece of line {place} of order {document['number']} brings {written(tokens)} tokens: {_moved(document)}.")
+    is_more = any(item["kind"] == Question.UNKNOWN_PRODUCT.value for item in document["reviews"])
+    return _back(store, amounts=order if is_more else None)
+
+
+@bp.post("/<number>/seen")
+@signed_in
+def see_refunds(store: str, number: str) -> ResponseReturnValue:
+    """Mark the refunds that the page showed as seen, in the admin's name."""
+    order, shown, admin = path_number(number, "number"), _shown_refunds(), current_admin()
+
+    def see(connection: Connection) -> Document:
+        found = settings.get_store(connection, store)
+        return review.see_refunds(connection, found, order, shown, actor=admin.email, now=utcnow())
+
+    try:
+        document = in_transaction(see)
+    except RefundsChanged:
+        flash(
+            f"The refunds of order {_shown_number(store, order)} changed since the page was loaded. Review them again.",
+            "bad",
+        )
+    except NoOpenRefunds:
+        flash(f"Order {_shown_number(store, order)} has no refunds to review.", "bad")
+    else:
+        shown = document["number"]
+        flash(
+            f"The refunds of order {shown} are marked as reviewed: {_moved(document)}."
+            " A new refund opens the exception again."
+        )
+    return _back(store)
+
+
+@bp.post("/<number>/decide")
+@signed_in
+def decide(store: str, number: str) -> ResponseReturnValue:
+    """Decide about a review item in the admin's name."""
+    order, admin = path_number(number, "number"), current_admin()
+    kind = next((kind for kind in Question if kind and kind.value == request.form.get("kind")), None)
+    subject, choice = request.form.get("subject", "")[:500], request.form.get("choice", "")[:40]
+    if kind is None:
+        raise InvalidRequest(fields=[FieldError("form", "load the page again; parts of its form are missing")])
+
+    def act(connection: Connection) -> Document:
+        found = settings.get_store(connection, store)
+        return review.decide(
+            connection, found, order, kind=kind, subject=subject, choice=choice, actor=admin.email, now=utcnow()
+        )
+
+    try:
+        document = in_transaction(act)
+    except ReviewChanged:
+        shown = _shown_number(store, order)
+        flash(f"Nothing was changed: order {shown} changed since the page was loaded. Check it again.", "bad")
+    except BalanceOutOfRange as error:
+        flash(f"Nothing was changed: {error.detail}"[:600], "bad")
+    else:
+        flash(f"Your choice about order {document['number']} is stored: {_moved(document)}.")
+    return _back(store)
+
+
+@bp.post("/check")
+@signed_in
+def check_by_number(store: str) -> ResponseReturnValue:
+    """Check an order by its ID or by the number the shop shows."""
+    typed = request.form.get("order", "").strip()[:100]
+    with reading() as connection:
+        found = settings.get_store(connection, store)
+        order = review.find_order(connection, found, typed)
+    if order is None:
+        flash("Give the ID of an order, or the number the shop shows.", "bad")
+        return _back(store)
+    try:
+        document = review.check(transaction, parts().shops, found, order, now=utcnow())
+    except (UnknownOrder, ShopUnreachable, BalanceOutOfRange) as error:
+        flash(f"Order {typed} was not checked: {error.detail}."[:600], "bad")
+        return _back(store)
+    names = [line["name"] for line in document["lines"]][:3]
+    status = document["status"] or "unknown"
+    left = "It needs a person: see the list." if document["question"] else "It has no exceptions."
+    flash(f"Order {typed} ({status}; {', '.join(names) or 'no lines'}) was checked: {_moved(document)}. {left}"[:600])
+    return _back(store)
+
+
+@bp.post("/<number>/check")
+@signed_in
+def check(store: str, number: str) -> ResponseReturnValue:
+    """Look at an order again: read back from the shop if it can be asked, then settled."""
+    order = path_number(number, "number")
+    with reading() as connection:
+        found = settings.get_store(connection, store)
+    try:
+        document = review.check(transaction, parts().shops, found, order, now=utcnow())
+    except (ShopUnreachable, BalanceOutOfRange) as error:
+        flash(f"Order {order} was not checked: {error.detail}."[:600], "bad")
+        return _back(store)
+    left = "It still needs a person." if document["question"] else "It has no exceptions."
+    flash(f"Order {document['number']} was checked: {_moved(document)}. {left}")
+    return _back(store)
+
+
+def _moved(document: Document) -> str:
+    posted = document["posted"]
+    if not posted:
+        return "no tokens moved"
+    return f"{written(abs(posted))} tokens were {'granted' if posted > 0 else 'taken back'}"
+
+
+def _after() -> int:
+    text = request.args.get("after")
+    return path_number(text, "after", low=0) if text else 0
+
+
+def _shown_number(store: str, order: int) -> str:
+    with reading() as connection:
+        return apply.shown_number(connection, settings.get_store(connection, store), order)
+
+
+def _shown_refunds() -> Refunds:
+    ids, total = request.form.get("ids", ""), request.form.get("total", "")
+    if not _IDS.fullmatch(ids) or not re.fullmatch(MONEY, total):
+        raise InvalidRequest(fields=[FieldError("form", "load the page again; parts of its form are missing")])
+    return Refunds(tuple(sorted({int(id_) for id_ in ids.split(",") if id_})), Decimal(total))
+
+
+def _back(store: str, *, amounts: int | None = None) -> ResponseReturnValue:
+    return redirect(url_for("questions.show", store=store, after=_after() or None, amounts=amounts), 303)
+
+
+def _render(store: str, form: Form | None) -> str:
+    after = _after()
+    with reading() as connection:
+        found = settings.get_store(connection, store)
+        page = exception_pages.questions_page(connection, found, after=after, form=form)
+    return render_template(
+        "questions.html", page=page, store=page.store, admin=current_admin(), describe=review_texts.describe
+    )

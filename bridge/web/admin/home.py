@@ -1,0 +1,99 @@
+"""The admin's front door: signing in and out, and the list of stores."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from bridge.domain.errors import TooManySignIns
+from bridge.services.admin import admins
+from bridge.services.stores import settings
+from bridge.web.admin import devices, sessions
+from bridge.web.admin.sessions import current_admin, own_path, signed_in
+from bridge.web.context import parts, reading, utcnow
+
+log = logging.getLogger(__name__)
+
+bp = Blueprint("admin", __name__, url_prefix="/admin")
+root = Blueprint("root", __name__)
+
+_WRONG = "E-mail or password is wrong. After several wrong passwords in a row you have to wait up to a minute."
+_TOO_MANY = "Too many wrong passwords came from here for this e-mail."
+
+
+@root.get("/")
+def show_root() -> ResponseReturnValue:
+    """Lead to the admin's pages."""
+    return redirect(url_for("admin.home"), 303)
+
+
+@bp.get("")
+def home() -> ResponseReturnValue:
+    """The sign-in form; for somebody signed in the stores, the only one at once, or the form to connect the first."""
+    wanted = own_path(request.args.get("next"))
+    admin = sessions.find_admin()
+    if admin is None:
+        return render_template("sign_in.html", email="", next=wanted, error="")
+    if wanted:
+        return redirect(request.script_root + wanted, 303)
+    with reading() as connection:
+        found = settings.list_stores(connection)
+    if not found:
+        return redirect(url_for("connecting.show"), 303)
+    if len(found) == 1:
+        return redirect(url_for("credits.show", store=found[0].slug), 303)
+    return render_template("stores.html", stores=found, admin=admin)
+
+
+@bp.get("/stores")
+@signed_in
+def list_stores() -> ResponseReturnValue:
+    """Every store, and the way to connect another shop."""
+    with reading() as connection:
+        found = settings.list_stores(connection)
+    return render_template("stores.html", stores=found, admin=current_admin())
+
+
+@bp.post("/sign-in")
+def sign_in() -> ResponseReturnValue:
+    """Sign in, and go on to the page that was asked for."""
+    email, password = request.form.get("email", "").strip(), request.form.get("password", "")
+    wanted = own_path(request.form.get("next"))
+    own = parts()
+    try:
+        signed_in = admins.sign_in(
+            own.database, email, password, throttles=own.sign_ins, client=devices.client_of(email), now=utcnow()
+        )
+    except TooManySignIns as error:
+        page = _sign_in_page(email, wanted, f"{_TOO_MANY} Try again in {error.retry_after_seconds} seconds.", 429)
+        page.headers["Retry-After"] = str(error.retry_after_seconds)
+        return page
+    if signed_in is None:
+        log.warning("a sign-in from %s failed", request.remote_addr)
+        return _sign_in_page(email, wanted, _WRONG, 401)
+    sessions.begin(signed_in)
+    response = make_response(redirect(request.script_root + wanted if wanted else url_for("admin.home"), 303))
+    devices.remember(response, email)
+    return response
+
+
+@bp.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    """Sign out this browser."""
+    sessions.end()
+    return redirect(url_for("admin.home"), 303)
+
+
+@bp.get("/<store>")
+@signed_in
+def store_home(store: str) -> ResponseReturnValue:
+    """A store's first page: its credits."""
+    with reading() as connection:
+        slug = settings.get_store(connection, store).slug
+    return redirect(url_for("credits.show", store=slug), 303)
+
+
+def _sign_in_page(email: str, wanted: str | None, error: str, status: int) -> Response:
+    return make_response(render_template("sign_in.html", email=email[:320], next=wanted, error=error), status)

@@ -1,0 +1,246 @@
+"""The Packages page: which products bring tokens, and how many."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from bridge.domain.accounts.amounts import Reason, read_amount
+from bridge.domain.errors import (
+    BalanceOutOfRange,
+    FieldError,
+    InvalidRequest,
+    NoShopKeys,
+    ShopUnreachable,
+    UnknownPackage,
+)
+from bridge.domain.i18n.formatting import number
+from bridge.domain.orders.errors import LineHasAmount
+from bridge.domain.orders.packages import Package
+from bridge.domain.stores.stores import Store
+from bridge.services.admin import package_pages
+from bridge.services.admin.package_pages import AmountForm
+from bridge.services.orders import late_packages, packages
+from bridge.services.shop import product_import, review
+from bridge.services.shop.reconcile import open_reading
+from bridge.services.stores import settings
+from bridge.storage.engine.database import Connection
+from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.api.parsing import path_number
+from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
+
+bp = Blueprint("packages", __name__, url_prefix="/admin/<store>/packages")
+
+_PATIENCE_SECONDS = 20
+"""The longest a button reads the shop; the scheduler does the rest."""
+
+_DECIDING_SECONDS = 5
+"""The longest a decision settles orders at once; the scheduler does the rest."""
+
+_MAX_SEARCH = 200
+_TYPED_FAULTS = {
+    Reason.AMBIGUOUS: "This can be read in two ways: write the number without separators.",
+    Reason.FRACTION: "Tokens are whole: give a number without decimals.",
+    Reason.NEGATIVE: "Give 0 or more tokens.",
+    Reason.TOO_LARGE: "This is too large: the most is 9,007,199,254,740,991.",
+}
+_TYPED_FAULT = "Give the tokens of one piece as a whole number, 0 for a product that is no package."
+
+
+@bp.get("")
+@signed_in
+def show(store: str) -> ResponseReturnValue:
+    """A page of the products."""
+    return _render(store)
+
+
+@bp.post("/import")
+@signed_in
+def import_products(store: str) -> ResponseReturnValue:
+    """Read the products of the shop."""
+    with reading() as connection:
+        found = settings.get_store(connection, store)
+    try:
+        flash(import_now(found, utcnow(), seconds=_PATIENCE_SECONDS))
+    except NoShopKeys:
+        flash("The products cannot be read without REST keys. Enter them on the Connection page.", "bad")
+    except ShopUnreachable as error:
+        flash(f"The products could not be read: {error.detail}."[:600], "bad")
+    return redirect(url_for("packages.show", store=store), 303)
+
+
+@bp.post("/<product>/<variation>")
+@signed_in
+def save(store: str, product: str, variation: str) -> ResponseReturnValue:
+    """Set how many tokens a piece of a product brings; on a bad amount the same page again."""
+    key, typed = _key(product, variation), request.form.get("tokens", "")[:100]
+    tokens = read_amount(typed)
+    if not isinstance(tokens, int):
+        error = _TYPED_FAULTS.get(tokens, _TYPED_FAULT) if tokens is not None else _TYPED_FAULT
+        return _render(store, AmountForm(key, typed[:40], error)), 422
+    now = utcnow()
+
+    def put(connection: Connection) -> tuple[Store, Package]:
+        found = settings.get_store(connection, store)
+        package = packages.set_tokens(
+            connection, found.id, product_id=key[0], variation_id=key[1], tokens=tokens, now=now
+        )
+        return found, package
+
+    found, package = in_transaction(put)
+    settled = packages.settle_waiting(transaction, found, package, now=now)
+    done = f" {number(settled)} waiting orders were checked." if settled else ""
+    name = package.name or f"product {key[1] or key[0]}"
+    brings = f"brings {number(tokens)} tokens" if tokens else "is no package"
+    flash(f"A piece of {name} {brings}.{done}"[:600])
+    return _back(store)
+
+
+@bp.post("/<product>/<variation>/clear")
+@signed_in
+def clear(store: str, product: str, variation: str) -> ResponseReturnValue:
+    """Take back the amount set here; the shop's own counts again."""
+    product_id, variation_id = _key(product, variation)
+    now = utcnow()
+
+    def drop(connection: Connection) -> None:
+        found = settings.get_store(connection, store)
+        packages.drop_package(connection, found.id, product_id=product_id, variation_id=variation_id, now=now)
+
+    try:
+        in_transaction(drop)
+    except UnknownPackage:
+        flash("No amount is set here for this product.", "bad")
+    else:
+        flash(f"The shop’s own amount of product {variation_id or product_id} counts again.")
+    return _back(store)
+
+
+@bp.get("/<product>/<variation>/past-orders")
+@signed_in
+def show_past_orders(store: str, product: str, variation: str) -> ResponseReturnValue:
+    """The orders that bought a product before it was a package, to be decided one by one."""
+    product_id, variation_id = _key(product, variation)
+    with reading() as connection:
+        found = settings.get_store(connection, store)
+        package = packages.get_package(connection, found.id, product_id=product_id, variation_id=variation_id)
+        page = package_pages.late_page(connection, found, package, after=_place(low=0) or (0, 0))
+    return render_template("past_orders.html", page=page, store=page.store, admin=current_admin())
+
+
+@bp.post("/<product>/<variation>/past-orders")
+@signed_in
+def decide_past_orders(store: str, product: str, variation: str) -> ResponseReturnValue:
+    """Grant or leave all orders that bought a product before it was a package."""
+    product_id, variation_id = _key(product, variation)
+    decision, admin, now = request.form.get("decision", ""), current_admin(), utcnow()
+    if decision not in late_packages.DECISIONS:
+        raise InvalidRequest(fields=[FieldError("decision", "choose one of the two")])
+
+    def decide(connection: Connection) -> tuple[Store, Package]:
+        found = settings.get_store(connection, store)
+        return found, late_packages.decide(
+            connection,
+            found.id,
+            product_id=product_id,
+            variation_id=variation_id,
+            decision=decision,
+            actor=admin.email,
+            now=now,
+        )
+
+    found, package = in_transaction(decide)
+    until = time.monotonic() + _DECIDING_SECONDS
+    settled = late_packages.settle_package(
+        transaction, found, package, now=now, may_go_on=lambda: time.monotonic() < until
+    )
+    with reading() as connection:
+        left = late_packages.count_orders(connection, found.id, package)
+    done = "were granted" if decision == late_packages.GRANT else "stay at 0 tokens"
+    more = " The others follow within minutes." if left else ""
+    flash(f"{number(settled)} orders {done}.{more}")
+    return _back(store)
+
+
+@bp.post("/<product>/<variation>/past-orders/<order>/<line>")
+@signed_in
+def decide_past_order(store: str, product: str, variation: str, order: str, line: str) -> ResponseReturnValue:
+    """Grant or leave one order line that bought a product before it was a package."""
+    product_id, variation_id = _key(product, variation)
+    order_id, line_id = path_number(order, "order"), path_number(line, "line")
+    decision, admin, now = request.form.get("decision", ""), current_admin(), utcnow()
+    if decision not in late_packages.DECISIONS:
+        raise InvalidRequest(fields=[FieldError("decision", "choose one of the two")])
+
+    def decide(connection: Connection) -> tuple[int, str]:
+        found = settings.get_store(connection, store)
+        package = packages.get_package(connection, found.id, product_id=product_id, variation_id=variation_id)
+        tokens = (package.tokens or 0) if decision == late_packages.GRANT else 0
+        document = review.set_amount(connection, found, order_id, line_id, tokens=tokens, actor=admin.email, now=now)
+        return tokens, str(document["number"])
+
+    try:
+        tokens, shown = in_transaction(decide)
+    except (LineHasAmount, BalanceOutOfRange) as error:
+        flash(f"Nothing was changed: {error.detail}."[:600], "bad")
+    else:
+        flash(f"A piece of line {line_id} of order {shown} brings {number(tokens)} tokens.")
+    where = {"store": store, "product": product_id, "variation": variation_id}
+    return redirect(url_for("packages.show_past_orders", **where), 303)  # type: ignore[arg-type]
+
+
+def import_now(store: Store, now: datetime, *, seconds: float) -> str:
+    """Read the products of a shop for so many seconds; what was read, in words.
+
+    Raises `NoShopKeys` and a `ShopUnreachable`.
+    """
+    until = time.monotonic() + seconds
+    shop = open_reading(transaction, parts().shops, store, may_go_on=lambda: time.monotonic() < until)
+    with shop.shop:
+        imported = product_import.import_products(shop, now=now)
+    if imported.left:
+        left = f"The other {number(imported.left)} are read within minutes."
+        return f"{number(imported.products)} products were read. {left}"
+    settled = f" {number(imported.settled)} waiting orders were settled." if imported.settled else ""
+    return f"{number(imported.packages)} packages among {number(imported.products)} products were read.{settled}"
+
+
+def _key(product: str, variation: str) -> tuple[int, int]:
+    return path_number(product, "product"), path_number(variation, "variation", low=0)
+
+
+def _place(*, low: int = 1) -> tuple[int, int] | None:
+    text = request.args.get("after")
+    if not text:
+        return None
+    product, _, variation = text.partition(".")
+    if not product or not variation:
+        raise InvalidRequest(fields=[FieldError("after", "open the list again from its first page")])
+    return path_number(product, "after", low=low), path_number(variation, "after", low=0)
+
+
+def _state() -> dict[str, str]:
+    """What the list shows, as its links and forms carry it on."""
+    wanted = {name: request.args.get(name, "")[:_MAX_SEARCH] for name in ("q", "open", "after")}
+    return {name: value for name, value in wanted.items() if value}
+
+
+def _back(store: str) -> ResponseReturnValue:
+    return redirect(url_for("packages.show", store=store, **_state()), 303)  # type: ignore[arg-type]
+
+
+def _render(store: str, form: AmountForm | None = None) -> str:
+    search = request.args.get("q", "")[:_MAX_SEARCH].replace("\0", "").strip()
+    with reading() as connection:
+        page = package_pages.packages_page(
+            connection,
+            settings.get_store(connection, store),
+            after=_place(),
+            search=search,
+            is_open_only=request.args.get("open") == "1",
+            form=form,
+        )
+    return render_template("packages.html", page=page, store=page.store, state=_state(), admin=current_admin())

@@ -1,0 +1,180 @@
+"""The credits page: every user of a store, and a balance put right in place."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import replace
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from bridge.domain.accounts.accounts import MAX_TOKENS
+from bridge.domain.admin.user_list import MAX_SEARCH, Listing, Sort, read_place
+from bridge.domain.errors import BalanceChanged, FieldError, InvalidRequest, KeyReused
+from bridge.domain.i18n.formatting import number
+from bridge.domain.stores.stores import Store
+from bridge.services.admin import user_list, user_pages
+from bridge.services.admin.user_list import BalanceChange, EditForm
+from bridge.services.metering import documents
+from bridge.services.stores import settings
+from bridge.storage.engine.database import Connection
+from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.api.parsing import path_number, typed_amount
+from bridge.web.context import in_transaction, reading, utcnow
+
+bp = Blueprint("credits", __name__, url_prefix="/admin/<store>/credits")
+
+_COUNT = re.compile(r"\d{1,16}", re.ASCII)
+_KEY = re.compile(r"[\w-]{8,64}", re.ASCII)
+_MAX_REASON = 500
+
+
+@bp.get("")
+@signed_in
+def show(store: str) -> ResponseReturnValue:
+    """A page of the list; `?edit=` opens the form of one user."""
+    listing, now = _read_listing(), utcnow()
+    editing, changed = request.args.get("edit"), request.args.get("changed")
+    with reading() as connection:
+        found = settings.get_store(connection, store)
+        edit = None
+        if editing is not None:
+            edit = user_list.begin_edit(connection, found, path_number(editing, "edit"), key=_new_key())
+        highlighted = path_number(changed, "changed") if changed is not None else None
+        page = user_list.credits_page(connection, found, listing, edit=edit, changed=highlighted, now=now)
+    return _render(page)
+
+
+@bp.get("/<user_id>")
+@signed_in
+def show_user(store: str, user_id: str) -> ResponseReturnValue:
+    """One user: balance, limits, ledger and purchases."""
+    with reading() as connection:
+        page = user_pages.user_page(
+            connection,
+            settings.get_store(connection, store),
+            path_number(user_id, "user_id"),
+            before=_entry_before(),
+            orders_before=_orders_before(),
+            now=utcnow(),
+        )
+    return render_template("user.html", page=page, user=page.user, store=page.store, admin=current_admin())
+
+
+@bp.post("/<user_id>/balance")
+@signed_in
+def save_balance(store: str, user_id: str) -> ResponseReturnValue:
+    """Put a balance right; on any trouble the same page again, with all that was typed."""
+    listing, number_ = _read_listing(), path_number(user_id, "user_id")
+    form, change = _read_form(number_)
+    if change is None:
+        return _show_again(store, listing, form, status=422)
+    with reading() as connection:
+        found = settings.get_store(connection, store)
+    try:
+        _save(found, form, change)
+    except BalanceChanged:
+        with reading() as connection:
+            form = user_list.after_conflict(connection, found, form)
+        return _show_again(store, listing, form, status=409)
+    except KeyReused:
+        error = "This form was sent before with something else in it. Look at the balance, then save again."
+        return _show_again(store, listing, replace(form, error=error, error_field="balance"), status=409)
+    flash(f"The balance of user {number_} is now {number(change.balance)} tokens.")
+    return redirect(url_for("credits.show", store=store, changed=number_, **_state()), 303)
+
+
+def _save(store: Store, form: EditForm, change: BalanceChange) -> None:
+    now, admin = utcnow(), current_admin()
+
+    def save(connection: Connection) -> None:
+        user_list.save_balance(connection, store, form.user_id, change, key=form.key, admin=admin, now=now)
+
+    try:
+        in_transaction(save)
+    except BalanceChanged:
+        # A double click: the other half was faster and changed the balance; asked again, it tells its answer.
+        in_transaction(save)
+
+
+def _show_again(store: str, listing: Listing, form: EditForm, *, status: int) -> ResponseReturnValue:
+    # A key of its own: the one that was sent may have been used.
+    form, now = replace(form, key=_new_key()), utcnow()
+    with reading() as connection:
+        page = user_list.credits_page(connection, settings.get_store(connection, store), listing, edit=form, now=now)
+    return _render(page), status
+
+
+def _render(page: user_list.CreditsPage) -> str:
+    return render_template("credits.html", page=page, store=page.store, state=_state(), admin=current_admin())
+
+
+def _read_form(user_id: int) -> tuple[EditForm, BalanceChange | None]:
+    """The form as it was typed, and the change it asks for; None where a field is wrong, which the form then says."""
+    typed, reason = request.form.get("balance", "").strip(), request.form.get("reason", "").strip()
+    expected, key = request.form.get("expected_balance", ""), request.form.get("form_key", "")
+    if not _COUNT.fullmatch(expected) or not _KEY.fullmatch(key):
+        raise InvalidRequest(fields=[FieldError("form", "load the page again; parts of its form are missing")])
+    form = EditForm(user_id, typed[:40], int(expected), reason[:_MAX_REASON], key)
+    balance = typed_amount(typed)
+    if balance is None:
+        error = f"Give the new balance as a whole number from 0 to {number(MAX_TOKENS)}."
+        return replace(form, error=error, error_field="balance"), None
+    if balance == form.expected_balance:
+        error = f"The balance is {number(balance)} already; give another one."
+        return replace(form, error=error, error_field="balance"), None
+    if not reason or len(reason) > _MAX_REASON or not reason.isprintable():
+        error = f"Say why, in one line of up to {_MAX_REASON} characters; it is kept in the ledger beside your name."
+        return replace(form, error=error, error_field="reason"), None
+    return form, BalanceChange(balance, form.expected_balance, reason)
+
+
+def _read_listing() -> Listing:
+    sort = _choice("sort", tuple(Sort), Sort.USER)
+    direction = _choice("dir", ("asc", "desc"), "desc" if sort.starts_descending else "asc")
+    after, before = request.args.get("after"), request.args.get("before")
+    search = "".join(letter for letter in request.args.get("q", "") if letter.isprintable()).strip()
+    return Listing(
+        search=search[:MAX_SEARCH],
+        sort=sort,
+        is_descending=direction == "desc",
+        after=read_place(after, sort) if after and not before else None,
+        before=read_place(before, sort) if before else None,
+    )
+
+
+def _choice(name: str, choices: tuple[Any, ...], default: Any) -> Any:
+    text = request.args.get(name)
+    if text is None:
+        return default
+    for choice in choices:
+        if text == choice:
+            return choice
+    raise InvalidRequest(fields=[FieldError(name, f"use one of {', '.join(choices)}")])
+
+
+def _state() -> dict[str, Any]:
+    """What of the address says which part of the list is shown."""
+    names = ("q", "sort", "dir", "after", "before")
+    return {name: request.args[name] for name in names if request.args.get(name)}
+
+
+def _entry_before() -> int | None:
+    text = request.args.get("entries")
+    if not text:
+        return None
+    found = documents.number_of("en", text)
+    if found is None:
+        raise InvalidRequest(fields=[FieldError("entries", "start at the newest entry")])
+    return found
+
+
+def _orders_before() -> int | None:
+    text = request.args.get("orders")
+    return path_number(text, "orders", low=0) if text else None
+
+
+def _new_key() -> str:
+    return secrets.token_urlsafe(18)

@@ -1,0 +1,100 @@
+"""Who calls the API: the access key in the Authorization header."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec
+
+from flask import Response, g, request
+
+from bridge.domain.errors import BridgeError, NotSignedIn, SiteKeyRequired, StoreKeyRequired
+from bridge.domain.stores.principals import Caller
+from bridge.services.stores import access_keys
+from bridge.web.context import glance, in_transaction, parts, utcnow
+
+P = ParamSpec("P")
+
+
+def store_key(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Let a route be called with a store's access key only."""
+
+    @functools.wraps(view)
+    def signed_in(*args: P.args, **kwargs: P.kwargs) -> Response:
+        if _sign_in().site_id:
+            raise StoreKeyRequired()
+        return view(*args, **kwargs)
+
+    return signed_in
+
+
+def site_key(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Let a route be called with a linked site's access key only."""
+
+    @functools.wraps(view)
+    def signed_in(*args: P.args, **kwargs: P.kwargs) -> Response:
+        if not _sign_in().site_id:
+            raise SiteKeyRequired()
+        return view(*args, **kwargs)
+
+    return signed_in
+
+
+def store_or_site_key(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Let a route be called with a store's access key or a linked site's."""
+
+    @functools.wraps(view)
+    def signed_in(*args: P.args, **kwargs: P.kwargs) -> Response:
+        _sign_in()
+        return view(*args, **kwargs)
+
+    return signed_in
+
+
+def caller() -> Caller:
+    """Who sent this request."""
+    found: Caller = g.caller
+    return found
+
+
+def key_with_deed(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Let a route be called with either kind of key, which the group commit looks up beside what it is asked to do.
+
+    Saves the look at the database that each request would begin with. Only for
+    routes that do nothing but hand one ask to the group commit.
+    """
+
+    @functools.wraps(view)
+    def signed_in(*args: P.args, **kwargs: P.kwargs) -> Response:
+        now = utcnow()
+        found = access_keys.remembered(parts().database, _bearer(), now=now)
+        if found is None:
+            _sign_in()
+            return view(*args, **kwargs)
+        g.caller = found
+        try:
+            return view(*args, **kwargs)
+        except BridgeError:
+            # Whatever else is wrong with the request, a key that opens nothing is what its sender hears of.
+            _sign_in()
+            raise
+
+    return signed_in
+
+
+def _bearer() -> str:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.casefold() != "bearer" or not key.strip():
+        raise NotSignedIn("send the access key as Authorization: Bearer <access key>")
+    return key.strip()
+
+
+def _sign_in() -> Caller:
+    key = _bearer()
+    now = utcnow()
+    with glance() as connection:
+        found = access_keys.authenticate(connection, key, now=now)
+    if found.is_stale:
+        in_transaction(lambda connection: access_keys.note_use(connection, found, now=now))
+    g.caller = found
+    return found

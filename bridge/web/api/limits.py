@@ -1,0 +1,232 @@
+"""The API of metering's rules: the price list, exceptions to limits, and why a spend is decided as it is."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal, Self
+
+from flask import Blueprint, Response, request
+from pydantic import BeforeValidator, Field, model_validator
+
+from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.metering.limits import Allows, Override, Reset, Rule
+from bridge.domain.metering.pricing import Operation
+from bridge.services.metering import documents, overrides, prices, quotes
+from bridge.web.api.auth import caller, store_key
+from bridge.web.api.parsing import (
+    Amount,
+    Body,
+    ModuleKey,
+    Moment,
+    Role,
+    Text100,
+    Tokens,
+    path_module,
+    path_number,
+    read_body,
+)
+from bridge.web.api.responses import json_response, list_response
+from bridge.web.context import in_transaction, reading, utcnow
+
+bp = Blueprint("api_metering", __name__, url_prefix="/v1")
+
+_OPERATION = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
+
+
+def _no_number(value: object) -> object:
+    # In Python 1 equals true; what resets everything is to be said in so many words.
+    if value is not None and not isinstance(value, bool):
+        raise ValueError("give true, or leave it out")
+    return value
+
+
+Everything = Annotated[Literal[True], BeforeValidator(_no_number)]
+
+
+class OperationIn(Body):
+    """The price of an operation: tokens a unit, or the operations it is made of."""
+
+    module: ModuleKey
+    tokens_per_unit: Amount | None = None
+    max_units: Tokens | None = None
+    parts: Annotated[list[Text100], Field(min_length=1, max_length=20)] | None = None
+
+
+class OverrideIn(Body):
+    """One account's own rule: a number, `unlimited` or `disabled`, and when it ends."""
+
+    limit: Amount | Literal["unlimited", "disabled"]
+    ends_at: Moment | None = None
+
+
+class ResetIn(Body):
+    """Which module opens a fresh window: one, or all of them by `"all": true`."""
+
+    about: ClassVar[str] = "module"
+    may_be_absent: ClassVar[bool] = True
+
+    module: ModuleKey | None = None
+    all: Everything | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if (self.module is None) == (self.all is None):
+            raise ValueError('name a module, or give "all": true for all of them')
+        return self
+
+
+class ResetManyIn(Body):
+    """Whose windows are opened: those of a role, of a module, of both, or everybody's by `"all": true`."""
+
+    about: ClassVar[str] = "module"
+    may_be_absent: ClassVar[bool] = True
+
+    module: ModuleKey | None = None
+    role: Role | None = None
+    all: Everything | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        named = self.module is not None or self.role is not None
+        if named == (self.all is not None):
+            raise ValueError('name a module, a role or both, or give "all": true for everything')
+        return self
+
+
+@bp.get("/operations")
+@store_key
+def list_operations() -> Response:
+    """The store's price list."""
+    with reading() as connection:
+        found = prices.list_operations(connection, caller().store_id)
+    return list_response([operation_document(operation) for operation in found], next_cursor=None)
+
+
+@bp.get("/operations/<key>")
+@store_key
+def get_operation(key: str) -> Response:
+    """One operation."""
+    with reading() as connection:
+        return json_response(operation_document(prices.get_operation(connection, caller().store_id, _path_key(key))))
+
+
+@bp.put("/operations/<key>")
+@store_key
+def put_operation(key: str) -> Response:
+    """Add an operation or change its price."""
+    body = read_body(OperationIn)
+    if (body.tokens_per_unit is None) == (body.parts is None):
+        raise InvalidRequest(fields=[FieldError("tokens_per_unit", "give exactly one of tokens_per_unit and parts")])
+    operation = Operation(
+        _path_key(key), body.module, body.tokens_per_unit or 0, body.max_units, tuple(body.parts or ())
+    )
+    store_id = caller().store_id
+    stored = in_transaction(lambda connection: prices.put_operation(connection, store_id, operation))
+    return json_response(operation_document(stored))
+
+
+@bp.delete("/operations/<key>")
+@store_key
+def delete_operation(key: str) -> Response:
+    """Take an operation off the price list."""
+    store_id, operation = caller().store_id, _path_key(key)
+    in_transaction(lambda connection: prices.drop_operation(connection, store_id, operation))
+    return Response(status=204)
+
+
+@bp.get("/users/<user_id>/explain")
+@store_key
+def explain(user_id: str) -> Response:
+    """Why a spend of `?tokens=` in `?module=` would be decided as it would be."""
+    module = path_module(request.args.get("module", ""))
+    tokens = path_number(request.args.get("tokens", "1"), "tokens", low=0)
+    number = path_number(user_id, "user_id")
+    with reading() as connection:
+        return json_response(
+            quotes.explain(connection, caller().store_id, number, module=module, tokens=tokens, now=utcnow())
+        )
+
+
+@bp.put("/users/<user_id>/limits/<module>")
+@store_key
+def put_override(user_id: str, module: str) -> Response:
+    """Give one user a rule of his own for a module."""
+    body = read_body(OverrideIn)
+    rule = Rule(Allows.AMOUNT, body.limit) if isinstance(body.limit, int) else Rule(Allows(body.limit))
+    override = Override(path_module(module), rule, body.ends_at)
+    who, number, now = caller(), path_number(user_id, "user_id"), utcnow()
+    in_transaction(
+        lambda connection: overrides.put_override(connection, who.store_id, number, override, actor=who.name, now=now)
+    )
+    return json_response(_override_document(number, override))
+
+
+@bp.delete("/users/<user_id>/limits/<module>")
+@store_key
+def delete_override(user_id: str, module: str) -> Response:
+    """Take a user's own rule away; his audiences' counts again."""
+    store_id, number, key = caller().store_id, path_number(user_id, "user_id"), path_module(module)
+    in_transaction(lambda connection: overrides.drop_override(connection, store_id, number, key))
+    return Response(status=204)
+
+
+@bp.post("/users/<user_id>/limits/reset")
+@store_key
+def reset_user(user_id: str) -> Response:
+    """Open a fresh window for one user now, of one module or of all."""
+    body = read_body(ResetIn)
+    who, number, now = caller(), path_number(user_id, "user_id"), utcnow()
+    reset = in_transaction(
+        lambda connection: overrides.reset_account(
+            connection, who.store_id, number, body.module, actor=who.name, now=now
+        )
+    )
+    return json_response({"user": number, **_reset_document(reset)})
+
+
+@bp.post("/limits/reset")
+@store_key
+def reset_many() -> Response:
+    """Open a fresh window now for everybody, or for a role, of one module or of all."""
+    body = read_body(ResetManyIn)
+    who, now = caller(), utcnow()
+    reset = in_transaction(
+        lambda connection: overrides.reset_many(
+            connection, who.store_id, module=body.module, role=body.role, actor=who.name, now=now
+        )
+    )
+    return json_response(_reset_document(reset))
+
+
+def operation_document(operation: Operation) -> documents.Document:
+    """An operation as the API shows it."""
+    return {
+        "key": operation.key,
+        "module": operation.module,
+        "tokens_per_unit": operation.tokens_per_unit,
+        "max_units": operation.max_units,
+        "parts": list(operation.parts),
+    }
+
+
+def _override_document(user_id: int, override: Override) -> documents.Document:
+    ends_at: datetime | None = override.ends_at
+    return {
+        "user": user_id,
+        "module": override.module,
+        "limit": override.rule.document,
+        "ends_at": documents.instant(ends_at),
+    }
+
+
+def _reset_document(reset: Reset) -> documents.Document:
+    return {"module": reset.module, "role": reset.role, "reset_at": documents.instant(reset.reset_at)}
+
+
+def _path_key(key: str) -> str:
+    if not _OPERATION.fullmatch(key):
+        raise InvalidRequest(
+            fields=[FieldError("operation", "use 1 to 100 small letters, digits, dots, dashes and underscores")]
+        )
+    return key

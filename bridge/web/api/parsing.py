@@ -1,0 +1,254 @@
+"""Requests, read once at the door into typed values."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Self, TypeVar
+
+from flask import request
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from bridge.domain.accounts.accounts import MAX_TOKENS, MAX_USER_ID, Profile, Visitor, Who
+from bridge.domain.errors import BodyTooLarge, FieldError, InvalidRequest, KeyInvalid, KeyRequired, MalformedBody
+from bridge.domain.metering.errors import OperationAndTokens
+from bridge.services import secrets
+from bridge.web.api import bounded_json
+from bridge.web.api.bounded_json import shorten
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+"""The largest body the API takes; a batch of a thousand spends has some 300 KB."""
+MAX_VALUES = 1000
+MAX_ERRORS = 20
+"""How many bad fields one answer names."""
+MAX_FIELD_CHARACTERS = 200
+MAX_MESSAGE_CHARACTERS = 500
+MAX_KEY_CHARACTERS = 255
+MAX_PAGE = 200
+DEFAULT_PAGE = 50
+
+MONEY = r"[0-9]{1,20}(\.[0-9]{1,60})?"
+"""An amount of a shop's money as we write it, zero or more."""
+
+_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+_TYPED = re.compile(r"\d{1,16}|\d{1,3}(?:[,.' \u00a0\u2009\u202f]\d{3}){1,5}", re.ASCII)
+_MODULE = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
+
+M = TypeVar("M", bound="Body")
+NamedFaults = Mapping[tuple[str, str], type[InvalidRequest]]
+
+
+def _printable(value: str) -> str:
+    # PostgreSQL has no NUL in text; no other control character belongs in a name either.
+    if any(ord(letter) < 32 and letter not in "\t\r\n" for letter in value):
+        raise ValueError("control characters are not allowed")
+    return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("give a moment within the years 1 to 9999 in UTC") from None
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_utc)]
+"""A moment with its offset, kept in UTC."""
+Tokens = Annotated[int, Field(strict=True, ge=1, le=MAX_TOKENS)]
+"""Whole tokens, at least 1; a JSON number without a fraction."""
+Amount = Annotated[int, Field(strict=True, ge=0, le=MAX_TOKENS)]
+Movement = Annotated[int, Field(strict=True, ge=-MAX_TOKENS, le=MAX_TOKENS)]
+UserId = Annotated[int, Field(strict=True, ge=1, le=MAX_USER_ID)]
+Text100 = Annotated[str, Field(strict=True, max_length=100), AfterValidator(_printable)]
+Text200 = Annotated[str, Field(strict=True, max_length=200), AfterValidator(_printable)]
+Text500 = Annotated[str, Field(strict=True, max_length=500), AfterValidator(_printable)]
+Reason = Annotated[str, Field(strict=True, min_length=1, max_length=500), AfterValidator(_printable)]
+Email = Annotated[str, Field(strict=True, max_length=320), AfterValidator(_printable)]
+ModuleKey = Annotated[str, Field(strict=True, pattern=_MODULE)]
+Role = Annotated[str, Field(strict=True, min_length=1, max_length=100), AfterValidator(_printable)]
+Roles = Annotated[list[Role], Field(max_length=50)]
+
+
+class Body(BaseModel):
+    """A request body; a field it does not know is an error, so that a misspelt one is not lost."""
+
+    about: ClassVar[str] = "body"
+    """The field that is named where the fields are each right and do not go together."""
+    named_faults: ClassVar[NamedFaults] = {}
+    """The faults that have a code of their own, by the field and pydantic's type of the fault."""
+    max_values: ClassVar[int] = MAX_VALUES
+    """How many fields and items a body may have in all, nested ones included."""
+    may_be_absent: ClassVar[bool] = False
+    """Whether a request without a body says as much as `{}`: only where that moves nothing or is refused in words."""
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """This body from parsed JSON; raises `InvalidRequest` that names each bad field."""
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            raise _translated(error, cls) from error
+
+
+class UserIn(Body):
+    """A user of the store, by the shop's id; what is left out stays as it is known."""
+
+    id: UserId
+    email: Email | None = None
+    name: Text200 | None = None
+    roles: Roles | None = None
+
+
+class GuestIn(Body):
+    """A visitor, by an opaque id of the caller's own; only its hash is kept."""
+
+    id: Annotated[str, Field(strict=True, min_length=1, max_length=255), AfterValidator(_printable)]
+
+
+class WhoIn(Body):
+    """Exactly one of user and guest."""
+
+    user: UserIn | None = None
+    guest: GuestIn | None = None
+
+    def who(self, guest_salt: Callable[[], str]) -> Who:
+        """The person meant; a guest's id only as its hash under the store's salt, asked for where it is needed."""
+        if (self.user is None) == (self.guest is None):
+            raise InvalidRequest(fields=[FieldError("user", "name exactly one of user and guest")])
+        if self.user is not None:
+            return profile_of(self.user)
+        guest_id = self.guest.id if self.guest else ""
+        return Visitor(secrets.hash_guest(guest_id, salt=guest_salt()))
+
+
+class WhatIn(Body):
+    """What is asked for: an operation with a quantity, or a module with tokens."""
+
+    module: ModuleKey | None = None
+    tokens: Tokens | None = None
+    operation: Text100 | None = None
+    quantity: Tokens | None = None
+
+    def check(self, prefix: str = "") -> None:
+        """Raise `InvalidRequest` unless it names exactly one of the two, in full: `OperationAndTokens` for both."""
+        both = "name an operation with a quantity, or a module with tokens"
+        if self.operation is not None:
+            if self.tokens is not None:
+                raise OperationAndTokens(fields=[FieldError(prefix + "tokens", both)])
+            if self.module is not None:
+                raise InvalidRequest(fields=[FieldError(prefix + "module", both)])
+            return
+        for field in ("module", "tokens"):
+            if getattr(self, field) is None:
+                raise InvalidRequest(fields=[FieldError(prefix + field, both)])
+        if self.quantity is not None:
+            raise InvalidRequest(fields=[FieldError(prefix + "quantity", "a quantity goes with an operation")])
+
+
+def profile_of(user: UserIn) -> Profile:
+    """What a request says of a user."""
+    roles = None if user.roles is None else tuple(dict.fromkeys(user.roles))
+    return Profile(user.id, user.email, user.name, roles)
+
+
+def read_body(model: type[M]) -> M:
+    """The request's body as this model, however it is framed.
+
+    No body at all is an error, except for a model that says `may_be_absent`.
+    Raises `BodyTooLarge`, `MalformedBody` for what is no JSON object in UTF-8,
+    and `InvalidRequest` that names each bad field.
+    """
+    length = request.content_length
+    if length is not None and length > MAX_BODY_BYTES:
+        raise BodyTooLarge()
+    raw = request.get_data(cache=False)
+    if len(raw) > MAX_BODY_BYTES:
+        raise BodyTooLarge()
+    if model.may_be_absent and not raw.strip():
+        raw = b"{}"
+    bounded_json.check(raw, max_values=model.max_values)
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        raise _translated(error, model) from error
+
+
+def _translated(error: ValidationError, model: type[Body]) -> MalformedBody | InvalidRequest:
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    for fault in faults:
+        if fault["type"] == "json_invalid":
+            return MalformedBody(f"the body is not JSON: {fault['msg']}")
+        if not fault["loc"] and fault["type"] == "model_type":
+            return MalformedBody("the body is JSON, but not an object")
+    named = {model.named_faults.get((_field(fault), fault["type"]), InvalidRequest) for fault in faults}
+    kind = named.pop() if len(named) == 1 else InvalidRequest
+    return kind(
+        fields=[
+            FieldError(_field(fault) or model.about, shorten(fault["msg"], MAX_MESSAGE_CHARACTERS))
+            for fault in faults[:MAX_ERRORS]
+        ]
+    )
+
+
+def _field(fault: Any) -> str:
+    return shorten(".".join(str(part) for part in fault["loc"]), MAX_FIELD_CHARACTERS)
+
+
+def idempotency_key() -> str:
+    """The key of this request; raises `KeyRequired` or `KeyInvalid`."""
+    return check_key(request.headers.get("Idempotency-Key"), "Idempotency-Key")
+
+
+def check_key(key: str | None, field: str) -> str:
+    """The key, if it can be one; raises `KeyRequired` or `KeyInvalid` that names the field."""
+    fields = [FieldError(field, f"send 1 to {MAX_KEY_CHARACTERS} printable ASCII characters")]
+    if key is None or not key.strip():
+        raise KeyRequired(fields=fields)
+    if not _KEY.fullmatch(key):
+        raise KeyInvalid(fields=fields)
+    return key
+
+
+def fingerprint(act: str, body: Body) -> str:
+    """The hash that tells a repeated request from another one; spelling and order of fields do not matter."""
+    return hashlib.sha256(f"{act}\n{body.model_dump_json(exclude_unset=True)}".encode()).hexdigest()
+
+
+def path_number(text: str, field: str, *, low: int = 1) -> int:
+    """A whole number from the path; raises `InvalidRequest` that names it."""
+    if not text.isascii() or not text.isdigit() or len(text) > 16 or not low <= int(text) <= MAX_USER_ID:
+        raise InvalidRequest(fields=[FieldError(field, f"give a whole number from {low} to 2^53-1")])
+    return int(text)
+
+
+def typed_amount(text: str) -> int | None:
+    """Tokens as somebody types them in a form, thousands parted or not; None for what is no amount."""
+    amount = int(re.sub(r"\D", "", text)) if _TYPED.fullmatch(text) else None
+    return amount if amount is not None and amount <= MAX_TOKENS else None
+
+
+def path_module(text: str) -> str:
+    """A module's key from the path; raises `InvalidRequest`."""
+    if not re.fullmatch(_MODULE, text):
+        raise InvalidRequest(
+            fields=[FieldError("module", "use 1 to 64 small letters, digits, dots, dashes and underscores")]
+        )
+    return text
+
+
+def page_limit() -> int:
+    """How many items a list may hold: `?limit=`, 1 to 200."""
+    text = request.args.get("limit")
+    if text is None:
+        return DEFAULT_PAGE
+    if not text.isascii() or not text.isdigit() or len(text) > 6 or not 1 <= int(text) <= MAX_PAGE:
+        raise InvalidRequest(fields=[FieldError("limit", f"give a whole number from 1 to {MAX_PAGE}")])
+    return int(text)
+
+
+def cursor() -> str | None:
+    """Where a list goes on: `?cursor=` as an earlier page gave it under `next`."""
+    return request.args.get("cursor") or None

@@ -1,0 +1,94 @@
+"""From the requests of the spending API to the asks that are judged."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from bridge.domain.accounts.accounts import Who
+from bridge.domain.errors import FieldError, InvalidRequest, SiteNamesUser
+from bridge.domain.metering.commands import Ask, HoldAsk
+from bridge.domain.stores.principals import Caller
+from bridge.services.accounts import profiles
+from bridge.services.metering.documents import number_of
+from bridge.web.api.parsing import Text100, Text200, WhatIn, WhoIn, fingerprint
+from bridge.web.context import reading
+
+
+class SpendIn(WhoIn, WhatIn):
+    """A spend: somebody, and what is asked for."""
+
+    source: Text100 | None = None
+    reference: Text200 | None = None
+
+
+def who_of(body: WhoIn, caller: Caller) -> Who | None:
+    """Who a request is about; None for a linked site, which has one account and may name nobody."""
+    if caller.account_id is not None:
+        if body.user is not None or body.guest is not None:
+            raise SiteNamesUser(
+                "a linked site's key acts only for its own account: name no user",
+                fields=[FieldError("guest" if body.user is None else "user", "leave it out")],
+            )
+        return None
+    return body.who(partial(_guest_salt, caller.store_id))
+
+
+def ask_of(body: SpendIn, caller: Caller, *, key: str) -> Ask:
+    """The wish to spend that a request states; raises `InvalidRequest` and `SiteNamesUser`."""
+    body.check()
+    return Ask(
+        caller=caller,
+        key=key,
+        fingerprint=fingerprint("spend", body),
+        who=who_of(body, caller),
+        module=body.module,
+        tokens=body.tokens,
+        operation=body.operation,
+        units=body.quantity or 1,
+        source=body.source,
+        reference=body.reference,
+    )
+
+
+def hold_ask_of(body: SpendIn, caller: Caller, *, key: str, ttl_seconds: int) -> HoldAsk:
+    """The wish to hold that a request states; raises `InvalidRequest` and `SiteNamesUser`."""
+    body.check()
+    return HoldAsk(
+        caller=caller,
+        key=key,
+        fingerprint=fingerprint("hold", body),
+        who=who_of(body, caller),
+        module=body.module,
+        tokens=body.tokens,
+        operation=body.operation,
+        units=body.quantity or 1,
+        source=body.source,
+        reference=body.reference,
+        ttl_seconds=ttl_seconds,
+    )
+
+
+def path_id(prefix: str, text: str, unknown: Exception, caller: Caller) -> int:
+    """The number behind an id in the path; raises `unknown` for what is none of that kind.
+
+    A linked site's key must give the whole id; ids from before they had tags are for the store's own keys.
+    """
+    number = number_of(prefix, text, allow_untagged=not caller.site_id)
+    if number is None:
+        raise unknown
+    return number
+
+
+def cursor_number(prefix: str, text: str | None) -> int | None:
+    """The number behind a cursor; None without one, and `InvalidRequest` for what is none."""
+    if text is None:
+        return None
+    number = number_of(prefix, text)
+    if number is None:
+        raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
+    return number
+
+
+def _guest_salt(store_id: int) -> str:
+    with reading() as connection:
+        return profiles.guest_salt(connection, store_id)

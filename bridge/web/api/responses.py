@@ -1,0 +1,47 @@
+"""JSON on the way out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Response
+
+from bridge.services.metering.execute import Reply
+from bridge.web.errors import problem_type
+
+
+def json_response(document: Any, status: int = 200) -> Response:
+    """A JSON document that no cache keeps."""
+    return _response(json.dumps(document), status)
+
+
+def reply_response(reply: Reply) -> Response:
+    """An answer as it is stored under its key, byte for byte, or a refusal; raises its error, if it is one."""
+    if reply.error is not None:
+        raise reply.error
+    if reply.status >= 400:
+        return json_response(refusal_document(reply), reply.status)
+    response = _response(reply.document, reply.status)
+    if reply.is_replay:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+def refusal_document(reply: Reply) -> dict[str, Any]:
+    """A refusal as problem+json."""
+    document = json.loads(reply.document)
+    return {"type": problem_type(document["code"]), **document}
+
+
+def list_response(items: Sequence[Any], *, next_cursor: str | None) -> Response:
+    """One page of a list, and where the next begins; None at the end."""
+    return json_response({"items": list(items), "next": next_cursor})
+
+
+def _response(text: str, status: int) -> Response:
+    kind = "application/problem+json" if status >= 400 else "application/json"
+    response = Response(text, status=status, content_type=kind)
+    response.headers["Cache-Control"] = "no-store"
+    return response

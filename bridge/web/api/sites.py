@@ -1,0 +1,178 @@
+"""The API of linked sites: linking, caps, keys, and the account a site draws on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from flask import Blueprint, Response, request
+from pydantic import AfterValidator, Field
+
+from bridge.domain.errors import FieldError, InvalidRequest, LinkCodeUsed, UnknownLinkCode, UnknownSite
+from bridge.domain.sites.sites import DEFAULT_GRACE, MAX_GRACE, read_name, read_url
+from bridge.services.accounts import profiles
+from bridge.services.metering import documents as answers
+from bridge.services.sites import link_codes, sites
+from bridge.services.sites.link_codes import Miss
+from bridge.services.sites.sites import NewSite
+from bridge.storage.engine.database import Connection
+from bridge.web.api.auth import caller, site_key, store_key
+from bridge.web.api.parsing import Amount, Body, cursor, page_limit, path_number, read_body
+from bridge.web.api.responses import json_response, list_response
+from bridge.web.context import in_transaction, reading, utcnow
+
+bp = Blueprint("api_sites", __name__, url_prefix="/v1")
+
+SiteUrl = Annotated[str, Field(strict=True, max_length=1000), AfterValidator(read_url)]
+SiteName = Annotated[str, Field(strict=True, max_length=1000), AfterValidator(read_name)]
+GraceSeconds = Annotated[int, Field(strict=True, ge=0, le=int(MAX_GRACE.total_seconds()))]
+
+
+class SiteIn(Body):
+    """A site to link; without a cap it may spend all there is."""
+
+    url: SiteUrl
+    name: SiteName
+    monthly_cap: Amount | None = None
+
+
+class SiteChangesIn(Body):
+    """What is to change of a site; what is left out stays, and a cap of null is no cap."""
+
+    url: SiteUrl = ""
+    name: SiteName = ""
+    monthly_cap: Amount | None = None
+
+
+class RotationIn(Body):
+    """How long the old key goes on working."""
+
+    grace_seconds: GraceSeconds = int(DEFAULT_GRACE.total_seconds())
+
+
+class LinkIn(Body):
+    """A code, and the site it is typed on."""
+
+    code: Annotated[str, Field(strict=True, min_length=1, max_length=50)]
+    url: SiteUrl
+    name: SiteName
+
+
+@bp.post("/users/<user_id>/sites")
+@store_key
+def add_site(user_id: str) -> Response:
+    """Link a site to a user's account; the answer holds its access key, which no other will."""
+    body = read_body(SiteIn)
+    number, store_id, now = path_number(user_id, "user_id"), caller().store_id, utcnow()
+    wanted = NewSite(body.url, body.name, body.monthly_cap)
+
+    def add(connection: Connection) -> answers.Document:
+        account = profiles.get_account(connection, store_id, number)
+        linked = sites.link_site(connection, wanted, store_id=store_id, account_id=account.id, now=now)
+        return sites.describe_linked(connection, linked, now=now)
+
+    return json_response(in_transaction(add), 201)
+
+
+@bp.get("/users/<user_id>/sites")
+@store_key
+def list_sites(user_id: str) -> Response:
+    """A user's linked sites, the newest first; unlinked ones say since when."""
+    limit, before = page_limit(), _cursor()
+    with reading() as connection:
+        account = profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
+        found = sites.list_sites(connection, account.id, before=before, limit=limit + 1)
+        documents = sites.describe(connection, found[:limit], now=utcnow())
+    more = documents[-1]["id"] if len(found) > limit else None
+    return list_response(documents, next_cursor=more)
+
+
+@bp.patch("/sites/<site_id>")
+@store_key
+def change_site(site_id: str) -> Response:
+    """Change a site's address, name or monthly cap."""
+    changes = read_body(SiteChangesIn).model_dump(exclude_unset=True)
+    number, store_id, now = _site_number(site_id), caller().store_id, utcnow()
+
+    def change(connection: Connection) -> answers.Document:
+        site = sites.change_site(connection, store_id, number, changes)
+        return sites.describe(connection, [site], now=now)[0]
+
+    return json_response(in_transaction(change))
+
+
+@bp.delete("/sites/<site_id>")
+@store_key
+def unlink_site(site_id: str) -> Response:
+    """Unlink a site: its keys stop at once, its history stays."""
+    number, store_id, now = _site_number(site_id), caller().store_id, utcnow()
+    in_transaction(lambda connection: sites.unlink_site(connection, store_id, number, now=now))
+    return Response(status=204)
+
+
+@bp.post("/sites/<site_id>/rotate")
+@store_key
+def rotate_key(site_id: str) -> Response:
+    """Give a site a fresh access key; the old one works on for a grace time."""
+    grace = timedelta(seconds=read_body(RotationIn).grace_seconds)
+    number, store_id, now = _site_number(site_id), caller().store_id, utcnow()
+
+    def rotate(connection: Connection) -> answers.Document:
+        linked = sites.rotate_key(connection, store_id, number, grace=grace, now=now)
+        return sites.describe_linked(connection, linked, now=now)
+
+    return json_response(in_transaction(rotate))
+
+
+@bp.post("/users/<user_id>/link-codes")
+@store_key
+def add_link_code(user_id: str) -> Response:
+    """A code to type on another site, which links it to the user's account."""
+    number, store_id, now = path_number(user_id, "user_id"), caller().store_id, utcnow()
+    made = in_transaction(lambda connection: link_codes.new_code(connection, store_id, number, now=now))
+    return json_response({"code": made.code, "expires_at": answers.instant(made.expires_at)}, 201)
+
+
+@bp.post("/link")
+def link() -> Response:
+    """Link the site that sends a code; no access key is needed, the answer holds one."""
+    body = read_body(LinkIn)
+    wanted, address, now = NewSite(body.url, body.name), request.remote_addr or "", utcnow()
+    with reading() as connection:
+        link_codes.check_guesses(connection, body.code, address, now=now)
+
+    def use_code(connection: Connection) -> answers.Document | Miss:
+        linked = link_codes.link(connection, body.code, wanted, address=address, now=now)
+        return linked if isinstance(linked, Miss) else sites.describe_linked(connection, linked, now=now)
+
+    answer = in_transaction(use_code)
+    if answer is Miss.USED:
+        raise LinkCodeUsed()
+    if answer is Miss.UNKNOWN:
+        raise UnknownLinkCode()
+    return json_response(answer, 201)
+
+
+@bp.get("/account")
+@site_key
+def get_account() -> Response:
+    """How the account stands that this site draws on, and what the site may still spend this month."""
+    with reading() as connection:
+        return json_response(sites.describe_account(connection, caller(), now=utcnow()))
+
+
+def _site_number(site_id: str) -> int:
+    number = answers.number_of("si", site_id)
+    if number is None:
+        raise UnknownSite()
+    return number
+
+
+def _cursor() -> int | None:
+    text = cursor()
+    if text is None:
+        return None
+    number = answers.number_of("si", text)
+    if number is None:
+        raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
+    return number

@@ -1,0 +1,158 @@
+"""The API of spending: quotes, spends one by one and in batches, and refunds."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, ClassVar
+
+from flask import Blueprint, Response
+from pydantic import Field
+
+from bridge.domain.errors import BridgeError
+from bridge.domain.metering.commands import Ask, RefundAsk
+from bridge.domain.metering.errors import NotASpend, TooManyItems, UnknownSpend
+from bridge.services.metering import quotes
+from bridge.services.metering.execute import MAX_ASKS, Reply
+from bridge.web import errors
+from bridge.web.api.auth import caller, key_with_deed, store_or_site_key
+from bridge.web.api.guesses import slow_guesses
+from bridge.web.api.parsing import (
+    Body,
+    NamedFaults,
+    Reason,
+    Tokens,
+    WhatIn,
+    WhoIn,
+    check_key,
+    fingerprint,
+    idempotency_key,
+    read_body,
+)
+from bridge.web.api.requests import SpendIn, ask_of, path_id, who_of
+from bridge.web.api.responses import json_response, refusal_document, reply_response
+from bridge.web.context import parts, reading, utcnow
+
+bp = Blueprint("api_spends", __name__, url_prefix="/v1")
+
+
+class QuoteIn(WhoIn):
+    """A batch to price: somebody, and up to a thousand items."""
+
+    named_faults: ClassVar[NamedFaults] = {("items", "too_long"): TooManyItems}
+    max_values: ClassVar[int] = 20 * MAX_ASKS
+    items: Annotated[list[WhatIn], Field(min_length=1, max_length=MAX_ASKS)]
+
+
+class BatchItemIn(SpendIn):
+    """One spend of a batch, under a key of its own."""
+
+    key: Annotated[str, Field(strict=True)]
+
+
+class BatchIn(Body):
+    """Up to a thousand spends."""
+
+    named_faults: ClassVar[NamedFaults] = {("spends", "too_long"): TooManyItems}
+    max_values: ClassVar[int] = 80 * MAX_ASKS
+    spends: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_ASKS)]
+
+
+class BatchOut(Body):
+    """Up to a thousand spends as they are documented; each is read on its own, so that a bad one fails alone."""
+
+    spends: Annotated[list[BatchItemIn], Field(min_length=1, max_length=MAX_ASKS)]
+
+
+class RefundIn(Body):
+    """Tokens to give back, all that are left where the number is left out, and why."""
+
+    tokens: Tokens | None = None
+    reason: Reason
+
+
+@bp.post("/quotes")
+@store_or_site_key
+def quote() -> Response:
+    """Price a batch and say who would pay; nothing is taken or written."""
+    body = read_body(QuoteIn)
+    for position, item in enumerate(body.items):
+        item.check(f"items.{position}.")
+    who = caller()
+    asks = [
+        Ask(
+            caller=who,
+            key=None,
+            fingerprint="",
+            who=None,
+            module=item.module,
+            tokens=item.tokens,
+            operation=item.operation,
+            units=item.quantity or 1,
+        )
+        for item in body.items
+    ]
+    person = who_of(body, who)
+    with reading() as connection:
+        return json_response(quotes.quote(connection, who, person, asks, now=utcnow()))
+
+
+@bp.post("/spends")
+@key_with_deed
+def spend() -> Response:
+    """Take tokens at once: 201 and the spend, or a refusal that says what is missing."""
+    key = idempotency_key()
+    return reply_response(parts().group_commit.spend(ask_of(read_body(SpendIn), caller(), key=key)))
+
+
+@bp.post("/spends/batch")
+@store_or_site_key
+def spend_batch() -> Response:
+    """Up to a thousand spends, each under its own key and on its own; the results in their order."""
+    body = read_body(BatchIn)
+    who = caller()
+    asks: list[Ask | BridgeError] = []
+    for item in body.spends:
+        try:
+            parsed = BatchItemIn.read(item)
+            key = check_key(parsed.key, "key")
+            asks.append(ask_of(SpendIn.read(parsed.model_dump(exclude_unset=True, exclude={"key"})), who, key=key))
+        except BridgeError as error:
+            asks.append(error)
+    replies = iter(parts().group_commit.spend_all([ask for ask in asks if isinstance(ask, Ask)]))
+    results = [_refused(ask) if isinstance(ask, BridgeError) else _result(next(replies)) for ask in asks]
+    return json_response({"results": results})
+
+
+@bp.post("/spends/<spend_id>/refund")
+@key_with_deed
+@slow_guesses
+def refund(spend_id: str) -> Response:
+    """Give a spend back, whole or in part."""
+    key = idempotency_key()
+    if spend_id.startswith("rf_"):
+        raise NotASpend()
+    body = read_body(RefundIn)
+    ask = RefundAsk(
+        caller=caller(),
+        key=key,
+        fingerprint=fingerprint(f"refund {spend_id}", body),
+        spend_id=path_id("sp", spend_id, UnknownSpend(), caller()),
+        tokens=body.tokens,
+        reason=body.reason,
+    )
+    return reply_response(parts().group_commit.spend(ask))
+
+
+def _result(reply: Reply) -> dict[str, Any]:
+    if reply.error is not None:
+        return _refused(reply.error)
+    if reply.status >= 400:
+        return refusal_document(reply)
+    result: dict[str, Any] = {"status": reply.status, **json.loads(reply.document)}
+    if reply.is_replay:
+        result["replayed"] = True
+    return result
+
+
+def _refused(error: BridgeError) -> dict[str, Any]:
+    return errors.document_of(error)

@@ -1,0 +1,257 @@
+"""The API of users: profile, balance, ledger, purchases and corrections."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from flask import Blueprint, Response, request
+from pydantic import model_validator
+
+from bridge.domain.accounts.accounts import Account, Profile
+from bridge.domain.accounts.ledger import Entry
+from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.services.accounts import profiles
+from bridge.services.accounts.profiles import Adjustment
+from bridge.services.metering import documents
+from bridge.services.metering.idempotency import once
+from bridge.services.ops import exports
+from bridge.services.orders import apply, purchases
+from bridge.services.orders.purchases import Purchase, PurchasedLine
+from bridge.services.stores import settings
+from bridge.web.api.auth import caller, store_key
+from bridge.web.api.csv_tables import csv_response, wants_csv
+from bridge.web.api.parsing import (
+    Amount,
+    Body,
+    Email,
+    Movement,
+    Reason,
+    Roles,
+    Text200,
+    cursor,
+    fingerprint,
+    idempotency_key,
+    page_limit,
+    path_number,
+    read_body,
+)
+from bridge.web.api.responses import json_response, list_response, reply_response
+from bridge.web.context import in_transaction, reading, transaction, utcnow
+
+LINES = 50
+"""How many lines of a purchase a list of purchases shows."""
+
+bp = Blueprint("api_users", __name__, url_prefix="/v1/users/<user_id>")
+
+
+class ProfileIn(Body):
+    """What the shop says of a user; what is left out stays."""
+
+    email: Email | None = None
+    name: Text200 | None = None
+    roles: Roles | None = None
+
+
+class AdjustmentIn(Body):
+    """A correction: tokens to add or take, or the balance to reach, with a reason."""
+
+    about: ClassVar[str] = "tokens"
+
+    tokens: Movement | None = None
+    balance: Amount | None = None
+    expected_balance: Amount | None = None
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> AdjustmentIn:
+        if (self.tokens is None) == (self.balance is None):
+            raise ValueError("give exactly one of tokens and balance")
+        if self.tokens == 0:
+            raise ValueError("tokens of 0 adjust nothing")
+        return self
+
+
+@bp.put("")
+@store_key
+def put_user(user_id: str) -> Response:
+    """Create a user's account, or update who it is; orders that waited for it are granted."""
+    body = read_body(ProfileIn)
+    roles = None if body.roles is None else tuple(dict.fromkeys(body.roles))
+    profile = Profile(path_number(user_id, "user_id"), body.email, body.name, roles)
+    store_id, now = caller().store_id, utcnow()
+    account = in_transaction(lambda connection: profiles.put_profile(connection, store_id, profile, now=now))
+    if profile.email:
+        with reading() as connection:
+            store = settings.get_by_id(connection, store_id)
+            waiting = apply.list_waiting_for(connection, store, email=profile.email)
+        apply.check_all(transaction, store, waiting, now=now)
+    with reading() as connection:
+        account = profiles.get_account(connection, store_id, profile.user_id)
+        return json_response(profiles.describe(connection, account, now=now))
+
+
+@bp.get("")
+@store_key
+def get_user(user_id: str) -> Response:
+    """A user's profile, balance and limits."""
+    with reading() as connection:
+        account = profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
+        return json_response(profiles.describe(connection, account, now=utcnow()))
+
+
+@bp.get("/usage")
+@store_key
+def usage(user_id: str) -> Response:
+    """What a user used in the last `?days=` (30, 90, 365), by day in the store's zone; `?format=csv` as a table."""
+    days = _days()
+    account, now = _account(user_id), utcnow()
+    if wants_csv():
+        return csv_response(
+            lambda connection: exports.usage_rows(connection, account, days=days, now=now), name="usage"
+        )
+    with reading() as connection:
+        return json_response({"days": exports.usage_by_day(connection, account, days=days, now=now)})
+
+
+@bp.get("/entries")
+@store_key
+def list_entries(user_id: str) -> Response:
+    """A user's ledger, the newest entry first; `?format=csv` the whole of it as a table."""
+    if wants_csv():
+        account = _account(user_id)
+        return csv_response(lambda connection: exports.entry_rows(connection, account), name="entries")
+    limit, before = page_limit(), _entry_cursor()
+    with reading() as connection:
+        account = profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
+        found = profiles.list_entries(connection, account, before=before, limit=limit + 1)
+    more = documents.opaque("en", found[limit - 1].id) if len(found) > limit else None
+    return list_response([entry_document(entry) for entry in found[:limit]], next_cursor=more)
+
+
+@bp.get("/purchases")
+@store_key
+def list_purchases(user_id: str) -> Response:
+    """What a user bought, the newest order first; `?format=csv` all of it as a table."""
+    if wants_csv():
+        account = _account(user_id)
+        return csv_response(lambda connection: exports.purchase_rows(connection, account), name="purchases")
+    limit, before = page_limit(), _order_cursor()
+    with reading() as connection:
+        account = profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
+        found = purchases.list_purchases(connection, account, before=before, limit=limit)
+    more = None if found.next_before is None else str(found.next_before)
+    return list_response([purchase_document(purchase) for purchase in found.purchases], next_cursor=more)
+
+
+@bp.get("/purchases/<order>/lines")
+@store_key
+def list_purchase_lines(user_id: str, order: str) -> Response:
+    """All lines of one purchase, by their ids; a list of purchases shows the first fifty of each."""
+    limit, after = page_limit(), _order_cursor()
+    with reading() as connection:
+        account = profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
+        purchase = purchases.get_purchase(connection, account, path_number(order, "order"))
+    found = [line for line in purchase.lines if after is None or line.id > after]
+    more = str(found[limit - 1].id) if len(found) > limit else None
+    return list_response([_line_document(line) for line in found[:limit]], next_cursor=more)
+
+
+@bp.post("/adjustments")
+@store_key
+def adjust(user_id: str) -> Response:
+    """Correct a balance, as an entry with a reason."""
+    key = idempotency_key()
+    body = read_body(AdjustmentIn)
+    number, now, who = path_number(user_id, "user_id"), utcnow(), caller()
+    wanted = Adjustment(body.reason, body.tokens, body.balance, body.expected_balance)
+    reply = in_transaction(
+        lambda connection: once(
+            connection,
+            who,
+            key=key,
+            fingerprint=fingerprint(f"adjust {number}", body),
+            act=lambda: (
+                201,
+                entry_document(profiles.adjust(connection, who.store_id, number, wanted, actor=who.name, now=now)),
+            ),
+            now=now,
+        )
+    )
+    return reply_response(reply)
+
+
+def entry_document(entry: Entry) -> documents.Document:
+    """One line of the ledger as the API shows it; `tokens` is signed."""
+    return {
+        "id": documents.opaque("en", entry.id),
+        "kind": entry.kind.value,
+        "tokens": entry.tokens,
+        "balance_after": entry.balance_after,
+        "debt_after": entry.debt_after,
+        "actor": entry.actor,
+        "reason": entry.reason,
+        "reference": entry.reference,
+        "order": entry.order_number,
+        "line": entry.line_id,
+        "spend": None if entry.spend_id is None else documents.opaque("sp", entry.spend_id),
+        "created_at": documents.instant(entry.created_at),
+    }
+
+
+def purchase_document(purchase: Purchase) -> documents.Document:
+    """One purchase as the API shows it; money is text, as the shop writes it.
+
+    `lines` are the first fifty of `line_count`; `lines_next` is the cursor of the others.
+    """
+    shown, rest = purchase.lines[:LINES], purchase.lines[LINES:]
+    return {
+        "order": purchase.order_number,
+        "number": documents.shown_number(purchase.order_number, purchase.shop_number),
+        "status": purchase.status,
+        "date": documents.instant(purchase.placed_at),
+        "total": str(purchase.total),
+        "currency": purchase.currency,
+        "tokens": purchase.tokens,
+        "reversed": purchase.reversed,
+        "lines": [_line_document(line) for line in shown],
+        "line_count": len(purchase.lines),
+        "lines_next": str(shown[-1].id) if rest else None,
+    }
+
+
+def _line_document(line: PurchasedLine) -> documents.Document:
+    return {
+        "id": line.id,
+        "name": line.name,
+        "quantity": documents.quantity(line.quantity),
+        "tokens_each": line.tokens_each,
+        "tokens": line.granted,
+        "months": line.months,
+    }
+
+
+def _account(user_id: str) -> Account:
+    with reading() as connection:
+        return profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
+
+
+def _days() -> int:
+    text = request.args.get("days", "30")
+    if text not in {str(span) for span in exports.SPANS}:
+        raise InvalidRequest(fields=[FieldError("days", "give 30, 90 or 365")])
+    return int(text)
+
+
+def _entry_cursor() -> int | None:
+    text = cursor()
+    if text is None:
+        return None
+    number = documents.number_of("en", text)
+    if number is None:
+        raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
+    return number
+
+
+def _order_cursor() -> int | None:
+    text = cursor()
+    return None if text is None else path_number(text, "cursor", low=0)

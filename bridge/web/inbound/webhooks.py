@@ -1,0 +1,90 @@
+"""The door for the shop's webhooks: stored and committed, then processed, then 200."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable
+
+from flask import Blueprint, Response, current_app, request
+
+from bridge.domain.errors import BadSignature, BodyTooLarge, BridgeError, ConsumerSecretUsed, MalformedBody
+from bridge.domain.shop.inbox import HARD_LIMIT_BYTES, State
+from bridge.services.shop import inbox
+from bridge.services.shop.inbox import Received
+from bridge.services.stores import settings
+from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
+
+bp = Blueprint("webhooks", __name__)
+
+log = logging.getLogger(__name__)
+
+_NOTED_SECONDS = 60
+_PING = re.compile(rb"webhook_id=\d{1,20}\s*")
+
+
+@bp.post("/webhooks/woocommerce/<store>")
+def receive(store: str) -> Response:
+    """Take one delivery; the shop gets its 200 as soon as it is stored, whatever processing then says."""
+    if (request.content_length or 0) > HARD_LIMIT_BYTES:
+        raise BodyTooLarge()
+    body = request.get_data(cache=False)
+    if len(body) > HARD_LIMIT_BYTES:
+        raise BodyTooLarge()
+    signature = request.headers.get("X-WC-Webhook-Signature", "")
+    if not signature and _PING.fullmatch(body):
+        return _answer_ping(store)
+    received = Received(
+        body=body,
+        signature=signature,
+        topic=_header("Topic"),
+        source=_header("Source"),
+        shop_delivery=_header("Delivery-ID"),
+        webhook_id=_header("ID"),
+    )
+    vault = parts().vault
+    try:
+        stored = in_transaction(
+            lambda connection: inbox.receive(connection, store, received, vault=vault, now=utcnow())
+        )
+    except ConsumerSecretUsed:
+        _note(store, "consumer_secrets", inbox.note_consumer_secret)
+        raise
+    except BadSignature:
+        _note(store, "bad_signatures", inbox.note_bad_signature)
+        raise
+    if stored.delivery.state is State.REJECTED:
+        raise MalformedBody(stored.delivery.outcome)
+    shops = parts().shops if stored.has_keys else None
+    if not stored.is_repeat:
+        inbox.process_stored(transaction, stored.delivery.id, now=utcnow(), shops=shops)
+    return Response("stored\n", content_type="text/plain; charset=utf-8")
+
+
+def _answer_ping(store: str) -> Response:
+    with reading() as connection:
+        settings.get_store(connection, store)
+    _note(store, "pings", inbox.note_ping)
+    return Response("pong\n", content_type="text/plain; charset=utf-8")
+
+
+def _note(store: str, what: str, note: Callable[..., None]) -> None:
+    """Note what anybody can send at most once a minute: whoever sends many costs no more than the answer.
+
+    Only stores that exist come here, so what is remembered stays small.
+    """
+    noted: dict[str, float] = current_app.extensions.setdefault(f"bridge.{what}", {})
+    now = time.monotonic()
+    if now - noted.get(store, float("-inf")) < _NOTED_SECONDS:
+        return
+    noted[store] = now
+    try:
+        in_transaction(lambda connection: note(connection, store, now=utcnow()))
+    except BridgeError as error:
+        log.warning("the %s of store %s could not be noted: %s", what.replace("_", " "), store, error.detail)
+
+
+def _header(name: str) -> str:
+    # Headers arrive as Latin-1; what a database cannot hold is dropped.
+    return "".join(letter for letter in request.headers.get(f"X-WC-Webhook-{name}", "") if letter.isprintable())

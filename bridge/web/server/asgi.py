@@ -1,0 +1,158 @@
+"""Runs the Flask app under an asynchronous server: no caller holds a thread while bytes travel.
+
+A request takes a thread when its body has arrived, and gives it back when the
+app has answered. The event loop waits for slow senders and slow readers, each
+with a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from bridge.domain.errors import (
+    BodyTooLarge,
+    BridgeError,
+    MalformedBody,
+    Overloaded,
+    RequestTimedOut,
+    UnsupportedBody,
+)
+from bridge.domain.stores.public_address import path_of
+from bridge.web.errors import RETRY_AFTER_SECONDS, document_of, is_for_machines, status_of
+from bridge.web.server.request_body import BodyReader, Receive, drain
+from bridge.web.server.worker_pool import WorkerPool
+from bridge.web.server.wsgi_call import Answer, WsgiApp, WsgiCall, read_headers
+
+log = logging.getLogger(__name__)
+
+Scope = dict[str, Any]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+LARGE_BODY = 512 * 1024
+LARGE_AT_ONCE = 4
+"""How many larger bodies are worked on at once: parsed, they take many times their size."""
+WAITING_PER_THREAD = 8
+_RESERVED_PATHS = frozenset({"/healthz"})
+
+
+class AsgiApp:
+    """An ASGI application that answers with a WSGI one.
+
+    `threads` run requests; one more is kept for `/healthz`, which is answered
+    however busy the others are. `seconds` is the time a caller has to send a
+    body, and to accept each part of a long answer.
+    """
+
+    def __init__(
+        self,
+        app: WsgiApp,
+        *,
+        threads: int,
+        seconds: float,
+        public_url: str = "",
+        on_start: Callable[[], None] = lambda: None,
+        on_stop: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._app = app
+        self._seconds = seconds
+        self._public_url = public_url
+        self._base_path = path_of(public_url)
+        self._bodies = BodyReader(seconds=seconds)
+        self._pool = WorkerPool(threads, threads * WAITING_PER_THREAD, name="request")
+        self._reserved = WorkerPool(1, 1024, name="health")
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._on_start = on_start
+        self._on_stop = on_stop
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or run the lifespan of the server."""
+        if scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._on_start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._pool.close()
+        self._reserved.close()
+        self._on_stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = self._own_path(scope["path"])
+        try:
+            headers = read_headers(scope)
+            async with self._bodies.read(scope["method"], path, headers, receive) as body:
+                call = WsgiCall(self._app, scope, headers, body)
+                if path in _RESERVED_PATHS:
+                    answer = await self._reserved.run(call.start)
+                elif len(body) > LARGE_BODY:
+                    async with self._large:
+                        answer = await self._pool.run(call.start)
+                else:
+                    answer = await self._pool.run(call.start)
+                await self._send(call, answer, send)
+        except BridgeError as error:
+            refusal = error
+        else:
+            return
+        # Its traceback would keep what was read of the body while the answer travels.
+        refusal.__traceback__ = refusal.__cause__ = refusal.__context__ = None
+        await self._refuse(refusal, path, receive, send)
+
+    def _own_path(self, path: str) -> str:
+        """Return the path below the public URL's own, which a proxy may have kept."""
+        base = self._base_path
+        return path[len(base) :] if base and path.startswith(f"{base}/") else path
+
+    async def _send(self, call: WsgiCall, answer: Answer, send: Send) -> None:
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        if answer.is_complete:
+            await send({"type": "http.response.body", "body": answer.body})
+            return
+        try:
+            part = answer.body
+            while part:
+                # A thread makes the next part only when the reader has taken this one.
+                async with asyncio.timeout(self._seconds):
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                part = await self._pool.run(call.read_on)
+            await send({"type": "http.response.body", "body": b""})
+        except TimeoutError:
+            log.info("a reader of %s was too slow and is cut off", call.path)
+        except Overloaded:
+            log.warning("the answer to %s is cut off: too many requests wait", call.path)
+        finally:
+            await self._close(call)
+
+    async def _close(self, call: WsgiCall) -> None:
+        try:
+            await self._pool.run(call.close)
+        except Overloaded:
+            call.close()
+
+    async def _refuse(self, error: BridgeError, path: str, receive: Receive, send: Send) -> None:
+        status = status_of(error)
+        document = document_of(error)
+        document["type"] = f"{self._public_url}{document['type']}"
+        if is_for_machines(path):
+            kind, body = b"application/problem+json", json.dumps(document).encode()
+        else:
+            kind, body = b"text/plain; charset=utf-8", f"{document['detail']}\n".encode()
+        headers = [(b"content-type", kind), (b"cache-control", b"no-store")]
+        headers.append((b"content-length", str(len(body)).encode()))
+        if status == 503:
+            headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
+        if isinstance(error, MalformedBody | RequestTimedOut):
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        if isinstance(error, BodyTooLarge | UnsupportedBody):
+            await drain(receive, self._seconds)

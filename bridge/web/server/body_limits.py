@@ -1,0 +1,70 @@
+"""The largest request body that each route accepts, and the kinds of body that none accepts."""
+
+from __future__ import annotations
+
+from flask import Flask, request
+
+from bridge.domain.errors import BodyTooLarge, UnsupportedBody
+from bridge.domain.shop.inbox import HARD_LIMIT_BYTES
+from bridge.web.errors import is_for_machines
+
+KIB = 1024
+MIB = 1024 * KIB
+
+BODY_LIMITS: tuple[tuple[str, int], ...] = (
+    ("/webhooks/", HARD_LIMIT_BYTES),
+    ("/v1/", 2 * MIB),
+    ("/connect/", 4 * KIB),
+    ("/admin", 256 * KIB),
+)
+"""Bytes by the beginning of the path; the first match counts. A view may accept less, never more."""
+
+OTHER_LIMIT = 4 * KIB
+"""Bytes of a body sent to any other path."""
+
+BODILESS_LIMIT = 64 * KIB
+"""Bytes of a body sent with a method that reads none; it is received and ignored."""
+
+_BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
+
+
+def body_limit(method: str, path: str) -> int:
+    """Return the most bytes a request with this method and path may carry."""
+    limit = next((limit for prefix, limit in BODY_LIMITS if path.startswith(prefix)), OTHER_LIMIT)
+    return min(limit, BODILESS_LIMIT) if method in _BODILESS else limit
+
+
+def check_body_headers(path: str, content_type: str, content_encoding: str) -> None:
+    """Raise `UnsupportedBody` for a compressed body, and for a multipart form.
+
+    What programs call reads JSON whatever the type says, and refuses a
+    multipart body as no JSON.
+    """
+    if content_type.lstrip().lower().startswith("multipart/") and not is_for_machines(path):
+        raise UnsupportedBody("This page takes no multipart form.")
+    if content_encoding.strip().lower() not in {"", "identity"}:
+        raise UnsupportedBody("This address takes no compressed body: send it without Content-Encoding.")
+
+
+def install(app: Flask) -> None:
+    """Apply the limits inside the app as well, whatever server runs it and however the body is framed.
+
+    Install it before anything that reads a form: Werkzeug writes a multipart
+    form to the temporary folder while it reads it.
+    """
+    app.before_request(_check_request)
+
+
+def _check_request() -> None:
+    check_body_headers(
+        request.path, request.headers.get("Content-Type", ""), request.headers.get("Content-Encoding", "")
+    )
+    limit = body_limit(request.method, request.path)
+    if request.content_length is not None:
+        if request.content_length > limit:
+            raise BodyTooLarge()
+    elif request.environ.get("wsgi.input_terminated"):
+        # Werkzeug cuts a body of unknown length at its limit and says nothing; one byte more shows it.
+        request.max_content_length = limit + 1
+        if len(request.get_data()) > limit:
+            raise BodyTooLarge()

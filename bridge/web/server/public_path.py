@@ -1,0 +1,41 @@
+"""Serving below the path of the public URL, behind a proxy that keeps the path or strips it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask, url_for
+
+from bridge.domain.stores.public_address import origin_of, path_of
+from bridge.web.context import parts
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class PublicPath:
+    """Tells the app the path it is served under; a request may carry the path or come without it."""
+
+    def __init__(self, app: WSGIApplication, path: str) -> None:
+        self._app = app
+        self._path = path
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request as the app does, links and redirects below the path."""
+        asked = environ.get("PATH_INFO", "")
+        if asked == self._path or asked.startswith(f"{self._path}/"):
+            environ["PATH_INFO"] = asked[len(self._path) :] or "/"
+        environ["SCRIPT_NAME"] = self._path
+        return self._app(environ, start_response)
+
+
+def install(app: Flask, public_url: str) -> None:
+    """Serve the app below the public URL's path, where it has one."""
+    if path := path_of(public_url):
+        app.wsgi_app = PublicPath(app.wsgi_app, path)  # type: ignore[method-assign]
+
+
+def external_url(endpoint: str) -> str:
+    """Return the full public URL of a route."""
+    return origin_of(parts().config.public_url) + url_for(endpoint)

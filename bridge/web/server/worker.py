@@ -1,0 +1,55 @@
+"""One worker process of the web server: the app, its threads and its scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+
+from flask import Flask
+
+from bridge.config import Config
+from bridge.garbage import look_seldom
+from bridge.web.server.asgi import AsgiApp
+
+_PARENT_CHECK_SECONDS = 1.0
+
+
+def build(app: Flask, config: Config) -> AsgiApp:
+    """Return what the server runs in this process; scheduler and threads start with the server, after the fork."""
+    parts, scheduler = app.extensions["bridge"], app.extensions["bridge.scheduler"]
+    main_process = multiprocessing.parent_process()
+
+    def start() -> None:
+        # A terminal sends Ctrl-C to every process; the main process says when the workers stop.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if main_process is not None and main_process.pid is not None:
+            background.append(asyncio.get_running_loop().create_task(_stop_without(main_process.pid)))
+        look_seldom()
+        if config.scheduler:
+            scheduler.start()
+
+    def stop() -> None:
+        # Jobs finish their item; everyone who waits for a commit is answered.
+        if config.scheduler:
+            scheduler.stop()
+        parts.group_commit.close()
+        parts.database.close()
+
+    background: list[asyncio.Task[None]] = []
+    return AsgiApp(
+        app,
+        threads=config.threads,
+        seconds=config.request_seconds,
+        public_url=config.public_url,
+        on_start=start,
+        on_stop=stop,
+    )
+
+
+async def _stop_without(parent: int) -> None:
+    """Stop this worker when its main process is gone: it would hold the port for ever."""
+    while os.getppid() == parent:
+        await asyncio.sleep(_PARENT_CHECK_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,79 @@
+"""The widget: a fragment of HTML for somebody else's page."""
+
+from __future__ import annotations
+
+import hashlib
+
+from flask import Blueprint, Response, render_template, request
+
+from bridge.domain.accounts.accounts import Profile, Visitor, Who
+from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.i18n.formatting import language_of
+from bridge.services import secrets
+from bridge.services.accounts import profiles
+from bridge.services.admin import widget
+from bridge.services.admin.widget import View
+from bridge.storage.engine.database import Connection
+from bridge.web.api.auth import caller, store_key
+from bridge.web.api.parsing import path_module, path_number
+from bridge.web.context import reading, utcnow
+
+bp = Blueprint("widget", __name__, url_prefix="/v1/widget")
+
+_MAX_GUEST = 255
+_MAX_MODULES = 50
+
+
+@bp.get("")
+@store_key
+def show() -> Response:
+    """One person's balance, limits and purchases."""
+    view, modules, store_id = _view(), _modules(), caller().store_id
+    language = language_of(request.args.get("lang", ""))
+    with reading() as connection:
+        card = widget.usage_card(
+            connection,
+            store_id,
+            _who(connection, store_id),
+            modules=modules,
+            view=view,
+            language=language,
+            now=utcnow(),
+        )
+    response = Response(
+        render_template("_widget.html", card=card, words=card.words), content_type="text/html; charset=utf-8"
+    )
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["Content-Language"] = language.value
+    response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
+    response.make_conditional(request)
+    return response
+
+
+def _who(connection: Connection, store_id: int) -> Who:
+    user, guest = request.args.get("user_id"), request.args.get("guest_id")
+    if (user is None) == (guest is None):
+        raise InvalidRequest(fields=[FieldError("user_id", "name exactly one of user_id and guest_id")])
+    if user is not None:
+        return Profile(path_number(user, "user_id"))
+    if not guest or len(guest) > _MAX_GUEST:
+        raise InvalidRequest(fields=[FieldError("guest_id", f"give 1 to {_MAX_GUEST} characters")])
+    return Visitor(secrets.hash_guest(guest, salt=profiles.guest_salt(connection, store_id)))
+
+
+def _view() -> View:
+    text = request.args.get("view", View.FULL.value)
+    if text not in set(View):
+        raise InvalidRequest(fields=[FieldError("view", f"use one of {', '.join(View)}")])
+    return View(text)
+
+
+def _modules() -> list[str]:
+    """The modules asked for, each once, in the order given."""
+    keys = [key.strip() for key in request.args.get("modules", "").split(",") if key.strip()]
+    if len(keys) > _MAX_MODULES:
+        raise InvalidRequest(fields=[FieldError("modules", f"name at most {_MAX_MODULES} modules")])
+    try:
+        return [path_module(key) for key in dict.fromkeys(keys)]
+    except InvalidRequest as error:
+        raise InvalidRequest(fields=[FieldError("modules", fault.message) for fault in error.fields]) from error

@@ -1,0 +1,260 @@
+"""The rules of the architecture, as functions from a path and its text to the faults found in it.
+
+Paths are relative to the checkout, with slashes. A fault is a sentence that starts with `path:line`.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path, PurePosixPath
+
+FILE_LINES = 400
+FUNCTION_LINES = 50
+MEASURED = {".py", ".html", ".js", ".css", ".php"}
+UNWELCOME_NAMES = {"utils.py", "common.py", "helpers.py", "services.py"}
+
+_OURS = ("app", "bridge", "schedulers", "migrations", "tests", "bench", "fakeshop")
+_DOOR_MODULE = r"bridge/(web/.+|cli/.+|cli(_\w+)?|config|garbage|logs)\.py|schedulers/.+\.py"
+_DOOR_SHARED = r"bridge\.(domain|services|config|garbage|logs|storage\.engine\.database|cli(_\w+)?)|schedulers"
+_NOT_FOR_DOORS = frozenset({"sqlalchemy", "alembic", "requests", "urllib3", "woocommerce"})
+_UNFINISHED = "|".join(("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error"))
+_FORBIDDEN = re.compile(rf"(?<![\w.-])/(?:work|root|home|Users)/|\b(?:{_UNFINISHED})\b")
+_GENERATED = re.compile(r"\..+|__pycache__|instance|htmlcov")
+_MIGRATION = re.compile(r"(\d{4})_[a-z0-9_]+\.py")
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What the modules of one floor may import: ours as a pattern, other people's by name or all but some."""
+
+    ours: str
+    others: frozenset[str] | None = frozenset()
+    never: frozenset[str] = frozenset()
+
+    def admits(self, target: str) -> bool:
+        """Whether a module of this floor may import this dotted name."""
+        top = target.partition(".")[0]
+        if top in _OURS:
+            return re.match(rf"(?:{self.ours})(?:\.|$)", target) is not None
+        if top in sys.stdlib_module_names:
+            return True
+        return top not in self.never and (self.others is None or top in self.others)
+
+
+FLOORS: tuple[tuple[str, Floor], ...] = (
+    (r"bridge/domain/.+", Floor(r"bridge\.domain")),
+    (r"bridge/storage/.+", Floor(r"bridge\.(domain|storage)", frozenset({"sqlalchemy", "alembic"}))),
+    (r"bridge/clients/.+", Floor(r"bridge\.(domain|clients)", frozenset({"requests", "urllib3", "woocommerce"}))),
+    (
+        r"bridge/services/.+",
+        Floor(r"bridge\.(domain|storage|clients|services)", frozenset({"cryptography", "argon2", "pydantic_core"})),
+    ),
+    (r"bridge/web/.+", Floor(rf"{_DOOR_SHARED}|bridge\.web", None, _NOT_FOR_DOORS)),
+    (_DOOR_MODULE, Floor(_DOOR_SHARED, None, _NOT_FOR_DOORS)),
+    # A shop knows nothing of who reads it, and is started as a program of its own.
+    (r"fakeshop/.+", Floor(r"fakeshop")),
+    (r"app\.py", Floor(r"bridge|schedulers", None, frozenset({"sqlalchemy"}))),
+    (r"migrations/.+", Floor(r"bridge\.(storage|config|domain)|migrations", frozenset({"sqlalchemy", "alembic"}))),
+)
+
+
+AREAS = dict.fromkeys(("stores", "accounts", "metering", "sites", "orders", "events", "shop", "admin"))
+"""The areas of each layer, in order: one imports those before it."""
+AREA_LAYERS = ("domain", "storage", "services")
+OTHER_AREAS = {
+    "domain": {"engine": None, "ops": None, "i18n": None},
+    "storage": {"engine": None, "jobs": None, "ops": None},
+    "services": {"ops": None},
+}
+"""Areas that stand beside the order: the database itself, and what concerns the whole installation."""
+WITHOUT_AREA = {
+    "domain": {"errors.py"},
+    "storage": frozenset(),
+    "services": {"transactions.py", "secrets.py", "ids.py"},
+}
+"""Modules that every area of their layer uses."""
+KNOWN_DETOURS = frozenset(
+    {
+        ("bridge/domain/accounts/accounts.py", "events"),
+        ("bridge/domain/stores/stores.py", "metering"),
+        ("bridge/services/accounts/profiles.py", "metering"),
+        ("bridge/storage/metering/usage.py", "sites"),
+        ("bridge/storage/stores/stores.py", "sites"),
+    }
+)
+"""Imports of a later area that are left; add none."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name, in full; whether the statement stands inside a function."""
+
+    target: str
+    line: int
+    inside_function: bool
+
+
+def project_files(root: Path) -> list[str]:
+    """The paths git tracks or would track: what is ignored, such as `.venv`, is none of the house's business.
+
+    Without git, in an unpacked archive, all that lies in no hidden or generated folder.
+    """
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    try:
+        listing = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        files = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+        return sorted(path.as_posix() for path in files if not any(map(_GENERATED.fullmatch, path.parts)))
+    return sorted({path for path in listing.split("\0") if path and (root / path).is_file()})
+
+
+def is_product(path: str) -> bool:
+    """Whether this is a module of the product itself, to which all rules apply."""
+    return path.endswith(".py") and (path == "app.py" or path.startswith(("bridge/", "schedulers/")))
+
+
+def list_imports(path: str, source: str) -> list[Import]:
+    """All the names a module imports, relative ones resolved, those behind `import_module("…")` too."""
+    return list(_imports_below(ast.parse(source), PurePosixPath(path).parent.parts, inside_function=False))
+
+
+def _imports_below(node: ast.AST, package: Sequence[str], *, inside_function: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        for target in _targets(child, package):
+            yield Import(target, child.lineno, inside_function)
+        is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        yield from _imports_below(child, package, inside_function=inside_function or is_function)
+
+
+def _targets(node: ast.AST, package: Sequence[str]) -> list[str]:
+    match node:
+        case ast.Import(names=names):
+            return [name.name for name in names]
+        case ast.ImportFrom(module=module, names=names, level=level):
+            above = list(package[: len(package) - level + 1]) if level else []
+            base = [*above, module] if module else above
+            return [".".join([*base, name.name]) for name in names]
+        case ast.Call(
+            func=ast.Attribute(attr="import_module") | ast.Name(id="import_module" | "__import__"),
+            args=[ast.Constant(value=str(name)), *_],
+        ):
+            return [name]
+    return []
+
+
+def import_faults(path: str, source: str) -> list[str]:
+    """Arrows that point up or sideways, and imports hidden in a function to dodge a circle."""
+    floor = next((floor for pattern, floor in FLOORS if re.fullmatch(pattern, path)), None)
+    if floor is None:
+        is_empty = not ast.parse(source).body
+        return [] if not is_product(path) or is_empty else [f"{path}:1 belongs to no layer"]
+    faults = []
+    for found in list_imports(path, source):
+        if not floor.admits(found.target):
+            faults.append(f"{path}:{found.line} may not import {found.target}")
+        elif found.inside_function and found.target.partition(".")[0] in _OURS:
+            faults.append(f"{path}:{found.line} imports {found.target} inside a function: move the rule down a floor")
+    return faults
+
+
+def area_faults(path: str, source: str) -> list[str]:
+    """Modules outside of the areas, and imports of a later area inside one layer."""
+    parts = PurePosixPath(path).parts
+    if len(parts) < 3 or parts[0] != "bridge" or parts[1] not in AREA_LAYERS or parts[-1] == "__init__.py":
+        return []
+    layer, area = parts[1], parts[2]
+    if len(parts) == 3:
+        return [] if area in WITHOUT_AREA[layer] else [f"{path}:1 belongs to no area"]
+    if area not in AREAS | OTHER_AREAS[layer]:
+        return [f"{path}:1 is in an unknown area"]
+    later = list(AREAS)[list(AREAS).index(area) + 1 :] if area in AREAS else []
+    return [
+        f"{path}:{found.line} imports {found.target} of a later area"
+        for found in list_imports(path, source)
+        if any(found.target.startswith(f"bridge.{layer}.{one}.") for one in later)
+        and (path, found.target.split(".")[2]) not in KNOWN_DETOURS
+    ]
+
+
+def circle_faults(sources: Mapping[str, str]) -> list[str]:
+    """The first circle of imports among these modules, if there is one; sources are keyed by path."""
+    modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in sources}
+    graph = {}
+    for module, path in modules.items():
+        targets = {found.target for found in list_imports(path, sources[path])}
+        known = {target if target in modules else target.rpartition(".")[0] for target in targets}
+        graph[module] = (known & modules.keys()) - {module}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as circle:
+        return [f"{modules[circle.args[1][0]]}:1 imports in a circle: {' <- '.join(circle.args[1])}"]
+    return []
+
+
+def size_faults(path: str, source: str) -> list[str]:
+    """Files past their stop and, in the product, functions past theirs (docstring included, decorators not)."""
+    faults = []
+    lines = len(source.splitlines())
+    if PurePosixPath(path).suffix in MEASURED and lines > FILE_LINES:
+        faults.append(f"{path}:{lines} has {lines} lines, more than {FILE_LINES}: split it by concept")
+    for node in ast.walk(ast.parse(source)) if is_product(path) else ():
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            if length > FUNCTION_LINES:
+                faults.append(f"{path}:{node.lineno} {node.name} has {length} lines, more than {FUNCTION_LINES}")
+    return faults
+
+
+def init_faults(path: str, source: str) -> list[str]:
+    """Code in an `__init__.py`; only the one that lists the blueprints may hold some."""
+    if PurePosixPath(path).name != "__init__.py" or path == "bridge/web/__init__.py":
+        return []
+    tree = ast.parse(source)
+    code = tree.body[1:] if ast.get_docstring(tree) is not None else tree.body
+    return [f"{path}:{code[0].lineno} holds code: give it a module with a name"] if code else []
+
+
+def name_faults(path: str) -> list[str]:
+    """A file name that says nothing about what is inside."""
+    name = PurePosixPath(path).name
+    return [f"{path}:1 is called {name}: name it after its concept"] if name in UNWELCOME_NAMES else []
+
+
+def docstring_faults(path: str, source: str) -> list[str]:
+    """Public functions, classes and methods of the product without a docstring; overriding ones need none."""
+    return list(_undocumented(path, ast.parse(source))) if is_product(path) and path != "app.py" else []
+
+
+def _undocumented(path: str, parent: ast.Module | ast.ClassDef) -> Iterator[str]:
+    for node in parent.body:
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
+            continue
+        decorators = {ast.unparse(decorator).rpartition(".")[2] for decorator in node.decorator_list}
+        if ast.get_docstring(node) is None and not decorators & {"override", "overload", "setter"}:
+            yield f"{path}:{node.lineno} {node.name} is public and has no docstring"
+        if isinstance(node, ast.ClassDef):
+            yield from _undocumented(path, node)
+
+
+def text_faults(path: str, source: str) -> list[str]:
+    """Paths of somebody's machine, and marks of unfinished work."""
+    return [
+        f"{path}:{number} holds {found.group()!r}"
+        for number, line in enumerate(source.splitlines(), start=1)
+        for found in _FORBIDDEN.finditer(line)
+    ]
+
+
+def migration_faults(paths: Sequence[str]) -> list[str]:
+    """Migrations that are not numbered 0001, 0002, … without a gap or a number used twice."""
+    files = sorted(path for path in paths if path.startswith("migrations/versions/") and path.endswith(".py"))
+    faults = []
+    for expected, path in enumerate((path for path in files if not path.endswith("/__init__.py")), start=1):
+        number = _MIGRATION.fullmatch(PurePosixPath(path).name)
+        if number is None or int(number[1]) != expected:
+            faults.append(f"{path}:1 should be called {expected:04d}_what_it_does.py")
+    return faults
