@@ -15,7 +15,7 @@ from bench import books as bench_books
 from bench import growth_data
 from bridge.domain.accounts.accounts import Profile
 from bridge.domain.i18n.formatting import Language
-from bridge.domain.metering.commands import Ask
+from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.stores.principals import Caller
 from bridge.services.admin import widget
 from bridge.services.admin.widget import View
@@ -25,7 +25,7 @@ from bridge.services.ops import audit
 from bridge.storage.engine.database import Database
 from bridge.storage.stores import stores
 from schedulers import jobs
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 
 PAGE = 3.0
 """How many times more a page may cost beside the large database."""
@@ -153,7 +153,7 @@ def _spend(books: Books, count: int) -> None:
     try:
         for _ in range(count):
             key, user = uuid.uuid4().hex, books.chance.randint(1, books.accounts)
-            ask = Ask(caller=caller, key=key, fingerprint=key, who=Profile(user), module="chat", tokens=1)
+            ask = SpendRequest(caller=caller, key=key, fingerprint=key, who=Profile(user), module="chat", tokens=1)
             if commit.spend(ask).status != 201:
                 raise RuntimeError("a funded spend was refused")
     finally:
@@ -222,8 +222,8 @@ def audit_row(books: Books) -> float:
     return (time.perf_counter() - began) / entries * 1000
 
 
-def _shift(books: Books) -> Shift:
-    return Shift(books.database, lambda: datetime.now(UTC))
+def _shift(books: Books) -> JobContext:
+    return JobContext(books.database, lambda: datetime.now(UTC))
 
 
 WORKS = (

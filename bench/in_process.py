@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.books import Prepared, prepare, verify
 from bench.over_http import Row
 from bridge.domain.accounts.accounts import Profile
-from bridge.domain.metering.commands import Ask
+from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.stores.principals import Caller
 from bridge.services.metering.batcher import GroupCommit
 from bridge.services.metering.execute import spend_many
@@ -87,7 +87,7 @@ def _one_by_one(prepared: Prepared) -> float:
     count, prefix, end = 0, uuid.uuid4().hex, time.perf_counter() + 2
     while time.perf_counter() < end:
         key = f"{prefix}-{count}"
-        ask = Ask(caller=caller, key=key, fingerprint=key, who=Profile(1), module="chat", tokens=1)
+        ask = SpendRequest(caller=caller, key=key, fingerprint=key, who=Profile(1), module="chat", tokens=1)
         with prepared.database.transaction() as connection:
             spend_many(connection, [ask], now=datetime.now(UTC))
         count += 1
@@ -106,7 +106,7 @@ def _drive(prepared: Prepared) -> tuple[float, float]:
         number = 0
         while (began := time.perf_counter()) < end:
             key = f"{prefix}-{worker}-{number}"
-            ask = Ask(caller=caller, key=key, fingerprint=key, who=Profile(1), module="chat", tokens=1)
+            ask = SpendRequest(caller=caller, key=key, fingerprint=key, who=Profile(1), module="chat", tokens=1)
             if commit.spend(ask).status != 201:
                 raise RuntimeError("a funded spend was refused")
             times[worker].append(time.perf_counter() - began)

@@ -21,7 +21,7 @@ from bench.over_http import Row
 from bridge.services.ops.audit import list_faults
 from bridge.services.secrets import Vault
 from bridge.services.shop import paging, reconcile
-from bridge.services.shop.ingest import Reading
+from bridge.services.shop.ingest import SyncContext
 from bridge.services.shop.rest import Shops
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.database import Database
@@ -105,7 +105,7 @@ def _reconcile(pipe: Pipe, url: str, count: int, delay: float) -> None:
 
 
 @contextmanager
-def _connected(database: Database, address: str, keys: tuple[str, str]) -> Iterator[Reading]:
+def _connected(database: Database, address: str, keys: tuple[str, str]) -> Iterator[SyncContext]:
     vault = Vault(SECRET)
     wanted = NewStore("shop", address, history="grant", consumer_key=keys[0], consumer_secret=keys[1])
     with database.transaction() as connection:

@@ -17,7 +17,7 @@ from bridge.services.shop import inbox
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
-from schedulers.shift import Shift, pause
+from schedulers.shift import JobContext, pause
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _MOST_FAILED = 1000
 """How many broken holds end a run: each costs a transaction, and is tried again by the next run."""
 
 
-def retry_deliveries(shift: Shift, *, shops: Shops | None = None) -> str:
+def retry_deliveries(shift: JobContext, *, shops: Shops | None = None) -> str:
     """Process the deliveries that are due: those that failed, were cut off, or were replayed."""
     now = shift.clock()
     with shift.database.reading() as connection:
@@ -42,7 +42,7 @@ def retry_deliveries(shift: Shift, *, shops: Shops | None = None) -> str:
     return _outcome(done, "processed", failed)
 
 
-def settle_open_orders(shift: Shift) -> str:
+def settle_open_orders(shift: JobContext) -> str:
     """Settle orders whose buyer or package is known by now, though the shop said nothing more of them."""
     now = shift.clock()
     with shift.database.reading() as connection:
@@ -60,7 +60,7 @@ def settle_open_orders(shift: Shift) -> str:
     return _outcome(done, "settled", failed)
 
 
-def _settle_orders(shift: Shift, places: Sequence[tuple[int, int]], *, now: datetime) -> tuple[int, int]:
+def _settle_orders(shift: JobContext, places: Sequence[tuple[int, int]], *, now: datetime) -> tuple[int, int]:
     """Settle orders one by one, so that one of them stops no other; how many were settled, and how many failed."""
     failed = 0
     for place in places:
@@ -72,7 +72,7 @@ def _settle_orders(shift: Shift, places: Sequence[tuple[int, int]], *, now: date
     return len(places) - failed, failed
 
 
-def settle_past_orders(shift: Shift) -> str:
+def settle_past_orders(shift: JobContext) -> str:
     """Settle orders that bought a product before it was a package, where the owner decided about them."""
     done = failed = 0
     with shift.database.reading() as connection:
@@ -90,7 +90,7 @@ def settle_past_orders(shift: Shift) -> str:
     return _outcome(done, "settled", failed)
 
 
-def expire_holds(shift: Shift) -> str:
+def expire_holds(shift: JobContext) -> str:
     """Mark holds past their expiry, and announce the balances that are available again."""
     expired, failed = 0, frozenset[int]()
     while shift.may_go_on():
@@ -104,7 +104,7 @@ def expire_holds(shift: Shift) -> str:
     return _outcome(expired, "expired", len(failed))
 
 
-def due_windows(shift: Shift) -> str:
+def due_windows(shift: JobContext) -> str:
     """Note the windows that opened, and tell those who had used up the one before."""
     now = shift.clock()
     with shift.database.reading() as connection:
@@ -122,7 +122,7 @@ def due_windows(shift: Shift) -> str:
     return _outcome(done, "announced", failed)
 
 
-def send_events(shift: Shift, *, vault: Vault, public_url: str) -> str:
+def send_events(shift: JobContext, *, vault: Vault, public_url: str) -> str:
     """Hand out the events that wait, and send those that are due."""
     sent = dispatch.send_events(
         shift.database.transaction,
@@ -134,12 +134,12 @@ def send_events(shift: Shift, *, vault: Vault, public_url: str) -> str:
     return f"{sent} attempts"
 
 
-def prune_and_record(shift: Shift) -> str:
+def prune_and_record(shift: JobContext) -> str:
     """Prune, and note what that deleted: a later run that would delete far more is refused."""
     return prune(shift, is_recorded=True)
 
 
-def prune(shift: Shift, *, is_recorded: bool = False, is_forced: bool = False) -> str:
+def prune(shift: JobContext, *, is_recorded: bool = False, is_forced: bool = False) -> str:
     """Delete what is old, in small transactions between which others may write; nothing where the clock looks wrong."""
     if not is_forced:
         with shift.database.reading() as connection:

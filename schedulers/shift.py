@@ -18,7 +18,7 @@ _LONGEST_PAUSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
+class JobContext:
     """The database, the clock, and whether to go on: no longer once somebody else leads or the process ends.
 
     A job asks before each item: one that goes on a moment too long does no
@@ -36,7 +36,7 @@ class Job:
 
     name: str
     every_seconds: int
-    work: Callable[[Shift], str]
+    work: Callable[[JobContext], str]
 
 
 def pause(began: float) -> None:
@@ -48,7 +48,7 @@ def pause(began: float) -> None:
     time.sleep(min(time.monotonic() - began, _LONGEST_PAUSE))
 
 
-def run(job: Job, shift: Shift) -> None:
+def run(job: Job, shift: JobContext) -> None:
     """Run a job once, its start and its end noted; what it raises is logged, and the next tick comes all the same."""
     if not shift.may_go_on():
         return

@@ -11,13 +11,13 @@ from bridge.domain.shop.reconciliation import Report
 from bridge.domain.stores.stores import Store
 from bridge.services.ops import clock
 from bridge.services.shop import backfill, monitor, product_import, reconcile
-from bridge.services.shop.ingest import Reading
-from bridge.services.shop.monitor import Post
+from bridge.services.shop.ingest import SyncContext
+from bridge.services.shop.monitor import MonitorContext
 from bridge.services.shop.reconcile import open_reading
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 from schedulers.side_by_side import Slot, for_each
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class _Done:
     has_failed: bool = False
 
 
-def reconcile_orders(shift: Shift, *, shops: Shops, every_seconds: float = POLL_EVERY) -> str:
+def reconcile_orders(shift: JobContext, *, shops: Shops, every_seconds: float = POLL_EVERY) -> str:
     """Apply what changed in each store's shop since its cursor, before the next run is due."""
 
     def poll(store: Store, slot: Slot) -> Report:
@@ -52,7 +52,7 @@ def reconcile_orders(shift: Shift, *, shops: Shops, every_seconds: float = POLL_
     return _read_each(shift, poll, every_seconds=every_seconds)
 
 
-def sweep_orders(shift: Shift, *, shops: Shops) -> str:
+def sweep_orders(shift: JobContext, *, shops: Shops) -> str:
     """Read again each store's orders of the last weeks, once a night, where the last sweep stopped."""
 
     def sweep(store: Store, slot: Slot) -> Report | None:
@@ -70,7 +70,7 @@ def sweep_orders(shift: Shift, *, shops: Shops) -> str:
     return _read_each(shift, sweep, every_seconds=SWEEP_EVERY)
 
 
-def import_packages(shift: Shift, *, shops: Shops) -> str:
+def import_packages(shift: JobContext, *, shops: Shops) -> str:
     """Go on with imports of products that were cut off, or are too long for the page that began them."""
     with shift.database.reading() as connection:
         under_way = [
@@ -88,7 +88,7 @@ def import_packages(shift: Shift, *, shops: Shops) -> str:
     return f"{words}, {failed} shops failed" if failed else words
 
 
-def grant_past_orders(shift: Shift, *, shops: Shops) -> str:
+def grant_past_orders(shift: JobContext, *, shops: Shops) -> str:
     """Go on with granting past orders, where an owner decided so and not all of them were read."""
 
     def grant(store: Store, slot: Slot) -> Report | None:
@@ -105,9 +105,9 @@ def grant_past_orders(shift: Shift, *, shops: Shops) -> str:
     return _read_each(shift, grant, every_seconds=WATCH_EVERY)
 
 
-def watch_webhooks(shift: Shift, *, shops: Shops, public_url: str, installation: str = "") -> str:
+def watch_webhooks(shift: JobContext, *, shops: Shops, public_url: str, installation: str = "") -> str:
     """See whether each shop still tells us of its orders; repair, read back and tell where it does not."""
-    post = Post(shift.database.transaction, shops, public_url, shift.may_go_on, installation)
+    post = MonitorContext(shift.database.transaction, shops, public_url, shift.may_go_on, installation)
 
     def watch(store: Store, _slot: Slot) -> _Done:
         watched = monitor.watch(post, store, now=shift.clock())
@@ -129,7 +129,7 @@ def watch_webhooks(shift: Shift, *, shops: Shops, public_url: str, installation:
     return f"{words}, {failed} failed" if failed else words
 
 
-def _open(shift: Shift, shops: Shops, store: Store, slot: Slot) -> Reading:
+def _open(shift: JobContext, shops: Shops, store: Store, slot: Slot) -> SyncContext:
     return open_reading(
         shift.database.transaction,
         shops,
@@ -140,7 +140,7 @@ def _open(shift: Shift, shops: Shops, store: Store, slot: Slot) -> Reading:
     )
 
 
-def _stores(shift: Shift) -> list[Store]:
+def _stores(shift: JobContext) -> list[Store]:
     with shift.database.reading() as connection:
         return settings.list_stores(connection)
 
@@ -162,7 +162,7 @@ def _guarded(work: Callable[[Store, Slot], _Done]) -> Callable[[Store, Slot], _D
     return guarded
 
 
-def _read_each(shift: Shift, read: Callable[[Store, Slot], Report | None], *, every_seconds: float) -> str:
+def _read_each(shift: JobContext, read: Callable[[Store, Slot], Report | None], *, every_seconds: float) -> str:
     def one(store: Store, slot: Slot) -> _Done:
         report = read(store, slot) or Report()
         return _Done(report, has_failed=bool(report.interruption))

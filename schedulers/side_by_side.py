@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from bridge.domain.stores.stores import Store
 from bridge.services.shop import health
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class Slot:
 
 
 def for_each(
-    shift: Shift,
+    shift: JobContext,
     stores: Sequence[Store],
     work: Callable[[Store, Slot], T],
     *,

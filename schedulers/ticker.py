@@ -12,7 +12,7 @@ from bridge.storage.engine.database import Database
 from schedulers.intervals import Every, OneRunEach, SteadyZone
 from schedulers.leader import Leader
 from schedulers.schedule import TIMETABLE
-from schedulers.shift import Job, Shift, run
+from schedulers.shift import Job, JobContext, run
 
 
 class Scheduler:
@@ -31,7 +31,7 @@ class Scheduler:
         self._stopping = threading.Event()
         self._changing = threading.Lock()
         self._leader = Leader(database, clock=clock, on_change=self._lead)
-        self._shift = Shift(database, clock, lambda: self._leader.leads and not self._stopping.is_set())
+        self._shift = JobContext(database, clock, lambda: self._leader.leads and not self._stopping.is_set())
         self._ticker: BackgroundScheduler | None = None
 
     def start(self) -> None:

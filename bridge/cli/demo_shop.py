@@ -14,7 +14,7 @@ from bridge.config import ROOT
 from bridge.domain.accounts.accounts import Profile
 from bridge.domain.accounts.opening_balances import Opening
 from bridge.domain.errors import NotFound
-from bridge.domain.metering.commands import Ask
+from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.metering.limits import Allows, Limit, Period, Rule
 from bridge.domain.stores.principals import Caller
 from bridge.domain.stores.stores import Store
@@ -132,11 +132,11 @@ class DemoShop:
         with self.database.transaction() as connection:
             spend_many(connection, asks, now=self.now)
 
-    def _ask(self, user_id: int, number: int) -> Ask:
+    def _ask(self, user_id: int, number: int) -> SpendRequest:
         act = self.chance.choice(_ACTS)
         key = f"demo-{self.now.timestamp():.0f}-{number}"
         amount = self.chance.randrange(1, act.most)
-        return Ask(
+        return SpendRequest(
             caller=Caller(store_id=self.store.id, name="demo"),
             key=key,
             fingerprint=key,

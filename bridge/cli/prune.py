@@ -13,7 +13,7 @@ from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
 from bridge.storage.engine.database import Connection
 from schedulers import jobs
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 
 
 @click.command("prune", cls=Command)
@@ -29,7 +29,7 @@ def command(force: bool) -> None:
     if force:
         for store in in_transaction(database.transaction, _trust_the_clock):
             click.echo(f"{store.slug}: orders placed from now on are new; it was connected by a clock that was ahead")
-    outcome = jobs.prune(Shift(database, utcnow), is_recorded=True, is_forced=force)
+    outcome = jobs.prune(JobContext(database, utcnow), is_recorded=True, is_forced=force)
     click.echo(outcome if outcome.startswith(prune_guard.REFUSED) else f"{outcome} deleted")
     if outcome.startswith(prune_guard.REFUSED):
         sys.exit(1)

@@ -18,7 +18,7 @@ from bridge.domain.shop.reconciliation import Report
 from bridge.domain.stores.stores import Store
 from bridge.services.orders import apply
 from bridge.services.shop import backfill, reconcile
-from bridge.services.shop.ingest import Reading
+from bridge.services.shop.ingest import SyncContext
 from bridge.services.shop.paging import Progress
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
@@ -80,7 +80,7 @@ class _Run:
     is_hidden: bool
 
     @contextmanager
-    def reading(self) -> Iterator[Reading]:
+    def reading(self) -> Iterator[SyncContext]:
         """The shop, ready to be read."""
         shops = Shops(self.tools.vault)
         reading = reconcile.open_reading(self.tools.database.transaction, shops, self.store, is_dry=self.is_dry)

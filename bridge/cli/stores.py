@@ -15,7 +15,7 @@ from bridge.cli.tools import Group, Tools, address, created, local, prepared, ut
 from bridge.domain.errors import InvalidRequest, ShopUnreachable
 from bridge.domain.metering.limits import WEEKDAYS
 from bridge.domain.shop.authorization import RestKeys
-from bridge.domain.shop.monitor import Code, Fault, Sighting, standings
+from bridge.domain.shop.monitor import Code, HealthSnapshot, Issue, standings
 from bridge.domain.shop.subscriptions import TOPICS
 from bridge.domain.stores.pasted_text import clean_credential
 from bridge.domain.stores.stores import Store
@@ -23,7 +23,7 @@ from bridge.services.metering import documents
 from bridge.services.ops import clock
 from bridge.services.ops.addresses import ServiceAddress, check_delivery, is_local_trial
 from bridge.services.shop import authorization, backfill, inbox, monitor, site_lookup, subscriptions
-from bridge.services.shop.monitor import Post
+from bridge.services.shop.monitor import MonitorContext
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
 from bridge.services.stores.settings import HISTORY_ANSWERS, Connected, NewStore
@@ -246,7 +246,7 @@ def check(slug: str, as_json: bool) -> None:
         progress = backfill.progress_of(connection, store.id)
     where = address(tools)
     # The running service's address counts: deliveries arrive there, whatever this command's environment says.
-    post = Post(
+    post = MonitorContext(
         tools.database.transaction,
         Shops(tools.vault),
         where.recorded_url or where.url,
@@ -274,7 +274,7 @@ def _host_clock_faults(tools: Tools) -> list[Found]:
     return [("host_clock", (), checked.sentence)] if checked.sentence else []
 
 
-def _address_faults(where: ServiceAddress, faults: Sequence[Fault], store: Store) -> list[Found]:
+def _address_faults(where: ServiceAddress, faults: Sequence[Issue], store: Store) -> list[Found]:
     """What is wrong with the public URL itself, unless the monitor says it already."""
     found: list[Found] = []
     if where.mismatch:
@@ -301,7 +301,7 @@ def _past_orders(store: Store, progress: tuple[int, int] | None) -> str:
     return f"being granted: {progress[0]:,}{f' of {progress[1]:,}' if progress[1] else ''} read so far"
 
 
-def _lines(store: Store, seen: Sighting, sentences: Sequence[str], progress: tuple[int, int] | None) -> list[str]:
+def _lines(store: Store, seen: HealthSnapshot, sentences: Sequence[str], progress: tuple[int, int] | None) -> list[str]:
     state = "no keys" if not seen.has_keys else "unreachable" if seen.shop_fault else "reachable"
     offset = seen.clock_offset_seconds
     lines = [
@@ -321,7 +321,7 @@ def _lines(store: Store, seen: Sighting, sentences: Sequence[str], progress: tup
     return lines if sentences else [*lines, "all is well"]
 
 
-def _document(store: Store, seen: Sighting, found: Sequence[Found]) -> dict[str, Any]:
+def _document(store: Store, seen: HealthSnapshot, found: Sequence[Found]) -> dict[str, Any]:
     listed = None if seen.webhooks is None else standings(seen.webhooks, seen.address)
     return {
         "store": store.slug,

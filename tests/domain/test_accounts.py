@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.domain.accounts.accounts import Standing, merge_roles, normalize_email
+from bridge.domain.accounts.accounts import Balance, merge_roles, normalize_email
 
 
 @pytest.mark.parametrize(
@@ -39,5 +39,5 @@ def test_the_shop_names_only_the_first_of_several_roles(known, reported, expecte
 
 
 def test_available_is_never_below_zero():
-    assert Standing(balance=10, held=4, debt=0).available == 6
-    assert Standing(balance=10, held=11, debt=0).available == 0
+    assert Balance(balance=10, held=4, debt=0).available == 6
+    assert Balance(balance=10, held=11, debt=0).available == 0

@@ -33,9 +33,9 @@ from bridge.domain.metering.limits import (
     WEEKDAYS,
     Allows,
     Calendar,
+    MatchedRule,
     Period,
     Rule,
-    Verdict,
     Window,
     left_of,
     rule_for,
@@ -224,11 +224,11 @@ RULES = {
 )
 def test_role_beats_user_and_the_most_generous_role_wins(roles, audience):
     """Also where the role's rule is the meaner one: `pupil` has 100 where any user has 1000."""
-    assert rule_for(RULES, roles, guest=False) == Verdict(audience, RULES[audience])
+    assert rule_for(RULES, roles, guest=False) == MatchedRule(audience, RULES[audience])
 
 
 def test_guest_has_the_guests_rule_whatever_roles_are_claimed():
-    assert rule_for(RULES, ["head"], guest=True) == Verdict("guest", RULES["guest"])
+    assert rule_for(RULES, ["head"], guest=True) == MatchedRule("guest", RULES["guest"])
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from bridge.domain.orders.grants import list_disagreements, tokens_owed
 from bridge.domain.orders.merge import (
     Effect,
-    Known,
-    KnownLine,
     Line,
+    LineState,
     Order,
+    OrderState,
     effect_of,
     has_another_of_its_second,
-    learn,
-    learn_trashing,
+    merge_document,
+    merge_trashing,
 )
 from bridge.domain.orders.review import Circumstances, Question, review_items
 from bridge.domain.orders.state import RefundDetail, RefundedLine, Sources
@@ -55,10 +55,10 @@ def order(status="completed", *, at=1, lines=(), refunded="0", refund_ids=(), to
 
 
 def learn_all(states, *, known=None, start=0):
-    known = known or Known(1, 1)
+    known = known or OrderState(1, 1)
     for place, state in enumerate(states):
         effect = effect_of(state.status, ("completed",))
-        known = learn(known, state, effect=effect, received_at=LATER + timedelta(seconds=start + place))
+        known = merge_document(known, state, effect=effect, received_at=LATER + timedelta(seconds=start + place))
     return known
 
 
@@ -147,9 +147,9 @@ def test_repeat_of_a_known_document_overrides_no_later_one_of_its_second():
 
 def test_document_that_came_earlier_and_is_merged_later_overrides_nothing():
     first, second = order(lines=[line(quantity=3)]), order(lines=[line(quantity=5)])
-    known = learn(Known(1, 1), second, effect=Effect.GRANTS, received_at=LATER)
+    known = merge_document(OrderState(1, 1), second, effect=Effect.GRANTS, received_at=LATER)
 
-    assert owed(learn(known, first, effect=Effect.GRANTS, received_at=LATER - timedelta(seconds=1))) == 5_000
+    assert owed(merge_document(known, first, effect=Effect.GRANTS, received_at=LATER - timedelta(seconds=1))) == 5_000
 
 
 def test_two_documents_of_one_second_are_for_the_shop_to_decide():
@@ -263,10 +263,10 @@ def test_all_permutations_of_five_documents_once_and_twice_end_alike(states, cha
 
 def refunded(amount, pieces, money, *, quantity=1, total="10.00"):
     detail = RefundDetail(900, Decimal(amount), Decimal(money), (RefundedLine(1, pieces, Decimal(money)),))
-    known = Known(
+    known = OrderState(
         1, 1, effect=Effect.GRANTS, total=Decimal(total), refunded=Decimal(amount), refund_ids=(900,), currency="EUR"
     )
-    lines = (KnownLine(line(quantity=quantity, total=total), 1_000),)
+    lines = (LineState(line(quantity=quantity, total=total), 1_000),)
     return replace(known, lines=lines, refund_details=(detail,)), replace(known, lines=lines)
 
 
@@ -320,7 +320,7 @@ def test_order_written_before_values_had_sources_goes_on_by_its_dates():
     assert owed(learn_all([order(at=2, lines=[line(1, 3), line(2, 1)])], known=bare)) == 4_000
     assert owed(learn_all([order(at=3, lines=[line(1, 5)])], known=bare)) == 5_000
     assert owed(learn_all([order("refunded", at=3)], known=bare)) == 0
-    trashed = learn_trashing(bare, delivery="d", received_at=LATER)
+    trashed = merge_trashing(bare, delivery="d", received_at=LATER)
     assert owed(trashed) == 0
     restored = replace(order(at=2, lines=[line(1, 3), line(2, 1)]), is_restored=True)
     assert owed(learn_all([restored], known=trashed)) == 4_000

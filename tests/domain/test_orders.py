@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 
 from bridge.clients.woocommerce.documents import read_order
 from bridge.domain.orders.grants import tokens_owed
-from bridge.domain.orders.merge import Effect, Known, KnownLine, Line, Order, effect_of, learn, learn_trashing
+from bridge.domain.orders.merge import (
+    Effect,
+    Line,
+    LineState,
+    Order,
+    OrderState,
+    effect_of,
+    merge_document,
+    merge_trashing,
+)
 from tests.support.recordings import Recording, all_recordings
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -45,15 +54,15 @@ def order(status="completed", *, at=0, customer=2, lines=None, total="10", refun
     )
 
 
-def learn_all(states: Iterable[Order]) -> Known:
-    known = Known(store_id=1, number=1)
+def learn_all(states: Iterable[Order]) -> OrderState:
+    known = OrderState(store_id=1, number=1)
     for place, state in enumerate(states):
         effect = effect_of(state.status, GRANTING)
-        known = learn(known, state, effect=effect, received_at=LATER + timedelta(seconds=place))
+        known = merge_document(known, state, effect=effect, received_at=LATER + timedelta(seconds=place))
     return known
 
 
-def owed(known: Known) -> dict[int, int]:
+def owed(known: OrderState) -> dict[int, int]:
     """What each line should have granted, with the amounts of `AMOUNTS`; lines worth nothing left out."""
     priced = [replace(one, tokens=AMOUNTS.get(one.line.product_id)) for one in known.lines]
     return {one.line.id: tokens for one in priced if (tokens := tokens_owed(known, one))}
@@ -109,14 +118,14 @@ def test_status_of_the_owners_choice_grants_even_where_it_would_revoke():
     ],
 )
 def test_tokens_owed_of_a_granting_order(tokens, quantity, total, refunded, expected):
-    known = Known(1, 1, effect=Effect.GRANTS, total=Decimal(total), refunded=Decimal(refunded))
+    known = OrderState(1, 1, effect=Effect.GRANTS, total=Decimal(total), refunded=Decimal(refunded))
 
-    assert tokens_owed(known, KnownLine(line(quantity=quantity), tokens)) == expected
+    assert tokens_owed(known, LineState(line(quantity=quantity), tokens)) == expected
 
 
 @pytest.mark.parametrize("effect", [Effect.KEEPS, Effect.REVOKES])
 def test_nothing_is_owed_before_an_order_grants_and_after_it_is_revoked(effect):
-    assert tokens_owed(Known(1, 1, effect=effect), KnownLine(line(), 1_000)) == 0
+    assert tokens_owed(OrderState(1, 1, effect=effect), LineState(line(), 1_000)) == 0
 
 
 @pytest.mark.parametrize(
@@ -197,7 +206,7 @@ def test_a_state_heard_again_says_nothing_new(drawn):
     for state in states:
         effect = effect_of(state.status, GRANTING)
 
-        assert owed(learn(known, state, effect=effect, received_at=LATER)) == owed(known)
+        assert owed(merge_document(known, state, effect=effect, received_at=LATER)) == owed(known)
 
 
 def test_of_two_states_of_one_second_the_later_to_arrive_counts():
@@ -208,8 +217,8 @@ def test_of_two_states_of_one_second_the_later_to_arrive_counts():
     assert owed(learn_all([second, first])) == {1: 1_000}
 
 
-def trashed(known: Known, *, delivery: str = "d", minutes: int = 0) -> Known:
-    return learn_trashing(known, delivery=delivery, received_at=LATER + timedelta(minutes=minutes))
+def trashed(known: OrderState, *, delivery: str = "d", minutes: int = 0) -> OrderState:
+    return merge_trashing(known, delivery=delivery, received_at=LATER + timedelta(minutes=minutes))
 
 
 def test_trashing_revokes_until_something_newer_is_said():
@@ -218,16 +227,16 @@ def test_trashing_revokes_until_something_newer_is_said():
     assert (known.status, owed(known)) == ("trash", {})
     for state, expected in [(order(at=1), {}), (order(at=0), {}), (order("processing", at=2), {})]:
         effect = effect_of(state.status, GRANTING)
-        assert owed(learn(known, state, effect=effect, received_at=LATER)) == expected
-    restored = learn(known, order(at=2, is_restored=True), effect=Effect.GRANTS, received_at=LATER)
+        assert owed(merge_document(known, state, effect=effect, received_at=LATER)) == expected
+    restored = merge_document(known, order(at=2, is_restored=True), effect=Effect.GRANTS, received_at=LATER)
     assert (restored.status, owed(restored)) == ("completed", {1: 1_000})
 
 
 def test_trashing_that_comes_first_holds_against_all_that_happened_before_it():
-    known = trashed(Known(1, 1))
+    known = trashed(OrderState(1, 1))
 
     for state in (order(at=1), order("cancelled", at=2), order(at=3)):
-        known = learn(known, state, effect=effect_of(state.status, GRANTING), received_at=LATER)
+        known = merge_document(known, state, effect=effect_of(state.status, GRANTING), received_at=LATER)
 
     assert owed(known) == {}
 
@@ -238,12 +247,12 @@ def test_trashed_order_stays_trashed_where_the_shops_clock_is_ahead():
     known = trashed(learn_all([ahead]))
 
     assert ahead.modified_at > LATER
-    assert owed(learn(known, ahead, effect=Effect.GRANTS, received_at=LATER)) == {}
+    assert owed(merge_document(known, ahead, effect=Effect.GRANTS, received_at=LATER)) == {}
 
 
 def test_trashing_announced_twice_under_one_delivery_counts_once():
     known = trashed(learn_all([order(at=1)]), delivery="one")
-    known = learn(known, order(at=2, is_restored=True), effect=Effect.GRANTS, received_at=LATER)
+    known = merge_document(known, order(at=2, is_restored=True), effect=Effect.GRANTS, received_at=LATER)
 
     assert owed(trashed(known, delivery="one")) == {1: 1_000}
     assert owed(trashed(known, delivery="another")) == {}
@@ -251,7 +260,7 @@ def test_trashing_announced_twice_under_one_delivery_counts_once():
 
 @pytest.mark.parametrize(("minutes", "expected"), [(9, {1: 1_000}), (10, {1: 1_000}), (11, {})])
 def test_trashing_overtaken_by_the_restoring_is_believed_only_long_after_it(minutes, expected):
-    known = learn(Known(1, 1), order(at=5, is_restored=True), effect=Effect.GRANTS, received_at=LATER)
+    known = merge_document(OrderState(1, 1), order(at=5, is_restored=True), effect=Effect.GRANTS, received_at=LATER)
 
     known = trashed(known, minutes=minutes)
 

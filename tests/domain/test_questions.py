@@ -10,7 +10,7 @@ import pytest
 
 from bridge.domain.orders.errors import LineHasAmount, NoOpenRefunds, RefundsChanged, UnknownChoice, UnknownLine
 from bridge.domain.orders.grants import tokens_owed
-from bridge.domain.orders.merge import Basis, Effect, Known, KnownLine, Line, RefundDetail, RefundedLine, Refunds
+from bridge.domain.orders.merge import Basis, Effect, Line, LineState, OrderState, RefundDetail, RefundedLine, Refunds
 from bridge.domain.orders.review import (
     Circumstances,
     Question,
@@ -29,11 +29,11 @@ OWNER = "owner@example.test"
 
 
 def line(id=1, tokens=None, *, product=0, quantity=1, **more):  # noqa: A002
-    return KnownLine(Line(id, product, 0, quantity, Decimal(10)), tokens, **more)
+    return LineState(Line(id, product, 0, quantity, Decimal(10)), tokens, **more)
 
 
 def order(*lines, effect=Effect.GRANTS, ids=(), refunded="0", details=()):
-    return Known(
+    return OrderState(
         1,
         7,
         effect=effect,
@@ -64,8 +64,8 @@ TIED = RefundDetail(900, Decimal(1), Decimal(1), (RefundedLine(1, 0, Decimal(1))
         (order(line(product=10)), False, Question.UNKNOWN_PRODUCT),
         (order(line(product=10, basis=Basis.UNCLEAR)), False, Question.UNCLEAR_AMOUNT),
         (order(line(product=10, basis=Basis.SAME_SKU)), False, Question.SAME_SKU),
-        (order(KnownLine(Line(1, 10, 0, 1, Decimal(10), is_gone=True))), False, Question.UNKNOWN_PRODUCT),
-        (order(KnownLine(Line(1, 10, 0, 1, Decimal(10), is_gone=True), 0)), False, Question.NONE),
+        (order(LineState(Line(1, 10, 0, 1, Decimal(10), is_gone=True))), False, Question.UNKNOWN_PRODUCT),
+        (order(LineState(Line(1, 10, 0, 1, Decimal(10), is_gone=True), 0)), False, Question.NONE),
         (order(line(quantity=0)), False, Question.NONE),
         (order(line(tokens=5), line(2)), False, Question.UNKNOWN_PRODUCT),
         (order(ids=[900], refunded="1"), False, Question.UNREAD_REFUNDS),

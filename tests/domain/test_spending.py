@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.metering.funding import Purse, Refusal, Source, decide
+from bridge.domain.metering.funding import FundingSource, Refusal, Source, decide
 
 PLAN, BALANCE, ALLOWANCE = Source.PLAN, Source.BALANCE, Source.ALLOWANCE
 ORDERS = list(itertools.permutations(Source))
@@ -16,7 +16,7 @@ ORDERS = list(itertools.permutations(Source))
 
 def purses(order, *, plan=0, balance=0, allowance: int | None = 0):
     left = {PLAN: plan, BALANCE: balance, ALLOWANCE: allowance}
-    return [Purse(source, left[source]) for source in order]
+    return [FundingSource(source, left[source]) for source in order]
 
 
 def parts(decision):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bridge.domain.metering.funding import (
     Decision,
+    FundingSource,
     PlanPart,
-    Purse,
     Refusal,
     Source,
     decide,
@@ -42,7 +42,7 @@ START = datetime(2026, 1, 31, tzinfo=UTC)
 
 def purses(order, left):
     of = dict(zip(Source, left, strict=True))
-    return [Purse(source, of[source]) for source in order]
+    return [FundingSource(source, of[source]) for source in order]
 
 
 def parts(decision):

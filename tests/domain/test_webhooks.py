@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge.domain.shop import monitor
-from bridge.domain.shop.monitor import RECENT, Code, Sighting, judge
-from bridge.domain.shop.subscriptions import TOPICS, Action, Address, Standing, Webhook, plan, standing_of
+from bridge.domain.shop.monitor import RECENT, Code, HealthSnapshot, judge
+from bridge.domain.shop.subscriptions import TOPICS, Action, Address, SubscriptionState, Webhook, plan, standing_of
 
 HERE = Address("https://bridge.example/webhooks/woocommerce/shop", "0123abcd")
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HEALTHY = tuple(
     Webhook(number, topic, "active", HERE.url, HERE.name_of(topic)) for number, topic in enumerate(TOPICS, start=1)
 )
-SEEN = Sighting("shop", HERE, "https://shop.example", has_keys=True, webhooks=HEALTHY, packages=3)
+SEEN = HealthSnapshot("shop", HERE, "https://shop.example", has_keys=True, webhooks=HEALTHY, packages=3)
 
 
 def with_first(**changes):
@@ -30,17 +30,20 @@ def changes(steps):
 @pytest.mark.parametrize(
     ("told", "standing"),
     [
-        ({}, Standing.ACTIVE),
-        ({"name": "made by hand"}, Standing.ACTIVE),
-        ({"status": "paused"}, Standing.PAUSED),
-        ({"status": "disabled"}, Standing.DISABLED),
-        ({"status": "of tomorrow"}, Standing.DISABLED),
-        ({"delivery_url": "https://elsewhere.example/x"}, Standing.ASTRAY),
-        ({"delivery_url": "http://bridge.example/webhooks/woocommerce/shop"}, Standing.ASTRAY),
-        ({"delivery_url": "https://[broken"}, Standing.ASTRAY),
-        ({"delivery_url": "https://old.example/webhooks/woocommerce/shop"}, Standing.MOVED),
-        ({"delivery_url": "https://elsewhere.example/x", "name": "made by hand"}, Standing.FOREIGN),
-        ({"delivery_url": HERE.url + "-two", "name": "Token Bridge order.created [ffffffff]"}, Standing.FOREIGN),
+        ({}, SubscriptionState.ACTIVE),
+        ({"name": "made by hand"}, SubscriptionState.ACTIVE),
+        ({"status": "paused"}, SubscriptionState.PAUSED),
+        ({"status": "disabled"}, SubscriptionState.DISABLED),
+        ({"status": "of tomorrow"}, SubscriptionState.DISABLED),
+        ({"delivery_url": "https://elsewhere.example/x"}, SubscriptionState.ASTRAY),
+        ({"delivery_url": "http://bridge.example/webhooks/woocommerce/shop"}, SubscriptionState.ASTRAY),
+        ({"delivery_url": "https://[broken"}, SubscriptionState.ASTRAY),
+        ({"delivery_url": "https://old.example/webhooks/woocommerce/shop"}, SubscriptionState.MOVED),
+        ({"delivery_url": "https://elsewhere.example/x", "name": "made by hand"}, SubscriptionState.FOREIGN),
+        (
+            {"delivery_url": HERE.url + "-two", "name": "Token Bridge order.created [ffffffff]"},
+            SubscriptionState.FOREIGN,
+        ),
     ],
 )
 def test_standing_of_a_webhook(told, standing):
@@ -80,7 +83,7 @@ def test_others_webhooks_are_never_touched():
 
     assert changes(plan([*HEALTHY, *others, copy], HERE)) == []
     assert {step.webhook_id for step in plan([*HEALTHY, *others], HERE, anew=True)} <= set(range(11))
-    moved = plan([*HEALTHY, *others, copy], HERE, replaced=[Standing.MOVED])
+    moved = plan([*HEALTHY, *others, copy], HERE, replaced=[SubscriptionState.MOVED])
     assert changes(moved) == [(Action.DELETE, "order.created", 7)]
 
 

@@ -14,7 +14,7 @@ from bridge.services.ops import clock
 from bridge.storage.engine import ids
 from bridge.web.context import utcnow
 from schedulers import jobs, shop_jobs
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 from tests.support.clock import shift_at
 from tests.support.reading import PUBLIC_URL, connect, open_rig
 
@@ -31,7 +31,7 @@ def rig(app, caplog):
 
 
 def watch(rig):
-    return shop_jobs.watch_webhooks(Shift(rig.database, utcnow), shops=rig.shops, public_url=PUBLIC_URL)
+    return shop_jobs.watch_webhooks(JobContext(rig.database, utcnow), shops=rig.shops, public_url=PUBLIC_URL)
 
 
 def clock_at(rig, moment=None):

@@ -12,7 +12,7 @@ from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
 from bridge.web.admin import connection as connection_door
 from schedulers import shop_jobs
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 from tests import factories
 from tests.support import books
 from tests.support.pages import read, send, sign_in
@@ -38,7 +38,7 @@ def answer(rig, what):
 
 def run_job(rig):
     rig.later()
-    return shop_jobs.grant_past_orders(Shift(rig.database, lambda: rig.now, lambda: True), shops=rig.shops)
+    return shop_jobs.grant_past_orders(JobContext(rig.database, lambda: rig.now, lambda: True), shops=rig.shops)
 
 
 def progress(rig):
@@ -138,7 +138,7 @@ def test_without_rest_keys_the_orders_that_are_known_are_granted(shop, database)
     shops = shop.client.application.extensions["bridge"].shops
 
     for _ in range(2):
-        shop_jobs.grant_past_orders(Shift(database, lambda: factories.NOON, lambda: True), shops=shops)
+        shop_jobs.grant_past_orders(JobContext(database, lambda: factories.NOON, lambda: True), shops=shops)
 
     assert factories.balance_of(shop, 2) == 60_000
     assert books.faults(database) == []

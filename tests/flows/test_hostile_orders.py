@@ -16,7 +16,7 @@ from bridge.services.stores import settings
 from bridge.web.context import utcnow
 from fakeshop.faults import Kind
 from schedulers import jobs, shop_jobs
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 from tests.factories import balance_of, deliver, give, line, order, put_package, put_user
 from tests.support import books
 from tests.support.reading import open_rig
@@ -68,7 +68,7 @@ def test_left_out_refund_waits_for_a_shop_that_is_down(rig):
     rig.served.faults.clear()
     rig.later(60)
 
-    jobs.retry_deliveries(Shift(rig.database, lambda: rig.now), shops=rig.shops)
+    jobs.retry_deliveries(JobContext(rig.database, lambda: rig.now), shops=rig.shops)
 
     assert rig.balances() == {2: 100_000}
 
@@ -115,7 +115,7 @@ def test_store_added_with_its_history_begins_to_grant_at_once(rig):
     rig.later(60)
     rig.connect(history="grant")
 
-    shop_jobs.grant_past_orders(Shift(rig.database, lambda: rig.now), shops=rig.shops)
+    shop_jobs.grant_past_orders(JobContext(rig.database, lambda: rig.now), shops=rig.shops)
 
     assert rig.balances() == {2: 300_000}
 
@@ -190,7 +190,7 @@ def replay(app, database, delivery):
     """Replay the delivery with this id of the shop."""
     (row,) = books.rows(database, f"select id from deliveries where shop_delivery = '{delivery}'")
     assert app.test_cli_runner().invoke(args=["deliveries", "replay", str(row["id"])]).exit_code == 0
-    jobs.retry_deliveries(Shift(database, lambda: utcnow() + timedelta(minutes=1)))
+    jobs.retry_deliveries(JobContext(database, lambda: utcnow() + timedelta(minutes=1)))
 
 
 def test_replayed_deletion_does_not_override_what_came_after_it(shop, app, database):
@@ -221,6 +221,6 @@ def test_deletion_by_another_site_counts_for_the_moment_it_came(shop, app, datab
     deliver(shop, order(1, at=86_400 * 30))
 
     app.test_cli_runner().invoke(args=["stores", "accept-source", "shop", site])
-    jobs.retry_deliveries(Shift(database, lambda: utcnow() + timedelta(minutes=1)))
+    jobs.retry_deliveries(JobContext(database, lambda: utcnow() + timedelta(minutes=1)))
 
     assert balance_of(shop, 2) == 1_000

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.services.shop import inbox
 from schedulers.jobs import retry_deliveries
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 from tests.conftest import SECRET_KEY
 from tests.factories import balance_of, delivery_headers, give, order, put_package
 from tests.support import books
@@ -101,6 +101,6 @@ def test_killed_in_a_storm_of_deliveries_every_one_answered_200_is_granted_once(
 def run_retry_job(database):
     """Run the scheduled job an hour later; the deliveries that are due even so."""
     later = datetime.now(UTC) + timedelta(hours=1)
-    retry_deliveries(Shift(database, lambda: later))
+    retry_deliveries(JobContext(database, lambda: later))
     with database.reading() as connection:
         return inbox.list_due(connection, now=later, limit=1_000)

@@ -22,9 +22,9 @@ import sys
 from datetime import UTC, datetime
 from bridge.storage.engine.database import Database
 from schedulers import jobs
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 database = Database(sys.argv[1])
-getattr(jobs, sys.argv[2])(Shift(database, lambda: datetime.now(UTC)))
+getattr(jobs, sys.argv[2])(JobContext(database, lambda: datetime.now(UTC)))
 """
 
 

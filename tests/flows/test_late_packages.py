@@ -12,7 +12,7 @@ from bridge.services.shop import product_import
 from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
 from schedulers import jobs
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 from tests import factories
 from tests.factories import balance_of, deliver, line, order
 from tests.support import books
@@ -49,7 +49,7 @@ def decide(shop, decision, path="packages/10"):
 
 
 def run_job(database, now):
-    return jobs.settle_past_orders(Shift(database, lambda: now, lambda: True))
+    return jobs.settle_past_orders(JobContext(database, lambda: now, lambda: True))
 
 
 def test_product_that_becomes_a_package_asks_once_and_grants_nothing_by_itself(asking, database):

@@ -19,7 +19,7 @@ from bridge.services.secrets import Vault
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.database import Database
 from schedulers.schedule import TIMETABLE
-from schedulers.shift import Job, Shift, run
+from schedulers.shift import Job, JobContext, run
 from tests.support import books
 from tests.support.desk import Desk, rule
 
@@ -45,7 +45,7 @@ class Run:
 
     def tick(self, now: datetime, jobs: tuple[Job, ...]) -> None:
         """Run every job once."""
-        shift = Shift(self.desk.database, lambda: now)
+        shift = JobContext(self.desk.database, lambda: now)
         for job in jobs:
             run(job, shift)
 

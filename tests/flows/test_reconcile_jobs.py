@@ -12,7 +12,7 @@ from fakeshop.books import expected_books
 from fakeshop.faults import Kind
 from schedulers import jobs, shop_jobs
 from schedulers.schedule import timetable_for
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 from tests.support.reading import DAY, PUBLIC_URL, connect, open_rig
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -27,7 +27,7 @@ def rig(app, caplog):
 
 
 def shift(rig, *, goes_on=lambda: True):
-    return Shift(rig.database, lambda: rig.now, goes_on)
+    return JobContext(rig.database, lambda: rig.now, goes_on)
 
 
 def reconcile(rig, **more):

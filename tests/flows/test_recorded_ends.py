@@ -26,7 +26,7 @@ from bridge.storage.orders import orders
 from bridge.storage.stores import stores as store_rows
 from bridge.web.inbound import webhooks
 from schedulers import jobs
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 from tests.support import books
 from tests.support.recorded_shop import REASSIGNED, RecordedShop, unreachable
 from tests.support.recordings import SECRET, all_recordings, doubled, send, shuffled, ticking_clock
@@ -151,7 +151,7 @@ class Run:
 
     def retry(self, *, later):
         moment = next(self.clock) + later
-        jobs.retry_deliveries(Shift(self.database, lambda: moment), shops=self.shops)
+        jobs.retry_deliveries(JobContext(self.database, lambda: moment), shops=self.shops)
 
     def read_back(self):
         """Poll and sweep."""

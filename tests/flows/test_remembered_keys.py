@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from bridge.domain.errors import SiteUnlinked
-from bridge.domain.metering.commands import Ask
+from bridge.domain.metering.commands import SpendRequest
 from bridge.services.stores import access_keys
 from bridge.web.api import auth
 from bridge.web.context import Parts
@@ -133,7 +133,7 @@ def test_one_withdrawn_key_of_a_batch_stops_nobody_else(app, shop, database, sit
     with app.test_request_context():
         for name, linked in (("stays", site), ("gone", other), ("stays too", site)):
             caller = access_keys.remembered(parts.database, linked["access_key"], now=auth.utcnow())
-            asks.append(Ask(caller=caller, key=name, fingerprint=name, who=None, module="chat", tokens=1))
+            asks.append(SpendRequest(caller=caller, key=name, fingerprint=name, who=None, module="chat", tokens=1))
 
     replies = parts.group_commit.spend_all(asks)
 

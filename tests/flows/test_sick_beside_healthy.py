@@ -15,7 +15,7 @@ import pytest
 from bridge.clients.woocommerce.api import open_shop
 from bridge.domain.shop.monitor import Code
 from bridge.services.shop import monitor
-from bridge.services.shop.monitor import Post
+from bridge.services.shop.monitor import MonitorContext
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
 from bridge.services.stores.settings import NewStore
@@ -147,7 +147,7 @@ def _run(database, shops, clock, healthy):
 
 def _assert_each_is_read_or_named(parts, shops, clock):
     """Each sick shop has all its orders here, or a sentence that says why it has not."""
-    post = Post(parts.database.transaction, shops, "http://127.0.0.1:8000")
+    post = MonitorContext(parts.database.transaction, shops, "http://127.0.0.1:8000")
     with parts.database.reading() as connection:
         every = settings.list_stores(connection)
         known = {store.slug: sync_state.find(connection, store.id) for store in every}

@@ -10,7 +10,7 @@ import pytest
 from bridge.services.shop import inbox
 from bridge.web.context import utcnow
 from schedulers import jobs
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 from tests.factories import balance_of, customer, deliver, delivery_headers, line, order, product, put_package, put_user
 from tests.support import books
 from tests.support.pages import read, send, sign_in
@@ -36,7 +36,7 @@ def sound_books(database):
 
 def retry(app):
     parts = app.extensions["bridge"]
-    jobs.retry_deliveries(Shift(parts.database, utcnow), shops=parts.shops)
+    jobs.retry_deliveries(JobContext(parts.database, utcnow), shops=parts.shops)
 
 
 def rows(database):
@@ -257,7 +257,7 @@ def test_granted_order_that_stays_unpaid_for_a_day_asks(shop, app, database):
     deliver(shop, order(status="on-hold", at=2))
 
     def settle(later):
-        jobs.settle_open_orders(Shift(database, lambda: utcnow() + later))
+        jobs.settle_open_orders(JobContext(database, lambda: utcnow() + later))
         return shop.client.get("/v1/exceptions", headers=shop.headers).json["items"]
 
     assert settle(timedelta(hours=23)) == []

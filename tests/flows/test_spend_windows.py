@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge.domain.accounts.accounts import Profile, Visitor
-from bridge.domain.metering.commands import Ask
+from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.stores.principals import Caller
 from bridge.services.metering.execute import spend_many
 from tests.support import books
@@ -32,7 +32,7 @@ def spend_at(shop, database, moments, *, tokens=100, who=None):
     """The status of a spend at each of these moments, all in one transaction each."""
     statuses = []
     for moment in moments:
-        ask = Ask(
+        ask = SpendRequest(
             caller=Caller(shop.connected.store.id, "key"),
             who=who or Profile(2),
             module="chat",

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge.domain.accounts.accounts import Profile, Visitor
-from bridge.domain.metering.commands import Ask
+from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.stores.principals import Caller
 from bridge.services.metering.execute import spend_many
 from tests.factories import add_shop, balance_of, give, put_user, spend
@@ -248,7 +248,7 @@ def test_store_chooses_who_pays_first(shop, order, paid_by):
 
 
 def ask(shop, number, *, user=None, key=None, tokens=1, **more):
-    return Ask(
+    return SpendRequest(
         caller=Caller(shop.connected.store.id, "key"),
         who=more.pop("who", Profile(user or number)),
         module=more.pop("module", "chat"),

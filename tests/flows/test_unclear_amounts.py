@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from schedulers import jobs
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 from tests import factories
 from tests.factories import balance_of, deliver, line, order
 from tests.support import books
@@ -206,7 +206,7 @@ def test_waiting_orders_that_nothing_settles_are_not_settled_again_and_again(sto
         deliver(store, order(place, lines=[one]))
     assert len(reviews(store)) == 3
 
-    assert jobs.settle_open_orders(Shift(database, lambda: factories.NOON, lambda: True)) == "0 settled"
+    assert jobs.settle_open_orders(JobContext(database, lambda: factories.NOON, lambda: True)) == "0 settled"
 
 
 @one_engine
@@ -219,7 +219,7 @@ def test_unknown_products_with_the_sku_of_a_package_are_settled_by_the_job(store
             " select id, 501, 0, 1000, 'TOK', created_at from stores"
         )
 
-    assert [jobs.settle_past_orders(Shift(database, lambda: factories.NOON, lambda: True)) for _ in range(2)] == [
+    assert [jobs.settle_past_orders(JobContext(database, lambda: factories.NOON, lambda: True)) for _ in range(2)] == [
         "1 settled",
         "0 settled",
     ]

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge.domain.accounts.accounts import Profile, Visitor
-from bridge.domain.metering.commands import Ask
+from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.stores.principals import Caller
 from bridge.services.metering import policies, resets
 from bridge.services.metering.execute import spend_many
@@ -35,7 +35,7 @@ def use(shop, database):
     """Use up some of somebody's allowance at a moment."""
 
     def spend(user_id, tokens, moment, *, roles=(), guest=None):
-        ask = Ask(
+        ask = SpendRequest(
             caller=Caller(shop.id, "key"),
             who=Visitor(guest) if guest else Profile(user_id, roles=roles),
             module="chat",

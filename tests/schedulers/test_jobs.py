@@ -194,7 +194,7 @@ def test_job_that_lost_the_lead_does_nothing(shop, database, work):
         connection.exec_driver_sql("update deliveries set state = 'received', next_attempt_at = received_at")
     long_after = utcnow() + timedelta(days=500)
 
-    work(shift.Shift(database, lambda: long_after, lambda: False))
+    work(shift.JobContext(database, lambda: long_after, lambda: False))
 
     assert books.count(database, "deliveries") == 1
     assert states(database) == ["received"]

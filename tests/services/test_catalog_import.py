@@ -10,7 +10,7 @@ from bridge.services.shop import product_import
 from bridge.web.admin import connection as connection_door
 from fakeshop.faults import Kind
 from schedulers import shop_jobs
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 from tests.support.pages import read, send, sign_in
 from tests.support.reading import open_rig
 
@@ -30,7 +30,7 @@ def rig(app, caplog):
 def go_on(rig):
     """What the scheduler does."""
     rig.later()
-    return shop_jobs.import_packages(Shift(rig.database, lambda: rig.now, lambda: True), shops=rig.shops)
+    return shop_jobs.import_packages(JobContext(rig.database, lambda: rig.now, lambda: True), shops=rig.shops)
 
 
 def begin(rig, *, pages):

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from bridge.domain.accounts.accounts import Profile
-from bridge.domain.metering.commands import Ask
+from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.stores.principals import Caller
 from bridge.services.metering import account_lookup
 from bridge.services.metering.execute import spend_many
@@ -22,7 +22,7 @@ NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
 
 def ask(store_id, user, *, key):
     caller = Caller(store_id, "key")
-    return Ask(caller=caller, key=key, fingerprint=key, who=Profile(user), module="chat", tokens=1)
+    return SpendRequest(caller=caller, key=key, fingerprint=key, who=Profile(user), module="chat", tokens=1)
 
 
 def spend(database, *asks):

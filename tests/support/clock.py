@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bridge.storage.engine.database import Database
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 
 
 @dataclass
@@ -25,6 +25,6 @@ class Clock:
         return self.now
 
 
-def shift_at(database: Database, moment: datetime) -> Shift:
+def shift_at(database: Database, moment: datetime) -> JobContext:
     """What a job is handed that runs at this moment."""
-    return Shift(database, lambda: moment)
+    return JobContext(database, lambda: moment)

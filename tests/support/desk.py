@@ -12,7 +12,14 @@ from typing import Any
 
 from bridge.clients.woocommerce.documents import read_order
 from bridge.domain.accounts.accounts import Profile, Visitor, Who
-from bridge.domain.metering.commands import AnyAsk, Ask, CaptureAsk, HoldAsk, RefundAsk, ReleaseAsk
+from bridge.domain.metering.commands import (
+    AnyRequest,
+    CaptureRequest,
+    HoldRequest,
+    RefundRequest,
+    ReleaseRequest,
+    SpendRequest,
+)
 from bridge.domain.metering.limits import Allows, Limit, Period, Rule
 from bridge.domain.stores.principals import Caller
 from bridge.services.accounts.profiles import Adjustment, adjust, put_profile
@@ -58,44 +65,48 @@ class Desk:
 
     # Asks, each under a fresh key unless one is given.
 
-    def spend(self, who: int | str, tokens: int = 1, *, module: str = "chat", key: str = "", **more: Any) -> Ask:
+    def spend(
+        self, who: int | str, tokens: int = 1, *, module: str = "chat", key: str = "", **more: Any
+    ) -> SpendRequest:
         """Plain tokens in a module, or an operation where one is named."""
         what = more if "operation" in more else {"module": module, "tokens": tokens} | more
-        return Ask(**self._asked(key, "spend", who, what), **self._who(who, what), **what)
+        return SpendRequest(**self._asked(key, "spend", who, what), **self._who(who, what), **what)
 
     def hold(
         self, who: int | str, tokens: int = 1, *, ttl: int = 300, module: str = "chat", key: str = "", **more: Any
-    ) -> HoldAsk:
+    ) -> HoldRequest:
         """The same, set aside."""
         what = more if "operation" in more else {"module": module, "tokens": tokens} | more
-        return HoldAsk(**self._asked(key, "hold", who, what, ttl), **self._who(who, what), **what, ttl_seconds=ttl)
+        return HoldRequest(**self._asked(key, "hold", who, what, ttl), **self._who(who, what), **what, ttl_seconds=ttl)
 
     def capture(
         self, hold: str | Document, tokens: int | None = None, *, units: int | None = None, key: str = ""
-    ) -> CaptureAsk:
+    ) -> CaptureRequest:
         """Take what a hold really cost."""
         id_ = self._number("ho", hold)
-        return CaptureAsk(**self._asked(key, "capture", id_, tokens, units), hold_id=id_, tokens=tokens, units=units)
+        return CaptureRequest(
+            **self._asked(key, "capture", id_, tokens, units), hold_id=id_, tokens=tokens, units=units
+        )
 
-    def release(self, hold: str | Document, *, key: str = "") -> ReleaseAsk:
+    def release(self, hold: str | Document, *, key: str = "") -> ReleaseRequest:
         """Free a hold."""
         id_ = self._number("ho", hold)
-        return ReleaseAsk(**self._asked(key, "release", id_), hold_id=id_)
+        return ReleaseRequest(**self._asked(key, "release", id_), hold_id=id_)
 
-    def refund(self, spend: str | Document, tokens: int | None = None, *, key: str = "") -> RefundAsk:
+    def refund(self, spend: str | Document, tokens: int | None = None, *, key: str = "") -> RefundRequest:
         """Give a spend back."""
         id_ = self._number("sp", spend)
-        return RefundAsk(**self._asked(key, "refund", id_, tokens), spend_id=id_, tokens=tokens, reason="it failed")
+        return RefundRequest(**self._asked(key, "refund", id_, tokens), spend_id=id_, tokens=tokens, reason="it failed")
 
-    def send(self, *asks: AnyAsk, now: datetime) -> list[Document]:
+    def send(self, *asks: AnyRequest, now: datetime) -> list[Document]:
         """What is answered to these asks, judged together at this moment."""
         return [read(reply) for reply in self.replies(asks, now=now)]
 
-    def one(self, ask: AnyAsk, *, now: datetime) -> Document:
+    def one(self, ask: AnyRequest, *, now: datetime) -> Document:
         """What is answered to one ask."""
         return self.send(ask, now=now)[0]
 
-    def replies(self, asks: Sequence[AnyAsk], *, now: datetime) -> list[Reply]:
+    def replies(self, asks: Sequence[AnyRequest], *, now: datetime) -> list[Reply]:
         """The replies as the service gives them."""
         with self.database.transaction() as connection:
             return spend_many(connection, asks, now=now)

@@ -25,8 +25,8 @@ from bridge.domain.shop.reconciliation import Report
 from bridge.domain.shop.subscriptions import TOPICS
 from bridge.services.admin import connection_pages
 from bridge.services.shop import monitor, paging, product_import, reconcile, subscriptions
-from bridge.services.shop.ingest import Reading
-from bridge.services.shop.monitor import Post, Watched
+from bridge.services.shop.ingest import SyncContext
+from bridge.services.shop.monitor import CheckResult, MonitorContext
 from bridge.services.shop.reconcile import open_reading
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
@@ -89,9 +89,9 @@ class Rig:
         return {"Authorization": f"Bearer {self.connected.access_key}"}
 
     @property
-    def post(self) -> Post:
+    def post(self) -> MonitorContext:
         """What the watchdog is handed."""
-        return Post(self.database.transaction, self.shops, PUBLIC_URL)
+        return MonitorContext(self.database.transaction, self.shops, PUBLIC_URL)
 
     @property
     def store(self):
@@ -135,7 +135,7 @@ class Rig:
         return placed
 
     @contextmanager
-    def reading(self, **more: Any) -> Iterator[Reading]:
+    def reading(self, **more: Any) -> Iterator[SyncContext]:
         """The shop, ready to be read."""
         reading = open_reading(self.database.transaction, self.shops, self.store, **more)
         with reading.shop:
@@ -153,7 +153,7 @@ class Rig:
         with self.reading(**more) as reading:
             return reconcile.sweep(reading, now=self.now, limit=limit)
 
-    def watch(self) -> Watched:
+    def watch(self) -> CheckResult:
         """One run of the watchdog."""
         return monitor.watch(self.post, self.store, now=self.now)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bridge.domain.shop.reconciliation import Report
 from fakeshop.faults import Kind
 from schedulers import jobs
-from schedulers.shift import Shift
+from schedulers.shift import JobContext
 from tests.support.reading import DAY, Rig
 
 _TROUBLES = (
@@ -110,5 +110,5 @@ class Upkeep:
         self.is_troubled = False
 
     @property
-    def _shift(self) -> Shift:
-        return Shift(self.rig.database, lambda: self.rig.now)
+    def _shift(self) -> JobContext:
+        return JobContext(self.rig.database, lambda: self.rig.now)

@@ -81,7 +81,7 @@ class Account(NamedTuple):
         )
 
 
-class Standing(NamedTuple):
+class Balance(NamedTuple):
     """A balance as callers see it: whole tokens, none below zero."""
 
     balance: int

@@ -9,7 +9,7 @@ from bridge.domain.stores.principals import Caller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Request:
     """What every ask has: who calls, and the key it is asked under.
 
     `fingerprint` is the hash of the request, which tells a repetition from
@@ -22,7 +22,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask(Asked):
+class SpendRequest(Request):
     """A wish to spend at once: an operation and its units, or a module and plain tokens.
 
     `who` is None for a linked site's key, which has one account. `tokens` is
@@ -39,14 +39,14 @@ class Ask(Asked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HoldAsk(Ask):
+class HoldRequest(SpendRequest):
     """A wish to set tokens aside for `ttl_seconds`, 1 to 86400."""
 
     ttl_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaptureAsk(Asked):
+class CaptureRequest(Request):
     """A wish to take from a hold what it really cost: `tokens`, or `units` of the hold's operation."""
 
     hold_id: int
@@ -55,14 +55,14 @@ class CaptureAsk(Asked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseAsk(Asked):
+class ReleaseRequest(Request):
     """A wish to free all that a hold set aside."""
 
     hold_id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundAsk(Asked):
+class RefundRequest(Request):
     """A wish to get a spend back, whole (`tokens` None) or in part."""
 
     spend_id: int
@@ -70,4 +70,4 @@ class RefundAsk(Asked):
     reason: str
 
 
-AnyAsk = Ask | HoldAsk | CaptureAsk | ReleaseAsk | RefundAsk
+AnyRequest = SpendRequest | HoldRequest | CaptureRequest | ReleaseRequest | RefundRequest

@@ -38,7 +38,7 @@ class PlanPart:
     tokens: int
 
 
-class Purse(NamedTuple):
+class FundingSource(NamedTuple):
     """What one source can still pay: whole tokens, or None for no end."""
 
     source: Source
@@ -79,7 +79,7 @@ class GivenBack:
     lapsed: int = 0
 
 
-def draw(*, price: int, purses: Sequence[Purse]) -> Decision:
+def draw(*, price: int, purses: Sequence[FundingSource]) -> Decision:
     """Take as much of a price as the purses hold, in the order given; the rest is the shortfall."""
     plan = balance = allowance = 0
     missing = price
@@ -95,7 +95,7 @@ def draw(*, price: int, purses: Sequence[Purse]) -> Decision:
     return Decision(plan, balance, allowance, shortfall=missing)
 
 
-def decide(*, price: int, purses: Sequence[Purse], disabled: bool = False) -> Decision:
+def decide(*, price: int, purses: Sequence[FundingSource], disabled: bool = False) -> Decision:
     """Split a price over the purses, in the order given; all of it, or nothing.
 
     Amounts are whole tokens, zero or more. A refusal is a `Decision`, not an

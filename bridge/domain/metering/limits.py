@@ -86,7 +86,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class MatchedRule:
     """The rule that won for somebody, and the audience it was written for."""
 
     audience: str
@@ -156,18 +156,18 @@ def since_reset(window: Window, resets: Iterable[datetime], now: datetime) -> Wi
     return Window(starts_at, window.ends_at)
 
 
-def rule_for(rules: Mapping[str, Rule], roles: Iterable[str], *, guest: bool) -> Verdict | None:
+def rule_for(rules: Mapping[str, Rule], roles: Iterable[str], *, guest: bool) -> MatchedRule | None:
     """The rule that decides for somebody; None means no free allowance.
 
     Rules for a user's roles beat the one for `user`; of several roles the most
     generous wins.
     """
     if guest:
-        return Verdict("guest", rules["guest"]) if "guest" in rules else None
-    named = [Verdict(f"role:{role}", rules[f"role:{role}"]) for role in roles if f"role:{role}" in rules]
+        return MatchedRule("guest", rules["guest"]) if "guest" in rules else None
+    named = [MatchedRule(f"role:{role}", rules[f"role:{role}"]) for role in roles if f"role:{role}" in rules]
     if named:
         return max(named, key=lambda verdict: verdict.rule.generosity)
-    return Verdict("user", rules["user"]) if "user" in rules else None
+    return MatchedRule("user", rules["user"]) if "user" in rules else None
 
 
 def left_of(rule: Rule, *, used: int) -> int | None:

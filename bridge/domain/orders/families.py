@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bridge.domain.orders.review_items import GRANT, Question, choice_of
-from bridge.domain.orders.state import Effect, Known, KnownLine
+from bridge.domain.orders.state import Effect, LineState, OrderState
 
 Sold = tuple[int, int]
 """A product and its variation."""
 
 
-def covered_lines(family: Iterable[Known]) -> dict[int, dict[int, str]]:
+def covered_lines(family: Iterable[OrderState]) -> dict[int, dict[int, str]]:
     """The package lines of child orders that another order of the family grants: by order id and line id, its number.
 
     Of the orders that carry a product the parent grants it, else the child with
@@ -31,7 +31,7 @@ def covered_lines(family: Iterable[Known]) -> dict[int, dict[int, str]]:
     }
 
 
-def _covered(orders: Mapping[int, Known], child: Known, before: Iterable[int]) -> dict[int, str]:
+def _covered(orders: Mapping[int, OrderState], child: OrderState, before: Iterable[int]) -> dict[int, str]:
     if child.effect is not Effect.GRANTS:
         return {}
     granted: dict[Sold, str] = {}
@@ -52,9 +52,9 @@ def _covered(orders: Mapping[int, Known], child: Known, before: Iterable[int]) -
     }
 
 
-def _brings(line: KnownLine) -> bool:
+def _brings(line: LineState) -> bool:
     return bool(line.tokens and line.line.quantity)
 
 
-def _sold(line: KnownLine) -> Sold:
+def _sold(line: LineState) -> Sold:
     return line.line.product_id, line.line.variation_id

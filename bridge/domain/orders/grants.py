@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import floor
 
 from bridge.domain.orders.review_items import PIECES, Question, choice_of
-from bridge.domain.orders.state import Effect, Known, KnownLine, RefundDetail, RefundedLine, minor_unit
+from bridge.domain.orders.state import Effect, LineState, OrderState, RefundDetail, RefundedLine, minor_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Disagreement:
         return f"{self.refund_id}:{self.line_id}"
 
 
-def tokens_owed(known: Known, line: KnownLine) -> int:
+def tokens_owed(known: OrderState, line: LineState) -> int:
     """What a line should have granted in all, in whole tokens: tokens × (quantity − refunded quantity), rounded down.
 
     Refunds count by their money, which is known with and without REST keys: the
@@ -42,14 +42,14 @@ def tokens_owed(known: Known, line: KnownLine) -> int:
     return _less_refunds(known, line, each=line.tokens)
 
 
-def months_owed(known: Known, line: KnownLine) -> int:
+def months_owed(known: OrderState, line: LineState) -> int:
     """How many months of its plan a line should have brought, by the same rules; 0 for a line of no plan."""
     if known.effect is not Effect.GRANTS or not line.months:
         return 0
     return _less_refunds(known, line, each=line.months)
 
 
-def list_disagreements(known: Known) -> list[Disagreement]:
+def list_disagreements(known: OrderState) -> list[Disagreement]:
     """The refunds of package lines whose pieces and money disagree by more than one minor unit."""
     if known.is_refunded_whole:
         return []
@@ -62,7 +62,7 @@ def list_disagreements(known: Known) -> list[Disagreement]:
     ]
 
 
-def _less_refunds(known: Known, line: KnownLine, *, each: int) -> int:
+def _less_refunds(known: OrderState, line: LineState, *, each: int) -> int:
     """What pieces worth `each` are still worth, once every refund took its part."""
     if known.is_refunded_whole:
         return 0
@@ -80,14 +80,14 @@ def _less_refunds(known: Known, line: KnownLine, *, each: int) -> int:
     return max(0, floor(each * (line.quantity - pieces)) - lost)
 
 
-def _refunds_of(known: Known, line: KnownLine) -> Iterator[tuple[RefundDetail, RefundedLine]]:
+def _refunds_of(known: OrderState, line: LineState) -> Iterator[tuple[RefundDetail, RefundedLine]]:
     for detail in known.standing_refunds:
         for refunded in detail.lines:
             if refunded.line_id == line.line.id:
                 yield detail, refunded
 
 
-def _agrees(known: Known, line: KnownLine, refunded: RefundedLine) -> bool:
+def _agrees(known: OrderState, line: LineState, refunded: RefundedLine) -> bool:
     """Whether the refunded money is the price of the refunded pieces, to one minor unit."""
     if not line.quantity:
         return True

@@ -9,40 +9,40 @@ from typing import Any
 
 from bridge.domain.orders.state import (
     NEVER,
+    Acknowledgement,
     Basis,
     Effect,
-    Known,
-    KnownLine,
     Line,
+    LineState,
     Order,
+    OrderState,
     Priced,
     Rank,
     RefundDetail,
     RefundedLine,
     Refunds,
-    Seen,
     Sources,
 )
 
 __all__ = [
     "NEVER",
+    "Acknowledgement",
     "Basis",
     "Effect",
-    "Known",
-    "KnownLine",
     "Line",
+    "LineState",
     "Order",
+    "OrderState",
     "Priced",
     "Rank",
     "RefundDetail",
     "RefundedLine",
     "Refunds",
-    "Seen",
     "Sources",
     "effect_of",
     "has_another_of_its_second",
-    "learn",
-    "learn_trashing",
+    "merge_document",
+    "merge_trashing",
 ]
 
 REVOKING_STATUSES = frozenset({"refunded", "cancelled", "failed", "trash", "deleted"})
@@ -64,14 +64,14 @@ def effect_of(status: str, grant_statuses: Collection[str]) -> Effect:
     return Effect.REVOKES if status in REVOKING_STATUSES else Effect.KEEPS
 
 
-def has_another_of_its_second(known: Known, order: Order) -> bool:
+def has_another_of_its_second(known: OrderState, order: Order) -> bool:
     """Whether another document of the same second is known, and this one is new: only the shop can say which counts."""
     at = _number(order.modified_at)
     same = {digest for second, digest, _ in known.sources.documents if second == at}
     return bool(same) and order.digest not in same
 
 
-def learn(known: Known, order: Order, *, effect: Effect, received_at: datetime) -> Known:
+def merge_document(known: OrderState, order: Order, *, effect: Effect, received_at: datetime) -> OrderState:
     """Merge a document into the state of an order.
 
     The result depends on the documents, not on the order they are merged in: for
@@ -101,7 +101,7 @@ def learn(known: Known, order: Order, *, effect: Effect, received_at: datetime) 
     return _with_effect(replace(known, **values.changes))
 
 
-def learn_trashing(known: Known, *, delivery: str, received_at: datetime, is_late: bool = False) -> Known:
+def merge_trashing(known: OrderState, *, delivery: str, received_at: datetime, is_late: bool = False) -> OrderState:
     """The state once the shop announced, with the bare number, that an order went to the trash.
 
     The shop gives no date with it. `delivery` tells the same announcement sent
@@ -123,7 +123,7 @@ def learn_trashing(known: Known, *, delivery: str, received_at: datetime, is_lat
     return _with_effect(replace(known, trashed_at=received_at, trashed_after=known.modified_at))
 
 
-def _is_overtaken(known: Known, received_at: datetime) -> bool:
+def _is_overtaken(known: OrderState, received_at: datetime) -> bool:
     """Whether a trashing that came at a moment was followed by a restoring or by a newer document that decides."""
     if known.restored_seen_at is not None and known.restored_seen_at > received_at:
         return True
@@ -135,7 +135,7 @@ def _is_overtaken(known: Known, received_at: datetime) -> bool:
 class _Values:
     """The values a document may change, each with the rank it has now."""
 
-    def __init__(self, known: Known, rank: Rank) -> None:
+    def __init__(self, known: OrderState, rank: Rank) -> None:
         self.known, self.rank = known, rank
         self.ranks = dict(known.sources.ranks)
         self.changes: dict[str, Any] = {}
@@ -182,7 +182,7 @@ def _take_decision(values: _Values, order: Order, effect: Effect) -> None:
         values.changes["keeper_at"] = order.modified_at
 
 
-def _merged_lines(values: _Values, order: Order, rank: Rank) -> tuple[KnownLine, ...]:
+def _merged_lines(values: _Values, order: Order, rank: Rank) -> tuple[LineState, ...]:
     """The lines with what the document states of them; one that the newest complete list lacks has quantity 0."""
     ranks, lines = values.ranks, {line.line.id: line for line in values.known.lines}
     name = "doubt" if order.lines_are_doubtful else "lines"
@@ -193,8 +193,8 @@ def _merged_lines(values: _Values, order: Order, rank: Rank) -> tuple[KnownLine,
     return tuple(_with_quantity(line, is_listed=line.ranks["listed"] >= listed_since) for line in lines.values())
 
 
-def _merged_line(known: KnownLine | None, stated: Line, rank: Rank) -> KnownLine:
-    known = KnownLine(replace(stated, quantity=0, is_gone=False)) if known is None else known
+def _merged_line(known: LineState | None, stated: Line, rank: Rank) -> LineState:
+    known = LineState(replace(stated, quantity=0, is_gone=False)) if known is None else known
     ranks, changes = dict(known.ranks), dict[str, Any]()
 
     def take(name: str, value: Any) -> bool:
@@ -226,7 +226,7 @@ def _merged_line(known: KnownLine | None, stated: Line, rank: Rank) -> KnownLine
     return replace(known, line=replace(known.line, **changes), stated=number, ranks=ranks, varied=varied)
 
 
-def _with_quantity(line: KnownLine, *, is_listed: bool) -> KnownLine:
+def _with_quantity(line: LineState, *, is_listed: bool) -> LineState:
     quantity = (line.stated or 0) if is_listed else 0
     # Where no document named the product, its id of 0 says already that it is gone.
     is_gone = line.line.is_gone and line.line.product_id != 0
@@ -254,7 +254,7 @@ def _with_document(
     return tuple(newest[-_DOCUMENTS:])
 
 
-def _with_sources(known: Known) -> Known:
+def _with_sources(known: OrderState) -> OrderState:
     """The state with ranks; an order written before there were any gets them from its dates."""
     if known.sources.ranks or known.modified_at is None:
         return known
@@ -275,7 +275,7 @@ def _with_sources(known: Known) -> Known:
     )
 
 
-def _with_line_ranks(line: KnownLine, rank: Rank) -> KnownLine:
+def _with_line_ranks(line: LineState, rank: Rank) -> LineState:
     if line.ranks:
         return line
     ranks = dict.fromkeys(("listed", "quantity", "total", "name", "sku"), rank)
@@ -289,7 +289,7 @@ def _with_line_ranks(line: KnownLine, rank: Rank) -> KnownLine:
     return replace(line, ranks=ranks, stated=line.line.quantity, varied=varied)
 
 
-def _with_effect(known: Known) -> Known:
+def _with_effect(known: OrderState) -> OrderState:
     """The state with the status and the effect that count: a trashing stands beside the documents."""
     if known.trashed_at is not None:
         return replace(known, status="trash", effect=Effect.REVOKES)
@@ -302,7 +302,7 @@ def _joined(known: Iterable[RefundDetail], read: Iterable[RefundDetail]) -> tupl
     return tuple(joined[refund] for refund in sorted(joined))
 
 
-def _learn_restoring(known: Known, order: Order, *, is_read: bool, received_at: datetime) -> Known:
+def _learn_restoring(known: OrderState, order: Order, *, is_read: bool, received_at: datetime) -> OrderState:
     if is_read and known.trashed_at is not None:
         return replace(known, trashed_at=None, trashed_after=None)
     if not order.is_restored or order.modified_at == known.restored_at:
@@ -313,7 +313,7 @@ def _learn_restoring(known: Known, order: Order, *, is_read: bool, received_at: 
     return replace(known, trashed_at=None, trashed_after=None)
 
 
-def _outlives_trash(known: Known, order: Order) -> bool:
+def _outlives_trash(known: OrderState, order: Order) -> bool:
     # The two clocks are compared only where nothing better is known: the shop's may be ahead of ours.
     return order.modified_at > (known.trashed_after or known.trashed_at or order.modified_at)
 

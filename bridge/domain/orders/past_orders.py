@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bridge.domain.orders.review_items import GRANT, Question, choice_of
-from bridge.domain.orders.state import Effect, Known, Order
+from bridge.domain.orders.state import Effect, Order, OrderState
 from bridge.domain.stores.stores import Store
 
 
@@ -15,7 +15,7 @@ def is_past(store: Store, placed_at: datetime | None) -> bool:
     return store.grants_from is not None and placed_at is not None and placed_at < store.grants_from
 
 
-def effect_for(store: Store, known: Known, order: Order, effect: Effect) -> Effect:
+def effect_for(store: Store, known: OrderState, order: Order, effect: Effect) -> Effect:
     """The effect of a document for this store: a granting one of a past order changes nothing.
 
     It grants all the same where the order was granted before, where it was paid
@@ -31,17 +31,17 @@ def effect_for(store: Store, known: Known, order: Order, effect: Effect) -> Effe
     return Effect.GRANTS if is_released else Effect.KEEPS
 
 
-def is_withheld(store: Store, known: Known) -> bool:
+def is_withheld(store: Store, known: OrderState) -> bool:
     """Whether an order would grant, had it not been placed before the store began to."""
     return known.effect is Effect.KEEPS and known.status in store.grant_statuses and is_past(store, known.placed_at)
 
 
-def is_paid_later(store: Store, known: Known) -> bool:
+def is_paid_later(store: Store, known: OrderState) -> bool:
     """Whether a withheld order was paid or completed after the store began to grant."""
     return is_withheld(store, known) and _is_later(store, known.paid_at)
 
 
-def released(store: Store, known: Known) -> Known:
+def released(store: Store, known: OrderState) -> OrderState:
     """The order as one that grants, where it was withheld and the owner decided to grant it, or all past orders."""
     is_released = is_withheld(store, known) and _is_granted_by_hand(known)
     if not is_released and not _is_covered(store, known):
@@ -53,7 +53,7 @@ def released(store: Store, known: Known) -> Known:
     return replace(known, effect=Effect.GRANTS, decided_at=known.modified_at, sources=sources)
 
 
-def _is_covered(store: Store, known: Known) -> bool:
+def _is_covered(store: Store, known: OrderState) -> bool:
     """Whether an order was withheld before the owner decided to grant all past orders."""
     return (
         store.history == GRANT
@@ -65,7 +65,7 @@ def _is_covered(store: Store, known: Known) -> bool:
     )
 
 
-def _is_granted_by_hand(known: Known) -> bool:
+def _is_granted_by_hand(known: OrderState) -> bool:
     return choice_of(known.decisions, Question.PAID_LATER, "") == GRANT
 
 

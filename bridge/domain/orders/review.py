@@ -20,7 +20,7 @@ from bridge.domain.orders.review_items import (
     ReviewItem,
     open_items,
 )
-from bridge.domain.orders.state import Basis, Effect, Known, KnownLine, Refunds, Seen, minor_unit
+from bridge.domain.orders.state import Acknowledgement, Basis, Effect, LineState, OrderState, Refunds, minor_unit
 
 __all__ = [
     "UNPAID_FOR",
@@ -73,7 +73,7 @@ class Circumstances:
     is_paid_later: bool = False
 
 
-def review_items(known: Known, circumstances: Circumstances) -> tuple[ReviewItem, ...]:
+def review_items(known: OrderState, circumstances: Circumstances) -> tuple[ReviewItem, ...]:
     """Everything about an order that needs a person, the most urgent first, without what a person decided.
 
     A pure function. Each function of `_FINDERS` finds the items of some kinds.
@@ -82,13 +82,13 @@ def review_items(known: Known, circumstances: Circumstances) -> tuple[ReviewItem
     return open_items(found, known.decisions)
 
 
-def question_of(known: Known, *, is_parked: bool) -> Question:
+def question_of(known: OrderState, *, is_parked: bool) -> Question:
     """The kind of an order's most urgent review item."""
     items = review_items(known, Circumstances(is_parked=is_parked))
     return items[0].kind if items else Question.NONE
 
 
-def _identity_items(known: Known, circumstances: Circumstances) -> Iterator[ReviewItem]:
+def _identity_items(known: OrderState, circumstances: Circumstances) -> Iterator[ReviewItem]:
     """Another order with the same number, the same product in a related order, the same payment."""
     if known.rival is not None:
         rival = {"buyer": known.rival.email or "", "status": known.rival.status, "first_buyer": known.email}
@@ -103,7 +103,7 @@ def _identity_items(known: Known, circumstances: Circumstances) -> Iterator[Revi
         yield ReviewItem(Question.SAME_PAYMENT, ",".join(orders), {"orders": orders}, (LEAVE,))
 
 
-def _product_items(known: Known, circumstances: Circumstances) -> Iterator[ReviewItem]:
+def _product_items(known: OrderState, circumstances: Circumstances) -> Iterator[ReviewItem]:
     """Lines without an amount wait: their product is unknown, its amount not clear, or its SKU that of several."""
     lines = open_lines(known) if known.effect is Effect.GRANTS else ()
     for kind, bases in _WAITING.items():
@@ -118,13 +118,13 @@ def _product_items(known: Known, circumstances: Circumstances) -> Iterator[Revie
             )
 
 
-def _product_name(line: KnownLine) -> str:
+def _product_name(line: LineState) -> str:
     """The product of a line as a sentence names it, with a stamp that cannot be read."""
     name = line.line.name or f"product {line.line.product_id}"
     return f"{name} ({line.line.unclear_stamp})" if line.line.unclear_stamp else name
 
 
-def _line_items(known: Known, circumstances: Circumstances) -> Iterator[ReviewItem]:
+def _line_items(known: OrderState, circumstances: Circumstances) -> Iterator[ReviewItem]:
     """Lines and quantities that are not stated, and lines that grant too much or nothing."""
     if known.effect is not Effect.GRANTS:
         return
@@ -140,7 +140,7 @@ def _line_items(known: Known, circumstances: Circumstances) -> Iterator[ReviewIt
             yield ReviewItem(Question.NO_TOKENS, f"{line.line.id}:{line.line.quantity}", about, (LEAVE,))
 
 
-def _status_items(known: Known, circumstances: Circumstances) -> Iterator[ReviewItem]:
+def _status_items(known: OrderState, circumstances: Circumstances) -> Iterator[ReviewItem]:
     """A buyer who is not found, and a status that does not say whether the order is paid for."""
     if known.effect is Effect.GRANTS and circumstances.is_parked:
         yield ReviewItem(Question.NO_BUYER)
@@ -155,7 +155,7 @@ def _status_items(known: Known, circumstances: Circumstances) -> Iterator[Review
         yield ReviewItem(Question.UNPAID, since, {"status": known.status}, (LEAVE,))
 
 
-def _refund_items(known: Known, circumstances: Circumstances) -> Iterator[ReviewItem]:
+def _refund_items(known: OrderState, circumstances: Circumstances) -> Iterator[ReviewItem]:
     """Refunds ask until an owner has seen them, and again when they change."""
     if known.effect is not Effect.GRANTS:
         return
@@ -170,7 +170,7 @@ def _refund_items(known: Known, circumstances: Circumstances) -> Iterator[Review
         yield ReviewItem(Question.REFUND_UNCLEAR, one.subject, about, (LEAVE, PIECES))
 
 
-_FINDERS: tuple[Callable[[Known, Circumstances], Iterable[ReviewItem]], ...] = (
+_FINDERS: tuple[Callable[[OrderState, Circumstances], Iterable[ReviewItem]], ...] = (
     _identity_items,
     _product_items,
     _line_items,
@@ -179,19 +179,19 @@ _FINDERS: tuple[Callable[[Known, Circumstances], Iterable[ReviewItem]], ...] = (
 )
 
 
-def with_decision(known: Known, item: ReviewItem, choice: str, *, by: str, at: datetime) -> Known:
+def with_decision(known: OrderState, item: ReviewItem, choice: str, *, by: str, at: datetime) -> OrderState:
     """The order with a person's choice about one of its review items; raises `UnknownChoice`."""
     if choice not in item.choices:
         raise UnknownChoice(f"choose one of: {', '.join(item.choices) or 'nothing, another form answers this'}")
     return replace(known, decisions=(*known.decisions, Decision(item.kind, item.subject, choice, by, at)))
 
 
-def open_lines(known: Known) -> tuple[KnownLine, ...]:
+def open_lines(known: OrderState) -> tuple[LineState, ...]:
     """The lines without an amount of pieces that were sold."""
     return tuple(line for line in known.lines if line.tokens is None and line.line.quantity)
 
 
-def with_amount(known: Known, line_id: int, *, tokens: int, by: str, at: datetime) -> Known:
+def with_amount(known: OrderState, line_id: int, *, tokens: int, by: str, at: datetime) -> OrderState:
     """The order with one line's amount fixed by hand, in whole tokens a piece; 0 for a line of no package.
 
     Only a line without an amount takes one, or a line at 0 that no person set.
@@ -213,7 +213,7 @@ def with_amount(known: Known, line_id: int, *, tokens: int, by: str, at: datetim
     return known
 
 
-def with_refunds_seen(known: Known, refunds: Refunds, *, by: str, at: datetime) -> Known:
+def with_refunds_seen(known: OrderState, refunds: Refunds, *, by: str, at: datetime) -> OrderState:
     """The order with its refunds seen by an owner, who names what he saw; seen again they stay as they were.
 
     Raises `RefundsChanged` where they are no longer those, and `NoOpenRefunds`
@@ -227,14 +227,14 @@ def with_refunds_seen(known: Known, refunds: Refunds, *, by: str, at: datetime) 
         return known
     if known.effect is not Effect.GRANTS or _refund_question(known) is Question.NONE:
         raise NoOpenRefunds(f"nothing is open about the refunds of order {known.shown_number}")
-    return replace(known, seen=Seen(refunds, by, at))
+    return replace(known, seen=Acknowledgement(refunds, by, at))
 
 
-def _are_seen(known: Known) -> bool:
+def _are_seen(known: OrderState) -> bool:
     return known.seen is not None and known.seen.refunds == known.refunds
 
 
-def _refund_question(known: Known) -> Question:
+def _refund_question(known: OrderState) -> Question:
     """Money refunded on no line, or on lines that could not be read, was taken back by share."""
     is_whole = known.is_refunded_whole and known.refunded - known.total <= minor_unit(known.currency)
     if is_whole or not any(line.tokens for line in known.lines):

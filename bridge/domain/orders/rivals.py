@@ -6,15 +6,15 @@ from dataclasses import replace
 from datetime import datetime
 
 from bridge.domain.orders.review_items import KEEP, Decision, Question, choice_of
-from bridge.domain.orders.state import Known, KnownLine, Order, Rank
+from bridge.domain.orders.state import LineState, Order, OrderState, Rank
 
 
-def is_rival(known: Known, order: Order) -> bool:
+def is_rival(known: OrderState, order: Order) -> bool:
     """Whether a document is of another order than the known one; a missing key states nothing."""
     return bool(known.key) and bool(order.key) and order.key != known.key
 
 
-def with_rival(known: Known, order: Order) -> Known:
+def with_rival(known: OrderState, order: Order) -> OrderState:
     """The state with the newest document of the other order beside it, unless a person decided against it."""
     if choice_of(known.decisions, Question.OTHER_ORDER, order.key) == KEEP:
         return known
@@ -24,13 +24,13 @@ def with_rival(known: Known, order: Order) -> Known:
     return replace(known, rival=order)
 
 
-def is_of_another(known: Known) -> bool:
+def is_of_another(known: OrderState) -> bool:
     """Whether the shop's order of this number is not the one that is known: a bare number is about the shop's."""
     decided = [one.choice for one in known.decisions if one.kind is Question.OTHER_ORDER]
     return known.rival is not None or (bool(decided) and decided[-1] == KEEP)
 
 
-def replaced(first: Known, *, by: str, at: datetime) -> Known:
+def replaced(first: OrderState, *, by: str, at: datetime) -> OrderState:
     """An empty state in place of the first order, whose tokens were taken back; its later documents are ignored.
 
     Lines keep their count of postings: the shop may hand out line ids again.
@@ -38,7 +38,7 @@ def replaced(first: Known, *, by: str, at: datetime) -> Known:
     kept = Decision(Question.OTHER_ORDER, first.key, KEEP, by, at)
     *earlier, last = first.decisions
     lines = tuple(
-        KnownLine(
+        LineState(
             replace(line.line, quantity=0, stamped=None, unclear_stamp=""),
             granted=line.granted,
             postings=line.postings,
@@ -46,4 +46,4 @@ def replaced(first: Known, *, by: str, at: datetime) -> Known:
         )
         for line in first.lines
     )
-    return Known(first.store_id, first.number, lines=lines, decisions=(*earlier, kept, last))
+    return OrderState(first.store_id, first.number, lines=lines, decisions=(*earlier, kept, last))

@@ -219,7 +219,7 @@ class Refunds:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Acknowledgement:
     """Refunds that an owner has looked at and is content with, by whom and when."""
 
     refunds: Refunds
@@ -228,7 +228,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownLine:
+class LineState:
     """A line as merged from the documents, with what the bridge did: the fixed amount, and what was posted so far.
 
     `line.quantity` is 0 for a line that left the order; `stated` is the quantity
@@ -278,7 +278,7 @@ class KnownLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class OrderState:
     """The state of an order, merged from all its documents.
 
     Each value comes from the document with the highest rank that states it:
@@ -310,8 +310,8 @@ class Known:
     refunded: Decimal = Decimal(0)
     refund_ids: tuple[int, ...] = ()
     refund_details: tuple[RefundDetail, ...] = ()
-    lines: tuple[KnownLine, ...] = ()
-    seen: Seen | None = None
+    lines: tuple[LineState, ...] = ()
+    seen: Acknowledgement | None = None
     account_id: int | None = None
     claimed_by: int | None = None
     trash_key: str = ""

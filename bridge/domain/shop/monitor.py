@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from bridge.domain.ops.clock import SHOP_TOLERANCE, TOLERANCE
 from bridge.domain.shop.health import SetAside, Stop
 from bridge.domain.shop.inbox import Notice, NoticeKind
-from bridge.domain.shop.subscriptions import TOPICS, Address, Standing, Webhook, standing_of
+from bridge.domain.shop.subscriptions import TOPICS, Address, SubscriptionState, Webhook, standing_of
 
 QUIET = timedelta(minutes=15)
 """How long a shop may take to deliver a change: its queue runs when somebody visits it."""
@@ -129,7 +129,7 @@ _SENTENCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Issue:
     """One thing that is wrong, told to the shop's owner; `topics` are the webhooks it is about, if any."""
 
     code: Code
@@ -159,7 +159,7 @@ class Unprocessed:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class HealthSnapshot:
     """What was seen of a shop at one moment.
 
     `shop_fault` is why it could not be read, `write_fault` why it could not be
@@ -202,10 +202,10 @@ class Sighting:
     unreadable: tuple[str, ...] = ()
 
 
-def judge(seen: Sighting, *, now: datetime) -> tuple[Fault, ...]:
+def judge(seen: HealthSnapshot, *, now: datetime) -> tuple[Issue, ...]:
     """Everything that is wrong, the gravest first."""
     return tuple(
-        Fault(code, _SENTENCES[code].format(slug=seen.slug, detail=detail, topics=_listed(topics)), topics)
+        Issue(code, _SENTENCES[code].format(slug=seen.slug, detail=detail, topics=_listed(topics)), topics)
         for code, detail, topics in (
             *((code, detail, ()) for code, detail in _access_faults(seen)),
             *_webhook_faults(seen),
@@ -214,7 +214,7 @@ def judge(seen: Sighting, *, now: datetime) -> tuple[Fault, ...]:
     )
 
 
-def _access_faults(seen: Sighting) -> Iterator[tuple[Code, str]]:
+def _access_faults(seen: HealthSnapshot) -> Iterator[tuple[Code, str]]:
     """What keeps us from asking the shop, and the shop from reaching us."""
     if not seen.has_keys:
         yield Code.NO_KEYS, ""
@@ -228,7 +228,7 @@ def _access_faults(seen: Sighting) -> Iterator[tuple[Code, str]]:
         yield Code.ADDRESS_LOCAL, seen.address.url
 
 
-def _telling_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, str]]:
+def _telling_faults(seen: HealthSnapshot, *, now: datetime) -> Iterator[tuple[Code, str]]:
     """What is wrong with what the shop told, or did not tell."""
     if seen.unsigned:
         yield (
@@ -257,7 +257,7 @@ def _telling_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, st
         yield Code.CLOCK, str(abs(seen.clock_offset_seconds))
 
 
-def _shop_detail(seen: Sighting) -> str:
+def _shop_detail(seen: HealthSnapshot) -> str:
     stop = seen.stopped.get("poll")
     since = f", since {_moment(stop.since)}" if stop else ""
     keys = (
@@ -268,7 +268,7 @@ def _shop_detail(seen: Sighting) -> str:
     return f"{since}: {seen.shop_fault}{keys}"
 
 
-def _failing_faults(seen: Sighting, *, now: datetime) -> Iterator[tuple[Code, str]]:
+def _failing_faults(seen: HealthSnapshot, *, now: datetime) -> Iterator[tuple[Code, str]]:
     """Orders that were read and deliveries that came, which cannot be applied."""
     if seen.unapplied:
         yield Code.UNAPPLIED, seen.unapplied[0] if len(seen.unapplied) == 1 else f"{len(seen.unapplied)} orders"
@@ -283,7 +283,7 @@ def _unprocessed_detail(found: Unprocessed) -> str:
     return f"{named}{more} could not be processed, since {_moment(found.since)}: {found.why}"
 
 
-def _reading_faults(seen: Sighting) -> Iterator[tuple[Code, str]]:
+def _reading_faults(seen: HealthSnapshot) -> Iterator[tuple[Code, str]]:
     """What keeps the shop from being read back to the end."""
     for stop in sorted(seen.stopped.values(), key=lambda stop: stop.since)[:1]:
         if not seen.shop_fault:
@@ -301,10 +301,10 @@ def is_over(notice: Notice, last_delivery_at: datetime | None, webhooks_set_at: 
     return notice.kind is NoticeKind.CONSUMER_SECRET and bool(after)
 
 
-def notice_faults(slug: str, notices: Iterable[Notice]) -> tuple[Fault, ...]:
+def notice_faults(slug: str, notices: Iterable[Notice]) -> tuple[Issue, ...]:
     """What deliveries told of a shop, as faults."""
     return tuple(
-        Fault(code, _SENTENCES[code].format(slug=slug, detail=notice.detail, topics=""))
+        Issue(code, _SENTENCES[code].format(slug=slug, detail=notice.detail, topics=""))
         for notice in notices
         if (code := _OF_NOTICE[notice.kind])
     )
@@ -315,37 +315,37 @@ def without_command(sentence: str) -> str:
     return _COMMAND.sub("", sentence)
 
 
-def standings(webhooks: Iterable[Webhook], address: Address) -> dict[str, set[Standing]]:
+def standings(webhooks: Iterable[Webhook], address: Address) -> dict[str, set[SubscriptionState]]:
     """How our webhooks of each topic stand; empty for a topic that has none."""
-    found: dict[str, set[Standing]] = {topic: set() for topic in TOPICS}
+    found: dict[str, set[SubscriptionState]] = {topic: set() for topic in TOPICS}
     for webhook in webhooks:
-        if webhook.topic in found and (standing := standing_of(webhook, address)) is not Standing.FOREIGN:
+        if webhook.topic in found and (standing := standing_of(webhook, address)) is not SubscriptionState.FOREIGN:
             found[webhook.topic].add(standing)
     return found
 
 
-def _webhook_faults(seen: Sighting) -> list[tuple[Code, str, tuple[str, ...]]]:
+def _webhook_faults(seen: HealthSnapshot) -> list[tuple[Code, str, tuple[str, ...]]]:
     """The faults of webhooks, each with all the topics it is about."""
     if seen.webhooks is None:
         return []
     by_code: dict[Code, list[str]] = {}
     for topic, found in standings(seen.webhooks, seen.address).items():
-        if Standing.MOVED in found:
+        if SubscriptionState.MOVED in found:
             by_code.setdefault(Code.WEBHOOK_MOVED, []).append(topic)
-        if Standing.ASTRAY in found:
+        if SubscriptionState.ASTRAY in found:
             by_code.setdefault(Code.WEBHOOK_ASTRAY, []).append(topic)
-        if not found & {Standing.ACTIVE, Standing.ASTRAY}:
-            is_off = found & {Standing.DISABLED, Standing.PAUSED}
-            code = Code.WEBHOOK_DISABLED if Standing.DISABLED in found else Code.WEBHOOK_PAUSED
+        if not found & {SubscriptionState.ACTIVE, SubscriptionState.ASTRAY}:
+            is_off = found & {SubscriptionState.DISABLED, SubscriptionState.PAUSED}
+            code = Code.WEBHOOK_DISABLED if SubscriptionState.DISABLED in found else Code.WEBHOOK_PAUSED
             by_code.setdefault(code if is_off else Code.WEBHOOK_MISSING, []).append(topic)
-    details = {Code.WEBHOOK_ASTRAY: Standing.ASTRAY, Code.WEBHOOK_MOVED: Standing.MOVED}
+    details = {Code.WEBHOOK_ASTRAY: SubscriptionState.ASTRAY, Code.WEBHOOK_MOVED: SubscriptionState.MOVED}
     return [
         (code, _place(seen, details[code]) if code in details else seen.address.url, tuple(topics))
         for code, topics in by_code.items()
     ]
 
 
-def _place(seen: Sighting, standing: Standing) -> str:
+def _place(seen: HealthSnapshot, standing: SubscriptionState) -> str:
     """Where the first webhook of that standing leads: the host alone, since the rest may hold somebody's key."""
     for webhook in seen.webhooks or ():
         if standing_of(webhook, seen.address) is standing:

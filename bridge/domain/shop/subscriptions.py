@@ -23,7 +23,7 @@ TOPICS = (
 _MAKER = "Token Bridge "
 
 
-class Standing(StrEnum):
+class SubscriptionState(StrEnum):
     """How a webhook stands to us.
 
     `astray` is ours and leads somewhere else, `moved` is ours by its name and
@@ -79,19 +79,19 @@ class Step:
     why: str = ""
 
 
-def standing_of(webhook: Webhook, address: Address) -> Standing:
+def standing_of(webhook: Webhook, address: Address) -> SubscriptionState:
     """How a webhook stands to us; one that neither delivers to us nor carries our mark is somebody else's."""
     if webhook.delivery_url == address.url:
-        known = {standing.value: standing for standing in (Standing.ACTIVE, Standing.PAUSED)}
-        return known.get(webhook.status, Standing.DISABLED)
+        known = {standing.value: standing for standing in (SubscriptionState.ACTIVE, SubscriptionState.PAUSED)}
+        return known.get(webhook.status, SubscriptionState.DISABLED)
     if not is_marked(webhook, address):
-        return Standing.FOREIGN
+        return SubscriptionState.FOREIGN
     try:
         here, there = urlsplit(address.url), urlsplit(webhook.delivery_url)
     except ValueError:
-        return Standing.ASTRAY
+        return SubscriptionState.ASTRAY
     is_bridge = there.path == here.path and there.netloc.casefold() != here.netloc.casefold()
-    return Standing.MOVED if is_bridge else Standing.ASTRAY
+    return SubscriptionState.MOVED if is_bridge else SubscriptionState.ASTRAY
 
 
 def is_marked(webhook: Webhook, address: Address) -> bool:
@@ -100,7 +100,7 @@ def is_marked(webhook: Webhook, address: Address) -> bool:
 
 
 def plan(
-    found: Iterable[Webhook], address: Address, *, anew: bool = False, replaced: Collection[Standing] = ()
+    found: Iterable[Webhook], address: Address, *, anew: bool = False, replaced: Collection[SubscriptionState] = ()
 ) -> list[Step]:
     """What makes every topic have one active webhook of ours, in the order it is to be done.
 
@@ -109,14 +109,14 @@ def plan(
     replaces the healthy ones too; `replaced` are the standings that are deleted
     besides those. A topic's new webhook comes before the old one goes.
     """
-    wanted = {Standing.PAUSED, Standing.DISABLED, Standing.ASTRAY, *replaced}
+    wanted = {SubscriptionState.PAUSED, SubscriptionState.DISABLED, SubscriptionState.ASTRAY, *replaced}
     steps: list[Step] = []
     ours: dict[str, list[Webhook]] = {topic: [] for topic in TOPICS}
     for webhook in sorted(found, key=lambda webhook: webhook.id):
-        if webhook.topic in ours and standing_of(webhook, address) is not Standing.FOREIGN:
+        if webhook.topic in ours and standing_of(webhook, address) is not SubscriptionState.FOREIGN:
             ours[webhook.topic].append(webhook)
     for topic, webhooks in ours.items():
-        active = [webhook for webhook in webhooks if standing_of(webhook, address) is Standing.ACTIVE]
+        active = [webhook for webhook in webhooks if standing_of(webhook, address) is SubscriptionState.ACTIVE]
         if active and not anew:
             steps.append(Step(Action.KEEP, topic, active[0].id, "active"))
         else:
@@ -124,6 +124,6 @@ def plan(
         for webhook in webhooks:
             standing = standing_of(webhook, address)
             is_extra = webhook in active[1:] and is_marked(webhook, address)
-            if standing in wanted or is_extra or (anew and standing is Standing.ACTIVE):
+            if standing in wanted or is_extra or (anew and standing is SubscriptionState.ACTIVE):
                 steps.append(Step(Action.DELETE, topic, webhook.id, "one too many" if is_extra else standing.value))
     return steps

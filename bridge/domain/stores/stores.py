@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bridge.domain.metering.funding import DEFAULT_ORDER, Source
-from bridge.domain.metering.limits import Calendar, Limit, Reset, Verdict, rule_for
+from bridge.domain.metering.limits import Calendar, Limit, MatchedRule, Reset, rule_for
 from bridge.domain.metering.pricing import Operation
 from bridge.domain.stores.zones import zone_of
 
@@ -91,7 +91,7 @@ def label_of(key: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Rulebook:
+class Policy:
     """Everything a spend of one store is judged by, as one value that never changes.
 
     `resets` are those by hand of roles and modules. The `has_…` fields say
@@ -134,7 +134,7 @@ class Rulebook:
         known = self.modules.get(module)
         return known.label if known else label_of(module)
 
-    def verdict_for(self, module: str, roles: tuple[str, ...], *, guest: bool) -> Verdict | None:
+    def verdict_for(self, module: str, roles: tuple[str, ...], *, guest: bool) -> MatchedRule | None:
         """The rule of the module's limit that decides for somebody; None means no free allowance."""
         limit = self.limits.get(module)
         if limit is None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bridge.domain.accounts.accounts import Account, Standing
+from bridge.domain.accounts.accounts import Account, Balance
 from bridge.domain.events.events import NewEvent, alert_after
 from bridge.domain.stores.stores import Store
 from bridge.storage.engine.ids import new_id
 
 
-def watch(account: Account, standing: Standing, store: Store, *, now: datetime) -> tuple[Account, list[NewEvent]]:
+def watch(account: Account, standing: Balance, store: Store, *, now: datetime) -> tuple[Account, list[NewEvent]]:
     """The account with what is told of its balance by now, and the event to tell it with, if a line was crossed."""
     alert, crossed = alert_after(account.alert, available=standing.available, low_balance=store.low_balance)
     if crossed is None:

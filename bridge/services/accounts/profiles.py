@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.clients.woocommerce.documents import Customer
-from bridge.domain.accounts.accounts import MAX_TOKENS, Account, Profile, Standing, merge_roles
+from bridge.domain.accounts.accounts import MAX_TOKENS, Account, Balance, Profile, merge_roles
 from bridge.domain.accounts.ledger import Entry, Kind
 from bridge.domain.errors import BalanceChanged, BalanceOutOfRange, UnknownUser
-from bridge.domain.stores.stores import Rulebook, Store
+from bridge.domain.stores.stores import Policy, Store
 from bridge.services.accounts.balance_alerts import watch
 from bridge.services.metering import documents as answers
 from bridge.services.metering import policies
 from bridge.services.metering.funding import allowance_document
-from bridge.services.metering.unit_of_work import Books, Wanted, open_books
+from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, open_unit
 from bridge.storage.accounts import accounts, ledger
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
@@ -70,7 +70,7 @@ def is_stranger(connection: Connection, store_id: int, user_id: int) -> bool:
     return known is None or known.email is None
 
 
-def look_at(connection: Connection, rulebook: Rulebook, account: Account, *, now: datetime) -> Books:
+def look_at(connection: Connection, rulebook: Policy, account: Account, *, now: datetime) -> UnitOfWork:
     """The account's books as they stand at this moment, for every module with a limit; nothing is locked.
 
     An account that is not stored yet, with an id of 0, is looked at as it is given.
@@ -80,17 +80,17 @@ def look_at(connection: Connection, rulebook: Rulebook, account: Account, *, now
         rulebooks={rulebook.store.id: rulebook},
         modules=[(rulebook.store.id, module) for module in rulebook.limits],
     )
-    books = open_books(connection, wanted, now=now, lock=False)
+    books = open_unit(connection, wanted, now=now, lock=False)
     books.accounts[account.id] = account
     return books
 
 
-def modules_of(rulebook: Rulebook) -> list[str]:
+def modules_of(rulebook: Policy) -> list[str]:
     """Every module of the store, in the order they are shown; those that only have a limit come last."""
     return [*rulebook.modules, *(key for key in rulebook.limits if key not in rulebook.modules)]
 
 
-def allowances_of(books: Books, account: Account) -> list[answers.Document]:
+def allowances_of(books: UnitOfWork, account: Account) -> list[answers.Document]:
     """What is left for free of each module that has a limit for this account, in the order modules are shown."""
     documents = [allowance_document(books, account, key) for key in modules_of(books.rulebook_of(account))]
     return [document for document in documents if document is not None]
@@ -111,7 +111,7 @@ def describe(connection: Connection, account: Account, *, now: datetime) -> answ
     }
 
 
-def plan_document(books: Books, account: Account) -> answers.Document | None:
+def plan_document(books: UnitOfWork, account: Account) -> answers.Document | None:
     """The account's plan in its running window, all plans together where there are several; None without one."""
     allotments = books.allotments.get(account.id, [])
     if not allotments:
@@ -158,7 +158,7 @@ def adjust(
         created_at=now,
     )
     held = holds.held_balances(connection, [account.id], now=now).get(account.id, 0)
-    standing = Standing(balance=balance, held=held, debt=account.debt)
+    standing = Balance(balance=balance, held=held, debt=account.debt)
     store = stores.get(connection, store_id)
     told, events = watch(account._replace(balance=balance), standing, store, now=now)
     accounts.set_balances(connection, [told], now=now)

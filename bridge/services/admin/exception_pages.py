@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from bridge.domain.accounts.accounts import Profile
 from bridge.domain.i18n.formatting import LocalTime, local_time, zone_name
-from bridge.domain.orders.merge import Known
+from bridge.domain.orders.merge import OrderState
 from bridge.domain.orders.review import WANT_AMOUNTS, open_lines
 from bridge.domain.orders.review_items import Question, ReviewItem
 from bridge.domain.stores.stores import Store
@@ -144,7 +144,7 @@ def assign(
     return review.assign(connection, store, number, Profile(user_id), actor=actor, now=now)
 
 
-def _row(store: Store, one: OpenOrder, known: Known, form: Form | None) -> QuestionRow:
+def _row(store: Store, one: OpenOrder, known: OrderState, form: Form | None) -> QuestionRow:
     form = form if form is not None and form.number == one.number else None
     kinds = {item.kind for item in known.reviews}
     is_nameless = bool(kinds & WANT_AMOUNTS)
@@ -165,7 +165,7 @@ def _row(store: Store, one: OpenOrder, known: Known, form: Form | None) -> Quest
     )
 
 
-def _fields(known: Known, form: AmountForm) -> tuple[LineField, ...]:
+def _fields(known: OrderState, form: AmountForm) -> tuple[LineField, ...]:
     return tuple(
         LineField(
             id=line.line.id,
@@ -179,7 +179,7 @@ def _fields(known: Known, form: AmountForm) -> tuple[LineField, ...]:
     )
 
 
-def _refunds(known: Known) -> RefundsShown:
+def _refunds(known: OrderState) -> RefundsShown:
     refunds = known.refunds
     return RefundsShown(
         ids=",".join(map(str, refunds.ids)),

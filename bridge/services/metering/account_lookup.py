@@ -6,37 +6,37 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from bridge.domain.accounts.accounts import Account, Profile
-from bridge.domain.metering.commands import AnyAsk, Ask, CaptureAsk, RefundAsk, ReleaseAsk
+from bridge.domain.metering.commands import AnyRequest, CaptureRequest, RefundRequest, ReleaseRequest, SpendRequest
 from bridge.domain.stores.principals import Caller
 from bridge.storage.accounts import accounts
-from bridge.storage.accounts.accounts import Place
+from bridge.storage.accounts.accounts import AccountKey
 from bridge.storage.engine.cache import Memory
 from bridge.storage.engine.database import Connection, TryAgain
 from bridge.storage.metering import holds, spends
 from bridge.storage.metering.spends import Owner
 
-_known: Memory[Place, int] = Memory(most=100_000)
+_known: Memory[AccountKey, int] = Memory(most=100_000)
 """The account of each user met before, some 20 MB at most: an account keeps its id for ever."""
 
 
-def owners(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime) -> list[int | None]:
+def owners(connection: Connection, asks: Sequence[AnyRequest], *, now: datetime) -> list[int | None]:
     """The account each ask is about; None for a hold or spend that is not there, or that the caller may not see.
 
     Accounts that are missing are made. Some ids are from memory: see `check`.
     """
     places = [_place_of(ask) for ask in asks]
     located = _locate(connection, {place for place in places if place is not None}, now=now)
-    hold_ids = {ask.hold_id for ask in asks if isinstance(ask, CaptureAsk | ReleaseAsk)}
-    spend_ids = {ask.spend_id for ask in asks if isinstance(ask, RefundAsk)}
+    hold_ids = {ask.hold_id for ask in asks if isinstance(ask, CaptureRequest | ReleaseRequest)}
+    spend_ids = {ask.spend_id for ask in asks if isinstance(ask, RefundRequest)}
     of_holds = holds.owners(connection, hold_ids) if hold_ids else {}
     of_spends = spends.owners(connection, spend_ids) if spend_ids else {}
     found: list[int | None] = []
     for ask, place in zip(asks, places, strict=True):
         if place is not None:
             found.append(located[place])
-        elif isinstance(ask, Ask):
+        elif isinstance(ask, SpendRequest):
             found.append(ask.caller.account_id)
-        elif isinstance(ask, RefundAsk):
+        elif isinstance(ask, RefundRequest):
             found.append(_visible(of_spends.get(ask.spend_id), ask.caller))
         else:
             found.append(_visible(of_holds.get(ask.hold_id), ask.caller))
@@ -55,27 +55,27 @@ def _visible(owner: Owner | None, caller: Caller) -> int | None:
 
 
 def check(
-    connection: Connection, asks: Iterable[AnyAsk], found: Iterable[int | None], read: Mapping[int, Account]
+    connection: Connection, asks: Iterable[AnyRequest], found: Iterable[int | None], read: Mapping[int, Account]
 ) -> None:
     """Raise `TryAgain`, with nothing remembered, where the accounts as read are not those that were remembered.
 
     It happens when the database was put back to a copy of an earlier day.
     """
     for ask, account_id in zip(asks, found, strict=True):
-        if isinstance(ask, Ask) and isinstance(ask.who, Profile):
+        if isinstance(ask, SpendRequest) and isinstance(ask.who, Profile):
             account = None if account_id is None else read.get(account_id)
             if account is None or account.user_id != ask.who.user_id or account.store_id != ask.caller.store_id:
                 _known.forget(connection)
                 raise TryAgain("an account is not where it was")
 
 
-def _place_of(ask: AnyAsk) -> Place | None:
-    if isinstance(ask, Ask) and ask.who is not None:
+def _place_of(ask: AnyRequest) -> AccountKey | None:
+    if isinstance(ask, SpendRequest) and ask.who is not None:
         return accounts.place_of(ask.caller.store_id, ask.who)
     return None
 
 
-def _locate(connection: Connection, places: set[Place], *, now: datetime) -> dict[Place, int]:
+def _locate(connection: Connection, places: set[AccountKey], *, now: datetime) -> dict[AccountKey, int]:
     known = _known.of(connection)
     located = {place: known[place] for place in places if place in known}
     unknown = places - located.keys()

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bridge.domain.i18n.formatting import Language, LocalTime, local_time, number, span
 from bridge.domain.i18n.messages import PHRASES
-from bridge.domain.stores.stores import Rulebook
+from bridge.domain.stores.stores import Policy
 from bridge.services.metering.documents import Document
 
 
@@ -35,7 +35,7 @@ class AllowanceRow:
 
 
 def rows(
-    rulebook: Rulebook,
+    rulebook: Policy,
     documents: Sequence[Document],
     modules: Sequence[str],
     language: Language,
@@ -56,9 +56,7 @@ def rows(
     )
 
 
-def plan_row(
-    rulebook: Rulebook, document: Document | None, language: Language, *, now: datetime
-) -> AllowanceRow | None:
+def plan_row(rulebook: Policy, document: Document | None, language: Language, *, now: datetime) -> AllowanceRow | None:
     """What is left of a bought plan in its running month; None without one."""
     if document is None:
         return None
@@ -87,12 +85,12 @@ def percent_of(part: int, whole: int) -> int:
     return 100 if part >= whole else max(1, part * 100 // whole)
 
 
-def _unnumbered(rulebook: Rulebook, module: str, state: str, language: Language) -> AllowanceRow:
+def _unnumbered(rulebook: Policy, module: str, state: str, language: Language) -> AllowanceRow:
     phrases = PHRASES[language]
     return AllowanceRow(module, rulebook.label_of(module), state, phrases.states[state], detail=phrases.details[state])
 
 
-def _row(rulebook: Rulebook, document: Document, language: Language, *, now: datetime) -> AllowanceRow:
+def _row(rulebook: Policy, document: Document, language: Language, *, now: datetime) -> AllowanceRow:
     phrases, module = PHRASES[language], str(document["module"])
     state, used, limit = str(document["state"]), int(document["used"]), document["limit"]
     resets_at = document["resets_at"] and datetime.fromisoformat(document["resets_at"])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from bridge.domain.errors import Overloaded, Unavailable
-from bridge.domain.metering.commands import AnyAsk
+from bridge.domain.metering.commands import AnyRequest
 from bridge.services.metering.execute import Reply, spend_many
 from bridge.services.transactions import waiting_at_most
 from bridge.storage.engine.database import Database, TryAgain
@@ -44,7 +44,7 @@ class _Waiting:
 
     __slots__ = ("_error", "_lock", "_reply", "ask", "deadline")
 
-    def __init__(self, ask: AnyAsk, deadline: float) -> None:
+    def __init__(self, ask: AnyRequest, deadline: float) -> None:
         self.ask = ask
         self.deadline = deadline
         self._reply: Reply | None = None
@@ -93,7 +93,7 @@ class GroupCommit:
         self._closing = False
         self._thread: threading.Thread | None = None
 
-    def spend(self, ask: AnyAsk) -> Reply:
+    def spend(self, ask: AnyRequest) -> Reply:
         """The reply to one ask, once it is durable.
 
         Raises `Overloaded` when too many wait and `Unavailable` when the
@@ -102,7 +102,7 @@ class GroupCommit:
         """
         return self.spend_all([ask])[0]
 
-    def spend_all(self, asks: Sequence[AnyAsk]) -> list[Reply]:
+    def spend_all(self, asks: Sequence[AnyRequest]) -> list[Reply]:
         """The replies to several asks, in their order; each stands alone."""
         return [waiting.wait() for waiting in self._enqueue(asks)]
 
@@ -115,7 +115,7 @@ class GroupCommit:
             self._thread.join(timeout=CLOSE_SECONDS)
             atexit.unregister(self.close)
 
-    def _enqueue(self, asks: Sequence[AnyAsk]) -> list[_Waiting]:
+    def _enqueue(self, asks: Sequence[AnyRequest]) -> list[_Waiting]:
         deadline = time.monotonic() + ANSWER_SECONDS
         items = [_Waiting(ask, deadline) for ask in asks]
         with self._changed:
@@ -190,7 +190,7 @@ class GroupCommit:
         for waiting, reply in zip(batch, replies, strict=True):
             waiting.answer(reply)
 
-    def _write(self, asks: Sequence[AnyAsk]) -> list[Reply]:
+    def _write(self, asks: Sequence[AnyRequest]) -> list[Reply]:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with self._database.transaction() as connection:

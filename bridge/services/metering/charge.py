@@ -10,15 +10,15 @@ from bridge.domain.accounts.accounts import Account
 from bridge.domain.accounts.ledger import Kind, Movement
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.events.events import EventType
-from bridge.domain.metering.commands import Ask
+from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.metering.errors import UnknownOperation
 from bridge.domain.metering.funding import Decision, PlanPart
 from bridge.domain.metering.pricing import price_of
 from bridge.domain.stores.principals import Caller
-from bridge.domain.stores.stores import Rulebook
+from bridge.domain.stores.stores import Policy
 from bridge.services.metering import documents, limits, use_bounds
 from bridge.services.metering.funding import Free, Means, allowance_document, free_of
-from bridge.services.metering.unit_of_work import Books
+from bridge.services.metering.unit_of_work import UnitOfWork
 from bridge.storage.engine.ids import new_id
 from bridge.storage.metering.limits import WindowKey
 from bridge.storage.metering.spends import Spend
@@ -48,7 +48,7 @@ class Payment(NamedTuple):
     hold_id: int | None = None
 
 
-def price(rulebook: Rulebook, ask: Ask) -> Priced:
+def price(rulebook: Policy, ask: SpendRequest) -> Priced:
     """What an ask costs by the store's price list.
 
     Raises `UnknownOperation`, `UnknownModule`, `TooManyUnits`, and `InvalidRequest` where the ask
@@ -72,7 +72,9 @@ def price(rulebook: Rulebook, ask: Ask) -> Priced:
     return Priced(module, ask.operation, ask.units, tokens if rulebook.is_metered(module) else 0)
 
 
-def spend(books: Books, ask: Ask, account: Account, priced: Priced, means: Means, decision: Decision) -> Spend:
+def spend(
+    books: UnitOfWork, ask: SpendRequest, account: Account, priced: Priced, means: Means, decision: Decision
+) -> Spend:
     """Take what was decided, at once."""
     payment = Payment(
         caller=ask.caller,
@@ -88,7 +90,7 @@ def spend(books: Books, ask: Ask, account: Account, priced: Priced, means: Means
     return pay(books, account, payment)
 
 
-def pay(books: Books, account: Account, payment: Payment) -> Spend:
+def pay(books: UnitOfWork, account: Account, payment: Payment) -> Spend:
     """Write a payment: the spend, its entry, the windows it counts in, its day of history."""
     decision, priced = payment.decision, payment.priced
     # Only what the allowance pays can use it up.
@@ -125,7 +127,7 @@ def pay(books: Books, account: Account, payment: Payment) -> Spend:
     return taken
 
 
-def describe(books: Books, account: Account, taken: Spend) -> documents.Document:
+def describe(books: UnitOfWork, account: Account, taken: Spend) -> documents.Document:
     """A spend as the caller sees it, with what is left after it."""
     return documents.spend_document(
         taken,
@@ -134,7 +136,7 @@ def describe(books: Books, account: Account, taken: Spend) -> documents.Document
     )
 
 
-def _charge(books: Books, account: Account, taken: Spend, payment: Payment) -> None:
+def _charge(books: UnitOfWork, account: Account, taken: Spend, payment: Payment) -> None:
     if taken.from_balance:
         reason = taken.module if taken.operation is None else f"{taken.module}: {taken.operation}"
         movement = Movement(-taken.from_balance)
@@ -145,7 +147,7 @@ def _charge(books: Books, account: Account, taken: Spend, payment: Payment) -> N
         books.use_plan(account.id, part, part.tokens)
 
 
-def _tell_exhausted(books: Books, account: Account, module: str, before: Free | None) -> None:
+def _tell_exhausted(books: UnitOfWork, account: Account, module: str, before: Free | None) -> None:
     """Announce an allowance whose last token this payment took."""
     if before is None or before.left in {None, 0}:
         return

@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from bridge.domain.accounts.accounts import Standing
+from bridge.domain.accounts.accounts import Balance
 from bridge.domain.metering.holds import Hold
-from bridge.domain.metering.limits import FOREVER, Allows, Limit, Verdict, Window, left_of
+from bridge.domain.metering.limits import FOREVER, Allows, Limit, MatchedRule, Window, left_of
 from bridge.services.ids import CROCKFORD, number_of, opaque
 from bridge.storage.metering.spends import Refund, Spend
 
@@ -56,7 +56,7 @@ def opened_at(window: Window) -> str | None:
     return instant(window.starts_at) if window.starts_at > FOREVER else None
 
 
-def standing_document(standing: Standing) -> Document:
+def standing_document(standing: Balance) -> Document:
     """A balance: whole tokens, none below zero."""
     return {
         "balance": standing.balance,
@@ -66,7 +66,7 @@ def standing_document(standing: Standing) -> Document:
     }
 
 
-def state_of(verdict: Verdict, *, used: int) -> str:
+def state_of(verdict: MatchedRule, *, used: int) -> str:
     """How an allowance stands: `ok`, `low`, `exhausted`, `unlimited` or `disabled`."""
     rule = verdict.rule
     if rule.allows is not Allows.AMOUNT:
@@ -77,7 +77,7 @@ def state_of(verdict: Verdict, *, used: int) -> str:
     return "low" if left * _LOW_SHARE < rule.tokens else "ok"
 
 
-def allowance_document(limit: Limit, verdict: Verdict, window: Window, *, used: int, held: int = 0) -> Document:
+def allowance_document(limit: Limit, verdict: MatchedRule, window: Window, *, used: int, held: int = 0) -> Document:
     """What is left for free of one module: `limit` is a number, `unlimited` or `disabled`.
 
     `remaining` is less what open holds set aside, None without an end.
@@ -96,7 +96,7 @@ def allowance_document(limit: Limit, verdict: Verdict, window: Window, *, used: 
     }
 
 
-def spend_document(spend: Spend, *, standing: Standing, allowance: Document | None) -> Document:
+def spend_document(spend: Spend, *, standing: Balance, allowance: Document | None) -> Document:
     """A spend that was paid."""
     return {
         "id": opaque("sp", spend.id),
@@ -115,7 +115,7 @@ def spend_document(spend: Spend, *, standing: Standing, allowance: Document | No
     }
 
 
-def hold_document(hold: Hold, *, standing: Standing, allowance: Document | None) -> Document:
+def hold_document(hold: Hold, *, standing: Balance, allowance: Document | None) -> Document:
     """Tokens set aside: `paid_by` says from which sources."""
     return {
         "id": opaque("ho", hold.id),
@@ -134,7 +134,7 @@ def hold_document(hold: Hold, *, standing: Standing, allowance: Document | None)
     }
 
 
-def refund_document(refund: Refund, *, standing: Standing, allowance: Document | None) -> Document:
+def refund_document(refund: Refund, *, standing: Balance, allowance: Document | None) -> Document:
     """Tokens given back: `lapsed` is what could not go back, since its window has closed."""
     return {
         "id": opaque("rf", refund.id),

@@ -8,12 +8,19 @@ from typing import NamedTuple
 
 from bridge.domain.accounts.accounts import Account, Profile, Who
 from bridge.domain.errors import BridgeError, KeyReused
-from bridge.domain.metering.commands import AnyAsk, Ask, CaptureAsk, HoldAsk, RefundAsk, ReleaseAsk
+from bridge.domain.metering.commands import (
+    AnyRequest,
+    CaptureRequest,
+    HoldRequest,
+    RefundRequest,
+    ReleaseRequest,
+    SpendRequest,
+)
 from bridge.domain.metering.errors import UnknownHold, UnknownSpend
 from bridge.services.metering import account_lookup, charge, documents, holds, limits, policies, refunds, use_bounds
 from bridge.services.metering.funding import means_of, over_cap
 from bridge.services.metering.refusals import refuse
-from bridge.services.metering.unit_of_work import Books, Wanted, close_books, open_books
+from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, close_unit, open_unit
 from bridge.services.stores import access_keys
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering.spends import Answered, KeyPlace
@@ -41,7 +48,7 @@ def failed(error: BridgeError) -> Reply:
     return Reply(0, "", error=error)
 
 
-def spend_many(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime) -> list[Reply]:
+def spend_many(connection: Connection, asks: Sequence[AnyRequest], *, now: datetime) -> list[Reply]:
     """Judge the asks in their order and write what was decided; one reply for each.
 
     Access keys that were not looked up at the door are looked up first. Then
@@ -58,31 +65,31 @@ def spend_many(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime)
     return [failed(refused[ask.caller.key_hash]) if ask.caller.key_hash in refused else next(replies) for ask in asks]
 
 
-def _spend(connection: Connection, asks: Sequence[AnyAsk], *, now: datetime) -> list[Reply]:
+def _spend(connection: Connection, asks: Sequence[AnyRequest], *, now: datetime) -> list[Reply]:
     of_asks = account_lookup.owners(connection, asks, now=now)
-    books = open_books(connection, _wanted(connection, asks, of_asks), now=now)
+    books = open_unit(connection, _wanted(connection, asks, of_asks), now=now)
     use_bounds.read_days(connection, books, asks)
     account_lookup.check(connection, asks, of_asks, books.accounts)
     replies = [_answer(books, ask, owner) for ask, owner in zip(asks, of_asks, strict=True)]
     for store_id, used in books.new_modules.items():
         limits.add_used(connection, store_id, used)
-    close_books(connection, books)
+    close_unit(connection, books)
     return replies
 
 
-def key_place(ask: AnyAsk) -> KeyPlace | None:
+def key_place(ask: AnyRequest) -> KeyPlace | None:
     """Where the ask's key is looked up; None for one without a key."""
     return None if ask.key is None else (ask.caller.store_id, ask.caller.site_id, ask.key)
 
 
-def _wanted(connection: Connection, asks: Sequence[AnyAsk], of_asks: Sequence[int | None]) -> Wanted:
+def _wanted(connection: Connection, asks: Sequence[AnyRequest], of_asks: Sequence[int | None]) -> Wanted:
     store_ids = {ask.caller.store_id for ask in asks}
     books = policies.for_stores(connection, store_ids)
     spent_in: set[tuple[int, str]] = set()
     # Another store's rows are not read at all: its rules are not known here.
     known = [ask for ask, owner in zip(asks, of_asks, strict=True) if owner is not None]
     for ask in asks:
-        if isinstance(ask, Ask):
+        if isinstance(ask, SpendRequest):
             operation = books[ask.caller.store_id].operations.get(ask.operation or "")
             module = operation.module if operation else ask.module
             if module is not None:
@@ -92,13 +99,13 @@ def _wanted(connection: Connection, asks: Sequence[AnyAsk], of_asks: Sequence[in
         rulebooks=books,
         modules=spent_in,
         keys={place for ask in asks if (place := key_place(ask)) is not None},
-        hold_ids={ask.hold_id for ask in known if isinstance(ask, CaptureAsk | ReleaseAsk)},
-        spend_ids={ask.spend_id for ask in known if isinstance(ask, RefundAsk)},
+        hold_ids={ask.hold_id for ask in known if isinstance(ask, CaptureRequest | ReleaseRequest)},
+        spend_ids={ask.spend_id for ask in known if isinstance(ask, RefundRequest)},
         site_ids={ask.caller.site_id for ask in asks if ask.caller.site_id},
     )
 
 
-def _answer(books: Books, ask: AnyAsk, owner: int | None) -> Reply:
+def _answer(books: UnitOfWork, ask: AnyRequest, owner: int | None) -> Reply:
     place = key_place(ask)
     before = books.answers.get(place) if place is not None else None
     if before is not None:
@@ -115,17 +122,17 @@ def _answer(books: Books, ask: AnyAsk, owner: int | None) -> Reply:
     return Reply(status, answered.answer)
 
 
-def _judge(books: Books, ask: AnyAsk, owner: int | None) -> tuple[int, documents.Document]:
+def _judge(books: UnitOfWork, ask: AnyRequest, owner: int | None) -> tuple[int, documents.Document]:
     """The status and the answer; raises, before anything is changed, for what makes no sense."""
     account = books.accounts.get(owner) if owner is not None else None
     is_ours = account is not None and account.store_id == ask.caller.store_id
     if account is None or not is_ours or ask.caller.account_id not in {None, account.id}:
-        raise UnknownSpend() if isinstance(ask, RefundAsk) else UnknownHold()
-    if isinstance(ask, CaptureAsk):
+        raise UnknownSpend() if isinstance(ask, RefundRequest) else UnknownHold()
+    if isinstance(ask, CaptureRequest):
         return 201, holds.capture(books, ask, account)
-    if isinstance(ask, ReleaseAsk):
+    if isinstance(ask, ReleaseRequest):
         return 200, holds.release(books, ask, account)
-    if isinstance(ask, RefundAsk):
+    if isinstance(ask, RefundRequest):
         return 201, refunds.refund(books, ask, account)
     priced = charge.price(books.rulebooks[account.store_id], ask)
     limits.note_use(books.rulebook_of(account), priced.module, books.new_modules)
@@ -134,12 +141,12 @@ def _judge(books: Books, ask: AnyAsk, owner: int | None) -> tuple[int, documents
     decision = over_cap(books, account, ask.caller.site_id, priced.tokens) or means.decide(priced.tokens)
     if not decision.is_accepted:
         return refuse(books, account, priced, decision, site_id=ask.caller.site_id)
-    if isinstance(ask, HoldAsk):
+    if isinstance(ask, HoldRequest):
         return 201, holds.hold(books, ask, account, priced, means, decision)
     return 201, charge.describe(books, account, charge.spend(books, ask, account, priced, means, decision))
 
 
-def introduce(books: Books, who: Who | None, account: Account) -> Account:
+def introduce(books: UnitOfWork, who: Who | None, account: Account) -> Account:
     """The account with what this request says of its user; what it does not say stays."""
     if not isinstance(who, Profile) or (who.email is None and who.name is None and who.roles is None):
         return account

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from bridge.domain.errors import Unavailable
 from bridge.services.metering import policies
-from bridge.services.metering.unit_of_work import Wanted, close_books, open_books
+from bridge.services.metering.unit_of_work import Wanted, close_unit, open_unit
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
@@ -69,6 +69,6 @@ def _mark(connection: Connection, *, due: Sequence[ExpiredHold], now: datetime) 
     locked = accounts.lock(connection, {account_id for account_id, _ in due})
     changed = holds.mark_expired(connection, [hold_id for _, hold_id in due], now=now)
     stores = {locked[account_id].store_id for account_id in changed}
-    books = open_books(connection, Wanted(changed, policies.for_stores(connection, stores)), now=now)
+    books = open_unit(connection, Wanted(changed, policies.for_stores(connection, stores)), now=now)
     books.changed_accounts.update(changed)
-    close_books(connection, books)
+    close_unit(connection, books)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bridge.domain.accounts.accounts import Account
-from bridge.domain.metering.funding import Decision, PlanPart, Purse, Refusal, Source, decide, draw, split_plan
-from bridge.domain.metering.limits import Allows, Limit, Verdict, Window, left_of
+from bridge.domain.metering.funding import Decision, FundingSource, PlanPart, Refusal, Source, decide, draw, split_plan
+from bridge.domain.metering.limits import Allows, Limit, MatchedRule, Window, left_of
 from bridge.services.metering import documents
-from bridge.services.metering.unit_of_work import Books
+from bridge.services.metering.unit_of_work import UnitOfWork
 from bridge.storage.metering.limits import WindowKey
 
 
@@ -16,7 +16,7 @@ class Free(NamedTuple):
     """The free allowance of one account in one module: limit, the rule that won, its window, what is gone of it."""
 
     limit: Limit
-    verdict: Verdict
+    verdict: MatchedRule
     window: Window
     key: WindowKey
     used: int
@@ -38,7 +38,7 @@ class Means(NamedTuple):
 
     plans: tuple[PlanPart, ...]
     free: Free | None
-    purses: tuple[Purse, ...]
+    purses: tuple[FundingSource, ...]
 
     def decide(self, price: int) -> Decision:
         """Whether the sources pay the whole price."""
@@ -53,7 +53,7 @@ class Means(NamedTuple):
         return split_plan(tokens=decision.plan, parts=self.plans)
 
 
-def free_of(books: Books, account: Account, module: str) -> Free | None:
+def free_of(books: UnitOfWork, account: Account, module: str) -> Free | None:
     """The account's free allowance in a module; None where no rule gives one.
 
     A rule of the account's own beats those of its audiences.
@@ -64,7 +64,7 @@ def free_of(books: Books, account: Account, module: str) -> Free | None:
         return None
     override = books.overrides.get((account.id, module))
     if override is not None:
-        verdict: Verdict | None = Verdict("override", override.rule)
+        verdict: MatchedRule | None = MatchedRule("override", override.rule)
     else:
         verdict = rulebook.verdict_for(module, account.roles, guest=account.is_guest)
     if verdict is None:
@@ -74,7 +74,7 @@ def free_of(books: Books, account: Account, module: str) -> Free | None:
     return Free(limit, verdict, window, key, books.uses.get(key, 0), books.held.get(key, 0))
 
 
-def means_of(books: Books, account: Account, module: str) -> Means:
+def means_of(books: UnitOfWork, account: Account, module: str) -> Means:
     """What the account can pay for a module at this point of the batch."""
     plans = tuple(books.plan_lefts(account))
     free = free_of(books, account, module)
@@ -87,11 +87,11 @@ def means_of(books: Books, account: Account, module: str) -> Means:
             left = sum(part.tokens for part in plans)
         else:
             left = free.left if free else 0
-        purses.append(Purse(source, left))
+        purses.append(FundingSource(source, left))
     return Means(plans, free, tuple(purses))
 
 
-def left_of_cap(books: Books, account: Account, site_id: int) -> int | None:
+def left_of_cap(books: UnitOfWork, account: Account, site_id: int) -> int | None:
     """What a linked site may still spend this month; None where it has no cap, or it is the store itself."""
     cap = books.caps.get(site_id) if site_id else None
     if cap is None:
@@ -100,7 +100,7 @@ def left_of_cap(books: Books, account: Account, site_id: int) -> int | None:
     return max(0, cap - used - books.held.get(("site", site_id), 0))
 
 
-def over_cap(books: Books, account: Account, site_id: int, price: int) -> Decision | None:
+def over_cap(books: UnitOfWork, account: Account, site_id: int, price: int) -> Decision | None:
     """The refusal of a linked site that would pass its monthly cap; None where it may go on."""
     left = left_of_cap(books, account, site_id)
     if left is None or price <= left:
@@ -108,7 +108,7 @@ def over_cap(books: Books, account: Account, site_id: int, price: int) -> Decisi
     return Decision(refusal=Refusal.SITE_CAP_REACHED, shortfall=price - left)
 
 
-def allowance_document(books: Books, account: Account, module: str) -> documents.Document | None:
+def allowance_document(books: UnitOfWork, account: Account, module: str) -> documents.Document | None:
     """The account's allowance in a module as it stands at this point of the batch; None where there is none."""
     free = free_of(books, account, module)
     if free is None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from bridge.domain.accounts.accounts import Account
 from bridge.domain.errors import FieldError, InvalidRequest
-from bridge.domain.metering.commands import CaptureAsk, HoldAsk, ReleaseAsk
+from bridge.domain.metering.commands import CaptureRequest, HoldRequest, ReleaseRequest
 from bridge.domain.metering.errors import (
     HoldCaptured,
     HoldReleased,
@@ -16,7 +16,7 @@ from bridge.domain.metering.errors import (
     UnknownOperation,
     UseOutOfRange,
 )
-from bridge.domain.metering.funding import Decision, PlanPart, Purse, Source, draw, split_plan
+from bridge.domain.metering.funding import Decision, FundingSource, PlanPart, Source, draw, split_plan
 from bridge.domain.metering.holds import Hold, HoldState
 from bridge.domain.metering.pricing import price_of
 from bridge.domain.stores.principals import Caller
@@ -24,14 +24,14 @@ from bridge.services.metering import charge, documents, policies
 from bridge.services.metering.account_lookup import may_see
 from bridge.services.metering.charge import Payment, Priced, pay
 from bridge.services.metering.funding import Means, allowance_document, left_of_cap, means_of
-from bridge.services.metering.unit_of_work import Books, Wanted, open_books
+from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, open_unit
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
 from bridge.storage.metering import holds
 
 
 def hold(
-    books: Books, ask: HoldAsk, account: Account, priced: Priced, means: Means, decision: Decision
+    books: UnitOfWork, ask: HoldRequest, account: Account, priced: Priced, means: Means, decision: Decision
 ) -> documents.Document:
     """Set aside what was decided, from the sources a spend would take it from."""
     free = means.free if decision.allowance else None
@@ -62,7 +62,7 @@ def hold(
     return describe(books, account, held)
 
 
-def capture(books: Books, ask: CaptureAsk, account: Account) -> documents.Document:
+def capture(books: UnitOfWork, ask: CaptureRequest, account: Account) -> documents.Document:
     """Take what it really cost: first what was set aside, then more where the sources have it.
 
     What is set aside and not needed is free again. After the hold's expiry
@@ -89,7 +89,7 @@ def capture(books: Books, ask: CaptureAsk, account: Account) -> documents.Docume
     return charge.describe(books, account, taken)
 
 
-def release(books: Books, ask: ReleaseAsk, account: Account) -> documents.Document:
+def release(books: UnitOfWork, ask: ReleaseRequest, account: Account) -> documents.Document:
     """Free all that a hold set aside; raises `HoldCaptured` and `HoldReleasedBefore` for one that is settled."""
     if ask.hold_id in books.holds and books.holds[ask.hold_id].state is HoldState.RELEASED:
         raise HoldReleasedBefore()
@@ -101,7 +101,7 @@ def release(books: Books, ask: ReleaseAsk, account: Account) -> documents.Docume
     return describe(books, account, books.holds[found.id])
 
 
-def describe(books: Books, account: Account, held: Hold) -> documents.Document:
+def describe(books: UnitOfWork, account: Account, held: Hold) -> documents.Document:
     """A hold as the caller sees it."""
     return documents.hold_document(
         held,
@@ -120,13 +120,13 @@ def look(connection: Connection, caller: Caller, hold_id: int, *, now: datetime)
         rulebooks=policies.for_stores(connection, [found.store_id]),
         modules=[(found.store_id, found.module)],
     )
-    books = open_books(connection, wanted, now=now, lock=False)
+    books = open_unit(connection, wanted, now=now, lock=False)
     if found.state is HoldState.OPEN and not found.counts_at(now):
         found = replace(found, state=HoldState.EXPIRED)
     return describe(books, books.accounts[found.account_id], found)
 
 
-def _settleable(books: Books, hold_id: int) -> Hold:
+def _settleable(books: UnitOfWork, hold_id: int) -> Hold:
     found = books.holds.get(hold_id)
     if found is None:
         raise UnknownHold()
@@ -137,7 +137,7 @@ def _settleable(books: Books, hold_id: int) -> Hold:
     return found
 
 
-def _captured_price(books: Books, ask: CaptureAsk, found: Hold) -> Priced:
+def _captured_price(books: UnitOfWork, ask: CaptureRequest, found: Hold) -> Priced:
     rulebook = books.rulebooks[found.store_id]
     if ask.units is None:
         tokens, units = ask.tokens or 0, found.units
@@ -151,7 +151,9 @@ def _captured_price(books: Books, ask: CaptureAsk, found: Hold) -> Priced:
     return Priced(found.module, found.operation, units, tokens if rulebook.is_metered(found.module) else 0)
 
 
-def _payment(books: Books, ask: CaptureAsk, account: Account, found: Hold, price: Priced, *, reserved: bool) -> Payment:
+def _payment(
+    books: UnitOfWork, ask: CaptureRequest, account: Account, found: Hold, price: Priced, *, reserved: bool
+) -> Payment:
     means = means_of(books, account, found.module)
     first = _from_reserve(books, account, found, price.tokens) if reserved else Decision()
     first_parts = split_plan(tokens=first.plan, parts=found.plan_parts)
@@ -185,7 +187,7 @@ def _payment(books: Books, ask: CaptureAsk, account: Account, found: Hold, price
     )
 
 
-def _from_reserve(books: Books, account: Account, found: Hold, price: int) -> Decision:
+def _from_reserve(books: UnitOfWork, account: Account, found: Hold, price: int) -> Decision:
     """The part of the price that what was set aside pays, in the store's order."""
     left = {
         Source.PLAN: found.from_plan,
@@ -194,7 +196,7 @@ def _from_reserve(books: Books, account: Account, found: Hold, price: int) -> De
         Source.ALLOWANCE: found.from_allowance,
     }
     order = books.rulebook_of(account).spend_order
-    taken = draw(price=price, purses=[Purse(source, left[source]) for source in order])
+    taken = draw(price=price, purses=[FundingSource(source, left[source]) for source in order])
     return taken._replace(shortfall=0)
 
 
@@ -214,7 +216,7 @@ def _beyond(means: Means, first: Decision, first_parts: tuple[PlanPart, ...], fo
             left = max(0, left - first.allowance) if means.free.window.starts_at == found.window_starts_at else 0
         elif left is None and first.allowance and means.free and means.free.window.starts_at != found.window_starts_at:
             left = 0
-        purses.append(Purse(purse.source, left))
+        purses.append(FundingSource(purse.source, left))
     return draw(price=price, purses=purses)
 
 

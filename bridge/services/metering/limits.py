@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from bridge.domain.errors import FieldError
 from bridge.domain.metering.errors import UnknownLimit, UnknownModule
 from bridge.domain.metering.limits import Limit
-from bridge.domain.stores.stores import Module, Rulebook, label_of
+from bridge.domain.stores.stores import Module, Policy, label_of
 from bridge.services.metering import policies
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import limits
 from bridge.storage.stores import stores
 
 
-def note_use(rulebook: Rulebook, module: str, fresh: dict[int, set[str]]) -> None:
+def note_use(rulebook: Policy, module: str, fresh: dict[int, set[str]]) -> None:
     """Note in `fresh` a module that is used for the first time; raises `UnknownModule` past the bound of a store."""
     if rulebook.has_module(module) or module in fresh.get(rulebook.store.id, ()):
         return
@@ -22,7 +22,7 @@ def note_use(rulebook: Rulebook, module: str, fresh: dict[int, set[str]]) -> Non
     fresh.setdefault(rulebook.store.id, set()).add(module)
 
 
-def check_known(rulebook: Rulebook, module: str, *, fresh: int = 0) -> None:
+def check_known(rulebook: Policy, module: str, *, fresh: int = 0) -> None:
     """Raise `UnknownModule` for a module the store neither has nor creates on first use.
 
     `fresh` modules are being created already.

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from bridge.domain.stores.stores import Rulebook
+from bridge.domain.stores.stores import Policy
 from bridge.storage.engine.cache import Memory
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import limits, overrides, plans, prices
 from bridge.storage.stores import stores
 
-_known: Memory[int, Rulebook] = Memory(most=1_000)
+_known: Memory[int, Policy] = Memory(most=1_000)
 """The last rulebook of each store; replaced whole, so no lock is needed."""
 
 
-def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, Rulebook]:
+def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, Policy]:
     """The rules of these stores as they stand in this transaction.
 
     One statement reads the version of each store's rules; only a store whose
     version moved is read anew. A change of rules counts from its commit on.
     """
     known = _known.of(connection)
-    books: dict[int, Rulebook] = {}
+    books: dict[int, Policy] = {}
     for store_id, version in stores.versions(connection, store_ids).items():
         book = known.get(store_id)
         if book is None or book.store.config_version != version:
@@ -31,14 +31,14 @@ def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, 
     return books
 
 
-def for_store(connection: Connection, store_id: int) -> Rulebook:
+def for_store(connection: Connection, store_id: int) -> Policy:
     """The rules of one store."""
     return for_stores(connection, [store_id])[store_id]
 
 
-def _read(connection: Connection, store_id: int) -> Rulebook:
+def _read(connection: Connection, store_id: int) -> Policy:
     store = stores.get(connection, store_id)
-    return Rulebook(
+    return Policy(
         store=store,
         calendar=store.calendar,
         modules=limits.list_modules(connection, store_id),

@@ -7,23 +7,23 @@ from datetime import datetime
 from typing import Any
 
 from bridge.domain.accounts.accounts import Account, Profile, Who
-from bridge.domain.metering.commands import Ask
+from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.metering.funding import Decision, Refusal, Source
 from bridge.domain.metering.limits import Allows, Period
 from bridge.domain.stores.principals import Caller
-from bridge.domain.stores.stores import Rulebook
+from bridge.domain.stores.stores import Policy
 from bridge.services.accounts.profiles import get_account
 from bridge.services.metering import documents, limits, policies
 from bridge.services.metering.charge import Priced, price, spend
 from bridge.services.metering.execute import introduce
 from bridge.services.metering.funding import Means, allowance_document, left_of_cap, means_of
-from bridge.services.metering.unit_of_work import Books, Wanted, open_books
+from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, open_unit
 from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
 
 
 def quote(
-    connection: Connection, caller: Caller, who: Who | None, asks: Sequence[Ask], *, now: datetime
+    connection: Connection, caller: Caller, who: Who | None, asks: Sequence[SpendRequest], *, now: datetime
 ) -> documents.Document:
     """What a batch costs, item by item, who would pay it, and what is missing.
 
@@ -102,20 +102,22 @@ def _find(connection: Connection, caller: Caller, who: Who | None) -> Account:
 
 
 def _look(
-    connection: Connection, rulebook: Rulebook, account: Account, caller: Caller, modules: set[str], *, now: datetime
-) -> Books:
+    connection: Connection, rulebook: Policy, account: Account, caller: Caller, modules: set[str], *, now: datetime
+) -> UnitOfWork:
     wanted = Wanted(
         account_ids=[account.id],
         rulebooks={rulebook.store.id: rulebook},
         modules=[(rulebook.store.id, module) for module in modules],
         site_ids=[caller.site_id] if caller.site_id else [],
     )
-    books = open_books(connection, wanted, now=now, lock=False)
+    books = open_unit(connection, wanted, now=now, lock=False)
     books.accounts[account.id] = account
     return books
 
 
-def _pay_in_turn(books: Books, caller: Caller, account: Account, priced: Sequence[Priced]) -> tuple[Decision, int, int]:
+def _pay_in_turn(
+    books: UnitOfWork, caller: Caller, account: Account, priced: Sequence[Priced]
+) -> tuple[Decision, int, int]:
     """Who would pay the items if they were spent one after the other; books that are never closed bear it.
 
     With it what no source can pay, and what is over the linked site's cap.
@@ -129,7 +131,7 @@ def _pay_in_turn(books: Books, caller: Caller, account: Account, priced: Sequenc
         means = means_of(books, account, item.module)
         drawn = means.draw(item.tokens)
         shortfall += drawn.shortfall
-        ask = Ask(caller=caller, key=None, fingerprint="", who=None, module=item.module, tokens=item.tokens)
+        ask = SpendRequest(caller=caller, key=None, fingerprint="", who=None, module=item.module, tokens=item.tokens)
         spend(books, ask, account, item, means, drawn._replace(shortfall=0))
         total = Decision(total.plan + drawn.plan, total.balance + drawn.balance, total.allowance + drawn.allowance)
     over_cap = 0 if cap is None else max(0, sum(item.tokens for item in priced) - cap)
@@ -137,7 +139,7 @@ def _pay_in_turn(books: Books, caller: Caller, account: Account, priced: Sequenc
     return total, shortfall, over_cap
 
 
-def _item(ask: Ask, priced: Priced) -> documents.Document:
+def _item(ask: SpendRequest, priced: Priced) -> documents.Document:
     named = (
         {"module": priced.module}
         if ask.operation is None
@@ -147,7 +149,7 @@ def _item(ask: Ask, priced: Priced) -> documents.Document:
 
 
 def _words(
-    rulebook: Rulebook, account: Account, means: Means, decision: Decision, *, module: str, cost: int
+    rulebook: Policy, account: Account, means: Means, decision: Decision, *, module: str, cost: int
 ) -> list[str]:
     label = rulebook.label_of(module)
     words = [f"User {account.user_id} has the roles {', '.join(account.roles) or '(none known)'}."]

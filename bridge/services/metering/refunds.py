@@ -7,17 +7,17 @@ from datetime import datetime
 from bridge.domain.accounts.accounts import Account
 from bridge.domain.accounts.ledger import Kind, credit
 from bridge.domain.errors import BalanceOutOfRange, FieldError
-from bridge.domain.metering.commands import RefundAsk
+from bridge.domain.metering.commands import RefundRequest
 from bridge.domain.metering.errors import RefundTooLarge, UnknownSpend
 from bridge.domain.metering.funding import Decision, GivenBack, PlanPart, give_back, left_of_parts, split_plan
 from bridge.services.metering import documents
 from bridge.services.metering.funding import allowance_document, free_of
-from bridge.services.metering.unit_of_work import Books
+from bridge.services.metering.unit_of_work import UnitOfWork
 from bridge.storage.engine.ids import new_id
 from bridge.storage.metering.spends import Refund, Spend
 
 
-def refund(books: Books, ask: RefundAsk, account: Account) -> documents.Document:
+def refund(books: UnitOfWork, ask: RefundRequest, account: Account) -> documents.Document:
     """Give a spend back, whole or in part; never more than was paid and not given back yet.
 
     Balance pays off debt first, like any tokens that come in. Tokens of an
@@ -45,7 +45,7 @@ def refund(books: Books, ask: RefundAsk, account: Account) -> documents.Document
     return document
 
 
-def _split(books: Books, account: Account, spend: Spend, paid: Decision, tokens: int) -> GivenBack:
+def _split(books: UnitOfWork, account: Account, spend: Spend, paid: Decision, tokens: int) -> GivenBack:
     open_ = Decision(
         plan=sum(part.tokens for part in _open_parts(spend, books.now)),
         balance=paid.balance,
@@ -54,13 +54,15 @@ def _split(books: Books, account: Account, spend: Spend, paid: Decision, tokens:
     return give_back(tokens=tokens, open_=open_, order=books.rulebook_of(account).spend_order)
 
 
-def _is_open(books: Books, account: Account, spend: Spend) -> bool:
+def _is_open(books: UnitOfWork, account: Account, spend: Spend) -> bool:
     """Whether the window the spend's allowance counted in is still the running one."""
     free = free_of(books, account, spend.module)
     return free is not None and free.window.starts_at == spend.window_starts_at
 
 
-def _write(books: Books, ask: RefundAsk, account: Account, spend: Spend, back: GivenBack) -> documents.Document:
+def _write(
+    books: UnitOfWork, ask: RefundRequest, account: Account, spend: Spend, back: GivenBack
+) -> documents.Document:
     if back.balance:
         try:
             movement = credit(tokens=back.balance, balance=account.balance, debt=account.debt)

@@ -13,7 +13,7 @@ from bridge.services.metering import documents
 from bridge.services.metering.charge import Priced
 from bridge.services.metering.documents import Document
 from bridge.services.metering.funding import allowance_document, left_of_cap
-from bridge.services.metering.unit_of_work import Books
+from bridge.services.metering.unit_of_work import UnitOfWork
 
 _TITLES = {
     Refusal.INSUFFICIENT_TOKENS: "Not enough tokens",
@@ -26,7 +26,7 @@ _UNCHARGED = "Nothing was charged."
 
 
 def refuse(
-    books: Books, account: Account, priced: Priced, decision: Decision, *, site_id: int
+    books: UnitOfWork, account: Account, priced: Priced, decision: Decision, *, site_id: int
 ) -> tuple[int, documents.Document]:
     """The status and the document of a refusal; nothing is taken."""
     rulebook = books.rulebook_of(account)
@@ -55,7 +55,7 @@ def refuse(
     return document["status"], document
 
 
-def resets_at(books: Books, account: Account, priced: Priced, *, site_id: int) -> datetime | None:
+def resets_at(books: UnitOfWork, account: Account, priced: Priced, *, site_id: int) -> datetime | None:
     """The first moment from which the same request could succeed by itself; None when no reset helps.
 
     Considers the end of the allowance's window, of the plans' windows, of the
@@ -71,7 +71,7 @@ def resets_at(books: Books, account: Account, priced: Priced, *, site_id: int) -
     return None
 
 
-def _changes(books: Books, account: Account, module: str, site_id: int) -> Iterator[datetime]:
+def _changes(books: UnitOfWork, account: Account, module: str, site_id: int) -> Iterator[datetime]:
     """The moments after now at which a source or the cap starts again."""
     override = books.overrides.get((account.id, module))
     if override is not None and override.ends_at is not None and books.now < override.ends_at < _NEVER:
@@ -86,7 +86,7 @@ def _changes(books: Books, account: Account, module: str, site_id: int) -> Itera
         yield _month_end(books, account)
 
 
-def _can_pay_at(books: Books, account: Account, priced: Priced, moment: datetime) -> bool:
+def _can_pay_at(books: UnitOfWork, account: Account, priced: Priced, moment: datetime) -> bool:
     total = 0
     for source in books.rulebook_of(account).spend_order:
         if source is Source.BALANCE:
@@ -101,7 +101,7 @@ def _can_pay_at(books: Books, account: Account, priced: Priced, moment: datetime
     return total >= priced.tokens
 
 
-def _plans_at(books: Books, account: Account, moment: datetime) -> int:
+def _plans_at(books: UnitOfWork, account: Account, moment: datetime) -> int:
     zone = books.rulebook_of(account).calendar.zone
     total = 0
     for allotment in allotments_at(books.plan_terms.get(account.id, ()), moment, zone):
@@ -110,7 +110,7 @@ def _plans_at(books: Books, account: Account, moment: datetime) -> int:
     return total
 
 
-def _allowance_at(books: Books, account: Account, module: str, moment: datetime) -> int | None:
+def _allowance_at(books: UnitOfWork, account: Account, module: str, moment: datetime) -> int | None:
     """What the free allowance gives at a moment; None for no end."""
     rulebook = books.rulebook_of(account)
     if module not in rulebook.limits:
@@ -130,19 +130,19 @@ def _allowance_at(books: Books, account: Account, module: str, moment: datetime)
     return left_of(rule, used=used)
 
 
-def _left_of_cap_at(books: Books, account: Account, site_id: int, moment: datetime) -> int | None:
+def _left_of_cap_at(books: UnitOfWork, account: Account, site_id: int, moment: datetime) -> int | None:
     left = left_of_cap(books, account, site_id)
     return books.caps[site_id] if left is not None and moment >= _month_end(books, account) else left
 
 
-def _month_end(books: Books, account: Account) -> datetime:
+def _month_end(books: UnitOfWork, account: Account) -> datetime:
     window = window_at(Period.MONTHLY, books.now, books.rulebook_of(account).calendar)
     # A month always ends.
     return window.ends_at or books.now
 
 
 def _remedy(
-    books: Books, account: Account, refusal: Refusal, at: datetime | None, *, missing: int, can_buy: bool
+    books: UnitOfWork, account: Account, refusal: Refusal, at: datetime | None, *, missing: int, can_buy: bool
 ) -> str:
     """How and when the same request can succeed, as a sentence."""
     ways = []

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from bridge.domain.events.events import EventType, NewEvent
 from bridge.domain.metering.limits import Allows, Limit, Override, Period, Rule, Window, window_at
-from bridge.domain.stores.stores import Rulebook
+from bridge.domain.stores.stores import Policy
 from bridge.services.metering import documents, policies
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_ids
@@ -26,7 +26,7 @@ BATCH = 500
 
 _INSTANT = timedelta(microseconds=1)
 
-Place = tuple[int, str]
+Cursor = tuple[int, str]
 """A limit: its store and its module."""
 
 
@@ -46,7 +46,7 @@ class Reset:
     next_at: datetime | None
 
 
-def resets_of(connection: Connection, rulebook: Rulebook, *, now: datetime) -> dict[str, Reset]:
+def resets_of(connection: Connection, rulebook: Policy, *, now: datetime) -> dict[str, Reset]:
     """The last and the next reset of each module that has a limit."""
     noted = resets.newest(connection, [rulebook.store.id])
     return {
@@ -55,7 +55,7 @@ def resets_of(connection: Connection, rulebook: Rulebook, *, now: datetime) -> d
     }
 
 
-def list_due(connection: Connection, *, now: datetime) -> list[Place]:
+def list_due(connection: Connection, *, now: datetime) -> list[Cursor]:
     """The limits whose window opened and was not noted yet, or whose announcing is not finished."""
     store_ids = [store.id for store in stores.list_all(connection)]
     books = policies.for_stores(connection, store_ids)
@@ -68,7 +68,7 @@ def list_due(connection: Connection, *, now: datetime) -> list[Place]:
     ]
 
 
-def announce(connection: Connection, place: Place, *, now: datetime) -> bool:
+def announce(connection: Connection, place: Cursor, *, now: datetime) -> bool:
     """Note a limit's window that opened and tell the next batch of users; whether all are told.
 
     The window's row is locked meanwhile, and the batch's events and how far it
@@ -93,7 +93,7 @@ def announce(connection: Connection, place: Place, *, now: datetime) -> bool:
     return run.finished_at is not None
 
 
-def _is_due(connection: Connection, limit: Limit, run: WindowRun | None, rulebook: Rulebook, *, now: datetime) -> bool:
+def _is_due(connection: Connection, limit: Limit, run: WindowRun | None, rulebook: Policy, *, now: datetime) -> bool:
     if limit.period is Period.NEVER:
         return False
     window = window_at(limit.period, now, rulebook.calendar)
@@ -108,14 +108,14 @@ def _next_start(window: Window) -> datetime:
     return window.ends_at or window.starts_at
 
 
-def _since(run: WindowRun | None, limit: Limit, window: Window, rulebook: Rulebook) -> datetime:
+def _since(run: WindowRun | None, limit: Limit, window: Window, rulebook: Policy) -> datetime:
     """From where on last uses count: the last window that was announced in full, else the one just before."""
     if run is None:
         return window_at(limit.period, window.starts_at - _INSTANT, rulebook.calendar).starts_at
     return run.since if run.finished_at is None else run.starts_at
 
 
-def _tell(connection: Connection, run: WindowRun, limit: Limit, rulebook: Rulebook, *, now: datetime) -> WindowRun:
+def _tell(connection: Connection, run: WindowRun, limit: Limit, rulebook: Policy, *, now: datetime) -> WindowRun:
     uses = resets.list_last_uses(connection, run, limit=BATCH)
     own = overrides.overrides(connection, [use.account_id for use in uses], now=now)
     rules = {use.account_id: _rule_of(use, own.get((use.account_id, run.module)), rulebook, run.module) for use in uses}
@@ -130,7 +130,7 @@ def _tell(connection: Connection, run: WindowRun, limit: Limit, rulebook: Rulebo
     return replace(run, ran_dry=run.ran_dry + len(dry), reached=reached, finished_at=finished_at)
 
 
-def _rule_of(use: LastUse, own: Override | None, rulebook: Rulebook, module: str) -> Rule | None:
+def _rule_of(use: LastUse, own: Override | None, rulebook: Policy, module: str) -> Rule | None:
     """The rule that decides for a user today: his own, or the one of his audiences."""
     if own is not None:
         return own.rule
@@ -152,7 +152,7 @@ def _payload(run: WindowRun, limit: Limit, rule: Rule) -> documents.Document:
     }
 
 
-def _reset(limit: Limit, run: WindowRun | None, rulebook: Rulebook, *, now: datetime) -> Reset:
+def _reset(limit: Limit, run: WindowRun | None, rulebook: Policy, *, now: datetime) -> Reset:
     return Reset(
         module=limit.module,
         period=limit.period,

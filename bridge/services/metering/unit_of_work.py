@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import Any
 
-from bridge.domain.accounts.accounts import Account, Standing
+from bridge.domain.accounts.accounts import Account, Balance
 from bridge.domain.accounts.ledger import Entry, Kind, Movement
 from bridge.domain.events.events import EventType, NewEvent
 from bridge.domain.metering.funding import PlanPart
 from bridge.domain.metering.holds import Hold
 from bridge.domain.metering.limits import Override, Period, Reset, Window, since_reset, window_at
 from bridge.domain.metering.plans import Allotment, Term, allotments_at
-from bridge.domain.stores.stores import Rulebook
+from bridge.domain.stores.stores import Policy
 from bridge.services.accounts.balance_alerts import watch
 from bridge.storage.accounts import accounts, ledger
 from bridge.storage.engine.database import Connection
@@ -36,7 +36,7 @@ class Wanted:
     """What a batch needs of the books; `modules` are the (store, module) pairs that are spent in."""
 
     account_ids: Collection[int]
-    rulebooks: dict[int, Rulebook]
+    rulebooks: dict[int, Policy]
     modules: Collection[tuple[int, str]] = ()
     keys: Collection[KeyPlace] = ()
     hold_ids: Collection[int] = ()
@@ -45,7 +45,7 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Books:
+class UnitOfWork:
     """The rows a batch works on; the `new_…` and `changed_…` fields are what `close` writes.
 
     `held` counts what open holds set aside: under an account's id for its
@@ -54,7 +54,7 @@ class Books:
     """
 
     now: datetime
-    rulebooks: dict[int, Rulebook]
+    rulebooks: dict[int, Policy]
     accounts: dict[int, Account]
     windows: dict[tuple[int, str], Window] = field(default_factory=dict)
     uses: dict[limits.WindowKey, int] = field(default_factory=dict)
@@ -86,13 +86,13 @@ class Books:
     day_totals: dict[tuple[int, date], tuple[int, int]] = field(default_factory=dict)
     new_answers: dict[KeyPlace, Answered] = field(default_factory=dict)
 
-    def rulebook_of(self, account: Account) -> Rulebook:
+    def rulebook_of(self, account: Account) -> Policy:
         """The rules the account's store spends by."""
         return self.rulebooks[account.store_id]
 
-    def standing_of(self, account: Account) -> Standing:
+    def standing_of(self, account: Account) -> Balance:
         """The account's balance as it stands at this point of the batch."""
-        return Standing(balance=account.balance, held=self.held.get(account.id, 0), debt=account.debt)
+        return Balance(balance=account.balance, held=self.held.get(account.id, 0), debt=account.debt)
 
     def window_of(self, account: Account, module: str) -> Window:
         """The window the account's use of a module counts in now, resets by hand included."""
@@ -196,7 +196,7 @@ def _day_of(moment: datetime, zone: tzinfo) -> date:
     return moment.astimezone(zone).date()
 
 
-def open_books(connection: Connection, wanted: Wanted, *, now: datetime, lock: bool = True) -> Books:
+def open_unit(connection: Connection, wanted: Wanted, *, now: datetime, lock: bool = True) -> UnitOfWork:
     """Read what a batch needs, in a fixed number of statements.
 
     With `lock` the accounts are locked, in id order, before anything else of
@@ -204,7 +204,7 @@ def open_books(connection: Connection, wanted: Wanted, *, now: datetime, lock: b
     """
     read = accounts.lock if lock else accounts.look
     known = read(connection, wanted.account_ids)
-    books = Books(now, wanted.rulebooks, known)
+    books = UnitOfWork(now, wanted.rulebooks, known)
     if wanted.keys:
         books.answers = spends.find_answers(connection, wanted.keys)
     if wanted.spend_ids:
@@ -222,7 +222,7 @@ def open_books(connection: Connection, wanted: Wanted, *, now: datetime, lock: b
     return books
 
 
-def close_books(connection: Connection, books: Books) -> None:
+def close_unit(connection: Connection, books: UnitOfWork) -> None:
     """Write what changed, each kind of row in one statement."""
     _tell(books)
     changed = sorted(books.changed_accounts)
@@ -244,7 +244,7 @@ def close_books(connection: Connection, books: Books) -> None:
     spends.add_answers(connection, books.new_answers, now=books.now)
 
 
-def _read_holds(connection: Connection, books: Books, hold_ids: Collection[int]) -> None:
+def _read_holds(connection: Connection, books: UnitOfWork, hold_ids: Collection[int]) -> None:
     if hold_ids:
         books.holds = holds.find_many(connection, hold_ids)
     for hold in holds.list_open(connection, books.accounts.keys(), now=books.now):
@@ -254,7 +254,7 @@ def _read_holds(connection: Connection, books: Books, hold_ids: Collection[int])
     books.changed_accounts.clear()
 
 
-def _read_windows(connection: Connection, books: Books, modules: Iterable[tuple[int, str]]) -> None:
+def _read_windows(connection: Connection, books: UnitOfWork, modules: Iterable[tuple[int, str]]) -> None:
     counted = {(store, module) for store, module in modules if module in books.rulebooks[store].limits}
     # Also where no allowance paid: what is drawn beyond a hold may, and every answer tells what is left.
     counted |= {(spend.store_id, spend.module) for spend in books.spends.values()}
@@ -276,7 +276,7 @@ def _read_windows(connection: Connection, books: Books, modules: Iterable[tuple[
     books.uses = limits.uses(connection, books.accounts.keys(), names, {start for start in starts if start})
 
 
-def _read_plans(connection: Connection, books: Books) -> None:
+def _read_plans(connection: Connection, books: UnitOfWork) -> None:
     starts = {part.starts_at for spend in books.spends.values() for part in spend.plan_parts}
     starts |= {part.starts_at for hold in books.holds.values() for part in hold.plan_parts}
     if any(book.has_plans for book in books.rulebooks.values()):
@@ -288,7 +288,7 @@ def _read_plans(connection: Connection, books: Books) -> None:
     books.plan_uses = plans.uses(connection, books.accounts.keys(), starts)
 
 
-def _tell(books: Books) -> None:
+def _tell(books: UnitOfWork) -> None:
     """Compare each changed balance with what was last told of it; a crossing is an event."""
     for account_id in sorted(books.changed_accounts):
         account = books.accounts[account_id]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bridge.domain.accounts.accounts import MAX_TOKENS, Account
-from bridge.domain.metering.commands import AnyAsk, Ask, CaptureAsk
+from bridge.domain.metering.commands import AnyRequest, CaptureRequest, SpendRequest
 from bridge.domain.metering.errors import UseOutOfRange
-from bridge.services.metering.unit_of_work import Books
+from bridge.services.metering.unit_of_work import UnitOfWork
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import spends
 from bridge.storage.metering.spends import Spend
@@ -16,7 +16,7 @@ _LARGE = 2**32
 """Smaller amounts reach no bound of a day: it would take two million of them."""
 
 
-def read_days(connection: Connection, books: Books, asks: Iterable[AnyAsk]) -> None:
+def read_days(connection: Connection, books: UnitOfWork, asks: Iterable[AnyRequest]) -> None:
     """Read what today's history of the accounts counts where a large amount is asked for; nothing otherwise."""
     if any(_is_large(books, ask) for ask in asks):
         today = {(id_, books.day_of(account, books.now)) for id_, account in books.accounts.items()}
@@ -24,7 +24,7 @@ def read_days(connection: Connection, books: Books, asks: Iterable[AnyAsk]) -> N
         books.day_totals = {place: found.get(place, (0, 0)) for place in today}
 
 
-def check(books: Books, account: Account, taken: Spend) -> None:
+def check(books: UnitOfWork, account: Account, taken: Spend) -> None:
     """Raise `UseOutOfRange` where a payment would pass a bound; to be asked before anything of it is counted."""
     if taken.from_allowance and taken.window_starts_at is not None:
         used = books.uses.get((account.id, taken.module, taken.window_starts_at), 0)
@@ -42,10 +42,10 @@ def _check(counted_in: str, total: int) -> None:
         raise UseOutOfRange(f"{counted_in} would count more than 2^53-1; nothing was charged")
 
 
-def _is_large(books: Books, ask: AnyAsk) -> bool:
-    if isinstance(ask, Ask):
+def _is_large(books: UnitOfWork, ask: AnyRequest) -> bool:
+    if isinstance(ask, SpendRequest):
         name, units, tokens = ask.operation, ask.units, ask.tokens or 0
-    elif isinstance(ask, CaptureAsk):
+    elif isinstance(ask, CaptureRequest):
         hold = books.holds.get(ask.hold_id)
         units = (hold.units if hold else 0) if ask.units is None else ask.units
         name, tokens = hold.operation if hold else None, ask.tokens or 0

@@ -12,7 +12,7 @@ from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustome
 from bridge.domain.orders import past_orders, rivals
 from bridge.domain.orders.errors import ReviewChanged
 from bridge.domain.orders.grants import tokens_owed
-from bridge.domain.orders.merge import Effect, Known, Order, Refunds, effect_of, learn, learn_trashing
+from bridge.domain.orders.merge import Effect, Order, OrderState, Refunds, effect_of, merge_document, merge_trashing
 from bridge.domain.orders.review import with_amount, with_decision, with_refunds_seen
 from bridge.domain.orders.review_items import REPLACE, Question
 from bridge.domain.stores.stores import Store
@@ -71,7 +71,7 @@ def trash_order(
     if rivals.is_of_another(known):
         # The shop's order of that number is not the one that is granted here.
         return _settle_one(connection, store, known, now=now)
-    trashed = learn_trashing(known, delivery=delivery, received_at=received_at, is_late=is_late)
+    trashed = merge_trashing(known, delivery=delivery, received_at=received_at, is_late=is_late)
     return _settle_one(connection, store, trashed, now=now)
 
 
@@ -145,7 +145,7 @@ def decide(
 
 
 def _decide_rival(
-    connection: Connection, store: Store, known: Known, choice: str, *, actor: str, now: datetime
+    connection: Connection, store: Store, known: OrderState, choice: str, *, actor: str, now: datetime
 ) -> Settled:
     """Keep the first of two orders with one number, or take back its tokens and let the second replace it."""
     rival = known.rival
@@ -223,31 +223,31 @@ def list_waiting_for_product(connection: Connection, store: Store, *, product_id
     return orders.list_unpriced(connection, store_id=store.id, product_id=product_id, limit=CLAIM_BATCH)
 
 
-def _lock(connection: Connection, store: Store, number: int, *, now: datetime) -> Known:
+def _lock(connection: Connection, store: Store, number: int, *, now: datetime) -> OrderState:
     return orders.lock(connection, store.id, [number], now=now)[number]
 
 
-def _lock_known(connection: Connection, store: Store, number: int, *, now: datetime) -> Known:
+def _lock_known(connection: Connection, store: Store, number: int, *, now: datetime) -> OrderState:
     # Locking makes what is missing: an order nobody heard of would come into being.
     if not is_known(connection, store, number):
         raise UnknownOrder(f"there is no order {number}")
     return _lock(connection, store, number, now=now)
 
 
-def _merge(store: Store, known: Known, order: Order, *, received_at: datetime) -> Known:
+def _merge(store: Store, known: OrderState, order: Order, *, received_at: datetime) -> OrderState:
     """The state with a document merged; one of another order with this number is kept beside it."""
     if rivals.is_rival(known, order):
         return rivals.with_rival(known, order)
     return _learn(store, known, order, received_at=received_at)
 
 
-def _learn(store: Store, known: Known, order: Order, *, received_at: datetime) -> Known:
+def _learn(store: Store, known: OrderState, order: Order, *, received_at: datetime) -> OrderState:
     effect = past_orders.effect_for(store, known, order, effect_of(order.status, store.grant_statuses))
-    return learn(known, order, effect=effect, received_at=received_at)
+    return merge_document(known, order, effect=effect, received_at=received_at)
 
 
 def _settle_one(
-    connection: Connection, store: Store, known: Known, *, actor: str = posting.ACTOR, now: datetime
+    connection: Connection, store: Store, known: OrderState, *, actor: str = posting.ACTOR, now: datetime
 ) -> Settled:
     (settled,) = settle(connection, store, [known], actor=actor, now=now)
     return settled

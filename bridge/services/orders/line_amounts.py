@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bridge.domain.orders.merge import Basis, Known, KnownLine
+from bridge.domain.orders.merge import Basis, LineState, OrderState
 from bridge.domain.orders.packages import Package, PackageMap, package_of
 from bridge.domain.stores.stores import Store
 from bridge.storage.engine.database import Connection
@@ -23,7 +23,9 @@ class _Catalog:
     by_sku: SkuMap
 
 
-def fix_amounts(connection: Connection, store: Store, every: Sequence[Known], *, now: datetime) -> list[Known]:
+def fix_amounts(
+    connection: Connection, store: Store, every: Sequence[OrderState], *, now: datetime
+) -> list[OrderState]:
     """The orders with the amount of each line fixed where it is known by now.
 
     In this order: the stamp on the line, the variation's amount, the product's,
@@ -41,24 +43,24 @@ def fix_amounts(connection: Connection, store: Store, every: Sequence[Known], *,
     return fixed
 
 
-def _is_open(line: KnownLine) -> bool:
+def _is_open(line: LineState) -> bool:
     return line.wants_amount or line.basis is Basis.NO_PACKAGE
 
 
-def _read_catalog(connection: Connection, store: Store, lines: Sequence[KnownLine]) -> _Catalog:
+def _read_catalog(connection: Connection, store: Store, lines: Sequence[LineState]) -> _Catalog:
     products = sorted({line.line.product_id for line in lines if line.line.product_id})
     entries = packages.find_by_product(connection, store.id, products) if products else {}
     skus = {sku for line in lines if line.line.stamped is None and (sku := _sku(line, entries))}
     return _Catalog(entries, packages.find_by_sku(connection, store.id, sorted(skus)) if skus else {})
 
 
-def _fix_order(connection: Connection, store: Store, known: Known, catalog: _Catalog) -> Known:
+def _fix_order(connection: Connection, store: Store, known: OrderState, catalog: _Catalog) -> OrderState:
     if not any(map(_is_open, known.lines)):
         return known
     return replace(known, lines=tuple(_fix(connection, store, known, line, catalog) for line in known.lines))
 
 
-def _fix(connection: Connection, store: Store, known: Known, line: KnownLine, catalog: _Catalog) -> KnownLine:
+def _fix(connection: Connection, store: Store, known: OrderState, line: LineState, catalog: _Catalog) -> LineState:
     if line.wants_amount:
         found = _determine(connection, store, line, catalog)[0]
         # What was fixed stays until the amount for the new facts is known: nothing is reversed for want of one.
@@ -68,7 +70,7 @@ def _fix(connection: Connection, store: Store, known: Known, line: KnownLine, ca
     return line
 
 
-def _when_late(store: Store, known: Known, line: KnownLine, now: KnownLine, package: Package | None) -> KnownLine:
+def _when_late(store: Store, known: OrderState, line: LineState, now: LineState, package: Package | None) -> LineState:
     """A line whose product became a package after it was bought: it gets the amount by the owner's decision only."""
     if not now.tokens or package is None:
         return line
@@ -84,8 +86,8 @@ def _when_late(store: Store, known: Known, line: KnownLine, now: KnownLine, pack
 
 
 def _determine(
-    connection: Connection, store: Store, line: KnownLine, catalog: _Catalog
-) -> tuple[KnownLine, Package | None]:
+    connection: Connection, store: Store, line: LineState, catalog: _Catalog
+) -> tuple[LineState, Package | None]:
     """The line with its amount by what is known now, and the entry it comes from.
 
     Without an amount its `basis` says why it waits; None for an unknown product.
@@ -110,12 +112,12 @@ def _determine(
     return (line if package is None else _with(line, package, Basis.NO_PACKAGE)), package
 
 
-def _with(line: KnownLine, package: Package, basis: Basis) -> KnownLine:
+def _with(line: LineState, package: Package, basis: Basis) -> LineState:
     return replace(line, tokens=package.tokens, months=package.months, basis=basis, priced=line.facts)
 
 
 def _same_sku(
-    connection: Connection, store: Store, line: KnownLine, catalog: _Catalog, *, is_known: bool
+    connection: Connection, store: Store, line: LineState, catalog: _Catalog, *, is_known: bool
 ) -> Sequence[Package]:
     """The packages with the line's SKU; for a deleted product without one, those with its name."""
     same = catalog.by_sku.get(_sku(line, catalog.entries), ())
@@ -124,7 +126,7 @@ def _same_sku(
     return packages.find_namesakes(connection, store.id, sku="", name=line.line.name)
 
 
-def _sku(line: KnownLine, entries: PackageMap) -> str:
+def _sku(line: LineState, entries: PackageMap) -> str:
     """The SKU of what was sold: as the order states it, else as the product does."""
     if line.line.sku:
         return line.line.sku
@@ -136,7 +138,7 @@ def _sku(line: KnownLine, entries: PackageMap) -> str:
 
 
 def _add_missing(
-    connection: Connection, store: Store, every: Sequence[Known], catalog: _Catalog, *, now: datetime
+    connection: Connection, store: Store, every: Sequence[OrderState], catalog: _Catalog, *, now: datetime
 ) -> None:
     """Add the products that lines wait for and that the store's list does not have, by what the orders call them."""
     missing: dict[tuple[int, int], Package] = {}

@@ -8,14 +8,14 @@ from bridge.domain.orders.review import UNPAID_FOR
 from bridge.services.orders import apply
 from bridge.storage.engine.database import Connection
 from bridge.storage.orders import pending
-from bridge.storage.orders.pending import Place
+from bridge.storage.orders.pending import Cursor
 from bridge.storage.stores import stores
 
-START: Place = (0, 0)
+START: Cursor = (0, 0)
 """Below every order."""
 
 
-def list_ready(connection: Connection, *, after: Place, limit: int) -> list[Place]:
+def list_ready(connection: Connection, *, after: Cursor, limit: int) -> list[Cursor]:
     """The next orders whose buyer or amount is known by now, above `after`; empty when all were seen.
 
     Parked orders whose e-mail one account has, and lines whose package somebody
@@ -26,12 +26,12 @@ def list_ready(connection: Connection, *, after: Place, limit: int) -> list[Plac
     return sorted({*claimable, *priceable})[:limit]
 
 
-def list_unpaid(connection: Connection, *, now: datetime, limit: int) -> list[Place]:
+def list_unpaid(connection: Connection, *, now: datetime, limit: int) -> list[Cursor]:
     """The granted orders that have had an unpaid status for so long that they need a person now."""
     return pending.list_unpaid(connection, before=now - UNPAID_FOR, limit=limit)
 
 
-def settle(connection: Connection, place: Place, *, now: datetime) -> None:
+def settle(connection: Connection, place: Cursor, *, now: datetime) -> None:
     """Settle one of them with what is known by now."""
     store_id, number = place
     apply.check_again(connection, stores.get(connection, store_id), number, now=now)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bridge.domain.accounts.accounts import Account, Standing
+from bridge.domain.accounts.accounts import Account, Balance
 from bridge.domain.accounts.ledger import Entry, Kind, Movement, credit, take_back
 from bridge.domain.errors import BalanceOutOfRange
 from bridge.domain.events.events import EventType, NewEvent
-from bridge.domain.orders.merge import Known, KnownLine
+from bridge.domain.orders.merge import LineState, OrderState
 from bridge.domain.stores.stores import Store
 from bridge.services.accounts.balance_alerts import watch
 from bridge.storage.accounts import accounts, ledger
@@ -24,13 +24,13 @@ ACTOR = "shop"
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class PostingRequest:
     """What an order owes by line, and the account that is to have it.
 
     `actor` is who caused it: the shop, or whoever gave the order to somebody by hand.
     """
 
-    known: Known
+    known: OrderState
     owed: Mapping[int, int]
     buyer: int
     actor: str = ACTOR
@@ -42,8 +42,8 @@ class Bill:
 
 
 def post(
-    connection: Connection, store: Store, bills: Sequence[Bill], *, now: datetime
-) -> list[tuple[Known, list[Entry]]]:
+    connection: Connection, store: Store, bills: Sequence[PostingRequest], *, now: datetime
+) -> list[tuple[OrderState, list[Entry]]]:
     """Post to each buyer what the order owes less what it has, and take back what another account held of it.
 
     Locks all accounts at once, in id order; the bills count in theirs. Each
@@ -57,7 +57,7 @@ def post(
     settled = []
     for bill in bills:
         before, known = len(posted), bill.known
-        lines: Sequence[KnownLine] = known.lines
+        lines: Sequence[LineState] = known.lines
         if bill.holder != bill.buyer:
             nothing = {line.line.id: 0 for line in lines}
             lines = _move(store, locked, known, lines, bill.holder, nothing, posted, actor=bill.actor, now=now)
@@ -90,7 +90,7 @@ def _tell(
     held = holds.held_balances(connection, changed, now=now) if changed else {}
     for account_id in changed:
         account = locked[account_id]
-        standing = Standing(balance=account.balance, held=held.get(account_id, 0), debt=account.debt)
+        standing = Balance(balance=account.balance, held=held.get(account_id, 0), debt=account.debt)
         locked[account_id], crossed = watch(account, standing, store, now=now)
         events.extend(crossed)
     outbox.add(connection, events)
@@ -99,15 +99,15 @@ def _tell(
 def _move(
     store: Store,
     locked: dict[int, Account],
-    known: Known,
-    lines: Sequence[KnownLine],
+    known: OrderState,
+    lines: Sequence[LineState],
     account_id: int,
     owed: Mapping[int, int],
     posted: list[tuple[Entry, Posting]],
     *,
     actor: str,
     now: datetime,
-) -> list[KnownLine]:
+) -> list[LineState]:
     """Post the difference of each line to one account, which is changed in `locked`; the lines as they are then."""
     after = []
     for line in lines:
@@ -149,6 +149,6 @@ def _movement(store: Store, account: Account, difference: int) -> Movement:
         raise BalanceOutOfRange() from error
 
 
-def _reason(known: Known, line: KnownLine) -> str:
+def _reason(known: OrderState, line: LineState) -> str:
     name = line.line.name or f"product {line.line.product_id}"
     return f"Order {known.shown_number} ({known.status}): {name} x {line.line.quantity}"[:500]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from bridge.domain.accounts.accounts import Account
 from bridge.domain.errors import UnknownOrder
-from bridge.domain.orders.merge import Known
+from bridge.domain.orders.merge import OrderState
 from bridge.storage.accounts import ledger
 from bridge.storage.engine.database import Connection
 from bridge.storage.orders import orders
@@ -97,12 +97,12 @@ def shown_lines(purchase: Purchase) -> tuple[str, ...]:
     return tuple([*shown, f"… (+{more:,})"] if more else shown)
 
 
-def _purchases(connection: Connection, account: Account, found: Sequence[Known]) -> list[Purchase]:
+def _purchases(connection: Connection, account: Account, found: Sequence[OrderState]) -> list[Purchase]:
     brought = ledger.granted_by_order(connection, account.store_id, account.id, [order.number for order in found])
     return [_purchase(order, brought.get(order.number, 0)) for order in found]
 
 
-def _purchase(order: Known, brought: int) -> Purchase:
+def _purchase(order: OrderState, brought: int) -> Purchase:
     lines = tuple(
         PurchasedLine(line.line.id, line.line.name, line.line.quantity or 0, line.tokens, line.granted, line.months)
         for line in order.lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from bridge.domain.orders.state import Effect, Known
+from bridge.domain.orders.state import Effect, OrderState
 from bridge.domain.stores.stores import Store
 from bridge.storage.engine.database import Connection
 from bridge.storage.orders import orders, relations
@@ -14,7 +14,9 @@ _GENERATIONS = 5
 """How many generations of orders a family is followed through."""
 
 
-def lock_family(connection: Connection, store: Store, every: Sequence[Known], *, now: datetime) -> list[Known]:
+def lock_family(
+    connection: Connection, store: Store, every: Sequence[OrderState], *, now: datetime
+) -> list[OrderState]:
     """The whole families of these locked orders without themselves, locked: all are settled together.
 
     A relative that was settled without its own parent would be granted again.
@@ -32,7 +34,7 @@ def lock_family(connection: Connection, store: Store, every: Sequence[Known], *,
     return found
 
 
-def list_same_payment(connection: Connection, store: Store, every: Iterable[Known]) -> dict[int, tuple[str, ...]]:
+def list_same_payment(connection: Connection, store: Store, every: Iterable[OrderState]) -> dict[int, tuple[str, ...]]:
     """The other granting orders with each order's transaction id, without its own family, by order id."""
     paid = [known for known in every if known.transaction_id and known.effect is Effect.GRANTS]
     if not paid:

@@ -12,12 +12,12 @@ from bridge.domain.metering.plans import Term
 from bridge.domain.orders import past_orders
 from bridge.domain.orders.families import covered_lines
 from bridge.domain.orders.grants import months_owed, tokens_owed
-from bridge.domain.orders.merge import Effect, Known
+from bridge.domain.orders.merge import Effect, OrderState
 from bridge.domain.orders.review import Circumstances, review_items
 from bridge.domain.orders.review_items import GRANT, Question, choice_of
 from bridge.domain.stores.stores import Store
 from bridge.services.orders import line_amounts, posting, relations
-from bridge.services.orders.posting import Bill
+from bridge.services.orders.posting import PostingRequest
 from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import plans
@@ -47,7 +47,7 @@ class Settled:
 
 
 def settle(
-    connection: Connection, store: Store, every: Sequence[Known], *, actor: str = posting.ACTOR, now: datetime
+    connection: Connection, store: Store, every: Sequence[OrderState], *, actor: str = posting.ACTOR, now: datetime
 ) -> list[Settled]:
     """Post what locked orders owe, and write what is known of them; answers in their order."""
     asked = [known.number for known in every]
@@ -58,7 +58,9 @@ def settle(
     dues = {known.number: _due(known, covered.get(known.number, {})) for known in every}
     idle = {known.number for known in every if known.account_id is None and not dues[known.number].is_anything}
     buyers = _buyers_of(connection, store, [known for known in every if known.number not in idle], now=now)
-    bills = [Bill(known, dues[known.number].tokens, buyer, actor) for known, buyer in buyers if buyer is not None]
+    bills = [
+        PostingRequest(known, dues[known.number].tokens, buyer, actor) for known, buyer in buyers if buyer is not None
+    ]
     if covered:
         # What a buyer gets from one order of a family comes before what goes back of another: no debt in between.
         bills.sort(key=lambda bill: sum(line.granted for line in bill.known.lines) - sum(bill.owed.values()))
@@ -94,14 +96,14 @@ def settle(
     ]
 
 
-def _remembered(known: Known, circumstances: Circumstances) -> orders.Remembered:
+def _remembered(known: OrderState, circumstances: Circumstances) -> orders.Remembered:
     is_unpaid = not known.is_paid and known.effect is Effect.GRANTS and any(line.granted for line in known.lines)
     since = (known.unpaid_since or circumstances.now) if is_unpaid else None
     known = replace(known, unpaid_since=since) if since != known.unpaid_since else known
     return known, circumstances.is_parked, review_items(known, circumstances)
 
 
-def _with_choice(known: Known) -> Known:
+def _with_choice(known: OrderState) -> OrderState:
     """The order granted where a person decided so though its status does not say it."""
     if known.effect is Effect.KEEPS and choice_of(known.decisions, Question.NOT_GRANTED, known.status) == GRANT:
         return replace(known, effect=Effect.GRANTS)
@@ -121,7 +123,7 @@ class _Due:
         return any(self.tokens.values()) or any(term.months for term in self.terms)
 
 
-def _due(known: Known, covered: Mapping[int, str]) -> _Due:
+def _due(known: OrderState, covered: Mapping[int, str]) -> _Due:
     """What an order owes; a line that another order grants owes nothing, one that is worth too much stays as it is."""
     tokens, too_large = {}, []
     for line in known.lines:
@@ -133,7 +135,7 @@ def _due(known: Known, covered: Mapping[int, str]) -> _Due:
     return _Due(tokens, _terms_owed(known, covered), tuple(too_large))
 
 
-def _terms_owed(known: Known, covered: Mapping[int, str]) -> list[Term]:
+def _terms_owed(known: OrderState, covered: Mapping[int, str]) -> list[Term]:
     """What the order's lines of plans bought: so many months each, from the day it was placed."""
     return [
         Term(
@@ -150,7 +152,7 @@ def _terms_owed(known: Known, covered: Mapping[int, str]) -> list[Term]:
     ]
 
 
-def _put_terms(connection: Connection, store: Store, known: Known, terms: list[Term], *, buyer: int) -> None:
+def _put_terms(connection: Connection, store: Store, known: OrderState, terms: list[Term], *, buyer: int) -> None:
     is_first = not plans.has_any(connection, store.id)
     named = packages.find_by_product(connection, store.id, sorted({line.line.product_id for line in known.lines}))
     names = {package.variation_id or package.product_id: package.plan for package in named.values()}
@@ -162,8 +164,8 @@ def _put_terms(connection: Connection, store: Store, known: Known, terms: list[T
 
 
 def _buyers_of(
-    connection: Connection, store: Store, every: Sequence[Known], *, now: datetime
-) -> list[tuple[Known, int | None]]:
+    connection: Connection, store: Store, every: Sequence[OrderState], *, now: datetime
+) -> list[tuple[OrderState, int | None]]:
     """With each order the account its grant belongs to; None while no account is found.
 
     The order's customer; or, of a guest's order, the one account with its
@@ -174,7 +176,7 @@ def _buyers_of(
     located = accounts.locate_or_add(connection, places, now=now)
     wanted = [known.email for known in every if _is_open(store, known)]
     owners = accounts.find_by_email(connection, store_id=store.id, emails=wanted)
-    found: list[tuple[Known, int | None]] = []
+    found: list[tuple[OrderState, int | None]] = []
     for known in every:
         if known.buyer_id:
             found.append((known, located[store.id, known.buyer_id]))
@@ -185,7 +187,7 @@ def _buyers_of(
     return found
 
 
-def _is_open(store: Store, known: Known) -> bool:
+def _is_open(store: Store, known: OrderState) -> bool:
     """Whether an order is a guest's whose account may still be found by its e-mail."""
     is_taken = known.buyer_id or known.claimed_by is not None or known.account_id is not None
     return not is_taken and bool(known.email) and store.guest_policy == "automatic"

@@ -14,7 +14,7 @@ from bridge.domain.shop.errors import ShopBroken
 from bridge.domain.stores.stores import Store
 from bridge.services.accounts import profiles
 from bridge.services.orders import apply
-from bridge.services.shop.ingest import Reading
+from bridge.services.shop.ingest import SyncContext
 from bridge.services.shop.paging import Document
 from bridge.services.transactions import in_transaction
 from bridge.storage.engine.database import Connection
@@ -35,7 +35,7 @@ def learn(connection: Connection, store: Store, customer: Customer, *, now: date
     return apply.list_waiting_for(connection, store, email=customer.email) if customer.email else []
 
 
-def look_for(reading: Reading, numbers: Collection[int], *, now: datetime, sparingly: bool = False) -> list[int]:
+def look_for(reading: SyncContext, numbers: Collection[int], *, now: datetime, sparingly: bool = False) -> list[int]:
     """Ask the shop who is behind these orders where that is not known; the orders that can be settled by it.
 
     A webhook that told of a new account may be lost, and of accounts older than
@@ -71,7 +71,7 @@ def _in_turn(addresses: Sequence[str], now: datetime) -> Sequence[str]:
     return [address for address in (*addresses[start:], *addresses[:start]) if _WILDCARD not in address]
 
 
-def _learn_strangers(reading: Reading, strangers: Sequence[int], *, now: datetime) -> list[int]:
+def _learn_strangers(reading: SyncContext, strangers: Sequence[int], *, now: datetime) -> list[int]:
     try:
         found = [customer for one in reading.shop.list_customers(strangers) if (customer := _read(reading, one))]
     except ShopBroken as error:
@@ -89,7 +89,7 @@ def _learn_strangers(reading: Reading, strangers: Sequence[int], *, now: datetim
     return in_transaction(reading.transaction, act)
 
 
-def _learn_address(reading: Reading, address: str, *, now: datetime) -> list[int]:
+def _learn_address(reading: SyncContext, address: str, *, now: datetime) -> list[int]:
     """Whoever has the address is learnt before anything is settled: where there are two, it is nobody's."""
     try:
         documents = reading.shop.find_customers(address)
@@ -108,7 +108,7 @@ def _has(customer: Customer, address: str) -> bool:
     return normalize_email(customer.email) == normalize_email(address)
 
 
-def _read(reading: Reading, document: Document) -> Customer | None:
+def _read(reading: SyncContext, document: Document) -> Customer | None:
     try:
         return payloads.read_customer(document)
     except InvalidRequest as error:

@@ -14,7 +14,7 @@ from bridge.domain.shop.reconciliation import Report
 from bridge.domain.stores.stores import Store
 from bridge.services.orders import apply, packages
 from bridge.services.shop import ingest, paging
-from bridge.services.shop.ingest import Reading
+from bridge.services.shop.ingest import SyncContext
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage.engine.database import Connection
 from bridge.storage.shop import sync_state
@@ -25,7 +25,7 @@ _PATIENCE = timedelta(hours=1)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-def note_run(reading: Reading, kind: str, fault: ShopUnreachable | None, report: Report, *, now: datetime) -> None:
+def note_run(reading: SyncContext, kind: str, fault: ShopUnreachable | None, report: Report, *, now: datetime) -> None:
     """Note how a run ended: why it stopped, and since when runs of its kind do; and how the shop was reached."""
 
     def note(connection: Connection) -> None:
@@ -66,7 +66,7 @@ def in_lanes(connection: Connection, stores: Sequence[Store]) -> tuple[list[Stor
     return quick, sorted(slow, key=lambda store: known[store.id].tried_at or _EPOCH)
 
 
-def give_up(reading: Reading, report: Report, *, now: datetime) -> None:
+def give_up(reading: SyncContext, report: Report, *, now: datetime) -> None:
     """Set aside the orders of a report that have failed by themselves for an hour: reading goes on behind them.
 
     Until then the cursor waits for them, since most faults pass.
@@ -84,7 +84,7 @@ def give_up(reading: Reading, report: Report, *, now: datetime) -> None:
 
 
 def set_aside(
-    reading: Reading,
+    reading: SyncContext,
     broken: Sequence[tuple[str, Broken]],
     report: Report,
     *,
@@ -104,7 +104,7 @@ def set_aside(
         _change(reading, lambda known: joined(known, new))
 
 
-def take_back(reading: Reading, numbers: Collection[int]) -> None:
+def take_back(reading: SyncContext, numbers: Collection[int]) -> None:
     """Forget orders that could be read after all."""
     with reading.transaction() as connection:
         known = sync_state.find(connection, reading.store.id).set_aside
@@ -113,7 +113,7 @@ def take_back(reading: Reading, numbers: Collection[int]) -> None:
         _change(reading, lambda known: without(known, done))
 
 
-def retry(reading: Reading, report: Report, *, now: datetime) -> None:
+def retry(reading: SyncContext, report: Report, *, now: datetime) -> None:
     """Try again what is set aside; what can be read now is applied and forgotten. Raises a `ShopUnreachable`."""
     with reading.transaction() as connection:
         known = sync_state.find(connection, reading.store.id).set_aside
@@ -137,14 +137,14 @@ def retry(reading: Reading, report: Report, *, now: datetime) -> None:
             _change(reading, lambda every: without(every, [done]))  # noqa: B023 -- called at once
 
 
-def note_products(reading: Reading, broken: Sequence[Broken], *, now: datetime) -> None:
+def note_products(reading: SyncContext, broken: Sequence[Broken], *, now: datetime) -> None:
     """Remember the products that the shop cannot show."""
     new = [SetAside("product", one.id, one.why, now, one.above, one.below) for one in broken]
     if new:
         _change(reading, lambda known: joined(known, new))
 
 
-def _retry_product(reading: Reading, one: SetAside, *, now: datetime) -> None:
+def _retry_product(reading: SyncContext, one: SetAside, *, now: datetime) -> None:
     """Read a product again; one of an unknown number is left to the next import."""
     try:
         document = reading.shop.get_product(one.number) if one.number else None
@@ -159,7 +159,7 @@ def _retry_product(reading: Reading, one: SetAside, *, now: datetime) -> None:
     _change(reading, lambda every: without(every, [one]))
 
 
-def _retry_order(reading: Reading, number: int, report: Report, *, now: datetime) -> bool:
+def _retry_order(reading: SyncContext, number: int, report: Report, *, now: datetime) -> bool:
     failed_before = report.failed
     document = reading.shop.get_order(number)
     if document is None:
@@ -172,7 +172,7 @@ def _retry_order(reading: Reading, number: int, report: Report, *, now: datetime
     return report.failed == failed_before
 
 
-def _retry_window(reading: Reading, one: SetAside, report: Report, *, now: datetime) -> bool:
+def _retry_window(reading: SyncContext, one: SetAside, report: Report, *, now: datetime) -> bool:
     """Read again the orders among which one of an unknown number was; whether the shop shows all of them."""
     failed_before = report.failed
     for batch in paging.list_window(reading.shop, after=one.after, until=one.until):
@@ -185,7 +185,7 @@ def _retry_window(reading: Reading, one: SetAside, report: Report, *, now: datet
     return report.failed == failed_before
 
 
-def _change(reading: Reading, act: Callable[[tuple[SetAside, ...]], tuple[SetAside, ...]]) -> None:
+def _change(reading: SyncContext, act: Callable[[tuple[SetAside, ...]], tuple[SetAside, ...]]) -> None:
     def change(connection: Connection) -> None:
         known = sync_state.find(connection, reading.store.id).set_aside
         every = act(known)

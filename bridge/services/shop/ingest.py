@@ -44,7 +44,7 @@ def always() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SyncContext:
     """One shop being read: its store, its client, what opens a transaction, and whether to go on."""
 
     transaction: Transaction
@@ -62,7 +62,7 @@ class Wanted:
     products: tuple[Product, ...] = ()
 
 
-def apply_documents(reading: Reading, documents: Sequence[Document], report: Report, *, now: datetime) -> None:
+def apply_documents(reading: SyncContext, documents: Sequence[Document], report: Report, *, now: datetime) -> None:
     """Apply orders as they are now, `TOGETHER` at most; what is one order's fault is noted and stops no other.
 
     The shop is asked what the documents leave open before any transaction is
@@ -82,12 +82,12 @@ def apply_documents(reading: Reading, documents: Sequence[Document], report: Rep
         raise fault
 
 
-def apply_document(connection: Connection, reading: Reading, wanted: Wanted, *, now: datetime) -> Settled:
+def apply_document(connection: Connection, reading: SyncContext, wanted: Wanted, *, now: datetime) -> Settled:
     """Apply one order that was looked into; raises what keeps it from being applied."""
     return _act(connection, reading.store, [wanted], now=now)[0]
 
 
-def look_into(reading: Reading, document: Document, *, requested_at: datetime) -> Wanted:
+def look_into(reading: SyncContext, document: Document, *, requested_at: datetime) -> Wanted:
     """Return an order asked for at a moment, with what it leaves open; raises `InvalidRequest`, `ShopUnreachable`."""
     order = replace(payloads.read_order(document), requested_at=requested_at)
     with reading.transaction() as connection:
@@ -95,7 +95,7 @@ def look_into(reading: Reading, document: Document, *, requested_at: datetime) -
     return _answered(reading, order, questions, {})
 
 
-def apply_removal(reading: Reading, number: int, report: Report, *, now: datetime) -> None:
+def apply_removal(reading: SyncContext, number: int, report: Report, *, now: datetime) -> None:
     """Take back an order that is gone; its own fault is noted."""
     _settle(reading, number, str(number), lambda connection: remove(connection, reading.store, number, now=now), report)
 
@@ -106,7 +106,7 @@ def remove(connection: Connection, store: Store, number: int, *, now: datetime) 
 
 
 def _look_into(
-    reading: Reading, documents: Sequence[Document], report: Report, *, requested_at: datetime
+    reading: SyncContext, documents: Sequence[Document], report: Report, *, requested_at: datetime
 ) -> tuple[list[Wanted], ShopUnreachable | None]:
     """The orders that could be looked into, and what kept the shop from being asked about the others."""
     read: list[Order] = []
@@ -135,7 +135,7 @@ def _look_into(
     return wanted, None
 
 
-def _fault_of_the_shop(reading: Reading, error: ShopUnreachable) -> ShopUnreachable | None:
+def _fault_of_the_shop(reading: SyncContext, error: ShopUnreachable) -> ShopUnreachable | None:
     """Is it what was asked about one order, or the shop? None for the former: then something easy is answered."""
     if not isinstance(error, ShopBroken):
         return error
@@ -146,12 +146,12 @@ def _fault_of_the_shop(reading: Reading, error: ShopUnreachable) -> ShopUnreacha
     return None
 
 
-def _answered(reading: Reading, order: Order, questions: Questions, asked: dict[int, Document | None]) -> Wanted:
+def _answered(reading: SyncContext, order: Order, questions: Questions, asked: dict[int, Document | None]) -> Wanted:
     found = rest.ask(reading.shop, questions, asked=asked) if questions.are_open else rest.Answers()
     return Wanted(rest.with_answers(order, found), tuple(map(payloads.read_product, found.products)))
 
 
-def _together(reading: Reading, wanted: Sequence[Wanted], *, now: datetime) -> list[Settled] | None:
+def _together(reading: SyncContext, wanted: Sequence[Wanted], *, now: datetime) -> list[Settled] | None:
     """What became of the orders, applied in one transaction; None where one of them does not let it pass."""
     try:
         return _run(reading, lambda connection: _act(connection, reading.store, wanted, now=now))
@@ -175,13 +175,15 @@ def _is_asked_about(store: Store, order: Order) -> bool:
     return is_past and effect_of(order.status, store.grant_statuses) is Effect.GRANTS
 
 
-def _apply_alone(reading: Reading, wanted: Wanted, report: Report, *, now: datetime) -> None:
+def _apply_alone(reading: SyncContext, wanted: Wanted, report: Report, *, now: datetime) -> None:
     order = wanted.order
     act = partial(apply_document, reading=reading, wanted=wanted, now=now)
     _settle(reading, order.number, order.shown_number, act, report)
 
 
-def _settle(reading: Reading, number: int, shown: str, act: Callable[[Connection], Settled], report: Report) -> None:
+def _settle(
+    reading: SyncContext, number: int, shown: str, act: Callable[[Connection], Settled], report: Report
+) -> None:
     try:
         settled = _run(reading, act)
     except Unavailable:
@@ -204,7 +206,7 @@ def _count(report: Report, number: int, settled: Settled) -> None:
     )
 
 
-def _run(reading: Reading, act: Callable[[Connection], T]) -> T:
+def _run(reading: SyncContext, act: Callable[[Connection], T]) -> T:
     """What the act returns; in a dry run its transaction is undone."""
     if not reading.is_dry:
         return in_transaction(reading.transaction, act)

@@ -16,16 +16,16 @@ from bridge.domain.shop.access import ShopAccess
 from bridge.domain.shop.errors import BadShopAddress, ShopKeysRefused
 from bridge.domain.shop.health import Caretaker
 from bridge.domain.shop.inbox import State
-from bridge.domain.shop.monitor import QUIET, RECENT, STOPPING, Code, Fault, Sighting, Unprocessed, judge
+from bridge.domain.shop.monitor import QUIET, RECENT, STOPPING, Code, HealthSnapshot, Issue, Unprocessed, judge
 from bridge.domain.shop.reconciliation import Report
-from bridge.domain.shop.subscriptions import Standing, Step, Webhook, standing_of
+from bridge.domain.shop.subscriptions import Step, SubscriptionState, Webhook, standing_of
 from bridge.domain.stores.stores import Store
 from bridge.services.orders import packages
 from bridge.services.shop import health, reconcile, subscriptions
-from bridge.services.shop.ingest import Reading
+from bridge.services.shop.ingest import SyncContext
 from bridge.services.shop.paging import Document, modified_at
 from bridge.services.shop.rest import Shops
-from bridge.services.shop.subscriptions import Door
+from bridge.services.shop.subscriptions import WebhookTarget
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
@@ -51,7 +51,7 @@ def _always() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class MonitorContext:
     """What it takes to watch shops: transactions, clients, the address deliveries come to, and whether to go on.
 
     `installation` tells this installation from a copy of its database elsewhere; empty where that is not known.
@@ -65,14 +65,14 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class CheckResult:
     """One look at a shop: the faults found, those that are left, and the orders read back because of them.
 
     `clock_offset_seconds` is how far the shop's clock is ahead; None where it was not read.
     """
 
-    found: tuple[Fault, ...]
-    left: tuple[Fault, ...]
+    found: tuple[Issue, ...]
+    left: tuple[Issue, ...]
     report: Report | None = None
     clock_offset_seconds: int | None = None
 
@@ -86,8 +86,8 @@ class Watched:
 class _Seen:
     """What is known here, before the shop is asked; `told_until` is up to when nothing more need be delivered."""
 
-    door: Door
-    sighting: Sighting
+    door: WebhookTarget
+    sighting: HealthSnapshot
     told_until: datetime
     known: ShopRead
     store_id: int
@@ -95,7 +95,7 @@ class _Seen:
     updated_at: datetime | None
 
 
-def look(post: Post, store: Store, *, now: datetime) -> tuple[Sighting, tuple[Fault, ...]]:
+def look(post: MonitorContext, store: Store, *, now: datetime) -> tuple[HealthSnapshot, tuple[Issue, ...]]:
     """What is seen of a shop, and everything that is wrong with it; changes nothing."""
     seen, shop = _open(post, store, now=now)
     if shop is not None:
@@ -104,7 +104,7 @@ def look(post: Post, store: Store, *, now: datetime) -> tuple[Sighting, tuple[Fa
     return seen.sighting, judge(seen.sighting, now=now)
 
 
-def watch(post: Post, store: Store, *, now: datetime, may_repair: bool = True) -> Watched:
+def watch(post: MonitorContext, store: Store, *, now: datetime, may_repair: bool = True) -> CheckResult:
     """Look at a shop, repair what can be repaired, read back what may have been missed, and tell the owner.
 
     Without `may_repair` nothing is changed in the shop, and nothing is read back.
@@ -116,7 +116,7 @@ def watch(post: Post, store: Store, *, now: datetime, may_repair: bool = True) -
     if shop is None:
         found = judge(seen.sighting, now=now)
         _note(post, store, seen, found, found, is_repaired=False, now=now)
-        return Watched(found, found)
+        return CheckResult(found, found)
     with shop:
         seen = replace(seen, sighting=_ask(post, shop, seen, now=now))
         found = judge(seen.sighting, now=now)
@@ -124,16 +124,16 @@ def watch(post: Post, store: Store, *, now: datetime, may_repair: bool = True) -
         left = found if after is None else judge(after, now=now)
         is_news = _note(post, store, seen, found, left, is_repaired=after is not None, access=shop.access, now=now)
         if not may_repair or (not is_news and after is None):
-            return Watched(found, left, None, seen.sighting.clock_offset_seconds)
+            return CheckResult(found, left, None, seen.sighting.clock_offset_seconds)
         shop.limit(requests=POLL_REQUESTS, seconds=POLL_SECONDS)
-        reading = Reading(post.transaction, store, shop, may_go_on=post.may_go_on)
+        reading = SyncContext(post.transaction, store, shop, may_go_on=post.may_go_on)
         report = reconcile.poll(reading, since=None, now=now)
         if not report.interruption:
             left = tuple(fault for fault in left if fault.code is not Code.SYNC_INCOMPLETE)
-        return Watched(found, left, report, seen.sighting.clock_offset_seconds)
+        return CheckResult(found, left, report, seen.sighting.clock_offset_seconds)
 
 
-def _open(post: Post, store: Store, *, now: datetime) -> tuple[_Seen, ShopClient | None]:
+def _open(post: MonitorContext, store: Store, *, now: datetime) -> tuple[_Seen, ShopClient | None]:
     with post.transaction() as connection:
         seen = _look_here(connection, post, store, now=now)
         try:
@@ -143,7 +143,7 @@ def _open(post: Post, store: Store, *, now: datetime) -> tuple[_Seen, ShopClient
     return replace(seen, sighting=replace(seen.sighting, has_keys=shop is not None)), shop
 
 
-def _look_here(connection: Connection, post: Post, store: Store, *, now: datetime) -> _Seen:
+def _look_here(connection: Connection, post: MonitorContext, store: Store, *, now: datetime) -> _Seen:
     # A moment ahead of now, noted by a clock that was wrong, would hide what comes until then.
     until = now + TOLERANCE
     last = partial(sync_state.last_delivery, connection, store.id, until=until)
@@ -152,7 +152,7 @@ def _look_here(connection: Connection, post: Post, store: Store, *, now: datetim
     connected_at = unless_ahead(stores.connected_at(connection, store.id), now) or now - _DAY
     moments = (last(kinds=("order", "action")), set_at, connected_at)
     door = subscriptions.door_of(connection, store, public_url=post.public_url, vault_=post.shops.vault)
-    sighting = Sighting(
+    sighting = HealthSnapshot(
         slug=store.slug,
         address=door.address,
         shop_url=store.url,
@@ -186,7 +186,7 @@ def _unprocessed(connection: Connection, store: Store) -> Unprocessed | None:
     return Unprocessed(count, first.topic, first.resource_id, first.received_at, why)
 
 
-def _ask(post: Post, shop: ShopClient, seen: _Seen, *, now: datetime) -> Sighting:
+def _ask(post: MonitorContext, shop: ShopClient, seen: _Seen, *, now: datetime) -> HealthSnapshot:
     """The sighting with what the shop says of itself."""
     checked = shop.check()
     if checked.fault is not None:
@@ -207,11 +207,11 @@ def _ask(post: Post, shop: ShopClient, seen: _Seen, *, now: datetime) -> Sightin
         return _unreadable(sighting, error)
 
 
-def _unreadable(sighting: Sighting, fault: ShopUnreachable) -> Sighting:
+def _unreadable(sighting: HealthSnapshot, fault: ShopUnreachable) -> HealthSnapshot:
     return replace(sighting, shop_fault=fault.detail, is_keys_fault=isinstance(fault, ShopKeysRefused | BadShopAddress))
 
 
-def _copy_of(post: Post, known: ShopRead) -> str:
+def _copy_of(post: MonitorContext, known: ShopRead) -> str:
     """The installation that looks after the webhooks, in words, where it is not this one."""
     caretaker = known.caretaker
     if caretaker is None or not caretaker.is_another(post.public_url, post.installation):
@@ -223,13 +223,13 @@ def _copy_of(post: Post, known: ShopRead) -> str:
 
 def _copy_by(listed: Sequence[Webhook], seen: _Seen) -> str:
     """As `_copy_of`, by the shop's webhooks where no caretaker is recorded: all of ours lead to another bridge."""
-    ours = {standing_of(webhook, seen.door.address) for webhook in listed} - {Standing.FOREIGN}
-    if seen.known.caretaker is not None or ours != {Standing.MOVED}:
+    ours = {standing_of(webhook, seen.door.address) for webhook in listed} - {SubscriptionState.FOREIGN}
+    if seen.known.caretaker is not None or ours != {SubscriptionState.MOVED}:
         return ""
     return "the bridge at another address, to which all its webhooks lead"
 
 
-def _changed(shop: ShopClient, seen: _Seen, sighting: Sighting, *, now: datetime) -> int:
+def _changed(shop: ShopClient, seen: _Seen, sighting: HealthSnapshot, *, now: datetime) -> int:
     """How many orders changed since the last delivery of one and should have been told of by now."""
     ahead = timedelta(seconds=sighting.clock_offset_seconds or 0)
     after, before = seen.told_until + ahead, now + ahead - QUIET
@@ -239,7 +239,7 @@ def _changed(shop: ShopClient, seen: _Seen, sighting: Sighting, *, now: datetime
     return page.total
 
 
-def _unsigned(post: Post, shop: ShopClient, seen: _Seen, sighting: Sighting, *, now: datetime) -> int:
+def _unsigned(post: MonitorContext, shop: ShopClient, seen: _Seen, sighting: HealthSnapshot, *, now: datetime) -> int:
     """How many orders changed of which nothing with a right signature came, where a wrong one came since the last."""
     bad_at, set_at = sighting.bad_signature_at, sighting.webhooks_set_at
     since = max(moment for moment in (seen.updated_at, set_at, seen.connected_at) if moment is not None)
@@ -260,7 +260,7 @@ def _is_told(order: Document, told_at: datetime | None, ahead: timedelta) -> boo
     return told_at is not None and (changed_at is None or told_at + ahead >= changed_at - _CLOCKS)
 
 
-def _repair(shop: ShopClient, seen: _Seen, found: tuple[Fault, ...], *, now: datetime) -> Sighting | None:
+def _repair(shop: ShopClient, seen: _Seen, found: tuple[Issue, ...], *, now: datetime) -> HealthSnapshot | None:
     """The sighting after the webhooks were put in order; None where nothing was done.
 
     Nothing is, as long as this may be a copy of the installation that looks
@@ -284,11 +284,11 @@ def _repair(shop: ShopClient, seen: _Seen, found: tuple[Fault, ...], *, now: dat
 
 
 def _note(
-    post: Post,
+    post: MonitorContext,
     store: Store,
     seen: _Seen,
-    found: tuple[Fault, ...],
-    left: tuple[Fault, ...],
+    found: tuple[Issue, ...],
+    left: tuple[Issue, ...],
     *,
     is_repaired: bool,
     access: ShopAccess | None = None,
@@ -335,7 +335,7 @@ def _note(
     return bool(stopping)
 
 
-def _sentences(known: ShopRead, found: tuple[Fault, ...], left: tuple[Fault, ...]) -> Mapping[str, str]:
+def _sentences(known: ShopRead, found: tuple[Issue, ...], left: tuple[Issue, ...]) -> Mapping[str, str]:
     """The faults to keep, in their order, each with its sentence."""
     sentences = {fault.key: fault.sentence for fault in left}
     if any(fault.code is Code.SHOP for fault in found):
@@ -355,7 +355,7 @@ def install(
     installation: str = "",
     is_dry: bool = False,
     now: datetime,
-) -> tuple[Door, list[Step]]:
+) -> tuple[WebhookTarget, list[Step]]:
     """Create a shop's webhooks or repair them, because somebody asked for it by hand; where they lead, and the steps.
 
     Whoever asks by hand has moved here: what still leads to our former address
@@ -365,7 +365,9 @@ def install(
         door = subscriptions.door_of(connection, store, public_url=public_url, vault_=shops_.vault)
     reading = reconcile.open_reading(transaction, shops_, store)
     with reading.shop as shop:
-        steps = subscriptions.put_in_order(shop, door, replaced=(Standing.MOVED,), resets_secret=True, is_dry=is_dry)
+        steps = subscriptions.put_in_order(
+            shop, door, replaced=(SubscriptionState.MOVED,), resets_secret=True, is_dry=is_dry
+        )
     if not is_dry:
         in_transaction(
             transaction,

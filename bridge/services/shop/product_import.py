@@ -12,7 +12,7 @@ from bridge.domain.stores.stores import Store
 from bridge.services.orders import apply
 from bridge.services.orders import packages as catalog
 from bridge.services.shop import health
-from bridge.services.shop.ingest import Reading
+from bridge.services.shop.ingest import SyncContext
 from bridge.services.shop.paging import PAGE, Document, Progress, list_steadily
 from bridge.services.transactions import in_transaction
 from bridge.storage.engine.database import Connection
@@ -34,7 +34,7 @@ class Imported:
     left: int = 0
 
 
-def import_products(reading: Reading, *, now: datetime, progress: Progress | None = None) -> Imported:
+def import_products(reading: SyncContext, *, now: datetime, progress: Progress | None = None) -> Imported:
     """Take over what the shop says of every product, as a delivery of each would; raises a `ShopUnreachable`.
 
     Safe to run again, and after it was cut off. Amounts set by hand win. Where
@@ -44,7 +44,7 @@ def import_products(reading: Reading, *, now: datetime, progress: Progress | Non
     return go_on(reading, now=now, progress=progress)
 
 
-def go_on(reading: Reading, *, now: datetime, progress: Progress | None = None) -> Imported:
+def go_on(reading: SyncContext, *, now: datetime, progress: Progress | None = None) -> Imported:
     """Import the rest of the products, where an import was begun and not ended; raises a `ShopUnreachable`."""
     with reading.transaction() as connection:
         known = sync_state.find(connection, reading.store.id)
@@ -86,14 +86,14 @@ def progress_of(connection: Connection, store: Store) -> tuple[int, int] | None:
     return min((known.import_page - 1) * PAGE, known.import_total), known.import_total
 
 
-def _note(reading: Reading, *, page: int | None, total: int | None) -> None:
+def _note(reading: SyncContext, *, page: int | None, total: int | None) -> None:
     in_transaction(
         reading.transaction,
         lambda connection: sync_state.change(connection, reading.store.id, import_page=page, import_total=total),
     )
 
 
-def _import(reading: Reading, document: Document, imported: Imported, *, now: datetime) -> None:
+def _import(reading: SyncContext, document: Document, imported: Imported, *, now: datetime) -> None:
     variations: Sequence[Document] = ()
     if document.get("variations"):
         # Older shops say neither that these are variations nor whose.

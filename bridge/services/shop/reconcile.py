@@ -18,7 +18,7 @@ from bridge.domain.stores.stores import Store
 from bridge.services.orders import apply
 from bridge.services.orders.settling import Settled
 from bridge.services.shop import customers, health, ingest, paging
-from bridge.services.shop.ingest import Reading, always
+from bridge.services.shop.ingest import SyncContext, always
 from bridge.services.shop.paging import PAGE, Document, Progress
 from bridge.services.shop.rest import Shops
 from bridge.services.transactions import Transaction, in_transaction
@@ -52,7 +52,7 @@ def open_reading(
     may_go_on: Callable[[], bool] = always,
     requests: int = MOST_REQUESTS,
     seconds: float = MOST_SECONDS,
-) -> Reading:
+) -> SyncContext:
     """The store's shop, ready to be read; close its `shop` after use.
 
     It sends so many `requests` at most, and none after so many `seconds`.
@@ -69,10 +69,10 @@ def open_reading(
         )
     client.limit(requests=requests, seconds=seconds)
     client.leave_out([one.number for one in aside if one.kind == "order" and one.number])
-    return Reading(transaction, store, client, is_dry, may_go_on)
+    return SyncContext(transaction, store, client, is_dry, may_go_on)
 
 
-def poll(reading: Reading, *, since: datetime | None, now: datetime, progress: Progress | None = None) -> Report:
+def poll(reading: SyncContext, *, since: datetime | None, now: datetime, progress: Progress | None = None) -> Report:
     """Apply every order the shop changed since the cursor, or since a moment.
 
     The cursor follows what is proved complete and applied, so a run that is cut
@@ -105,7 +105,7 @@ def poll(reading: Reading, *, since: datetime | None, now: datetime, progress: P
 
 
 def _read_all(
-    reading: Reading, fault: ShopCannotFilter, report: Report, *, now: datetime, progress: Progress | None
+    reading: SyncContext, fault: ShopCannotFilter, report: Report, *, now: datetime, progress: Progress | None
 ) -> ShopUnreachable:
     """Read all orders of a shop that cannot list those that changed, or the newest between two readings.
 
@@ -132,7 +132,7 @@ def _read_all(
 
 
 def _poll(
-    reading: Reading,
+    reading: SyncContext,
     statuses: Sequence[str] | None,
     column: str,
     cursor: datetime | None,
@@ -162,7 +162,7 @@ def _poll(
 
 
 def _apply_batch(
-    reading: Reading,
+    reading: SyncContext,
     documents: Sequence[Document],
     report: Report,
     *,
@@ -186,7 +186,7 @@ def _apply_batch(
     return True
 
 
-def sweep(reading: Reading, *, now: datetime, limit: int, progress: Progress | None = None) -> tuple[Report, bool]:
+def sweep(reading: SyncContext, *, now: datetime, limit: int, progress: Progress | None = None) -> tuple[Report, bool]:
     """Read again the orders of the last weeks that have grants, refunds or open questions, `limit` at most.
 
     Some changes reach nobody: a deleted refund, a permanent deletion. Goes on
@@ -226,7 +226,7 @@ def sweep(reading: Reading, *, now: datetime, limit: int, progress: Progress | N
     return report, is_through
 
 
-def compare_all(reading: Reading, *, now: datetime, progress: Progress | None = None) -> Report:
+def compare_all(reading: SyncContext, *, now: datetime, progress: Progress | None = None) -> Report:
     """The whole nightly comparison now, from its first order on."""
     if not reading.is_dry:
         _note(reading, swept_to=None)
@@ -238,7 +238,7 @@ def compare_all(reading: Reading, *, now: datetime, progress: Progress | None = 
     return _compare_dry(reading, now=now, progress=progress)
 
 
-def _compare_dry(reading: Reading, *, now: datetime, progress: Progress | None) -> Report:
+def _compare_dry(reading: SyncContext, *, now: datetime, progress: Progress | None) -> Report:
     """What the comparison would post; the place in the list is kept here, since a dry run notes nothing."""
     report, after = Report(), 0
     try:
@@ -257,7 +257,7 @@ def _compare_dry(reading: Reading, *, now: datetime, progress: Progress | None) 
         return report
 
 
-def read_one(reading: Reading, number: int, *, now: datetime) -> Report:
+def read_one(reading: SyncContext, number: int, *, now: datetime) -> Report:
     """One order read again and applied, or taken back where the shop no longer has it.
 
     Raises `UnknownOrder` for an order that neither the shop nor the store has,
@@ -299,7 +299,7 @@ def check_order(transaction: Transaction, shops_: Shops, store: Store, number: i
             return None
         return in_transaction(transaction, lambda connection: apply.check_again(connection, store, number, now=now))
     with client as shop:
-        reading = Reading(transaction, store, shop)
+        reading = SyncContext(transaction, store, shop)
         document = shop.get_order(number)
         if document is None:
             if not is_known:
@@ -318,7 +318,7 @@ def check_order(transaction: Transaction, shops_: Shops, store: Store, number: i
     return settled
 
 
-def _sweep(reading: Reading, numbers: Sequence[int], report: Report, *, now: datetime) -> bool:
+def _sweep(reading: SyncContext, numbers: Sequence[int], report: Report, *, now: datetime) -> bool:
     """Read these orders again; False where the shop is not to be believed, and nothing was done."""
     found = reading.shop.list_orders(modified_after=None, statuses=None, page=1, per_page=PAGE, include=numbers)
     health.set_aside(reading, [("order", one) for one in found.broken], report, now=now)
@@ -353,7 +353,7 @@ def _parts(documents: Sequence[Document]) -> Iterator[Sequence[Document]]:
 
 
 def _move_cursor(
-    reading: Reading, column: str, complete_to: datetime, *, seen: datetime | None, now: datetime
+    reading: SyncContext, column: str, complete_to: datetime, *, seen: datetime | None, now: datetime
 ) -> datetime | None:
     """Move a cursor on; where it is now. Not beyond our own clock: a date in the future would hide what comes next."""
     goal = min(complete_to, now)
@@ -369,7 +369,7 @@ def _move_cursor(
     return in_transaction(reading.transaction, move)
 
 
-def _by_the_shops_clock(reading: Reading) -> Reading:
+def _by_the_shops_clock(reading: SyncContext) -> SyncContext:
     """The reading with the moment of connecting told in the shop's time, before anything is judged by it.
 
     Only where the shop is behind: its first orders would look as if they had
@@ -393,7 +393,7 @@ def _by_the_shops_clock(reading: Reading) -> Reading:
     return replace(reading, store=in_transaction(reading.transaction, shift))
 
 
-def _note(reading: Reading, **values: object) -> None:
+def _note(reading: SyncContext, **values: object) -> None:
     if not reading.is_dry:
         in_transaction(
             reading.transaction, lambda connection: sync_state.change(connection, reading.store.id, **values)

@@ -9,7 +9,7 @@ from typing import Any
 from bridge.clients.woocommerce import documents
 from bridge.clients.woocommerce.api import ShopClient, open_shop
 from bridge.domain.errors import NoShopKeys
-from bridge.domain.orders.merge import Known, Line, Order, has_another_of_its_second
+from bridge.domain.orders.merge import Line, Order, OrderState, has_another_of_its_second
 from bridge.domain.orders.packages import Package
 from bridge.domain.stores.stores import Store
 from bridge.services.secrets import Vault
@@ -109,7 +109,7 @@ def list_questions(connection: Connection, store: Store, every: Sequence[Order])
     ]
 
 
-def _is_doubtful(order: Order, known: Known | None) -> bool:
+def _is_doubtful(order: Order, known: OrderState | None) -> bool:
     """Whether only the shop can say which state of an order counts: it is asked for the order itself."""
     if order.requested_at is not None:
         return False
@@ -124,12 +124,12 @@ def _is_doubtful(order: Order, known: Known | None) -> bool:
     return known is not None and has_another_of_its_second(known, order)
 
 
-def _read(known: Known | None) -> set[int]:
+def _read(known: OrderState | None) -> set[int]:
     """The refunds whose lines were read back."""
     return {detail.id for detail in known.refund_details} if known else set()
 
 
-def _unpriced(order: Order, known: Known | None) -> list[Line]:
+def _unpriced(order: Order, known: OrderState | None) -> list[Line]:
     """The lines whose amount neither they nor what was done before say."""
     priced = {line.line.id for line in known.lines if line.tokens is not None} if known else set()
     return [line for line in order.lines or () if line.product_id and line.stamped is None and line.id not in priced]

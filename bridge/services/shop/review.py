@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bridge.domain.accounts.accounts import Profile
 from bridge.domain.errors import UnknownOrder
-from bridge.domain.orders.merge import Known, KnownLine, Refunds, Seen
+from bridge.domain.orders.merge import Acknowledgement, LineState, OrderState, Refunds
 from bridge.domain.orders.review import open_lines
 from bridge.domain.orders.review_items import Question, ReviewItem
 from bridge.domain.shop.inbox import NoticeKind
@@ -32,7 +32,7 @@ _COUNTED = 99
 
 def list_open(
     connection: Connection, store_id: int, *, after: int, limit: int
-) -> tuple[list[tuple[OpenOrder, Known]], int | None]:
+) -> tuple[list[tuple[OpenOrder, OrderState]], int | None]:
     """The orders with an open question, with what is known of each, and the number the next page begins behind."""
     found = sync_state.list_questions(connection, store_id, after=after, limit=limit + 1)
     known = stored.find_all(connection, store_id, [one.number for one in found[:limit]])
@@ -138,7 +138,7 @@ def sources_document(connection: Connection, store_id: int) -> documents.Documen
     return {"accepted": list(accepted), "waiting": found[0] if found else None}
 
 
-def _get(connection: Connection, store: Store, number: int) -> Known:
+def _get(connection: Connection, store: Store, number: int) -> OrderState:
     known = stored.find(connection, store.id, number)
     if known is None or not known.is_known:
         raise UnknownOrder(f"there is no order {number}")
@@ -173,7 +173,7 @@ def _document(connection: Connection, store: Store, number: int, settled: Settle
     }
 
 
-def order_document(known: Known) -> documents.Document:
+def order_document(known: OrderState) -> documents.Document:
     """An order as the API shows it; `granted` is what it has granted by now, less what was taken back."""
     return {
         "id": known.number,
@@ -214,7 +214,7 @@ def review_document(item: ReviewItem) -> documents.Document:
     }
 
 
-def _line_document(line: KnownLine) -> documents.Document:
+def _line_document(line: LineState) -> documents.Document:
     """A line; `tokens_each` is None while there is no amount, `basis` how it was determined."""
     return {
         "id": line.line.id,
@@ -236,7 +236,7 @@ def _refunds_document(refunds: Refunds) -> documents.Document:
     return {"ids": list(refunds.ids), "total": f"{refunds.total:f}"}
 
 
-def _seen_document(seen: Seen | None) -> documents.Document | None:
+def _seen_document(seen: Acknowledgement | None) -> documents.Document | None:
     if seen is None:
         return None
     return {"by": seen.by, "at": documents.instant(seen.at), "refunds": _refunds_document(seen.refunds)}

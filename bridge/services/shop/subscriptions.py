@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bridge.clients.woocommerce.api import ShopClient
 from bridge.clients.woocommerce.documents import read_webhook
-from bridge.domain.shop.subscriptions import Action, Address, Standing, Step, Webhook, plan
+from bridge.domain.shop.subscriptions import Action, Address, Step, SubscriptionState, Webhook, plan
 from bridge.domain.stores.stores import Store
 from bridge.services.secrets import Vault
 from bridge.services.stores import settings
@@ -21,19 +21,19 @@ PATH = "/webhooks/woocommerce/"
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class WebhookTarget:
     """Where a store's webhooks come in, and the secret they are signed with."""
 
     address: Address
     secret: str
 
 
-def door_of(connection: Connection, store: Store, *, public_url: str, vault_: Vault) -> Door:
+def door_of(connection: Connection, store: Store, *, public_url: str, vault_: Vault) -> WebhookTarget:
     """Where the webhooks of a store belong."""
     secret = settings.webhook_secret(connection, store.id, vault_=vault_)
     # Made of the secret, so that another bridge's webhooks in the same shop are not taken for ours.
     mark = hashlib.sha256(f"webhook mark\0{store.first_slug}\0{secret}".encode()).hexdigest()[:8]
-    return Door(Address(f"{public_url}{PATH}{store.slug}", mark), secret)
+    return WebhookTarget(Address(f"{public_url}{PATH}{store.slug}", mark), secret)
 
 
 def list_webhooks(shop: ShopClient) -> tuple[Webhook, ...]:
@@ -43,10 +43,10 @@ def list_webhooks(shop: ShopClient) -> tuple[Webhook, ...]:
 
 def put_in_order(
     shop: ShopClient,
-    door: Door,
+    door: WebhookTarget,
     *,
     anew: bool = False,
-    replaced: Collection[Standing] = (),
+    replaced: Collection[SubscriptionState] = (),
     resets_secret: bool = False,
     is_dry: bool = False,
 ) -> list[Step]:
@@ -67,7 +67,7 @@ def changes_of(steps: Sequence[Step]) -> list[Step]:
     return [step for step in steps if step.action is not Action.KEEP]
 
 
-def _take(shop: ShopClient, door: Door, step: Step, *, resets_secret: bool) -> None:
+def _take(shop: ShopClient, door: WebhookTarget, step: Step, *, resets_secret: bool) -> None:
     if step.action is Action.CREATE:
         name, url = door.address.name_of(step.topic), door.address.url
         shop.create_webhook(name=name, topic=step.topic, delivery_url=url, secret=door.secret)

@@ -54,11 +54,11 @@ _BY_EMAIL = (
     .having(func.count() == 1)
 )
 
-Place = tuple[int, int | str]
+AccountKey = tuple[int, int | str]
 """Where an account is found: its store, and the user id or the guest's hash."""
 
 
-def place_of(store_id: int, who: Who) -> Place:
+def place_of(store_id: int, who: Who) -> AccountKey:
     """Where somebody's account is found."""
     return (store_id, who.user_id if isinstance(who, Profile) else who.guest_hash)
 
@@ -79,7 +79,7 @@ def look(connection: Connection, account_ids: Collection[int]) -> dict[int, Acco
     return {row.id: _to_account(row) for row in rows}
 
 
-def locate(connection: Connection, places: Iterable[Place]) -> dict[Place, int]:
+def locate(connection: Connection, places: Iterable[AccountKey]) -> dict[AccountKey, int]:
     """The ids of the accounts at these places; those that are not there are left out."""
     places = set(places)
     users = [place for place in places if isinstance(place[1], int)]
@@ -88,7 +88,7 @@ def locate(connection: Connection, places: Iterable[Place]) -> dict[Place, int]:
     return {(store, who): id_ for store, who, id_ in rows}
 
 
-def locate_or_add(connection: Connection, places: Iterable[Place], *, now: datetime) -> dict[Place, int]:
+def locate_or_add(connection: Connection, places: Iterable[AccountKey], *, now: datetime) -> dict[AccountKey, int]:
     """The ids of the accounts at these places, made where they are missing."""
     places = set(places)
     found = locate(connection, places)

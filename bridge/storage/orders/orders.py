@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Row, and_, bindparam, func, or_, select, text
 
 from bridge.domain.accounts.accounts import normalize_email
-from bridge.domain.orders.merge import Basis, Effect, Known, KnownLine, Line
+from bridge.domain.orders.merge import Basis, Effect, Line, LineState, OrderState
 from bridge.domain.orders.review import UNPAID_FOR
 from bridge.domain.orders.review_items import ReviewItem
 from bridge.storage.engine.bulk import Writer, among, within
@@ -44,7 +44,7 @@ _PLAIN = (
     "parent_id",
     "transaction_id",
 )
-_BLANK = tuple(getattr(Known(0, 0), name) for name in _PLAIN)
+_BLANK = tuple(getattr(OrderState(0, 0), name) for name in _PLAIN)
 _FRESH = (
     "effect",
     "email_key",
@@ -122,11 +122,11 @@ _COUNT_LINES = (
     .group_by(order_lines.c.order_number)
 )
 
-Remembered = tuple[Known, bool, Sequence[ReviewItem]]
+Remembered = tuple[OrderState, bool, Sequence[ReviewItem]]
 """The state of an order, whether it waits for its buyer, and its open review items, the most urgent first."""
 
 
-def lock(connection: Connection, store_id: int, numbers: Collection[int], *, now: datetime) -> dict[int, Known]:
+def lock(connection: Connection, store_id: int, numbers: Collection[int], *, now: datetime) -> dict[int, OrderState]:
     """What is known of these orders, their rows locked until the transaction ends; made where they are missing.
 
     They are locked in the order of their numbers, which keeps two that share some from a deadlock.
@@ -145,7 +145,7 @@ def remember(connection: Connection, known: Iterable[Remembered], *, now: dateti
     _PUT_LINES.write(connection, [_line_values(order, line) for order, _, _ in known for line in order.lines])
 
 
-def find(connection: Connection, store_id: int, number: int) -> Known | None:
+def find(connection: Connection, store_id: int, number: int) -> OrderState | None:
     """What is known of an order, without a lock."""
     return find_all(connection, store_id, [number]).get(number)
 
@@ -160,7 +160,7 @@ def find_by_shop_number(connection: Connection, store_id: int, shown: str) -> in
     return found
 
 
-def find_all(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, Known]:
+def find_all(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, OrderState]:
     """What is known of these orders, by number, without a lock; those nobody heard of are left out."""
     rows = connection.execute(_FIND, _numbers(store_id, sorted(set(numbers)))).all()
     lines = _lines(connection, store_id, [row.number for row in rows])
@@ -169,7 +169,7 @@ def find_all(connection: Connection, store_id: int, numbers: Collection[int]) ->
 
 def list_for_account(
     connection: Connection, *, store_id: int, account_id: int, before: int | None, limit: int, most_lines: int
-) -> tuple[list[Known], bool]:
+) -> tuple[list[OrderState], bool]:
     """The orders whose grants an account holds, newest number first, at most `limit`, below `before`; whether more are.
 
     They end before their lines are more than `most_lines`; the first is there in any case.
@@ -219,15 +219,15 @@ def list_unpriced(connection: Connection, *, store_id: int, product_id: int, lim
     return list(connection.execute(statement).scalars())
 
 
-def _lines(connection: Connection, store_id: int, numbers: Sequence[int]) -> dict[int, tuple[KnownLine, ...]]:
-    found: dict[int, list[KnownLine]] = {}
+def _lines(connection: Connection, store_id: int, numbers: Sequence[int]) -> dict[int, tuple[LineState, ...]]:
+    found: dict[int, list[LineState]] = {}
     if numbers:
         for row in connection.execute(_FIND_LINES, _numbers(store_id, numbers)):
             found.setdefault(row.order_number, []).append(_to_line(row))
     return {number: tuple(lines) for number, lines in found.items()}
 
 
-def _order_values(known: Known, is_parked: bool, items: Sequence[ReviewItem], *, now: datetime) -> tuple[Any, ...]:
+def _order_values(known: OrderState, is_parked: bool, items: Sequence[ReviewItem], *, now: datetime) -> tuple[Any, ...]:
     plain = (getattr(known, name) for name in _PLAIN)
     question = items[0].kind.value if items else ""
     fresh = (
@@ -249,7 +249,7 @@ def _order_values(known: Known, is_parked: bool, items: Sequence[ReviewItem], *,
     return (known.store_id, known.number, *plain, *fresh)
 
 
-def _line_values(known: Known, line: KnownLine) -> tuple[Any, ...]:
+def _line_values(known: OrderState, line: LineState) -> tuple[Any, ...]:
     stated = line.line
     return (
         known.store_id,
@@ -278,7 +278,7 @@ def _line_values(known: Known, line: KnownLine) -> tuple[Any, ...]:
     )
 
 
-def _to_line(row: Row[Any]) -> KnownLine:
+def _to_line(row: Row[Any]) -> LineState:
     ranks, varied = packing.unpack_line_sources(row.sources)
     stated = packing.unpack_number(row.pieces)
     line = Line(
@@ -294,7 +294,7 @@ def _to_line(row: Row[Any]) -> KnownLine:
         is_gone=row.is_gone,
         unclear_stamp=row.unclear_stamp,
     )
-    return KnownLine(
+    return LineState(
         line,
         tokens=row.tokens,
         months=row.months,
@@ -321,9 +321,9 @@ def _older_basis(row: Row[Any]) -> Basis | None:
     return Basis.PRODUCT if row.tokens else Basis.NO_PACKAGE
 
 
-def _to_known(row: Row[Any], lines: tuple[KnownLine, ...]) -> Known:
+def _to_known(row: Row[Any], lines: tuple[LineState, ...]) -> OrderState:
     refund_ids, refund_details = packing.unpack_refunds(row.refunds)
-    return Known(
+    return OrderState(
         refund_ids=refund_ids,
         refund_details=refund_details,
         seen=packing.unpack_seen(row.seen),

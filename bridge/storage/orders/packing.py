@@ -9,22 +9,22 @@ from typing import Any
 
 from bridge.domain.orders.review_items import Decision, Question, ReviewItem
 from bridge.domain.orders.state import (
+    Acknowledgement,
     Effect,
-    Known,
-    KnownLine,
     Line,
+    LineState,
     Order,
+    OrderState,
     Priced,
     Rank,
     RefundDetail,
     RefundedLine,
     Refunds,
-    Seen,
     Sources,
 )
 
 
-def pack_refunds(known: Known) -> dict[str, Any] | None:
+def pack_refunds(known: OrderState) -> dict[str, Any] | None:
     """The refunds as one JSON column keeps them; None for none."""
     if not known.refund_ids and not known.refund_details:
         return None
@@ -68,7 +68,7 @@ def unpack_number(value: int | str | Decimal | None) -> int | Decimal | None:
     return int(number) if number == number.to_integral_value() else number
 
 
-def pack_sources(known: Known) -> dict[str, Any] | None:
+def pack_sources(known: OrderState) -> dict[str, Any] | None:
     """Which documents the values of an order come from; None for an order without documents."""
     sources = known.sources
     if not sources.ranks:
@@ -108,7 +108,7 @@ def unpack_sources(packed: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def pack_line_sources(line: KnownLine) -> dict[str, Any] | None:
+def pack_line_sources(line: LineState) -> dict[str, Any] | None:
     """Which documents the values of a line come from."""
     return {"ranks": _pack_ranks(line.ranks), "varied": list(line.varied)} if line.ranks else None
 
@@ -189,7 +189,7 @@ _RIVAL = (
 _TIMES = ("modified_at", "placed_at", "requested_at", "paid_at")
 
 
-def pack_seen(seen: Seen | None) -> dict[str, Any] | None:
+def pack_seen(seen: Acknowledgement | None) -> dict[str, Any] | None:
     """The refunds an owner has seen."""
     if seen is None:
         return None
@@ -197,12 +197,12 @@ def pack_seen(seen: Seen | None) -> dict[str, Any] | None:
     return {"ids": list(refunds.ids), "total": str(refunds.total), "by": seen.by, "at": seen.at.isoformat()}
 
 
-def unpack_seen(packed: dict[str, Any] | None) -> Seen | None:
+def unpack_seen(packed: dict[str, Any] | None) -> Acknowledgement | None:
     """The refunds an owner has seen."""
     if not packed:
         return None
     refunds = Refunds(tuple(packed["ids"]), Decimal(packed["total"]))
-    return Seen(refunds, packed["by"], datetime.fromisoformat(packed["at"]))
+    return Acknowledgement(refunds, packed["by"], datetime.fromisoformat(packed["at"]))
 
 
 def pack_decisions(decisions: Sequence[Decision]) -> list[Any] | None:

@@ -12,7 +12,7 @@ from bridge.domain.stores.stores import Store
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.orders.tables import order_lines, orders, packages
 
-Place = tuple[int, int]
+Cursor = tuple[int, int]
 """An order: its store and its number."""
 
 # Written out as the partial index has it: SQLAlchemy would compare with 1, and no index would fit. SQLite is told which
@@ -20,7 +20,7 @@ Place = tuple[int, int]
 _IS_PARKED = text("orders.is_parked")
 
 
-def list_claimable(connection: Connection, *, after: Place, limit: int) -> list[Place]:
+def list_claimable(connection: Connection, *, after: Cursor, limit: int) -> list[Cursor]:
     """Parked orders whose e-mail exactly one account has by now, by store and number, above `after`."""
     owners = (
         select(func.count())
@@ -113,7 +113,7 @@ def has_parked(connection: Connection, store_id: int, *, more_than: int) -> bool
     return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()) > more_than
 
 
-def list_priceable(connection: Connection, *, after: Place, limit: int) -> list[Place]:
+def list_priceable(connection: Connection, *, after: Cursor, limit: int) -> list[Cursor]:
     """Orders with a line whose amount is not fixed but known by now, by store and number, above `after`."""
     is_package_of = and_(
         packages.c.store_id == order_lines.c.store_id,
@@ -142,7 +142,7 @@ def list_priceable(connection: Connection, *, after: Place, limit: int) -> list[
     return [(row.store_id, row.order_number) for row in connection.execute(statement)]
 
 
-def list_unpaid(connection: Connection, *, before: datetime, limit: int) -> list[Place]:
+def list_unpaid(connection: Connection, *, before: datetime, limit: int) -> list[Cursor]:
     """Granted orders that have had an unpaid status since before a moment and were not looked at for it yet."""
     statement = (
         select(orders.c.store_id, orders.c.number)

@@ -15,7 +15,7 @@ from bridge.domain.stores.pasted_text import clean_credential
 from bridge.domain.stores.stores import Store
 from bridge.services.admin import connect_pages
 from bridge.services.shop import authorization, monitor, site_lookup
-from bridge.services.shop.monitor import Post
+from bridge.services.shop.monitor import MonitorContext
 from bridge.services.stores import settings
 from bridge.services.stores.settings import NewStore
 from bridge.storage.engine.database import Connection
@@ -123,7 +123,7 @@ def go_to_shop(state: str, *, name: str, shop_url: str, store: Store | None = No
 
 def _check_only(store: Store) -> None:
     """Check a shop whose keys are new and keep the result, which the page shows."""
-    post = Post(transaction, parts().shops, parts().config.public_url)
+    post = MonitorContext(transaction, parts().shops, parts().config.public_url)
     monitor.watch(post, store, now=utcnow(), may_repair=False)
 
 

@@ -19,7 +19,7 @@ from bridge.services.admin import connection_pages
 from bridge.services.ops import addresses
 from bridge.services.shop import authorization, backfill, inbox, monitor
 from bridge.services.shop import subscriptions as hooks
-from bridge.services.shop.monitor import Post
+from bridge.services.shop.monitor import MonitorContext
 from bridge.services.stores import access_keys, settings
 from bridge.storage.engine.database import Connection
 from bridge.web.admin.connect import go_to_shop, typed_keys
@@ -183,7 +183,9 @@ def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
         message, category = f"That did not work: {error.detail}.", "bad"
     until = time.monotonic() + _PATIENCE_SECONDS
     config = parts().config
-    post = Post(transaction, parts().shops, config.public_url, lambda: time.monotonic() < until, config.installation)
+    post = MonitorContext(
+        transaction, parts().shops, config.public_url, lambda: time.monotonic() < until, config.installation
+    )
     with reading() as connection:
         # A button repairs webhooks that were installed; only the one that says so installs them.
         may_repair = connection_pages.has_webhooks(connection, store)

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 from pydantic import Field
 
 from bridge.domain.errors import FieldError, InvalidRequest
-from bridge.domain.metering.commands import CaptureAsk, ReleaseAsk
+from bridge.domain.metering.commands import CaptureRequest, ReleaseRequest
 from bridge.domain.metering.errors import LifetimeOutOfRange, UnknownHold
 from bridge.domain.metering.holds import DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS
 from bridge.services.metering import holds
@@ -75,7 +75,7 @@ def capture(hold_id: str) -> Response:
     body = read_body(CaptureIn)
     if (body.tokens is None) == (body.quantity is None):
         raise InvalidRequest(fields=[FieldError("tokens", "give exactly one of tokens and quantity")])
-    ask = CaptureAsk(
+    ask = CaptureRequest(
         caller=caller(),
         key=key,
         fingerprint=fingerprint(f"capture {hold_id}", body),
@@ -92,7 +92,7 @@ def capture(hold_id: str) -> Response:
 def release(hold_id: str) -> Response:
     """Free a hold; its tokens are available again at once. A key is welcome and not needed: nothing is spent."""
     body = read_body(ReleaseIn)
-    ask = ReleaseAsk(
+    ask = ReleaseRequest(
         caller=caller(),
         key=idempotency_key() if "Idempotency-Key" in request.headers else None,
         fingerprint=fingerprint(f"release {hold_id}", body),

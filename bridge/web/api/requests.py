@@ -6,7 +6,7 @@ from functools import partial
 
 from bridge.domain.accounts.accounts import Who
 from bridge.domain.errors import FieldError, InvalidRequest, SiteNamesUser
-from bridge.domain.metering.commands import Ask, HoldAsk
+from bridge.domain.metering.commands import HoldRequest, SpendRequest
 from bridge.domain.stores.principals import Caller
 from bridge.services.accounts import profiles
 from bridge.services.metering.documents import number_of
@@ -33,10 +33,10 @@ def who_of(body: WhoIn, caller: Caller) -> Who | None:
     return body.who(partial(_guest_salt, caller.store_id))
 
 
-def ask_of(body: SpendIn, caller: Caller, *, key: str) -> Ask:
+def ask_of(body: SpendIn, caller: Caller, *, key: str) -> SpendRequest:
     """The wish to spend that a request states; raises `InvalidRequest` and `SiteNamesUser`."""
     body.check()
-    return Ask(
+    return SpendRequest(
         caller=caller,
         key=key,
         fingerprint=fingerprint("spend", body),
@@ -50,10 +50,10 @@ def ask_of(body: SpendIn, caller: Caller, *, key: str) -> Ask:
     )
 
 
-def hold_ask_of(body: SpendIn, caller: Caller, *, key: str, ttl_seconds: int) -> HoldAsk:
+def hold_ask_of(body: SpendIn, caller: Caller, *, key: str, ttl_seconds: int) -> HoldRequest:
     """The wish to hold that a request states; raises `InvalidRequest` and `SiteNamesUser`."""
     body.check()
-    return HoldAsk(
+    return HoldRequest(
         caller=caller,
         key=key,
         fingerprint=fingerprint("hold", body),

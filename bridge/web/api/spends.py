@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from pydantic import Field
 
 from bridge.domain.errors import BridgeError
-from bridge.domain.metering.commands import Ask, RefundAsk
+from bridge.domain.metering.commands import RefundRequest, SpendRequest
 from bridge.domain.metering.errors import NotASpend, TooManyItems, UnknownSpend
 from bridge.services.metering import quotes
 from bridge.services.metering.execute import MAX_ASKS, Reply
@@ -79,7 +79,7 @@ def quote() -> Response:
         item.check(f"items.{position}.")
     who = caller()
     asks = [
-        Ask(
+        SpendRequest(
             caller=who,
             key=None,
             fingerprint="",
@@ -110,7 +110,7 @@ def spend_batch() -> Response:
     """Up to a thousand spends, each under its own key and on its own; the results in their order."""
     body = read_body(BatchIn)
     who = caller()
-    asks: list[Ask | BridgeError] = []
+    asks: list[SpendRequest | BridgeError] = []
     for item in body.spends:
         try:
             parsed = BatchItemIn.read(item)
@@ -118,7 +118,7 @@ def spend_batch() -> Response:
             asks.append(ask_of(SpendIn.read(parsed.model_dump(exclude_unset=True, exclude={"key"})), who, key=key))
         except BridgeError as error:
             asks.append(error)
-    replies = iter(parts().group_commit.spend_all([ask for ask in asks if isinstance(ask, Ask)]))
+    replies = iter(parts().group_commit.spend_all([ask for ask in asks if isinstance(ask, SpendRequest)]))
     results = [_refused(ask) if isinstance(ask, BridgeError) else _result(next(replies)) for ask in asks]
     return json_response({"results": results})
 
@@ -132,7 +132,7 @@ def refund(spend_id: str) -> Response:
     if spend_id.startswith("rf_"):
         raise NotASpend()
     body = read_body(RefundIn)
-    ask = RefundAsk(
+    ask = RefundRequest(
         caller=caller(),
         key=key,
         fingerprint=fingerprint(f"refund {spend_id}", body),
