@@ -45,7 +45,7 @@ def create_app(config: Config | None = None) -> Flask:
 
 
 def create_worker() -> AsgiApp:
-    """What a worker process of the web server runs."""
+    """Return what a worker process of the web server runs."""
     config = load_config()
     return worker.build(create_app(config), config)
 

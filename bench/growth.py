@@ -47,7 +47,7 @@ class Growth:
 
     @property
     def is_right(self) -> bool:
-        """Whether the cost grows no more than it may."""
+        """Return whether the cost grows no more than it may."""
         return self.most is None or self.factor <= self.most
 
 

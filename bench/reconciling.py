@@ -155,7 +155,7 @@ def _sell_and_serve(pipe: Pipe, count: int, delay: float) -> None:
 
 
 def _in_a_process(work: Callable[..., None], *arguments: Any) -> dict[str, Any]:
-    """What the work sends; in a process of its own, whose peak memory is nobody else's."""
+    """Return what the work sends; in a process of its own, whose peak memory is nobody else's."""
     ours, theirs = _FORK.Pipe()
     process = _FORK.Process(target=work, args=(theirs, *arguments))
     process.start()

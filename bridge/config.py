@@ -128,7 +128,7 @@ def _installation(given: Mapping[str, str], instance: Path) -> str:
 
 
 def _kept(instance: Path, name: str, new: str) -> str:
-    """What a file of `instance/` holds; the file is written with `new` where it is missing."""
+    """Return what a file of `instance/` holds; the file is written with `new` where it is missing."""
     path = instance / name
     instance.mkdir(parents=True, exist_ok=True)
     # Written whole under another name first: of two processes that start at once, one file wins and both read it.

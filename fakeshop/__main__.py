@@ -61,7 +61,7 @@ def _send_to(base: str) -> Send:
 
 
 def _closed_input() -> threading.Event:
-    """What is set once nobody holds the other end of the standard input any more."""
+    """Return what is set once nobody holds the other end of the standard input any more."""
     closed = threading.Event()
 
     def wait() -> None:

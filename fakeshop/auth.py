@@ -35,7 +35,7 @@ class Request:
 
     @property
     def is_https(self) -> bool:
-        """Whether WordPress believes it came over TLS."""
+        """Return whether WordPress believes it came over TLS."""
         return self.headers.get("x-forwarded-proto", "").casefold() == "https"
 
     def value(self, name: str) -> str | None:

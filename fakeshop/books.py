@@ -50,7 +50,7 @@ def expected_parked(shop: ShopState) -> dict[str, int]:
 
 
 def tokens_owed(order: Order) -> dict[int, int]:
-    """What each line should have granted in all, by line id."""
+    """Return what each line should have granted in all, by line id."""
     decided = order.kept or order
     if decided.status != "completed":
         return {line.id: 0 for line in decided.lines}

@@ -46,7 +46,7 @@ class Product:
 
     @property
     def needs_processing(self) -> bool:
-        """Whether a paid order of it waits for somebody to complete it."""
+        """Return whether a paid order of it waits for somebody to complete it."""
         return not (self.is_virtual and self.is_downloadable)
 
     def meta_value(self, key: str) -> Any:
@@ -55,7 +55,7 @@ class Product:
 
 
 def tokens_of(product: Product, parent: Product | None) -> int:
-    """What one piece is worth in tokens, 0 for what is no package.
+    """Return what one piece is worth in tokens, 0 for what is no package.
 
     The flag stands on the product or its parent; a variation's own amount wins
     over the parent's. The plugin's keys come before the public ones. Of the AI
@@ -87,7 +87,7 @@ class User:
 
     @property
     def may_see_orders(self) -> bool:
-        """Whether REST documents are built for somebody with these rights."""
+        """Return whether REST documents are built for somebody with these rights."""
         return bool(_STAFF.intersection(self.roles))
 
 

@@ -79,5 +79,5 @@ class Delivery:
 
 
 def is_topic(topic: str) -> bool:
-    """Whether a webhook can have this topic: a known one, or any action."""
+    """Return whether a webhook can have this topic: a known one, or any action."""
     return topic in HOOKS or (topic.startswith("action.") and len(topic) > len("action."))

@@ -56,7 +56,7 @@ class Query:
     dates: dict[str, datetime]
 
     def within(self, moment: datetime, *, after: str, before: str) -> bool:
-        """Whether a moment lies between the dates of these names, both exclusive, as the shop compares them."""
+        """Return whether a moment lies between the dates of these names, both exclusive, as the shop compares them."""
         return not (
             (after in self.dates and moment <= self.dates[after])
             or (before in self.dates and moment >= self.dates[before])

@@ -138,7 +138,7 @@ class Order:
 
     @property
     def total(self) -> Decimal:
-        """What the order cost, tax included; a quantity edited later does not change it."""
+        """Return what the order cost, tax included; a quantity edited later does not change it."""
         return sum((line.total + line.tax for line in self.lines), Decimal(0))
 
     @property
@@ -148,12 +148,12 @@ class Order:
 
     @property
     def remainder(self) -> Decimal:
-        """What of the money was not given back."""
+        """Return what of the money was not given back."""
         return self.total - sum((refund.amount for refund in self.refunds), Decimal(0))
 
     @property
     def is_paid(self) -> bool:
-        """Whether its status is one of a paid order."""
+        """Return whether its status is one of a paid order."""
         return self.status in _PAID
 
     def line(self, line_id: int) -> Line:
@@ -173,7 +173,7 @@ class Order:
         return sum(given, Decimal(0))
 
     def leaves_free_pieces(self, refunded: Mapping[int, int]) -> bool:
-        """Whether a line that cost nothing is in it and pieces would remain once these were given back too.
+        """Return whether a line that cost nothing is in it and pieces would remain once these were given back too.
 
         WooCommerce then takes a refund of all the money for a partial one.
         """

@@ -19,7 +19,7 @@ def json_bytes(document: Any) -> bytes:
 
 
 def decode_secret(secret: str) -> str:
-    """What WooCommerce signs with: the stored secret with its HTML entities decoded once, from left to right."""
+    """Return what WooCommerce signs with: the stored secret with its HTML entities decoded once, from left to right."""
     return re.sub("&(?:amp|lt|gt|quot|#0?39);", lambda found: _ENTITIES[found[0]], secret)
 
 

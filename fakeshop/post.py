@@ -171,7 +171,7 @@ class Post(ShopState):
         )
 
     def _payload(self, webhook: Webhook, resource_id: int) -> Document:
-        """What there is to tell of a resource now, with the rights of the webhook's owner."""
+        """Return what there is to tell of a resource now, with the rights of the webhook's owner."""
         resource, _, event = webhook.topic.partition(".")
         if resource == "action":
             return {"action": event, "arg": resource_id}

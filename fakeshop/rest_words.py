@@ -30,7 +30,7 @@ def listed(rows: list[Document], page: Page, link: str | None) -> Answer:
 
 
 def invalid_id(code: str) -> Denied:
-    """What is not there."""
+    """Return what is not there."""
     return Denied(code, "Invalid ID.", 404)
 
 

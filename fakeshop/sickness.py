@@ -50,7 +50,7 @@ class Sickness:
     counter: itertools.count[int] = field(default_factory=lambda: itertools.count(1_000_000))
 
     def reply(self, target: str) -> Reply | None:
-        """What is answered without the shop; None where it answers itself."""
+        """Return what is answered without the shop; None where it answers itself."""
         if self.page is not None:
             return self.page
         parts = urlsplit(target)

@@ -50,7 +50,7 @@ class Leader:
 
     @property
     def leads(self) -> bool:
-        """Whether this one leads at this moment."""
+        """Return whether this one leads at this moment."""
         return self._monotonic() < self._until
 
     def attempt(self) -> bool:

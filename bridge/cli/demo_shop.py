@@ -176,7 +176,7 @@ def _openings() -> list[Opening]:
 
 
 def _deliveries() -> Sequence[Received]:
-    """What the recorded shop sent of orders, products and customers, in its order."""
+    """Return what the recorded shop sent of orders, products and customers, in its order."""
     try:
         index = json.loads((_RECORDINGS / "webhooks-index.json").read_text())
     except OSError as error:

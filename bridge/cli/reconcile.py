@@ -89,7 +89,7 @@ class _Run:
 
 
 def _wanted(slug: str | None, *, since: str | None, is_full: bool, order: str | None) -> Callable[[_Run], Report]:
-    """What to do with each shop; raises `InvalidRequest` for options that do not go together."""
+    """Return what to do with each shop; raises `InvalidRequest` for options that do not go together."""
     if sum((since is not None, is_full, order is not None)) > 1:
         raise InvalidRequest(fields=[FieldError("--since, --full, --order", "give one of them")])
     if order is None:
@@ -107,7 +107,7 @@ def _read(run: _Run) -> Report:
 
 
 def _grant_past_orders(run: _Run) -> Report | None:
-    """What is left of granting past orders, where the owner decided so; None where nothing is."""
+    """Return what is left of granting past orders, where the owner decided so; None where nothing is."""
     with run.tools.database.reading() as connection:
         is_due = backfill.progress_of(connection, run.store.id) is not None
     if not is_due:

@@ -268,14 +268,14 @@ def check(slug: str, as_json: bool) -> None:
 
 
 def _host_clock_faults(tools: Tools) -> list[Found]:
-    """What is wrong with the clock of this host, by the database and all shops."""
+    """Return what is wrong with the clock of this host, by the database and all shops."""
     with tools.database.reading() as connection:
         checked = clock.check(connection, now=utcnow())
     return [("host_clock", (), checked.sentence)] if checked.sentence else []
 
 
 def _address_faults(where: ServiceAddress, faults: Sequence[Issue], store: Store) -> list[Found]:
-    """What is wrong with the public URL itself, unless the monitor says it already."""
+    """Return what is wrong with the public URL itself, unless the monitor says it already."""
     found: list[Found] = []
     if where.mismatch:
         found.append(("address_differs", (), where.mismatch))

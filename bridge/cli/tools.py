@@ -78,7 +78,7 @@ class Group(click.Group):
 
 
 def sentence_of(error: BridgeError) -> str:
-    """What somebody at a terminal is told: the bad fields where there are any, else the error's own sentence."""
+    """Return what somebody at a terminal is told: the bad fields where there are any, else the error's own sentence."""
     if error.fields:
         return "\n".join(f"{field.field}: {field.message}" for field in error.fields)
     return error.detail

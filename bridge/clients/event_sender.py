@@ -62,17 +62,17 @@ class Answer:
 
     @property
     def is_delivered(self) -> bool:
-        """Whether the receiver has the event: any 2xx."""
+        """Return whether the receiver has the event: any 2xx."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
     def is_gone(self) -> bool:
-        """Whether the receiver wants no event any more: 410."""
+        """Return whether the receiver wants no event any more: 410."""
         return self.status == 410
 
     @property
     def is_unreachable(self) -> bool:
-        """Whether the trouble is the endpoint's and not this one event's: nobody answered, or 429."""
+        """Return whether the trouble is the endpoint's and not this one event's: nobody answered, or 429."""
         return self.status is None or self.status == 429
 
 
@@ -120,7 +120,7 @@ class Receivers:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an address leads back to this very machine."""
+    """Return whether an address leads back to this very machine."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
@@ -130,7 +130,7 @@ def is_loopback(url: str) -> bool:
 
 
 def fault_of(url: str, *, may_loop: bool) -> str | None:
-    """What is wrong with a receiver's address as it is written; None when nothing is.
+    """Return what is wrong with a receiver's address as it is written; None when nothing is.
 
     Names are not looked up here: where they lead is judged at each post.
     """

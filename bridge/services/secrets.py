@@ -47,7 +47,7 @@ def new_access_key() -> str:
 
 
 def hash_access_key(key: str) -> str:
-    """What is stored of an access key; it has 256 random bits, so a plain hash is enough."""
+    """Return what is stored of an access key; it has 256 random bits, so a plain hash is enough."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -62,7 +62,7 @@ def new_state() -> str:
 
 
 def hash_state(state: str) -> str:
-    """What is stored of a state, and looked up: how long a look takes tells nothing of the state itself."""
+    """Return what is stored of a state, and looked up: how long a look takes tells nothing of the state itself."""
     return hashlib.sha256(b"token-bridge key request\0" + state.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -72,12 +72,12 @@ def new_session() -> str:
 
 
 def hash_session(session_id: str) -> str:
-    """What is stored of a session's id."""
+    """Return what is stored of a session's id."""
     return hashlib.sha256(b"token-bridge session\0" + session_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def hash_guest(guest_id: str, *, salt: str) -> str:
-    """What is stored of a guest's id: a hash under the store's own salt."""
+    """Return what is stored of a guest's id: a hash under the store's own salt."""
     return hmac.new(salt.encode(), guest_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
@@ -87,12 +87,12 @@ def new_link_code() -> str:
 
 
 def hash_link_code(code: str) -> str:
-    """What is stored of a link code, in its one spelling."""
+    """Return what is stored of a link code, in its one spelling."""
     return hashlib.sha256(b"token-bridge link code\0" + code.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def hash_address(address: str) -> str:
-    """What is stored of a client's address while its wrong guesses are counted."""
+    """Return what is stored of a client's address while its wrong guesses are counted."""
     return hashlib.sha256(b"token-bridge address\0" + address.encode("utf-8", "surrogatepass")).hexdigest()
 
 

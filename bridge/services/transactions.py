@@ -22,7 +22,7 @@ _ATTEMPTS = 5
 
 
 def in_transaction(transaction: Transaction, act: Callable[[Connection], T]) -> T:
-    """What `act` returns, in a transaction that is run again when it met another one."""
+    """Return what `act` returns, in a transaction that is run again when it met another one."""
     for _ in range(_ATTEMPTS - 1):
         try:
             with transaction() as connection:

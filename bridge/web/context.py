@@ -55,7 +55,7 @@ def glance() -> AbstractContextManager[Connection]:
 
 
 def in_transaction(act: Callable[[Connection], T]) -> T:
-    """What `act` returns, in a transaction that is run again when it met another one."""
+    """Return what `act` returns, in a transaction that is run again when it met another one."""
     return transactions.in_transaction(transaction, act)
 
 

@@ -82,7 +82,7 @@ _MACHINE_PATHS = ("/v1/", "/webhooks/", "/connect/", "/healthz", "/readyz", "/me
 
 
 def is_for_machines(path: str) -> bool:
-    """Whether programs call this path, which are answered in JSON; every other path is a page."""
+    """Return whether programs call this path, which are answered in JSON; every other path is a page."""
     return path.startswith(_MACHINE_PATHS) and path != "/v1/docs"
 
 
@@ -134,7 +134,7 @@ def problem_type(code: str) -> str:
 def problem_document(
     status: int, code: str, detail: str, *, fields: tuple[errors.FieldError, ...] = (), title: str = ""
 ) -> dict[str, Any]:
-    """What a problem+json response says."""
+    """Return what a problem+json response says."""
     document: dict[str, Any] = {
         "type": problem_type(code),
         "title": title or code.replace("_", " ").capitalize(),
@@ -148,7 +148,7 @@ def problem_document(
 
 
 def document_of(error: errors.BridgeError) -> dict[str, Any]:
-    """What a caller is told of an error, as one item of a batch is."""
+    """Return what a caller is told of an error, as one item of a batch is."""
     return problem_document(status_of(error), error.code, _detail(error), fields=error.fields)
 
 

@@ -44,7 +44,7 @@ class _Sessions(SecureCookieSessionInterface):
     """Sends the cookie over TLS only where the request came over TLS, also behind a trusted proxy."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Whether the cookie is for TLS only."""
+        """Return whether the cookie is for TLS only."""
         return super().get_cookie_secure(app) or request.is_secure
 
 

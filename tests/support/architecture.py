@@ -36,7 +36,7 @@ class Floor:
     never: frozenset[str] = frozenset()
 
     def admits(self, target: str) -> bool:
-        """Whether a module of this floor may import this dotted name."""
+        """Return whether a module of this floor may import this dotted name."""
         top = target.partition(".")[0]
         if top in _OURS:
             return re.match(rf"(?:{self.ours})(?:\.|$)", target) is not None
@@ -113,7 +113,7 @@ def project_files(root: Path) -> list[str]:
 
 
 def is_product(path: str) -> bool:
-    """Whether this is a module of the product itself, to which all rules apply."""
+    """Return whether this is a module of the product itself, to which all rules apply."""
     return path.endswith(".py") and (path == "app.py" or path.startswith(("bridge/", "schedulers/")))
 
 

@@ -36,7 +36,7 @@ class Api:
         return {item["number"]: item for item in self._ask("GET", "exceptions").json()["items"]}
 
     def questions(self) -> dict[int, str]:
-        """What is asked about each of them."""
+        """Return what is asked about each of them."""
         return {number: item["question"] for number, item in self.open().items()}
 
     def deliver(self, document: Document, delivery: str = "") -> None:
@@ -58,7 +58,7 @@ def entries(database: Any) -> list[tuple[int, int, str]]:
 
 
 def named(item: Document) -> Refunds:
-    """What a caller sends back of an exception's refunds."""
+    """Return what a caller sends back of an exception's refunds."""
     return item["refunds"]["ids"], item["refunds"]["total"]
 
 

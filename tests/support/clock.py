@@ -26,5 +26,5 @@ class Clock:
 
 
 def shift_at(database: Database, moment: datetime) -> JobContext:
-    """What a job is handed that runs at this moment."""
+    """Return what a job is handed that runs at this moment."""
     return JobContext(database, lambda: moment)

@@ -44,7 +44,7 @@ def who_of(name: int | str, roles: tuple[str, ...] | None = None) -> Who:
 
 
 def read(reply: Reply) -> Document:
-    """What was answered, its status among it; of a request that made no sense the code."""
+    """Return what was answered, its status among it; of a request that made no sense the code."""
     if reply.error is not None:
         return {"status": 0, "code": reply.error.code}
     return {"status": reply.status, **json.loads(reply.document)}
@@ -99,11 +99,11 @@ class Desk:
         return RefundRequest(**self._asked(key, "refund", id_, tokens), spend_id=id_, tokens=tokens, reason="it failed")
 
     def send(self, *asks: AnyRequest, now: datetime) -> list[Document]:
-        """What is answered to these asks, judged together at this moment."""
+        """Return what is answered to these asks, judged together at this moment."""
         return [read(reply) for reply in self.replies(asks, now=now)]
 
     def one(self, ask: AnyRequest, *, now: datetime) -> Document:
-        """What is answered to one ask."""
+        """Return what is answered to one ask."""
         return self.send(ask, now=now)[0]
 
     def replies(self, asks: Sequence[AnyRequest], *, now: datetime) -> list[Reply]:

@@ -18,12 +18,12 @@ def link(shop: Shop, user_id: int = 2, **more: Any) -> dict[str, Any]:
 
 
 def bearer(key: str) -> dict[str, str]:
-    """What a call with this key sends."""
+    """Return what a call with this key sends."""
     return {"Authorization": f"Bearer {key}"}
 
 
 def account(shop: Shop, key: str) -> Any:
-    """What a site is told with this key."""
+    """Return what a site is told with this key."""
     return shop.client.get("/v1/account", headers=bearer(key))
 
 

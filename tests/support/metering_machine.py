@@ -46,7 +46,7 @@ _slugs = itertools.count(1)
 
 
 def written(fields: Fields) -> Fields:
-    """What the model says, with moments as the API writes them."""
+    """Return what the model says, with moments as the API writes them."""
     if isinstance(fields, datetime):
         return instant(fields)  # type: ignore[return-value]
     return {key: written(value) for key, value in fields.items()} if isinstance(fields, dict) else fields

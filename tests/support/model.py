@@ -63,7 +63,7 @@ class Model:
         return start, end
 
     def rule(self, name: Any, module: str, now: datetime) -> int | str | None:
-        """What the limit gives: a number, `unlimited`, `disabled`, or None where nothing is said."""
+        """Return what the limit gives: a number, `unlimited`, `disabled`, or None where nothing is said."""
         if module not in self.limits:
             return None
         person, rules = self.person(name), self.limits[module]["rules"]
@@ -93,7 +93,7 @@ class Model:
         return {"balance": person["balance"], "held": held, "available": available, "debt": person["debt"]}
 
     def allowance(self, name: Any, module: str, now: datetime) -> Fields | None:
-        """What the limit of a module still gives; None where it says nothing."""
+        """Return what the limit of a module still gives; None where it says nothing."""
         rule = self.rule(name, module, now)
         if rule is None:
             return None
@@ -130,7 +130,7 @@ class Model:
         return sorted(running, key=lambda plan: (plan["end"], plan["place"]))
 
     def left(self, name: Any, module: str, now: datetime) -> dict[str, int | None]:
-        """What each source can pay now; None for no end."""
+        """Return what each source can pay now; None for no end."""
         free = self.allowance(name, module, now)
         return {
             "plan": sum(plan["left"] for plan in self.plans(name, now)),

@@ -53,7 +53,7 @@ class Cluster:
     _owner: int
 
     def url(self, database_name: str = "postgres") -> str:
-        """What SQLAlchemy connects to; the database need not exist yet."""
+        """Return what SQLAlchemy connects to; the database need not exist yet."""
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database_name}"
 
     def create_database(self, name: str, template: str | None = None) -> str:
@@ -67,7 +67,7 @@ class Cluster:
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def is_running(self) -> bool:
-        """Whether the server is up, or on its way."""
+        """Return whether the server is up, or on its way."""
         return self._guard.poll() is None
 
     def stop(self) -> None:

@@ -45,7 +45,7 @@ def first_status(port: int, sent: bytes) -> int:
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """What comes until the other side closes, or falls silent."""
+    """Return what comes until the other side closes, or falls silent."""
     received = b""
     try:
         while part := connection.recv(65536):

@@ -85,12 +85,12 @@ class Rig:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a call with the store's key sends."""
+        """Return what a call with the store's key sends."""
         return {"Authorization": f"Bearer {self.connected.access_key}"}
 
     @property
     def post(self) -> MonitorContext:
-        """What the watchdog is handed."""
+        """Return what the watchdog is handed."""
         return MonitorContext(self.database.transaction, self.shops, PUBLIC_URL)
 
     @property
@@ -158,7 +158,7 @@ class Rig:
         return monitor.watch(self.post, self.store, now=self.now)
 
     def faults(self) -> list[Code]:
-        """What is wrong by the watchdog's look."""
+        """Return what is wrong by the watchdog's look."""
         return [fault.code for fault in monitor.look(self.post, self.store, now=self.now)[1]]
 
     def cursor(self) -> datetime | None:
@@ -171,7 +171,7 @@ class Rig:
             return sync_state.find(connection, self.connected.store.id)
 
     def balances(self) -> dict[int, int]:
-        """What every user has, the books being right."""
+        """Return what every user has, the books being right."""
         assert books.faults(self.database) == []
         return books.balances(self.database, store=self.slug)
 

@@ -54,7 +54,7 @@ class RecordedShop:
         self.products = {document["id"]: document for document in map(_body, _PRODUCTS)}
 
     def __call__(self, asked: Asked) -> Reply:
-        """What the shop answers."""
+        """Return what the shop answers."""
         kind, *rest = asked.path.strip("/").split("/")
         if kind == "orders" and not rest:
             return self._list(asked)
@@ -93,7 +93,7 @@ class RecordedShop:
 
 
 def unreachable(_asked: Asked) -> Reply:
-    """What a shop answers that is down: a page for people."""
+    """Return what a shop answers that is down: a page for people."""
     return Reply(b"<html><h1>Error establishing a database connection</h1>", 500, (("Content-Type", "text/html"),))
 
 

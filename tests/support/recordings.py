@@ -39,12 +39,12 @@ class Recording:
 
     @property
     def is_ping(self) -> bool:
-        """Whether this is the unsigned ping."""
+        """Return whether this is the unsigned ping."""
         return not self.header("X-WC-Webhook-Signature")
 
     @property
     def is_ours(self) -> bool:
-        """Whether it is signed with the secret the tests' store has."""
+        """Return whether it is signed with the secret the tests' store has."""
         digest = hmac.new(SECRET.encode(), self.body, hashlib.sha256).digest()
         return self.header("X-WC-Webhook-Signature") == base64.b64encode(digest).decode()
 

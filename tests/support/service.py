@@ -116,7 +116,7 @@ class Service:
         return sum(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def settles_at(self, resident: float, *, seconds: float = 10) -> bool:
-        """Whether its memory comes down to so many bytes before the time is over."""
+        """Return whether its memory comes down to so many bytes before the time is over."""
         deadline = time.monotonic() + seconds
         while self.resident_bytes() > resident and time.monotonic() < deadline:
             threading.Event().wait(0.2)
@@ -133,7 +133,7 @@ class Service:
         return self._process.wait(seconds)
 
     def has_ended(self) -> bool:
-        """Whether the main process is gone."""
+        """Return whether the main process is gone."""
         return self._process is None or self._process.poll() is not None
 
     def kill(self) -> None:
@@ -150,7 +150,7 @@ class Service:
         self._socket.close()
 
     def log(self) -> str:
-        """What it wrote so far."""
+        """Return what it wrote so far."""
         return (self.folder / "service.log").read_text()
 
     def call(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | None:
@@ -175,7 +175,7 @@ class Service:
 
 
 def all_at_once(act: Callable[[T], R], items: Iterable[T], *, threads: int) -> list[R]:
-    """What `act` returns for each item, from this many threads that start together; in the items' order."""
+    """Return what `act` returns for each item, from this many threads that start together; in the items' order."""
     start = threading.Barrier(threads)
     with ThreadPoolExecutor(threads, initializer=start.wait) as pool:
         return list(pool.map(act, items))

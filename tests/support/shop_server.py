@@ -58,7 +58,7 @@ class Reply:
 
 
 def recorded(name: str) -> Reply:
-    """What the real shop answered."""
+    """Return what the real shop answered."""
     response = json.loads((_RECORDINGS / f"{name}.json").read_text())["response"]
     return Reply(response["body"], response["status"], tuple((key, value) for key, value in response["headers"]))
 
@@ -85,7 +85,7 @@ class ShopServer:
     """How far its clock is ahead."""
 
     def next(self, asked: Asked) -> Any:
-        """What to answer to this request."""
+        """Return what to answer to this request."""
         self.asked.append(asked)
         return self.replies.pop(0) if self.replies else self.answer(asked)
 

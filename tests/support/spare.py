@@ -81,7 +81,7 @@ class Spares:
             connection.close()
 
     def _empty(self, name: str) -> bool:
-        """Whether the database is as it was when it was made."""
+        """Return whether the database is as it was when it was made."""
         connection = self._connections[name]
         if not _is_left_alone(connection) or _shape_of(connection) != self._shapes[name]:
             return False
@@ -105,7 +105,7 @@ class Spares:
 
 
 def _is_left_alone(connection: psycopg.Connection[tuple[str, ...]]) -> bool:
-    """Whether nobody else is connected any more, once they were told to go."""
+    """Return whether nobody else is connected any more, once they were told to go."""
     connection.execute(f"select pg_terminate_backend(pid) {_OTHERS}")
     for _ in range(100):
         if connection.execute(f"select count(*) {_OTHERS}").fetchall() == [(0,)]:

@@ -29,7 +29,7 @@ def _ask(url: str, question: str) -> str:
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether the process runs; one that ended but was not waited for does not."""
+    """Return whether the process runs; one that ended but was not waited for does not."""
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return bool(state.strip()) and not state.startswith("Z")
 

@@ -44,7 +44,7 @@ class Upkeep:
         )
 
     def between(self) -> list[str]:
-        """What happens after a step of the shop, in lines."""
+        """Return what happens after a step of the shop, in lines."""
         told = []
         if self.is_troubled and self._chance.random() < 0.25:
             self._end_trouble()

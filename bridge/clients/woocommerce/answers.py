@@ -131,7 +131,7 @@ def _only_value(text: str) -> Any:
 
 
 def _is_answer(value: Any) -> bool:
-    """Whether a value has the shape of a REST answer; a PHP warning may hold `[0]` or `{}`."""
+    """Return whether a value has the shape of a REST answer; a PHP warning may hold `[0]` or `{}`."""
     if isinstance(value, list):
         return all(isinstance(item, dict) for item in value)
     return bool(value)

@@ -47,12 +47,12 @@ class ShopCheck:
 
     @property
     def is_reachable(self) -> bool:
-        """Whether anything answered at the shop's address."""
+        """Return whether anything answered at the shop's address."""
         return not isinstance(self.fault, ShopSilent)
 
     @property
     def can_read(self) -> bool:
-        """Whether the keys can read orders."""
+        """Return whether the keys can read orders."""
         return self.fault is None
 
 
@@ -221,7 +221,7 @@ class ShopClient:
         return ShopClock(self._peek().offset_seconds)
 
     def check(self) -> ShopCheck:
-        """Whether the shop answers, lets us read, and lets us write; changes nothing, and raises nothing."""
+        """Return whether the shop answers, lets us read, and lets us write; changes nothing, and raises nothing."""
         try:
             clock = ShopClock(self._peek().offset_seconds)
         except ShopUnreachable as fault:

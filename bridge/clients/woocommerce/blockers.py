@@ -35,7 +35,7 @@ class _Blocker:
     kind: Kind = ShopBlocked
 
     def fits(self, status: int, headers: Mapping[str, str], page: str) -> bool:
-        """Whether an answer is this blocker's."""
+        """Return whether an answer is this blocker's."""
         if self.statuses and status not in self.statuses:
             return False
         if any(re.search(pattern, headers.get(name, ""), re.IGNORECASE) for name, pattern in self.headers):

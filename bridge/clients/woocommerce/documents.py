@@ -81,13 +81,13 @@ def named_id(document: Json) -> int | None:
 
 
 def looks_like_order(document: Json) -> bool:
-    """Whether a document is an order's though its topic does not say so."""
+    """Return whether a document is an order's though its topic does not say so."""
     key = document.get("order_key")
     return isinstance(key, str) and key.startswith("wc_order_") and "line_items" in document
 
 
 def is_bare(document: Json) -> bool:
-    """Whether the document holds an id and nothing more, as the shop announces what was deleted."""
+    """Return whether the document holds an id and nothing more, as the shop announces what was deleted."""
     return set(document) == {"id"} and resource_id(document) is not None
 
 
@@ -159,7 +159,7 @@ _UNPAID = frozenset({"pending", "on-hold", "checkout-draft", "draft", "auto-draf
 
 
 def _is_paid(status: str, document: Json) -> bool:
-    """Whether an order's status and date of payment say that it is paid for."""
+    """Return whether an order's status and date of payment say that it is paid for."""
     if status in _UNPAID:
         return False
     is_usual = status in {"processing", "completed"}

@@ -70,7 +70,7 @@ class Budget:
 
     @property
     def is_spent(self) -> bool:
-        """Whether nothing more may be sent."""
+        """Return whether nothing more may be sent."""
         return self.requests <= 0 or not self.seconds
 
 
@@ -128,7 +128,7 @@ class ShopSession:
         self._session.close()
 
     def read(self, path: str, params: _Params | None = None) -> Answer | None:
-        """What the shop has under a path; None where it says that there is no such thing.
+        """Return what the shop has under a path; None where it says that there is no such thing.
 
         Asked again up to three times where that can help: no connection, or a
         429, 502, 503 or 504. Each time is signed again, which a retry below

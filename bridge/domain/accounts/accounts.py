@@ -55,7 +55,7 @@ class Account(NamedTuple):
 
     @property
     def is_guest(self) -> bool:
-        """Whether this is a visitor without an account of the shop."""
+        """Return whether this is a visitor without an account of the shop."""
         return self.user_id is None
 
     def told(self, *, email: str | None, name: str | None, roles: tuple[str, ...] | None) -> Account:
@@ -90,7 +90,7 @@ class Balance(NamedTuple):
 
     @property
     def available(self) -> int:
-        """What can be spent now: the balance less what open holds set aside."""
+        """Return what can be spent now: the balance less what open holds set aside."""
         return max(0, self.balance - self.held)
 
 

@@ -211,7 +211,7 @@ def _unsigned(text: str) -> int | Reason:
 
 
 def _is_ambiguous(found: re.Match[str]) -> bool:
-    """Whether the one group after a point may as well be three decimals."""
+    """Return whether the one group after a point may as well be three decimals."""
     return found[3] == "." and len(found[2]) == 4 and found[4] is None
 
 

@@ -31,7 +31,7 @@ class Movement(NamedTuple):
 
     @property
     def granted(self) -> int:
-        """What the movement is worth to the order line behind it: a reversal that became debt counts in full."""
+        """Return what the movement is worth to the order line behind it: a reversal that became debt counts in full."""
         return self.tokens - self.debt - self.forgiven
 
 

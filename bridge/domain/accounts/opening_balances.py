@@ -74,7 +74,7 @@ def _whole_id(text: str) -> int | None:
 
 
 def _is_text(text: str) -> bool:
-    """Whether a text has no control character, line break or half of a character; joiners in names are text."""
+    """Return whether a text has no control character, line break or half of a character; joiners in names are text."""
     return not any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp", "Cn"} for character in text)
 
 

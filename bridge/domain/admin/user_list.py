@@ -32,12 +32,12 @@ class Sort(StrEnum):
 
     @property
     def is_text(self) -> bool:
-        """Whether the column holds words."""
+        """Return whether the column holds words."""
         return self in {Sort.NAME, Sort.EMAIL, Sort.ROLES}
 
     @property
     def starts_descending(self) -> bool:
-        """Whether one wants to see the largest first, or the newest: of amounts, dates and ids, not of words."""
+        """Return whether one wants to see the largest first, or the newest: of amounts, dates and ids, not of words."""
         return not self.is_text
 
 

@@ -110,7 +110,7 @@ class Endpoint:
     disabled_reason: str = ""
 
     def wants(self, type_: EventType) -> bool:
-        """Whether events of that type go to it."""
+        """Return whether events of that type go to it."""
         return self.types is None or type_ in self.types
 
 

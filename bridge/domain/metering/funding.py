@@ -60,12 +60,12 @@ class Decision(NamedTuple):
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the sources pay."""
+        """Return whether the sources pay."""
         return self.refusal is None
 
     @property
     def paid(self) -> int:
-        """What the sources pay together."""
+        """Return what the sources pay together."""
         return self.plan + self.balance + self.allowance
 
 
@@ -137,7 +137,7 @@ def split_plan(*, tokens: int, parts: Sequence[PlanPart]) -> tuple[PlanPart, ...
 
 
 def left_of_parts(parts: Sequence[PlanPart], *, given_back: int) -> tuple[PlanPart, ...]:
-    """What each part still holds after refunds gave back so many tokens, the last to end in front.
+    """Return what each part still holds after refunds gave back so many tokens, the last to end in front.
 
     Refunds fill the parts in this order, so that what went back before is known
     from its sum: windows that have closed since are at the end.

@@ -48,5 +48,5 @@ class Hold:
     spend_id: int | None = None
 
     def counts_at(self, now: datetime) -> bool:
-        """Whether the tokens are set aside at this moment; at its expiry they no longer are."""
+        """Return whether the tokens are set aside at this moment; at its expiry they no longer are."""
         return self.state is HoldState.OPEN and now < self.expires_at

@@ -68,7 +68,7 @@ class Window:
     ends_at: datetime | None
 
     def holds(self, instant: datetime) -> bool:
-        """Whether the instant lies in the window; its end does not."""
+        """Return whether the instant lies in the window; its end does not."""
         return self.starts_at <= instant and (self.ends_at is None or instant < self.ends_at)
 
 
@@ -112,7 +112,7 @@ class Reset:
     account_id: int | None = None
 
     def concerns(self, module: str, roles: Iterable[str]) -> bool:
-        """Whether the reset opens a fresh window of this module for somebody of these roles."""
+        """Return whether the reset opens a fresh window of this module for somebody of these roles."""
         return self.module in {None, module} and (self.role is None or self.role in roles)
 
 
@@ -171,7 +171,7 @@ def rule_for(rules: Mapping[str, Rule], roles: Iterable[str], *, guest: bool) ->
 
 
 def left_of(rule: Rule, *, used: int) -> int | None:
-    """What a rule still gives once `used` tokens are gone; None for no end."""
+    """Return what a rule still gives once `used` tokens are gone; None for no end."""
     if rule.allows is Allows.UNLIMITED:
         return None
     if rule.allows is Allows.DISABLED:

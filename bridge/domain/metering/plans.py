@@ -44,7 +44,7 @@ def add_months(anchor: datetime, months: int, zone: tzinfo) -> datetime:
 
 
 def allotments_at(terms: Iterable[Term], now: datetime, zone: tzinfo) -> list[Allotment]:
-    """What somebody's plans give at this moment, the one whose window ends first in front.
+    """Return what somebody's plans give at this moment, the one whose window ends first in front.
 
     A term bought while an earlier one of the same plan runs extends it: it
     begins where that one ends, and the windows go on from the first purchase's

@@ -40,7 +40,7 @@ DEFAULT_OPERATIONS = (
 
 
 def price_of(operation: Operation, quantity: int) -> int:
-    """What this many units cost, in whole tokens.
+    """Return what this many units cost, in whole tokens.
 
     Raises `TooManyUnits` above the operation's cap, and `InvalidRequest` where
     the price would pass 2^53-1 tokens.

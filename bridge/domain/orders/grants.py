@@ -23,7 +23,7 @@ class Disagreement:
 
     @property
     def subject(self) -> str:
-        """What names it in a decision."""
+        """Return what names it in a decision."""
         return f"{self.refund_id}:{self.line_id}"
 
 
@@ -63,7 +63,7 @@ def list_disagreements(known: OrderState) -> list[Disagreement]:
 
 
 def _less_refunds(known: OrderState, line: LineState, *, each: int) -> int:
-    """What pieces worth `each` are still worth, once every refund took its part."""
+    """Return what pieces worth `each` are still worth, once every refund took its part."""
     if known.is_refunded_whole:
         return 0
     pieces, money, cost = Fraction(0), Decimal(0), line.line.total or Decimal(0)
@@ -88,7 +88,7 @@ def _refunds_of(known: OrderState, line: LineState) -> Iterator[tuple[RefundDeta
 
 
 def _agrees(known: OrderState, line: LineState, refunded: RefundedLine) -> bool:
-    """Whether the refunded money is the price of the refunded pieces, to one minor unit."""
+    """Return whether the refunded money is the price of the refunded pieces, to one minor unit."""
     if not line.quantity:
         return True
     price = Fraction(line.line.total or 0) / line.quantity

@@ -58,7 +58,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def effect_of(status: str, grant_statuses: Collection[str]) -> Effect:
-    """What a status of the shop means: it grants, it revokes, or it leaves things as they are."""
+    """Return what a status of the shop means: it grants, it revokes, or it leaves things as they are."""
     if status in grant_statuses:
         return Effect.GRANTS
     return Effect.REVOKES if status in REVOKING_STATUSES else Effect.KEEPS

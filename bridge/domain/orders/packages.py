@@ -40,7 +40,7 @@ class Package:
 
     @property
     def is_stated(self) -> bool:
-        """Whether the shop or an admin stated anything of it, clear or not."""
+        """Return whether the shop or an admin stated anything of it, clear or not."""
         return self.tokens is not None or self.unreadable is not None or self.is_per_variation
 
     @property

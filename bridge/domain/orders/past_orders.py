@@ -11,7 +11,7 @@ from bridge.domain.stores.stores import Store
 
 
 def is_past(store: Store, placed_at: datetime | None) -> bool:
-    """Whether an order was placed before the moment from which the store grants."""
+    """Return whether an order was placed before the moment from which the store grants."""
     return store.grants_from is not None and placed_at is not None and placed_at < store.grants_from
 
 
@@ -32,12 +32,12 @@ def effect_for(store: Store, known: OrderState, order: Order, effect: Effect) ->
 
 
 def is_withheld(store: Store, known: OrderState) -> bool:
-    """Whether an order would grant, had it not been placed before the store began to."""
+    """Return whether an order would grant, had it not been placed before the store began to."""
     return known.effect is Effect.KEEPS and known.status in store.grant_statuses and is_past(store, known.placed_at)
 
 
 def is_paid_later(store: Store, known: OrderState) -> bool:
-    """Whether a withheld order was paid or completed after the store began to grant."""
+    """Return whether a withheld order was paid or completed after the store began to grant."""
     return is_withheld(store, known) and _is_later(store, known.paid_at)
 
 
@@ -54,7 +54,7 @@ def released(store: Store, known: OrderState) -> OrderState:
 
 
 def _is_covered(store: Store, known: OrderState) -> bool:
-    """Whether an order was withheld before the owner decided to grant all past orders."""
+    """Return whether an order was withheld before the owner decided to grant all past orders."""
     return (
         store.history == GRANT
         and known.effect is Effect.KEEPS

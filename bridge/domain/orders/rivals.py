@@ -10,7 +10,7 @@ from bridge.domain.orders.state import LineState, Order, OrderState, Rank
 
 
 def is_rival(known: OrderState, order: Order) -> bool:
-    """Whether a document is of another order than the known one; a missing key states nothing."""
+    """Return whether a document is of another order than the known one; a missing key states nothing."""
     return bool(known.key) and bool(order.key) and order.key != known.key
 
 

@@ -122,7 +122,7 @@ class Line:
 
     @property
     def is_of_deleted_product(self) -> bool:
-        """Whether the shop no longer has the product."""
+        """Return whether the shop no longer has the product."""
         return self.is_gone or self.product_id == 0
 
 
@@ -201,7 +201,7 @@ class Order:
 
     @property
     def digest(self) -> str:
-        """What tells this document from another one of the same second."""
+        """Return what tells this document from another one of the same second."""
         said = (
             *(self.status, self.modified_at, self.customer_id, self.email, self.name, self.total, self.refunded),
             *(self.currency, self.placed_at, self.lines, self.refund_ids, self.key, self.parent_id),
@@ -260,7 +260,7 @@ class LineState:
 
     @property
     def is_unclear(self) -> bool:
-        """Whether the newest document that lists the line states no readable quantity."""
+        """Return whether the newest document that lists the line states no readable quantity."""
         unclear = self.ranks.get("unclear", NEVER)
         return unclear > NEVER and unclear >= self.ranks.get("quantity", NEVER)
 
@@ -271,7 +271,7 @@ class LineState:
 
     @property
     def wants_amount(self) -> bool:
-        """Whether no amount is fixed, or one that other facts determined; one set by hand stays."""
+        """Return whether no amount is fixed, or one that other facts determined; one set by hand stays."""
         if self.tokens is None:
             return True
         return self.basis is not Basis.HAND and self.priced is not None and self.priced != self.facts
@@ -335,7 +335,7 @@ class OrderState:
 
     @property
     def refunds(self) -> Refunds:
-        """What was refunded by now, as the shop states it."""
+        """Return what was refunded by now, as the shop states it."""
         return Refunds(tuple(sorted(set(self.refund_ids))), self.refunded)
 
     @property
@@ -360,17 +360,17 @@ class OrderState:
 
     @property
     def is_refunded_whole(self) -> bool:
-        """Whether all the order's money was given back."""
+        """Return whether all the order's money was given back."""
         return 0 < self.total <= self.refunded
 
     @property
     def is_known(self) -> bool:
-        """Whether anything came of the order itself; a parent is locked before it does."""
+        """Return whether anything came of the order itself; a parent is locked before it does."""
         return self.modified_at is not None or self.trashed_at is not None
 
     @property
     def lines_are_doubtful(self) -> bool:
-        """Whether the newest document that counts for the lines does not state them."""
+        """Return whether the newest document that counts for the lines does not state them."""
         return self.sources.ranks.get("doubt", NEVER) > self.sources.ranks.get("lines", NEVER)
 
     @property

@@ -43,7 +43,7 @@ class RestKeys:
 
     @property
     def are_well_formed(self) -> bool:
-        """Whether they look as WooCommerce makes them."""
+        """Return whether they look as WooCommerce makes them."""
         return all(
             pattern.fullmatch(key) is not None
             for pattern, key in zip(_KEYS.values(), (self.consumer_key, self.consumer_secret), strict=True)

@@ -33,7 +33,7 @@ class SetAside:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What makes it the same one."""
+        """Return what makes it the same one."""
         return (self.kind, self.number) if self.number else (self.kind, 0, self.above, self.below)
 
     @property
@@ -77,7 +77,7 @@ class Scan:
     done_at: datetime | None = None
 
     def is_due(self, now: datetime) -> bool:
-        """Whether all orders are to be read, and not only the newest."""
+        """Return whether all orders are to be read, and not only the newest."""
         return self.page > 1 or self.done_at is None or abs(now - self.done_at) >= _SCAN_AGAIN
 
     @property
@@ -94,7 +94,7 @@ class Caretaker:
     installations: tuple[str, ...] = ()
 
     def is_another(self, url: str, installation: str) -> bool:
-        """Whether a bridge at that address, of that installation, may be a copy of this one."""
+        """Return whether a bridge at that address, of that installation, may be a copy of this one."""
         return url != self.url or bool(installation and self.installations and installation not in self.installations)
 
     def with_installation(self, url: str, installation: str) -> Caretaker:
@@ -120,13 +120,13 @@ def joined(known: Iterable[SetAside], new: Iterable[SetAside]) -> tuple[SetAside
 
 
 def without(known: Iterable[SetAside], done: Iterable[SetAside]) -> tuple[SetAside, ...]:
-    """What is still set aside after some of it was read and applied."""
+    """Return what is still set aside after some of it was read and applied."""
     keys = {one.key for one in done}
     return tuple(one for one in known if one.key not in keys)
 
 
 def documents(every: Sequence[SetAside]) -> list[dict[str, Any]] | None:
-    """What is set aside as JSON; None for nothing."""
+    """Return what is set aside as JSON; None for nothing."""
     return [one.document for one in every] or None
 
 

@@ -138,12 +138,12 @@ class Issue:
 
     @property
     def key(self) -> str:
-        """What tells this fault from another one, as it is kept."""
+        """Return what tells this fault from another one, as it is kept."""
         return " ".join((self.code.value, *self.topics))
 
     @property
     def is_stopping(self) -> bool:
-        """Whether it keeps what the shop has to tell from us."""
+        """Return whether it keeps what the shop has to tell from us."""
         return self.code in STOPPING
 
 
@@ -215,7 +215,7 @@ def judge(seen: HealthSnapshot, *, now: datetime) -> tuple[Issue, ...]:
 
 
 def _access_faults(seen: HealthSnapshot) -> Iterator[tuple[Code, str]]:
-    """What keeps us from asking the shop, and the shop from reaching us."""
+    """Yield what keeps us from asking the shop, and the shop from reaching us."""
     if not seen.has_keys:
         yield Code.NO_KEYS, ""
     if seen.shop_fault:
@@ -229,7 +229,7 @@ def _access_faults(seen: HealthSnapshot) -> Iterator[tuple[Code, str]]:
 
 
 def _telling_faults(seen: HealthSnapshot, *, now: datetime) -> Iterator[tuple[Code, str]]:
-    """What is wrong with what the shop told, or did not tell."""
+    """Yield what is wrong with what the shop told, or did not tell."""
     if seen.unsigned:
         yield (
             Code.WRONG_SECRET,
@@ -284,7 +284,7 @@ def _unprocessed_detail(found: Unprocessed) -> str:
 
 
 def _reading_faults(seen: HealthSnapshot) -> Iterator[tuple[Code, str]]:
-    """What keeps the shop from being read back to the end."""
+    """Yield what keeps the shop from being read back to the end."""
     for stop in sorted(seen.stopped.values(), key=lambda stop: stop.since)[:1]:
         if not seen.shop_fault:
             yield Code.SYNC_INCOMPLETE, f"since {_moment(stop.since)}: {stop.why}"
@@ -302,7 +302,7 @@ def is_over(notice: Notice, last_delivery_at: datetime | None, webhooks_set_at: 
 
 
 def notice_faults(slug: str, notices: Iterable[Notice]) -> tuple[Issue, ...]:
-    """What deliveries told of a shop, as faults."""
+    """Return what deliveries told of a shop, as faults."""
     return tuple(
         Issue(code, _SENTENCES[code].format(slug=slug, detail=notice.detail, topics=""))
         for notice in notices
@@ -358,7 +358,7 @@ def _place(seen: HealthSnapshot, standing: SubscriptionState) -> str:
 
 
 def _stands(bad_at: datetime | None, good_at: datetime | None, repaired_at: datetime | None) -> bool:
-    """Whether something bad still stands: neither repaired since, nor followed by something good."""
+    """Return whether something bad still stands: neither repaired since, nor followed by something good."""
     if bad_at is None or (repaired_at is not None and repaired_at >= bad_at):
         return False
     return good_at is None or good_at <= bad_at

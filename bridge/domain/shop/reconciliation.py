@@ -58,7 +58,7 @@ class Report:
 
     @property
     def is_clean(self) -> bool:
-        """Whether all there was to read was read and applied."""
+        """Return whether all there was to read was read and applied."""
         return not self.failed and not self.interruption
 
     @property

@@ -42,7 +42,7 @@ def sign(body: bytes, secret: str) -> str:
 
 
 def is_signed(body: bytes, signature: str, secret: str) -> bool:
-    """Whether the shop that knows the secret signed exactly these bytes.
+    """Return whether the shop that knows the secret signed exactly these bytes.
 
     The secret counts as it is and with its HTML entities decoded, since an
     owner may have copied either form out of the shop.

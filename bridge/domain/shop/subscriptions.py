@@ -65,7 +65,7 @@ class Address:
     mark: str
 
     def name_of(self, topic: str) -> str:
-        """What our webhook of a topic is called in the shop."""
+        """Return what our webhook of a topic is called in the shop."""
         return f"{_MAKER}{topic} [{self.mark}]"
 
 
@@ -95,14 +95,14 @@ def standing_of(webhook: Webhook, address: Address) -> SubscriptionState:
 
 
 def is_marked(webhook: Webhook, address: Address) -> bool:
-    """Whether we made the webhook, by its name: others do not know the mark."""
+    """Return whether we made the webhook, by its name: others do not know the mark."""
     return webhook.name.startswith(_MAKER) and webhook.name.endswith(f"[{address.mark}]")
 
 
 def plan(
     found: Iterable[Webhook], address: Address, *, anew: bool = False, replaced: Collection[SubscriptionState] = ()
 ) -> list[Step]:
-    """What makes every topic have one active webhook of ours, in the order it is to be done.
+    """Return what makes every topic have one active webhook of ours, in the order it is to be done.
 
     A webhook that was paused or disabled is made anew and not activated again:
     activating keeps its count of failures, and the next one disables it. `anew`

@@ -44,7 +44,7 @@ class Site:
 
 
 def left_of_cap(cap: int | None, *, used: int, held: int) -> int | None:
-    """What a site may still spend this month, its open holds taken off; None for no cap."""
+    """Return what a site may still spend this month, its open holds taken off; None for no cap."""
     return None if cap is None else max(0, cap - used - held)
 
 

@@ -67,7 +67,7 @@ class Store:
 
     @property
     def history(self) -> str:
-        """What becomes of the orders placed before the shop was connected: `ask`, `skip` or `grant`."""
+        """Return what becomes of the orders placed before the shop was connected: `ask`, `skip` or `grant`."""
         return "ask" if self.asks_from is not None else "skip" if self.grants_from is not None else "grant"
 
     @property
@@ -86,7 +86,7 @@ class Module:
 
 
 def label_of(key: str) -> str:
-    """What a module is called until its owner names it."""
+    """Return what a module is called until its owner names it."""
     return key.replace("_", " ").capitalize()
 
 
@@ -115,22 +115,22 @@ class Policy:
         return self.store.spend_order or DEFAULT_ORDER
 
     def has_module(self, module: str) -> bool:
-        """Whether the store has the module: set up as such, by a limit, or by an operation."""
+        """Return whether the store has the module: set up as such, by a limit, or by an operation."""
         if module in self.modules or module in self.limits:
             return True
         return any(operation.module == module for operation in self.operations.values())
 
     def may_create_module(self, extra: int = 0) -> bool:
-        """Whether use of a module that the store does not have creates it; `extra` more are on their way."""
+        """Return whether use of a module that the store does not have creates it; `extra` more are on their way."""
         return self.store.accept_unknown_modules and len(self.modules) + extra < MAX_MODULES_BY_USE
 
     def is_metered(self, module: str) -> bool:
-        """Whether spends in the module cost anything; one nobody set up does."""
+        """Return whether spends in the module cost anything; one nobody set up does."""
         known = self.modules.get(module)
         return known is None or known.is_metered
 
     def label_of(self, module: str) -> str:
-        """What pages call the module."""
+        """Return what pages call the module."""
         known = self.modules.get(module)
         return known.label if known else label_of(module)
 

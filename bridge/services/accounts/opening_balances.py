@@ -83,14 +83,14 @@ def post(connection: Connection, store: Store, rows: Sequence[Opening], *, now: 
 
 
 def preview(connection: Connection, store: Store, rows: Sequence[Opening]) -> Imported:
-    """What `post` would do with these rows; nothing is written."""
+    """Return what `post` would do with these rows; nothing is written."""
     located = accounts.locate(connection, [(store.id, row.user_id) for row in rows])
     known = ledger.find_references(connection, located.values(), [_reference(store, row) for row in rows])
     return _imported(store, rows, known)
 
 
 def _imported(store: Store, rows: Sequence[Opening], known: Mapping[str, int]) -> Imported:
-    """What becomes of the rows, by the balances that were imported before, by reference."""
+    """Return what becomes of the rows, by the balances that were imported before, by reference."""
     new = [row for row in rows if row.balance and _reference(store, row) not in known]
     empty = [row for row in rows if not row.balance and _reference(store, row) not in known]
     before = [(row, known[_reference(store, row)]) for row in rows if _reference(store, row) in known]

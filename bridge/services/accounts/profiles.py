@@ -65,7 +65,7 @@ def learn_customer(connection: Connection, store: Store, customer: Customer, *, 
 
 
 def is_stranger(connection: Connection, store_id: int, user_id: int) -> bool:
-    """Whether nobody has told an address of this user, or anything at all."""
+    """Return whether nobody has told an address of this user, or anything at all."""
     known = accounts.find(connection, store_id=store_id, user_id=user_id)
     return known is None or known.email is None
 
@@ -91,7 +91,7 @@ def modules_of(rulebook: Policy) -> list[str]:
 
 
 def allowances_of(books: UnitOfWork, account: Account) -> list[answers.Document]:
-    """What is left for free of each module that has a limit for this account, in the order modules are shown."""
+    """Return what is left for free of each module that has a limit for this account, in the order modules are shown."""
     documents = [allowance_document(books, account, key) for key in modules_of(books.rulebook_of(account))]
     return [document for document in documents if document is not None]
 
@@ -173,5 +173,5 @@ def list_entries(connection: Connection, account: Account, *, before: int | None
 
 
 def guest_salt(connection: Connection, store_id: int) -> str:
-    """What the store's guest ids are hashed with."""
+    """Return what the store's guest ids are hashed with."""
     return stores.guest_salt(connection, store_id)

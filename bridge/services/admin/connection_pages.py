@@ -190,7 +190,7 @@ def connection_page(
 
 
 def _notice_rows(store: Store, known: ShopRead, last: datetime | None) -> tuple[FaultRow, ...]:
-    """What deliveries have told since the monitor looked last."""
+    """Return what deliveries have told since the monitor looked last."""
     notices = [notice for notice in known.notices if not is_over(notice, last, known.webhooks_set_at)]
     return tuple(
         FaultRow(fault.code.value, without_command(fault.sentence), _REMEDIES.get(fault.code, ""))

@@ -174,7 +174,7 @@ def _post(run: _Run, endpoint: Endpoint, event: Event, secret: str) -> Answer:
 
 
 def _next_due(connection: Connection, run: _Run, endpoint: Endpoint, *, left: int) -> list[Event]:
-    """What to send next; nothing more, and the endpoint is let go of."""
+    """Return what to send next; nothing more, and the endpoint is let go of."""
     due = deliveries.list_due(connection, endpoint.id, now=run.now, limit=min(left, _SENT_AT_ONCE))
     if not due:
         event_endpoints.release(connection, endpoint)

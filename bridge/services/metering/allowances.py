@@ -57,7 +57,7 @@ def rows(
 
 
 def plan_row(rulebook: Policy, document: Document | None, language: Language, *, now: datetime) -> AllowanceRow | None:
-    """What is left of a bought plan in its running month; None without one."""
+    """Return what is left of a bought plan in its running month; None without one."""
     if document is None:
         return None
     phrases, zone = PHRASES[language], rulebook.calendar.zone

@@ -54,7 +54,7 @@ class _Waiting:
 
     @property
     def is_answered(self) -> bool:
-        """Whether the waiting is over."""
+        """Return whether the waiting is over."""
         return self._reply is not None or self._error is not None
 
     def answer(self, reply: Reply) -> None:

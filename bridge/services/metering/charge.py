@@ -49,7 +49,7 @@ class Payment(NamedTuple):
 
 
 def price(rulebook: Policy, ask: SpendRequest) -> Priced:
-    """What an ask costs by the store's price list.
+    """Return what an ask costs by the store's price list.
 
     Raises `UnknownOperation`, `UnknownModule`, `TooManyUnits`, and `InvalidRequest` where the ask
     names neither an operation nor a module with tokens. In an unmetered module

@@ -78,7 +78,7 @@ def state_of(verdict: MatchedRule, *, used: int) -> str:
 
 
 def allowance_document(limit: Limit, verdict: MatchedRule, window: Window, *, used: int, held: int = 0) -> Document:
-    """What is left for free of one module: `limit` is a number, `unlimited` or `disabled`.
+    """Return what is left for free of one module: `limit` is a number, `unlimited` or `disabled`.
 
     `remaining` is less what open holds set aside, None without an end.
     `last_reset_at` is when the running window opened, None for one that never does.

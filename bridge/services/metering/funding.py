@@ -24,12 +24,12 @@ class Free(NamedTuple):
 
     @property
     def left(self) -> int | None:
-        """What it can still pay; None for no end."""
+        """Return what it can still pay; None for no end."""
         return left_of(self.verdict.rule, used=self.used + self.held)
 
     @property
     def is_disabled(self) -> bool:
-        """Whether the rule shuts the module's free use."""
+        """Return whether the rule shuts the module's free use."""
         return self.verdict.rule.allows is Allows.DISABLED
 
 
@@ -41,7 +41,7 @@ class Means(NamedTuple):
     purses: tuple[FundingSource, ...]
 
     def decide(self, price: int) -> Decision:
-        """Whether the sources pay the whole price."""
+        """Return whether the sources pay the whole price."""
         return decide(price=price, purses=self.purses, disabled=self.free is not None and self.free.is_disabled)
 
     def draw(self, price: int) -> Decision:
@@ -75,7 +75,7 @@ def free_of(books: UnitOfWork, account: Account, module: str) -> Free | None:
 
 
 def means_of(books: UnitOfWork, account: Account, module: str) -> Means:
-    """What the account can pay for a module at this point of the batch."""
+    """Return what the account can pay for a module at this point of the batch."""
     plans = tuple(books.plan_lefts(account))
     free = free_of(books, account, module)
     purses = []
@@ -92,7 +92,7 @@ def means_of(books: UnitOfWork, account: Account, module: str) -> Means:
 
 
 def left_of_cap(books: UnitOfWork, account: Account, site_id: int) -> int | None:
-    """What a linked site may still spend this month; None where it has no cap, or it is the store itself."""
+    """Return what a linked site may still spend this month; None where it has no cap, or it is the store itself."""
     cap = books.caps.get(site_id) if site_id else None
     if cap is None:
         return None

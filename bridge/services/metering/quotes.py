@@ -25,7 +25,7 @@ from bridge.storage.engine.database import Connection
 def quote(
     connection: Connection, caller: Caller, who: Who | None, asks: Sequence[SpendRequest], *, now: datetime
 ) -> documents.Document:
-    """What a batch costs, item by item, who would pay it, and what is missing.
+    """Return what a batch costs, item by item, who would pay it, and what is missing.
 
     Raises `UnknownOperation` and `TooManyUnits` like a spend. Somebody unknown
     is quoted as a fresh account of the roles given.
@@ -118,7 +118,7 @@ def _look(
 def _pay_in_turn(
     books: UnitOfWork, caller: Caller, account: Account, priced: Sequence[Priced]
 ) -> tuple[Decision, int, int]:
-    """Who would pay the items if they were spent one after the other; books that are never closed bear it.
+    """Return who would pay the items if they were spent one after the other; books that are never closed bear it.
 
     With it what no source can pay, and what is over the linked site's cap.
     """

@@ -55,7 +55,7 @@ def _split(books: UnitOfWork, account: Account, spend: Spend, paid: Decision, to
 
 
 def _is_open(books: UnitOfWork, account: Account, spend: Spend) -> bool:
-    """Whether the window the spend's allowance counted in is still the running one."""
+    """Return whether the window the spend's allowance counted in is still the running one."""
     free = free_of(books, account, spend.module)
     return free is not None and free.window.starts_at == spend.window_starts_at
 
@@ -105,6 +105,6 @@ def _write(
 
 
 def _open_parts(spend: Spend, now: datetime) -> tuple[PlanPart, ...]:
-    """What the plans' windows that are still open paid and did not get back yet, the last to end in front."""
+    """Return what the plans' windows that are still open paid and did not get back yet, the last to end in front."""
     left = left_of_parts(spend.plan_parts, given_back=spend.back_plan)
     return tuple(part for part in left if now < part.ends_at)

@@ -111,7 +111,7 @@ def _plans_at(books: UnitOfWork, account: Account, moment: datetime) -> int:
 
 
 def _allowance_at(books: UnitOfWork, account: Account, module: str, moment: datetime) -> int | None:
-    """What the free allowance gives at a moment; None for no end."""
+    """Return what the free allowance gives at a moment; None for no end."""
     rulebook = books.rulebook_of(account)
     if module not in rulebook.limits:
         return 0
@@ -167,5 +167,5 @@ def _sentence(refusal: Refusal, label: str, missing: int) -> str:
 
 
 def _own_message(refusal: Refusal, limit: Limit | None) -> str:
-    """What the owner wrote for a used-up limit; a site's cap is another matter."""
+    """Return what the owner wrote for a used-up limit; a site's cap is another matter."""
     return "" if limit is None or refusal is Refusal.SITE_CAP_REACHED else limit.message

@@ -109,7 +109,7 @@ class UnitOfWork:
         return window_at(Period.MONTHLY, moment, self.rulebook_of(account).calendar).starts_at
 
     def plan_lefts(self, account: Account) -> list[PlanPart]:
-        """What each of the account's plans can still pay in its running window, the soonest to end first."""
+        """Return what each of the account's plans can still pay in its running window, the soonest to end first."""
         found = []
         for allotment in self.allotments.get(account.id, ()):
             key = (account.id, allotment.product_id, allotment.window.starts_at)

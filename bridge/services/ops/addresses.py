@@ -23,7 +23,7 @@ class ServiceAddress:
 
     @property
     def differs(self) -> bool:
-        """Whether the running service uses another URL than the one that is set."""
+        """Return whether the running service uses another URL than the one that is set."""
         return self.recorded_url is not None and not same_address(self.url, self.recorded_url)
 
     @property

@@ -124,7 +124,7 @@ def _letters(answer: _Answer) -> str:
 
 
 def _read(row: Row) -> _Answer | None:
-    """What an answer names; None for one that names no spend, hold or refund. Raises where it cannot be read."""
+    """Return what an answer names; None for one that names no spend, hold or refund. Raises where it cannot be read."""
     document = json.loads(row.answer)
     kind, _, _ = str(document.get("id") or "").partition("_")
     if kind not in _NAMES:

@@ -36,7 +36,7 @@ def count_old(connection: Connection, kind: str, *, now: datetime, limit: int) -
 
 
 def steps(*, now: datetime) -> dict[str, Step]:
-    """What there is to prune, by name; each step removes one batch and says how many rows it was, 0 for none."""
+    """Return what there is to prune, by name; each step removes one batch and says how many rows it was, 0 for none."""
     return {
         "events": partial(deliveries.forget_events, before=now - EVENTS_KEPT, limit=BATCH),
         "keys": partial(retention.forget_keys, before=now - KEYS_KEPT, limit=BATCH),

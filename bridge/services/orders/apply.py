@@ -160,7 +160,7 @@ def _decide_rival(
 
 
 def is_known(connection: Connection, store: Store, number: int) -> bool:
-    """Whether the shop ever told of an order of that number."""
+    """Return whether the shop ever told of an order of that number."""
     found = orders.find(connection, store.id, number)
     return found is not None and found.is_known
 

@@ -136,7 +136,7 @@ def _due(known: OrderState, covered: Mapping[int, str]) -> _Due:
 
 
 def _terms_owed(known: OrderState, covered: Mapping[int, str]) -> list[Term]:
-    """What the order's lines of plans bought: so many months each, from the day it was placed."""
+    """Return what the order's lines of plans bought: so many months each, from the day it was placed."""
     return [
         Term(
             order_number=known.number,
@@ -188,6 +188,6 @@ def _buyers_of(
 
 
 def _is_open(store: Store, known: OrderState) -> bool:
-    """Whether an order is a guest's whose account may still be found by its e-mail."""
+    """Return whether an order is a guest's whose account may still be found by its e-mail."""
     is_taken = known.buyer_id or known.claimed_by is not None or known.account_id is not None
     return not is_taken and bool(known.email) and store.guest_policy == "automatic"

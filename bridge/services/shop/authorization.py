@@ -134,7 +134,7 @@ def store_of_key(connection: Connection, consumer_key: str, *, vault_: Vault) ->
 
 
 def find_request(connection: Connection, state: str) -> tuple[KeyRequest, Store | None]:
-    """What became of a request, and the store that has its keys; raises `UnknownKeyRequest`."""
+    """Return what became of a request, and the store that has its keys; raises `UnknownKeyRequest`."""
     request = key_requests.find(connection, secrets.hash_state(state))
     if request is None:
         raise UnknownKeyRequest()

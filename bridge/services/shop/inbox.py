@@ -176,7 +176,7 @@ def accept_source(connection: Connection, store: Store, address: str, *, now: da
 
 
 def _is_consumer_secret(received: Received, credentials: ShopCredentials, vault: Vault) -> bool:
-    """Whether a delivery is signed with the REST key's consumer secret: only the shop has it besides us."""
+    """Return whether a delivery is signed with the REST key's consumer secret: only the shop has it besides us."""
     sealed = credentials.consumer_secret
     return sealed is not None and is_signed(received.body, received.signature, vault.open(sealed))
 

@@ -152,7 +152,7 @@ def _answered(reading: SyncContext, order: Order, questions: Questions, asked: d
 
 
 def _together(reading: SyncContext, wanted: Sequence[Wanted], *, now: datetime) -> list[Settled] | None:
-    """What became of the orders, applied in one transaction; None where one of them does not let it pass."""
+    """Return what became of the orders, applied in one transaction; None where one of them does not let it pass."""
     try:
         return _run(reading, lambda connection: _act(connection, reading.store, wanted, now=now))
     except Unavailable:
@@ -207,7 +207,7 @@ def _count(report: Report, number: int, settled: Settled) -> None:
 
 
 def _run(reading: SyncContext, act: Callable[[Connection], T]) -> T:
-    """What the act returns; in a dry run its transaction is undone."""
+    """Return what the act returns; in a dry run its transaction is undone."""
     if not reading.is_dry:
         return in_transaction(reading.transaction, act)
     found: list[T] = []

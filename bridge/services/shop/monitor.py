@@ -96,7 +96,7 @@ class _Seen:
 
 
 def look(post: MonitorContext, store: Store, *, now: datetime) -> tuple[HealthSnapshot, tuple[Issue, ...]]:
-    """What is seen of a shop, and everything that is wrong with it; changes nothing."""
+    """Return what is seen of a shop, and everything that is wrong with it; changes nothing."""
     seen, shop = _open(post, store, now=now)
     if shop is not None:
         with shop:

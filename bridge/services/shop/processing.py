@@ -96,7 +96,7 @@ def _number(text: str) -> float | Decimal:
 
 
 def read_event(delivery: Delivery) -> Event:
-    """What a delivery is about; raises `MalformedBody`."""
+    """Return what a delivery is about; raises `MalformedBody`."""
     document = parse(delivery.body)
     kind, _, action = delivery.topic.partition(".")
     if documents.error_code(document) is not None:

@@ -74,7 +74,7 @@ def go_on(reading: SyncContext, *, now: datetime, progress: Progress | None = No
 
 
 def is_under_way(connection: Connection, store: Store) -> bool:
-    """Whether an import was begun and not ended."""
+    """Return whether an import was begun and not ended."""
     return sync_state.find(connection, store.id).import_page is not None
 
 

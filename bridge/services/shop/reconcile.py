@@ -239,7 +239,7 @@ def compare_all(reading: SyncContext, *, now: datetime, progress: Progress | Non
 
 
 def _compare_dry(reading: SyncContext, *, now: datetime, progress: Progress | None) -> Report:
-    """What the comparison would post; the place in the list is kept here, since a dry run notes nothing."""
+    """Return what the comparison would post; the place in the list is kept here, since a dry run notes nothing."""
     report, after = Report(), 0
     try:
         while True:

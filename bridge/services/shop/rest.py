@@ -71,7 +71,7 @@ class Questions:
 
     @property
     def are_open(self) -> bool:
-        """Whether there is anything to ask."""
+        """Return whether there is anything to ask."""
         return self.order or self.refunds or bool(self.products)
 
 
@@ -84,7 +84,7 @@ class Answers:
 
 
 def questions_of(connection: Connection, store: Store, order: Order) -> Questions:
-    """What is to be asked about an order before it is applied.
+    """Return what is to be asked about an order before it is applied.
 
     The lines of a refund never change and an amount that was frozen on a line
     stays, so what is known already is not asked again.
@@ -110,7 +110,7 @@ def list_questions(connection: Connection, store: Store, every: Sequence[Order])
 
 
 def _is_doubtful(order: Order, known: OrderState | None) -> bool:
-    """Whether only the shop can say which state of an order counts: it is asked for the order itself."""
+    """Return whether only the shop can say which state of an order counts: it is asked for the order itself."""
     if order.requested_at is not None:
         return False
     has_lines = known is not None and any(line.line.quantity for line in known.lines)

@@ -109,7 +109,7 @@ def describe_linked(connection: Connection, linked: Linked, *, now: datetime) ->
 
 
 def describe_account(connection: Connection, caller: Caller, *, now: datetime) -> documents.Document:
-    """What a linked site is told: how its account stands, and what it may spend itself this month.
+    """Return what a linked site is told: how its account stands, and what it may spend itself this month.
 
     Of the person behind the account it learns the shop's user id and no more.
     Raises `UnknownSite` for a caller that is no linked site.

@@ -83,7 +83,7 @@ def authenticate(connection: Connection, access_key: str, *, now: datetime) -> C
 
 
 def remembered(database: Database, access_key: str, *, now: datetime) -> Caller | None:
-    """Who held this key when it was last looked up; None where that must be done now.
+    """Return who held this key when it was last looked up; None where that must be done now.
 
     What such a caller asks for may be done only where `refusals` looks the key
     up again in the same transaction: a key may have been withdrawn since.

@@ -123,7 +123,7 @@ def totals(connection: Connection, store_id: int) -> Totals:
 
 
 def usage_by_module(connection: Connection, store_id: int, *, since: date) -> list[ModuleUse]:
-    """What the whole store used of each module since a day, the most used first."""
+    """Return what the whole store used of each module since a day, the most used first."""
     rows = connection.execute(
         select(usage_days.c.module, *_halves(usage_days.c.units, "units"), *_halves(usage_days.c.tokens, "tokens"))
         .join_from(usage_days, accounts, accounts.c.id == usage_days.c.account_id)
@@ -153,7 +153,7 @@ def _users(value: ColumnElement[Any], tables: FromClause, store_id: int) -> Sele
 
 
 def _sorted_by(sort: Sort, store_id: int, *, since: date, now: datetime) -> tuple[ColumnElement[Any], FromClause]:
-    """What a column is sorted by, never null, and the tables it takes."""
+    """Return what a column is sorted by, never null, and the tables it takes."""
     plain: dict[Sort, ColumnElement[Any]] = {
         Sort.USER: accounts.c.user_id,
         Sort.NAME: func.coalesce(accounts.c.name_key, ""),

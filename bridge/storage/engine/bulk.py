@@ -220,21 +220,21 @@ def _documents(
 
 
 def _for_sqlite(column: Column[Any]) -> Converter | None:
-    """What turns a value into one the driver takes; None where it is one already."""
+    """Return what turns a value into one the driver takes; None where it is one already."""
     if isinstance(column.type, JSON):
         return json.dumps
     return column.type.dialect_impl(_SQLITE).bind_processor(_SQLITE)
 
 
 def _for_json(column: Column[Any]) -> Converter | None:
-    """What turns a value into one that JSON has; None where it is one already."""
+    """Return what turns a value into one that JSON has; None where it is one already."""
     if isinstance(column.type, Instant | Date):
         return _isoformat
     return str if isinstance(column.type, Money) else None
 
 
 def _for_copy(column: Column[Any]) -> Converter:
-    """What writes a value as COPY reads it: text, control characters and backslashes escaped."""
+    """Return what writes a value as COPY reads it: text, control characters and backslashes escaped."""
     if isinstance(column.type, JSON):
         return _escaped_json
     if isinstance(column.type, Instant | Date):

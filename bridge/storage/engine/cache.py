@@ -31,7 +31,7 @@ class Memory(Generic[K, V]):
         self._of: WeakKeyDictionary[Dialect, dict[K, V]] = WeakKeyDictionary()
 
     def of(self, place: Connection | Database) -> dict[K, V]:
-        """What is remembered of the database behind a connection."""
+        """Return what is remembered of the database behind a connection."""
         dialect = place.engine.dialect if isinstance(place, Database) else place.dialect
         found = self._of.get(dialect)
         if found is None:

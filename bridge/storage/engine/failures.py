@@ -153,7 +153,7 @@ def _sqlite_cause(error: sqlite3.Error) -> Cause | None:
 
 
 def _is_taken(error: IntegrityError) -> bool:
-    """Whether a unique constraint or a primary key refused the row."""
+    """Return whether a unique constraint or a primary key refused the row."""
     state = getattr(error.orig, "sqlstate", None)
     name = getattr(error.orig, "sqlite_errorname", "")
     return state == "23505" or name in {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}

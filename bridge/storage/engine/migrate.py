@@ -34,7 +34,7 @@ def revision_in(connection: Connection) -> str | None:
 
 
 def is_current(database: Database) -> bool:
-    """Whether the database has exactly the schema the code expects."""
+    """Return whether the database has exactly the schema the code expects."""
     return revision_of(database) == newest_revision()
 
 

@@ -144,7 +144,7 @@ def count_pending(connection: Connection, endpoint_id: int, *, most: int) -> int
 
 
 def state_of(connection: Connection, endpoint_id: int, event_id: int) -> DeliveryState | None:
-    """What became of one event for one endpoint; None where it was not meant for it."""
+    """Return what became of one event for one endpoint; None where it was not meant for it."""
     statement = select(event_deliveries.c.state).where(
         event_deliveries.c.endpoint_id == endpoint_id, event_deliveries.c.event_id == event_id
     )

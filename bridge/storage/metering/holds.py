@@ -95,7 +95,7 @@ def list_open(connection: Connection, account_ids: Collection[int], *, now: date
 
 
 def held_balances(connection: Connection, account_ids: Collection[int], *, now: datetime) -> dict[int, int]:
-    """What open holds set aside of each account's balance; accounts without holds are left out."""
+    """Return what open holds set aside of each account's balance; accounts without holds are left out."""
     rows = connection.execute(_HELD, {"ids": sorted(account_ids), "now": now})
     return {row.account_id: int(row.held) for row in rows}
 

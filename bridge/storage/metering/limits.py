@@ -94,7 +94,7 @@ def uses(
     module_keys: Collection[str],
     starts: Collection[datetime],
 ) -> dict[WindowKey, int]:
-    """What these accounts used of these modules in the windows that begin at these moments.
+    """Return what these accounts used of these modules in the windows that begin at these moments.
 
     Windows are asked for by their very start: what was used in earlier ones may
     be years of rows.

@@ -34,7 +34,7 @@ def overrides(
 
 
 def has_overrides(connection: Connection, store_id: int) -> bool:
-    """Whether an account of the store may have a rule of its own.
+    """Return whether an account of the store may have a rule of its own.
 
     Begins with the overrides, which are few, and not with the accounts. Where
     all stores together have very many, the answer is yes without a look at all
@@ -91,7 +91,7 @@ def account_resets(connection: Connection, account_ids: Collection[int]) -> dict
 
 
 def has_account_resets(connection: Connection, store_id: int) -> bool:
-    """Whether any account of the store was ever reset by hand alone."""
+    """Return whether any account of the store was ever reset by hand alone."""
     statement = (
         select(limit_resets.c.id)
         .where(limit_resets.c.store_id == store_id, limit_resets.c.account_id.is_not(None))

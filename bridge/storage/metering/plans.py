@@ -44,7 +44,7 @@ def terms(connection: Connection, account_ids: Collection[int]) -> dict[int, lis
 
 
 def has_any(connection: Connection, store_id: int) -> bool:
-    """Whether anybody of the store ever bought a plan."""
+    """Return whether anybody of the store ever bought a plan."""
     return (
         connection.execute(select(plan_terms.c.line_id).where(plan_terms.c.store_id == store_id).limit(1)).first()
         is not None
@@ -79,7 +79,7 @@ def put_terms(
 
 
 def uses(connection: Connection, account_ids: Collection[int], starts: Collection[datetime]) -> dict[PlanKey, int]:
-    """What these accounts used of their plans in the windows that begin at these moments."""
+    """Return what these accounts used of their plans in the windows that begin at these moments."""
     if not starts:
         return {}
     rows = connection.execute(_USES, {"ids": list(account_ids), "starts": sorted(starts)})

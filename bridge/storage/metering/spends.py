@@ -75,7 +75,7 @@ class Answered(NamedTuple):
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the answer moved nothing; such an answer is never stored."""
+        """Return whether the answer moved nothing; such an answer is never stored."""
         return self.status >= 400
 
 
@@ -150,7 +150,7 @@ def unpack_parts(packed: Sequence[Any] | None) -> tuple[PlanPart, ...]:
 
 
 def find_answers(connection: Connection, places: Iterable[KeyPlace]) -> dict[KeyPlace, Answered]:
-    """What was answered before under these keys, in one statement.
+    """Return what was answered before under these keys, in one statement.
 
     Refusals, which earlier versions stored, are removed: the request is decided again.
     """

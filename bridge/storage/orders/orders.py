@@ -127,7 +127,7 @@ Remembered = tuple[OrderState, bool, Sequence[ReviewItem]]
 
 
 def lock(connection: Connection, store_id: int, numbers: Collection[int], *, now: datetime) -> dict[int, OrderState]:
-    """What is known of these orders, their rows locked until the transaction ends; made where they are missing.
+    """Return what is known of these orders, their rows locked until the transaction ends; made where they are missing.
 
     They are locked in the order of their numbers, which keeps two that share some from a deadlock.
     """
@@ -146,7 +146,7 @@ def remember(connection: Connection, known: Iterable[Remembered], *, now: dateti
 
 
 def find(connection: Connection, store_id: int, number: int) -> OrderState | None:
-    """What is known of an order, without a lock."""
+    """Return what is known of an order, without a lock."""
     return find_all(connection, store_id, [number]).get(number)
 
 
@@ -161,7 +161,7 @@ def find_by_shop_number(connection: Connection, store_id: int, shown: str) -> in
 
 
 def find_all(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, OrderState]:
-    """What is known of these orders, by number, without a lock; those nobody heard of are left out."""
+    """Return what is known of these orders, by number, without a lock; those nobody heard of are left out."""
     rows = connection.execute(_FIND, _numbers(store_id, sorted(set(numbers)))).all()
     lines = _lines(connection, store_id, [row.number for row in rows])
     return {row.number: _to_known(row, lines.get(row.number, ())) for row in rows}

@@ -206,13 +206,13 @@ def unpack_seen(packed: dict[str, Any] | None) -> Acknowledgement | None:
 
 
 def pack_decisions(decisions: Sequence[Decision]) -> list[Any] | None:
-    """What people decided, in the order they did."""
+    """Return what people decided, in the order they did."""
     packed = [[one.kind.value, one.subject, one.choice, one.by, one.at.isoformat()] for one in decisions]
     return packed or None
 
 
 def unpack_decisions(packed: list[Any] | None) -> tuple[Decision, ...]:
-    """What people decided, in the order they did."""
+    """Return what people decided, in the order they did."""
     return tuple(
         Decision(Question(kind), subject, choice, by, datetime.fromisoformat(at))
         for kind, subject, choice, by, at in packed or ()

@@ -103,7 +103,7 @@ def list_addresses(
 
 
 def has_parked(connection: Connection, store_id: int, *, more_than: int) -> bool:
-    """Whether more than so many orders of a store are parked."""
+    """Return whether more than so many orders of a store are parked."""
     some = (
         select(orders.c.number)
         .where(orders.c.store_id == store_id, _IS_PARKED)

@@ -157,7 +157,7 @@ def _parts(connection: Connection, store_id: int, package: Package, wanted: Sele
 
 
 def _has_own_entry() -> ColumnElement[bool]:
-    """Whether the line's variation has an entry of its own that states something."""
+    """Return whether the line's variation has an entry of its own that states something."""
     own = packages.alias()
     return (
         select(own.c.product_id)
@@ -173,7 +173,7 @@ def _has_own_entry() -> ColumnElement[bool]:
 
 
 def _is_decided_itself() -> ColumnElement[bool]:
-    """Whether the line's own product is a package, or an admin said that it is none."""
+    """Return whether the line's own product is a package, or an admin said that it is none."""
     own = packages.alias()
     return (
         select(own.c.product_id)
@@ -188,7 +188,7 @@ def _is_decided_itself() -> ColumnElement[bool]:
 
 
 def _is_only_amount(connection: Connection, store_id: int, sku: str) -> bool:
-    """Whether all packages with a SKU bring the same."""
+    """Return whether all packages with a SKU bring the same."""
     some = select(_tokens(), packages.c.months).where(
         packages.c.store_id == store_id, packages.c.sku == sku, _tokens() > 0
     )

@@ -57,14 +57,14 @@ class SiteKey:
 
 
 def caps(connection: Connection, site_ids: Collection[int]) -> dict[int, int | None]:
-    """What each of these sites may spend in a month; None for no cap, 0 for nothing at all."""
+    """Return what each of these sites may spend in a month; None for no cap, 0 for nothing at all."""
     if not site_ids:
         return {}
     return {row.id: row.monthly_cap for row in connection.execute(_CAPS, {"ids": list(site_ids)})}
 
 
 def uses(connection: Connection, site_ids: Collection[int], *, since: datetime) -> dict[MonthKey, int]:
-    """What these sites used in months that began at `since` or later."""
+    """Return what these sites used in months that began at `since` or later."""
     if not site_ids:
         return {}
     rows = connection.execute(_USES, {"ids": list(site_ids), "since": since})

@@ -131,7 +131,7 @@ def connected_at(connection: Connection, store_id: int) -> datetime:
 
 
 def guest_salt(connection: Connection, store_id: int) -> str:
-    """What the store's guest ids are hashed with."""
+    """Return what the store's guest ids are hashed with."""
     return str(connection.execute(select(stores.c.guest_salt).where(stores.c.id == store_id)).scalar_one())
 
 

@@ -223,7 +223,7 @@ def _place(*, low: int = 1) -> tuple[int, int] | None:
 
 
 def _state() -> dict[str, str]:
-    """What the list shows, as its links and forms carry it on."""
+    """Return what the list shows, as its links and forms carry it on."""
     wanted = {name: request.args.get(name, "")[:_MAX_SEARCH] for name in ("q", "open", "after")}
     return {name: value for name, value in wanted.items() if value}
 

@@ -156,7 +156,7 @@ def _choice(name: str, choices: tuple[Any, ...], default: Any) -> Any:
 
 
 def _state() -> dict[str, Any]:
-    """What of the address says which part of the list is shown."""
+    """Return what of the address says which part of the list is shown."""
     names = ("q", "sort", "dir", "after", "before")
     return {name: request.args[name] for name in names if request.args.get(name)}
 

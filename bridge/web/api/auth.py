@@ -52,7 +52,7 @@ def store_or_site_key(view: Callable[P, Response]) -> Callable[P, Response]:
 
 
 def caller() -> Caller:
-    """Who sent this request."""
+    """Return who sent this request."""
     found: Caller = g.caller
     return found
 

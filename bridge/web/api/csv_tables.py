@@ -17,7 +17,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def wants_csv() -> bool:
-    """Whether the caller asked for a table: `?format=csv`, or it accepts text/csv before JSON."""
+    """Return whether the caller asked for a table: `?format=csv`, or it accepts text/csv before JSON."""
     if "format" in request.args:
         return request.args["format"] == "csv"
     return request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv"

@@ -149,7 +149,7 @@ class WhatIn(Body):
 
 
 def profile_of(user: UserIn) -> Profile:
-    """What a request says of a user."""
+    """Return what a request says of a user."""
     roles = None if user.roles is None else tuple(dict.fromkeys(user.roles))
     return Profile(user.id, user.email, user.name, roles)
 

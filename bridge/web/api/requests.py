@@ -22,7 +22,7 @@ class SpendIn(WhoIn, WhatIn):
 
 
 def who_of(body: WhoIn, caller: Caller) -> Who | None:
-    """Who a request is about; None for a linked site, which has one account and may name nobody."""
+    """Return who a request is about; None for a linked site, which has one account and may name nobody."""
     if caller.account_id is not None:
         if body.user is not None or body.guest is not None:
             raise SiteNamesUser(

@@ -131,7 +131,7 @@ def list_entries(user_id: str) -> Response:
 @bp.get("/purchases")
 @store_key
 def list_purchases(user_id: str) -> Response:
-    """What a user bought, the newest order first; `?format=csv` all of it as a table."""
+    """Return what a user bought, the newest order first; `?format=csv` all of it as a table."""
     if wants_csv():
         account = _account(user_id)
         return csv_response(lambda connection: exports.purchase_rows(connection, account), name="purchases")
