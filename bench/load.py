@@ -55,7 +55,7 @@ def _send_from_python(port: int, requests: Sequence[bytes], *, connections: int,
 
 @dataclass
 class _Counts:
-    """What the connections of one load have seen."""
+    """The observations of the connections of one load."""
 
     times: list[float]
     refused: int = 0

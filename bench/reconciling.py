@@ -155,7 +155,7 @@ def _sell_and_serve(pipe: Pipe, count: int, delay: float) -> None:
 
 
 def _in_a_process(work: Callable[..., None], *arguments: Any) -> dict[str, Any]:
-    """Return what the work sends; in a process of its own, whose peak memory is nobody else's."""
+    """Return what the work sends; it runs in its own process, so that peak memory is its own."""
     ours, theirs = _FORK.Pipe()
     process = _FORK.Process(target=work, args=(theirs, *arguments))
     process.start()

@@ -22,7 +22,7 @@ _runs = itertools.count(start=1)
 
 @dataclass(frozen=True)
 class Load:
-    """What a load measured: answers a second, their median and slowest hundredth, and how many were no success."""
+    """The measurements of a load: answers a second, their median and slowest hundredth, and the failures."""
 
     requests: int
     per_second: float

@@ -78,7 +78,7 @@ class Group(click.Group):
 
 
 def sentence_of(error: BridgeError) -> str:
-    """Return what somebody at a terminal is told: the bad fields where there are any, else the error's own sentence."""
+    """Return the message for a terminal: the bad fields if there are any, else the error's own sentence."""
     if error.fields:
         return "\n".join(f"{field.field}: {field.message}" for field in error.fields)
     return error.detail

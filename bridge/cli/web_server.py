@@ -34,7 +34,7 @@ _LOG_SETTINGS = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"han
 
 
 class Wakeups:
-    """What wakes granian's main loop, in place of its `threading.Event`.
+    """The event that wakes granian's main loop, in place of its `threading.Event`.
 
     A signal handler that sets an event while the same thread is about to wait
     for it blocks for ever; a simple queue may be used from a handler.

@@ -72,7 +72,7 @@ class Answer:
 
     @property
     def is_unreachable(self) -> bool:
-        """Return whether the trouble is the endpoint's and not this one event's: nobody answered, or 429."""
+        """Return whether the endpoint failed, and not this one event: no answer came, or 429."""
         return self.status is None or self.status == 429
 
 

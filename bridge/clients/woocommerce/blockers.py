@@ -26,7 +26,7 @@ Kind = Callable[[str], ShopUnreachable]
 
 @dataclass(frozen=True, slots=True)
 class _Blocker:
-    """Who answers, by a header's value or a pattern in the page, and the sentence about it."""
+    """A service that answers, known by a header's value or a pattern in the page, and the sentence about it."""
 
     sentence: str
     headers: tuple[tuple[str, str], ...] = ()

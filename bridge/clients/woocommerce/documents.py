@@ -105,7 +105,7 @@ def error_code(document: Json) -> str | None:
 
 
 def is_refusal(document: Json) -> bool:
-    """Whether an error object says that somebody may not see what was meant to be shown, and not that it is gone."""
+    """Return whether an error object refuses access, and does not say that the object is gone."""
     return (error_code(document) or "").startswith("woocommerce_rest_cannot_")
 
 

@@ -36,7 +36,7 @@ _DNS = re.compile(r"name or service not known|no address|name resolution|nodenam
 
 
 class Hint(Enum):
-    """What another request could find out about a fault."""
+    """The facts about a fault that another request found."""
 
     NONE = 0
     KEYS_UNSEEN = 1

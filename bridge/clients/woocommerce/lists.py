@@ -55,7 +55,7 @@ class Page:
 
 @dataclass(slots=True)
 class _Parts:
-    """What was read of a page in smaller parts; `failed` are the places of single documents that fail."""
+    """The part of a page that was read in smaller parts; `failed` are the places of single documents that fail."""
 
     smallest: int
     items: dict[int, Document] = field(default_factory=dict)

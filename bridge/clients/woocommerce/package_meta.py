@@ -1,4 +1,4 @@
-"""What the meta of products and order lines says of tokens."""
+"""Token amounts in the meta of products and order lines."""
 
 from __future__ import annotations
 

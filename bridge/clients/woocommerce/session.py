@@ -49,7 +49,7 @@ _Params = Mapping[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the shop sent: the JSON, its headers, and how far its clock is ahead; None where it told no time."""
+    """An answer of the shop: the JSON, its headers, and how far its clock is ahead; None where it told no time."""
 
     document: Any
     headers: Mapping[str, str]
