@@ -187,7 +187,7 @@ def spend(
     return (client or shop.client).post("/v1/spends", json=body, headers=headers)
 
 
-def standing_of(shop: Shop, user_id: int) -> Document:
+def state_of(shop: Shop, user_id: int) -> Document:
     """Balance, held, available and debt of a user."""
     response = shop.client.get(f"/v1/users/{user_id}", headers=shop.headers)
     assert response.status_code == 200, response.text
@@ -196,7 +196,7 @@ def standing_of(shop: Shop, user_id: int) -> Document:
 
 def balance_of(shop: Shop, user_id: int) -> int:
     """The balance of a user."""
-    return standing_of(shop, user_id)["balance"]
+    return state_of(shop, user_id)["balance"]
 
 
 def add_shop(app: Flask, slug: str) -> tuple[Connected, dict[str, str]]:

@@ -48,8 +48,8 @@ def list_(as_json: bool) -> None:
         listed = [
             {
                 "email": admin.email,
-                "created_at": documents.instant(admin.created_at),
-                "last_signed_in_at": documents.instant(admin.last_seen_at),
+                "created_at": documents.format_timestamp(admin.created_at),
+                "last_signed_in_at": documents.format_timestamp(admin.last_seen_at),
             }
             for admin in found
         ]

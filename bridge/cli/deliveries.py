@@ -106,7 +106,7 @@ def _document(delivery: Delivery, slugs: dict[int, str]) -> dict[str, Any]:
     return {
         "id": delivery.id,
         "store": slugs[delivery.store_id],
-        "received_at": documents.instant(delivery.received_at),
+        "received_at": documents.format_timestamp(delivery.received_at),
         "topic": delivery.topic,
         "resource_id": delivery.resource_id,
         "source": delivery.source,
@@ -116,8 +116,8 @@ def _document(delivery: Delivery, slugs: dict[int, str]) -> dict[str, Any]:
         "outcome": delivery.outcome,
         "held_for": delivery.held_for,
         "repeats": delivery.repeats,
-        "repeated_at": documents.instant(delivery.repeated_at),
+        "repeated_at": documents.format_timestamp(delivery.repeated_at),
         "attempts": delivery.attempts,
-        "processed_at": documents.instant(delivery.processed_at),
-        "next_attempt_at": documents.instant(delivery.next_attempt_at),
+        "processed_at": documents.format_timestamp(delivery.processed_at),
+        "next_attempt_at": documents.format_timestamp(delivery.next_attempt_at),
     }

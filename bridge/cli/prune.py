@@ -13,7 +13,7 @@ from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
 from bridge.storage.engine.database import Connection
 from schedulers import jobs
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 
 
 @click.command("prune", cls=Command)

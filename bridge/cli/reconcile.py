@@ -169,9 +169,9 @@ def _lines(slug: str, report: Report, *, is_dry: bool) -> list[str]:
         f" {f'posted {found.posted:+,}' if found.posted or not found.is_parked else 'waits for its buyer'}"
         for found in report.differences
     ]
-    if report.unanswered:
+    if report.awaiting_decision:
         lines.append(
-            f"  {report.unanswered} orders from before the shop was connected are not granted until you decide:"
+            f"  {report.awaiting_decision} orders from before the shop was connected are not granted until you decide:"
             f" flask stores history {slug} grant, or skip"
         )
     lines += [f"  NOT APPLIED {sentence}" for sentence in report.failures]

@@ -15,7 +15,7 @@ from bridge.cli.tools import Group, Tools, address, created, local, prepared, ut
 from bridge.domain.errors import InvalidRequest, ShopUnreachable
 from bridge.domain.metering.limits import WEEKDAYS
 from bridge.domain.shop.authorization import RestKeys
-from bridge.domain.shop.monitor import Code, HealthSnapshot, Issue, standings
+from bridge.domain.shop.monitor import Code, HealthSnapshot, Issue, states
 from bridge.domain.shop.subscriptions import TOPICS
 from bridge.domain.stores.pasted_text import clean_credential
 from bridge.domain.stores.stores import Store
@@ -246,13 +246,13 @@ def check(slug: str, as_json: bool) -> None:
         progress = backfill.progress_of(connection, store.id)
     where = address(tools)
     # The running service's address counts: deliveries arrive there, whatever this command's environment says.
-    post = MonitorContext(
+    monitoring = MonitorContext(
         tools.database.transaction,
         Shops(tools.vault),
         where.recorded_url or where.url,
         installation=tools.config.installation,
     )
-    seen, faults = monitor.look(post, store, now=utcnow())
+    seen, faults = monitor.look(monitoring, store, now=utcnow())
     found = [
         *((fault.code.value, fault.topics, fault.sentence) for fault in faults),
         *_address_faults(where, faults, store),
@@ -313,7 +313,7 @@ def _lines(store: Store, seen: HealthSnapshot, sentences: Sequence[str], progres
     ]
     if seen.webhooks is not None:
         lines.append("webhooks")
-        for topic, found in standings(seen.webhooks, seen.address).items():
+        for topic, found in states(seen.webhooks, seen.address).items():
             lines.append(f"  {topic:<18} {', '.join(sorted(found)) or 'missing'}")
     if store.history == "ask":
         lines.append(_question(store))
@@ -322,7 +322,7 @@ def _lines(store: Store, seen: HealthSnapshot, sentences: Sequence[str], progres
 
 
 def _document(store: Store, seen: HealthSnapshot, found: Sequence[Found]) -> dict[str, Any]:
-    listed = None if seen.webhooks is None else standings(seen.webhooks, seen.address)
+    listed = None if seen.webhooks is None else states(seen.webhooks, seen.address)
     return {
         "store": store.slug,
         "rest": {
@@ -332,7 +332,7 @@ def _document(store: Store, seen: HealthSnapshot, found: Sequence[Found]) -> dic
         },
         "webhooks": None if listed is None else {topic: sorted(found) for topic, found in listed.items()},
         "clock_offset_seconds": seen.clock_offset_seconds,
-        "last_delivery_at": documents.instant(seen.last_delivery_at),
+        "last_delivery_at": documents.format_timestamp(seen.last_delivery_at),
         "packages": seen.packages,
         "history": store.history,
         "faults": [{"code": code, "topics": list(topics), "sentence": sentence} for code, topics, sentence in found],

@@ -39,7 +39,7 @@ def install(slug: str, dry_run: bool, force: bool, as_json: bool) -> None:
     with tools.database.reading() as connection:
         store = settings.get_store(connection, slug)
     where = addresses.require(tools, store.url, is_forced=force or dry_run, is_for_machines=as_json)
-    door, steps = monitor.install(
+    target, steps = monitor.install(
         tools.database.transaction,
         Shops(tools.vault),
         store,
@@ -50,11 +50,11 @@ def install(slug: str, dry_run: bool, force: bool, as_json: bool) -> None:
     )
     if as_json:
         listed = [asdict(step) for step in steps]
-        click.echo(json.dumps({"store": slug, "url": door.address.url, "dry_run": dry_run, "steps": listed}))
+        click.echo(json.dumps({"store": slug, "url": target.address.url, "dry_run": dry_run, "steps": listed}))
         return
     for step in steps:
         number = f" {step.webhook_id}" if step.webhook_id else ""
         verb = f"would be {_WORDS[step.action]}" if dry_run else _WORDS[step.action]
         click.echo(f"{step.topic:<18} {verb}{number} ({step.why})")
     count = len(subscriptions.changes_of(steps))
-    click.echo(f"{count} changes {'would be ' if dry_run else ''}made; deliveries come to {door.address.url}")
+    click.echo(f"{count} changes {'would be ' if dry_run else ''}made; deliveries come to {target.address.url}")

@@ -250,13 +250,13 @@ def seen(known):
 
 @settings(max_examples=60, deadline=None)
 @given(documents(), st.randoms(use_true_random=False))
-def test_all_permutations_of_five_documents_once_and_twice_end_alike(states, chance):
+def test_all_permutations_of_five_documents_once_and_twice_end_alike(states, jitter):
     natural = seen(learn_all(states))
     arrivals = list(itertools.permutations(states))
 
-    for arrival in chance.sample(arrivals, min(24, len(arrivals))):
+    for arrival in jitter.sample(arrivals, min(24, len(arrivals))):
         twice = [*arrival, *arrival]
-        chance.shuffle(twice)
+        jitter.shuffle(twice)
         assert seen(learn_all(arrival)) == natural
         assert seen(learn_all(twice)) == natural
 
@@ -305,7 +305,7 @@ def test_rounding_of_one_refund_does_not_hide_the_loose_money_of_another():
     )
     known = replace(known, refund_details=details, refund_ids=(900, 901, 902), refunded=Decimal("3.83"))
 
-    assert known.loose_money == Decimal("2.00")
+    assert known.unallocated_money == Decimal("2.00")
 
 
 def test_order_written_before_values_had_sources_goes_on_by_its_dates():

@@ -41,7 +41,7 @@ class _Run:
     vault: Vault
     now: datetime
     limit: int
-    chance: Callable[[], float]
+    jitter: Callable[[], float]
     may_go_on: Callable[[], bool]
 
 
@@ -88,7 +88,7 @@ def send_due(
     vault_: Vault,
     now: datetime,
     limit: int = 500,
-    chance: Callable[[], float] = random.random,
+    jitter: Callable[[], float] = random.random,
     may_go_on: Callable[[], bool] = lambda: True,
 ) -> int:
     """Send what is due, at most `limit` to each endpoint; how many attempts that were.
@@ -103,7 +103,7 @@ def send_due(
     )
     if not claimed:
         return 0
-    run = _Run(transaction, send, vault_, now, limit, chance, may_go_on)
+    run = _Run(transaction, send, vault_, now, limit, jitter, may_go_on)
     with ThreadPoolExecutor(len(claimed), thread_name_prefix="events") as pool:
         return sum(pool.map(lambda endpoint: _serve(run, endpoint), claimed))
 
@@ -114,12 +114,12 @@ def list_events(
     """A page of a store's events, the newest first, and the cursor of the next; raises `InvalidRequest`."""
     place = None
     if before is not None:
-        event_id = documents.number_of("evt", before)
+        event_id = documents.decode_id("evt", before)
         place = None if event_id is None else outbox.find_place(connection, store_id, event_id)
         if place is None:
             raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
     events = outbox.list_page(connection, store_id, before=place, limit=limit + 1)
-    shown = [{"id": documents.opaque("evt", event.id), **event_document(event)} for event in events[:limit]]
+    shown = [{"id": documents.encode_id("evt", event.id), **event_document(event)} for event in events[:limit]]
     return shown, shown[-1]["id"] if len(events) > limit else None
 
 
@@ -128,7 +128,7 @@ def event_document(event: Event) -> documents.Document:
     user = None if event.user_id is None else {"id": event.user_id}
     return {
         "type": event.type.value,
-        "timestamp": documents.instant(event.created_at),
+        "timestamp": documents.format_timestamp(event.created_at),
         "data": {"store": event.store, "user": user, **event.payload},
     }
 
@@ -169,7 +169,7 @@ def _serve(run: _Run, endpoint: Endpoint) -> int:
 
 def _post(run: _Run, endpoint: Endpoint, event: Event, secret: str) -> Answer:
     body = json.dumps(event_document(event), ensure_ascii=False, separators=(",", ":")).encode()
-    headers = signed_headers(body, event_id=documents.opaque("evt", event.id), secret=secret, now=run.now)
+    headers = signed_headers(body, event_id=documents.encode_id("evt", event.id), secret=secret, now=run.now)
     return run.send(endpoint.url, body, headers)
 
 
@@ -210,7 +210,7 @@ def _outcome(run: _Run, event: Event, answer: Answer, tried: int) -> Outcome:
     attempts = tried + 1
     if answer.is_delivered:
         return Outcome(event.id, DeliveryState.DELIVERED, attempts, None, answer.status, "", run.now)
-    wait = retry_wait(attempts, chance=run.chance())
+    wait = retry_wait(attempts, jitter=run.jitter())
     state = DeliveryState.DEAD if wait is None else DeliveryState.PENDING
     again_at = None if wait is None else run.now + wait
     return Outcome(event.id, state, attempts, again_at, answer.status, answer.error, None)
@@ -225,7 +225,7 @@ def _with_health(run: _Run, endpoint: Endpoint, got: Sequence[Answer]) -> Endpoi
     return replace(
         endpoint,
         failures=failures,
-        resting_until=run.now + rest(failures, chance=run.chance()) if unreachable else None,
+        resting_until=run.now + rest(failures, jitter=run.jitter()) if unreachable else None,
         last_attempt_at=run.now,
         last_delivered_at=endpoint.last_delivered_at if len(failed) == len(got) else run.now,
         last_status=last.status,
@@ -235,7 +235,7 @@ def _with_health(run: _Run, endpoint: Endpoint, got: Sequence[Answer]) -> Endpoi
 
 def _rest_and_release(connection: Connection, run: _Run, endpoint: Endpoint, reason: str) -> None:
     failures = endpoint.failures + 1
-    resting_until = run.now + rest(failures, chance=run.chance())
+    resting_until = run.now + rest(failures, jitter=run.jitter())
     event_endpoints.set_health(
         connection, replace(endpoint, failures=failures, resting_until=resting_until, last_error=reason)
     )

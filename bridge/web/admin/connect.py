@@ -123,8 +123,8 @@ def go_to_shop(state: str, *, name: str, shop_url: str, store: Store | None = No
 
 def _check_only(store: Store) -> None:
     """Check a shop whose keys are new and keep the result, which the page shows."""
-    post = MonitorContext(transaction, parts().shops, parts().config.public_url)
-    monitor.watch(post, store, now=utcnow(), may_repair=False)
+    monitoring = MonitorContext(transaction, parts().shops, parts().config.public_url)
+    monitor.watch(monitoring, store, now=utcnow(), may_repair=False)
 
 
 def typed_keys() -> RestKeys:

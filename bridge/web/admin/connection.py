@@ -183,13 +183,13 @@ def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
         message, category = f"That did not work: {error.detail}.", "bad"
     until = time.monotonic() + _PATIENCE_SECONDS
     config = parts().config
-    post = MonitorContext(
+    monitoring = MonitorContext(
         transaction, parts().shops, config.public_url, lambda: time.monotonic() < until, config.installation
     )
     with reading() as connection:
         # A button repairs webhooks that were installed; only the one that says so installs them.
         may_repair = connection_pages.has_webhooks(connection, store)
-    watched = monitor.watch(post, store, now=utcnow(), may_repair=may_repair)
+    watched = monitor.watch(monitoring, store, now=utcnow(), may_repair=may_repair)
     if watched.repaired:
         message += f" Repaired: {watched.repaired}."
     flash(message[:600], category)

@@ -57,7 +57,7 @@ def caller() -> Caller:
     return found
 
 
-def key_with_deed(view: Callable[P, Response]) -> Callable[P, Response]:
+def deferred_auth(view: Callable[P, Response]) -> Callable[P, Response]:
     """Let a route be called with either kind of key, which the group commit looks up beside what it is asked to do.
 
     Saves the look at the database that each request would begin with. Only for

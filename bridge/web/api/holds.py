@@ -12,10 +12,10 @@ from bridge.domain.metering.commands import CaptureRequest, ReleaseRequest
 from bridge.domain.metering.errors import LifetimeOutOfRange, UnknownHold
 from bridge.domain.metering.holds import DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS
 from bridge.services.metering import holds
-from bridge.web.api.auth import caller, key_with_deed, store_or_site_key
+from bridge.web.api.auth import caller, deferred_auth, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
 from bridge.web.api.parsing import Amount, Body, NamedFaults, fingerprint, idempotency_key, read_body
-from bridge.web.api.requests import SpendIn, hold_ask_of, path_id
+from bridge.web.api.requests import SpendIn, hold_request_of, path_id
 from bridge.web.api.responses import json_response, reply_response
 from bridge.web.context import parts, reading, utcnow
 
@@ -46,12 +46,12 @@ class ReleaseIn(Body):
 
 
 @bp.post("")
-@key_with_deed
+@deferred_auth
 def hold() -> Response:
     """Set tokens aside: 201 and the hold, or a refusal."""
     key = idempotency_key()
     body = read_body(HoldIn)
-    ask = hold_ask_of(body, caller(), key=key, ttl_seconds=body.ttl_seconds)
+    ask = hold_request_of(body, caller(), key=key, ttl_seconds=body.ttl_seconds)
     return reply_response(parts().group_commit.spend(ask))
 
 
@@ -67,7 +67,7 @@ def get_hold(hold_id: str) -> Response:
 
 
 @bp.post("/<hold_id>/capture")
-@key_with_deed
+@deferred_auth
 @slow_guesses
 def capture(hold_id: str) -> Response:
     """Take what it really cost and free the rest."""
@@ -87,7 +87,7 @@ def capture(hold_id: str) -> Response:
 
 
 @bp.post("/<hold_id>/release")
-@key_with_deed
+@deferred_auth
 @slow_guesses
 def release(hold_id: str) -> Response:
     """Free a hold; its tokens are available again at once. A key is welcome and not needed: nothing is spent."""
