@@ -16,8 +16,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from bridge.runtime import Runtime
 from bridge.services.stores.settings import Connected, NewStore, add_store
-from bridge.web.context import Parts, utcnow
+from bridge.web.context import utcnow
 
 Document = dict[str, Any]
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -201,7 +202,7 @@ def balance_of(shop: Shop, user_id: int) -> int:
 
 def add_shop(app: Flask, slug: str) -> tuple[Connected, dict[str, str]]:
     """Another store of the same service, with what its callers send."""
-    parts: Parts = app.extensions["bridge"]
+    parts: Runtime = app.extensions["bridge"]
     wanted = NewStore(slug, f"https://{slug}.example.com", webhook_secret=f"secret-of-{slug}")
     with parts.database.transaction() as connection:
         connected = add_store(connection, wanted, vault_=parts.vault, now=utcnow())

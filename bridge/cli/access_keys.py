@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bridge.cli.tools import Command, prepared, utcnow
+from bridge.cli.base import Command, prepared, utcnow
 from bridge.services.metering import documents
 from bridge.services.stores import access_keys, settings
 from bridge.services.transactions import in_transaction

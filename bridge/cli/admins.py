@@ -6,7 +6,7 @@ import json
 
 import click
 
-from bridge.cli.tools import Group, created, local, prepared, utcnow
+from bridge.cli.base import Group, created, local, prepared, utcnow
 from bridge.services.admin import admins
 from bridge.services.metering import documents
 from bridge.services.transactions import in_transaction

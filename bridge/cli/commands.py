@@ -18,8 +18,6 @@ from bridge.cli import (
     stores,
     webhooks,
 )
-from bridge.cli import tools as tools_
-from bridge.cli.tools import Tools
 
 COMMANDS = (
     serve.command,
@@ -38,8 +36,7 @@ COMMANDS = (
 )
 
 
-def install(app: Flask, tools: Tools) -> None:
-    """Give the app its commands, and the commands their tools."""
-    tools_.install(app, tools)
+def install(app: Flask) -> None:
+    """Give the app its commands."""
     for command in COMMANDS:
         app.cli.add_command(command)

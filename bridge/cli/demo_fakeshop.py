@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 
-from bridge.cli.tools import utcnow
+from bridge.cli.base import utcnow
 from bridge.config import ROOT, Config
 from bridge.domain.errors import NotFound
 from bridge.domain.stores.stores import Store

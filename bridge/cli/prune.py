@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from bridge.cli.tools import Command, prepared, utcnow
+from bridge.cli.base import Command, prepared, utcnow
 from bridge.domain.stores.stores import Store
 from bridge.services.ops import clock, prune_guard
 from bridge.services.stores import settings

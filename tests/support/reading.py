@@ -23,6 +23,7 @@ from bridge.clients.woocommerce.api import ShopClient, open_shop
 from bridge.domain.shop.monitor import Code
 from bridge.domain.shop.reconciliation import Report
 from bridge.domain.shop.subscriptions import TOPICS
+from bridge.runtime import Runtime
 from bridge.services.admin import connection_pages
 from bridge.services.shop import monitor, paging, product_import, reconcile, subscriptions
 from bridge.services.shop.ingest import SyncContext
@@ -34,7 +35,7 @@ from bridge.services.stores.settings import Connected, NewStore
 from bridge.storage.engine.database import Database
 from bridge.storage.shop import sync_state
 from bridge.storage.shop.sync_state import ShopRead
-from bridge.web.context import Parts, utcnow
+from bridge.web.context import utcnow
 from bridge.web.inbound import webhooks as web_webhooks
 from fakeshop.sending import send_into
 from fakeshop.server import Served, serve
@@ -69,7 +70,7 @@ class Rig:
             send=send_into(self.app.test_client()),
             duplicates=self.duplicates,
         )
-        parts: Parts = self.app.extensions["bridge"]
+        parts: Runtime = self.app.extensions["bridge"]
         self.shops = Shops(parts.vault, self._open)
         self.app.extensions["bridge"] = replace(parts, shops=self.shops)
 

@@ -11,13 +11,14 @@ from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.metering.commands import CaptureRequest, ReleaseRequest
 from bridge.domain.metering.errors import LifetimeOutOfRange, UnknownHold
 from bridge.domain.metering.holds import DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS
+from bridge.runtime import runtime
 from bridge.services.metering import holds
 from bridge.web.api.auth import caller, deferred_auth, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
 from bridge.web.api.parsing import Amount, Body, NamedFaults, fingerprint, idempotency_key, read_body
 from bridge.web.api.requests import SpendIn, hold_request_of, path_id
 from bridge.web.api.responses import json_response, reply_response
-from bridge.web.context import parts, reading, utcnow
+from bridge.web.context import reading, utcnow
 
 bp = Blueprint("api_holds", __name__, url_prefix="/v1/holds")
 
@@ -52,7 +53,7 @@ def hold() -> Response:
     key = idempotency_key()
     body = read_body(HoldIn)
     ask = hold_request_of(body, caller(), key=key, ttl_seconds=body.ttl_seconds)
-    return reply_response(parts().group_commit.spend(ask))
+    return reply_response(runtime().group_commit.spend(ask))
 
 
 @bp.get("/<hold_id>")
@@ -83,7 +84,7 @@ def capture(hold_id: str) -> Response:
         tokens=body.tokens,
         units=body.quantity,
     )
-    return reply_response(parts().group_commit.spend(ask))
+    return reply_response(runtime().group_commit.spend(ask))
 
 
 @bp.post("/<hold_id>/release")
@@ -98,4 +99,4 @@ def release(hold_id: str) -> Response:
         fingerprint=fingerprint(f"release {hold_id}", body),
         hold_id=path_id("ho", hold_id, UnknownHold(), caller()),
     )
-    return reply_response(parts().group_commit.spend(ask))
+    return reply_response(runtime().group_commit.spend(ask))

@@ -11,6 +11,7 @@ from pydantic import Field
 from bridge.domain.errors import BridgeError
 from bridge.domain.metering.commands import RefundRequest, SpendRequest
 from bridge.domain.metering.errors import NotASpend, TooManyItems, UnknownSpend
+from bridge.runtime import runtime
 from bridge.services.metering import quotes
 from bridge.services.metering.execute import MAX_REQUESTS, Reply
 from bridge.web import errors
@@ -30,7 +31,7 @@ from bridge.web.api.parsing import (
 )
 from bridge.web.api.requests import SpendIn, path_id, request_of, who_of
 from bridge.web.api.responses import json_response, refusal_document, reply_response
-from bridge.web.context import parts, reading, utcnow
+from bridge.web.context import reading, utcnow
 
 bp = Blueprint("api_spends", __name__, url_prefix="/v1")
 
@@ -101,7 +102,7 @@ def quote() -> Response:
 def spend() -> Response:
     """Take tokens at once: 201 and the spend, or a refusal that says what is missing."""
     key = idempotency_key()
-    return reply_response(parts().group_commit.spend(request_of(read_body(SpendIn), caller(), key=key)))
+    return reply_response(runtime().group_commit.spend(request_of(read_body(SpendIn), caller(), key=key)))
 
 
 @bp.post("/spends/batch")
@@ -118,7 +119,7 @@ def spend_batch() -> Response:
             asks.append(request_of(SpendIn.read(parsed.model_dump(exclude_unset=True, exclude={"key"})), who, key=key))
         except BridgeError as error:
             asks.append(error)
-    replies = iter(parts().group_commit.spend_all([ask for ask in asks if isinstance(ask, SpendRequest)]))
+    replies = iter(runtime().group_commit.spend_all([ask for ask in asks if isinstance(ask, SpendRequest)]))
     results = [_refused(ask) if isinstance(ask, BridgeError) else _result(next(replies)) for ask in asks]
     return json_response({"results": results})
 
@@ -140,7 +141,7 @@ def refund(spend_id: str) -> Response:
         tokens=body.tokens,
         reason=body.reason,
     )
-    return reply_response(parts().group_commit.spend(ask))
+    return reply_response(runtime().group_commit.spend(ask))
 
 
 def _result(reply: Reply) -> dict[str, Any]:

@@ -1,59 +1,34 @@
-"""What every command needs: the parts of the installation, and errors told in a sentence."""
+"""The base of every command: a prepared database, errors as sentences, and times for a terminal."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import click
-from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from bridge.config import Config
 from bridge.domain.errors import BridgeError
+from bridge.runtime import Runtime, runtime
 from bridge.services.ops import addresses, schema_version
 from bridge.services.ops.addresses import ServiceAddress
-from bridge.services.secrets import Vault
-from bridge.storage.engine.database import Database
-
-_NAME = "bridge.cli"
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """The settings, the database they name, and what opens its secrets."""
-
-    config: Config
-    database: Database
-    vault: Vault
-
-
-def install(app: Flask, tools: Tools) -> None:
-    """Keep the tools where commands find them."""
-    app.extensions[_NAME] = tools
-
-
-def tools() -> Tools:
-    """The tools of the app the command was given, whatever state its database is in."""
-    return cast(Tools, current_app.extensions[_NAME])
-
-
-def prepared() -> Tools:
-    """Return the tools with the database brought forward; raises `BadSetting` where there is none yet."""
-    found = tools()
+def prepared() -> Runtime:
+    """Return the runtime with the database brought forward; raises `BadSetting` where there is none yet."""
+    found = runtime()
     schema_version.bring_forward(found.database)
     return found
 
 
-def created() -> Tools:
-    """Return the tools with the database created or brought forward: for commands that begin an installation."""
-    found = tools()
+def created() -> Runtime:
+    """Return the runtime with the database created or brought forward: for commands that begin an installation."""
+    found = runtime()
     schema_version.prepare(found.database)
     return found
 
 
-def address(found: Tools) -> ServiceAddress:
+def address(found: Runtime) -> ServiceAddress:
     """Return the service's public URL: the recorded one, unless another one is set explicitly."""
     with found.database.reading() as connection:
         config = found.config
@@ -85,10 +60,10 @@ def sentence_of(error: BridgeError) -> str:
 
 
 def utcnow() -> datetime:
-    """The moment, in UTC."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)
 
 
 def local(moment: datetime | None) -> str:
-    """A moment as the terminal shows it: UTC to the second, a dash for none."""
+    """Return a time for the terminal: UTC to the second, a dash for none."""
     return "-" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
