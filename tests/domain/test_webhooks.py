@@ -82,7 +82,7 @@ def test_others_webhooks_are_never_touched():
     copy = replace(HEALTHY[0], id=7, delivery_url="https://staging.example/webhooks/woocommerce/shop")
 
     assert changes(plan([*HEALTHY, *others, copy], HERE)) == []
-    assert {step.webhook_id for step in plan([*HEALTHY, *others], HERE, anew=True)} <= set(range(11))
+    assert {step.webhook_id for step in plan([*HEALTHY, *others], HERE, is_recreated=True)} <= set(range(11))
     moved = plan([*HEALTHY, *others, copy], HERE, replaced=[SubscriptionState.OTHER_INSTANCE])
     assert changes(moved) == [(Action.DELETE, "order.created", 7)]
 

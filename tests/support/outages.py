@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app import create_app
+from bridge.runtime import Runtime
 from tests.conftest import Shop, make_config
 from tests.factories import add_shop, balance_of, deliver, give, order, put_package, spend
 from tests.support import books
