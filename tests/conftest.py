@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from bridge.runtime import Runtime
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser
 
 from app import create_app
 from bridge.config import Config
+from bridge.runtime import Runtime
 from bridge.services.stores.settings import Connected, NewStore, add_store
 from bridge.storage.engine.database import Database
 from bridge.storage.engine.migrate import migrate

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from bridge.runtime import Runtime
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from bridge.runtime import Runtime
 from bridge.services.stores.settings import Connected, NewStore, add_store
 from bridge.web.context import utcnow
 

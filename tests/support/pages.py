@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 from argon2 import PasswordHasher
-from bridge.runtime import Runtime
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from bridge.runtime import Runtime
 from bridge.storage.admin import admins
 from bridge.web.context import utcnow
 

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from bridge.runtime import Runtime
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -24,6 +23,7 @@ from bridge.clients.woocommerce.api import ShopClient, open_shop
 from bridge.domain.shop.monitor import Code
 from bridge.domain.shop.reconciliation import Report
 from bridge.domain.shop.subscriptions import TOPICS
+from bridge.runtime import Runtime
 from bridge.services.shop import monitor, paging, product_import, reconcile, subscriptions
 from bridge.services.shop.ingest import SyncContext
 from bridge.services.shop.monitor import CheckResult, MonitorContext

@@ -7,9 +7,9 @@ import logging
 import re
 
 import pytest
-from bridge.runtime import Runtime
 
 from app import create_app
+from bridge.runtime import Runtime
 from bridge.services.ops import addresses
 from bridge.services.stores import settings
 from bridge.storage.shop import sync_state

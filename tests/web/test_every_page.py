@@ -6,9 +6,9 @@ import logging
 from pathlib import Path
 
 import pytest
-from bridge.runtime import Runtime
 
 from app import create_app
+from bridge.runtime import Runtime
 from bridge.services.ops import store_removal
 from bridge.web.context import utcnow
 from fakeshop.faults import Kind

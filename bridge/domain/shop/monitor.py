@@ -106,8 +106,8 @@ _SENTENCES = {
     Code.WEBHOOK_DISABLED: "the webhook for {topics} is disabled, by hand or after too many deliveries that failed; see"
     " that {detail} can be reached from the shop, and " + _INSTALL,
     Code.WEBHOOK_WRONG_URL: "the webhook for {topics} delivers to another address, {detail}; " + _INSTALL,
-    Code.WEBHOOK_OTHER_INSTANCE: "a webhook of this service for {topics} delivers to {detail}; if the service moved here from"
-    " there, remove it with: flask webhooks install {slug}",
+    Code.WEBHOOK_OTHER_INSTANCE: "a webhook of this service for {topics} delivers to {detail};"
+    " if the service moved here from there, remove it with: flask webhooks install {slug}",
     Code.WRONG_SECRET: "{detail}: the shop signs with another secret; replace it with: flask webhooks install {slug}",
     Code.OWNER_DEMOTED: "the shop delivers errors instead of orders, last at {detail}: the user who made its webhooks"
     " lost the rights to see orders; recreate them as a shop manager with: flask webhooks install {slug}",
