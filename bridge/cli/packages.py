@@ -13,8 +13,8 @@ from bridge.domain.accounts.accounts import MAX_USER_ID
 from bridge.domain.accounts.amounts import read_amount
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.stores.stores import Store
+from bridge.rendering.packages import document
 from bridge.runtime import Runtime
-from bridge.services.admin import package_pages
 from bridge.services.orders import late_packages, packages
 from bridge.services.shop import product_import
 from bridge.services.shop.reconcile import open_reading
@@ -41,7 +41,10 @@ def list_(slug: str, as_json: bool) -> None:
     while True:
         with runtime.database.reading() as connection:
             page = packages.list_packages(connection, store.id, after=after, limit=_PAGE)
-            found += [package_pages.document(connection, store.id, package) for package in page]
+            found += [
+                document(package, orders_waiting=late_packages.count_orders(connection, store.id, package))
+                for package in page
+            ]
         if len(page) < _PAGE:
             break
         after = page[-1].product_id, page[-1].variation_id

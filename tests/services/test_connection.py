@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from bridge.domain.shop.monitor import Code
-from bridge.services.admin import connection_pages
+from bridge.web.admin import connection_view
 from fakeshop.faults import Kind
 from tests.support.reading import PUBLIC_URL, open_rig
 from tests.support.troubles import knock
@@ -76,7 +76,7 @@ def test_call_with_another_signature_is_mentioned_while_no_delivery_has_come(rig
     rig.watch()
 
     with rig.database.reading() as connection:
-        page = connection_pages.connection_page(connection, rig.store, public_url=PUBLIC_URL, vault_=rig.shops.vault)
+        page = connection_view.build(connection, rig.store, public_url=PUBLIC_URL, vault_=rig.shops.vault)
 
     (step,) = [step for step in page.steps if step.key == "delivery"]
     assert "A call with another signature arrived" in step.sentence

@@ -24,7 +24,6 @@ from bridge.domain.shop.monitor import Code
 from bridge.domain.shop.reconciliation import Report
 from bridge.domain.shop.subscriptions import TOPICS
 from bridge.runtime import Runtime
-from bridge.services.admin import connection_pages
 from bridge.services.shop import monitor, paging, product_import, reconcile, subscriptions
 from bridge.services.shop.ingest import SyncContext
 from bridge.services.shop.monitor import CheckResult, MonitorContext
@@ -203,7 +202,7 @@ def open_rig(app: Flask, *, page: int = 100, **more: Any) -> Iterator[Rig]:
     with ExitStack() as stack:
         rig.served = stack.enter_context(serve(rig.shop))
         stack.enter_context(patch.object(session, "time", ours))
-        for reader in (paging, reconcile, product_import, connection_pages):
+        for reader in (paging, reconcile, product_import):
             stack.enter_context(patch.object(reader, "PAGE", page))
         for target in (web_webhooks, cli_reconcile, cli_packages, cli_stores, cli_webhooks):
             stack.enter_context(patch.object(target, "utcnow", lambda: rig.now))

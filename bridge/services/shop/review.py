@@ -22,12 +22,13 @@ from bridge.services.transactions import Transaction
 from bridge.storage.engine.database import Connection
 from bridge.storage.orders import orders as stored
 from bridge.storage.shop import sync_state
-from bridge.storage.shop.sync_state import OpenOrder
+from bridge.storage.shop.sync_state import OpenOrder as OpenOrder
 from bridge.storage.stores import stores as store_rows
 
 log = logging.getLogger(__name__)
 
-_COUNTED = 99
+COUNTED = 99
+"""How far open orders are counted."""
 
 
 def list_open(
@@ -61,11 +62,17 @@ def list_questions(
     return items, following
 
 
+def count_open(connection: Connection, store_id: int) -> int:
+    """How many orders and products need a person; orders are counted up to `COUNTED` and one."""
+    return sync_state.count_questions(connection, store_id, most=COUNTED + 1) + late_packages.count_late(
+        connection, store_id
+    )
+
+
 def badge(connection: Connection, store_id: int) -> str:
-    """How many orders and products need a person, as the pages' navigation shows it: empty for none, `99+` for more."""
-    found = sync_state.count_questions(connection, store_id, most=_COUNTED + 1)
-    found += late_packages.count_late(connection, store_id)
-    return "" if not found else str(found) if found <= _COUNTED else f"{_COUNTED}+"
+    """The count of the navigation: empty for none, `99+` for more than 99."""
+    found = count_open(connection, store_id)
+    return "" if not found else str(found) if found <= COUNTED else f"{COUNTED}+"
 
 
 def assign(
@@ -80,6 +87,17 @@ def assign(
     settled = apply.assign(connection, store, number, account_id=account.id, actor=actor, now=now)
     log.info("order %d of store %s was given to user %d by %s", number, store.slug, profile.user_id, actor)
     return _document(connection, store, number, settled)
+
+
+def assign_to_known(
+    connection: Connection, store: Store, number: int, user_id: int, *, actor: str, now: datetime
+) -> documents.Document:
+    """Assign a guest's order as `assign` does, to a user who has an account here already.
+
+    Raises `UnknownUser`, `UnknownOrder` and `OrderHasCustomer`.
+    """
+    profiles.get_account(connection, store.id, user_id)
+    return assign(connection, store, number, Profile(user_id), actor=actor, now=now)
 
 
 def set_amount(

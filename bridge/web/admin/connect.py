@@ -14,12 +14,12 @@ from bridge.domain.shop.authorization import MAX_URL, RestKeys, callback_fault
 from bridge.domain.stores.pasted_text import clean_credential
 from bridge.domain.stores.stores import Store
 from bridge.runtime import runtime
-from bridge.services.admin import connect_pages
 from bridge.services.shop import authorization, monitor, site_lookup
 from bridge.services.shop.monitor import MonitorContext
 from bridge.services.stores import settings
 from bridge.services.stores.settings import NewStore
 from bridge.storage.engine.database import Connection
+from bridge.web.admin import connect_view
 from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.api.parsing import Body, read_body
 from bridge.web.api.responses import json_response
@@ -110,7 +110,7 @@ def receive() -> Response:
 
 def go_to_shop(state: str, *, name: str, shop_url: str, store: Store | None = None, zone_source: str = "") -> str:
     """The page with the link to the shop: a redirect there is what the pages' content policy forbids to forms."""
-    page = connect_pages.go_page(
+    page = connect_view.build_go_page(
         name=name,
         shop_url=shop_url,
         state=state,
@@ -163,7 +163,7 @@ def _read_form() -> NewStore:
 def _form(form: NewStore, *, error: str = "", error_field: str = "") -> str:
     with reading() as connection:
         is_first = not settings.list_stores(connection)
-    page = connect_pages.connect_page(
+    page = connect_view.build(
         form, public_url=runtime().config.public_url, is_first=is_first, error=error, error_field=error_field
     )
     return render_template("connect.html", page=page, admin=current_admin())

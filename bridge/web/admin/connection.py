@@ -16,13 +16,14 @@ from bridge.domain.shop.authorization import callback_fault
 from bridge.domain.stores.public_address import host_of
 from bridge.domain.stores.stores import Store
 from bridge.runtime import runtime
-from bridge.services.admin import connection_pages
 from bridge.services.ops import addresses
 from bridge.services.shop import authorization, backfill, inbox, monitor
+from bridge.services.shop import connection as connections
 from bridge.services.shop import subscriptions as hooks
 from bridge.services.shop.monitor import MonitorContext
 from bridge.services.stores import access_keys, settings
 from bridge.storage.engine.database import Connection
+from bridge.web.admin import connection_view
 from bridge.web.admin.connect import go_to_shop, typed_keys
 from bridge.web.admin.packages import import_now
 from bridge.web.admin.sessions import current_admin, signed_in
@@ -189,7 +190,7 @@ def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
     )
     with reading() as connection:
         # A button repairs webhooks that were installed; only the one that says so installs them.
-        may_repair = connection_pages.has_webhooks(connection, store)
+        may_repair = connections.has_webhooks(connection, store)
     watched = monitor.watch(monitoring, store, now=utcnow(), may_repair=may_repair)
     if watched.repaired:
         message += f" Repaired: {watched.repaired}."
@@ -232,7 +233,7 @@ def _render(
     connection: Connection, store: Store, *, new_key: str = "", error: str = "", must_confirm: bool = False
 ) -> str:
     config, vault = runtime().config, runtime().vault
-    page = connection_pages.connection_page(
+    page = connection_view.build(
         connection, store, public_url=config.public_url, vault_=vault, new_key=new_key, error=error
     )
     if must_confirm and not page.delivery_fault:

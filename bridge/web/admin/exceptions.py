@@ -23,15 +23,15 @@ from bridge.domain.i18n.formatting import number as written
 from bridge.domain.orders.errors import LineHasAmount, NoOpenRefunds, RefundsChanged, ReviewChanged
 from bridge.domain.orders.merge import Refunds
 from bridge.domain.orders.review_items import Question
+from bridge.rendering import review_items
 from bridge.runtime import runtime
-from bridge.services.admin import exception_pages
-from bridge.services.admin.exception_pages import AmountForm, AssignForm, Form
 from bridge.services.metering.documents import Document
 from bridge.services.orders import apply
 from bridge.services.shop import review
 from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
-from bridge.web import review_texts
+from bridge.web.admin import exceptions_view
+from bridge.web.admin.exceptions_view import AmountForm, AssignForm, Form
 from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.api.parsing import MONEY, path_number, typed_amount
 from bridge.web.context import in_transaction, reading, transaction, utcnow
@@ -61,7 +61,7 @@ def assign(store: str, number: str) -> ResponseReturnValue:
 
     def give(connection: Connection) -> Document:
         found = settings.get_store(connection, store)
-        return exception_pages.assign(connection, found, order, int(typed), actor=admin.email, now=utcnow())
+        return review.assign_to_known(connection, found, order, int(typed), actor=admin.email, now=utcnow())
 
     try:
         document = in_transaction(give)
@@ -229,7 +229,7 @@ def _render(store: str, form: Form | None) -> str:
     after = _after()
     with reading() as connection:
         found = settings.get_store(connection, store)
-        page = exception_pages.questions_page(connection, found, after=after, form=form)
+        page = exceptions_view.build(connection, found, after=after, form=form)
     return render_template(
-        "questions.html", page=page, store=page.store, admin=current_admin(), describe=review_texts.describe
+        "questions.html", page=page, store=page.store, admin=current_admin(), describe=review_items.describe
     )

@@ -22,13 +22,13 @@ from bridge.domain.orders.errors import LineHasAmount
 from bridge.domain.orders.packages import Package
 from bridge.domain.stores.stores import Store
 from bridge.runtime import runtime
-from bridge.services.admin import package_pages
-from bridge.services.admin.package_pages import AmountForm
 from bridge.services.orders import late_packages, packages
 from bridge.services.shop import product_import, review
 from bridge.services.shop.reconcile import open_reading
 from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
+from bridge.web.admin import packages_view
+from bridge.web.admin.packages_view import AmountForm
 from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.api.parsing import path_number
 from bridge.web.context import in_transaction, reading, transaction, utcnow
@@ -128,7 +128,7 @@ def show_past_orders(store: str, product: str, variation: str) -> ResponseReturn
     with reading() as connection:
         found = settings.get_store(connection, store)
         package = packages.get_package(connection, found.id, product_id=product_id, variation_id=variation_id)
-        page = package_pages.late_page(connection, found, package, after=_place(low=0) or (0, 0))
+        page = packages_view.build_past_orders(connection, found, package, after=_place(low=0) or (0, 0))
     return render_template("past_orders.html", page=page, store=page.store, admin=current_admin())
 
 
@@ -236,7 +236,7 @@ def _back(store: str) -> ResponseReturnValue:
 def _render(store: str, form: AmountForm | None = None) -> str:
     search = request.args.get("q", "")[:_MAX_SEARCH].replace("\0", "").strip()
     with reading() as connection:
-        page = package_pages.packages_page(
+        page = packages_view.build(
             connection,
             settings.get_store(connection, store),
             after=_place(),

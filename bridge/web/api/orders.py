@@ -12,7 +12,8 @@ from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.orders.merge import Refunds
 from bridge.domain.orders.review_items import Question
 from bridge.runtime import runtime
-from bridge.services.admin import package_pages
+from bridge.services.orders import late_packages
+from bridge.services.orders.late_packages import LatePackage
 from bridge.services.shop import inbox, review
 from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
@@ -89,7 +90,8 @@ def list_late_products() -> Response:
     Decide about them with `POST /v1/packages/{product}/past-orders`.
     """
     with reading() as connection:
-        return list_response(package_pages.list_late(connection, caller().store_id), next_cursor=None)
+        found = late_packages.list_late(connection, caller().store_id)
+    return list_response([_late_document(late) for late in found], next_cursor=None)
 
 
 @bp.get("/orders/<number>")
@@ -200,6 +202,17 @@ def _place(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 16:
         raise InvalidRequest(fields=[FieldError("cursor", "send what an earlier page named under next")])
     return int(text)
+
+
+def _late_document(late: LatePackage) -> dict[str, Any]:
+    return {
+        "product": late.package.product_id,
+        "variation": late.package.variation_id or None,
+        "name": late.package.name,
+        "tokens": late.package.tokens,
+        "orders": late.orders,
+        "choices": list(late_packages.DECISIONS),
+    }
 
 
 class SourceIn(Body):

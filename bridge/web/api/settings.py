@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Response
 from pydantic import Field, StrictBool, field_validator
 
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.metering.limits import Allows, Limit, Period, Rule
+from bridge.domain.orders.packages import Package
 from bridge.domain.stores.stores import Module
-from bridge.services.admin import package_pages
+from bridge.rendering import packages as rendered_packages
 from bridge.services.metering import documents, limits
 from bridge.services.orders import late_packages, packages
 from bridge.services.stores import settings
+from bridge.storage.engine.database import Connection
 from bridge.web.api.auth import caller, store_key
 from bridge.web.api.parsing import (
     Amount,
@@ -172,7 +174,7 @@ def list_packages() -> Response:
     limit, after = page_limit(), _package_cursor()
     with reading() as connection:
         found = packages.list_packages(connection, caller().store_id, after=after, limit=limit + 1)
-        items = [package_pages.document(connection, caller().store_id, package) for package in found[:limit]]
+        items = [_package_document(connection, caller().store_id, package) for package in found[:limit]]
     last = found[limit - 1] if len(found) > limit else None
     more = None if last is None else f"{last.product_id}.{last.variation_id}"
     return list_response(items, next_cursor=more)
@@ -186,7 +188,7 @@ def get_package(product: str, variation: str) -> Response:
     product_id, variation_id = _product(product, variation)
     with reading() as connection:
         package = packages.get_package(connection, caller().store_id, product_id=product_id, variation_id=variation_id)
-        return json_response(package_pages.document(connection, caller().store_id, package))
+        return json_response(_package_document(connection, caller().store_id, package))
 
 
 @bp.put("/packages/<product>", defaults={"variation": "0"})
@@ -219,7 +221,7 @@ def put_package(product: str, variation: str) -> Response:
         store = settings.get_by_id(connection, store_id)
     packages.settle_waiting(transaction, store, package, now=now)
     with reading() as connection:
-        return json_response(package_pages.document(connection, caller().store_id, package))
+        return json_response(_package_document(connection, caller().store_id, package))
 
 
 @bp.delete("/packages/<product>", defaults={"variation": "0"})
@@ -264,7 +266,7 @@ def decide_past_orders(product: str, variation: str) -> Response:
     until = time.monotonic() + _DECIDING_SECONDS
     late_packages.settle_package(transaction, store, package, now=now, may_go_on=lambda: time.monotonic() < until)
     with reading() as connection:
-        return json_response(package_pages.document(connection, who.store_id, package))
+        return json_response(_package_document(connection, who.store_id, package))
 
 
 @bp.get("/store")
@@ -304,6 +306,11 @@ def limit_document(limit: Limit) -> documents.Document:
 
 def _rule(value: int | str) -> Rule:
     return Rule(Allows.AMOUNT, value) if isinstance(value, int) else Rule(Allows(value))
+
+
+def _package_document(connection: Connection, store_id: int, package: Package) -> dict[str, Any]:
+    waiting = late_packages.count_orders(connection, store_id, package)
+    return rendered_packages.document(package, orders_waiting=waiting)
 
 
 def _product(product: str, variation: str) -> tuple[int, int]:
