@@ -13,6 +13,7 @@ from bridge.domain.accounts.accounts import MAX_USER_ID
 from bridge.domain.accounts.amounts import read_amount
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.stores.stores import Store
+from bridge.rendering import amounts
 from bridge.rendering.packages import document
 from bridge.runtime import Runtime
 from bridge.services.orders import late_packages, packages
@@ -157,7 +158,8 @@ def import_(slug: str, as_json: bool) -> None:
     with runtime.database.reading() as connection:
         for package in packages.list_unreadable(connection, store.id, limit=100):
             if package.unreadable is not None:
-                click.echo(f"  NOT READABLE {packages.label_of(package)}: {package.unreadable.sentence}")
+                named = amounts.name_product(package.product_id, package.variation_id, package.name)
+                click.echo(f"  NOT READABLE {named}: {amounts.describe(package.unreadable)}")
 
 
 def _store(slug: str) -> tuple[Runtime, Store]:

@@ -15,10 +15,12 @@ from bridge.cli.base import Group, address, created, local, prepared, utcnow
 from bridge.domain.errors import InvalidRequest, ShopUnreachable
 from bridge.domain.metering.limits import WEEKDAYS
 from bridge.domain.shop.authorization import RestKeys
-from bridge.domain.shop.monitor import Code, HealthSnapshot, Issue, states
+from bridge.domain.shop.issues import Code, Issue
+from bridge.domain.shop.monitor import HealthSnapshot, states
 from bridge.domain.shop.subscriptions import TOPICS
 from bridge.domain.stores.pasted_text import clean_credential
 from bridge.domain.stores.stores import Store
+from bridge.rendering import issues
 from bridge.runtime import Runtime
 from bridge.services.metering import documents
 from bridge.services.ops import clock
@@ -255,7 +257,7 @@ def check(slug: str, as_json: bool) -> None:
     )
     seen, faults = monitor.look(monitoring, store, now=utcnow())
     found = [
-        *((fault.code.value, fault.topics, fault.sentence) for fault in faults),
+        *((issue.code.value, issue.topics, issues.describe_with_command(issue, slug=slug)) for issue in faults),
         *_address_faults(where, faults, store),
         *_host_clock_faults(runtime),
     ]

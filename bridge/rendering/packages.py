@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from bridge.domain.accounts.amounts import Unreadable
 from bridge.domain.orders.packages import Package
+from bridge.rendering import amounts
 
 
 def document(package: Package, *, orders_waiting: int) -> dict[str, Any]:
@@ -14,7 +16,6 @@ def document(package: Package, *, orders_waiting: int) -> dict[str, Any]:
     clear. `orders_waiting` counts the orders that wait for an amount or a
     decision, up to a thousand.
     """
-    fault = package.unreadable
     return {
         "product": package.product_id,
         "variation": package.variation_id or None,
@@ -26,9 +27,12 @@ def document(package: Package, *, orders_waiting: int) -> dict[str, Any]:
         "name": package.name,
         "sku": package.sku,
         "state": package.state,
-        "unreadable": None
-        if fault is None
-        else {"key": fault.key, "value": fault.value, "reason": fault.reason.value, "sentence": fault.sentence},
+        "unreadable": None if package.unreadable is None else _unreadable(package.unreadable),
         "orders_waiting": orders_waiting,
         "decision": package.late,
     }
+
+
+def _unreadable(value: Unreadable) -> dict[str, str]:
+    sentence = amounts.describe(value)
+    return {"key": value.key, "value": value.value, "reason": value.reason.value, "sentence": sentence}

@@ -20,7 +20,7 @@ from bridge.cli import stores as cli_stores
 from bridge.cli import webhooks as cli_webhooks
 from bridge.clients.woocommerce import session
 from bridge.clients.woocommerce.api import ShopClient, open_shop
-from bridge.domain.shop.monitor import Code
+from bridge.domain.shop.issues import Code
 from bridge.domain.shop.reconciliation import Report
 from bridge.domain.shop.subscriptions import TOPICS
 from bridge.runtime import Runtime
@@ -111,7 +111,7 @@ class Rig:
             target = subscriptions.target_of(
                 connection, self.connected.store, public_url=PUBLIC_URL, vault_=self.shops.vault
             )
-            monitor.note_installed(connection, self.connected.store, now=self.now)
+            subscriptions.note_installed(connection, self.connected.store, now=self.now)
         for topic in TOPICS:
             name, url = target.address.name_of(topic), target.address.url
             self.shop.create_webhook(topic, url, secret=target.secret, name=name)

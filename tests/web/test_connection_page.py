@@ -121,7 +121,7 @@ def test_store_without_keys_is_told_how_to_get_them(rig, admin):
         send(admin, stale)
         (alert,) = read(admin.get(PAGE)).alerts
         assert alert == "The shop cannot be asked: there are no REST keys yet."
-    assert any(fault.startswith("No REST keys are given") for fault in _faults(admin.get(PAGE)))
+    assert any(fault.startswith("No API keys yet") for fault in _faults(admin.get(PAGE)))
 
 
 @one_engine

@@ -118,7 +118,7 @@ def test_mix_up_of_typed_keys_is_named_and_the_old_ones_stay(rig, admin, typed, 
 def test_problem_that_is_over_is_not_shown(rig, admin):
     rig.connect(has_keys=False)
     send(admin, read(admin.get(PAGE)).form("connection/look"))
-    assert "no REST keys are given" in admin.get(PAGE).text
+    assert "no API keys yet" in admin.get(PAGE).text
     assert "no product of the shop brings tokens" in admin.get(PAGE).text
 
     factories.put_package(rig, 10, 1000)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.domain.shop.inbox import Notice, NoticeKind
-from bridge.domain.shop.monitor import Code, is_over
+from bridge.domain.shop.issues import Code
+from bridge.domain.shop.monitor import is_over
 from bridge.domain.stores.public_address import delivery_fault
 from bridge.domain.stores.stores import Store
 from bridge.services.ops import addresses

@@ -16,6 +16,7 @@ from bridge.domain.errors import InvalidRequest, MalformedBody
 from bridge.domain.orders.merge import Order
 from bridge.domain.shop.inbox import Delivery, Notice, NoticeKind, State
 from bridge.domain.stores.stores import Store
+from bridge.rendering import amounts
 from bridge.services.orders import apply, packages
 from bridge.services.shop import customers as buyers
 from bridge.services.shop import rest
@@ -267,7 +268,7 @@ def _process_product(
     waiting = packages.list_settleable(connection, store, product_id=key[0], variation_id=key[1])
     brings = f"{product.tokens} tokens" if product.tokens else "no package"
     if product.unreadable is not None:
-        brings = product.unreadable.sentence
+        brings = amounts.describe(product.unreadable)
     return Processed(State.PROCESSED, f"product {product.id}: {brings}", store, tuple(waiting))
 
 

@@ -218,7 +218,7 @@ def _grant_past_orders(slug: str) -> None:
 
 def _install(store: Store, now: datetime) -> str:
     config = runtime().config
-    _, steps = monitor.install(
+    _, steps = hooks.install(
         transaction, runtime().shops, store, public_url=config.public_url, installation=config.installation, now=now
     )
     changes = len(hooks.changes_of(steps))

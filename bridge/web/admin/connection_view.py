@@ -9,9 +9,11 @@ from enum import StrEnum
 
 from bridge.domain.i18n.formatting import LocalTime, local_time, number, zone_name
 from bridge.domain.shop.authorization import callback_fault
-from bridge.domain.shop.monitor import Code, notice_faults, without_command
+from bridge.domain.shop.issues import Code, Issue
+from bridge.domain.shop.monitor import notice_issues
 from bridge.domain.shop.subscriptions import TOPICS
 from bridge.domain.stores.stores import Store
+from bridge.rendering import issues
 from bridge.services.secrets import Vault
 from bridge.services.shop import connection as connections
 from bridge.services.shop import subscriptions
@@ -78,11 +80,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class FaultRow:
-    """Something the watchdog found; `remedy` is the step whose button helps, empty where none does."""
+    """An issue; `remedy` is the step whose button helps, empty for none. `site` can be accepted, empty for none."""
 
     code: str
     sentence: str
     remedy: str
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ def build(
     """Return the page for what is stored here; the shop is not asked."""
     state, zone = connections.describe(connection, store, public_url=public_url, vault_=vault_), store.calendar.zone
     known, access_keys = state.known, keys.list_keys(connection, store)
-    faults = (*_notice_rows(store, state), *_faults(state))
+    faults = _fault_rows(state)
     ask_fault = callback_fault(public_url, shop_url=store.url)
     steps = (
         _keys_step(state.key_ending, is_by_hand=bool(ask_fault)),
@@ -178,23 +181,20 @@ def build(
     )
 
 
-def _notice_rows(store: Store, state: ConnectionState) -> tuple[FaultRow, ...]:
-    """Return what deliveries reported since the last check."""
-    return tuple(
-        FaultRow(fault.code.value, without_command(fault.sentence), _REMEDIES.get(fault.code, ""))
-        for fault in notice_faults(store.slug, state.notices)
-        if fault.key not in state.known.faults
-    )
+def _fault_rows(state: ConnectionState) -> tuple[FaultRow, ...]:
+    """What deliveries reported since the last check, and the issues that it found."""
+    known = state.known
+    reported = [_fault_row(issue) for issue in notice_issues(state.notices) if issue.key not in known.faults]
+    return (*reported, *(_fault_row(known.issues.get(key) or key) for key in state.issues))
 
 
-def _faults(state: ConnectionState) -> tuple[FaultRow, ...]:
-    """The problems that the last check found."""
-    rows = []
-    for key in state.issues:
-        code = key.partition(" ")[0]
-        sentence = without_command(state.known.sentences.get(key, "")) or code.replace("_", " ")
-        rows.append(FaultRow(code, sentence, _REMEDIES.get(Code(code), "") if code in set(Code) else ""))
-    return tuple(rows)
+def _fault_row(issue: Issue | str) -> FaultRow:
+    """The row of an issue, or of a key that was stored without its parameters."""
+    if isinstance(issue, str):
+        code = issue.partition(" ")[0]
+        return FaultRow(code, code.replace("_", " "), "")
+    site = issue.subject if issue.code is Code.OTHER_SITE else ""
+    return FaultRow(issue.code.value, issues.describe(issue), _REMEDIES.get(issue.code, ""), site)
 
 
 def _keys_step(ending: str, *, is_by_hand: bool) -> Step:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bridge.domain.i18n.formatting import LocalTime, local_time, number, zone_name
 from bridge.domain.orders.packages import Package
 from bridge.domain.stores.stores import Store
+from bridge.rendering import amounts
 from bridge.services.orders import late_packages, packages
 from bridge.services.shop import product_import
 from bridge.services.stores import settings
@@ -183,7 +184,7 @@ def _row(connection: Connection, store: Store, package: Package, form: AmountFor
         sku=package.sku,
         state=package.state,
         shop=_shop_words(package),
-        fault="" if package.unreadable is None else package.unreadable.sentence,
+        fault="" if package.unreadable is None else amounts.describe(package.unreadable),
         tokens=form.tokens if form else set_here,
         error=form.error if form else "",
         plan=f"{package.plan}, {number(package.months)} months" if package.months else "",
