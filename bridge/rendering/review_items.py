@@ -20,6 +20,11 @@ _TEXTS: dict[Question, tuple[str, str]] = {
         "Amount not readable",
         "The amount cannot be read: {products}. Correct it in the shop or on the Packages page, or set it here.",
     ),
+    Question.STAMP_UNCLEAR: (
+        "Amount on the order not readable",
+        "The amount that the shop wrote on {name} (line {line}) cannot be read: {stamp}. The {granted} tokens granted"
+        " before stay. Correct the order in the shop, or leave it.",
+    ),
     Question.SAME_SKU: (
         "Several packages",
         "Packages with different amounts have the SKU of {products}. Set the amount here.",

@@ -134,6 +134,10 @@ def _line_items(known: OrderState, circumstances: Circumstances) -> Iterator[Rev
         about: dict[str, Parameter] = {"line": line.line.id, "name": line.line.name}
         if line.is_unclear and line.tokens != 0:
             yield ReviewItem(Question.QUANTITY_UNCLEAR, f"{line.line.id}", about, (LEAVE,))
+        if line.line.unclear_stamp and line.granted and line.basis is not Basis.HAND:
+            stamp = line.line.unclear_stamp
+            named = about | {"stamp": stamp, "granted": line.granted}
+            yield ReviewItem(Question.STAMP_UNCLEAR, f"{line.line.id}:{stamp}", named, (LEAVE,))
         if line.line.id in circumstances.too_large:
             yield ReviewItem(Question.TOO_LARGE, f"{line.line.id}:{line.line.quantity}", about, (LEAVE,))
         if line.tokens and 0 < line.tokens * line.quantity < 1:
