@@ -28,7 +28,7 @@ _PAGE = 200
 
 @click.group("packages", cls=Group)
 def group() -> None:
-    """The products that bring tokens."""
+    """The products that grant tokens."""
 
 
 @group.command("list")
@@ -86,8 +86,8 @@ def set_(slug: str, product: str, tokens: str) -> None:
         ),
     )
     settled = packages.settle_waiting(runtime.database.transaction, store, package, now=now)
-    brings = f"brings {amount:,} tokens" if amount else "is no package"
-    click.echo(f"A piece of product {product} {brings}. {settled:,} waiting orders were checked.")
+    grants = f"grants {amount:,} tokens" if amount else "is no package"
+    click.echo(f"One piece of product {product} {grants}. {settled:,} waiting orders were checked.")
 
 
 @group.command("clear")

@@ -6,7 +6,7 @@ from bridge.domain.accounts.amounts import Reason, Unreadable
 
 _SENTENCES = {
     Reason.MISSING: "{key} has no value; enter a whole number of tokens",
-    Reason.ZERO: "{key} is {value}; enter how many tokens the product brings, or unmark the product",
+    Reason.ZERO: "{key} is {value}; enter how many tokens the product grants, or unmark the product",
     Reason.NEGATIVE: "{key} is {value}, a negative number; enter a whole number of tokens",
     Reason.FRACTION: "{key} is {value}, which is not a whole number; tokens are whole",
     Reason.TOO_LARGE: "{key} is {value}, which is too large; the most is 9007199254740991",

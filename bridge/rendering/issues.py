@@ -102,7 +102,7 @@ _TEXTS: dict[Code, tuple[str, str]] = {
         "",
     ),
     Code.NO_PACKAGES: (
-        "no product of the shop brings tokens yet; give each package its tokens on the Packages page, or give the"
+        "no product of the shop grants tokens yet; set the tokens of each package on the Packages page, or give the"
         " product in WooCommerce the custom fields is_token_package (yes) and tokens_granted (5000)",
         ", and run: flask packages import {slug}",
     ),

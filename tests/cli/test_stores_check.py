@@ -137,7 +137,7 @@ TROUBLES = [
     (demote, Code.OWNER_DEMOTED, ("lost the rights to see orders", "as a shop manager")),
     (keep_silent, Code.SILENT, ("an order changed in the shop and nothing was delivered", "Scheduled actions")),
     (break_an_order, Code.UNAPPLIED, ("could not be applied", "correct the cause, or see the log")),
-    (forget_packages, Code.NO_PACKAGES, ("no product of the shop brings tokens", "flask packages import shop")),
+    (forget_packages, Code.NO_PACKAGES, ("no product of the shop grants tokens", "flask packages import shop")),
     (
         garble_an_amount,
         Code.UNREADABLE_AMOUNT,

@@ -33,7 +33,7 @@ def test_faults_are_kept_in_words_with_the_moment_they_were_found_and_of_the_las
 
     known = rig.known()
     assert known.faults == (Code.KEYS_READ_ONLY, known.faults[1], Code.NO_PACKAGES)
-    assert issues.describe(known.issues[Code.NO_PACKAGES]).startswith("no product of the shop brings tokens yet")
+    assert issues.describe(known.issues[Code.NO_PACKAGES]).startswith("no product of the shop grants tokens yet")
     assert tuple(known.issues) == known.faults
     assert (known.faults_at, known.looked_at) == (found_at, rig.now)
 

@@ -52,7 +52,7 @@ def test_every_button_says_what_it_does_and_is_named_as_it_is_labelled(rig, admi
 
     buttons = re.findall(r"<button([^>]*)>(.*?)</button>", page)
     assert {label for _, label in buttons} >= {
-        "Check again",
+        "Check now",
         "Install webhooks",
         "Import products",
         "Create access key",
@@ -119,13 +119,13 @@ def test_problem_that_is_over_is_not_shown(rig, admin):
     rig.connect(has_keys=False)
     send(admin, read(admin.get(PAGE)).form("connection/look"))
     assert "no API keys yet" in admin.get(PAGE).text
-    assert "no product of the shop brings tokens" in admin.get(PAGE).text
+    assert "no product of the shop grants tokens" in admin.get(PAGE).text
 
     factories.put_package(rig, 10, 1000)
 
     page = admin.get(PAGE).text
-    assert "1 product brings tokens" in page
-    assert "no product of the shop brings tokens" not in page
+    assert "1 product grants tokens" in page
+    assert "no product of the shop grants tokens" not in page
 
 
 def test_problem_of_the_old_keys_is_not_shown_once_there_are_new_ones(rig, admin):
@@ -224,5 +224,5 @@ def test_store_without_keys_offers_only_what_works_without_them(database_url):
     assert not labels & {"Get keys from the shop", "Install webhooks", "Import products"}
     for title, (_, words) in found.items():
         assert not re.search(r"step__effect\">(Get keys|Install webhooks|Import products)", words), title
-    assert "Enter the keys by hand, below." in found["REST keys"][1]
+    assert "Enter the keys by hand, below." in found["API keys"][1]
     assert '<details class="more" open>' in page, "the form that is named is open"

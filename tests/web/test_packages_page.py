@@ -145,7 +145,8 @@ def test_long_list_has_pages_and_a_search(shop, admin, monkeypatch):
     for query, found in (("pack 13", ["13"]), ("S%251", ["10", "11"]), ("12", ["12"]), ("zzz", []), ("_", [])):
         assert [row[1] for row in read(admin.get(f"{LIST}?q={query}")).rows] == found
     for after in ("x", "1", "1.x", ".", f"{2**60}.0"):
-        assert admin.get(f"{LIST}?after={after}").status_code == 422
+        refused = admin.get(f"{LIST}?after={after}")
+        assert (refused.status_code, "Something in this address is wrong" in refused.text) == (422, True)
 
 
 @one_engine

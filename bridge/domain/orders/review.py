@@ -209,9 +209,9 @@ def with_amount(known: OrderState, line_id: int, *, tokens: int, by: str, at: da
         told = replace(line, tokens=tokens, basis=Basis.HAND, set_by=by, set_at=at)
         return replace(known, lines=tuple(told if one is line else one for one in known.lines))
     if line.tokens != tokens or line.months is not None:
-        brings = f"{line.tokens} tokens" + (f" a month, for {line.months} months" if line.months is not None else "")
+        grants = f"{line.tokens} tokens" + (f" a month, for {line.months} months" if line.months is not None else "")
         raise LineHasAmount(
-            f"a piece of line {line_id} of order {known.shown_number} brings {brings} already;"
+            f"one piece of line {line_id} of order {known.shown_number} grants {grants} already;"
             " correct the balance if that is wrong"
         )
     return known

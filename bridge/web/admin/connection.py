@@ -66,7 +66,8 @@ def install_webhooks(store: str) -> ResponseReturnValue:
     fault = where.mismatch or addresses.check_delivery(where.url, shop_url=found.url)
     if fault and not addresses.is_local_trial(found.url) and request.form.get("confirm") != "1":
         with reading() as connection:
-            error = f"{fault.rstrip('.')}. Nothing was created. To go on all the same, tick the box beside the button."
+            how = "To install them anyway, select the checkbox beside the button."
+            error = f"{fault.rstrip('.')}. Nothing was created. {how}"
             return _render(connection, found, error=error, must_confirm=True), 422
     return _ask_shop(store, _install)
 
@@ -93,7 +94,7 @@ def answer_history(store: str) -> ResponseReturnValue:
     if answer == "grant":
         _grant_past_orders(store)
     else:
-        flash("Orders placed before the shop was connected bring nothing.")
+        flash("Orders placed before the shop was connected grant nothing.")
     return redirect(url_for("connection.show", store=store), 303)
 
 
@@ -180,7 +181,7 @@ def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
     try:
         message, category = act(store, utcnow()), "good"
     except NoShopKeys:
-        message, category = "The shop cannot be asked: there are no REST keys yet.", "bad"
+        message, category = "The shop cannot be read: there are no API keys yet.", "bad"
     except ShopUnreachable as error:
         message, category = f"That did not work: {error.detail}.", "bad"
     until = time.monotonic() + _PATIENCE_SECONDS

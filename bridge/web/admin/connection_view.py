@@ -44,13 +44,13 @@ _REMEDIES = {
 
 
 _NO_PACKAGES = (
-    "No product brings tokens yet: import the products, then give each package its tokens on the Packages page. Or give"
-    " the product in WooCommerce the custom fields is_token_package (yes) and tokens_granted (5000)."
+    "No product grants tokens yet: import the products, then set the tokens of each package on the Packages page. Or"
+    " give the product in WooCommerce the custom fields is_token_package (yes) and tokens_granted (5000)."
 )
 
 
 _IMPORT = "Import products reads every product of the shop and changes nothing there."
-_IMPORT_LATER = "Products can be imported once there are REST keys. Until then, each appears with its first order."
+_IMPORT_LATER = "Products can be imported once there are API keys. Until then, each appears with its first order."
 
 
 class State(StrEnum):
@@ -198,13 +198,13 @@ def _fault_row(issue: Issue | str) -> FaultRow:
 
 
 def _keys_step(ending: str, *, is_by_hand: bool) -> Step:
-    title = "REST keys"
+    title = "API keys"
     effect = "opens the shop, where you approve; the shop then sends its keys here by itself"
     if not ending:
-        sentence = "No REST keys yet. Without them, missed orders cannot be fetched, and webhooks cannot be checked."
+        sentence = "No API keys yet. Without them, missed orders cannot be fetched, and webhooks cannot be checked."
         action = "Enter the keys by hand, below." if is_by_hand else f"Get keys from the shop {effect}."
         return Step("keys", title, State.OPEN, sentence, effect=action)
-    sentence = f"The REST keys are stored; the consumer key ends in …{ending}."
+    sentence = f"The API keys are stored; the consumer key ends in …{ending}."
     action = "" if is_by_hand else f"Reconnect {effect} in place of these."
     return Step("keys", title, State.DONE, sentence, effect=action)
 
@@ -215,7 +215,7 @@ def _answer_step(store: Store, state: ConnectionState, faults: Sequence[FaultRow
     if not state.key_ending:
         return Step("answer", title, State.WAITING, "The shop is checked once there are keys.")
     repairs = " and recreates webhooks of this service that are missing or off" if known.webhooks_set_at else ""
-    effect = f"Check again reads the state of the shop{repairs}."
+    effect = f"Check now reads the state of the shop{repairs}."
     for fault in faults:
         if fault.code in {Code.SHOP, Code.KEYS_READ_ONLY}:
             return Step("answer", title, State.WRONG, _sentence(fault.sentence), at, effect)
@@ -235,9 +235,9 @@ def _webhooks_step(store: Store, state: ConnectionState, faults: Sequence[FaultR
         sentence = "The shop reports each order, product and customer through webhooks. They are not installed yet."
         if not has_keys:
             arrive = "Deliveries arrive. " if state.last_delivery_at is not None else ""
-            sentence = f"{arrive}Without REST keys, this service can neither install nor check webhooks."
+            sentence = f"{arrive}Without API keys, this service can neither install nor check webhooks."
             effect = (
-                "Enter REST keys first. Or add the webhooks in WooCommerce by hand, with the address below and the"
+                "Enter API keys first. Or add the webhooks in WooCommerce by hand, with the address below and the"
                 " webhook secret that flask stores add printed."
             )
         return Step("webhooks", title, State.OPEN, sentence, effect=effect)
@@ -255,7 +255,7 @@ def _packages_step(state: ConnectionState) -> Step:
         return Step("packages", title, State.WAITING, words)
     if not count:
         return Step("packages", title, State.OPEN, _NO_PACKAGES, effect=_IMPORT if has_keys else _IMPORT_LATER)
-    are = "1 product brings" if count == 1 else f"{number(count)} products bring"
+    are = "1 product grants" if count == 1 else f"{number(count)} products grant"
     return Step("packages", title, State.DONE, f"{are} tokens.", effect=_IMPORT if has_keys else "")
 
 
@@ -267,7 +267,7 @@ def _progress(progress: Progress) -> str:
 def _history_step(store: Store, granting: Progress | None) -> Step:
     title = "Past orders"
     if store.history == "ask":
-        sentence = "Should orders placed before the shop was connected bring tokens? Until you choose, they bring none."
+        sentence = "Should orders placed before the shop was connected grant tokens? Until you choose, they grant none."
         effect = (
             "Grant past orders gives the buyers of completed orders their tokens. Start from today gives them nothing;"
             " you can grant them later."
@@ -275,13 +275,13 @@ def _history_step(store: Store, granting: Progress | None) -> Step:
         return Step("history", title, State.OPEN, sentence, effect=effect)
     if store.history == "skip":
         begin = local_time(store.grants_from, store.calendar.zone).day if store.grants_from else ""
-        sentence = f"Orders placed since {begin} count; earlier ones bring nothing."
+        sentence = f"Orders placed since {begin} count; earlier ones grant nothing."
         effect = "Grant past orders gives the buyers of earlier completed orders their tokens."
         return Step("history", title, State.DONE, sentence, effect=effect)
     if granting is not None:
         words = f"Past orders are being granted: {_progress(granting)}. Reload this page to see more."
         return Step("history", title, State.WAITING, words)
-    return Step("history", title, State.DONE, "Past orders bring tokens as well.")
+    return Step("history", title, State.DONE, "Past orders grant tokens as well.")
 
 
 def _delivery_step(store: Store, state: ConnectionState) -> Step:

@@ -96,7 +96,9 @@ def set_amount(store: str, number: str, line: str) -> ResponseReturnValue:
     except LineHasAmount as error:
         flash(f"Nothing was changed: {error.detail}."[:600], "bad")
         return _back(store)
-    flash(f"A piece of line {place} of order {document['number']} brings {written(tokens)} tokens: {_moved(document)}.")
+    flash(
+        f"One piece of line {place} of order {document['number']} grants {written(tokens)} tokens: {_moved(document)}."
+    )
     is_more = any(item["kind"] == Question.UNKNOWN_PRODUCT.value for item in document["reviews"])
     return _back(store, amounts=order if is_more else None)
 
@@ -175,7 +177,7 @@ def check_by_number(store: str) -> ResponseReturnValue:
         return _back(store)
     names = [line["name"] for line in document["lines"]][:3]
     status = document["status"] or "unknown"
-    left = "It needs a person: see the list." if document["question"] else "It has no exceptions."
+    left = "It needs attention: see the list." if document["question"] else "It has no exceptions."
     flash(f"Order {typed} ({status}; {', '.join(names) or 'no lines'}) was checked: {_moved(document)}. {left}"[:600])
     return _back(store)
 
@@ -192,7 +194,7 @@ def check(store: str, number: str) -> ResponseReturnValue:
     except (ShopUnreachable, BalanceOutOfRange) as error:
         flash(f"Order {order} was not checked: {error.detail}."[:600], "bad")
         return _back(store)
-    left = "It still needs a person." if document["question"] else "It has no exceptions."
+    left = "It still needs attention." if document["question"] else "It has no exceptions."
     flash(f"Order {document['number']} was checked: {_moved(document)}. {left}")
     return _back(store)
 
@@ -201,7 +203,7 @@ def _moved(document: Document) -> str:
     posted = document["posted"]
     if not posted:
         return "no tokens moved"
-    return f"{written(abs(posted))} tokens were {'granted' if posted > 0 else 'taken back'}"
+    return f"{written(abs(posted))} tokens were {'granted' if posted > 0 else 'removed'}"
 
 
 def _after() -> int:

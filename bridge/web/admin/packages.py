@@ -67,7 +67,7 @@ def import_products(store: str) -> ResponseReturnValue:
     try:
         flash(import_now(found, utcnow(), seconds=_PATIENCE_SECONDS))
     except NoShopKeys:
-        flash("The products cannot be read without REST keys. Enter them on the Connection page.", "bad")
+        flash("The products cannot be read without API keys. Enter them on the Connection page.", "bad")
     except ShopUnreachable as error:
         flash(f"The products could not be read: {error.detail}."[:600], "bad")
     return redirect(url_for("packages.show", store=store), 303)
@@ -95,8 +95,8 @@ def save(store: str, product: str, variation: str) -> ResponseReturnValue:
     settled = packages.settle_waiting(transaction, found, package, now=now)
     done = f" {number(settled)} waiting orders were checked." if settled else ""
     name = package.name or f"product {key[1] or key[0]}"
-    brings = f"brings {number(tokens)} tokens" if tokens else "is no package"
-    flash(f"A piece of {name} {brings}.{done}"[:600])
+    grants = f"grants {number(tokens)} tokens" if tokens else "is no package"
+    flash(f"One piece of {name} {grants}.{done}"[:600])
     return _back(store)
 
 
@@ -116,7 +116,7 @@ def clear(store: str, product: str, variation: str) -> ResponseReturnValue:
     except UnknownPackage:
         flash("No amount is set here for this product.", "bad")
     else:
-        flash(f"The shop’s own amount of product {variation_id or product_id} counts again.")
+        flash(f"The shop’s own amount for product {variation_id or product_id} counts again.")
     return _back(store)
 
 
@@ -188,7 +188,7 @@ def decide_past_order(store: str, product: str, variation: str, order: str, line
     except (LineHasAmount, BalanceOutOfRange) as error:
         flash(f"Nothing was changed: {error.detail}."[:600], "bad")
     else:
-        flash(f"A piece of line {line_id} of order {shown} brings {number(tokens)} tokens.")
+        flash(f"One piece of line {line_id} of order {shown} grants {number(tokens)} tokens.")
     where = {"store": store, "product": product_id, "variation": variation_id}
     return redirect(url_for("packages.show_past_orders", **where), 303)  # type: ignore[arg-type]
 
