@@ -15,6 +15,7 @@ from bridge.domain.accounts.accounts import normalize_email
 from bridge.domain.orders.merge import Basis, Effect, Line, LineState, OrderState
 from bridge.domain.orders.review import UNPAID_FOR
 from bridge.domain.orders.review_items import ReviewItem
+from bridge.domain.orders.trash import Trash
 from bridge.storage.engine.bulk import Writer, among, within
 from bridge.storage.orders import packing
 from bridge.storage.orders.tables import order_lines, orders
@@ -34,17 +35,20 @@ _PLAIN = (
     "refunded",
     "account_id",
     "claimed_by",
-    "trash_key",
-    "trashed_at",
-    "trashed_after",
-    "restored_at",
-    "restored_seen_at",
-    "restores_ahead",
     "shop_number",
     "parent_id",
     "transaction_id",
 )
-_BLANK = tuple(getattr(OrderState(0, 0), name) for name in _PLAIN)
+_TRASH = {
+    "trash_key": "key",
+    "trashed_at": "trashed_at",
+    "trashed_after": "trashed_after",
+    "restored_at": "restored_at",
+    "restored_seen_at": "restored_seen_at",
+    "restores_ahead": "restores_ahead",
+}
+"""The columns of `Trash`, each with its field."""
+_BLANK = (*(getattr(OrderState(0, 0), name) for name in _PLAIN), *(getattr(Trash(), name) for name in _TRASH.values()))
 _FRESH = (
     "effect",
     "email_key",
@@ -61,8 +65,10 @@ _FRESH = (
     "updated_at",
 )
 _KEY = ("store_id", "number")
-_ADD = Writer(orders, (*_KEY, "effect", "created_at", "updated_at", *_PLAIN), keys=_KEY)
-_REMEMBER = Writer(orders, (*_KEY, *_PLAIN, *_FRESH), keys=_KEY, replace=(*_PLAIN, *_FRESH), is_update=True)
+_ADD = Writer(orders, (*_KEY, "effect", "created_at", "updated_at", *_PLAIN, *_TRASH), keys=_KEY)
+_REMEMBER = Writer(
+    orders, (*_KEY, *_PLAIN, *_TRASH, *_FRESH), keys=_KEY, replace=(*_PLAIN, *_TRASH, *_FRESH), is_update=True
+)
 _LINE_KEY = ("store_id", "order_number", "line_id")
 _LINE = (
     "product_id",
@@ -229,6 +235,7 @@ def _lines(connection: Connection, store_id: int, numbers: Sequence[int]) -> dic
 
 def _order_values(known: OrderState, is_parked: bool, items: Sequence[ReviewItem], *, now: datetime) -> tuple[Any, ...]:
     plain = (getattr(known, name) for name in _PLAIN)
+    trash = (getattr(known.trash, name) for name in _TRASH.values())
     question = items[0].kind.value if items else ""
     fresh = (
         known.effect.value,
@@ -246,7 +253,7 @@ def _order_values(known: OrderState, is_parked: bool, items: Sequence[ReviewItem
         is_parked,
         now,
     )
-    return (known.store_id, known.number, *plain, *fresh)
+    return (known.store_id, known.number, *plain, *trash, *fresh)
 
 
 def _line_values(known: OrderState, line: LineState) -> tuple[Any, ...]:
@@ -336,6 +343,7 @@ def _to_known(row: Row[Any], lines: tuple[LineState, ...]) -> OrderState:
         effect=Effect(row.effect),
         lines=lines,
         **packing.unpack_sources(row.sources),
+        trash=Trash(**{name: getattr(row, column) for column, name in _TRASH.items()}),
         **{name: getattr(row, name) for name in _PLAIN},
     )
 
