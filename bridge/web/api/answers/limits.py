@@ -114,7 +114,7 @@ class Explanation(Answer):
     """Balance of the account."""
     allowance: Allowance | None
     """Allowance of the module; null without a rule."""
-    verdict: Annotated[
+    matched: Annotated[
         Literal["accepted", "insufficient_tokens", "module_disabled", "site_cap_reached"], Field(examples=["accepted"])
     ]
     """`accepted`, or the code of the refusal."""
