@@ -29,7 +29,6 @@ from bridge.domain.orders.merge import Refunds
 from bridge.domain.orders.review_items import Question
 from bridge.runtime import runtime
 from bridge.services.orders import late_packages
-from bridge.services.orders.late_packages import LatePackage
 from bridge.services.shop import inbox, review
 from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
@@ -44,6 +43,13 @@ from bridge.web.api.answers.orders import (
 from bridge.web.api.answers.parts import ItemList
 from bridge.web.api.auth import caller, store_key
 from bridge.web.api.operations import PAGE, operation
+from bridge.web.api.order_documents import (
+    exception_document,
+    late_document,
+    order_document,
+    settled_document,
+    sources_document,
+)
 from bridge.web.api.parsing import (
     MONEY,
     Amount,
@@ -113,8 +119,8 @@ def list_exceptions() -> Response:
     place, limit = cursor(), page_limit()
     after = 0 if place is None else _place(place)
     with reading() as connection:
-        items, last = review.list_questions(connection, caller().store_id, after=after, limit=limit)
-    return list_response(items, next_cursor=None if last is None else str(last))
+        found, last = review.list_open(connection, caller().store_id, after=after, limit=limit)
+    return list_response([exception_document(*each) for each in found], next_cursor=None if last is None else str(last))
 
 
 @bp.get("/exceptions/products")
@@ -127,7 +133,7 @@ def list_late_products() -> Response:
     """
     with reading() as connection:
         found = late_packages.list_late(connection, caller().store_id)
-    return list_response([_late_document(late) for late in found], next_cursor=None)
+    return list_response([late_document(late) for late in found], next_cursor=None)
 
 
 @bp.get("/orders/<number>")
@@ -138,7 +144,7 @@ def show_order(number: str) -> Response:
     order = path_number(number, "number")
     with reading() as connection:
         store = settings.get_by_id(connection, caller().store_id)
-        return json_response(review.get_order(connection, store, order))
+        return json_response(order_document(review.get_order(connection, store, order)))
 
 
 @bp.post("/orders/<number>/decisions")
@@ -158,7 +164,7 @@ def decide(number: str) -> Response:
     kind = next((kind for kind in Question if kind and kind.value == body.kind), None)
     if kind is None:
         raise InvalidRequest(fields=[FieldError("kind", "send a kind that the order's review items have")])
-    document = in_transaction(
+    settled = in_transaction(
         lambda connection: review.decide(
             connection,
             settings.get_by_id(connection, who.store_id),
@@ -170,7 +176,7 @@ def decide(number: str) -> Response:
             now=now,
         )
     )
-    return json_response(document)
+    return json_response(settled_document(settled))
 
 
 @bp.post("/orders/<number>/assign")
@@ -187,7 +193,7 @@ def assign(number: str) -> Response:
     """Assign a guest's order to a user, who receives its tokens."""
     body = read_body(AssignIn)
     order, who, now = path_number(number, "number"), caller(), utcnow()
-    document = in_transaction(
+    settled = in_transaction(
         lambda connection: review.assign(
             connection,
             settings.get_by_id(connection, who.store_id),
@@ -197,7 +203,7 @@ def assign(number: str) -> Response:
             now=now,
         )
     )
-    return json_response(document)
+    return json_response(settled_document(settled))
 
 
 @bp.post("/orders/<number>/check")
@@ -210,7 +216,7 @@ def check(number: str) -> Response:
     order = path_number(number, "number")
     with reading() as connection:
         store = settings.get_by_id(connection, caller().store_id)
-    return json_response(review.check(transaction, runtime().shops, store, order, now=utcnow()))
+    return json_response(settled_document(review.check(transaction, runtime().shops, store, order, now=utcnow())))
 
 
 @bp.put("/orders/<number>/lines/<line>")
@@ -230,7 +236,7 @@ def set_amount(number: str, line: str) -> Response:
     """
     body = read_body(LineIn)
     order, place, who, now = path_number(number, "number"), path_number(line, "line"), caller(), utcnow()
-    document = in_transaction(
+    settled = in_transaction(
         lambda connection: review.set_amount(
             connection,
             settings.get_by_id(connection, who.store_id),
@@ -241,7 +247,7 @@ def set_amount(number: str, line: str) -> Response:
             now=now,
         )
     )
-    return json_response(document)
+    return json_response(settled_document(settled))
 
 
 @bp.post("/orders/<number>/seen")
@@ -262,29 +268,18 @@ def see_refunds(number: str) -> Response:
     body = read_body(SeenIn).refunds
     order, who, now = path_number(number, "number"), caller(), utcnow()
     seen = Refunds(tuple(sorted(set(body.ids))), Decimal(body.total))
-    document = in_transaction(
+    settled = in_transaction(
         lambda connection: review.see_refunds(
             connection, settings.get_by_id(connection, who.store_id), order, seen, actor=who.name, now=now
         )
     )
-    return json_response(document)
+    return json_response(settled_document(settled))
 
 
 def _place(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 16:
         raise InvalidRequest(fields=[FieldError("cursor", "send what an earlier page named under next")])
     return int(text)
-
-
-def _late_document(late: LatePackage) -> dict[str, Any]:
-    return {
-        "product": late.package.product_id,
-        "variation": late.package.variation_id or None,
-        "name": late.package.name,
-        "tokens": late.package.tokens,
-        "orders": late.orders,
-        "choices": list(late_packages.DECISIONS),
-    }
 
 
 class SourceIn(Body):
@@ -300,7 +295,7 @@ class SourceIn(Body):
 def list_sources() -> Response:
     """Return the addresses that may deliver webhooks for this shop, and the last one refused."""
     with reading() as connection:
-        return json_response(review.sources_document(connection, caller().store_id))
+        return json_response(sources_document(review.get_sources(connection, caller().store_id)))
 
 
 @bp.post("/store/sources")
@@ -319,6 +314,6 @@ def accept_source() -> Response:
     def accept(connection: Connection) -> dict[str, Any]:
         store = settings.get_by_id(connection, store_id)
         count = inbox.accept_source(connection, store, body.url, now=now)
-        return {**review.sources_document(connection, store_id), "released": count}
+        return {**sources_document(review.get_sources(connection, store_id)), "released": count}
 
     return json_response(in_transaction(accept))
