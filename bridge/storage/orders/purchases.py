@@ -8,14 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from bridge.storage.engine.bulk import among, within
 from bridge.storage.orders.packing import unpack_number
 from bridge.storage.orders.tables import order_lines, orders
 
 _NEWEST = 2**63 - 1
-_ORDER = select(
+_ORDER: Select[Any] = select(
     orders.c.number,
     orders.c.account_id,
     orders.c.status,
@@ -30,7 +30,7 @@ _OF_ACCOUNT = (
     .limit(bindparam("most"))
 )
 _ONE = _ORDER.where(orders.c.store_id == bindparam("store"), orders.c.number == bindparam("number"))
-_LINES = (
+_LINES: Select[Any] = (
     select(
         order_lines.c.order_number,
         order_lines.c.line_id,
