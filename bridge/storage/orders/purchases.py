@@ -117,7 +117,8 @@ def _numbers(store_id: int, rows: Sequence[Row[Any]]) -> dict[str, Any]:
 
 def _with_lines(rows: Sequence[Row[Any]], lines: Sequence[Row[Any]]) -> list[SoldOrder]:
     of_order: dict[int, list[SoldLine]] = {row.number: [] for row in rows}
-    for number, line_id, name, quantity, pieces, tokens, granted, months in lines:
+    for row in lines:
+        number, line_id, name, quantity, pieces, tokens, granted, months = tuple(row)
         if (found := of_order.get(number)) is not None:
             # Rounded up to 0 is a line that left its order.
             exact = quantity if pieces is None or not quantity else unpack_number(pieces)
