@@ -89,7 +89,7 @@ def test_shop_that_accepted_typed_keys_has_been_asked(rig, admin):
     connected = send(admin, form, url=f" {rig.served.url}/ ", way="keys", **pasted)
 
     assert connected.status_code == 303
-    assert "Time zone: America/New_York, as the shop says." in admin.get(PAGE).text
+    assert "Time zone: America/New_York, as set in the shop." in admin.get(PAGE).text
     assert steps(admin)["The shop answers"][0] == "done"
     (store,) = books.rows(rig.database, "select name, time_zone from stores")
     assert store == {"name": "Rig Store", "time_zone": rig.shop.site.zone.key}

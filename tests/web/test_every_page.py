@@ -212,7 +212,7 @@ def _check_below(app):
     assert crawler.faults == []
     assert len(crawler.pages) > 6
     document = client.get(f"{PREFIX}/v1/openapi.json").json
-    assert document["servers"] == [{"url": PREFIX}]
+    assert document["servers"][0]["url"].endswith(PREFIX)
     assert client.get(f"{PREFIX}/healthz").status_code == 200
 
     body = b'{"id": 1}'

@@ -180,8 +180,8 @@ def decide_past_order(store: str, product: str, variation: str, order: str, line
         found = settings.get_store(connection, store)
         package = packages.get_package(connection, found.id, product_id=product_id, variation_id=variation_id)
         tokens = (package.tokens or 0) if decision == late_packages.GRANT else 0
-        document = review.set_amount(connection, found, order_id, line_id, tokens=tokens, actor=admin.email, now=now)
-        return tokens, str(document["number"])
+        settled = review.set_amount(connection, found, order_id, line_id, tokens=tokens, actor=admin.email, now=now)
+        return tokens, settled.state.shown_number
 
     try:
         tokens, shown = in_transaction(decide)
