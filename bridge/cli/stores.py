@@ -20,7 +20,8 @@ from bridge.domain.shop.monitor import HealthSnapshot, states
 from bridge.domain.shop.subscriptions import TOPICS
 from bridge.domain.stores.pasted_text import clean_credential
 from bridge.domain.stores.stores import Store
-from bridge.rendering import issues
+from bridge.domain.stores.zones import ZoneSource
+from bridge.rendering import issues, zones
 from bridge.runtime import Runtime
 from bridge.services.metering import documents
 from bridge.services.ops import clock
@@ -117,10 +118,10 @@ def add(
     if as_json:
         click.echo(json.dumps(shown))
         return
-    click.echo("\n".join(_connected_lines(connected.store, shown, site_lookup.describe_source(given, site))))
+    click.echo("\n".join(_connected_lines(connected.store, shown, site_lookup.zone_source_of(given, site))))
 
 
-def _connected_lines(store: Store, shown: dict[str, str], zone_source: str) -> list[str]:
+def _connected_lines(store: Store, shown: dict[str, str], zone_source: ZoneSource | None) -> list[str]:
     lines = [f"{store.name} is connected as {store.slug}. Copy these now, they are shown only once:"]
     for label, key in (
         ("webhook URL", "webhook_url"),
@@ -134,8 +135,8 @@ def _connected_lines(store: Store, shown: dict[str, str], zone_source: str) -> l
         " does it:",
         *(f"  {topic}" for topic in TOPICS),
     ]
-    if zone_source:
-        lines.append(zone_source)
+    if zone_source is not None:
+        lines.append(zones.describe(zone_source))
     if store.history == "ask":
         lines.append(_question(store))
     return lines

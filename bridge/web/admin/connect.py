@@ -13,6 +13,7 @@ from bridge.domain.errors import InvalidRequest, ShopUnreachable, StoreExists
 from bridge.domain.shop.authorization import MAX_URL, RestKeys, callback_fault
 from bridge.domain.stores.pasted_text import clean_credential
 from bridge.domain.stores.stores import Store
+from bridge.rendering import zones
 from bridge.runtime import runtime
 from bridge.services.shop import authorization, monitor, site_lookup
 from bridge.services.shop.monitor import MonitorContext
@@ -64,7 +65,7 @@ def send() -> ResponseReturnValue:
         site = None if typed.name and typed.time_zone else site_lookup.look_up_site(wanted.url)
         filled = site_lookup.from_site(typed, site)
         wanted = replace(wanted, name=filled.name or wanted.name, time_zone=filled.time_zone or wanted.time_zone)
-        zone_source = site_lookup.describe_source(typed, site)
+        zone_source = zones.describe(site_lookup.zone_source_of(typed, site))
         if by_hand:
             return _connect_by_hand(wanted, zone_source)
         if fault := callback_fault(runtime().config.public_url, shop_url=wanted.url):
