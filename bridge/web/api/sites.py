@@ -41,7 +41,7 @@ GraceSeconds = Annotated[int, Field(strict=True, ge=0, le=int(MAX_GRACE.total_se
 
 
 class SiteIn(Body):
-    """A site to link; without a cap it may spend all there is."""
+    """A site to link."""
 
     url: SiteUrl
     """Address of the site."""
@@ -52,7 +52,7 @@ class SiteIn(Body):
 
 
 class SiteChangesIn(Body):
-    """What is to change of a site; what is left out stays, and a cap of null is no cap."""
+    """Changes of a linked site; fields left out stay."""
 
     url: SiteUrl = ""
     """Address of the site; left out, it stays."""
@@ -63,14 +63,14 @@ class SiteChangesIn(Body):
 
 
 class RotationIn(Body):
-    """How long the old key goes on working."""
+    """The grace time of the old key."""
 
     grace_seconds: GraceSeconds = int(DEFAULT_GRACE.total_seconds())
     """Seconds for which the old key still works."""
 
 
 class LinkIn(Body):
-    """A code, and the site it is typed on."""
+    """A link code and the site that uses it."""
 
     code: Annotated[str, Field(strict=True, min_length=1, max_length=50)]
     """The link code."""

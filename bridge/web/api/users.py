@@ -56,7 +56,7 @@ bp = Blueprint("api_users", __name__, url_prefix="/v1/users/<user_id>")
 
 
 class ProfileIn(Body):
-    """What the shop says of a user; what is left out stays."""
+    """Profile of a user; fields left out stay."""
 
     email: Email | None = None
     """E-mail address; left out or null, it stays."""
@@ -67,7 +67,7 @@ class ProfileIn(Body):
 
 
 class AdjustmentIn(Body):
-    """A correction: tokens to add or take, or the balance to reach, with a reason."""
+    """Tokens to add or remove, or the balance to set, with a reason."""
 
     conditions: ClassVar[tuple[dict[str, Any], ...]] = (one_of("tokens", "balance"),)
 
