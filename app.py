@@ -9,7 +9,7 @@ from flask import Flask
 from flask.cli import NoAppException
 
 from bridge.cli import commands
-from bridge.cli.tools import Tools
+from bridge.cli.base import Tools
 from bridge.config import Config, load_config
 from bridge.domain.errors import BadSetting
 from bridge.logs import configure_logs

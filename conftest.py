@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from bridge.garbage import look_seldom
+from bridge.garbage import collect_rarely
 
 pytest_plugins = ("pytester", "tests.support.missing")
 
@@ -24,4 +24,4 @@ except OSError:
 
 def pytest_collection_finish() -> None:
     """Garbage is looked for as in the service, which is a tenth of the time of a run."""
-    look_seldom()
+    collect_rarely()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench import growth, in_process, over_http, reconciling
 from bench.over_http import Row
-from bridge.garbage import look_seldom
+from bridge.garbage import collect_rarely
 from tests.support.postgres import Cluster, find_bindir, start_cluster
 
 
@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--before", type=Path, help="an earlier checkout, to be measured beside this one over HTTP")
     wanted = parser.parse_args()
     # As the service does: what runs here in process is measured as it would run there.
-    look_seldom()
+    collect_rarely()
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=_instance()))
     rows: list[Row] = []
     try:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from bench import growth_works
 from bench.growth_works import Books, Work
-from bridge.garbage import look_seldom
+from bridge.garbage import collect_rarely
 from tests.support.postgres import Cluster, find_bindir, start_cluster
 
 Prepare = Callable[..., Books]
@@ -136,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3, help="how often each page is measured")
     add_options(parser)
     wanted = parser.parse_args(arguments)
-    look_seldom()
+    collect_rarely()
     engines = ENGINES if wanted.engine is None else (wanted.engine,)
     rows = measure(engines, small=wanted.small, large=wanted.large, rounds=wanted.rounds)
     show(rows)

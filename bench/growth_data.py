@@ -74,7 +74,9 @@ def add_answers(database: Database, store_id: int, *, users: int, now: datetime)
     for first in range(1, users + 1, 10_000):
         answered = {
             (store_id, 0, f"first-{user}"): Answered(
-                "f", 201, json.dumps({"id": documents.opaque("sp", spent + 2 * user), "tokens": 1, "note": "x" * 560})
+                "f",
+                201,
+                json.dumps({"id": documents.encode_id("sp", spent + 2 * user), "tokens": 1, "note": "x" * 560}),
             )
             for user in range(first, min(users, first + 9_999) + 1)
         }

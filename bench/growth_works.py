@@ -25,7 +25,7 @@ from bridge.services.ops import audit
 from bridge.storage.engine.database import Database
 from bridge.storage.stores import stores
 from schedulers import jobs
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 
 PAGE = 3.0
 """How many times more a page may cost beside the large database."""

@@ -15,7 +15,7 @@ _KEPT_BYTES = 128 * 1024
 _ARENAS = 2
 
 
-def look_seldom() -> None:
+def collect_rarely() -> None:
     """Keep what was imported for good, and look for garbage in rings of objects a thirtieth as often as usual.
 
     Call it when a process has started and before it serves. Python looks after

@@ -17,7 +17,7 @@ from bridge.services.shop import inbox
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
-from schedulers.shift import JobContext, pause
+from schedulers.context import JobContext, pause
 
 log = logging.getLogger(__name__)
 
@@ -26,63 +26,63 @@ _MOST_FAILED = 1000
 """How many broken holds end a run: each costs a transaction, and is tried again by the next run."""
 
 
-def retry_deliveries(shift: JobContext, *, shops: Shops | None = None) -> str:
+def retry_deliveries(context: JobContext, *, shops: Shops | None = None) -> str:
     """Process the deliveries that are due: those that failed, were cut off, or were replayed."""
-    now = shift.clock()
-    with shift.database.reading() as connection:
+    now = context.clock()
+    with context.database.reading() as connection:
         due = inbox.list_due(connection, now=now, limit=BATCH)
     done = failed = 0
     for delivery_id in due:
-        if not shift.may_go_on():
+        if not context.may_go_on():
             break
-        if inbox.process_stored(shift.database.transaction, delivery_id, now=now, shops=shops):
+        if inbox.process_stored(context.database.transaction, delivery_id, now=now, shops=shops):
             done += 1
         else:
             failed += 1
     return _outcome(done, "processed", failed)
 
 
-def settle_open_orders(shift: JobContext) -> str:
+def settle_open_orders(context: JobContext) -> str:
     """Settle orders whose buyer or package is known by now, though the shop said nothing more of them."""
-    now = shift.clock()
-    with shift.database.reading() as connection:
+    now = context.clock()
+    with context.database.reading() as connection:
         unpaid = pending.list_unpaid(connection, now=now, limit=BATCH)
-    done, failed = _settle_orders(shift, unpaid, now=now)
+    done, failed = _settle_orders(context, unpaid, now=now)
     after = pending.START
-    while shift.may_go_on():
-        with shift.database.reading() as connection:
+    while context.may_go_on():
+        with context.database.reading() as connection:
             ready = pending.list_ready(connection, after=after, limit=BATCH)
         if not ready:
             break
-        more, worse = _settle_orders(shift, ready, now=now)
+        more, worse = _settle_orders(context, ready, now=now)
         done, failed = done + more, failed + worse
         after = ready[-1]
     return _outcome(done, "settled", failed)
 
 
-def _settle_orders(shift: JobContext, places: Sequence[tuple[int, int]], *, now: datetime) -> tuple[int, int]:
+def _settle_orders(context: JobContext, places: Sequence[tuple[int, int]], *, now: datetime) -> tuple[int, int]:
     """Settle orders one by one, so that one of them stops no other; how many were settled, and how many failed."""
     failed = 0
     for place in places:
         try:
-            in_transaction(shift.database.transaction, partial(pending.settle, place=place, now=now))
+            in_transaction(context.database.transaction, partial(pending.settle, place=place, now=now))
         except Exception:
             log.exception("order %d of store %d could not be settled", place[1], place[0])
             failed += 1
     return len(places) - failed, failed
 
 
-def settle_past_orders(shift: JobContext) -> str:
+def settle_past_orders(context: JobContext) -> str:
     """Settle orders that bought a product before it was a package, where the owner decided about them."""
     done = failed = 0
-    with shift.database.reading() as connection:
+    with context.database.reading() as connection:
         found = settings.list_stores(connection)
     for store in found:
-        if not shift.may_go_on():
+        if not context.may_go_on():
             break
         try:
             done += late_packages.settle_store(
-                shift.database.transaction, store, now=shift.clock(), may_go_on=shift.may_go_on
+                context.database.transaction, store, now=context.clock(), may_go_on=context.may_go_on
             )
         except Exception:
             log.exception("the past orders of store %s could not be settled", store.slug)
@@ -90,12 +90,12 @@ def settle_past_orders(shift: JobContext) -> str:
     return _outcome(done, "settled", failed)
 
 
-def expire_holds(shift: JobContext) -> str:
+def expire_holds(context: JobContext) -> str:
     """Mark holds past their expiry, and announce the balances that are available again."""
     expired, failed = 0, frozenset[int]()
-    while shift.may_go_on():
+    while context.may_go_on():
         began = time.monotonic()
-        batch = expiry.expire_due(shift.database.transaction, now=shift.clock(), limit=BATCH, skip=failed)
+        batch = expiry.expire_due(context.database.transaction, now=context.clock(), limit=BATCH, skip=failed)
         failed |= batch.failed
         expired += batch.found - len(batch.failed)
         if batch.found < BATCH or len(failed) >= _MOST_FAILED:
@@ -104,16 +104,16 @@ def expire_holds(shift: JobContext) -> str:
     return _outcome(expired, "expired", len(failed))
 
 
-def due_windows(shift: JobContext) -> str:
+def due_windows(context: JobContext) -> str:
     """Note the windows that opened, and tell those who had used up the one before."""
-    now = shift.clock()
-    with shift.database.reading() as connection:
+    now = context.clock()
+    with context.database.reading() as connection:
         due = resets.list_due(connection, now=now)
     done = failed = 0
     for place in due:
         try:
             act = partial(resets.announce, place=place, now=now)
-            while shift.may_go_on() and not in_transaction(shift.database.transaction, act):
+            while context.may_go_on() and not in_transaction(context.database.transaction, act):
                 log.debug("more users of store %d to tell of %s", *place)
             done += 1
         except Exception:
@@ -122,45 +122,45 @@ def due_windows(shift: JobContext) -> str:
     return _outcome(done, "announced", failed)
 
 
-def send_events(shift: JobContext, *, vault: Vault, public_url: str) -> str:
+def send_events(context: JobContext, *, vault: Vault, public_url: str) -> str:
     """Hand out the events that wait, and send those that are due."""
     sent = dispatch.send_events(
-        shift.database.transaction,
+        context.database.transaction,
         vault_=vault,
         public_url=public_url,
-        clock=shift.clock,
-        may_go_on=shift.may_go_on,
+        clock=context.clock,
+        may_go_on=context.may_go_on,
     )
     return f"{sent} attempts"
 
 
-def prune_and_record(shift: JobContext) -> str:
+def prune_and_record(context: JobContext) -> str:
     """Prune, and note what that deleted: a later run that would delete far more is refused."""
-    return prune(shift, is_recorded=True)
+    return prune(context, is_recorded=True)
 
 
-def prune(shift: JobContext, *, is_recorded: bool = False, is_forced: bool = False) -> str:
+def prune(context: JobContext, *, is_recorded: bool = False, is_forced: bool = False) -> str:
     """Delete what is old, in small transactions between which others may write; nothing where the clock looks wrong."""
     if not is_forced:
-        with shift.database.reading() as connection:
-            reason = prune_guard.find_refusal(connection, now=shift.clock(), is_regular=is_recorded)
+        with context.database.reading() as connection:
+            reason = prune_guard.find_refusal(connection, now=context.clock(), is_regular=is_recorded)
         if reason:
             log.error("nothing was pruned: %s", reason)
             return f"{prune_guard.REFUSED}: {reason}"
     removed: dict[str, int] = {}
-    for name, step in retention.steps(now=shift.clock()).items():
+    for name, step in retention.steps(now=context.clock()).items():
         removed[name] = 0
-        while shift.may_go_on():
+        while context.may_go_on():
             began = time.monotonic()
-            count = in_transaction(shift.database.transaction, step)
+            count = in_transaction(context.database.transaction, step)
             removed[name] += count
             if count == 0:
                 break
             pause(began)
     if is_recorded:
         in_transaction(
-            shift.database.transaction,
-            lambda connection: prune_guard.record(connection, removed, now=shift.clock()),
+            context.database.transaction,
+            lambda connection: prune_guard.record(connection, removed, now=context.clock()),
         )
     return ", ".join(f"{count} {name}" for name, count in removed.items())
 

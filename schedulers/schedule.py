@@ -7,7 +7,7 @@ from functools import partial
 from bridge.services.secrets import Vault
 from bridge.services.shop.rest import Shops
 from schedulers import jobs, shop_jobs
-from schedulers.shift import Job
+from schedulers.context import Job
 
 TIMETABLE = (
     Job("expire_holds", 15, jobs.expire_holds),
@@ -36,5 +36,5 @@ def timetable_for(vault: Vault, public_url: str, *, installation: str = "") -> t
             partial(shop_jobs.watch_webhooks, shops=shops, public_url=public_url, installation=installation),
         ),
         Job("reconcile_orders", shop_jobs.POLL_EVERY, partial(shop_jobs.reconcile_orders, shops=shops)),
-        Job("sweep_orders", shop_jobs.SWEEP_EVERY, partial(shop_jobs.sweep_orders, shops=shops)),
+        Job("sweep_orders", shop_jobs.FULL_SCAN_EVERY, partial(shop_jobs.full_scan_orders, shops=shops)),
     )

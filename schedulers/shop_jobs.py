@@ -17,14 +17,14 @@ from bridge.services.shop.reconcile import open_reading
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 from schedulers.side_by_side import Slot, for_each
 
 log = logging.getLogger(__name__)
 
-POLL_EVERY, SWEEP_EVERY, WATCH_EVERY, IMPORT_EVERY, GRANT_EVERY = 900, 3600, 300, 60, 15
+POLL_EVERY, FULL_SCAN_EVERY, WATCH_EVERY, IMPORT_EVERY, GRANT_EVERY = 900, 3600, 300, 60, 15
 """How many seconds lie between two runs of each job."""
-SWEPT_AT_ONCE = 200
+FULL_SCANS_AT_ONCE = 200
 _REQUESTS = 5_000
 _SECONDS = 300.0
 """What one shop may use in one run; a long reading goes on with the next."""
@@ -41,76 +41,78 @@ class _Done:
     has_failed: bool = False
 
 
-def reconcile_orders(shift: JobContext, *, shops: Shops, every_seconds: float = POLL_EVERY) -> str:
+def reconcile_orders(context: JobContext, *, shops: Shops, every_seconds: float = POLL_EVERY) -> str:
     """Apply what changed in each store's shop since its cursor, before the next run is due."""
 
     def poll(store: Store, slot: Slot) -> Report:
-        reading = _open(shift, shops, store, slot)
+        reading = _open(context, shops, store, slot)
         with reading.shop:
-            return reconcile.poll(reading, since=None, now=shift.clock())
+            return reconcile.poll(reading, since=None, now=context.clock())
 
-    return _read_each(shift, poll, every_seconds=every_seconds)
+    return _read_each(context, poll, every_seconds=every_seconds)
 
 
-def sweep_orders(shift: JobContext, *, shops: Shops) -> str:
+def full_scan_orders(context: JobContext, *, shops: Shops) -> str:
     """Read again each store's orders of the last weeks, once a night, where the last sweep stopped."""
 
-    def sweep(store: Store, slot: Slot) -> Report | None:
-        with shift.database.reading() as connection:
-            if not reconcile.is_sweep_due(connection, store, now=shift.clock()):
+    def run_full_scan(store: Store, slot: Slot) -> Report | None:
+        with context.database.reading() as connection:
+            if not reconcile.is_full_scan_due(connection, store, now=context.clock()):
                 return None
         total, is_through = Report(), False
-        reading = _open(shift, shops, store, slot)
+        reading = _open(context, shops, store, slot)
         with reading.shop:
-            while not is_through and shift.may_go_on() and not total.interruption:
-                report, is_through = reconcile.sweep(reading, now=shift.clock(), limit=SWEPT_AT_ONCE)
+            while not is_through and context.may_go_on() and not total.interruption:
+                report, is_through = reconcile.run_full_scan(reading, now=context.clock(), limit=FULL_SCANS_AT_ONCE)
                 total.join(report)
         return total
 
-    return _read_each(shift, sweep, every_seconds=SWEEP_EVERY)
+    return _read_each(context, run_full_scan, every_seconds=FULL_SCAN_EVERY)
 
 
-def import_packages(shift: JobContext, *, shops: Shops) -> str:
+def import_packages(context: JobContext, *, shops: Shops) -> str:
     """Go on with imports of products that were cut off, or are too long for the page that began them."""
-    with shift.database.reading() as connection:
+    with context.database.reading() as connection:
         under_way = [
             store for store in settings.list_stores(connection) if product_import.is_under_way(connection, store)
         ]
 
     def go_on(store: Store, slot: Slot) -> _Done:
-        reading = _open(shift, shops, store, slot)
+        reading = _open(context, shops, store, slot)
         with reading.shop:
-            return _Done(count=product_import.go_on(reading, now=shift.clock()).products)
+            return _Done(count=product_import.go_on(reading, now=context.clock()).products)
 
-    done = for_each(shift, under_way, _guarded(go_on), every_seconds=IMPORT_EVERY, requests=_REQUESTS, seconds=_SECONDS)
+    done = for_each(
+        context, under_way, _guarded(go_on), every_seconds=IMPORT_EVERY, requests=_REQUESTS, seconds=_SECONDS
+    )
     words = f"{sum(one.count for one in done)} products read"
     failed = sum(one.has_failed for one in done)
     return f"{words}, {failed} shops failed" if failed else words
 
 
-def grant_past_orders(shift: JobContext, *, shops: Shops) -> str:
+def grant_past_orders(context: JobContext, *, shops: Shops) -> str:
     """Go on with granting past orders, where an owner decided so and not all of them were read."""
 
     def grant(store: Store, slot: Slot) -> Report | None:
         return backfill.go_on(
-            shift.database.transaction,
+            context.database.transaction,
             shops,
             store,
-            now=shift.clock(),
-            may_go_on=shift.may_go_on,
+            now=context.clock(),
+            may_go_on=context.may_go_on,
             seconds=slot.seconds,
         )
 
     # A run may take longer than the time to the next one: owners wait for the first one to begin.
-    return _read_each(shift, grant, every_seconds=WATCH_EVERY)
+    return _read_each(context, grant, every_seconds=WATCH_EVERY)
 
 
-def watch_webhooks(shift: JobContext, *, shops: Shops, public_url: str, installation: str = "") -> str:
+def watch_webhooks(context: JobContext, *, shops: Shops, public_url: str, installation: str = "") -> str:
     """See whether each shop still tells us of its orders; repair, read back and tell where it does not."""
-    post = MonitorContext(shift.database.transaction, shops, public_url, shift.may_go_on, installation)
+    monitoring = MonitorContext(context.database.transaction, shops, public_url, context.may_go_on, installation)
 
     def watch(store: Store, _slot: Slot) -> _Done:
-        watched = monitor.watch(post, store, now=shift.clock())
+        watched = monitor.watch(monitoring, store, now=context.clock())
         return _Done(
             count=len(watched.found),
             repaired=watched.repaired,
@@ -118,30 +120,30 @@ def watch_webhooks(shift: JobContext, *, shops: Shops, public_url: str, installa
         )
 
     done = for_each(
-        shift, _stores(shift), _guarded(watch), every_seconds=WATCH_EVERY, requests=_REQUESTS, seconds=_SECONDS
+        context, _stores(context), _guarded(watch), every_seconds=WATCH_EVERY, requests=_REQUESTS, seconds=_SECONDS
     )
     offsets = [one.clock_offset_seconds for one in done if one.clock_offset_seconds is not None]
     in_transaction(
-        shift.database.transaction, lambda connection: clock.record_shops(connection, offsets, now=shift.clock())
+        context.database.transaction, lambda connection: clock.record_shops(connection, offsets, now=context.clock())
     )
     words = f"{sum(one.count for one in done)} faults, {sum(one.repaired for one in done)} repaired"
     failed = sum(one.has_failed for one in done)
     return f"{words}, {failed} failed" if failed else words
 
 
-def _open(shift: JobContext, shops: Shops, store: Store, slot: Slot) -> SyncContext:
+def _open(context: JobContext, shops: Shops, store: Store, slot: Slot) -> SyncContext:
     return open_reading(
-        shift.database.transaction,
+        context.database.transaction,
         shops,
         store,
-        may_go_on=shift.may_go_on,
+        may_go_on=context.may_go_on,
         requests=slot.requests,
         seconds=slot.seconds,
     )
 
 
-def _stores(shift: JobContext) -> list[Store]:
-    with shift.database.reading() as connection:
+def _stores(context: JobContext) -> list[Store]:
+    with context.database.reading() as connection:
         return settings.list_stores(connection)
 
 
@@ -162,13 +164,13 @@ def _guarded(work: Callable[[Store, Slot], _Done]) -> Callable[[Store, Slot], _D
     return guarded
 
 
-def _read_each(shift: JobContext, read: Callable[[Store, Slot], Report | None], *, every_seconds: float) -> str:
+def _read_each(context: JobContext, read: Callable[[Store, Slot], Report | None], *, every_seconds: float) -> str:
     def one(store: Store, slot: Slot) -> _Done:
         report = read(store, slot) or Report()
         return _Done(report, has_failed=bool(report.interruption))
 
     done = for_each(
-        shift, _stores(shift), _guarded(one), every_seconds=every_seconds, requests=_REQUESTS, seconds=_SECONDS
+        context, _stores(context), _guarded(one), every_seconds=every_seconds, requests=_REQUESTS, seconds=_SECONDS
     )
     total = Report()
     for each in done:

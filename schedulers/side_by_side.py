@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from bridge.domain.stores.stores import Store
 from bridge.services.shop import health
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class Slot:
 
 
 def for_each(
-    shift: JobContext,
+    context: JobContext,
     stores: Sequence[Store],
     work: Callable[[Store, Slot], T],
     *,
@@ -49,23 +49,23 @@ def for_each(
     comes first the next time, among those that are slow.
     """
     end = time.monotonic() + every_seconds * _SHARE
-    with shift.database.reading() as connection:
+    with context.database.reading() as connection:
         quick, slow = health.in_lanes(connection, stores)
 
     waiting = {store.id for store in slow}
 
     def turn(store: Store) -> T | None:
         now = time.monotonic()
-        if now >= end or not shift.may_go_on():
+        if now >= end or not context.may_go_on():
             return None
         if store.id in waiting:
-            health.note_try(shift.database.transaction, store, now=shift.clock())
+            health.note_try(context.database.transaction, store, now=context.clock())
         return work(store, Slot(min(end, now + seconds), requests))
 
     with (
-        ThreadPoolExecutor(max(1, min(QUICK_THREADS, len(quick))), thread_name_prefix="shop") as quick_pool,
+        ThreadPoolExecutor(max(1, min(QUICK_THREADS, len(quick))), thread_name_prefix="shop") as fast_pool,
         ThreadPoolExecutor(max(1, min(SLOW_THREADS, len(slow))), thread_name_prefix="slow-shop") as slow_pool,
     ):
-        coming: list[Future[T | None]] = [quick_pool.submit(turn, store) for store in quick]
+        coming: list[Future[T | None]] = [fast_pool.submit(turn, store) for store in quick]
         coming += [slow_pool.submit(turn, store) for store in slow]
         return [done for future in coming if (done := future.result()) is not None]

@@ -9,10 +9,10 @@ from datetime import datetime
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from bridge.storage.engine.database import Database
+from schedulers.context import Job, JobContext, run
 from schedulers.intervals import Every, OneRunEach, SteadyZone
 from schedulers.leader import Leader
 from schedulers.schedule import TIMETABLE
-from schedulers.shift import Job, JobContext, run
 
 
 class Scheduler:

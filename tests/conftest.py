@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from bridge.runtime import Runtime
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser
@@ -17,7 +18,7 @@ from bridge.config import Config
 from bridge.services.stores.settings import Connected, NewStore, add_store
 from bridge.storage.engine.database import Database
 from bridge.storage.engine.migrate import migrate
-from bridge.web.context import Parts, utcnow
+from bridge.web.context import utcnow
 from tests.support.browser import open_browser
 from tests.support.missing import require
 from tests.support.postgres import Cluster, find_bindir, start_cluster
@@ -99,7 +100,7 @@ def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) ->
 @pytest.fixture
 def database(app: Flask) -> Database:
     """The app's own database."""
-    parts: Parts = app.extensions["bridge"]
+    parts: Runtime = app.extensions["bridge"]
     return parts.database
 
 
@@ -126,7 +127,7 @@ def app(database_url: str) -> Iterator[Flask]:
     """The whole service on a database of this test's own, answering in process."""
     app = create_app(make_config(database_url))
     yield app
-    parts: Parts = app.extensions["bridge"]
+    parts: Runtime = app.extensions["bridge"]
     parts.group_commit.close()
     parts.database.close()
 
@@ -152,7 +153,7 @@ class Shop:
 @pytest.fixture
 def shop(app: Flask) -> Shop:
     """The recorded shop, connected: slug `shop`, in New York, signing with `test-secret`."""
-    parts: Parts = app.extensions["bridge"]
+    parts: Runtime = app.extensions["bridge"]
     wanted = NewStore("shop", "http://127.0.0.1:8980", "Shop", "America/New_York", webhook_secret="test-secret")
     with parts.database.transaction() as connection:
         connected = add_store(connection, wanted, vault_=parts.vault, now=utcnow())

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from bridge.runtime import Runtime
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from bridge.services.stores.settings import Connected, NewStore, add_store
-from bridge.web.context import Parts, utcnow
+from bridge.web.context import utcnow
 
 Document = dict[str, Any]
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -187,7 +188,7 @@ def spend(
     return (client or shop.client).post("/v1/spends", json=body, headers=headers)
 
 
-def standing_of(shop: Shop, user_id: int) -> Document:
+def state_of(shop: Shop, user_id: int) -> Document:
     """Balance, held, available and debt of a user."""
     response = shop.client.get(f"/v1/users/{user_id}", headers=shop.headers)
     assert response.status_code == 200, response.text
@@ -196,12 +197,12 @@ def standing_of(shop: Shop, user_id: int) -> Document:
 
 def balance_of(shop: Shop, user_id: int) -> int:
     """The balance of a user."""
-    return standing_of(shop, user_id)["balance"]
+    return state_of(shop, user_id)["balance"]
 
 
 def add_shop(app: Flask, slug: str) -> tuple[Connected, dict[str, str]]:
     """Another store of the same service, with what its callers send."""
-    parts: Parts = app.extensions["bridge"]
+    parts: Runtime = app.extensions["bridge"]
     wanted = NewStore(slug, f"https://{slug}.example.com", webhook_secret=f"secret-of-{slug}")
     with parts.database.transaction() as connection:
         connected = add_store(connection, wanted, vault_=parts.vault, now=utcnow())

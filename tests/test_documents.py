@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bridge.cli.base import Group
 from bridge.cli.commands import COMMANDS
-from bridge.cli.tools import Group
 from bridge.config import Config
 from bridge.domain.errors import BridgeError
 from bridge.domain.orders.review_items import Question

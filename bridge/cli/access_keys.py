@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bridge.cli.tools import Command, prepared, utcnow
+from bridge.cli.base import Command, prepared, utcnow
 from bridge.services.metering import documents
 from bridge.services.stores import access_keys, settings
 from bridge.services.transactions import in_transaction
@@ -37,8 +37,8 @@ def command(slug: str, make: bool, revoke: str | None, as_json: bool) -> None:
         done["items"] = [
             {
                 "prefix": key.prefix,
-                "created_at": documents.instant(key.created_at),
-                "last_used_at": documents.instant(key.last_used_at),
+                "created_at": documents.format_timestamp(key.created_at),
+                "last_used_at": documents.format_timestamp(key.last_used_at),
             }
             for key in access_keys.list_keys(connection, store)
         ]

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from bridge.cli.tools import Group, Tools, prepared, utcnow
+from bridge.cli.base import Group, prepared, utcnow
 from bridge.domain.accounts.opening_balances import Opening
 from bridge.domain.errors import BalanceOutOfRange
 from bridge.domain.stores.stores import Store
+from bridge.runtime import Runtime
 from bridge.services.accounts import opening_balances
 from bridge.services.accounts.opening_balances import Imported
 from bridge.services.accounts.opening_files import read_file
@@ -35,8 +36,8 @@ def import_(slug: str, file: Path, dry_run: bool) -> None:
     separated by |. Commas, semicolons or tabs separate the columns. Each row is
     imported once: importing a file again adds only what is new in it.
     """
-    tools = prepared()
-    with tools.database.reading() as connection:
+    runtime = prepared()
+    with runtime.database.reading() as connection:
         store = settings.get_store(connection, slug)
     # The whole file is read before anything is written: a file with a fault imports nothing.
     count = sum(1 for _ in read_file(file))
@@ -45,7 +46,7 @@ def import_(slug: str, file: Path, dry_run: bool) -> None:
         rows = read_file(file)
         while batch := list(islice(rows, opening_balances.BATCH)):
             try:
-                total += _preview(tools, store, batch) if dry_run else _post(tools, store, batch)
+                total += _preview(runtime, store, batch) if dry_run else _post(runtime, store, batch)
             except BalanceOutOfRange as error:
                 done = f"{total.posted:,} balances were imported before it"
                 raise BalanceOutOfRange(f"{error.detail}; {done}. Correct the row and import the file again") from error
@@ -74,12 +75,12 @@ def _report(total: Imported, count: int, *, is_dry: bool) -> list[str]:
     return lines
 
 
-def _post(tools: Tools, store: Store, batch: list[Opening]) -> Imported:
+def _post(runtime: Runtime, store: Store, batch: list[Opening]) -> Imported:
     return in_transaction(
-        tools.database.transaction, lambda connection: opening_balances.post(connection, store, batch, now=utcnow())
+        runtime.database.transaction, lambda connection: opening_balances.post(connection, store, batch, now=utcnow())
     )
 
 
-def _preview(tools: Tools, store: Store, batch: list[Opening]) -> Imported:
-    with tools.database.reading() as connection:
+def _preview(runtime: Runtime, store: Store, batch: list[Opening]) -> Imported:
+    with runtime.database.reading() as connection:
         return opening_balances.preview(connection, store, batch)

@@ -6,8 +6,9 @@ import logging
 
 import click
 
-from bridge.cli.tools import Tools, address
+from bridge.cli.base import address
 from bridge.domain.errors import AddressRefused
+from bridge.runtime import Runtime
 from bridge.services.ops import addresses
 from bridge.services.ops.addresses import ServiceAddress
 
@@ -19,9 +20,9 @@ def faults_of(where: ServiceAddress, shop_url: str) -> list[str]:
     return [fault for fault in (where.mismatch, addresses.check_delivery(where.url, shop_url=shop_url)) if fault]
 
 
-def warn(tools: Tools, shop_url: str, *, is_for_machines: bool) -> ServiceAddress:
+def warn(runtime: Runtime, shop_url: str, *, is_for_machines: bool) -> ServiceAddress:
     """Return the public URL; warn of what is wrong with it for the shop, in the log where the output is JSON."""
-    where = address(tools)
+    where = address(runtime)
     for fault in faults_of(where, shop_url):
         if is_for_machines:
             log.warning(fault)
@@ -30,13 +31,13 @@ def warn(tools: Tools, shop_url: str, *, is_for_machines: bool) -> ServiceAddres
     return where
 
 
-def require(tools: Tools, shop_url: str, *, is_forced: bool, is_for_machines: bool) -> ServiceAddress:
+def require(runtime: Runtime, shop_url: str, *, is_forced: bool, is_for_machines: bool) -> ServiceAddress:
     """Return the public URL; raise `AddressRefused` where the shop must not be told to deliver there.
 
     A shop on this machine is a local trial: what its WordPress might refuse is
     only a warning then.
     """
-    where = address(tools)
+    where = address(runtime)
     is_local = addresses.is_local_trial(shop_url)
     if not is_forced and where.mismatch:
         raise AddressRefused(f"{where.mismatch}. To go on all the same, add --force")

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from bridge.cli.tools import Group, created, local, prepared, utcnow
+from bridge.cli.base import Group, created, local, prepared, utcnow
 from bridge.services.admin import admins
 from bridge.services.metering import documents
 from bridge.services.transactions import in_transaction
@@ -48,8 +48,8 @@ def list_(as_json: bool) -> None:
         listed = [
             {
                 "email": admin.email,
-                "created_at": documents.instant(admin.created_at),
-                "last_signed_in_at": documents.instant(admin.last_seen_at),
+                "created_at": documents.format_timestamp(admin.created_at),
+                "last_signed_in_at": documents.format_timestamp(admin.last_seen_at),
             }
             for admin in found
         ]

@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import click
 
-from bridge.cli.tools import Command, prepared, utcnow
+from bridge.cli.base import Command, prepared, utcnow
 from bridge.domain.ops.audit import Fault
 from bridge.services.ops import audit
 from bridge.storage.engine.database import Database

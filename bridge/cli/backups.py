@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from bridge.cli.tools import Command, prepared, tools
+from bridge.cli.base import Command, prepared
+from bridge.runtime import runtime
 from bridge.services.ops import backups, schema_version
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -28,7 +29,7 @@ def save(file: Path) -> None:
 @click.argument("file", type=_FILE)
 def restore(file: Path) -> None:
     """Put FILE, a copy made by backup, in the place of the embedded database; the service must be stopped."""
-    found = tools()
+    found = runtime()
     schema_version.make_folder(found.database)
     backups.restore(found.database, file)
     schema_version.prepare(found.database)

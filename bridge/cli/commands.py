@@ -18,8 +18,8 @@ from bridge.cli import (
     stores,
     webhooks,
 )
-from bridge.cli import tools as tools_
-from bridge.cli.tools import Tools
+from bridge.cli import base as tools_
+from bridge.cli.base import Runtime
 
 COMMANDS = (
     serve.command,
@@ -38,8 +38,8 @@ COMMANDS = (
 )
 
 
-def install(app: Flask, tools: Tools) -> None:
-    """Give the app its commands, and the commands their tools."""
-    tools_.install(app, tools)
+def install(app: Flask, runtime: Runtime) -> None:
+    """Give the app its commands, and the commands their runtime."""
+    tools_.install(app, runtime)
     for command in COMMANDS:
         app.cli.add_command(command)

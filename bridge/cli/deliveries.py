@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bridge.cli.tools import Group, local, prepared, utcnow
+from bridge.cli.base import Group, local, prepared, utcnow
 from bridge.domain.errors import UnknownDelivery
 from bridge.domain.shop.inbox import Delivery, State
 from bridge.services.metering import documents
@@ -33,8 +33,8 @@ def group() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def list_(store: str | None, state: str | None, before: int | None, limit: int, as_json: bool) -> None:
     """List deliveries, the newest first."""
-    tools = prepared()
-    with tools.database.reading() as connection:
+    runtime = prepared()
+    with runtime.database.reading() as connection:
         slugs = {known.id: known.slug for known in settings.list_stores(connection)}
         found = inbox.list_deliveries(
             connection,
@@ -60,8 +60,8 @@ def list_(store: str | None, state: str | None, before: int | None, limit: int, 
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(delivery_id: int, as_json: bool) -> None:
     """Print one delivery: what is known of it, then its body as it was received."""
-    tools = prepared()
-    with tools.database.reading() as connection:
+    runtime = prepared()
+    with runtime.database.reading() as connection:
         slugs = {known.id: known.slug for known in settings.list_stores(connection)}
         delivery = inbox.find_delivery(connection, delivery_id)
     if delivery is None:
@@ -80,8 +80,8 @@ def show(delivery_id: int, as_json: bool) -> None:
 @click.argument("delivery_ids", metavar="ID...", type=int, nargs=-1, required=True)
 def replay(delivery_ids: tuple[int, ...]) -> None:
     """Process deliveries again, whatever became of them; what was granted already is not granted twice."""
-    tools = prepared()
-    transaction = tools.database.transaction
+    runtime = prepared()
+    transaction = runtime.database.transaction
     failed = 0
     for delivery_id in delivery_ids:
         now = utcnow()
@@ -90,8 +90,8 @@ def replay(delivery_ids: tuple[int, ...]) -> None:
             lambda connection, id_=delivery_id, now=now: inbox.replay(connection, id_, now=now),  # type: ignore[misc]
         ):
             raise UnknownDelivery(f"there is no delivery {delivery_id} that can be processed")
-        failed += not inbox.process_stored(transaction, delivery_id, now=now, shops=Shops(tools.vault))
-        with tools.database.reading() as connection:
+        failed += not inbox.process_stored(transaction, delivery_id, now=now, shops=Shops(runtime.vault))
+        with runtime.database.reading() as connection:
             delivery = inbox.find_delivery(connection, delivery_id)
         click.echo(f"{delivery_id}  {delivery.state if delivery else '-'}  {delivery.outcome if delivery else ''}")
     if failed:
@@ -106,7 +106,7 @@ def _document(delivery: Delivery, slugs: dict[int, str]) -> dict[str, Any]:
     return {
         "id": delivery.id,
         "store": slugs[delivery.store_id],
-        "received_at": documents.instant(delivery.received_at),
+        "received_at": documents.format_timestamp(delivery.received_at),
         "topic": delivery.topic,
         "resource_id": delivery.resource_id,
         "source": delivery.source,
@@ -116,8 +116,8 @@ def _document(delivery: Delivery, slugs: dict[int, str]) -> dict[str, Any]:
         "outcome": delivery.outcome,
         "held_for": delivery.held_for,
         "repeats": delivery.repeats,
-        "repeated_at": documents.instant(delivery.repeated_at),
+        "repeated_at": documents.format_timestamp(delivery.repeated_at),
         "attempts": delivery.attempts,
-        "processed_at": documents.instant(delivery.processed_at),
-        "next_attempt_at": documents.instant(delivery.next_attempt_at),
+        "processed_at": documents.format_timestamp(delivery.processed_at),
+        "next_attempt_at": documents.format_timestamp(delivery.next_attempt_at),
     }

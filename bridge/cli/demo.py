@@ -10,9 +10,10 @@ from datetime import timedelta
 import click
 
 from bridge.cli import demo_fakeshop, listening, serve
+from bridge.cli.base import Command, utcnow
 from bridge.cli.demo_shop import DemoShop
-from bridge.cli.tools import Command, tools, utcnow
 from bridge.config import ROOT
+from bridge.runtime import runtime
 from bridge.services.ops import schema_version
 from bridge.services.secrets import Vault
 from bridge.storage.engine.database import Database
@@ -28,7 +29,7 @@ def command() -> None:
     each start. The shop that sells is a fake one beside the service: it is read
     by REST, and delivers a new order every few seconds.
     """
-    config = tools().config
+    config = runtime().config
     listener = listening.bind(config)
     _, port = config.host_and_port
     folder = ROOT / "instance" / f"demo-{port}"

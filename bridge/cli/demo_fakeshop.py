@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 
-from bridge.cli.tools import utcnow
+from bridge.cli.base import utcnow
 from bridge.config import ROOT, Config
 from bridge.domain.errors import NotFound
 from bridge.domain.stores.stores import Store
@@ -66,11 +66,11 @@ def connect(database: Database, vault: Vault, shop: dict[str, str], *, public_ur
     )
     with database.transaction() as connection:
         store = settings.add_store(connection, wanted, vault_=vault, now=now).store
-        door = subscriptions.door_of(connection, store, public_url=public_url, vault_=vault)
+        target = subscriptions.target_of(connection, store, public_url=public_url, vault_=vault)
     reading = reconcile.open_reading(database.transaction, Shops(vault), store)
     with reading.shop:
         product_import.import_products(reading, now=now)
-        subscriptions.put_in_order(reading.shop, door)
+        subscriptions.sync_subscriptions(reading.shop, target)
         in_transaction(database.transaction, lambda connection: monitor.note_installed(connection, store, now=now))
         reconcile.poll(reading, since=None, now=utcnow())
     return store

@@ -86,7 +86,7 @@ class DemoShop:
     store: Store
     access_key: str
     now: datetime
-    chance: random.Random
+    rng: random.Random
 
     @classmethod
     def connect(cls, database: Database, vault: Vault, *, now: datetime) -> DemoShop:
@@ -100,8 +100,8 @@ class DemoShop:
             for limit in _limits():
                 limits.put_limit(connection, store_id, limit)
             opening_balances.post(connection, connected.store, _openings(), now=now)
-        chance = random.Random(7)  # noqa: S311 -- a demo is no secret
-        return cls(database, vault, connected.store, connected.access_key, now, chance)
+        rng = random.Random(7)  # noqa: S311 -- a demo is no secret
+        return cls(database, vault, connected.store, connected.access_key, now, rng)
 
     @property
     def slug(self) -> str:
@@ -128,14 +128,14 @@ class DemoShop:
 
     def _sit_down(self) -> None:
         users = (*_BUYERS, *range(_FIRST_OWN, _FIRST_OWN + len(_NAMES)))
-        asks = [self._ask(self.chance.choice(users), number) for number in range(self.chance.randrange(2, 14))]
+        asks = [self._ask(self.rng.choice(users), number) for number in range(self.rng.randrange(2, 14))]
         with self.database.transaction() as connection:
             spend_many(connection, asks, now=self.now)
 
     def _ask(self, user_id: int, number: int) -> SpendRequest:
-        act = self.chance.choice(_ACTS)
+        act = self.rng.choice(_ACTS)
         key = f"demo-{self.now.timestamp():.0f}-{number}"
-        amount = self.chance.randrange(1, act.most)
+        amount = self.rng.randrange(1, act.most)
         return SpendRequest(
             caller=Caller(store_id=self.store.id, name="demo"),
             key=key,

@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from bridge.cli.tools import Group, Tools, prepared, utcnow
+from bridge.cli.base import Group, prepared, utcnow
 from bridge.domain.accounts.accounts import MAX_USER_ID
 from bridge.domain.accounts.amounts import read_amount
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.stores.stores import Store
+from bridge.runtime import Runtime
 from bridge.services.admin import package_pages
 from bridge.services.orders import late_packages, packages
 from bridge.services.shop import product_import
@@ -34,11 +35,11 @@ def group() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def list_(slug: str, as_json: bool) -> None:
     """List the products of the store SLUG, the tokens of each, and the orders that wait for an amount."""
-    tools, store = _store(slug)
+    runtime, store = _store(slug)
     found: list[dict[str, Any]] = []
     after: tuple[int, int] | None = None
     while True:
-        with tools.database.reading() as connection:
+        with runtime.database.reading() as connection:
             page = packages.list_packages(connection, store.id, after=after, limit=_PAGE)
             found += [package_pages.document(connection, store.id, package) for package in page]
         if len(page) < _PAGE:
@@ -72,15 +73,15 @@ def set_(slug: str, product: str, tokens: str) -> None:
         raise InvalidRequest(
             fields=[FieldError("TOKENS", "give a whole number from 0 to 9007199254740991, without separators")]
         )
-    tools, store = _store(slug)
+    runtime, store = _store(slug)
     now = utcnow()
     package = in_transaction(
-        tools.database.transaction,
+        runtime.database.transaction,
         lambda connection: packages.set_tokens(
             connection, store.id, product_id=product_id, variation_id=variation_id, tokens=amount, now=now
         ),
     )
-    settled = packages.settle_waiting(tools.database.transaction, store, package, now=now)
+    settled = packages.settle_waiting(runtime.database.transaction, store, package, now=now)
     brings = f"brings {amount:,} tokens" if amount else "is no package"
     click.echo(f"A piece of product {product} {brings}. {settled:,} waiting orders were checked.")
 
@@ -91,9 +92,9 @@ def set_(slug: str, product: str, tokens: str) -> None:
 def clear(slug: str, product: str) -> None:
     """Take back the amount set here; the shop's own amount counts again."""
     product_id, variation_id = _key(product)
-    tools, store = _store(slug)
+    runtime, store = _store(slug)
     in_transaction(
-        tools.database.transaction,
+        runtime.database.transaction,
         lambda connection: packages.drop_package(
             connection, store.id, product_id=product_id, variation_id=variation_id, now=utcnow()
         ),
@@ -108,10 +109,10 @@ def clear(slug: str, product: str) -> None:
 def past(slug: str, product: str, decision: str) -> None:
     """Grant or leave the orders that bought a product before it was a package."""
     product_id, variation_id = _key(product)
-    tools, store = _store(slug)
+    runtime, store = _store(slug)
     now = utcnow()
     package = in_transaction(
-        tools.database.transaction,
+        runtime.database.transaction,
         lambda connection: late_packages.decide(
             connection,
             store.id,
@@ -122,7 +123,7 @@ def past(slug: str, product: str, decision: str) -> None:
             now=now,
         ),
     )
-    settled = late_packages.settle_package(tools.database.transaction, store, package, now=now)
+    settled = late_packages.settle_package(runtime.database.transaction, store, package, now=now)
     click.echo(f"{settled:,} orders {'were granted' if decision == late_packages.GRANT else 'stay at 0 tokens'}.")
 
 
@@ -134,8 +135,8 @@ def import_(slug: str, as_json: bool) -> None:
 
     Amounts set by hand stay; orders already placed keep theirs.
     """
-    tools, store = _store(slug)
-    reading = open_reading(tools.database.transaction, Shops(tools.vault), store)
+    runtime, store = _store(slug)
+    reading = open_reading(runtime.database.transaction, Shops(runtime.vault), store)
     with reading.shop, click.progressbar(length=1, label="Reading products", hidden=as_json) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -150,16 +151,16 @@ def import_(slug: str, as_json: bool) -> None:
         f"{imported.packages} packages among {imported.products} products and {imported.variations} variations;"
         f" {imported.settled} waiting orders settled"
     )
-    with tools.database.reading() as connection:
+    with runtime.database.reading() as connection:
         for package in packages.list_unreadable(connection, store.id, limit=100):
             if package.unreadable is not None:
                 click.echo(f"  NOT READABLE {packages.label_of(package)}: {package.unreadable.sentence}")
 
 
-def _store(slug: str) -> tuple[Tools, Store]:
-    tools = prepared()
-    with tools.database.reading() as connection:
-        return tools, settings.get_store(connection, slug)
+def _store(slug: str) -> tuple[Runtime, Store]:
+    runtime = prepared()
+    with runtime.database.reading() as connection:
+        return runtime, settings.get_store(connection, slug)
 
 
 def _key(text: str) -> tuple[int, int]:

@@ -6,14 +6,14 @@ import sys
 
 import click
 
-from bridge.cli.tools import Command, prepared, utcnow
+from bridge.cli.base import Command, prepared, utcnow
 from bridge.domain.stores.stores import Store
 from bridge.services.ops import clock, prune_guard
 from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
 from bridge.storage.engine.database import Connection
 from schedulers import jobs
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 
 
 @click.command("prune", cls=Command)

@@ -12,10 +12,11 @@ from functools import partial
 
 import click
 
-from bridge.cli.tools import Command, Tools, prepared, utcnow
+from bridge.cli.base import Command, prepared, utcnow
 from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnreachable, UnknownOrder
 from bridge.domain.shop.reconciliation import Report
 from bridge.domain.stores.stores import Store
+from bridge.runtime import Runtime
 from bridge.services.orders import apply
 from bridge.services.shop import backfill, reconcile
 from bridge.services.shop.ingest import SyncContext
@@ -42,15 +43,15 @@ def command(slug: str | None, since: str | None, full: bool, order: str | None, 
     applied or a shop could not be read.
     """
     wanted = _wanted(slug, since=since, is_full=full, order=order)
-    tools = prepared()
-    with tools.database.reading() as connection:
+    runtime = prepared()
+    with runtime.database.reading() as connection:
         chosen = [settings.get_store(connection, slug)] if slug else settings.list_stores(connection)
     reports: dict[str, Report] = {}
     skipped: list[str] = []
     for store in chosen:
         begin = _moment(since, store)
         try:
-            reports[store.slug] = wanted(_Run(tools, store, begin, is_dry=dry_run, is_hidden=as_json))
+            reports[store.slug] = wanted(_Run(runtime, store, begin, is_dry=dry_run, is_hidden=as_json))
         except NoShopKeys as error:
             if slug:
                 raise
@@ -73,7 +74,7 @@ def command(slug: str | None, since: str | None, full: bool, order: str | None, 
 class _Run:
     """One shop to be read, from a moment on where one was given."""
 
-    tools: Tools
+    runtime: Runtime
     store: Store
     since: datetime | None
     is_dry: bool
@@ -82,8 +83,8 @@ class _Run:
     @contextmanager
     def reading(self) -> Iterator[SyncContext]:
         """The shop, ready to be read."""
-        shops = Shops(self.tools.vault)
-        reading = reconcile.open_reading(self.tools.database.transaction, shops, self.store, is_dry=self.is_dry)
+        shops = Shops(self.runtime.vault)
+        reading = reconcile.open_reading(self.runtime.database.transaction, shops, self.store, is_dry=self.is_dry)
         with reading.shop:
             yield reading
 
@@ -108,13 +109,13 @@ def _read(run: _Run) -> Report:
 
 def _grant_past_orders(run: _Run) -> Report | None:
     """Return what is left of granting past orders, where the owner decided so; None where nothing is."""
-    with run.tools.database.reading() as connection:
+    with run.runtime.database.reading() as connection:
         is_due = backfill.progress_of(connection, run.store.id) is not None
     if not is_due:
         return None
     with _progress(f"Granting past orders of {run.store.slug}", is_hidden=run.is_hidden) as progress:
         return backfill.go_on(
-            run.tools.database.transaction, Shops(run.tools.vault), run.store, now=utcnow(), progress=progress
+            run.runtime.database.transaction, Shops(run.runtime.vault), run.store, now=utcnow(), progress=progress
         )
 
 
@@ -125,7 +126,7 @@ def _compare(run: _Run) -> Report:
 
 
 def _read_order(run: _Run, *, text: str) -> Report:
-    with run.tools.database.reading() as connection:
+    with run.runtime.database.reading() as connection:
         number = apply.find_id(connection, run.store, text)
     if number is None:
         raise UnknownOrder(f"there is no order {text[:100]}")
@@ -169,9 +170,9 @@ def _lines(slug: str, report: Report, *, is_dry: bool) -> list[str]:
         f" {f'posted {found.posted:+,}' if found.posted or not found.is_parked else 'waits for its buyer'}"
         for found in report.differences
     ]
-    if report.unanswered:
+    if report.awaiting_decision:
         lines.append(
-            f"  {report.unanswered} orders from before the shop was connected are not granted until you decide:"
+            f"  {report.awaiting_decision} orders from before the shop was connected are not granted until you decide:"
             f" flask stores history {slug} grant, or skip"
         )
     lines += [f"  NOT APPLIED {sentence}" for sentence in report.failures]

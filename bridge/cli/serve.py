@@ -10,8 +10,9 @@ from collections.abc import Iterable
 import click
 
 from bridge.cli import listening
-from bridge.cli.tools import Command, tools, utcnow
+from bridge.cli.base import Command, utcnow
 from bridge.config import ROOT, Config
+from bridge.runtime import runtime
 from bridge.services.admin import admins
 from bridge.services.ops import addresses, schema_version
 from bridge.services.transactions import in_transaction
@@ -21,7 +22,7 @@ from bridge.storage.engine.database import Database
 @click.command("serve", cls=Command)
 def command() -> None:
     """Start the service: create or migrate its database, add the first admin, and print the addresses."""
-    config = tools().config
+    config = runtime().config
     listener = listening.bind(config)
     database = Database(config.database_url)
     schema_version.prepare(database)

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from bridge.cli import addresses
-from bridge.cli.tools import Command, Tools, prepared, utcnow
+from bridge.cli.base import Command, prepared, utcnow
 from bridge.config import ROOT
 from bridge.domain.errors import InvalidRequest, ShopUnreachable
 from bridge.domain.stores.stores import Store
+from bridge.runtime import Runtime
 from bridge.services.ops import store_removal
 from bridge.services.shop import store_changes
 from bridge.services.shop.rest import Shops
@@ -29,11 +30,11 @@ def rename(slug: str, new: str, name: str) -> None:
     Webhooks that deliver under the old name still arrive; the next check of the
     shop, or webhooks install, recreates them under the new one.
     """
-    tools = prepared()
-    with tools.database.reading() as connection:
+    runtime = prepared()
+    with runtime.database.reading() as connection:
         store = settings.get_store(connection, slug)
     renamed = in_transaction(
-        tools.database.transaction, lambda connection: store_changes.rename(connection, store, new, name=name)
+        runtime.database.transaction, lambda connection: store_changes.rename(connection, store, new, name=name)
     )
     shown = f" and is shown as {renamed.name}" if name else ""
     click.echo(f"The store {store.slug} is now named {renamed.slug}{shown}.")
@@ -51,21 +52,21 @@ def move(slug: str, url: str, force: bool) -> None:
     It must be the same shop: with REST keys, the shop at the new address is
     tested before anything is changed.
     """
-    tools = prepared()
+    runtime = prepared()
     url = settings.shop_url(url)
-    with tools.database.reading() as connection:
+    with runtime.database.reading() as connection:
         store = settings.get_store(connection, slug)
         settings.check_not_connected(connection, url, own_id=store.id)
-    seen = SameShop(doubt="--force skips the test") if force else _checked(tools, store, url)
-    in_transaction(tools.database.transaction, lambda connection: store_changes.move(connection, store, url))
+    seen = SameShop(doubt="--force skips the test") if force else _checked(runtime, store, url)
+    in_transaction(runtime.database.transaction, lambda connection: store_changes.move(connection, store, url))
     click.echo(f"The shop of {store.slug} is now at {url}, before at {store.url}.")
     click.echo(f"It is the same shop: {seen.evidence}." if seen.evidence else f"Not checked: {seen.doubt}.")
-    addresses.warn(tools, url, is_for_machines=False)
+    addresses.warn(runtime, url, is_for_machines=False)
 
 
-def _checked(tools: Tools, store: Store, url: str) -> SameShop:
+def _checked(runtime: Runtime, store: Store, url: str) -> SameShop:
     try:
-        return store_changes.check_same_shop(tools.database, Shops(tools.vault), store, url)
+        return store_changes.check_same_shop(runtime.database, Shops(runtime.vault), store, url)
     except (ShopUnreachable, InvalidRequest) as error:
         why = error.fields[0].message if error.fields else error.detail
         raise InvalidRequest(f"{why}. Nothing was changed. To move the store all the same, add --force") from error
@@ -87,12 +88,12 @@ def remove(slug: str, yes: bool, file: Path | None) -> None:
     Other stores are not touched. A removal that was cut off goes on when the
     command is repeated.
     """
-    tools = prepared()
-    with tools.database.reading() as connection:
+    runtime = prepared()
+    with runtime.database.reading() as connection:
         store_removal.check_removable(connection, slug)
         under_way = store_removal.find_removing(connection, slug)
     if under_way is None:
-        under_way = _begin(tools, slug, yes, file)
+        under_way = _begin(runtime, slug, yes, file)
     else:
         click.echo(f"The removal of {slug} goes on; its export was written when it began.")
     removed = 0
@@ -101,13 +102,13 @@ def remove(slug: str, yes: bool, file: Path | None) -> None:
         nonlocal removed
         removed += rows
 
-    store_removal.finish(tools.database, under_way, progress=count)
+    store_removal.finish(runtime.database, under_way, progress=count)
     click.echo(f"The store {slug} is removed: {removed:,} rows were deleted.")
     click.echo("Delete its webhooks in WooCommerce, Settings, Advanced, Webhooks: they are no longer accepted.")
 
 
-def _begin(tools: Tools, slug: str, yes: bool, file: Path | None) -> int:
-    with tools.database.reading() as connection:
+def _begin(runtime: Runtime, slug: str, yes: bool, file: Path | None) -> int:
+    with runtime.database.reading() as connection:
         store = settings.get_store(connection, slug)
         owned = store_removal.count(connection, store)
     click.echo(
@@ -122,6 +123,6 @@ def _begin(tools: Tools, slug: str, yes: bool, file: Path | None) -> int:
             raise InvalidRequest("that is not the store's name; nothing was removed")
     moment = utcnow()
     file = file or ROOT / "instance" / f"{store.slug}-removed-{moment:%Y%m%dT%H%M%S}.json"
-    store_removal.begin(tools.database, store, file, vault_=tools.vault, now=utcnow)
+    store_removal.begin(runtime.database, store, file, vault_=runtime.vault, now=utcnow)
     click.echo(f"The final export is {file}. Keep it safe: it has personal data.")
     return store.id

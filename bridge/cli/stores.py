@@ -11,14 +11,15 @@ from typing import Any
 import click
 
 from bridge.cli import access_keys, addresses, store_changes
-from bridge.cli.tools import Group, Tools, address, created, local, prepared, utcnow
+from bridge.cli.base import Group, address, created, local, prepared, utcnow
 from bridge.domain.errors import InvalidRequest, ShopUnreachable
 from bridge.domain.metering.limits import WEEKDAYS
 from bridge.domain.shop.authorization import RestKeys
-from bridge.domain.shop.monitor import Code, HealthSnapshot, Issue, standings
+from bridge.domain.shop.monitor import Code, HealthSnapshot, Issue, states
 from bridge.domain.shop.subscriptions import TOPICS
 from bridge.domain.stores.pasted_text import clean_credential
 from bridge.domain.stores.stores import Store
+from bridge.runtime import Runtime
 from bridge.services.metering import documents
 from bridge.services.ops import clock
 from bridge.services.ops.addresses import ServiceAddress, check_delivery, is_local_trial
@@ -78,7 +79,7 @@ def add(
     as_json: bool,
 ) -> None:
     """Connect a shop under the name SLUG and print its secrets, only once."""
-    tools = created()
+    runtime = created()
     given = settings.check_new(
         NewStore(
             slug=slug,
@@ -93,18 +94,18 @@ def add(
         )
     )
     given = replace(given, name=name, time_zone=time_zone and given.time_zone)
-    with tools.database.reading() as connection:
+    with runtime.database.reading() as connection:
         settings.check_free(connection, slug)
         settings.check_not_connected(connection, given.url)
-    where = addresses.warn(tools, given.url, is_for_machines=as_json)
+    where = addresses.warn(runtime, given.url, is_for_machines=as_json)
     site = None if name and time_zone else site_lookup.look_up_site(given.url)
 
     def connect(connection: Connection) -> Connected:
         settings.check_not_connected(connection, given.url)
         wanted = site_lookup.from_site(given, site)
-        return settings.add_store(connection, wanted, vault_=tools.vault, now=utcnow())
+        return settings.add_store(connection, wanted, vault_=runtime.vault, now=utcnow())
 
-    connected = in_transaction(tools.database.transaction, connect)
+    connected = in_transaction(runtime.database.transaction, connect)
     shown = {
         "store": connected.store.slug,
         "webhook_url": f"{where.url}{subscriptions.PATH}{connected.store.slug}",
@@ -142,8 +143,8 @@ def _connected_lines(store: Store, shown: dict[str, str], zone_source: str) -> l
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def list_(as_json: bool) -> None:
     """List every shop."""
-    tools = prepared()
-    with tools.database.reading() as connection:
+    runtime = prepared()
+    with runtime.database.reading() as connection:
         found = settings.list_stores(connection)
     if as_json:
         click.echo(json.dumps([settings.describe(store) for store in found]))
@@ -165,27 +166,27 @@ def keys(slug: str, consumer_key: str, consumer_secret: str, untested: bool) -> 
     They are tested first: where they cannot read and write the shop, the store
     keeps its current keys.
     """
-    tools = prepared()
+    runtime = prepared()
     typed = RestKeys(clean_credential(consumer_key), clean_credential(consumer_secret))
-    with tools.database.reading() as connection:
+    with runtime.database.reading() as connection:
         store = settings.get_store(connection, slug)
-        other = authorization.store_of_key(connection, typed.consumer_key, vault_=tools.vault)
+        other = authorization.store_of_key(connection, typed.consumer_key, vault_=runtime.vault)
     if fault := typed.mix_up:
         raise InvalidRequest(f"{fault} {_kept(store)}")
     if not untested:
         try:
-            authorization.check_keys(Shops(tools.vault), store.url, typed)
+            authorization.check_keys(Shops(runtime.vault), store.url, typed)
         except ShopUnreachable as error:
             whose = f" This is the key of the store {other.slug}." if other and other.id != store.id else ""
             raise InvalidRequest(f"{error.detail}.{whose} {_kept(store)}") from error
     in_transaction(
-        tools.database.transaction,
+        runtime.database.transaction,
         lambda connection: settings.set_keys(
             connection,
             store,
             consumer_key=typed.consumer_key,
             consumer_secret=typed.consumer_secret,
-            vault_=tools.vault,
+            vault_=runtime.vault,
         ),
     )
     how = "They were not tested" if untested else f"{store.url} answered to these keys: they can read and write"
@@ -205,10 +206,10 @@ def history(slug: str, answer: str) -> None:
     To grant them, the service reads the shop from its first order, in the
     background. What was granted already stays as it is.
     """
-    tools = prepared()
-    with tools.database.reading() as connection:
+    runtime = prepared()
+    with runtime.database.reading() as connection:
         store = settings.get_store(connection, slug)
-    in_transaction(tools.database.transaction, lambda connection: settings.answer_history(connection, store, answer))
+    in_transaction(runtime.database.transaction, lambda connection: settings.answer_history(connection, store, answer))
     if answer == "grant":
         click.echo(
             "The running service begins to grant past orders within seconds and goes on in the background."
@@ -226,12 +227,12 @@ def accept_source(slug: str, url: str) -> None:
 
     Deliveries of that site that wait are processed by the scheduler.
     """
-    tools = prepared()
+    runtime = prepared()
 
     def accept(connection: Connection) -> int:
         return inbox.accept_source(connection, settings.get_store(connection, slug), url, now=utcnow())
 
-    count = in_transaction(tools.database.transaction, accept)
+    count = in_transaction(runtime.database.transaction, accept)
     click.echo(f"Deliveries of {url} are accepted; {count} that waited are processed now.")
 
 
@@ -240,23 +241,23 @@ def accept_source(slug: str, url: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check(slug: str, as_json: bool) -> None:
     """Show the state of the shop SLUG: exit status 1 and a sentence for each problem found."""
-    tools = prepared()
-    with tools.database.reading() as connection:
+    runtime = prepared()
+    with runtime.database.reading() as connection:
         store = settings.get_store(connection, slug)
         progress = backfill.progress_of(connection, store.id)
-    where = address(tools)
+    where = address(runtime)
     # The running service's address counts: deliveries arrive there, whatever this command's environment says.
-    post = MonitorContext(
-        tools.database.transaction,
-        Shops(tools.vault),
+    monitoring = MonitorContext(
+        runtime.database.transaction,
+        Shops(runtime.vault),
         where.recorded_url or where.url,
-        installation=tools.config.installation,
+        installation=runtime.config.installation,
     )
-    seen, faults = monitor.look(post, store, now=utcnow())
+    seen, faults = monitor.look(monitoring, store, now=utcnow())
     found = [
         *((fault.code.value, fault.topics, fault.sentence) for fault in faults),
         *_address_faults(where, faults, store),
-        *_host_clock_faults(tools),
+        *_host_clock_faults(runtime),
     ]
     if as_json:
         click.echo(json.dumps(_document(store, seen, found)))
@@ -267,9 +268,9 @@ def check(slug: str, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _host_clock_faults(tools: Tools) -> list[Found]:
+def _host_clock_faults(runtime: Runtime) -> list[Found]:
     """Return what is wrong with the clock of this host, by the database and all shops."""
-    with tools.database.reading() as connection:
+    with runtime.database.reading() as connection:
         checked = clock.check(connection, now=utcnow())
     return [("host_clock", (), checked.sentence)] if checked.sentence else []
 
@@ -313,7 +314,7 @@ def _lines(store: Store, seen: HealthSnapshot, sentences: Sequence[str], progres
     ]
     if seen.webhooks is not None:
         lines.append("webhooks")
-        for topic, found in standings(seen.webhooks, seen.address).items():
+        for topic, found in states(seen.webhooks, seen.address).items():
             lines.append(f"  {topic:<18} {', '.join(sorted(found)) or 'missing'}")
     if store.history == "ask":
         lines.append(_question(store))
@@ -322,7 +323,7 @@ def _lines(store: Store, seen: HealthSnapshot, sentences: Sequence[str], progres
 
 
 def _document(store: Store, seen: HealthSnapshot, found: Sequence[Found]) -> dict[str, Any]:
-    listed = None if seen.webhooks is None else standings(seen.webhooks, seen.address)
+    listed = None if seen.webhooks is None else states(seen.webhooks, seen.address)
     return {
         "store": store.slug,
         "rest": {
@@ -332,7 +333,7 @@ def _document(store: Store, seen: HealthSnapshot, found: Sequence[Found]) -> dic
         },
         "webhooks": None if listed is None else {topic: sorted(found) for topic, found in listed.items()},
         "clock_offset_seconds": seen.clock_offset_seconds,
-        "last_delivery_at": documents.instant(seen.last_delivery_at),
+        "last_delivery_at": documents.format_timestamp(seen.last_delivery_at),
         "packages": seen.packages,
         "history": store.history,
         "faults": [{"code": code, "topics": list(topics), "sentence": sentence} for code, topics, sentence in found],

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from bridge.cli import addresses
-from bridge.cli.tools import Group, prepared, utcnow
+from bridge.cli.base import Group, prepared, utcnow
 from bridge.domain.shop.subscriptions import Action
 from bridge.services.shop import monitor, subscriptions
 from bridge.services.shop.rest import Shops
@@ -35,26 +35,26 @@ def install(slug: str, dry_run: bool, force: bool, as_json: bool) -> None:
     created for a public URL that differs from the running service's, or that
     the shop cannot reach.
     """
-    tools = prepared()
-    with tools.database.reading() as connection:
+    runtime = prepared()
+    with runtime.database.reading() as connection:
         store = settings.get_store(connection, slug)
-    where = addresses.require(tools, store.url, is_forced=force or dry_run, is_for_machines=as_json)
-    door, steps = monitor.install(
-        tools.database.transaction,
-        Shops(tools.vault),
+    where = addresses.require(runtime, store.url, is_forced=force or dry_run, is_for_machines=as_json)
+    target, steps = monitor.install(
+        runtime.database.transaction,
+        Shops(runtime.vault),
         store,
         public_url=where.url,
-        installation=tools.config.installation,
+        installation=runtime.config.installation,
         is_dry=dry_run,
         now=utcnow(),
     )
     if as_json:
         listed = [asdict(step) for step in steps]
-        click.echo(json.dumps({"store": slug, "url": door.address.url, "dry_run": dry_run, "steps": listed}))
+        click.echo(json.dumps({"store": slug, "url": target.address.url, "dry_run": dry_run, "steps": listed}))
         return
     for step in steps:
         number = f" {step.webhook_id}" if step.webhook_id else ""
         verb = f"would be {_WORDS[step.action]}" if dry_run else _WORDS[step.action]
         click.echo(f"{step.topic:<18} {verb}{number} ({step.why})")
     count = len(subscriptions.changes_of(steps))
-    click.echo(f"{count} changes {'would be ' if dry_run else ''}made; deliveries come to {door.address.url}")
+    click.echo(f"{count} changes {'would be ' if dry_run else ''}made; deliveries come to {target.address.url}")

@@ -28,18 +28,18 @@ def use_key(secret_key: str) -> None:
     _keys[:] = [hashlib.sha256(b"token-bridge ids\0" + secret_key.encode()).digest()]
 
 
-def opaque(prefix: str, number: int) -> str:
+def encode_id(prefix: str, number: int) -> str:
     """The id of a row: a prefix that says what it is, letters that sort as the number does, and the tag."""
     return f"{prefix}_{_letters(number)}{_letters(_tag(prefix, number))}"
 
 
-def number_of(prefix: str, opaque_id: str, *, allow_untagged: bool = True) -> int | None:
-    """The number behind an id made by `opaque`; None when it is none.
+def decode_id(prefix: str, visible_id: str, *, allow_untagged: bool = True) -> int | None:
+    """The number behind an id made by `encode_id`; None when it is none.
 
     `allow_untagged` accepts ids that were handed out before ids had tags. Pass
     False for callers that must not guess.
     """
-    head, _, tail = opaque_id.partition("_")
+    head, _, tail = visible_id.partition("_")
     number = _value(tail[:NUMBER_LETTERS])
     if head != prefix or number is None or number >= 2**63:
         return None

@@ -34,24 +34,24 @@ class Parts:
     unknown_ids: Throttle = field(default_factory=unknown_id_throttle)
 
 
-def parts() -> Parts:
+def runtime() -> Parts:
     """The parts of the service that answers this request."""
     return cast(Parts, current_app.extensions["bridge"])
 
 
 def transaction() -> AbstractContextManager[Connection]:
     """A transaction that may write; see `Database.transaction`."""
-    return parts().database.transaction()
+    return runtime().database.transaction()
 
 
 def reading() -> AbstractContextManager[Connection]:
     """A look at the database that takes no write lock."""
-    return parts().database.reading()
+    return runtime().database.reading()
 
 
 def glance() -> AbstractContextManager[Connection]:
     """A connection for a single statement that only reads."""
-    return parts().database.glance()
+    return runtime().database.glance()
 
 
 def in_transaction(act: Callable[[Connection], T]) -> T:

@@ -16,7 +16,7 @@ from bridge.domain import errors
 from bridge.domain.metering import errors as metering_errors
 from bridge.domain.orders import errors as order_errors
 from bridge.domain.shop import authorization
-from bridge.web.context import parts
+from bridge.runtime import runtime
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ def _subclasses(kind: type[errors.BridgeError]) -> Iterator[type[errors.BridgeEr
 
 def problem_type(code: str) -> str:
     """The address of a code's description in the documentation of the API; a path below the app's outside of it."""
-    origin = parts().config.public_url if has_app_context() else ""
+    origin = runtime().config.public_url if has_app_context() else ""
     return f"{origin}/v1/docs#{code}"
 
 

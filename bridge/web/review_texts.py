@@ -33,7 +33,7 @@ _TEXTS: dict[Question, tuple[str, str]] = {
         "The refunded lines are not known, so tokens were taken back by the share of the money."
         " Check again, or mark it as reviewed.",
     ),
-    Question.LOOSE_REFUND: (
+    Question.UNALLOCATED_REFUND: (
         "Refund of no line",
         "The refund names no line, so tokens were taken back by the share of the money."
         " Correct the balance if needed, and mark it as reviewed.",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from bridge.runtime import Runtime
 
 from app import create_app
 from bridge.config import load_config
 from bridge.services.ops import addresses
-from bridge.web.context import Parts, utcnow
+from bridge.web.context import utcnow
 from tests.conftest import SECRET_KEY, make_config
 from tests.support.reading import open_rig
 
@@ -23,7 +24,7 @@ def run(app):
 
 
 def record(app, url):
-    parts: Parts = app.extensions["bridge"]
+    parts: Runtime = app.extensions["bridge"]
     with parts.database.transaction() as connection:
         addresses.record(connection, url, now=utcnow())
 

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
+from bridge.cli.base import Group
 from bridge.cli.commands import COMMANDS
-from bridge.cli.tools import Group
 from tests import factories
 from tests.conftest import SECRET_KEY
 from tests.support import books

@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from bridge.runtime import Runtime
 
 from bridge.cli.demo_shop import DemoShop
-from bridge.web.context import Parts, utcnow
+from bridge.web.context import utcnow
 from tests.support import books
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 def test_demo_applies_all_of_its_recorded_deliveries(app, database):
-    parts: Parts = app.extensions["bridge"]
+    parts: Runtime = app.extensions["bridge"]
     shop = DemoShop.connect(parts.database, parts.vault, now=utcnow() - timedelta(days=2))
 
     for _ in shop.live(until=utcnow()):

@@ -123,8 +123,12 @@ TROUBLES = [
     (delete, Code.WEBHOOK_MISSING, ("no webhook for order.updated", INSTALL)),
     (pause, Code.WEBHOOK_PAUSED, ("webhook for order.updated is paused", INSTALL)),
     (disable, Code.WEBHOOK_DISABLED, ("webhook for order.updated is disabled", "see that", "can be reached", INSTALL)),
-    (lead_astray, Code.WEBHOOK_ASTRAY, ("delivers to another address, http://127.0.0.1", INSTALL)),
-    (leave_a_copy, Code.WEBHOOK_MOVED, ("delivers to http://127.0.0.1", "remove it with: flask webhooks install shop")),
+    (lead_astray, Code.WEBHOOK_WRONG_URL, ("delivers to another address, http://127.0.0.1", INSTALL)),
+    (
+        leave_a_copy,
+        Code.WEBHOOK_OTHER_INSTANCE,
+        ("delivers to http://127.0.0.1", "remove it with: flask webhooks install shop"),
+    ),
     (
         forget_secret,
         Code.WRONG_SECRET,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.domain.accounts.accounts import MAX_TOKENS
-from bridge.domain.accounts.ledger import Movement, credit, take_back
+from bridge.domain.accounts.ledger import Movement, credit, reverse
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_credit_past_the_largest_balance_is_refused():
     ],
 )
 def test_take_back_turns_what_is_gone_into_debt(tokens, balance, expected):
-    movement = take_back(tokens=tokens, balance=balance)
+    movement = reverse(tokens=tokens, balance=balance)
 
     assert movement == expected
     assert movement.granted == -tokens
@@ -52,7 +52,7 @@ def test_take_back_turns_what_is_gone_into_debt(tokens, balance, expected):
 
 @given(st.integers(0, 1_000), st.integers(0, 1_000), st.integers(1, 1_000))
 def test_taking_back_and_crediting_again_leaves_everything_as_it_was(balance, debt, tokens):
-    taken = take_back(tokens=tokens, balance=balance)
+    taken = reverse(tokens=tokens, balance=balance)
     given_back = credit(tokens=tokens, balance=balance + taken.tokens, debt=debt + taken.debt)
 
     net = (balance - debt) + taken.granted + given_back.granted

@@ -305,7 +305,7 @@ def test_rounding_of_one_refund_does_not_hide_the_loose_money_of_another():
     )
     known = replace(known, refund_details=details, refund_ids=(900, 901, 902), refunded=Decimal("3.83"))
 
-    assert known.loose_money == Decimal("2.00")
+    assert known.unallocated_money == Decimal("2.00")
 
 
 def test_order_written_before_values_had_sources_goes_on_by_its_dates():

@@ -71,7 +71,7 @@ TIED = RefundDetail(900, Decimal(1), Decimal(1), (RefundedLine(1, 0, Decimal(1))
         (order(ids=[900], refunded="1"), False, Question.UNREAD_REFUNDS),
         (order(ids=[900], refunded="1"), True, Question.NO_BUYER),
         (order(line(tokens=0), ids=[900], refunded="1"), False, Question.NONE),
-        (order(ids=[900], refunded="1", details=[LOOSE]), False, Question.LOOSE_REFUND),
+        (order(ids=[900], refunded="1", details=[LOOSE]), False, Question.UNALLOCATED_REFUND),
         (order(ids=[900], refunded="1", details=[TIED]), False, Question.NONE),
         (order(line(), effect=Effect.REVOKES), False, Question.NONE),
         (order(effect=Effect.KEEPS, ids=[900], refunded="1"), True, Question.NONE),

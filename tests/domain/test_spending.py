@@ -14,7 +14,7 @@ PLAN, BALANCE, ALLOWANCE = Source.PLAN, Source.BALANCE, Source.ALLOWANCE
 ORDERS = list(itertools.permutations(Source))
 
 
-def purses(order, *, plan=0, balance=0, allowance: int | None = 0):
+def funding_sources(order, *, plan=0, balance=0, allowance: int | None = 0):
     left = {PLAN: plan, BALANCE: balance, ALLOWANCE: allowance}
     return [FundingSource(source, left[source]) for source in order]
 
@@ -43,7 +43,9 @@ def parts(decision):
     ],
 )
 def test_sources_pay_in_the_default_order(price, plan, balance, allowance, expected):
-    decision = decide(price=price, purses=purses(Source, plan=plan, balance=balance, allowance=allowance))
+    decision = decide(
+        price=price, funding_sources=funding_sources(Source, plan=plan, balance=balance, allowance=allowance)
+    )
 
     assert decision.is_accepted
     assert parts(decision) == expected
@@ -57,7 +59,9 @@ def test_sources_pay_in_the_default_order(price, plan, balance, allowance, expec
 def test_what_cannot_be_paid_in_full_takes_nothing_and_names_what_is_missing(
     price, plan, balance, allowance, shortfall
 ):
-    decision = decide(price=price, purses=purses(Source, plan=plan, balance=balance, allowance=allowance))
+    decision = decide(
+        price=price, funding_sources=funding_sources(Source, plan=plan, balance=balance, allowance=allowance)
+    )
 
     assert not decision.is_accepted
     assert parts(decision) == (0, 0, 0)
@@ -77,14 +81,16 @@ def test_what_cannot_be_paid_in_full_takes_nothing_and_names_what_is_missing(
     ],
 )
 def test_each_order_of_the_sources(order, expected):
-    decision = decide(price=100, purses=purses(order, plan=40, balance=40, allowance=40))
+    decision = decide(price=100, funding_sources=funding_sources(order, plan=40, balance=40, allowance=40))
 
     assert parts(decision) == expected
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_each_order_of_the_sources_pays_to_the_last_token_and_not_one_more(order):
-    enough, short = (decide(price=price, purses=purses(order, plan=1, balance=2, allowance=3)) for price in (6, 7))
+    enough, short = (
+        decide(price=price, funding_sources=funding_sources(order, plan=1, balance=2, allowance=3)) for price in (6, 7)
+    )
 
     assert parts(enough) == (1, 2, 3)
     assert (short.refusal, short.shortfall) == (Refusal.INSUFFICIENT_TOKENS, 1)
@@ -92,15 +98,17 @@ def test_each_order_of_the_sources_pays_to_the_last_token_and_not_one_more(order
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_disabled_module_refuses_only_those_who_cannot_pay_otherwise(order):
-    paying = decide(price=10, purses=purses(order, balance=10), disabled=True)
-    short = decide(price=10, purses=purses(order, balance=9), disabled=True)
+    paying = decide(price=10, funding_sources=funding_sources(order, balance=10), disabled=True)
+    short = decide(price=10, funding_sources=funding_sources(order, balance=9), disabled=True)
 
     assert parts(paying) == (0, 10, 0)
     assert (short.refusal, short.shortfall) == (Refusal.MODULE_DISABLED, 1)
 
 
 def test_allowance_without_end_that_pays_first_spares_the_balance():
-    decision = decide(price=10, purses=purses((ALLOWANCE, PLAN, BALANCE), plan=5, balance=5, allowance=None))
+    decision = decide(
+        price=10, funding_sources=funding_sources((ALLOWANCE, PLAN, BALANCE), plan=5, balance=5, allowance=None)
+    )
 
     assert parts(decision) == (0, 0, 10)
 
@@ -113,7 +121,9 @@ def test_allowance_without_end_that_pays_first_spares_the_balance():
     allowance=st.none() | st.integers(0, 100),
 )
 def test_all_or_nothing_and_never_more_than_a_purse_has(price, order, plan, balance, allowance):
-    decision = decide(price=price, purses=purses(order, plan=plan, balance=balance, allowance=allowance))
+    decision = decide(
+        price=price, funding_sources=funding_sources(order, plan=plan, balance=balance, allowance=allowance)
+    )
 
     paid = sum(parts(decision))
     assert paid == (price if decision.is_accepted else 0)

@@ -40,7 +40,7 @@ LEFTS = [
 START = datetime(2026, 1, 31, tzinfo=UTC)
 
 
-def purses(order, left):
+def funding_sources(order, left):
     of = dict(zip(Source, left, strict=True))
     return [FundingSource(source, of[source]) for source in order]
 
@@ -76,7 +76,7 @@ def test_each_order_at_each_edge(order, left, edge):
     else:
         expected = paid_by_hand(order, left, price)
 
-    decision = decide(price=price, purses=purses(order, left))
+    decision = decide(price=price, funding_sources=funding_sources(order, left))
 
     if expected is None:
         assert decision == Decision(refusal=Refusal.INSUFFICIENT_TOKENS, shortfall=price - sum(left))
@@ -87,7 +87,7 @@ def test_each_order_at_each_edge(order, left, edge):
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(("left", "price"), [((0, 0, 0), 1), ((3, 4, 0), 8), ((0, 0, 0), 2**53 - 1)])
 def test_disabled_module_that_nobody_can_pay_for_says_so(order, left, price):
-    decision = decide(price=price, purses=purses(order, left), disabled=True)
+    decision = decide(price=price, funding_sources=funding_sources(order, left), disabled=True)
 
     assert decision == Decision(refusal=Refusal.MODULE_DISABLED, shortfall=price - sum(left))
 
@@ -95,15 +95,15 @@ def test_disabled_module_that_nobody_can_pay_for_says_so(order, left, price):
 @pytest.mark.parametrize("order", ORDERS)
 def test_disabled_module_costs_nothing_where_nothing_is_metered(order):
     """An unmetered act has the price 0, and 0 is always paid."""
-    assert parts(decide(price=0, purses=purses(order, (0, 0, 0)), disabled=True)) == (0, 0, 0)
-    assert decide(price=0, purses=purses(order, (0, 0, 0)), disabled=True).is_accepted
+    assert parts(decide(price=0, funding_sources=funding_sources(order, (0, 0, 0)), disabled=True)) == (0, 0, 0)
+    assert decide(price=0, funding_sources=funding_sources(order, (0, 0, 0)), disabled=True).is_accepted
 
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("left", LEFTS, ids=str)
 @pytest.mark.parametrize("price", [0, 1, 29, 30, 31, 45])
 def test_drawing_takes_what_is_there_and_names_the_rest(order, left, price):
-    drawn = draw(price=price, purses=purses(order, left))
+    drawn = draw(price=price, funding_sources=funding_sources(order, left))
 
     there = price if None in left else min(price, sum(left))
     assert (drawn.paid, drawn.shortfall, drawn.refusal) == (there, price - there, None)
@@ -116,7 +116,7 @@ def test_refund_goes_back_the_way_the_price_came_the_last_to_pay_first(order, to
     """Five from each: a refund of all but so many leaves what a spend of the rest would have taken."""
     back = give_back(tokens=tokens, open_=Decision(5, 5, 5), order=order)
 
-    kept = draw(price=15 - tokens, purses=purses(order, (5, 5, 5)))
+    kept = draw(price=15 - tokens, funding_sources=funding_sources(order, (5, 5, 5)))
     assert (5 - back.plan, 5 - back.balance, 5 - back.allowance) == parts(kept)
     assert back.lapsed == 0
 
@@ -147,7 +147,7 @@ def test_what_cannot_go_back_lapses(order, open_, tokens, expected):
     data=st.data(),
 )
 def test_refunds_in_any_pieces_give_back_what_was_paid_and_no_more(price, order, left, data):
-    paid = draw(price=price, purses=purses(order, left))
+    paid = draw(price=price, funding_sources=funding_sources(order, left))
     rest, back = paid.paid, [0, 0, 0]
     while rest:
         piece = data.draw(st.integers(1, rest))

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge.domain.shop import monitor
-from bridge.domain.shop.monitor import RECENT, Code, HealthSnapshot, judge
-from bridge.domain.shop.subscriptions import TOPICS, Action, Address, SubscriptionState, Webhook, plan, standing_of
+from bridge.domain.shop.monitor import RECENT, Code, HealthSnapshot, find_issues
+from bridge.domain.shop.subscriptions import TOPICS, Action, Address, SubscriptionState, Webhook, plan, state_of
 
 HERE = Address("https://bridge.example/webhooks/woocommerce/shop", "0123abcd")
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -35,19 +35,19 @@ def changes(steps):
         ({"status": "paused"}, SubscriptionState.PAUSED),
         ({"status": "disabled"}, SubscriptionState.DISABLED),
         ({"status": "of tomorrow"}, SubscriptionState.DISABLED),
-        ({"delivery_url": "https://elsewhere.example/x"}, SubscriptionState.ASTRAY),
-        ({"delivery_url": "http://bridge.example/webhooks/woocommerce/shop"}, SubscriptionState.ASTRAY),
-        ({"delivery_url": "https://[broken"}, SubscriptionState.ASTRAY),
-        ({"delivery_url": "https://old.example/webhooks/woocommerce/shop"}, SubscriptionState.MOVED),
-        ({"delivery_url": "https://elsewhere.example/x", "name": "made by hand"}, SubscriptionState.FOREIGN),
+        ({"delivery_url": "https://elsewhere.example/x"}, SubscriptionState.WRONG_URL),
+        ({"delivery_url": "http://bridge.example/webhooks/woocommerce/shop"}, SubscriptionState.WRONG_URL),
+        ({"delivery_url": "https://[broken"}, SubscriptionState.WRONG_URL),
+        ({"delivery_url": "https://old.example/webhooks/woocommerce/shop"}, SubscriptionState.OTHER_INSTANCE),
+        ({"delivery_url": "https://elsewhere.example/x", "name": "made by hand"}, SubscriptionState.UNMANAGED),
         (
             {"delivery_url": HERE.url + "-two", "name": "Token Bridge order.created [ffffffff]"},
-            SubscriptionState.FOREIGN,
+            SubscriptionState.UNMANAGED,
         ),
     ],
 )
 def test_standing_of_a_webhook(told, standing):
-    assert standing_of(with_first(**told)[0], HERE) is standing
+    assert state_of(with_first(**told)[0], HERE) is standing
 
 
 def test_shop_without_webhooks_gets_one_for_each_topic():
@@ -82,13 +82,13 @@ def test_others_webhooks_are_never_touched():
     copy = replace(HEALTHY[0], id=7, delivery_url="https://staging.example/webhooks/woocommerce/shop")
 
     assert changes(plan([*HEALTHY, *others, copy], HERE)) == []
-    assert {step.webhook_id for step in plan([*HEALTHY, *others], HERE, anew=True)} <= set(range(11))
-    moved = plan([*HEALTHY, *others, copy], HERE, replaced=[SubscriptionState.MOVED])
+    assert {step.webhook_id for step in plan([*HEALTHY, *others], HERE, is_recreated=True)} <= set(range(11))
+    moved = plan([*HEALTHY, *others, copy], HERE, replaced=[SubscriptionState.OTHER_INSTANCE])
     assert changes(moved) == [(Action.DELETE, "order.created", 7)]
 
 
 def test_healthy_shop_has_no_fault():
-    assert judge(SEEN, now=NOW) == ()
+    assert find_issues(SEEN, now=NOW) == ()
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_healthy_shop_has_no_fault():
         ),
         (
             {"webhooks": with_first(delivery_url="https://x.example/?key=secret")},
-            Code.WEBHOOK_ASTRAY,
+            Code.WEBHOOK_WRONG_URL,
             "to another address, https://x.example;",
         ),
         ({"unsigned": 1, "changed": 1, "bad_signature_at": NOW}, Code.WRONG_SECRET, "2026-11-20 12:00 UTC"),
@@ -121,7 +121,7 @@ def test_healthy_shop_has_no_fault():
     ],
 )
 def test_each_fault_has_its_sentence_and_its_remedy(seen, code, words):
-    (fault,) = judge(replace(SEEN, **seen), now=NOW)
+    (fault,) = find_issues(replace(SEEN, **seen), now=NOW)
 
     assert fault.code is code
     assert words in fault.sentence
@@ -145,10 +145,10 @@ def test_sentence_for_a_page_names_no_command(code):
 
 
 def test_clock_a_little_off_is_no_fault():
-    assert judge(replace(SEEN, clock_offset_seconds=300), now=NOW) == ()
+    assert find_issues(replace(SEEN, clock_offset_seconds=300), now=NOW) == ()
 
 
 def test_wrong_signature_alone_proves_nothing():
     """Every caller can send one."""
-    assert judge(replace(SEEN, bad_signature_at=NOW), now=NOW) == ()
-    assert judge(replace(SEEN, bad_signature_at=NOW, last_delivery_at=NOW - RECENT), now=NOW) == ()
+    assert find_issues(replace(SEEN, bad_signature_at=NOW), now=NOW) == ()
+    assert find_issues(replace(SEEN, bad_signature_at=NOW, last_delivery_at=NOW - RECENT), now=NOW) == ()

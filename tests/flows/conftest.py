@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from bridge.runtime import Runtime
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext
 from werkzeug.serving import make_server
-
-from bridge.web.context import Parts
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def address(app: Flask) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     url = f"http://127.0.0.1:{server.server_port}"
-    parts: Parts = app.extensions["bridge"]
+    parts: Runtime = app.extensions["bridge"]
     app.extensions["bridge"] = replace(parts, config=replace(parts.config, public_url=url))
     yield url
     server.shutdown()

@@ -14,7 +14,7 @@ from bridge.services.ops import clock
 from bridge.storage.engine import ids
 from bridge.web.context import utcnow
 from schedulers import jobs, shop_jobs
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 from tests.support.clock import shift_at
 from tests.support.reading import PUBLIC_URL, connect, open_rig
 

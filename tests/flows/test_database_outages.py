@@ -18,7 +18,7 @@ from bridge.storage.engine import database as database_module
 from bridge.storage.engine import failures, patience
 from bridge.storage.engine.failures import Cause
 from bridge.web.context import utcnow
-from schedulers import jobs, schedule, shift
+from schedulers import context, jobs, schedule
 from schedulers.leader import Leader
 from tests.conftest import make_config
 from tests.factories import balance_of, deliver, order, spend
@@ -143,12 +143,12 @@ def test_jobs_and_the_lead_go_on_after_an_outage(service, database_url):
     leader = Leader(parts.database, clock=utcnow)
     fail_writes(database_url, "25006")
     expire = next(job for job in schedule.TIMETABLE if job.name == "expire_holds")
-    shift.run(expire, shift_at(parts.database, utcnow()))
+    context.run(expire, shift_at(parts.database, utcnow()))
     assert not leader.attempt()
     assert books.count(parts.database, "runs") == 0
 
     work_again(database_url)
-    shift.run(expire, shift_at(parts.database, utcnow()))
+    context.run(expire, shift_at(parts.database, utcnow()))
 
     assert leader.attempt()
     assert [row["outcome"] for row in books.rows(parts.database, "select outcome from runs")] == ["0 expired"]

@@ -212,12 +212,12 @@ def test_stores_do_not_get_each_others_events(desk, app):
 
     found = {(row["endpoint_id"], row["event_id"]) for row in rows(desk.database, "select * from event_deliveries")}
     assert found == {
-        (documents.number_of("ep", mine["id"]), documents.number_of("evt", told)),
-        (documents.number_of("ep", theirs["id"]), event.id),
+        (documents.decode_id("ep", mine["id"]), documents.decode_id("evt", told)),
+        (documents.decode_id("ep", theirs["id"]), event.id),
     }
     assert [item["data"]["store"] for item in desk.call("GET", "events", headers).get_json()["items"]] == ["other"]
     replay = desk.call(
-        "POST", f"event-endpoints/{mine['id']}/replay", json={"event": documents.opaque("evt", event.id)}
+        "POST", f"event-endpoints/{mine['id']}/replay", json={"event": documents.encode_id("evt", event.id)}
     )
     assert (replay.status_code, replay.get_json()["code"]) == (404, "unknown_event")
     replay = desk.call("POST", f"event-endpoints/{mine['id']}/replay", json={"since": "2026-11-20T00:00:00Z"})

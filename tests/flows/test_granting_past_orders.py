@@ -12,7 +12,7 @@ from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
 from bridge.web.admin import connection as connection_door
 from schedulers import shop_jobs
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 from tests import factories
 from tests.support import books
 from tests.support.pages import read, send, sign_in

@@ -16,7 +16,7 @@ from bridge.services.stores import settings
 from bridge.web.context import utcnow
 from fakeshop.faults import Kind
 from schedulers import jobs, shop_jobs
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 from tests.factories import balance_of, deliver, give, line, order, put_package, put_user
 from tests.support import books
 from tests.support.reading import open_rig

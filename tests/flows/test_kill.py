@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.services.shop import inbox
+from schedulers.context import JobContext
 from schedulers.jobs import retry_deliveries
-from schedulers.shift import JobContext
 from tests.conftest import SECRET_KEY
 from tests.factories import balance_of, delivery_headers, give, order, put_package
 from tests.support import books

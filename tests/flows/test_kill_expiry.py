@@ -22,7 +22,7 @@ import sys
 from datetime import UTC, datetime
 from bridge.storage.engine.database import Database
 from schedulers import jobs
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 database = Database(sys.argv[1])
 getattr(jobs, sys.argv[2])(JobContext(database, lambda: datetime.now(UTC)))
 """

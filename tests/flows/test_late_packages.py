@@ -12,7 +12,7 @@ from bridge.services.shop import product_import
 from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
 from schedulers import jobs
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 from tests import factories
 from tests.factories import balance_of, deliver, line, order
 from tests.support import books

@@ -18,8 +18,8 @@ from bridge.services.ops import audit
 from bridge.services.secrets import Vault
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.database import Database
+from schedulers.context import Job, JobContext, run
 from schedulers.schedule import TIMETABLE
-from schedulers.shift import Job, JobContext, run
 from tests.support import books
 from tests.support.desk import Desk, rule
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tests.factories import balance_of, deliver, line, order, put_package, put_user, spend, standing_of
+from tests.factories import balance_of, deliver, line, order, put_package, put_user, spend, state_of
 from tests.support import books
 from tests.support.pages import sign_in
 
@@ -68,7 +68,7 @@ def test_other_order_replaces_the_first_by_decision(shop):
     replaced = decide(shop, 1, "other_order", "replace")
 
     assert replaced.json["posted"] == 4_000
-    assert (standing_of(shop, 2)["debt"], balance_of(shop, 3)) == (400, 5_000)
+    assert (state_of(shop, 2)["debt"], balance_of(shop, 3)) == (400, 5_000)
     deliver(shop, first | {"date_modified_gmt": "2026-11-22T12:00:00"})
     assert (items(shop), balance_of(shop, 3)) == ({}, 5_000)
     deliver(shop, second | {"status": "refunded", "date_modified_gmt": "2026-11-23T12:00:00"})
@@ -141,7 +141,7 @@ def test_parent_that_comes_after_its_spent_child_leaves_no_debt(shop):
     shop.client.put("/v1/store", json={"reversal_policy": "forgive"}, headers=shop.headers)
     deliver(shop, FAMILY[0])
 
-    assert standing_of(shop, 2) == {"balance": 300, "held": 0, "available": 300, "debt": 0}
+    assert state_of(shop, 2) == {"balance": 300, "held": 0, "available": 300, "debt": 0}
 
 
 def test_orders_of_one_payment_are_granted_and_named(shop):

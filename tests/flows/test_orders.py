@@ -17,7 +17,7 @@ from tests.factories import (
     put_package,
     put_user,
     spend,
-    standing_of,
+    state_of,
 )
 from tests.support import books
 from tests.support.recordings import recording, send
@@ -114,8 +114,8 @@ def test_another_customer_gets_a_spent_grant_in_full(shop):
     spend(shop, 2, 400)
     deliver(shop, order(at=2, customer=3))
 
-    assert standing_of(shop, 2) == {"balance": 0, "held": 0, "available": 0, "debt": 400}
-    assert standing_of(shop, 3) == {"balance": 1_000, "held": 0, "available": 1_000, "debt": 0}
+    assert state_of(shop, 2) == {"balance": 0, "held": 0, "available": 0, "debt": 400}
+    assert state_of(shop, 3) == {"balance": 1_000, "held": 0, "available": 1_000, "debt": 0}
 
 
 def test_customer_turned_to_nobody_keeps_the_grant(shop, database):
@@ -159,14 +159,14 @@ def test_refund_of_spent_tokens_is_a_debt_that_the_next_grant_pays_first(shop, d
     deliver(shop, order(1, at=1))
     spend(shop, 2, 700)
     deliver(shop, order(1, status="refunded", at=2))
-    in_debt = standing_of(shop, 2)
+    in_debt = state_of(shop, 2)
     deliver(shop, order(2, at=3))
-    paid_off = standing_of(shop, 2)
+    paid_off = state_of(shop, 2)
     deliver(shop, order(2, status="refunded", at=4))
 
     assert in_debt == {"balance": 0, "held": 0, "available": 0, "debt": 700}
     assert paid_off == {"balance": 300, "held": 0, "available": 300, "debt": 0}
-    assert standing_of(shop, 2) == {"balance": 0, "held": 0, "available": 0, "debt": 700}
+    assert state_of(shop, 2) == {"balance": 0, "held": 0, "available": 0, "debt": 700}
     assert kinds(database) == [("grant", 1000), ("spend", -700), ("reversal", -300), ("grant", 300), ("reversal", -300)]
 
 

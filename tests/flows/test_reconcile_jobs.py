@@ -11,8 +11,8 @@ from bridge.services.shop import ingest
 from fakeshop.books import expected_books
 from fakeshop.faults import Kind
 from schedulers import jobs, shop_jobs
+from schedulers.context import JobContext
 from schedulers.schedule import timetable_for
-from schedulers.shift import JobContext
 from tests.support.reading import DAY, PUBLIC_URL, connect, open_rig
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -35,9 +35,9 @@ def reconcile(rig, **more):
     return shop_jobs.reconcile_orders(shift(rig, **more), shops=rig.shops)
 
 
-def sweep(rig, **more):
+def run_full_scan(rig, **more):
     rig.later()
-    return shop_jobs.sweep_orders(shift(rig, **more), shops=rig.shops)
+    return shop_jobs.full_scan_orders(shift(rig, **more), shops=rig.shops)
 
 
 def watch(rig):
@@ -59,7 +59,7 @@ def test_shop_that_is_gone_stops_no_other_and_one_without_keys_is_passed_over(ri
     rig.sell()
 
     assert reconcile(rig) == "1 orders read, 1 changed, 0 not applied, 2 shops failed"
-    assert sweep(rig) == "1 orders read, 0 changed, 0 not applied, 1 shops failed"
+    assert run_full_scan(rig) == "1 orders read, 0 changed, 0 not applied, 1 shops failed"
     assert rig.balances() == {2: 100_000}
     assert watch(rig).endswith(" faults, 1 repaired")
 
@@ -72,11 +72,11 @@ def test_sweep_runs_once_a_night_to_its_end(rig, monkeypatch):
     for number in placed[1:]:
         rig.shop.force_delete(number)
 
-    assert sweep(rig) == "5 orders read, 4 changed, 0 not applied"
+    assert run_full_scan(rig) == "5 orders read, 4 changed, 0 not applied"
     rig.shop.force_delete(placed[0])
-    assert sweep(rig) == "0 orders read, 0 changed, 0 not applied"
+    assert run_full_scan(rig) == "0 orders read, 0 changed, 0 not applied"
     rig.later(DAY)
-    assert sweep(rig) == "1 orders read, 1 changed, 0 not applied"
+    assert run_full_scan(rig) == "1 orders read, 1 changed, 0 not applied"
     assert rig.balances() == {2: 0}
 
 
@@ -89,9 +89,9 @@ def test_sweep_that_met_an_outage_goes_on_an_hour_later(rig, monkeypatch):
         rig.shop.force_delete(number)
     rig.served.faults.add(Kind.UNAUTHORIZED, path=f"orders/{placed[3]}", times=1)
 
-    assert sweep(rig) == "2 orders read, 2 changed, 0 not applied, 1 shops failed"
+    assert run_full_scan(rig) == "2 orders read, 2 changed, 0 not applied, 1 shops failed"
     rig.later(3600)
-    assert sweep(rig) == "3 orders read, 3 changed, 0 not applied"
+    assert run_full_scan(rig) == "3 orders read, 3 changed, 0 not applied"
     assert rig.balances() == {2: 0}
 
 
@@ -104,7 +104,7 @@ def test_job_that_is_told_to_stop_ends_after_the_orders_it_is_at(rig, monkeypatc
 
     reconcile(rig, goes_on=lambda: next(turns, False))
     assert rig.balances() == {2: 200_000}
-    assert sweep(rig, goes_on=lambda: False) == "0 orders read, 0 changed, 0 not applied"
+    assert run_full_scan(rig, goes_on=lambda: False) == "0 orders read, 0 changed, 0 not applied"
     reconcile(rig)
     assert rig.balances() == {2: 400_000}
 
@@ -128,7 +128,7 @@ def test_delivery_waits_ten_minutes_for_a_shop_that_is_down_and_then_counts_for_
     assert rig.balances() == {2: by_share}
 
     rig.served.faults.clear()
-    sweep(rig)
+    run_full_scan(rig)
     assert rig.balances() == {2: 100_000}
 
 
@@ -151,11 +151,11 @@ def test_a_bad_week_ends_with_the_books_the_shop_has(rig):
         watch(rig)
         reconcile(rig)
         rig.later(DAY * 3 / 4)
-        sweep(rig)
+        run_full_scan(rig)
     for user in rig.shop.users.values():
         rig.client.put(f"/v1/users/{user.id}", json={"email": user.email}, headers=rig.headers)
     rig.later(DAY)
     reconcile(rig)
-    sweep(rig)
+    run_full_scan(rig)
 
     assert {user: tokens for user, tokens in rig.balances().items() if tokens} == expected_books(rig.shop)

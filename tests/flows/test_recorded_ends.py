@@ -26,7 +26,7 @@ from bridge.storage.orders import orders
 from bridge.storage.stores import stores as store_rows
 from bridge.web.inbound import webhooks
 from schedulers import jobs
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 from tests.support import books
 from tests.support.recorded_shop import REASSIGNED, RecordedShop, unreachable
 from tests.support.recordings import SECRET, all_recordings, doubled, send, shuffled, ticking_clock
@@ -159,7 +159,7 @@ class Run:
             store = store_rows.get(connection, self.store.id)
         with (reading := reconcile.open_reading(self.database.transaction, self.shops, store)).shop:
             report = reconcile.poll(reading, since=None, now=next(self.clock))
-            swept, is_through = reconcile.sweep(reading, now=next(self.clock), limit=200)
+            swept, is_through = reconcile.run_full_scan(reading, now=next(self.clock), limit=200)
         return report.is_clean and swept.is_clean and is_through
 
     def holdings(self):

@@ -145,7 +145,11 @@ def test_reading_the_shop_back_finds_nothing_to_correct_in_what_was_answered(app
         assert api.see(loose, *named(api.open()[loose])).json()["posted"] == 0
 
         before = rig.balances()
-        for report in (rig.poll(since=factories.NOON), rig.sweep()[0], rig.poll(since=factories.NOON, is_dry=True)):
+        for report in (
+            rig.poll(since=factories.NOON),
+            rig.run_full_scan()[0],
+            rig.poll(since=factories.NOON, is_dry=True),
+        ):
             assert (report.seen, report.changed, report.differences, report.failures) == (2, 0, [], [])
         assert (rig.balances(), api.questions()) == (before, {})
         rig.shop.refund_lines(gone, {line_["id"]: 1})
@@ -153,7 +157,7 @@ def test_reading_the_shop_back_finds_nothing_to_correct_in_what_was_answered(app
         rig.poll()
         assert (rig.balances()[2], api.questions()) == (0, {loose: "loose_refund"})
         rig.shop.delete_refund(loose, second.id)
-        rig.sweep()
+        rig.run_full_scan()
         assert api.questions() == {}, "these are the refunds that were seen"
 
 

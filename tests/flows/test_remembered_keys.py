@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from bridge.runtime import Runtime
 from sqlalchemy import text
 
 from bridge.domain.errors import SiteUnlinked
 from bridge.domain.metering.commands import SpendRequest
 from bridge.services.stores import access_keys
 from bridge.web.api import auth
-from bridge.web.context import Parts
 from tests.factories import give
 from tests.support import books
 from tests.support.linked_sites import bearer, link, rotate
@@ -44,7 +44,7 @@ def elsewhere(database, sql):
 
 
 def test_remembered_key_is_looked_up_only_with_the_deed(app, shop, site):
-    parts: Parts = app.extensions["bridge"]
+    parts: Runtime = app.extensions["bridge"]
 
     with counted(parts.database) as seen:
         assert spent(shop, site["access_key"], once="second") == (201, None)
@@ -112,7 +112,7 @@ def test_rotated_key_ends_with_its_grace_while_it_is_remembered(shop, site, monk
     clock = auth.utcnow
 
     later = clock().timestamp() + 61
-    parts: Parts = shop.client.application.extensions["bridge"]
+    parts: Runtime = shop.client.application.extensions["bridge"]
     monkeypatch.setattr(parts.group_commit, "_clock", lambda: clock().fromtimestamp(later, clock().tzinfo))
 
     assert spent(shop, site["access_key"], once="too late") == (401, "key_expired")
@@ -121,7 +121,7 @@ def test_rotated_key_ends_with_its_grace_while_it_is_remembered(shop, site, monk
 
 def test_one_withdrawn_key_of_a_batch_stops_nobody_else(app, shop, database, site):
     """The asks share a transaction; one of them has a key that opens nothing any more."""
-    parts: Parts = app.extensions["bridge"]
+    parts: Runtime = app.extensions["bridge"]
     other = link(shop, 3)
     give(shop, 3, 1_000)
     assert spent(shop, other["access_key"], once="other") == (201, None)

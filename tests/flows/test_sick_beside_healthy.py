@@ -29,7 +29,7 @@ from fakeshop.server import serve
 from fakeshop.shop import FakeShop
 from fakeshop.sickness import Sickness
 from schedulers import shop_jobs
-from schedulers.shift import Job
+from schedulers.context import Job
 from schedulers.ticker import Scheduler
 from tests.support import books
 

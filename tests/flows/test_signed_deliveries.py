@@ -10,7 +10,7 @@ import pytest
 from bridge.services.shop import inbox
 from bridge.web.context import utcnow
 from schedulers import jobs
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 from tests.factories import balance_of, customer, deliver, delivery_headers, line, order, product, put_package, put_user
 from tests.support import books
 from tests.support.pages import read, send, sign_in

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app import create_app
-from bridge.services.ids import number_of, opaque
+from bridge.services.ids import decode_id, encode_id
 from tests.conftest import Shop, make_config
 from tests.factories import balance_of, give, spend
 from tests.support.books import faults, rows
@@ -45,7 +45,7 @@ def test_site_settles_nothing_that_others_charged(shop, database, owner):
         spent = post(shop, key, "/v1/spends", module="chat", tokens=300).get_json()["id"]
         held = post(shop, key, "/v1/holds", module="chat", tokens=50).get_json()["id"]
     caps = account(shop, other["access_key"]).get_json()["site"]
-    unknown_spend, unknown_hold = opaque("sp", 77), opaque("ho", 77)
+    unknown_spend, unknown_hold = encode_id("sp", 77), encode_id("ho", 77)
 
     answers = settle(shop, bearer(site["access_key"]), spent, held)
 
@@ -80,11 +80,15 @@ def test_visible_ids_cannot_be_guessed_from_their_neighbours(shop):
 
     assert ids == sorted(ids)
     assert {len(id_) for id_ in ids} == {29}
-    numbers = [number_of("sp", id_) for id_ in ids]
+    numbers = [decode_id("sp", id_) for id_ in ids]
     for headers in (key, shop.headers):
         for number, id_ in zip(numbers, ids, strict=True):
             # The right number under the tag of a neighbour, of another kind, changed or cut.
-            for tag in ({other[16:] for other in ids} - {id_[16:]}) | {opaque("ho", number)[16:], id_[16:-1], "0" * 13}:
+            for tag in ({other[16:] for other in ids} - {id_[16:]}) | {
+                encode_id("ho", number)[16:],
+                id_[16:-1],
+                "0" * 13,
+            }:
                 guess = post(shop, headers, f"/v1/spends/{id_[:16]}{tag}/refund", reason="guess")
                 assert guess.status_code == 404, tag
 
@@ -106,7 +110,7 @@ def test_site_key_that_keeps_guessing_is_slowed_and_no_other_key_is(shop):
 
     statuses = []
     for number in range(40):
-        answer = post(shop, guesser, f"/v1/spends/{opaque('sp', number)}/refund", reason="guess")
+        answer = post(shop, guesser, f"/v1/spends/{encode_id('sp', number)}/refund", reason="guess")
         statuses.append(answer.status_code)
 
     assert statuses.index(429) >= 10
@@ -118,7 +122,7 @@ def test_site_key_that_keeps_guessing_is_slowed_and_no_other_key_is(shop):
     assert post(shop, guesser, "/v1/spends", module="chat", tokens=1).status_code == 201
     assert post(shop, neighbour, f"/v1/holds/{own}/capture", tokens=1).status_code == 201
     store = [
-        post(shop, shop.headers, f"/v1/spends/{opaque('sp', n)}/refund", reason="x").status_code for n in range(40)
+        post(shop, shop.headers, f"/v1/spends/{encode_id('sp', n)}/refund", reason="x").status_code for n in range(40)
     ]
     assert set(store) == {404}
 
@@ -132,7 +136,7 @@ def test_processes_share_the_count_of_unknown_ids(shop, app, database_url):
 
     def guess(number, headers=guesser):
         where = shops[number % len(shops)]
-        return post(where, headers, f"/v1/spends/{opaque('sp', number)}/refund", reason="guess").status_code
+        return post(where, headers, f"/v1/spends/{encode_id('sp', number)}/refund", reason="guess").status_code
 
     statuses = [guess(number) for number in range(80)]
 

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from schedulers import jobs
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 from tests import factories
 from tests.factories import balance_of, deliver, line, order
 from tests.support import books

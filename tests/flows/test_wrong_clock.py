@@ -19,9 +19,9 @@ from bridge.storage.shop import sync_state
 from bridge.storage.sites import link_codes
 from bridge.storage.stores import stores
 from bridge.web.context import utcnow
-from schedulers import jobs, schedule, shift
+from schedulers import context, jobs, schedule
+from schedulers.context import Job
 from schedulers.leader import Leader
-from schedulers.shift import Job
 from schedulers.ticker import Scheduler
 from tests import factories
 from tests.support import books
@@ -43,7 +43,7 @@ def count_of(database, table):
 
 
 def run_prune(database, moment):
-    shift.run(PRUNE, shift_at(database, moment))
+    context.run(PRUNE, shift_at(database, moment))
     return books.rows(database, "select outcome from runs where job = 'prune'")[0]["outcome"]
 
 
@@ -81,7 +81,7 @@ def test_jobs_go_on_while_the_clock_jumps_forward_and_back(database):
 
 
 def test_a_tick_in_the_future_is_not_ok(shop, database):
-    shift.run(Job("probe", 5, lambda _: "done"), shift_at(database, utcnow() + timedelta(hours=1)))
+    context.run(Job("probe", 5, lambda _: "done"), shift_at(database, utcnow() + timedelta(hours=1)))
 
     document = ready(shop)
 
@@ -95,7 +95,7 @@ def test_a_tick_in_the_future_is_not_ok(shop, database):
 def test_a_right_clock_is_ok(shop, database):
     factories.give(shop, 2, 10)
     factories.deliver(shop, factories.order(1))
-    shift.run(Job("probe", 5, lambda _: "done"), shift_at(database, utcnow()))
+    context.run(Job("probe", 5, lambda _: "done"), shift_at(database, utcnow()))
 
     document = ready(shop)
 
@@ -270,9 +270,9 @@ def test_a_sweep_noted_by_a_clock_that_was_ahead_hides_no_later_one(shop, databa
     store = shop.connected.store
     with database.transaction() as connection:
         sync_state.change(connection, store.id, swept_at=utcnow())
-        assert not reconcile.is_sweep_due(connection, store, now=utcnow())
+        assert not reconcile.is_full_scan_due(connection, store, now=utcnow())
         sync_state.change(connection, store.id, swept_at=utcnow() + YEAR)
-        assert reconcile.is_sweep_due(connection, store, now=utcnow())
+        assert reconcile.is_full_scan_due(connection, store, now=utcnow())
 
 
 def test_a_delivery_from_the_future_waits_no_longer_for_its_shop():

@@ -7,8 +7,8 @@ import pytest
 from bridge.services.ops import retention
 from bridge.services.shop import inbox
 from bridge.web.context import utcnow
-from schedulers import jobs, shift
-from schedulers.shift import Job
+from schedulers import context, jobs
+from schedulers.context import Job
 from tests import factories
 from tests.support import books
 from tests.support.clock import shift_at
@@ -156,7 +156,7 @@ def test_prune_removes_what_served_its_time_and_keeps_the_books(shop, database, 
 
 
 def test_each_run_is_noted_with_its_outcome(database, shop):
-    shift.run(Job("retry_deliveries", 5, jobs.retry_deliveries), shift_at(database, utcnow()))
+    context.run(Job("retry_deliveries", 5, jobs.retry_deliveries), shift_at(database, utcnow()))
 
     (noted,) = books.rows(database, "select * from runs")
     assert (noted["job"], noted["outcome"]) == ("retry_deliveries", "0 processed")
@@ -174,9 +174,9 @@ def test_job_that_raises_is_logged_noted_and_runs_again(database, caplog):
 
     job = Job("moody", 5, work)
 
-    shift.run(job, shift_at(database, utcnow()))
+    context.run(job, shift_at(database, utcnow()))
     first = books.rows(database, "select outcome from runs")
-    shift.run(job, shift_at(database, utcnow()))
+    context.run(job, shift_at(database, utcnow()))
 
     assert first == [{"outcome": "failed: ZeroDivisionError"}]
     assert books.rows(database, "select outcome from runs") == [{"outcome": "done"}]
@@ -194,7 +194,7 @@ def test_job_that_lost_the_lead_does_nothing(shop, database, work):
         connection.exec_driver_sql("update deliveries set state = 'received', next_attempt_at = received_at")
     long_after = utcnow() + timedelta(days=500)
 
-    work(shift.JobContext(database, lambda: long_after, lambda: False))
+    work(context.JobContext(database, lambda: long_after, lambda: False))
 
     assert books.count(database, "deliveries") == 1
     assert states(database) == ["received"]

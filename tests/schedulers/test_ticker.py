@@ -11,7 +11,7 @@ import time_machine
 
 from bridge.services.ops import job_runs
 from bridge.web.context import utcnow
-from schedulers.shift import Job
+from schedulers.context import Job
 from schedulers.ticker import Scheduler
 from tests.support import books
 

@@ -42,16 +42,16 @@ def test_guest_whose_account_no_webhook_told_of_is_found_by_the_sweep(rig):
     guests_order(rig, "jo@example.test")
     guests_order(rig, "other@example.test")
     rig.poll()
-    rig.sweep()
+    rig.run_full_scan()
     assert rig.balances() == {}
     user = rig.shop.create_user("jo@example.test", first_name="Jo")
 
     rig.later()
-    rig.sweep()
+    rig.run_full_scan()
 
     assert rig.balances() == {user.id: 200_000}
     assert profiles(rig) == [(user.id, "Jo Tester", "jo@example.test")]
-    rig.sweep()
+    rig.run_full_scan()
     rig.poll()
     assert rig.balances() == {user.id: 200_000}
 
@@ -61,7 +61,7 @@ def test_account_older_than_the_connection_is_found(rig):
     guests_order(rig, "old@example.test")
     rig.poll()
 
-    rig.sweep()
+    rig.run_full_scan()
 
     assert rig.balances() == {user.id: 100_000}
 
@@ -72,9 +72,9 @@ def test_user_named_by_orders_alone_gets_name_address_and_role(rig):
     rig.poll()
     assert profiles(rig) == [(user.id, None, None)]
 
-    rig.sweep()
+    rig.run_full_scan()
     rig.asked()
-    rig.sweep()
+    rig.run_full_scan()
 
     assert profiles(rig) == [(user.id, "Ada Tester", "ada@example.test")]
     assert "GET customers" not in rig.asked()
@@ -99,7 +99,7 @@ def test_owner_who_gives_guests_orders_by_hand_is_not_forestalled(rig):
     rig.poll()
     rig.asked()
 
-    rig.sweep()
+    rig.run_full_scan()
 
     assert rig.balances() == {}
     assert "GET customers" not in rig.asked()
@@ -110,7 +110,7 @@ def test_dry_run_learns_nobody(rig):
     rig.poll()
     rig.shop.create_user("jo@example.test")
 
-    rig.sweep(is_dry=True)
+    rig.run_full_scan(is_dry=True)
 
     assert (rig.balances(), profiles(rig)) == ({}, [])
 
@@ -127,12 +127,12 @@ def test_shop_that_does_not_show_its_customers_is_swept_all_the_same(rig, kind):
     rig.shop.force_delete(refunded)
     rig.served.faults.add(kind, path="customers", times=None, seconds=3600)
 
-    report, is_through = rig.sweep()
+    report, is_through = rig.run_full_scan()
 
     assert (report.interruption, is_through) == ("", True)
     assert rig.balances() == {2: 0}
     rig.served.faults.clear()
-    rig.sweep()
+    rig.run_full_scan()
     assert rig.balances() == {2: 0, user.id: 100_000}
 
 
@@ -147,7 +147,7 @@ def test_address_the_shop_refuses_or_searches_for_hides_no_other(rig, address):
     zoe = rig.shop.create_user("zoe@example.test")
     rig.asked()
 
-    rig.sweep()
+    rig.run_full_scan()
 
     assert rig.balances() == {ada.id: 100_000, zoe.id: 100_000}
     assert (ada.id, "Ada Tester", "ada@example.test") in profiles(rig)
@@ -170,7 +170,7 @@ def test_address_that_silences_the_shop_comes_last_another_day(rig, monkeypatch)
 
     monkeypatch.setattr(ShopClient, "find_customers", fall_silent)
     for _ in range(3):
-        assert rig.sweep()[1]
+        assert rig.run_full_scan()[1]
         rig.later(DAY)
 
     assert rig.balances() == dict.fromkeys(users, 100_000)
@@ -182,7 +182,7 @@ def test_two_users_with_one_address_are_nobody_in_particular(rig):
     for address in ("Ann@Example.test", "ann@example.test"):
         rig.shop.create_user(address)
 
-    rig.sweep()
+    rig.run_full_scan()
 
     assert rig.balances() == {}
 
@@ -193,19 +193,19 @@ def test_old_orders_of_a_store_with_very_many_are_asked_about_once_a_week(rig, m
         guests_order(rig, f"guest{number}@example.test")
     rig.poll()
     rig.asked()
-    rig.sweep()
+    rig.run_full_scan()
     assert rig.asked().count("GET customers") == 14
 
     rig.later(4 * DAY)
     nights = []
     for _ in range(7):
         rig.later(DAY)
-        rig.sweep()
+        rig.run_full_scan()
         nights.append(rig.asked().count("GET customers"))
 
     assert nights == [2] * 7
     monkeypatch.setattr(customers, "_MANY", 14)
-    rig.sweep()
+    rig.run_full_scan()
     assert rig.asked().count("GET customers") == 14
 
 
@@ -216,7 +216,7 @@ def test_sweep_that_is_told_to_stop_asks_nobody_else(rig):
     rig.asked()
     turns = iter([True])
 
-    rig.sweep(may_go_on=lambda: next(turns, False))
+    rig.run_full_scan(may_go_on=lambda: next(turns, False))
 
     assert "GET customers" not in rig.asked()
 
@@ -234,7 +234,7 @@ def test_delivery_that_comes_while_the_shop_is_asked_is_the_newer(rig, monkeypat
         return found
 
     monkeypatch.setattr(ShopClient, "list_customers", answer_late)
-    rig.sweep()
+    rig.run_full_scan()
 
     assert profiles(rig) == [(user.id, "New", "new@example.test")]
 
@@ -248,7 +248,7 @@ def test_users_nobody_asked_for_are_not_made(rig, monkeypatch):
     ask = ShopClient.list_customers
     monkeypatch.setattr(ShopClient, "list_customers", lambda client, _: ask(client, sorted(rig.shop.users)))
 
-    rig.sweep()
+    rig.run_full_scan()
 
     assert [user_id for user_id, _, _ in profiles(rig)] == [user.id]
 
@@ -295,7 +295,7 @@ def test_other_stores_orders_of_the_same_numbers_are_none_of_this_shops(rig):
     with rig.database.reading() as connection:
         store_id = rig.store.id
 
-        assert pending.list_strangers(connection, store_id, numbers) == [own.id]
+        assert pending.list_unknown_customers(connection, store_id, numbers) == [own.id]
         assert pending.list_addresses(connection, store_id, numbers) == ["guest@example.test"]
 
 
@@ -308,6 +308,6 @@ def test_somebody_with_another_address_is_not_learnt(rig, monkeypatch):
     find = ShopClient.find_customers
     monkeypatch.setattr(ShopClient, "find_customers", lambda client, _: find(client, other.email))
 
-    rig.sweep()
+    rig.run_full_scan()
 
     assert profiles(rig) == []

@@ -10,7 +10,7 @@ from bridge.services.shop import product_import
 from bridge.web.admin import connection as connection_door
 from fakeshop.faults import Kind
 from schedulers import shop_jobs
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 from tests.support.pages import read, send, sign_in
 from tests.support.reading import open_rig
 

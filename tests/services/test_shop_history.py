@@ -46,7 +46,7 @@ def test_new_store_reads_nothing_of_its_history_until_the_owner_says_grant(rig):
     rig.sell(3)
 
     asked = rig.poll()
-    assert (asked.granted, asked.unanswered) == (100_000, 1)
+    assert (asked.granted, asked.awaiting_decision) == (100_000, 1)
     assert rig.balances() == {3: 100_000}
     rig.later()
     rig.shop.save(past)

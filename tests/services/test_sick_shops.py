@@ -125,7 +125,7 @@ def test_one_ignored_parameter_loses_nothing_and_ends(rig, ignored, seconds):
     rig.shop.trash(rig.sell(3))
     rig.served.rest.sickness.ignores = frozenset({ignored})
 
-    for run in (rig.poll, rig.sweep, rig.poll):
+    for run in (rig.poll, rig.run_full_scan, rig.poll):
         _, count = requests_of(rig, run)
         assert count < 150
     is_whole = rig.balances() == {2: 35 * PRICE + 35 * 10_000}
@@ -163,11 +163,11 @@ def test_order_the_shop_fails_over_is_set_aside_and_the_others_are_applied(rig, 
     assert "HTTP 500" in fault.sentence
 
     rig.later(DAY)
-    rig.sweep()
+    rig.run_full_scan()
     assert rig.known().set_aside != ()
     sickness.broken = set()
     rig.later(DAY)
-    rig.sweep()
+    rig.run_full_scan()
     assert rig.balances() == {2: 40 * PRICE, 3: PRICE}
     assert rig.known().set_aside == ()
     assert Code.SET_ASIDE not in rig.faults()
@@ -230,7 +230,7 @@ def test_order_that_breaks_the_sweep_is_set_aside_and_the_rest_is_swept(rig):
     rig.served.rest.sickness.broken = {placed[4]}
     rig.later(DAY)
 
-    _, is_through = rig.sweep()
+    _, is_through = rig.run_full_scan()
 
     assert is_through
     assert rig.balances() == {2: 24 * PRICE}
@@ -355,7 +355,7 @@ def test_order_whose_refunds_fail_for_an_hour_is_set_aside_and_reading_goes_on(r
     assert Code.UNAPPLIED not in rig.faults()
     rig.served.faults.clear()
     rig.later(DAY)
-    rig.sweep()
+    rig.run_full_scan()
     assert rig.balances() == {2: 80_000, 3: PRICE, 4: PRICE}
     assert set_aside_of(rig) == []
 
@@ -371,7 +371,7 @@ def test_product_the_shop_fails_over_is_set_aside_and_the_others_are_imported(ri
     assert Code.SET_ASIDE in rig.faults()
     rig.served.rest.sickness.broken = set()
     rig.later(DAY)
-    rig.sweep()
+    rig.run_full_scan()
     assert set_aside_of(rig) == []
 
 

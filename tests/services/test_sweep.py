@@ -33,7 +33,7 @@ def test_sweep_finds_what_no_date_tells(rig):
     rig.shop.force_delete(deleted)
     assert (rig.poll().seen, rig.poll().changed) == (1, 0)
 
-    report, is_through = rig.sweep()
+    report, is_through = rig.run_full_scan()
 
     assert is_through
     assert [(found.order, found.posted) for found in report.differences] == [(refunded, 50_000), (deleted, -100_000)]
@@ -48,11 +48,11 @@ def test_sweep_goes_on_where_it_stopped_and_an_outage_loses_no_order(rig):
     for number in placed:
         rig.shop.force_delete(number)
 
-    first = rig.sweep(limit=2)
+    first = rig.run_full_scan(limit=2)
     rig.served.faults.add(Kind.ERROR_PAGE, times=None)
-    broken = rig.sweep(limit=2)
+    broken = rig.run_full_scan(limit=2)
     rig.served.faults.clear()
-    rest = [rig.sweep(limit=2), rig.sweep(limit=2)]
+    rest = [rig.run_full_scan(limit=2), rig.run_full_scan(limit=2)]
 
     assert (first[0].reversed, first[1]) == (200_000, False)
     assert (broken[0].seen, broken[1]) == (0, False)
@@ -71,7 +71,7 @@ def test_sweep_believes_no_shop_that_lost_most_of_its_orders(rig):
     for number in placed[:11]:
         rig.shop.force_delete(number)
 
-    report, _ = rig.sweep()
+    report, _ = rig.run_full_scan()
 
     assert rig.balances() == {2: 1_200_000}
     assert "looks like another shop" in report.failures[0]
@@ -85,11 +85,11 @@ def test_sweep_lets_go_of_orders_that_are_older_than_its_span(rig):
     rig.poll()
     for _ in range(3):
         rig.later(29 * DAY)
-        rig.sweep()
+        rig.run_full_scan()
 
     with rig.database.reading() as connection:
-        since = rig.now - reconcile.SWEEP_SPAN
-        assert sync_state.list_to_sweep(connection, rig.store.id, since=since, after=0, limit=9) == []
+        since = rig.now - reconcile.FULL_SCAN_SPAN
+        assert sync_state.list_due_for_full_scan(connection, rig.store.id, since=since, after=0, limit=9) == []
 
 
 @one_engine
@@ -98,21 +98,21 @@ def test_sweep_is_due_once_a_night_and_after_one_that_was_cut_off(rig):
 
     def is_due():
         with rig.database.reading() as connection:
-            return reconcile.is_sweep_due(connection, rig.store, now=rig.now)
+            return reconcile.is_full_scan_due(connection, rig.store, now=rig.now)
 
     assert is_due()
     rig.now = rig.now.replace(hour=2, minute=59)
-    rig.sweep()
+    rig.run_full_scan()
     assert not is_due()
     rig.later(120)
     assert is_due(), "it is past three"
-    rig.sweep()
+    rig.run_full_scan()
     rig.later(3 * 3600)
     assert not is_due()
     rig.later(DAY)
     assert is_due()
-    rig.sweep()
+    rig.run_full_scan()
     rig.sell_many(3)
     rig.poll()
-    rig.sweep(limit=2)
+    rig.run_full_scan(limit=2)
     assert is_due(), "it was cut off"

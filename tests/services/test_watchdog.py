@@ -64,7 +64,7 @@ def test_healthy_shop_is_only_looked_at(rig):
         (delete, Code.WEBHOOK_MISSING),
         (pause, Code.WEBHOOK_PAUSED),
         (disable, Code.WEBHOOK_DISABLED),
-        (lead_astray, Code.WEBHOOK_ASTRAY),
+        (lead_astray, Code.WEBHOOK_WRONG_URL),
         (forget_secret, Code.WRONG_SECRET),
         (demote, Code.OWNER_DEMOTED),
     ],
@@ -163,7 +163,7 @@ def test_copy_of_this_bridge_is_told_of_and_left_alone(rig):
 
     watched = rig.watch()
 
-    assert (codes(watched.found), told(rig)) == ([Code.WEBHOOK_MOVED], [])
+    assert (codes(watched.found), told(rig)) == ([Code.WEBHOOK_OTHER_INSTANCE], [])
     assert len(rig.shop.webhooks) == 11
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bridge.storage.engine.database import Database
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 
 
 @dataclass

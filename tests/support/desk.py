@@ -180,6 +180,6 @@ class Desk:
 
     @staticmethod
     def _number(prefix: str, named: str | Document) -> int:
-        found = documents.number_of(prefix, named if isinstance(named, str) else named["id"])
+        found = documents.decode_id(prefix, named if isinstance(named, str) else named["id"])
         assert found is not None
         return found

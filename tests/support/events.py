@@ -74,7 +74,7 @@ class Desk:
         ]
         with self.database.transaction() as connection:
             outbox_rows.add(connection, new)
-        return [documents.opaque("evt", event.id) for event in new]
+        return [documents.encode_id("evt", event.id) for event in new]
 
     def fan_out(self, now: datetime = NOW) -> int:
         """Hand out what waits."""
@@ -89,7 +89,7 @@ class Desk:
     def states(self) -> list[tuple[str, str, int]]:
         """Every delivery: webhook-id, state and attempts, in order."""
         found = rows(self.database, "select * from event_deliveries order by event_id, endpoint_id")
-        return [(documents.opaque("evt", row["event_id"]), row["state"], row["attempts"]) for row in found]
+        return [(documents.encode_id("evt", row["event_id"]), row["state"], row["attempts"]) for row in found]
 
     def call(self, method: str, path: str, headers=None, **options):
         """A call to the API."""

@@ -18,7 +18,7 @@ from bridge.domain.metering.limits import Override
 from bridge.domain.metering.pricing import DEFAULT_OPERATIONS
 from bridge.domain.stores.principals import Caller
 from bridge.services.metering import expiry, limits, overrides
-from bridge.services.metering.documents import instant
+from bridge.services.metering.documents import format_timestamp
 from bridge.services.secrets import Vault
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.database import Database
@@ -48,7 +48,7 @@ _slugs = itertools.count(1)
 def written(fields: Fields) -> Fields:
     """Return what the model says, with moments as the API writes them."""
     if isinstance(fields, datetime):
-        return instant(fields)  # type: ignore[return-value]
+        return format_timestamp(fields)  # type: ignore[return-value]
     return {key: written(value) for key, value in fields.items()} if isinstance(fields, dict) else fields
 
 

@@ -155,7 +155,7 @@ class Model:
 
     def spend(self, name: Any, what: Fields, now: datetime) -> Fields:
         """A spend: its answer, and under `kept` what it takes to give it back."""
-        asked = self._judge(name, what, now)
+        asked = self._decide(name, what, now)
         if asked["status"] != 201:
             return asked
         paid = self._charge(name, asked["module"], asked["price"], now)
@@ -164,7 +164,7 @@ class Model:
 
     def hold(self, name: Any, what: Fields, now: datetime, *, ttl: int) -> Fields:
         """A hold: like a spend, but nothing is charged yet."""
-        asked = self._judge(name, what, now)
+        asked = self._decide(name, what, now)
         if asked["status"] != 201:
             return asked
         person, module = self.person(name), asked["module"]
@@ -264,7 +264,7 @@ class Model:
 
     # How it is worked out.
 
-    def _judge(self, name: Any, what: Fields, now: datetime) -> Fields:
+    def _decide(self, name: Any, what: Fields, now: datetime) -> Fields:
         priced = self.price(what)
         if isinstance(priced, str):
             return {"status": 0, "code": priced}

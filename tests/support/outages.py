@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bridge.runtime import Runtime
+
 from app import create_app
-from bridge.web.context import Parts
 from tests.conftest import Shop, make_config
 from tests.factories import add_shop, balance_of, deliver, give, order, put_package, spend
 from tests.support import books

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 from argon2 import PasswordHasher
+from bridge.runtime import Runtime
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from bridge.storage.admin import admins
-from bridge.web.context import Parts, utcnow
+from bridge.web.context import utcnow
 
 EMAIL = "owner@example.test"
 PASSWORD = "a long enough word"
@@ -101,7 +102,7 @@ def send(client: FlaskClient, form: Form, **typed: str) -> TestResponse:
 
 def add_owner(app: Flask) -> None:
     """Let somebody sign in, with a hash that takes no time."""
-    parts: Parts = app.extensions["bridge"]
+    parts: Runtime = app.extensions["bridge"]
     with parts.database.transaction() as connection:
         admins.add(connection, EMAIL, password_hash=_hash(), now=utcnow())
 

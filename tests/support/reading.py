@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from bridge.runtime import Runtime
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -34,7 +35,7 @@ from bridge.services.stores.settings import Connected, NewStore
 from bridge.storage.engine.database import Database
 from bridge.storage.shop import sync_state
 from bridge.storage.shop.sync_state import ShopRead
-from bridge.web.context import Parts, utcnow
+from bridge.web.context import utcnow
 from bridge.web.inbound import webhooks as web_webhooks
 from fakeshop.sending import send_into
 from fakeshop.server import Served, serve
@@ -69,7 +70,7 @@ class Rig:
             send=send_into(self.app.test_client()),
             duplicates=self.duplicates,
         )
-        parts: Parts = self.app.extensions["bridge"]
+        parts: Runtime = self.app.extensions["bridge"]
         self.shops = Shops(parts.vault, self._open)
         self.app.extensions["bridge"] = replace(parts, shops=self.shops)
 
@@ -108,13 +109,13 @@ class Rig:
     def listen(self) -> Rig:
         """Make the ten webhooks, as `webhooks install` does."""
         with self.database.transaction() as connection:
-            door = subscriptions.door_of(
+            target = subscriptions.target_of(
                 connection, self.connected.store, public_url=PUBLIC_URL, vault_=self.shops.vault
             )
             monitor.note_installed(connection, self.connected.store, now=self.now)
         for topic in TOPICS:
-            name, url = door.address.name_of(topic), door.address.url
-            self.shop.create_webhook(topic, url, secret=door.secret, name=name)
+            name, url = target.address.name_of(topic), target.address.url
+            self.shop.create_webhook(topic, url, secret=target.secret, name=name)
         return self
 
     def later(self, seconds: float = 1) -> None:
@@ -147,11 +148,11 @@ class Rig:
         with self.reading(**more) as reading:
             return reconcile.poll(reading, since=since, now=self.now)
 
-    def sweep(self, limit: int = 200, **more: Any) -> tuple[Report, bool]:
+    def run_full_scan(self, limit: int = 200, **more: Any) -> tuple[Report, bool]:
         """One call of the sweep, a second later."""
         self.later()
         with self.reading(**more) as reading:
-            return reconcile.sweep(reading, now=self.now, limit=limit)
+            return reconcile.run_full_scan(reading, now=self.now, limit=limit)
 
     def watch(self) -> CheckResult:
         """One run of the watchdog."""
@@ -204,6 +205,6 @@ def open_rig(app: Flask, *, page: int = 100, **more: Any) -> Iterator[Rig]:
         stack.enter_context(patch.object(session, "time", ours))
         for reader in (paging, reconcile, product_import, connection_pages):
             stack.enter_context(patch.object(reader, "PAGE", page))
-        for door in (web_webhooks, cli_reconcile, cli_packages, cli_stores, cli_webhooks):
-            stack.enter_context(patch.object(door, "utcnow", lambda: rig.now))
+        for target in (web_webhooks, cli_reconcile, cli_packages, cli_stores, cli_webhooks):
+            stack.enter_context(patch.object(target, "utcnow", lambda: rig.now))
         yield rig

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from bridge.runtime import Runtime
 from flask import Flask
 
 from app import create_app
 from bridge.storage.engine.database import Database
-from bridge.web.context import Parts
 from tests.conftest import Shop, make_config
 from tests.factories import add_shop
 
@@ -29,7 +29,7 @@ class Standing:
     @property
     def database(self) -> Database:
         """The service's own database."""
-        parts: Parts = self.app.extensions["bridge"]
+        parts: Runtime = self.app.extensions["bridge"]
         return parts.database
 
 
@@ -45,7 +45,7 @@ def standing_service(engine: str, request: pytest.FixtureRequest, name: str) -> 
         url = request.getfixturevalue("cluster").create_database(f"standing_{name}", template=template)
     app = create_app(make_config(url))
     connected, _ = add_shop(app, "shop")
-    parts: Parts = app.extensions["bridge"]
+    parts: Runtime = app.extensions["bridge"]
     yield Standing(app, Shop(connected, app.test_client()))
     parts.group_commit.close()
     parts.database.close()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bridge.domain.shop.reconciliation import Report
 from fakeshop.faults import Kind
 from schedulers import jobs
-from schedulers.shift import JobContext
+from schedulers.context import JobContext
 from tests.support.reading import DAY, Rig
 
 _TROUBLES = (
@@ -75,7 +75,7 @@ class Upkeep:
     def _sweep(self) -> str:
         total, is_through = Report(), False
         while not is_through and not total.interruption:
-            report, is_through = self.rig.sweep()
+            report, is_through = self.rig.run_full_scan()
             total.join(report)
         return self._told(total)
 

@@ -7,12 +7,13 @@ import logging
 import re
 
 import pytest
+from bridge.runtime import Runtime
 
 from app import create_app
 from bridge.services.ops import addresses
 from bridge.services.stores import settings
 from bridge.storage.shop import sync_state
-from bridge.web.context import Parts, utcnow
+from bridge.web.context import utcnow
 from fakeshop.faults import Kind
 from tests import factories
 from tests.conftest import make_config
@@ -170,7 +171,7 @@ def test_key_of_another_store_is_named(rig, admin):
 def test_webhooks_no_shop_reaches_are_created_only_when_confirmed(database_url):
     app = create_app(make_config(database_url, public_url="http://10.0.0.7", is_public_url_set=True))
     connected, _ = factories.add_shop(app, "shop")
-    parts: Parts = app.extensions["bridge"]
+    parts: Runtime = app.extensions["bridge"]
     with parts.database.transaction() as connection:
         settings.set_keys(connection, connected.store, consumer_key="ck_1", consumer_secret="cs_1", vault_=parts.vault)
     client = sign_in(app)
@@ -191,7 +192,7 @@ def test_webhooks_no_shop_reaches_are_created_only_when_confirmed(database_url):
 
 def test_address_of_another_running_service_is_told(rig, admin):
     rig.connect()
-    parts: Parts = rig.app.extensions["bridge"]
+    parts: Runtime = rig.app.extensions["bridge"]
     with parts.database.transaction() as connection:
         addresses.record(connection, "https://bridge.example.com", now=utcnow())
 

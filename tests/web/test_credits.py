@@ -4,7 +4,7 @@ from sqlalchemy import bindparam, text
 
 from bridge.services.admin import store_stats
 from bridge.storage.engine.types import Instant
-from bridge.web.admin import users as door
+from bridge.web.admin import users as target
 from bridge.web.context import utcnow
 from tests.factories import add_shop, balance_of, give, put_user, spend
 from tests.support.pages import read, send, sign_in
@@ -121,7 +121,7 @@ def test_search_without_a_match_says_so(app, people):
 
 
 def test_pages_lead_through_the_whole_list_and_back(app, shop, monkeypatch):
-    monkeypatch.setattr(door, "Listing", lambda **wanted: _real_listing(**wanted, page=3))
+    monkeypatch.setattr(target, "Listing", lambda **wanted: _real_listing(**wanted, page=3))
     client = sign_in(app)
     for user_id in range(1, 9):
         put_user(shop, user_id, name="same")
@@ -146,7 +146,7 @@ def test_pages_lead_through_the_whole_list_and_back(app, shop, monkeypatch):
         assert "Previous" not in read(client.get(LIST)).links
 
 
-_real_listing = door.Listing
+_real_listing = target.Listing
 
 
 def test_page_that_nobody_linked_to_is_refused(app, people):

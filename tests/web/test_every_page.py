@@ -6,10 +6,11 @@ import logging
 from pathlib import Path
 
 import pytest
+from bridge.runtime import Runtime
 
 from app import create_app
 from bridge.services.ops import store_removal
-from bridge.web.context import Parts, utcnow
+from bridge.web.context import utcnow
 from fakeshop.faults import Kind
 from tests import factories
 from tests.conftest import make_config
@@ -117,7 +118,7 @@ def removed(rig):
     """A store that is being removed beside one that stays."""
     rig.connect()
     other, _ = factories.add_shop(rig.app, "second")
-    parts: Parts = rig.app.extensions["bridge"]
+    parts: Runtime = rig.app.extensions["bridge"]
     file = parts.config.database_url.removeprefix("sqlite:///") + ".json"
     store_removal.begin(rig.database, other.store, Path(file), vault_=parts.vault, now=utcnow)
 

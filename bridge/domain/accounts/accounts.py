@@ -58,7 +58,7 @@ class Account(NamedTuple):
         """Return whether this is a visitor without an account of the shop."""
         return self.user_id is None
 
-    def told(self, *, email: str | None, name: str | None, roles: tuple[str, ...] | None) -> Account:
+    def with_profile(self, *, email: str | None, name: str | None, roles: tuple[str, ...] | None) -> Account:
         """This account with what somebody said of its user; what is None was not said, and stays."""
         return self._replace(
             email=self.email if email is None else email,

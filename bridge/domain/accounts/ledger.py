@@ -73,7 +73,7 @@ def credit(*, tokens: int, balance: int, debt: int) -> Movement:
     return Movement(tokens=tokens - paid, debt=-paid)
 
 
-def take_back(*, tokens: int, balance: int, forgives: bool = False) -> Movement:
+def reverse(*, tokens: int, balance: int, forgives: bool = False) -> Movement:
     """Take tokens from an account: what is no longer there becomes debt, or is let go where the owner forgives."""
     taken = min(balance, tokens)
     if forgives:

@@ -79,23 +79,23 @@ class GivenBack:
     lapsed: int = 0
 
 
-def draw(*, price: int, purses: Sequence[FundingSource]) -> Decision:
+def draw(*, price: int, funding_sources: Sequence[FundingSource]) -> Decision:
     """Take as much of a price as the purses hold, in the order given; the rest is the shortfall."""
     plan = balance = allowance = 0
     missing = price
-    for purse in purses:
-        taken = missing if purse.left is None else min(missing, purse.left)
+    for funding_source in funding_sources:
+        taken = missing if funding_source.left is None else min(missing, funding_source.left)
         missing -= taken
-        if purse.source is Source.BALANCE:
+        if funding_source.source is Source.BALANCE:
             balance += taken
-        elif purse.source is Source.PLAN:
+        elif funding_source.source is Source.PLAN:
             plan += taken
         else:
             allowance += taken
     return Decision(plan, balance, allowance, shortfall=missing)
 
 
-def decide(*, price: int, purses: Sequence[FundingSource], disabled: bool = False) -> Decision:
+def decide(*, price: int, funding_sources: Sequence[FundingSource], disabled: bool = False) -> Decision:
     """Split a price over the purses, in the order given; all of it, or nothing.
 
     Amounts are whole tokens, zero or more. A refusal is a `Decision`, not an
@@ -103,7 +103,7 @@ def decide(*, price: int, purses: Sequence[FundingSource], disabled: bool = Fals
     `disabled` says that the module's rule shuts its free use; somebody who can
     pay otherwise still may.
     """
-    decision = draw(price=price, purses=purses)
+    decision = draw(price=price, funding_sources=funding_sources)
     if decision.shortfall:
         refusal = Refusal.MODULE_DISABLED if disabled else Refusal.INSUFFICIENT_TOKENS
         return Decision(refusal=refusal, shortfall=decision.shortfall)

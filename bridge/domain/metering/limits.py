@@ -166,7 +166,7 @@ def rule_for(rules: Mapping[str, Rule], roles: Iterable[str], *, guest: bool) ->
         return MatchedRule("guest", rules["guest"]) if "guest" in rules else None
     named = [MatchedRule(f"role:{role}", rules[f"role:{role}"]) for role in roles if f"role:{role}" in rules]
     if named:
-        return max(named, key=lambda verdict: verdict.rule.generosity)
+        return max(named, key=lambda matched: matched.rule.generosity)
     return MatchedRule("user", rules["user"]) if "user" in rules else None
 
 

@@ -74,7 +74,7 @@ def _less_refunds(known: OrderState, line: LineState, *, each: int) -> int:
         else:
             money += refunded.total
     lost = 0
-    for part, whole in ((money, cost), (known.loose_money, known.total)):
+    for part, whole in ((money, cost), (known.unallocated_money, known.total)):
         whole_pieces, tokens = _share(line.quantity, part, whole, each=each, unit=minor_unit(known.currency))
         pieces, lost = pieces + whole_pieces, lost + tokens
     return max(0, floor(each * (line.quantity - pieces)) - lost)

@@ -83,7 +83,7 @@ def merge_document(known: OrderState, order: Order, *, effect: Effect, received_
     heard = _number(order.requested_at or received_at)
     is_read = order.requested_at is not None and heard >= known.sources.heard_at
     rank = _rank_of(known.sources, order, heard=heard, is_read=is_read)
-    known = _learn_restoring(known, order, is_read=is_read, received_at=received_at)
+    known = _merge_restoring(known, order, is_read=is_read, received_at=received_at)
     values = _Values(known, rank)
     _take_header(values, order)
     _take_decision(values, order, effect)
@@ -302,7 +302,7 @@ def _joined(known: Iterable[RefundDetail], read: Iterable[RefundDetail]) -> tupl
     return tuple(joined[refund] for refund in sorted(joined))
 
 
-def _learn_restoring(known: OrderState, order: Order, *, is_read: bool, received_at: datetime) -> OrderState:
+def _merge_restoring(known: OrderState, order: Order, *, is_read: bool, received_at: datetime) -> OrderState:
     if is_read and known.trashed_at is not None:
         return replace(known, trashed_at=None, trashed_after=None)
     if not order.is_restored or order.modified_at == known.restored_at:

@@ -159,7 +159,7 @@ def _refund_items(known: OrderState, circumstances: Circumstances) -> Iterator[R
     """Refunds ask until an owner has seen them, and again when they change."""
     if known.effect is not Effect.GRANTS:
         return
-    if not _are_seen(known) and (kind := _refund_question(known)):
+    if not _are_acknowledged(known) and (kind := _refund_question(known)):
         yield ReviewItem(kind)
     for one in list_disagreements(known):
         about: dict[str, Parameter] = {
@@ -223,14 +223,14 @@ def with_refunds_seen(known: OrderState, refunds: Refunds, *, by: str, at: datet
         raise RefundsChanged(
             f"the refunds of order {known.shown_number} are not the ones that were named; look at them again"
         )
-    if _are_seen(known):
+    if _are_acknowledged(known):
         return known
     if known.effect is not Effect.GRANTS or _refund_question(known) is Question.NONE:
         raise NoOpenRefunds(f"nothing is open about the refunds of order {known.shown_number}")
     return replace(known, seen=Acknowledgement(refunds, by, at))
 
 
-def _are_seen(known: OrderState) -> bool:
+def _are_acknowledged(known: OrderState) -> bool:
     return known.seen is not None and known.seen.refunds == known.refunds
 
 
@@ -241,4 +241,4 @@ def _refund_question(known: OrderState) -> Question:
         return Question.NONE
     if known.unread_refunds:
         return Question.UNREAD_REFUNDS
-    return Question.LOOSE_REFUND if known.loose_money > 0 else Question.NONE
+    return Question.UNALLOCATED_REFUND if known.unallocated_money > 0 else Question.NONE

@@ -38,7 +38,7 @@ class Question(StrEnum):
     PAID_LATER = "paid_later"
     UNPAID = "unpaid"
     UNREAD_REFUNDS = "unread_refunds"
-    LOOSE_REFUND = "loose_refund"
+    UNALLOCATED_REFUND = "loose_refund"
     REFUND_UNCLEAR = "refund_unclear"
 
 

@@ -344,19 +344,19 @@ class OrderState:
         return tuple(detail for detail in self.refund_details if detail.id in self.refund_ids)
 
     @property
-    def loose_money(self) -> Decimal:
+    def unallocated_money(self) -> Decimal:
         """Refunded money that belongs to no line, or whose lines are not known.
 
         Counted for each refund by itself: what one has too much on its lines does
         not lessen another's. A difference of one minor unit a line is rounding.
         """
         tolerance = minor_unit(self.currency)
-        loose = Decimal(0)
+        unallocated = Decimal(0)
         for detail in self.standing_refunds:
             rest = detail.amount - detail.tied
-            loose += rest if rest > tolerance * max(1, len(detail.lines)) else 0
+            unallocated += rest if rest > tolerance * max(1, len(detail.lines)) else 0
         unread = self.refunded - sum((detail.amount for detail in self.standing_refunds), Decimal(0))
-        return loose + max(Decimal(0), unread)
+        return unallocated + max(Decimal(0), unread)
 
     @property
     def is_refunded_whole(self) -> bool:

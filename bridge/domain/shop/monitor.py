@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from bridge.domain.ops.clock import SHOP_TOLERANCE, TOLERANCE
 from bridge.domain.shop.health import SetAside, Stop
 from bridge.domain.shop.inbox import Notice, NoticeKind
-from bridge.domain.shop.subscriptions import TOPICS, Address, SubscriptionState, Webhook, standing_of
+from bridge.domain.shop.subscriptions import TOPICS, Address, SubscriptionState, Webhook, state_of
 
 QUIET = timedelta(minutes=15)
 """How long a shop may take to deliver a change: its queue runs when somebody visits it."""
@@ -35,8 +35,8 @@ class Code(StrEnum):
     WEBHOOK_MISSING = "webhook_missing"
     WEBHOOK_PAUSED = "webhook_paused"
     WEBHOOK_DISABLED = "webhook_disabled"
-    WEBHOOK_ASTRAY = "webhook_astray"
-    WEBHOOK_MOVED = "webhook_moved"
+    WEBHOOK_WRONG_URL = "webhook_astray"
+    WEBHOOK_OTHER_INSTANCE = "webhook_moved"
     WRONG_SECRET = "wrong_secret"  # noqa: S105 -- a fault's name
     OWNER_DEMOTED = "owner_demoted"
     SILENT = "silent"
@@ -59,7 +59,7 @@ STOPPING = frozenset(
         Code.WEBHOOK_MISSING,
         Code.WEBHOOK_PAUSED,
         Code.WEBHOOK_DISABLED,
-        Code.WEBHOOK_ASTRAY,
+        Code.WEBHOOK_WRONG_URL,
         Code.WRONG_SECRET,
         Code.OWNER_DEMOTED,
         Code.SILENT,
@@ -105,8 +105,8 @@ _SENTENCES = {
     Code.WEBHOOK_PAUSED: "the webhook for {topics} is paused; " + _INSTALL,
     Code.WEBHOOK_DISABLED: "the webhook for {topics} is disabled, by hand or after too many deliveries that failed; see"
     " that {detail} can be reached from the shop, and " + _INSTALL,
-    Code.WEBHOOK_ASTRAY: "the webhook for {topics} delivers to another address, {detail}; " + _INSTALL,
-    Code.WEBHOOK_MOVED: "a webhook of this service for {topics} delivers to {detail}; if the service moved here from"
+    Code.WEBHOOK_WRONG_URL: "the webhook for {topics} delivers to another address, {detail}; " + _INSTALL,
+    Code.WEBHOOK_OTHER_INSTANCE: "a webhook of this service for {topics} delivers to {detail}; if the service moved here from"
     " there, remove it with: flask webhooks install {slug}",
     Code.WRONG_SECRET: "{detail}: the shop signs with another secret; replace it with: flask webhooks install {slug}",
     Code.OWNER_DEMOTED: "the shop delivers errors instead of orders, last at {detail}: the user who made its webhooks"
@@ -202,14 +202,14 @@ class HealthSnapshot:
     unreadable: tuple[str, ...] = ()
 
 
-def judge(seen: HealthSnapshot, *, now: datetime) -> tuple[Issue, ...]:
+def find_issues(seen: HealthSnapshot, *, now: datetime) -> tuple[Issue, ...]:
     """Everything that is wrong, the gravest first."""
     return tuple(
         Issue(code, _SENTENCES[code].format(slug=seen.slug, detail=detail, topics=_listed(topics)), topics)
         for code, detail, topics in (
             *((code, detail, ()) for code, detail in _access_faults(seen)),
             *_webhook_faults(seen),
-            *((code, detail, ()) for code, detail in _telling_faults(seen, now=now)),
+            *((code, detail, ()) for code, detail in _reporting_faults(seen, now=now)),
         )
     )
 
@@ -228,7 +228,7 @@ def _access_faults(seen: HealthSnapshot) -> Iterator[tuple[Code, str]]:
         yield Code.ADDRESS_LOCAL, seen.address.url
 
 
-def _telling_faults(seen: HealthSnapshot, *, now: datetime) -> Iterator[tuple[Code, str]]:
+def _reporting_faults(seen: HealthSnapshot, *, now: datetime) -> Iterator[tuple[Code, str]]:
     """Yield what is wrong with what the shop told, or did not tell."""
     if seen.unsigned:
         yield (
@@ -315,12 +315,15 @@ def without_command(sentence: str) -> str:
     return _COMMAND.sub("", sentence)
 
 
-def standings(webhooks: Iterable[Webhook], address: Address) -> dict[str, set[SubscriptionState]]:
+def states(webhooks: Iterable[Webhook], address: Address) -> dict[str, set[SubscriptionState]]:
     """How our webhooks of each topic stand; empty for a topic that has none."""
     found: dict[str, set[SubscriptionState]] = {topic: set() for topic in TOPICS}
     for webhook in webhooks:
-        if webhook.topic in found and (standing := standing_of(webhook, address)) is not SubscriptionState.FOREIGN:
-            found[webhook.topic].add(standing)
+        if (
+            webhook.topic in found
+            and (subscription_state := state_of(webhook, address)) is not SubscriptionState.UNMANAGED
+        ):
+            found[webhook.topic].add(subscription_state)
     return found
 
 
@@ -329,26 +332,29 @@ def _webhook_faults(seen: HealthSnapshot) -> list[tuple[Code, str, tuple[str, ..
     if seen.webhooks is None:
         return []
     by_code: dict[Code, list[str]] = {}
-    for topic, found in standings(seen.webhooks, seen.address).items():
-        if SubscriptionState.MOVED in found:
-            by_code.setdefault(Code.WEBHOOK_MOVED, []).append(topic)
-        if SubscriptionState.ASTRAY in found:
-            by_code.setdefault(Code.WEBHOOK_ASTRAY, []).append(topic)
-        if not found & {SubscriptionState.ACTIVE, SubscriptionState.ASTRAY}:
+    for topic, found in states(seen.webhooks, seen.address).items():
+        if SubscriptionState.OTHER_INSTANCE in found:
+            by_code.setdefault(Code.WEBHOOK_OTHER_INSTANCE, []).append(topic)
+        if SubscriptionState.WRONG_URL in found:
+            by_code.setdefault(Code.WEBHOOK_WRONG_URL, []).append(topic)
+        if not found & {SubscriptionState.ACTIVE, SubscriptionState.WRONG_URL}:
             is_off = found & {SubscriptionState.DISABLED, SubscriptionState.PAUSED}
             code = Code.WEBHOOK_DISABLED if SubscriptionState.DISABLED in found else Code.WEBHOOK_PAUSED
             by_code.setdefault(code if is_off else Code.WEBHOOK_MISSING, []).append(topic)
-    details = {Code.WEBHOOK_ASTRAY: SubscriptionState.ASTRAY, Code.WEBHOOK_MOVED: SubscriptionState.MOVED}
+    details = {
+        Code.WEBHOOK_WRONG_URL: SubscriptionState.WRONG_URL,
+        Code.WEBHOOK_OTHER_INSTANCE: SubscriptionState.OTHER_INSTANCE,
+    }
     return [
         (code, _place(seen, details[code]) if code in details else seen.address.url, tuple(topics))
         for code, topics in by_code.items()
     ]
 
 
-def _place(seen: HealthSnapshot, standing: SubscriptionState) -> str:
+def _place(seen: HealthSnapshot, subscription_state: SubscriptionState) -> str:
     """Where the first webhook of that standing leads: the host alone, since the rest may hold somebody's key."""
     for webhook in seen.webhooks or ():
-        if standing_of(webhook, seen.address) is standing:
+        if state_of(webhook, seen.address) is subscription_state:
             try:
                 parts = urlsplit(webhook.delivery_url)
                 return f"{parts.scheme}://{parts.hostname or ''}"

@@ -34,7 +34,7 @@ class Report:
 
     `differences` names the first orders that differed, `failures` the first that
     could not be applied and why; those are read again by the next run.
-    `unanswered` counts orders from before the shop was connected that wait for
+    `awaiting_decision` counts orders from before the shop was connected that wait for
     the owner's word. `set_aside` are those of the failed that are remembered and
     tried again each night, so that reading goes on behind them; `aside` names
     them. `failing` says why orders failed by themselves. `interruption` is why the reading ended early.
@@ -47,7 +47,7 @@ class Report:
     granted: int = 0
     reversed: int = 0
     parked: int = 0
-    unanswered: int = 0
+    awaiting_decision: int = 0
     failed: int = 0
     set_aside: int = 0
     interruption: str = ""

@@ -33,9 +33,9 @@ class SubscriptionState(StrEnum):
     ACTIVE = "active"
     PAUSED = "paused"
     DISABLED = "disabled"
-    ASTRAY = "astray"
-    MOVED = "moved"
-    FOREIGN = "foreign"
+    WRONG_URL = "astray"
+    OTHER_INSTANCE = "moved"
+    UNMANAGED = "foreign"
 
 
 class Action(StrEnum):
@@ -79,19 +79,22 @@ class Step:
     why: str = ""
 
 
-def standing_of(webhook: Webhook, address: Address) -> SubscriptionState:
+def state_of(webhook: Webhook, address: Address) -> SubscriptionState:
     """How a webhook stands to us; one that neither delivers to us nor carries our mark is somebody else's."""
     if webhook.delivery_url == address.url:
-        known = {standing.value: standing for standing in (SubscriptionState.ACTIVE, SubscriptionState.PAUSED)}
+        known = {
+            subscription_state.value: subscription_state
+            for subscription_state in (SubscriptionState.ACTIVE, SubscriptionState.PAUSED)
+        }
         return known.get(webhook.status, SubscriptionState.DISABLED)
     if not is_marked(webhook, address):
-        return SubscriptionState.FOREIGN
+        return SubscriptionState.UNMANAGED
     try:
         here, there = urlsplit(address.url), urlsplit(webhook.delivery_url)
     except ValueError:
-        return SubscriptionState.ASTRAY
+        return SubscriptionState.WRONG_URL
     is_bridge = there.path == here.path and there.netloc.casefold() != here.netloc.casefold()
-    return SubscriptionState.MOVED if is_bridge else SubscriptionState.ASTRAY
+    return SubscriptionState.OTHER_INSTANCE if is_bridge else SubscriptionState.WRONG_URL
 
 
 def is_marked(webhook: Webhook, address: Address) -> bool:
@@ -100,30 +103,40 @@ def is_marked(webhook: Webhook, address: Address) -> bool:
 
 
 def plan(
-    found: Iterable[Webhook], address: Address, *, anew: bool = False, replaced: Collection[SubscriptionState] = ()
+    found: Iterable[Webhook],
+    address: Address,
+    *,
+    is_recreated: bool = False,
+    replaced: Collection[SubscriptionState] = (),
 ) -> list[Step]:
     """Return what makes every topic have one active webhook of ours, in the order it is to be done.
 
     A webhook that was paused or disabled is made anew and not activated again:
-    activating keeps its count of failures, and the next one disables it. `anew`
+    activating keeps its count of failures, and the next one disables it. `is_recreated`
     replaces the healthy ones too; `replaced` are the standings that are deleted
     besides those. A topic's new webhook comes before the old one goes.
     """
-    wanted = {SubscriptionState.PAUSED, SubscriptionState.DISABLED, SubscriptionState.ASTRAY, *replaced}
+    wanted = {SubscriptionState.PAUSED, SubscriptionState.DISABLED, SubscriptionState.WRONG_URL, *replaced}
     steps: list[Step] = []
     ours: dict[str, list[Webhook]] = {topic: [] for topic in TOPICS}
     for webhook in sorted(found, key=lambda webhook: webhook.id):
-        if webhook.topic in ours and standing_of(webhook, address) is not SubscriptionState.FOREIGN:
+        if webhook.topic in ours and state_of(webhook, address) is not SubscriptionState.UNMANAGED:
             ours[webhook.topic].append(webhook)
     for topic, webhooks in ours.items():
-        active = [webhook for webhook in webhooks if standing_of(webhook, address) is SubscriptionState.ACTIVE]
-        if active and not anew:
+        active = [webhook for webhook in webhooks if state_of(webhook, address) is SubscriptionState.ACTIVE]
+        if active and not is_recreated:
             steps.append(Step(Action.KEEP, topic, active[0].id, "active"))
         else:
             steps.append(Step(Action.CREATE, topic, why="recreated" if active else "there is no active one"))
         for webhook in webhooks:
-            standing = standing_of(webhook, address)
+            subscription_state = state_of(webhook, address)
             is_extra = webhook in active[1:] and is_marked(webhook, address)
-            if standing in wanted or is_extra or (anew and standing is SubscriptionState.ACTIVE):
-                steps.append(Step(Action.DELETE, topic, webhook.id, "one too many" if is_extra else standing.value))
+            if (
+                subscription_state in wanted
+                or is_extra
+                or (is_recreated and subscription_state is SubscriptionState.ACTIVE)
+            ):
+                steps.append(
+                    Step(Action.DELETE, topic, webhook.id, "one too many" if is_extra else subscription_state.value)
+                )
     return steps

@@ -134,7 +134,7 @@ class Policy:
         known = self.modules.get(module)
         return known.label if known else label_of(module)
 
-    def verdict_for(self, module: str, roles: tuple[str, ...], *, guest: bool) -> MatchedRule | None:
+    def match_rule(self, module: str, roles: tuple[str, ...], *, guest: bool) -> MatchedRule | None:
         """The rule of the module's limit that decides for somebody; None means no free allowance."""
         limit = self.limits.get(module)
         if limit is None:

@@ -67,7 +67,7 @@ def post(connection: Connection, store: Store, rows: Sequence[Opening], *, now: 
     locked = accounts.lock(connection, set(located.values()))
     known = ledger.find_references(connection, locked.keys(), [_reference(store, row) for row in rows])
     told = {
-        row.user_id: locked[located[places[row.user_id]]].told(email=row.email, name=row.name, roles=row.roles)
+        row.user_id: locked[located[places[row.user_id]]].with_profile(email=row.email, name=row.name, roles=row.roles)
         for row in rows
     }
     changed = [account for account in told.values() if account != locked[account.id]]

@@ -50,13 +50,13 @@ def put_profile(connection: Connection, store_id: int, profile: Profile, *, now:
     place = accounts.place_of(store_id, profile)
     account_id = accounts.locate_or_add(connection, [place], now=now)[place]
     account = accounts.lock(connection, [account_id])[account_id]
-    told = account.told(email=profile.email, name=profile.name, roles=profile.roles)
-    if told != account:
-        accounts.set_profiles(connection, [told], now=now)
-    return told
+    updated = account.with_profile(email=profile.email, name=profile.name, roles=profile.roles)
+    if updated != account:
+        accounts.set_profiles(connection, [updated], now=now)
+    return updated
 
 
-def learn_customer(connection: Connection, store: Store, customer: Customer, *, now: datetime) -> Account:
+def merge_customer(connection: Connection, store: Store, customer: Customer, *, now: datetime) -> Account:
     """Take over what the shop says of one of its users."""
     known = accounts.find(connection, store_id=store.id, user_id=customer.user_id)
     roles = merge_roles(known=known.roles if known else (), reported=customer.role)
@@ -64,48 +64,48 @@ def learn_customer(connection: Connection, store: Store, customer: Customer, *, 
     return put_profile(connection, store.id, profile, now=now)
 
 
-def is_stranger(connection: Connection, store_id: int, user_id: int) -> bool:
+def is_unknown_customer(connection: Connection, store_id: int, user_id: int) -> bool:
     """Return whether nobody has told an address of this user, or anything at all."""
     known = accounts.find(connection, store_id=store_id, user_id=user_id)
     return known is None or known.email is None
 
 
-def look_at(connection: Connection, rulebook: Policy, account: Account, *, now: datetime) -> UnitOfWork:
+def look_at(connection: Connection, policy: Policy, account: Account, *, now: datetime) -> UnitOfWork:
     """The account's books as they stand at this moment, for every module with a limit; nothing is locked.
 
     An account that is not stored yet, with an id of 0, is looked at as it is given.
     """
     wanted = Wanted(
         account_ids=[account.id],
-        rulebooks={rulebook.store.id: rulebook},
-        modules=[(rulebook.store.id, module) for module in rulebook.limits],
+        policies_by_store={policy.store.id: policy},
+        modules=[(policy.store.id, module) for module in policy.limits],
     )
     books = open_unit(connection, wanted, now=now, lock=False)
     books.accounts[account.id] = account
     return books
 
 
-def modules_of(rulebook: Policy) -> list[str]:
+def modules_of(policy: Policy) -> list[str]:
     """Every module of the store, in the order they are shown; those that only have a limit come last."""
-    return [*rulebook.modules, *(key for key in rulebook.limits if key not in rulebook.modules)]
+    return [*policy.modules, *(key for key in policy.limits if key not in policy.modules)]
 
 
 def allowances_of(books: UnitOfWork, account: Account) -> list[answers.Document]:
     """Return what is left for free of each module that has a limit for this account, in the order modules are shown."""
-    documents = [allowance_document(books, account, key) for key in modules_of(books.rulebook_of(account))]
+    documents = [allowance_document(books, account, key) for key in modules_of(books.policy_of(account))]
     return [document for document in documents if document is not None]
 
 
 def describe(connection: Connection, account: Account, *, now: datetime) -> answers.Document:
     """An account as the API shows it: who it is, its balance, its plan and what is left for free."""
-    rulebook = policies.for_store(connection, account.store_id)
-    books = look_at(connection, rulebook, account, now=now)
+    policy = policies.for_store(connection, account.store_id)
+    books = look_at(connection, policy, account, now=now)
     return {
         "id": account.user_id,
         "email": account.email,
         "name": account.name,
         "roles": list(account.roles),
-        "balance": answers.standing_document(books.standing_of(account)),
+        "balance": answers.balance_document(books.balance_of(account)),
         "plan": plan_document(books, account),
         "limits": allowances_of(books, account),
     }
@@ -124,8 +124,8 @@ def plan_document(books: UnitOfWork, account: Account) -> answers.Document | Non
         "tokens": tokens,
         "used": tokens - left,
         "remaining": left,
-        "resets_at": answers.instant(first.window.ends_at),
-        "ends_at": answers.instant(max(allotment.ends_at for allotment in allotments)),
+        "resets_at": answers.format_timestamp(first.window.ends_at),
+        "ends_at": answers.format_timestamp(max(allotment.ends_at for allotment in allotments)),
     }
 
 
@@ -158,10 +158,10 @@ def adjust(
         created_at=now,
     )
     held = holds.held_balances(connection, [account.id], now=now).get(account.id, 0)
-    standing = Balance(balance=balance, held=held, debt=account.debt)
+    account_balance = Balance(balance=balance, held=held, debt=account.debt)
     store = stores.get(connection, store_id)
-    told, events = watch(account._replace(balance=balance), standing, store, now=now)
-    accounts.set_balances(connection, [told], now=now)
+    updated, events = watch(account._replace(balance=balance), account_balance, store, now=now)
+    accounts.set_balances(connection, [updated], now=now)
     outbox.add(connection, events)
     ledger.add(connection, [(entry, None)])
     return entry

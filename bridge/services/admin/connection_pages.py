@@ -36,8 +36,8 @@ _REMEDIES = {
     Code.WEBHOOK_MISSING: "webhooks",
     Code.WEBHOOK_PAUSED: "webhooks",
     Code.WEBHOOK_DISABLED: "webhooks",
-    Code.WEBHOOK_ASTRAY: "webhooks",
-    Code.WEBHOOK_MOVED: "webhooks",
+    Code.WEBHOOK_WRONG_URL: "webhooks",
+    Code.WEBHOOK_OTHER_INSTANCE: "webhooks",
     Code.COPY: "webhooks",
     Code.WRONG_SECRET: "webhooks",
     Code.OWNER_DEMOTED: "webhooks",
@@ -98,7 +98,7 @@ class Reading:
 
     polled: LocalTime | None
     cursor: LocalTime | None
-    swept: LocalTime | None
+    last_full_scan: LocalTime | None
     unapplied: tuple[str, ...]
     unapplied_more: int
 
@@ -170,7 +170,7 @@ def connection_page(
         reading=Reading(
             polled=_local(store, known.polled_at),
             cursor=_local(store, known.cursor_at),
-            swept=_local(store, known.swept_at),
+            last_full_scan=_local(store, known.swept_at),
             unapplied=known.unapplied[:_UNAPPLIED],
             unapplied_more=max(0, len(known.unapplied) - _UNAPPLIED),
         ),

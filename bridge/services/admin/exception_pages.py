@@ -25,7 +25,7 @@ _LATE = 5
 PAGE = 50
 """How many orders a page shows."""
 
-_ABOUT_REFUNDS = frozenset({Question.UNREAD_REFUNDS, Question.LOOSE_REFUND})
+_ABOUT_REFUNDS = frozenset({Question.UNREAD_REFUNDS, Question.UNALLOCATED_REFUND})
 
 
 @dataclass(frozen=True, slots=True)

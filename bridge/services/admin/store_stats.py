@@ -74,7 +74,7 @@ def since(store: Store, now: datetime) -> date:
 
 
 def _sum_up(connection: Connection, store: Store, *, since: date) -> Summary:
-    rulebook = policies.for_store(connection, store.id)
+    policy = policies.for_store(connection, store.id)
     totals = user_list.totals(connection, store.id)
     uses = user_list.usage_by_module(connection, store.id, since=since)
     used = sum(use.tokens for use in uses)
@@ -84,7 +84,5 @@ def _sum_up(connection: Connection, store: Store, *, since: date) -> Summary:
         debt=totals.debt,
         used=used,
         since=day(since),
-        modules=tuple(
-            ModuleRow(rulebook.label_of(use.module), use.tokens, percent_of(use.tokens, used)) for use in uses
-        ),
+        modules=tuple(ModuleRow(policy.label_of(use.module), use.tokens, percent_of(use.tokens, used)) for use in uses),
     )

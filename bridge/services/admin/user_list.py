@@ -180,7 +180,7 @@ def save_balance(
     form that was sent before with something else in it.
     """
     wanted = Adjustment(change.reason, balance=change.balance, expected_balance=change.expected_balance)
-    told = [user_id, change.balance, change.expected_balance, change.reason, admin.id]
+    known_identity = [user_id, change.balance, change.expected_balance, change.reason, admin.id]
 
     def post() -> tuple[int, documents.Document]:
         entry = profiles.adjust(connection, store.id, user_id, wanted, actor=admin.email, now=now)
@@ -190,7 +190,7 @@ def save_balance(
         connection,
         Caller(store.id, admin.email),
         key=f"admin:{key}",
-        fingerprint=hashlib.sha256(json.dumps(told).encode()).hexdigest(),
+        fingerprint=hashlib.sha256(json.dumps(known_identity).encode()).hexdigest(),
         act=post,
         now=now,
     )

@@ -86,7 +86,7 @@ def user_page(
     now: datetime,
 ) -> UserPage:
     """The page of one user: entries older than the id `before`, orders below `orders_before`; raises `UnknownUser`."""
-    rulebook = policies.for_store(connection, store.id)
+    policy = policies.for_store(connection, store.id)
     account = profiles.get_account(connection, store.id, user_id)
     known = profiles.describe(connection, account, now=now)
     user = user_list.get_line(connection, store, user_id, now=now)
@@ -98,10 +98,10 @@ def user_page(
         user=user,
         available=known["balance"]["available"],
         zone=zone_name(zone),
-        plan=allowances.plan_row(rulebook, known["plan"], Language.ENGLISH, now=now),
-        limits=allowances.rows(rulebook, known["limits"], profiles.modules_of(rulebook), Language.ENGLISH, now=now),
+        plan=allowances.plan_row(policy, known["plan"], Language.ENGLISH, now=now),
+        limits=allowances.rows(policy, known["limits"], profiles.modules_of(policy), Language.ENGLISH, now=now),
         entries=tuple(_entry(entry, zone) for entry in entries[:ENTRIES]),
-        older=documents.opaque("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
+        older=documents.encode_id("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
         is_first_page=before is None,
         purchases=tuple(_purchase(purchase, zone) for purchase in bought.purchases),
         earlier=bought.next_before,

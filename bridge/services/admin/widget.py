@@ -73,7 +73,7 @@ def usage_card(
 
     `modules` are the ones to show, in order; none means all the store has.
     """
-    rulebook = policies.for_store(connection, store_id)
+    policy = policies.for_store(connection, store_id)
     account = _account_of(connection, store_id, who)
     known = profiles.describe(connection, account, now=now)
     words, balance = PHRASES[language], known["balance"]
@@ -88,19 +88,19 @@ def usage_card(
         balance=number(balance["balance"], language),
         held=words.held.format(n=number(balance["held"], language)) if balance["held"] else "",
         debt=words.debt.format(n=number(balance["debt"], language)) if balance["debt"] else "",
-        purchase_url=rulebook.store.purchase_url,
-        zone=zone_name(rulebook.calendar.zone),
-        plan=allowances.plan_row(rulebook, known["plan"], language, now=now),
+        purchase_url=policy.store.purchase_url,
+        zone=zone_name(policy.calendar.zone),
+        plan=allowances.plan_row(policy, known["plan"], language, now=now),
         rows=allowances.rows(
-            rulebook,
+            policy,
             known["limits"],
-            modules or profiles.modules_of(rulebook),
+            modules or profiles.modules_of(policy),
             language,
             # A visitor has no balance that could pay instead.
             without="disabled" if account.is_guest else "none",
             now=now,
         ),
-        purchases=tuple(_purchase(purchase, rulebook.calendar.zone, language) for purchase in bought.purchases),
+        purchases=tuple(_purchase(purchase, policy.calendar.zone, language) for purchase in bought.purchases),
         has_more_purchases=bought.next_before is not None,
     )
 

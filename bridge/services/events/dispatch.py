@@ -114,12 +114,12 @@ def list_events(
     """A page of a store's events, the newest first, and the cursor of the next; raises `InvalidRequest`."""
     place = None
     if before is not None:
-        event_id = documents.number_of("evt", before)
+        event_id = documents.decode_id("evt", before)
         place = None if event_id is None else outbox.find_place(connection, store_id, event_id)
         if place is None:
             raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
     events = outbox.list_page(connection, store_id, before=place, limit=limit + 1)
-    shown = [{"id": documents.opaque("evt", event.id), **event_document(event)} for event in events[:limit]]
+    shown = [{"id": documents.encode_id("evt", event.id), **event_document(event)} for event in events[:limit]]
     return shown, shown[-1]["id"] if len(events) > limit else None
 
 
@@ -128,7 +128,7 @@ def event_document(event: Event) -> documents.Document:
     user = None if event.user_id is None else {"id": event.user_id}
     return {
         "type": event.type.value,
-        "timestamp": documents.instant(event.created_at),
+        "timestamp": documents.format_timestamp(event.created_at),
         "data": {"store": event.store, "user": user, **event.payload},
     }
 
@@ -169,7 +169,7 @@ def _serve(run: _Run, endpoint: Endpoint) -> int:
 
 def _post(run: _Run, endpoint: Endpoint, event: Event, secret: str) -> Answer:
     body = json.dumps(event_document(event), ensure_ascii=False, separators=(",", ":")).encode()
-    headers = signed_headers(body, event_id=documents.opaque("evt", event.id), secret=secret, now=run.now)
+    headers = signed_headers(body, event_id=documents.encode_id("evt", event.id), secret=secret, now=run.now)
     return run.send(endpoint.url, body, headers)
 
 

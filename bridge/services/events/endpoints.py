@@ -87,11 +87,11 @@ def list_endpoints(connection: Connection, store_id: int) -> list[documents.Docu
         {
             **endpoint_document(endpoint),
             "pending": deliveries.count_pending(connection, endpoint.id, most=_COUNTED),
-            "last_attempt_at": documents.instant(endpoint.last_attempt_at),
-            "last_delivered_at": documents.instant(endpoint.last_delivered_at),
+            "last_attempt_at": documents.format_timestamp(endpoint.last_attempt_at),
+            "last_delivered_at": documents.format_timestamp(endpoint.last_delivered_at),
             "last_status": endpoint.last_status,
             "last_error": endpoint.last_error or None,
-            "disabled_at": documents.instant(endpoint.disabled_at),
+            "disabled_at": documents.format_timestamp(endpoint.disabled_at),
             "disabled_reason": endpoint.disabled_reason or None,
         }
         for endpoint in endpoints.list_for_store(connection, store_id)
@@ -101,10 +101,10 @@ def list_endpoints(connection: Connection, store_id: int) -> list[documents.Docu
 def endpoint_document(endpoint: Endpoint) -> documents.Document:
     """An endpoint as the API shows it; `types` is null where it gets all."""
     return {
-        "id": documents.opaque("ep", endpoint.id),
+        "id": documents.encode_id("ep", endpoint.id),
         "url": endpoint.url,
         "types": None if endpoint.types is None else sorted(type_.value for type_ in endpoint.types),
-        "created_at": documents.instant(endpoint.created_at),
+        "created_at": documents.format_timestamp(endpoint.created_at),
     }
 
 
@@ -123,7 +123,7 @@ def replay_since(
     endpoint = _lock_open(connection, store_id, endpoint_id)
     place = None
     if after is not None:
-        event_id = documents.number_of("evt", after)
+        event_id = documents.decode_id("evt", after)
         place = None if event_id is None else outbox.find_place(connection, store_id, event_id)
         if place is None:
             raise InvalidRequest(fields=[FieldError("cursor", "give the cursor the call before named under next")])
@@ -132,13 +132,13 @@ def replay_since(
     wanted = [event for event in page if endpoint.wants(event.type)]
     _renew(connection, endpoint, wanted, now=now)
     more = len(found) > REPLAYED_AT_ONCE
-    return Replayed(len(wanted), documents.opaque("evt", page[-1].id) if more else None)
+    return Replayed(len(wanted), documents.encode_id("evt", page[-1].id) if more else None)
 
 
 def replay_event(connection: Connection, store_id: int, endpoint_id: str, event_id: str, *, now: datetime) -> Replayed:
     """Send an endpoint one event again, whatever its type and whatever became of it; raises `UnknownEvent`."""
     endpoint = _lock_open(connection, store_id, endpoint_id)
-    number = documents.number_of("evt", event_id)
+    number = documents.decode_id("evt", event_id)
     event = None if number is None else outbox.find_addressed(connection, store_id, number)
     if event is None:
         raise UnknownEvent()
@@ -155,7 +155,7 @@ def _renew(connection: Connection, endpoint: Endpoint, events: Collection[Addres
 
 
 def _lock(connection: Connection, store_id: int, endpoint_id: str) -> Endpoint:
-    number = documents.number_of("ep", endpoint_id)
+    number = documents.decode_id("ep", endpoint_id)
     endpoint = None if number is None else endpoints.lock(connection, number)
     if endpoint is None or endpoint.store_id != store_id:
         raise UnknownEndpoint()

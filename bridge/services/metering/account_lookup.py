@@ -19,27 +19,27 @@ _known: Memory[AccountKey, int] = Memory(most=100_000)
 """The account of each user met before, some 20 MB at most: an account keeps its id for ever."""
 
 
-def owners(connection: Connection, asks: Sequence[AnyRequest], *, now: datetime) -> list[int | None]:
+def owners(connection: Connection, requests: Sequence[AnyRequest], *, now: datetime) -> list[int | None]:
     """The account each ask is about; None for a hold or spend that is not there, or that the caller may not see.
 
     Accounts that are missing are made. Some ids are from memory: see `check`.
     """
-    places = [_place_of(ask) for ask in asks]
+    places = [_place_of(request) for request in requests]
     located = _locate(connection, {place for place in places if place is not None}, now=now)
-    hold_ids = {ask.hold_id for ask in asks if isinstance(ask, CaptureRequest | ReleaseRequest)}
-    spend_ids = {ask.spend_id for ask in asks if isinstance(ask, RefundRequest)}
+    hold_ids = {request.hold_id for request in requests if isinstance(request, CaptureRequest | ReleaseRequest)}
+    spend_ids = {request.spend_id for request in requests if isinstance(request, RefundRequest)}
     of_holds = holds.owners(connection, hold_ids) if hold_ids else {}
     of_spends = spends.owners(connection, spend_ids) if spend_ids else {}
     found: list[int | None] = []
-    for ask, place in zip(asks, places, strict=True):
+    for request, place in zip(requests, places, strict=True):
         if place is not None:
             found.append(located[place])
-        elif isinstance(ask, SpendRequest):
-            found.append(ask.caller.account_id)
-        elif isinstance(ask, RefundRequest):
-            found.append(_visible(of_spends.get(ask.spend_id), ask.caller))
+        elif isinstance(request, SpendRequest):
+            found.append(request.caller.account_id)
+        elif isinstance(request, RefundRequest):
+            found.append(_visible(of_spends.get(request.spend_id), request.caller))
         else:
-            found.append(_visible(of_holds.get(ask.hold_id), ask.caller))
+            found.append(_visible(of_holds.get(request.hold_id), request.caller))
     return found
 
 
@@ -55,23 +55,23 @@ def _visible(owner: Owner | None, caller: Caller) -> int | None:
 
 
 def check(
-    connection: Connection, asks: Iterable[AnyRequest], found: Iterable[int | None], read: Mapping[int, Account]
+    connection: Connection, requests: Iterable[AnyRequest], found: Iterable[int | None], read: Mapping[int, Account]
 ) -> None:
     """Raise `TryAgain`, with nothing remembered, where the accounts as read are not those that were remembered.
 
     It happens when the database was put back to a copy of an earlier day.
     """
-    for ask, account_id in zip(asks, found, strict=True):
-        if isinstance(ask, SpendRequest) and isinstance(ask.who, Profile):
+    for request, account_id in zip(requests, found, strict=True):
+        if isinstance(request, SpendRequest) and isinstance(request.who, Profile):
             account = None if account_id is None else read.get(account_id)
-            if account is None or account.user_id != ask.who.user_id or account.store_id != ask.caller.store_id:
+            if account is None or account.user_id != request.who.user_id or account.store_id != request.caller.store_id:
                 _known.forget(connection)
                 raise TryAgain("an account is not where it was")
 
 
-def _place_of(ask: AnyRequest) -> AccountKey | None:
-    if isinstance(ask, SpendRequest) and ask.who is not None:
-        return accounts.place_of(ask.caller.store_id, ask.who)
+def _place_of(request: AnyRequest) -> AccountKey | None:
+    if isinstance(request, SpendRequest) and request.who is not None:
+        return accounts.place_of(request.caller.store_id, request.who)
     return None
 
 

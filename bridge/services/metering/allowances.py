@@ -35,7 +35,7 @@ class AllowanceRow:
 
 
 def rows(
-    rulebook: Policy,
+    policy: Policy,
     documents: Sequence[Document],
     modules: Sequence[str],
     language: Language,
@@ -49,18 +49,18 @@ def rows(
     """
     known = {str(document["module"]): document for document in documents}
     return tuple(
-        _unnumbered(rulebook, module, without if rulebook.is_metered(module) else "unmetered", language)
-        if module not in known or not rulebook.is_metered(module)
-        else _row(rulebook, known[module], language, now=now)
+        _unnumbered(policy, module, without if policy.is_metered(module) else "unmetered", language)
+        if module not in known or not policy.is_metered(module)
+        else _row(policy, known[module], language, now=now)
         for module in modules
     )
 
 
-def plan_row(rulebook: Policy, document: Document | None, language: Language, *, now: datetime) -> AllowanceRow | None:
+def plan_row(policy: Policy, document: Document | None, language: Language, *, now: datetime) -> AllowanceRow | None:
     """Return what is left of a bought plan in its running month; None without one."""
     if document is None:
         return None
-    phrases, zone = PHRASES[language], rulebook.calendar.zone
+    phrases, zone = PHRASES[language], policy.calendar.zone
     tokens, used, left = int(document["tokens"]), int(document["used"]), int(document["remaining"])
     ends_at = datetime.fromisoformat(document["ends_at"])
     resets_at = datetime.fromisoformat(document["resets_at"] or document["ends_at"])
@@ -85,12 +85,12 @@ def percent_of(part: int, whole: int) -> int:
     return 100 if part >= whole else max(1, part * 100 // whole)
 
 
-def _unnumbered(rulebook: Policy, module: str, state: str, language: Language) -> AllowanceRow:
+def _unnumbered(policy: Policy, module: str, state: str, language: Language) -> AllowanceRow:
     phrases = PHRASES[language]
-    return AllowanceRow(module, rulebook.label_of(module), state, phrases.states[state], detail=phrases.details[state])
+    return AllowanceRow(module, policy.label_of(module), state, phrases.states[state], detail=phrases.details[state])
 
 
-def _row(rulebook: Policy, document: Document, language: Language, *, now: datetime) -> AllowanceRow:
+def _row(policy: Policy, document: Document, language: Language, *, now: datetime) -> AllowanceRow:
     phrases, module = PHRASES[language], str(document["module"])
     state, used, limit = str(document["state"]), int(document["used"]), document["limit"]
     resets_at = document["resets_at"] and datetime.fromisoformat(document["resets_at"])
@@ -103,14 +103,14 @@ def _row(rulebook: Policy, document: Document, language: Language, *, now: datet
         amount = phrases.used_of.format(used=number(used, language), limit=number(limit, language))
     return AllowanceRow(
         module=module,
-        label=rulebook.label_of(module),
+        label=policy.label_of(module),
         state=state,
         state_text=phrases.states.get(state, state),
         amount=amount,
         left=phrases.left.format(n=number(int(document["remaining"]), language)) if is_counted else "",
         percent=(percent_of(used, limit) if limit else 100) if is_counted else None,
         detail=phrases.details.get(state, ""),
-        message=rulebook.limits[module].message if state == "exhausted" and module in rulebook.limits else "",
+        message=policy.limits[module].message if state == "exhausted" and module in policy.limits else "",
         resets_text=window,
-        resets=local_time(resets_at, rulebook.calendar.zone, language) if resets_at and window else None,
+        resets=local_time(resets_at, policy.calendar.zone, language) if resets_at and window else None,
     )

@@ -42,10 +42,10 @@ class _Waiting:
     waker and the woken several times as much, hundreds of times in a batch.
     """
 
-    __slots__ = ("_error", "_lock", "_reply", "ask", "deadline")
+    __slots__ = ("_error", "_lock", "_reply", "deadline", "request")
 
-    def __init__(self, ask: AnyRequest, deadline: float) -> None:
-        self.ask = ask
+    def __init__(self, request: AnyRequest, deadline: float) -> None:
+        self.request = request
         self.deadline = deadline
         self._reply: Reply | None = None
         self._error: BaseException | None = None
@@ -93,18 +93,18 @@ class GroupCommit:
         self._closing = False
         self._thread: threading.Thread | None = None
 
-    def spend(self, ask: AnyRequest) -> Reply:
+    def spend(self, request: AnyRequest) -> Reply:
         """The reply to one ask, once it is durable.
 
         Raises `Overloaded` when too many wait and `Unavailable` when the
         database could not take it in time: then nothing was charged, unless the
         commit itself was cut off. The same request with the same key resolves it.
         """
-        return self.spend_all([ask])[0]
+        return self.spend_all([request])[0]
 
-    def spend_all(self, asks: Sequence[AnyRequest]) -> list[Reply]:
+    def spend_all(self, requests: Sequence[AnyRequest]) -> list[Reply]:
         """The replies to several asks, in their order; each stands alone."""
-        return [waiting.wait() for waiting in self._enqueue(asks)]
+        return [waiting.wait() for waiting in self._enqueue(requests)]
 
     def close(self) -> None:
         """Answer everyone who waits, then stop; later asks are refused. Done by itself when the process ends."""
@@ -115,13 +115,13 @@ class GroupCommit:
             self._thread.join(timeout=CLOSE_SECONDS)
             atexit.unregister(self.close)
 
-    def _enqueue(self, asks: Sequence[AnyRequest]) -> list[_Waiting]:
+    def _enqueue(self, requests: Sequence[AnyRequest]) -> list[_Waiting]:
         deadline = time.monotonic() + ANSWER_SECONDS
-        items = [_Waiting(ask, deadline) for ask in asks]
+        items = [_Waiting(request, deadline) for request in requests]
         with self._changed:
             if self._closing:
                 raise Overloaded("The service is stopping; try again in a moment.")
-            if len(self._waiting) + len(asks) > QUEUE:
+            if len(self._waiting) + len(requests) > QUEUE:
                 raise Overloaded()
             # Started on first use and not at import: a server that forks would leave the thread behind.
             if self._thread is None:
@@ -178,7 +178,7 @@ class GroupCommit:
         try:
             # The first to come has waited longest.
             with waiting_at_most(min(waiting.deadline for waiting in batch) - now):
-                replies = self._write([waiting.ask for waiting in batch])
+                replies = self._write([waiting.request for waiting in batch])
         except Exception as error:
             if len(batch) == 1 or isinstance(error, Unavailable):
                 _fail(batch, error)
@@ -190,11 +190,11 @@ class GroupCommit:
         for waiting, reply in zip(batch, replies, strict=True):
             waiting.answer(reply)
 
-    def _write(self, asks: Sequence[AnyRequest]) -> list[Reply]:
+    def _write(self, requests: Sequence[AnyRequest]) -> list[Reply]:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with self._database.transaction() as connection:
-                    return spend_many(connection, asks, now=self._clock())
+                    return spend_many(connection, requests, now=self._clock())
             except TryAgain:
                 if attempt == ATTEMPTS:
                     raise

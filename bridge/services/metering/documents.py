@@ -12,12 +12,12 @@ from pydantic_core import to_json
 from bridge.domain.accounts.accounts import Balance
 from bridge.domain.metering.holds import Hold
 from bridge.domain.metering.limits import FOREVER, Allows, Limit, MatchedRule, Window, left_of
-from bridge.services.ids import CROCKFORD, number_of, opaque
+from bridge.services.ids import CROCKFORD, decode_id, encode_id
 from bridge.storage.metering.spends import Refund, Spend
 
 Document = dict[str, Any]
 
-__all__ = ["CROCKFORD", "number_of", "opaque"]
+__all__ = ["CROCKFORD", "decode_id", "encode_id"]
 
 _LOW_SHARE = 10
 """An allowance is low once less than a tenth of it is left."""
@@ -44,7 +44,7 @@ def written(document: Document) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def instant(moment: datetime | None) -> str | None:
+def format_timestamp(moment: datetime | None) -> str | None:
     """A moment as RFC 3339 in UTC; a batch says one and the same again and again."""
     if moment is None:
         return None
@@ -53,22 +53,22 @@ def instant(moment: datetime | None) -> str | None:
 
 def opened_at(window: Window) -> str | None:
     """When a window opened; None for one that was always open."""
-    return instant(window.starts_at) if window.starts_at > FOREVER else None
+    return format_timestamp(window.starts_at) if window.starts_at > FOREVER else None
 
 
-def standing_document(standing: Balance) -> Document:
+def balance_document(account_balance: Balance) -> Document:
     """A balance: whole tokens, none below zero."""
     return {
-        "balance": standing.balance,
-        "held": standing.held,
-        "available": standing.available,
-        "debt": standing.debt,
+        "balance": account_balance.balance,
+        "held": account_balance.held,
+        "available": account_balance.available,
+        "debt": account_balance.debt,
     }
 
 
-def state_of(verdict: MatchedRule, *, used: int) -> str:
+def state_of(matched: MatchedRule, *, used: int) -> str:
     """How an allowance stands: `ok`, `low`, `exhausted`, `unlimited` or `disabled`."""
-    rule = verdict.rule
+    rule = matched.rule
     if rule.allows is not Allows.AMOUNT:
         return rule.allows.value
     left = left_of(rule, used=used) or 0
@@ -77,7 +77,7 @@ def state_of(verdict: MatchedRule, *, used: int) -> str:
     return "low" if left * _LOW_SHARE < rule.tokens else "ok"
 
 
-def allowance_document(limit: Limit, verdict: MatchedRule, window: Window, *, used: int, held: int = 0) -> Document:
+def allowance_document(limit: Limit, matched: MatchedRule, window: Window, *, used: int, held: int = 0) -> Document:
     """Return what is left for free of one module: `limit` is a number, `unlimited` or `disabled`.
 
     `remaining` is less what open holds set aside, None without an end.
@@ -85,65 +85,65 @@ def allowance_document(limit: Limit, verdict: MatchedRule, window: Window, *, us
     """
     return {
         "module": limit.module,
-        "limit": verdict.rule.document,
+        "limit": matched.rule.document,
         "used": used,
         "held": held,
-        "remaining": left_of(verdict.rule, used=used + held),
+        "remaining": left_of(matched.rule, used=used + held),
         "period": limit.period.value,
-        "resets_at": instant(window.ends_at),
+        "resets_at": format_timestamp(window.ends_at),
         "last_reset_at": opened_at(window),
-        "state": state_of(verdict, used=used + held),
+        "state": state_of(matched, used=used + held),
     }
 
 
-def spend_document(spend: Spend, *, standing: Balance, allowance: Document | None) -> Document:
+def spend_document(spend: Spend, *, account_balance: Balance, allowance: Document | None) -> Document:
     """A spend that was paid."""
     return {
-        "id": opaque("sp", spend.id),
+        "id": encode_id("sp", spend.id),
         "module": spend.module,
         "operation": spend.operation,
         "quantity": spend.units,
         "tokens": spend.tokens,
         "paid_by": {"plan": spend.from_plan, "balance": spend.from_balance, "allowance": spend.from_allowance},
         "uncovered": spend.uncovered,
-        "balance": standing_document(standing),
+        "balance": balance_document(account_balance),
         "allowance": allowance,
-        "hold": None if spend.hold_id is None else opaque("ho", spend.hold_id),
+        "hold": None if spend.hold_id is None else encode_id("ho", spend.hold_id),
         "source": spend.source,
         "reference": spend.reference,
-        "created_at": instant(spend.created_at),
+        "created_at": format_timestamp(spend.created_at),
     }
 
 
-def hold_document(hold: Hold, *, standing: Balance, allowance: Document | None) -> Document:
+def hold_document(hold: Hold, *, account_balance: Balance, allowance: Document | None) -> Document:
     """Tokens set aside: `paid_by` says from which sources."""
     return {
-        "id": opaque("ho", hold.id),
+        "id": encode_id("ho", hold.id),
         "state": hold.state.value,
         "module": hold.module,
         "operation": hold.operation,
         "quantity": hold.units,
         "tokens": hold.tokens,
         "paid_by": {"plan": hold.from_plan, "balance": hold.from_balance, "allowance": hold.from_allowance},
-        "balance": standing_document(standing),
+        "balance": balance_document(account_balance),
         "allowance": allowance,
         "source": hold.source,
         "reference": hold.reference,
-        "created_at": instant(hold.created_at),
-        "expires_at": instant(hold.expires_at),
+        "created_at": format_timestamp(hold.created_at),
+        "expires_at": format_timestamp(hold.expires_at),
     }
 
 
-def refund_document(refund: Refund, *, standing: Balance, allowance: Document | None) -> Document:
+def refund_document(refund: Refund, *, account_balance: Balance, allowance: Document | None) -> Document:
     """Tokens given back: `lapsed` is what could not go back, since its window has closed."""
     return {
-        "id": opaque("rf", refund.id),
-        "spend": opaque("sp", refund.spend_id),
+        "id": encode_id("rf", refund.id),
+        "spend": encode_id("sp", refund.spend_id),
         "tokens": refund.to_plan + refund.to_balance + refund.to_allowance,
         "paid_by": {"plan": refund.to_plan, "balance": refund.to_balance, "allowance": refund.to_allowance},
         "lapsed": refund.lapsed,
         "reason": refund.reason,
-        "balance": standing_document(standing),
+        "balance": balance_document(account_balance),
         "allowance": allowance,
-        "created_at": instant(refund.created_at),
+        "created_at": format_timestamp(refund.created_at),
     }

@@ -18,14 +18,14 @@ from bridge.domain.metering.commands import (
 )
 from bridge.domain.metering.errors import UnknownHold, UnknownSpend
 from bridge.services.metering import account_lookup, charge, documents, holds, limits, policies, refunds, use_bounds
-from bridge.services.metering.funding import means_of, over_cap
+from bridge.services.metering.funding import funding_of, over_cap
 from bridge.services.metering.refusals import refuse
 from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, close_unit, open_unit
 from bridge.services.stores import access_keys
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering.spends import Answered, KeyPlace
 
-MAX_ASKS = 1000
+MAX_REQUESTS = 1000
 """The most asks in one batch of the API."""
 
 
@@ -48,7 +48,7 @@ def failed(error: BridgeError) -> Reply:
     return Reply(0, "", error=error)
 
 
-def spend_many(connection: Connection, asks: Sequence[AnyRequest], *, now: datetime) -> list[Reply]:
+def spend_many(connection: Connection, requests: Sequence[AnyRequest], *, now: datetime) -> list[Reply]:
     """Judge the asks in their order and write what was decided; one reply for each.
 
     Access keys that were not looked up at the door are looked up first. Then
@@ -57,101 +57,106 @@ def spend_many(connection: Connection, asks: Sequence[AnyRequest], *, now: datet
     whatever the balance is by now. A refusal is not stored: the same key is
     decided again. The number of statements does not grow with the number of asks.
     """
-    refused = access_keys.refusals(connection, {ask.caller.key_hash for ask in asks if ask.caller.key_hash}, now=now)
+    refused = access_keys.refusals(
+        connection, {request.caller.key_hash for request in requests if request.caller.key_hash}, now=now
+    )
     if not refused:
-        return _spend(connection, asks, now=now)
-    admitted = [ask for ask in asks if ask.caller.key_hash not in refused]
+        return _spend(connection, requests, now=now)
+    admitted = [request for request in requests if request.caller.key_hash not in refused]
     replies = iter(_spend(connection, admitted, now=now) if admitted else ())
-    return [failed(refused[ask.caller.key_hash]) if ask.caller.key_hash in refused else next(replies) for ask in asks]
+    return [
+        failed(refused[request.caller.key_hash]) if request.caller.key_hash in refused else next(replies)
+        for request in requests
+    ]
 
 
-def _spend(connection: Connection, asks: Sequence[AnyRequest], *, now: datetime) -> list[Reply]:
-    of_asks = account_lookup.owners(connection, asks, now=now)
-    books = open_unit(connection, _wanted(connection, asks, of_asks), now=now)
-    use_bounds.read_days(connection, books, asks)
-    account_lookup.check(connection, asks, of_asks, books.accounts)
-    replies = [_answer(books, ask, owner) for ask, owner in zip(asks, of_asks, strict=True)]
-    for store_id, used in books.new_modules.items():
+def _spend(connection: Connection, requests: Sequence[AnyRequest], *, now: datetime) -> list[Reply]:
+    locked_ids = account_lookup.owners(connection, requests, now=now)
+    work = open_unit(connection, _wanted(connection, requests, locked_ids), now=now)
+    use_bounds.read_days(connection, work, requests)
+    account_lookup.check(connection, requests, locked_ids, work.accounts)
+    replies = [_answer(work, request, owner) for request, owner in zip(requests, locked_ids, strict=True)]
+    for store_id, used in work.new_modules.items():
         limits.add_used(connection, store_id, used)
-    close_unit(connection, books)
+    close_unit(connection, work)
     return replies
 
 
-def key_place(ask: AnyRequest) -> KeyPlace | None:
+def key_place(request: AnyRequest) -> KeyPlace | None:
     """Where the ask's key is looked up; None for one without a key."""
-    return None if ask.key is None else (ask.caller.store_id, ask.caller.site_id, ask.key)
+    return None if request.key is None else (request.caller.store_id, request.caller.site_id, request.key)
 
 
-def _wanted(connection: Connection, asks: Sequence[AnyRequest], of_asks: Sequence[int | None]) -> Wanted:
-    store_ids = {ask.caller.store_id for ask in asks}
-    books = policies.for_stores(connection, store_ids)
+def _wanted(connection: Connection, requests: Sequence[AnyRequest], locked_ids: Sequence[int | None]) -> Wanted:
+    store_ids = {request.caller.store_id for request in requests}
+    work = policies.for_stores(connection, store_ids)
     spent_in: set[tuple[int, str]] = set()
     # Another store's rows are not read at all: its rules are not known here.
-    known = [ask for ask, owner in zip(asks, of_asks, strict=True) if owner is not None]
-    for ask in asks:
-        if isinstance(ask, SpendRequest):
-            operation = books[ask.caller.store_id].operations.get(ask.operation or "")
-            module = operation.module if operation else ask.module
+    known = [request for request, owner in zip(requests, locked_ids, strict=True) if owner is not None]
+    for request in requests:
+        if isinstance(request, SpendRequest):
+            operation = work[request.caller.store_id].operations.get(request.operation or "")
+            module = operation.module if operation else request.module
             if module is not None:
-                spent_in.add((ask.caller.store_id, module))
+                spent_in.add((request.caller.store_id, module))
     return Wanted(
-        account_ids={owner for owner in of_asks if owner is not None},
-        rulebooks=books,
+        account_ids={owner for owner in locked_ids if owner is not None},
+        policies_by_store=work,
         modules=spent_in,
-        keys={place for ask in asks if (place := key_place(ask)) is not None},
-        hold_ids={ask.hold_id for ask in known if isinstance(ask, CaptureRequest | ReleaseRequest)},
-        spend_ids={ask.spend_id for ask in known if isinstance(ask, RefundRequest)},
-        site_ids={ask.caller.site_id for ask in asks if ask.caller.site_id},
+        keys={place for request in requests if (place := key_place(request)) is not None},
+        hold_ids={request.hold_id for request in known if isinstance(request, CaptureRequest | ReleaseRequest)},
+        spend_ids={request.spend_id for request in known if isinstance(request, RefundRequest)},
+        site_ids={request.caller.site_id for request in requests if request.caller.site_id},
     )
 
 
-def _answer(books: UnitOfWork, ask: AnyRequest, owner: int | None) -> Reply:
-    place = key_place(ask)
-    before = books.answers.get(place) if place is not None else None
+def _answer(work: UnitOfWork, request: AnyRequest, owner: int | None) -> Reply:
+    place = key_place(request)
+    before = work.answers.get(place) if place is not None else None
     if before is not None:
-        if before.fingerprint != ask.fingerprint:
+        if before.fingerprint != request.fingerprint:
             return failed(KeyReused())
         return Reply(before.status, before.answer, is_replay=True)
     try:
-        status, document = _judge(books, ask, owner)
+        status, document = _decide(work, request, owner)
     except BridgeError as error:
         return failed(error)
-    answered = Answered(ask.fingerprint, status, documents.written(document))
+    answered = Answered(request.fingerprint, status, documents.written(document))
     if place is not None and not answered.is_refusal:
-        books.answers[place] = books.new_answers[place] = answered
+        work.answers[place] = work.new_answers[place] = answered
     return Reply(status, answered.answer)
 
 
-def _judge(books: UnitOfWork, ask: AnyRequest, owner: int | None) -> tuple[int, documents.Document]:
+def _decide(work: UnitOfWork, request: AnyRequest, owner: int | None) -> tuple[int, documents.Document]:
     """The status and the answer; raises, before anything is changed, for what makes no sense."""
-    account = books.accounts.get(owner) if owner is not None else None
-    is_ours = account is not None and account.store_id == ask.caller.store_id
-    if account is None or not is_ours or ask.caller.account_id not in {None, account.id}:
-        raise UnknownSpend() if isinstance(ask, RefundRequest) else UnknownHold()
-    if isinstance(ask, CaptureRequest):
-        return 201, holds.capture(books, ask, account)
-    if isinstance(ask, ReleaseRequest):
-        return 200, holds.release(books, ask, account)
-    if isinstance(ask, RefundRequest):
-        return 201, refunds.refund(books, ask, account)
-    priced = charge.price(books.rulebooks[account.store_id], ask)
-    limits.note_use(books.rulebook_of(account), priced.module, books.new_modules)
-    account = introduce(books, ask.who, account)
-    means = means_of(books, account, priced.module)
-    decision = over_cap(books, account, ask.caller.site_id, priced.tokens) or means.decide(priced.tokens)
+    account = work.accounts.get(owner) if owner is not None else None
+    is_ours = account is not None and account.store_id == request.caller.store_id
+    if account is None or not is_ours or request.caller.account_id not in {None, account.id}:
+        raise UnknownSpend() if isinstance(request, RefundRequest) else UnknownHold()
+    if isinstance(request, CaptureRequest):
+        return 201, holds.capture(work, request, account)
+    if isinstance(request, ReleaseRequest):
+        return 200, holds.release(work, request, account)
+    if isinstance(request, RefundRequest):
+        return 201, refunds.refund(work, request, account)
+    priced = charge.price(work.policies_by_store[account.store_id], request)
+    limits.note_use(work.policy_of(account), priced.module, work.new_modules)
+    account = introduce(work, request.who, account)
+    sources = funding_of(work, account, priced.module)
+    decision = over_cap(work, account, request.caller.site_id, priced.tokens) or sources.decide(priced.tokens)
     if not decision.is_accepted:
-        return refuse(books, account, priced, decision, site_id=ask.caller.site_id)
-    if isinstance(ask, HoldRequest):
-        return 201, holds.hold(books, ask, account, priced, means, decision)
-    return 201, charge.describe(books, account, charge.spend(books, ask, account, priced, means, decision))
+        return refuse(work, account, priced, decision, site_id=request.caller.site_id)
+    if isinstance(request, HoldRequest):
+        return 201, holds.hold(work, request, account, priced, sources, decision)
+    return 201, charge.describe(work, account, charge.spend(work, request, account, priced, sources, decision))
 
 
-def introduce(books: UnitOfWork, who: Who | None, account: Account) -> Account:
+def introduce(work: UnitOfWork, who: Who | None, account: Account) -> Account:
     """The account with what this request says of its user; what it does not say stays."""
     if not isinstance(who, Profile) or (who.email is None and who.name is None and who.roles is None):
         return account
-    told = account.told(email=who.email, name=who.name, roles=who.roles)
-    if told != account:
-        books.accounts[account.id] = told
-        books.renamed_accounts.add(account.id)
-    return told
+    updated = account.with_profile(email=who.email, name=who.name, roles=who.roles)
+    if updated != account:
+        work.accounts[account.id] = updated
+        work.renamed_accounts.add(account.id)
+    return updated

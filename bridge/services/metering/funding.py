@@ -16,7 +16,7 @@ class Free(NamedTuple):
     """The free allowance of one account in one module: limit, the rule that won, its window, what is gone of it."""
 
     limit: Limit
-    verdict: MatchedRule
+    matched: MatchedRule
     window: Window
     key: WindowKey
     used: int
@@ -25,92 +25,94 @@ class Free(NamedTuple):
     @property
     def left(self) -> int | None:
         """Return what it can still pay; None for no end."""
-        return left_of(self.verdict.rule, used=self.used + self.held)
+        return left_of(self.matched.rule, used=self.used + self.held)
 
     @property
     def is_disabled(self) -> bool:
         """Return whether the rule shuts the module's free use."""
-        return self.verdict.rule.allows is Allows.DISABLED
+        return self.matched.rule.allows is Allows.DISABLED
 
 
-class Means(NamedTuple):
+class Funding(NamedTuple):
     """The sources of one account for one module, in the store's order."""
 
     plans: tuple[PlanPart, ...]
     free: Free | None
-    purses: tuple[FundingSource, ...]
+    funding_sources: tuple[FundingSource, ...]
 
     def decide(self, price: int) -> Decision:
         """Return whether the sources pay the whole price."""
-        return decide(price=price, purses=self.purses, disabled=self.free is not None and self.free.is_disabled)
+        return decide(
+            price=price, funding_sources=self.funding_sources, disabled=self.free is not None and self.free.is_disabled
+        )
 
     def draw(self, price: int) -> Decision:
         """As much of the price as the sources pay."""
-        return draw(price=price, purses=self.purses)
+        return draw(price=price, funding_sources=self.funding_sources)
 
     def plan_parts(self, decision: Decision) -> tuple[PlanPart, ...]:
         """Which plans' windows pay a decision's plan part."""
         return split_plan(tokens=decision.plan, parts=self.plans)
 
 
-def free_of(books: UnitOfWork, account: Account, module: str) -> Free | None:
+def free_of(work: UnitOfWork, account: Account, module: str) -> Free | None:
     """The account's free allowance in a module; None where no rule gives one.
 
     A rule of the account's own beats those of its audiences.
     """
-    rulebook = books.rulebook_of(account)
-    limit = rulebook.limits.get(module)
+    policy = work.policy_of(account)
+    limit = policy.limits.get(module)
     if limit is None:
         return None
-    override = books.overrides.get((account.id, module))
+    override = work.overrides.get((account.id, module))
     if override is not None:
-        verdict: MatchedRule | None = MatchedRule("override", override.rule)
+        matched: MatchedRule | None = MatchedRule("override", override.rule)
     else:
-        verdict = rulebook.verdict_for(module, account.roles, guest=account.is_guest)
-    if verdict is None:
+        matched = policy.match_rule(module, account.roles, guest=account.is_guest)
+    if matched is None:
         return None
-    window = books.window_of(account, module)
+    window = work.window_of(account, module)
     key = (account.id, module, window.starts_at)
-    return Free(limit, verdict, window, key, books.uses.get(key, 0), books.held.get(key, 0))
+    return Free(limit, matched, window, key, work.uses.get(key, 0), work.held.get(key, 0))
 
 
-def means_of(books: UnitOfWork, account: Account, module: str) -> Means:
+def funding_of(work: UnitOfWork, account: Account, module: str) -> Funding:
     """Return what the account can pay for a module at this point of the batch."""
-    plans = tuple(books.plan_lefts(account))
-    free = free_of(books, account, module)
-    purses = []
+    plans = tuple(work.plan_lefts(account))
+    free = free_of(work, account, module)
+    funding_sources = []
     # Told apart by identity: looking up a member of an enumeration hashes its name, in Python.
-    for source in books.rulebook_of(account).spend_order:
+    for source in work.policy_of(account).spend_order:
         if source is Source.BALANCE:
-            left: int | None = books.standing_of(account).available
+            left: int | None = work.balance_of(account).available
         elif source is Source.PLAN:
             left = sum(part.tokens for part in plans)
         else:
             left = free.left if free else 0
-        purses.append(FundingSource(source, left))
-    return Means(plans, free, tuple(purses))
+        funding_sources.append(FundingSource(source, left))
+    return Funding(plans, free, tuple(funding_sources))
 
 
-def left_of_cap(books: UnitOfWork, account: Account, site_id: int) -> int | None:
+def left_of_cap(work: UnitOfWork, account: Account, site_id: int) -> int | None:
     """Return what a linked site may still spend this month; None where it has no cap, or it is the store itself."""
-    cap = books.caps.get(site_id) if site_id else None
+    cap = work.caps.get(site_id) if site_id else None
     if cap is None:
         return None
-    used = books.site_uses.get((site_id, books.month_of(account, books.now)), 0)
-    return max(0, cap - used - books.held.get(("site", site_id), 0))
+    used = work.site_uses.get((site_id, work.month_of(account, work.now)), 0)
+    return max(0, cap - used - work.held.get(("site", site_id), 0))
 
 
-def over_cap(books: UnitOfWork, account: Account, site_id: int, price: int) -> Decision | None:
+def over_cap(work: UnitOfWork, account: Account, site_id: int, price: int) -> Decision | None:
     """The refusal of a linked site that would pass its monthly cap; None where it may go on."""
-    left = left_of_cap(books, account, site_id)
+    left = left_of_cap(work, account, site_id)
     if left is None or price <= left:
         return None
     return Decision(refusal=Refusal.SITE_CAP_REACHED, shortfall=price - left)
 
 
-def allowance_document(books: UnitOfWork, account: Account, module: str) -> documents.Document | None:
+def allowance_document(work: UnitOfWork, account: Account, module: str) -> documents.Document | None:
     """The account's allowance in a module as it stands at this point of the batch; None where there is none."""
-    free = free_of(books, account, module)
+    free = free_of(work, account, module)
     if free is None:
         return None
-    return documents.allowance_document(free.limit, free.verdict, free.window, used=free.used, held=free.held)
+    return documents.allowance_document(free.limit, free.matched, free.window, used=free.used, held=free.held)

@@ -23,7 +23,7 @@ from bridge.domain.stores.principals import Caller
 from bridge.services.metering import charge, documents, policies
 from bridge.services.metering.account_lookup import may_see
 from bridge.services.metering.charge import Payment, Priced, pay
-from bridge.services.metering.funding import Means, allowance_document, left_of_cap, means_of
+from bridge.services.metering.funding import Funding, allowance_document, funding_of, left_of_cap
 from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, open_unit
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
@@ -31,15 +31,15 @@ from bridge.storage.metering import holds
 
 
 def hold(
-    books: UnitOfWork, ask: HoldRequest, account: Account, priced: Priced, means: Means, decision: Decision
+    work: UnitOfWork, request: HoldRequest, account: Account, priced: Priced, sources: Funding, decision: Decision
 ) -> documents.Document:
     """Set aside what was decided, from the sources a spend would take it from."""
-    free = means.free if decision.allowance else None
+    free = sources.free if decision.allowance else None
     held = Hold(
         id=new_id(),
         account_id=account.id,
         store_id=account.store_id,
-        site_id=ask.caller.site_id,
+        site_id=request.caller.site_id,
         module=priced.module,
         operation=priced.operation,
         units=priced.units,
@@ -49,20 +49,20 @@ def hold(
         from_allowance=decision.allowance,
         window_starts_at=free.window.starts_at if free else None,
         window_ends_at=free.window.ends_at if free else None,
-        plan_parts=means.plan_parts(decision) if decision.plan else (),
-        source=ask.source,
-        reference=ask.reference,
+        plan_parts=sources.plan_parts(decision) if decision.plan else (),
+        source=request.source,
+        reference=request.reference,
         state=HoldState.OPEN,
-        created_at=books.now,
-        expires_at=books.now + timedelta(seconds=ask.ttl_seconds),
+        created_at=work.now,
+        expires_at=work.now + timedelta(seconds=request.ttl_seconds),
     )
-    books.holds[held.id] = held
-    books.new_holds.add(held.id)
-    books.set_aside(held, 1)
-    return describe(books, account, held)
+    work.holds[held.id] = held
+    work.new_holds.add(held.id)
+    work.set_aside(held, 1)
+    return describe(work, account, held)
 
 
-def capture(books: UnitOfWork, ask: CaptureRequest, account: Account) -> documents.Document:
+def capture(work: UnitOfWork, request: CaptureRequest, account: Account) -> documents.Document:
     """Take what it really cost: first what was set aside, then more where the sources have it.
 
     What is set aside and not needed is free again. After the hold's expiry
@@ -70,43 +70,43 @@ def capture(books: UnitOfWork, ask: CaptureRequest, account: Account) -> documen
     What nobody can pay is answered and stored as `uncovered`. Raises
     `HoldCaptured` and `HoldReleased` for a hold that is settled.
     """
-    found = _settleable(books, ask.hold_id)
-    price = _captured_price(books, ask, found)
-    settled = replace(found, state=HoldState.CAPTURED, settled_at=books.now)
-    reserved = found.counts_at(books.now)
+    found = _settleable(work, request.hold_id)
+    price = _captured_price(work, request, found)
+    settled = replace(found, state=HoldState.CAPTURED, settled_at=work.now)
+    reserved = found.counts_at(work.now)
     if reserved:
-        books.set_aside(found, -1)
-    payment = _payment(books, ask, account, found, price, reserved=reserved)
+        work.set_aside(found, -1)
+    payment = _payment(work, request, account, found, price, reserved=reserved)
     try:
-        taken = pay(books, account, payment)
+        taken = pay(work, account, payment)
     except UseOutOfRange:
         if reserved:
-            books.set_aside(found, 1)
+            work.set_aside(found, 1)
         raise
-    books.holds[found.id] = replace(settled, spend_id=taken.id)
-    books.changed_holds.add(found.id)
-    books.changed_accounts.add(account.id)
-    return charge.describe(books, account, taken)
+    work.holds[found.id] = replace(settled, spend_id=taken.id)
+    work.changed_holds.add(found.id)
+    work.changed_accounts.add(account.id)
+    return charge.describe(work, account, taken)
 
 
-def release(books: UnitOfWork, ask: ReleaseRequest, account: Account) -> documents.Document:
+def release(work: UnitOfWork, request: ReleaseRequest, account: Account) -> documents.Document:
     """Free all that a hold set aside; raises `HoldCaptured` and `HoldReleasedBefore` for one that is settled."""
-    if ask.hold_id in books.holds and books.holds[ask.hold_id].state is HoldState.RELEASED:
+    if request.hold_id in work.holds and work.holds[request.hold_id].state is HoldState.RELEASED:
         raise HoldReleasedBefore()
-    found = _settleable(books, ask.hold_id)
-    if found.counts_at(books.now):
-        books.set_aside(found, -1)
-    books.holds[found.id] = replace(found, state=HoldState.RELEASED, settled_at=books.now)
-    books.changed_holds.add(found.id)
-    return describe(books, account, books.holds[found.id])
+    found = _settleable(work, request.hold_id)
+    if found.counts_at(work.now):
+        work.set_aside(found, -1)
+    work.holds[found.id] = replace(found, state=HoldState.RELEASED, settled_at=work.now)
+    work.changed_holds.add(found.id)
+    return describe(work, account, work.holds[found.id])
 
 
-def describe(books: UnitOfWork, account: Account, held: Hold) -> documents.Document:
+def describe(work: UnitOfWork, account: Account, held: Hold) -> documents.Document:
     """A hold as the caller sees it."""
     return documents.hold_document(
         held,
-        standing=books.standing_of(books.accounts[account.id]),
-        allowance=allowance_document(books, account, held.module),
+        account_balance=work.balance_of(work.accounts[account.id]),
+        allowance=allowance_document(work, account, held.module),
     )
 
 
@@ -117,17 +117,17 @@ def look(connection: Connection, caller: Caller, hold_id: int, *, now: datetime)
         raise UnknownHold()
     wanted = Wanted(
         account_ids=[found.account_id],
-        rulebooks=policies.for_stores(connection, [found.store_id]),
+        policies_by_store=policies.for_stores(connection, [found.store_id]),
         modules=[(found.store_id, found.module)],
     )
-    books = open_unit(connection, wanted, now=now, lock=False)
+    work = open_unit(connection, wanted, now=now, lock=False)
     if found.state is HoldState.OPEN and not found.counts_at(now):
         found = replace(found, state=HoldState.EXPIRED)
-    return describe(books, books.accounts[found.account_id], found)
+    return describe(work, work.accounts[found.account_id], found)
 
 
-def _settleable(books: UnitOfWork, hold_id: int) -> Hold:
-    found = books.holds.get(hold_id)
+def _settleable(work: UnitOfWork, hold_id: int) -> Hold:
+    found = work.holds.get(hold_id)
     if found is None:
         raise UnknownHold()
     if found.state is HoldState.CAPTURED:
@@ -137,36 +137,36 @@ def _settleable(books: UnitOfWork, hold_id: int) -> Hold:
     return found
 
 
-def _captured_price(books: UnitOfWork, ask: CaptureRequest, found: Hold) -> Priced:
-    rulebook = books.rulebooks[found.store_id]
-    if ask.units is None:
-        tokens, units = ask.tokens or 0, found.units
+def _captured_price(work: UnitOfWork, request: CaptureRequest, found: Hold) -> Priced:
+    policy = work.policies_by_store[found.store_id]
+    if request.units is None:
+        tokens, units = request.tokens or 0, found.units
     else:
         if found.operation is None:
             raise InvalidRequest(fields=[FieldError("quantity", "the hold has no operation: say how many tokens")])
-        operation = rulebook.operations.get(found.operation)
+        operation = policy.operations.get(found.operation)
         if operation is None:
             raise UnknownOperation(f"the price list no longer has the operation {found.operation}")
-        tokens, units = price_of(operation, ask.units) if ask.units else 0, ask.units
-    return Priced(found.module, found.operation, units, tokens if rulebook.is_metered(found.module) else 0)
+        tokens, units = price_of(operation, request.units) if request.units else 0, request.units
+    return Priced(found.module, found.operation, units, tokens if policy.is_metered(found.module) else 0)
 
 
 def _payment(
-    books: UnitOfWork, ask: CaptureRequest, account: Account, found: Hold, price: Priced, *, reserved: bool
+    work: UnitOfWork, request: CaptureRequest, account: Account, found: Hold, price: Priced, *, reserved: bool
 ) -> Payment:
-    means = means_of(books, account, found.module)
-    first = _from_reserve(books, account, found, price.tokens) if reserved else Decision()
+    sources = funding_of(work, account, found.module)
+    first = _from_reserve(work, account, found, price.tokens) if reserved else Decision()
     first_parts = split_plan(tokens=first.plan, parts=found.plan_parts)
     beyond = price.tokens - first.paid
-    left = left_of_cap(books, account, found.site_id)
+    left = left_of_cap(work, account, found.site_id)
     drawn = beyond if left is None else min(beyond, max(0, left - first.paid))
-    rest = _beyond(means, first, first_parts, found, drawn)
-    parts = (*first_parts, *split_plan(tokens=rest.plan, parts=_less(means.plans, first_parts)))
+    rest = _beyond(sources, first, first_parts, found, drawn)
+    parts = (*first_parts, *split_plan(tokens=rest.plan, parts=_less(sources.plans, first_parts)))
     window, ends_at = None, None
     if first.allowance and found.window_starts_at is not None:
         window, ends_at = (account.id, found.module, found.window_starts_at), found.window_ends_at
-    elif rest.allowance and means.free is not None:
-        window, ends_at = means.free.key, means.free.window.ends_at
+    elif rest.allowance and sources.free is not None:
+        window, ends_at = sources.free.key, sources.free.window.ends_at
     decision = Decision(
         first.plan + rest.plan,
         first.balance + rest.balance,
@@ -174,7 +174,7 @@ def _payment(
         shortfall=rest.shortfall + beyond - drawn,
     )
     return Payment(
-        caller=ask.caller,
+        caller=request.caller,
         site_id=found.site_id,
         priced=price,
         decision=decision,
@@ -187,7 +187,7 @@ def _payment(
     )
 
 
-def _from_reserve(books: UnitOfWork, account: Account, found: Hold, price: int) -> Decision:
+def _from_reserve(work: UnitOfWork, account: Account, found: Hold, price: int) -> Decision:
     """The part of the price that what was set aside pays, in the store's order."""
     left = {
         Source.PLAN: found.from_plan,
@@ -195,29 +195,34 @@ def _from_reserve(books: UnitOfWork, account: Account, found: Hold, price: int) 
         Source.BALANCE: min(found.from_balance, account.balance),
         Source.ALLOWANCE: found.from_allowance,
     }
-    order = books.rulebook_of(account).spend_order
-    taken = draw(price=price, purses=[FundingSource(source, left[source]) for source in order])
+    order = work.policy_of(account).spend_order
+    taken = draw(price=price, funding_sources=[FundingSource(source, left[source]) for source in order])
     return taken._replace(shortfall=0)
 
 
-def _beyond(means: Means, first: Decision, first_parts: tuple[PlanPart, ...], found: Hold, price: int) -> Decision:
+def _beyond(sources: Funding, first: Decision, first_parts: tuple[PlanPart, ...], found: Hold, price: int) -> Decision:
     """The part of the price beyond what was set aside, drawn from what the sources have besides."""
     if price <= 0:
         return Decision()
-    purses = []
-    for purse in means.purses:
-        left = purse.left
-        if purse.source is Source.PLAN:
-            left = sum(part.tokens for part in _less(means.plans, first_parts))
-        elif purse.source is Source.BALANCE:
+    funding_sources = []
+    for funding_source in sources.funding_sources:
+        left = funding_source.left
+        if funding_source.source is Source.PLAN:
+            left = sum(part.tokens for part in _less(sources.plans, first_parts))
+        elif funding_source.source is Source.BALANCE:
             left = max(0, (left or 0) - first.balance)
-        elif left is not None and means.free is not None and first.allowance:
+        elif left is not None and sources.free is not None and first.allowance:
             # One spend counts in one window: where the hold's has closed, its successor pays nothing.
-            left = max(0, left - first.allowance) if means.free.window.starts_at == found.window_starts_at else 0
-        elif left is None and first.allowance and means.free and means.free.window.starts_at != found.window_starts_at:
+            left = max(0, left - first.allowance) if sources.free.window.starts_at == found.window_starts_at else 0
+        elif (
+            left is None
+            and first.allowance
+            and sources.free
+            and sources.free.window.starts_at != found.window_starts_at
+        ):
             left = 0
-        purses.append(FundingSource(purse.source, left))
-    return draw(price=price, purses=purses)
+        funding_sources.append(FundingSource(funding_source.source, left))
+    return draw(price=price, funding_sources=funding_sources)
 
 
 def _less(plans: tuple[PlanPart, ...], taken: tuple[PlanPart, ...]) -> tuple[PlanPart, ...]:

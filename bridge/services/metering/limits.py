@@ -14,20 +14,20 @@ from bridge.storage.metering import limits
 from bridge.storage.stores import stores
 
 
-def note_use(rulebook: Policy, module: str, fresh: dict[int, set[str]]) -> None:
+def note_use(policy: Policy, module: str, fresh: dict[int, set[str]]) -> None:
     """Note in `fresh` a module that is used for the first time; raises `UnknownModule` past the bound of a store."""
-    if rulebook.has_module(module) or module in fresh.get(rulebook.store.id, ()):
+    if policy.has_module(module) or module in fresh.get(policy.store.id, ()):
         return
-    check_known(rulebook, module, fresh=len(fresh.get(rulebook.store.id, ())))
-    fresh.setdefault(rulebook.store.id, set()).add(module)
+    check_known(policy, module, fresh=len(fresh.get(policy.store.id, ())))
+    fresh.setdefault(policy.store.id, set()).add(module)
 
 
-def check_known(rulebook: Policy, module: str, *, fresh: int = 0) -> None:
+def check_known(policy: Policy, module: str, *, fresh: int = 0) -> None:
     """Raise `UnknownModule` for a module the store neither has nor creates on first use.
 
     `fresh` modules are being created already.
     """
-    if not rulebook.has_module(module) and not rulebook.may_create_module(fresh):
+    if not policy.has_module(module) and not policy.may_create_module(fresh):
         raise UnknownModule(
             f"the store has no module {module}; check the spelling, or create it with PUT /v1/modules/{module}",
             fields=[FieldError("module", "not a module of the store")],

@@ -54,7 +54,7 @@ def reset_account(
     reset = Reset(now, module, None, account.id)
     stores.touch(connection, store_id)
     overrides.add_reset(connection, new_id(), store_id, reset, actor=actor)
-    payload = {"module": module, "reset_at": documents.instant(now), "by_hand": True}
+    payload = {"module": module, "reset_at": documents.format_timestamp(now), "by_hand": True}
     event = NewEvent(new_id(), store_id, account.id, EventType.ALLOWANCE_RESET, payload, now)
     outbox.add(connection, [event])
     return reset

@@ -21,14 +21,14 @@ def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, 
     version moved is read anew. A change of rules counts from its commit on.
     """
     known = _known.of(connection)
-    books: dict[int, Policy] = {}
+    work: dict[int, Policy] = {}
     for store_id, version in stores.versions(connection, store_ids).items():
         book = known.get(store_id)
         if book is None or book.store.config_version != version:
             book = _read(connection, store_id)
             _known.keep(connection, {store_id: book})
-        books[store_id] = book
-    return books
+        work[store_id] = book
+    return work
 
 
 def for_store(connection: Connection, store_id: int) -> Policy:

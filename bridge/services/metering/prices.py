@@ -47,12 +47,12 @@ def put_operation(connection: Connection, store_id: int, operation: Operation) -
         label = operation.module.replace("_", " ").capitalize()
         limits.put_modules(connection, store_id, [Module(operation.module, label)], position=len(modules))
     now_known = known | {operation.key: operation}
-    made_of_it = [
+    applied = [
         replace(made, tokens_per_unit=sum_of(now_known[part] for part in made.parts))
         for made in known.values()
         if operation.key in made.parts
     ]
-    prices.put(connection, store_id, [operation, *made_of_it])
+    prices.put(connection, store_id, [operation, *applied])
     return operation
 
 

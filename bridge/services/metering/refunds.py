@@ -17,14 +17,14 @@ from bridge.storage.engine.ids import new_id
 from bridge.storage.metering.spends import Refund, Spend
 
 
-def refund(books: UnitOfWork, ask: RefundRequest, account: Account) -> documents.Document:
+def refund(work: UnitOfWork, request: RefundRequest, account: Account) -> documents.Document:
     """Give a spend back, whole or in part; never more than was paid and not given back yet.
 
     Balance pays off debt first, like any tokens that come in. Tokens of an
     allowance or a plan go back only while their window is open; what cannot go
     back is answered as `lapsed`. Raises `UnknownSpend` and `RefundTooLarge`.
     """
-    spend = books.spends.get(ask.spend_id)
+    spend = work.spends.get(request.spend_id)
     if spend is None:
         raise UnknownSpend()
     paid = Decision(
@@ -33,58 +33,58 @@ def refund(books: UnitOfWork, ask: RefundRequest, account: Account) -> documents
         spend.from_allowance - spend.back_allowance,
     )
     left = paid.paid - spend.lapsed
-    tokens = left if ask.tokens is None else ask.tokens
+    tokens = left if request.tokens is None else request.tokens
     if tokens > left or left == 0:
         raise RefundTooLarge(
             f"{left} of {spend.tokens - spend.uncovered} tokens are left to give back",
             fields=[FieldError("tokens", f"at most {left}")],
         )
-    back = _split(books, account, spend, paid, tokens)
-    document = _write(books, ask, account, spend, back)
-    books.changed_accounts.add(account.id)
+    back = _split(work, account, spend, paid, tokens)
+    document = _write(work, request, account, spend, back)
+    work.changed_accounts.add(account.id)
     return document
 
 
-def _split(books: UnitOfWork, account: Account, spend: Spend, paid: Decision, tokens: int) -> GivenBack:
+def _split(work: UnitOfWork, account: Account, spend: Spend, paid: Decision, tokens: int) -> GivenBack:
     open_ = Decision(
-        plan=sum(part.tokens for part in _open_parts(spend, books.now)),
+        plan=sum(part.tokens for part in _open_parts(spend, work.now)),
         balance=paid.balance,
-        allowance=paid.allowance if _is_open(books, account, spend) else 0,
+        allowance=paid.allowance if _is_open(work, account, spend) else 0,
     )
-    return give_back(tokens=tokens, open_=open_, order=books.rulebook_of(account).spend_order)
+    return give_back(tokens=tokens, open_=open_, order=work.policy_of(account).spend_order)
 
 
-def _is_open(books: UnitOfWork, account: Account, spend: Spend) -> bool:
+def _is_open(work: UnitOfWork, account: Account, spend: Spend) -> bool:
     """Return whether the window the spend's allowance counted in is still the running one."""
-    free = free_of(books, account, spend.module)
+    free = free_of(work, account, spend.module)
     return free is not None and free.window.starts_at == spend.window_starts_at
 
 
 def _write(
-    books: UnitOfWork, ask: RefundRequest, account: Account, spend: Spend, back: GivenBack
+    work: UnitOfWork, request: RefundRequest, account: Account, spend: Spend, back: GivenBack
 ) -> documents.Document:
     if back.balance:
         try:
             movement = credit(tokens=back.balance, balance=account.balance, debt=account.debt)
         except OverflowError as error:
             raise BalanceOutOfRange() from error
-        books.move(account.id, Kind.REFUND, movement, actor=ask.caller.name, reason=ask.reason, spend=spend)
+        work.move(account.id, Kind.REFUND, movement, actor=request.caller.name, reason=request.reason, spend=spend)
     if back.allowance and spend.window_starts_at is not None:
-        free = free_of(books, account, spend.module)
+        free = free_of(work, account, spend.module)
         ends_at = free.window.ends_at if free else None
-        books.use_window((account.id, spend.module, spend.window_starts_at), ends_at, -back.allowance)
-    for part in split_plan(tokens=back.plan, parts=_open_parts(spend, books.now)):
-        books.use_plan(account.id, part, -part.tokens)
+        work.use_window((account.id, spend.module, spend.window_starts_at), ends_at, -back.allowance)
+    for part in split_plan(tokens=back.plan, parts=_open_parts(spend, work.now)):
+        work.use_plan(account.id, part, -part.tokens)
     given = back.plan + back.balance + back.allowance
-    books.use_site(account, spend.site_id, spend.created_at, -given)
-    books.use_day(account, spend, units=0, tokens=-given)
-    books.spends[spend.id] = spend._replace(
+    work.use_site(account, spend.site_id, spend.created_at, -given)
+    work.use_day(account, spend, units=0, tokens=-given)
+    work.spends[spend.id] = spend._replace(
         back_plan=spend.back_plan + back.plan,
         back_balance=spend.back_balance + back.balance,
         back_allowance=spend.back_allowance + back.allowance,
         lapsed=spend.lapsed + back.lapsed,
     )
-    books.changed_spends.add(spend.id)
+    work.changed_spends.add(spend.id)
     refunded = Refund(
         id=new_id(),
         account_id=account.id,
@@ -93,14 +93,14 @@ def _write(
         to_balance=back.balance,
         to_allowance=back.allowance,
         lapsed=back.lapsed,
-        reason=ask.reason,
-        created_at=books.now,
+        reason=request.reason,
+        created_at=work.now,
     )
-    books.new_refunds.append(refunded)
+    work.new_refunds.append(refunded)
     return documents.refund_document(
         refunded,
-        standing=books.standing_of(books.accounts[account.id]),
-        allowance=allowance_document(books, account, spend.module),
+        account_balance=work.balance_of(work.accounts[account.id]),
+        allowance=allowance_document(work, account, spend.module),
     )
 
 

@@ -26,17 +26,17 @@ _UNCHARGED = "Nothing was charged."
 
 
 def refuse(
-    books: UnitOfWork, account: Account, priced: Priced, decision: Decision, *, site_id: int
+    work: UnitOfWork, account: Account, priced: Priced, decision: Decision, *, site_id: int
 ) -> tuple[int, documents.Document]:
     """The status and the document of a refusal; nothing is taken."""
-    rulebook = books.rulebook_of(account)
+    policy = work.policy_of(account)
     refusal = decision.refusal or Refusal.INSUFFICIENT_TOKENS
-    at = resets_at(books, account, priced, site_id=site_id)
+    at = resets_at(work, account, priced, site_id=site_id)
     # Bought tokens pay in a disabled module as well. They lift no site's cap.
-    purchase_url = None if refusal is Refusal.SITE_CAP_REACHED else rulebook.store.purchase_url
+    purchase_url = None if refusal is Refusal.SITE_CAP_REACHED else policy.store.purchase_url
     payable = priced.tokens - decision.shortfall
-    remedy = _remedy(books, account, refusal, at, missing=decision.shortfall, can_buy=purchase_url is not None)
-    label = rulebook.label_of(priced.module)
+    remedy = _remedy(work, account, refusal, at, missing=decision.shortfall, can_buy=purchase_url is not None)
+    label = policy.label_of(priced.module)
     document: Document = {
         "title": _TITLES[refusal],
         "status": 403 if refusal is Refusal.MODULE_DISABLED else 402,
@@ -45,109 +45,109 @@ def refuse(
         "required": priced.tokens,
         "available": payable,
         "shortfall": decision.shortfall,
-        "balance": documents.standing_document(books.standing_of(account)),
-        "allowance": allowance_document(books, account, priced.module),
-        "resets_at": documents.instant(at),
+        "balance": documents.balance_document(work.balance_of(account)),
+        "allowance": allowance_document(work, account, priced.module),
+        "resets_at": documents.format_timestamp(at),
         "purchase_url": purchase_url,
-        "message": _own_message(refusal, rulebook.limits.get(priced.module))
+        "message": _own_message(refusal, policy.limits.get(priced.module))
         or f"{_sentence(refusal, label, decision.shortfall)} {remedy}",
     }
     return document["status"], document
 
 
-def resets_at(books: UnitOfWork, account: Account, priced: Priced, *, site_id: int) -> datetime | None:
+def resets_at(work: UnitOfWork, account: Account, priced: Priced, *, site_id: int) -> datetime | None:
     """The first moment from which the same request could succeed by itself; None when no reset helps.
 
     Considers the end of the allowance's window, of the plans' windows, of the
     account's own rule, and of the linked site's month, each and together. The
     balance is taken as it stands.
     """
-    for moment in sorted(set(_changes(books, account, priced.module, site_id))):
-        left = _left_of_cap_at(books, account, site_id, moment)
+    for moment in sorted(set(_changes(work, account, priced.module, site_id))):
+        left = _left_of_cap_at(work, account, site_id, moment)
         if left is not None and priced.tokens > left:
             continue
-        if _can_pay_at(books, account, priced, moment):
+        if _can_pay_at(work, account, priced, moment):
             return moment
     return None
 
 
-def _changes(books: UnitOfWork, account: Account, module: str, site_id: int) -> Iterator[datetime]:
+def _changes(work: UnitOfWork, account: Account, module: str, site_id: int) -> Iterator[datetime]:
     """The moments after now at which a source or the cap starts again."""
-    override = books.overrides.get((account.id, module))
-    if override is not None and override.ends_at is not None and books.now < override.ends_at < _NEVER:
+    override = work.overrides.get((account.id, module))
+    if override is not None and override.ends_at is not None and work.now < override.ends_at < _NEVER:
         yield override.ends_at
-    if module in books.rulebook_of(account).limits:
-        window = books.window_of(account, module)
+    if module in work.policy_of(account).limits:
+        window = work.window_of(account, module)
         if window.ends_at is not None:
             yield window.ends_at
-    for allotment in books.allotments.get(account.id, ()):
+    for allotment in work.allotments.get(account.id, ()):
         yield allotment.window.ends_at or allotment.ends_at
-    if left_of_cap(books, account, site_id) is not None:
-        yield _month_end(books, account)
+    if left_of_cap(work, account, site_id) is not None:
+        yield _month_end(work, account)
 
 
-def _can_pay_at(books: UnitOfWork, account: Account, priced: Priced, moment: datetime) -> bool:
+def _can_pay_at(work: UnitOfWork, account: Account, priced: Priced, moment: datetime) -> bool:
     total = 0
-    for source in books.rulebook_of(account).spend_order:
+    for source in work.policy_of(account).spend_order:
         if source is Source.BALANCE:
-            left: int | None = books.standing_of(account).available
+            left: int | None = work.balance_of(account).available
         elif source is Source.PLAN:
-            left = _plans_at(books, account, moment)
+            left = _plans_at(work, account, moment)
         else:
-            left = _allowance_at(books, account, priced.module, moment)
+            left = _allowance_at(work, account, priced.module, moment)
         if left is None:
             return True
         total += left
     return total >= priced.tokens
 
 
-def _plans_at(books: UnitOfWork, account: Account, moment: datetime) -> int:
-    zone = books.rulebook_of(account).calendar.zone
+def _plans_at(work: UnitOfWork, account: Account, moment: datetime) -> int:
+    zone = work.policy_of(account).calendar.zone
     total = 0
-    for allotment in allotments_at(books.plan_terms.get(account.id, ()), moment, zone):
+    for allotment in allotments_at(work.plan_terms.get(account.id, ()), moment, zone):
         key = (account.id, allotment.product_id, allotment.window.starts_at)
-        total += max(0, allotment.tokens - books.plan_uses.get(key, 0) - books.held.get(key, 0))
+        total += max(0, allotment.tokens - work.plan_uses.get(key, 0) - work.held.get(key, 0))
     return total
 
 
-def _allowance_at(books: UnitOfWork, account: Account, module: str, moment: datetime) -> int | None:
+def _allowance_at(work: UnitOfWork, account: Account, module: str, moment: datetime) -> int | None:
     """Return what the free allowance gives at a moment; None for no end."""
-    rulebook = books.rulebook_of(account)
-    if module not in rulebook.limits:
+    policy = work.policy_of(account)
+    if module not in policy.limits:
         return 0
-    override = books.overrides.get((account.id, module))
+    override = work.overrides.get((account.id, module))
     if override is not None and (override.ends_at is None or moment < override.ends_at):
         rule = override.rule
     else:
-        verdict = rulebook.verdict_for(module, account.roles, guest=account.is_guest)
-        if verdict is None:
+        matched = policy.match_rule(module, account.roles, guest=account.is_guest)
+        if matched is None:
             return 0
-        rule = verdict.rule
-    window = books.window_of(account, module)
+        rule = matched.rule
+    window = work.window_of(account, module)
     key = (account.id, module, window.starts_at)
     is_same_window = window.ends_at is None or moment < window.ends_at
-    used = books.uses.get(key, 0) + books.held.get(key, 0) if is_same_window else 0
+    used = work.uses.get(key, 0) + work.held.get(key, 0) if is_same_window else 0
     return left_of(rule, used=used)
 
 
-def _left_of_cap_at(books: UnitOfWork, account: Account, site_id: int, moment: datetime) -> int | None:
-    left = left_of_cap(books, account, site_id)
-    return books.caps[site_id] if left is not None and moment >= _month_end(books, account) else left
+def _left_of_cap_at(work: UnitOfWork, account: Account, site_id: int, moment: datetime) -> int | None:
+    left = left_of_cap(work, account, site_id)
+    return work.caps[site_id] if left is not None and moment >= _month_end(work, account) else left
 
 
-def _month_end(books: UnitOfWork, account: Account) -> datetime:
-    window = window_at(Period.MONTHLY, books.now, books.rulebook_of(account).calendar)
+def _month_end(work: UnitOfWork, account: Account) -> datetime:
+    window = window_at(Period.MONTHLY, work.now, work.policy_of(account).calendar)
     # A month always ends.
-    return window.ends_at or books.now
+    return window.ends_at or work.now
 
 
 def _remedy(
-    books: UnitOfWork, account: Account, refusal: Refusal, at: datetime | None, *, missing: int, can_buy: bool
+    work: UnitOfWork, account: Account, refusal: Refusal, at: datetime | None, *, missing: int, can_buy: bool
 ) -> str:
     """How and when the same request can succeed, as a sentence."""
     ways = []
     if at is not None:
-        local = at.astimezone(books.rulebook_of(account).calendar.zone)
+        local = at.astimezone(work.policy_of(account).calendar.zone)
         ways.append(f"from {local:%Y-%m-%d %H:%M} ({local:%Z}) on")
     if can_buy:
         ways.append("after 1 more token is bought" if missing == 1 else f"after {missing:,} more tokens are bought")

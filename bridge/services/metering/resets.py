@@ -46,23 +46,23 @@ class Reset:
     next_at: datetime | None
 
 
-def resets_of(connection: Connection, rulebook: Policy, *, now: datetime) -> dict[str, Reset]:
+def resets_of(connection: Connection, policy: Policy, *, now: datetime) -> dict[str, Reset]:
     """The last and the next reset of each module that has a limit."""
-    noted = resets.newest(connection, [rulebook.store.id])
+    noted = resets.newest(connection, [policy.store.id])
     return {
-        module: _reset(limit, noted.get((rulebook.store.id, module)), rulebook, now=now)
-        for module, limit in rulebook.limits.items()
+        module: _reset(limit, noted.get((policy.store.id, module)), policy, now=now)
+        for module, limit in policy.limits.items()
     }
 
 
 def list_due(connection: Connection, *, now: datetime) -> list[Cursor]:
     """The limits whose window opened and was not noted yet, or whose announcing is not finished."""
     store_ids = [store.id for store in stores.list_all(connection)]
-    books = policies.for_stores(connection, store_ids)
+    work = policies.for_stores(connection, store_ids)
     noted = resets.newest(connection, store_ids)
     return [
         (store_id, module)
-        for store_id, book in books.items()
+        for store_id, book in work.items()
         for module, limit in book.limits.items()
         if _is_due(connection, limit, noted.get((store_id, module)), book, now=now)
     ]
@@ -76,27 +76,27 @@ def announce(connection: Connection, place: Cursor, *, now: datetime) -> bool:
     told twice of one window and nobody is left out.
     """
     store_id, module = place
-    rulebook = policies.for_store(connection, store_id)
-    limit = rulebook.limits.get(module)
+    policy = policies.for_store(connection, store_id)
+    limit = policy.limits.get(module)
     if limit is None or limit.period is Period.NEVER:
         return True
-    window = window_at(limit.period, now, rulebook.calendar)
+    window = window_at(limit.period, now, policy.calendar)
     run = resets.lock_newest(connection, store_id, module, until=_next_start(window))
     if run is None or run.starts_at < window.starts_at:
-        since = _since(run, limit, window, rulebook)
+        since = _since(run, limit, window, policy)
         resets.open_run(connection, store_id, module, window, since=since, now=now)
         run = resets.lock_newest(connection, store_id, module, until=_next_start(window))
     if run is None or run.finished_at is not None:
         return run is not None
-    run = _tell(connection, run, limit, rulebook, now=now)
+    run = _emit_events(connection, run, limit, policy, now=now)
     resets.advance(connection, run)
     return run.finished_at is not None
 
 
-def _is_due(connection: Connection, limit: Limit, run: WindowRun | None, rulebook: Policy, *, now: datetime) -> bool:
+def _is_due(connection: Connection, limit: Limit, run: WindowRun | None, policy: Policy, *, now: datetime) -> bool:
     if limit.period is Period.NEVER:
         return False
-    window = window_at(limit.period, now, rulebook.calendar)
+    window = window_at(limit.period, now, policy.calendar)
     if run is not None and run.starts_at > _next_start(window):
         # Noted by a clock that was ahead: it must not hide the windows until then.
         run = resets.find_newest(connection, run.store_id, run.module, until=_next_start(window))
@@ -108,17 +108,17 @@ def _next_start(window: Window) -> datetime:
     return window.ends_at or window.starts_at
 
 
-def _since(run: WindowRun | None, limit: Limit, window: Window, rulebook: Policy) -> datetime:
+def _since(run: WindowRun | None, limit: Limit, window: Window, policy: Policy) -> datetime:
     """From where on last uses count: the last window that was announced in full, else the one just before."""
     if run is None:
-        return window_at(limit.period, window.starts_at - _INSTANT, rulebook.calendar).starts_at
+        return window_at(limit.period, window.starts_at - _INSTANT, policy.calendar).starts_at
     return run.since if run.finished_at is None else run.starts_at
 
 
-def _tell(connection: Connection, run: WindowRun, limit: Limit, rulebook: Policy, *, now: datetime) -> WindowRun:
+def _emit_events(connection: Connection, run: WindowRun, limit: Limit, policy: Policy, *, now: datetime) -> WindowRun:
     uses = resets.list_last_uses(connection, run, limit=BATCH)
     own = overrides.overrides(connection, [use.account_id for use in uses], now=now)
-    rules = {use.account_id: _rule_of(use, own.get((use.account_id, run.module)), rulebook, run.module) for use in uses}
+    rules = {use.account_id: _rule_of(use, own.get((use.account_id, run.module)), policy, run.module) for use in uses}
     dry = [(use, rule) for use in uses if (rule := rules[use.account_id]) and _is_dry(rule, used=use.used)]
     events = [
         NewEvent(id_, run.store_id, use.account_id, EventType.ALLOWANCE_RESET, _payload(run, limit, rule), now)
@@ -130,12 +130,12 @@ def _tell(connection: Connection, run: WindowRun, limit: Limit, rulebook: Policy
     return replace(run, ran_dry=run.ran_dry + len(dry), reached=reached, finished_at=finished_at)
 
 
-def _rule_of(use: LastUse, own: Override | None, rulebook: Policy, module: str) -> Rule | None:
+def _rule_of(use: LastUse, own: Override | None, policy: Policy, module: str) -> Rule | None:
     """The rule that decides for a user today: his own, or the one of his audiences."""
     if own is not None:
         return own.rule
-    verdict = rulebook.verdict_for(module, use.roles, guest=False)
-    return None if verdict is None else verdict.rule
+    matched = policy.match_rule(module, use.roles, guest=False)
+    return None if matched is None else matched.rule
 
 
 def _is_dry(rule: Rule, *, used: int) -> bool:
@@ -147,17 +147,17 @@ def _payload(run: WindowRun, limit: Limit, rule: Rule) -> documents.Document:
         "module": limit.module,
         "limit": rule.document,
         "period": limit.period.value,
-        "started_at": documents.instant(run.starts_at),
-        "resets_at": documents.instant(run.ends_at),
+        "started_at": documents.format_timestamp(run.starts_at),
+        "resets_at": documents.format_timestamp(run.ends_at),
     }
 
 
-def _reset(limit: Limit, run: WindowRun | None, rulebook: Policy, *, now: datetime) -> Reset:
+def _reset(limit: Limit, run: WindowRun | None, policy: Policy, *, now: datetime) -> Reset:
     return Reset(
         module=limit.module,
         period=limit.period,
         last_at=run.announced_at if run else None,
         opened_at=run.starts_at if run else None,
         ran_dry=run.ran_dry if run else 0,
-        next_at=window_at(limit.period, now, rulebook.calendar).ends_at,
+        next_at=window_at(limit.period, now, policy.calendar).ends_at,
     )

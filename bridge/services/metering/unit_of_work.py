@@ -36,7 +36,7 @@ class Wanted:
     """What a batch needs of the books; `modules` are the (store, module) pairs that are spent in."""
 
     account_ids: Collection[int]
-    rulebooks: dict[int, Policy]
+    policies_by_store: dict[int, Policy]
     modules: Collection[tuple[int, str]] = ()
     keys: Collection[KeyPlace] = ()
     hold_ids: Collection[int] = ()
@@ -54,7 +54,7 @@ class UnitOfWork:
     """
 
     now: datetime
-    rulebooks: dict[int, Policy]
+    policies_by_store: dict[int, Policy]
     accounts: dict[int, Account]
     windows: dict[tuple[int, str], Window] = field(default_factory=dict)
     uses: dict[limits.WindowKey, int] = field(default_factory=dict)
@@ -86,27 +86,27 @@ class UnitOfWork:
     day_totals: dict[tuple[int, date], tuple[int, int]] = field(default_factory=dict)
     new_answers: dict[KeyPlace, Answered] = field(default_factory=dict)
 
-    def rulebook_of(self, account: Account) -> Policy:
+    def policy_of(self, account: Account) -> Policy:
         """The rules the account's store spends by."""
-        return self.rulebooks[account.store_id]
+        return self.policies_by_store[account.store_id]
 
-    def standing_of(self, account: Account) -> Balance:
+    def balance_of(self, account: Account) -> Balance:
         """The account's balance as it stands at this point of the batch."""
         return Balance(balance=account.balance, held=self.held.get(account.id, 0), debt=account.debt)
 
     def window_of(self, account: Account, module: str) -> Window:
         """The window the account's use of a module counts in now, resets by hand included."""
-        rulebook = self.rulebook_of(account)
+        policy = self.policy_of(account)
         if (account.store_id, module) not in self.windows:
-            period = rulebook.limits[module].period
-            self.windows[account.store_id, module] = window_at(period, self.now, rulebook.calendar)
-        resets = [reset.reset_at for reset in rulebook.resets if reset.concerns(module, account.roles)]
+            period = policy.limits[module].period
+            self.windows[account.store_id, module] = window_at(period, self.now, policy.calendar)
+        resets = [reset.reset_at for reset in policy.resets if reset.concerns(module, account.roles)]
         resets += [reset.reset_at for reset in self.resets.get(account.id, ()) if reset.module in {None, module}]
         return since_reset(self.windows[account.store_id, module], resets, self.now)
 
     def month_of(self, account: Account, moment: datetime) -> datetime:
         """When the store's calendar month around a moment begins."""
-        return window_at(Period.MONTHLY, moment, self.rulebook_of(account).calendar).starts_at
+        return window_at(Period.MONTHLY, moment, self.policy_of(account).calendar).starts_at
 
     def plan_lefts(self, account: Account) -> list[PlanPart]:
         """Return what each of the account's plans can still pay in its running window, the soonest to end first."""
@@ -151,7 +151,7 @@ class UnitOfWork:
 
     def day_of(self, account: Account, moment: datetime) -> date:
         """The day of history a moment counts in, on the store's own clock."""
-        return _day_of(moment, self.rulebook_of(account).calendar.zone)
+        return _day_of(moment, self.policy_of(account).calendar.zone)
 
     def use_day(self, account: Account, spend: Spend, *, units: int, tokens: int) -> None:
         """Count units and tokens in the history, on the spend's local day."""
@@ -204,94 +204,94 @@ def open_unit(connection: Connection, wanted: Wanted, *, now: datetime, lock: bo
     """
     read = accounts.lock if lock else accounts.look
     known = read(connection, wanted.account_ids)
-    books = UnitOfWork(now, wanted.rulebooks, known)
+    work = UnitOfWork(now, wanted.policies_by_store, known)
     if wanted.keys:
-        books.answers = spends.find_answers(connection, wanted.keys)
+        work.answers = spends.find_answers(connection, wanted.keys)
     if wanted.spend_ids:
-        books.spends = spends.find_many(connection, wanted.spend_ids)
-    _read_holds(connection, books, wanted.hold_ids)
-    _read_windows(connection, books, wanted.modules)
-    _read_plans(connection, books)
-    site_ids = {*wanted.site_ids, *(spend.site_id for spend in books.spends.values())}
-    site_ids |= {hold.site_id for hold in books.holds.values()}
+        work.spends = spends.find_many(connection, wanted.spend_ids)
+    _read_holds(connection, work, wanted.hold_ids)
+    _read_windows(connection, work, wanted.modules)
+    _read_plans(connection, work)
+    site_ids = {*wanted.site_ids, *(spend.site_id for spend in work.spends.values())}
+    site_ids |= {hold.site_id for hold in work.holds.values()}
     if site_ids - {0}:
-        books.caps = sites.caps(connection, site_ids)
-        moments = [now, *(spend.created_at for spend in books.spends.values())]
-        since = min((books.month_of(account, min(moments)) for account in known.values()), default=now)
-        books.site_uses = sites.uses(connection, site_ids, since=since)
-    return books
+        work.caps = sites.caps(connection, site_ids)
+        moments = [now, *(spend.created_at for spend in work.spends.values())]
+        since = min((work.month_of(account, min(moments)) for account in known.values()), default=now)
+        work.site_uses = sites.uses(connection, site_ids, since=since)
+    return work
 
 
-def close_unit(connection: Connection, books: UnitOfWork) -> None:
+def close_unit(connection: Connection, work: UnitOfWork) -> None:
     """Write what changed, each kind of row in one statement."""
-    _tell(books)
-    changed = sorted(books.changed_accounts)
-    accounts.set_balances(connection, [books.accounts[id_] for id_ in changed], now=books.now)
-    renamed = sorted(books.renamed_accounts)
-    accounts.set_profiles(connection, [books.accounts[id_] for id_ in renamed], now=books.now)
-    holds.add(connection, [books.holds[id_] for id_ in sorted(books.new_holds)])
-    holds.settle(connection, [books.holds[id_] for id_ in sorted(books.changed_holds - books.new_holds)])
-    spends.add(connection, [books.spends[id_] for id_ in sorted(books.new_spends)])
-    spends.give_back(connection, [books.spends[id_] for id_ in sorted(books.changed_spends - books.new_spends)])
-    spends.add_refunds(connection, books.new_refunds)
-    ledger.add(connection, [(entry, None) for entry in books.new_entries])
-    limits.set_uses(connection, {key: books.uses[key] for key in books.changed_uses}, books.changed_uses)
-    plan_keys = books.changed_plan_uses
-    plans.set_uses(connection, {key: books.plan_uses[key] for key in plan_keys}, plan_keys)
-    spends.add_usage(connection, books.new_usage)
-    sites.add_uses(connection, books.new_site_uses)
-    outbox.add(connection, books.new_events)
-    spends.add_answers(connection, books.new_answers, now=books.now)
+    emit_events(work)
+    changed = sorted(work.changed_accounts)
+    accounts.set_balances(connection, [work.accounts[id_] for id_ in changed], now=work.now)
+    renamed = sorted(work.renamed_accounts)
+    accounts.set_profiles(connection, [work.accounts[id_] for id_ in renamed], now=work.now)
+    holds.add(connection, [work.holds[id_] for id_ in sorted(work.new_holds)])
+    holds.settle(connection, [work.holds[id_] for id_ in sorted(work.changed_holds - work.new_holds)])
+    spends.add(connection, [work.spends[id_] for id_ in sorted(work.new_spends)])
+    spends.give_back(connection, [work.spends[id_] for id_ in sorted(work.changed_spends - work.new_spends)])
+    spends.add_refunds(connection, work.new_refunds)
+    ledger.add(connection, [(entry, None) for entry in work.new_entries])
+    limits.set_uses(connection, {key: work.uses[key] for key in work.changed_uses}, work.changed_uses)
+    plan_keys = work.changed_plan_uses
+    plans.set_uses(connection, {key: work.plan_uses[key] for key in plan_keys}, plan_keys)
+    spends.add_usage(connection, work.new_usage)
+    sites.add_uses(connection, work.new_site_uses)
+    outbox.add(connection, work.new_events)
+    spends.add_answers(connection, work.new_answers, now=work.now)
 
 
-def _read_holds(connection: Connection, books: UnitOfWork, hold_ids: Collection[int]) -> None:
+def _read_holds(connection: Connection, work: UnitOfWork, hold_ids: Collection[int]) -> None:
     if hold_ids:
-        books.holds = holds.find_many(connection, hold_ids)
-    for hold in holds.list_open(connection, books.accounts.keys(), now=books.now):
-        books.holds[hold.id] = hold
-        books.set_aside(hold, 1)
+        work.holds = holds.find_many(connection, hold_ids)
+    for hold in holds.list_open(connection, work.accounts.keys(), now=work.now):
+        work.holds[hold.id] = hold
+        work.set_aside(hold, 1)
     # Reading changed nothing yet.
-    books.changed_accounts.clear()
+    work.changed_accounts.clear()
 
 
-def _read_windows(connection: Connection, books: UnitOfWork, modules: Iterable[tuple[int, str]]) -> None:
-    counted = {(store, module) for store, module in modules if module in books.rulebooks[store].limits}
+def _read_windows(connection: Connection, work: UnitOfWork, modules: Iterable[tuple[int, str]]) -> None:
+    counted = {(store, module) for store, module in modules if module in work.policies_by_store[store].limits}
     # Also where no allowance paid: what is drawn beyond a hold may, and every answer tells what is left.
-    counted |= {(spend.store_id, spend.module) for spend in books.spends.values()}
-    if any(book.has_overrides for book in books.rulebooks.values()):
-        books.overrides = overrides.overrides(connection, books.accounts.keys(), now=books.now)
-    if any(book.has_account_resets for book in books.rulebooks.values()):
-        books.resets = overrides.account_resets(connection, books.accounts.keys())
-    counted |= {(hold.store_id, hold.module) for hold in books.holds.values()}
-    starts = {spend.window_starts_at for spend in books.spends.values()}
-    starts |= {hold.window_starts_at for hold in books.holds.values()}
+    counted |= {(spend.store_id, spend.module) for spend in work.spends.values()}
+    if any(book.has_overrides for book in work.policies_by_store.values()):
+        work.overrides = overrides.overrides(connection, work.accounts.keys(), now=work.now)
+    if any(book.has_account_resets for book in work.policies_by_store.values()):
+        work.resets = overrides.account_resets(connection, work.accounts.keys())
+    counted |= {(hold.store_id, hold.module) for hold in work.holds.values()}
+    starts = {spend.window_starts_at for spend in work.spends.values()}
+    starts |= {hold.window_starts_at for hold in work.holds.values()}
     for store, module in counted:
-        limit = books.rulebooks[store].limits.get(module)
+        limit = work.policies_by_store[store].limits.get(module)
         if limit is not None:
-            window = window_at(limit.period, books.now, books.rulebooks[store].calendar)
-            books.windows[store, module] = window
-            starts |= {window.starts_at, *(reset.reset_at for reset in books.rulebooks[store].resets)}
-    starts |= {reset.reset_at for resets in books.resets.values() for reset in resets}
+            window = window_at(limit.period, work.now, work.policies_by_store[store].calendar)
+            work.windows[store, module] = window
+            starts |= {window.starts_at, *(reset.reset_at for reset in work.policies_by_store[store].resets)}
+    starts |= {reset.reset_at for resets in work.resets.values() for reset in resets}
     names = {module for _, module in counted}
-    books.uses = limits.uses(connection, books.accounts.keys(), names, {start for start in starts if start})
+    work.uses = limits.uses(connection, work.accounts.keys(), names, {start for start in starts if start})
 
 
-def _read_plans(connection: Connection, books: UnitOfWork) -> None:
-    starts = {part.starts_at for spend in books.spends.values() for part in spend.plan_parts}
-    starts |= {part.starts_at for hold in books.holds.values() for part in hold.plan_parts}
-    if any(book.has_plans for book in books.rulebooks.values()):
-        for account_id, terms in plans.terms(connection, books.accounts.keys()).items():
-            zone = books.rulebook_of(books.accounts[account_id]).calendar.zone
-            books.plan_terms[account_id] = terms
-            books.allotments[account_id] = allotments_at(terms, books.now, zone)
-            starts |= {allotment.window.starts_at for allotment in books.allotments[account_id]}
-    books.plan_uses = plans.uses(connection, books.accounts.keys(), starts)
+def _read_plans(connection: Connection, work: UnitOfWork) -> None:
+    starts = {part.starts_at for spend in work.spends.values() for part in spend.plan_parts}
+    starts |= {part.starts_at for hold in work.holds.values() for part in hold.plan_parts}
+    if any(book.has_plans for book in work.policies_by_store.values()):
+        for account_id, terms in plans.terms(connection, work.accounts.keys()).items():
+            zone = work.policy_of(work.accounts[account_id]).calendar.zone
+            work.plan_terms[account_id] = terms
+            work.allotments[account_id] = allotments_at(terms, work.now, zone)
+            starts |= {allotment.window.starts_at for allotment in work.allotments[account_id]}
+    work.plan_uses = plans.uses(connection, work.accounts.keys(), starts)
 
 
-def _tell(books: UnitOfWork) -> None:
+def emit_events(work: UnitOfWork) -> None:
     """Compare each changed balance with what was last told of it; a crossing is an event."""
-    for account_id in sorted(books.changed_accounts):
-        account = books.accounts[account_id]
-        told, events = watch(account, books.standing_of(account), books.rulebook_of(account).store, now=books.now)
-        books.accounts[account_id] = told
-        books.new_events.extend(events)
+    for account_id in sorted(work.changed_accounts):
+        account = work.accounts[account_id]
+        updated, events = watch(account, work.balance_of(account), work.policy_of(account).store, now=work.now)
+        work.accounts[account_id] = updated
+        work.new_events.extend(events)

@@ -51,7 +51,7 @@ def _refunds(row: Row) -> str:
 
 
 def _window(row: Row) -> str:
-    start = documents.instant(row.starts_at)
+    start = documents.format_timestamp(row.starts_at)
     return (
         f"the {row.module} window of {start} of account {row.account} has {row.used} used, its spends took {row.taken}"
     )

@@ -58,7 +58,7 @@ def _plan_faults(account: int, rows: Sequence[Row]) -> Iterator[str]:
     for window in sorted(used.keys() | taken.keys()):
         if used.get(window, 0) != taken[window]:
             yield (
-                f"the window of {documents.instant(window[1])} of plan {window[0]} of account {account}"
+                f"the window of {documents.format_timestamp(window[1])} of plan {window[0]} of account {account}"
                 f" has {used.get(window, 0)} used, its spends took {taken[window]}"
             )
 
@@ -135,7 +135,7 @@ def _read(row: Row) -> _Answer | None:
 
 def _number(kind: str, visible_id: str) -> int:
     """The number in an id as callers see it; its tag counts for nothing here, and may be of another secret key."""
-    number = documents.number_of(kind, visible_id[: len(kind) + 1 + _LETTERS])
+    number = documents.decode_id(kind, visible_id[: len(kind) + 1 + _LETTERS])
     if number is None:
         raise ValueError(visible_id)
     return number

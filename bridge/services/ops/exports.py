@@ -63,8 +63,8 @@ def entry_rows(connection: Connection, account: Account) -> Iterator[Row]:
     while page := ledger.list_page(connection, account.id, before=before, limit=_PAGE):
         for entry in page:
             yield (
-                documents.opaque("en", entry.id),
-                documents.instant(entry.created_at) or "",
+                documents.encode_id("en", entry.id),
+                documents.format_timestamp(entry.created_at) or "",
                 entry.kind.value,
                 entry.tokens,
                 entry.balance_after,
@@ -98,7 +98,7 @@ def purchase_rows(connection: Connection, account: Account) -> Iterator[Row]:
             for line in purchase.lines:
                 yield (
                     purchase.order_number,
-                    documents.instant(purchase.placed_at) or "",
+                    documents.format_timestamp(purchase.placed_at) or "",
                     purchase.status,
                     line.name,
                     str(line.quantity),

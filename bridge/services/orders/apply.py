@@ -101,11 +101,11 @@ def set_amount(
     Raises `UnknownOrder`, `UnknownLine` and `LineHasAmount`.
     """
     known = _lock_known(connection, store, number, now=now)
-    told = with_amount(known, line_id, tokens=tokens, by=actor, at=now)
-    for line in told.lines:
-        if line.line.id == line_id and (owed := tokens_owed(told, line)) > MAX_TOKENS:
+    with_amounts = with_amount(known, line_id, tokens=tokens, by=actor, at=now)
+    for line in with_amounts.lines:
+        if line.line.id == line_id and (owed := tokens_owed(with_amounts, line)) > MAX_TOKENS:
             raise BalanceOutOfRange(f"the line is worth {owed} tokens, past 2^53-1")
-    return _settle_one(connection, store, told, actor=actor, now=now)
+    return _settle_one(connection, store, with_amounts, actor=actor, now=now)
 
 
 def see_refunds(
@@ -155,7 +155,9 @@ def _decide_rival(
     taken = _settle_one(connection, store, gone, actor=actor, now=now)
     first = _lock(connection, store, known.number, now=now)
     second = rivals.replaced(first, by=actor, at=now)
-    settled = _settle_one(connection, store, _learn(store, second, rival, received_at=now), actor=actor, now=now)
+    settled = _settle_one(
+        connection, store, _merge_document(store, second, rival, received_at=now), actor=actor, now=now
+    )
     return replace(settled, entries=(*taken.entries, *settled.entries))
 
 
@@ -238,10 +240,10 @@ def _merge(store: Store, known: OrderState, order: Order, *, received_at: dateti
     """The state with a document merged; one of another order with this number is kept beside it."""
     if rivals.is_rival(known, order):
         return rivals.with_rival(known, order)
-    return _learn(store, known, order, received_at=received_at)
+    return _merge_document(store, known, order, received_at=received_at)
 
 
-def _learn(store: Store, known: OrderState, order: Order, *, received_at: datetime) -> OrderState:
+def _merge_document(store: Store, known: OrderState, order: Order, *, received_at: datetime) -> OrderState:
     effect = past_orders.effect_for(store, known, order, effect_of(order.status, store.grant_statuses))
     return merge_document(known, order, effect=effect, received_at=received_at)
 

@@ -69,7 +69,7 @@ def set_tokens(
     )
 
 
-def learn_product(connection: Connection, store_id: int, product: Product, *, now: datetime) -> bool:
+def merge_product(connection: Connection, store_id: int, product: Product, *, now: datetime) -> bool:
     """Take over what the shop says of a product; whether an amount is known for it now."""
     product_id, variation_id = (product.parent_id, product.id) if product.parent_id else (product.id, 0)
     before = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bridge.domain.accounts.accounts import Account, Balance
-from bridge.domain.accounts.ledger import Entry, Kind, Movement, credit, take_back
+from bridge.domain.accounts.ledger import Entry, Kind, Movement, credit, reverse
 from bridge.domain.errors import BalanceOutOfRange
 from bridge.domain.events.events import EventType, NewEvent
 from bridge.domain.orders.merge import LineState, OrderState
@@ -64,14 +64,14 @@ def post(
         lines = _move(store, locked, known, lines, bill.buyer, bill.owed, posted, actor=bill.actor, now=now)
         entries = [entry for entry, _ in posted[before:]]
         settled.append((replace(known, lines=tuple(lines), account_id=bill.buyer), entries))
-    _tell(connection, store, locked, [entry for entry, _ in posted], now=now)
+    emit_events(connection, store, locked, [entry for entry, _ in posted], now=now)
     changed = {entry.account_id for entry, _ in posted}
     accounts.set_balances(connection, [locked[id_] for id_ in sorted(changed)], now=now)
     ledger.add(connection, posted)
     return settled
 
 
-def _tell(
+def emit_events(
     connection: Connection, store: Store, locked: dict[int, Account], posted: Sequence[Entry], *, now: datetime
 ) -> None:
     """Put what was posted in the outbox, and what it means for the balances, which are marked in `locked`."""
@@ -90,8 +90,8 @@ def _tell(
     held = holds.held_balances(connection, changed, now=now) if changed else {}
     for account_id in changed:
         account = locked[account_id]
-        standing = Balance(balance=account.balance, held=held.get(account_id, 0), debt=account.debt)
-        locked[account_id], crossed = watch(account, standing, store, now=now)
+        account_balance = Balance(balance=account.balance, held=held.get(account_id, 0), debt=account.debt)
+        locked[account_id], crossed = watch(account, account_balance, store, now=now)
         events.extend(crossed)
     outbox.add(connection, events)
 
@@ -142,7 +142,7 @@ def _move(
 
 def _movement(store: Store, account: Account, difference: int) -> Movement:
     if difference < 0:
-        return take_back(tokens=-difference, balance=account.balance, forgives=store.reversal_policy == "forgive")
+        return reverse(tokens=-difference, balance=account.balance, forgives=store.reversal_policy == "forgive")
     try:
         return credit(tokens=difference, balance=account.balance, debt=account.debt)
     except OverflowError as error:

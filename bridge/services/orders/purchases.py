@@ -98,11 +98,13 @@ def shown_lines(purchase: Purchase) -> tuple[str, ...]:
 
 
 def _purchases(connection: Connection, account: Account, found: Sequence[OrderState]) -> list[Purchase]:
-    brought = ledger.granted_by_order(connection, account.store_id, account.id, [order.number for order in found])
-    return [_purchase(order, brought.get(order.number, 0)) for order in found]
+    granted_tokens = ledger.granted_by_order(
+        connection, account.store_id, account.id, [order.number for order in found]
+    )
+    return [_purchase(order, granted_tokens.get(order.number, 0)) for order in found]
 
 
-def _purchase(order: OrderState, brought: int) -> Purchase:
+def _purchase(order: OrderState, granted_tokens: int) -> Purchase:
     lines = tuple(
         PurchasedLine(line.line.id, line.line.name, line.line.quantity or 0, line.tokens, line.granted, line.months)
         for line in order.lines
@@ -111,7 +113,10 @@ def _purchase(order: OrderState, brought: int) -> Purchase:
     kept = sum(line.granted for line in lines)
     # What a line granted, lost and was granted again counts once.
     most = max(
-        kept, min(brought, sum(floor(line.tokens_each * Fraction(line.quantity)) for line in lines if not line.months))
+        kept,
+        min(
+            granted_tokens, sum(floor(line.tokens_each * Fraction(line.quantity)) for line in lines if not line.months)
+        ),
     )
     return Purchase(
         order_number=order.number,

@@ -64,14 +64,14 @@ def go_on(
             progress(before + done, before + total)
 
     try:
-        reading = reconcile.open_reading(transaction, shops, store, may_go_on=may_go_on, seconds=seconds)
+        sync = reconcile.open_reading(transaction, shops, store, may_go_on=may_go_on, seconds=seconds)
     except NoShopKeys:
         report = Report()
         if not _release_known(transaction, store, now=now, may_go_on=may_go_on):
             return report
     else:
-        with reading.shop:
-            report = reconcile.poll(reading, since=None, now=now, progress=note)
+        with sync.shop:
+            report = reconcile.poll(sync, since=None, now=now, progress=note)
         if report.interruption:
             return report
     late_packages.settle_store(transaction, store, now=now, may_go_on=may_go_on)

@@ -29,13 +29,13 @@ _WILDCARD = "*"
 """WordPress searches for an address that begins or ends with it, and allows it in addresses."""
 
 
-def learn(connection: Connection, store: Store, customer: Customer, *, now: datetime) -> list[int]:
+def enrich(connection: Connection, store: Store, customer: Customer, *, now: datetime) -> list[int]:
     """Take over what the shop says of one of its users; the orders that waited for an account with that address."""
-    profiles.learn_customer(connection, store, customer, now=now)
+    profiles.merge_customer(connection, store, customer, now=now)
     return apply.list_waiting_for(connection, store, email=customer.email) if customer.email else []
 
 
-def look_for(reading: SyncContext, numbers: Collection[int], *, now: datetime, sparingly: bool = False) -> list[int]:
+def look_for(sync: SyncContext, numbers: Collection[int], *, now: datetime, sparingly: bool = False) -> list[int]:
     """Ask the shop who is behind these orders where that is not known; the orders that can be settled by it.
 
     A webhook that told of a new account may be lost, and of accounts older than
@@ -45,23 +45,23 @@ def look_for(reading: SyncContext, numbers: Collection[int], *, now: datetime, s
     only. What the shop does not answer here is asked another time, and raises
     nothing.
     """
-    if reading.is_dry:
+    if sync.is_dry:
         return []
-    with reading.transaction() as connection:
-        strangers = pending.list_strangers(connection, reading.store.id, numbers)
-        is_asked = reading.store.guest_policy == "automatic"
-        is_many = sparingly and pending.has_parked(connection, reading.store.id, more_than=_MANY)
+    with sync.transaction() as connection:
+        unknown_customers = pending.list_unknown_customers(connection, sync.store.id, numbers)
+        is_asked = sync.store.guest_policy == "automatic"
+        is_many = sparingly and pending.has_parked(connection, sync.store.id, more_than=_MANY)
         some = (now - _RECENT, now.toordinal()) if is_many else None
-        addresses = pending.list_addresses(connection, reading.store.id, numbers, only=some) if is_asked else []
+        addresses = pending.list_addresses(connection, sync.store.id, numbers, only=some) if is_asked else []
     waiting: set[int] = set()
     try:
-        waiting.update(_learn_strangers(reading, strangers, now=now))
+        waiting.update(_fetch_unknown_customers(sync, unknown_customers, now=now))
         for address in _in_turn(addresses, now):
-            if not reading.may_go_on():
+            if not sync.may_go_on():
                 break
-            waiting.update(_learn_address(reading, address, now=now))
+            waiting.update(_merge_address(sync, address, now=now))
     except ShopUnreachable as error:
-        log.warning("store %s does not tell of its customers: %s", reading.store.slug, error.detail)
+        log.warning("store %s does not tell of its customers: %s", sync.store.slug, error.detail)
     return sorted(waiting)
 
 
@@ -71,46 +71,48 @@ def _in_turn(addresses: Sequence[str], now: datetime) -> Sequence[str]:
     return [address for address in (*addresses[start:], *addresses[:start]) if _WILDCARD not in address]
 
 
-def _learn_strangers(reading: SyncContext, strangers: Sequence[int], *, now: datetime) -> list[int]:
+def _fetch_unknown_customers(sync: SyncContext, unknown_customers: Sequence[int], *, now: datetime) -> list[int]:
     try:
-        found = [customer for one in reading.shop.list_customers(strangers) if (customer := _read(reading, one))]
+        found = [customer for one in sync.shop.list_customers(unknown_customers) if (customer := _read(sync, one))]
     except ShopBroken as error:
-        log.warning("store %s does not tell of some customers: %s", reading.store.slug, error.detail)
+        log.warning("store %s does not tell of some customers: %s", sync.store.slug, error.detail)
         return []
 
     def act(connection: Connection) -> list[int]:
         waiting: list[int] = []
         for customer in found:
             # A delivery that came meanwhile is newer than the answer.
-            if customer.user_id in strangers and profiles.is_stranger(connection, reading.store.id, customer.user_id):
-                waiting += learn(connection, reading.store, customer, now=now)
+            if customer.user_id in unknown_customers and profiles.is_unknown_customer(
+                connection, sync.store.id, customer.user_id
+            ):
+                waiting += enrich(connection, sync.store, customer, now=now)
         return waiting
 
-    return in_transaction(reading.transaction, act)
+    return in_transaction(sync.transaction, act)
 
 
-def _learn_address(reading: SyncContext, address: str, *, now: datetime) -> list[int]:
+def _merge_address(sync: SyncContext, address: str, *, now: datetime) -> list[int]:
     """Whoever has the address is learnt before anything is settled: where there are two, it is nobody's."""
     try:
-        documents = reading.shop.find_customers(address)
+        documents = sync.shop.find_customers(address)
     except ShopBroken as error:
-        log.warning("store %s does not tell who has an address: %s", reading.store.slug, error.detail)
+        log.warning("store %s does not tell who has an address: %s", sync.store.slug, error.detail)
         return []
-    found = [customer for one in documents if (customer := _read(reading, one)) and _has(customer, address)]
+    found = [customer for one in documents if (customer := _read(sync, one)) and _has(customer, address)]
 
     def act(connection: Connection) -> list[int]:
-        return [number for customer in found for number in learn(connection, reading.store, customer, now=now)]
+        return [number for customer in found for number in enrich(connection, sync.store, customer, now=now)]
 
-    return in_transaction(reading.transaction, act)
+    return in_transaction(sync.transaction, act)
 
 
 def _has(customer: Customer, address: str) -> bool:
     return normalize_email(customer.email) == normalize_email(address)
 
 
-def _read(reading: SyncContext, document: Document) -> Customer | None:
+def _read(sync: SyncContext, document: Document) -> Customer | None:
     try:
         return payloads.read_customer(document)
     except InvalidRequest as error:
-        log.warning("a customer of store %s cannot be read: %s", reading.store.slug, error.detail)
+        log.warning("a customer of store %s cannot be read: %s", sync.store.slug, error.detail)
         return None

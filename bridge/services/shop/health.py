@@ -25,11 +25,11 @@ _PATIENCE = timedelta(hours=1)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-def note_run(reading: SyncContext, kind: str, fault: ShopUnreachable | None, report: Report, *, now: datetime) -> None:
+def note_run(sync: SyncContext, kind: str, fault: ShopUnreachable | None, report: Report, *, now: datetime) -> None:
     """Note how a run ended: why it stopped, and since when runs of its kind do; and how the shop was reached."""
 
     def note(connection: Connection) -> None:
-        known = sync_state.find(connection, reading.store.id)
+        known = sync_state.find(connection, sync.store.id)
         stopped = dict(known.stopped)
         before = stopped.pop(kind, None)
         if fault is not None:
@@ -45,12 +45,12 @@ def note_run(reading: SyncContext, kind: str, fault: ShopUnreachable | None, rep
             others = tuple(one for one in known.set_aside if one.kind != FAILING or one.number in report.failing)
             if (every := joined(others, failing)) != known.set_aside:
                 values["set_aside"] = documents(every)
-        if reading.shop.access != known.access:
-            values["access"] = reading.shop.access.document
+        if sync.shop.access != known.access:
+            values["access"] = sync.shop.access.document
         if values:
-            sync_state.change(connection, reading.store.id, **values)
+            sync_state.change(connection, sync.store.id, **values)
 
-    in_transaction(reading.transaction, note)
+    in_transaction(sync.transaction, note)
 
 
 def note_try(transaction: Transaction, store: Store, *, now: datetime) -> None:
@@ -66,25 +66,25 @@ def in_lanes(connection: Connection, stores: Sequence[Store]) -> tuple[list[Stor
     return quick, sorted(slow, key=lambda store: known[store.id].tried_at or _EPOCH)
 
 
-def give_up(reading: SyncContext, report: Report, *, now: datetime) -> None:
+def give_up(sync: SyncContext, report: Report, *, now: datetime) -> None:
     """Set aside the orders of a report that have failed by themselves for an hour: reading goes on behind them.
 
     Until then the cursor waits for them, since most faults pass.
     """
-    if not report.failing or reading.is_dry:
+    if not report.failing or sync.is_dry:
         return
-    with reading.transaction() as connection:
-        known = sync_state.find(connection, reading.store.id).set_aside
+    with sync.transaction() as connection:
+        known = sync_state.find(connection, sync.store.id).set_aside
     due = {one.number for one in known if one.kind == FAILING and now - one.since >= _PATIENCE}
     new = [SetAside("order", number, why, now) for number, why in report.failing.items() if number in due]
     for one in new:
         report.give_up(one.number)
     if new:
-        _change(reading, lambda every: joined(every, new))
+        _change(sync, lambda every: joined(every, new))
 
 
 def set_aside(
-    reading: SyncContext,
+    sync: SyncContext,
     broken: Sequence[tuple[str, Broken]],
     report: Report,
     *,
@@ -100,97 +100,97 @@ def set_aside(
     new = [SetAside(kind, one.id, one.why, now, one.above, one.below, after, until) for kind, one in broken]
     for one in new:
         report.put_aside(f"{one.name} is set aside, since the shop cannot show it: {one.why}")
-    if new and not reading.is_dry:
-        _change(reading, lambda known: joined(known, new))
+    if new and not sync.is_dry:
+        _change(sync, lambda known: joined(known, new))
 
 
-def take_back(reading: SyncContext, numbers: Collection[int]) -> None:
+def withdraw(sync: SyncContext, numbers: Collection[int]) -> None:
     """Forget orders that could be read after all."""
-    with reading.transaction() as connection:
-        known = sync_state.find(connection, reading.store.id).set_aside
+    with sync.transaction() as connection:
+        known = sync_state.find(connection, sync.store.id).set_aside
     done = [one for one in known if one.kind == "order" and one.number in numbers]
     if done:
-        _change(reading, lambda known: without(known, done))
+        _change(sync, lambda known: without(known, done))
 
 
-def retry(reading: SyncContext, report: Report, *, now: datetime) -> None:
+def retry(sync: SyncContext, report: Report, *, now: datetime) -> None:
     """Try again what is set aside; what can be read now is applied and forgotten. Raises a `ShopUnreachable`."""
-    with reading.transaction() as connection:
-        known = sync_state.find(connection, reading.store.id).set_aside
+    with sync.transaction() as connection:
+        known = sync_state.find(connection, sync.store.id).set_aside
     for one in known:
-        if one.kind == FAILING or not reading.may_go_on():
+        if one.kind == FAILING or not sync.may_go_on():
             continue
         if one.kind == "product":
-            _retry_product(reading, one, now=now)
+            _retry_product(sync, one, now=now)
             continue
         try:
             is_done = (
-                _retry_order(reading, one.number, report, now=now)
+                _retry_order(sync, one.number, report, now=now)
                 if one.number
-                else _retry_window(reading, one, report, now=now)
+                else _retry_window(sync, one, report, now=now)
             )
         except ShopPageBroken as error:
-            set_aside(reading, [("order", Broken(one.number, error.detail, one.above, one.below))], report, now=now)
+            set_aside(sync, [("order", Broken(one.number, error.detail, one.above, one.below))], report, now=now)
             continue
-        if is_done and not reading.is_dry:
+        if is_done and not sync.is_dry:
             done = one
-            _change(reading, lambda every: without(every, [done]))  # noqa: B023 -- called at once
+            _change(sync, lambda every: without(every, [done]))  # noqa: B023 -- called at once
 
 
-def note_products(reading: SyncContext, broken: Sequence[Broken], *, now: datetime) -> None:
+def note_products(sync: SyncContext, broken: Sequence[Broken], *, now: datetime) -> None:
     """Remember the products that the shop cannot show."""
     new = [SetAside("product", one.id, one.why, now, one.above, one.below) for one in broken]
     if new:
-        _change(reading, lambda known: joined(known, new))
+        _change(sync, lambda known: joined(known, new))
 
 
-def _retry_product(reading: SyncContext, one: SetAside, *, now: datetime) -> None:
+def _retry_product(sync: SyncContext, one: SetAside, *, now: datetime) -> None:
     """Read a product again; one of an unknown number is left to the next import."""
     try:
-        document = reading.shop.get_product(one.number) if one.number else None
+        document = sync.shop.get_product(one.number) if one.number else None
     except ShopPageBroken:
         return
     if document is not None:
         product = payloads.read_product(document)
         in_transaction(
-            reading.transaction,
-            lambda connection: packages.learn_product(connection, reading.store.id, product, now=now),
+            sync.transaction,
+            lambda connection: packages.merge_product(connection, sync.store.id, product, now=now),
         )
-    _change(reading, lambda every: without(every, [one]))
+    _change(sync, lambda every: without(every, [one]))
 
 
-def _retry_order(reading: SyncContext, number: int, report: Report, *, now: datetime) -> bool:
+def _retry_order(sync: SyncContext, number: int, report: Report, *, now: datetime) -> bool:
     failed_before = report.failed
-    document = reading.shop.get_order(number)
+    document = sync.shop.get_order(number)
     if document is None:
-        with reading.transaction() as connection:
-            is_known = apply.is_known(connection, reading.store, number)
+        with sync.transaction() as connection:
+            is_known = apply.is_known(connection, sync.store, number)
         if is_known:
-            ingest.apply_removal(reading, number, report, now=now)
+            ingest.apply_removal(sync, number, report, now=now)
     else:
-        ingest.apply_documents(reading, [document], report, now=now)
+        ingest.apply_documents(sync, [document], report, now=now)
     return report.failed == failed_before
 
 
-def _retry_window(reading: SyncContext, one: SetAside, report: Report, *, now: datetime) -> bool:
+def _retry_window(sync: SyncContext, one: SetAside, report: Report, *, now: datetime) -> bool:
     """Read again the orders among which one of an unknown number was; whether the shop shows all of them."""
     failed_before = report.failed
-    for batch in paging.list_window(reading.shop, after=one.after, until=one.until):
-        ingest.apply_documents(reading, batch.documents, report, now=now)
+    for batch in paging.list_window(sync.shop, after=one.after, until=one.until):
+        ingest.apply_documents(sync, batch.documents, report, now=now)
         if batch.broken:
             set_aside(
-                reading, [("order", found) for found in batch.broken], report, now=now, after=one.after, until=one.until
+                sync, [("order", found) for found in batch.broken], report, now=now, after=one.after, until=one.until
             )
             return all(found.id for found in batch.broken)
     return report.failed == failed_before
 
 
-def _change(reading: SyncContext, act: Callable[[tuple[SetAside, ...]], tuple[SetAside, ...]]) -> None:
+def _change(sync: SyncContext, act: Callable[[tuple[SetAside, ...]], tuple[SetAside, ...]]) -> None:
     def change(connection: Connection) -> None:
-        known = sync_state.find(connection, reading.store.id).set_aside
+        known = sync_state.find(connection, sync.store.id).set_aside
         every = act(known)
         if len(every) > max(MAX_SET_ASIDE, len(known)):
             raise ShopBroken(f"the shop cannot show more than {MAX_SET_ASIDE} of its documents")
-        sync_state.change(connection, reading.store.id, set_aside=documents(every))
+        sync_state.change(connection, sync.store.id, set_aside=documents(every))
 
-    in_transaction(reading.transaction, change)
+    in_transaction(sync.transaction, change)

@@ -35,7 +35,7 @@ from bridge.domain.shop.sources import foreign_source, source_of
 from bridge.domain.stores.stores import Store
 from bridge.services.orders import apply
 from bridge.services.secrets import Vault
-from bridge.services.shop.processing import Document, Learnt, learn, parse, process
+from bridge.services.shop.processing import Document, Enriched, enrich, parse, process
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
 from bridge.services.transactions import Transaction, in_transaction
@@ -208,8 +208,8 @@ def process_stored(transaction: Transaction, delivery_id: int, *, now: datetime,
     delivery is safe by now, and the shop need not know.
     """
     try:
-        learnt = Learnt() if shops is None else _learn(transaction, delivery_id, shops, now=now)
-        done = in_transaction(transaction, lambda connection: process(connection, delivery_id, learnt, now=now))
+        enriched = Enriched() if shops is None else _merge_document(transaction, delivery_id, shops, now=now)
+        done = in_transaction(transaction, lambda connection: process(connection, delivery_id, enriched, now=now))
         if done is not None:
             apply.check_all(transaction, done.store, done.waiting_orders, now=now)
     except Exception as error:
@@ -227,16 +227,16 @@ def process_stored(transaction: Transaction, delivery_id: int, *, now: datetime,
     return True
 
 
-def _learn(transaction: Transaction, delivery_id: int, shops: Shops, *, now: datetime) -> Learnt:
+def _merge_document(transaction: Transaction, delivery_id: int, shops: Shops, *, now: datetime) -> Enriched:
     try:
-        return learn(transaction, delivery_id, shops, now=now)
+        return enrich(transaction, delivery_id, shops, now=now)
     except ShopUnreachable as error:
         with transaction() as connection:
             delivery = inbox.find(connection, delivery_id)
         if delivery is None or may_wait(delivery.received_at, now=now):
             raise
         log.warning("delivery %d is processed without asking the shop: %s", delivery_id, error.detail)
-        return Learnt()
+        return Enriched()
 
 
 def postpone(connection: Connection, delivery_id: int, error: Exception, *, now: datetime) -> None:

@@ -62,7 +62,7 @@ class Wanted:
     products: tuple[Product, ...] = ()
 
 
-def apply_documents(reading: SyncContext, documents: Sequence[Document], report: Report, *, now: datetime) -> None:
+def apply_documents(sync: SyncContext, documents: Sequence[Document], report: Report, *, now: datetime) -> None:
     """Apply orders as they are now, `TOGETHER` at most; what is one order's fault is noted and stops no other.
 
     The shop is asked what the documents leave open before any transaction is
@@ -70,11 +70,11 @@ def apply_documents(reading: SyncContext, documents: Sequence[Document], report:
     """
     # A document that came twice counts as the later one.
     by_number = {document["id"]: document for document in documents}
-    wanted, fault = _look_into(reading, list(by_number.values()), report, requested_at=now)
-    settled = _together(reading, wanted, now=now) if len(wanted) > 1 else None
+    wanted, fault = _look_into(sync, list(by_number.values()), report, requested_at=now)
+    settled = _together(sync, wanted, now=now) if len(wanted) > 1 else None
     if settled is None:
         for one in wanted:
-            _apply_alone(reading, one, report, now=now)
+            _apply_alone(sync, one, report, now=now)
     else:
         for one, result in zip(wanted, settled, strict=True):
             _count(report, one.order.number, result)
@@ -82,22 +82,22 @@ def apply_documents(reading: SyncContext, documents: Sequence[Document], report:
         raise fault
 
 
-def apply_document(connection: Connection, reading: SyncContext, wanted: Wanted, *, now: datetime) -> Settled:
+def apply_document(connection: Connection, sync: SyncContext, wanted: Wanted, *, now: datetime) -> Settled:
     """Apply one order that was looked into; raises what keeps it from being applied."""
-    return _act(connection, reading.store, [wanted], now=now)[0]
+    return _act(connection, sync.store, [wanted], now=now)[0]
 
 
-def look_into(reading: SyncContext, document: Document, *, requested_at: datetime) -> Wanted:
+def look_into(sync: SyncContext, document: Document, *, requested_at: datetime) -> Wanted:
     """Return an order asked for at a moment, with what it leaves open; raises `InvalidRequest`, `ShopUnreachable`."""
     order = replace(payloads.read_order(document), requested_at=requested_at)
-    with reading.transaction() as connection:
-        questions = rest.questions_of(connection, reading.store, order)
-    return _answered(reading, order, questions, {})
+    with sync.transaction() as connection:
+        questions = rest.questions_of(connection, sync.store, order)
+    return _answered(sync, order, questions, {})
 
 
-def apply_removal(reading: SyncContext, number: int, report: Report, *, now: datetime) -> None:
+def apply_removal(sync: SyncContext, number: int, report: Report, *, now: datetime) -> None:
     """Take back an order that is gone; its own fault is noted."""
-    _settle(reading, number, str(number), lambda connection: remove(connection, reading.store, number, now=now), report)
+    _settle(sync, number, str(number), lambda connection: remove(connection, sync.store, number, now=now), report)
 
 
 def remove(connection: Connection, store: Store, number: int, *, now: datetime) -> Settled:
@@ -106,7 +106,7 @@ def remove(connection: Connection, store: Store, number: int, *, now: datetime) 
 
 
 def _look_into(
-    reading: SyncContext, documents: Sequence[Document], report: Report, *, requested_at: datetime
+    sync: SyncContext, documents: Sequence[Document], report: Report, *, requested_at: datetime
 ) -> tuple[list[Wanted], ShopUnreachable | None]:
     """The orders that could be looked into, and what kept the shop from being asked about the others."""
     read: list[Order] = []
@@ -115,56 +115,56 @@ def _look_into(
             read.append(replace(payloads.read_order(document), requested_at=requested_at))
         except InvalidRequest as error:
             report.fail(f"order {document['id']}: {error.detail}", number=document["id"])
-    with reading.transaction() as connection:
-        questions = rest.list_questions(connection, reading.store, read)
+    with sync.transaction() as connection:
+        questions = rest.list_questions(connection, sync.store, read)
     wanted: list[Wanted] = []
     asked: dict[int, Document | None] = {}
     for order, open_ in zip(read, questions, strict=True):
         try:
-            wanted.append(_answered(reading, order, open_, asked))
+            wanted.append(_answered(sync, order, open_, asked))
         except InvalidRequest as error:
             report.fail(f"order {order.shown_number}: {error.detail}", number=order.number)
             continue
         except ShopUnreachable as error:
-            fault = _fault_of_the_shop(reading, error)
+            fault = _fault_of_the_shop(sync, error)
             if fault is not None:
                 return wanted, fault
             report.fail(f"order {order.shown_number}: {error.detail}", number=order.number)
             continue
-        report.unanswered += _is_asked_about(reading.store, order)
+        report.awaiting_decision += _is_asked_about(sync.store, order)
     return wanted, None
 
 
-def _fault_of_the_shop(reading: SyncContext, error: ShopUnreachable) -> ShopUnreachable | None:
+def _fault_of_the_shop(sync: SyncContext, error: ShopUnreachable) -> ShopUnreachable | None:
     """Is it what was asked about one order, or the shop? None for the former: then something easy is answered."""
     if not isinstance(error, ShopBroken):
         return error
     try:
-        reading.shop.clock()
+        sync.shop.clock()
     except ShopUnreachable as fault:
         return fault
     return None
 
 
-def _answered(reading: SyncContext, order: Order, questions: Questions, asked: dict[int, Document | None]) -> Wanted:
-    found = rest.ask(reading.shop, questions, asked=asked) if questions.are_open else rest.Answers()
+def _answered(sync: SyncContext, order: Order, questions: Questions, asked: dict[int, Document | None]) -> Wanted:
+    found = rest.ask(sync.shop, questions, asked=asked) if questions.are_open else rest.Answers()
     return Wanted(rest.with_answers(order, found), tuple(map(payloads.read_product, found.products)))
 
 
-def _together(reading: SyncContext, wanted: Sequence[Wanted], *, now: datetime) -> list[Settled] | None:
+def _together(sync: SyncContext, wanted: Sequence[Wanted], *, now: datetime) -> list[Settled] | None:
     """Return what became of the orders, applied in one transaction; None where one of them does not let it pass."""
     try:
-        return _run(reading, lambda connection: _act(connection, reading.store, wanted, now=now))
+        return _run(sync, lambda connection: _act(connection, sync.store, wanted, now=now))
     except Unavailable:
         raise
     except Exception:
-        log.info("orders of store %s are applied one by one", reading.store.slug, exc_info=True)
+        log.info("orders of store %s are applied one by one", sync.store.slug, exc_info=True)
         return None
 
 
 def _act(connection: Connection, store: Store, wanted: Sequence[Wanted], *, now: datetime) -> list[Settled]:
     for product in {product.id: product for one in wanted for product in one.products}.values():
-        packages.learn_product(connection, store.id, product, now=now)
+        packages.merge_product(connection, store.id, product, now=now)
     # Until the owner has answered, nothing is granted that was sold before the shop was connected.
     held = replace(store, grants_from=store.grants_from or store.asks_from)
     return apply.apply_orders(connection, held, [one.order for one in wanted], received_at=now, now=now)
@@ -175,25 +175,23 @@ def _is_asked_about(store: Store, order: Order) -> bool:
     return is_past and effect_of(order.status, store.grant_statuses) is Effect.GRANTS
 
 
-def _apply_alone(reading: SyncContext, wanted: Wanted, report: Report, *, now: datetime) -> None:
+def _apply_alone(sync: SyncContext, wanted: Wanted, report: Report, *, now: datetime) -> None:
     order = wanted.order
-    act = partial(apply_document, reading=reading, wanted=wanted, now=now)
-    _settle(reading, order.number, order.shown_number, act, report)
+    act = partial(apply_document, sync=sync, wanted=wanted, now=now)
+    _settle(sync, order.number, order.shown_number, act, report)
 
 
-def _settle(
-    reading: SyncContext, number: int, shown: str, act: Callable[[Connection], Settled], report: Report
-) -> None:
+def _settle(sync: SyncContext, number: int, shown: str, act: Callable[[Connection], Settled], report: Report) -> None:
     try:
-        settled = _run(reading, act)
+        settled = _run(sync, act)
     except Unavailable:
         raise
     except BridgeError as error:
-        log.warning("order %d of store %s was not applied: %s", number, reading.store.slug, error.detail)
+        log.warning("order %d of store %s was not applied: %s", number, sync.store.slug, error.detail)
         report.fail(f"order {shown}: {error.detail}", number=number)
         return
     except Exception as error:
-        log.exception("order %d of store %s was not applied", number, reading.store.slug)
+        log.exception("order %d of store %s was not applied", number, sync.store.slug)
         report.fail(f"order {shown}: {type(error).__name__}", number=number)
         return
     _count(report, number, settled)
@@ -206,10 +204,10 @@ def _count(report: Report, number: int, settled: Settled) -> None:
     )
 
 
-def _run(reading: SyncContext, act: Callable[[Connection], T]) -> T:
+def _run(sync: SyncContext, act: Callable[[Connection], T]) -> T:
     """Return what the act returns; in a dry run its transaction is undone."""
-    if not reading.is_dry:
-        return in_transaction(reading.transaction, act)
+    if not sync.is_dry:
+        return in_transaction(sync.transaction, act)
     found: list[T] = []
 
     def look(connection: Connection) -> None:
@@ -217,5 +215,5 @@ def _run(reading: SyncContext, act: Callable[[Connection], T]) -> T:
         raise _DryRun
 
     with contextlib.suppress(_DryRun):
-        in_transaction(reading.transaction, look)
+        in_transaction(sync.transaction, look)
     return found[-1]

@@ -16,9 +16,9 @@ from bridge.domain.shop.access import ShopAccess
 from bridge.domain.shop.errors import BadShopAddress, ShopKeysRefused
 from bridge.domain.shop.health import Caretaker
 from bridge.domain.shop.inbox import State
-from bridge.domain.shop.monitor import QUIET, RECENT, STOPPING, Code, HealthSnapshot, Issue, Unprocessed, judge
+from bridge.domain.shop.monitor import QUIET, RECENT, STOPPING, Code, HealthSnapshot, Issue, Unprocessed, find_issues
 from bridge.domain.shop.reconciliation import Report
-from bridge.domain.shop.subscriptions import Step, SubscriptionState, Webhook, standing_of
+from bridge.domain.shop.subscriptions import Step, SubscriptionState, Webhook, state_of
 from bridge.domain.stores.stores import Store
 from bridge.services.orders import packages
 from bridge.services.shop import health, reconcile, subscriptions
@@ -36,14 +36,14 @@ from bridge.storage.stores import stores
 
 log = logging.getLogger(__name__)
 
-_TOLD_STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")
+_REPORTED_STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")
 """Of orders in these states the shop delivers each change; of abandoned drafts, for one, it does not."""
 POLL_REQUESTS, POLL_SECONDS = 500, 120.0
 """What the watchdog may use to read back what a silent shop did not tell; the next poll does the rest."""
 _DAY = timedelta(days=1)
 _CLOCKS = timedelta(seconds=5)
 """How far the measured difference of two clocks may be off."""
-_MENDABLE = frozenset({Code.WEBHOOK_MISSING, Code.WEBHOOK_PAUSED, Code.WEBHOOK_DISABLED, Code.WEBHOOK_ASTRAY})
+_MENDABLE = frozenset({Code.WEBHOOK_MISSING, Code.WEBHOOK_PAUSED, Code.WEBHOOK_DISABLED, Code.WEBHOOK_WRONG_URL})
 
 
 def _always() -> bool:
@@ -84,27 +84,27 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What is known here, before the shop is asked; `told_until` is up to when nothing more need be delivered."""
+    """What is known here, before the shop is asked; `reported_until` is up to when nothing more need be delivered."""
 
-    door: WebhookTarget
-    sighting: HealthSnapshot
-    told_until: datetime
+    target: WebhookTarget
+    snapshot: HealthSnapshot
+    reported_until: datetime
     known: ShopRead
     store_id: int
     connected_at: datetime
     updated_at: datetime | None
 
 
-def look(post: MonitorContext, store: Store, *, now: datetime) -> tuple[HealthSnapshot, tuple[Issue, ...]]:
+def look(monitoring: MonitorContext, store: Store, *, now: datetime) -> tuple[HealthSnapshot, tuple[Issue, ...]]:
     """Return what is seen of a shop, and everything that is wrong with it; changes nothing."""
-    seen, shop = _open(post, store, now=now)
+    seen, shop = _open(monitoring, store, now=now)
     if shop is not None:
         with shop:
-            seen = replace(seen, sighting=_ask(post, shop, seen, now=now))
-    return seen.sighting, judge(seen.sighting, now=now)
+            seen = replace(seen, snapshot=_ask(monitoring, shop, seen, now=now))
+    return seen.snapshot, find_issues(seen.snapshot, now=now)
 
 
-def watch(post: MonitorContext, store: Store, *, now: datetime, may_repair: bool = True) -> CheckResult:
+def watch(monitoring: MonitorContext, store: Store, *, now: datetime, may_repair: bool = True) -> CheckResult:
     """Look at a shop, repair what can be repaired, read back what may have been missed, and tell the owner.
 
     Without `may_repair` nothing is changed in the shop, and nothing is read back.
@@ -112,38 +112,40 @@ def watch(post: MonitorContext, store: Store, *, now: datetime, may_repair: bool
     The owner is told once of each fault that keeps deliveries from us, until it
     is over, by an event and in the log.
     """
-    seen, shop = _open(post, store, now=now)
+    seen, shop = _open(monitoring, store, now=now)
     if shop is None:
-        found = judge(seen.sighting, now=now)
-        _note(post, store, seen, found, found, is_repaired=False, now=now)
+        found = find_issues(seen.snapshot, now=now)
+        _note(monitoring, store, seen, found, found, is_repaired=False, now=now)
         return CheckResult(found, found)
     with shop:
-        seen = replace(seen, sighting=_ask(post, shop, seen, now=now))
-        found = judge(seen.sighting, now=now)
+        seen = replace(seen, snapshot=_ask(monitoring, shop, seen, now=now))
+        found = find_issues(seen.snapshot, now=now)
         after = _repair(shop, seen, found, now=now) if may_repair else None
-        left = found if after is None else judge(after, now=now)
-        is_news = _note(post, store, seen, found, left, is_repaired=after is not None, access=shop.access, now=now)
+        left = found if after is None else find_issues(after, now=now)
+        is_news = _note(
+            monitoring, store, seen, found, left, is_repaired=after is not None, access=shop.access, now=now
+        )
         if not may_repair or (not is_news and after is None):
-            return CheckResult(found, left, None, seen.sighting.clock_offset_seconds)
+            return CheckResult(found, left, None, seen.snapshot.clock_offset_seconds)
         shop.limit(requests=POLL_REQUESTS, seconds=POLL_SECONDS)
-        reading = SyncContext(post.transaction, store, shop, may_go_on=post.may_go_on)
-        report = reconcile.poll(reading, since=None, now=now)
+        sync = SyncContext(monitoring.transaction, store, shop, may_go_on=monitoring.may_go_on)
+        report = reconcile.poll(sync, since=None, now=now)
         if not report.interruption:
             left = tuple(fault for fault in left if fault.code is not Code.SYNC_INCOMPLETE)
-        return CheckResult(found, left, report, seen.sighting.clock_offset_seconds)
+        return CheckResult(found, left, report, seen.snapshot.clock_offset_seconds)
 
 
-def _open(post: MonitorContext, store: Store, *, now: datetime) -> tuple[_Seen, ShopClient | None]:
-    with post.transaction() as connection:
-        seen = _look_here(connection, post, store, now=now)
+def _open(monitoring: MonitorContext, store: Store, *, now: datetime) -> tuple[_Seen, ShopClient | None]:
+    with monitoring.transaction() as connection:
+        seen = _look_here(connection, monitoring, store, now=now)
         try:
-            shop = post.shops.client_of(connection, store)
+            shop = monitoring.shops.client_of(connection, store)
         except ShopUnreachable as error:
-            return replace(seen, sighting=_unreadable(replace(seen.sighting, has_keys=True), error)), None
-    return replace(seen, sighting=replace(seen.sighting, has_keys=shop is not None)), shop
+            return replace(seen, snapshot=_unreadable(replace(seen.snapshot, has_keys=True), error)), None
+    return replace(seen, snapshot=replace(seen.snapshot, has_keys=shop is not None)), shop
 
 
-def _look_here(connection: Connection, post: MonitorContext, store: Store, *, now: datetime) -> _Seen:
+def _look_here(connection: Connection, monitoring: MonitorContext, store: Store, *, now: datetime) -> _Seen:
     # A moment ahead of now, noted by a clock that was wrong, would hide what comes until then.
     until = now + TOLERANCE
     last = partial(sync_state.last_delivery, connection, store.id, until=until)
@@ -151,10 +153,10 @@ def _look_here(connection: Connection, post: MonitorContext, store: Store, *, no
     set_at = unless_ahead(known.webhooks_set_at, now)
     connected_at = unless_ahead(stores.connected_at(connection, store.id), now) or now - _DAY
     moments = (last(kinds=("order", "action")), set_at, connected_at)
-    door = subscriptions.door_of(connection, store, public_url=post.public_url, vault_=post.shops.vault)
-    sighting = HealthSnapshot(
+    target = subscriptions.target_of(connection, store, public_url=monitoring.public_url, vault_=monitoring.shops.vault)
+    snapshot = HealthSnapshot(
         slug=store.slug,
-        address=door.address,
+        address=target.address,
         shop_url=store.url,
         has_keys=False,
         packages=sync_state.count_packages(connection, store.id),
@@ -167,13 +169,13 @@ def _look_here(connection: Connection, post: MonitorContext, store: Store, *, no
         unprocessed=_unprocessed(connection, store),
         stopped=known.stopped,
         set_aside=tuple(one for one in known.set_aside if one.kind != health.FAILING),
-        copy_of=_copy_of(post, known),
+        copy_of=_copy_of(monitoring, known),
         notices=known.notices,
         unreadable=packages.unreadable_sentences(connection, store.id),
     )
-    told_until = max(moment for moment in moments if moment is not None)
+    reported_until = max(moment for moment in moments if moment is not None)
     updated_at = last(topic="order.updated")
-    return _Seen(door, sighting, told_until, known, store.id, connected_at, updated_at)
+    return _Seen(target, snapshot, reported_until, known, store.id, connected_at, updated_at)
 
 
 def _unprocessed(connection: Connection, store: Store) -> Unprocessed | None:
@@ -186,78 +188,82 @@ def _unprocessed(connection: Connection, store: Store) -> Unprocessed | None:
     return Unprocessed(count, first.topic, first.resource_id, first.received_at, why)
 
 
-def _ask(post: MonitorContext, shop: ShopClient, seen: _Seen, *, now: datetime) -> HealthSnapshot:
+def _ask(monitoring: MonitorContext, shop: ShopClient, seen: _Seen, *, now: datetime) -> HealthSnapshot:
     """The sighting with what the shop says of itself."""
     checked = shop.check()
     if checked.fault is not None:
-        return _unreadable(seen.sighting, checked.fault)
-    sighting = replace(
-        seen.sighting,
+        return _unreadable(seen.snapshot, checked.fault)
+    snapshot = replace(
+        seen.snapshot,
         clock_offset_seconds=checked.clock.offset_seconds,
         write_fault="" if checked.write_fault is None else checked.write_fault.detail,
         is_keys_fault=isinstance(checked.write_fault, ShopKeysRefused),
     )
     try:
         listed = subscriptions.list_webhooks(shop)
-        if not sighting.copy_of:
-            sighting = replace(sighting, copy_of=_copy_by(listed, seen))
-        sighting = replace(sighting, webhooks=listed, changed=_changed(shop, seen, sighting, now=now))
-        return replace(sighting, unsigned=_unsigned(post, shop, seen, sighting, now=now))
+        if not snapshot.copy_of:
+            snapshot = replace(snapshot, copy_of=_copy_by(listed, seen))
+        snapshot = replace(snapshot, webhooks=listed, changed=_changed(shop, seen, snapshot, now=now))
+        return replace(snapshot, unsigned=_unsigned(monitoring, shop, seen, snapshot, now=now))
     except ShopUnreachable as error:
-        return _unreadable(sighting, error)
+        return _unreadable(snapshot, error)
 
 
-def _unreadable(sighting: HealthSnapshot, fault: ShopUnreachable) -> HealthSnapshot:
-    return replace(sighting, shop_fault=fault.detail, is_keys_fault=isinstance(fault, ShopKeysRefused | BadShopAddress))
+def _unreadable(snapshot: HealthSnapshot, fault: ShopUnreachable) -> HealthSnapshot:
+    return replace(snapshot, shop_fault=fault.detail, is_keys_fault=isinstance(fault, ShopKeysRefused | BadShopAddress))
 
 
-def _copy_of(post: MonitorContext, known: ShopRead) -> str:
+def _copy_of(monitoring: MonitorContext, known: ShopRead) -> str:
     """The installation that looks after the webhooks, in words, where it is not this one."""
     caretaker = known.caretaker
-    if caretaker is None or not caretaker.is_another(post.public_url, post.installation):
+    if caretaker is None or not caretaker.is_another(monitoring.public_url, monitoring.installation):
         return ""
-    if caretaker.url != post.public_url:
-        return f"the bridge at {caretaker.url}, and this one is at {post.public_url}"
+    if caretaker.url != monitoring.public_url:
+        return f"the bridge at {caretaker.url}, and this one is at {monitoring.public_url}"
     return f"another installation of the bridge at {caretaker.url}"
 
 
 def _copy_by(listed: Sequence[Webhook], seen: _Seen) -> str:
     """As `_copy_of`, by the shop's webhooks where no caretaker is recorded: all of ours lead to another bridge."""
-    ours = {standing_of(webhook, seen.door.address) for webhook in listed} - {SubscriptionState.FOREIGN}
-    if seen.known.caretaker is not None or ours != {SubscriptionState.MOVED}:
+    ours = {state_of(webhook, seen.target.address) for webhook in listed} - {SubscriptionState.UNMANAGED}
+    if seen.known.caretaker is not None or ours != {SubscriptionState.OTHER_INSTANCE}:
         return ""
     return "the bridge at another address, to which all its webhooks lead"
 
 
-def _changed(shop: ShopClient, seen: _Seen, sighting: HealthSnapshot, *, now: datetime) -> int:
+def _changed(shop: ShopClient, seen: _Seen, snapshot: HealthSnapshot, *, now: datetime) -> int:
     """How many orders changed since the last delivery of one and should have been told of by now."""
-    ahead = timedelta(seconds=sighting.clock_offset_seconds or 0)
-    after, before = seen.told_until + ahead, now + ahead - QUIET
+    ahead = timedelta(seconds=snapshot.clock_offset_seconds or 0)
+    after, before = seen.reported_until + ahead, now + ahead - QUIET
     if after >= before:
         return 0
-    page = shop.list_orders(modified_after=after, modified_before=before, statuses=_TOLD_STATUSES, page=1, per_page=1)
+    page = shop.list_orders(
+        modified_after=after, modified_before=before, statuses=_REPORTED_STATUSES, page=1, per_page=1
+    )
     return page.total
 
 
-def _unsigned(post: MonitorContext, shop: ShopClient, seen: _Seen, sighting: HealthSnapshot, *, now: datetime) -> int:
+def _unsigned(
+    monitoring: MonitorContext, shop: ShopClient, seen: _Seen, snapshot: HealthSnapshot, *, now: datetime
+) -> int:
     """How many orders changed of which nothing with a right signature came, where a wrong one came since the last."""
-    bad_at, set_at = sighting.bad_signature_at, sighting.webhooks_set_at
+    bad_at, set_at = snapshot.bad_signature_at, snapshot.webhooks_set_at
     since = max(moment for moment in (seen.updated_at, set_at, seen.connected_at) if moment is not None)
     if bad_at is None or bad_at <= since:
         return 0
-    ahead = timedelta(seconds=sighting.clock_offset_seconds or 0)
+    ahead = timedelta(seconds=snapshot.clock_offset_seconds or 0)
     after, before = since + ahead, now + ahead - QUIET
     if after >= before:
         return 0
-    page = shop.list_orders(modified_after=after, modified_before=before, statuses=_TOLD_STATUSES, page=1)
-    with post.transaction() as connection:
-        told = sync_state.list_told(connection, seen.store_id, [item["id"] for item in page.items], since=since)
-    return sum(not _is_told(item, told.get(item["id"]), ahead) for item in page.items)
+    page = shop.list_orders(modified_after=after, modified_before=before, statuses=_REPORTED_STATUSES, page=1)
+    with monitoring.transaction() as connection:
+        told = sync_state.list_reported(connection, seen.store_id, [item["id"] for item in page.items], since=since)
+    return sum(not _is_reported(item, told.get(item["id"]), ahead) for item in page.items)
 
 
-def _is_told(order: Document, told_at: datetime | None, ahead: timedelta) -> bool:
+def _is_reported(order: Document, reported_at: datetime | None, ahead: timedelta) -> bool:
     changed_at = modified_at(order)
-    return told_at is not None and (changed_at is None or told_at + ahead >= changed_at - _CLOCKS)
+    return reported_at is not None and (changed_at is None or reported_at + ahead >= changed_at - _CLOCKS)
 
 
 def _repair(shop: ShopClient, seen: _Seen, found: tuple[Issue, ...], *, now: datetime) -> HealthSnapshot | None:
@@ -267,7 +273,7 @@ def _repair(shop: ShopClient, seen: _Seen, found: tuple[Issue, ...], *, now: dat
     after them. For a wrong signature and an owner without rights it is done at
     most once an hour.
     """
-    codes, set_at = {fault.code for fault in found}, seen.sighting.webhooks_set_at
+    codes, set_at = {fault.code for fault in found}, seen.snapshot.webhooks_set_at
     may_reset = set_at is None or not -TOLERANCE <= now - set_at < RECENT
     is_broken = bool(codes & _MENDABLE)
     if not is_broken and not (may_reset and codes & {Code.WRONG_SECRET, Code.OWNER_DEMOTED}):
@@ -275,16 +281,18 @@ def _repair(shop: ShopClient, seen: _Seen, found: tuple[Issue, ...], *, now: dat
     if codes & {Code.SHOP, Code.KEYS_READ_ONLY, Code.WRITE_BLOCKED, Code.COPY}:
         return None
     try:
-        subscriptions.put_in_order(shop, seen.door, anew=may_reset and Code.OWNER_DEMOTED in codes, resets_secret=True)
+        subscriptions.sync_subscriptions(
+            shop, seen.target, is_recreated=may_reset and Code.OWNER_DEMOTED in codes, resets_secret=True
+        )
         listed = subscriptions.list_webhooks(shop)
     except ShopUnreachable as error:
-        log.warning("the webhooks of store %s could not be repaired: %s", seen.sighting.slug, error.detail)
+        log.warning("the webhooks of store %s could not be repaired: %s", seen.snapshot.slug, error.detail)
         return None
-    return replace(seen.sighting, webhooks=listed, webhooks_set_at=now, changed=0, unsigned=0)
+    return replace(seen.snapshot, webhooks=listed, webhooks_set_at=now, changed=0, unsigned=0)
 
 
 def _note(
-    post: MonitorContext,
+    monitoring: MonitorContext,
     store: Store,
     seen: _Seen,
     found: tuple[Issue, ...],
@@ -314,10 +322,10 @@ def _note(
     values: dict[str, object] = {"sentences": sentences, "looked_at": now}
     if access is not None and access != seen.known.access:
         values["access"] = access.document
-    if seen.sighting.webhooks is not None and not seen.sighting.copy_of:
-        caretaker = seen.known.caretaker or Caretaker(post.public_url)
+    if seen.snapshot.webhooks is not None and not seen.snapshot.copy_of:
+        caretaker = seen.known.caretaker or Caretaker(monitoring.public_url)
         if not caretaker.installations or seen.known.caretaker is None:
-            caretaker = caretaker.with_installation(post.public_url, post.installation)
+            caretaker = caretaker.with_installation(monitoring.public_url, monitoring.installation)
         if caretaker != seen.known.caretaker:
             values["caretaker"] = caretaker.document
     if is_repaired:
@@ -331,7 +339,7 @@ def _note(
             event = NewEvent(new_id(), store.id, None, EventType.WEBHOOK_SILENT, {"faults": told}, now)
             outbox.add(connection, [event])
 
-    in_transaction(post.transaction, note)
+    in_transaction(monitoring.transaction, note)
     return bool(stopping)
 
 
@@ -362,11 +370,11 @@ def install(
     is ours to remove. Raises `NoShopKeys` and a `ShopUnreachable`.
     """
     with transaction() as connection:
-        door = subscriptions.door_of(connection, store, public_url=public_url, vault_=shops_.vault)
-    reading = reconcile.open_reading(transaction, shops_, store)
-    with reading.shop as shop:
-        steps = subscriptions.put_in_order(
-            shop, door, replaced=(SubscriptionState.MOVED,), resets_secret=True, is_dry=is_dry
+        target = subscriptions.target_of(connection, store, public_url=public_url, vault_=shops_.vault)
+    sync = reconcile.open_reading(transaction, shops_, store)
+    with sync.shop as shop:
+        steps = subscriptions.sync_subscriptions(
+            shop, target, replaced=(SubscriptionState.OTHER_INSTANCE,), resets_secret=True, is_dry=is_dry
         )
     if not is_dry:
         in_transaction(
@@ -375,7 +383,7 @@ def install(
                 connection, store, public_url=public_url, installation=installation, now=now
             ),
         )
-    return door, steps
+    return target, steps
 
 
 def note_installed(

@@ -44,7 +44,7 @@ class Processed:
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class Enriched:
     """What the shop's REST said about a delivery, asked before any transaction was opened.
 
     `order` is the order with its refunds' lines, or as it is now where the
@@ -118,7 +118,7 @@ def read_event(delivery: Delivery) -> Event:
     return Event(kind, action, document, order.number, order)
 
 
-def learn(transaction: Transaction, delivery_id: int, shops_: Shops, *, now: datetime) -> Learnt:
+def enrich(transaction: Transaction, delivery_id: int, shops_: Shops, *, now: datetime) -> Enriched:
     """Ask the shop what the delivery leaves open; nothing where it says all, or no REST keys were given.
 
     Raises a `ShopUnreachable` where the shop does not answer: the delivery then waits.
@@ -126,42 +126,42 @@ def learn(transaction: Transaction, delivery_id: int, shops_: Shops, *, now: dat
     with transaction() as connection:
         delivery = inbox.find(connection, delivery_id)
         if delivery is None or delivery.state is not State.RECEIVED:
-            return Learnt()
+            return Enriched()
         store, event = stores.get(connection, delivery.store_id), read_event(delivery)
         client = shops_.client_of(connection, store) if event.number is not None else None
         questions = rest.questions_of(connection, store, event.order) if event.order is not None else None
     if client is None or event.number is None:
-        return Learnt()
+        return Enriched()
     is_proof = delivery.held_for is None and not event.fault
     if event.kind not in {"order", "action"}:
-        return Learnt() if is_proof else _learn_resource(client, event)
+        return Enriched() if is_proof else _enrich_resource(client, event)
     if is_proof and questions is not None and not questions.are_open:
-        return Learnt()
+        return Enriched()
     order = event.order
     with client as shop:
         if order is None or questions is None or questions.order or not is_proof:
             document = shop.get_order(event.number)
             if document is None:
-                return Learnt(is_gone=True)
+                return Enriched(is_gone=True)
             order = replace(documents.read_order(document), requested_at=now)
             with transaction() as connection:
                 questions = rest.questions_of(connection, store, order)
         found = rest.ask(shop, questions) if questions.are_open else rest.Answers()
-    return Learnt(rest.with_answers(order, found), found.products)
+    return Enriched(rest.with_answers(order, found), found.products)
 
 
-def _learn_resource(client: ShopClient, event: Event) -> Learnt:
+def _enrich_resource(client: ShopClient, event: Event) -> Enriched:
     """The shop's own document of a product or customer that a delivery does not prove."""
     if event.number is None or event.kind not in {"product", "customer"}:
-        return Learnt()
+        return Enriched()
     with client as shop:
         if event.kind == "customer":
-            return Learnt(customers=tuple(shop.list_customers([event.number])))
+            return Enriched(customers=tuple(shop.list_customers([event.number])))
         product = shop.get_product(event.number)
-    return Learnt(is_gone=True) if product is None else Learnt(products=(product,))
+    return Enriched(is_gone=True) if product is None else Enriched(products=(product,))
 
 
-def process(connection: Connection, delivery_id: int, learnt: Learnt, *, now: datetime) -> Processed | None:
+def process(connection: Connection, delivery_id: int, enriched: Enriched, *, now: datetime) -> Processed | None:
     """Do what a stored delivery asks for, and note that it was done, in one transaction.
 
     None where it is done already, waits for its site to be accepted, or another
@@ -172,33 +172,33 @@ def process(connection: Connection, delivery_id: int, learnt: Learnt, *, now: da
     if delivery is None or delivery.state is not State.RECEIVED:
         return None
     store = stores.get(connection, delivery.store_id)
-    for product in learnt.products:
-        packages.learn_product(connection, store.id, documents.read_product(product), now=now)
+    for product in enriched.products:
+        packages.merge_product(connection, store.id, documents.read_product(product), now=now)
     event = read_event(delivery)
     if delivery.held_for is not None:
         sync_state.note(connection, store.id, Notice(NoticeKind.OTHER_SITE, now, delivery.held_for))
-        if not (learnt.order or learnt.products or learnt.customers or learnt.is_gone):
+        if not (enriched.order or enriched.products or enriched.customers or enriched.is_gone):
             inbox.hold(connection, delivery_id, outcome=f"waits: {delivery.held_for} is not the store's site")
             return None
-    processed = _process(connection, store, delivery, event, learnt, now=now)
+    processed = _process(connection, store, delivery, event, enriched, now=now)
     inbox.settle(connection, delivery_id, state=processed.state, outcome=processed.outcome[:500], now=now)
     return processed
 
 
 def _process(
-    connection: Connection, store: Store, delivery: Delivery, event: Event, learnt: Learnt, *, now: datetime
+    connection: Connection, store: Store, delivery: Delivery, event: Event, enriched: Enriched, *, now: datetime
 ) -> Processed:
     if event.kind == "error":
         return _process_error(connection, store, delivery, event)
-    if learnt.order is not None:
-        return _apply(connection, store, delivery, learnt.order, now=now)
+    if enriched.order is not None:
+        return _apply(connection, store, delivery, enriched.order, now=now)
     if event.fault or delivery.held_for:
-        return _process_unproven(connection, store, delivery, event, learnt, now=now)
+        return _process_unproven(connection, store, delivery, event, enriched, now=now)
     if event.number is None:
         return Processed(State.IGNORED, "nothing in it names an order, a product or a customer", store)
     try:
         if event.kind == "order":
-            return _process_order(connection, store, delivery, event, learnt, now=now)
+            return _process_order(connection, store, delivery, event, enriched, now=now)
         if event.kind == "product":
             return _process_product(connection, store, event.document, event=event.action, now=now)
         if event.kind == "customer":
@@ -209,15 +209,15 @@ def _process(
 
 
 def _process_unproven(
-    connection: Connection, store: Store, delivery: Delivery, event: Event, learnt: Learnt, *, now: datetime
+    connection: Connection, store: Store, delivery: Delivery, event: Event, enriched: Enriched, *, now: datetime
 ) -> Processed:
     """A delivery that counts only for what the shop says itself: of another site, or in another form."""
-    if learnt.is_gone:
+    if enriched.is_gone:
         return Processed(State.IGNORED, f"the shop has no {event.kind} {event.number}", store)
-    if learnt.products:
-        return _process_product(connection, store, learnt.products[0], event="updated", now=now)
-    if learnt.customers:
-        return _process_customer(connection, store, learnt.customers[0], event="updated", now=now)
+    if enriched.products:
+        return _process_product(connection, store, enriched.products[0], event="updated", now=now)
+    if enriched.customers:
+        return _process_customer(connection, store, enriched.customers[0], event="updated", now=now)
     about = f"webhook {delivery.webhook_id or 'without a number'} ({delivery.topic or 'no topic'})"
     sync_state.note(connection, store.id, Notice(NoticeKind.OTHER_FORM, now, about))
     return Processed(State.IGNORED, f"not as API version v3 writes it: {event.fault}", store)
@@ -236,7 +236,7 @@ def _apply(connection: Connection, store: Store, delivery: Delivery, order: Orde
 
 
 def _process_order(
-    connection: Connection, store: Store, delivery: Delivery, event: Event, learnt: Learnt, *, now: datetime
+    connection: Connection, store: Store, delivery: Delivery, event: Event, enriched: Enriched, *, now: datetime
 ) -> Processed:
     if event.order is not None:
         return _apply(connection, store, delivery, event.order, now=now)
@@ -252,7 +252,7 @@ def _process_order(
         # A delivery that is processed as it comes is judged without a clock, which may be wrong.
         is_late=delivery.attempts > 0 or now - delivery.received_at >= _PROMPT,
     )
-    where = "is gone" if learnt.is_gone else "in the trash"
+    where = "is gone" if enriched.is_gone else "in the trash"
     return Processed(State.PROCESSED, f"order {event.number} {where}: {settled.outcome}", store)
 
 
@@ -262,7 +262,7 @@ def _process_product(
     if event == "deleted":
         return Processed(State.PROCESSED, "the product's amount is kept for the orders that have it", store)
     product = documents.read_product(document)
-    packages.learn_product(connection, store.id, product, now=now)
+    packages.merge_product(connection, store.id, product, now=now)
     key = (product.parent_id, product.id) if product.parent_id else (product.id, 0)
     waiting = packages.list_settleable(connection, store, product_id=key[0], variation_id=key[1])
     brings = f"{product.tokens} tokens" if product.tokens else "no package"
@@ -277,5 +277,5 @@ def _process_customer(
     customer = documents.read_customer(document)
     if event == "deleted" or documents.is_bare(document):
         return Processed(State.PROCESSED, f"user {customer.user_id} left the shop; the balance stays", store)
-    waiting = buyers.learn(connection, store, customer, now=now)
+    waiting = buyers.enrich(connection, store, customer, now=now)
     return Processed(State.PROCESSED, f"user {customer.user_id}", store, tuple(waiting))

@@ -34,26 +34,26 @@ class Imported:
     left: int = 0
 
 
-def import_products(reading: SyncContext, *, now: datetime, progress: Progress | None = None) -> Imported:
+def import_products(sync: SyncContext, *, now: datetime, progress: Progress | None = None) -> Imported:
     """Take over what the shop says of every product, as a delivery of each would; raises a `ShopUnreachable`.
 
     Safe to run again, and after it was cut off. Amounts set by hand win. Where
     it is cut off, by whatever, `go_on` does the rest.
     """
-    _note(reading, page=1, total=0)
-    return go_on(reading, now=now, progress=progress)
+    _note(sync, page=1, total=0)
+    return go_on(sync, now=now, progress=progress)
 
 
-def go_on(reading: SyncContext, *, now: datetime, progress: Progress | None = None) -> Imported:
+def go_on(sync: SyncContext, *, now: datetime, progress: Progress | None = None) -> Imported:
     """Import the rest of the products, where an import was begun and not ended; raises a `ShopUnreachable`."""
-    with reading.transaction() as connection:
-        known = sync_state.find(connection, reading.store.id)
+    with sync.transaction() as connection:
+        known = sync_state.find(connection, sync.store.id)
     imported, seen = Imported(), set[int]()
     if known.import_page is None:
         return imported
     before = (known.import_page - 1) * PAGE
     pages = list_steadily(
-        lambda number: reading.shop.list_products(page=number, per_page=PAGE),
+        lambda number: sync.shop.list_products(page=number, per_page=PAGE),
         first=known.import_page,
         counted=known.import_total,
     )
@@ -61,15 +61,15 @@ def go_on(reading: SyncContext, *, now: datetime, progress: Progress | None = No
         for document in page.items:
             if document["id"] not in seen:
                 seen.add(document["id"])
-                _import(reading, document, imported, now=now)
+                _import(sync, document, imported, now=now)
             if progress is not None:
                 progress(before + len(seen), max(page.total, before + len(seen)))
-        health.note_products(reading, page.broken, now=now)
-        _note(reading, page=number + 1, total=page.total)
-        if number < page.pages and not reading.may_go_on():
+        health.note_products(sync, page.broken, now=now)
+        _note(sync, page=number + 1, total=page.total)
+        if number < page.pages and not sync.may_go_on():
             imported.left = max(0, page.total - number * PAGE)
             return imported
-    _note(reading, page=None, total=None)
+    _note(sync, page=None, total=None)
     return imported
 
 
@@ -86,31 +86,31 @@ def progress_of(connection: Connection, store: Store) -> tuple[int, int] | None:
     return min((known.import_page - 1) * PAGE, known.import_total), known.import_total
 
 
-def _note(reading: SyncContext, *, page: int | None, total: int | None) -> None:
+def _note(sync: SyncContext, *, page: int | None, total: int | None) -> None:
     in_transaction(
-        reading.transaction,
-        lambda connection: sync_state.change(connection, reading.store.id, import_page=page, import_total=total),
+        sync.transaction,
+        lambda connection: sync_state.change(connection, sync.store.id, import_page=page, import_total=total),
     )
 
 
-def _import(reading: SyncContext, document: Document, imported: Imported, *, now: datetime) -> None:
+def _import(sync: SyncContext, document: Document, imported: Imported, *, now: datetime) -> None:
     variations: Sequence[Document] = ()
     if document.get("variations"):
         # Older shops say neither that these are variations nor whose.
         about = {"type": "variation", "parent_id": document["id"]}
-        variations = [{**found, **about} for found in reading.shop.list_variations(document["id"])]
+        variations = [{**found, **about} for found in sync.shop.list_variations(document["id"])]
     products = [documents.read_product(found) for found in (document, *variations)]
 
-    def learn(connection: Connection) -> list[Product]:
-        return [found for found in products if catalog.learn_product(connection, reading.store.id, found, now=now)]
+    def enrich(connection: Connection) -> list[Product]:
+        return [found for found in products if catalog.merge_product(connection, sync.store.id, found, now=now)]
 
-    learnt = in_transaction(reading.transaction, learn)
+    enriched = in_transaction(sync.transaction, enrich)
     imported.products += 1
     imported.variations += len(variations)
-    imported.packages += sum(bool(product.tokens) for product in learnt)
-    for product in learnt:
-        with reading.transaction() as connection:
+    imported.packages += sum(bool(product.tokens) for product in enriched)
+    for product in enriched:
+        with sync.transaction() as connection:
             key = (product.parent_id, product.id) if product.parent_id else (product.id, 0)
-            waiting = catalog.list_settleable(connection, reading.store, product_id=key[0], variation_id=key[1])
-        apply.check_all(reading.transaction, reading.store, waiting, now=now)
+            waiting = catalog.list_settleable(connection, sync.store, product_id=key[0], variation_id=key[1])
+        apply.check_all(sync.transaction, sync.store, waiting, now=now)
         imported.settled += len(waiting)

@@ -29,7 +29,7 @@ from bridge.storage.stores import stores
 
 log = logging.getLogger(__name__)
 
-SWEEP_SPAN = timedelta(days=60)
+FULL_SCAN_SPAN = timedelta(days=60)
 MOST_GONE = 10
 """When more orders than this are gone, and more than half of those asked for, it is another shop or an old copy."""
 MOST_REQUESTS = 1_000_000
@@ -72,7 +72,7 @@ def open_reading(
     return SyncContext(transaction, store, client, is_dry, may_go_on)
 
 
-def poll(reading: SyncContext, *, since: datetime | None, now: datetime, progress: Progress | None = None) -> Report:
+def poll(sync: SyncContext, *, since: datetime | None, now: datetime, progress: Progress | None = None) -> Report:
     """Apply every order the shop changed since the cursor, or since a moment.
 
     The cursor follows what is proved complete and applied, so a run that is cut
@@ -80,51 +80,51 @@ def poll(reading: SyncContext, *, since: datetime | None, now: datetime, progres
     the shop stops answering, the report says so.
     """
     report = Report()
-    with reading.transaction() as connection:
-        known = sync_state.find(connection, reading.store.id)
+    with sync.transaction() as connection:
+        known = sync_state.find(connection, sync.store.id)
     limit: ShopUnreachable | None = None
     try:
-        if known.polled_at is None and reading.store.history != "grant":
-            reading = _by_the_shops_clock(reading)
-            with reading.transaction() as connection:
-                known = sync_state.find(connection, reading.store.id)
-        _poll(reading, None, "cursor_at", known.cursor_at, report, since=since, now=now, progress=progress)
+        if known.polled_at is None and sync.store.history != "grant":
+            sync = _by_the_shops_clock(sync)
+            with sync.transaction() as connection:
+                known = sync_state.find(connection, sync.store.id)
+        _poll(sync, None, "cursor_at", known.cursor_at, report, since=since, now=now, progress=progress)
         if not report.interruption:
-            _poll(reading, _TRASH, "trash_cursor_at", known.trash_cursor_at, report, since=since, now=now)
+            _poll(sync, _TRASH, "trash_cursor_at", known.trash_cursor_at, report, since=since, now=now)
     except ShopCannotFilter as error:
-        limit = _read_all(reading, error, report, now=now, progress=progress)
+        limit = _read_all(sync, error, report, now=now, progress=progress)
     except ShopUnreachable as error:
         limit = error
         report.interruption = error.detail
-        log.warning("store %s could not be read to the end: %s", reading.store.slug, error.detail)
-    if not reading.is_dry:
-        health.note_run(reading, "poll", limit, report, now=now)
+        log.warning("store %s could not be read to the end: %s", sync.store.slug, error.detail)
+    if not sync.is_dry:
+        health.note_run(sync, "poll", limit, report, now=now)
         if since is None and not report.interruption:
-            _note(reading, polled_at=now, unapplied=list(report.failures))
+            _note(sync, polled_at=now, unapplied=list(report.failures))
     return report
 
 
 def _read_all(
-    reading: SyncContext, fault: ShopCannotFilter, report: Report, *, now: datetime, progress: Progress | None
+    sync: SyncContext, fault: ShopCannotFilter, report: Report, *, now: datetime, progress: Progress | None
 ) -> ShopUnreachable:
     """Read all orders of a shop that cannot list those that changed, or the newest between two readings.
 
     The cursor stays where it is. Returns what keeps the reading from being
     complete, which is `fault` where all went well.
     """
-    with reading.transaction() as connection:
-        scan = sync_state.find(connection, reading.store.id).scan
+    with sync.transaction() as connection:
+        scan = sync_state.find(connection, sync.store.id).scan
     try:
         if not scan.is_due(now):
-            newest = reading.shop.list_newest(per_page=PAGE)
-            _apply_batch(reading, newest.items, report, now=now, progress=progress)
+            newest = sync.shop.list_newest(per_page=PAGE)
+            _apply_batch(sync, newest.items, report, now=now, progress=progress)
             return fault
-        for number, page in paging.list_all_orders(reading.shop, first=scan.page, counted=scan.total):
-            health.set_aside(reading, [("order", one) for one in page.broken], report, now=now)
-            if not _apply_batch(reading, page.items, report, now=now, progress=progress, left=page.total):
+        for number, page in paging.list_all_orders(sync.shop, first=scan.page, counted=scan.total):
+            health.set_aside(sync, [("order", one) for one in page.broken], report, now=now)
+            if not _apply_batch(sync, page.items, report, now=now, progress=progress, left=page.total):
                 return fault
-            _note(reading, scan=Scan(number + 1, page.total).document)
-        _note(reading, scan=Scan(done_at=now).document)
+            _note(sync, scan=Scan(number + 1, page.total).document)
+        _note(sync, scan=Scan(done_at=now).document)
     except ShopUnreachable as error:
         report.interruption = error.detail
         return error
@@ -132,7 +132,7 @@ def _read_all(
 
 
 def _poll(
-    reading: SyncContext,
+    sync: SyncContext,
     statuses: Sequence[str] | None,
     column: str,
     cursor: datetime | None,
@@ -145,24 +145,22 @@ def _poll(
     """Read one list of changes and apply it, the cursor in `column` following."""
     failed_before, done = report.blocking, 0
     # What lies between the cursor and a later moment is not read, so the cursor may not jump over it.
-    moves = not reading.is_dry and (since is None or (cursor is not None and since <= cursor))
-    changes = paging.list_changes(reading.shop, statuses, since=since or cursor, now=now)
+    moves = not sync.is_dry and (since is None or (cursor is not None and since <= cursor))
+    changes = paging.list_changes(sync.shop, statuses, since=since or cursor, now=now)
     with closing(paging.read_ahead(changes)) as batches:
         for batch in batches:
             broken = [("order", one) for one in batch.broken]
-            health.set_aside(reading, broken, report, now=now, after=batch.after, until=batch.until)
-            if not _apply_batch(
-                reading, batch.documents, report, now=now, progress=progress, done=done, left=batch.left
-            ):
+            health.set_aside(sync, broken, report, now=now, after=batch.after, until=batch.until)
+            if not _apply_batch(sync, batch.documents, report, now=now, progress=progress, done=done, left=batch.left):
                 return
-            health.give_up(reading, report, now=now)
+            health.give_up(sync, report, now=now)
             done += len(batch.documents)
             if moves and batch.complete_to is not None and report.blocking == failed_before:
-                cursor = _move_cursor(reading, column, batch.complete_to, seen=cursor, now=now)
+                cursor = _move_cursor(sync, column, batch.complete_to, seen=cursor, now=now)
 
 
 def _apply_batch(
-    reading: SyncContext,
+    sync: SyncContext,
     documents: Sequence[Document],
     report: Report,
     *,
@@ -174,80 +172,82 @@ def _apply_batch(
     """Apply some orders, a few at a time; False where the reading was told to stop before the last."""
     total = done + left
     for some in _parts(documents):
-        if not reading.may_go_on():
+        if not sync.may_go_on():
             report.interruption = "it was told to stop; the next run goes on from here"
             return False
-        ingest.apply_documents(reading, some, report, now=now)
-        if not reading.is_dry and any(done < _LOOKED_AT * 10**times <= done + len(some) for times in range(4)):
-            in_transaction(reading.transaction, analyze.refresh)
+        ingest.apply_documents(sync, some, report, now=now)
+        if not sync.is_dry and any(done < _LOOKED_AT * 10**times <= done + len(some) for times in range(4)):
+            in_transaction(sync.transaction, analyze.refresh)
         done += len(some)
         if progress is not None:
             progress(done, max(done, total))
     return True
 
 
-def sweep(reading: SyncContext, *, now: datetime, limit: int, progress: Progress | None = None) -> tuple[Report, bool]:
+def run_full_scan(
+    sync: SyncContext, *, now: datetime, limit: int, progress: Progress | None = None
+) -> tuple[Report, bool]:
     """Read again the orders of the last weeks that have grants, refunds or open questions, `limit` at most.
 
     Some changes reach nobody: a deleted refund, a permanent deletion. Goes on
     where the last call stopped; the report, and whether the sweep is through.
     """
     report = Report()
-    with reading.transaction() as connection:
-        after = sync_state.find(connection, reading.store.id).swept_to or 0
-        numbers = sync_state.list_to_sweep(
-            connection, reading.store.id, since=now - SWEEP_SPAN, after=after, limit=limit
+    with sync.transaction() as connection:
+        after = sync_state.find(connection, sync.store.id).swept_to or 0
+        numbers = sync_state.list_due_for_full_scan(
+            connection, sync.store.id, since=now - FULL_SCAN_SPAN, after=after, limit=limit
         )
     try:
         if not after:
-            health.retry(reading, report, now=now)
+            health.retry(sync, report, now=now)
         for start in range(0, len(numbers), PAGE):
-            if not reading.may_go_on():
+            if not sync.may_go_on():
                 return report, False
             some = numbers[start : start + PAGE]
-            if not _sweep(reading, some, report, now=now):
-                _note(reading, swept_to=None, swept_at=now)
+            if not _full_scan(sync, some, report, now=now):
+                _note(sync, swept_to=None, swept_at=now)
                 return report, True
             if progress is not None:
                 progress(start + len(some), len(numbers))
-            _note(reading, swept_to=some[-1])
+            _note(sync, swept_to=some[-1])
             # Noted before: what the shop does not tell of its customers keeps no order from being read.
-            waiting = customers.look_for(reading, some, now=now, sparingly=True)
-            apply.check_all(reading.transaction, reading.store, waiting, now=now)
+            waiting = customers.look_for(sync, some, now=now, sparingly=True)
+            apply.check_all(sync.transaction, sync.store, waiting, now=now)
     except ShopUnreachable as error:
         report.interruption = error.detail
-        log.warning("the sweep of store %s stopped: %s", reading.store.slug, error.detail)
-        health.note_run(reading, "sweep", error, report, now=now)
+        log.warning("the sweep of store %s stopped: %s", sync.store.slug, error.detail)
+        health.note_run(sync, "sweep", error, report, now=now)
         return report, False
     is_through = len(numbers) < limit
     if is_through:
-        _note(reading, swept_to=None, swept_at=now)
-        health.note_run(reading, "sweep", None, report, now=now)
+        _note(sync, swept_to=None, swept_at=now)
+        health.note_run(sync, "sweep", None, report, now=now)
     return report, is_through
 
 
-def compare_all(reading: SyncContext, *, now: datetime, progress: Progress | None = None) -> Report:
+def compare_all(sync: SyncContext, *, now: datetime, progress: Progress | None = None) -> Report:
     """The whole nightly comparison now, from its first order on."""
-    if not reading.is_dry:
-        _note(reading, swept_to=None)
+    if not sync.is_dry:
+        _note(sync, swept_to=None)
         total, is_through = Report(), False
-        while not is_through and reading.may_go_on() and not total.interruption:
-            report, is_through = sweep(reading, now=now, limit=_COMPARED, progress=progress)
+        while not is_through and sync.may_go_on() and not total.interruption:
+            report, is_through = run_full_scan(sync, now=now, limit=_COMPARED, progress=progress)
             total.join(report)
         return total
-    return _compare_dry(reading, now=now, progress=progress)
+    return _compare_dry(sync, now=now, progress=progress)
 
 
-def _compare_dry(reading: SyncContext, *, now: datetime, progress: Progress | None) -> Report:
+def _compare_dry(sync: SyncContext, *, now: datetime, progress: Progress | None) -> Report:
     """Return what the comparison would post; the place in the list is kept here, since a dry run notes nothing."""
     report, after = Report(), 0
     try:
         while True:
-            with reading.transaction() as connection:
-                numbers = sync_state.list_to_sweep(
-                    connection, reading.store.id, since=now - SWEEP_SPAN, after=after, limit=PAGE
+            with sync.transaction() as connection:
+                numbers = sync_state.list_due_for_full_scan(
+                    connection, sync.store.id, since=now - FULL_SCAN_SPAN, after=after, limit=PAGE
                 )
-            if not numbers or not _sweep(reading, numbers, report, now=now):
+            if not numbers or not _full_scan(sync, numbers, report, now=now):
                 return report
             after = numbers[-1]
             if progress is not None:
@@ -257,26 +257,26 @@ def _compare_dry(reading: SyncContext, *, now: datetime, progress: Progress | No
         return report
 
 
-def read_one(reading: SyncContext, number: int, *, now: datetime) -> Report:
+def read_one(sync: SyncContext, number: int, *, now: datetime) -> Report:
     """One order read again and applied, or taken back where the shop no longer has it.
 
     Raises `UnknownOrder` for an order that neither the shop nor the store has,
     and a `ShopUnreachable`.
     """
     report = Report()
-    with reading.transaction() as connection:
-        is_known = apply.is_known(connection, reading.store, number)
-    document = reading.shop.get_order(number)
+    with sync.transaction() as connection:
+        is_known = apply.is_known(connection, sync.store, number)
+    document = sync.shop.get_order(number)
     if document is not None:
-        ingest.apply_documents(reading, [document], report, now=now)
+        ingest.apply_documents(sync, [document], report, now=now)
     elif is_known:
-        ingest.apply_removal(reading, number, report, now=now)
+        ingest.apply_removal(sync, number, report, now=now)
     else:
         raise UnknownOrder(f"there is no order {number}")
     return report
 
 
-def is_sweep_due(connection: Connection, store: Store, *, now: datetime) -> bool:
+def is_full_scan_due(connection: Connection, store: Store, *, now: datetime) -> bool:
     """Whether a store's orders were not swept since three in the morning by its own clock, or a sweep was cut off."""
     known = sync_state.find(connection, store.id)
     if known.swept_to is not None or known.swept_at is None:
@@ -299,38 +299,38 @@ def check_order(transaction: Transaction, shops_: Shops, store: Store, number: i
             return None
         return in_transaction(transaction, lambda connection: apply.check_again(connection, store, number, now=now))
     with client as shop:
-        reading = SyncContext(transaction, store, shop)
+        sync = SyncContext(transaction, store, shop)
         document = shop.get_order(number)
         if document is None:
             if not is_known:
                 return None
             return in_transaction(transaction, lambda connection: ingest.remove(connection, store, number, now=now))
-        wanted = ingest.look_into(reading, document, requested_at=now)
+        wanted = ingest.look_into(sync, document, requested_at=now)
         # At once: by the time anything else was asked, the document may be an old one.
         settled = in_transaction(
-            transaction, lambda connection: ingest.apply_document(connection, reading, wanted, now=now)
+            transaction, lambda connection: ingest.apply_document(connection, sync, wanted, now=now)
         )
-        health.take_back(reading, [number])
-        waiting = customers.look_for(reading, [number], now=now)
+        health.withdraw(sync, [number])
+        waiting = customers.look_for(sync, [number], now=now)
     if number in waiting:
         settled = in_transaction(transaction, lambda connection: apply.check_again(connection, store, number, now=now))
     apply.check_all(transaction, store, [other for other in waiting if other != number], now=now)
     return settled
 
 
-def _sweep(reading: SyncContext, numbers: Sequence[int], report: Report, *, now: datetime) -> bool:
+def _full_scan(sync: SyncContext, numbers: Sequence[int], report: Report, *, now: datetime) -> bool:
     """Read these orders again; False where the shop is not to be believed, and nothing was done."""
-    found = reading.shop.list_orders(modified_after=None, statuses=None, page=1, per_page=PAGE, include=numbers)
-    health.set_aside(reading, [("order", one) for one in found.broken], report, now=now)
+    found = sync.shop.list_orders(modified_after=None, statuses=None, page=1, per_page=PAGE, include=numbers)
+    health.set_aside(sync, [("order", one) for one in found.broken], report, now=now)
     hidden = {one.id for one in found.broken}
     documents: dict[int, Document | None] = {document["id"]: document for document in found.items}
     numbers = [number for number in numbers if number not in hidden]
     for number in numbers:
         if number not in documents:
             try:
-                documents[number] = reading.shop.get_order(number)
+                documents[number] = sync.shop.get_order(number)
             except ShopPageBroken as error:
-                health.set_aside(reading, [("order", Broken(number, error.detail))], report, now=now)
+                health.set_aside(sync, [("order", Broken(number, error.detail))], report, now=now)
                 hidden.add(number)
     numbers = [number for number in numbers if number not in hidden]
     gone = [number for number in numbers if documents[number] is None]
@@ -340,11 +340,11 @@ def _sweep(reading: SyncContext, numbers: Sequence[int], report: Report, *, now:
             " like another shop or an old copy, and nothing was taken back; check an order by hand to confirm"
         )
         return False
-    standing = [document for number in numbers if (document := documents[number]) is not None]
-    for some in _parts(standing):
-        ingest.apply_documents(reading, some, report, now=now)
+    subscription_state = [document for number in numbers if (document := documents[number]) is not None]
+    for some in _parts(subscription_state):
+        ingest.apply_documents(sync, some, report, now=now)
     for number in gone:
-        ingest.apply_removal(reading, number, report, now=now)
+        ingest.apply_removal(sync, number, report, now=now)
     return True
 
 
@@ -353,34 +353,34 @@ def _parts(documents: Sequence[Document]) -> Iterator[Sequence[Document]]:
 
 
 def _move_cursor(
-    reading: SyncContext, column: str, complete_to: datetime, *, seen: datetime | None, now: datetime
+    sync: SyncContext, column: str, complete_to: datetime, *, seen: datetime | None, now: datetime
 ) -> datetime | None:
     """Move a cursor on; where it is now. Not beyond our own clock: a date in the future would hide what comes next."""
     goal = min(complete_to, now)
 
     def move(connection: Connection) -> datetime | None:
-        known: datetime | None = getattr(sync_state.find(connection, reading.store.id), column)
+        known: datetime | None = getattr(sync_state.find(connection, sync.store.id), column)
         # One that was taken back meanwhile, so that all is read anew, stays taken back.
         if (known is None and seen is not None) or (known is not None and known >= goal):
             return known
-        sync_state.change(connection, reading.store.id, **{column: goal})
+        sync_state.change(connection, sync.store.id, **{column: goal})
         return goal
 
-    return in_transaction(reading.transaction, move)
+    return in_transaction(sync.transaction, move)
 
 
-def _by_the_shops_clock(reading: SyncContext) -> SyncContext:
+def _by_the_shops_clock(sync: SyncContext) -> SyncContext:
     """The reading with the moment of connecting told in the shop's time, before anything is judged by it.
 
     Only where the shop is behind: its first orders would look as if they had
     been placed before.
     """
-    offset = timedelta(seconds=reading.shop.clock().offset_seconds or 0)
-    if reading.is_dry or not -_BEHIND <= offset <= -_CLOCKS_AGREE:
-        return reading
+    offset = timedelta(seconds=sync.shop.clock().offset_seconds or 0)
+    if sync.is_dry or not -_BEHIND <= offset <= -_CLOCKS_AGREE:
+        return sync
 
     def shift(connection: Connection) -> Store:
-        store, known = stores.get(connection, reading.store.id), sync_state.find(connection, reading.store.id)
+        store, known = stores.get(connection, sync.store.id), sync_state.find(connection, sync.store.id)
         if known.polled_at is not None:
             return store
         moments = {"grants_from": store.grants_from, "asks_from": store.asks_from}
@@ -390,11 +390,9 @@ def _by_the_shops_clock(reading: SyncContext) -> SyncContext:
                 sync_state.change(connection, store.id, **{column: cursor + offset})
         return stores.get(connection, store.id)
 
-    return replace(reading, store=in_transaction(reading.transaction, shift))
+    return replace(sync, store=in_transaction(sync.transaction, shift))
 
 
-def _note(reading: SyncContext, **values: object) -> None:
-    if not reading.is_dry:
-        in_transaction(
-            reading.transaction, lambda connection: sync_state.change(connection, reading.store.id, **values)
-        )
+def _note(sync: SyncContext, **values: object) -> None:
+    if not sync.is_dry:
+        in_transaction(sync.transaction, lambda connection: sync_state.change(connection, sync.store.id, **values))

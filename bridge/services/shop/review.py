@@ -52,7 +52,7 @@ def list_questions(
             "question": one.question.value,
             "reviews": [review_document(item) for item in known.reviews],
             "email": one.email or None,
-            "placed_at": documents.instant(one.placed_at),
+            "placed_at": documents.format_timestamp(one.placed_at),
             "lines": [_line_document(line) for line in open_lines(known)],
             "refunds": _refunds_document(known.refunds),
         }
@@ -187,14 +187,14 @@ def order_document(known: OrderState) -> documents.Document:
                 "subject": one.subject,
                 "choice": one.choice,
                 "by": one.by,
-                "at": documents.instant(one.at),
+                "at": documents.format_timestamp(one.at),
             }
             for one in known.decisions
         ],
         "customer_id": known.buyer_id or None,
         "email": known.email or None,
-        "placed_at": documents.instant(known.placed_at),
-        "modified_at": documents.instant(known.modified_at),
+        "placed_at": documents.format_timestamp(known.placed_at),
+        "modified_at": documents.format_timestamp(known.modified_at),
         "total": f"{known.total:f}",
         "currency": known.currency,
         "lines": [_line_document(line) for line in known.lines],
@@ -228,7 +228,7 @@ def _line_document(line: LineState) -> documents.Document:
         "months": line.months,
         "tokens": line.granted,
         "set_by": line.set_by,
-        "set_at": documents.instant(line.set_at),
+        "set_at": documents.format_timestamp(line.set_at),
     }
 
 
@@ -239,4 +239,4 @@ def _refunds_document(refunds: Refunds) -> documents.Document:
 def _seen_document(seen: Acknowledgement | None) -> documents.Document | None:
     if seen is None:
         return None
-    return {"by": seen.by, "at": documents.instant(seen.at), "refunds": _refunds_document(seen.refunds)}
+    return {"by": seen.by, "at": documents.format_timestamp(seen.at), "refunds": _refunds_document(seen.refunds)}

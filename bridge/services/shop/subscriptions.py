@@ -28,7 +28,7 @@ class WebhookTarget:
     secret: str
 
 
-def door_of(connection: Connection, store: Store, *, public_url: str, vault_: Vault) -> WebhookTarget:
+def target_of(connection: Connection, store: Store, *, public_url: str, vault_: Vault) -> WebhookTarget:
     """Where the webhooks of a store belong."""
     secret = settings.webhook_secret(connection, store.id, vault_=vault_)
     # Made of the secret, so that another bridge's webhooks in the same shop are not taken for ours.
@@ -41,24 +41,24 @@ def list_webhooks(shop: ShopClient) -> tuple[Webhook, ...]:
     return tuple(map(read_webhook, shop.list_webhooks()))
 
 
-def put_in_order(
+def sync_subscriptions(
     shop: ShopClient,
-    door: WebhookTarget,
+    target: WebhookTarget,
     *,
-    anew: bool = False,
+    is_recreated: bool = False,
     replaced: Collection[SubscriptionState] = (),
     resets_secret: bool = False,
     is_dry: bool = False,
 ) -> list[Step]:
     """Make every topic have one active webhook of ours; the steps that were taken.
 
-    Safe to call again after it was cut off. `anew` replaces the healthy ones as
+    Safe to call again after it was cut off. `is_recreated` replaces the healthy ones as
     well, `resets_secret` gives those that stay our secret. Others' webhooks are
     not touched. Raises a `ShopUnreachable`.
     """
-    steps = plan(list_webhooks(shop), door.address, anew=anew, replaced=replaced)
+    steps = plan(list_webhooks(shop), target.address, is_recreated=is_recreated, replaced=replaced)
     for step in () if is_dry else steps:
-        _take(shop, door, step, resets_secret=resets_secret)
+        _take(shop, target, step, resets_secret=resets_secret)
     return steps
 
 
@@ -67,13 +67,13 @@ def changes_of(steps: Sequence[Step]) -> list[Step]:
     return [step for step in steps if step.action is not Action.KEEP]
 
 
-def _take(shop: ShopClient, door: WebhookTarget, step: Step, *, resets_secret: bool) -> None:
+def _take(shop: ShopClient, target: WebhookTarget, step: Step, *, resets_secret: bool) -> None:
     if step.action is Action.CREATE:
-        name, url = door.address.name_of(step.topic), door.address.url
-        shop.create_webhook(name=name, topic=step.topic, delivery_url=url, secret=door.secret)
+        name, url = target.address.name_of(step.topic), target.address.url
+        shop.create_webhook(name=name, topic=step.topic, delivery_url=url, secret=target.secret)
     elif step.action is Action.DELETE:
         shop.delete_webhook(step.webhook_id)
     elif resets_secret:
-        shop.update_webhook(step.webhook_id, secret=door.secret)
+        shop.update_webhook(step.webhook_id, secret=target.secret)
     if step.action is not Action.KEEP:
-        log.info("webhook %s of %s: %s (%s)", step.topic, door.address.url, step.action, step.why)
+        log.info("webhook %s of %s: %s (%s)", step.topic, target.address.url, step.action, step.why)

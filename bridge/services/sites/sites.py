@@ -94,9 +94,9 @@ def describe(connection: Connection, found: Sequence[Site], *, now: datetime) ->
             **caps[site.id],
             "url": site.url,
             "keys": [_key_document(key) for key in keys.get(site.id, []) if site.unlinked_at is None],
-            "last_used_at": documents.instant(last_used.get(site.id)),
-            "created_at": documents.instant(site.created_at),
-            "unlinked_at": documents.instant(site.unlinked_at),
+            "last_used_at": documents.format_timestamp(last_used.get(site.id)),
+            "created_at": documents.format_timestamp(site.created_at),
+            "unlinked_at": documents.format_timestamp(site.unlinked_at),
         }
         for site in found
     ]
@@ -174,7 +174,7 @@ def _cap_documents(connection: Connection, found: Sequence[Site], *, now: dateti
         held[hold.site_id] += hold.tokens
     return {
         site.id: {
-            "id": documents.opaque("si", site.id),
+            "id": documents.encode_id("si", site.id),
             "name": site.name,
             "monthly_cap": site.monthly_cap,
             "used_this_month": used.get((site.id, month), 0),
@@ -188,7 +188,7 @@ def _cap_documents(connection: Connection, found: Sequence[Site], *, now: dateti
 def _key_document(key: sites.SiteKey) -> documents.Document:
     return {
         "prefix": key.prefix,
-        "created_at": documents.instant(key.created_at),
-        "last_used_at": documents.instant(key.last_used_at),
-        "expires_at": documents.instant(key.expires_at),
+        "created_at": documents.format_timestamp(key.created_at),
+        "last_used_at": documents.format_timestamp(key.last_used_at),
+        "expires_at": documents.format_timestamp(key.expires_at),
     }

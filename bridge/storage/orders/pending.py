@@ -54,7 +54,7 @@ def list_withheld(connection: Connection, store: Store, *, after: int, limit: in
     return list(connection.execute(statement).scalars())
 
 
-def list_strangers(connection: Connection, store_id: int, numbers: Collection[int]) -> list[int]:
+def list_unknown_customers(connection: Connection, store_id: int, numbers: Collection[int]) -> list[int]:
     """The users these orders are granted to of whom nobody has told an e-mail address, in order."""
     statement = (
         select(accounts.c.user_id)
@@ -79,7 +79,7 @@ def list_addresses(
     With `only`, a moment and the number of a day: of orders first heard of since
     the moment, and of a seventh of the others, another one each day.
     """
-    is_somebodys = (
+    has_customer = (
         select(accounts.c.id)
         .where(accounts.c.store_id == orders.c.store_id, accounts.c.email_key == orders.c.email_key)
         .exists()
@@ -91,7 +91,7 @@ def list_addresses(
             orders.c.number.in_(numbers),
             orders.c.is_parked,
             orders.c.email != "",
-            ~is_somebodys,
+            ~has_customer,
         )
         .distinct()
         .order_by(orders.c.email)

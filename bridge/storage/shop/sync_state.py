@@ -26,7 +26,7 @@ from bridge.domain.shop.inbox import Notice, NoticeKind, State
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.ids import first_id_at
 from bridge.storage.orders.tables import order_lines, orders, packages
-from bridge.storage.shop.tables import deliveries, shop_reads
+from bridge.storage.shop.tables import deliveries, sync_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class OpenOrder:
 
 def find(connection: Connection, store_id: int) -> ShopRead:
     """How far a store's shop was read."""
-    row = connection.execute(select(shop_reads).where(shop_reads.c.store_id == store_id)).one_or_none()
+    row = connection.execute(select(sync_states).where(sync_states.c.store_id == store_id)).one_or_none()
     if row is None:
         return ShopRead()
     return ShopRead(
@@ -135,14 +135,14 @@ def find(connection: Connection, store_id: int) -> ShopRead:
 
 def change(connection: Connection, store_id: int, **values: Any) -> None:
     """Set some of what is known of a store's shop."""
-    at = shop_reads.c.store_id == store_id
-    if connection.execute(update(shop_reads).where(at).values(**values)).rowcount == 0:
-        connection.execute(insert(shop_reads).values(store_id=store_id, **values))
+    at = sync_states.c.store_id == store_id
+    if connection.execute(update(sync_states).where(at).values(**values)).rowcount == 0:
+        connection.execute(insert(sync_states).values(store_id=store_id, **values))
 
 
 def note(connection: Connection, store_id: int, notice: Notice) -> None:
     """Keep what a delivery told of a store's shop; of each kind the last one."""
-    known = connection.execute(select(shop_reads.c.notices).where(shop_reads.c.store_id == store_id)).scalar()
+    known = connection.execute(select(sync_states.c.notices).where(sync_states.c.store_id == store_id)).scalar()
     change(
         connection,
         store_id,
@@ -152,13 +152,15 @@ def note(connection: Connection, store_id: int, notice: Notice) -> None:
 
 def forget_notice(connection: Connection, store_id: int, kind: NoticeKind) -> None:
     """Forget what deliveries told of one kind."""
-    known = connection.execute(select(shop_reads.c.notices).where(shop_reads.c.store_id == store_id)).scalar()
+    known = connection.execute(select(sync_states.c.notices).where(sync_states.c.store_id == store_id)).scalar()
     if known and kind.value in known:
         left = {name: value for name, value in known.items() if name != kind.value}
         change(connection, store_id, notices=left or None)
 
 
-def list_to_sweep(connection: Connection, store_id: int, *, since: datetime, after: int, limit: int) -> list[int]:
+def list_due_for_full_scan(
+    connection: Connection, store_id: int, *, since: datetime, after: int, limit: int
+) -> list[int]:
     """The numbers, above `after`, of orders of the time since `since` that have grants, refunds or open questions.
 
     When the row was last written does not count: the sweep itself writes it,
@@ -220,7 +222,9 @@ def last_delivery(
     return max((moment for moment in found if moment is not None), default=None)
 
 
-def list_told(connection: Connection, store_id: int, numbers: Sequence[int], *, since: datetime) -> dict[int, datetime]:
+def list_reported(
+    connection: Connection, store_id: int, numbers: Sequence[int], *, since: datetime
+) -> dict[int, datetime]:
     """When the shop last delivered each of these orders since a moment, signed with our secret."""
     if not numbers:
         return {}

@@ -49,7 +49,7 @@ deliveries = Table(
 )
 
 
-shop_reads = Table(
+sync_states = Table(
     "shop_reads",
     metadata,
     Column("store_id", ForeignKey(stores.c.id), primary_key=True),

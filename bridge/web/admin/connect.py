@@ -13,6 +13,7 @@ from bridge.domain.errors import InvalidRequest, ShopUnreachable, StoreExists
 from bridge.domain.shop.authorization import MAX_URL, RestKeys, callback_fault
 from bridge.domain.stores.pasted_text import clean_credential
 from bridge.domain.stores.stores import Store
+from bridge.runtime import runtime
 from bridge.services.admin import connect_pages
 from bridge.services.shop import authorization, monitor, site_lookup
 from bridge.services.shop.monitor import MonitorContext
@@ -22,7 +23,7 @@ from bridge.storage.engine.database import Connection
 from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.api.parsing import Body, read_body
 from bridge.web.api.responses import json_response
-from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
+from bridge.web.context import in_transaction, reading, transaction, utcnow
 from bridge.web.server.public_path import external_url
 
 bp = Blueprint("connecting", __name__)
@@ -58,7 +59,7 @@ def send() -> ResponseReturnValue:
             wanted = authorization.check_wanted(connection, typed)
         by_hand = request.form.get("way") == "keys"
         if by_hand:
-            authorization.check_keys(parts().shops, wanted.url, typed_keys())
+            authorization.check_keys(runtime().shops, wanted.url, typed_keys())
         # The shop is asked outside any transaction, and only where something was left open.
         site = None if typed.name and typed.time_zone else site_lookup.look_up_site(wanted.url)
         filled = site_lookup.from_site(typed, site)
@@ -66,7 +67,7 @@ def send() -> ResponseReturnValue:
         zone_source = site_lookup.describe_source(typed, site)
         if by_hand:
             return _connect_by_hand(wanted, zone_source)
-        if fault := callback_fault(parts().config.public_url, shop_url=wanted.url):
+        if fault := callback_fault(runtime().config.public_url, shop_url=wanted.url):
             return _form(typed, error=fault), 422
     except (InvalidRequest, StoreExists) as error:
         field = error.fields[0] if error.fields else None
@@ -102,7 +103,7 @@ def receive() -> Response:
     keys = RestKeys(body.consumer_key, body.consumer_secret)
     if not keys.are_well_formed:
         raise InvalidRequest("the keys are not as WooCommerce makes them")
-    vault = parts().vault
+    vault = runtime().vault
     in_transaction(lambda connection: authorization.receive(connection, body.user_id, keys, vault_=vault, now=utcnow()))
     return json_response({"status": "received"})
 
@@ -123,8 +124,8 @@ def go_to_shop(state: str, *, name: str, shop_url: str, store: Store | None = No
 
 def _check_only(store: Store) -> None:
     """Check a shop whose keys are new and keep the result, which the page shows."""
-    post = MonitorContext(transaction, parts().shops, parts().config.public_url)
-    monitor.watch(post, store, now=utcnow(), may_repair=False)
+    monitoring = MonitorContext(transaction, runtime().shops, runtime().config.public_url)
+    monitor.watch(monitoring, store, now=utcnow(), may_repair=False)
 
 
 def typed_keys() -> RestKeys:
@@ -134,7 +135,7 @@ def typed_keys() -> RestKeys:
 
 
 def _connect_by_hand(wanted: NewStore, zone_source: str) -> ResponseReturnValue:
-    keys, vault = typed_keys(), parts().vault
+    keys, vault = typed_keys(), runtime().vault
 
     def connect(connection: Connection) -> Store:
         return authorization.connect(connection, wanted, keys, vault_=vault, now=utcnow())
@@ -163,6 +164,6 @@ def _form(form: NewStore, *, error: str = "", error_field: str = "") -> str:
     with reading() as connection:
         is_first = not settings.list_stores(connection)
     page = connect_pages.connect_page(
-        form, public_url=parts().config.public_url, is_first=is_first, error=error, error_field=error_field
+        form, public_url=runtime().config.public_url, is_first=is_first, error=error, error_field=error_field
     )
     return render_template("connect.html", page=page, admin=current_admin())

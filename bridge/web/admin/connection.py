@@ -15,6 +15,7 @@ from bridge.domain.i18n.formatting import number
 from bridge.domain.shop.authorization import callback_fault
 from bridge.domain.stores.public_address import host_of
 from bridge.domain.stores.stores import Store
+from bridge.runtime import runtime
 from bridge.services.admin import connection_pages
 from bridge.services.ops import addresses
 from bridge.services.shop import authorization, backfill, inbox, monitor
@@ -26,7 +27,7 @@ from bridge.web.admin.connect import go_to_shop, typed_keys
 from bridge.web.admin.packages import import_now
 from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.api.parsing import path_number
-from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
+from bridge.web.context import in_transaction, reading, transaction, utcnow
 
 bp = Blueprint("connection", __name__, url_prefix="/admin/<store>/connection")
 
@@ -60,7 +61,7 @@ def install_webhooks(store: str) -> ResponseReturnValue:
     """Create the webhooks in the shop, or repair them; only confirmed where deliveries would not arrive."""
     with reading() as connection:
         found = settings.get_store(connection, store)
-        where = addresses.service_address(connection, parts().config.public_url, is_set=True)
+        where = addresses.service_address(connection, runtime().config.public_url, is_set=True)
     fault = where.mismatch or addresses.check_delivery(where.url, shop_url=found.url)
     if fault and not addresses.is_local_trial(found.url) and request.form.get("confirm") != "1":
         with reading() as connection:
@@ -113,7 +114,7 @@ def ask_again(store: str) -> ResponseReturnValue:
     """Go to the shop for new REST keys."""
     with reading() as connection:
         found = settings.get_store(connection, store)
-        if fault := callback_fault(parts().config.public_url, shop_url=found.url):
+        if fault := callback_fault(runtime().config.public_url, shop_url=found.url):
             return _render(connection, found, error=fault), 422
     state = in_transaction(lambda connection: authorization.ask_again(connection, found, now=utcnow()))
     return go_to_shop(state, name=found.name, shop_url=found.url, store=found)
@@ -123,12 +124,12 @@ def ask_again(store: str) -> ResponseReturnValue:
 @signed_in
 def give_keys(store: str) -> ResponseReturnValue:
     """Take REST keys typed by hand, once the shop has answered to them."""
-    typed, vault = typed_keys(), parts().vault
+    typed, vault = typed_keys(), runtime().vault
     with reading() as connection:
         found = settings.get_store(connection, store)
         other = authorization.store_of_key(connection, typed.consumer_key, vault_=vault)
     try:
-        authorization.check_keys(parts().shops, found.url, typed)
+        authorization.check_keys(runtime().shops, found.url, typed)
     except (InvalidRequest, ShopUnreachable) as error:
         sentence = error.fields[0].message if error.fields else f"Nothing was saved: {error.detail}."
         if other is not None and other.id != found.id:
@@ -182,14 +183,14 @@ def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
     except ShopUnreachable as error:
         message, category = f"That did not work: {error.detail}.", "bad"
     until = time.monotonic() + _PATIENCE_SECONDS
-    config = parts().config
-    post = MonitorContext(
-        transaction, parts().shops, config.public_url, lambda: time.monotonic() < until, config.installation
+    config = runtime().config
+    monitoring = MonitorContext(
+        transaction, runtime().shops, config.public_url, lambda: time.monotonic() < until, config.installation
     )
     with reading() as connection:
         # A button repairs webhooks that were installed; only the one that says so installs them.
         may_repair = connection_pages.has_webhooks(connection, store)
-    watched = monitor.watch(post, store, now=utcnow(), may_repair=may_repair)
+    watched = monitor.watch(monitoring, store, now=utcnow(), may_repair=may_repair)
     if watched.repaired:
         message += f" Repaired: {watched.repaired}."
     flash(message[:600], category)
@@ -203,7 +204,7 @@ def _grant_past_orders(slug: str) -> None:
     until = time.monotonic() + _BEGINNING_SECONDS
     try:
         report = backfill.go_on(
-            transaction, parts().shops, store, now=utcnow(), may_go_on=lambda: time.monotonic() < until
+            transaction, runtime().shops, store, now=utcnow(), may_go_on=lambda: time.monotonic() < until
         )
     except ShopUnreachable as error:
         flash(f"Past orders are granted as soon as the shop answers: {error.detail}."[:600], "bad")
@@ -215,9 +216,9 @@ def _grant_past_orders(slug: str) -> None:
 
 
 def _install(store: Store, now: datetime) -> str:
-    config = parts().config
+    config = runtime().config
     _, steps = monitor.install(
-        transaction, parts().shops, store, public_url=config.public_url, installation=config.installation, now=now
+        transaction, runtime().shops, store, public_url=config.public_url, installation=config.installation, now=now
     )
     changes = len(hooks.changes_of(steps))
     return f"All webhooks are installed; {number(changes)} changes were made in the shop."
@@ -230,7 +231,7 @@ def _import(store: Store, now: datetime) -> str:
 def _render(
     connection: Connection, store: Store, *, new_key: str = "", error: str = "", must_confirm: bool = False
 ) -> str:
-    config, vault = parts().config, parts().vault
+    config, vault = runtime().config, runtime().vault
     page = connection_pages.connection_page(
         connection, store, public_url=config.public_url, vault_=vault, new_key=new_key, error=error
     )

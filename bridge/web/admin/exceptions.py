@@ -23,6 +23,7 @@ from bridge.domain.i18n.formatting import number as written
 from bridge.domain.orders.errors import LineHasAmount, NoOpenRefunds, RefundsChanged, ReviewChanged
 from bridge.domain.orders.merge import Refunds
 from bridge.domain.orders.review_items import Question
+from bridge.runtime import runtime
 from bridge.services.admin import exception_pages
 from bridge.services.admin.exception_pages import AmountForm, AssignForm, Form
 from bridge.services.metering.documents import Document
@@ -33,7 +34,7 @@ from bridge.storage.engine.database import Connection
 from bridge.web import review_texts
 from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.api.parsing import MONEY, path_number, typed_amount
-from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
+from bridge.web.context import in_transaction, reading, transaction, utcnow
 
 bp = Blueprint("questions", __name__, url_prefix="/admin/<store>/exceptions")
 
@@ -168,7 +169,7 @@ def check_by_number(store: str) -> ResponseReturnValue:
         flash("Give the ID of an order, or the number the shop shows.", "bad")
         return _back(store)
     try:
-        document = review.check(transaction, parts().shops, found, order, now=utcnow())
+        document = review.check(transaction, runtime().shops, found, order, now=utcnow())
     except (UnknownOrder, ShopUnreachable, BalanceOutOfRange) as error:
         flash(f"Order {typed} was not checked: {error.detail}."[:600], "bad")
         return _back(store)
@@ -187,7 +188,7 @@ def check(store: str, number: str) -> ResponseReturnValue:
     with reading() as connection:
         found = settings.get_store(connection, store)
     try:
-        document = review.check(transaction, parts().shops, found, order, now=utcnow())
+        document = review.check(transaction, runtime().shops, found, order, now=utcnow())
     except (ShopUnreachable, BalanceOutOfRange) as error:
         flash(f"Order {order} was not checked: {error.detail}."[:600], "bad")
         return _back(store)

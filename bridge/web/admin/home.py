@@ -8,11 +8,12 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.errors import TooManySignIns
+from bridge.runtime import runtime
 from bridge.services.admin import admins
 from bridge.services.stores import settings
 from bridge.web.admin import devices, sessions
 from bridge.web.admin.sessions import current_admin, own_path, signed_in
-from bridge.web.context import parts, reading, utcnow
+from bridge.web.context import reading, utcnow
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def sign_in() -> ResponseReturnValue:
     """Sign in, and go on to the page that was asked for."""
     email, password = request.form.get("email", "").strip(), request.form.get("password", "")
     wanted = own_path(request.form.get("next"))
-    own = parts()
+    own = runtime()
     try:
         signed_in = admins.sign_in(
             own.database, email, password, throttles=own.sign_ins, client=devices.client_of(email), now=utcnow()

@@ -21,6 +21,7 @@ from bridge.domain.i18n.formatting import number
 from bridge.domain.orders.errors import LineHasAmount
 from bridge.domain.orders.packages import Package
 from bridge.domain.stores.stores import Store
+from bridge.runtime import runtime
 from bridge.services.admin import package_pages
 from bridge.services.admin.package_pages import AmountForm
 from bridge.services.orders import late_packages, packages
@@ -30,7 +31,7 @@ from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
 from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.api.parsing import path_number
-from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
+from bridge.web.context import in_transaction, reading, transaction, utcnow
 
 bp = Blueprint("packages", __name__, url_prefix="/admin/<store>/packages")
 
@@ -198,7 +199,7 @@ def import_now(store: Store, now: datetime, *, seconds: float) -> str:
     Raises `NoShopKeys` and a `ShopUnreachable`.
     """
     until = time.monotonic() + seconds
-    shop = open_reading(transaction, parts().shops, store, may_go_on=lambda: time.monotonic() < until)
+    shop = open_reading(transaction, runtime().shops, store, may_go_on=lambda: time.monotonic() < until)
     with shop.shop:
         imported = product_import.import_products(shop, now=now)
     if imported.left:

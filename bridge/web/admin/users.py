@@ -165,7 +165,7 @@ def _entry_before() -> int | None:
     text = request.args.get("entries")
     if not text:
         return None
-    found = documents.number_of("en", text)
+    found = documents.decode_id("en", text)
     if found is None:
         raise InvalidRequest(fields=[FieldError("entries", "start at the newest entry")])
     return found

@@ -10,8 +10,9 @@ from flask import Response, g, request
 
 from bridge.domain.errors import BridgeError, NotSignedIn, SiteKeyRequired, StoreKeyRequired
 from bridge.domain.stores.principals import Caller
+from bridge.runtime import runtime
 from bridge.services.stores import access_keys
-from bridge.web.context import glance, in_transaction, parts, utcnow
+from bridge.web.context import glance, in_transaction, utcnow
 
 P = ParamSpec("P")
 
@@ -57,7 +58,7 @@ def caller() -> Caller:
     return found
 
 
-def key_with_deed(view: Callable[P, Response]) -> Callable[P, Response]:
+def deferred_auth(view: Callable[P, Response]) -> Callable[P, Response]:
     """Let a route be called with either kind of key, which the group commit looks up beside what it is asked to do.
 
     Saves the look at the database that each request would begin with. Only for
@@ -67,7 +68,7 @@ def key_with_deed(view: Callable[P, Response]) -> Callable[P, Response]:
     @functools.wraps(view)
     def signed_in(*args: P.args, **kwargs: P.kwargs) -> Response:
         now = utcnow()
-        found = access_keys.remembered(parts().database, _bearer(), now=now)
+        found = access_keys.remembered(runtime().database, _bearer(), now=now)
         if found is None:
             _sign_in()
             return view(*args, **kwargs)

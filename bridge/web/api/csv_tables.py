@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from flask import Response, request
 
+from bridge.runtime import runtime
 from bridge.storage.engine.database import Connection
-from bridge.web.context import parts
 
 Rows = Callable[[Connection], Iterator[Sequence[str | int]]]
 
@@ -25,7 +25,7 @@ def wants_csv() -> bool:
 
 def csv_response(rows: Rows, *, name: str) -> Response:
     """The rows as a CSV file of that name, sent as they are read, in constant memory."""
-    database = parts().database
+    database = runtime().database
 
     def lines() -> Iterator[str]:
         with database.reading() as connection:

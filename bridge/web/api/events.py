@@ -10,12 +10,13 @@ from pydantic import AwareDatetime, Field, field_validator
 
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.events.events import EventType
+from bridge.runtime import runtime
 from bridge.services.events import dispatch, endpoints
 from bridge.services.events.endpoints import Replayed
 from bridge.web.api.auth import caller, store_key
 from bridge.web.api.parsing import Body, cursor, page_limit, read_body
 from bridge.web.api.responses import json_response, list_response
-from bridge.web.context import in_transaction, parts, reading, utcnow
+from bridge.web.context import in_transaction, reading, utcnow
 
 bp = Blueprint("api_events", __name__, url_prefix="/v1")
 
@@ -52,7 +53,7 @@ class ReplayIn(Body):
 def create_endpoint() -> Response:
     """Let an address have the store's events; the answer alone holds the secret they are signed with."""
     body = read_body(EndpointIn)
-    store_id, now, own = caller().store_id, utcnow(), parts()
+    store_id, now, own = caller().store_id, utcnow(), runtime()
     created = in_transaction(
         lambda connection: endpoints.create(
             connection,

@@ -10,9 +10,10 @@ from flask import Response
 
 from bridge.domain.errors import Unavailable
 from bridge.domain.metering.errors import TooManyUnknownIds, UnknownHold, UnknownSpend
+from bridge.runtime import runtime
 from bridge.services.sites import unknown_ids
 from bridge.web.api.auth import caller
-from bridge.web.context import in_transaction, parts, utcnow
+from bridge.web.context import in_transaction, utcnow
 
 P = ParamSpec("P")
 
@@ -28,7 +29,7 @@ def slow_guesses(view: Callable[P, Response]) -> Callable[P, Response]:
         who = caller()
         if not who.site_id:
             return view(*args, **kwargs)
-        throttle, client = parts().unknown_ids, str(who.key_id)
+        throttle, client = runtime().unknown_ids, str(who.key_id)
         wait = throttle.wait_seconds(client, now=utcnow())
         if wait:
             raise TooManyUnknownIds(retry_after_seconds=wait)

@@ -11,13 +11,14 @@ from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.metering.commands import CaptureRequest, ReleaseRequest
 from bridge.domain.metering.errors import LifetimeOutOfRange, UnknownHold
 from bridge.domain.metering.holds import DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS
+from bridge.runtime import runtime
 from bridge.services.metering import holds
-from bridge.web.api.auth import caller, key_with_deed, store_or_site_key
+from bridge.web.api.auth import caller, deferred_auth, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
 from bridge.web.api.parsing import Amount, Body, NamedFaults, fingerprint, idempotency_key, read_body
-from bridge.web.api.requests import SpendIn, hold_ask_of, path_id
+from bridge.web.api.requests import SpendIn, hold_request_of, path_id
 from bridge.web.api.responses import json_response, reply_response
-from bridge.web.context import parts, reading, utcnow
+from bridge.web.context import reading, utcnow
 
 bp = Blueprint("api_holds", __name__, url_prefix="/v1/holds")
 
@@ -46,13 +47,13 @@ class ReleaseIn(Body):
 
 
 @bp.post("")
-@key_with_deed
+@deferred_auth
 def hold() -> Response:
     """Set tokens aside: 201 and the hold, or a refusal."""
     key = idempotency_key()
     body = read_body(HoldIn)
-    ask = hold_ask_of(body, caller(), key=key, ttl_seconds=body.ttl_seconds)
-    return reply_response(parts().group_commit.spend(ask))
+    ask = hold_request_of(body, caller(), key=key, ttl_seconds=body.ttl_seconds)
+    return reply_response(runtime().group_commit.spend(ask))
 
 
 @bp.get("/<hold_id>")
@@ -67,7 +68,7 @@ def get_hold(hold_id: str) -> Response:
 
 
 @bp.post("/<hold_id>/capture")
-@key_with_deed
+@deferred_auth
 @slow_guesses
 def capture(hold_id: str) -> Response:
     """Take what it really cost and free the rest."""
@@ -83,11 +84,11 @@ def capture(hold_id: str) -> Response:
         tokens=body.tokens,
         units=body.quantity,
     )
-    return reply_response(parts().group_commit.spend(ask))
+    return reply_response(runtime().group_commit.spend(ask))
 
 
 @bp.post("/<hold_id>/release")
-@key_with_deed
+@deferred_auth
 @slow_guesses
 def release(hold_id: str) -> Response:
     """Free a hold; its tokens are available again at once. A key is welcome and not needed: nothing is spent."""
@@ -98,4 +99,4 @@ def release(hold_id: str) -> Response:
         fingerprint=fingerprint(f"release {hold_id}", body),
         hold_id=path_id("ho", hold_id, UnknownHold(), caller()),
     )
-    return reply_response(parts().group_commit.spend(ask))
+    return reply_response(runtime().group_commit.spend(ask))

@@ -216,12 +216,12 @@ def _override_document(user_id: int, override: Override) -> documents.Document:
         "user": user_id,
         "module": override.module,
         "limit": override.rule.document,
-        "ends_at": documents.instant(ends_at),
+        "ends_at": documents.format_timestamp(ends_at),
     }
 
 
 def _reset_document(reset: Reset) -> documents.Document:
-    return {"module": reset.module, "role": reset.role, "reset_at": documents.instant(reset.reset_at)}
+    return {"module": reset.module, "role": reset.role, "reset_at": documents.format_timestamp(reset.reset_at)}
 
 
 def _path_key(key: str) -> str:

@@ -13,10 +13,10 @@ from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
 from bridge.domain.stores.public_address import path_of
+from bridge.runtime import Runtime
 from bridge.web.api import events, holds, limits, orders, requests, settings, sites, spends, users
 from bridge.web.api.parsing import Body
 from bridge.web.api.responses import json_response
-from bridge.web.context import Parts
 from bridge.web.errors import problem_kinds
 
 bp = Blueprint("openapi", __name__, url_prefix="/v1")
@@ -187,7 +187,7 @@ def describe(app: Flask) -> dict[str, Any]:
 
 def _servers(app: Flask) -> dict[str, Any]:
     """Return the base of the paths, where the public URL has a path."""
-    own: Parts = app.extensions["bridge"]
+    own: Runtime = app.extensions["bridge"]
     path = path_of(own.config.public_url)
     return {"servers": [{"url": path}]} if path else {}
 

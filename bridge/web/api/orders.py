@@ -11,6 +11,7 @@ from pydantic import Field
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.orders.merge import Refunds
 from bridge.domain.orders.review_items import Question
+from bridge.runtime import runtime
 from bridge.services.admin import package_pages
 from bridge.services.shop import inbox, review
 from bridge.services.stores import settings
@@ -31,7 +32,7 @@ from bridge.web.api.parsing import (
     read_body,
 )
 from bridge.web.api.responses import json_response, list_response
-from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
+from bridge.web.context import in_transaction, reading, transaction, utcnow
 
 bp = Blueprint("api_orders", __name__, url_prefix="/v1")
 
@@ -151,7 +152,7 @@ def check(number: str) -> Response:
     order = path_number(number, "number")
     with reading() as connection:
         store = settings.get_by_id(connection, caller().store_id)
-    return json_response(review.check(transaction, parts().shops, store, order, now=utcnow()))
+    return json_response(review.check(transaction, runtime().shops, store, order, now=utcnow()))
 
 
 @bp.put("/orders/<number>/lines/<line>")

@@ -9,7 +9,7 @@ from bridge.domain.errors import FieldError, InvalidRequest, SiteNamesUser
 from bridge.domain.metering.commands import HoldRequest, SpendRequest
 from bridge.domain.stores.principals import Caller
 from bridge.services.accounts import profiles
-from bridge.services.metering.documents import number_of
+from bridge.services.metering.documents import decode_id
 from bridge.web.api.parsing import Text100, Text200, WhatIn, WhoIn, fingerprint
 from bridge.web.context import reading
 
@@ -33,7 +33,7 @@ def who_of(body: WhoIn, caller: Caller) -> Who | None:
     return body.who(partial(_guest_salt, caller.store_id))
 
 
-def ask_of(body: SpendIn, caller: Caller, *, key: str) -> SpendRequest:
+def request_of(body: SpendIn, caller: Caller, *, key: str) -> SpendRequest:
     """The wish to spend that a request states; raises `InvalidRequest` and `SiteNamesUser`."""
     body.check()
     return SpendRequest(
@@ -50,7 +50,7 @@ def ask_of(body: SpendIn, caller: Caller, *, key: str) -> SpendRequest:
     )
 
 
-def hold_ask_of(body: SpendIn, caller: Caller, *, key: str, ttl_seconds: int) -> HoldRequest:
+def hold_request_of(body: SpendIn, caller: Caller, *, key: str, ttl_seconds: int) -> HoldRequest:
     """The wish to hold that a request states; raises `InvalidRequest` and `SiteNamesUser`."""
     body.check()
     return HoldRequest(
@@ -73,7 +73,7 @@ def path_id(prefix: str, text: str, unknown: Exception, caller: Caller) -> int:
 
     A linked site's key must give the whole id; ids from before they had tags are for the store's own keys.
     """
-    number = number_of(prefix, text, allow_untagged=not caller.site_id)
+    number = decode_id(prefix, text, allow_untagged=not caller.site_id)
     if number is None:
         raise unknown
     return number
@@ -83,7 +83,7 @@ def cursor_number(prefix: str, text: str | None) -> int | None:
     """The number behind a cursor; None without one, and `InvalidRequest` for what is none."""
     if text is None:
         return None
-    number = number_of(prefix, text)
+    number = decode_id(prefix, text)
     if number is None:
         raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
     return number

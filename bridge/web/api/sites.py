@@ -130,7 +130,7 @@ def add_link_code(user_id: str) -> Response:
     """A code to type on another site, which links it to the user's account."""
     number, store_id, now = path_number(user_id, "user_id"), caller().store_id, utcnow()
     made = in_transaction(lambda connection: link_codes.new_code(connection, store_id, number, now=now))
-    return json_response({"code": made.code, "expires_at": answers.instant(made.expires_at)}, 201)
+    return json_response({"code": made.code, "expires_at": answers.format_timestamp(made.expires_at)}, 201)
 
 
 @bp.post("/link")
@@ -162,7 +162,7 @@ def get_account() -> Response:
 
 
 def _site_number(site_id: str) -> int:
-    number = answers.number_of("si", site_id)
+    number = answers.decode_id("si", site_id)
     if number is None:
         raise UnknownSite()
     return number
@@ -172,7 +172,7 @@ def _cursor() -> int | None:
     text = cursor()
     if text is None:
         return None
-    number = answers.number_of("si", text)
+    number = answers.decode_id("si", text)
     if number is None:
         raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
     return number

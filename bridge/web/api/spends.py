@@ -11,10 +11,11 @@ from pydantic import Field
 from bridge.domain.errors import BridgeError
 from bridge.domain.metering.commands import RefundRequest, SpendRequest
 from bridge.domain.metering.errors import NotASpend, TooManyItems, UnknownSpend
+from bridge.runtime import runtime
 from bridge.services.metering import quotes
-from bridge.services.metering.execute import MAX_ASKS, Reply
+from bridge.services.metering.execute import MAX_REQUESTS, Reply
 from bridge.web import errors
-from bridge.web.api.auth import caller, key_with_deed, store_or_site_key
+from bridge.web.api.auth import caller, deferred_auth, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
 from bridge.web.api.parsing import (
     Body,
@@ -28,9 +29,9 @@ from bridge.web.api.parsing import (
     idempotency_key,
     read_body,
 )
-from bridge.web.api.requests import SpendIn, ask_of, path_id, who_of
+from bridge.web.api.requests import SpendIn, path_id, request_of, who_of
 from bridge.web.api.responses import json_response, refusal_document, reply_response
-from bridge.web.context import parts, reading, utcnow
+from bridge.web.context import reading, utcnow
 
 bp = Blueprint("api_spends", __name__, url_prefix="/v1")
 
@@ -39,8 +40,8 @@ class QuoteIn(WhoIn):
     """A batch to price: somebody, and up to a thousand items."""
 
     named_faults: ClassVar[NamedFaults] = {("items", "too_long"): TooManyItems}
-    max_values: ClassVar[int] = 20 * MAX_ASKS
-    items: Annotated[list[WhatIn], Field(min_length=1, max_length=MAX_ASKS)]
+    max_values: ClassVar[int] = 20 * MAX_REQUESTS
+    items: Annotated[list[WhatIn], Field(min_length=1, max_length=MAX_REQUESTS)]
 
 
 class BatchItemIn(SpendIn):
@@ -53,14 +54,14 @@ class BatchIn(Body):
     """Up to a thousand spends."""
 
     named_faults: ClassVar[NamedFaults] = {("spends", "too_long"): TooManyItems}
-    max_values: ClassVar[int] = 80 * MAX_ASKS
-    spends: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_ASKS)]
+    max_values: ClassVar[int] = 80 * MAX_REQUESTS
+    spends: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_REQUESTS)]
 
 
 class BatchOut(Body):
     """Up to a thousand spends as they are documented; each is read on its own, so that a bad one fails alone."""
 
-    spends: Annotated[list[BatchItemIn], Field(min_length=1, max_length=MAX_ASKS)]
+    spends: Annotated[list[BatchItemIn], Field(min_length=1, max_length=MAX_REQUESTS)]
 
 
 class RefundIn(Body):
@@ -97,11 +98,11 @@ def quote() -> Response:
 
 
 @bp.post("/spends")
-@key_with_deed
+@deferred_auth
 def spend() -> Response:
     """Take tokens at once: 201 and the spend, or a refusal that says what is missing."""
     key = idempotency_key()
-    return reply_response(parts().group_commit.spend(ask_of(read_body(SpendIn), caller(), key=key)))
+    return reply_response(runtime().group_commit.spend(request_of(read_body(SpendIn), caller(), key=key)))
 
 
 @bp.post("/spends/batch")
@@ -115,16 +116,16 @@ def spend_batch() -> Response:
         try:
             parsed = BatchItemIn.read(item)
             key = check_key(parsed.key, "key")
-            asks.append(ask_of(SpendIn.read(parsed.model_dump(exclude_unset=True, exclude={"key"})), who, key=key))
+            asks.append(request_of(SpendIn.read(parsed.model_dump(exclude_unset=True, exclude={"key"})), who, key=key))
         except BridgeError as error:
             asks.append(error)
-    replies = iter(parts().group_commit.spend_all([ask for ask in asks if isinstance(ask, SpendRequest)]))
+    replies = iter(runtime().group_commit.spend_all([ask for ask in asks if isinstance(ask, SpendRequest)]))
     results = [_refused(ask) if isinstance(ask, BridgeError) else _result(next(replies)) for ask in asks]
     return json_response({"results": results})
 
 
 @bp.post("/spends/<spend_id>/refund")
-@key_with_deed
+@deferred_auth
 @slow_guesses
 def refund(spend_id: str) -> Response:
     """Give a spend back, whole or in part."""
@@ -140,7 +141,7 @@ def refund(spend_id: str) -> Response:
         tokens=body.tokens,
         reason=body.reason,
     )
-    return reply_response(parts().group_commit.spend(ask))
+    return reply_response(runtime().group_commit.spend(ask))
 
 
 def _result(reply: Reply) -> dict[str, Any]:

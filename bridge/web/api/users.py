@@ -124,7 +124,7 @@ def list_entries(user_id: str) -> Response:
     with reading() as connection:
         account = profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
         found = profiles.list_entries(connection, account, before=before, limit=limit + 1)
-    more = documents.opaque("en", found[limit - 1].id) if len(found) > limit else None
+    more = documents.encode_id("en", found[limit - 1].id) if len(found) > limit else None
     return list_response([entry_document(entry) for entry in found[:limit]], next_cursor=more)
 
 
@@ -183,7 +183,7 @@ def adjust(user_id: str) -> Response:
 def entry_document(entry: Entry) -> documents.Document:
     """One line of the ledger as the API shows it; `tokens` is signed."""
     return {
-        "id": documents.opaque("en", entry.id),
+        "id": documents.encode_id("en", entry.id),
         "kind": entry.kind.value,
         "tokens": entry.tokens,
         "balance_after": entry.balance_after,
@@ -193,8 +193,8 @@ def entry_document(entry: Entry) -> documents.Document:
         "reference": entry.reference,
         "order": entry.order_number,
         "line": entry.line_id,
-        "spend": None if entry.spend_id is None else documents.opaque("sp", entry.spend_id),
-        "created_at": documents.instant(entry.created_at),
+        "spend": None if entry.spend_id is None else documents.encode_id("sp", entry.spend_id),
+        "created_at": documents.format_timestamp(entry.created_at),
     }
 
 
@@ -208,7 +208,7 @@ def purchase_document(purchase: Purchase) -> documents.Document:
         "order": purchase.order_number,
         "number": documents.shown_number(purchase.order_number, purchase.shop_number),
         "status": purchase.status,
-        "date": documents.instant(purchase.placed_at),
+        "date": documents.format_timestamp(purchase.placed_at),
         "total": str(purchase.total),
         "currency": purchase.currency,
         "tokens": purchase.tokens,
@@ -246,7 +246,7 @@ def _entry_cursor() -> int | None:
     text = cursor()
     if text is None:
         return None
-    number = documents.number_of("en", text)
+    number = documents.decode_id("en", text)
     if number is None:
         raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
     return number

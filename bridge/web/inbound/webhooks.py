@@ -11,10 +11,11 @@ from flask import Blueprint, Response, current_app, request
 
 from bridge.domain.errors import BadSignature, BodyTooLarge, BridgeError, ConsumerSecretUsed, MalformedBody
 from bridge.domain.shop.inbox import HARD_LIMIT_BYTES, State
+from bridge.runtime import runtime
 from bridge.services.shop import inbox
 from bridge.services.shop.inbox import Received
 from bridge.services.stores import settings
-from bridge.web.context import in_transaction, parts, reading, transaction, utcnow
+from bridge.web.context import in_transaction, reading, transaction, utcnow
 
 bp = Blueprint("webhooks", __name__)
 
@@ -43,7 +44,7 @@ def receive(store: str) -> Response:
         shop_delivery=_header("Delivery-ID"),
         webhook_id=_header("ID"),
     )
-    vault = parts().vault
+    vault = runtime().vault
     try:
         stored = in_transaction(
             lambda connection: inbox.receive(connection, store, received, vault=vault, now=utcnow())
@@ -56,7 +57,7 @@ def receive(store: str) -> Response:
         raise
     if stored.delivery.state is State.REJECTED:
         raise MalformedBody(stored.delivery.outcome)
-    shops = parts().shops if stored.has_keys else None
+    shops = runtime().shops if stored.has_keys else None
     if not stored.is_repeat:
         inbox.process_stored(transaction, stored.delivery.id, now=utcnow(), shops=shops)
     return Response("stored\n", content_type="text/plain; charset=utf-8")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, url_for
 
 from bridge.domain.stores.public_address import origin_of, path_of
-from bridge.web.context import parts
+from bridge.runtime import runtime
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -38,4 +38,4 @@ def install(app: Flask, public_url: str) -> None:
 
 def external_url(endpoint: str) -> str:
     """Return the full public URL of a route."""
-    return origin_of(parts().config.public_url) + url_for(endpoint)
+    return origin_of(runtime().config.public_url) + url_for(endpoint)

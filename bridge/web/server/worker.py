@@ -10,7 +10,7 @@ import signal
 from flask import Flask
 
 from bridge.config import Config
-from bridge.garbage import look_seldom
+from bridge.garbage import collect_rarely
 from bridge.web.server.asgi import AsgiApp
 
 _PARENT_CHECK_SECONDS = 1.0
@@ -26,7 +26,7 @@ def build(app: Flask, config: Config) -> AsgiApp:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if main_process is not None and main_process.pid is not None:
             background.append(asyncio.get_running_loop().create_task(_stop_without(main_process.pid)))
-        look_seldom()
+        collect_rarely()
         if config.scheduler:
             scheduler.start()
 

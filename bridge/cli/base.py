@@ -21,7 +21,7 @@ _NAME = "bridge.cli"
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class Runtime:
     """The settings, the database they name, and what opens its secrets."""
 
     config: Config
@@ -29,31 +29,31 @@ class Tools:
     vault: Vault
 
 
-def install(app: Flask, tools: Tools) -> None:
-    """Keep the tools where commands find them."""
-    app.extensions[_NAME] = tools
+def install(app: Flask, runtime: Runtime) -> None:
+    """Keep the runtime where commands find them."""
+    app.extensions[_NAME] = runtime
 
 
-def tools() -> Tools:
-    """The tools of the app the command was given, whatever state its database is in."""
-    return cast(Tools, current_app.extensions[_NAME])
+def runtime() -> Runtime:
+    """The runtime of the app the command was given, whatever state its database is in."""
+    return cast(Runtime, current_app.extensions[_NAME])
 
 
-def prepared() -> Tools:
-    """Return the tools with the database brought forward; raises `BadSetting` where there is none yet."""
-    found = tools()
+def prepared() -> Runtime:
+    """Return the runtime with the database brought forward; raises `BadSetting` where there is none yet."""
+    found = runtime()
     schema_version.bring_forward(found.database)
     return found
 
 
-def created() -> Tools:
-    """Return the tools with the database created or brought forward: for commands that begin an installation."""
-    found = tools()
+def created() -> Runtime:
+    """Return the runtime with the database created or brought forward: for commands that begin an installation."""
+    found = runtime()
     schema_version.prepare(found.database)
     return found
 
 
-def address(found: Tools) -> ServiceAddress:
+def address(found: Runtime) -> ServiceAddress:
     """Return the service's public URL: the recorded one, unless another one is set explicitly."""
     with found.database.reading() as connection:
         config = found.config

@@ -48,20 +48,20 @@ def pause(began: float) -> None:
     time.sleep(min(time.monotonic() - began, _LONGEST_PAUSE))
 
 
-def run(job: Job, shift: JobContext) -> None:
+def run(job: Job, context: JobContext) -> None:
     """Run a job once, its start and its end noted; what it raises is logged, and the next tick comes all the same."""
-    if not shift.may_go_on():
+    if not context.may_go_on():
         return
-    transaction = shift.database.transaction
+    transaction = context.database.transaction
     try:
-        in_transaction(transaction, lambda connection: job_runs.begin(connection, job.name, now=shift.clock()))
-        outcome = job.work(shift)
+        in_transaction(transaction, lambda connection: job_runs.begin(connection, job.name, now=context.clock()))
+        outcome = job.work(context)
     except Exception as error:
         log.exception("job %s failed; it runs again in %d s", job.name, job.every_seconds)
         outcome = f"failed: {type(error).__name__}"
     try:
         in_transaction(
-            transaction, lambda connection: job_runs.end(connection, job.name, outcome=outcome, now=shift.clock())
+            transaction, lambda connection: job_runs.end(connection, job.name, outcome=outcome, now=context.clock())
         )
     except Exception:
         log.exception("the end of job %s could not be noted", job.name)
