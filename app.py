@@ -9,10 +9,10 @@ from flask import Flask
 from flask.cli import NoAppException
 
 from bridge.cli import commands
-from bridge.cli.base import Tools
 from bridge.config import Config, load_config
 from bridge.domain.errors import BadSetting
 from bridge.logs import configure_logs
+from bridge.runtime import Runtime
 from bridge.services import ids
 from bridge.services.metering.batcher import GroupCommit
 from bridge.services.ops.health import Readiness
@@ -21,7 +21,7 @@ from bridge.services.shop.rest import Shops
 from bridge.storage.engine.database import Database
 from bridge.web import BLUEPRINTS, errors, security
 from bridge.web.admin import filters
-from bridge.web.context import Parts, utcnow
+from bridge.web.context import utcnow
 from bridge.web.server import body_limits, proxies, public_path, waiting, worker
 from bridge.web.server.asgi import AsgiApp
 from schedulers.schedule import timetable_for
@@ -59,13 +59,14 @@ def _put_together(config: Config) -> Flask:
     app.secret_key = config.secret_key
     app.json.sort_keys = False  # type: ignore[attr-defined]
     vault = Vault(config.secret_key)
-    app.extensions["bridge"] = Parts(config, database, vault, Shops(vault), group_commit)
+    runtime = Runtime(config, database, vault, Shops(vault), group_commit)
+    app.extensions["bridge"] = runtime
     app.extensions["bridge.readiness"] = Readiness(database, now=utcnow())
     # Started by the worker that has it, after the fork.
     app.extensions["bridge.scheduler"] = Scheduler(
         database, clock=utcnow, timetable=timetable_for(vault, config.public_url, installation=config.installation)
     )
-    commands.install(app, Tools(config, database, vault))
+    commands.install(app)
     waiting.install(app)
     errors.install(app)
     body_limits.install(app)

@@ -33,7 +33,7 @@ _ROUTES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Every setting, checked; `docs/settings.md` says what each is for."""
+    """Every setting, checked; `docs/reference/settings.md` says what each is for."""
 
     database_url: str
     secret_key: str = field(repr=False)

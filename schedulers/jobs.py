@@ -13,7 +13,7 @@ from bridge.services.metering import expiry, resets
 from bridge.services.ops import prune_guard, retention
 from bridge.services.orders import late_packages, pending
 from bridge.services.secrets import Vault
-from bridge.services.shop import inbox
+from bridge.services.shop import inbox, processing
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
@@ -35,7 +35,7 @@ def retry_deliveries(context: JobContext, *, shops: Shops | None = None) -> str:
     for delivery_id in due:
         if not context.may_go_on():
             break
-        if inbox.process_stored(context.database.transaction, delivery_id, now=now, shops=shops):
+        if processing.process_stored(context.database.transaction, delivery_id, now=now, shops=shops):
             done += 1
         else:
             failed += 1

@@ -15,17 +15,21 @@ from playwright.sync_api import Browser
 
 from app import create_app
 from bridge.config import Config
+from bridge.runtime import Runtime
 from bridge.services.stores.settings import Connected, NewStore, add_store
 from bridge.storage.engine.database import Database
 from bridge.storage.engine.migrate import migrate
 from bridge.web.context import utcnow
 from tests.support.browser import open_browser
+from tests.support.conforming import ConformingClient
 from tests.support.missing import require
 from tests.support.postgres import Cluster, find_bindir, start_cluster
 from tests.support.quick import remember_what_is_compiled
 from tests.support.spare import Spares
 
 remember_what_is_compiled()
+# Every test client compares the responses of the API with the document.
+Flask.test_client_class = ConformingClient
 
 SECRET_KEY = "a-secret-key-of-the-tests-and-nothing-else"
 

@@ -17,6 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from bridge.runtime import Runtime
 from bridge.services.stores.settings import Connected, NewStore, add_store
 from bridge.web.context import utcnow
 

@@ -14,6 +14,7 @@ from bridge.domain.errors import BridgeError
 from bridge.domain.orders.review_items import Question
 
 ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in {*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
 _NOT_OF_THE_API = frozenset(
     {
         "address_refused",
@@ -46,11 +47,6 @@ def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def section(text: str, heading: str) -> str:
-    """Return the part of a document below a heading of the second level."""
-    return text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-
-
 def commands() -> set[str]:
     """Return every command as it is typed after `flask`."""
     return {
@@ -74,8 +70,8 @@ def documented_commands(table: str) -> set[str]:
     return found
 
 
-def test_operations_lists_every_command():
-    assert documented_commands(section(read("docs/operations.md"), "Commands")) == commands()
+def test_reference_lists_every_command():
+    assert documented_commands(read("docs/reference/commands.md")) == commands()
 
 
 def test_settings_and_the_example_list_every_setting():
@@ -83,7 +79,7 @@ def test_settings_and_the_example_list_every_setting():
     known = set(re.findall(r"BRIDGE_[A-Z_]+[A-Z]", source))
 
     assert len(known) >= len(fields(Config)) - 3
-    assert set(re.findall(r"^\| `(BRIDGE_[A-Z_]+)`", read("docs/settings.md"), re.MULTILINE)) == known
+    assert set(re.findall(r"^\| `(BRIDGE_[A-Z_]+)`", read("docs/reference/settings.md"), re.MULTILINE)) == known
     assert set(re.findall(r"^# (BRIDGE_[A-Z_]+)=", read(".env.example"), re.MULTILINE)) == known
 
 
@@ -96,8 +92,9 @@ def test_decision_records_have_numbers_of_their_own():
         assert read(f"docs/decisions/{name}").startswith(f"# {name[:4]} ")
 
 
-@pytest.mark.parametrize("path", sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")}), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS)
 def test_links_between_documents_lead_somewhere(path):
+    path = ROOT / path
     text = path.read_text(encoding="utf-8")
     for label, target in re.findall(r"\[([^\]]*)\]\(([^)\s]+)\)", text):
         if "://" in target:
@@ -113,10 +110,9 @@ def test_links_between_documents_lead_somewhere(path):
             assert anchor in anchors, f"{path.name} links to {target}"
 
 
-def test_operations_and_guides_list_every_code_of_our_own():
+def test_reference_lists_every_error_code_of_our_own():
     own = {error.code for error in _subclasses(BridgeError)} - _NOT_OF_THE_API
-    codes = section(read("docs/operations.md"), "Error codes of the API")
-    text = codes + read("docs/linked-sites.md") + read("docs/events.md")
+    text = read("docs/reference/errors.md")
 
     assert not [code for code in sorted(own) if f"`{code}`" not in text and not code.startswith("shop_")]
 
@@ -127,12 +123,19 @@ def _subclasses(kind: type[BridgeError]) -> Iterator[type[BridgeError]]:
         yield from _subclasses(below)
 
 
-def test_operations_lists_every_review_item():
-    table = section(read("docs/operations.md"), "Review items")
+def test_every_document_is_in_the_index():
+    index = read("docs/README.md")
+    for path in (ROOT / "docs").glob("*/*.md"):
+        if path.parent.name != "decisions":
+            assert f"({path.parent.name}/{path.name})" in index, f"docs/README.md does not list {path.name}"
+
+
+def test_reference_lists_every_review_item():
+    table = read("docs/reference/review-items.md")
     assert not [kind for kind in Question if kind and f"`{kind.value}`" not in table]
 
 
-@pytest.mark.parametrize("path", sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")}), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS)
 def test_documents_avoid_words_that_are_hard_to_read(path):
-    if path.name != "style.md":
-        assert not _BANNED.findall(path.read_text(encoding="utf-8"))
+    if path != "docs/style.md":
+        assert not _BANNED.findall(read(path))

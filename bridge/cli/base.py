@@ -1,42 +1,17 @@
-"""What every command needs: the parts of the installation, and errors told in a sentence."""
+"""The base of every command: a prepared database, errors as sentences, and times for a terminal."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import click
-from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from bridge.config import Config
 from bridge.domain.errors import BridgeError
+from bridge.runtime import Runtime, runtime
 from bridge.services.ops import addresses, schema_version
 from bridge.services.ops.addresses import ServiceAddress
-from bridge.services.secrets import Vault
-from bridge.storage.engine.database import Database
-
-_NAME = "bridge.cli"
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """The settings, the database they name, and what opens its secrets."""
-
-    config: Config
-    database: Database
-    vault: Vault
-
-
-def install(app: Flask, runtime: Runtime) -> None:
-    """Keep the runtime where commands find them."""
-    app.extensions[_NAME] = runtime
-
-
-def runtime() -> Runtime:
-    """The runtime of the app the command was given, whatever state its database is in."""
-    return cast(Runtime, current_app.extensions[_NAME])
 
 
 def prepared() -> Runtime:
@@ -85,10 +60,10 @@ def sentence_of(error: BridgeError) -> str:
 
 
 def utcnow() -> datetime:
-    """The moment, in UTC."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)
 
 
 def local(moment: datetime | None) -> str:
-    """A moment as the terminal shows it: UTC to the second, a dash for none."""
+    """Return a time for the terminal: UTC to the second, a dash for none."""
     return "-" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -18,8 +18,6 @@ from bridge.cli import (
     stores,
     webhooks,
 )
-from bridge.cli import base as tools_
-from bridge.cli.base import Runtime
 
 COMMANDS = (
     serve.command,
@@ -38,8 +36,7 @@ COMMANDS = (
 )
 
 
-def install(app: Flask, runtime: Runtime) -> None:
-    """Give the app its commands, and the commands their runtime."""
-    tools_.install(app, runtime)
+def install(app: Flask) -> None:
+    """Give the app its commands."""
     for command in COMMANDS:
         app.cli.add_command(command)

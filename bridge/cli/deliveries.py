@@ -11,7 +11,7 @@ from bridge.cli.base import Group, local, prepared, utcnow
 from bridge.domain.errors import UnknownDelivery
 from bridge.domain.shop.inbox import Delivery, State
 from bridge.services.metering import documents
-from bridge.services.shop import inbox
+from bridge.services.shop import inbox, processing
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
@@ -90,7 +90,7 @@ def replay(delivery_ids: tuple[int, ...]) -> None:
             lambda connection, id_=delivery_id, now=now: inbox.replay(connection, id_, now=now),  # type: ignore[misc]
         ):
             raise UnknownDelivery(f"there is no delivery {delivery_id} that can be processed")
-        failed += not inbox.process_stored(transaction, delivery_id, now=now, shops=Shops(runtime.vault))
+        failed += not processing.process_stored(transaction, delivery_id, now=now, shops=Shops(runtime.vault))
         with runtime.database.reading() as connection:
             delivery = inbox.find_delivery(connection, delivery_id)
         click.echo(f"{delivery_id}  {delivery.state if delivery else '-'}  {delivery.outcome if delivery else ''}")

@@ -13,7 +13,7 @@ from bridge.config import ROOT, Config
 from bridge.domain.errors import NotFound
 from bridge.domain.stores.stores import Store
 from bridge.services.secrets import Vault
-from bridge.services.shop import monitor, product_import, reconcile, subscriptions
+from bridge.services.shop import product_import, reconcile, subscriptions
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
 from bridge.services.stores.settings import NewStore
@@ -71,6 +71,8 @@ def connect(database: Database, vault: Vault, shop: dict[str, str], *, public_ur
     with reading.shop:
         product_import.import_products(reading, now=now)
         subscriptions.sync_subscriptions(reading.shop, target)
-        in_transaction(database.transaction, lambda connection: monitor.note_installed(connection, store, now=now))
+        in_transaction(
+            database.transaction, lambda connection: subscriptions.note_installed(connection, store, now=now)
+        )
         reconcile.poll(reading, since=None, now=utcnow())
     return store

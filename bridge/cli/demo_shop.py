@@ -23,7 +23,7 @@ from bridge.services.metering import limits
 from bridge.services.metering.execute import spend_many
 from bridge.services.orders import packages
 from bridge.services.secrets import Vault
-from bridge.services.shop import inbox
+from bridge.services.shop import inbox, processing
 from bridge.services.shop.inbox import Received
 from bridge.services.stores import settings
 from bridge.services.stores.settings import NewStore
@@ -124,7 +124,7 @@ class DemoShop:
     def _deliver(self, received: Received) -> None:
         with self.database.transaction() as connection:
             stored = inbox.receive(connection, self.slug, received, vault=self.vault, now=self.now)
-        inbox.process_stored(self.database.transaction, stored.delivery.id, now=self.now)
+        processing.process_received(self.database.transaction, stored, now=self.now)
 
     def _sit_down(self) -> None:
         users = (*_BUYERS, *range(_FIRST_OWN, _FIRST_OWN + len(_NAMES)))

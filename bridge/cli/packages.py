@@ -13,8 +13,9 @@ from bridge.domain.accounts.accounts import MAX_USER_ID
 from bridge.domain.accounts.amounts import read_amount
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.stores.stores import Store
+from bridge.rendering import amounts
+from bridge.rendering.packages import document
 from bridge.runtime import Runtime
-from bridge.services.admin import package_pages
 from bridge.services.orders import late_packages, packages
 from bridge.services.shop import product_import
 from bridge.services.shop.reconcile import open_reading
@@ -27,7 +28,7 @@ _PAGE = 200
 
 @click.group("packages", cls=Group)
 def group() -> None:
-    """The products that bring tokens."""
+    """The products that grant tokens."""
 
 
 @group.command("list")
@@ -41,7 +42,10 @@ def list_(slug: str, as_json: bool) -> None:
     while True:
         with runtime.database.reading() as connection:
             page = packages.list_packages(connection, store.id, after=after, limit=_PAGE)
-            found += [package_pages.document(connection, store.id, package) for package in page]
+            found += [
+                document(package, orders_waiting=late_packages.count_orders(connection, store.id, package))
+                for package in page
+            ]
         if len(page) < _PAGE:
             break
         after = page[-1].product_id, page[-1].variation_id
@@ -82,8 +86,8 @@ def set_(slug: str, product: str, tokens: str) -> None:
         ),
     )
     settled = packages.settle_waiting(runtime.database.transaction, store, package, now=now)
-    brings = f"brings {amount:,} tokens" if amount else "is no package"
-    click.echo(f"A piece of product {product} {brings}. {settled:,} waiting orders were checked.")
+    grants = f"grants {amount:,} tokens" if amount else "is no package"
+    click.echo(f"One piece of product {product} {grants}. {settled:,} waiting orders were checked.")
 
 
 @group.command("clear")
@@ -154,7 +158,8 @@ def import_(slug: str, as_json: bool) -> None:
     with runtime.database.reading() as connection:
         for package in packages.list_unreadable(connection, store.id, limit=100):
             if package.unreadable is not None:
-                click.echo(f"  NOT READABLE {packages.label_of(package)}: {package.unreadable.sentence}")
+                named = amounts.name_product(package.product_id, package.variation_id, package.name)
+                click.echo(f"  NOT READABLE {named}: {amounts.describe(package.unreadable)}")
 
 
 def _store(slug: str) -> tuple[Runtime, Store]:

@@ -163,7 +163,7 @@ def _lines(slug: str, report: Report, *, is_dry: bool) -> list[str]:
     lines = [
         f"{slug}: {report.seen:,} orders read, {report.expected:,} tokens expected,"
         f" {report.granted_before:,} were granted; {report.granted:,} {verb}granted now,"
-        f" {report.reversed:,} {verb}taken back, {report.parked:,} orders wait for a buyer"
+        f" {report.reversed:,} {verb}removed, {report.parked:,} orders wait for a buyer"
     ]
     lines += [
         f"  order {found.number}: expected {found.expected:,}, had {found.granted:,},"

@@ -15,10 +15,13 @@ from bridge.cli.base import Group, address, created, local, prepared, utcnow
 from bridge.domain.errors import InvalidRequest, ShopUnreachable
 from bridge.domain.metering.limits import WEEKDAYS
 from bridge.domain.shop.authorization import RestKeys
-from bridge.domain.shop.monitor import Code, HealthSnapshot, Issue, states
+from bridge.domain.shop.issues import Code, Issue
+from bridge.domain.shop.monitor import HealthSnapshot, states
 from bridge.domain.shop.subscriptions import TOPICS
 from bridge.domain.stores.pasted_text import clean_credential
 from bridge.domain.stores.stores import Store
+from bridge.domain.stores.zones import ZoneSource
+from bridge.rendering import issues, zones
 from bridge.runtime import Runtime
 from bridge.services.metering import documents
 from bridge.services.ops import clock
@@ -115,10 +118,10 @@ def add(
     if as_json:
         click.echo(json.dumps(shown))
         return
-    click.echo("\n".join(_connected_lines(connected.store, shown, site_lookup.describe_source(given, site))))
+    click.echo("\n".join(_connected_lines(connected.store, shown, site_lookup.zone_source_of(given, site))))
 
 
-def _connected_lines(store: Store, shown: dict[str, str], zone_source: str) -> list[str]:
+def _connected_lines(store: Store, shown: dict[str, str], zone_source: ZoneSource | None) -> list[str]:
     lines = [f"{store.name} is connected as {store.slug}. Copy these now, they are shown only once:"]
     for label, key in (
         ("webhook URL", "webhook_url"),
@@ -132,8 +135,8 @@ def _connected_lines(store: Store, shown: dict[str, str], zone_source: str) -> l
         " does it:",
         *(f"  {topic}" for topic in TOPICS),
     ]
-    if zone_source:
-        lines.append(zone_source)
+    if zone_source is not None:
+        lines.append(zones.describe(zone_source))
     if store.history == "ask":
         lines.append(_question(store))
     return lines
@@ -255,7 +258,7 @@ def check(slug: str, as_json: bool) -> None:
     )
     seen, faults = monitor.look(monitoring, store, now=utcnow())
     found = [
-        *((fault.code.value, fault.topics, fault.sentence) for fault in faults),
+        *((issue.code.value, issue.topics, issues.describe_with_command(issue, slug=slug)) for issue in faults),
         *_address_faults(where, faults, store),
         *_host_clock_faults(runtime),
     ]

@@ -10,7 +10,7 @@ import click
 from bridge.cli import addresses
 from bridge.cli.base import Group, prepared, utcnow
 from bridge.domain.shop.subscriptions import Action
-from bridge.services.shop import monitor, subscriptions
+from bridge.services.shop import subscriptions
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
 
@@ -39,7 +39,7 @@ def install(slug: str, dry_run: bool, force: bool, as_json: bool) -> None:
     with runtime.database.reading() as connection:
         store = settings.get_store(connection, slug)
     where = addresses.require(runtime, store.url, is_forced=force or dry_run, is_for_machines=as_json)
-    target, steps = monitor.install(
+    target, steps = subscriptions.install(
         runtime.database.transaction,
         Shops(runtime.vault),
         store,

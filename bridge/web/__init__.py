@@ -7,7 +7,8 @@ from flask import Blueprint
 from bridge.web import health
 from bridge.web.admin import connect, connection, exceptions, home, packages
 from bridge.web.admin import users as credits
-from bridge.web.api import events, holds, limits, openapi, orders, settings, sites, spends, users
+from bridge.web.api import docs, events, holds, limits, openapi, orders, settings, sites, spends, users
+from bridge.web.api import packages as api_packages
 from bridge.web.inbound import webhooks
 from bridge.web.widget import route
 
@@ -19,6 +20,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     orders.bp,
     users.bp,
     settings.bp,
+    api_packages.bp,
     events.bp,
     sites.bp,
     route.bp,
@@ -30,5 +32,6 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     packages.bp,
     connection.bp,
     openapi.bp,
+    docs.bp,
     health.bp,
 )

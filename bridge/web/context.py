@@ -1,42 +1,17 @@
-"""What every door of the web needs: the parts of the running service, and its transactions."""
+"""Transactions and the clock of the request that is being answered."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar, cast
+from typing import TypeVar
 
-from flask import current_app
-
-from bridge.config import Config
+from bridge.runtime import runtime
 from bridge.services import transactions
-from bridge.services.admin.throttles import SignInThrottles, Throttle, unknown_id_throttle
-from bridge.services.metering.batcher import GroupCommit
-from bridge.services.secrets import Vault
-from bridge.services.shop.rest import Shops
-from bridge.storage.engine.database import Connection, Database
+from bridge.storage.engine.database import Connection
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What `create_app` put together."""
-
-    config: Config
-    database: Database
-    vault: Vault
-    shops: Shops
-    group_commit: GroupCommit
-    sign_ins: SignInThrottles = field(default_factory=SignInThrottles)
-    unknown_ids: Throttle = field(default_factory=unknown_id_throttle)
-
-
-def runtime() -> Parts:
-    """The parts of the service that answers this request."""
-    return cast(Parts, current_app.extensions["bridge"])
 
 
 def transaction() -> AbstractContextManager[Connection]:
@@ -45,7 +20,7 @@ def transaction() -> AbstractContextManager[Connection]:
 
 
 def reading() -> AbstractContextManager[Connection]:
-    """A look at the database that takes no write lock."""
+    """A transaction that only reads, and takes no write lock."""
     return runtime().database.reading()
 
 
@@ -60,5 +35,5 @@ def in_transaction(act: Callable[[Connection], T]) -> T:
 
 
 def utcnow() -> datetime:
-    """The moment, in UTC."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)

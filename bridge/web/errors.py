@@ -88,10 +88,11 @@ def is_for_machines(path: str) -> bool:
 
 def status_of(error: errors.BridgeError) -> int:
     """The HTTP status of an error."""
-    return _status_of_class(type(error))
+    return status_of_class(type(error))
 
 
-def _status_of_class(error: type[errors.BridgeError]) -> int:
+def status_of_class(error: type[errors.BridgeError]) -> int:
+    """Return the HTTP status of an error class."""
     return next((STATUS[kind] for kind in error.__mro__ if kind in STATUS), 500)
 
 
@@ -114,7 +115,7 @@ def problem_kinds() -> list[ProblemKind]:
         meaning = (error.__doc__ or "").splitlines()[0]
         # Our own sentence counts where a class has the code of a plain HTTP error.
         if known is None or known.code in http_codes:
-            meanings[error.code] = ProblemKind(error.code, _status_of_class(error), meaning)
+            meanings[error.code] = ProblemKind(error.code, status_of_class(error), meaning)
     meanings |= {kind[0]: ProblemKind(*kind) for kind in _BY_HAND}
     return [meanings[code] for code in sorted(meanings)]
 

@@ -9,6 +9,7 @@ from bridge.runtime import Runtime
 
 from app import create_app
 from bridge.config import load_config
+from bridge.runtime import Runtime
 from bridge.services.ops import addresses
 from bridge.web.context import utcnow
 from tests.conftest import SECRET_KEY, make_config

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from bridge.runtime import Runtime
 
 from bridge.cli.demo_shop import DemoShop
+from bridge.runtime import Runtime
 from bridge.web.context import utcnow
 from tests.support import books
 

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from bridge.domain.shop.health import Caretaker
-from bridge.domain.shop.monitor import Code
+from bridge.domain.shop.issues import Code
 from bridge.storage.shop import sync_state
 from fakeshop.faults import Kind
 from tests import factories
@@ -88,7 +88,7 @@ def take_the_keys(rig):
 def copy_the_database(rig):
     """The database is restored for a bridge at another address."""
     with rig.database.transaction() as connection:
-        caretaker = Caretaker("https://tokens.example.com").document
+        caretaker = Caretaker("https://tokens.example.com")
         sync_state.change(connection, rig.connected.store.id, caretaker=caretaker)
 
 
@@ -136,8 +136,8 @@ TROUBLES = [
     ),
     (demote, Code.OWNER_DEMOTED, ("lost the rights to see orders", "as a shop manager")),
     (keep_silent, Code.SILENT, ("an order changed in the shop and nothing was delivered", "Scheduled actions")),
-    (break_an_order, Code.UNAPPLIED, ("could not be applied", "correct it, or look into the log")),
-    (forget_packages, Code.NO_PACKAGES, ("no product of the shop brings tokens", "flask packages import shop")),
+    (break_an_order, Code.UNAPPLIED, ("could not be applied", "correct the cause, or see the log")),
+    (forget_packages, Code.NO_PACKAGES, ("no product of the shop grants tokens", "flask packages import shop")),
     (
         garble_an_amount,
         Code.UNREADABLE_AMOUNT,

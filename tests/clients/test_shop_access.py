@@ -10,8 +10,9 @@ import pytest
 
 from bridge.clients.woocommerce.api import open_shop
 from bridge.domain.errors import ShopUnreachable
-from bridge.domain.shop.access import ShopAccess, read_access
+from bridge.domain.shop.access import ShopAccess
 from bridge.domain.shop.errors import ShopBlocked, ShopBudgetSpent, ShopBusy, ShopKeysRefused, ShopMoved
+from bridge.storage.shop import packing
 from tests.support.shop_server import KEY, SECRET, Reply, listed, recorded, shop_serving
 
 HTML = (("Content-Type", "text/html; charset=UTF-8"),)
@@ -34,7 +35,7 @@ def test_keys_go_into_the_query_where_the_header_is_removed(tls_server, tls_clie
     assert [SECRET in asked.target for asked in tls_server.asked] == [False, True, True]
     assert "authorization" not in tls_server.asked[1].headers
     assert tls_client.access == ShopAccess(has_keys_in_query=True)
-    assert read_access(tls_client.access.document) == tls_client.access
+    assert packing.read_access(packing.pack("access", tls_client.access)) == tls_client.access
     assert SECRET not in caplog.text
     assert KEY not in caplog.text
 
@@ -269,7 +270,7 @@ def test_plugin_that_closes_the_api_to_visitors_is_named(tls_server, tls_client)
 
 @pytest.mark.parametrize("document", [None, {}, {"root": "//evil.example/"}, {"root": 5, "has_keys_in_query": "yes"}])
 def test_memory_of_access_that_cannot_be_right_is_the_usual_one(document):
-    assert read_access(document) == ShopAccess()
+    assert packing.read_access(document) == ShopAccess()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from bridge.domain.accounts.amounts import MAX_VALUE, Reason, Unreadable, as_list, read_amount, shown
+from bridge.rendering import amounts
 
 
 def name(value):
@@ -144,7 +145,7 @@ def test_unclear_value_says_why(value, reason):
 
 def test_every_reason_has_a_sentence_with_key_and_value():
     for reason in Reason:
-        sentence = Unreadable("tokens_granted", "5.000", reason).sentence
+        sentence = amounts.describe(Unreadable("tokens_granted", "5.000", reason))
         assert "tokens_granted" in sentence
         assert ("5.000" in sentence) is (reason is not Reason.MISSING)
 

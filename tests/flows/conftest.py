@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from bridge.runtime import Runtime
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext
 from werkzeug.serving import make_server
+
+from bridge.runtime import Runtime
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_a_clock_set_forward_while_the_service_runs_is_named_until_a_shop_agrees
     assert named["state"] == "jumped"
     assert named["seconds"] == pytest.approx(-5 * HOUR, abs=20)
     assert "set forward" in named["detail"]
-    assert "docs/operations.md" in named["detail"]
+    assert "docs/how-to/fix-the-clock.md" in named["detail"]
     assert clock_at(rig) == {"state": "ok", "seconds": 0.0}
 
     # The shop's server shares this process, and so the clock.

@@ -68,7 +68,7 @@ def test_button_begins_at_once_and_the_page_says_how_far_it_is(rig, monkeypatch)
 
     assert "70 orders read" in run_job(rig) or "orders read" in run_job(rig)
 
-    assert "Past orders bring tokens as well." in admin.get(PAGE).text
+    assert "Past orders grant tokens as well." in admin.get(PAGE).text
     assert rig.balances() == {2: 12_000_000}
     assert progress(rig) is None
 

@@ -10,7 +10,8 @@ from datetime import timedelta
 import pytest
 
 from bridge.clients.woocommerce import documents
-from bridge.domain.shop.monitor import Code
+from bridge.domain.shop.issues import Code
+from bridge.rendering.issues import describe
 from bridge.services.orders import apply
 from bridge.services.stores import settings
 from bridge.web.context import utcnow
@@ -106,8 +107,8 @@ def test_delivery_that_cannot_be_processed_is_named(rig):
     rig.later(1_000)
 
     (fault,) = [fault for fault in rig.watch().left if fault.code is Code.UNPROCESSED]
-    assert fault.sentence.startswith("order 7 could not be processed, since ")
-    assert "The balance would leave the range of 0 to 2^53-1 tokens; each is tried again at least" in fault.sentence
+    assert describe(fault).startswith("order 7 could not be processed, since ")
+    assert "The balance would leave the range of 0 to 2^53-1 tokens; each is tried again at least" in describe(fault)
 
 
 def test_store_added_with_its_history_begins_to_grant_at_once(rig):

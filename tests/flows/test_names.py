@@ -58,7 +58,7 @@ def test_name_and_zone_come_from_the_shop(app):
 
     assert (told.exit_code, given.exit_code) == (0, 0)
     assert told.stdout.startswith("O'Neil & Sons is connected as shop.")
-    assert "Time zone: +05:30, as the shop says." in told.stdout
+    assert "Time zone: +05:30, as set in the shop." in told.stdout
     assert "API version v3" in told.stdout
     assert (
         told.stdout.count("\n  order.") + told.stdout.count("\n  product.") + told.stdout.count("\n  customer.") == 10

@@ -66,7 +66,7 @@ def test_shop_that_is_gone_stops_no_other_and_one_without_keys_is_passed_over(ri
 
 @one_engine
 def test_sweep_runs_once_a_night_to_its_end(rig, monkeypatch):
-    monkeypatch.setattr(shop_jobs, "SWEPT_AT_ONCE", 2)
+    monkeypatch.setattr(shop_jobs, "FULL_SCANS_AT_ONCE", 2)
     placed = [rig.sell() for _ in range(5)]
     reconcile(rig)
     for number in placed[1:]:
@@ -82,7 +82,7 @@ def test_sweep_runs_once_a_night_to_its_end(rig, monkeypatch):
 
 @one_engine
 def test_sweep_that_met_an_outage_goes_on_an_hour_later(rig, monkeypatch):
-    monkeypatch.setattr(shop_jobs, "SWEPT_AT_ONCE", 2)
+    monkeypatch.setattr(shop_jobs, "FULL_SCANS_AT_ONCE", 2)
     placed = [rig.sell() for _ in range(5)]
     reconcile(rig)
     for number in placed:

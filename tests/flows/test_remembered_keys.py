@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from bridge.domain.errors import SiteUnlinked
 from bridge.domain.metering.commands import SpendRequest
+from bridge.runtime import Runtime
 from bridge.services.stores import access_keys
 from bridge.web.api import auth
 from tests.factories import give

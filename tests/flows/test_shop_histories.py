@@ -16,7 +16,7 @@ from collections import Counter
 import pytest
 
 from bridge.domain.orders.grants import tokens_owed
-from bridge.domain.shop.monitor import Code
+from bridge.domain.shop.issues import Code
 from bridge.services.ops.audit import list_faults
 from bridge.storage.orders import orders
 from fakeshop.books import expected_books, expected_parked

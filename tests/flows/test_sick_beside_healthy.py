@@ -16,7 +16,7 @@ from tempfile import TemporaryFile
 import pytest
 
 from bridge.clients.woocommerce.api import open_shop
-from bridge.domain.shop.monitor import Code
+from bridge.domain.shop.issues import Code
 from bridge.services.shop import monitor
 from bridge.services.shop.monitor import MonitorContext
 from bridge.services.shop.rest import Shops

@@ -131,7 +131,7 @@ def test_form_of_an_older_api_is_named(shop, app, database, topic, document):
     assert [row["state"] for row in rows(database)] == ["ignored"]
     page = sign_in(app).get("/admin/shop/connection").text
     assert f"webhook 2 ({topic})" in page
-    assert "set API version v3" in page
+    assert "set its API version to v3" in page
 
 
 @one_engine

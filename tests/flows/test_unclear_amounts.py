@@ -224,3 +224,49 @@ def test_unknown_products_with_the_sku_of_a_package_are_settled_by_the_job(store
         "0 settled",
     ]
     assert balance_of(store, 2) == 1000
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations(range(3))), ids=str)
+@pytest.mark.parametrize("copies", [1, 2])
+def test_unreadable_stamp_makes_the_line_wait_in_every_order_of_arrival(store, arrival, copies):
+    product(store, 10, "1000")
+    documents = [
+        order(1, status="processing", at=1),
+        order(1, status="processing", at=2, lines=[line(1, 10, stamped="5.000")]),
+        order(1, status="processing", at=3),
+    ]
+    for place in arrival:
+        for _ in range(copies):
+            deliver(store, documents[place])
+    deliver(store, order(1, status="completed", at=4))
+
+    factories.put_user(store, 2)
+    assert balance_of(store, 2) == 0
+    assert reviews(store) == {1: [("unclear_amount", ["Tokens (5.000)"])]}
+    deliver(store, order(1, at=5, lines=[line(1, 10, stamped="5000")]))
+    assert (balance_of(store, 2), reviews(store)) == (5000, {})
+
+
+def test_unreadable_stamp_takes_back_nothing_that_was_granted_and_asks(store):
+    product(store, 10, "1000")
+    deliver(store, order(1, at=1))
+    deliver(store, order(1, at=2, lines=[line(1, 10, stamped="5.000")]))
+
+    assert balance_of(store, 2) == 1000
+    assert [kind for kind, _ in reviews(store)[1]] == ["stamp_unclear"]
+    (item,) = get(store, "exceptions")["items"]
+    one = item["reviews"][0]
+    decided = {"kind": one["kind"], "subject": one["subject"], "choice": "leave"}
+    answer = store.client.post("/v1/orders/1/decisions", json=decided, headers=store.headers)
+    assert answer.status_code == 200, answer.text
+    assert (balance_of(store, 2), reviews(store)) == (1000, {})
+
+
+def test_product_that_is_no_package_with_an_unreadable_stamp_waits_in_both_orders(store):
+    product(store, 10)
+    deliver(store, order(1, at=1))
+    deliver(store, order(1, at=2, lines=[line(1, 10, stamped="5.000")]))
+    deliver(store, order(2, at=2, lines=[line(1, 10, stamped="5.000")]))
+    deliver(store, order(2, at=1))
+
+    assert [kind for number in (1, 2) for kind, _ in reviews(store)[number]] == ["unclear_amount"] * 2

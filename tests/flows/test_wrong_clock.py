@@ -89,7 +89,7 @@ def test_a_tick_in_the_future_is_not_ok(shop, database):
     assert document["scheduler"]["state"] == "clock_wrong"
     assert document["clock"]["state"] == "behind"
     assert 3500 < document["clock"]["seconds"] < 3700
-    assert "docs/operations.md" in document["clock"]["detail"]
+    assert "docs/how-to/fix-the-clock.md" in document["clock"]["detail"]
 
 
 def test_a_right_clock_is_ok(shop, database):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.services.ops import retention
-from bridge.services.shop import inbox
+from bridge.services.shop import processing
 from bridge.web.context import utcnow
 from schedulers import context, jobs
 from schedulers.context import Job
@@ -67,7 +67,7 @@ def test_delivery_cut_off_after_its_200_is_processed_by_the_job(shop, app, datab
     """As if the process had died between the two commits."""
     factories.put_package(shop, 10, 1000)
     with monkeypatch.context() as cut_off:
-        cut_off.setattr(inbox, "process_stored", lambda *args, **more: True)
+        cut_off.setattr(processing, "process_received", lambda *args, **more: True)
         factories.deliver(shop, factories.order(1, customer=2))
     assert states(database) == ["received"]
 

@@ -88,7 +88,7 @@ def test_page_that_runs_out_of_patience_says_how_far_it_got(rig, monkeypatch):
     assert "2 products were read. The other 4 are read within minutes." in page
     assert "The products are being imported: 2 of 6 so far." in page
     go_on(rig)
-    assert "6 products bring tokens." in admin.get(PAGE).text
+    assert "6 products grant tokens." in admin.get(PAGE).text
 
 
 def test_import_begun_again_reads_everything(rig):

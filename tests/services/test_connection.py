@@ -6,8 +6,9 @@ import logging
 
 import pytest
 
-from bridge.domain.shop.monitor import Code
-from bridge.services.admin import connection_pages
+from bridge.domain.shop.issues import Code
+from bridge.rendering import issues
+from bridge.web.admin import connection_view
 from fakeshop.faults import Kind
 from tests.support.reading import PUBLIC_URL, open_rig
 from tests.support.troubles import knock
@@ -32,8 +33,8 @@ def test_faults_are_kept_in_words_with_the_moment_they_were_found_and_of_the_las
 
     known = rig.known()
     assert known.faults == (Code.KEYS_READ_ONLY, known.faults[1], Code.NO_PACKAGES)
-    assert known.sentences[Code.NO_PACKAGES].startswith("no product of the shop brings tokens yet")
-    assert tuple(known.sentences) == known.faults
+    assert issues.describe(known.issues[Code.NO_PACKAGES]).startswith("no product of the shop grants tokens yet")
+    assert tuple(known.issues) == known.faults
     assert (known.faults_at, known.looked_at) == (found_at, rig.now)
 
 
@@ -41,16 +42,16 @@ def test_faults_are_kept_in_words_with_the_moment_they_were_found_and_of_the_las
 def test_fault_that_could_not_be_looked_at_again_keeps_its_sentence(rig):
     rig.connect(permissions="read").watch()
     (key,) = [key for key in rig.known().faults if key.startswith(Code.WEBHOOK_MISSING)]
-    before = rig.known().sentences[key]
+    before = rig.known().issues[key]
 
     rig.served.faults.add(Kind.ERROR_PAGE, times=None)
     rig.watch()
 
     assert Code.SHOP in rig.known().faults
-    assert rig.known().sentences[key] == before
+    assert rig.known().issues[key] == before
     rig.served.faults.clear()
     rig.watch()
-    assert Code.SHOP not in rig.known().sentences
+    assert Code.SHOP not in rig.known().issues
 
 
 @one_engine
@@ -76,7 +77,7 @@ def test_call_with_another_signature_is_mentioned_while_no_delivery_has_come(rig
     rig.watch()
 
     with rig.database.reading() as connection:
-        page = connection_pages.connection_page(connection, rig.store, public_url=PUBLIC_URL, vault_=rig.shops.vault)
+        page = connection_view.build(connection, rig.store, public_url=PUBLIC_URL, vault_=rig.shops.vault)
 
     (step,) = [step for step in page.steps if step.key == "delivery"]
     assert "A call with another signature arrived" in step.sentence

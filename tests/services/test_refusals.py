@@ -150,4 +150,4 @@ def test_type_of_a_problem_leads_to_its_description(shop):
     for answer in answers:
         page, _, code = answer["type"].partition("#")
         assert (page, code) == ("http://127.0.0.1:8000/v1/docs", answer["code"])
-        assert f'<tr id="{code}">' in docs, code
+        assert f'<div id="{code}">' in docs, code

@@ -6,7 +6,8 @@ import logging
 
 import pytest
 
-from bridge.domain.shop.monitor import Code
+from bridge.domain.shop.issues import Code
+from bridge.rendering.issues import describe
 from bridge.services.shop import monitor, product_import, reconcile
 from fakeshop.faults import Kind
 from tests.support.reading import DAY, open_rig
@@ -159,8 +160,8 @@ def test_order_the_shop_fails_over_is_set_aside_and_the_others_are_applied(rig, 
     assert rig.balances() == {2: 39 * PRICE, 3: PRICE}
     assert count < 25
     (fault,) = [fault for fault in watch_faults(rig) if fault.code is Code.SET_ASIDE]
-    assert f"order {placed[place]}" in fault.sentence
-    assert "HTTP 500" in fault.sentence
+    assert f"order {placed[place]}" in describe(fault)
+    assert "HTTP 500" in describe(fault)
 
     rig.later(DAY)
     rig.run_full_scan()

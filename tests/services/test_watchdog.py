@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 
 from bridge.domain.shop.health import Caretaker
-from bridge.domain.shop.monitor import Code
+from bridge.domain.shop.issues import Code
 from bridge.domain.shop.subscriptions import TOPICS
-from bridge.services.shop import monitor
+from bridge.rendering.issues import describe_with_command
+from bridge.services.shop import monitor, subscriptions
 from bridge.storage.shop import sync_state
 from fakeshop.faults import Kind
 from tests import factories
@@ -335,13 +336,14 @@ def test_restored_copy_of_the_database_leaves_webhooks_alone_until_it_is_confirm
         assert Code.COPY in codes(found.left)
         assert {number: (one.delivery_url, one.secret) for number, one in rig.shop.webhooks.items()} == before
     (fault,) = [fault for fault in found.left if fault.code is Code.COPY]
-    assert PUBLIC_URL in fault.sentence
-    assert "flask webhooks install shop" in fault.sentence
+    sentence = describe_with_command(fault, slug="shop")
+    assert PUBLIC_URL in sentence
+    assert "flask webhooks install shop" in sentence
     rig.asked()
     watch(url, installation)
     assert [request for request in rig.asked() if request.split()[0] != "GET" and not request.endswith("/0")] == []
 
-    monitor.install(
+    subscriptions.install(
         rig.database.transaction, rig.shops, rig.store, public_url=url, installation=installation, now=rig.now
     )
     assert Code.COPY not in codes(watch(url, installation).found)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.domain.shop.inbox import Notice, NoticeKind
-from bridge.domain.shop.monitor import Code
+from bridge.domain.shop.issues import Code
 from bridge.storage.shop import sync_state
 from tests.support.reading import open_rig
 from tests.support.troubles import HOUR

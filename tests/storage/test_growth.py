@@ -6,6 +6,7 @@ machine. The plans say why: no statement may read a table whole, or a whole stor
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import partial
 
@@ -17,7 +18,7 @@ from bridge.storage.engine.database import Database
 from bridge.storage.engine.ids import first_id_at
 from bridge.storage.metering import overrides
 from bridge.storage.orders import orders, pending
-from bridge.storage.shop import key_requests
+from bridge.storage.shop import key_requests, sync_state
 from bridge.storage.sites import link_codes
 from bridge.web.context import utcnow
 from tests import factories
@@ -188,6 +189,36 @@ def searches(store_id):
         partial(orders.list_parked, store_id=store_id, email="none@example.test", limit=100),
         partial(orders.list_unpriced, store_id=store_id, product_id=999, limit=100),
     ]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_delivery_costs_the_same_however_many_orders_the_store_has(shop, database):
+    """An order with a payment, a parent and a SKU; and the number of orders that need attention."""
+    factories.put_package(shop, 10, 1000)
+    growth_data.add_accounts(database, shop.id, 3, now=utcnow())
+    numbers, costs, first = itertools.count(5_000_000), [], 10
+
+    def deliver():
+        number = next(numbers)
+        lines = [factories.line(1), factories.line(2, 912) | {"sku": "TOK"}]
+        more = {"transaction_id": f"pay-{number}", "parent_id": number - 1}
+        assert factories.deliver(shop, factories.order(number, lines=lines) | more).status_code == 200
+
+    for _ in range(3):
+        deliver()
+    reads = [
+        deliver,
+        partial(run, database, partial(sync_state.count_questions, store_id=shop.id, most=1)),
+    ]
+    for others in (200, 8_000):
+        growth_data.add_orders(database, shop.id, first=first, count=others, user=3, now=utcnow())
+        first += others
+        costs.append([steps_of(database, read) for read in reads])
+        growth_data.add_packages(database, shop.id, 2_000, now=utcnow())
+        for _ in range(20):
+            deliver()
+
+    assert all(map(is_flat, *costs)), costs
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -18,8 +18,10 @@ MEASURED = {".py", ".html", ".js", ".css", ".php"}
 UNWELCOME_NAMES = {"utils.py", "common.py", "helpers.py", "services.py"}
 
 _OURS = ("app", "bridge", "schedulers", "migrations", "tests", "bench", "fakeshop")
-_DOOR_MODULE = r"bridge/(web/.+|cli/.+|cli(_\w+)?|config|garbage|logs)\.py|schedulers/.+\.py"
-_DOOR_SHARED = r"bridge\.(domain|services|config|garbage|logs|storage\.engine\.database|cli(_\w+)?)|schedulers"
+_DOOR_MODULE = r"bridge/(web/.+|cli/.+|config|garbage|logs)\.py|schedulers/.+\.py"
+_DOOR_SHARED = (
+    r"bridge\.(domain|rendering|services|config|garbage|logs|runtime|storage\.engine\.database|cli)|schedulers"
+)
 _NOT_FOR_DOORS = frozenset({"sqlalchemy", "alembic", "requests", "urllib3", "woocommerce"})
 _UNFINISHED = "|".join(("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error"))
 _FORBIDDEN = re.compile(rf"(?<![\w.-])/(?:work|root|home|Users)/|\b(?:{_UNFINISHED})\b")
@@ -47,12 +49,17 @@ class Floor:
 
 FLOORS: tuple[tuple[str, Floor], ...] = (
     (r"bridge/domain/.+", Floor(r"bridge\.domain")),
+    (r"bridge/rendering/.+", Floor(r"bridge\.(domain|rendering)")),
     (r"bridge/storage/.+", Floor(r"bridge\.(domain|storage)", frozenset({"sqlalchemy", "alembic"}))),
     (r"bridge/clients/.+", Floor(r"bridge\.(domain|clients)", frozenset({"requests", "urllib3", "woocommerce"}))),
     (
         r"bridge/services/.+",
-        Floor(r"bridge\.(domain|storage|clients|services)", frozenset({"cryptography", "argon2", "pydantic_core"})),
+        Floor(
+            r"bridge\.(domain|rendering|storage|clients|services)",
+            frozenset({"cryptography", "argon2", "pydantic_core"}),
+        ),
     ),
+    (r"bridge/runtime\.py", Floor(r"bridge\.(services|config|storage\.engine\.database)", frozenset({"flask"}))),
     (r"bridge/web/.+", Floor(rf"{_DOOR_SHARED}|bridge\.web", None, _NOT_FOR_DOORS)),
     (_DOOR_MODULE, Floor(_DOOR_SHARED, None, _NOT_FOR_DOORS)),
     # A shop knows nothing of who reads it, and is started as a program of its own.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bridge.runtime import Runtime
-
 from app import create_app
+from bridge.runtime import Runtime
 from tests.conftest import Shop, make_config
 from tests.factories import add_shop, balance_of, deliver, give, order, put_package, spend
 from tests.support import books
@@ -22,7 +21,7 @@ def open_shop(url):
     return app.extensions["bridge"], shop
 
 
-def close(parts: Parts):
+def close(parts: Runtime):
     """End the service."""
     parts.group_commit.close()
     parts.database.close()

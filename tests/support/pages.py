@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from bridge.runtime import Runtime
 from bridge.storage.admin import admins
 from bridge.web.context import utcnow
 

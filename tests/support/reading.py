@@ -21,10 +21,10 @@ from bridge.cli import stores as cli_stores
 from bridge.cli import webhooks as cli_webhooks
 from bridge.clients.woocommerce import session
 from bridge.clients.woocommerce.api import ShopClient, open_shop
-from bridge.domain.shop.monitor import Code
+from bridge.domain.shop.issues import Code
 from bridge.domain.shop.reconciliation import Report
 from bridge.domain.shop.subscriptions import TOPICS
-from bridge.services.admin import connection_pages
+from bridge.runtime import Runtime
 from bridge.services.shop import monitor, paging, product_import, reconcile, subscriptions
 from bridge.services.shop.ingest import SyncContext
 from bridge.services.shop.monitor import CheckResult, MonitorContext
@@ -112,7 +112,7 @@ class Rig:
             target = subscriptions.target_of(
                 connection, self.connected.store, public_url=PUBLIC_URL, vault_=self.shops.vault
             )
-            monitor.note_installed(connection, self.connected.store, now=self.now)
+            subscriptions.note_installed(connection, self.connected.store, now=self.now)
         for topic in TOPICS:
             name, url = target.address.name_of(topic), target.address.url
             self.shop.create_webhook(topic, url, secret=target.secret, name=name)
@@ -203,7 +203,7 @@ def open_rig(app: Flask, *, page: int = 100, **more: Any) -> Iterator[Rig]:
     with ExitStack() as stack:
         rig.served = stack.enter_context(serve(rig.shop))
         stack.enter_context(patch.object(session, "time", ours))
-        for reader in (paging, reconcile, product_import, connection_pages):
+        for reader in (paging, reconcile, product_import):
             stack.enter_context(patch.object(reader, "PAGE", page))
         for target in (web_webhooks, cli_reconcile, cli_packages, cli_stores, cli_webhooks):
             stack.enter_context(patch.object(target, "utcnow", lambda: rig.now))

@@ -12,6 +12,7 @@ from bridge.runtime import Runtime
 from flask import Flask
 
 from app import create_app
+from bridge.runtime import Runtime
 from bridge.storage.engine.database import Database
 from tests.conftest import Shop, make_config
 from tests.factories import add_shop

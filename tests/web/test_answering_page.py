@@ -41,11 +41,11 @@ def test_lines_are_told_one_after_the_other_in_the_admins_name(shop, admin, data
     assert "Old pack 1" in page.source
     assert "3 sold" in page.source
     assert (first.status_code, first.location) == (303, f"{LIST}?amounts=1")
-    told = "A piece of line 1 of order 1 brings 1,000 tokens: 3,000 tokens were granted."
+    told = "One piece of line 1 of order 1 grants 1,000 tokens: 3,000 tokens were granted."
     assert told in between.source
     assert labels(between) == ["tokens-2"]
     assert (second.status_code, second.location) == (303, LIST)
-    assert "A piece of line 2 of order 1 brings 0 tokens: no tokens moved." in after.text
+    assert "One piece of line 2 of order 1 grants 0 tokens: no tokens moved." in after.text
     assert [row[0] for row in read(after).rows] == ["2"]
     assert entries(database) == [(1, 3_000, EMAIL)]
     said = books.rows(database, "select line_id, set_by from order_lines where order_number = 1 order by line_id")
@@ -62,7 +62,7 @@ def test_form_sent_twice_grants_once_and_with_another_number_is_refused(shop, ad
     assert "500 tokens were granted" in pages[0].text
     assert "no tokens moved" in pages[1].text
     assert read(pages[2]).alerts == [
-        "Nothing was changed: a piece of line 1 of order 1 brings 500 tokens already; correct the balance if that is"
+        "Nothing was changed: one piece of line 1 of order 1 grants 500 tokens already; correct the balance if that is"
         " wrong."
     ]
     assert entries(database) == [(1, 500, EMAIL)]

@@ -19,7 +19,7 @@ from tests.support.reading import SECRET, open_rig
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 PAGE = "/admin/shop/connection"
-STEPS = ("REST keys", "The shop answers", "Webhooks", "Packages", "Past orders", "First delivery", "Access key")
+STEPS = ("API keys", "The shop answers", "Webhooks", "Packages", "Past orders", "First delivery", "Access key")
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def press(client, part, **fields):
 def test_checklist_turns_green_step_by_step(rig, admin):
     rig.connect(history="ask")
     assert states(admin) == {
-        "REST keys": "done",
+        "API keys": "done",
         "The shop answers": "open",
         "Webhooks": "open",
         "Packages": "open",
@@ -68,7 +68,7 @@ def test_checklist_turns_green_step_by_step(rig, admin):
     assert "The shop’s test call, which is not signed, arrived on" in installed.text
     assert states(admin)["First delivery"] == "waiting", "the ping proves little"
     assert "6 packages among 6 products were read." in press(admin, "packages").text
-    assert "bring nothing" in press(admin, "history", answer="skip").text
+    assert "grant nothing" in press(admin, "history", answer="skip").text
     rig.sell()
     rig.shop.run_queue()
     assert set(states(admin).values()) == {"done"}
@@ -86,7 +86,8 @@ def test_look_repairs_what_can_be_repaired_and_says_what_is_left(rig, admin):
 
     assert "The shop was checked. Repaired: 1." in looked.text
     assert any(
-        found.startswith("No product of the shop brings tokens yet; give each package") for found in _faults(looked)
+        found.startswith("No product of the shop grants tokens yet; set the tokens of each package")
+        for found in _faults(looked)
     )
     assert not any("flask" in found for found in _faults(looked))
     assert {hook.status for hook in rig.shop.webhooks.values()} == {"active"}
@@ -96,7 +97,7 @@ def test_look_repairs_what_can_be_repaired_and_says_what_is_left(rig, admin):
     assert "the shop answered HTTP 500 text/html: a PHP error in the shop" in found
     assert "keys" not in found
     assert states(admin)["The shop answers"] == "wrong"
-    assert re.search(r"Connection problems <span class=\"muted\">since <time", broken.text)
+    assert re.search(r"Problems <span class=\"muted\">since <time", broken.text)
     for part in ("webhooks", "packages"):
         (alert,) = read(press(admin, part)).alerts
         assert alert.startswith("That did not work: the shop answered HTTP 500")
@@ -113,15 +114,15 @@ def _faults(page):
 def test_store_without_keys_is_told_how_to_get_them(rig, admin):
     rig.connect(has_keys=False)
 
-    assert (states(admin)["REST keys"], states(admin)["The shop answers"]) == ("open", "waiting")
+    assert (states(admin)["API keys"], states(admin)["The shop answers"]) == ("open", "waiting")
     page = read(admin.get(PAGE))
     assert not [form for form in page.forms if form.action.endswith(("/webhooks", "/packages"))]
     for part in ("webhooks", "packages"):
         stale = replace(page.form("connection/look"), action=f"{PAGE}/{part}")
         send(admin, stale)
         (alert,) = read(admin.get(PAGE)).alerts
-        assert alert == "The shop cannot be asked: there are no REST keys yet."
-    assert any(fault.startswith("No REST keys are given") for fault in _faults(admin.get(PAGE)))
+        assert alert == "The shop cannot be read: there are no API keys yet."
+    assert any(fault.startswith("No API keys yet") for fault in _faults(admin.get(PAGE)))
 
 
 @one_engine
@@ -164,7 +165,7 @@ def test_past_orders_are_granted_when_the_owner_says_so(rig, admin):
     rig.poll()
 
     assert rig.balances() == {2: 100_000}
-    assert "Past orders bring tokens as well." in admin.get(PAGE).text
+    assert "Past orders grant tokens as well." in admin.get(PAGE).text
 
 
 @one_engine

@@ -10,6 +10,7 @@ import pytest
 from bridge.runtime import Runtime
 
 from app import create_app
+from bridge.runtime import Runtime
 from bridge.services.ops import addresses
 from bridge.services.stores import settings
 from bridge.storage.shop import sync_state
@@ -52,7 +53,7 @@ def test_every_button_says_what_it_does_and_is_named_as_it_is_labelled(rig, admi
 
     buttons = re.findall(r"<button([^>]*)>(.*?)</button>", page)
     assert {label for _, label in buttons} >= {
-        "Check again",
+        "Check now",
         "Install webhooks",
         "Import products",
         "Create access key",
@@ -89,7 +90,7 @@ def test_shop_that_accepted_typed_keys_has_been_asked(rig, admin):
     connected = send(admin, form, url=f" {rig.served.url}/ ", way="keys", **pasted)
 
     assert connected.status_code == 303
-    assert "Time zone: America/New_York, as the shop says." in admin.get(PAGE).text
+    assert "Time zone: America/New_York, as set in the shop." in admin.get(PAGE).text
     assert steps(admin)["The shop answers"][0] == "done"
     (store,) = books.rows(rig.database, "select name, time_zone from stores")
     assert store == {"name": "Rig Store", "time_zone": rig.shop.site.zone.key}
@@ -118,14 +119,14 @@ def test_mix_up_of_typed_keys_is_named_and_the_old_ones_stay(rig, admin, typed, 
 def test_problem_that_is_over_is_not_shown(rig, admin):
     rig.connect(has_keys=False)
     send(admin, read(admin.get(PAGE)).form("connection/look"))
-    assert "no REST keys are given" in admin.get(PAGE).text
-    assert "no product of the shop brings tokens" in admin.get(PAGE).text
+    assert "no API keys yet" in admin.get(PAGE).text
+    assert "no product of the shop grants tokens" in admin.get(PAGE).text
 
     factories.put_package(rig, 10, 1000)
 
     page = admin.get(PAGE).text
-    assert "1 product brings tokens" in page
-    assert "no product of the shop brings tokens" not in page
+    assert "1 product grants tokens" in page
+    assert "no product of the shop grants tokens" not in page
 
 
 def test_problem_of_the_old_keys_is_not_shown_once_there_are_new_ones(rig, admin):
@@ -224,5 +225,5 @@ def test_store_without_keys_offers_only_what_works_without_them(database_url):
     assert not labels & {"Get keys from the shop", "Install webhooks", "Import products"}
     for title, (_, words) in found.items():
         assert not re.search(r"step__effect\">(Get keys|Install webhooks|Import products)", words), title
-    assert "Enter the keys by hand, below." in found["REST keys"][1]
+    assert "Enter the keys by hand, below." in found["API keys"][1]
     assert '<details class="more" open>' in page, "the form that is named is open"

@@ -9,6 +9,7 @@ import pytest
 from bridge.runtime import Runtime
 
 from app import create_app
+from bridge.runtime import Runtime
 from bridge.services.ops import store_removal
 from bridge.web.context import utcnow
 from fakeshop.faults import Kind
@@ -212,7 +213,7 @@ def _check_below(app):
     assert crawler.faults == []
     assert len(crawler.pages) > 6
     document = client.get(f"{PREFIX}/v1/openapi.json").json
-    assert document["servers"] == [{"url": PREFIX}]
+    assert document["servers"][0]["url"].endswith(PREFIX)
     assert client.get(f"{PREFIX}/healthz").status_code == 200
 
     body = b'{"id": 1}'

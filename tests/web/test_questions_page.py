@@ -7,7 +7,7 @@ import logging
 import pytest
 from sqlalchemy import text
 
-from bridge.services.admin import exception_pages
+from bridge.web.admin import exceptions_view
 from fakeshop.faults import Kind
 from tests import factories
 from tests.support import books
@@ -76,7 +76,7 @@ def test_each_question_is_told_with_what_can_be_done(shop, admin):
 
 
 def test_far_too_many_are_shown_page_by_page(shop, admin, database, monkeypatch):
-    monkeypatch.setattr(exception_pages, "PAGE", 40)
+    monkeypatch.setattr(exceptions_view, "PAGE", 40)
     factories.put_package(shop, 10, 1000)
     guest_order(shop, 1)
     with database.transaction() as connection:

@@ -1,7 +1,7 @@
 """A WooCommerce shop's REST API (wc/v3): what the bridge asks of it, as plain JSON documents.
 
 Only here does anything know paths, parameters and paging; `payloads` reads the
-documents. What was observed of a real shop is in `docs/woocommerce-facts.md`.
+documents. What was observed of a real shop is in `docs/reference/woocommerce.md`.
 """
 
 from __future__ import annotations

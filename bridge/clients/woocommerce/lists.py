@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from bridge.clients.woocommerce.session import Answer, ShopSession
@@ -238,6 +239,15 @@ def document(value: Any) -> Document:
     if not isinstance(value, dict) or type(value.get("id")) is not int:
         raise ShopBroken("the shop sent JSON without an id where a document belongs")
     return value
+
+
+def modified_at(document: Document) -> datetime | None:
+    """When an order was last changed, by the shop's clock; None where it does not say."""
+    try:
+        moment = datetime.fromisoformat(str(document.get("date_modified_gmt")))
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def documents(answer: Answer | None) -> tuple[Document, ...]:

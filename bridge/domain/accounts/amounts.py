@@ -64,24 +64,6 @@ class Unreadable:
     value: str
     reason: Reason
 
-    @property
-    def sentence(self) -> str:
-        """The value and the reason, for the shop's owner."""
-        return _SENTENCES[self.reason].format(key=self.key, value=self.value)
-
-
-_SENTENCES = {
-    Reason.MISSING: "{key} has no value; enter a whole number of tokens",
-    Reason.ZERO: "{key} is {value}; enter how many tokens the product brings, or unmark the product",
-    Reason.NEGATIVE: "{key} is {value}, a negative number; enter a whole number of tokens",
-    Reason.FRACTION: "{key} is {value}, which is not a whole number; tokens are whole",
-    Reason.TOO_LARGE: "{key} is {value}, which is too large; the most is 9007199254740991",
-    Reason.AMBIGUOUS: "{key} is {value}, which can be read in two ways; write the number without separators",
-    Reason.NO_NUMBER: "{key} is {value}, which is not a number; enter a whole number such as 5000",
-    Reason.FLAG: "{key} is {value}, which is neither yes nor no; enter yes or no",
-    Reason.UNMARKED: "{value} is set and {key} is not; set {key} to yes, or remove {value}",
-}
-
 
 def read_amount(value: Any) -> int | Reason | None:
     """The whole number a stored value states; None where it states nothing, and the reason where it is unclear.

@@ -63,7 +63,7 @@ class ClockCheck:
         return ""
 
 
-_SEE = "see 'A wrong clock' in docs/operations.md"
+_SEE = "see docs/how-to/fix-the-clock.md"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from bridge.domain.orders.state import (
     Refunds,
     Sources,
 )
+from bridge.domain.orders.trash import TrashState
 
 __all__ = [
     "NEVER",
@@ -46,9 +47,6 @@ __all__ = [
 ]
 
 REVOKING_STATUSES = frozenset({"refunded", "cancelled", "failed", "trash", "deleted"})
-
-REORDERING_SPAN = timedelta(minutes=10)
-"""How long after an order's restoring the delivery of its trashing may still come in late."""
 
 _DOCUMENTS = 16
 """How many documents of an order are remembered by their digest."""
@@ -109,23 +107,20 @@ def merge_trashing(known: OrderState, *, delivery: str, received_at: datetime, i
     overtaken by it and means nothing any more; nor does one that `is_late`, held,
     retried or replayed, and came before something newer did.
     """
-    if delivery and delivery == known.trash_key:
+    if known.trash.is_repeated(delivery):
         return known
     known = _with_sources(known)
     if is_late and _is_overtaken(known, received_at):
         return known
     heard_at = max(_number(received_at), known.sources.heard_at)
-    known = replace(known, trash_key=delivery, sources=replace(known.sources, heard_at=heard_at))
-    if known.restores_ahead:
-        known = replace(known, restores_ahead=False)
-        if known.restored_seen_at and received_at - known.restored_seen_at <= REORDERING_SPAN:
-            return known
-    return _with_effect(replace(known, trashed_at=received_at, trashed_after=known.modified_at))
+    trash = known.trash.announced(delivery, at=received_at, newest=known.modified_at)
+    known = replace(known, trash=trash, sources=replace(known.sources, heard_at=heard_at))
+    return _with_effect(known) if trash.state is TrashState.TRASHED else known
 
 
 def _is_overtaken(known: OrderState, received_at: datetime) -> bool:
     """Whether a trashing that came at a moment was followed by a restoring or by a newer document that decides."""
-    if known.restored_seen_at is not None and known.restored_seen_at > received_at:
+    if known.trash.restored_seen_at is not None and known.trash.restored_seen_at > received_at:
         return True
     moment, decided = _number(received_at), -1 if known.decided_at is None else _number(known.decided_at)
     before = max((at for at, _, seen in known.sources.documents if seen <= moment), default=moment)
@@ -171,8 +166,8 @@ def _take_decision(values: _Values, order: Order, effect: Effect) -> None:
     decides = effect is not Effect.KEEPS
     if decides and values.take("effect", effect):
         values.changes["decided_at"] = order.modified_at
-        if values.known.trashed_at is not None and _outlives_trash(values.known, order):
-            values.changes |= {"trashed_at": None, "trashed_after": None}
+        if values.known.trash.is_outlived_by(order.modified_at):
+            values.changes["trash"] = values.known.trash.outside()
     values.take("total", order.total, weight=int(decides))
     # A refunded order has a refund: an empty list there states nothing.
     is_stated = order.refunded is not None and (order.status != "refunded" or bool(order.refund_ids))
@@ -291,7 +286,7 @@ def _with_line_ranks(line: LineState, rank: Rank) -> LineState:
 
 def _with_effect(known: OrderState) -> OrderState:
     """The state with the status and the effect that count: a trashing stands beside the documents."""
-    if known.trashed_at is not None:
+    if known.trash.state is TrashState.TRASHED:
         return replace(known, status="trash", effect=Effect.REVOKES)
     return replace(known, status=known.sources.status, effect=known.sources.effect)
 
@@ -303,19 +298,11 @@ def _joined(known: Iterable[RefundDetail], read: Iterable[RefundDetail]) -> tupl
 
 
 def _merge_restoring(known: OrderState, order: Order, *, is_read: bool, received_at: datetime) -> OrderState:
-    if is_read and known.trashed_at is not None:
-        return replace(known, trashed_at=None, trashed_after=None)
-    if not order.is_restored or order.modified_at == known.restored_at:
+    if is_read and known.trash.state is TrashState.TRASHED:
+        return replace(known, trash=known.trash.outside())
+    if not order.is_restored:
         return known
-    known = replace(known, restored_at=order.modified_at, restored_seen_at=received_at)
-    if known.trashed_at is None:
-        return replace(known, restores_ahead=True)
-    return replace(known, trashed_at=None, trashed_after=None)
-
-
-def _outlives_trash(known: OrderState, order: Order) -> bool:
-    # The two clocks are compared only where nothing better is known: the shop's may be ahead of ours.
-    return order.modified_at > (known.trashed_after or known.trashed_at or order.modified_at)
+    return replace(known, trash=known.trash.restored(dated=order.modified_at, at=received_at))
 
 
 def _number(moment: datetime) -> int:

@@ -44,6 +44,15 @@ class Package:
         return self.tokens is not None or self.unreadable is not None or self.is_per_variation
 
     @property
+    def state(self) -> str:
+        """The state: `package`, `per_variation`, `no_package`, `unreadable` or `unknown`."""
+        if self.tokens is not None:
+            return "package" if self.tokens else "no_package"
+        if self.is_per_variation:
+            return "per_variation"
+        return "unknown" if self.unreadable is None else "unreadable"
+
+    @property
     def open_fault(self) -> Unreadable | None:
         """The unclear amount that keeps order lines waiting; None once an admin has set one."""
         return self.unreadable if self.admin_tokens is None else None

@@ -134,6 +134,10 @@ def _line_items(known: OrderState, circumstances: Circumstances) -> Iterator[Rev
         about: dict[str, Parameter] = {"line": line.line.id, "name": line.line.name}
         if line.is_unclear and line.tokens != 0:
             yield ReviewItem(Question.QUANTITY_UNCLEAR, f"{line.line.id}", about, (LEAVE,))
+        if line.line.unclear_stamp and line.granted and line.basis is not Basis.HAND:
+            stamp = line.line.unclear_stamp
+            named = about | {"stamp": stamp, "granted": line.granted}
+            yield ReviewItem(Question.STAMP_UNCLEAR, f"{line.line.id}:{stamp}", named, (LEAVE,))
         if line.line.id in circumstances.too_large:
             yield ReviewItem(Question.TOO_LARGE, f"{line.line.id}:{line.line.quantity}", about, (LEAVE,))
         if line.tokens and 0 < line.tokens * line.quantity < 1:
@@ -205,9 +209,9 @@ def with_amount(known: OrderState, line_id: int, *, tokens: int, by: str, at: da
         told = replace(line, tokens=tokens, basis=Basis.HAND, set_by=by, set_at=at)
         return replace(known, lines=tuple(told if one is line else one for one in known.lines))
     if line.tokens != tokens or line.months is not None:
-        brings = f"{line.tokens} tokens" + (f" a month, for {line.months} months" if line.months is not None else "")
+        grants = f"{line.tokens} tokens" + (f" a month, for {line.months} months" if line.months is not None else "")
         raise LineHasAmount(
-            f"a piece of line {line_id} of order {known.shown_number} brings {brings} already;"
+            f"one piece of line {line_id} of order {known.shown_number} grants {grants} already;"
             " correct the balance if that is wrong"
         )
     return known

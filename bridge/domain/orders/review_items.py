@@ -27,6 +27,7 @@ class Question(StrEnum):
     UNKNOWN_PRODUCT = "unknown_product"
     UNCLEAR_AMOUNT = "unclear_amount"
     SAME_SKU = "same_sku"
+    STAMP_UNCLEAR = "stamp_unclear"
     NO_BUYER = "no_buyer"
     RELATED_ORDER = "related_order"
     LINES_UNCLEAR = "lines_unclear"

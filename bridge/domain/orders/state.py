@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from bridge.domain.orders.review_items import Decision, ReviewItem
+from bridge.domain.orders.trash import Trash, TrashState
 
 _NO_DECIMALS = frozenset(
     {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
@@ -314,12 +315,7 @@ class OrderState:
     seen: Acknowledgement | None = None
     account_id: int | None = None
     claimed_by: int | None = None
-    trash_key: str = ""
-    trashed_at: datetime | None = None
-    trashed_after: datetime | None = None
-    restored_at: datetime | None = None
-    restored_seen_at: datetime | None = None
-    restores_ahead: bool = False
+    trash: Trash = field(default_factory=Trash)
     key: str = ""
     parent_id: int = 0
     transaction_id: str = ""
@@ -366,7 +362,7 @@ class OrderState:
     @property
     def is_known(self) -> bool:
         """Return whether anything came of the order itself; a parent is locked before it does."""
-        return self.modified_at is not None or self.trashed_at is not None
+        return self.modified_at is not None or self.trash.state is TrashState.TRASHED
 
     @property
     def lines_are_doubtful(self) -> bool:

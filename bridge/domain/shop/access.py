@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +18,3 @@ class ShopAccess:
     root: str = ""
     has_keys_in_query: bool = False
     query_refused_at: int = 0
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The access as JSON."""
-        return asdict(self)
-
-
-def read_access(document: Mapping[str, Any] | None) -> ShopAccess:
-    """Return the access that was remembered; the usual one for anything unreadable."""
-    found = document or {}
-    root, refused_at = found.get("root"), found.get("query_refused_at")
-    return ShopAccess(
-        root=root if isinstance(root, str) and root.startswith("/") and not root.startswith("//") else "",
-        has_keys_in_query=found.get("has_keys_in_query") is True,
-        query_refused_at=refused_at if type(refused_at) is int else 0,
-    )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 MAX_SET_ASIDE = 200
 """With more documents than these set aside, reading stops: it is the shop that fails, and not some documents."""
@@ -45,14 +44,6 @@ class SetAside:
             return f"one {self.kind} between {self.above} and {self.below}"
         return f"one {self.kind} after {self.above}" if self.above else f"one {self.kind} of an unknown number"
 
-    @property
-    def document(self) -> dict[str, Any]:
-        """It as JSON."""
-        found: dict[str, Any] = {"kind": self.kind, "number": self.number, "why": self.why[:300]}
-        found |= {"since": self.since.isoformat(), "above": self.above, "below": self.below}
-        found |= {name: at.isoformat() for name in ("after", "until") if (at := getattr(self, name)) is not None}
-        return found
-
 
 @dataclass(frozen=True, slots=True)
 class Stop:
@@ -61,11 +52,6 @@ class Stop:
     since: datetime
     code: str
     why: str
-
-    @property
-    def document(self) -> dict[str, str]:
-        """It as JSON."""
-        return {"since": self.since.isoformat(), "code": self.code, "why": self.why[:500]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +65,6 @@ class Scan:
     def is_due(self, now: datetime) -> bool:
         """Return whether all orders are to be read, and not only the newest."""
         return self.page > 1 or self.done_at is None or abs(now - self.done_at) >= _SCAN_AGAIN
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """It as JSON."""
-        return {"page": self.page, "total": self.total, "done_at": self.done_at.isoformat() if self.done_at else None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +84,6 @@ class Caretaker:
         others = tuple(one for one in known if one != installation)
         return Caretaker(url, (*others, installation)[-_MAX_INSTALLATIONS:] if installation else others)
 
-    @property
-    def document(self) -> dict[str, Any]:
-        """It as JSON."""
-        return {"url": self.url, "installations": list(self.installations)}
-
 
 def joined(known: Iterable[SetAside], new: Iterable[SetAside]) -> tuple[SetAside, ...]:
     """All that is set aside, each once and since it first was."""
@@ -123,44 +99,3 @@ def without(known: Iterable[SetAside], done: Iterable[SetAside]) -> tuple[SetAsi
     """Return what is still set aside after some of it was read and applied."""
     keys = {one.key for one in done}
     return tuple(one for one in known if one.key not in keys)
-
-
-def documents(every: Sequence[SetAside]) -> list[dict[str, Any]] | None:
-    """Return what is set aside as JSON; None for nothing."""
-    return [one.document for one in every] or None
-
-
-def read_set_aside(document: Mapping[str, Any]) -> SetAside:
-    """Return what `SetAside.document` wrote."""
-    return SetAside(
-        str(document["kind"]),
-        int(document["number"]),
-        str(document["why"]),
-        _moment(document["since"]) or datetime.fromtimestamp(0, UTC),
-        int(document.get("above", 0)),
-        int(document.get("below", 0)),
-        _moment(document.get("after")),
-        _moment(document.get("until")),
-    )
-
-
-def read_stop(document: Mapping[str, Any]) -> Stop:
-    """Return what `Stop.document` wrote."""
-    since = _moment(document["since"]) or datetime.fromtimestamp(0, UTC)
-    return Stop(since, str(document["code"]), str(document["why"]))
-
-
-def read_scan(document: Mapping[str, Any] | None) -> Scan:
-    """Return what `Scan.document` wrote."""
-    if not document:
-        return Scan()
-    return Scan(int(document["page"]), int(document["total"]), _moment(document["done_at"]))
-
-
-def read_caretaker(document: Mapping[str, Any] | None) -> Caretaker | None:
-    """Return what `Caretaker.document` wrote."""
-    return Caretaker(str(document["url"]), tuple(document["installations"])) if document else None
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

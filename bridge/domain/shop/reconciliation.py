@@ -108,7 +108,16 @@ class Report:
 
     def join(self, other: Report) -> None:
         """Count another report's orders to these."""
-        for name in ("seen", "changed", "expected", "granted_before", "granted", "reversed", "parked", "unanswered"):
+        for name in (
+            "seen",
+            "changed",
+            "expected",
+            "granted_before",
+            "granted",
+            "reversed",
+            "parked",
+            "awaiting_decision",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failed += other.failed
         self.set_aside += other.set_aside

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
+from dataclasses import dataclass
 from datetime import UTC, timedelta, timezone, tzinfo
+from enum import StrEnum
 from zoneinfo import ZoneInfo, available_timezones
 
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+\u2212-])(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
@@ -68,3 +70,19 @@ def _written(minutes: int) -> str:
 def _names() -> frozenset[str]:
     # Read from hundreds of files; they change with an update of the machine, not of a running process.
     return frozenset(available_timezones())
+
+
+class Origin(StrEnum):
+    """The origin of a time zone that the owner did not choose."""
+
+    SHOP = "shop"
+    UNREACHABLE = "unreachable"
+    NOT_STATED = "not_stated"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneSource:
+    """A new store's time zone with its origin: the shop's own zone, or UTC."""
+
+    origin: Origin
+    zone: str = "UTC"

@@ -14,6 +14,7 @@ from bridge.services.orders import apply
 from bridge.services.transactions import Transaction
 from bridge.storage.engine.database import Connection
 from bridge.storage.orders import packages, pending, product_orders
+from bridge.storage.orders.product_orders import OpenLine
 from bridge.storage.stores import stores
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,18 @@ def count_orders(connection: Connection, store_id: int, package: Package) -> int
     if package.tokens == 0:
         return 0
     return product_orders.count_orders(connection, store_id, package, most=COUNTED + 1)
+
+
+def count_without_amount(connection: Connection, store_id: int) -> int:
+    """The number of products without a clear amount, up to `COUNTED` and one."""
+    return packages.count_open(connection, store_id, most=COUNTED + 1)
+
+
+def list_lines(
+    connection: Connection, store_id: int, package: Package, *, after: tuple[int, int], limit: int
+) -> list[OpenLine]:
+    """The order lines that bought a product before it was a package, after an order and line, to be decided."""
+    return product_orders.list_lines(connection, store_id, package, after=after, limit=limit)
 
 
 def decide(

@@ -30,9 +30,10 @@ def fix_amounts(
 
     In this order: the stamp on the line, the variation's amount, the product's,
     the one package with the same SKU. An amount that is not clear fixes nothing:
-    the line waits. A line of a product that is no package stands at 0 and gets no
-    amount later by itself, see `_when_late`. Products that orders wait for are
-    added to the store's list.
+    the line waits. A stamp that cannot be read also removes an amount that has
+    granted nothing yet; what was granted stays, and is a review item. A line of a
+    product that is no package stands at 0 and gets no amount later by itself, see
+    `_when_late`. Products that orders wait for are added to the store's list.
     """
     lines = [line for known in every for line in known.lines if _is_open(line)]
     if not lines:
@@ -44,7 +45,13 @@ def fix_amounts(
 
 
 def _is_open(line: LineState) -> bool:
-    return line.wants_amount or line.basis is Basis.NO_PACKAGE
+    return line.wants_amount or line.basis is Basis.NO_PACKAGE or _is_stamped_unclear(line)
+
+
+def _is_stamped_unclear(line: LineState) -> bool:
+    """Return whether a stamp that cannot be read came after an amount that has granted nothing yet."""
+    is_decided = line.basis in {Basis.HAND, Basis.LEFT}
+    return bool(line.line.unclear_stamp) and line.tokens is not None and not line.granted and not is_decided
 
 
 def _read_catalog(connection: Connection, store: Store, lines: Sequence[LineState]) -> _Catalog:
@@ -61,6 +68,8 @@ def _fix_order(connection: Connection, store: Store, known: OrderState, catalog:
 
 
 def _fix(connection: Connection, store: Store, known: OrderState, line: LineState, catalog: _Catalog) -> LineState:
+    if _is_stamped_unclear(line):
+        return _determine(connection, store, line, catalog)[0]
     if line.wants_amount:
         found = _determine(connection, store, line, catalog)[0]
         # What was fixed stays until the amount for the new facts is known: nothing is reversed for want of one.

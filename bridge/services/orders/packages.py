@@ -140,19 +140,6 @@ def list_packages(
     return packages.list_page(connection, store_id, after=after, limit=limit, query=query, is_open_only=is_open_only)
 
 
-def unreadable_sentences(connection: Connection, store_id: int) -> tuple[str, ...]:
-    """The amounts that are not clear, each with its product and reason; of many the first ones and their number."""
-    found = packages.list_unreadable(connection, store_id, limit=_NAMED + 1)
-    named = [f"{label_of(package)}: {package.unreadable.sentence}" for package in found if package.unreadable]
-    return (*named[:_NAMED], *(["and more"] if len(named) > _NAMED else []))
-
-
-def label_of(package: Package) -> str:
-    """A product as sentences name it: its ids and its name."""
-    key = f"{package.product_id}/{package.variation_id}" if package.variation_id else str(package.product_id)
-    return f"product {key} ({package.name})" if package.name else f"product {key}"
-
-
 def list_unreadable(connection: Connection, store_id: int, *, limit: int) -> list[Package]:
     """The products whose amount is not clear and for which no admin has set one, at most `limit`."""
     return packages.list_unreadable(connection, store_id, limit=limit)

@@ -9,7 +9,7 @@ from bridge.clients.woocommerce import documents as payloads
 from bridge.clients.woocommerce.lists import Broken
 from bridge.domain.errors import ShopUnreachable
 from bridge.domain.shop.errors import ShopBroken, ShopPageBroken
-from bridge.domain.shop.health import MAX_SET_ASIDE, SetAside, Stop, documents, joined, without
+from bridge.domain.shop.health import MAX_SET_ASIDE, SetAside, Stop, joined, without
 from bridge.domain.shop.reconciliation import Report
 from bridge.domain.stores.stores import Store
 from bridge.services.orders import apply, packages
@@ -39,14 +39,14 @@ def note_run(sync: SyncContext, kind: str, fault: ShopUnreachable | None, report
             stopped[kind] = before
         values: dict[str, object] = {}
         if stopped != known.stopped:
-            values["stopped"] = {name: stop.document for name, stop in stopped.items()} or None
+            values["stopped"] = stopped
         if kind == "poll" and not report.interruption:
             failing = [SetAside(FAILING, number, why, now) for number, why in report.failing.items()]
             others = tuple(one for one in known.set_aside if one.kind != FAILING or one.number in report.failing)
             if (every := joined(others, failing)) != known.set_aside:
-                values["set_aside"] = documents(every)
+                values["set_aside"] = every
         if sync.shop.access != known.access:
-            values["access"] = sync.shop.access.document
+            values["access"] = sync.shop.access
         if values:
             sync_state.change(connection, sync.store.id, **values)
 
@@ -191,6 +191,6 @@ def _change(sync: SyncContext, act: Callable[[tuple[SetAside, ...]], tuple[SetAs
         every = act(known)
         if len(every) > max(MAX_SET_ASIDE, len(known)):
             raise ShopBroken(f"the shop cannot show more than {MAX_SET_ASIDE} of its documents")
-        sync_state.change(connection, sync.store.id, set_aside=documents(every))
+        sync_state.change(connection, sync.store.id, set_aside=every)
 
     in_transaction(sync.transaction, change)

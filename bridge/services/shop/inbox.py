@@ -1,23 +1,21 @@
-"""The inbox: a delivery is verified and stored, then processed, and tried again until it is."""
+"""The inbox: a delivery is verified and stored, and listed until it is processed."""
 
 from __future__ import annotations
 
-import logging
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from bridge.clients.woocommerce import documents
+from bridge.clients.woocommerce.webhook_events import Document, parse_body
 from bridge.domain.errors import (
     BadSignature,
     BodyTooLarge,
-    BridgeError,
     ConsumerSecretUsed,
     FieldError,
     InvalidRequest,
     MalformedBody,
-    ShopUnreachable,
 )
 from bridge.domain.shop.inbox import (
     MANY_REPEATS,
@@ -27,25 +25,17 @@ from bridge.domain.shop.inbox import (
     Notice,
     NoticeKind,
     State,
-    may_wait,
-    retry_delay,
 )
 from bridge.domain.shop.signatures import is_signed
 from bridge.domain.shop.sources import foreign_source, source_of
 from bridge.domain.stores.stores import Store
-from bridge.services.orders import apply
 from bridge.services.secrets import Vault
-from bridge.services.shop.processing import Document, Enriched, enrich, parse, process
-from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
-from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
 from bridge.storage.shop import inbox, sync_state
 from bridge.storage.stores import stores as store_rows
 from bridge.storage.stores.stores import ShopCredentials
-
-log = logging.getLogger(__name__)
 
 _PREFIX_BYTES = 4096
 _FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*(\d{1,16})\s*[,}]')
@@ -56,7 +46,7 @@ _FIRST_RETRY = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A webhook as it came in at the door, nothing of it believed yet."""
+    """A webhook as it was received, not verified yet."""
 
     body: bytes
     signature: str
@@ -68,12 +58,15 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A delivery in the inbox, and whether its shop gave keys: without them nothing can be asked of it.
+    """A delivery in the inbox, its store and its parsed body.
 
-    `is_repeat` says that the same bytes were stored before: nothing is left to do.
+    `has_keys` says whether the shop can be asked. `is_repeat` says that the same
+    bytes were stored before: nothing is left to do.
     """
 
     delivery: Delivery
+    store: Store
+    document: Document
     has_keys: bool
     is_repeat: bool = False
 
@@ -95,7 +88,7 @@ def receive(connection: Connection, slug: str, received: Received, *, vault: Vau
         raise ConsumerSecretUsed() if _is_consumer_secret(received, credentials, vault) else BadSignature()
     received = _without_body(connection, store, received, now=now) if is_large else received
     try:
-        document = parse(received.body)
+        document = parse_body(received.body)
         resource, state, outcome = documents.named_id(document), State.RECEIVED, ""
         if is_large and resource is None:
             state, outcome = State.IGNORED, "too large to be kept, and its ID is not at its beginning"
@@ -121,9 +114,9 @@ def receive(connection: Connection, slug: str, received: Received, *, vault: Vau
     has_keys = credentials.consumer_key is not None
     before = _repeated(connection, delivery, document, now=now)
     if before is not None:
-        return Stored(before, has_keys, is_repeat=True)
+        return Stored(before, store, document, has_keys, is_repeat=True)
     inbox.add(connection, delivery)
-    return Stored(delivery, has_keys)
+    return Stored(delivery, store, document, has_keys)
 
 
 def _without_body(connection: Connection, store: Store, received: Received, *, now: datetime) -> Received:
@@ -195,62 +188,6 @@ def note_bad_signature(connection: Connection, slug: str, *, now: datetime) -> N
 def note_ping(connection: Connection, slug: str, *, now: datetime) -> None:
     """Note that somebody came as a shop does that tries a new webhook's address; it is unsigned and proves little."""
     sync_state.change(connection, settings.get_store(connection, slug).id, pinged_at=now)
-
-
-def process_stored(transaction: Transaction, delivery_id: int, *, now: datetime, shops: Shops | None = None) -> bool:
-    """Process a stored delivery and settle what waited for it; whether that went well.
-
-    `shops` lets it ask the shop what the delivery leaves open. A delivery waits
-    ten minutes for a shop that does not answer; then it counts for what it says
-    by itself, as without REST keys, and reading the shop back adds the rest.
-
-    What fails, whatever it is, is logged and put off, never raised: the
-    delivery is safe by now, and the shop need not know.
-    """
-    try:
-        enriched = Enriched() if shops is None else _merge_document(transaction, delivery_id, shops, now=now)
-        done = in_transaction(transaction, lambda connection: process(connection, delivery_id, enriched, now=now))
-        if done is not None:
-            apply.check_all(transaction, done.store, done.waiting_orders, now=now)
-    except Exception as error:
-        if isinstance(error, ShopUnreachable):
-            log.warning("delivery %d waits for the shop: %s", delivery_id, error.detail)
-        else:
-            log.exception("delivery %d failed; it is tried again", delivery_id)
-        reason = error
-        try:
-            in_transaction(transaction, lambda connection: postpone(connection, delivery_id, reason, now=now))
-        except Exception:
-            # Even so it is due: receiving gave it the time of its first retry.
-            log.exception("delivery %d could not be put off", delivery_id)
-        return False
-    return True
-
-
-def _merge_document(transaction: Transaction, delivery_id: int, shops: Shops, *, now: datetime) -> Enriched:
-    try:
-        return enrich(transaction, delivery_id, shops, now=now)
-    except ShopUnreachable as error:
-        with transaction() as connection:
-            delivery = inbox.find(connection, delivery_id)
-        if delivery is None or may_wait(delivery.received_at, now=now):
-            raise
-        log.warning("delivery %d is processed without asking the shop: %s", delivery_id, error.detail)
-        return Enriched()
-
-
-def postpone(connection: Connection, delivery_id: int, error: Exception, *, now: datetime) -> None:
-    """Note that processing failed and when it is tried again; the delivery is never given up."""
-    delivery = inbox.lock(connection, delivery_id)
-    if delivery is None or delivery.state is not State.RECEIVED:
-        return
-    reason = error.detail if isinstance(error, BridgeError) else type(error).__name__
-    inbox.postpone(
-        connection,
-        delivery_id,
-        outcome=f"failed: {reason}"[:500],
-        next_attempt_at=now + retry_delay(delivery.attempts),
-    )
 
 
 def replay(connection: Connection, delivery_id: int, *, now: datetime) -> bool:

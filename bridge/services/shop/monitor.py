@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bridge.clients.woocommerce.api import ShopClient
+from bridge.clients.woocommerce.lists import modified_at
 from bridge.domain.errors import ShopUnreachable
 from bridge.domain.events.events import EventType, NewEvent
 from bridge.domain.ops.clock import TOLERANCE, unless_ahead
@@ -16,14 +17,16 @@ from bridge.domain.shop.access import ShopAccess
 from bridge.domain.shop.errors import BadShopAddress, ShopKeysRefused
 from bridge.domain.shop.health import Caretaker
 from bridge.domain.shop.inbox import State
-from bridge.domain.shop.monitor import QUIET, RECENT, STOPPING, Code, HealthSnapshot, Issue, Unprocessed, find_issues
+from bridge.domain.shop.issues import STOPPING, Code, Issue, OtherInstallation, UnclearAmount
+from bridge.domain.shop.monitor import NAMED, QUIET, RECENT, HealthSnapshot, Unprocessed, find_issues
 from bridge.domain.shop.reconciliation import Report
-from bridge.domain.shop.subscriptions import Step, SubscriptionState, Webhook, state_of
+from bridge.domain.shop.subscriptions import SubscriptionState, Webhook, state_of
 from bridge.domain.stores.stores import Store
+from bridge.rendering.issues import describe_with_command
 from bridge.services.orders import packages
 from bridge.services.shop import health, reconcile, subscriptions
 from bridge.services.shop.ingest import SyncContext
-from bridge.services.shop.paging import Document, modified_at
+from bridge.services.shop.paging import Document
 from bridge.services.shop.rest import Shops
 from bridge.services.shop.subscriptions import WebhookTarget
 from bridge.services.transactions import Transaction, in_transaction
@@ -171,7 +174,7 @@ def _look_here(connection: Connection, monitoring: MonitorContext, store: Store,
         set_aside=tuple(one for one in known.set_aside if one.kind != health.FAILING),
         copy_of=_copy_of(monitoring, known),
         notices=known.notices,
-        unreadable=packages.unreadable_sentences(connection, store.id),
+        unreadable=_unreadable_amounts(connection, store),
     )
     reported_until = max(moment for moment in moments if moment is not None)
     updated_at = last(topic="order.updated")
@@ -188,6 +191,15 @@ def _unprocessed(connection: Connection, store: Store) -> Unprocessed | None:
     return Unprocessed(count, first.topic, first.resource_id, first.received_at, why)
 
 
+def _unreadable_amounts(connection: Connection, store: Store) -> tuple[UnclearAmount, ...]:
+    found = packages.list_unreadable(connection, store.id, limit=NAMED + 1)
+    return tuple(
+        UnclearAmount(package.product_id, package.variation_id, package.name, package.unreadable)
+        for package in found
+        if package.unreadable is not None
+    )
+
+
 def _ask(monitoring: MonitorContext, shop: ShopClient, seen: _Seen, *, now: datetime) -> HealthSnapshot:
     """The sighting with what the shop says of itself."""
     checked = shop.check()
@@ -201,7 +213,7 @@ def _ask(monitoring: MonitorContext, shop: ShopClient, seen: _Seen, *, now: date
     )
     try:
         listed = subscriptions.list_webhooks(shop)
-        if not snapshot.copy_of:
+        if snapshot.copy_of is None:
             snapshot = replace(snapshot, copy_of=_copy_by(listed, seen))
         snapshot = replace(snapshot, webhooks=listed, changed=_changed(shop, seen, snapshot, now=now))
         return replace(snapshot, unsigned=_unsigned(monitoring, shop, seen, snapshot, now=now))
@@ -213,22 +225,20 @@ def _unreadable(snapshot: HealthSnapshot, fault: ShopUnreachable) -> HealthSnaps
     return replace(snapshot, shop_fault=fault.detail, is_keys_fault=isinstance(fault, ShopKeysRefused | BadShopAddress))
 
 
-def _copy_of(monitoring: MonitorContext, known: ShopRead) -> str:
-    """The installation that looks after the webhooks, in words, where it is not this one."""
+def _copy_of(monitoring: MonitorContext, known: ShopRead) -> OtherInstallation | None:
+    """The installation that looks after the webhooks, where it is not this one."""
     caretaker = known.caretaker
     if caretaker is None or not caretaker.is_another(monitoring.public_url, monitoring.installation):
-        return ""
-    if caretaker.url != monitoring.public_url:
-        return f"the bridge at {caretaker.url}, and this one is at {monitoring.public_url}"
-    return f"another installation of the bridge at {caretaker.url}"
+        return None
+    own_url = monitoring.public_url if caretaker.url != monitoring.public_url else ""
+    return OtherInstallation(caretaker.url, own_url)
 
 
-def _copy_by(listed: Sequence[Webhook], seen: _Seen) -> str:
+def _copy_by(listed: Sequence[Webhook], seen: _Seen) -> OtherInstallation | None:
     """As `_copy_of`, by the shop's webhooks where no caretaker is recorded: all of ours lead to another bridge."""
     ours = {state_of(webhook, seen.target.address) for webhook in listed} - {SubscriptionState.UNMANAGED}
-    if seen.known.caretaker is not None or ours != {SubscriptionState.OTHER_INSTANCE}:
-        return ""
-    return "the bridge at another address, to which all its webhooks lead"
+    is_other = seen.known.caretaker is None and ours == {SubscriptionState.OTHER_INSTANCE}
+    return OtherInstallation() if is_other else None
 
 
 def _changed(shop: ShopClient, seen: _Seen, snapshot: HealthSnapshot, *, now: datetime) -> int:
@@ -307,31 +317,31 @@ def _note(
     news = [fault for fault in found if fault.key not in seen.known.faults]
     for fault in news:
         done = "; it was repaired" if fault.key not in remaining else ""
-        log.warning("store %s: %s%s", store.slug, fault.sentence, done)
+        log.warning("store %s: %s%s", store.slug, describe_with_command(fault, slug=store.slug), done)
     stopping = [fault for fault in news if fault.is_stopping]
     told = [
         {
             "code": fault.code.value,
             "topics": list(fault.topics),
-            "sentence": fault.sentence,
+            "sentence": describe_with_command(fault, slug=store.slug),
             "repaired": fault.key not in remaining,
         }
         for fault in stopping
     ]
-    sentences = _sentences(seen.known, found, left)
-    values: dict[str, object] = {"sentences": sentences, "looked_at": now}
+    kept = _issues_to_keep(seen.known, found, left)
+    values: dict[str, object] = {"issues": tuple(kept.values()), "looked_at": now}
     if access is not None and access != seen.known.access:
-        values["access"] = access.document
-    if seen.snapshot.webhooks is not None and not seen.snapshot.copy_of:
+        values["access"] = access
+    if seen.snapshot.webhooks is not None and seen.snapshot.copy_of is None:
         caretaker = seen.known.caretaker or Caretaker(monitoring.public_url)
         if not caretaker.installations or seen.known.caretaker is None:
             caretaker = caretaker.with_installation(monitoring.public_url, monitoring.installation)
         if caretaker != seen.known.caretaker:
-            values["caretaker"] = caretaker.document
+            values["caretaker"] = caretaker
     if is_repaired:
         values["webhooks_set_at"] = now
-    if tuple(sentences) != seen.known.faults:
-        values |= {"faults": list(sentences), "faults_at": now}
+    if tuple(kept) != seen.known.faults:
+        values |= {"faults": list(kept), "faults_at": now}
 
     def note(connection: Connection) -> None:
         sync_state.change(connection, store.id, **values)
@@ -343,55 +353,13 @@ def _note(
     return bool(stopping)
 
 
-def _sentences(known: ShopRead, found: tuple[Issue, ...], left: tuple[Issue, ...]) -> Mapping[str, str]:
-    """The faults to keep, in their order, each with its sentence."""
-    sentences = {fault.key: fault.sentence for fault in left}
-    if any(fault.code is Code.SHOP for fault in found):
-        # What could not be looked at is not over, and not news when it is seen again.
+def _issues_to_keep(known: ShopRead, found: tuple[Issue, ...], left: tuple[Issue, ...]) -> Mapping[str, Issue]:
+    """The issues to keep by key, in their order."""
+    kept = {issue.key: issue for issue in left}
+    if any(issue.code is Code.SHOP for issue in found):
+        # An issue that could not be checked is not over, and not news when it is found again.
         for key in known.faults:
-            if key.partition(" ")[0] in STOPPING:
-                sentences.setdefault(key, known.sentences.get(key, ""))
-    return sentences
-
-
-def install(
-    transaction: Transaction,
-    shops_: Shops,
-    store: Store,
-    *,
-    public_url: str,
-    installation: str = "",
-    is_dry: bool = False,
-    now: datetime,
-) -> tuple[WebhookTarget, list[Step]]:
-    """Create a shop's webhooks or repair them, because somebody asked for it by hand; where they lead, and the steps.
-
-    Whoever asks by hand has moved here: what still leads to our former address
-    is ours to remove. Raises `NoShopKeys` and a `ShopUnreachable`.
-    """
-    with transaction() as connection:
-        target = subscriptions.target_of(connection, store, public_url=public_url, vault_=shops_.vault)
-    sync = reconcile.open_reading(transaction, shops_, store)
-    with sync.shop as shop:
-        steps = subscriptions.sync_subscriptions(
-            shop, target, replaced=(SubscriptionState.OTHER_INSTANCE,), resets_secret=True, is_dry=is_dry
-        )
-    if not is_dry:
-        in_transaction(
-            transaction,
-            lambda connection: note_installed(
-                connection, store, public_url=public_url, installation=installation, now=now
-            ),
-        )
-    return target, steps
-
-
-def note_installed(
-    connection: Connection, store: Store, *, public_url: str = "", installation: str = "", now: datetime
-) -> None:
-    """Note that all webhooks were given our secret, by hand, and that this installation looks after them."""
-    values: dict[str, object] = {"webhooks_set_at": now}
-    if public_url:
-        known = sync_state.find(connection, store.id).caretaker or Caretaker(public_url)
-        values["caretaker"] = known.with_installation(public_url, installation).document
-    sync_state.change(connection, store.id, **values)
+            code, *topics = key.split(" ")
+            if code in STOPPING:
+                kept.setdefault(key, known.issues.get(key) or Issue(Code(code), tuple(topics)))
+    return kept

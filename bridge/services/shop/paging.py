@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.clients.woocommerce import lists
 from bridge.clients.woocommerce.api import ShopClient
-from bridge.clients.woocommerce.lists import Broken, Page
+from bridge.clients.woocommerce.lists import Broken, Page, modified_at
 from bridge.domain.shop.errors import ShopBroken, ShopCannotFilter, ShopIgnoresQuery, ShopPageBroken
 
 PAGE = 100
@@ -151,15 +151,6 @@ def list_window(shop: ShopClient, *, after: datetime | None, until: datetime | N
     for _, page in list_steadily(fetch):
         _check(shop, page, after=after, before=None, statuses=None, per_page=PAGE)
         yield Batch(page.items, page.total, None, page.broken)
-
-
-def modified_at(document: Document) -> datetime | None:
-    """When an order was last changed, by the shop's clock; None where it does not say."""
-    try:
-        moment = datetime.fromisoformat(str(document.get("date_modified_gmt")))
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _changed_after(shop: ShopClient, statuses: Sequence[str] | None, after: datetime | None) -> Page | None:

@@ -1,33 +1,31 @@
-"""Processing: what a stored delivery asks for, done once, with what the shop had to be asked first."""
+"""Processing a stored delivery: ask the shop what it leaves open, apply it once, and try again what fails."""
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from math import isfinite
-from typing import Any
 
 from bridge.clients.woocommerce import documents
 from bridge.clients.woocommerce.api import ShopClient
-from bridge.domain.errors import InvalidRequest, MalformedBody
+from bridge.clients.woocommerce.documents import Customer, Product
+from bridge.clients.woocommerce.webhook_events import Kind, WebhookEvent, parse_body, read_event
+from bridge.domain.errors import BridgeError, InvalidRequest, ShopUnreachable
 from bridge.domain.orders.merge import Order
-from bridge.domain.shop.inbox import Delivery, Notice, NoticeKind, State
+from bridge.domain.shop.inbox import Delivery, Notice, NoticeKind, State, may_wait, retry_delay
 from bridge.domain.stores.stores import Store
+from bridge.rendering import amounts
 from bridge.services.orders import apply, packages
 from bridge.services.shop import customers as buyers
 from bridge.services.shop import rest
+from bridge.services.shop.inbox import Stored
 from bridge.services.shop.rest import Shops
-from bridge.services.transactions import Transaction
+from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage.engine.database import Connection
 from bridge.storage.shop import inbox, sync_state
 from bridge.storage.stores import stores
 
 log = logging.getLogger(__name__)
-
-Document = dict[str, Any]
 
 _PROMPT = timedelta(seconds=5)
 """A delivery that is processed later than this after it came was held, cut off or retried."""
@@ -49,92 +47,111 @@ class Enriched:
 
     `order` is the order with its refunds' lines, or as it is now where the
     delivery does not prove it; `is_gone` says that the shop no longer has it.
-    `customers` and `products` are documents of the shop's own.
+    `customers` and `products` are as the shop shows them now.
     """
 
     order: Order | None = None
-    products: tuple[Document, ...] = ()
-    customers: tuple[Document, ...] = ()
+    products: tuple[Product, ...] = ()
+    customers: tuple[Customer, ...] = ()
     is_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """A delivery as it is understood: what it is about, and its order where it states one.
+class _Pending:
+    """A delivery that is not processed yet, with its store and its event."""
 
-    `number` is the id of the order, or of the product or customer. `fault` says
-    why a document that is about something cannot be read as wc/v3 writes it.
+    delivery: Delivery
+    store: Store
+    event: WebhookEvent
+
+
+def process_received(transaction: Transaction, stored: Stored, *, now: datetime, shops: Shops | None = None) -> bool:
+    """Process a delivery that was just stored, as `process_stored` does, without reading it again."""
+    return _attempt(transaction, stored.delivery.id, stored, shops, now=now)
+
+
+def process_stored(transaction: Transaction, delivery_id: int, *, now: datetime, shops: Shops | None = None) -> bool:
+    """Process a stored delivery and settle the orders that waited for it; return whether that went well.
+
+    `shops` lets it ask the shop what the delivery leaves open. A delivery waits
+    ten minutes for a shop that does not answer; then it counts for what it says
+    by itself, as without REST keys, and reading the shop back adds the rest.
+
+    What fails, whatever it is, is logged and put off, never raised: the
+    delivery is stored, and the shop need not send it again.
     """
-
-    kind: str
-    action: str
-    document: Document
-    number: int | None = None
-    order: Order | None = None
-    fault: str = ""
+    return _attempt(transaction, delivery_id, None, shops, now=now)
 
 
-def parse(body: bytes) -> Document:
-    """The JSON object in these bytes; raises `MalformedBody` with what is wrong."""
+def _attempt(
+    transaction: Transaction, delivery_id: int, stored: Stored | None, shops: Shops | None, *, now: datetime
+) -> bool:
     try:
-        document = json.loads(body, parse_float=_number)
-    except (ValueError, RecursionError) as error:
-        raise MalformedBody(f"the body is not JSON: {type(error).__name__}") from error
-    if not isinstance(document, dict):
-        raise MalformedBody("the body is JSON, but not an object")
-    return document
+        pending = _load(transaction, delivery_id) if stored is None else _pending_of(stored)
+        if pending is None:
+            return True
+        enriched = Enriched() if shops is None else _enrich_or_wait(transaction, pending, shops, now=now)
+        done = in_transaction(transaction, lambda connection: _process(connection, pending, enriched, now=now))
+        if done is not None:
+            apply.check_all(transaction, done.store, done.waiting_orders, now=now)
+    except Exception as error:
+        if isinstance(error, ShopUnreachable):
+            log.warning("delivery %d waits for the shop: %s", delivery_id, error.detail)
+        else:
+            log.exception("delivery %d failed; it is tried again", delivery_id)
+        reason = error
+        try:
+            in_transaction(transaction, lambda connection: _postpone(connection, delivery_id, reason, now=now))
+        except Exception:
+            # Even so it is due: receiving gave it the time of its first retry.
+            log.exception("delivery %d could not be put off", delivery_id)
+        return False
+    return True
 
 
-def _number(text: str) -> float | Decimal:
-    """A number of a body; one that a float would change is kept exactly."""
-    value = float(text)
-    try:
-        exact = Decimal(text)
-    except InvalidOperation:
-        return value
-    return value if not isfinite(value) or Decimal(repr(value)) == exact else exact
+def _pending_of(stored: Stored) -> _Pending | None:
+    if stored.delivery.state is not State.RECEIVED:
+        return None
+    return _Pending(stored.delivery, stored.store, read_event(stored.delivery.topic, stored.document))
 
 
-def read_event(delivery: Delivery) -> Event:
-    """Return what a delivery is about; raises `MalformedBody`."""
-    document = parse(delivery.body)
-    kind, _, action = delivery.topic.partition(".")
-    if documents.error_code(document) is not None:
-        return Event("error", action, document)
-    if kind == "action":
-        return Event(kind, action, document, documents.action_order(document))
-    older = documents.older_id(document)
-    if older is not None:
-        return Event(older[0], action, document, older[1], fault="an older API of WooCommerce wrote it")
-    if kind not in {"order", "product", "customer", "subscription"} and documents.looks_like_order(document):
-        kind = "order"
-    number = documents.resource_id(document)
-    if kind != "order" or documents.is_bare(document):
-        return Event(kind, action, document, number)
-    try:
-        order = documents.read_order(document, is_restored=action == "restored")
-    except InvalidRequest as error:
-        return Event(kind, action, document, number, fault=error.detail)
-    return Event(kind, action, document, order.number, order)
-
-
-def enrich(transaction: Transaction, delivery_id: int, shops_: Shops, *, now: datetime) -> Enriched:
-    """Ask the shop what the delivery leaves open; nothing where it says all, or no REST keys were given.
-
-    Raises a `ShopUnreachable` where the shop does not answer: the delivery then waits.
-    """
+def _load(transaction: Transaction, delivery_id: int) -> _Pending | None:
+    """The delivery with its event, read again from its body; None where it is processed or there is none."""
     with transaction() as connection:
         delivery = inbox.find(connection, delivery_id)
         if delivery is None or delivery.state is not State.RECEIVED:
-            return Enriched()
-        store, event = stores.get(connection, delivery.store_id), read_event(delivery)
-        client = shops_.client_of(connection, store) if event.number is not None else None
-        questions = rest.questions_of(connection, store, event.order) if event.order is not None else None
-    if client is None or event.number is None:
+            return None
+        store = stores.get(connection, delivery.store_id)
+    return _Pending(delivery, store, read_event(delivery.topic, parse_body(delivery.body)))
+
+
+def _enrich_or_wait(transaction: Transaction, pending: _Pending, shops: Shops, *, now: datetime) -> Enriched:
+    try:
+        return _enrich(transaction, pending, shops, now=now)
+    except ShopUnreachable as error:
+        if may_wait(pending.delivery.received_at, now=now):
+            raise
+        log.warning("delivery %d is processed without asking the shop: %s", pending.delivery.id, error.detail)
         return Enriched()
-    is_proof = delivery.held_for is None and not event.fault
-    if event.kind not in {"order", "action"}:
-        return Enriched() if is_proof else _enrich_resource(client, event)
+
+
+def _enrich(transaction: Transaction, pending: _Pending, shops_: Shops, *, now: datetime) -> Enriched:
+    """Ask the shop what the delivery leaves open; nothing where it says all, or there are no REST keys.
+
+    Raises a `ShopUnreachable` where the shop does not answer: the delivery then waits.
+    """
+    event, store = pending.event, pending.store
+    is_proof = pending.delivery.held_for is None and not event.fault
+    is_about_order = event.kind in {Kind.ORDER, Kind.ACTION}
+    if event.number is None or (is_proof and not is_about_order):
+        return Enriched()
+    with transaction() as connection:
+        client = shops_.client_of(connection, store)
+        questions = rest.questions_of(connection, store, event.order) if event.order is not None else None
+    if client is None:
+        return Enriched()
+    if not is_about_order:
+        return _enrich_resource(client, event)
     if is_proof and questions is not None and not questions.are_open:
         return Enriched()
     order = event.order
@@ -147,48 +164,47 @@ def enrich(transaction: Transaction, delivery_id: int, shops_: Shops, *, now: da
             with transaction() as connection:
                 questions = rest.questions_of(connection, store, order)
         found = rest.ask(shop, questions) if questions.are_open else rest.Answers()
-    return Enriched(rest.with_answers(order, found), found.products)
+    return Enriched(rest.with_answers(order, found), tuple(map(documents.read_product, found.products)))
 
 
-def _enrich_resource(client: ShopClient, event: Event) -> Enriched:
+def _enrich_resource(client: ShopClient, event: WebhookEvent) -> Enriched:
     """The shop's own document of a product or customer that a delivery does not prove."""
-    if event.number is None or event.kind not in {"product", "customer"}:
+    if event.number is None or event.kind not in {Kind.PRODUCT, Kind.CUSTOMER}:
         return Enriched()
     with client as shop:
-        if event.kind == "customer":
-            return Enriched(customers=tuple(shop.list_customers([event.number])))
+        if event.kind is Kind.CUSTOMER:
+            return Enriched(customers=tuple(map(documents.read_customer, shop.list_customers([event.number]))))
         product = shop.get_product(event.number)
-    return Enriched(is_gone=True) if product is None else Enriched(products=(product,))
+    return Enriched(is_gone=True) if product is None else Enriched(products=(documents.read_product(product),))
 
 
-def process(connection: Connection, delivery_id: int, enriched: Enriched, *, now: datetime) -> Processed | None:
+def _process(connection: Connection, pending: _Pending, enriched: Enriched, *, now: datetime) -> Processed | None:
     """Do what a stored delivery asks for, and note that it was done, in one transaction.
 
     None where it is done already, waits for its site to be accepted, or another
-    process is at it. Raises what went wrong; the inbox then says when to try
-    again.
+    process is at it. Raises what went wrong; the delivery is then put off.
     """
-    delivery = inbox.lock(connection, delivery_id)
+    delivery = inbox.lock(connection, pending.delivery.id)
     if delivery is None or delivery.state is not State.RECEIVED:
         return None
+    # Read again: the settings may have changed while the shop was asked.
     store = stores.get(connection, delivery.store_id)
     for product in enriched.products:
-        packages.merge_product(connection, store.id, documents.read_product(product), now=now)
-    event = read_event(delivery)
+        packages.merge_product(connection, store.id, product, now=now)
     if delivery.held_for is not None:
         sync_state.note(connection, store.id, Notice(NoticeKind.OTHER_SITE, now, delivery.held_for))
         if not (enriched.order or enriched.products or enriched.customers or enriched.is_gone):
-            inbox.hold(connection, delivery_id, outcome=f"waits: {delivery.held_for} is not the store's site")
+            inbox.hold(connection, delivery.id, outcome=f"waits: {delivery.held_for} is not the store's site")
             return None
-    processed = _process(connection, store, delivery, event, enriched, now=now)
-    inbox.settle(connection, delivery_id, state=processed.state, outcome=processed.outcome[:500], now=now)
+    processed = _dispatch(connection, store, delivery, pending.event, enriched, now=now)
+    inbox.settle(connection, delivery.id, state=processed.state, outcome=processed.outcome[:500], now=now)
     return processed
 
 
-def _process(
-    connection: Connection, store: Store, delivery: Delivery, event: Event, enriched: Enriched, *, now: datetime
+def _dispatch(
+    connection: Connection, store: Store, delivery: Delivery, event: WebhookEvent, enriched: Enriched, *, now: datetime
 ) -> Processed:
-    if event.kind == "error":
+    if event.kind is Kind.ERROR:
         return _process_error(connection, store, delivery, event)
     if enriched.order is not None:
         return _apply(connection, store, delivery, enriched.order, now=now)
@@ -196,38 +212,41 @@ def _process(
         return _process_unproven(connection, store, delivery, event, enriched, now=now)
     if event.number is None:
         return Processed(State.IGNORED, "nothing in it names an order, a product or a customer", store)
+    if event.invalid:
+        return Processed(State.IGNORED, event.invalid, store)
     try:
-        if event.kind == "order":
+        if event.kind is Kind.ORDER:
             return _process_order(connection, store, delivery, event, enriched, now=now)
-        if event.kind == "product":
-            return _process_product(connection, store, event.document, event=event.action, now=now)
-        if event.kind == "customer":
-            return _process_customer(connection, store, event.document, event=event.action, now=now)
+        if event.kind is Kind.PRODUCT:
+            return _process_product(connection, store, event.product, now=now)
+        if event.kind is Kind.CUSTOMER and event.customer is not None:
+            is_gone = event.action == "deleted" or event.is_bare
+            return _process_customer(connection, store, event.customer, is_gone=is_gone, now=now)
     except InvalidRequest as error:
         return Processed(State.IGNORED, error.detail, store)
     return Processed(State.IGNORED, f"nothing to do for {delivery.topic or 'no topic'}", store)
 
 
 def _process_unproven(
-    connection: Connection, store: Store, delivery: Delivery, event: Event, enriched: Enriched, *, now: datetime
+    connection: Connection, store: Store, delivery: Delivery, event: WebhookEvent, enriched: Enriched, *, now: datetime
 ) -> Processed:
     """A delivery that counts only for what the shop says itself: of another site, or in another form."""
     if enriched.is_gone:
         return Processed(State.IGNORED, f"the shop has no {event.kind} {event.number}", store)
     if enriched.products:
-        return _process_product(connection, store, enriched.products[0], event="updated", now=now)
+        return _process_product(connection, store, enriched.products[0], now=now)
     if enriched.customers:
-        return _process_customer(connection, store, enriched.customers[0], event="updated", now=now)
+        return _process_customer(connection, store, enriched.customers[0], now=now)
     about = f"webhook {delivery.webhook_id or 'without a number'} ({delivery.topic or 'no topic'})"
     sync_state.note(connection, store.id, Notice(NoticeKind.OTHER_FORM, now, about))
     return Processed(State.IGNORED, f"not as API version v3 writes it: {event.fault}", store)
 
 
-def _process_error(connection: Connection, store: Store, delivery: Delivery, event: Event) -> Processed:
-    if documents.is_refusal(event.document) and delivery.held_for is None:
+def _process_error(connection: Connection, store: Store, delivery: Delivery, event: WebhookEvent) -> Processed:
+    if event.is_refusal and delivery.held_for is None:
         # The watchdog looks into it: the user who made the webhooks has lost the rights to what they tell of.
         sync_state.change(connection, store.id, shop_error_at=delivery.received_at, shop_error_topic=delivery.topic)
-    return Processed(State.IGNORED, f"the shop sent an error: {documents.error_code(event.document)}", store)
+    return Processed(State.IGNORED, f"the shop sent an error: {event.error}", store)
 
 
 def _apply(connection: Connection, store: Store, delivery: Delivery, order: Order, *, now: datetime) -> Processed:
@@ -236,7 +255,7 @@ def _apply(connection: Connection, store: Store, delivery: Delivery, order: Orde
 
 
 def _process_order(
-    connection: Connection, store: Store, delivery: Delivery, event: Event, enriched: Enriched, *, now: datetime
+    connection: Connection, store: Store, delivery: Delivery, event: WebhookEvent, enriched: Enriched, *, now: datetime
 ) -> Processed:
     if event.order is not None:
         return _apply(connection, store, delivery, event.order, now=now)
@@ -256,26 +275,37 @@ def _process_order(
     return Processed(State.PROCESSED, f"order {event.number} {where}: {settled.outcome}", store)
 
 
-def _process_product(
-    connection: Connection, store: Store, document: Document, *, event: str, now: datetime
-) -> Processed:
-    if event == "deleted":
+def _process_product(connection: Connection, store: Store, product: Product | None, *, now: datetime) -> Processed:
+    """Merge a product; None for one that was deleted."""
+    if product is None:
         return Processed(State.PROCESSED, "the product's amount is kept for the orders that have it", store)
-    product = documents.read_product(document)
     packages.merge_product(connection, store.id, product, now=now)
     key = (product.parent_id, product.id) if product.parent_id else (product.id, 0)
     waiting = packages.list_settleable(connection, store, product_id=key[0], variation_id=key[1])
     brings = f"{product.tokens} tokens" if product.tokens else "no package"
     if product.unreadable is not None:
-        brings = product.unreadable.sentence
+        brings = amounts.describe(product.unreadable)
     return Processed(State.PROCESSED, f"product {product.id}: {brings}", store, tuple(waiting))
 
 
 def _process_customer(
-    connection: Connection, store: Store, document: Document, *, event: str, now: datetime
+    connection: Connection, store: Store, customer: Customer, *, is_gone: bool = False, now: datetime
 ) -> Processed:
-    customer = documents.read_customer(document)
-    if event == "deleted" or documents.is_bare(document):
+    if is_gone:
         return Processed(State.PROCESSED, f"user {customer.user_id} left the shop; the balance stays", store)
     waiting = buyers.enrich(connection, store, customer, now=now)
     return Processed(State.PROCESSED, f"user {customer.user_id}", store, tuple(waiting))
+
+
+def _postpone(connection: Connection, delivery_id: int, error: Exception, *, now: datetime) -> None:
+    """Note that processing failed and when it is tried again; the delivery is never given up."""
+    delivery = inbox.lock(connection, delivery_id)
+    if delivery is None or delivery.state is not State.RECEIVED:
+        return
+    reason = error.detail if isinstance(error, BridgeError) else type(error).__name__
+    inbox.postpone(
+        connection,
+        delivery_id,
+        outcome=f"failed: {reason}"[:500],
+        next_attempt_at=now + retry_delay(delivery.attempts),
+    )

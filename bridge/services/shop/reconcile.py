@@ -123,8 +123,8 @@ def _read_all(
             health.set_aside(sync, [("order", one) for one in page.broken], report, now=now)
             if not _apply_batch(sync, page.items, report, now=now, progress=progress, left=page.total):
                 return fault
-            _note(sync, scan=Scan(number + 1, page.total).document)
-        _note(sync, scan=Scan(done_at=now).document)
+            _note(sync, scan=Scan(number + 1, page.total))
+        _note(sync, scan=Scan(done_at=now))
     except ShopUnreachable as error:
         report.interruption = error.detail
         return error

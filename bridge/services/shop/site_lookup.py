@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bridge.clients.woocommerce.site import Site, look_up_site
+from bridge.domain.stores.zones import Origin, ZoneSource
 from bridge.services.stores.settings import NewStore
 
-__all__ = ["Site", "describe_source", "from_site", "look_up_site"]
+__all__ = ["Site", "from_site", "look_up_site", "zone_source_of"]
 
 
 def from_site(wanted: NewStore, site: Site | None) -> NewStore:
@@ -16,11 +17,10 @@ def from_site(wanted: NewStore, site: Site | None) -> NewStore:
     return replace(wanted, name=wanted.name or found.name, time_zone=wanted.time_zone or found.time_zone)
 
 
-def describe_source(wanted: NewStore, site: Site | None) -> str:
-    """Return where the time zone comes from, in a sentence; `wanted` is what the owner gave."""
+def zone_source_of(wanted: NewStore, site: Site | None) -> ZoneSource | None:
+    """Return where the time zone comes from; None where the owner, whose input is `wanted`, chose it."""
     if wanted.time_zone:
-        return ""
-    if site is not None and site.time_zone:
-        return f"Time zone: {site.time_zone}, as the shop says."
-    why = "the shop could not be reached" if site is None else "the shop does not say its own"
-    return f"Time zone: UTC, because {why}."
+        return None
+    if site is None:
+        return ZoneSource(Origin.UNREACHABLE)
+    return ZoneSource(Origin.SHOP, site.time_zone) if site.time_zone else ZoneSource(Origin.NOT_STATED)

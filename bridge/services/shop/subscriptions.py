@@ -6,14 +6,20 @@ import hashlib
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bridge.clients.woocommerce.api import ShopClient
 from bridge.clients.woocommerce.documents import read_webhook
+from bridge.domain.shop.health import Caretaker
 from bridge.domain.shop.subscriptions import Action, Address, Step, SubscriptionState, Webhook, plan
 from bridge.domain.stores.stores import Store
 from bridge.services.secrets import Vault
+from bridge.services.shop import reconcile
+from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
+from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage.engine.database import Connection
+from bridge.storage.shop import sync_state
 
 log = logging.getLogger(__name__)
 
@@ -77,3 +83,46 @@ def _take(shop: ShopClient, target: WebhookTarget, step: Step, *, resets_secret:
         shop.update_webhook(step.webhook_id, secret=target.secret)
     if step.action is not Action.KEEP:
         log.info("webhook %s of %s: %s (%s)", step.topic, target.address.url, step.action, step.why)
+
+
+def install(
+    transaction: Transaction,
+    shops_: Shops,
+    store: Store,
+    *,
+    public_url: str,
+    installation: str = "",
+    is_dry: bool = False,
+    now: datetime,
+) -> tuple[WebhookTarget, list[Step]]:
+    """Create a shop's webhooks or repair them, on request; return where they lead, and the steps.
+
+    The request says that the service runs here now, so webhooks that lead to its
+    former address are removed. Raises `NoShopKeys` and a `ShopUnreachable`.
+    """
+    with transaction() as connection:
+        target = target_of(connection, store, public_url=public_url, vault_=shops_.vault)
+    sync = reconcile.open_reading(transaction, shops_, store)
+    with sync.shop as shop:
+        steps = sync_subscriptions(
+            shop, target, replaced=(SubscriptionState.OTHER_INSTANCE,), resets_secret=True, is_dry=is_dry
+        )
+    if not is_dry:
+        in_transaction(
+            transaction,
+            lambda connection: note_installed(
+                connection, store, public_url=public_url, installation=installation, now=now
+            ),
+        )
+    return target, steps
+
+
+def note_installed(
+    connection: Connection, store: Store, *, public_url: str = "", installation: str = "", now: datetime
+) -> None:
+    """Note that all webhooks were given our secret, by hand, and that this installation looks after them."""
+    values: dict[str, object] = {"webhooks_set_at": now}
+    if public_url:
+        known = sync_state.find(connection, store.id).caretaker or Caretaker(public_url)
+        values["caretaker"] = known.with_installation(public_url, installation)
+    sync_state.change(connection, store.id, **values)

@@ -221,6 +221,11 @@ def webhook_secret(connection: Connection, store_id: int, *, vault_: Vault) -> s
     return vault_.open(stores.credentials(connection, store_id).webhook_secret)
 
 
+def has_shop_keys(connection: Connection, store_id: int) -> bool:
+    """Return whether the store has REST keys of its shop."""
+    return stores.credentials(connection, store_id).consumer_key is not None
+
+
 def change_settings(connection: Connection, store_id: int, changes: dict[str, Any]) -> Store:
     """Change some of a store's settings, named as the API names them; raises `InvalidRequest` for a bad one."""
     checked: dict[str, Any] = {}

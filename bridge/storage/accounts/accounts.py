@@ -26,6 +26,7 @@ _COLUMNS = (
     accounts.c.name,
     accounts.c.alert,
 )
+_GET = select(*_COLUMNS).where(accounts.c.id == bindparam("id"))
 _LOOK = select(*_COLUMNS).where(among(accounts.c.id, "ids"))
 _LOCK = select(*_COLUMNS).where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update(key_share=True)
 _BY_USER = Seek(accounts, ("store_id", "user_id", "id"), keys=("store_id", "user_id"))
@@ -115,7 +116,7 @@ def find(connection: Connection, *, store_id: int, user_id: int) -> Account | No
 
 def get(connection: Connection, account_id: int) -> Account:
     """The account of that id, which must exist."""
-    return _to_account(connection.execute(select(*_COLUMNS).where(accounts.c.id == account_id)).one())
+    return _to_account(connection.execute(_GET, {"id": account_id}).one())
 
 
 def find_by_email(connection: Connection, *, store_id: int, emails: Iterable[str]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from bridge.domain.accounts.ledger import Entry, Kind
 from bridge.storage.accounts.tables import accounts, entries
@@ -37,6 +37,16 @@ _REFERENCES = select(entries.c.reference, entries.c.tokens).where(
     among(entries.c.account_id, "ids"),
     entries.c.kind == Kind.ADJUSTMENT.value,
     among(entries.c.reference, "references"),
+)
+_GRANTED = (
+    select(entries.c.order_number, func.sum(entries.c.tokens - entries.c.debt).label("tokens"))
+    .where(
+        entries.c.store_id == bindparam("store"),
+        among(entries.c.order_number, "numbers"),
+        entries.c.account_id == bindparam("account"),
+        entries.c.kind == Kind.GRANT.value,
+    )
+    .group_by(entries.c.order_number)
 )
 _PURCHASE = Writer(accounts, ("id", "purchased"), keys=("id",), add=("purchased",), is_update=True)
 _PURCHASES = frozenset({Kind.GRANT, Kind.REVERSAL})
@@ -82,16 +92,7 @@ def find_references(
 
 def granted_by_order(connection: Connection, store_id: int, account_id: int, numbers: Sequence[int]) -> dict[int, int]:
     """The tokens that grants of these orders brought an account, what paid its debt left out."""
-    rows = connection.execute(
-        select(entries.c.order_number, func.sum(entries.c.tokens - entries.c.debt).label("tokens"))
-        .where(
-            entries.c.store_id == store_id,
-            entries.c.order_number.in_(numbers),
-            entries.c.account_id == account_id,
-            entries.c.kind == Kind.GRANT.value,
-        )
-        .group_by(entries.c.order_number)
-    )
+    rows = connection.execute(_GRANTED, {"store": store_id, "account": account_id, "numbers": list(numbers)})
     return {row.order_number: int(row.tokens) for row in rows}
 
 

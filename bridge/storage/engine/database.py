@@ -192,7 +192,7 @@ def _parse(url: str) -> URL:
         return make_url(normalize(url))
     except (ArgumentError, ValueError) as error:
         # The driver's own sentence would repeat the address, which has the password in it.
-        raise BadSetting("BRIDGE_DATABASE_URL is not an address: see its form in docs/settings.md") from error
+        raise BadSetting("BRIDGE_DATABASE_URL is not an address: see its form in docs/reference/settings.md") from error
 
 
 def _keep_pool(context: Any) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from itertools import accumulate
 from math import ceil
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, and_, bindparam, func, or_, select, text
+from sqlalchemy import Column, ColumnElement, Connection, Row, and_, bindparam, or_, select, text
 
 from bridge.domain.accounts.accounts import normalize_email
 from bridge.domain.orders.merge import Basis, Effect, Line, LineState, OrderState
 from bridge.domain.orders.review import UNPAID_FOR
 from bridge.domain.orders.review_items import ReviewItem
+from bridge.domain.orders.trash import Trash
 from bridge.storage.engine.bulk import Writer, among, within
 from bridge.storage.orders import packing
 from bridge.storage.orders.tables import order_lines, orders
@@ -34,17 +34,20 @@ _PLAIN = (
     "refunded",
     "account_id",
     "claimed_by",
-    "trash_key",
-    "trashed_at",
-    "trashed_after",
-    "restored_at",
-    "restored_seen_at",
-    "restores_ahead",
     "shop_number",
     "parent_id",
     "transaction_id",
 )
-_BLANK = tuple(getattr(OrderState(0, 0), name) for name in _PLAIN)
+_TRASH = {
+    "trash_key": "key",
+    "trashed_at": "trashed_at",
+    "trashed_after": "trashed_after",
+    "restored_at": "restored_at",
+    "restored_seen_at": "restored_seen_at",
+    "restores_ahead": "restores_ahead",
+}
+"""The columns of `Trash`, each with its field."""
+_BLANK = (*(getattr(OrderState(0, 0), name) for name in _PLAIN), *(getattr(Trash(), name) for name in _TRASH.values()))
 _FRESH = (
     "effect",
     "email_key",
@@ -61,8 +64,10 @@ _FRESH = (
     "updated_at",
 )
 _KEY = ("store_id", "number")
-_ADD = Writer(orders, (*_KEY, "effect", "created_at", "updated_at", *_PLAIN), keys=_KEY)
-_REMEMBER = Writer(orders, (*_KEY, *_PLAIN, *_FRESH), keys=_KEY, replace=(*_PLAIN, *_FRESH), is_update=True)
+_ADD = Writer(orders, (*_KEY, "effect", "created_at", "updated_at", *_PLAIN, *_TRASH), keys=_KEY)
+_REMEMBER = Writer(
+    orders, (*_KEY, *_PLAIN, *_TRASH, *_FRESH), keys=_KEY, replace=(*_PLAIN, *_TRASH, *_FRESH), is_update=True
+)
 _LINE_KEY = ("store_id", "order_number", "line_id")
 _LINE = (
     "product_id",
@@ -116,11 +121,6 @@ _FIND_LINES = (
     .where(order_lines.c.store_id == bindparam("store"), _numbered(order_lines.c.order_number))
     .order_by(order_lines.c.order_number, order_lines.c.line_id)
 )
-_COUNT_LINES = (
-    select(order_lines.c.order_number, func.count().label("lines"))
-    .where(order_lines.c.store_id == bindparam("store"), _numbered(order_lines.c.order_number))
-    .group_by(order_lines.c.order_number)
-)
 
 Remembered = tuple[OrderState, bool, Sequence[ReviewItem]]
 """The state of an order, whether it waits for its buyer, and its open review items, the most urgent first."""
@@ -167,29 +167,6 @@ def find_all(connection: Connection, store_id: int, numbers: Collection[int]) ->
     return {row.number: _to_known(row, lines.get(row.number, ())) for row in rows}
 
 
-def list_for_account(
-    connection: Connection, *, store_id: int, account_id: int, before: int | None, limit: int, most_lines: int
-) -> tuple[list[OrderState], bool]:
-    """The orders whose grants an account holds, newest number first, at most `limit`, below `before`; whether more are.
-
-    They end before their lines are more than `most_lines`; the first is there in any case.
-    """
-    statement = select(orders).where(orders.c.account_id == account_id)
-    if before is not None:
-        statement = statement.where(orders.c.number < before)
-    rows = connection.execute(statement.order_by(orders.c.number.desc()).limit(limit + 1)).all()
-    counts = _count_lines(connection, store_id, [row.number for row in rows])
-    fitting = list(accumulate(counts.get(row.number, 0) for row in rows[:limit]))
-    shown = rows[: max(1, sum(total <= most_lines for total in fitting))]
-    lines = _lines(connection, store_id, [row.number for row in shown])
-    return [_to_known(row, lines.get(row.number, ())) for row in shown], len(rows) > len(shown)
-
-
-def _count_lines(connection: Connection, store_id: int, numbers: Sequence[int]) -> dict[int, int]:
-    rows = connection.execute(_COUNT_LINES, _numbers(store_id, numbers)) if numbers else ()
-    return {row.order_number: row.lines for row in rows}
-
-
 def list_parked(connection: Connection, *, store_id: int, email: str, limit: int) -> list[int]:
     """The numbers of orders that wait for an account with that address."""
     statement = (
@@ -229,6 +206,7 @@ def _lines(connection: Connection, store_id: int, numbers: Sequence[int]) -> dic
 
 def _order_values(known: OrderState, is_parked: bool, items: Sequence[ReviewItem], *, now: datetime) -> tuple[Any, ...]:
     plain = (getattr(known, name) for name in _PLAIN)
+    trash = (getattr(known.trash, name) for name in _TRASH.values())
     question = items[0].kind.value if items else ""
     fresh = (
         known.effect.value,
@@ -246,7 +224,7 @@ def _order_values(known: OrderState, is_parked: bool, items: Sequence[ReviewItem
         is_parked,
         now,
     )
-    return (known.store_id, known.number, *plain, *fresh)
+    return (known.store_id, known.number, *plain, *trash, *fresh)
 
 
 def _line_values(known: OrderState, line: LineState) -> tuple[Any, ...]:
@@ -336,6 +314,7 @@ def _to_known(row: Row[Any], lines: tuple[LineState, ...]) -> OrderState:
         effect=Effect(row.effect),
         lines=lines,
         **packing.unpack_sources(row.sources),
+        trash=Trash(**{name: getattr(row, column) for column, name in _TRASH.items()}),
         **{name: getattr(row, name) for name in _PLAIN},
     )
 

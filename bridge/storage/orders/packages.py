@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.accounts.amounts import Reason, Unreadable
@@ -24,10 +24,14 @@ def find(connection: Connection, store_id: int, *, product_id: int, variation_id
     return None if row is None else _to_package(row)
 
 
+_OF_PRODUCTS = select(packages).where(
+    packages.c.store_id == bindparam("store"), among(packages.c.product_id, "products")
+)
+
+
 def find_by_product(connection: Connection, store_id: int, product_ids: list[int]) -> dict[tuple[int, int], Package]:
     """The packages of these products and all their variations, by (product, variation)."""
-    statement = select(packages).where(packages.c.store_id == store_id, among(packages.c.product_id, "products"))
-    rows = connection.execute(statement, {"products": product_ids})
+    rows = connection.execute(_OF_PRODUCTS, {"store": store_id, "products": product_ids})
     found = [_to_package(row) for row in rows]
     return {(package.product_id, package.variation_id): package for package in found}
 
@@ -37,12 +41,13 @@ def find_by_sku(connection: Connection, store_id: int, skus: Sequence[str]) -> d
     tokens = func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens)
     statement = (
         select(packages)
-        .where(packages.c.store_id == store_id, among(packages.c.sku, "skus"), packages.c.sku != "", tokens > 0)
-        .order_by(packages.c.product_id, packages.c.variation_id)
+        .where(packages.c.store_id == store_id, among(packages.c.sku, "skus"), text("packages.sku <> ''"), tokens > 0)
         .limit(_MOST_SAME)
     )
     found: dict[str, list[Package]] = {}
-    for row in connection.execute(statement, {"skus": list(skus)}):
+    # Sorted here: in the statement the order would lead SQLite to read all packages by their number.
+    rows = connection.execute(statement, {"skus": list(skus)})
+    for row in sorted(rows, key=lambda row: (row.product_id, row.variation_id)):
         found.setdefault(row.sku, []).append(_to_package(row))
     return found
 

@@ -69,8 +69,8 @@ orders = Table(
         "ix_orders_parent",
         "store_id",
         "parent_id",
-        postgresql_where=text("parent_id > 0"),
-        sqlite_where=text("parent_id > 0"),
+        postgresql_where=text("parent_id <> 0"),
+        sqlite_where=text("parent_id <> 0"),
     ),
     Index(
         "ix_orders_transaction",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
 
 from bridge.domain.shop.inbox import LONGEST_RETRY, Delivery, State
 from bridge.storage.engine.moments import is_due
@@ -31,19 +31,35 @@ _COLUMNS = (
     "repeats",
     "repeated_at",
 )
+_ADD = insert(deliveries).values({name: bindparam(name) for name in _COLUMNS})
+_LOCK = select(deliveries).where(deliveries.c.id == bindparam("wanted")).with_for_update(skip_locked=True)
+_NEWEST = (
+    select(deliveries).where(deliveries.c.store_id == bindparam("store")).order_by(deliveries.c.id.desc()).limit(5)
+)
+_LATEST = _NEWEST.where(deliveries.c.resource_id == bindparam("resource"))
+_LATEST_OF_NONE = _NEWEST.where(deliveries.c.resource_id.is_(None))
+_SETTLE = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("wanted"))
+    .values(
+        state=bindparam("state"),
+        outcome=bindparam("outcome"),
+        processed_at=bindparam("processed_at"),
+        next_attempt_at=None,
+        attempts=deliveries.c.attempts + 1,
+    )
+)
 
 
 def add(connection: Connection, delivery: Delivery) -> None:
     """Store a delivery."""
     values = {name: getattr(delivery, name) for name in _COLUMNS}
-    connection.execute(insert(deliveries).values(**{**values, "state": delivery.state.value}))
+    connection.execute(_ADD, {**values, "state": delivery.state.value})
 
 
 def lock(connection: Connection, delivery_id: int) -> Delivery | None:
     """A delivery, locked until the transaction ends; None where another process has it, or there is none."""
-    row = connection.execute(
-        select(deliveries).where(deliveries.c.id == delivery_id).with_for_update(skip_locked=True)
-    ).one_or_none()
+    row = connection.execute(_LOCK, {"wanted": delivery_id}).one_or_none()
     return None if row is None else _to_delivery(row)
 
 
@@ -55,13 +71,8 @@ def find(connection: Connection, delivery_id: int) -> Delivery | None:
 
 def find_latest(connection: Connection, store_id: int, *, topic: str, resource_id: int | None) -> Delivery | None:
     """The newest delivery of a topic about a resource, if it is among the newest few about it."""
-    about = deliveries.c.resource_id
-    rows = connection.execute(
-        select(deliveries)
-        .where(deliveries.c.store_id == store_id, about.is_(None) if resource_id is None else about == resource_id)
-        .order_by(deliveries.c.id.desc())
-        .limit(5)
-    )
+    about = {"store": store_id, "resource": resource_id}
+    rows = connection.execute(_LATEST_OF_NONE if resource_id is None else _LATEST, about).all()
     return next((_to_delivery(row) for row in rows if row.topic == topic), None)
 
 
@@ -94,17 +105,8 @@ def release_held(connection: Connection, store_id: int, *, source: str, now: dat
 
 def settle(connection: Connection, delivery_id: int, *, state: State, outcome: str, now: datetime) -> None:
     """Note what became of a delivery."""
-    connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id == delivery_id)
-        .values(
-            state=state.value,
-            outcome=outcome,
-            processed_at=now,
-            next_attempt_at=None,
-            attempts=deliveries.c.attempts + 1,
-        )
-    )
+    values = {"wanted": delivery_id, "state": state.value, "outcome": outcome, "processed_at": now}
+    connection.execute(_SETTLE, values)
 
 
 def postpone(connection: Connection, delivery_id: int, *, outcome: str, next_attempt_at: datetime) -> None:

@@ -8,25 +8,21 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, text, update
 
 from bridge.domain.orders.review_items import Question
-from bridge.domain.shop.access import ShopAccess, read_access
-from bridge.domain.shop.health import (
-    Caretaker,
-    Scan,
-    SetAside,
-    Stop,
-    read_caretaker,
-    read_scan,
-    read_set_aside,
-    read_stop,
-)
+from bridge.domain.shop.access import ShopAccess
+from bridge.domain.shop.health import Caretaker, Scan, SetAside, Stop
 from bridge.domain.shop.inbox import Notice, NoticeKind, State
+from bridge.domain.shop.issues import Issue
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.ids import first_id_at
 from bridge.storage.orders.tables import order_lines, orders, packages
+from bridge.storage.shop import packing
 from bridge.storage.shop.tables import deliveries, sync_states
+
+# Written out as the partial index has it: with a parameter in its place SQLite would read all orders of the store.
+_HAS_QUESTION = text("orders.question <> ''")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +34,8 @@ class ShopRead:
     shop did not sign, `shop_error_at` when the shop last signed an error in
     place of a document, under `shop_error_topic`, `webhooks_set_at` when all its webhooks were last given
     our secret and our owner. `faults` are what the watchdog found at its last
-    look, at `looked_at`, the same ones since `faults_at`, and `sentences` says
-    each in words. `pinged_at` is when somebody last came as a shop does that
+    look, at `looked_at`, the same ones since `faults_at`, and `issues` has each
+    with its parameters. `pinged_at` is when somebody last came as a shop does that
     tries a new webhook's address. `unapplied` are the sentences of orders the
     last poll could not apply. `import_page` is the page of products an import
     goes on with, None between imports, `import_total` how many there were.
@@ -64,7 +60,7 @@ class ShopRead:
     webhooks_set_at: datetime | None = None
     faults: tuple[str, ...] = ()
     faults_at: datetime | None = None
-    sentences: Mapping[str, str] = field(default_factory=dict)
+    issues: Mapping[str, Issue] = field(default_factory=dict)
     looked_at: datetime | None = None
     pinged_at: datetime | None = None
     unapplied: tuple[str, ...] = ()
@@ -112,7 +108,7 @@ def find(connection: Connection, store_id: int) -> ShopRead:
         webhooks_set_at=row.webhooks_set_at,
         faults=tuple(row.faults or ()),
         faults_at=row.faults_at,
-        sentences=row.sentences or {},
+        issues=packing.read_issues(row.issues),
         looked_at=row.looked_at,
         pinged_at=row.pinged_at,
         unapplied=tuple(row.unapplied or ()),
@@ -124,17 +120,18 @@ def find(connection: Connection, store_id: int) -> ShopRead:
         import_total=row.import_total or 0,
         past_done=row.past_done,
         past_total=row.past_total or 0,
-        access=read_access(row.access),
-        set_aside=tuple(read_set_aside(entry) for entry in row.set_aside or ()),
-        stopped={kind: read_stop(entry) for kind, entry in (row.stopped or {}).items()},
-        scan=read_scan(row.scan),
-        caretaker=read_caretaker(row.caretaker),
+        access=packing.read_access(row.access),
+        set_aside=tuple(packing.read_set_aside(entry) for entry in row.set_aside or ()),
+        stopped={kind: packing.read_stop(entry) for kind, entry in (row.stopped or {}).items()},
+        scan=packing.read_scan(row.scan),
+        caretaker=packing.read_caretaker(row.caretaker),
         tried_at=row.tried_at,
     )
 
 
 def change(connection: Connection, store_id: int, **values: Any) -> None:
-    """Set some of what is known of a store's shop."""
+    """Set some columns of a store's row, given as the types of `ShopRead`; None empties one."""
+    values = {name: packing.pack(name, value) for name, value in values.items()}
     at = sync_states.c.store_id == store_id
     if connection.execute(update(sync_states).where(at).values(**values)).rowcount == 0:
         connection.execute(insert(sync_states).values(store_id=store_id, **values))
@@ -181,7 +178,7 @@ def list_due_for_full_scan(
             orders.c.store_id == store_id,
             orders.c.number > after,
             or_(orders.c.placed_at >= since, orders.c.modified_at >= since, orders.c.created_at >= since),
-            or_(has_grants, orders.c.refunds.is_not(None), orders.c.question != "", orders.c.is_parked),
+            or_(has_grants, orders.c.refunds.is_not(None), _HAS_QUESTION, orders.c.is_parked),
         )
         .order_by(orders.c.number)
         .limit(limit)
@@ -269,7 +266,7 @@ def list_questions(connection: Connection, store_id: int, *, after: int, limit: 
             and_(buyers.c.store_id == orders.c.store_id, buyers.c.user_id == orders.c.customer_id),
             isouter=True,
         )
-        .where(orders.c.store_id == store_id, orders.c.question != "", orders.c.number > after)
+        .where(orders.c.store_id == store_id, _HAS_QUESTION, orders.c.number > after)
         .order_by(orders.c.number)
         .limit(limit)
     )
@@ -290,5 +287,5 @@ def list_questions(connection: Connection, store_id: int, *, after: int, limit: 
 
 def count_questions(connection: Connection, store_id: int, *, most: int) -> int:
     """How many orders want an owner's look, counted up to `most`."""
-    some = select(orders.c.number).where(orders.c.store_id == store_id, orders.c.question != "").limit(most)
+    some = select(orders.c.number).where(orders.c.store_id == store_id, _HAS_QUESTION).limit(most)
     return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())

@@ -64,7 +64,9 @@ sync_states = Table(
     Column("unapplied", JSON),
     Column("faults", JSON),
     Column("faults_at", Instant),
+    # Written by earlier versions only.
     Column("sentences", JSON),
+    Column("issues", JSON(none_as_null=True)),
     Column("looked_at", Instant),
     Column("pinged_at", Instant),
     Column("import_page", Integer),

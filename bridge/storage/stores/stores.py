@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from bridge.domain.metering.funding import Source
 from bridge.domain.stores.stores import Store
@@ -16,6 +16,11 @@ from bridge.storage.sites.tables import sites
 from bridge.storage.stores.tables import access_keys, stores
 
 _KEPT = stores.c.removing_at.is_(None)
+_FIND = select(stores).where(stores.c.slug == bindparam("slug"), _KEPT)
+_GET = select(stores).where(stores.c.id == bindparam("id"))
+_CREDENTIALS = select(stores.c.webhook_secret, stores.c.consumer_key, stores.c.consumer_secret).where(
+    stores.c.id == bindparam("id")
+)
 _VERSIONS = select(stores.c.id, stores.c.config_version).where(among(stores.c.id, "ids"))
 _KEYS = (
     select(
@@ -79,7 +84,7 @@ def add(connection: Connection, values: Mapping[str, Any]) -> int:
 
 def find(connection: Connection, slug: str) -> Store | None:
     """The store of that slug, unless it is being removed."""
-    row = connection.execute(select(stores).where(stores.c.slug == slug, _KEPT)).one_or_none()
+    row = connection.execute(_FIND, {"slug": slug}).one_or_none()
     return None if row is None else _to_store(row)
 
 
@@ -107,7 +112,7 @@ def delete_row(connection: Connection, store_id: int) -> None:
 
 def get(connection: Connection, store_id: int) -> Store:
     """The store of that id, which must exist."""
-    return _to_store(connection.execute(select(stores).where(stores.c.id == store_id)).one())
+    return _to_store(connection.execute(_GET, {"id": store_id}).one())
 
 
 def list_all(connection: Connection) -> list[Store]:
@@ -118,9 +123,7 @@ def list_all(connection: Connection) -> list[Store]:
 
 def credentials(connection: Connection, store_id: int) -> ShopCredentials:
     """The encrypted credentials of a store."""
-    row = connection.execute(
-        select(stores.c.webhook_secret, stores.c.consumer_key, stores.c.consumer_secret).where(stores.c.id == store_id)
-    ).one()
+    row = connection.execute(_CREDENTIALS, {"id": store_id}).one()
     return ShopCredentials(row.webhook_secret, row.consumer_key, row.consumer_secret)
 
 

@@ -13,13 +13,14 @@ from bridge.domain.errors import InvalidRequest, ShopUnreachable, StoreExists
 from bridge.domain.shop.authorization import MAX_URL, RestKeys, callback_fault
 from bridge.domain.stores.pasted_text import clean_credential
 from bridge.domain.stores.stores import Store
+from bridge.rendering import zones
 from bridge.runtime import runtime
-from bridge.services.admin import connect_pages
 from bridge.services.shop import authorization, monitor, site_lookup
 from bridge.services.shop.monitor import MonitorContext
 from bridge.services.stores import settings
 from bridge.services.stores.settings import NewStore
 from bridge.storage.engine.database import Connection
+from bridge.web.admin import connect_view
 from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.api.parsing import Body, read_body
 from bridge.web.api.responses import json_response
@@ -64,7 +65,7 @@ def send() -> ResponseReturnValue:
         site = None if typed.name and typed.time_zone else site_lookup.look_up_site(wanted.url)
         filled = site_lookup.from_site(typed, site)
         wanted = replace(wanted, name=filled.name or wanted.name, time_zone=filled.time_zone or wanted.time_zone)
-        zone_source = site_lookup.describe_source(typed, site)
+        zone_source = zones.describe(site_lookup.zone_source_of(typed, site))
         if by_hand:
             return _connect_by_hand(wanted, zone_source)
         if fault := callback_fault(runtime().config.public_url, shop_url=wanted.url):
@@ -110,7 +111,7 @@ def receive() -> Response:
 
 def go_to_shop(state: str, *, name: str, shop_url: str, store: Store | None = None, zone_source: str = "") -> str:
     """The page with the link to the shop: a redirect there is what the pages' content policy forbids to forms."""
-    page = connect_pages.go_page(
+    page = connect_view.build_go_page(
         name=name,
         shop_url=shop_url,
         state=state,
@@ -163,7 +164,7 @@ def _read_form() -> NewStore:
 def _form(form: NewStore, *, error: str = "", error_field: str = "") -> str:
     with reading() as connection:
         is_first = not settings.list_stores(connection)
-    page = connect_pages.connect_page(
+    page = connect_view.build(
         form, public_url=runtime().config.public_url, is_first=is_first, error=error, error_field=error_field
     )
     return render_template("connect.html", page=page, admin=current_admin())

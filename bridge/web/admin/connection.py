@@ -16,13 +16,14 @@ from bridge.domain.shop.authorization import callback_fault
 from bridge.domain.stores.public_address import host_of
 from bridge.domain.stores.stores import Store
 from bridge.runtime import runtime
-from bridge.services.admin import connection_pages
 from bridge.services.ops import addresses
 from bridge.services.shop import authorization, backfill, inbox, monitor
+from bridge.services.shop import connection as connections
 from bridge.services.shop import subscriptions as hooks
 from bridge.services.shop.monitor import MonitorContext
 from bridge.services.stores import access_keys, settings
 from bridge.storage.engine.database import Connection
+from bridge.web.admin import connection_view
 from bridge.web.admin.connect import go_to_shop, typed_keys
 from bridge.web.admin.packages import import_now
 from bridge.web.admin.sessions import current_admin, signed_in
@@ -65,7 +66,8 @@ def install_webhooks(store: str) -> ResponseReturnValue:
     fault = where.mismatch or addresses.check_delivery(where.url, shop_url=found.url)
     if fault and not addresses.is_local_trial(found.url) and request.form.get("confirm") != "1":
         with reading() as connection:
-            error = f"{fault.rstrip('.')}. Nothing was created. To go on all the same, tick the box beside the button."
+            how = "To install them anyway, select the checkbox beside the button."
+            error = f"{fault.rstrip('.')}. Nothing was created. {how}"
             return _render(connection, found, error=error, must_confirm=True), 422
     return _ask_shop(store, _install)
 
@@ -92,7 +94,7 @@ def answer_history(store: str) -> ResponseReturnValue:
     if answer == "grant":
         _grant_past_orders(store)
     else:
-        flash("Orders placed before the shop was connected bring nothing.")
+        flash("Orders placed before the shop was connected grant nothing.")
     return redirect(url_for("connection.show", store=store), 303)
 
 
@@ -179,7 +181,7 @@ def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
     try:
         message, category = act(store, utcnow()), "good"
     except NoShopKeys:
-        message, category = "The shop cannot be asked: there are no REST keys yet.", "bad"
+        message, category = "The shop cannot be read: there are no API keys yet.", "bad"
     except ShopUnreachable as error:
         message, category = f"That did not work: {error.detail}.", "bad"
     until = time.monotonic() + _PATIENCE_SECONDS
@@ -189,7 +191,7 @@ def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
     )
     with reading() as connection:
         # A button repairs webhooks that were installed; only the one that says so installs them.
-        may_repair = connection_pages.has_webhooks(connection, store)
+        may_repair = connections.has_webhooks(connection, store)
     watched = monitor.watch(monitoring, store, now=utcnow(), may_repair=may_repair)
     if watched.repaired:
         message += f" Repaired: {watched.repaired}."
@@ -217,7 +219,7 @@ def _grant_past_orders(slug: str) -> None:
 
 def _install(store: Store, now: datetime) -> str:
     config = runtime().config
-    _, steps = monitor.install(
+    _, steps = hooks.install(
         transaction, runtime().shops, store, public_url=config.public_url, installation=config.installation, now=now
     )
     changes = len(hooks.changes_of(steps))
@@ -232,7 +234,7 @@ def _render(
     connection: Connection, store: Store, *, new_key: str = "", error: str = "", must_confirm: bool = False
 ) -> str:
     config, vault = runtime().config, runtime().vault
-    page = connection_pages.connection_page(
+    page = connection_view.build(
         connection, store, public_url=config.public_url, vault_=vault, new_key=new_key, error=error
     )
     if must_confirm and not page.delivery_fault:

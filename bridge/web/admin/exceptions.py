@@ -23,15 +23,15 @@ from bridge.domain.i18n.formatting import number as written
 from bridge.domain.orders.errors import LineHasAmount, NoOpenRefunds, RefundsChanged, ReviewChanged
 from bridge.domain.orders.merge import Refunds
 from bridge.domain.orders.review_items import Question
+from bridge.rendering import review_items
 from bridge.runtime import runtime
-from bridge.services.admin import exception_pages
-from bridge.services.admin.exception_pages import AmountForm, AssignForm, Form
-from bridge.services.metering.documents import Document
 from bridge.services.orders import apply
 from bridge.services.shop import review
+from bridge.services.shop.review import ReviewedOrder
 from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
-from bridge.web import review_texts
+from bridge.web.admin import exceptions_view
+from bridge.web.admin.exceptions_view import AmountForm, AssignForm, Form
 from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.api.parsing import MONEY, path_number, typed_amount
 from bridge.web.context import in_transaction, reading, transaction, utcnow
@@ -59,18 +59,18 @@ def assign(store: str, number: str) -> ResponseReturnValue:
     if not typed.isascii() or not typed.isdigit() or len(typed) > 16 or not 1 <= int(typed) <= MAX_USER_ID:
         return _render(store, AssignForm(order, typed, "Give the user’s ID in the shop, a whole number.")), 422
 
-    def give(connection: Connection) -> Document:
+    def give(connection: Connection) -> ReviewedOrder:
         found = settings.get_store(connection, store)
-        return exception_pages.assign(connection, found, order, int(typed), actor=admin.email, now=utcnow())
+        return review.assign_to_known(connection, found, order, int(typed), actor=admin.email, now=utcnow())
 
     try:
-        document = in_transaction(give)
+        settled = in_transaction(give)
     except UnknownUser:
         error = f"There is no user {int(typed)} here yet. Users appear with their first order or use of a feature."
         return _render(store, AssignForm(order, typed, error)), 422
     except (OrderHasCustomer, BalanceOutOfRange) as error:
         return _render(store, AssignForm(order, typed, error.detail)), 409
-    flash(f"Order {document['number']} is assigned to user {int(typed)}: {_moved(document)}.")
+    flash(f"Order {settled.state.shown_number} is assigned to user {int(typed)}: {_moved(settled)}.")
     return _back(store)
 
 
@@ -85,19 +85,20 @@ def set_amount(store: str, number: str, line: str) -> ResponseReturnValue:
         error = f"Give the tokens of one piece as a whole number from 0 to {written(MAX_TOKENS)}."
         return _render(store, replace(form, error=error)), 422
 
-    def tell(connection: Connection) -> Document:
+    def tell(connection: Connection) -> ReviewedOrder:
         found = settings.get_store(connection, store)
         return review.set_amount(connection, found, order, place, tokens=tokens, actor=admin.email, now=utcnow())
 
     try:
-        document = in_transaction(tell)
+        settled = in_transaction(tell)
     except BalanceOutOfRange as error:
         return _render(store, replace(form, error=f"That is too much: {error.detail.rstrip('.')}.")), 409
     except LineHasAmount as error:
         flash(f"Nothing was changed: {error.detail}."[:600], "bad")
         return _back(store)
-    flash(f"A piece of line {place} of order {document['number']} brings {written(tokens)} tokens: {_moved(document)}.")
-    is_more = any(item["kind"] == Question.UNKNOWN_PRODUCT.value for item in document["reviews"])
+    shown = settled.state.shown_number
+    flash(f"One piece of line {place} of order {shown} grants {written(tokens)} tokens: {_moved(settled)}.")
+    is_more = any(item.kind is Question.UNKNOWN_PRODUCT for item in settled.state.reviews)
     return _back(store, amounts=order if is_more else None)
 
 
@@ -107,12 +108,12 @@ def see_refunds(store: str, number: str) -> ResponseReturnValue:
     """Mark the refunds that the page showed as seen, in the admin's name."""
     order, shown, admin = path_number(number, "number"), _shown_refunds(), current_admin()
 
-    def see(connection: Connection) -> Document:
+    def see(connection: Connection) -> ReviewedOrder:
         found = settings.get_store(connection, store)
         return review.see_refunds(connection, found, order, shown, actor=admin.email, now=utcnow())
 
     try:
-        document = in_transaction(see)
+        settled = in_transaction(see)
     except RefundsChanged:
         flash(
             f"The refunds of order {_shown_number(store, order)} changed since the page was loaded. Review them again.",
@@ -121,9 +122,8 @@ def see_refunds(store: str, number: str) -> ResponseReturnValue:
     except NoOpenRefunds:
         flash(f"Order {_shown_number(store, order)} has no refunds to review.", "bad")
     else:
-        shown = document["number"]
         flash(
-            f"The refunds of order {shown} are marked as reviewed: {_moved(document)}."
+            f"The refunds of order {settled.state.shown_number} are marked as reviewed: {_moved(settled)}."
             " A new refund opens the exception again."
         )
     return _back(store)
@@ -139,21 +139,21 @@ def decide(store: str, number: str) -> ResponseReturnValue:
     if kind is None:
         raise InvalidRequest(fields=[FieldError("form", "load the page again; parts of its form are missing")])
 
-    def act(connection: Connection) -> Document:
+    def act(connection: Connection) -> ReviewedOrder:
         found = settings.get_store(connection, store)
         return review.decide(
             connection, found, order, kind=kind, subject=subject, choice=choice, actor=admin.email, now=utcnow()
         )
 
     try:
-        document = in_transaction(act)
+        settled = in_transaction(act)
     except ReviewChanged:
         shown = _shown_number(store, order)
         flash(f"Nothing was changed: order {shown} changed since the page was loaded. Check it again.", "bad")
     except BalanceOutOfRange as error:
         flash(f"Nothing was changed: {error.detail}"[:600], "bad")
     else:
-        flash(f"Your choice about order {document['number']} is stored: {_moved(document)}.")
+        flash(f"Your choice about order {settled.state.shown_number} is stored: {_moved(settled)}.")
     return _back(store)
 
 
@@ -169,14 +169,14 @@ def check_by_number(store: str) -> ResponseReturnValue:
         flash("Give the ID of an order, or the number the shop shows.", "bad")
         return _back(store)
     try:
-        document = review.check(transaction, runtime().shops, found, order, now=utcnow())
+        settled = review.check(transaction, runtime().shops, found, order, now=utcnow())
     except (UnknownOrder, ShopUnreachable, BalanceOutOfRange) as error:
         flash(f"Order {typed} was not checked: {error.detail}."[:600], "bad")
         return _back(store)
-    names = [line["name"] for line in document["lines"]][:3]
-    status = document["status"] or "unknown"
-    left = "It needs a person: see the list." if document["question"] else "It has no exceptions."
-    flash(f"Order {typed} ({status}; {', '.join(names) or 'no lines'}) was checked: {_moved(document)}. {left}"[:600])
+    names = [line.line.name for line in settled.state.lines][:3]
+    status = settled.state.status or "unknown"
+    left = "It needs attention: see the list." if settled.state.reviews else "It has no exceptions."
+    flash(f"Order {typed} ({status}; {', '.join(names) or 'no lines'}) was checked: {_moved(settled)}. {left}"[:600])
     return _back(store)
 
 
@@ -188,20 +188,20 @@ def check(store: str, number: str) -> ResponseReturnValue:
     with reading() as connection:
         found = settings.get_store(connection, store)
     try:
-        document = review.check(transaction, runtime().shops, found, order, now=utcnow())
+        settled = review.check(transaction, runtime().shops, found, order, now=utcnow())
     except (ShopUnreachable, BalanceOutOfRange) as error:
         flash(f"Order {order} was not checked: {error.detail}."[:600], "bad")
         return _back(store)
-    left = "It still needs a person." if document["question"] else "It has no exceptions."
-    flash(f"Order {document['number']} was checked: {_moved(document)}. {left}")
+    left = "It still needs attention." if settled.state.reviews else "It has no exceptions."
+    flash(f"Order {settled.state.shown_number} was checked: {_moved(settled)}. {left}")
     return _back(store)
 
 
-def _moved(document: Document) -> str:
-    posted = document["posted"]
+def _moved(settled: ReviewedOrder) -> str:
+    posted = settled.posted
     if not posted:
         return "no tokens moved"
-    return f"{written(abs(posted))} tokens were {'granted' if posted > 0 else 'taken back'}"
+    return f"{written(abs(posted))} tokens were {'granted' if posted > 0 else 'removed'}"
 
 
 def _after() -> int:
@@ -229,7 +229,7 @@ def _render(store: str, form: Form | None) -> str:
     after = _after()
     with reading() as connection:
         found = settings.get_store(connection, store)
-        page = exception_pages.questions_page(connection, found, after=after, form=form)
+        page = exceptions_view.build(connection, found, after=after, form=form)
     return render_template(
-        "questions.html", page=page, store=page.store, admin=current_admin(), describe=review_texts.describe
+        "questions.html", page=page, store=page.store, admin=current_admin(), describe=review_items.describe
     )

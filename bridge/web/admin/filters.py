@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from bridge.domain.i18n.formatting import number
 
-_STYLE = "admin.css"
+_STYLES = ("admin.css", "docs.css")
 
 
 def install(app: Flask) -> None:
@@ -20,8 +20,9 @@ def install(app: Flask) -> None:
     app.jinja_env.filters["number"] = number
     app.jinja_env.filters["signed"] = _signed
     app.jinja_env.filters["breakable"] = _breakable
-    version = hashlib.sha256(Path(app.static_folder or "", _STYLE).read_bytes()).hexdigest()[:12]
-    app.jinja_env.globals["style_url"] = lambda: url_for("static", filename=_STYLE, v=version)
+    folder = Path(app.static_folder or "")
+    versions = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()[:12] for name in _STYLES}
+    app.jinja_env.globals["style_url"] = lambda name=_STYLES[0]: url_for("static", filename=name, v=versions[name])
 
 
 def _signed(value: int) -> str:

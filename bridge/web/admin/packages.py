@@ -22,13 +22,13 @@ from bridge.domain.orders.errors import LineHasAmount
 from bridge.domain.orders.packages import Package
 from bridge.domain.stores.stores import Store
 from bridge.runtime import runtime
-from bridge.services.admin import package_pages
-from bridge.services.admin.package_pages import AmountForm
 from bridge.services.orders import late_packages, packages
 from bridge.services.shop import product_import, review
 from bridge.services.shop.reconcile import open_reading
 from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
+from bridge.web.admin import packages_view
+from bridge.web.admin.packages_view import AmountForm
 from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.api.parsing import path_number
 from bridge.web.context import in_transaction, reading, transaction, utcnow
@@ -67,7 +67,7 @@ def import_products(store: str) -> ResponseReturnValue:
     try:
         flash(import_now(found, utcnow(), seconds=_PATIENCE_SECONDS))
     except NoShopKeys:
-        flash("The products cannot be read without REST keys. Enter them on the Connection page.", "bad")
+        flash("The products cannot be read without API keys. Enter them on the Connection page.", "bad")
     except ShopUnreachable as error:
         flash(f"The products could not be read: {error.detail}."[:600], "bad")
     return redirect(url_for("packages.show", store=store), 303)
@@ -95,8 +95,8 @@ def save(store: str, product: str, variation: str) -> ResponseReturnValue:
     settled = packages.settle_waiting(transaction, found, package, now=now)
     done = f" {number(settled)} waiting orders were checked." if settled else ""
     name = package.name or f"product {key[1] or key[0]}"
-    brings = f"brings {number(tokens)} tokens" if tokens else "is no package"
-    flash(f"A piece of {name} {brings}.{done}"[:600])
+    grants = f"grants {number(tokens)} tokens" if tokens else "is no package"
+    flash(f"One piece of {name} {grants}.{done}"[:600])
     return _back(store)
 
 
@@ -116,7 +116,7 @@ def clear(store: str, product: str, variation: str) -> ResponseReturnValue:
     except UnknownPackage:
         flash("No amount is set here for this product.", "bad")
     else:
-        flash(f"The shop’s own amount of product {variation_id or product_id} counts again.")
+        flash(f"The shop’s own amount for product {variation_id or product_id} counts again.")
     return _back(store)
 
 
@@ -128,7 +128,7 @@ def show_past_orders(store: str, product: str, variation: str) -> ResponseReturn
     with reading() as connection:
         found = settings.get_store(connection, store)
         package = packages.get_package(connection, found.id, product_id=product_id, variation_id=variation_id)
-        page = package_pages.late_page(connection, found, package, after=_place(low=0) or (0, 0))
+        page = packages_view.build_past_orders(connection, found, package, after=_place(low=0) or (0, 0))
     return render_template("past_orders.html", page=page, store=page.store, admin=current_admin())
 
 
@@ -180,15 +180,15 @@ def decide_past_order(store: str, product: str, variation: str, order: str, line
         found = settings.get_store(connection, store)
         package = packages.get_package(connection, found.id, product_id=product_id, variation_id=variation_id)
         tokens = (package.tokens or 0) if decision == late_packages.GRANT else 0
-        document = review.set_amount(connection, found, order_id, line_id, tokens=tokens, actor=admin.email, now=now)
-        return tokens, str(document["number"])
+        settled = review.set_amount(connection, found, order_id, line_id, tokens=tokens, actor=admin.email, now=now)
+        return tokens, settled.state.shown_number
 
     try:
         tokens, shown = in_transaction(decide)
     except (LineHasAmount, BalanceOutOfRange) as error:
         flash(f"Nothing was changed: {error.detail}."[:600], "bad")
     else:
-        flash(f"A piece of line {line_id} of order {shown} brings {number(tokens)} tokens.")
+        flash(f"One piece of line {line_id} of order {shown} grants {number(tokens)} tokens.")
     where = {"store": store, "product": product_id, "variation": variation_id}
     return redirect(url_for("packages.show_past_orders", **where), 303)  # type: ignore[arg-type]
 
@@ -236,7 +236,7 @@ def _back(store: str) -> ResponseReturnValue:
 def _render(store: str, form: AmountForm | None = None) -> str:
     search = request.args.get("q", "")[:_MAX_SEARCH].replace("\0", "").strip()
     with reading() as connection:
-        page = package_pages.packages_page(
+        page = packages_view.build(
             connection,
             settings.get_store(connection, store),
             after=_place(),

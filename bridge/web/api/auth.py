@@ -26,6 +26,7 @@ def store_key(view: Callable[P, Response]) -> Callable[P, Response]:
             raise StoreKeyRequired()
         return view(*args, **kwargs)
 
+    signed_in.access = "store"  # type: ignore[attr-defined]
     return signed_in
 
 
@@ -38,6 +39,7 @@ def site_key(view: Callable[P, Response]) -> Callable[P, Response]:
             raise SiteKeyRequired()
         return view(*args, **kwargs)
 
+    signed_in.access = "site"  # type: ignore[attr-defined]
     return signed_in
 
 
@@ -49,6 +51,7 @@ def store_or_site_key(view: Callable[P, Response]) -> Callable[P, Response]:
         _sign_in()
         return view(*args, **kwargs)
 
+    signed_in.access = "any"  # type: ignore[attr-defined]
     return signed_in
 
 
@@ -80,6 +83,7 @@ def deferred_auth(view: Callable[P, Response]) -> Callable[P, Response]:
             _sign_in()
             raise
 
+    signed_in.access = "any"  # type: ignore[attr-defined]
     return signed_in
 
 

@@ -37,8 +37,9 @@ def check(raw: bytes, *, max_values: int) -> None:
     except RecursionError as error:
         raise MalformedBody("the body is nested too deeply") from error
     except ValueError as error:
-        # Python also refuses numbers of thousands of digits, in a sentence of its own.
-        raise MalformedBody(f"the body is not JSON: {shorten(str(error), 200)}") from error
+        # Python also refuses numbers of thousands of digits.
+        place = f", line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise MalformedBody(f"the body is not JSON{place}") from error
 
 
 def shorten(text: str, most: int) -> str:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from flask import Blueprint, Response
 from pydantic import AwareDatetime, Field, field_validator
 
-from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.errors import (
+    AddressRefused,
+    EndpointDisabled,
+    FieldError,
+    InvalidRequest,
+    TooManyEndpoints,
+    UnknownEndpoint,
+    UnknownEvent,
+)
 from bridge.domain.events.events import EventType
 from bridge.runtime import runtime
 from bridge.services.events import dispatch, endpoints
 from bridge.services.events.endpoints import Replayed
+from bridge.web.api.answers.events import EventOut, ListedEndpoint, NewEndpoint, ReplayOut
+from bridge.web.api.answers.parts import ItemList
 from bridge.web.api.auth import caller, store_key
-from bridge.web.api.parsing import Body, cursor, page_limit, read_body
+from bridge.web.api.operations import PAGE, operation
+from bridge.web.api.parsing import Body, cursor, one_of, page_limit, read_body
 from bridge.web.api.responses import json_response, list_response
 from bridge.web.context import in_transaction, reading, utcnow
 
@@ -29,15 +40,22 @@ class EndpointIn(Body):
     """An address that gets events; without types, all of them."""
 
     url: Annotated[str, Field(strict=True, min_length=1, max_length=2000)]
+    """Address that receives the events."""
     types: Annotated[list[EventType], Field(min_length=1, max_length=50)] | None = None
+    """Event types; left out or null, all."""
 
 
 class ReplayIn(Body):
     """Which events to send again: those since a moment, or one."""
 
+    conditions: ClassVar[tuple[dict[str, Any], ...]] = (one_of("since", "event"),)
+
     since: AwareDatetime | None = None
+    """Send the events from this time on; exactly one of since and event."""
     event: OpaqueId | None = None
+    """ID of one event."""
     cursor: OpaqueId | None = None
+    """The value of `next` in the previous response."""
 
     @field_validator("since")
     @classmethod
@@ -50,8 +68,17 @@ class ReplayIn(Body):
 
 @bp.post("/event-endpoints")
 @store_key
+@operation(
+    "Create an event endpoint",
+    tag="Events",
+    answer=NewEndpoint,
+    status=201,
+    body=EndpointIn,
+    errors=(TooManyEndpoints, AddressRefused),
+    example={"url": "https://receiver.example/events", "types": ["balance.low"]},
+)
 def create_endpoint() -> Response:
-    """Let an address have the store's events; the answer alone holds the secret they are signed with."""
+    """Register an address for the store's events. The response contains the signing secret; store it."""
     body = read_body(EndpointIn)
     store_id, now, own = caller().store_id, utcnow(), runtime()
     created = in_transaction(
@@ -70,16 +97,18 @@ def create_endpoint() -> Response:
 
 @bp.get("/event-endpoints")
 @store_key
+@operation("List the event endpoints", tag="Events", answer=ItemList[ListedEndpoint])
 def list_endpoints() -> Response:
-    """The store's event endpoints, and how it goes with each."""
+    """Return the event endpoints with the results of their deliveries."""
     with reading() as connection:
         return list_response(endpoints.list_endpoints(connection, caller().store_id), next_cursor=None)
 
 
 @bp.delete("/event-endpoints/<endpoint_id>")
 @store_key
+@operation("Delete an event endpoint", tag="Events", answer=None, status=204, errors=(UnknownEndpoint,))
 def delete_endpoint(endpoint_id: str) -> Response:
-    """Send an address nothing any more."""
+    """Stop sending events to an address."""
     store_id = caller().store_id
     in_transaction(lambda connection: endpoints.delete(connection, store_id, endpoint_id))
     return Response(status=204)
@@ -87,8 +116,16 @@ def delete_endpoint(endpoint_id: str) -> Response:
 
 @bp.post("/event-endpoints/<endpoint_id>/replay")
 @store_key
+@operation(
+    "Send events again",
+    tag="Events",
+    answer=ReplayOut,
+    body=ReplayIn,
+    errors=(UnknownEndpoint, UnknownEvent, EndpointDisabled),
+    example={"since": "2026-11-26T00:00:00Z"},
+)
 def replay(endpoint_id: str) -> Response:
-    """Send an endpoint one event again, or those since a moment, a thousand in each call."""
+    """Send one event again, or the events since a time, up to 1000 in each request."""
     body = read_body(ReplayIn)
     store_id, now = caller().store_id, utcnow()
     if body.since is not None and body.event is None:
@@ -110,8 +147,9 @@ def replay(endpoint_id: str) -> Response:
 
 @bp.get("/events")
 @store_key
+@operation("List events", tag="Events", answer=ItemList[EventOut], query=PAGE)
 def list_events() -> Response:
-    """The store's events, the newest first, sent or not."""
+    """Return the store's events, newest first."""
     with reading() as connection:
         found, more = dispatch.list_events(connection, caller().store_id, before=cursor(), limit=page_limit())
     return list_response(found, next_cursor=more)

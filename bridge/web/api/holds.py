@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from flask import Blueprint, Response, request
 from pydantic import Field
 
-from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.errors import BalanceOutOfRange, FieldError, InvalidRequest, KeyInvalid, KeyRequired, KeyReused
 from bridge.domain.metering.commands import CaptureRequest, ReleaseRequest
-from bridge.domain.metering.errors import LifetimeOutOfRange, UnknownHold
+from bridge.domain.metering.errors import (
+    HoldCaptured,
+    HoldReleased,
+    HoldReleasedBefore,
+    LifetimeOutOfRange,
+    TooManyUnits,
+    TooManyUnknownIds,
+    UnknownHold,
+    UseOutOfRange,
+)
 from bridge.domain.metering.holds import DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS
 from bridge.runtime import runtime
 from bridge.services.metering import holds
+from bridge.web.api.answers.holds import HoldOut
+from bridge.web.api.answers.spends import SpendOut
 from bridge.web.api.auth import caller, deferred_auth, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
-from bridge.web.api.parsing import Amount, Body, NamedFaults, fingerprint, idempotency_key, read_body
+from bridge.web.api.operations import operation
+from bridge.web.api.parsing import Amount, Body, NamedFaults, fingerprint, idempotency_key, one_of, read_body
 from bridge.web.api.requests import SpendIn, hold_request_of, path_id
 from bridge.web.api.responses import json_response, reply_response
+from bridge.web.api.spends import SPEND_ERRORS
 from bridge.web.context import reading, utcnow
 
 bp = Blueprint("api_holds", __name__, url_prefix="/v1/holds")
@@ -31,13 +44,18 @@ class HoldIn(SpendIn):
         ("ttl_seconds", "less_than_equal"): LifetimeOutOfRange,
     }
     ttl_seconds: Annotated[int, Field(strict=True, ge=1, le=MAX_TTL_SECONDS)] = DEFAULT_TTL_SECONDS
+    """Seconds until the hold ends, at most 24 hours."""
 
 
 class CaptureIn(Body):
     """What it really cost: tokens, or a quantity of the hold's operation; 0 frees all."""
 
+    conditions: ClassVar[tuple[dict[str, Any], ...]] = (one_of("tokens", "quantity"),)
+
     tokens: Amount | None = None
+    """Tokens to charge; exactly one of tokens and quantity."""
     quantity: Amount | None = None
+    """Units to charge."""
 
 
 class ReleaseIn(Body):
@@ -48,8 +66,19 @@ class ReleaseIn(Body):
 
 @bp.post("")
 @deferred_auth
+@operation(
+    "Hold tokens",
+    tag="Holds",
+    answer=HoldOut,
+    status=201,
+    body=HoldIn,
+    errors=(*SPEND_ERRORS, LifetimeOutOfRange),
+    is_keyed=True,
+    can_refuse=True,
+    example={"user": {"id": 42}, "module": "chat", "tokens": 120, "ttl_seconds": 600},
+)
 def hold() -> Response:
-    """Set tokens aside: 201 and the hold, or a refusal."""
+    """Set tokens aside until the final cost is known. A hold that is not captured ends by itself."""
     key = idempotency_key()
     body = read_body(HoldIn)
     ask = hold_request_of(body, caller(), key=key, ttl_seconds=body.ttl_seconds)
@@ -59,8 +88,9 @@ def hold() -> Response:
 @bp.get("/<hold_id>")
 @store_or_site_key
 @slow_guesses
+@operation("Get a hold", tag="Holds", answer=HoldOut, errors=(UnknownHold, TooManyUnknownIds))
 def get_hold(hold_id: str) -> Response:
-    """A hold as it stands."""
+    """Return a hold and its state."""
     with reading() as connection:
         return json_response(
             holds.look(connection, caller(), path_id("ho", hold_id, UnknownHold(), caller()), now=utcnow())
@@ -70,8 +100,27 @@ def get_hold(hold_id: str) -> Response:
 @bp.post("/<hold_id>/capture")
 @deferred_auth
 @slow_guesses
+@operation(
+    "Capture a hold",
+    tag="Holds",
+    answer=SpendOut,
+    status=201,
+    body=CaptureIn,
+    errors=(
+        UnknownHold,
+        TooManyUnknownIds,
+        HoldCaptured,
+        HoldReleased,
+        HoldReleasedBefore,
+        TooManyUnits,
+        BalanceOutOfRange,
+        UseOutOfRange,
+    ),
+    is_keyed=True,
+    example={"tokens": 80},
+)
 def capture(hold_id: str) -> Response:
-    """Take what it really cost and free the rest."""
+    """Charge the final cost and release the rest. 0 releases everything."""
     key = idempotency_key()
     body = read_body(CaptureIn)
     if (body.tokens is None) == (body.quantity is None):
@@ -90,8 +139,17 @@ def capture(hold_id: str) -> Response:
 @bp.post("/<hold_id>/release")
 @deferred_auth
 @slow_guesses
+@operation(
+    "Release a hold",
+    tag="Holds",
+    answer=HoldOut,
+    body=ReleaseIn,
+    errors=(UnknownHold, TooManyUnknownIds, HoldCaptured, KeyReused, KeyInvalid, KeyRequired),
+    may_be_keyed=True,
+    example={},
+)
 def release(hold_id: str) -> Response:
-    """Free a hold; its tokens are available again at once. A key is welcome and not needed: nothing is spent."""
+    """Make the held tokens available again. An Idempotency-Key is optional."""
     body = read_body(ReleaseIn)
     ask = ReleaseRequest(
         caller=caller(),

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from flask import Blueprint, Response, request
 from pydantic import BeforeValidator, Field, model_validator
 
-from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.accounts.accounts import MAX_USER_ID
+from bridge.domain.errors import FieldError, InvalidRequest, UnknownUser
+from bridge.domain.metering.errors import UnknownLimit, UnknownModule, UnknownOperation
 from bridge.domain.metering.limits import Allows, Override, Reset, Rule
 from bridge.domain.metering.pricing import Operation
 from bridge.services.metering import documents, overrides, prices, quotes
+from bridge.web.api.answers.limits import Explanation, OperationOut, OverrideOut, ResetOut, UserResetOut
+from bridge.web.api.answers.parts import (
+    ItemList,
+)
 from bridge.web.api.auth import caller, store_key
+from bridge.web.api.operations import MODULE_PATTERN, Parameter, operation
 from bridge.web.api.parsing import (
     Amount,
     Body,
+    LimitValue,
     ModuleKey,
     Moment,
     Role,
     Text100,
     Tokens,
+    one_of,
     path_module,
     path_number,
     read_body,
@@ -47,27 +56,39 @@ Everything = Annotated[Literal[True], BeforeValidator(_no_number)]
 class OperationIn(Body):
     """The price of an operation: tokens a unit, or the operations it is made of."""
 
+    conditions: ClassVar[tuple[dict[str, Any], ...]] = (one_of("tokens_per_unit", "parts"),)
+
     module: ModuleKey
+    """Key of the module."""
     tokens_per_unit: Amount | None = None
+    """Price of one unit; exactly one of tokens_per_unit and parts."""
     max_units: Tokens | None = None
+    """Most units in one request."""
     parts: Annotated[list[Text100], Field(min_length=1, max_length=20)] | None = None
+    """Keys of the operations it is made of."""
 
 
 class OverrideIn(Body):
     """One account's own rule: a number, `unlimited` or `disabled`, and when it ends."""
 
-    limit: Amount | Literal["unlimited", "disabled"]
+    limit: LimitValue
+    """Tokens per window, `unlimited` or `disabled`."""
     ends_at: Moment | None = None
+    """End of this limit; left out or null, it has none."""
 
 
 class ResetIn(Body):
     """Which module opens a fresh window: one, or all of them by `"all": true`."""
 
+    conditions: ClassVar[tuple[dict[str, Any], ...]] = (one_of("module", "all"),)
+
     about: ClassVar[str] = "module"
     may_be_absent: ClassVar[bool] = True
 
     module: ModuleKey | None = None
+    """Key of the module; exactly one of module and all."""
     all: Everything | None = None
+    """`true` for all modules."""
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:
@@ -83,8 +104,11 @@ class ResetManyIn(Body):
     may_be_absent: ClassVar[bool] = True
 
     module: ModuleKey | None = None
+    """Key of the module."""
     role: Role | None = None
+    """Role of the users."""
     all: Everything | None = None
+    """`true` for all users and modules, without module and role."""
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:
@@ -96,8 +120,9 @@ class ResetManyIn(Body):
 
 @bp.get("/operations")
 @store_key
+@operation("List operations", tag="Prices", answer=ItemList[OperationOut])
 def list_operations() -> Response:
-    """The store's price list."""
+    """Return the price list."""
     with reading() as connection:
         found = prices.list_operations(connection, caller().store_id)
     return list_response([operation_document(operation) for operation in found], next_cursor=None)
@@ -105,16 +130,25 @@ def list_operations() -> Response:
 
 @bp.get("/operations/<key>")
 @store_key
+@operation("Get an operation", tag="Prices", answer=OperationOut, errors=(UnknownOperation,))
 def get_operation(key: str) -> Response:
-    """One operation."""
+    """Return the price of an operation."""
     with reading() as connection:
         return json_response(operation_document(prices.get_operation(connection, caller().store_id, _path_key(key))))
 
 
 @bp.put("/operations/<key>")
 @store_key
+@operation(
+    "Create or change an operation",
+    tag="Prices",
+    answer=OperationOut,
+    body=OperationIn,
+    errors=(UnknownModule,),
+    example={"module": "chat", "tokens_per_unit": 40, "max_units": 100},
+)
 def put_operation(key: str) -> Response:
-    """Add an operation or change its price."""
+    """Create an operation or change its price."""
     body = read_body(OperationIn)
     if (body.tokens_per_unit is None) == (body.parts is None):
         raise InvalidRequest(fields=[FieldError("tokens_per_unit", "give exactly one of tokens_per_unit and parts")])
@@ -128,8 +162,9 @@ def put_operation(key: str) -> Response:
 
 @bp.delete("/operations/<key>")
 @store_key
+@operation("Delete an operation", tag="Prices", answer=None, status=204, errors=(UnknownOperation,))
 def delete_operation(key: str) -> Response:
-    """Take an operation off the price list."""
+    """Remove an operation from the price list."""
     store_id, operation = caller().store_id, _path_key(key)
     in_transaction(lambda connection: prices.drop_operation(connection, store_id, operation))
     return Response(status=204)
@@ -137,8 +172,20 @@ def delete_operation(key: str) -> Response:
 
 @bp.get("/users/<user_id>/explain")
 @store_key
+@operation(
+    "Explain a decision",
+    tag="Limits",
+    answer=Explanation,
+    query=(
+        Parameter("module", "Key of the module.", {"type": "string", "pattern": MODULE_PATTERN}, "chat", True),
+        Parameter(
+            "tokens", "Tokens to spend, 1 without it.", {"type": "integer", "minimum": 0, "maximum": MAX_USER_ID}, 120
+        ),
+    ),
+    errors=(UnknownUser, UnknownModule),
+)
 def explain(user_id: str) -> Response:
-    """Why a spend of `?tokens=` in `?module=` would be decided as it would be."""
+    """Return the roles, the rule, the window and the sources that would decide a spend. Nothing is charged."""
     module = path_module(request.args.get("module", ""))
     tokens = path_number(request.args.get("tokens", "1"), "tokens", low=0)
     number = path_number(user_id, "user_id")
@@ -150,8 +197,16 @@ def explain(user_id: str) -> Response:
 
 @bp.put("/users/<user_id>/limits/<module>")
 @store_key
+@operation(
+    "Set a user's own limit",
+    tag="Limits",
+    answer=OverrideOut,
+    body=OverrideIn,
+    errors=(UnknownUser, UnknownModule),
+    example={"limit": 50000, "ends_at": "2027-01-01T00:00:00Z"},
+)
 def put_override(user_id: str, module: str) -> Response:
-    """Give one user a rule of his own for a module."""
+    """Set a limit for one user, which replaces the limits of the user's roles."""
     body = read_body(OverrideIn)
     rule = Rule(Allows.AMOUNT, body.limit) if isinstance(body.limit, int) else Rule(Allows(body.limit))
     override = Override(path_module(module), rule, body.ends_at)
@@ -164,8 +219,9 @@ def put_override(user_id: str, module: str) -> Response:
 
 @bp.delete("/users/<user_id>/limits/<module>")
 @store_key
+@operation("Remove a user's own limit", tag="Limits", answer=None, status=204, errors=(UnknownUser, UnknownLimit))
 def delete_override(user_id: str, module: str) -> Response:
-    """Take a user's own rule away; his audiences' counts again."""
+    """Remove a user's own limit. The limits of the user's roles apply again."""
     store_id, number, key = caller().store_id, path_number(user_id, "user_id"), path_module(module)
     in_transaction(lambda connection: overrides.drop_override(connection, store_id, number, key))
     return Response(status=204)
@@ -173,8 +229,16 @@ def delete_override(user_id: str, module: str) -> Response:
 
 @bp.post("/users/<user_id>/limits/reset")
 @store_key
+@operation(
+    "Reset a user's windows",
+    tag="Limits",
+    answer=UserResetOut,
+    body=ResetIn,
+    errors=(UnknownUser, UnknownModule, UnknownLimit),
+    example={"module": "chat"},
+)
 def reset_user(user_id: str) -> Response:
-    """Open a fresh window for one user now, of one module or of all."""
+    """Start a new window now for one user, in one module or in all."""
     body = read_body(ResetIn)
     who, number, now = caller(), path_number(user_id, "user_id"), utcnow()
     reset = in_transaction(
@@ -187,8 +251,16 @@ def reset_user(user_id: str) -> Response:
 
 @bp.post("/limits/reset")
 @store_key
+@operation(
+    "Reset the windows of many users",
+    tag="Limits",
+    answer=ResetOut,
+    body=ResetManyIn,
+    errors=(UnknownModule, UnknownLimit),
+    example={"all": True},
+)
 def reset_many() -> Response:
-    """Open a fresh window now for everybody, or for a role, of one module or of all."""
+    """Start a new window now for all users or those of a role, in one module or in all."""
     body = read_body(ResetManyIn)
     who, now = caller(), utcnow()
     reset = in_transaction(

@@ -1,288 +1,283 @@
-"""The API described by itself: OpenAPI 3.1, made from the routes and the bodies they read."""
+"""The OpenAPI 3.1 document of the API, built from the declarations on the routes."""
 
 from __future__ import annotations
 
 import inspect
+import json
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cache
 from typing import Any, cast
 
-from flask import Blueprint, Flask, Response, current_app, render_template
+from flask import Blueprint, Flask, Response, current_app
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
-from bridge.domain.stores.public_address import path_of
+from bridge.domain import errors
 from bridge.runtime import Runtime
-from bridge.web.api import events, holds, limits, orders, requests, settings, sites, spends, users
-from bridge.web.api.parsing import Body
+from bridge.web.api.answers.parts import Problem, Refusal
+from bridge.web.api.examples import example_of
+from bridge.web.api.operations import PATH, Operation, Parameter, Schema, access_of, operation, operation_of
 from bridge.web.api.responses import json_response
-from bridge.web.errors import problem_kinds
+from bridge.web.errors import ProblemKind, problem_kinds, status_of_class
 
 bp = Blueprint("openapi", __name__, url_prefix="/v1")
 
-BODIES: dict[str, type[Body]] = {
-    "api_events.create_endpoint": events.EndpointIn,
-    "api_events.replay": events.ReplayIn,
-    "api_holds.capture": holds.CaptureIn,
-    "api_holds.hold": holds.HoldIn,
-    "api_holds.release": holds.ReleaseIn,
-    "api_metering.put_operation": limits.OperationIn,
-    "api_metering.put_override": limits.OverrideIn,
-    "api_metering.reset_many": limits.ResetManyIn,
-    "api_metering.reset_user": limits.ResetIn,
-    "api_orders.assign": orders.AssignIn,
-    "api_orders.accept_source": orders.SourceIn,
-    "api_orders.decide": orders.DecisionIn,
-    "api_orders.see_refunds": orders.SeenIn,
-    "api_orders.set_amount": orders.LineIn,
-    "api_settings.decide_past_orders": settings.PastOrdersIn,
-    "api_settings.put_limit": settings.LimitIn,
-    "api_settings.put_module": settings.ModuleIn,
-    "api_settings.put_package": settings.PackageIn,
-    "api_settings.put_store": settings.StoreIn,
-    "api_sites.add_site": sites.SiteIn,
-    "api_sites.change_site": sites.SiteChangesIn,
-    "api_sites.link": sites.LinkIn,
-    "api_sites.rotate_key": sites.RotationIn,
-    "api_spends.quote": spends.QuoteIn,
-    "api_spends.refund": spends.RefundIn,
-    "api_spends.spend": requests.SpendIn,
-    "api_spends.spend_batch": spends.BatchOut,
-    "api_users.adjust": users.AdjustmentIn,
-    "api_users.put_user": users.ProfileIn,
+TAGS = {
+    "Spends": "Price, charge and refund tokens.",
+    "Holds": "Set tokens aside and charge the final cost later.",
+    "Users": "Profiles, balances, ledgers and purchases.",
+    "Limits": "Own limits, resets and explanations of decisions.",
+    "Modules and limits": "Modules of the store and their free allowances.",
+    "Prices": "The price list of operations.",
+    "Packages": "Products of the shop and the tokens they grant.",
+    "Orders": "Orders and their review items.",
+    "Linked sites": "Other sites that draw on a user's account.",
+    "Events": "Signed messages about balances, allowances and grants.",
+    "Store": "Settings of the store.",
+    "Widget": "The usage widget as HTML.",
+    "Description": "This description of the API.",
 }
-"""What each route that takes a body reads; a test looks that none is missing."""
+"""The groups of operations, in the order of the docs page."""
 
-BODILESS = frozenset({"api_orders.check", "api_sites.add_link_code"})
-"""The routes that write and read no body."""
-
-KEYED = frozenset({"api_holds.capture", "api_holds.hold", "api_spends.refund", "api_spends.spend", "api_users.adjust"})
-"""The routes that need an Idempotency-Key."""
-
-KEYLESS = frozenset({"api_sites.link", "openapi.document", "openapi.docs"})
-"""The routes that need no access key."""
-
-PAGED = frozenset(
-    {
-        "api_events.list_events",
-        "api_orders.list_exceptions",
-        "api_settings.list_packages",
-        "api_sites.list_sites",
-        "api_users.list_entries",
-        "api_users.list_purchases",
-        "api_users.list_purchase_lines",
-    }
-)
-
-QUERIES: dict[str, dict[str, str]] = {
-    "api_metering.explain": {"module": "the module's key", "tokens": "whole tokens, 1 where it is left out"},
-    "api_users.usage": {"days": "30, 90 or 365", "format": "csv for a table"},
-    "api_users.list_entries": {"format": "csv for the whole table"},
-    "api_users.list_purchases": {"format": "csv for the whole table"},
-    "widget.show": {
-        "user_id": "the shop's user",
-        "guest_id": "a visitor's opaque id, in place of a user",
-        "modules": "module keys, separated by commas",
-        "view": "full or summary",
-        "lang": "a language such as en, fr, de or es",
+_ALWAYS: tuple[type[errors.BridgeError], ...] = (errors.InvalidRequest, errors.Overloaded, errors.Unavailable)
+_OF_BODIES = (errors.MalformedBody, errors.RequestTimedOut, errors.BodyTooLarge, errors.UnsupportedBody)
+_OF_KEYS = (errors.NotSignedIn, errors.AccessKeyExpired, errors.SiteUnlinked)
+_OF_IDEMPOTENCY = (errors.KeyRequired, errors.KeyInvalid, errors.KeyReused)
+_FORBIDDEN = {"store": errors.StoreKeyRequired, "site": errors.SiteKeyRequired, "any": errors.SiteNamesUser}
+_REFUSALS = (("insufficient_tokens", 402), ("site_cap_reached", 402), ("module_disabled", 403))
+_HEADERS: dict[str, Schema] = {
+    "Idempotent-Replayed": {
+        "description": "`true` if this is the stored response of an earlier request with the same key.",
+        "schema": {"type": "string", "enum": ["true"]},
     },
-}
-
-CREATED = frozenset(
-    {
-        "api_events.create_endpoint",
-        "api_holds.capture",
-        "api_holds.hold",
-        "api_sites.add_link_code",
-        "api_sites.add_site",
-        "api_sites.link",
-        "api_spends.refund",
-        "api_spends.spend",
-        "api_users.adjust",
-    }
-)
-
-_PROBLEM = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "code"],
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field", "message"],
-                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-            },
-        },
+    "Retry-After": {
+        "description": "Seconds after which to send the request again.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
     },
+    "WWW-Authenticate": {
+        "description": "The scheme of the access key.",
+        "required": True,
+        "schema": {"type": "string", "enum": ["Bearer"]},
+    },
+    "Cache-Control": {"description": "No cache may store the response.", "schema": {"type": "string"}},
+    "Content-Disposition": {"description": "File name of a table.", "schema": {"type": "string"}},
+    "Content-Language": {"description": "Language of the widget.", "schema": {"type": "string"}},
+    "ETag": {"description": "Version of the widget, for If-None-Match.", "schema": {"type": "string"}},
 }
-_REFUSALS = {"402": "Not enough tokens, or a linked site's cap is reached; nothing was charged"}
-_REFUSABLE = frozenset({"api_spends.spend", "api_holds.hold"})
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One call of the API, as the readable page shows it."""
-
-    method: str
-    path: str
-    summary: str
-    description: str
-    fields: tuple[tuple[str, str, bool], ...]
-    needs_key: bool
+_INTRODUCTION = (
+    "Balances, limits and spends of tokens. Send `Authorization: Bearer <access key>`. A store key acts for every"
+    " account of its store and names one; a linked-site key acts for its own account and names none. Amounts are whole"
+    " numbers: 5.0 is refused. Times are RFC 3339 in UTC. Errors are `application/problem+json`; their `type` leads to"
+    " the description of the code."
+)
 
 
 @bp.get("/openapi.json")
+@operation("Get the OpenAPI document", tag="Description", answer=None)
 def document() -> Response:
-    """This API, as OpenAPI 3.1."""
-    return json_response(describe(_app()))
-
-
-@bp.get("/docs")
-def docs() -> Response:
-    """The same to read."""
-    page = render_template("docs.html", operations=_operations(_app()), problems=problem_kinds())
-    return Response(page, content_type="text/html; charset=utf-8")
+    """Return this description as OpenAPI 3.1."""
+    return json_response(describe(own_app()))
 
 
 def rules_of(app: Flask) -> list[Rule]:
-    """The routes of the API, by path."""
+    """Return the routes of the API, by path."""
     rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/v1/")]
     return sorted(rules, key=lambda rule: (rule.rule, sorted(rule.methods or ())))
 
 
-@cache
-def describe(app: Flask) -> dict[str, Any]:
-    """The OpenAPI document of every route below /v1, made once for each app."""
-    _, schemas = models_json_schema(
-        [(model, "validation") for model in BODIES.values()], ref_template="#/components/schemas/{model}"
-    )
-    paths: dict[str, dict[str, Any]] = {}
-    for rule in rules_of(app):
-        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
-            paths.setdefault(path, {})[method.lower()] = _call(app, rule, method)
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Token Bridge",
-            "version": "1",
-            "description": "Balances, limits and spends of tokens. Amounts are whole numbers: 5.0 is refused.",
-        },
-        **_servers(app),
-        "security": [{"access_key": []}],
-        "paths": paths,
-        "components": {
-            "securitySchemes": {"access_key": {"type": "http", "scheme": "bearer"}},
-            "schemas": {**schemas.get("$defs", {}), "Problem": _PROBLEM},
-        },
-    }
+def template_of(rule: Rule) -> str:
+    """Return the path of a route as OpenAPI writes it."""
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
 
 
-def _servers(app: Flask) -> dict[str, Any]:
-    """Return the base of the paths, where the public URL has a path."""
-    own: Runtime = app.extensions["bridge"]
-    path = path_of(own.config.public_url)
-    return {"servers": [{"url": path}]} if path else {}
-
-
-def _app() -> Flask:
-    # The app itself and not the name it goes by here, which is another in each request.
+def own_app() -> Flask:
+    """Return the app itself, which is the same object in every request."""
     return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]
 
 
-def _call(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
-    summary, description = _words(app, rule.endpoint)
-    call: dict[str, Any] = {
-        "operationId": f"{method.lower()}_{re.sub(r'[^a-z0-9]+', '_', rule.rule.lower()).strip('_')}",
-        "summary": summary,
-        "tags": [rule.endpoint.split(".")[0].removeprefix("api_")],
-        "parameters": _parameters(rule),
-        "responses": _responses(rule.endpoint, method),
+@cache
+def describe(app: Flask) -> dict[str, Any]:
+    """Return the OpenAPI document of every route below /v1, built once for each app."""
+    own: Runtime = app.extensions["bridge"]
+    paths: dict[str, dict[str, Any]] = {}
+    for rule in rules_of(app):
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            view = app.view_functions[rule.endpoint]
+            paths.setdefault(template_of(rule), {})[method.lower()] = _call(view, rule, method)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Token Bridge", "version": "1", "description": _INTRODUCTION},
+        "servers": [{"url": own.config.public_url, "description": "This service"}],
+        "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
+        "security": [{"access_key": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "access_key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The access key of a store or a linked site.",
+                }
+            },
+            "headers": _HEADERS,
+            "schemas": _schemas(tuple(_models(app))),
+        },
     }
-    if description:
-        call["description"] = description
-    if rule.endpoint in KEYLESS:
+
+
+def _models(app: Flask) -> list[type[BaseModel]]:
+    declared = [operation_of(app.view_functions[rule.endpoint]) for rule in rules_of(app)]
+    found = [model for one in declared for model in (one.body, one.answer) if model is not None]
+    return list(dict.fromkeys([*found, Problem, Refusal]))
+
+
+@cache
+def _schemas(models: tuple[type[BaseModel], ...]) -> dict[str, Any]:
+    _, schemas = models_json_schema(
+        [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
+    )
+    named = re.sub(r"ItemList_(\w+?)(?:Out)?_(?=\W)", r"\1List", json.dumps(schemas["$defs"]))
+    found: dict[str, Any] = json.loads(named)
+    for name, schema in found.items():
+        if name.endswith("List"):
+            schema["description"] = "One page of a list."
+    return found
+
+
+def _call(view: Callable[..., Any], rule: Rule, method: str) -> dict[str, Any]:
+    declared, access = operation_of(view), access_of(view)
+    call: dict[str, Any] = {
+        "operationId": _operation_id(rule, view),
+        "summary": f"{declared.summary}: variation" if "<variation>" in rule.rule else declared.summary,
+        "description": inspect.cleandoc(view.__doc__ or ""),
+        "tags": [declared.tag],
+        "parameters": _parameters(rule, declared),
+        "responses": _responses(declared, access, has_variables="<" in rule.rule),
+    }
+    if access is None:
         call["security"] = []
-    body = BODIES.get(rule.endpoint) if method in {"POST", "PUT", "PATCH"} else None
-    if body is not None:
-        schema = {"$ref": f"#/components/schemas/{body.__name__}"}
-        call["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if declared.body is not None and method in {"POST", "PUT", "PATCH"}:
+        content = {"schema": _reference(declared.body), "example": declared.example}
+        is_required = not getattr(declared.body, "may_be_absent", False)
+        call["requestBody"] = {"required": is_required, "content": {"application/json": content}}
     return call
 
 
-def _parameters(rule: Rule) -> list[dict[str, Any]]:
-    text = {"type": "string"}
-    found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": text}
-        for name in re.findall(r"<(?:\w+:)?(\w+)>", rule.rule)
-    ]
-    queries = dict(QUERIES.get(rule.endpoint, {}))
-    if rule.endpoint in PAGED:
-        queries |= {"limit": "1 to 200 items", "cursor": "what an earlier page named under next"}
-    found += [
-        {"name": name, "in": "query", "required": False, "description": words, "schema": text}
-        for name, words in queries.items()
-    ]
-    if rule.endpoint in KEYED:
-        key = {"type": "string", "minLength": 1, "maxLength": 255}
-        found.append({"name": "Idempotency-Key", "in": "header", "required": True, "schema": key})
+def _operation_id(rule: Rule, view: Callable[..., Any]) -> str:
+    is_variation = "<variation>" in rule.rule
+    return f"{view.__name__}_of_variation" if is_variation else view.__name__
+
+
+def _reference(model: type[BaseModel]) -> Schema:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def _parameters(rule: Rule, declared: Operation) -> list[dict[str, Any]]:
+    names = re.findall(r"<(?:\w+:)?(\w+)>", rule.rule)
+    found = [{**_parameter(PATH[name], "path"), "required": True} for name in names]
+    found += [_parameter(parameter, "query") for parameter in declared.query]
+    if declared.is_keyed or declared.may_be_keyed:
+        key = Parameter(
+            "Idempotency-Key",
+            "A new key for each action. A repeated request with the same key returns the first response.",
+            {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x20-\x7e]*[\x21-\x7e][\x20-\x7e]*$"},
+            "order-1001-image-1",
+            declared.is_keyed,
+        )
+        found.append(_parameter(key, "header"))
     return found
 
 
-def _responses(endpoint: str, method: str) -> dict[str, Any]:
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    good = "201" if endpoint in CREATED else "204" if method == "DELETE" else "200"
-    responses: dict[str, Any] = {good: {"description": "Done"}}
-    if good != "204":
-        kind = "text/html" if endpoint in {"widget.show", "openapi.docs"} else "application/json"
-        responses[good]["content"] = {kind: {"schema": {}}}
-    if endpoint in _REFUSABLE:
-        responses |= {status: {"description": words, "content": problem} for status, words in _REFUSALS.items()}
-    responses["default"] = {"description": "What was wrong; `code` names it", "content": problem}
+def _parameter(parameter: Parameter, place: str) -> dict[str, Any]:
+    example = {"example": parameter.example} if parameter.example != "" else {}
+    return {
+        "name": parameter.name,
+        "in": place,
+        "required": parameter.is_required,
+        "description": parameter.description,
+        "schema": parameter.schema,
+        **example,
+    }
+
+
+def _responses(declared: Operation, access: str | None, *, has_variables: bool) -> dict[str, Any]:
+    good: dict[str, Any] = {"description": "Success.", "headers": _headers("Cache-Control")}
+    if declared.is_keyed or declared.may_be_keyed:
+        good["headers"] |= _headers("Idempotent-Replayed")
+    if declared.status != 204:
+        good["content"] = {kind: _content(declared, kind) for kind in declared.media}
+    responses = {str(declared.status): good}
+    if "text/csv" in declared.media:
+        good["headers"] |= _headers("Content-Disposition")
+    if declared.media == ("text/html",) and access:
+        good["headers"] |= _headers("ETag", "Content-Language")
+        responses["304"] = {"description": "Not changed since If-None-Match.", "headers": _headers("ETag")}
+    for status, kinds in sorted(_problems(declared, access, has_variables=has_variables).items()):
+        is_page = declared.media == ("text/html",) and access is None
+        responses[str(status)] = _problem_response(status, kinds, is_page=is_page)
     return responses
 
 
-def _words(app: Flask, endpoint: str) -> tuple[str, str]:
-    """The first line of the view's docstring, and the rest."""
-    first, _, rest = inspect.cleandoc(app.view_functions[endpoint].__doc__ or "").partition("\n")
-    return first.rstrip("."), rest.strip()
+def _content(declared: Operation, kind: str) -> dict[str, Any]:
+    if kind != "application/json":
+        return {"schema": {"type": "string"}}
+    if declared.answer is None:
+        return {"schema": {"type": "object"}}
+    return {"schema": _reference(declared.answer), "example": example_of(declared.answer)}
 
 
-def _operations(app: Flask) -> list[Operation]:
-    described = describe(app)
-    found = []
-    for path, calls in described["paths"].items():
-        for method, call in calls.items():
-            reference = (
-                call.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {}).get("$ref")
-            )
-            schema = described["components"]["schemas"][reference.rsplit("/", 1)[1]] if reference else {}
-            fields = tuple(
-                (name, _kind(field), name in schema.get("required", ()))
-                for name, field in schema.get("properties", {}).items()
-            )
-            needs_key = any(parameter["name"] == "Idempotency-Key" for parameter in call["parameters"])
-            found.append(
-                Operation(method.upper(), path, call["summary"], call.get("description", ""), fields, needs_key)
-            )
-    return found
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _kind(field: dict[str, Any]) -> str:
-    """A field's type in a word or two."""
-    if "$ref" in field:
-        return str(field["$ref"].rsplit("/", 1)[1])
-    if "anyOf" in field:
-        return " or ".join(_kind(option) for option in field["anyOf"] if option.get("type") != "null")
-    if "enum" in field:
-        return " | ".join(map(str, field["enum"]))
-    if "const" in field:
-        return str(field["const"])
-    return str(field.get("type", "any"))
+def _problems(declared: Operation, access: str | None, *, has_variables: bool) -> dict[int, list[str]]:
+    """Return the codes of an operation's errors by their status."""
+    kinds: list[type[errors.BridgeError]] = [*declared.errors, *_ALWAYS]
+    if declared.body is not None:
+        kinds += _OF_BODIES
+    if access is not None:
+        kinds += [*_OF_KEYS, _FORBIDDEN[access]]
+    if declared.is_keyed or declared.may_be_keyed:
+        kinds += _OF_IDEMPOTENCY
+    found: dict[int, list[str]] = {}
+    for kind in kinds:
+        found.setdefault(status_of_class(kind), []).append(kind.code)
+    if declared.can_refuse:
+        for code, status in _REFUSALS:
+            found.setdefault(status, []).append(code)
+    found.setdefault(500, []).append("internal_error")
+    return {status: sorted(set(codes)) for status, codes in found.items()}
+
+
+@cache
+def _kinds() -> dict[str, ProblemKind]:
+    return {kind.code: kind for kind in problem_kinds()}
+
+
+def _problem_response(status: int, codes: list[str], *, is_page: bool) -> dict[str, Any]:
+    refusals = {code for code, _ in _REFUSALS} & set(codes)
+    models: list[type[BaseModel]] = [*([Refusal] if refusals else []), *([Problem] if set(codes) - refusals else [])]
+    schema = _reference(models[0]) if len(models) == 1 else {"anyOf": [_reference(model) for model in models]}
+    meanings = "\n".join(f"- `{code}`: {_kinds()[code].meaning}" for code in codes)
+    names = [
+        "Cache-Control",
+        *(["Retry-After"] if status in {429, 503} else []),
+        *(["WWW-Authenticate"] * (status == 401)),
+    ]
+    example = example_of(models[0])
+    if models[0] is Problem:
+        code = codes[0]
+        example = {
+            "type": f"/v1/docs#{code}",
+            "title": code.replace("_", " ").capitalize(),
+            "status": status,
+            "detail": _kinds()[code].meaning,
+            "code": code,
+        }
+    content: dict[str, Any] = {"application/problem+json": {"schema": schema, "example": example}}
+    if is_page:
+        content = {"text/html": {"schema": {"type": "string"}}}
+    return {"description": meanings, "headers": _headers(*names), "content": content}

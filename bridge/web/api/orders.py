@@ -8,15 +8,48 @@ from typing import Annotated, Any
 from flask import Blueprint, Response
 from pydantic import Field
 
-from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.errors import (
+    BalanceOutOfRange,
+    FieldError,
+    InvalidRequest,
+    NoShopKeys,
+    OrderHasCustomer,
+    ShopUnreachable,
+    UnknownOrder,
+)
+from bridge.domain.orders.errors import (
+    LineHasAmount,
+    NoOpenRefunds,
+    RefundsChanged,
+    ReviewChanged,
+    UnknownChoice,
+    UnknownLine,
+)
 from bridge.domain.orders.merge import Refunds
 from bridge.domain.orders.review_items import Question
 from bridge.runtime import runtime
-from bridge.services.admin import package_pages
+from bridge.services.orders import late_packages
 from bridge.services.shop import inbox, review
 from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
+from bridge.web.api.answers.orders import (
+    AcceptedSource,
+    ExceptionOut,
+    LatePackageOut,
+    OrderOut,
+    SettledOrder,
+    SourcesOut,
+)
+from bridge.web.api.answers.parts import ItemList
 from bridge.web.api.auth import caller, store_key
+from bridge.web.api.operations import PAGE, operation
+from bridge.web.api.order_documents import (
+    exception_document,
+    late_document,
+    order_document,
+    settled_document,
+    sources_document,
+)
 from bridge.web.api.parsing import (
     MONEY,
     Amount,
@@ -41,77 +74,97 @@ class AssignIn(Body):
     """Who a guest's order belongs to."""
 
     user: UserIn
+    """The user who gets the order."""
 
 
 class LineIn(Body):
     """How many tokens one piece of an order's line brings; 0 for a line of no package."""
 
     tokens: Amount
+    """Tokens for each piece; 0 for no package."""
 
 
 class RefundsIn(Body):
     """Refunds of an order as `/v1/exceptions` lists them: their ids, and all their money as text."""
 
     ids: Annotated[list[UserId], Field(max_length=10_000)]
+    """IDs of the refunds."""
     total: Annotated[str, Field(strict=True, pattern=f"^{MONEY}$")]
+    """Money of all refunds, as text."""
 
 
 class SeenIn(Body):
     """The refunds that were looked at; where they are no longer these, nothing is marked."""
 
     refunds: RefundsIn
+    """The refunds you reviewed, as the list shows them."""
 
 
 class DecisionIn(Body):
     """A choice about one review item, named as `/v1/exceptions` lists it."""
 
     kind: Annotated[Text100, Field(max_length=40)]
+    """Kind of the review item."""
     subject: Text500 = ""
+    """The part of the order; empty for the whole order."""
     choice: Annotated[Text100, Field(max_length=40)]
+    """One of the choices of the item."""
 
 
 @bp.get("/exceptions")
 @store_key
+@operation("List orders that need attention", tag="Orders", answer=ItemList[ExceptionOut], query=PAGE)
 def list_exceptions() -> Response:
-    """The orders that want an owner's look, by number, each with its question."""
+    """Return the orders that need attention, with their review items."""
     place, limit = cursor(), page_limit()
     after = 0 if place is None else _place(place)
     with reading() as connection:
-        items, last = review.list_questions(connection, caller().store_id, after=after, limit=limit)
-    return list_response(items, next_cursor=None if last is None else str(last))
+        found, last = review.list_open(connection, caller().store_id, after=after, limit=limit)
+    return list_response([exception_document(*each) for each in found], next_cursor=None if last is None else str(last))
 
 
 @bp.get("/exceptions/products")
 @store_key
+@operation("List packages with past orders", tag="Orders", answer=ItemList[LatePackageOut])
 def list_late_products() -> Response:
     """The packages that orders bought before they were packages, each with the number of those orders.
 
     Decide about them with `POST /v1/packages/{product}/past-orders`.
     """
     with reading() as connection:
-        return list_response(package_pages.list_late(connection, caller().store_id), next_cursor=None)
+        found = late_packages.list_late(connection, caller().store_id)
+    return list_response([late_document(late) for late in found], next_cursor=None)
 
 
 @bp.get("/orders/<number>")
 @store_key
+@operation("Get an order", tag="Orders", answer=OrderOut, errors=(UnknownOrder,))
 def show_order(number: str) -> Response:
-    """Return an order: status, lines with their amounts, grants and review items."""
+    """Return an order with its lines, grants and review items."""
     order = path_number(number, "number")
     with reading() as connection:
         store = settings.get_by_id(connection, caller().store_id)
-        return json_response(review.get_order(connection, store, order))
+        return json_response(order_document(review.get_order(connection, store, order)))
 
 
 @bp.post("/orders/<number>/decisions")
 @store_key
+@operation(
+    "Decide about a review item",
+    tag="Orders",
+    answer=SettledOrder,
+    body=DecisionIn,
+    errors=(UnknownOrder, ReviewChanged, UnknownChoice, BalanceOutOfRange),
+    example={"kind": "paid_later", "choice": "grant"},
+)
 def decide(number: str) -> Response:
-    """Decide about one review item of an order: it is closed, and the order is settled by the choice."""
+    """Choose what happens to a review item of an order. The order is settled by the choice."""
     body = read_body(DecisionIn)
     order, who, now = path_number(number, "number"), caller(), utcnow()
     kind = next((kind for kind in Question if kind and kind.value == body.kind), None)
     if kind is None:
         raise InvalidRequest(fields=[FieldError("kind", "send a kind that the order's review items have")])
-    document = in_transaction(
+    settled = in_transaction(
         lambda connection: review.decide(
             connection,
             settings.get_by_id(connection, who.store_id),
@@ -123,16 +176,24 @@ def decide(number: str) -> Response:
             now=now,
         )
     )
-    return json_response(document)
+    return json_response(settled_document(settled))
 
 
 @bp.post("/orders/<number>/assign")
 @store_key
+@operation(
+    "Assign an order to a user",
+    tag="Orders",
+    answer=SettledOrder,
+    body=AssignIn,
+    errors=(UnknownOrder, OrderHasCustomer, BalanceOutOfRange),
+    example={"user": {"id": 42}},
+)
 def assign(number: str) -> Response:
-    """Give a guest's order to a user, who gets its tokens; to another one later, they move."""
+    """Assign a guest's order to a user, who receives its tokens."""
     body = read_body(AssignIn)
     order, who, now = path_number(number, "number"), caller(), utcnow()
-    document = in_transaction(
+    settled = in_transaction(
         lambda connection: review.assign(
             connection,
             settings.get_by_id(connection, who.store_id),
@@ -142,21 +203,32 @@ def assign(number: str) -> Response:
             now=now,
         )
     )
-    return json_response(document)
+    return json_response(settled_document(settled))
 
 
 @bp.post("/orders/<number>/check")
 @store_key
+@operation(
+    "Check an order again", tag="Orders", answer=SettledOrder, errors=(UnknownOrder, ShopUnreachable, NoShopKeys)
+)
 def check(number: str) -> Response:
-    """Look at an order again: read back from the shop if it can be asked, then settled."""
+    """Read an order from the shop, if REST keys are stored, and settle it."""
     order = path_number(number, "number")
     with reading() as connection:
         store = settings.get_by_id(connection, caller().store_id)
-    return json_response(review.check(transaction, runtime().shops, store, order, now=utcnow()))
+    return json_response(settled_document(review.check(transaction, runtime().shops, store, order, now=utcnow())))
 
 
 @bp.put("/orders/<number>/lines/<line>")
 @store_key
+@operation(
+    "Set the tokens of an order line",
+    tag="Orders",
+    answer=SettledOrder,
+    body=LineIn,
+    errors=(UnknownOrder, UnknownLine, LineHasAmount, BalanceOutOfRange),
+    example={"tokens": 5000},
+)
 def set_amount(number: str, line: str) -> Response:
     """Say by hand what one piece of an order's line brings, where no package says it; the order grants by it.
 
@@ -164,7 +236,7 @@ def set_amount(number: str, line: str) -> Response:
     """
     body = read_body(LineIn)
     order, place, who, now = path_number(number, "number"), path_number(line, "line"), caller(), utcnow()
-    document = in_transaction(
+    settled = in_transaction(
         lambda connection: review.set_amount(
             connection,
             settings.get_by_id(connection, who.store_id),
@@ -175,11 +247,19 @@ def set_amount(number: str, line: str) -> Response:
             now=now,
         )
     )
-    return json_response(document)
+    return json_response(settled_document(settled))
 
 
 @bp.post("/orders/<number>/seen")
 @store_key
+@operation(
+    "Mark refunds as reviewed",
+    tag="Orders",
+    answer=SettledOrder,
+    body=SeenIn,
+    errors=(UnknownOrder, RefundsChanged, NoOpenRefunds),
+    example={"refunds": {"ids": [1002], "total": "19.00"}},
+)
 def see_refunds(number: str) -> Response:
     """Mark an order's refunds as seen: nothing is asked about them until they change.
 
@@ -188,12 +268,12 @@ def see_refunds(number: str) -> Response:
     body = read_body(SeenIn).refunds
     order, who, now = path_number(number, "number"), caller(), utcnow()
     seen = Refunds(tuple(sorted(set(body.ids))), Decimal(body.total))
-    document = in_transaction(
+    settled = in_transaction(
         lambda connection: review.see_refunds(
             connection, settings.get_by_id(connection, who.store_id), order, seen, actor=who.name, now=now
         )
     )
-    return json_response(document)
+    return json_response(settled_document(settled))
 
 
 def _place(text: str) -> int:
@@ -206,25 +286,34 @@ class SourceIn(Body):
     """The address of a site whose deliveries are accepted as the shop's own."""
 
     url: Annotated[Text500, Field(min_length=1)]
+    """Address of the site."""
 
 
 @bp.get("/store/sources")
 @store_key
+@operation("List webhook sources", tag="Store", answer=SourcesOut)
 def list_sources() -> Response:
-    """List the accepted addresses of other sites, and the last one that was not accepted."""
+    """Return the addresses that may deliver webhooks for this shop, and the last one refused."""
     with reading() as connection:
-        return json_response(review.sources_document(connection, caller().store_id))
+        return json_response(sources_document(review.get_sources(connection, caller().store_id)))
 
 
 @bp.post("/store/sources")
 @store_key
+@operation(
+    "Accept a webhook source",
+    tag="Store",
+    answer=AcceptedSource,
+    body=SourceIn,
+    example={"url": "https://www.shop.example"},
+)
 def accept_source() -> Response:
-    """Accept deliveries of a site as the shop's own; those that wait are applied by the scheduler."""
+    """Accept webhooks of another address of the shop. Deliveries that wait are applied."""
     body, store_id, now = read_body(SourceIn), caller().store_id, utcnow()
 
     def accept(connection: Connection) -> dict[str, Any]:
         store = settings.get_by_id(connection, store_id)
         count = inbox.accept_source(connection, store, body.url, now=now)
-        return {**review.sources_document(connection, store_id), "released": count}
+        return {**sources_document(review.get_sources(connection, store_id)), "released": count}
 
     return json_response(in_transaction(accept))

@@ -6,10 +6,10 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from flask import request
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
 from bridge.domain.accounts.accounts import MAX_TOKENS, MAX_USER_ID, Profile, Visitor, Who
 from bridge.domain.errors import BodyTooLarge, FieldError, InvalidRequest, KeyInvalid, KeyRequired, MalformedBody
@@ -17,6 +17,7 @@ from bridge.domain.metering.errors import OperationAndTokens
 from bridge.services import secrets
 from bridge.web.api import bounded_json
 from bridge.web.api.bounded_json import shorten
+from bridge.web.api.faults import sentence_of
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """The largest body the API takes; a batch of a thousand spends has some 300 KB."""
@@ -59,6 +60,19 @@ Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_utc)]
 Tokens = Annotated[int, Field(strict=True, ge=1, le=MAX_TOKENS)]
 """Whole tokens, at least 1; a JSON number without a fraction."""
 Amount = Annotated[int, Field(strict=True, ge=0, le=MAX_TOKENS)]
+
+
+def _read_limit(value: object) -> object:
+    is_amount = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_TOKENS
+    if not is_amount and value not in ("unlimited", "disabled"):
+        raise ValueError(f"must be a whole number from 0 to {MAX_TOKENS}, unlimited or disabled")
+    return value
+
+
+LimitValue = Annotated[
+    int | str, PlainValidator(_read_limit, json_schema_input_type=Amount | Literal["unlimited", "disabled"])
+]
+"""Tokens per window, `unlimited` or `disabled`."""
 Movement = Annotated[int, Field(strict=True, ge=-MAX_TOKENS, le=MAX_TOKENS)]
 UserId = Annotated[int, Field(strict=True, ge=1, le=MAX_USER_ID)]
 Text100 = Annotated[str, Field(strict=True, max_length=100), AfterValidator(_printable)]
@@ -69,6 +83,33 @@ Email = Annotated[str, Field(strict=True, max_length=320), AfterValidator(_print
 ModuleKey = Annotated[str, Field(strict=True, pattern=_MODULE)]
 Role = Annotated[str, Field(strict=True, min_length=1, max_length=100), AfterValidator(_printable)]
 Roles = Annotated[list[Role], Field(max_length=50)]
+
+
+def _add_conditions(schema: dict[str, Any], model: type[Any]) -> None:
+    found = [condition for kind in model.__mro__ for condition in vars(kind).get("conditions", ())]
+    if len(found) == 1:
+        schema.update(found[0])
+    elif found:
+        schema["allOf"] = found
+
+
+def one_of(first: str, second: str) -> dict[str, Any]:
+    """Return the condition that exactly one of two fields has a value."""
+    return {"if": _given(first), "then": {"properties": {second: {"type": "null"}}}, "else": _given(second)}
+
+
+def not_both(first: str, second: str) -> dict[str, Any]:
+    """Return the condition that at most one of two fields has a value."""
+    return {"if": _given(first), "then": {"properties": {second: {"type": "null"}}}}
+
+
+def both_or_none(first: str, second: str) -> dict[str, Any]:
+    """Return the condition that two fields have a value together."""
+    return {"if": _given(first), "then": _given(second), "else": {"properties": {second: {"type": "null"}}}}
+
+
+def _given(*fields: str) -> dict[str, Any]:
+    return {"required": list(fields), "properties": {field: {"not": {"type": "null"}} for field in fields}}
 
 
 class Body(BaseModel):
@@ -82,7 +123,11 @@ class Body(BaseModel):
     """How many fields and items a body may have in all, nested ones included."""
     may_be_absent: ClassVar[bool] = False
     """Whether a request without a body says as much as `{}`: only where that moves nothing or is refused in words."""
-    model_config = ConfigDict(extra="forbid", strict=True)
+    conditions: ClassVar[tuple[dict[str, Any], ...]] = ()
+    """Which fields need or exclude each other, as JSON Schema."""
+    model_config = ConfigDict(
+        extra="forbid", strict=True, use_attribute_docstrings=True, json_schema_extra=_add_conditions
+    )
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
@@ -97,22 +142,31 @@ class UserIn(Body):
     """A user of the store, by the shop's id; what is left out stays as it is known."""
 
     id: UserId
+    """ID of the user in the shop."""
     email: Email | None = None
+    """E-mail address; left out or null, it stays."""
     name: Text200 | None = None
+    """Name; left out or null, it stays."""
     roles: Roles | None = None
+    """Roles in WordPress; left out or null, they stay."""
 
 
 class GuestIn(Body):
     """A visitor, by an opaque id of the caller's own; only its hash is kept."""
 
     id: Annotated[str, Field(strict=True, min_length=1, max_length=255), AfterValidator(_printable)]
+    """The caller's own ID of the guest; only a hash is stored."""
 
 
 class WhoIn(Body):
     """Exactly one of user and guest."""
 
+    conditions: ClassVar[tuple[dict[str, Any], ...]] = (not_both("user", "guest"),)
+
     user: UserIn | None = None
+    """The user; exactly one of user and guest with a store key, none with a linked-site key."""
     guest: GuestIn | None = None
+    """The guest."""
 
     def who(self, guest_salt: Callable[[], str]) -> Who:
         """The person meant; a guest's id only as its hash under the store's salt, asked for where it is needed."""
@@ -124,13 +178,29 @@ class WhoIn(Body):
         return Visitor(secrets.hash_guest(guest_id, salt=guest_salt()))
 
 
+_OPERATION_OR_TOKENS = {
+    "if": _given("operation"),
+    "then": {"properties": {"module": {"type": "null"}, "tokens": {"type": "null"}}},
+    "else": {
+        "required": ["module", "tokens"],
+        "properties": {"module": {"type": "string"}, "tokens": {"type": "integer"}, "quantity": {"type": "null"}},
+    },
+}
+
+
 class WhatIn(Body):
     """What is asked for: an operation with a quantity, or a module with tokens."""
 
+    conditions: ClassVar[tuple[dict[str, Any], ...]] = (_OPERATION_OR_TOKENS,)
+
     module: ModuleKey | None = None
+    """Key of the module, with `tokens`."""
     tokens: Tokens | None = None
+    """Tokens, with `module`."""
     operation: Text100 | None = None
+    """Key of the operation, in place of `module` and `tokens`."""
     quantity: Tokens | None = None
+    """Units of the operation, 1 without it."""
 
     def check(self, prefix: str = "") -> None:
         """Raise `InvalidRequest` unless it names exactly one of the two, in full: `OperationAndTokens` for both."""
@@ -177,17 +247,17 @@ def read_body(model: type[M]) -> M:
 
 
 def _translated(error: ValidationError, model: type[Body]) -> MalformedBody | InvalidRequest:
-    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    faults = error.errors(include_url=False, include_input=False)
     for fault in faults:
         if fault["type"] == "json_invalid":
-            return MalformedBody(f"the body is not JSON: {fault['msg']}")
+            return MalformedBody("the body is not JSON")
         if not fault["loc"] and fault["type"] == "model_type":
             return MalformedBody("the body is JSON, but not an object")
     named = {model.named_faults.get((_field(fault), fault["type"]), InvalidRequest) for fault in faults}
     kind = named.pop() if len(named) == 1 else InvalidRequest
     return kind(
         fields=[
-            FieldError(_field(fault) or model.about, shorten(fault["msg"], MAX_MESSAGE_CHARACTERS))
+            FieldError(_field(fault) or model.about, shorten(sentence_of(fault), MAX_MESSAGE_CHARACTERS))
             for fault in faults[:MAX_ERRORS]
         ]
     )

@@ -18,7 +18,9 @@ class SpendIn(WhoIn, WhatIn):
     """A spend: somebody, and what is asked for."""
 
     source: Text100 | None = None
+    """Integration that asks; shown in the history."""
     reference: Text200 | None = None
+    """The caller's own reference."""
 
 
 def who_of(body: WhoIn, caller: Caller) -> Who | None:

@@ -8,7 +8,16 @@ from typing import Annotated
 from flask import Blueprint, Response, request
 from pydantic import AfterValidator, Field
 
-from bridge.domain.errors import FieldError, InvalidRequest, LinkCodeUsed, UnknownLinkCode, UnknownSite
+from bridge.domain.errors import (
+    FieldError,
+    InvalidRequest,
+    LinkCodeUsed,
+    SiteNotLinked,
+    TooManyGuesses,
+    UnknownLinkCode,
+    UnknownSite,
+    UnknownUser,
+)
 from bridge.domain.sites.sites import DEFAULT_GRACE, MAX_GRACE, read_name, read_url
 from bridge.services.accounts import profiles
 from bridge.services.metering import documents as answers
@@ -16,7 +25,10 @@ from bridge.services.sites import link_codes, sites
 from bridge.services.sites.link_codes import Miss
 from bridge.services.sites.sites import NewSite
 from bridge.storage.engine.database import Connection
+from bridge.web.api.answers.parts import ItemList
+from bridge.web.api.answers.sites import LinkCodeOut, LinkedSite, SiteAccount, SiteOut
 from bridge.web.api.auth import caller, site_key, store_key
+from bridge.web.api.operations import PAGE, operation
 from bridge.web.api.parsing import Amount, Body, cursor, page_limit, path_number, read_body
 from bridge.web.api.responses import json_response, list_response
 from bridge.web.context import in_transaction, reading, utcnow
@@ -32,36 +44,55 @@ class SiteIn(Body):
     """A site to link; without a cap it may spend all there is."""
 
     url: SiteUrl
+    """Address of the site."""
     name: SiteName
+    """Name of the site."""
     monthly_cap: Amount | None = None
+    """Most tokens per month; left out or null, no cap."""
 
 
 class SiteChangesIn(Body):
     """What is to change of a site; what is left out stays, and a cap of null is no cap."""
 
     url: SiteUrl = ""
+    """Address of the site; left out, it stays."""
     name: SiteName = ""
+    """Name of the site; left out, it stays."""
     monthly_cap: Amount | None = None
+    """Most tokens per month; null for no cap; left out, it stays."""
 
 
 class RotationIn(Body):
     """How long the old key goes on working."""
 
     grace_seconds: GraceSeconds = int(DEFAULT_GRACE.total_seconds())
+    """Seconds for which the old key still works."""
 
 
 class LinkIn(Body):
     """A code, and the site it is typed on."""
 
     code: Annotated[str, Field(strict=True, min_length=1, max_length=50)]
+    """The link code."""
     url: SiteUrl
+    """Address of the site."""
     name: SiteName
+    """Name of the site."""
 
 
 @bp.post("/users/<user_id>/sites")
 @store_key
+@operation(
+    "Link a site",
+    tag="Linked sites",
+    answer=LinkedSite,
+    status=201,
+    body=SiteIn,
+    errors=(UnknownUser,),
+    example={"url": "https://blog.example", "name": "Blog", "monthly_cap": 5000},
+)
 def add_site(user_id: str) -> Response:
-    """Link a site to a user's account; the answer holds its access key, which no other will."""
+    """Link a site to a user's account. The response contains its access key; store it."""
     body = read_body(SiteIn)
     number, store_id, now = path_number(user_id, "user_id"), caller().store_id, utcnow()
     wanted = NewSite(body.url, body.name, body.monthly_cap)
@@ -76,8 +107,9 @@ def add_site(user_id: str) -> Response:
 
 @bp.get("/users/<user_id>/sites")
 @store_key
+@operation("List linked sites", tag="Linked sites", answer=ItemList[SiteOut], query=PAGE, errors=(UnknownUser,))
 def list_sites(user_id: str) -> Response:
-    """A user's linked sites, the newest first; unlinked ones say since when."""
+    """Return a user's linked sites, newest first, with those that were unlinked."""
     limit, before = page_limit(), _cursor()
     with reading() as connection:
         account = profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
@@ -89,8 +121,16 @@ def list_sites(user_id: str) -> Response:
 
 @bp.patch("/sites/<site_id>")
 @store_key
+@operation(
+    "Change a linked site",
+    tag="Linked sites",
+    answer=SiteOut,
+    body=SiteChangesIn,
+    errors=(UnknownSite, SiteNotLinked),
+    example={"monthly_cap": 8000},
+)
 def change_site(site_id: str) -> Response:
-    """Change a site's address, name or monthly cap."""
+    """Change the address, the name or the monthly cap of a site."""
     changes = read_body(SiteChangesIn).model_dump(exclude_unset=True)
     number, store_id, now = _site_number(site_id), caller().store_id, utcnow()
 
@@ -103,8 +143,9 @@ def change_site(site_id: str) -> Response:
 
 @bp.delete("/sites/<site_id>")
 @store_key
+@operation("Unlink a site", tag="Linked sites", answer=None, status=204, errors=(UnknownSite,))
 def unlink_site(site_id: str) -> Response:
-    """Unlink a site: its keys stop at once, its history stays."""
+    """Unlink a site. Its keys stop working at once; its history stays."""
     number, store_id, now = _site_number(site_id), caller().store_id, utcnow()
     in_transaction(lambda connection: sites.unlink_site(connection, store_id, number, now=now))
     return Response(status=204)
@@ -112,8 +153,16 @@ def unlink_site(site_id: str) -> Response:
 
 @bp.post("/sites/<site_id>/rotate")
 @store_key
+@operation(
+    "Rotate the access key of a site",
+    tag="Linked sites",
+    answer=LinkedSite,
+    body=RotationIn,
+    errors=(UnknownSite, SiteNotLinked),
+    example={"grace_seconds": 3600},
+)
 def rotate_key(site_id: str) -> Response:
-    """Give a site a fresh access key; the old one works on for a grace time."""
+    """Create a new access key. The old key works until the grace time ends."""
     grace = timedelta(seconds=read_body(RotationIn).grace_seconds)
     number, store_id, now = _site_number(site_id), caller().store_id, utcnow()
 
@@ -126,16 +175,26 @@ def rotate_key(site_id: str) -> Response:
 
 @bp.post("/users/<user_id>/link-codes")
 @store_key
+@operation("Create a link code", tag="Linked sites", answer=LinkCodeOut, status=201, errors=(UnknownUser,))
 def add_link_code(user_id: str) -> Response:
-    """A code to type on another site, which links it to the user's account."""
+    """Create a code that links another site to the user's account."""
     number, store_id, now = path_number(user_id, "user_id"), caller().store_id, utcnow()
     made = in_transaction(lambda connection: link_codes.new_code(connection, store_id, number, now=now))
     return json_response({"code": made.code, "expires_at": answers.format_timestamp(made.expires_at)}, 201)
 
 
 @bp.post("/link")
+@operation(
+    "Link a site with a code",
+    tag="Linked sites",
+    answer=LinkedSite,
+    status=201,
+    body=LinkIn,
+    errors=(UnknownLinkCode, LinkCodeUsed, TooManyGuesses),
+    example={"code": "7KQ2-M4XP", "url": "https://blog.example", "name": "Blog"},
+)
 def link() -> Response:
-    """Link the site that sends a code; no access key is needed, the answer holds one."""
+    """Link a site with a code. No access key is needed; the response contains one."""
     body = read_body(LinkIn)
     wanted, address, now = NewSite(body.url, body.name), request.remote_addr or "", utcnow()
     with reading() as connection:
@@ -155,8 +214,9 @@ def link() -> Response:
 
 @bp.get("/account")
 @site_key
+@operation("Get the site's account", tag="Linked sites", answer=SiteAccount, errors=(UnknownSite,))
 def get_account() -> Response:
-    """How the account stands that this site draws on, and what the site may still spend this month."""
+    """Return the account that this site draws on and its use of this month."""
     with reading() as connection:
         return json_response(sites.describe_account(connection, caller(), now=utcnow()))
 

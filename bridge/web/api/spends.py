@@ -8,15 +8,28 @@ from typing import Annotated, Any, ClassVar
 from flask import Blueprint, Response
 from pydantic import Field
 
-from bridge.domain.errors import BridgeError
+from bridge.domain.errors import BalanceOutOfRange, BridgeError
 from bridge.domain.metering.commands import RefundRequest, SpendRequest
-from bridge.domain.metering.errors import NotASpend, TooManyItems, UnknownSpend
+from bridge.domain.metering.errors import (
+    NotASpend,
+    OperationAndTokens,
+    RefundTooLarge,
+    TooManyItems,
+    TooManyUnits,
+    TooManyUnknownIds,
+    UnknownModule,
+    UnknownOperation,
+    UnknownSpend,
+    UseOutOfRange,
+)
 from bridge.runtime import runtime
 from bridge.services.metering import quotes
 from bridge.services.metering.execute import MAX_REQUESTS, Reply
 from bridge.web import errors
+from bridge.web.api.answers.spends import BatchResults, QuoteOut, RefundOut, SpendOut
 from bridge.web.api.auth import caller, deferred_auth, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
+from bridge.web.api.operations import operation
 from bridge.web.api.parsing import (
     Body,
     NamedFaults,
@@ -42,12 +55,14 @@ class QuoteIn(WhoIn):
     named_faults: ClassVar[NamedFaults] = {("items", "too_long"): TooManyItems}
     max_values: ClassVar[int] = 20 * MAX_REQUESTS
     items: Annotated[list[WhatIn], Field(min_length=1, max_length=MAX_REQUESTS)]
+    """Up to 1000 items."""
 
 
 class BatchItemIn(SpendIn):
     """One spend of a batch, under a key of its own."""
 
     key: Annotated[str, Field(strict=True)]
+    """Idempotency key of this spend."""
 
 
 class BatchIn(Body):
@@ -56,25 +71,41 @@ class BatchIn(Body):
     named_faults: ClassVar[NamedFaults] = {("spends", "too_long"): TooManyItems}
     max_values: ClassVar[int] = 80 * MAX_REQUESTS
     spends: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_REQUESTS)]
+    """Up to 1000 spends."""
 
 
 class BatchOut(Body):
     """Up to a thousand spends as they are documented; each is read on its own, so that a bad one fails alone."""
 
     spends: Annotated[list[BatchItemIn], Field(min_length=1, max_length=MAX_REQUESTS)]
+    """Up to 1000 spends."""
 
 
 class RefundIn(Body):
     """Tokens to give back, all that are left where the number is left out, and why."""
 
     tokens: Tokens | None = None
+    """Tokens to refund; left out, all that remain."""
     reason: Reason
+    """Reason for the refund."""
+
+
+SPEND_ERRORS = (UnknownOperation, UnknownModule, TooManyUnits, OperationAndTokens, BalanceOutOfRange, UseOutOfRange)
+"""The errors of a spend or a hold, besides refusals."""
 
 
 @bp.post("/quotes")
 @store_or_site_key
+@operation(
+    "Get a quote",
+    tag="Spends",
+    answer=QuoteOut,
+    body=QuoteIn,
+    errors=(UnknownOperation, UnknownModule, TooManyUnits, TooManyItems, OperationAndTokens),
+    example={"user": {"id": 42}, "items": [{"module": "chat", "tokens": 120}]},
+)
 def quote() -> Response:
-    """Price a batch and say who would pay; nothing is taken or written."""
+    """Return the cost of each item and the sources that would pay. Nothing is charged."""
     body = read_body(QuoteIn)
     for position, item in enumerate(body.items):
         item.check(f"items.{position}.")
@@ -99,16 +130,35 @@ def quote() -> Response:
 
 @bp.post("/spends")
 @deferred_auth
+@operation(
+    "Spend tokens",
+    tag="Spends",
+    answer=SpendOut,
+    status=201,
+    body=SpendIn,
+    errors=SPEND_ERRORS,
+    is_keyed=True,
+    can_refuse=True,
+    example={"user": {"id": 42}, "module": "chat", "tokens": 120},
+)
 def spend() -> Response:
-    """Take tokens at once: 201 and the spend, or a refusal that says what is missing."""
+    """Charge tokens now. A refusal charges nothing, and the same key can be used again."""
     key = idempotency_key()
     return reply_response(runtime().group_commit.spend(request_of(read_body(SpendIn), caller(), key=key)))
 
 
 @bp.post("/spends/batch")
 @store_or_site_key
+@operation(
+    "Spend tokens in a batch",
+    tag="Spends",
+    answer=BatchResults,
+    body=BatchOut,
+    errors=(TooManyItems,),
+    example={"spends": [{"key": "job-1", "user": {"id": 42}, "module": "chat", "tokens": 120}]},
+)
 def spend_batch() -> Response:
-    """Up to a thousand spends, each under its own key and on its own; the results in their order."""
+    """Charge up to 1000 spends, each with its own key. One that fails does not stop the others."""
     body = read_body(BatchIn)
     who = caller()
     asks: list[SpendRequest | BridgeError] = []
@@ -127,8 +177,18 @@ def spend_batch() -> Response:
 @bp.post("/spends/<spend_id>/refund")
 @deferred_auth
 @slow_guesses
+@operation(
+    "Refund a spend",
+    tag="Spends",
+    answer=RefundOut,
+    status=201,
+    body=RefundIn,
+    errors=(UnknownSpend, TooManyUnknownIds, NotASpend, RefundTooLarge, BalanceOutOfRange, UseOutOfRange),
+    is_keyed=True,
+    example={"tokens": 20, "reason": "The image was not usable"},
+)
 def refund(spend_id: str) -> Response:
-    """Give a spend back, whole or in part."""
+    """Return the tokens of a spend, all or a part, to the sources that paid them."""
     key = idempotency_key()
     if spend_id.startswith("rf_"):
         raise NotASpend()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from flask import Blueprint, Response, request
 from pydantic import model_validator
 
 from bridge.domain.accounts.accounts import Account, Profile
 from bridge.domain.accounts.ledger import Entry
-from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.errors import (
+    BalanceChanged,
+    BalanceOutOfRange,
+    FieldError,
+    InvalidRequest,
+    UnknownOrder,
+    UnknownUser,
+)
 from bridge.services.accounts import profiles
 from bridge.services.accounts.profiles import Adjustment
 from bridge.services.metering import documents
@@ -18,8 +25,11 @@ from bridge.services.ops import exports
 from bridge.services.orders import apply, purchases
 from bridge.services.orders.purchases import Purchase, PurchasedLine
 from bridge.services.stores import settings
+from bridge.web.api.answers.parts import ItemList
+from bridge.web.api.answers.users import EntryOut, PurchaseLine, PurchaseOut, UsageOut, UserOut
 from bridge.web.api.auth import caller, store_key
 from bridge.web.api.csv_tables import csv_response, wants_csv
+from bridge.web.api.operations import CSV, PAGE, Parameter, operation
 from bridge.web.api.parsing import (
     Amount,
     Body,
@@ -31,6 +41,7 @@ from bridge.web.api.parsing import (
     cursor,
     fingerprint,
     idempotency_key,
+    one_of,
     page_limit,
     path_number,
     read_body,
@@ -48,19 +59,28 @@ class ProfileIn(Body):
     """What the shop says of a user; what is left out stays."""
 
     email: Email | None = None
+    """E-mail address; left out or null, it stays."""
     name: Text200 | None = None
+    """Name; left out or null, it stays."""
     roles: Roles | None = None
+    """Roles in WordPress; left out or null, they stay."""
 
 
 class AdjustmentIn(Body):
     """A correction: tokens to add or take, or the balance to reach, with a reason."""
 
+    conditions: ClassVar[tuple[dict[str, Any], ...]] = (one_of("tokens", "balance"),)
+
     about: ClassVar[str] = "tokens"
 
     tokens: Movement | None = None
+    """Tokens to add, negative to remove; exactly one of tokens and balance."""
     balance: Amount | None = None
+    """The balance to set."""
     expected_balance: Amount | None = None
+    """Fail if the balance is another one."""
     reason: Reason
+    """Reason for the adjustment."""
 
     @model_validator(mode="after")
     def _one_of_them(self) -> AdjustmentIn:
@@ -73,8 +93,15 @@ class AdjustmentIn(Body):
 
 @bp.put("")
 @store_key
+@operation(
+    "Create or change a user",
+    tag="Users",
+    answer=UserOut,
+    body=ProfileIn,
+    example={"email": "ada@example.com", "name": "Ada", "roles": ["subscriber"]},
+)
 def put_user(user_id: str) -> Response:
-    """Create a user's account, or update who it is; orders that waited for it are granted."""
+    """Create a user's account or change its profile. Orders that wait for the e-mail address are granted."""
     body = read_body(ProfileIn)
     roles = None if body.roles is None else tuple(dict.fromkeys(body.roles))
     profile = Profile(path_number(user_id, "user_id"), body.email, body.name, roles)
@@ -92,8 +119,9 @@ def put_user(user_id: str) -> Response:
 
 @bp.get("")
 @store_key
+@operation("Get a user", tag="Users", answer=UserOut, errors=(UnknownUser,))
 def get_user(user_id: str) -> Response:
-    """A user's profile, balance and limits."""
+    """Return a user's profile, balance and limits."""
     with reading() as connection:
         account = profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
         return json_response(profiles.describe(connection, account, now=utcnow()))
@@ -101,8 +129,16 @@ def get_user(user_id: str) -> Response:
 
 @bp.get("/usage")
 @store_key
+@operation(
+    "Get a user's use by day",
+    tag="Users",
+    answer=UsageOut,
+    query=(Parameter("days", "Number of days.", {"type": "string", "enum": ["30", "90", "365"]}, "30"), CSV),
+    errors=(UnknownUser,),
+    media=("application/json", "text/csv"),
+)
 def usage(user_id: str) -> Response:
-    """What a user used in the last `?days=` (30, 90, 365), by day in the store's zone; `?format=csv` as a table."""
+    """Return a user's use by day in the store's time zone, newest first."""
     days = _days()
     account, now = _account(user_id), utcnow()
     if wants_csv():
@@ -115,8 +151,16 @@ def usage(user_id: str) -> Response:
 
 @bp.get("/entries")
 @store_key
+@operation(
+    "List ledger entries",
+    tag="Users",
+    answer=ItemList[EntryOut],
+    query=(*PAGE, CSV),
+    errors=(UnknownUser,),
+    media=("application/json", "text/csv"),
+)
 def list_entries(user_id: str) -> Response:
-    """A user's ledger, the newest entry first; `?format=csv` the whole of it as a table."""
+    """Return the ledger of a user, newest entry first."""
     if wants_csv():
         account = _account(user_id)
         return csv_response(lambda connection: exports.entry_rows(connection, account), name="entries")
@@ -130,8 +174,16 @@ def list_entries(user_id: str) -> Response:
 
 @bp.get("/purchases")
 @store_key
+@operation(
+    "List purchases",
+    tag="Users",
+    answer=ItemList[PurchaseOut],
+    query=(*PAGE, CSV),
+    errors=(UnknownUser,),
+    media=("application/json", "text/csv"),
+)
 def list_purchases(user_id: str) -> Response:
-    """Return what a user bought, the newest order first; `?format=csv` all of it as a table."""
+    """Return the orders of a user, newest first."""
     if wants_csv():
         account = _account(user_id)
         return csv_response(lambda connection: exports.purchase_rows(connection, account), name="purchases")
@@ -145,8 +197,15 @@ def list_purchases(user_id: str) -> Response:
 
 @bp.get("/purchases/<order>/lines")
 @store_key
+@operation(
+    "List the lines of a purchase",
+    tag="Users",
+    answer=ItemList[PurchaseLine],
+    query=PAGE,
+    errors=(UnknownUser, UnknownOrder),
+)
 def list_purchase_lines(user_id: str, order: str) -> Response:
-    """All lines of one purchase, by their ids; a list of purchases shows the first fifty of each."""
+    """Return all lines of an order. The list of purchases contains the first fifty."""
     limit, after = page_limit(), _order_cursor()
     with reading() as connection:
         account = profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
@@ -158,8 +217,18 @@ def list_purchase_lines(user_id: str, order: str) -> Response:
 
 @bp.post("/adjustments")
 @store_key
+@operation(
+    "Adjust a balance",
+    tag="Users",
+    answer=EntryOut,
+    status=201,
+    body=AdjustmentIn,
+    errors=(UnknownUser, BalanceChanged, BalanceOutOfRange),
+    is_keyed=True,
+    example={"tokens": 500, "reason": "Goodwill"},
+)
 def adjust(user_id: str) -> Response:
-    """Correct a balance, as an entry with a reason."""
+    """Add or remove tokens with a reason, or set the balance."""
     key = idempotency_key()
     body = read_body(AdjustmentIn)
     number, now, who = path_number(user_id, "user_id"), utcnow(), caller()

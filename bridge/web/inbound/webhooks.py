@@ -1,4 +1,4 @@
-"""The door for the shop's webhooks: stored and committed, then processed, then 200."""
+"""The route of the shops' webhooks: a delivery is stored and committed, then processed, then answered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask import Blueprint, Response, current_app, request
 from bridge.domain.errors import BadSignature, BodyTooLarge, BridgeError, ConsumerSecretUsed, MalformedBody
 from bridge.domain.shop.inbox import HARD_LIMIT_BYTES, State
 from bridge.runtime import runtime
-from bridge.services.shop import inbox
+from bridge.services.shop import inbox, processing
 from bridge.services.shop.inbox import Received
 from bridge.services.stores import settings
 from bridge.web.context import in_transaction, reading, transaction, utcnow
@@ -59,7 +59,7 @@ def receive(store: str) -> Response:
         raise MalformedBody(stored.delivery.outcome)
     shops = runtime().shops if stored.has_keys else None
     if not stored.is_repeat:
-        inbox.process_stored(transaction, stored.delivery.id, now=utcnow(), shops=shops)
+        processing.process_received(transaction, stored, now=utcnow(), shops=shops)
     return Response("stored\n", content_type="text/plain; charset=utf-8")
 
 

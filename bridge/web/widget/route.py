@@ -15,6 +15,7 @@ from bridge.services.admin import widget
 from bridge.services.admin.widget import View
 from bridge.storage.engine.database import Connection
 from bridge.web.api.auth import caller, store_key
+from bridge.web.api.operations import Parameter, operation
 from bridge.web.api.parsing import path_module, path_number
 from bridge.web.context import reading, utcnow
 
@@ -26,8 +27,21 @@ _MAX_MODULES = 50
 
 @bp.get("")
 @store_key
+@operation(
+    "Get the usage widget",
+    tag="Widget",
+    answer=None,
+    query=(
+        Parameter("user_id", "ID of the user in the shop.", {"type": "string"}, "42"),
+        Parameter("guest_id", "ID of a guest, in place of a user.", {"type": "string"}, ""),
+        Parameter("modules", "Keys of modules, separated by commas.", {"type": "string"}, "chat"),
+        Parameter("lang", "Language: en, fr, de or es.", {"type": "string"}, "en"),
+        Parameter("view", "What to show.", {"type": "string", "enum": [view.value for view in View]}, "full"),
+    ),
+    media=("text/html",),
+)
 def show() -> Response:
-    """One person's balance, limits and purchases."""
+    """Return the balance, limits and purchases of a user as an HTML fragment."""
     view, modules, store_id = _view(), _modules(), caller().store_id
     language = language_of(request.args.get("lang", ""))
     with reading() as connection:

@@ -1,4 +1,4 @@
-"""The pages on which a shop is connected, before there is a store."""
+"""The views of the pages on which a shop is connected, before there is a store."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ class GoPage:
     zone_source: str = ""
 
 
-def connect_page(
-    form: NewStore, *, public_url: str, is_first: bool, error: str = "", error_field: str = ""
-) -> ConnectPage:
+def build(form: NewStore, *, public_url: str, is_first: bool, error: str = "", error_field: str = "") -> ConnectPage:
     """The form to connect a shop."""
     return ConnectPage(
         form=form,
@@ -62,7 +60,7 @@ def connect_page(
     )
 
 
-def go_page(
+def build_go_page(
     *,
     name: str,
     shop_url: str,

@@ -1,4 +1,4 @@
-"""The connection page of a store: what was done of connecting its shop, what is left, and what is wrong."""
+"""The view of a store's connection page: the steps of connecting, the problems, and the sync."""
 
 from __future__ import annotations
 
@@ -9,23 +9,18 @@ from enum import StrEnum
 
 from bridge.domain.i18n.formatting import LocalTime, local_time, number, zone_name
 from bridge.domain.shop.authorization import callback_fault
-from bridge.domain.shop.inbox import NoticeKind
-from bridge.domain.shop.monitor import Code, is_over, notice_faults, without_command
+from bridge.domain.shop.issues import Code, Issue
+from bridge.domain.shop.monitor import notice_issues
 from bridge.domain.shop.subscriptions import TOPICS
-from bridge.domain.stores.public_address import delivery_fault
 from bridge.domain.stores.stores import Store
-from bridge.services.ops import addresses
+from bridge.rendering import issues
 from bridge.services.secrets import Vault
-from bridge.services.shop import review, subscriptions
-from bridge.services.shop.paging import PAGE
+from bridge.services.shop import connection as connections
+from bridge.services.shop import subscriptions
+from bridge.services.shop.connection import ConnectionState, Progress
 from bridge.services.stores import access_keys as keys
 from bridge.storage.engine.database import Connection
-from bridge.storage.shop import sync_state
-from bridge.storage.shop.sync_state import ShopRead
-from bridge.storage.stores import stores
-
-_ENDING = 7
-"""How many characters of a consumer key are shown, as many as WooCommerce itself shows in its list."""
+from bridge.web.admin.navigation import count_exceptions
 
 _UNAPPLIED = 10
 """How many of the orders that could not be applied are named."""
@@ -49,13 +44,13 @@ _REMEDIES = {
 
 
 _NO_PACKAGES = (
-    "No product brings tokens yet: import the products, then give each package its tokens on the Packages page. Or give"
-    " the product in WooCommerce the custom fields is_token_package (yes) and tokens_granted (5000)."
+    "No product grants tokens yet: import the products, then set the tokens of each package on the Packages page. Or"
+    " give the product in WooCommerce the custom fields is_token_package (yes) and tokens_granted (5000)."
 )
 
 
 _IMPORT = "Import products reads every product of the shop and changes nothing there."
-_IMPORT_LATER = "Products can be imported once there are REST keys. Until then, each appears with its first order."
+_IMPORT_LATER = "Products can be imported once there are API keys. Until then, each appears with its first order."
 
 
 class State(StrEnum):
@@ -85,11 +80,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class FaultRow:
-    """Something the watchdog found; `remedy` is the step whose button helps, empty where none does."""
+    """An issue; `remedy` is the step whose button helps, empty for none. `site` can be accepted, empty for none."""
 
     code: str
     sentence: str
     remedy: str
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,30 +133,26 @@ class ConnectionPage:
     error: str = ""
 
 
-def connection_page(
+def build(
     connection: Connection, store: Store, *, public_url: str, vault_: Vault, new_key: str = "", error: str = ""
 ) -> ConnectionPage:
-    """The page by what is known here; the shop is not asked."""
-    known, zone = sync_state.find(connection, store.id), store.calendar.zone
-    access_keys = keys.list_keys(connection, store)
-    credentials = stores.credentials(connection, store.id)
-    ending = vault_.open(credentials.consumer_key)[-_ENDING:] if credentials.consumer_key else ""
-    packages = sync_state.count_packages(connection, store.id)
-    last = sync_state.last_delivery(connection, store.id)
-    faults = (*_notice_rows(store, known, last), *_faults(known, has_keys=bool(ending), packages=packages))
+    """Return the page for what is stored here; the shop is not asked."""
+    state, zone = connections.describe(connection, store, public_url=public_url, vault_=vault_), store.calendar.zone
+    known, access_keys = state.known, keys.list_keys(connection, store)
+    faults = _fault_rows(state)
     ask_fault = callback_fault(public_url, shop_url=store.url)
     steps = (
-        _keys_step(ending, is_by_hand=bool(ask_fault)),
-        _answer_step(store, known, faults, has_keys=bool(ending)),
-        _webhooks_step(store, known, faults, has_keys=bool(ending), last=last),
-        _packages_step(packages, known, has_keys=bool(ending)),
-        _history_step(store, known),
-        _delivery_step(store, known, last),
+        _keys_step(state.key_ending, is_by_hand=bool(ask_fault)),
+        _answer_step(store, state, faults),
+        _webhooks_step(store, state, faults),
+        _packages_step(state),
+        _history_step(store, state.granting_past),
+        _delivery_step(store, state),
         _access_step(keys_used=[key.last_used_at for key in access_keys]),
     )
     return ConnectionPage(
         store=store,
-        open_questions=review.badge(connection, store.id),
+        open_questions=count_exceptions(connection, store),
         zone=zone_name(zone),
         steps=_with_next(steps),
         done=sum(step.state is State.DONE for step in steps),
@@ -176,10 +168,10 @@ def connection_page(
         ),
         webhook_url=f"{public_url}{subscriptions.PATH}{store.slug}",
         ask_fault=ask_fault,
-        has_keys=bool(ending),
-        other_site=next((one.detail for one in known.notices if one.kind is NoticeKind.OTHER_SITE), ""),
-        delivery_fault=_delivery_fault(connection, store, public_url, has_arrived=last is not None),
-        is_local_trial=addresses.is_local_trial(store.url),
+        has_keys=bool(state.key_ending),
+        other_site=state.other_site,
+        delivery_fault=state.address_fault,
+        is_local_trial=state.is_local_trial,
         access_keys=tuple(
             AccessKeyRow(key.id, key.prefix, local_time(key.created_at, zone), _local(store, key.last_used_at))
             for key in access_keys
@@ -189,66 +181,41 @@ def connection_page(
     )
 
 
-def _notice_rows(store: Store, known: ShopRead, last: datetime | None) -> tuple[FaultRow, ...]:
-    """Return what deliveries have told since the monitor looked last."""
-    notices = [notice for notice in known.notices if not is_over(notice, last, known.webhooks_set_at)]
-    return tuple(
-        FaultRow(fault.code.value, without_command(fault.sentence), _REMEDIES.get(fault.code, ""))
-        for fault in notice_faults(store.slug, notices)
-        if fault.key not in known.faults
-    )
+def _fault_rows(state: ConnectionState) -> tuple[FaultRow, ...]:
+    """What deliveries reported since the last check, and the issues that it found."""
+    known = state.known
+    reported = [_fault_row(issue) for issue in notice_issues(state.notices) if issue.key not in known.faults]
+    return (*reported, *(_fault_row(known.issues.get(key) or key) for key in state.issues))
 
 
-def has_webhooks(connection: Connection, store: Store) -> bool:
-    """Return whether the store's webhooks were installed before."""
-    return sync_state.find(connection, store.id).webhooks_set_at is not None
-
-
-def _delivery_fault(connection: Connection, store: Store, public_url: str, *, has_arrived: bool) -> str:
-    """Why the shop's deliveries would not arrive at this process's public URL, without a lookup of its host.
-
-    A delivery that arrived is better evidence than the address.
-    """
-    where = addresses.service_address(connection, public_url, is_set=True)
-    return where.mismatch or ("" if has_arrived else delivery_fault(public_url, shop_url=store.url))
-
-
-def _faults(known: ShopRead, *, has_keys: bool, packages: int) -> tuple[FaultRow, ...]:
-    """The problems that the last check found, without those that are known to be over."""
-    over = {Code.NO_KEYS} if has_keys else set()
-    if packages or known.import_page is not None:
-        over.add(Code.NO_PACKAGES)
-    if known.looked_at is None:
-        # The keys are new: what the old ones met with says nothing of them.
-        over |= {Code.SHOP, Code.KEYS_READ_ONLY}
-    rows = []
-    for key in known.faults:
-        code = key.partition(" ")[0]
-        if code in over:
-            continue
-        sentence = without_command(known.sentences.get(key, "")) or code.replace("_", " ")
-        rows.append(FaultRow(code, sentence, _REMEDIES.get(Code(code), "") if code in set(Code) else ""))
-    return tuple(rows)
+def _fault_row(issue: Issue | str) -> FaultRow:
+    """The row of an issue, or of a key that was stored without its parameters."""
+    if isinstance(issue, str):
+        code = issue.partition(" ")[0]
+        return FaultRow(code, code.replace("_", " "), "")
+    site = issue.subject if issue.code is Code.OTHER_SITE else ""
+    return FaultRow(issue.code.value, issues.describe(issue), _REMEDIES.get(issue.code, ""), site)
 
 
 def _keys_step(ending: str, *, is_by_hand: bool) -> Step:
-    title = "REST keys"
+    title = "API keys"
     effect = "opens the shop, where you approve; the shop then sends its keys here by itself"
     if not ending:
-        sentence = "No REST keys yet. Without them, missed orders cannot be fetched, and webhooks cannot be checked."
+        sentence = "No API keys yet. Without them, missed orders cannot be fetched, and webhooks cannot be checked."
         action = "Enter the keys by hand, below." if is_by_hand else f"Get keys from the shop {effect}."
         return Step("keys", title, State.OPEN, sentence, effect=action)
-    sentence = f"The REST keys are stored; the consumer key ends in …{ending}."
+    sentence = f"The API keys are stored; the consumer key ends in …{ending}."
     action = "" if is_by_hand else f"Reconnect {effect} in place of these."
     return Step("keys", title, State.DONE, sentence, effect=action)
 
 
-def _answer_step(store: Store, known: ShopRead, faults: Sequence[FaultRow], *, has_keys: bool) -> Step:
+def _answer_step(store: Store, state: ConnectionState, faults: Sequence[FaultRow]) -> Step:
+    known = state.known
     title, at = "The shop answers", _local(store, known.looked_at)
-    if not has_keys:
+    if not state.key_ending:
         return Step("answer", title, State.WAITING, "The shop is checked once there are keys.")
     repairs = " and recreates webhooks of this service that are missing or off" if known.webhooks_set_at else ""
-    effect = f"Check again reads the state of the shop{repairs}."
+    effect = f"Check now reads the state of the shop{repairs}."
     for fault in faults:
         if fault.code in {Code.SHOP, Code.KEYS_READ_ONLY}:
             return Step("answer", title, State.WRONG, _sentence(fault.sentence), at, effect)
@@ -257,9 +224,8 @@ def _answer_step(store: Store, known: ShopRead, faults: Sequence[FaultRow], *, h
     return Step("answer", title, State.DONE, "The keys can read and write.", at, effect)
 
 
-def _webhooks_step(
-    store: Store, known: ShopRead, faults: Sequence[FaultRow], *, has_keys: bool, last: datetime | None
-) -> Step:
+def _webhooks_step(store: Store, state: ConnectionState, faults: Sequence[FaultRow]) -> Step:
+    known, has_keys = state.known, bool(state.key_ending)
     title, at = "Webhooks", _local(store, known.webhooks_set_at)
     count = len(TOPICS)
     wrong = next((fault for fault in faults if fault.remedy == "webhooks"), None)
@@ -268,10 +234,10 @@ def _webhooks_step(
         effect = f"Install webhooks creates {count} webhooks in the shop; those of others stay as they are."
         sentence = "The shop reports each order, product and customer through webhooks. They are not installed yet."
         if not has_keys:
-            arrive = "Deliveries arrive. " if last is not None else ""
-            sentence = f"{arrive}Without REST keys, this service can neither install nor check webhooks."
+            arrive = "Deliveries arrive. " if state.last_delivery_at is not None else ""
+            sentence = f"{arrive}Without API keys, this service can neither install nor check webhooks."
             effect = (
-                "Enter REST keys first. Or add the webhooks in WooCommerce by hand, with the address below and the"
+                "Enter API keys first. Or add the webhooks in WooCommerce by hand, with the address below and the"
                 " webhook secret that flask stores add printed."
             )
         return Step("webhooks", title, State.OPEN, sentence, effect=effect)
@@ -282,23 +248,26 @@ def _webhooks_step(
     return Step("webhooks", title, State.DONE, sentence, at, effect)
 
 
-def _packages_step(count: int, known: ShopRead, *, has_keys: bool) -> Step:
-    title = "Packages"
-    if known.import_page is not None:
-        read = min((known.import_page - 1) * PAGE, known.import_total)
-        of = f" of {number(known.import_total)}" if known.import_total else ""
-        words = f"The products are being imported: {number(read)}{of} so far. Reload this page to see the progress."
+def _packages_step(state: ConnectionState) -> Step:
+    title, count, has_keys = "Packages", state.packages, bool(state.key_ending)
+    if state.importing is not None:
+        words = f"The products are being imported: {_progress(state.importing)}. Reload this page to see the progress."
         return Step("packages", title, State.WAITING, words)
     if not count:
         return Step("packages", title, State.OPEN, _NO_PACKAGES, effect=_IMPORT if has_keys else _IMPORT_LATER)
-    are = "1 product brings" if count == 1 else f"{number(count)} products bring"
+    are = "1 product grants" if count == 1 else f"{number(count)} products grant"
     return Step("packages", title, State.DONE, f"{are} tokens.", effect=_IMPORT if has_keys else "")
 
 
-def _history_step(store: Store, known: ShopRead) -> Step:
+def _progress(progress: Progress) -> str:
+    of = f" of {number(progress.total)}" if progress.total else ""
+    return f"{number(progress.done)}{of} so far"
+
+
+def _history_step(store: Store, granting: Progress | None) -> Step:
     title = "Past orders"
     if store.history == "ask":
-        sentence = "Should orders placed before the shop was connected bring tokens? Until you choose, they bring none."
+        sentence = "Should orders placed before the shop was connected grant tokens? Until you choose, they grant none."
         effect = (
             "Grant past orders gives the buyers of completed orders their tokens. Start from today gives them nothing;"
             " you can grant them later."
@@ -306,18 +275,17 @@ def _history_step(store: Store, known: ShopRead) -> Step:
         return Step("history", title, State.OPEN, sentence, effect=effect)
     if store.history == "skip":
         begin = local_time(store.grants_from, store.calendar.zone).day if store.grants_from else ""
-        sentence = f"Orders placed since {begin} count; earlier ones bring nothing."
+        sentence = f"Orders placed since {begin} count; earlier ones grant nothing."
         effect = "Grant past orders gives the buyers of earlier completed orders their tokens."
         return Step("history", title, State.DONE, sentence, effect=effect)
-    if known.past_done is not None:
-        of = f" of {number(known.past_total)}" if known.past_total else ""
-        words = f"Past orders are being granted: {number(known.past_done)}{of} so far. Reload this page to see more."
+    if granting is not None:
+        words = f"Past orders are being granted: {_progress(granting)}. Reload this page to see more."
         return Step("history", title, State.WAITING, words)
-    return Step("history", title, State.DONE, "Past orders bring tokens as well.")
+    return Step("history", title, State.DONE, "Past orders grant tokens as well.")
 
 
-def _delivery_step(store: Store, known: ShopRead, last: datetime | None) -> Step:
-    title = "First delivery"
+def _delivery_step(store: Store, state: ConnectionState) -> Step:
+    title, known, last = "First delivery", state.known, state.last_delivery_at
     if last is not None:
         return Step(
             "delivery", title, State.DONE, "The shop delivers, signed with this store’s secret.", _local(store, last)

@@ -20,6 +20,11 @@ _TEXTS: dict[Question, tuple[str, str]] = {
         "Amount not readable",
         "The amount cannot be read: {products}. Correct it in the shop or on the Packages page, or set it here.",
     ),
+    Question.STAMP_UNCLEAR: (
+        "Amount on the order not readable",
+        "The amount that the shop wrote on {name} (line {line}) cannot be read: {stamp}. The {granted} tokens granted"
+        " before stay. Correct the order in the shop, or leave it.",
+    ),
     Question.SAME_SKU: (
         "Several packages",
         "Packages with different amounts have the SKU of {products}. Set the amount here.",
@@ -29,19 +34,19 @@ _TEXTS: dict[Question, tuple[str, str]] = {
         "The order was placed before the shop was connected and paid after it. Grant it, or leave it.",
     ),
     Question.UNREAD_REFUNDS: (
-        "Refund not read",
-        "The refunded lines are not known, so tokens were taken back by the share of the money."
+        "Refund details missing",
+        "The shop did not say which items were refunded, so tokens were removed in proportion to the money."
         " Check again, or mark it as reviewed.",
     ),
     Question.UNALLOCATED_REFUND: (
-        "Refund of no line",
-        "The refund names no line, so tokens were taken back by the share of the money."
+        "Refund without items",
+        "The refund names no items, so tokens were removed in proportion to the money."
         " Correct the balance if needed, and mark it as reviewed.",
     ),
     Question.OTHER_ORDER: (
         "Another order with this number",
         "The shop sent another order with the same ID ({status}, {buyer}). The first order ({first_buyer}) keeps its"
-        " tokens. Keep the first order, or replace it with the new order: then the tokens of the first are taken back.",
+        " tokens. Keep the first order, or replace it with the new order: then the tokens of the first are removed.",
     ),
     Question.RELATED_ORDER: (
         "Same product in a related order",
@@ -58,15 +63,15 @@ _TEXTS: dict[Question, tuple[str, str]] = {
     ),
     Question.QUANTITY_UNCLEAR: (
         "Quantity not readable",
-        "The quantity of {name} (line {line}) cannot be read, so it moves nothing. Correct the order in the shop.",
+        "The quantity of {name} (line {line}) cannot be read, so it changes nothing. Correct the order in the shop.",
     ),
     Question.TOO_LARGE: (
         "More tokens than a balance can hold",
-        "{name} (line {line}) brings more than 9,007,199,254,740,991 tokens, so it moves nothing.",
+        "{name} (line {line}) would grant more than 9,007,199,254,740,991 tokens, so it changes nothing.",
     ),
     Question.NO_TOKENS: (
         "Less than one token",
-        "The quantity of {name} (line {line}) is so small that it brings no whole token.",
+        "The quantity of {name} (line {line}) is so small that it grants no whole token.",
     ),
     Question.NOT_GRANTED: (
         "Finished but not granted",
@@ -80,7 +85,7 @@ _TEXTS: dict[Question, tuple[str, str]] = {
     Question.REFUND_UNCLEAR: (
         "Refund for another price",
         "{pieces} of line {line} were refunded for {money}, which is not their price."
-        " Tokens were taken back by the money. Leave it, or take tokens back by the pieces.",
+        " Tokens were removed in proportion to the money. Leave it, or remove tokens by the pieces.",
     ),
 }
 """A label and a sentence for each kind; the item's parameters fill the sentence."""
@@ -90,7 +95,7 @@ _CHOICES: dict[tuple[Question | None, str], str] = {
     (None, GRANT): "Grant it",
     (None, KEEP): "Keep the first order",
     (None, REPLACE): "Replace with the new order",
-    (None, PIECES): "Take back by the pieces",
+    (None, PIECES): "Remove by the pieces",
 }
 
 _ONLY_CHOICE = {LEAVE: "Mark as reviewed"}
@@ -117,7 +122,7 @@ class ReviewText:
 def describe(item: ReviewItem) -> ReviewText:
     """The text of a review item."""
     label, sentence = _TEXTS.get(
-        item.kind, (item.kind.value.replace("_", " ").capitalize(), "This order needs a person.")
+        item.kind, (item.kind.value.replace("_", " ").capitalize(), "This order needs attention.")
     )
     shown = {name: _shown(value) for name, value in item.parameters.items()}
     labels = _ONLY_CHOICE if len(item.choices) == 1 else {}

@@ -1,23 +1,20 @@
-"""The exceptions page: the orders of a store that want its owner's look, and the forms that answer."""
+"""The view of the exceptions page: the orders of a store that need a person, and the forms to decide about them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
-from bridge.domain.accounts.accounts import Profile
 from bridge.domain.i18n.formatting import LocalTime, local_time, zone_name
 from bridge.domain.orders.merge import OrderState
 from bridge.domain.orders.review import WANT_AMOUNTS, open_lines
 from bridge.domain.orders.review_items import Question, ReviewItem
 from bridge.domain.stores.stores import Store
-from bridge.services.accounts import profiles
-from bridge.services.metering import documents
 from bridge.services.orders import late_packages
 from bridge.services.shop import review
+from bridge.services.shop.review import OpenOrder
 from bridge.storage.engine.database import Connection
-from bridge.storage.shop.sync_state import OpenOrder
+from bridge.web.admin.navigation import count_exceptions
 
 _LATE = 5
 """The most products that the page names because orders bought them before they were packages."""
@@ -72,7 +69,7 @@ class RefundsShown:
 
 
 @dataclass(frozen=True, slots=True)
-class QuestionRow:
+class ExceptionRow:
     """One order of the list; `total` is money as the shop writes it, `user_id` whose it is now.
 
     `items` are its review items, the most urgent first.
@@ -96,7 +93,7 @@ class QuestionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class QuestionsPage:
+class ExceptionsPage:
     """Everything the exceptions page prints; `next` is the order its neighbour begins behind.
 
     `error` is what went wrong in a form whose order is no longer in the list,
@@ -106,21 +103,21 @@ class QuestionsPage:
     store: Store
     open_questions: str
     zone: str
-    rows: tuple[QuestionRow, ...]
+    rows: tuple[ExceptionRow, ...]
     after: int
     next: int | None
     error: str
     late: tuple[str, ...] = ()
 
 
-def questions_page(connection: Connection, store: Store, *, after: int = 0, form: Form | None = None) -> QuestionsPage:
+def build(connection: Connection, store: Store, *, after: int = 0, form: Form | None = None) -> ExceptionsPage:
     """The orders with an open question, by number above `after`."""
     found, following = review.list_open(connection, store.id, after=after, limit=PAGE)
     rows = tuple(_row(store, one, known, form) for one, known in found)
     is_shown = any(row.form or any(line.error for line in row.lines) for row in rows)
-    return QuestionsPage(
+    return ExceptionsPage(
         store=store,
-        open_questions=review.badge(connection, store.id),
+        open_questions=count_exceptions(connection, store),
         zone=zone_name(store.calendar.zone),
         rows=rows,
         after=after,
@@ -133,22 +130,11 @@ def questions_page(connection: Connection, store: Store, *, after: int = 0, form
     )
 
 
-def assign(
-    connection: Connection, store: Store, number: int, user_id: int, *, actor: str, now: datetime
-) -> documents.Document:
-    """Give a guest's order to a user who is known here; raises `UnknownUser` for a slip of the finger.
-
-    Raises `UnknownOrder` and `OrderHasCustomer` as well.
-    """
-    profiles.get_account(connection, store.id, user_id)
-    return review.assign(connection, store, number, Profile(user_id), actor=actor, now=now)
-
-
-def _row(store: Store, one: OpenOrder, known: OrderState, form: Form | None) -> QuestionRow:
+def _row(store: Store, one: OpenOrder, known: OrderState, form: Form | None) -> ExceptionRow:
     form = form if form is not None and form.number == one.number else None
     kinds = {item.kind for item in known.reviews}
     is_nameless = bool(kinds & WANT_AMOUNTS)
-    return QuestionRow(
+    return ExceptionRow(
         number=one.number,
         shown=known.shown_number,
         items=known.reviews,

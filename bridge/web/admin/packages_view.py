@@ -1,4 +1,4 @@
-"""The Packages page: the products of a store, what each brings, and the orders that wait for an amount."""
+"""The views of the Packages page and of the past orders of one product."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from bridge.domain.i18n.formatting import LocalTime, local_time, number, zone_name
 from bridge.domain.orders.packages import Package
 from bridge.domain.stores.stores import Store
-from bridge.services.metering import documents
-from bridge.services.orders import late_packages
-from bridge.services.orders import packages as catalog
-from bridge.services.shop import product_import, review
+from bridge.rendering import amounts
+from bridge.services.orders import late_packages, packages
+from bridge.services.shop import product_import
+from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
-from bridge.storage.orders import packages, product_orders
-from bridge.storage.stores import stores
+from bridge.web.admin.navigation import count_exceptions
 
 ProductKey = tuple[int, int]
 """A product and its variation, 0 for the whole product."""
@@ -105,7 +104,7 @@ class LatePage:
     next: str
 
 
-def packages_page(
+def build(
     connection: Connection,
     store: Store,
     *,
@@ -115,21 +114,21 @@ def packages_page(
     form: AmountForm | None = None,
 ) -> PackagesPage:
     """A page of the store's products after the one named."""
-    found = catalog.list_packages(
+    found = packages.list_packages(
         connection, store.id, after=after, limit=PAGE + 1, query=search, is_open_only=is_open_only
     )
     rows = tuple(_row(connection, store, package, form) for package in found[:PAGE])
     last = found[PAGE - 1] if len(found) > PAGE else None
-    count = packages.count_open(connection, store.id, most=late_packages.COUNTED + 1)
+    count = late_packages.count_without_amount(connection, store.id)
     return PackagesPage(
         store=store,
-        open_questions=review.badge(connection, store.id),
+        open_questions=count_exceptions(connection, store),
         rows=rows,
         search=search,
         is_open_only=is_open_only,
         open_products=_counted(count),
-        has_any=bool(rows) or bool(packages.list_page(connection, store.id, after=None, limit=1)),
-        has_keys=stores.credentials(connection, store.id).consumer_key is not None,
+        has_any=bool(rows) or bool(packages.list_packages(connection, store.id, after=None, limit=1)),
+        has_keys=settings.has_shop_keys(connection, store.id),
         importing=_import_progress(connection, store),
         after=write_key((after[0], after[1])) if after else "",
         next=write_key((last.product_id, last.variation_id)) if last else "",
@@ -137,14 +136,16 @@ def packages_page(
     )
 
 
-def late_page(connection: Connection, store: Store, package: Package, *, after: tuple[int, int] = (0, 0)) -> LatePage:
+def build_past_orders(
+    connection: Connection, store: Store, package: Package, *, after: tuple[int, int] = (0, 0)
+) -> LatePage:
     """A page of the order lines that bought a product before it was a package."""
-    found = product_orders.list_lines(connection, store.id, package, after=after, limit=PAGE + 1)
+    found = late_packages.list_lines(connection, store.id, package, after=after, limit=PAGE + 1)
     zone = store.calendar.zone
     last = found[PAGE - 1] if len(found) > PAGE else None
     return LatePage(
         store=store,
-        open_questions=review.badge(connection, store.id),
+        open_questions=count_exceptions(connection, store),
         zone=zone_name(zone),
         product_id=package.product_id,
         variation_id=package.variation_id,
@@ -166,48 +167,6 @@ def late_page(connection: Connection, store: Store, package: Package, *, after: 
     )
 
 
-def list_late(connection: Connection, store_id: int) -> list[documents.Document]:
-    """The packages that orders bought before they were packages and that the owner has not decided about."""
-    return [
-        {
-            "product": late.package.product_id,
-            "variation": late.package.variation_id or None,
-            "name": late.package.name,
-            "tokens": late.package.tokens,
-            "orders": late.orders,
-            "choices": list(late_packages.DECISIONS),
-        }
-        for late in late_packages.list_late(connection, store_id)
-    ]
-
-
-def document(connection: Connection, store_id: int, package: Package) -> documents.Document:
-    """A product as the API and the commands show it.
-
-    `source` says who set the amount, `unreadable` the shop's amount that is not
-    clear. `orders_waiting` counts the orders that wait for an amount or a
-    decision, up to a thousand.
-    """
-    fault = package.unreadable
-    return {
-        "product": package.product_id,
-        "variation": package.variation_id or None,
-        "tokens": package.tokens,
-        "source": "shop" if package.admin_tokens is None else "admin",
-        "shop_tokens": package.shop_tokens,
-        "plan": package.plan,
-        "months": package.months,
-        "name": package.name,
-        "sku": package.sku,
-        "state": state_of(package),
-        "unreadable": None
-        if fault is None
-        else {"key": fault.key, "value": fault.value, "reason": fault.reason.value, "sentence": fault.sentence},
-        "orders_waiting": late_packages.count_orders(connection, store_id, package),
-        "decision": package.late,
-    }
-
-
 def write_key(key: tuple[int, int]) -> str:
     """A place in a list as an address carries it."""
     return f"{key[0]}.{key[1]}"
@@ -223,9 +182,9 @@ def _row(connection: Connection, store: Store, package: Package, form: AmountFor
         variation_id=package.variation_id,
         name=_name(package),
         sku=package.sku,
-        state=state_of(package),
+        state=package.state,
         shop=_shop_words(package),
-        fault="" if package.unreadable is None else package.unreadable.sentence,
+        fault="" if package.unreadable is None else amounts.describe(package.unreadable),
         tokens=form.tokens if form else set_here,
         error=form.error if form else "",
         plan=f"{package.plan}, {number(package.months)} months" if package.months else "",
@@ -235,15 +194,6 @@ def _row(connection: Connection, store: Store, package: Package, form: AmountFor
         decision=(package.late or "") if package.tokens else "",
         brings=package.tokens or 0,
     )
-
-
-def state_of(package: Package) -> str:
-    """How a product stands: `package`, `per_variation`, `no_package`, `unreadable` or `unknown`."""
-    if package.tokens is not None:
-        return "package" if package.tokens else "no_package"
-    if package.is_per_variation:
-        return "per_variation"
-    return "unknown" if package.unreadable is None else "unreadable"
 
 
 def _name(package: Package) -> str:

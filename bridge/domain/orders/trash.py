@@ -1,0 +1,82 @@
+"""Whether an order is in the shop's trash, from announcements that come late, twice, or in the wrong order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+
+REORDERING_SPAN = timedelta(minutes=10)
+"""How long after an order's restoring the announcement of its trashing may still come in late."""
+
+
+class TrashState(Enum):
+    """The state of an order: it is not in the trash, in it, or was restored before its trashing was announced."""
+
+    OUTSIDE = "outside"
+    TRASHED = "trashed"
+    RESTORED_FIRST = "restored_first"
+
+
+@dataclass(frozen=True, slots=True)
+class Trash:
+    """The state of an order and the announcements behind it.
+
+    Events: the shop announces a trashing without a date (`announced`), a
+    document says that the order was restored (`restored`), or one that decides
+    or was read from the shop proves that it is not in the trash (`outside`).
+
+    | state | announced | restored | outside |
+    | --- | --- | --- | --- |
+    | OUTSIDE | TRASHED | RESTORED_FIRST | OUTSIDE |
+    | TRASHED | TRASHED | OUTSIDE | OUTSIDE |
+    | RESTORED_FIRST | OUTSIDE within `REORDERING_SPAN`, then TRASHED | RESTORED_FIRST | RESTORED_FIRST |
+
+    The same announcement or restoring sent twice changes nothing. `key` is the
+    delivery of the last announcement, `trashed_at` when it came, `trashed_after`
+    the date of the newest document then. `restored_at` is the date of the last
+    restoring, `restored_seen_at` when it came.
+    """
+
+    key: str = ""
+    trashed_at: datetime | None = None
+    trashed_after: datetime | None = None
+    restored_at: datetime | None = None
+    restored_seen_at: datetime | None = None
+    restores_ahead: bool = False
+
+    @property
+    def state(self) -> TrashState:
+        """The state now."""
+        if self.trashed_at is not None:
+            return TrashState.TRASHED
+        return TrashState.RESTORED_FIRST if self.restores_ahead else TrashState.OUTSIDE
+
+    def is_repeated(self, delivery: str) -> bool:
+        """Return whether an announcement is the last one, sent twice."""
+        return bool(delivery) and delivery == self.key
+
+    def announced(self, delivery: str, *, at: datetime, newest: datetime | None) -> Trash:
+        """The trash after an announcement that came at a moment; `newest` is the date of the newest document."""
+        noted = replace(self, key=delivery, restores_ahead=False)
+        seen_at = self.restored_seen_at if self.state is TrashState.RESTORED_FIRST else None
+        if seen_at is not None and at - seen_at <= REORDERING_SPAN:
+            return noted
+        return replace(noted, trashed_at=at, trashed_after=newest)
+
+    def restored(self, *, dated: datetime, at: datetime) -> Trash:
+        """The trash after a restoring of a date that came at a moment."""
+        if dated == self.restored_at:
+            return self
+        noted = replace(self, restored_at=dated, restored_seen_at=at)
+        return noted.outside() if self.state is TrashState.TRASHED else replace(noted, restores_ahead=True)
+
+    def outside(self) -> Trash:
+        """The trash after a proof that the order is not in it."""
+        return replace(self, trashed_at=None, trashed_after=None)
+
+    def is_outlived_by(self, modified_at: datetime) -> bool:
+        """Return whether a document of that date is newer than the trashing."""
+        # The two clocks are compared only where nothing better is known: the shop's may be ahead of ours.
+        since = self.trashed_after or self.trashed_at
+        return self.state is TrashState.TRASHED and since is not None and modified_at > since

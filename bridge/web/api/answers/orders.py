@@ -1,0 +1,189 @@
+"""Responses about orders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from bridge.web.api.answers.parts import Count, Time
+from bridge.web.api.operations import Answer
+
+
+class ReviewItemOut(Answer):
+    """A part of an order that needs a decision."""
+
+    kind: Annotated[str, Field(examples=["paid_later"])]
+    """Kind of the item."""
+    subject: Annotated[str, Field(examples=[""])]
+    """The part of the order; empty for the whole order."""
+    choices: Annotated[list[str], Field(examples=[["grant", "leave"]])]
+    """Possible choices."""
+    parameters: Annotated[dict[str, Any], Field(examples=[{}])]
+    """Values of this kind."""
+
+
+class DecisionOut(Answer):
+    """A decision about a review item."""
+
+    kind: Annotated[str, Field(examples=["paid_later"])]
+    """Kind of the item."""
+    subject: Annotated[str, Field(examples=[""])]
+    """The part of the order."""
+    choice: Annotated[str, Field(examples=["grant"])]
+    """The choice."""
+    by: Annotated[str, Field(examples=["owner@example.com"])]
+    """Who decided."""
+    at: Time
+    """Time of the decision."""
+
+
+class OrderLine(Answer):
+    """A line of an order."""
+
+    id: Annotated[int, Field(examples=[7])]
+    """ID of the line in the shop."""
+    name: Annotated[str, Field(examples=["100k tokens"])]
+    """Name of the product."""
+    sku: Annotated[str, Field(examples=["TOK-100K"])]
+    """SKU of the product."""
+    product_id: Annotated[int | None, Field(examples=[10])]
+    """ID of the product."""
+    variation_id: Annotated[int | None, Field(examples=[None])]
+    """ID of the variation."""
+    quantity: Annotated[float | None, Field(examples=[1])]
+    """Pieces; null if not readable."""
+    tokens_each: Annotated[Count | None, Field(examples=[5000])]
+    """Tokens for each piece; null if not known."""
+    basis: Annotated[str | None, Field(examples=["product"])]
+    """How the amount was determined."""
+    months: Annotated[int | None, Field(examples=[None])]
+    """Months of a plan; null for a package."""
+    tokens: Annotated[Count, Field(examples=[5000])]
+    """Tokens granted now."""
+    set_by: Annotated[str | None, Field(examples=[None])]
+    """Who set the amount by hand."""
+    set_at: Time | None
+    """Time at which the amount was set."""
+
+
+class RefundsOut(Answer):
+    """The refunds of an order."""
+
+    ids: Annotated[list[int], Field(examples=[[1002]])]
+    """IDs of the refunds."""
+    total: Annotated[str, Field(examples=["19.00"])]
+    """Money of all refunds."""
+
+
+class ReviewedRefunds(Answer):
+    """Refunds that were marked as reviewed."""
+
+    by: Annotated[str, Field(examples=["owner@example.com"])]
+    """Who marked them."""
+    at: Time
+    """Time of the mark."""
+    refunds: RefundsOut
+    """The refunds."""
+
+
+class ExceptionOut(Answer):
+    """An order that needs attention."""
+
+    id: Annotated[int, Field(examples=[1001])]
+    """ID of the order in the shop."""
+    number: Annotated[int | str, Field(examples=[1001])]
+    """Number that the shop shows."""
+    question: Annotated[str | None, Field(examples=["no_buyer"])]
+    """Kind of the first review item."""
+    reviews: list[ReviewItemOut]
+    """The open review items."""
+    email: Annotated[str | None, Field(examples=["ada@example.com"])]
+    """E-mail address of the buyer."""
+    placed_at: Time | None
+    """Time of the order."""
+    lines: list[OrderLine]
+    """Lines that need an amount."""
+    refunds: RefundsOut
+    """Refunds of the order."""
+
+
+class OrderOut(Answer):
+    """An order."""
+
+    id: Annotated[int, Field(examples=[1001])]
+    """ID of the order in the shop."""
+    number: Annotated[int | str, Field(examples=[1001])]
+    """Number that the shop shows."""
+    status: Annotated[str, Field(examples=["completed"])]
+    """Status of the order."""
+    question: Annotated[str | None, Field(examples=[None])]
+    """Kind of the first review item; null without one."""
+    reviews: list[ReviewItemOut]
+    """The open review items."""
+    decisions: list[DecisionOut]
+    """Decisions about review items."""
+    customer_id: Annotated[int | None, Field(examples=[42])]
+    """ID of the buyer; null for a guest."""
+    email: Annotated[str | None, Field(examples=["ada@example.com"])]
+    """E-mail address of the buyer."""
+    placed_at: Time | None
+    """Time of the order."""
+    modified_at: Time | None
+    """Time of the last change in the shop."""
+    total: Annotated[str, Field(examples=["19.00"])]
+    """Total of the order."""
+    currency: Annotated[str, Field(examples=["EUR"])]
+    """Currency."""
+    lines: list[OrderLine]
+    """Lines of the order."""
+    granted: Annotated[Count, Field(examples=[5000])]
+    """Tokens granted, less reversals."""
+    refunds: RefundsOut
+    """Refunds of the order."""
+    seen: ReviewedRefunds | None
+    """Refunds marked as reviewed; null without any."""
+
+
+class SettledOrder(OrderOut):
+    """An order after a decision."""
+
+    tokens: Annotated[Count, Field(examples=[5000])]
+    """Tokens the order is worth."""
+    posted: Annotated[int, Field(examples=[5000])]
+    """Tokens granted by this request; negative for tokens removed."""
+    waits_for_buyer: Annotated[bool, Field(examples=[False])]
+    """True if the order has no account yet."""
+
+
+class LatePackageOut(Answer):
+    """A package that orders bought before it was a package."""
+
+    product: Annotated[int, Field(examples=[10])]
+    """ID of the product in the shop."""
+    variation: Annotated[int | None, Field(examples=[None])]
+    """ID of the variation; null for the product."""
+    name: Annotated[str | None, Field(examples=["100k tokens"])]
+    """Name of the product."""
+    tokens: Count | None
+    """Tokens for each piece."""
+    orders: Count
+    """Number of orders."""
+    choices: Annotated[list[str], Field(examples=[["grant", "leave"]])]
+    """Possible decisions."""
+
+
+class SourcesOut(Answer):
+    """Addresses that deliver webhooks for this shop."""
+
+    accepted: Annotated[list[str], Field(examples=[["https://www.shop.example"]])]
+    """Accepted addresses."""
+    waiting: Annotated[str | None, Field(examples=[None])]
+    """Last address that was not accepted."""
+
+
+class AcceptedSource(SourcesOut):
+    """The addresses after one was accepted."""
+
+    released: Annotated[int, Field(ge=0, examples=[3])]
+    """Waiting deliveries that are applied now."""

@@ -1,0 +1,141 @@
+"""Responses about users."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import Field
+
+from bridge.domain.accounts.ledger import Kind
+from bridge.web.api.answers.parts import Allowance, Balance, Count, Module, Plan, Time
+from bridge.web.api.operations import Answer
+
+
+class UserOut(Answer):
+    """A user with balance and limits."""
+
+    id: Annotated[int, Field(examples=[42])]
+    """ID of the user in the shop."""
+    email: Annotated[str | None, Field(examples=["ada@example.com"])]
+    """E-mail address."""
+    name: Annotated[str | None, Field(examples=["Ada"])]
+    """Name."""
+    roles: Annotated[list[str], Field(examples=[["subscriber"]])]
+    """Roles in WordPress."""
+    balance: Balance
+    """Balance of the account."""
+    plan: Plan | None
+    """Monthly plan; null without one."""
+    limits: list[Allowance]
+    """Allowance of each module."""
+
+
+class UsageItem(Answer):
+    """Use of one kind on one day."""
+
+    module: Module
+    """Key of the module."""
+    operation: Annotated[str | None, Field(examples=["image.analysis"])]
+    """Key of the operation."""
+    site: Annotated[str | None, Field(examples=["Blog"])]
+    """Linked site that spent; null for the store."""
+    source: Annotated[str | None, Field(examples=["support-bot"])]
+    """Integration that asked."""
+    units: Annotated[Count, Field(examples=[1])]
+    """Number of units."""
+    tokens: Annotated[int, Field(examples=[120])]
+    """Tokens spent, less refunds."""
+
+
+class UsageDay(Answer):
+    """Use of one day."""
+
+    date: Annotated[date, Field(examples=["2026-11-26"])]
+    """Day in the store's time zone."""
+    tokens: Annotated[int, Field(examples=[120])]
+    """Tokens of the day."""
+    units: Annotated[Count, Field(examples=[1])]
+    """Units of the day."""
+    items: list[UsageItem]
+    """Use by module, operation, site and source."""
+
+
+class UsageOut(Answer):
+    """A user's use by day."""
+
+    days: list[UsageDay]
+    """Days with use, newest first."""
+
+
+class EntryOut(Answer):
+    """An entry of the ledger."""
+
+    id: Annotated[str, Field(examples=["en_01J8XG2M4Q7RB"])]
+    """ID of the entry."""
+    kind: Annotated[Kind, Field(examples=["adjustment"])]
+    """Kind of the entry."""
+    tokens: Annotated[int, Field(examples=[500])]
+    """Tokens added; negative for tokens removed."""
+    balance_after: Count
+    """Balance after the entry."""
+    debt_after: Annotated[int, Field(ge=0, examples=[0])]
+    """Debt after the entry."""
+    actor: Annotated[str | None, Field(examples=["tb_x7Kq"])]
+    """Who made the entry."""
+    reason: Annotated[str | None, Field(examples=["Goodwill"])]
+    """Reason given."""
+    reference: Annotated[str | None, Field(examples=[None])]
+    """The caller's own reference."""
+    order: Annotated[int | None, Field(examples=[None])]
+    """ID of the order in the shop."""
+    line: Annotated[int | None, Field(examples=[None])]
+    """ID of the order line."""
+    spend: Annotated[str | None, Field(examples=[None])]
+    """ID of the spend."""
+    created_at: Time
+    """Time of the entry."""
+
+
+class PurchaseLine(Answer):
+    """A line of a purchase."""
+
+    id: Annotated[int, Field(examples=[7])]
+    """ID of the line in the shop."""
+    name: Annotated[str, Field(examples=["100k tokens"])]
+    """Name of the product."""
+    quantity: Annotated[float | None, Field(examples=[1])]
+    """Pieces; null if not readable."""
+    tokens_each: Annotated[Count | None, Field(examples=[100000])]
+    """Tokens for each piece; null if not known."""
+    tokens: Annotated[Count, Field(examples=[100000])]
+    """Tokens granted."""
+    months: Annotated[int | None, Field(examples=[None])]
+    """Months of a plan; null for a package."""
+
+
+class PurchaseOut(Answer):
+    """An order of a user."""
+
+    order: Annotated[int, Field(examples=[1001])]
+    """ID of the order in the shop."""
+    number: Annotated[int | str, Field(examples=[1001])]
+    """Number that the shop shows."""
+    status: Annotated[str, Field(examples=["completed"])]
+    """Status of the order."""
+    date: Time | None
+    """Time of the order."""
+    total: Annotated[str, Field(examples=["19.00"])]
+    """Total in the shop's currency."""
+    currency: Annotated[str, Field(examples=["EUR"])]
+    """Currency."""
+    tokens: Annotated[Count, Field(examples=[100000])]
+    """Tokens granted."""
+    reversed: Annotated[int, Field(ge=0, examples=[0])]
+    """Tokens removed after refunds."""
+    lines: list[PurchaseLine]
+    """The first fifty lines."""
+    line_count: Annotated[int, Field(ge=0, examples=[1])]
+    """Number of all lines."""
+    lines_next: Annotated[str | None, Field(examples=[None])]
+    """Cursor of the other lines; null if all are here."""

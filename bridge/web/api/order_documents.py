@@ -1,0 +1,122 @@
+"""The JSON documents of orders, their lines and their review items."""
+
+from __future__ import annotations
+
+from bridge.domain.orders.merge import Acknowledgement, LineState, OrderState, Refunds
+from bridge.domain.orders.review import open_lines
+from bridge.domain.orders.review_items import ReviewItem
+from bridge.services.metering import documents
+from bridge.services.metering.documents import Document
+from bridge.services.orders import late_packages
+from bridge.services.orders.late_packages import LatePackage
+from bridge.services.shop.review import AcceptedSources, OpenOrder, ReviewedOrder
+
+
+def exception_document(one: OpenOrder, known: OrderState) -> Document:
+    """An order of the list of exceptions: its review items, the lines without an amount, its refunds."""
+    return {
+        "id": one.number,
+        "number": documents.shown_number(one.number, known.shop_number),
+        "question": one.question.value,
+        "reviews": [review_document(item) for item in known.reviews],
+        "email": one.email or None,
+        "placed_at": documents.format_timestamp(one.placed_at),
+        "lines": [_line_document(line) for line in open_lines(known)],
+        "refunds": _refunds_document(known.refunds),
+    }
+
+
+def settled_document(order: ReviewedOrder) -> Document:
+    """An order after it was settled: `posted` is what was granted or reversed just now."""
+    return {
+        **order_document(order.state),
+        "tokens": order.tokens,
+        "posted": order.posted,
+        "waits_for_buyer": order.waits_for_buyer,
+    }
+
+
+def late_document(late: LatePackage) -> Document:
+    """A package that orders bought before it was one, with the choices about them."""
+    return {
+        "product": late.package.product_id,
+        "variation": late.package.variation_id or None,
+        "name": late.package.name,
+        "tokens": late.package.tokens,
+        "orders": late.orders,
+        "choices": list(late_packages.DECISIONS),
+    }
+
+
+def sources_document(sources: AcceptedSources) -> Document:
+    """The accepted addresses of other sites, and the one that waits."""
+    return {"accepted": list(sources.accepted), "waiting": sources.waiting}
+
+
+def order_document(known: OrderState) -> Document:
+    """An order as the API shows it; `granted` is what it has granted by now, less what was taken back."""
+    return {
+        "id": known.number,
+        "number": documents.shown_number(known.number, known.shop_number),
+        "status": known.status,
+        "question": known.reviews[0].kind.value if known.reviews else None,
+        "reviews": [review_document(item) for item in known.reviews],
+        "decisions": [
+            {
+                "kind": one.kind.value,
+                "subject": one.subject,
+                "choice": one.choice,
+                "by": one.by,
+                "at": documents.format_timestamp(one.at),
+            }
+            for one in known.decisions
+        ],
+        "customer_id": known.buyer_id or None,
+        "email": known.email or None,
+        "placed_at": documents.format_timestamp(known.placed_at),
+        "modified_at": documents.format_timestamp(known.modified_at),
+        "total": f"{known.total:f}",
+        "currency": known.currency,
+        "lines": [_line_document(line) for line in known.lines],
+        "granted": sum(line.granted for line in known.lines),
+        "refunds": _refunds_document(known.refunds),
+        "seen": _seen_document(known.seen),
+    }
+
+
+def review_document(item: ReviewItem) -> Document:
+    """A review item as the API shows it: what to send back with a choice, and its parameters."""
+    return {
+        "kind": item.kind.value,
+        "subject": item.subject,
+        "choices": list(item.choices),
+        "parameters": dict(item.parameters),
+    }
+
+
+def _line_document(line: LineState) -> Document:
+    """A line; `tokens_each` is None while there is no amount, `basis` how it was determined."""
+    return {
+        "id": line.line.id,
+        "name": line.line.name,
+        "sku": line.line.sku,
+        "product_id": line.line.product_id or None,
+        "variation_id": line.line.variation_id or None,
+        "quantity": documents.quantity(line.line.quantity),
+        "tokens_each": line.tokens,
+        "basis": line.basis.value if line.basis else None,
+        "months": line.months,
+        "tokens": line.granted,
+        "set_by": line.set_by,
+        "set_at": documents.format_timestamp(line.set_at),
+    }
+
+
+def _refunds_document(refunds: Refunds) -> Document:
+    return {"ids": list(refunds.ids), "total": f"{refunds.total:f}"}
+
+
+def _seen_document(seen: Acknowledgement | None) -> Document | None:
+    if seen is None:
+        return None
+    return {"by": seen.by, "at": documents.format_timestamp(seen.at), "refunds": _refunds_document(seen.refunds)}

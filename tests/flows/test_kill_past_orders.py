@@ -1,0 +1,99 @@
+"""A shop with 865 past orders is connected first and its product marked later; each job is killed on the way."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+from bridge.domain.orders.state import Basis
+from bridge.services.orders import packages
+from tests.conftest import SECRET_KEY
+from tests.support import books
+from tests.support.reading import open_rig
+
+ORDERS = 865
+TOKENS = 192_950
+_RUN = """
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from bridge.services import ids
+from bridge.services.secrets import Vault
+from bridge.services.shop.rest import Shops
+from bridge.storage.engine.database import Database
+from schedulers import jobs, shop_jobs
+from schedulers.context import JobContext
+url, key, job, seconds = sys.argv[1:]
+ids.use_key(key)
+work = {
+    "settle_past_orders": jobs.settle_past_orders,
+    "grant_past_orders": partial(shop_jobs.grant_past_orders, shops=Shops(Vault(key))),
+}[job]
+now = datetime.fromtimestamp(float(seconds), UTC)
+print(work(JobContext(Database(url), lambda: now)))
+"""
+
+
+def start(rig, database_url, job):
+    """Start one run of a job in a process of its own, a second later than the last."""
+    rig.later()
+    arguments = [database_url, SECRET_KEY, job, str(rig.now.timestamp())]
+    return subprocess.Popen([sys.executable, "-c", _RUN, *arguments], stdout=subprocess.PIPE, text=True)
+
+
+def kill_after(process, moved, *, seconds=30):
+    """Kill a process as soon as `moved` is true; False where it ended first."""
+    deadline = time.monotonic() + seconds
+    while not moved() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return process.returncode == -signal.SIGKILL
+
+
+def count(database, of):
+    return books.rows(database, f"select count(*) as n from {of}")[0]["n"]
+
+
+def run_killed(rig, database_url, job, of, *, total, rng):
+    """Kill the job at some points of its work, then let it end; how often it was killed."""
+    kills = 0
+    for share in sorted(rng.sample(range(5, 90), 3)):
+        done = count(rig.database, of)
+        goal = max(done + 1, total * share // 100)
+        kills += kill_after(start(rig, database_url, job), lambda goal=goal: count(rig.database, of) >= goal)
+        assert books.faults(rig.database) == []
+    while count(rig.database, of) < total:
+        done = count(rig.database, of)
+        output, _ = start(rig, database_url, job).communicate(timeout=120)
+        assert count(rig.database, of) > done, output
+    return kills
+
+
+def test_865_past_orders_arrive_exactly_once_though_every_job_is_killed(app, database_url, record_property):
+    seed = random.randrange(2**32)
+    record_property("seed", seed)
+    rng = random.Random(seed)
+    with open_rig(app) as rig:
+        course = rig.shop.add_product("Course", "10.00", sku="COURSE").id
+        rig.sell_many(ORDERS, product=course)
+        rig.later(60)
+        rig.connect(history="grant")
+
+        kills = run_killed(rig, database_url, "grant_past_orders", "orders", total=ORDERS, rng=rng)
+        start(rig, database_url, "grant_past_orders").communicate(timeout=120)
+        assert count(rig.database, f"order_lines where basis = '{Basis.NO_PACKAGE}'") == ORDERS
+        assert books.count(rig.database, "entries") == 0
+
+        with rig.database.transaction() as connection:
+            store = rig.connected.store.id
+            packages.set_package(connection, store, product_id=course, variation_id=0, tokens=TOKENS, now=rig.now)
+        kills += run_killed(rig, database_url, "settle_past_orders", "entries", total=ORDERS, rng=rng)
+
+        assert start(rig, database_url, "settle_past_orders").communicate(timeout=120)[0] == "0 settled\n"
+        assert rig.balances() == {2: ORDERS * TOKENS}, f"seed {seed}"
+        assert count(rig.database, "entries") == ORDERS
+        assert kills >= 3
