@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from bridge.runtime import Runtime
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser

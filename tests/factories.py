@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from bridge.runtime import Runtime
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse

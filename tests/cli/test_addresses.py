@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from bridge.runtime import Runtime
 
 from app import create_app
 from bridge.config import load_config

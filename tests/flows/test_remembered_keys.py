@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from bridge.runtime import Runtime
 from sqlalchemy import text
 
 from bridge.domain.errors import SiteUnlinked

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from bridge.runtime import Runtime
 from flask import Flask
 from flask.testing import FlaskClient
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from bridge.runtime import Runtime
 from flask import Flask
 
 from app import create_app

@@ -7,7 +7,6 @@ import logging
 import re
 
 import pytest
-from bridge.runtime import Runtime
 
 from app import create_app
 from bridge.runtime import Runtime

@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 
 import pytest
-from bridge.runtime import Runtime
 
 from app import create_app
 from bridge.runtime import Runtime
