@@ -17,7 +17,7 @@ REFUSAL = {"code": "woocommerce_rest_cannot_view", "message": ""}
     [
         ("order.updated", ORDER, Kind.ORDER, 45, {"order"}),
         ("", ORDER | {"order_key": "wc_order_a1"}, Kind.ORDER, 45, {"order"}),
-        ("subscription.updated", ORDER, Kind.OTHER, 45, set()),
+        ("subscription.updated", ORDER | {"order_key": "wc_order_a1"}, Kind.OTHER, 45, set()),
         ("order.deleted", {"id": 45}, Kind.ORDER, 45, {"is_bare"}),
         ("order.updated", {"id": 45, "status": "completed"}, Kind.ORDER, 45, {"fault"}),
         ("order.updated", {"order": {"id": 45}}, Kind.ORDER, 45, {"fault"}),

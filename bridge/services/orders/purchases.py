@@ -1,4 +1,4 @@
-"""Purchases: what somebody bought, what it brought and what of it was taken back."""
+"""Purchases: the orders of an account, the tokens they granted and what of them was reversed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from bridge.domain.accounts.accounts import Account
 from bridge.domain.errors import UnknownOrder
-from bridge.domain.orders.merge import OrderState
 from bridge.storage.accounts import ledger
 from bridge.storage.engine.database import Connection
-from bridge.storage.orders import orders
+from bridge.storage.orders import purchases as stored
+from bridge.storage.orders.purchases import SoldOrder
 
 MAX_LINES_READ = 5000
 """How many lines one page of purchases reads; an order with more has a page of its own."""
@@ -25,7 +25,7 @@ MAX_LINES_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class PurchasedLine:
-    """One package of a purchase: what a piece brings, and what of the line is granted now.
+    """One package of a purchase: the tokens of a piece, and the tokens of the line that are granted now.
 
     `months` is how long a piece of a plan lasts; None for tokens that do not expire.
     """
@@ -40,7 +40,7 @@ class PurchasedLine:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """One order whose grants an account holds: tokens brought in all, and tokens taken back since."""
+    """One order whose grants an account holds: tokens granted in all, and tokens reversed since."""
 
     order_number: int
     status: str
@@ -70,7 +70,7 @@ def list_purchases(connection: Connection, account: Account, *, before: int | No
 
     At most `limit`, and fewer where their lines are many: an order may have ten thousand.
     """
-    found, has_more = orders.list_for_account(
+    found, has_more = stored.list_for_account(
         connection,
         store_id=account.store_id,
         account_id=account.id,
@@ -84,7 +84,7 @@ def list_purchases(connection: Connection, account: Account, *, before: int | No
 
 def get_purchase(connection: Connection, account: Account, order_number: int) -> Purchase:
     """One purchase with all its lines; raises `UnknownOrder` for an order whose grants the account does not hold."""
-    found = orders.find(connection, account.store_id, order_number)
+    found = stored.find(connection, account.store_id, order_number)
     if found is None or found.account_id != account.id:
         raise UnknownOrder()
     return _purchases(connection, account, [found])[0]
@@ -97,16 +97,16 @@ def shown_lines(purchase: Purchase) -> tuple[str, ...]:
     return tuple([*shown, f"… (+{more:,})"] if more else shown)
 
 
-def _purchases(connection: Connection, account: Account, found: Sequence[OrderState]) -> list[Purchase]:
+def _purchases(connection: Connection, account: Account, found: Sequence[SoldOrder]) -> list[Purchase]:
     granted_tokens = ledger.granted_by_order(
         connection, account.store_id, account.id, [order.number for order in found]
     )
     return [_purchase(order, granted_tokens.get(order.number, 0)) for order in found]
 
 
-def _purchase(order: OrderState, granted_tokens: int) -> Purchase:
+def _purchase(order: SoldOrder, granted_tokens: int) -> Purchase:
     lines = tuple(
-        PurchasedLine(line.line.id, line.line.name, line.line.quantity or 0, line.tokens, line.granted, line.months)
+        PurchasedLine(line.id, line.name, line.quantity, line.tokens, line.granted, line.months)
         for line in order.lines
         if line.tokens
     )

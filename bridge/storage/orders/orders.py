@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from itertools import accumulate
 from math import ceil
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, and_, bindparam, func, or_, select, text
+from sqlalchemy import Column, ColumnElement, Connection, Row, and_, bindparam, or_, select, text
 
 from bridge.domain.accounts.accounts import normalize_email
 from bridge.domain.orders.merge import Basis, Effect, Line, LineState, OrderState
@@ -122,11 +121,6 @@ _FIND_LINES = (
     .where(order_lines.c.store_id == bindparam("store"), _numbered(order_lines.c.order_number))
     .order_by(order_lines.c.order_number, order_lines.c.line_id)
 )
-_COUNT_LINES = (
-    select(order_lines.c.order_number, func.count().label("lines"))
-    .where(order_lines.c.store_id == bindparam("store"), _numbered(order_lines.c.order_number))
-    .group_by(order_lines.c.order_number)
-)
 
 Remembered = tuple[OrderState, bool, Sequence[ReviewItem]]
 """The state of an order, whether it waits for its buyer, and its open review items, the most urgent first."""
@@ -171,29 +165,6 @@ def find_all(connection: Connection, store_id: int, numbers: Collection[int]) ->
     rows = connection.execute(_FIND, _numbers(store_id, sorted(set(numbers)))).all()
     lines = _lines(connection, store_id, [row.number for row in rows])
     return {row.number: _to_known(row, lines.get(row.number, ())) for row in rows}
-
-
-def list_for_account(
-    connection: Connection, *, store_id: int, account_id: int, before: int | None, limit: int, most_lines: int
-) -> tuple[list[OrderState], bool]:
-    """The orders whose grants an account holds, newest number first, at most `limit`, below `before`; whether more are.
-
-    They end before their lines are more than `most_lines`; the first is there in any case.
-    """
-    statement = select(orders).where(orders.c.account_id == account_id)
-    if before is not None:
-        statement = statement.where(orders.c.number < before)
-    rows = connection.execute(statement.order_by(orders.c.number.desc()).limit(limit + 1)).all()
-    counts = _count_lines(connection, store_id, [row.number for row in rows])
-    fitting = list(accumulate(counts.get(row.number, 0) for row in rows[:limit]))
-    shown = rows[: max(1, sum(total <= most_lines for total in fitting))]
-    lines = _lines(connection, store_id, [row.number for row in shown])
-    return [_to_known(row, lines.get(row.number, ())) for row in shown], len(rows) > len(shown)
-
-
-def _count_lines(connection: Connection, store_id: int, numbers: Sequence[int]) -> dict[int, int]:
-    rows = connection.execute(_COUNT_LINES, _numbers(store_id, numbers)) if numbers else ()
-    return {row.order_number: row.lines for row in rows}
 
 
 def list_parked(connection: Connection, *, store_id: int, email: str, limit: int) -> list[int]:

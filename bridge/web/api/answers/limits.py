@@ -114,7 +114,7 @@ class Explanation(Answer):
     """Balance of the account."""
     allowance: Allowance | None
     """Allowance of the module; null without a rule."""
-    decision: Annotated[
+    outcome: Annotated[
         Literal["accepted", "insufficient_tokens", "module_disabled", "site_cap_reached"],
         Field(alias="verdict", examples=["accepted"]),
     ]

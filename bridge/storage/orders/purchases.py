@@ -1,0 +1,138 @@
+"""What accounts bought, read without what only merging needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, select
+
+from bridge.storage.engine.bulk import among, within
+from bridge.storage.orders.packing import unpack_number
+from bridge.storage.orders.tables import order_lines, orders
+
+_NEWEST = 2**63 - 1
+_ORDER: Select[Any] = select(
+    orders.c.number,
+    orders.c.account_id,
+    orders.c.status,
+    orders.c.placed_at,
+    orders.c.total,
+    orders.c.currency,
+    orders.c.shop_number,
+)
+_OF_ACCOUNT = (
+    _ORDER.where(orders.c.account_id == bindparam("account"), orders.c.number < bindparam("before"))
+    .order_by(orders.c.number.desc())
+    .limit(bindparam("most"))
+)
+_ONE = _ORDER.where(orders.c.store_id == bindparam("store"), orders.c.number == bindparam("number"))
+_LINES: Select[Any] = (
+    select(
+        order_lines.c.order_number,
+        order_lines.c.line_id,
+        order_lines.c.name,
+        order_lines.c.quantity,
+        order_lines.c.pieces,
+        order_lines.c.tokens,
+        order_lines.c.granted,
+        order_lines.c.months,
+    )
+    .where(
+        order_lines.c.store_id == bindparam("store"),
+        among(order_lines.c.order_number, "numbers"),
+        # PostgreSQL reads all of a store's lines without the bounds; see `orders`.
+        within(order_lines.c.order_number, "lowest", "highest"),
+    )
+    .order_by(order_lines.c.order_number.desc(), order_lines.c.line_id)
+)
+_FIRST_LINES = _LINES.limit(bindparam("most"))
+
+
+@dataclass(frozen=True, slots=True)
+class SoldLine:
+    """One line: tokens of a piece (None while it waits for an amount), granted now, months of a plan."""
+
+    id: int
+    name: str
+    quantity: int | Decimal
+    tokens: int | None
+    granted: int
+    months: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SoldOrder:
+    """One order and its lines, those that left it with a quantity of 0."""
+
+    number: int
+    account_id: int | None
+    status: str
+    placed_at: datetime | None
+    total: Decimal
+    currency: str
+    shop_number: str
+    lines: tuple[SoldLine, ...]
+
+
+def list_for_account(
+    connection: Connection, *, store_id: int, account_id: int, before: int | None, limit: int, most_lines: int
+) -> tuple[list[SoldOrder], bool]:
+    """Return the orders whose grants an account holds, the newest number first, and whether there are more.
+
+    At most `limit`, below the number `before`. They end before their lines are
+    more than `most_lines`; the first is there in any case, with all its lines.
+    """
+    at = {"account": account_id, "before": _NEWEST if before is None else before, "most": limit + 1}
+    rows = connection.execute(_OF_ACCOUNT, at).all()
+    if not rows:
+        return [], False
+    shown = rows[:limit]
+    lines = connection.execute(_FIRST_LINES, _numbers(store_id, shown) | {"most": most_lines + 1}).all()
+    if len(lines) > most_lines:
+        last = lines[-1].order_number
+        shown = [row for row in shown if row.number > last] or shown[:1]
+        lines = connection.execute(_LINES, _numbers(store_id, shown)).all() if shown[0].number == last else lines
+    return _with_lines(shown, lines), len(rows) > len(shown)
+
+
+def find(connection: Connection, store_id: int, number: int) -> SoldOrder | None:
+    """Return one order with all its lines."""
+    rows = connection.execute(_ONE, {"store": store_id, "number": number}).all()
+    return next(iter(_with_lines(rows, connection.execute(_LINES, _numbers(store_id, rows)).all())), None)
+
+
+def _numbers(store_id: int, rows: Sequence[Row[Any]]) -> dict[str, Any]:
+    numbers = [row.number for row in rows]
+    return {
+        "store": store_id,
+        "numbers": numbers,
+        "lowest": min(numbers, default=0),
+        "highest": max(numbers, default=0),
+    }
+
+
+def _with_lines(rows: Sequence[Row[Any]], lines: Sequence[Row[Any]]) -> list[SoldOrder]:
+    of_order: dict[int, list[SoldLine]] = {row.number: [] for row in rows}
+    for row in lines:
+        number, line_id, name, quantity, pieces, tokens, granted, months = tuple(row)
+        if (found := of_order.get(number)) is not None:
+            # Rounded up to 0 is a line that left its order.
+            exact = quantity if pieces is None or not quantity else unpack_number(pieces)
+            found.append(SoldLine(line_id, name, exact or 0, tokens, granted, months))
+    return [
+        SoldOrder(
+            number=row.number,
+            account_id=row.account_id,
+            status=row.status,
+            placed_at=row.placed_at,
+            total=row.total,
+            currency=row.currency,
+            shop_number=row.shop_number,
+            lines=tuple(of_order[row.number]),
+        )
+        for row in rows
+    ]
