@@ -122,6 +122,14 @@ _FIND_LINES = (
     .where(order_lines.c.store_id == bindparam("store"), _numbered(order_lines.c.order_number))
     .order_by(order_lines.c.order_number, order_lines.c.line_id)
 )
+_SOME_LINES = _FIND_LINES.limit(bindparam("most"))
+_PAST_ALL = 2**63 - 1
+_OF_ACCOUNT = (
+    select(orders)
+    .where(orders.c.account_id == bindparam("account"), orders.c.number < bindparam("before"))
+    .order_by(orders.c.number.desc())
+    .limit(bindparam("most"))
+)
 _COUNT_LINES = (
     select(order_lines.c.order_number, func.count().label("lines"))
     .where(order_lines.c.store_id == bindparam("store"), _numbered(order_lines.c.order_number))
@@ -180,14 +188,20 @@ def list_for_account(
 
     They end before their lines are more than `most_lines`; the first is there in any case.
     """
-    statement = select(orders).where(orders.c.account_id == account_id)
-    if before is not None:
-        statement = statement.where(orders.c.number < before)
-    rows = connection.execute(statement.order_by(orders.c.number.desc()).limit(limit + 1)).all()
-    counts = _count_lines(connection, store_id, [row.number for row in rows])
-    fitting = list(accumulate(counts.get(row.number, 0) for row in rows[:limit]))
-    shown = rows[: max(1, sum(total <= most_lines for total in fitting))]
-    lines = _lines(connection, store_id, [row.number for row in shown])
+    values = {"account": account_id, "before": _PAST_ALL if before is None else before, "most": limit + 1}
+    rows = connection.execute(_OF_ACCOUNT, values).all()
+    shown = rows[:limit]
+    numbers = [row.number for row in shown]
+    # One statement where all lines fit, as they nearly always do.
+    wanted = {**_numbers(store_id, numbers), "most": most_lines + 1}
+    found = connection.execute(_SOME_LINES, wanted).all() if numbers else []
+    if len(found) <= most_lines:
+        lines = _by_order(found)
+    else:
+        counts = _count_lines(connection, store_id, numbers)
+        fitting = accumulate(counts.get(number, 0) for number in numbers)
+        shown = shown[: max(1, sum(total <= most_lines for total in fitting))]
+        lines = _lines(connection, store_id, [row.number for row in shown])
     return [_to_known(row, lines.get(row.number, ())) for row in shown], len(rows) > len(shown)
 
 
@@ -226,10 +240,13 @@ def list_unpriced(connection: Connection, *, store_id: int, product_id: int, lim
 
 
 def _lines(connection: Connection, store_id: int, numbers: Sequence[int]) -> dict[int, tuple[LineState, ...]]:
+    return _by_order(connection.execute(_FIND_LINES, _numbers(store_id, numbers))) if numbers else {}
+
+
+def _by_order(rows: Iterable[Row[Any]]) -> dict[int, tuple[LineState, ...]]:
     found: dict[int, list[LineState]] = {}
-    if numbers:
-        for row in connection.execute(_FIND_LINES, _numbers(store_id, numbers)):
-            found.setdefault(row.order_number, []).append(_to_line(row))
+    for row in rows:
+        found.setdefault(row.order_number, []).append(_to_line(row))
     return {number: tuple(lines) for number, lines in found.items()}
 
 
