@@ -128,6 +128,20 @@ def test_problem_that_is_over_is_not_shown(rig, admin):
     assert "no product of the shop grants tokens" not in page
 
 
+def test_problem_that_an_earlier_version_stored_is_named_until_the_next_check(rig, admin):
+    """It stored a key and a sentence, and no parameters."""
+    rig.connect()
+    stored = ["clock", "webhook_missing order.created", "of_tomorrow"]
+    with rig.database.transaction() as connection:
+        sync_state.change(connection, rig.store.id, faults=stored, looked_at=rig.now)
+
+    page = admin.get(PAGE).text
+
+    assert [name in page for name in ("clock.", "webhook missing.", "of tomorrow.")] == [True, True, True]
+    send(admin, read(admin.get(PAGE)).form("connection/look"))
+    assert "of tomorrow" not in admin.get(PAGE).text
+
+
 def test_problem_of_the_old_keys_is_not_shown_once_there_are_new_ones(rig, admin):
     rig.connect()
     rig.shop.keys.clear()
