@@ -13,7 +13,9 @@ from pydantic.fields import FieldInfo
 def example_of(model: type[BaseModel]) -> dict[str, Any]:
     """Return an example of a model; a property without an example and a default is composed from its type."""
     return {
-        name: _example(field) for name, field in model.model_fields.items() if field.examples or field.is_required()
+        field.alias or name: _example(field)
+        for name, field in model.model_fields.items()
+        if field.examples or field.is_required()
     }
 
 

@@ -65,6 +65,7 @@ _HEADERS: dict[str, Schema] = {
     "Cache-Control": {"description": "No cache may store the response.", "schema": {"type": "string"}},
     "Content-Disposition": {"description": "File name of a table.", "schema": {"type": "string"}},
     "Content-Language": {"description": "Language of the widget.", "schema": {"type": "string"}},
+    "Location": {"description": "Path to use.", "required": True, "schema": {"type": "string"}},
     "ETag": {"description": "Version of the widget, for If-None-Match.", "schema": {"type": "string"}},
 }
 _INTRODUCTION = (
@@ -159,6 +160,11 @@ def _call(view: Callable[..., Any], rule: Rule, method: str) -> dict[str, Any]:
     }
     if access is None:
         call["security"] = []
+    if "<variation>" in rule.rule:
+        call["responses"]["308"] = {
+            "description": "Variation 0 is the product: use the path without a variation.",
+            "headers": _headers("Location"),
+        }
     if declared.body is not None and method in {"POST", "PUT", "PATCH"}:
         content = {"schema": _reference(declared.body), "example": declared.example}
         is_required = not getattr(declared.body, "may_be_absent", False)

@@ -114,8 +114,9 @@ class Explanation(Answer):
     """Balance of the account."""
     allowance: Allowance | None
     """Allowance of the module; null without a rule."""
-    matched: Annotated[
-        Literal["accepted", "insufficient_tokens", "module_disabled", "site_cap_reached"], Field(examples=["accepted"])
+    outcome: Annotated[
+        Literal["accepted", "insufficient_tokens", "module_disabled", "site_cap_reached"],
+        Field(alias="verdict", examples=["accepted"]),
     ]
     """`accepted`, or the code of the refusal."""
     paid_by: PaidBy
