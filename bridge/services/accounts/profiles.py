@@ -76,9 +76,10 @@ def look_at(connection: Connection, policy: Policy, account: Account, *, now: da
     An account that is not stored yet, with an id of 0, is looked at as it is given.
     """
     wanted = Wanted(
-        account_ids=[account.id],
+        account_ids=[],
         policies_by_store={policy.store.id: policy},
         modules=[(policy.store.id, module) for module in policy.limits],
+        accounts={account.id: account} if account.id else {},
     )
     books = open_unit(connection, wanted, now=now, lock=False)
     books.accounts[account.id] = account
@@ -96,9 +97,14 @@ def allowances_of(books: UnitOfWork, account: Account) -> list[answers.Document]
     return [document for document in documents if document is not None]
 
 
-def describe(connection: Connection, account: Account, *, now: datetime) -> answers.Document:
-    """An account as the API shows it: who it is, its balance, its plan and what is left for free."""
-    policy = policies.for_store(connection, account.store_id)
+def describe(
+    connection: Connection, account: Account, *, policy: Policy | None = None, now: datetime
+) -> answers.Document:
+    """Describe an account as the API shows it: its user, its balance, its plan and what is left for free.
+
+    `policy` is the store's, where the caller has read it in this transaction.
+    """
+    policy = policy or policies.for_store(connection, account.store_id)
     books = look_at(connection, policy, account, now=now)
     return {
         "id": account.user_id,

@@ -75,7 +75,7 @@ def usage_card(
     """
     policy = policies.for_store(connection, store_id)
     account = _account_of(connection, store_id, who)
-    known = profiles.describe(connection, account, now=now)
+    known = profiles.describe(connection, account, policy=policy, now=now)
     words, balance = PHRASES[language], known["balance"]
     bought = PurchasePage([], None)
     if view is View.FULL and not account.is_guest:
@@ -106,12 +106,14 @@ def usage_card(
 
 
 def _account_of(connection: Connection, store_id: int, who: Who) -> Account:
+    if isinstance(who, Profile):
+        found = stored.find(connection, store_id=store_id, user_id=who.user_id)
+        return found or Account(id=0, store_id=store_id, user_id=who.user_id, balance=0, debt=0)
     place = stored.place_of(store_id, who)
     account_id = stored.locate(connection, [place]).get(place)
     if account_id is not None:
         return stored.get(connection, account_id)
-    user_id = who.user_id if isinstance(who, Profile) else None
-    return Account(id=0, store_id=store_id, user_id=user_id, balance=0, debt=0)
+    return Account(id=0, store_id=store_id, user_id=None, balance=0, debt=0)
 
 
 def _purchase(purchase: Purchase, zone: tzinfo, language: Language) -> CardPurchase:
