@@ -10,9 +10,9 @@ from enum import StrEnum
 from bridge.domain.accounts.accounts import Account, Profile, Who
 from bridge.domain.i18n.formatting import Language, LocalTime, local_time, number, zone_name
 from bridge.domain.i18n.messages import PHRASES, Phrases
-from bridge.services.accounts import profiles
 from bridge.services.metering import allowances, policies
 from bridge.services.metering.allowances import AllowanceRow
+from bridge.services.metering.overview import get_overview, list_modules
 from bridge.services.orders import purchases
 from bridge.services.orders.purchases import Purchase, PurchasePage
 from bridge.storage.accounts import accounts as stored
@@ -75,8 +75,8 @@ def usage_card(
     """
     policy = policies.for_store(connection, store_id)
     account = _account_of(connection, store_id, who)
-    known = profiles.describe(connection, account, policy=policy, now=now)
-    words, balance = PHRASES[language], known["balance"]
+    known = get_overview(connection, account, policy=policy, now=now)
+    words, balance = PHRASES[language], known.balance
     bought = PurchasePage([], None)
     if view is View.FULL and not account.is_guest:
         bought = purchases.list_purchases(connection, account, before=None, limit=PURCHASES)
@@ -85,16 +85,16 @@ def usage_card(
         language=language,
         words=words,
         is_guest=account.is_guest,
-        balance=number(balance["balance"], language),
-        held=words.held.format(n=number(balance["held"], language)) if balance["held"] else "",
-        debt=words.debt.format(n=number(balance["debt"], language)) if balance["debt"] else "",
+        balance=number(balance.balance, language),
+        held=words.held.format(n=number(balance.held, language)) if balance.held else "",
+        debt=words.debt.format(n=number(balance.debt, language)) if balance.debt else "",
         purchase_url=policy.store.purchase_url,
         zone=zone_name(policy.calendar.zone),
-        plan=allowances.plan_row(policy, known["plan"], language, now=now),
+        plan=allowances.plan_row(policy, known.plan, language, now=now),
         rows=allowances.rows(
             policy,
-            known["limits"],
-            modules or profiles.modules_of(policy),
+            known.allowances,
+            modules or list_modules(policy),
             language,
             # A visitor has no balance that could pay instead.
             without="disabled" if account.is_guest else "none",
