@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bridge.domain.accounts.accounts import Account, Balance
+from bridge.domain.accounts.accounts import Account, Balance, Profile, Who
 from bridge.domain.stores.stores import Policy
 from bridge.services.metering import documents, policies
 from bridge.services.metering.funding import Free, free_of
 from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, open_unit
+from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
 
 
@@ -84,6 +85,18 @@ def get_overview(
         plan=_plan_of(work, account),
         allowances=tuple(AllowanceStatus(module, free) for module, free in found if free is not None),
     )
+
+
+def get_or_make_account(connection: Connection, store_id: int, who: Who) -> Account:
+    """Return the account of a user or a guest; one with the id 0 and no tokens if none is stored."""
+    if isinstance(who, Profile):
+        found = accounts.find(connection, store_id=store_id, user_id=who.user_id)
+        return found or Account(id=0, store_id=store_id, user_id=who.user_id, balance=0, debt=0)
+    place = accounts.place_of(store_id, who)
+    account_id = accounts.locate(connection, [place]).get(place)
+    if account_id is not None:
+        return accounts.get(connection, account_id)
+    return Account(id=0, store_id=store_id, user_id=None, balance=0, debt=0)
 
 
 def list_modules(policy: Policy) -> list[str]:
