@@ -1,4 +1,4 @@
-"""What can go wrong, one small class for each, with the code callers see."""
+"""Errors: one small class for each failure, with the code callers receive."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One bad field of a request: where it stands, and what is wrong with it."""
+    """One bad field of a request: its place, and the problem with it."""
 
     field: str
     message: str
 
 
 class BridgeError(Exception):
-    """A request that makes no sense here, or an outage; never an everyday answer."""
+    """A request that cannot be served, or an outage; never an expected result."""
 
     code = "error"
     retry_after_seconds: int | None = None
-    """When it makes sense to try again, where that is known."""
+    """Seconds until a retry makes sense; None if unknown."""
 
     def __init__(self, detail: str = "", *, fields: Sequence[FieldError] = ()) -> None:
         super().__init__(detail or (type(self).__doc__ or "").splitlines()[0])
@@ -27,7 +27,7 @@ class BridgeError(Exception):
 
     @property
     def detail(self) -> str:
-        """The sentence a caller reads."""
+        """The sentence that callers read."""
         return str(self)
 
 

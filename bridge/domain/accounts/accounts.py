@@ -1,4 +1,4 @@
-"""Who holds tokens: the users of a store, and its guests."""
+"""Accounts: the users of a store, and its guests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bridge.domain.events.events import Alert
 
 MAX_TOKENS = 2**53 - 1
-"""The largest amount anywhere: what a JSON number carries exactly."""
+"""The largest amount allowed anywhere: the largest integer a JSON number carries exactly."""
 
 MAX_USER_ID = 2**53 - 1
 MAX_EMAIL = 320
@@ -17,7 +17,7 @@ MAX_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a caller says of a user; None where it says nothing and the known stays."""
+    """Profile data a caller sends for a user; None keeps the stored value."""
 
     user_id: int
     email: str | None = None
@@ -27,7 +27,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A guest, by the hash of the opaque id the caller gave; the id itself is never kept."""
+    """A guest, identified by the hash of the caller's opaque id; the id itself is never stored."""
 
     guest_hash: str
 
@@ -36,11 +36,11 @@ Who = Profile | Visitor
 
 
 class Account(NamedTuple):
-    """One user of a store, or one guest (`user_id` None), with what the books say.
+    """One user of a store, or one guest (`user_id` None), with the stored balance and debt.
 
     `balance` and `debt` are whole tokens, zero or more. `roles` is empty when
-    none are known, and always empty for a guest. `alert` is what was last told
-    about the balance.
+    none are stored, and always empty for a guest. `alert` is the last balance
+    alert that was recorded.
     """
 
     id: int
@@ -59,7 +59,7 @@ class Account(NamedTuple):
         return self.user_id is None
 
     def with_profile(self, *, email: str | None, name: str | None, roles: tuple[str, ...] | None) -> Account:
-        """This account with what somebody said of its user; what is None was not said, and stays."""
+        """Return this account with the profile applied; values that are None stay unchanged."""
         return self._replace(
             email=self.email if email is None else email,
             name=self.name if name is None else name,
@@ -67,7 +67,7 @@ class Account(NamedTuple):
         )
 
     def moved(self, *, tokens: int, debt: int) -> Account:
-        """This account after a movement."""
+        """Return this account after a movement."""
         return Account(
             self.id,
             self.store_id,
@@ -82,7 +82,7 @@ class Account(NamedTuple):
 
 
 class Balance(NamedTuple):
-    """A balance as callers see it: whole tokens, none below zero."""
+    """Return a balance as callers see it: whole tokens, zero or more."""
 
     balance: int
     held: int
@@ -90,12 +90,12 @@ class Balance(NamedTuple):
 
     @property
     def available(self) -> int:
-        """Return what can be spent now: the balance less what open holds set aside."""
+        """Return the tokens that can be spent now: the balance less the open holds."""
         return max(0, self.balance - self.held)
 
 
 def normalize_email(email: str | None) -> str | None:
-    """The form two spellings of one address share, at most 320 letters; None for an empty one."""
+    """Return an email in its compared form, at most 320 characters; None for an empty one."""
     if email is None:
         return None
     # Folding makes two or three letters of some; an address never gets that long.
@@ -103,11 +103,11 @@ def normalize_email(email: str | None) -> str | None:
 
 
 def merge_roles(*, known: tuple[str, ...], reported: str) -> tuple[str, ...]:
-    """The roles after the shop reported one.
+    """Return the roles after the shop reported one.
 
-    The shop's customer document names only the first of a user's roles (seen
-    on WooCommerce 10.9), so a role that is known already changes nothing; a
-    new one means that the roles were set anew.
+    The shop's customer document names only the first of a user's roles
+    (observed on WooCommerce 10.9). So a role that is already stored changes
+    nothing; a new one replaces all roles.
     """
     if not reported:
         return known

@@ -1,4 +1,4 @@
-"""Token amounts as shops store them: which texts and values are clear whole numbers."""
+"""Token amounts as shops store them: parse texts and values into clear whole numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from bridge.domain.accounts.accounts import MAX_TOKENS
 
 MAX_VALUE = 200
-"""The most characters that are kept of a value that cannot be read."""
+"""The most characters stored of a value that cannot be read."""
 
 _DEPTH = 3
 _LONGEST = 60
@@ -43,7 +43,7 @@ _INDIAN = re.compile(r"[1-9]\d?(?:,\d{2})+,\d{3}(?:\.(\d+))?")
 
 
 class Reason(StrEnum):
-    """Why a value is no amount that can be granted."""
+    """The reason a value is not an amount that can be granted."""
 
     MISSING = "missing"
     ZERO = "zero"
@@ -58,7 +58,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A value that names no clear amount: the meta key, the value as text (bounded), and the reason."""
+    """A value without a clear amount: the meta key, the value as text (bounded), and the reason."""
 
     key: str
     value: str
@@ -66,7 +66,7 @@ class Unreadable:
 
 
 def read_amount(value: Any) -> int | Reason | None:
-    """The whole number a stored value states; None where it states nothing, and the reason where it is unclear.
+    """Return the whole number a stored value states: None if it states none, a `Reason` if it is not clear.
 
     Separators of thousands, a decimal part of zeros, digits of any script, a list
     or field of one value and whole floats are clear. `5.000` is not: it is five
@@ -77,7 +77,7 @@ def read_amount(value: Any) -> int | Reason | None:
 
 
 def as_list(value: Any) -> list[Any]:
-    """The entries of a JSON list; PHP writes one with gaps as an object with numeric keys. Anything else is empty."""
+    """Return the entries of a JSON list, or of an object with numeric keys as PHP writes one; else an empty list."""
     if isinstance(value, list):
         return value
     if isinstance(value, Mapping) and value and all(isinstance(key, str) and key.isdecimal() for key in value):
@@ -86,7 +86,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def shown(value: Any) -> str:
-    """A value as an owner can recognize it: text as it is, anything else as JSON, at most `MAX_VALUE` characters."""
+    """Return a value as text an owner recognizes, at most `MAX_VALUE` characters; JSON for anything but text."""
     if isinstance(value, str):
         text = value[: MAX_VALUE + 1]
     else:
@@ -100,7 +100,7 @@ def shown(value: Any) -> str:
 
 
 def _bounded(value: Any, *, depth: int) -> Any:
-    """A value of a few entries, so that writing it down costs little."""
+    """Return a value cut to a few entries, so that writing it as text is cheap."""
     if depth > _DEPTH:
         return "…"
     if isinstance(value, list):
@@ -131,7 +131,7 @@ def _read(value: Any, *, depth: int) -> int | Reason | None:
 
 
 def _read_wrapped(value: Any, *, depth: int) -> int | Reason | None:
-    """The amount in a list or an object of exactly one value."""
+    """Return the amount in a list or an object of exactly one value."""
     if isinstance(value, list | Mapping) and not value:
         return None
     entries = as_list(value)
@@ -169,7 +169,7 @@ def _read_text(text: str) -> int | Reason | None:
 
 
 def _plain_characters(text: str) -> str:
-    """The text with digits of any script as 0 to 9, every space as one kind, and what cannot be seen left out."""
+    """Return the text with ASCII digits, one kind of space, and no invisible characters."""
     characters = []
     for character in text.translate(_INVISIBLE).translate(_SAME):
         if character.isspace() or unicodedata.category(character) == "Zs":
@@ -193,7 +193,7 @@ def _unsigned(text: str) -> int | Reason:
 
 
 def _is_ambiguous(found: re.Match[str]) -> bool:
-    """Return whether the one group after a point may as well be three decimals."""
+    """Return whether the one group after a point could also be three decimals."""
     return found[3] == "." and len(found[2]) == 4 and found[4] is None
 
 

@@ -10,7 +10,7 @@ from bridge.domain.accounts.accounts import MAX_TOKENS
 
 
 class Kind(StrEnum):
-    """What moved a balance."""
+    """The kind of a balance movement."""
 
     GRANT = "grant"
     SPEND = "spend"
@@ -20,9 +20,9 @@ class Kind(StrEnum):
 
 
 class Movement(NamedTuple):
-    """What one entry does to the books: signed tokens on the balance, signed tokens on the debt.
+    """The effect of one entry: signed tokens on the balance, signed tokens on the debt.
 
-    `forgiven` is what a reversal let go by the owner's policy, zero or more.
+    `forgiven` is the part of a reversal that the owner's policy waives, zero or more.
     """
 
     tokens: int
@@ -31,15 +31,15 @@ class Movement(NamedTuple):
 
     @property
     def granted(self) -> int:
-        """Return what the movement is worth to the order line behind it: a reversal that became debt counts in full."""
+        """Return the tokens the movement counts for its order line; a reversal that became debt counts in full."""
         return self.tokens - self.debt - self.forgiven
 
 
 class Entry(NamedTuple):
-    """One line of the ledger, as it was written and will stay.
+    """One immutable entry of the ledger.
 
-    `tokens` is signed; `balance_after` and `debt_after` are what the account
-    had once it was written. `actor` says who or what caused it.
+    `tokens` is signed; `balance_after` and `debt_after` are the account's
+    amounts after this entry. `actor` names the cause.
 
     A named tuple: one is made for every token that moves, and a frozen
     dataclass of as many fields takes several times as long to make.
@@ -63,7 +63,7 @@ class Entry(NamedTuple):
 
 
 def credit(*, tokens: int, balance: int, debt: int) -> Movement:
-    """Bring tokens to an account: its debt is paid first, the rest is balance.
+    """Add tokens to an account: they pay its debt first, the rest becomes balance.
 
     Raises `OverflowError` where the balance would pass 2^53-1.
     """
@@ -74,7 +74,7 @@ def credit(*, tokens: int, balance: int, debt: int) -> Movement:
 
 
 def reverse(*, tokens: int, balance: int, forgives: bool = False) -> Movement:
-    """Take tokens from an account: what is no longer there becomes debt, or is let go where the owner forgives."""
+    """Remove tokens from an account: a shortfall becomes debt, or is waived if the owner's policy forgives."""
     taken = min(balance, tokens)
     if forgives:
         return Movement(tokens=-taken, forgiven=tokens - taken)

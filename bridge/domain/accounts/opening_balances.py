@@ -1,4 +1,4 @@
-"""Opening balances: what users had before the bridge, one row of a file for each."""
+"""Opening balances: imported balances of existing users, one CSV row for each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BALANCE = {
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What one user brings along; None where the file says nothing and the known stays. `line` is its place there."""
+    """The opening balance of one user; None keeps the stored value. `line` is its line in the file."""
 
     user_id: int
     balance: int
@@ -68,13 +68,13 @@ def read_row(row: Mapping[str, str], *, line: int) -> Opening | list[FieldError]
 
 
 def _whole_id(text: str) -> int | None:
-    """A user's ID; a spreadsheet may have written it as 42.0 or with a separator."""
+    """Return a user's ID; a spreadsheet may have written it as 42.0 or with a separator."""
     found = read_amount(text)
     return found if isinstance(found, int) and 1 <= found <= MAX_USER_ID else None
 
 
 def _is_text(text: str) -> bool:
-    """Return whether a text has no control character, line break or half of a character; joiners in names are text."""
+    """Return whether a text has no control character, line break or lone surrogate; joiners are allowed."""
     return not any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp", "Cn"} for character in text)
 
 

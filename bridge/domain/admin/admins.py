@@ -1,4 +1,4 @@
-"""Admins: the people who may sign in, and how long a session of theirs lasts."""
+"""Admins: the people who may sign in, and the limits of their sessions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 LONGEST_SESSION = timedelta(hours=12)
-"""How long a session lasts at most, however busy it is."""
+"""The longest life of a session, even if it is used."""
 IDLE_SESSION = timedelta(hours=2)
-"""How long a session lasts without a request."""
+"""The longest time a session lasts without a request."""
 MAX_SESSIONS = 20
-"""How many sessions one admin has at most; one more ends the oldest."""
+"""The most sessions of one admin; one more ends the oldest."""
 
 
 @dataclass(frozen=True, slots=True)

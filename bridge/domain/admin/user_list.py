@@ -1,4 +1,4 @@
-"""The credits list: how an admin looks through the users of a store."""
+"""The credits list: sorting, searching and paging of a store's users."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from enum import StrEnum
 from bridge.domain.errors import FieldError, InvalidRequest
 
 PAGE = 50
-"""How many users a page shows."""
+"""The number of users on a page."""
 MAX_SEARCH = 200
 _MAX_BIG = 2**63 - 1
 
 
 class Sort(StrEnum):
-    """A column of the list; the list can be sorted by each."""
+    """A column of the list; the list can be sorted by each column."""
 
     USER = "user"
     NAME = "name"
@@ -32,21 +32,21 @@ class Sort(StrEnum):
 
     @property
     def is_text(self) -> bool:
-        """Return whether the column holds words."""
+        """Return whether the column holds text."""
         return self in {Sort.NAME, Sort.EMAIL, Sort.ROLES}
 
     @property
     def starts_descending(self) -> bool:
-        """Return whether one wants to see the largest first, or the newest: of amounts, dates and ids, not of words."""
+        """Return whether the column sorts descending by default: true for amounts, dates and ids, false for text."""
         return not self.is_text
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page ends or begins: the row's value in the sorted column, its account, and its number in the list.
+    """A page boundary: the row's value in the sorted column, its account, and its position in the list.
 
-    A page is found by place and not by counting, so the last one is as quick as
-    the first and a row that moves shifts nothing.
+    Pages are found by this value, not by an offset: the last page is as fast as
+    the first, and a row that moves does not shift the others.
     """
 
     value: int | str
@@ -56,7 +56,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What part of the list is wanted: rows that match `search`, sorted, just after or just before a place."""
+    """The requested part of the list: rows that match `search`, sorted, just after or before a place."""
 
     search: str = ""
     sort: Sort = Sort.USER
@@ -67,13 +67,13 @@ class Listing:
 
 
 def write_place(place: Place, sort: Sort) -> str:
-    """The place as a link carries it."""
+    """Return the place as a link parameter."""
     text = json.dumps([sort.value, place.value, place.account_id, place.number], ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def read_place(text: str, sort: Sort) -> Place:
-    """The place a link carries; raises `InvalidRequest` for what `write_place` did not write for this column."""
+    """Return the place of a link parameter; raises `InvalidRequest` unless `write_place` wrote it for this column."""
     try:
         parts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (binascii.Error, ValueError, RecursionError):
@@ -93,7 +93,7 @@ def read_place(text: str, sort: Sort) -> Place:
 
 def _is_value(value: object, sort: Sort) -> bool:
     if sort.is_text:
-        # No NUL, which PostgreSQL has not in text, and no half of a surrogate pair, which is no text at all.
+        # PostgreSQL text cannot hold NUL, and a lone surrogate is not valid text.
         return isinstance(value, str) and len(value) <= 10_000 and "\0" not in value and _is_text(value)
     return isinstance(value, int) and not isinstance(value, bool) and -_MAX_BIG <= value <= _MAX_BIG
 

@@ -1,4 +1,4 @@
-"""Addresses of databases, in the one form that the driver reads."""
+"""Database URLs, in the form that the driver reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FORM = "postgresql+psycopg://user:password@host1:5432,host2:5432/name"
 
 
 def normalize(url: str) -> str:
-    """The address as SQLAlchemy takes it; raises `BadSetting` with a sentence for one that cannot be used.
+    """Return the URL as SQLAlchemy takes it; raises `BadSetting` with a sentence if it cannot be used.
 
     Several PostgreSQL servers may stand between `@` and `/`, separated by
     commas, or each in a `host=` of its own. Of several, the one that takes

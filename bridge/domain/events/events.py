@@ -1,4 +1,4 @@
-"""Events out: what the bridge tells others, when a balance is worth telling, when a failed one is tried again."""
+"""Events sent to endpoints: types, balance alerts, signatures, and the retry schedule."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from typing import Any
 RETRY_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """The wait after each failed attempt: three days and three and a half hours in all, then the delivery is dead."""
 JITTER = 0.2
-"""How much of a wait chance may add or take away."""
+"""The largest share of a wait that jitter adds or removes."""
 LONGEST_RETRY = timedelta(seconds=max(RETRY_SECONDS) * (1 + JITTER))
 """The longest wait between two attempts at one event."""
 LEASE = timedelta(minutes=2)
-"""How long a claimed endpoint is left to its sender; well above its budget and one post."""
+"""How long a sender holds a claimed endpoint; well above its time budget and one request."""
 MOST_REST_SECONDS = 300
-"""The longest an endpoint that cannot be reached at all is left alone."""
+"""The longest pause of an endpoint that cannot be reached at all."""
 SIGNING_PREFIX = "whsec_"
-"""What the secret of an endpoint begins with, so that leak scanners find it."""
+"""The prefix of an endpoint's secret, so that leak scanners find it."""
 
 
 class EventType(StrEnum):
-    """What can happen that others are told of."""
+    """The types of events."""
 
     BALANCE_LOW = "balance.low"
     BALANCE_EXHAUSTED = "balance.exhausted"
@@ -39,7 +39,7 @@ class EventType(StrEnum):
 
 
 class Alert(StrEnum):
-    """What was last noticed about an account's available balance; new until it first has tokens."""
+    """The last alert recorded for an account's available balance; new until it first has tokens."""
 
     NEW = "new"
     OK = "ok"
@@ -48,7 +48,7 @@ class Alert(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """What became of one event for one endpoint; dead means given up."""
+    """The state of one event for one endpoint; dead means that no attempt is left."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -57,11 +57,11 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to write beside the change it tells of, in the same transaction.
+    """An event to write in the same transaction as the change it reports.
 
     `account_id` is the account's own id, or None when the event is the store's.
-    `payload` is the wire's `data` less the store and the user, which are added
-    when it is sent.
+    `payload` is the `data` that is sent, without the store and the user, which
+    are added on sending.
     """
 
     id: int
@@ -74,7 +74,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event as it is told: the store by its slug, the user by the shop's id, None where nobody is meant."""
+    """An event as it is sent: the store by its slug, the user by the shop's id, None if it concerns no user."""
 
     id: int
     store: str
@@ -86,11 +86,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Somebody who wants events: an address, the sealed secret they are signed with, and how it goes.
+    """An event endpoint: its address, the sealed secret that signs its events, and its state.
 
-    `types` None means all. `failures` counts the times in a row that nobody
-    answered at all, and `resting_until` is when the next try may be. A
-    disabled endpoint gets nothing any more.
+    `types` None means all. `failures` counts consecutive attempts without
+    any response, and `resting_until` is the earliest next attempt. A
+    disabled endpoint receives no more events.
     """
 
     id: int
@@ -110,16 +110,16 @@ class Endpoint:
     disabled_reason: str = ""
 
     def wants(self, type_: EventType) -> bool:
-        """Return whether events of that type go to it."""
+        """Return whether the endpoint receives events of that type."""
         return self.types is None or type_ in self.types
 
 
 def alert_after(before: Alert, *, available: int, low_balance: int) -> tuple[Alert, EventType | None]:
-    """Judge an account's available tokens: what to remember, and the event to send if a line was crossed.
+    """Return the alert to record for an account's available tokens, and the event to send if it changed.
 
     Low is `0 < available < low_balance`; a `low_balance` of 0 never warns. An
-    account that never had tokens is not told that it has none, and its first
-    tokens are silent: the grant tells of them.
+    account that never had tokens gets no event for having none, and its
+    first tokens send no alert: the grant has its own event.
     """
     now = _level(available=available, low_balance=low_balance)
     if before is Alert.NEW:
@@ -134,11 +134,11 @@ def alert_after(before: Alert, *, available: int, low_balance: int) -> tuple[Ale
 
 
 def retry_wait(failures: int, *, chance: float) -> timedelta | None:
-    """How long to wait after this many failures (1 or more); None when it was the last attempt.
+    """Return the wait after this many failures (1 or more); None after the last attempt.
 
     `chance` is a number in [0, 1) drawn by the caller: it moves the wait by up
-    to a fifth either way, so that the deliveries a dead receiver collected do
-    not all return in one second.
+    to a fifth either way, so that the deliveries a dead receiver collected are
+    not all sent again in one second.
     """
     if failures > len(RETRY_SECONDS):
         return None
@@ -146,13 +146,13 @@ def retry_wait(failures: int, *, chance: float) -> timedelta | None:
 
 
 def rest(failures: int, *, chance: float) -> timedelta:
-    """How long to leave an endpoint alone that could not be reached this many times in a row (1 or more)."""
+    """Return the pause of an endpoint that could not be reached this many times in a row (1 or more)."""
     seconds = min(MOST_REST_SECONDS, 5 * 2 ** min(failures - 1, 10))
     return timedelta(seconds=seconds * (1 - JITTER * chance))
 
 
 def signed_headers(body: bytes, *, event_id: str, secret: str, now: datetime) -> dict[str, str]:
-    """The headers of Standard Webhooks for these bytes, sent now; `secret` is the whole `whsec_…`."""
+    """Return the Standard Webhooks headers for these bytes, sent now; `secret` is the whole `whsec_…`."""
     timestamp = str(int(now.timestamp()))
     key = base64.b64decode(secret.removeprefix(SIGNING_PREFIX))
     digest = hmac.new(key, f"{event_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()

@@ -1,4 +1,4 @@
-"""Numbers, moments and spans as people write them, in the languages the fragment speaks."""
+"""Numbers, moments and durations as people write them, in the languages of the fragment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 class Language(StrEnum):
-    """A language the fragment speaks."""
+    """A language of the fragment."""
 
     ENGLISH = "en"
     FRENCH = "fr"
@@ -20,7 +20,7 @@ class Language(StrEnum):
     SPANISH = "es"
 
 
-# A narrow space that does not break is what French typography asks for.
+# French typography asks for a narrow space that does not break.
 _GROUPS = {Language.ENGLISH: ",", Language.FRENCH: "\u202f", Language.GERMAN: ".", Language.SPANISH: "."}
 
 _MONTHS = {
@@ -40,13 +40,13 @@ _UNITS = {
 
 
 def language_of(tag: str) -> Language:
-    """The language of a tag such as `fr-CA` or `fr_CA`; English for one not spoken here."""
+    """Return the language of a tag such as `fr-CA` or `fr_CA`; English for an unsupported one."""
     primary = tag.strip().replace("_", "-").partition("-")[0].casefold()
     return Language(primary) if primary in set(Language) else Language.ENGLISH
 
 
 def number(value: int, language: Language = Language.ENGLISH) -> str:
-    """A whole number with its digits in groups of three, the minus sign a true one."""
+    """Return a whole number with its digits in groups of three and a true minus sign."""
     digits = f"{abs(value):,}"
     # Spanish groups only from five digits on.
     if language is Language.SPANISH and abs(value) < 10_000:
@@ -56,7 +56,7 @@ def number(value: int, language: Language = Language.ENGLISH) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LocalTime:
-    """A moment for a page: for machines, and as people of the place write it."""
+    """A moment for a page: in a machine format, and in the local format."""
 
     iso: str
     day: str
@@ -64,27 +64,27 @@ class LocalTime:
 
 
 def day(on: date, language: Language = Language.ENGLISH) -> str:
-    """A date such as `3 Dec 2026`."""
+    """Return a date such as `3 Dec 2026`."""
     month = _MONTHS[language].split()[on.month - 1]
     dot = "." if language is Language.GERMAN else ""
     return f"{on.day}{dot} {month} {on.year}"
 
 
 def local_time(at: datetime, zone: tzinfo, language: Language = Language.ENGLISH) -> LocalTime:
-    """A moment on the clock of a place, such as `3 Dec 2026, 14:05`."""
+    """Return a moment in local time, such as `3 Dec 2026, 14:05`."""
     local = at.astimezone(zone)
     on = day(local.date(), language)
     return LocalTime(local.isoformat(timespec="minutes"), on, f"{on}, {local.hour:02d}:{local.minute:02d}")
 
 
 def zone_name(zone: tzinfo) -> str:
-    """The time zone as people read it: `America/New York`."""
+    """Return a time zone for display: `America/New York`."""
     return zone_label(zone)
 
 
 def span(length: timedelta, language: Language = Language.ENGLISH) -> str:
-    """A length of time in its two largest units, such as `2 days 5 hours`; at least a minute."""
-    # Rounded up: somebody who waits as long as he was told finds it open.
+    """Return a duration in its two largest units, such as `2 days 5 hours`; at least a minute."""
+    # Rounded up: after the displayed wait, the window is open.
     seconds = -(-max(1, int(length.total_seconds())) // _MINUTE) * _MINUTE
     counts = (seconds // _DAY, seconds % _DAY // _HOUR, seconds % _HOUR // _MINUTE)
     first = next(position for position, count in enumerate(counts) if count)

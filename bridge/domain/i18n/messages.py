@@ -1,4 +1,4 @@
-"""The words of the fragment, in every language it speaks."""
+"""The texts of the fragment, in every supported language."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from bridge.domain.i18n.formatting import Language
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """The words of one language; `{…}` marks where a number or a moment goes.
+    """The texts of one language; `{…}` marks the place of a number or a moment.
 
-    `states` has a word for each way an allowance can stand, `details` a
-    sentence for those without an amount.
+    `states` has a word for each state of an allowance, `details` a
+    sentence for the states without an amount.
     """
 
     title: str

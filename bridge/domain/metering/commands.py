@@ -1,4 +1,4 @@
-"""What callers ask for: to spend, to hold, to settle a hold, to get a spend back."""
+"""The requests of callers: spend, hold, settle a hold, refund a spend."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from bridge.domain.stores.principals import Caller
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What every ask has: who calls, and the key it is asked under.
+    """The fields of every request: the caller, and the idempotency key.
 
-    `fingerprint` is the hash of the request, which tells a repetition from
-    another request under the same key. Only a release may come without a key.
+    `fingerprint` is the hash of the request. It distinguishes a repetition
+    from another request under the same key. Only a release may have no key.
     """
 
     caller: Caller
@@ -23,7 +23,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendRequest(Request):
-    """A wish to spend at once: an operation and its units, or a module and plain tokens.
+    """A request to spend at once: an operation and its units, or a module and plain tokens.
 
     `who` is None for a linked site's key, which has one account. `tokens` is
     whole and at least 1; with an operation the price list decides.
@@ -40,14 +40,14 @@ class SpendRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldRequest(SpendRequest):
-    """A wish to set tokens aside for `ttl_seconds`, 1 to 86400."""
+    """A request to set tokens aside for `ttl_seconds`, 1 to 86400."""
 
     ttl_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureRequest(Request):
-    """A wish to take from a hold what it really cost: `tokens`, or `units` of the hold's operation."""
+    """A request to charge a hold's real cost: `tokens`, or `units` of the hold's operation."""
 
     hold_id: int
     tokens: int | None = None
@@ -56,14 +56,14 @@ class CaptureRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseRequest(Request):
-    """A wish to free all that a hold set aside."""
+    """A request to free everything a hold set aside."""
 
     hold_id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRequest(Request):
-    """A wish to get a spend back, whole (`tokens` None) or in part."""
+    """A request to refund a spend, whole (`tokens` None) or in part."""
 
     spend_id: int
     tokens: int | None

@@ -1,4 +1,4 @@
-"""What can go wrong in metering: prices, limits, spends and holds, each with the code callers see."""
+"""Errors of metering: prices, limits, spends and holds, each with the code callers receive."""
 
 from __future__ import annotations
 

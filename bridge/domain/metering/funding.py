@@ -1,4 +1,4 @@
-"""The answer to a spend: which sources pay, or what is missing."""
+"""The decision about a spend: the sources that pay, or the missing amount."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Source(StrEnum):
-    """Where tokens come from when somebody spends."""
+    """The sources of tokens for a spend."""
 
     PLAN = "plan"
     BALANCE = "balance"
@@ -21,7 +21,7 @@ DEFAULT_ORDER = (Source.PLAN, Source.BALANCE, Source.ALLOWANCE)
 
 
 class Refusal(StrEnum):
-    """Why the answer was no."""
+    """The reason a spend was refused."""
 
     INSUFFICIENT_TOKENS = "insufficient_tokens"
     MODULE_DISABLED = "module_disabled"
@@ -30,7 +30,7 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlanPart:
-    """Tokens that one window of one plan pays; a window is known by its plan's product and its start."""
+    """Tokens that one window of one plan pays; plan product and start identify a window."""
 
     product_id: int
     starts_at: datetime
@@ -39,17 +39,17 @@ class PlanPart:
 
 
 class FundingSource(NamedTuple):
-    """What one source can still pay: whole tokens, or None for no end."""
+    """The tokens one source can still pay: whole tokens, or None for unlimited."""
 
     source: Source
     left: int | None
 
 
 class Decision(NamedTuple):
-    """Who pays what, or why nobody does; a refusal takes nothing.
+    """The parts each source pays, or the reason for a refusal; a refusal takes nothing.
 
-    `shortfall` is what is missing from the price: in a refusal what would have
-    been needed, after `draw` what nobody could pay.
+    `shortfall` is the missing part of the price: in a refusal the amount that
+    was needed, after `draw` the amount that no source paid.
     """
 
     plan: int = 0
@@ -65,13 +65,13 @@ class Decision(NamedTuple):
 
     @property
     def paid(self) -> int:
-        """Return what the sources pay together."""
+        """Return the sum that the sources pay."""
         return self.plan + self.balance + self.allowance
 
 
 @dataclass(frozen=True, slots=True)
 class GivenBack:
-    """What a refund gives back to each source; `lapsed` went with a window that has closed."""
+    """The tokens a refund gives back to each source; `lapsed` are those of a closed window."""
 
     plan: int = 0
     balance: int = 0
@@ -80,7 +80,7 @@ class GivenBack:
 
 
 def draw(*, price: int, funding_sources: Sequence[FundingSource]) -> Decision:
-    """Take as much of a price as the purses hold, in the order given; the rest is the shortfall."""
+    """Take as much of a price as the purses hold, in the given order; the rest is the shortfall."""
     plan = balance = allowance = 0
     missing = price
     for funding_source in funding_sources:
@@ -96,12 +96,12 @@ def draw(*, price: int, funding_sources: Sequence[FundingSource]) -> Decision:
 
 
 def decide(*, price: int, funding_sources: Sequence[FundingSource], disabled: bool = False) -> Decision:
-    """Split a price over the purses, in the order given; all of it, or nothing.
+    """Split a price over the purses in the given order: all of it, or nothing.
 
     Amounts are whole tokens, zero or more. A refusal is a `Decision`, not an
     exception: it is an everyday answer, and it says how much was missing.
-    `disabled` says that the module's rule shuts its free use; somebody who can
-    pay otherwise still may.
+    `disabled` means that the module's rule disables free use; other sources
+    can still pay.
     """
     decision = draw(price=price, funding_sources=funding_sources)
     if decision.shortfall:
@@ -114,8 +114,8 @@ def give_back(*, tokens: int, open_: Decision, order: Sequence[Source]) -> Given
     """Split a refund over the sources that paid, the last to pay first.
 
     `open_` is what each source paid, was not given back yet, and can take: what
-    came from a window that has closed cannot go back to it. Only what is left
-    over when every source has its own again lapses.
+    came from a closed window cannot go back to it. Only the rest, after every
+    source has been repaid, lapses.
     """
     left = {Source.PLAN: open_.plan, Source.BALANCE: open_.balance, Source.ALLOWANCE: open_.allowance}
     back = dict.fromkeys(left, 0)
@@ -126,7 +126,7 @@ def give_back(*, tokens: int, open_: Decision, order: Sequence[Source]) -> Given
 
 
 def split_plan(*, tokens: int, parts: Sequence[PlanPart]) -> tuple[PlanPart, ...]:
-    """The first `tokens` of these parts; the caller has looked that they hold as many."""
+    """Return the first `tokens` of these parts; the caller has checked that they hold as many."""
     taken = []
     for part in parts:
         amount = min(tokens, part.tokens)
@@ -137,10 +137,10 @@ def split_plan(*, tokens: int, parts: Sequence[PlanPart]) -> tuple[PlanPart, ...
 
 
 def left_of_parts(parts: Sequence[PlanPart], *, given_back: int) -> tuple[PlanPart, ...]:
-    """Return what each part still holds after refunds gave back so many tokens, the last to end in front.
+    """Return the rest of each part after refunds of so many tokens, the last to end first.
 
-    Refunds fill the parts in this order, so that what went back before is known
-    from its sum: windows that have closed since are at the end.
+    Refunds fill the parts in this order, so the sum of earlier refunds shows
+    where they went: windows that have closed since are at the end.
     """
     ordered = sorted(parts, key=lambda part: (part.ends_at, part.product_id, part.starts_at), reverse=True)
     before = split_plan(tokens=given_back, parts=ordered)

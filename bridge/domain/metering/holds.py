@@ -1,4 +1,4 @@
-"""Holds: tokens set aside until the price is known."""
+"""Holds: tokens set aside until the price is final."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_TTL_SECONDS = 24 * 60 * 60
 
 
 class HoldState(StrEnum):
-    """What became of a hold. An open one past its expiry counts for nothing, marked or not."""
+    """The state of a hold. An open one past its expiry counts for nothing, marked or not."""
 
     OPEN = "open"
     CAPTURED = "captured"
@@ -48,5 +48,5 @@ class Hold:
     spend_id: int | None = None
 
     def counts_at(self, now: datetime) -> bool:
-        """Return whether the tokens are set aside at this moment; at its expiry they no longer are."""
+        """Return whether the hold sets tokens aside at this moment; at its expiry it no longer does."""
         return self.state is HoldState.OPEN and now < self.expires_at

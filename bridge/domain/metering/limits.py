@@ -1,4 +1,4 @@
-"""Limits: who may use how much for free, and when the next window opens."""
+"""Limits: the free use of each audience, and the windows it is counted in."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
 FOREVER = datetime(1970, 1, 1, tzinfo=UTC)
-"""Where the one window of a limit that never resets begins."""
+"""The start of the one window of a limit that never resets."""
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class Period(StrEnum):
-    """How often a limit opens a fresh window, on the store's own calendar."""
+    """The period of a limit, on the store's own calendar."""
 
     DAILY = "daily"
     WEEKLY = "weekly"
@@ -23,7 +23,7 @@ class Period(StrEnum):
 
 
 class Allows(StrEnum):
-    """What a rule gives: an amount, everything, or nothing at all."""
+    """The kind of a rule: an amount, unlimited, or disabled."""
 
     AMOUNT = "amount"
     UNLIMITED = "unlimited"
@@ -32,7 +32,7 @@ class Allows(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one audience gets of a module in one window.
+    """The free tokens of one audience for a module in one window.
 
     `tokens` counts only where `allows` is an amount: whole tokens, 0 to 2^53-1.
     """
@@ -42,13 +42,13 @@ class Rule:
 
     @property
     def generosity(self) -> tuple[int, int]:
-        """Sorts rules from the meanest to the most generous."""
+        """The sort key of rules, from the strictest to the most generous."""
         order = {Allows.DISABLED: 0, Allows.AMOUNT: 1, Allows.UNLIMITED: 2}
         return (order[self.allows], self.tokens)
 
     @property
     def document(self) -> int | str:
-        """The rule as the API writes it: a number, `unlimited` or `disabled`."""
+        """Return the rule as the API writes it: a number, `unlimited` or `disabled`."""
         return self.tokens if self.allows is Allows.AMOUNT else self.allows.value
 
 
@@ -62,7 +62,7 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The span a limit counts in, `[starts_at, ends_at)`; no end means it never resets."""
+    """The period a limit counts in, `[starts_at, ends_at)`; no end means it never resets."""
 
     starts_at: datetime
     ends_at: datetime | None
@@ -74,7 +74,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The limit of one module: its period and what each audience gets.
+    """The limit of one module: its period and the rule of each audience.
 
     Audiences are `guest`, `user` (any signed-in user) and `role:<slug>`.
     """
@@ -87,7 +87,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class MatchedRule:
-    """The rule that won for somebody, and the audience it was written for."""
+    """The rule that applies to an account, and the audience it was written for."""
 
     audience: str
     rule: Rule
@@ -95,7 +95,7 @@ class MatchedRule:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One account's own rule for a module, instead of its audiences'; it ends at `ends_at`, or never."""
+    """One account's own rule for a module, replacing those of its audiences until `ends_at`; None never ends."""
 
     module: str
     rule: Rule
@@ -104,7 +104,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """A reset by hand: of one account, of a role, of a module, or of any of them where the field is None."""
+    """A manual reset of an account, a role, a module, or any of them where the field is None."""
 
     reset_at: datetime
     module: str | None = None
@@ -112,12 +112,12 @@ class Reset:
     account_id: int | None = None
 
     def concerns(self, module: str, roles: Iterable[str]) -> bool:
-        """Return whether the reset opens a fresh window of this module for somebody of these roles."""
+        """Return whether the reset opens a new window of this module for a user with these roles."""
         return self.module in {None, module} and (self.role is None or self.role in roles)
 
 
 def first_instant(day: date, zone: tzinfo) -> datetime:
-    """The moment a local day begins, in UTC.
+    """Return the moment a local day begins, in UTC.
 
     Where midnight does not exist (Cairo and Santiago spring forward at 00:00),
     the day begins at the jump; where it comes twice, at the first. PEP 495
@@ -128,7 +128,7 @@ def first_instant(day: date, zone: tzinfo) -> datetime:
 
 
 def window_at(period: Period, now: datetime, calendar: Calendar) -> Window:
-    """The window that holds `now`, bounds in UTC.
+    """Return the window that holds `now`, bounds in UTC.
 
     Bounds are computed from local dates, never by adding hours, so a day of 23
     or 25 hours is one window and months may differ in length.
@@ -148,7 +148,7 @@ def window_at(period: Period, now: datetime, calendar: Calendar) -> Window:
 
 
 def since_reset(window: Window, resets: Iterable[datetime], now: datetime) -> Window:
-    """The window as it counts after resets by hand: it begins at the last one that lies in it."""
+    """Return the window after manual resets: it begins at the last reset inside it."""
     starts_at = max(
         (reset for reset in resets if window.starts_at < reset <= now),
         default=window.starts_at,
@@ -157,7 +157,7 @@ def since_reset(window: Window, resets: Iterable[datetime], now: datetime) -> Wi
 
 
 def rule_for(rules: Mapping[str, Rule], roles: Iterable[str], *, guest: bool) -> MatchedRule | None:
-    """The rule that decides for somebody; None means no free allowance.
+    """Return the rule that applies to an account; None means no free allowance.
 
     Rules for a user's roles beat the one for `user`; of several roles the most
     generous wins.
@@ -171,7 +171,7 @@ def rule_for(rules: Mapping[str, Rule], roles: Iterable[str], *, guest: bool) ->
 
 
 def left_of(rule: Rule, *, used: int) -> int | None:
-    """Return what a rule still gives once `used` tokens are gone; None for no end."""
+    """Return what a rule still allows once `used` tokens are spent; None for unlimited."""
     if rule.allows is Allows.UNLIMITED:
         return None
     if rule.allows is Allows.DISABLED:

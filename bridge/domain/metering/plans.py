@@ -12,7 +12,7 @@ from bridge.domain.metering.limits import Window
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """What one order line bought: `tokens` a month for `months` months; 0 months once it was taken back."""
+    """The term of one order line: `tokens` a month for `months` months; 0 months once it was reversed."""
 
     order_number: int
     line_id: int
@@ -25,7 +25,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Allotment:
-    """What a plan gives in the window that holds an instant, and when the plan as a whole ends."""
+    """The amount of a plan in the window that holds an instant, and the end of the whole plan."""
 
     product_id: int
     name: str
@@ -35,7 +35,7 @@ class Allotment:
 
 
 def add_months(anchor: datetime, months: int, zone: tzinfo) -> datetime:
-    """The same local day and time this many months later, or the month's last day where it is shorter, in UTC."""
+    """Return the same local day and time this many months later, or the month's last day, in UTC."""
     local = anchor.astimezone(zone)
     years, month = divmod(local.month - 1 + months, 12)
     year, month = local.year + years, month + 1
@@ -44,11 +44,11 @@ def add_months(anchor: datetime, months: int, zone: tzinfo) -> datetime:
 
 
 def allotments_at(terms: Iterable[Term], now: datetime, zone: tzinfo) -> list[Allotment]:
-    """Return what somebody's plans give at this moment, the one whose window ends first in front.
+    """Return an account's plan windows at this moment, the first to end in front.
 
     A term bought while an earlier one of the same plan runs extends it: it
     begins where that one ends, and the windows go on from the first purchase's
-    day. One bought after the end begins anew.
+    day. A term bought after the end starts a new series of windows.
     """
     by_product: dict[int, list[Term]] = {}
     for term in sorted(terms, key=lambda term: (term.bought_at, term.order_number, term.line_id)):

@@ -1,4 +1,4 @@
-"""The price list: what an operation costs in tokens."""
+"""The price list: the tokens an operation costs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DEFAULT_OPERATIONS = (
 
 
 def price_of(operation: Operation, quantity: int) -> int:
-    """Return what this many units cost, in whole tokens.
+    """Return the price of this many units, in whole tokens.
 
     Raises `TooManyUnits` above the operation's cap, and `InvalidRequest` where
     the price would pass 2^53-1 tokens.
@@ -57,5 +57,5 @@ def price_of(operation: Operation, quantity: int) -> int:
 
 
 def sum_of(parts: Iterable[Operation]) -> int:
-    """The tokens a unit of an operation made of these costs."""
+    """Return the tokens per unit of an operation made of these parts."""
     return sum(part.tokens_per_unit for part in parts)

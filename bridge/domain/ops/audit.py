@@ -1,4 +1,4 @@
-"""What an audit of the books finds."""
+"""The results of an audit of the books."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One place where the books contradict themselves: the check that found it, and a sentence that says what."""
+    """A contradiction in the books: the check that found it, and a sentence about it."""
 
     check: str
     sentence: str
@@ -15,7 +15,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much there was to look at."""
+    """The number of rows an audit checked."""
 
     accounts: int
     entries: int

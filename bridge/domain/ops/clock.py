@@ -1,4 +1,4 @@
-"""A clock that is wrong, as far as what was written before can show it."""
+"""Detect a wrong clock by comparing it with stored and external times."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 TOLERANCE = timedelta(seconds=60)
-"""How far the clocks of two hosts, or of a host and its database, may differ before one counts as wrong."""
+"""The largest difference between the clocks of two hosts, or of a host and its database, that counts as right."""
 SHOP_TOLERANCE = timedelta(minutes=5)
-"""As `TOLERANCE`, between a host and shops: their clocks are not ours to set."""
+"""As `TOLERANCE`, between a host and shops, whose clocks we cannot set."""
 
 
 def unless_ahead(moment: datetime | None, now: datetime) -> datetime | None:
-    """Return a moment that was noted, or None where it lies ahead: a clock that was wrong noted it."""
+    """Return a stored moment, or None if it lies in the future: a wrong clock recorded it."""
     return None if moment is not None and moment - now > TOLERANCE else moment
 
 
 class ClockState(StrEnum):
-    """How the clock of this host compares with what is known of the time."""
+    """The result of comparing this host's clock with other sources."""
 
     OK = "ok"
     BEHIND = "behind"
@@ -42,7 +42,7 @@ class ClockCheck:
 
     @property
     def sentence(self) -> str:
-        """The problem and its remedy; empty where there is none."""
+        """Return the problem and its remedy; empty if there is none."""
         apart, side = f"{abs(self.seconds):.0f} seconds", "behind" if self.seconds > 0 else "ahead of"
         if self.state is ClockState.BEHIND:
             return (
@@ -68,7 +68,7 @@ _SEE = "see docs/how-to/fix-the-clock.md"
 
 @dataclass(frozen=True, slots=True)
 class ShopClocks:
-    """How many shops' clocks were read, and how far the nearest of them is ahead of ours.
+    """The number of shop clocks read, and how far the nearest is ahead of ours.
 
     0 where some are ahead and others behind.
     """
@@ -91,7 +91,7 @@ def check_clock(
     shops: ShopClocks | None = None,
     jump: timedelta = timedelta(),
 ) -> ClockCheck:
-    """Compare the clock with each source that is given; the strongest proof comes first.
+    """Compare the clock with each given source; the strongest proof comes first.
 
     `jump` is how far the clock was set forward while this process ran. Shops
     that agree with the clock prove that it is right now.

@@ -1,4 +1,4 @@
-"""Trusted proxies: which forwarded headers count, and whose address a request comes from."""
+"""Trusted proxies: find the client's address in forwarded headers."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def client_address(peer: str, forwarded_for: str, networks: Sequence[Network]) -
     """Return the address of the client behind trusted proxies.
 
     Proxies append the address they were called from, so the list is read from
-    its end: the first address that is no trusted proxy is the client. What
-    stands before it was written by the client and counts for nothing.
+    its end: the first address that is no trusted proxy is the client. The
+    client wrote everything before it, so that part is ignored.
     """
     client = peer
     for entry in reversed(forwarded_for.split(",")[-MAX_HOPS:]):

@@ -1,4 +1,4 @@
-"""What can go wrong when an owner answers a question about an order."""
+"""Errors of an owner's answer to a question about an order."""
 
 from __future__ import annotations
 

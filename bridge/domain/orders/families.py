@@ -12,11 +12,11 @@ Sold = tuple[int, int]
 
 
 def covered_lines(family: Iterable[OrderState]) -> dict[int, dict[int, str]]:
-    """The package lines of child orders that another order of the family grants: by order id and line id, its number.
+    """Return the package lines of child orders that another family order grants: (order id, line id) to its number.
 
     Of the orders that carry a product the parent grants it, else the child with
-    the lowest id, whatever came first. A person can decide that a line is
-    granted all the same.
+    the lowest id, in any order of arrival. A person can decide to grant a
+    line anyway.
     """
     orders = {known.number: known for known in family}
     children: dict[int, list[int]] = {}

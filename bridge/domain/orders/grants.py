@@ -14,7 +14,7 @@ from bridge.domain.orders.state import Effect, LineState, OrderState, RefundDeta
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A refund of a line whose pieces and whose money are not worth the same."""
+    """A refund of a line whose pieces and money have different values."""
 
     refund_id: int
     line_id: int
@@ -23,17 +23,17 @@ class Disagreement:
 
     @property
     def subject(self) -> str:
-        """Return what names it in a decision."""
+        """Return the key of the refund in a decision."""
         return f"{self.refund_id}:{self.line_id}"
 
 
 def tokens_owed(known: OrderState, line: LineState) -> int:
-    """What a line should have granted in all, in whole tokens: tokens × (quantity − refunded quantity), rounded down.
+    """Return the whole tokens a line should have granted: tokens × (quantity − refunded quantity), rounded down.
 
-    Refunds count by their money, which is known with and without REST keys: the
+    Refunds count by their money, which is stated with and without REST keys: the
     money of a line by its share of the line's total, money of no line, or of
-    refunds whose lines are not known, by its share of the order's total. A share
-    that is a whole number of pieces takes back these pieces; any other is rounded
+    refunds with unknown lines, by its share of the order's total. A share that
+    is a whole number of pieces reverses these pieces; any other is rounded
     down. Pieces count where money cannot: on a line that cost nothing, or where a
     person decided so.
     """
@@ -43,14 +43,14 @@ def tokens_owed(known: OrderState, line: LineState) -> int:
 
 
 def months_owed(known: OrderState, line: LineState) -> int:
-    """How many months of its plan a line should have brought, by the same rules; 0 for a line of no plan."""
+    """Return the plan months a line should have granted, by the same rules; 0 for a line without a plan."""
     if known.effect is not Effect.GRANTS or not line.months:
         return 0
     return _less_refunds(known, line, each=line.months)
 
 
 def list_disagreements(known: OrderState) -> list[Disagreement]:
-    """The refunds of package lines whose pieces and money disagree by more than one minor unit."""
+    """Return the refunds of package lines whose pieces and money differ by more than one minor unit."""
     if known.is_refunded_whole:
         return []
     return [
@@ -63,7 +63,7 @@ def list_disagreements(known: OrderState) -> list[Disagreement]:
 
 
 def _less_refunds(known: OrderState, line: LineState, *, each: int) -> int:
-    """Return what pieces worth `each` are still worth, once every refund took its part."""
+    """Return the rest of the pieces' value (`each` per piece) after every refund."""
     if known.is_refunded_whole:
         return 0
     pieces, money, cost = Fraction(0), Decimal(0), line.line.total or Decimal(0)
@@ -97,7 +97,7 @@ def _agrees(known: OrderState, line: LineState, refunded: RefundedLine) -> bool:
 
 
 def _share(quantity: Fraction, part: Decimal, whole: Decimal, *, each: int, unit: Decimal) -> tuple[int, int]:
-    """The share of the money, in whole pieces where it differs from their price by rounding alone, else in tokens."""
+    """Return the share of the money: whole pieces if it differs from their price by rounding only, else tokens."""
     if part <= 0 or whole <= 0 or not quantity:
         return 0, 0
     share = min(Fraction(1), Fraction(part) / Fraction(whole))

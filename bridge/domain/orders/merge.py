@@ -1,4 +1,4 @@
-"""Merging: what is known of an order once another document of it came, whatever came before."""
+"""Merge the documents of an order into one state, in any order of arrival."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ __all__ = [
 REVOKING_STATUSES = frozenset({"refunded", "cancelled", "failed", "trash", "deleted"})
 
 _DOCUMENTS = 16
-"""How many documents of an order are remembered by their digest."""
+"""The number of documents of an order whose digests are stored."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def effect_of(status: str, grant_statuses: Collection[str]) -> Effect:
-    """Return what a status of the shop means: it grants, it revokes, or it leaves things as they are."""
+    """Return the effect of a shop status: it grants, it revokes, or it changes nothing."""
     if status in grant_statuses:
         return Effect.GRANTS
     return Effect.REVOKES if status in REVOKING_STATUSES else Effect.KEEPS
 
 
 def has_another_of_its_second(known: OrderState, order: Order) -> bool:
-    """Whether another document of the same second is known, and this one is new: only the shop can say which counts."""
+    """Return whether this new document has the same second as a stored one: only the shop can say which counts."""
     at = _number(order.modified_at)
     same = {digest for second, digest, _ in known.sources.documents if second == at}
     return bool(same) and order.digest not in same
@@ -74,8 +74,8 @@ def merge_document(known: OrderState, order: Order, *, effect: Effect, received_
 
     The result depends on the documents, not on the order they are merged in: for
     each value the document with the highest rank that states it counts. A
-    document that came before keeps its rank. One that was asked for after all
-    others came replaces them, whatever their dates say.
+    document that came before keeps its rank. One that was requested after all
+    others came replaces them, regardless of dates.
     """
     known = _with_sources(known)
     heard = _number(order.requested_at or received_at)
@@ -100,12 +100,12 @@ def merge_document(known: OrderState, order: Order, *, effect: Effect, received_
 
 
 def merge_trashing(known: OrderState, *, delivery: str, received_at: datetime, is_late: bool = False) -> OrderState:
-    """The state once the shop announced, with the bare number, that an order went to the trash.
+    """Return the state after the shop announced, with the order's id alone, that the order is in the trash.
 
-    The shop gives no date with it. `delivery` tells the same announcement sent
-    twice from a second one. One that comes just after the order's restoring was
-    overtaken by it and means nothing any more; nor does one that `is_late`, held,
-    retried or replayed, and came before something newer did.
+    The shop gives no date with it. `delivery` distinguishes a repeated
+    announcement from a second one. One that comes just after the order's restoring was
+    overtaken by it and is ignored; so is one that `is_late` (held, retried or
+    replayed) and came before something newer.
     """
     if known.trash.is_repeated(delivery):
         return known
@@ -119,7 +119,7 @@ def merge_trashing(known: OrderState, *, delivery: str, received_at: datetime, i
 
 
 def _is_overtaken(known: OrderState, received_at: datetime) -> bool:
-    """Whether a trashing that came at a moment was followed by a restoring or by a newer document that decides."""
+    """Return whether a trashing at a moment was followed by a restoring or a newer decisive document."""
     if known.trash.restored_seen_at is not None and known.trash.restored_seen_at > received_at:
         return True
     moment, decided = _number(received_at), -1 if known.decided_at is None else _number(known.decided_at)
@@ -128,7 +128,7 @@ def _is_overtaken(known: OrderState, received_at: datetime) -> bool:
 
 
 class _Values:
-    """The values a document may change, each with the rank it has now."""
+    """The values a document may change, each with its current rank."""
 
     def __init__(self, known: OrderState, rank: Rank) -> None:
         self.known, self.rank = known, rank
@@ -136,7 +136,7 @@ class _Values:
         self.changes: dict[str, Any] = {}
 
     def take(self, name: str, value: Any, *, weight: int = 0, rank_name: str = "") -> bool:
-        """Take a value that the document states, where nothing of a higher rank does."""
+        """Take a value that the document states, unless a stored value has a higher rank."""
         rank, key = self.rank._replace(weight=weight), rank_name or name
         if value is None or rank < self.ranks.get(key, NEVER):
             return False
@@ -146,7 +146,7 @@ class _Values:
 
 
 def _take_header(values: _Values, order: Order) -> None:
-    """Take what the newest document states of the order, whatever its status."""
+    """Take the order's data from the newest document, regardless of its status."""
     if values.take("status", order.status):
         values.changes["modified_at"] = order.modified_at
     for name in ("customer_id", "email", "name", "placed_at", "is_finished", "is_paid"):
@@ -162,7 +162,7 @@ def _take_header(values: _Values, order: Order) -> None:
 
 
 def _take_decision(values: _Values, order: Order, effect: Effect) -> None:
-    """Take what the newest document decides whose status grants or revokes, and the money."""
+    """Take the effect from the newest document whose status grants or revokes, and the money."""
     decides = effect is not Effect.KEEPS
     if decides and values.take("effect", effect):
         values.changes["decided_at"] = order.modified_at
@@ -178,7 +178,7 @@ def _take_decision(values: _Values, order: Order, effect: Effect) -> None:
 
 
 def _merged_lines(values: _Values, order: Order, rank: Rank) -> tuple[LineState, ...]:
-    """The lines with what the document states of them; one that the newest complete list lacks has quantity 0."""
+    """Return the lines updated from the document; a line missing in the newest complete list has quantity 0."""
     ranks, lines = values.ranks, {line.line.id: line for line in values.known.lines}
     name = "doubt" if order.lines_are_doubtful else "lines"
     ranks[name] = max(rank, ranks.get(name, NEVER))
@@ -231,7 +231,7 @@ def _with_quantity(line: LineState, *, is_listed: bool) -> LineState:
 
 
 def _rank_of(sources: Sources, order: Order, *, heard: int, is_read: bool) -> Rank:
-    """The rank of a document; one that is known already keeps the moment it first came."""
+    """Return the rank of a document; a stored document keeps the moment it first came."""
     at = _number(order.modified_at)
     if is_read:
         return Rank(0, heard, at, heard)
@@ -250,7 +250,7 @@ def _with_document(
 
 
 def _with_sources(known: OrderState) -> OrderState:
-    """The state with ranks; an order written before there were any gets them from its dates."""
+    """Return the state with ranks; an order stored before ranks existed gets them from its dates."""
     if known.sources.ranks or known.modified_at is None:
         return known
     newest = Rank(0, 0, _number(known.modified_at), 0)
@@ -285,14 +285,14 @@ def _with_line_ranks(line: LineState, rank: Rank) -> LineState:
 
 
 def _with_effect(known: OrderState) -> OrderState:
-    """The state with the status and the effect that count: a trashing stands beside the documents."""
+    """Return the state with its current status and effect: a trashing counts beside the documents."""
     if known.trash.state is TrashState.TRASHED:
         return replace(known, status="trash", effect=Effect.REVOKES)
     return replace(known, status=known.sources.status, effect=known.sources.effect)
 
 
 def _joined(known: Iterable[RefundDetail], read: Iterable[RefundDetail]) -> tuple[RefundDetail, ...]:
-    """Both, each refund once: the lines of a refund never change."""
+    """Return both lists together, each refund once: the lines of a refund never change."""
     joined = {detail.id: detail for detail in (*known, *read)}
     return tuple(joined[refund] for refund in sorted(joined))
 

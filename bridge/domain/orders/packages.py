@@ -1,4 +1,4 @@
-"""Packages: which products bring tokens, and how many each."""
+"""Packages: the products that grant tokens, and their amounts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from bridge.domain.accounts.amounts import Reason, Unreadable
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What one product or variation brings.
+    """The grant of one product or variation.
 
-    `shop_tokens` is what the shop's own product says (0: it is no package;
-    None: the shop never said), `unreadable` an amount of the shop that is not
-    clear, `admin_tokens` what an admin or the API set, which wins over both.
+    `shop_tokens` is the amount in the shop's own product (0: it is no
+    package; None: the shop never stated one), `unreadable` an unclear amount
+    of the shop, `admin_tokens` the amount an admin or the API set, which wins over both.
     `variation_id` is 0 for a whole product. A plan has a name and the months one
     piece lasts; its tokens are those of each month. A product that is
     `is_per_variation` is marked and leaves the amount to its variations. `late` is the owner's decision
@@ -35,12 +35,12 @@ class Package:
 
     @property
     def tokens(self) -> int | None:
-        """The amount that counts, in whole tokens a piece; None when it is not known or not clear."""
+        """The amount that counts, in whole tokens a piece; None if it is missing or not clear."""
         return self.shop_tokens if self.admin_tokens is None else self.admin_tokens
 
     @property
     def is_stated(self) -> bool:
-        """Return whether the shop or an admin stated anything of it, clear or not."""
+        """Return whether the shop or an admin stated an amount, clear or not."""
         return self.tokens is not None or self.unreadable is not None or self.is_per_variation
 
     @property
@@ -63,7 +63,7 @@ PackageMap = Mapping[tuple[int, int], Package]
 
 
 def package_of(packages: PackageMap, *, product_id: int, variation_id: int) -> Package | None:
-    """The entry that decides how many tokens a piece brings: the variation's own, else the product's.
+    """Return the entry that decides the tokens of a piece: the variation's own, else the product's.
 
     None when neither states anything. The entry's `tokens` is None where its
     amount is not clear: the order line then waits. A variation whose amount is 0

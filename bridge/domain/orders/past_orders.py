@@ -1,4 +1,4 @@
-"""Orders placed before a store began to grant: which of them wait for the owner's decision."""
+"""Past orders: placed before a store began to grant, and waiting for the owner's decision."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def is_past(store: Store, placed_at: datetime | None) -> bool:
 
 
 def effect_for(store: Store, known: OrderState, order: Order, effect: Effect) -> Effect:
-    """The effect of a document for this store: a granting one of a past order changes nothing.
+    """Return the effect of a document for this store: a granting one of a past order changes nothing.
 
     It grants all the same where the order was granted before, where it was paid
     later and the owner says so for the order, or else the store's setting.
@@ -32,7 +32,7 @@ def effect_for(store: Store, known: OrderState, order: Order, effect: Effect) ->
 
 
 def is_withheld(store: Store, known: OrderState) -> bool:
-    """Return whether an order would grant, had it not been placed before the store began to."""
+    """Return whether an order would grant, if it had not been placed before the store began to."""
     return known.effect is Effect.KEEPS and known.status in store.grant_statuses and is_past(store, known.placed_at)
 
 
@@ -42,7 +42,7 @@ def is_paid_later(store: Store, known: OrderState) -> bool:
 
 
 def released(store: Store, known: OrderState) -> OrderState:
-    """The order as one that grants, where it was withheld and the owner decided to grant it, or all past orders."""
+    """Return the order as granting, if it was withheld and the owner granted it or all past orders."""
     is_released = is_withheld(store, known) and _is_granted_by_hand(known)
     if not is_released and not _is_covered(store, known):
         return known

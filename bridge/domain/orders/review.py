@@ -1,4 +1,4 @@
-"""What about an order is not certain, and what an owner answers to it."""
+"""Find the uncertain points of an order, and apply an owner's answers to them."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ _WAITING: dict[Question, tuple[Basis | None, ...]] = {
     Question.UNCLEAR_AMOUNT: (Basis.UNCLEAR,),
     Question.SAME_SKU: (Basis.SAME_SKU,),
 }
-"""Why lines have no amount, by kind of review item."""
+"""The reasons why lines have no amount, by kind of review item."""
 
 WANT_AMOUNTS = frozenset(_WAITING)
-"""The kinds that an amount on the order's lines answers."""
+"""The kinds of review item that an amount on the order's lines answers."""
 
 _NAMED = 5
 """The most products that one review item names."""
@@ -54,7 +54,7 @@ UNPAID_FOR = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What review items depend on beside the order itself.
+    """The facts that review items depend on, beside the order itself.
 
     `covered` names, for each line that another order of the family grants, that
     order; `same_payment` are orders with the order's transaction id; `too_large`
@@ -74,7 +74,7 @@ class Circumstances:
 
 
 def review_items(known: OrderState, circumstances: Circumstances) -> tuple[ReviewItem, ...]:
-    """Everything about an order that needs a person, the most urgent first, without what a person decided.
+    """Return every review item of an order, the most urgent first, ignoring decisions.
 
     A pure function. Each function of `_FINDERS` finds the items of some kinds.
     """
@@ -83,13 +83,13 @@ def review_items(known: OrderState, circumstances: Circumstances) -> tuple[Revie
 
 
 def question_of(known: OrderState, *, is_parked: bool) -> Question:
-    """The kind of an order's most urgent review item."""
+    """Return the kind of an order's most urgent review item."""
     items = review_items(known, Circumstances(is_parked=is_parked))
     return items[0].kind if items else Question.NONE
 
 
 def _identity_items(known: OrderState, circumstances: Circumstances) -> Iterator[ReviewItem]:
-    """Another order with the same number, the same product in a related order, the same payment."""
+    """Find another order with the same number, product in a related order, or payment."""
     if known.rival is not None:
         rival = {"buyer": known.rival.email or "", "status": known.rival.status, "first_buyer": known.email}
         yield ReviewItem(Question.OTHER_ORDER, known.rival.key, rival, (KEEP, REPLACE))
@@ -104,7 +104,7 @@ def _identity_items(known: OrderState, circumstances: Circumstances) -> Iterator
 
 
 def _product_items(known: OrderState, circumstances: Circumstances) -> Iterator[ReviewItem]:
-    """Lines without an amount wait: their product is unknown, its amount not clear, or its SKU that of several."""
+    """Find lines without an amount: product unknown, amount not clear, or SKU of several packages."""
     lines = open_lines(known) if known.effect is Effect.GRANTS else ()
     for kind, bases in _WAITING.items():
         waiting = [line for line in lines if line.basis in bases]
@@ -119,13 +119,13 @@ def _product_items(known: OrderState, circumstances: Circumstances) -> Iterator[
 
 
 def _product_name(line: LineState) -> str:
-    """The product of a line as a sentence names it, with a stamp that cannot be read."""
+    """Return the product of a line as a sentence names it, with a stamp that cannot be read."""
     name = line.line.name or f"product {line.line.product_id}"
     return f"{name} ({line.line.unclear_stamp})" if line.line.unclear_stamp else name
 
 
 def _line_items(known: OrderState, circumstances: Circumstances) -> Iterator[ReviewItem]:
-    """Lines and quantities that are not stated, and lines that grant too much or nothing."""
+    """Find lines and quantities that are not stated, and lines that grant too much or nothing."""
     if known.effect is not Effect.GRANTS:
         return
     if known.lines_are_doubtful and (known.total > 0 or any(line.line.quantity for line in known.lines)):
@@ -145,7 +145,7 @@ def _line_items(known: OrderState, circumstances: Circumstances) -> Iterator[Rev
 
 
 def _status_items(known: OrderState, circumstances: Circumstances) -> Iterator[ReviewItem]:
-    """A buyer who is not found, and a status that does not say whether the order is paid for."""
+    """Find a buyer without an account, and a status that does not say whether the order is paid."""
     if known.effect is Effect.GRANTS and circumstances.is_parked:
         yield ReviewItem(Question.NO_BUYER)
     is_package = any(line.tokens != 0 and line.line.quantity for line in known.lines)
@@ -160,7 +160,7 @@ def _status_items(known: OrderState, circumstances: Circumstances) -> Iterator[R
 
 
 def _refund_items(known: OrderState, circumstances: Circumstances) -> Iterator[ReviewItem]:
-    """Refunds ask until an owner has seen them, and again when they change."""
+    """Find refunds that no owner has reviewed in their current form."""
     if known.effect is not Effect.GRANTS:
         return
     if not _are_acknowledged(known) and (kind := _refund_question(known)):
@@ -184,19 +184,19 @@ _FINDERS: tuple[Callable[[OrderState, Circumstances], Iterable[ReviewItem]], ...
 
 
 def with_decision(known: OrderState, item: ReviewItem, choice: str, *, by: str, at: datetime) -> OrderState:
-    """The order with a person's choice about one of its review items; raises `UnknownChoice`."""
+    """Return the order with a person's choice about a review item; raises `UnknownChoice`."""
     if choice not in item.choices:
         raise UnknownChoice(f"choose one of: {', '.join(item.choices) or 'nothing, another form answers this'}")
     return replace(known, decisions=(*known.decisions, Decision(item.kind, item.subject, choice, by, at)))
 
 
 def open_lines(known: OrderState) -> tuple[LineState, ...]:
-    """The lines without an amount of pieces that were sold."""
+    """Return the lines without an amount, of pieces that were sold."""
     return tuple(line for line in known.lines if line.tokens is None and line.line.quantity)
 
 
 def with_amount(known: OrderState, line_id: int, *, tokens: int, by: str, at: datetime) -> OrderState:
-    """The order with one line's amount fixed by hand, in whole tokens a piece; 0 for a line of no package.
+    """Return the order with one line's amount set manually, in whole tokens a piece; 0 for no package.
 
     Only a line without an amount takes one, or a line at 0 that no person set.
     The same amount again changes nothing. Raises `UnknownLine`, and
@@ -218,10 +218,10 @@ def with_amount(known: OrderState, line_id: int, *, tokens: int, by: str, at: da
 
 
 def with_refunds_seen(known: OrderState, refunds: Refunds, *, by: str, at: datetime) -> OrderState:
-    """The order with its refunds seen by an owner, who names what he saw; seen again they stay as they were.
+    """Return the order with its refunds marked as reviewed; reviewing the same refunds again changes nothing.
 
-    Raises `RefundsChanged` where they are no longer those, and `NoOpenRefunds`
-    where nothing is asked about them.
+    Raises `RefundsChanged` if the named refunds are not the current ones, and
+    `NoOpenRefunds` if none need a review.
     """
     if refunds != known.refunds:
         raise RefundsChanged(
@@ -239,7 +239,7 @@ def _are_acknowledged(known: OrderState) -> bool:
 
 
 def _refund_question(known: OrderState) -> Question:
-    """Money refunded on no line, or on lines that could not be read, was taken back by share."""
+    """Find money refunded on no line, or on unreadable lines, that was reversed by share."""
     is_whole = known.is_refunded_whole and known.refunded - known.total <= minor_unit(known.currency)
     if is_whole or not any(line.tokens for line in known.lines):
         return Question.NONE

@@ -1,4 +1,4 @@
-"""Review items: what about an order needs a person, and what people decided about it."""
+"""Review items: the points of an order that need a person, and the decisions about them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GRANT = "grant"
 KEEP = "keep"
 """The choice that keeps the first of two orders with one number."""
 PIECES = "pieces"
-"""The choice that takes back by the pieces of a refund instead of its money."""
+"""The choice that reverses by a refund's pieces instead of its money."""
 REPLACE = "replace"
 """The choice that replaces the first of two orders with one number by the second."""
 
@@ -51,7 +51,7 @@ Parameter = str | int | list[int] | list[str]
 
 @dataclass(frozen=True, slots=True)
 class ReviewItem:
-    """One thing about an order that needs a person.
+    """One point about an order that needs a person.
 
     `subject` names the facts it is about: a decision holds for them, and other
     facts ask again. `parameters` fill its text; `choices` are what a person can
@@ -66,7 +66,7 @@ class ReviewItem:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person decided about a review item, by whom and when."""
+    """A decision about a review item, by whom and when."""
 
     kind: Question
     subject: str
@@ -76,7 +76,7 @@ class Decision:
 
 
 def open_items(items: Iterable[ReviewItem], decisions: Iterable[Decision]) -> tuple[ReviewItem, ...]:
-    """The items without a decision, the most urgent first."""
+    """Return the items without a decision, the most urgent first."""
     decided = {(decision.kind, decision.subject) for decision in decisions}
     return tuple(
         sorted(
@@ -87,6 +87,6 @@ def open_items(items: Iterable[ReviewItem], decisions: Iterable[Decision]) -> tu
 
 
 def choice_of(decisions: Iterable[Decision], kind: Question, subject: str) -> str:
-    """The last choice a person made for a kind and subject; empty for none."""
+    """Return the last choice a person made for a kind and subject; empty for none."""
     made = [one.choice for one in decisions if (one.kind, one.subject) == (kind, subject)]
     return made[-1] if made else ""

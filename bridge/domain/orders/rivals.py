@@ -1,4 +1,4 @@
-"""Rivals: another order that the shop sends under a known number, told apart by its order key."""
+"""Rivals: another order that the shop sends under a stored number, distinguished by its order key."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bridge.domain.orders.state import LineState, Order, OrderState, Rank
 
 
 def is_rival(known: OrderState, order: Order) -> bool:
-    """Return whether a document is of another order than the known one; a missing key states nothing."""
+    """Return whether a document belongs to another order than the stored one; a missing key states nothing."""
     return bool(known.key) and bool(order.key) and order.key != known.key
 
 
 def with_rival(known: OrderState, order: Order) -> OrderState:
-    """The state with the newest document of the other order beside it, unless a person decided against it."""
+    """Return the state with the other order's newest document beside it, unless a person decided against it."""
     if choice_of(known.decisions, Question.OTHER_ORDER, order.key) == KEEP:
         return known
     rival = known.rival
@@ -25,15 +25,15 @@ def with_rival(known: OrderState, order: Order) -> OrderState:
 
 
 def is_of_another(known: OrderState) -> bool:
-    """Whether the shop's order of this number is not the one that is known: a bare number is about the shop's."""
+    """Return whether the shop's order of this number is not the stored one: a bare number means the shop's."""
     decided = [one.choice for one in known.decisions if one.kind is Question.OTHER_ORDER]
     return known.rival is not None or (bool(decided) and decided[-1] == KEEP)
 
 
 def replaced(first: OrderState, *, by: str, at: datetime) -> OrderState:
-    """An empty state in place of the first order, whose tokens were taken back; its later documents are ignored.
+    """Return an empty state that replaces the first order, whose tokens were reversed.
 
-    Lines keep their count of postings: the shop may hand out line ids again.
+    Later documents of the first order are ignored. Lines keep their count of postings: the shop may reuse line ids.
     """
     kept = Decision(Question.OTHER_ORDER, first.key, KEEP, by, at)
     *earlier, last = first.decisions

@@ -21,14 +21,14 @@ _THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 
 
 def minor_unit(currency: str) -> Decimal:
-    """The smallest amount of a currency: 0.01 for most."""
+    """Return the smallest amount of a currency: 0.01 for most."""
     if currency in _NO_DECIMALS:
         return Decimal(1)
     return Decimal("0.001") if currency in _THREE_DECIMALS else Decimal("0.01")
 
 
 class Basis(StrEnum):
-    """How the amount of a line was determined."""
+    """The way the amount of a line was determined."""
 
     STAMP = "stamp"
     VARIATION = "variation"
@@ -36,7 +36,7 @@ class Basis(StrEnum):
     SKU = "sku"
     HAND = "hand"
     NO_PACKAGE = "no_package"
-    """The product is known to be no package: the line stands at 0 and is open to an amount."""
+    """The product is recorded as no package: the line stands at 0 and is open to an amount."""
     LEFT = "left"
     """The product became a package later and the owner left the order at 0."""
     UNCLEAR = "unclear"
@@ -55,7 +55,7 @@ class Priced:
 
 
 class Effect(StrEnum):
-    """What the state of an order means for its grants."""
+    """The effect of an order's state on its grants."""
 
     GRANTS = "grants"
     REVOKES = "revokes"
@@ -63,12 +63,12 @@ class Effect(StrEnum):
 
 
 class Rank(NamedTuple):
-    """How much a document counts for a value: of two documents the one with the higher rank does.
+    """The priority of a document for a value: of two documents the one with the higher rank counts.
 
     `weight` is 1 for a document that decides the value by its status, else 0.
     `epoch` is when the shop was last asked before the document came, `at` when
-    the order changed in the shop, `seen` when the document first came; all in
-    microseconds since 1970. Two documents of one second differ in `seen`.
+    the order changed in the shop, `seen` when the document first arrived; all
+    in microseconds since 1970. Two documents of one second differ in `seen`.
     """
 
     weight: int
@@ -82,7 +82,7 @@ NEVER = Rank(-1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Which documents the values of an order come from.
+    """The documents that an order's values come from.
 
     `ranks` holds a rank for each value by its name. `documents` are the newest
     documents: second of change, digest, moment they first came. `read_at` is
@@ -129,7 +129,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class RefundedLine:
-    """What a refund says of one line: pieces given back, or money alone where `quantity` is 0; neither is negative."""
+    """A refund's effect on one line: pieces given back, or money alone if `quantity` is 0; neither is negative."""
 
     line_id: int
     quantity: int | Decimal
@@ -138,7 +138,7 @@ class RefundedLine:
 
 @dataclass(frozen=True, slots=True)
 class RefundDetail:
-    """A refund with its lines, as only the shop's REST tells them.
+    """A refund with its lines, as only the shop's REST API reports them.
 
     `amount` is all its money and `tied` what of it belongs to lines of any
     kind, taxes, shipping and fees included; the rest is tied to no line.
@@ -156,7 +156,7 @@ class Order:
 
     `customer_id` is 0 for a guest and for a user who was deleted. `total` and
     `refunded` are money of the whole order, `refunded` zero or more: the sum
-    over the refunds in `refund_ids`, of which `refund_details` tells what was
+    over the refunds in `refund_ids`; `refund_details` holds those that were
     read back. `lines_are_complete` is False where some could not be read.
     `requested_at` is when the shop was asked for a document that was read
     through its REST, None for a delivery. `key` is the shop's order key,
@@ -190,19 +190,19 @@ class Order:
 
     @property
     def shown_number(self) -> str:
-        """The number people know the order by."""
+        """The order number shown to people."""
         return self.shop_number or str(self.number)
 
     @property
     def lines_are_doubtful(self) -> bool:
-        """Whether the lines are not stated, not all readable, or an empty list that a delivery alone does not prove."""
+        """Return whether the lines are missing, partly unreadable, or an empty list that needs proof from the shop."""
         if self.lines is None or not self.lines_are_complete:
             return True
         return not self.lines and self.requested_at is None
 
     @property
     def digest(self) -> str:
-        """Return what tells this document from another one of the same second."""
+        """Return a digest that distinguishes this document from another one of the same second."""
         said = (
             *(self.status, self.modified_at, self.customer_id, self.email, self.name, self.total, self.refunded),
             *(self.currency, self.placed_at, self.lines, self.refund_ids, self.key, self.parent_id),
@@ -213,7 +213,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Refunds:
-    """What was refunded of an order by now: the refunds that stand, their ids ascending, and all their money."""
+    """The refunds of an order so far: those that stand, their ids ascending, and all their money."""
 
     ids: tuple[int, ...]
     total: Decimal
@@ -221,7 +221,7 @@ class Refunds:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """Refunds that an owner has looked at and is content with, by whom and when."""
+    """Refunds that an owner has reviewed, with the admin and the time."""
 
     refunds: Refunds
     by: str
@@ -230,7 +230,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class LineState:
-    """A line as merged from the documents, with what the bridge did: the fixed amount, and what was posted so far.
+    """A line merged from the documents, with the fixed amount and the tokens posted so far.
 
     `line.quantity` is 0 for a line that left the order; `stated` is the quantity
     the documents state, None where none of them can be read; `varied` is the last
@@ -238,7 +238,7 @@ class LineState:
     long one piece of a plan lasts, None for tokens that do not expire; a plan's
     line posts nothing. `basis` is how the amount was determined and `priced` the
     facts it was derived from, both None while there is none. `set_by` and
-    `set_at` tell who set the amount by hand. `ranks` are those of its values.
+    `set_at` record who set the amount manually, and when. `ranks` are those of its values.
     """
 
     line: Line
@@ -256,7 +256,7 @@ class LineState:
 
     @property
     def quantity(self) -> Fraction:
-        """The quantity that counts, exactly."""
+        """Return the exact quantity that counts."""
         return Fraction(self.line.quantity or 0)
 
     @property
@@ -267,12 +267,12 @@ class LineState:
 
     @property
     def facts(self) -> Priced:
-        """The facts an amount of the line is derived from now."""
+        """Return the facts an amount of the line is derived from now."""
         return Priced(self.line.product_id, self.line.variation_id, self.line.stamped)
 
     @property
     def wants_amount(self) -> bool:
-        """Return whether no amount is fixed, or one that other facts determined; one set by hand stays."""
+        """Return whether the amount is missing or based on other facts; one set manually stays."""
         if self.tokens is None:
             return True
         return self.basis is not Basis.HAND and self.priced is not None and self.priced != self.facts
@@ -286,7 +286,7 @@ class OrderState:
     see `Rank` and `sources`. `keeper_id` is the customer of the newest granting
     document that had one: they keep the grant when the shop later says 0.
     `account_id` holds what was granted; `claimed_by` is the account that a
-    guest's order was given to. `seen` is what an owner last said of its refunds,
+    guest's order was given to. `seen` is the owner's last review of its refunds,
     `decisions` what people decided about review items, `reviews` the items that
     were open when the order was last written. `rival` is the newest document of
     another order with this number. `unpaid_since` is since when a granted order
@@ -331,17 +331,17 @@ class OrderState:
 
     @property
     def refunds(self) -> Refunds:
-        """Return what was refunded by now, as the shop states it."""
+        """Return the refunds so far, as the shop states them."""
         return Refunds(tuple(sorted(set(self.refund_ids))), self.refunded)
 
     @property
     def standing_refunds(self) -> tuple[RefundDetail, ...]:
-        """The refunds that stand and whose lines are known; a deleted one is no longer in the order's list."""
+        """Return the refunds that stand and have lines; a deleted one is no longer in the order's list."""
         return tuple(detail for detail in self.refund_details if detail.id in self.refund_ids)
 
     @property
     def unallocated_money(self) -> Decimal:
-        """Refunded money that belongs to no line, or whose lines are not known.
+        """Return the refunded money on no line, or on unknown lines.
 
         Counted for each refund by itself: what one has too much on its lines does
         not lessen another's. A difference of one minor unit a line is rounding.
@@ -371,7 +371,7 @@ class OrderState:
 
     @property
     def shown_number(self) -> str:
-        """The number people know the order by."""
+        """The order number shown to people."""
         return self.shop_number or str(self.number)
 
     @property

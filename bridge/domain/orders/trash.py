@@ -1,4 +1,4 @@
-"""Whether an order is in the shop's trash, from announcements that come late, twice, or in the wrong order."""
+"""Track an order in the shop's trash, from announcements that arrive late, twice, or out of order."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 REORDERING_SPAN = timedelta(minutes=10)
-"""How long after an order's restoring the announcement of its trashing may still come in late."""
+"""How long after an order's restoring the announcement of its trashing may still arrive."""
 
 
 class TrashState(Enum):
-    """The state of an order: it is not in the trash, in it, or was restored before its trashing was announced."""
+    """The trash state of an order: outside, in it, or restored before its trashing was announced."""
 
     OUTSIDE = "outside"
     TRASHED = "trashed"
@@ -20,7 +20,7 @@ class TrashState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Trash:
-    """The state of an order and the announcements behind it.
+    """An order's trash state and the announcements behind it.
 
     Events: the shop announces a trashing without a date (`announced`), a
     document says that the order was restored (`restored`), or one that decides
@@ -57,7 +57,7 @@ class Trash:
         return bool(delivery) and delivery == self.key
 
     def announced(self, delivery: str, *, at: datetime, newest: datetime | None) -> Trash:
-        """The trash after an announcement that came at a moment; `newest` is the date of the newest document."""
+        """Return the trash after an announcement at a moment; `newest` is the date of the newest document."""
         noted = replace(self, key=delivery, restores_ahead=False)
         seen_at = self.restored_seen_at if self.state is TrashState.RESTORED_FIRST else None
         if seen_at is not None and at - seen_at <= REORDERING_SPAN:
@@ -65,18 +65,18 @@ class Trash:
         return replace(noted, trashed_at=at, trashed_after=newest)
 
     def restored(self, *, dated: datetime, at: datetime) -> Trash:
-        """The trash after a restoring of a date that came at a moment."""
+        """Return the trash after a restoring of a date that came at a moment."""
         if dated == self.restored_at:
             return self
         noted = replace(self, restored_at=dated, restored_seen_at=at)
         return noted.outside() if self.state is TrashState.TRASHED else replace(noted, restores_ahead=True)
 
     def outside(self) -> Trash:
-        """The trash after a proof that the order is not in it."""
+        """Return the trash after a proof that the order is not in it."""
         return replace(self, trashed_at=None, trashed_after=None)
 
     def is_outlived_by(self, modified_at: datetime) -> bool:
         """Return whether a document of that date is newer than the trashing."""
-        # The two clocks are compared only where nothing better is known: the shop's may be ahead of ours.
+        # The two clocks are compared only as a last resort: the shop's may be ahead of ours.
         since = self.trashed_after or self.trashed_at
         return self.state is TrashState.TRASHED and since is not None and modified_at > since

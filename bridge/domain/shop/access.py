@@ -1,4 +1,4 @@
-"""The way that works to a shop's REST API, as it is remembered between runs."""
+"""The stored way to reach a shop's REST API."""
 
 from __future__ import annotations
 

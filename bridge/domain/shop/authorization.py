@@ -1,4 +1,4 @@
-"""Connecting a shop: what its owner types, and the way to the shop and back with REST keys."""
+"""Connecting a shop: the owner's input, and the exchange that returns REST keys."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bridge.domain.stores.pasted_text import clean_pasted, keys_mix_up
 from bridge.domain.stores.public_address import delivery_fault, is_loopback
 
 LIFE = timedelta(minutes=15)
-"""How long a shop may take to answer a request for its keys: its owner signs in and approves meanwhile."""
+"""How long a shop may take to answer a key request: its owner signs in and approves meanwhile."""
 APP_NAME = "Token Bridge"
 MAX_URL = 400
 RESERVED_SLUGS = frozenset({"connect", "stores", "sign-in", "sign-out"})
-"""Slugs whose page would lie under an address that is another page's."""
+"""Reserved slugs: their page would lie under another page's address."""
 
 _HOST = re.compile(r"[\w.-]{1,253}|[0-9a-f:.]{2,45}")
 _KEYS = {"ck": re.compile(r"ck_[!-~]{8,120}", re.ASCII), "cs": re.compile(r"cs_[!-~]{8,120}", re.ASCII)}
@@ -43,7 +43,7 @@ class RestKeys:
 
     @property
     def are_well_formed(self) -> bool:
-        """Return whether they look as WooCommerce makes them."""
+        """Return whether the keys have the form WooCommerce creates."""
         return all(
             pattern.fullmatch(key) is not None
             for pattern, key in zip(_KEYS.values(), (self.consumer_key, self.consumer_secret), strict=True)
@@ -51,7 +51,7 @@ class RestKeys:
 
     @property
     def mix_up(self) -> str:
-        """A sentence that names what was given in place of a key and its secret; empty where they look right."""
+        """Return a sentence that names the pasted value if it is no key and secret; empty if they look right."""
         found = keys_mix_up(self.consumer_key, self.consumer_secret)
         if found or self.are_well_formed:
             return found
@@ -59,13 +59,13 @@ class RestKeys:
 
 
 def full_address(typed: str) -> str:
-    """The shop's address with its scheme, which owners leave out."""
+    """Return the shop's address with its scheme, which owners leave out."""
     typed = clean_pasted(typed)
     return typed if re.match(r"[a-z][a-z0-9+.-]*://", typed, re.IGNORECASE) or not typed else f"https://{typed}"
 
 
 def address_fault(url: str) -> str:
-    """Why a shop cannot be connected under this address; empty where it can."""
+    """Return why a shop cannot be connected under this address; empty if it can."""
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname or "", parts.port
@@ -83,7 +83,7 @@ def address_fault(url: str) -> str:
 
 
 def suggest_slug(url: str) -> str:
-    """A short name for a shop, made of its host: `tokens-example` for https://www.tokens.example.com."""
+    """Return a short name for a shop from its host: `tokens-example` for https://www.tokens.example.com."""
     host = (urlsplit(url).hostname or "").removeprefix("www.")
     labels = host.split(".")
     name = "-".join(labels[:-1] if len(labels) > 1 and not labels[-1].isdigit() else labels)
@@ -92,7 +92,7 @@ def suggest_slug(url: str) -> str:
 
 
 def callback_fault(public_url: str, *, shop_url: str = "") -> str:
-    """Return why a shop would not send its keys to us; empty where it would.
+    """Return why a shop would not send its keys to us; empty if it would.
 
     WooCommerce sends keys to https alone, and by the same rules as deliveries. A
     shop on this very machine may be made to do otherwise; without a shop's
@@ -116,7 +116,7 @@ def callback_fault(public_url: str, *, shop_url: str = "") -> str:
 
 
 def authorize_url(shop_url: str, *, state: str, return_url: str, callback_url: str) -> str:
-    """Where a shop's owner approves that we get keys: a page of the shop itself, below whatever folder it lies in."""
+    """Return the shop page on which its owner approves the keys, in any folder of the site."""
     query = {
         "app_name": APP_NAME,
         "scope": "read_write",

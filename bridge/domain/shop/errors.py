@@ -1,4 +1,4 @@
-"""What can go wrong between us and a shop, each with what its owner can do about it as the detail."""
+"""Errors between us and a shop, each with the owner's remedy as its detail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remembered of a shop that could not be read to the end, and of who looks after its webhooks."""
+"""Stored state of a shop that could not be read completely, and of its webhooks' caretaker."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 MAX_SET_ASIDE = 200
-"""With more documents than these set aside, reading stops: it is the shop that fails, and not some documents."""
+"""The most documents set aside; with more, reading stops: the shop fails, not single documents."""
 _MAX_INSTALLATIONS = 20
 _SCAN_AGAIN = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """An order or product that is tried again each night, and why it could not be read or applied.
+    """An order or product that is retried each night, with the reason it could not be read or applied.
 
-    `number` is 0 where the shop did not say which one it fails over; it then
-    lies between the numbers `above` and `below`, and was last changed between
-    the moments `after` and `until`, where those are known.
+    `number` is 0 if the shop did not say which one it fails over; it then
+    lies between the numbers `above` and `below`, and was last changed
+    between the moments `after` and `until`, if those are set.
     """
 
     kind: str
@@ -32,12 +32,12 @@ class SetAside:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Return what makes it the same one."""
+        """Return the identity of the document."""
         return (self.kind, self.number) if self.number else (self.kind, 0, self.above, self.below)
 
     @property
     def name(self) -> str:
-        """The document in words."""
+        """Return a description of the document."""
         if self.number:
             return f"{self.kind} {self.number}"
         if self.above and self.below:
@@ -47,7 +47,7 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why runs of one kind do not get to their end, and since when."""
+    """The reason why runs of one kind do not finish, and since when."""
 
     since: datetime
     code: str
@@ -56,20 +56,20 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """How far all orders of a shop were read that cannot list those that changed: the next page of so many orders."""
+    """The progress through all orders of a shop without a list of changes: the next page, and its size."""
 
     page: int = 1
     total: int = 0
     done_at: datetime | None = None
 
     def is_due(self, now: datetime) -> bool:
-        """Return whether all orders are to be read, and not only the newest."""
+        """Return whether all orders are read, and not only the newest."""
         return self.page > 1 or self.done_at is None or abs(now - self.done_at) >= _SCAN_AGAIN
 
 
 @dataclass(frozen=True, slots=True)
 class Caretaker:
-    """The address of the bridge that looks after a shop's webhooks, and the installations confirmed for it."""
+    """The bridge address that manages a shop's webhooks, and the installations confirmed for it."""
 
     url: str
     installations: tuple[str, ...] = ()
@@ -79,14 +79,14 @@ class Caretaker:
         return url != self.url or bool(installation and self.installations and installation not in self.installations)
 
     def with_installation(self, url: str, installation: str) -> Caretaker:
-        """The caretaker after an admin confirmed a bridge."""
+        """Return the caretaker after an admin confirmed a bridge."""
         known = self.installations if url == self.url else ()
         others = tuple(one for one in known if one != installation)
         return Caretaker(url, (*others, installation)[-_MAX_INSTALLATIONS:] if installation else others)
 
 
 def joined(known: Iterable[SetAside], new: Iterable[SetAside]) -> tuple[SetAside, ...]:
-    """All that is set aside, each once and since it first was."""
+    """Return all documents set aside, each once and with its first moment."""
     found = {one.key: one for one in known}
     for one in new:
         before = found.get(one.key)
@@ -96,6 +96,6 @@ def joined(known: Iterable[SetAside], new: Iterable[SetAside]) -> tuple[SetAside
 
 
 def without(known: Iterable[SetAside], done: Iterable[SetAside]) -> tuple[SetAside, ...]:
-    """Return what is still set aside after some of it was read and applied."""
+    """Return the documents that are still set aside after some were read and applied."""
     keys = {one.key for one in done}
     return tuple(one for one in known if one.key not in keys)

@@ -1,4 +1,4 @@
-"""Deliveries: one webhook as the shop sent it, and what became of it."""
+"""Deliveries: one webhook as the shop sent it, and its processing state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 from bridge.domain.ops.clock import TOLERANCE
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
-"""The largest delivery that is kept, 10 MiB; of a larger one only the id is."""
+"""The largest delivery that is stored, 10 MiB; of a larger one only the id is stored."""
 
 HARD_LIMIT_BYTES = 24 * 1024 * 1024
 """The largest delivery that is read at all."""
@@ -18,17 +18,17 @@ REPEAT_SPAN = timedelta(minutes=10)
 """How long after a delivery the same bytes count as its repetition."""
 
 MANY_REPEATS = 20
-"""From so many repetitions of one delivery on, the owner is told."""
+"""The number of repetitions of one delivery at which the owner is notified."""
 
 PATIENCE = timedelta(minutes=10)
-"""How long a delivery waits for a shop that does not say what the delivery leaves open."""
+"""How long a delivery waits for a shop that does not answer the question it leaves open."""
 
 LONGEST_RETRY = timedelta(hours=1)
 """The longest wait between two attempts at one delivery."""
 
 
 class State(StrEnum):
-    """What became of a delivery."""
+    """The processing state of a delivery."""
 
     RECEIVED = "received"
     PROCESSED = "processed"
@@ -69,13 +69,13 @@ class Delivery:
 
     @property
     def shown_state(self) -> State:
-        """The state as people see it."""
+        """The state for display."""
         is_waiting = self.state is State.RECEIVED and self.held_for is not None and self.next_attempt_at is None
         return State.HELD if is_waiting else self.state
 
 
 class NoticeKind(StrEnum):
-    """What signed deliveries tell of a shop that its owner must know."""
+    """The kinds of notices that signed deliveries give about a shop."""
 
     OTHER_SITE = "other_site"
     OTHER_FORM = "other_form"
@@ -86,7 +86,7 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One such thing: when it was last seen, and what its sentence names."""
+    """A notice: when it last occurred, and the values its sentence names."""
 
     kind: NoticeKind
     at: datetime

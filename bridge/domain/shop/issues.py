@@ -57,7 +57,7 @@ STOPPING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class OtherInstallation:
-    """Another installation that looks after a shop's webhooks; `url` is empty where its address is not known.
+    """Another installation that manages a shop's webhooks; `url` is empty if its address is not stored.
 
     `own_url` is this installation's address where it differs, else empty.
     """
@@ -83,7 +83,7 @@ class Issue:
     `topics` are the webhooks it is about. `subject` is an address, or what a
     delivery reported. `reason` is why something failed, in the words of what
     failed. `count` is a number of orders, deliveries, documents or seconds.
-    `since` is when it began, or was last seen. `resource` and `resource_id` are
+    `since` is when it began, or last occurred. `resource` and `resource_id` are
     the first delivery that failed. `set_aside` and `amounts` hold the first of
     `count`.
     """

@@ -1,4 +1,4 @@
-"""Finding the problems with a store's connection from what was seen of the shop."""
+"""Find the problems of a store's connection from observations of the shop."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bridge.domain.shop.issues import Code, Issue, OtherInstallation, UnclearAmo
 from bridge.domain.shop.subscriptions import TOPICS, Address, SubscriptionState, Webhook, state_of
 
 QUIET = timedelta(minutes=15)
-"""How long a shop may take to deliver a change: its queue runs when somebody visits it."""
+"""How long a shop may take to deliver a change: its queue runs when a visitor opens the site."""
 RECENT = timedelta(hours=1)
 CLOCK_SECONDS = SHOP_TOLERANCE.total_seconds()
-"""A shop whose clock differs by more is told of; WooCommerce itself refuses signatures at 900."""
+"""The clock difference from which a shop is reported; WooCommerce itself refuses signatures at 900."""
 NAMED = 5
 """How many orders, documents or products a problem names."""
 _LOOPBACK = ("127.", "localhost", "[::1]")
@@ -31,7 +31,7 @@ _OF_NOTICE = {
     NoticeKind.CONSUMER_SECRET: Code.CONSUMER_SECRET,
 }
 _NOTICED = timedelta(days=3)
-"""How long what a delivery told is shown: it is noted again with each such delivery."""
+"""How long a notice from a delivery is shown: each such delivery records it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Unprocessed:
 
 @dataclass(frozen=True, slots=True)
 class HealthSnapshot:
-    """What was seen of a shop at one moment.
+    """The observations of a shop at one moment.
 
     `shop_fault` is why it could not be read, `write_fault` why it could not be
     written to; both empty where that went well or was not tried, and the keys'
@@ -56,9 +56,9 @@ class HealthSnapshot:
     get to their end, `set_aside` what the shop could not show. `webhooks` is
     None where they could not be listed. `changed` counts the orders that changed
     since the last delivery of one, those of the last minutes left out.
-    `unsigned` counts those of them of which nothing with a right signature
-    came, though something with a wrong one did: anybody can send that, and
-    it proves nothing as long as all orders that changed were told of.
+    `unsigned` counts those of them that had no delivery with a right
+    signature, although one with a wrong signature came. Anybody can send the
+    latter: it proves nothing while deliveries for all changed orders arrive.
     `last_processed_at` is when a delivery of the topic was last processed that
     came as an error at `shop_error_at`.
     """
@@ -90,12 +90,12 @@ class HealthSnapshot:
 
 
 def find_issues(seen: HealthSnapshot, *, now: datetime) -> tuple[Issue, ...]:
-    """Return every problem, the gravest first."""
+    """Return every problem, the most serious first."""
     return (*_access_issues(seen), *_webhook_issues(seen), *_delivery_issues(seen, now=now))
 
 
 def _access_issues(seen: HealthSnapshot) -> Iterator[Issue]:
-    """Yield the problems with reaching the shop, and those with the shop reaching this service."""
+    """Yield the problems of reaching the shop, and of the shop reaching this service."""
     if not seen.has_keys:
         yield Issue(Code.NO_KEYS)
     if seen.shop_fault:
@@ -111,7 +111,7 @@ def _access_issues(seen: HealthSnapshot) -> Iterator[Issue]:
 
 
 def _delivery_issues(seen: HealthSnapshot, *, now: datetime) -> Iterator[Issue]:
-    """Yield the problems with what the shop delivered, or did not deliver."""
+    """Yield the problems of the shop's deliveries, or of their absence."""
     if seen.unsigned:
         yield Issue(Code.WRONG_SECRET, count=seen.unsigned, since=seen.bad_signature_at)
     if _stands(seen.shop_error_at, seen.last_processed_at, seen.webhooks_set_at):
@@ -165,7 +165,7 @@ def _sync_issues(seen: HealthSnapshot) -> Iterator[Issue]:
 
 
 def is_over(notice: Notice, last_delivery_at: datetime | None, webhooks_set_at: datetime | None) -> bool:
-    """Return whether a good delivery or new webhooks ended what a notice tells."""
+    """Return whether a good delivery or new webhooks ended a notice."""
     after = [moment for moment in (last_delivery_at, webhooks_set_at) if moment is not None and moment >= notice.at]
     return notice.kind is NoticeKind.CONSUMER_SECRET and bool(after)
 
@@ -176,7 +176,7 @@ def notice_issues(notices: Iterable[Notice]) -> Iterator[Issue]:
 
 
 def states(webhooks: Iterable[Webhook], address: Address) -> dict[str, set[SubscriptionState]]:
-    """How our webhooks of each topic stand; empty for a topic that has none."""
+    """Return the standing of our webhooks by topic; empty for a topic without one."""
     found: dict[str, set[SubscriptionState]] = {topic: set() for topic in TOPICS}
     for webhook in webhooks:
         if (
@@ -188,7 +188,7 @@ def states(webhooks: Iterable[Webhook], address: Address) -> dict[str, set[Subsc
 
 
 def _webhook_issues(seen: HealthSnapshot) -> list[Issue]:
-    """The problems of webhooks, each with all the topics it is about."""
+    """Yield the problems of webhooks, each with all its topics."""
     if seen.webhooks is None:
         return []
     by_code: dict[Code, list[str]] = {}
@@ -212,7 +212,7 @@ def _webhook_issues(seen: HealthSnapshot) -> list[Issue]:
 
 
 def _place(seen: HealthSnapshot, subscription_state: SubscriptionState) -> str:
-    """Where the first webhook of that standing leads: the host alone, since the rest may hold somebody's key."""
+    """Return the host of the first webhook with that standing; the rest of its URL may hold a secret."""
     for webhook in seen.webhooks or ():
         if state_of(webhook, seen.address) is subscription_state:
             try:
@@ -224,7 +224,7 @@ def _place(seen: HealthSnapshot, subscription_state: SubscriptionState) -> str:
 
 
 def _stands(bad_at: datetime | None, good_at: datetime | None, repaired_at: datetime | None) -> bool:
-    """Return whether something bad still stands: neither repaired since, nor followed by something good."""
+    """Return whether a failure is still current: neither repaired since, nor followed by a success."""
     if bad_at is None or (repaired_at is not None and repaired_at >= bad_at):
         return False
     return good_at is None or good_at <= bad_at

@@ -1,4 +1,4 @@
-"""What a reading of the shop found, and when the next long one is due."""
+"""The result of reading a shop's orders, and the time of the next full comparison."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 LISTED = 100
-"""The most orders a report names, however many there are."""
+"""The most orders a report names."""
 _NIGHT_HOUR = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An order whose books did not agree: tokens it should have granted, had granted, and was now posted.
+    """An order whose grants did not match: tokens it should have granted, had granted, and was now posted.
 
-    Parked, it waits for its buyer's account. `number` is the number people know
-    the order by, `order` its id.
+    Parked, it waits for its buyer's account. `number` is the number shown to
+    people, `order` its id.
     """
 
     order: int
@@ -30,13 +30,13 @@ class Difference:
 
 @dataclass(slots=True)
 class Report:
-    """What a reading found: orders read, tokens they should have granted and had, and what was posted for it.
+    """The result of one reading: orders read, tokens due and granted, and the tokens posted.
 
     `differences` names the first orders that differed, `failures` the first that
     could not be applied and why; those are read again by the next run.
     `awaiting_decision` counts orders from before the shop was connected that wait for
-    the owner's word. `set_aside` are those of the failed that are remembered and
-    tried again each night, so that reading goes on behind them; `aside` names
+    the owner's decision. `set_aside` are those of the failed that are stored
+    and tried again each night, so that reading continues after them; `aside` names
     them. `failing` says why orders failed by themselves. `interruption` is why the reading ended early.
     """
 
@@ -58,18 +58,18 @@ class Report:
 
     @property
     def is_clean(self) -> bool:
-        """Return whether all there was to read was read and applied."""
+        """Return whether everything was read and applied."""
         return not self.failed and not self.interruption
 
     @property
     def blocking(self) -> int:
-        """How many orders could not be applied and are read again by the next run."""
+        """Return the number of orders that failed and are read again by the next run."""
         return self.failed - self.set_aside
 
     def add(
         self, number: int, *, expected: int, posted: Sequence[int], is_parked: bool, shown_number: str = ""
     ) -> None:
-        """Count one order: what it owes, and the movements posted for it."""
+        """Count one order: the tokens it owes, and the movements posted for it."""
         moved = sum(posted)
         before = 0 if is_parked else expected - moved
         self.seen += 1
@@ -129,12 +129,12 @@ class Report:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The report as JSON shows it."""
+        """Return the report as JSON."""
         return asdict(self)
 
 
 def last_night(zone: tzinfo, *, now: datetime) -> datetime:
-    """The last three o'clock in the morning there."""
+    """Return the last three o'clock in the morning in that time zone."""
     local = now.astimezone(zone)
     night = local.replace(hour=_NIGHT_HOUR, minute=0, second=0, microsecond=0)
     return night if night <= local else night - timedelta(days=1)

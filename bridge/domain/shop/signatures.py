@@ -28,27 +28,27 @@ _ENTITY = re.compile("|".join(map(re.escape, _ENTITIES)), re.IGNORECASE)
 
 
 def decode_entities(secret: str) -> str:
-    """The secret WooCommerce really signs with.
+    """Return the secret WooCommerce really signs with.
 
     It decodes HTML entities of the stored secret before use, once and from
-    left to right (seen on 10.9.1: `a&b<c>"d'e &amp; é` signs as `… & é`).
+    left to right (observed on 10.9.1: `a&b<c>"d'e &amp; é` signs as `… & é`).
     """
     return _ENTITY.sub(lambda found: _ENTITIES[found.group().lower()], secret)
 
 
 def sign(body: bytes, secret: str) -> str:
-    """The value of `X-WC-Webhook-Signature` for these bytes and the secret as it is."""
+    """Return the value of `X-WC-Webhook-Signature` for these bytes and the unchanged secret."""
     return base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
 
 
 def is_signed(body: bytes, signature: str, secret: str) -> bool:
-    """Return whether the shop that knows the secret signed exactly these bytes.
+    """Return whether these exact bytes were signed with the shop's secret.
 
     The secret counts as it is and with its HTML entities decoded, since an
     owner may have copied either form out of the shop.
     """
     given = signature.encode("utf-8", "surrogateescape")
     candidates = {secret, decode_entities(secret)}
-    # Both forms are compared whatever the first one says, so that the time taken tells nothing.
+    # Both forms are always compared, so that the time taken reveals nothing.
     matches = [hmac.compare_digest(sign(body, candidate).encode(), given) for candidate in sorted(candidates)]
     return any(matches)

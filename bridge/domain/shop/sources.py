@@ -1,4 +1,4 @@
-"""Sources of deliveries: which site of the shop's says that it sent one."""
+"""Sources of deliveries: the site that a delivery names as its sender."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _USUAL_PORTS = {"http": 80, "https": 443}
 
 
 def source_of(url: str) -> str:
-    """A site's address as it is compared: host, port and path; scheme, case, `www.` and a trailing slash do not count.
+    """Return a site's address for comparison: host, port and path, without scheme, case, `www.` and last slash.
 
     Empty for an address that cannot be read.
     """
@@ -27,7 +27,7 @@ def source_of(url: str) -> str:
 
 
 def foreign_source(source: str, shop_url: str, accepted: Collection[str]) -> str | None:
-    """The compared address of another site than the store's; None for the store's own, an accepted or no source."""
+    """Return the compared address of a foreign site; None for the store's own, an accepted or no source."""
     if not source.strip():
         return None
     found = source_of(source)

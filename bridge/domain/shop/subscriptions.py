@@ -1,4 +1,4 @@
-"""The webhooks a shop keeps for us: which there must be, which are ours, and what is to be done about the rest."""
+"""The webhooks a shop keeps for us: those required, those that are ours, and the steps to repair them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _MAKER = "Token Bridge "
 
 
 class SubscriptionState(StrEnum):
-    """How a webhook stands to us.
+    """The standing of a webhook towards us.
 
-    `astray` is ours and leads somewhere else, `moved` is ours by its name and
-    leads to a bridge at another address: our former one, or a copy of us.
+    `astray` is ours and delivers elsewhere, `moved` is ours by its name and
+    delivers to a bridge at another address: our former one, or a copy of us.
     """
 
     ACTIVE = "active"
@@ -39,7 +39,7 @@ class SubscriptionState(StrEnum):
 
 
 class Action(StrEnum):
-    """What is to be done with a webhook."""
+    """The step to take with a webhook."""
 
     KEEP = "keep"
     CREATE = "create"
@@ -48,7 +48,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A webhook as the shop tells of it, which is without its secret and its count of failures."""
+    """A webhook as the shop lists it, without its secret and its count of failures."""
 
     id: int
     topic: str
@@ -59,19 +59,19 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where our webhooks deliver to, and the mark in their names by which we know them again."""
+    """The delivery URL of our webhooks, and the mark in their names that identifies them."""
 
     url: str
     mark: str
 
     def name_of(self, topic: str) -> str:
-        """Return what our webhook of a topic is called in the shop."""
+        """Return the name of our webhook for a topic in the shop."""
         return f"{_MAKER}{topic} [{self.mark}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of putting a shop's webhooks in order; `webhook_id` is 0 for one that is to be created."""
+    """One step to repair a shop's webhooks; `webhook_id` is 0 for one to create."""
 
     action: Action
     topic: str
@@ -80,7 +80,7 @@ class Step:
 
 
 def state_of(webhook: Webhook, address: Address) -> SubscriptionState:
-    """How a webhook stands to us; one that neither delivers to us nor carries our mark is somebody else's."""
+    """Return the standing of a webhook; one that neither delivers to us nor carries our mark is foreign."""
     if webhook.delivery_url == address.url:
         known = {
             subscription_state.value: subscription_state
@@ -98,7 +98,7 @@ def state_of(webhook: Webhook, address: Address) -> SubscriptionState:
 
 
 def is_marked(webhook: Webhook, address: Address) -> bool:
-    """Return whether we made the webhook, by its name: others do not know the mark."""
+    """Return whether we created the webhook, by its name: others do not have the mark."""
     return webhook.name.startswith(_MAKER) and webhook.name.endswith(f"[{address.mark}]")
 
 
@@ -109,10 +109,10 @@ def plan(
     is_recreated: bool = False,
     replaced: Collection[SubscriptionState] = (),
 ) -> list[Step]:
-    """Return what makes every topic have one active webhook of ours, in the order it is to be done.
+    """Return the steps, in order, that give every topic one active webhook of ours.
 
-    A webhook that was paused or disabled is made anew and not activated again:
-    activating keeps its count of failures, and the next one disables it. `is_recreated`
+    A webhook that was paused or disabled is recreated and not activated again:
+    activating keeps its count of failures, and the next failure disables it. `is_recreated`
     replaces the healthy ones too; `replaced` are the standings that are deleted
     besides those. A topic's new webhook comes before the old one goes.
     """

@@ -1,4 +1,4 @@
-"""Link codes: what somebody types on another site to link it, once and soon."""
+"""Link codes: short-lived codes that a person types on another site to link it once."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from bridge.domain.metering.limits import Window
 
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""What codes are made of: digits and capitals without I, L, O and U."""
+"""The alphabet of codes: digits and capitals without I, L, O and U."""
 LENGTH = 10
 LIFE = timedelta(minutes=15)
 
 GUESS_SPAN = timedelta(minutes=15)
-"""How long a wrong guess counts: until the quarter of an hour it fell in is over."""
+"""How long a wrong guess counts: until the end of its quarter of an hour."""
 MAX_GUESSES_EACH = 10
-"""How many wrong guesses one client may make in a span."""
+"""The most wrong guesses of one client in a span."""
 MAX_GUESSES_TOGETHER = 1000
-"""How many wrong guesses all clients together may make in a span; so many addresses are remembered at most."""
+"""The most wrong guesses of all clients together in a span; at most this many addresses are stored."""
 
 _MISREAD = str.maketrans("ILO", "110", "- \t\r\n\u2010\u2011\u2012\u2013\u2014")
 _CLIENT_BITS = 64
@@ -25,24 +25,24 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_code(typed: str) -> str:
-    """A code in its one spelling: capitals, no dashes or spaces, look-alikes as the digits they stand for."""
+    """Return a code in its one spelling: capitals, no dashes or spaces, look-alikes as digits."""
     return typed.upper().translate(_MISREAD)
 
 
 def show_code(code: str) -> str:
-    """A code as people read it aloud: two halves with a dash between."""
+    """Return a code for reading aloud: two halves with a dash between."""
     half = len(code) // 2
     return f"{code[:half]}-{code[half:]}"
 
 
 def guess_window(now: datetime) -> Window:
-    """The span that guesses at this moment count in."""
+    """Return the span that guesses at this moment count in."""
     starts_at = now - (now - _EPOCH) % GUESS_SPAN
     return Window(starts_at, starts_at + GUESS_SPAN)
 
 
 def client_of(address: str) -> str:
-    """The one client behind an address: itself or, for IPv6, the network of 64 bits that one connection gets."""
+    """Return the client behind an address: the address or, for IPv6, its network of 64 bits."""
     try:
         parsed = ip_address(address)
     except ValueError:

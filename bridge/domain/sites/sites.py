@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 MAX_URL_CHARACTERS = 500
 MAX_NAME_CHARACTERS = 200
 DEFAULT_GRACE = timedelta(days=1)
-"""How long a site's old key goes on working after a rotation, unless somebody says otherwise."""
+"""How long a site's old key still works after a rotation, unless the caller sets another time."""
 MAX_GRACE = timedelta(days=30)
 
 _UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
 
 
 class AccountState(StrEnum):
-    """How much an account can still spend, as a linked site is told."""
+    """The balance level of an account, as sent to a linked site."""
 
     OK = "ok"
     LOW = "low"
@@ -44,16 +44,16 @@ class Site:
 
 
 def left_of_cap(cap: int | None, *, used: int, held: int) -> int | None:
-    """Return what a site may still spend this month, its open holds taken off; None for no cap."""
+    """Return the rest of a site's monthly cap, its open holds taken off; None for no cap."""
     return None if cap is None else max(0, cap - used - held)
 
 
 def state_of(*, available: int, low_balance: int, has_more: bool) -> AccountState:
-    """How an account stands, in whole tokens.
+    """Return the state of an account; amounts are whole tokens.
 
     `available` is the balance less open holds, `has_more` says that a plan or
     the free allowance of some module still pays. Exhausted is an account that
-    nothing pays for any more; low one whose available tokens are below
+    without any source that pays; low is one whose available tokens are below
     `low_balance`. The cap of a site is no part of it.
     """
     if available == 0 and not has_more:
@@ -62,14 +62,14 @@ def state_of(*, available: int, low_balance: int, has_more: bool) -> AccountStat
 
 
 def read_url(given: str) -> str:
-    """A site's address, without query and last slash; raises `ValueError` that says what is wrong."""
+    """Return a site's address, without query and last slash; raises `ValueError` that names the fault."""
     complaint = "give the site's address, such as https://blog.example.com"
     url = given.strip()
     if any(letter.isspace() or unicodedata.category(letter) in _UNSEEN for letter in url):
         raise ValueError(complaint)
     try:
         parts = urlsplit(url)
-        # A port that is none is noticed only when it is asked for.
+        # An invalid port raises only when it is read.
         is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError as error:
         raise ValueError(complaint) from error
@@ -84,7 +84,7 @@ def read_url(given: str) -> str:
 
 
 def read_name(given: str) -> str:
-    """A site's name, trimmed; raises `ValueError` that says what is wrong."""
+    """Return a site's name, trimmed; raises `ValueError` that names the fault."""
     name = given.strip()
     if not name or len(name) > MAX_NAME_CHARACTERS:
         raise ValueError(f"give a name of 1 to {MAX_NAME_CHARACTERS} characters")

@@ -33,9 +33,9 @@ def clean_credential(text: str) -> str:
 
 
 def keys_mix_up(consumer_key: str, consumer_secret: str) -> str:
-    """Return a sentence that names what was given in place of a consumer key and its secret; empty for a pair.
+    """Return a sentence that names the value given in place of a consumer key and its secret; empty for a pair.
 
-    Both are clean. What merely looks short or odd is left to the shop to refuse.
+    Both are clean. The shop itself refuses values that merely look short or odd.
     """
     if not consumer_key and not consumer_secret:
         return "Give the consumer key, which begins with ck_, and its secret, which begins with cs_."

@@ -1,4 +1,4 @@
-"""Who calls: the holder of an access key, and what it may act on."""
+"""Callers: the holder of an access key, and its permissions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class Caller:
     """The holder of an access key; a store's key acts for any account of the store.
 
     A linked site's key has the site and the one account it draws on; for a
-    store's own key they are 0 and None. `name` says who it was in the ledger
-    and never holds the key itself. `is_stale` says that the key's last use was
-    noted some time ago. `key_hash` is set where the key was only remembered: it
-    has to be looked up with the deed, in one transaction.
+    store's own key they are 0 and None. `name` identifies the caller in the
+    ledger and never holds the key itself. `is_stale` means that the key's
+    last use was recorded some time ago. `key_hash` is set if the key came
+    from the cache: it must be looked up again in the transaction that uses it.
     """
 
     store_id: int

@@ -1,4 +1,4 @@
-"""Rules on the public URL: which address a shop can deliver to, and which one it cannot.
+"""Rules on the public URL: addresses a shop can deliver to.
 
 WordPress calls other servers with `wp_safe_remote_request`: it accepts ports 80,
 443 and 8080 only, and no host with a private or loopback address. Both rules are
@@ -66,7 +66,7 @@ def delivery_fault(public_url: str, *, shop_url: str = "", addresses: Iterable[s
 
 
 def same_address(one: str, other: str) -> bool:
-    """Return whether two public URLs are the same, whatever the case of their hosts and their final slash."""
+    """Return whether two public URLs are the same, regardless of host case and final slash."""
     return _comparable(one) == _comparable(other)
 
 

@@ -1,4 +1,4 @@
-"""The address of a shop: compared with others, whatever way it is written."""
+"""Addresses of shops, compared independent of their spelling."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def without_page(url: str) -> str:
 
 
 def comparable_shop(url: str) -> str:
-    """Return what two addresses of one shop have in common.
+    """Return the part that two addresses of one shop have in common.
 
     Scheme, `www.`, letter case, default port, final slash and the two spellings
     of an international name do not count.

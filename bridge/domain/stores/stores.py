@@ -1,4 +1,4 @@
-"""A store: the shop, its settings, and the rules it spends by."""
+"""A store: the shop, its settings, and the policy for its spends."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ DEFAULT_MODULES = {
     "image_optimizer": "Image optimizer",
     "alt_text": "Alt text",
 }
-"""The modules a new store begins with, and what pages call them."""
+"""The modules of a new store, and their names on pages."""
 
 
 MAX_MODULES_BY_USE = 200
-"""Past this many modules, use creates no more of them."""
+"""The number of modules from which use creates no more of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A WooCommerce shop with its own users. `low_balance` is in tokens; below it a balance counts as low.
+    """A WooCommerce shop with its own users. `low_balance` is in tokens; a balance below it counts as low.
 
-    `reversal_policy` says what becomes of tokens that are taken back and already
-    spent: `debt` or `forgive`. `guest_policy` says who gives a guest's order to
-    the account with its e-mail: `automatic`, or the `admin` by hand. Orders placed
-    before `grants_from` grant nothing: the owner chose to start there. While
-    `asks_from` is set the owner has not answered yet: what is read back from the
-    shop grants nothing that was placed before, what the shop delivers does.
+    `reversal_policy` decides about tokens that are reversed and already spent:
+    `debt` or `forgive`. `guest_policy` decides how a guest's order reaches
+    the account with its email: `automatic`, or manually by the `admin`. Orders
+    placed before `grants_from` grant nothing: the owner chose to start
+    there. While `asks_from` is set the owner has not answered yet: orders placed
+    before it grant nothing if they are read back from the shop, and grant if the shop delivers them.
     """
 
     id: int
@@ -62,12 +62,12 @@ class Store:
 
     @property
     def first_slug(self) -> str:
-        """The slug the store was added under: renaming does not change what is derived from it."""
+        """Return the slug the store was added under: renaming does not change what is derived from it."""
         return self.former_slugs[0] if self.former_slugs else self.slug
 
     @property
     def history(self) -> str:
-        """Return what becomes of the orders placed before the shop was connected: `ask`, `skip` or `grant`."""
+        """Return the policy for orders placed before the shop was connected: `ask`, `skip` or `grant`."""
         return "ask" if self.asks_from is not None else "skip" if self.grants_from is not None else "grant"
 
     @property
@@ -78,7 +78,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One AI feature that burns tokens; an unmetered one records its use and costs nothing."""
+    """One AI feature that uses tokens; an unmetered one records its use and costs nothing."""
 
     key: str
     label: str
@@ -86,17 +86,17 @@ class Module:
 
 
 def label_of(key: str) -> str:
-    """Return what a module is called until its owner names it."""
+    """Return the default name of a module."""
     return key.replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Everything a spend of one store is judged by, as one value that never changes.
+    """The policy for spends of one store, as one immutable value.
 
-    `resets` are those by hand of roles and modules. The `has_…` fields say
-    whether anybody has a plan, a rule of his own or a reset of his own at all;
-    where nobody has, a spend need not look.
+    `resets` are the manual ones of roles and modules. The `has_…` fields
+    state whether any account has a plan, a rule of its own or a reset of its
+    own; if not, a spend skips the query.
     """
 
     store: Store
@@ -121,21 +121,21 @@ class Policy:
         return any(operation.module == module for operation in self.operations.values())
 
     def may_create_module(self, extra: int = 0) -> bool:
-        """Return whether use of a module that the store does not have creates it; `extra` more are on their way."""
+        """Return whether use of an unknown module creates it; `extra` more are about to be created."""
         return self.store.accept_unknown_modules and len(self.modules) + extra < MAX_MODULES_BY_USE
 
     def is_metered(self, module: str) -> bool:
-        """Return whether spends in the module cost anything; one nobody set up does."""
+        """Return whether spends in the module cost anything; one that is not set up costs tokens."""
         known = self.modules.get(module)
         return known is None or known.is_metered
 
     def label_of(self, module: str) -> str:
-        """Return what pages call the module."""
+        """Return the module's name on pages."""
         known = self.modules.get(module)
         return known.label if known else label_of(module)
 
     def match_rule(self, module: str, roles: tuple[str, ...], *, guest: bool) -> MatchedRule | None:
-        """The rule of the module's limit that decides for somebody; None means no free allowance."""
+        """Return the rule that applies to an account in the module's limit; None means no free allowance."""
         limit = self.limits.get(module)
         if limit is None:
             return None
