@@ -25,6 +25,7 @@ from bridge.services.sites import link_codes, sites
 from bridge.services.sites.link_codes import Miss
 from bridge.services.sites.sites import NewSite
 from bridge.storage.engine.database import Connection
+from bridge.web.api.account_documents import funds_document
 from bridge.web.api.answers.parts import ItemList
 from bridge.web.api.answers.sites import LinkCodeOut, LinkedSite, SiteAccount, SiteOut
 from bridge.web.api.auth import caller, site_key, store_key
@@ -218,7 +219,17 @@ def link() -> Response:
 def get_account() -> Response:
     """Return the account that this site draws on and its use of this month."""
     with reading() as connection:
-        return json_response(sites.describe_account(connection, caller(), now=utcnow()))
+        status = sites.get_site_account(connection, caller(), now=utcnow())
+    return json_response(
+        {
+            "state": status.state,
+            # The shop's user ID is all that a linked site learns about the person.
+            "user": {"id": status.overview.account.user_id},
+            **funds_document(status.overview),
+            "purchase_url": status.purchase_url,
+            "site": status.cap,
+        }
+    )
 
 
 def _site_number(site_id: str) -> int:
