@@ -104,22 +104,30 @@ def _serve(client: socket.socket, servers: queue.Queue[socket.socket], greeting:
                 return
             server = servers.get()
             try:
-                _run_transaction(client, server, message)
+                if not _run_transaction(client, server, message):
+                    return
             finally:
                 # Behind all others: the next transaction of this client gets another one.
                 servers.put(server)
 
 
-def _run_transaction(client: socket.socket, server: socket.socket, message: bytes) -> None:
-    """Relay until the server is outside a transaction again."""
+def _run_transaction(client: socket.socket, server: socket.socket, message: bytes) -> bool:
+    """Relay until the server is outside a transaction again; return whether the client goes on.
+
+    A client that ends may send its farewell with its last answer still unread.
+    The server connection outlives it, so the farewell is not relayed.
+    """
     server.sendall(message)
     from_client, from_server = _Reader(client), _Reader(server)
     while True:
         for source in select.select([client, server], [], [])[0]:
             if source is client:
-                server.sendall(from_client.message())
+                message = from_client.message()
+                if message[:1] == b"X":
+                    return False
+                server.sendall(message)
             else:
                 answer = from_server.message()
                 client.sendall(answer)
                 if answer == b"Z\0\0\0\5I" and not select.select([client], [], [], 0)[0]:
-                    return
+                    return True

@@ -33,7 +33,10 @@ from bridge.storage.sites import sites
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a batch needs of the books; `modules` are the (store, module) pairs that are spent in."""
+    """What a batch needs of the books; `modules` are the (store, module) pairs that are spent in.
+
+    `accounts` are given where this transaction has read them already: then none is read by `account_ids`.
+    """
 
     account_ids: Collection[int]
     policies_by_store: dict[int, Policy]
@@ -42,6 +45,7 @@ class Wanted:
     hold_ids: Collection[int] = ()
     spend_ids: Collection[int] = ()
     site_ids: Collection[int] = ()
+    accounts: Mapping[int, Account] | None = None
 
 
 @dataclass(slots=True)
@@ -203,7 +207,7 @@ def open_unit(connection: Connection, wanted: Wanted, *, now: datetime, lock: bo
     theirs is read; without, the books are for looking at and never closed.
     """
     read = accounts.lock if lock else accounts.look
-    known = read(connection, wanted.account_ids)
+    known = read(connection, wanted.account_ids) if wanted.accounts is None else dict(wanted.accounts)
     work = UnitOfWork(now, wanted.policies_by_store, known)
     if wanted.keys:
         work.answers = spends.find_answers(connection, wanted.keys)
