@@ -17,13 +17,13 @@ from bridge.domain.accounts.accounts import Profile
 from bridge.domain.i18n.formatting import Language
 from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.stores.principals import Caller
-from bridge.services.admin import widget
-from bridge.services.admin.widget import View
 from bridge.services.metering import policies
 from bridge.services.metering.batcher import GroupCommit
 from bridge.services.ops import audit
 from bridge.storage.engine.database import Database
 from bridge.storage.stores import stores
+from bridge.web.widget import view as widget
+from bridge.web.widget.view import View
 from schedulers import jobs
 from schedulers.context import JobContext
 

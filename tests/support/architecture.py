@@ -88,7 +88,6 @@ KNOWN_DETOURS = frozenset(
     {
         ("bridge/domain/accounts/accounts.py", "events"),
         ("bridge/domain/stores/stores.py", "metering"),
-        ("bridge/services/accounts/profiles.py", "metering"),
         ("bridge/storage/metering/usage.py", "sites"),
         ("bridge/storage/stores/stores.py", "sites"),
     }

@@ -9,12 +9,8 @@ from bridge.clients.woocommerce.documents import Customer
 from bridge.domain.accounts.accounts import MAX_TOKENS, Account, Balance, Profile, merge_roles
 from bridge.domain.accounts.ledger import Entry, Kind
 from bridge.domain.errors import BalanceChanged, BalanceOutOfRange, UnknownUser
-from bridge.domain.stores.stores import Policy, Store
+from bridge.domain.stores.stores import Store
 from bridge.services.accounts.balance_alerts import watch
-from bridge.services.metering import documents as answers
-from bridge.services.metering import policies
-from bridge.services.metering.funding import allowance_document
-from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, open_unit
 from bridge.storage.accounts import accounts, ledger
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
@@ -68,71 +64,6 @@ def is_unknown_customer(connection: Connection, store_id: int, user_id: int) -> 
     """Return whether nobody has told an address of this user, or anything at all."""
     known = accounts.find(connection, store_id=store_id, user_id=user_id)
     return known is None or known.email is None
-
-
-def look_at(connection: Connection, policy: Policy, account: Account, *, now: datetime) -> UnitOfWork:
-    """The account's books as they stand at this moment, for every module with a limit; nothing is locked.
-
-    An account that is not stored yet, with an id of 0, is looked at as it is given.
-    """
-    wanted = Wanted(
-        account_ids=[],
-        policies_by_store={policy.store.id: policy},
-        modules=[(policy.store.id, module) for module in policy.limits],
-        accounts={account.id: account} if account.id else {},
-    )
-    books = open_unit(connection, wanted, now=now, lock=False)
-    books.accounts[account.id] = account
-    return books
-
-
-def modules_of(policy: Policy) -> list[str]:
-    """Every module of the store, in the order they are shown; those that only have a limit come last."""
-    return [*policy.modules, *(key for key in policy.limits if key not in policy.modules)]
-
-
-def allowances_of(books: UnitOfWork, account: Account) -> list[answers.Document]:
-    """Return what is left for free of each module that has a limit for this account, in the order modules are shown."""
-    documents = [allowance_document(books, account, key) for key in modules_of(books.policy_of(account))]
-    return [document for document in documents if document is not None]
-
-
-def describe(
-    connection: Connection, account: Account, *, policy: Policy | None = None, now: datetime
-) -> answers.Document:
-    """Describe an account as the API shows it: its user, its balance, its plan and what is left for free.
-
-    `policy` is the store's, where the caller has read it in this transaction.
-    """
-    policy = policy or policies.for_store(connection, account.store_id)
-    books = look_at(connection, policy, account, now=now)
-    return {
-        "id": account.user_id,
-        "email": account.email,
-        "name": account.name,
-        "roles": list(account.roles),
-        "balance": answers.balance_document(books.balance_of(account)),
-        "plan": plan_document(books, account),
-        "limits": allowances_of(books, account),
-    }
-
-
-def plan_document(books: UnitOfWork, account: Account) -> answers.Document | None:
-    """The account's plan in its running window, all plans together where there are several; None without one."""
-    allotments = books.allotments.get(account.id, [])
-    if not allotments:
-        return None
-    first = allotments[0]
-    tokens = sum(allotment.tokens for allotment in allotments)
-    left = sum(part.tokens for part in books.plan_lefts(account))
-    return {
-        "name": ", ".join(dict.fromkeys(allotment.name for allotment in allotments)),
-        "tokens": tokens,
-        "used": tokens - left,
-        "remaining": left,
-        "resets_at": answers.format_timestamp(first.window.ends_at),
-        "ends_at": answers.format_timestamp(max(allotment.ends_at for allotment in allotments)),
-    }
 
 
 def adjust(

@@ -9,7 +9,7 @@ from datetime import datetime
 from bridge.domain.i18n.formatting import Language, LocalTime, local_time, number, span
 from bridge.domain.i18n.messages import PHRASES
 from bridge.domain.stores.stores import Policy
-from bridge.services.metering.documents import Document
+from bridge.services.metering.overview import AllowanceStatus, PlanStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +36,18 @@ class AllowanceRow:
 
 def rows(
     policy: Policy,
-    documents: Sequence[Document],
+    allowances: Sequence[AllowanceStatus],
     modules: Sequence[str],
     language: Language,
     *,
     without: str = "none",
     now: datetime,
 ) -> tuple[AllowanceRow, ...]:
-    """A row for each of these modules, in their order, from the allowances the API would name.
+    """A row for each of these modules, in their order, from the allowances of the account.
 
     `without` is the state of a module that has no rule for this person.
     """
-    known = {str(document["module"]): document for document in documents}
+    known = {allowance.module: allowance for allowance in allowances}
     return tuple(
         _unnumbered(policy, module, without if policy.is_metered(module) else "unmetered", language)
         if module not in known or not policy.is_metered(module)
@@ -56,20 +56,19 @@ def rows(
     )
 
 
-def plan_row(policy: Policy, document: Document | None, language: Language, *, now: datetime) -> AllowanceRow | None:
+def plan_row(policy: Policy, plan: PlanStatus | None, language: Language, *, now: datetime) -> AllowanceRow | None:
     """Return what is left of a bought plan in its running month; None without one."""
-    if document is None:
+    if plan is None:
         return None
     phrases, zone = PHRASES[language], policy.calendar.zone
-    tokens, used, left = int(document["tokens"]), int(document["used"]), int(document["remaining"])
-    ends_at = datetime.fromisoformat(document["ends_at"])
-    resets_at = datetime.fromisoformat(document["resets_at"] or document["ends_at"])
+    tokens, used, left = plan.tokens, plan.used, plan.remaining
+    resets_at = plan.resets_at or plan.ends_at
     state = "ok" if left else "exhausted"
     return AllowanceRow(
         module="plan",
-        label=str(document["name"]),
+        label=plan.name,
         state=state,
-        state_text=phrases.plan_until.format(day=local_time(ends_at, zone, language).day),
+        state_text=phrases.plan_until.format(day=local_time(plan.ends_at, zone, language).day),
         amount=phrases.used_of.format(used=number(used, language), limit=number(tokens, language)),
         left=phrases.left.format(n=number(left, language)),
         percent=percent_of(used, tokens) if tokens else 100,
@@ -90,16 +89,14 @@ def _unnumbered(policy: Policy, module: str, state: str, language: Language) -> 
     return AllowanceRow(module, policy.label_of(module), state, phrases.states[state], detail=phrases.details[state])
 
 
-def _row(policy: Policy, document: Document, language: Language, *, now: datetime) -> AllowanceRow:
-    phrases, module = PHRASES[language], str(document["module"])
-    state, used, limit = str(document["state"]), int(document["used"]), document["limit"]
-    resets_at = document["resets_at"] and datetime.fromisoformat(document["resets_at"])
-    is_counted = isinstance(limit, int)
+def _row(policy: Policy, allowance: AllowanceStatus, language: Language, *, now: datetime) -> AllowanceRow:
+    phrases, module = PHRASES[language], allowance.module
+    state, used, limit, resets_at = allowance.state, allowance.used, allowance.limit, allowance.resets_at
     window = ""
     if state != "disabled":
         window = phrases.resets.format(span=span(resets_at - now, language)) if resets_at else phrases.resets_never
     amount = phrases.used.format(used=number(used, language)) if used else ""
-    if is_counted:
+    if isinstance(limit, int):
         amount = phrases.used_of.format(used=number(used, language), limit=number(limit, language))
     return AllowanceRow(
         module=module,
@@ -107,8 +104,8 @@ def _row(policy: Policy, document: Document, language: Language, *, now: datetim
         state=state,
         state_text=phrases.states.get(state, state),
         amount=amount,
-        left=phrases.left.format(n=number(int(document["remaining"]), language)) if is_counted else "",
-        percent=(percent_of(used, limit) if limit else 100) if is_counted else None,
+        left=phrases.left.format(n=number(allowance.remaining or 0, language)) if isinstance(limit, int) else "",
+        percent=(percent_of(used, limit) if limit else 100) if isinstance(limit, int) else None,
         detail=phrases.details.get(state, ""),
         message=policy.limits[module].message if state == "exhausted" and module in policy.limits else "",
         resets_text=window,

@@ -13,8 +13,8 @@ from bridge.domain.metering.limits import Period, window_at
 from bridge.domain.sites.sites import Site, left_of_cap, state_of
 from bridge.domain.stores.principals import Caller
 from bridge.services import secrets
-from bridge.services.accounts import profiles as accounts_service
 from bridge.services.metering import documents, policies
+from bridge.services.metering.overview import AccountOverview, get_overview
 from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
@@ -32,6 +32,16 @@ class NewSite:
     url: str
     name: str
     monthly_cap: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteAccountStatus:
+    """The account of a linked site as the site may see it; `cap` is the site's own use as JSON."""
+
+    state: str
+    overview: AccountOverview
+    purchase_url: str
+    cap: documents.Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,31 +118,24 @@ def describe_linked(connection: Connection, linked: Linked, *, now: datetime) ->
     return {**document, "access_key": linked.access_key}
 
 
-def describe_account(connection: Connection, caller: Caller, *, now: datetime) -> documents.Document:
-    """Return what a linked site is told: how its account stands, and what it may spend itself this month.
+def get_site_account(connection: Connection, caller: Caller, *, now: datetime) -> SiteAccountStatus:
+    """Return the account that a linked site draws on, and the site's own use of this month.
 
-    Of the person behind the account it learns the shop's user id and no more.
     Raises `UnknownSite` for a caller that is no linked site.
     """
     site = _get(connection, caller.store_id, caller.site_id)
-    account = accounts.get(connection, site.account_id)
-    known = accounts_service.describe(connection, account, now=now)
-    store = policies.for_store(connection, caller.store_id).store
-    others = [*known["limits"], *([known["plan"]] if known["plan"] else [])]
+    policy = policies.for_store(connection, caller.store_id)
+    known = get_overview(connection, accounts.get(connection, site.account_id), policy=policy, now=now)
+    left = [allowance.remaining for allowance in known.allowances]
+    if known.plan is not None:
+        left.append(known.plan.remaining)
     state = state_of(
-        available=known["balance"]["available"],
-        low_balance=store.low_balance,
-        has_more=any(source["remaining"] is None or source["remaining"] > 0 for source in others),
+        available=known.balance.available,
+        low_balance=policy.store.low_balance,
+        has_more=any(tokens is None or tokens > 0 for tokens in left),
     )
-    return {
-        "state": state.value,
-        "user": {"id": account.user_id},
-        "balance": known["balance"],
-        "plan": known["plan"],
-        "limits": known["limits"],
-        "purchase_url": store.purchase_url,
-        "site": _cap_documents(connection, [site], now=now)[site.id],
-    }
+    cap = _cap_documents(connection, [site], now=now)[site.id]
+    return SiteAccountStatus(state.value, known, policy.store.purchase_url, cap)
 
 
 def _get(connection: Connection, store_id: int, site_id: int, *, locked: bool = False) -> Site:

@@ -15,11 +15,12 @@ from bridge.domain.admin.user_list import MAX_SEARCH, Listing, Sort, read_place
 from bridge.domain.errors import BalanceChanged, FieldError, InvalidRequest, KeyReused
 from bridge.domain.i18n.formatting import number
 from bridge.domain.stores.stores import Store
-from bridge.services.admin import user_list, user_pages
+from bridge.services.admin import user_list
 from bridge.services.admin.user_list import BalanceChange, EditForm
 from bridge.services.metering import documents
 from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
+from bridge.web.admin import user_view
 from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.api.parsing import path_number, typed_amount
 from bridge.web.context import in_transaction, reading, utcnow
@@ -52,7 +53,7 @@ def show(store: str) -> ResponseReturnValue:
 def show_user(store: str, user_id: str) -> ResponseReturnValue:
     """One user: balance, limits, ledger and purchases."""
     with reading() as connection:
-        page = user_pages.user_page(
+        page = user_view.user_page(
             connection,
             settings.get_store(connection, store),
             path_number(user_id, "user_id"),

@@ -37,7 +37,7 @@ OpaqueId = Annotated[str, Field(strict=True, min_length=1, max_length=40)]
 
 
 class EndpointIn(Body):
-    """An address that gets events; without types, all of them."""
+    """An address that receives events, of all types or of some."""
 
     url: Annotated[str, Field(strict=True, min_length=1, max_length=2000)]
     """Address that receives the events."""
@@ -46,7 +46,7 @@ class EndpointIn(Body):
 
 
 class ReplayIn(Body):
-    """Which events to send again: those since a moment, or one."""
+    """The events to send again: one, or those since a time."""
 
     conditions: ClassVar[tuple[dict[str, Any], ...]] = (one_of("since", "event"),)
 

@@ -37,7 +37,7 @@ bp = Blueprint("api_holds", __name__, url_prefix="/v1/holds")
 
 
 class HoldIn(SpendIn):
-    """A hold: a spend that waits, for 1 second to 24 hours."""
+    """A request to set tokens aside for 1 second to 24 hours."""
 
     named_faults: ClassVar[NamedFaults] = {
         ("ttl_seconds", "greater_than_equal"): LifetimeOutOfRange,
@@ -48,7 +48,7 @@ class HoldIn(SpendIn):
 
 
 class CaptureIn(Body):
-    """What it really cost: tokens, or a quantity of the hold's operation; 0 frees all."""
+    """The final cost, in tokens or in units of the operation; 0 releases everything."""
 
     conditions: ClassVar[tuple[dict[str, Any], ...]] = (one_of("tokens", "quantity"),)
 
@@ -59,7 +59,7 @@ class CaptureIn(Body):
 
 
 class ReleaseIn(Body):
-    """Nothing: a release says all with its address."""
+    """An empty body; it may be left out."""
 
     may_be_absent: ClassVar[bool] = True
 

@@ -54,7 +54,7 @@ Everything = Annotated[Literal[True], BeforeValidator(_no_number)]
 
 
 class OperationIn(Body):
-    """The price of an operation: tokens a unit, or the operations it is made of."""
+    """The price of an operation: tokens per unit, or the operations it is made of."""
 
     conditions: ClassVar[tuple[dict[str, Any], ...]] = (one_of("tokens_per_unit", "parts"),)
 
@@ -69,7 +69,7 @@ class OperationIn(Body):
 
 
 class OverrideIn(Body):
-    """One account's own rule: a number, `unlimited` or `disabled`, and when it ends."""
+    """A user's own limit and its end."""
 
     limit: LimitValue
     """Tokens per window, `unlimited` or `disabled`."""
@@ -78,7 +78,7 @@ class OverrideIn(Body):
 
 
 class ResetIn(Body):
-    """Which module opens a fresh window: one, or all of them by `"all": true`."""
+    """The module to reset, or all."""
 
     conditions: ClassVar[tuple[dict[str, Any], ...]] = (one_of("module", "all"),)
 
@@ -98,7 +98,7 @@ class ResetIn(Body):
 
 
 class ResetManyIn(Body):
-    """Whose windows are opened: those of a role, of a module, of both, or everybody's by `"all": true`."""
+    """The users and modules to reset: by role, by module, by both, or all."""
 
     about: ClassVar[str] = "module"
     may_be_absent: ClassVar[bool] = True

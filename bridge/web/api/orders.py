@@ -71,21 +71,21 @@ bp = Blueprint("api_orders", __name__, url_prefix="/v1")
 
 
 class AssignIn(Body):
-    """Who a guest's order belongs to."""
+    """The user who gets a guest's order."""
 
     user: UserIn
     """The user who gets the order."""
 
 
 class LineIn(Body):
-    """How many tokens one piece of an order's line brings; 0 for a line of no package."""
+    """Tokens for one piece of an order line."""
 
     tokens: Amount
     """Tokens for each piece; 0 for no package."""
 
 
 class RefundsIn(Body):
-    """Refunds of an order as `/v1/exceptions` lists them: their ids, and all their money as text."""
+    """Refunds of an order, as the list of exceptions shows them."""
 
     ids: Annotated[list[UserId], Field(max_length=10_000)]
     """IDs of the refunds."""
@@ -94,14 +94,14 @@ class RefundsIn(Body):
 
 
 class SeenIn(Body):
-    """The refunds that were looked at; where they are no longer these, nothing is marked."""
+    """The refunds you reviewed."""
 
     refunds: RefundsIn
     """The refunds you reviewed, as the list shows them."""
 
 
 class DecisionIn(Body):
-    """A choice about one review item, named as `/v1/exceptions` lists it."""
+    """A choice about one review item of an order."""
 
     kind: Annotated[Text100, Field(max_length=40)]
     """Kind of the review item."""
@@ -127,7 +127,7 @@ def list_exceptions() -> Response:
 @store_key
 @operation("List packages with past orders", tag="Orders", answer=ItemList[LatePackageOut])
 def list_late_products() -> Response:
-    """The packages that orders bought before they were packages, each with the number of those orders.
+    """Return the packages that orders bought before they were packages, with the number of those orders.
 
     Decide about them with `POST /v1/packages/{product}/past-orders`.
     """
@@ -230,9 +230,9 @@ def check(number: str) -> Response:
     example={"tokens": 5000},
 )
 def set_amount(number: str, line: str) -> Response:
-    """Say by hand what one piece of an order's line brings, where no package says it; the order grants by it.
+    """Set the tokens of one piece of an order line that has no amount; the order grants by it.
 
-    Said once it is fixed: the same amount again changes nothing, another one is refused.
+    A line that has an amount keeps it: another amount is refused.
     """
     body = read_body(LineIn)
     order, place, who, now = path_number(number, "number"), path_number(line, "line"), caller(), utcnow()
@@ -261,9 +261,9 @@ def set_amount(number: str, line: str) -> Response:
     example={"refunds": {"ids": [1002], "total": "19.00"}},
 )
 def see_refunds(number: str) -> Response:
-    """Mark an order's refunds as seen: nothing is asked about them until they change.
+    """Mark an order's refunds as reviewed until they change. No tokens move.
 
-    It moves no tokens. What was looked at is named, so that a refund that came meanwhile is not passed over.
+    Send the refunds you reviewed: if they have changed since, nothing is marked.
     """
     body = read_body(SeenIn).refunds
     order, who, now = path_number(number, "number"), caller(), utcnow()
@@ -283,7 +283,7 @@ def _place(text: str) -> int:
 
 
 class SourceIn(Body):
-    """The address of a site whose deliveries are accepted as the shop's own."""
+    """Another address of the shop, whose webhooks are accepted."""
 
     url: Annotated[Text500, Field(min_length=1)]
     """Address of the site."""

@@ -39,9 +39,9 @@ _DECIDING_SECONDS = 5
 
 
 class PackageIn(Body):
-    """How many tokens a piece brings, for good or, with a plan, a month for so many months.
+    """Tokens for each piece or, with a plan, for each of its months.
 
-    Name and SKU tell a line of a product that was deleted since.
+    Name and SKU identify a line of a product that was deleted since.
     """
 
     conditions: ClassVar[tuple[dict[str, Any], ...]] = (both_or_none("plan", "months"),)
@@ -161,7 +161,7 @@ def delete_package(product: str, variation: str) -> Response:
 def decide_past_orders(product: str, variation: str) -> Response:
     """Grant or leave the orders that bought a product before it was a package.
 
-    Granting begins at once and goes on in the background; `orders_waiting` says how many are left.
+    Granting continues in the background; `orders_waiting` is how many are left.
     """
     body = read_body(PastOrdersIn)
     product_id, variation_id = _product(product, variation)

@@ -139,7 +139,7 @@ class Body(BaseModel):
 
 
 class UserIn(Body):
-    """A user of the store, by the shop's id; what is left out stays as it is known."""
+    """A user of the shop; fields left out stay."""
 
     id: UserId
     """ID of the user in the shop."""
@@ -152,14 +152,14 @@ class UserIn(Body):
 
 
 class GuestIn(Body):
-    """A visitor, by an opaque id of the caller's own; only its hash is kept."""
+    """A guest, by the caller's own ID. Only a hash of it is stored."""
 
     id: Annotated[str, Field(strict=True, min_length=1, max_length=255), AfterValidator(_printable)]
     """The caller's own ID of the guest; only a hash is stored."""
 
 
 class WhoIn(Body):
-    """Exactly one of user and guest."""
+    """The user or the guest who pays."""
 
     conditions: ClassVar[tuple[dict[str, Any], ...]] = (not_both("user", "guest"),)
 
@@ -189,7 +189,7 @@ _OPERATION_OR_TOKENS = {
 
 
 class WhatIn(Body):
-    """What is asked for: an operation with a quantity, or a module with tokens."""
+    """An operation with a quantity, or a module with tokens."""
 
     conditions: ClassVar[tuple[dict[str, Any], ...]] = (_OPERATION_OR_TOKENS,)
 

@@ -15,7 +15,7 @@ from bridge.web.context import reading
 
 
 class SpendIn(WhoIn, WhatIn):
-    """A spend: somebody, and what is asked for."""
+    """A spend request: who pays and for what."""
 
     source: Text100 | None = None
     """Integration that asks; shown in the history."""

@@ -37,7 +37,7 @@ _AUDIENCE = re.compile(r"guest|user|role:[^\s:][^:\x00-\x1f]{0,99}")
 
 
 class ModuleIn(Body):
-    """What a module is called, and whether its use costs tokens."""
+    """Label and metering of a module; fields left out stay."""
 
     label: Annotated[Text100, Field(min_length=1)] | None = None
     """Name that users see; left out or null, it stays."""
@@ -46,7 +46,7 @@ class ModuleIn(Body):
 
 
 class LimitIn(Body):
-    """A limit: how often it resets, what each audience gets, and what to say when it is used up."""
+    """Period, rules and message of a limit."""
 
     period: Literal["daily", "weekly", "monthly", "never"]
     """How often the limit resets."""
@@ -65,7 +65,7 @@ class LimitIn(Body):
 
 
 class StoreIn(Body):
-    """Settings of a store; what is left out stays."""
+    """Settings of the store; fields left out stay."""
 
     name: Annotated[Text200, Field(min_length=1)] | None = None
     """Name that admins see."""

@@ -25,6 +25,7 @@ from bridge.services.sites import link_codes, sites
 from bridge.services.sites.link_codes import Miss
 from bridge.services.sites.sites import NewSite
 from bridge.storage.engine.database import Connection
+from bridge.web.api.account_documents import funds_document
 from bridge.web.api.answers.parts import ItemList
 from bridge.web.api.answers.sites import LinkCodeOut, LinkedSite, SiteAccount, SiteOut
 from bridge.web.api.auth import caller, site_key, store_key
@@ -41,7 +42,7 @@ GraceSeconds = Annotated[int, Field(strict=True, ge=0, le=int(MAX_GRACE.total_se
 
 
 class SiteIn(Body):
-    """A site to link; without a cap it may spend all there is."""
+    """A site to link."""
 
     url: SiteUrl
     """Address of the site."""
@@ -52,7 +53,7 @@ class SiteIn(Body):
 
 
 class SiteChangesIn(Body):
-    """What is to change of a site; what is left out stays, and a cap of null is no cap."""
+    """Changes of a linked site; fields left out stay."""
 
     url: SiteUrl = ""
     """Address of the site; left out, it stays."""
@@ -63,14 +64,14 @@ class SiteChangesIn(Body):
 
 
 class RotationIn(Body):
-    """How long the old key goes on working."""
+    """The grace time of the old key."""
 
     grace_seconds: GraceSeconds = int(DEFAULT_GRACE.total_seconds())
     """Seconds for which the old key still works."""
 
 
 class LinkIn(Body):
-    """A code, and the site it is typed on."""
+    """A link code and the site that uses it."""
 
     code: Annotated[str, Field(strict=True, min_length=1, max_length=50)]
     """The link code."""
@@ -218,7 +219,17 @@ def link() -> Response:
 def get_account() -> Response:
     """Return the account that this site draws on and its use of this month."""
     with reading() as connection:
-        return json_response(sites.describe_account(connection, caller(), now=utcnow()))
+        status = sites.get_site_account(connection, caller(), now=utcnow())
+    return json_response(
+        {
+            "state": status.state,
+            # The shop's user ID is all that a linked site learns about the person.
+            "user": {"id": status.overview.account.user_id},
+            **funds_document(status.overview),
+            "purchase_url": status.purchase_url,
+            "site": status.cap,
+        }
+    )
 
 
 def _site_number(site_id: str) -> int:

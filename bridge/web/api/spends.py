@@ -50,7 +50,7 @@ bp = Blueprint("api_spends", __name__, url_prefix="/v1")
 
 
 class QuoteIn(WhoIn):
-    """A batch to price: somebody, and up to a thousand items."""
+    """Items to price, up to 1000."""
 
     named_faults: ClassVar[NamedFaults] = {("items", "too_long"): TooManyItems}
     max_values: ClassVar[int] = 20 * MAX_REQUESTS
@@ -59,14 +59,14 @@ class QuoteIn(WhoIn):
 
 
 class BatchItemIn(SpendIn):
-    """One spend of a batch, under a key of its own."""
+    """One spend of a batch, with its own key."""
 
     key: Annotated[str, Field(strict=True)]
     """Idempotency key of this spend."""
 
 
 class BatchIn(Body):
-    """Up to a thousand spends."""
+    """Up to 1000 spends."""
 
     named_faults: ClassVar[NamedFaults] = {("spends", "too_long"): TooManyItems}
     max_values: ClassVar[int] = 80 * MAX_REQUESTS
@@ -75,14 +75,14 @@ class BatchIn(Body):
 
 
 class BatchOut(Body):
-    """Up to a thousand spends as they are documented; each is read on its own, so that a bad one fails alone."""
+    """Up to 1000 spends. Each is validated alone, so a bad one does not stop the others."""
 
     spends: Annotated[list[BatchItemIn], Field(min_length=1, max_length=MAX_REQUESTS)]
     """Up to 1000 spends."""
 
 
 class RefundIn(Body):
-    """Tokens to give back, all that are left where the number is left out, and why."""
+    """The tokens to refund and the reason."""
 
     tokens: Tokens | None = None
     """Tokens to refund; left out, all that remain."""

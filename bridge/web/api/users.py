@@ -19,12 +19,13 @@ from bridge.domain.errors import (
 )
 from bridge.services.accounts import profiles
 from bridge.services.accounts.profiles import Adjustment
-from bridge.services.metering import documents
+from bridge.services.metering import documents, overview
 from bridge.services.metering.idempotency import once
 from bridge.services.ops import exports
 from bridge.services.orders import apply, purchases
 from bridge.services.orders.purchases import Purchase, PurchasedLine
 from bridge.services.stores import settings
+from bridge.web.api.account_documents import account_document
 from bridge.web.api.answers.parts import ItemList
 from bridge.web.api.answers.users import EntryOut, PurchaseLine, PurchaseOut, UsageOut, UserOut
 from bridge.web.api.auth import caller, store_key
@@ -56,7 +57,7 @@ bp = Blueprint("api_users", __name__, url_prefix="/v1/users/<user_id>")
 
 
 class ProfileIn(Body):
-    """What the shop says of a user; what is left out stays."""
+    """Profile of a user; fields left out stay."""
 
     email: Email | None = None
     """E-mail address; left out or null, it stays."""
@@ -67,7 +68,7 @@ class ProfileIn(Body):
 
 
 class AdjustmentIn(Body):
-    """A correction: tokens to add or take, or the balance to reach, with a reason."""
+    """Tokens to add or remove, or the balance to set, with a reason."""
 
     conditions: ClassVar[tuple[dict[str, Any], ...]] = (one_of("tokens", "balance"),)
 
@@ -114,7 +115,7 @@ def put_user(user_id: str) -> Response:
         apply.check_all(transaction, store, waiting, now=now)
     with reading() as connection:
         account = profiles.get_account(connection, store_id, profile.user_id)
-        return json_response(profiles.describe(connection, account, now=now))
+        return json_response(account_document(overview.get_overview(connection, account, now=now)))
 
 
 @bp.get("")
@@ -124,7 +125,7 @@ def get_user(user_id: str) -> Response:
     """Return a user's profile, balance and limits."""
     with reading() as connection:
         account = profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
-        return json_response(profiles.describe(connection, account, now=utcnow()))
+        return json_response(account_document(overview.get_overview(connection, account, now=utcnow())))
 
 
 @bp.get("/usage")

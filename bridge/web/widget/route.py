@@ -11,13 +11,13 @@ from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.i18n.formatting import language_of
 from bridge.services import secrets
 from bridge.services.accounts import profiles
-from bridge.services.admin import widget
-from bridge.services.admin.widget import View
 from bridge.storage.engine.database import Connection
 from bridge.web.api.auth import caller, store_key
 from bridge.web.api.operations import Parameter, operation
 from bridge.web.api.parsing import path_module, path_number
 from bridge.web.context import reading, utcnow
+from bridge.web.widget import view as widget
+from bridge.web.widget.view import View
 
 bp = Blueprint("widget", __name__, url_prefix="/v1/widget")
 

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
 
-from bridge.domain.accounts.accounts import Account, Profile, Who
+from bridge.domain.accounts.accounts import Who
 from bridge.domain.i18n.formatting import Language, LocalTime, local_time, number, zone_name
 from bridge.domain.i18n.messages import PHRASES, Phrases
-from bridge.services.accounts import profiles
 from bridge.services.metering import allowances, policies
 from bridge.services.metering.allowances import AllowanceRow
+from bridge.services.metering.overview import get_or_make_account, get_overview, list_modules
 from bridge.services.orders import purchases
 from bridge.services.orders.purchases import Purchase, PurchasePage
-from bridge.storage.accounts import accounts as stored
 from bridge.storage.engine.database import Connection
 
 PURCHASES = 10
@@ -74,9 +73,9 @@ def usage_card(
     `modules` are the ones to show, in order; none means all the store has.
     """
     policy = policies.for_store(connection, store_id)
-    account = _account_of(connection, store_id, who)
-    known = profiles.describe(connection, account, policy=policy, now=now)
-    words, balance = PHRASES[language], known["balance"]
+    account = get_or_make_account(connection, store_id, who)
+    known = get_overview(connection, account, policy=policy, now=now)
+    words, balance = PHRASES[language], known.balance
     bought = PurchasePage([], None)
     if view is View.FULL and not account.is_guest:
         bought = purchases.list_purchases(connection, account, before=None, limit=PURCHASES)
@@ -85,16 +84,16 @@ def usage_card(
         language=language,
         words=words,
         is_guest=account.is_guest,
-        balance=number(balance["balance"], language),
-        held=words.held.format(n=number(balance["held"], language)) if balance["held"] else "",
-        debt=words.debt.format(n=number(balance["debt"], language)) if balance["debt"] else "",
+        balance=number(balance.balance, language),
+        held=words.held.format(n=number(balance.held, language)) if balance.held else "",
+        debt=words.debt.format(n=number(balance.debt, language)) if balance.debt else "",
         purchase_url=policy.store.purchase_url,
         zone=zone_name(policy.calendar.zone),
-        plan=allowances.plan_row(policy, known["plan"], language, now=now),
+        plan=allowances.plan_row(policy, known.plan, language, now=now),
         rows=allowances.rows(
             policy,
-            known["limits"],
-            modules or profiles.modules_of(policy),
+            known.allowances,
+            modules or list_modules(policy),
             language,
             # A visitor has no balance that could pay instead.
             without="disabled" if account.is_guest else "none",
@@ -103,17 +102,6 @@ def usage_card(
         purchases=tuple(_purchase(purchase, policy.calendar.zone, language) for purchase in bought.purchases),
         has_more_purchases=bought.next_before is not None,
     )
-
-
-def _account_of(connection: Connection, store_id: int, who: Who) -> Account:
-    if isinstance(who, Profile):
-        found = stored.find(connection, store_id=store_id, user_id=who.user_id)
-        return found or Account(id=0, store_id=store_id, user_id=who.user_id, balance=0, debt=0)
-    place = stored.place_of(store_id, who)
-    account_id = stored.locate(connection, [place]).get(place)
-    if account_id is not None:
-        return stored.get(connection, account_id)
-    return Account(id=0, store_id=store_id, user_id=None, balance=0, debt=0)
 
 
 def _purchase(purchase: Purchase, zone: tzinfo, language: Language) -> CardPurchase:

@@ -13,6 +13,7 @@ from bridge.services.admin import user_list
 from bridge.services.admin.user_list import UserRow
 from bridge.services.metering import allowances, documents, policies
 from bridge.services.metering.allowances import AllowanceRow
+from bridge.services.metering.overview import get_overview, list_modules
 from bridge.services.orders import purchases
 from bridge.services.orders.purchases import Purchase
 from bridge.services.shop import review
@@ -88,7 +89,7 @@ def user_page(
     """The page of one user: entries older than the id `before`, orders below `orders_before`; raises `UnknownUser`."""
     policy = policies.for_store(connection, store.id)
     account = profiles.get_account(connection, store.id, user_id)
-    known = profiles.describe(connection, account, now=now)
+    known = get_overview(connection, account, policy=policy, now=now)
     user = user_list.get_line(connection, store, user_id, now=now)
     entries = profiles.list_entries(connection, account, before=before, limit=ENTRIES + 1)
     bought = purchases.list_purchases(connection, account, before=orders_before, limit=PURCHASES)
@@ -96,10 +97,10 @@ def user_page(
     return UserPage(
         store=store,
         user=user,
-        available=known["balance"]["available"],
+        available=known.balance.available,
         zone=zone_name(zone),
-        plan=allowances.plan_row(policy, known["plan"], Language.ENGLISH, now=now),
-        limits=allowances.rows(policy, known["limits"], profiles.modules_of(policy), Language.ENGLISH, now=now),
+        plan=allowances.plan_row(policy, known.plan, Language.ENGLISH, now=now),
+        limits=allowances.rows(policy, known.allowances, list_modules(policy), Language.ENGLISH, now=now),
         entries=tuple(_entry(entry, zone) for entry in entries[:ENTRIES]),
         older=documents.encode_id("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
         is_first_page=before is None,

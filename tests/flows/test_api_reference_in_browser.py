@@ -1,0 +1,42 @@
+"""The API reference in a real browser: without script, narrow and wide, light and dark, by keyboard."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 380, 1280, 1900])
+def test_reference_fits_and_breaks_no_policy(address, browser, engine, scheme, width):
+    context = browser.new_context(
+        java_script_enabled=False, color_scheme=scheme, viewport={"width": width, "height": 900}
+    )
+    page, faults = context.new_page(), []
+    page.on("console", lambda message: faults.append(message.text))
+    page.on("requestfailed", lambda request: faults.append(request.url))
+
+    page.goto(f"{address}/v1/docs#insufficient_tokens")
+
+    assert page.locator("#insufficient_tokens:target").is_visible()
+    assert page.locator("main").bounding_box()["width"] <= width
+    assert page.locator("html").evaluate("element => element.scrollWidth") <= width
+    assert page.locator(".api-index").is_visible() == (width >= 1280)
+    assert page.locator(".api-menu").is_visible() == (width < 1280)
+    assert faults == []
+    context.close()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_sample_of_another_language_opens_by_keyboard(address, context, engine):
+    page = context.new_page()
+    page.goto(f"{address}/v1/docs#spend")
+    call = page.locator("#spend")
+
+    call.locator("summary", has_text="Python").focus()
+    page.keyboard.press("Enter")
+
+    assert call.get_by_text("requests.post(").is_visible()
+    assert not call.get_by_text("curl -X POST").is_visible()
