@@ -97,6 +97,18 @@ def test_broken_framing_is_400_and_closes_the_connection(service, shop, path):
     assert "Traceback" not in service.log()
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/v1/openapi.json", "/admin"])
+@pytest.mark.parametrize(
+    "sent", ["", "Host:\r\n", "Host: a.example\r\nHost: b.example\r\n"], ids=["none", "empty", "two"]
+)
+def test_request_without_exactly_one_host_is_400(service, path, sent):
+    assert first_status(service.port, f"GET {path} HTTP/1.1\r\n{sent}\r\n".encode()) == 400
+
+
+def test_request_of_http_1_0_needs_no_host(service):
+    assert exchange(service.port, b"GET /healthz HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.0 200")
+
+
 def test_length_beside_chunks_does_not_count_and_closes_the_connection(service, shop):
     """RFC 9112, 6.3: the chunks count. A proxy that counts otherwise finds the connection closed."""
     give(shop, 3, 10)

@@ -1,0 +1,154 @@
+"""A database filled by an earlier version is upgraded, with its balances, and works.
+
+The files are what `tests/upgrade/record.py` of that version wrote. To add one for
+a release, check the release out, run `python -m tests.upgrade.record <folder>`
+there, copy the two files here, and add the revision to REVISIONS. Remove a
+revision only when upgrades from it are no longer supported.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+
+from app import create_app
+from bridge.domain.stores.stores import Store
+from bridge.runtime import Runtime
+from bridge.services.ops import audit, schema_version
+from bridge.services.stores import settings
+from bridge.storage.engine.database import Database
+from bridge.storage.engine.migrate import newest_revision, revision_of
+from bridge.web.context import utcnow
+from tests import factories
+from tests.conftest import make_config
+from tests.support.pages import read, sign_in
+
+FOLDER = Path(__file__).parent
+REVISIONS = ("0025",)
+BALANCES = "select user_id, balance, debt, purchased from accounts order by user_id"
+
+
+@dataclass(frozen=True)
+class Connected:
+    """The recorded store, with the secrets its callers have."""
+
+    store: Store
+    access_key: str
+    webhook_secret: str = "test-secret"
+
+
+@dataclass(frozen=True)
+class DemoStore:
+    """The recorded store, and a client that calls with its key."""
+
+    connected: Connected
+    client: FlaskClient
+
+    @property
+    def headers(self):
+        return {"Authorization": f"Bearer {self.connected.access_key}"}
+
+
+@pytest.fixture(params=REVISIONS)
+def recorded(request, engine):
+    """The recorded database as SQL text; its first line is the store's access key."""
+    return (FOLDER / f"{request.param}-{engine}.sql").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def database_url(engine, recorded, request, tmp_path):
+    """The recorded database as the earlier version left it."""
+    if engine == "sqlite":
+        path = tmp_path / "bridge.sqlite3"
+        with sqlite3.connect(path) as connection:
+            connection.executescript(recorded)
+        connection.close()
+        yield f"sqlite:///{path}"
+        return
+    cluster = request.getfixturevalue("cluster")
+    url = cluster.create_database("recorded")
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        connection.execute(recorded)
+    yield url
+    cluster.drop_database("recorded")
+
+
+@pytest.fixture
+def balances_before(database_url):
+    """Balances and debts as the earlier version stored them."""
+    database = Database(database_url)
+    balances = _balances(database)
+    database.close()
+    return balances
+
+
+@pytest.fixture
+def upgraded(balances_before, database_url):
+    """The database after the upgrade."""
+    database = Database(database_url)
+    assert schema_version.bring_forward(database)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def demo(upgraded, recorded, database_url):
+    """The store of the upgraded database, with a client of a service that runs on it."""
+    app = create_app(make_config(database_url))
+    runtime: Runtime = app.extensions["bridge"]
+    with runtime.database.reading() as connection:
+        store = settings.get_store(connection, "demo")
+    access_key = recorded.partition("\n")[0].removeprefix("-- ")
+    yield DemoStore(Connected(store, access_key), app.test_client())
+    runtime.group_commit.close()
+    runtime.database.close()
+
+
+def _balances(database):
+    with database.reading() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(BALANCES)]
+
+
+def _faults(database):
+    with database.reading() as connection:
+        return list(audit.list_faults(connection, now=utcnow()))
+
+
+def test_upgrade_keeps_balances_and_passes_the_audit(balances_before, upgraded):
+    assert revision_of(upgraded) == newest_revision()
+    assert _balances(upgraded) == balances_before
+    assert sum(balance for _, balance, _, _ in balances_before) > 0
+    assert _faults(upgraded) == []
+
+
+def test_spend_after_the_upgrade(demo, upgraded):
+    before = factories.balance_of(demo, 2)
+
+    response = factories.spend(demo, 2, 15_000)
+
+    assert response.status_code == 201
+    from_balance = response.get_json()["paid_by"]["balance"]
+    assert from_balance >= 5000
+    assert factories.balance_of(demo, 2) == before - from_balance
+    assert _faults(upgraded) == []
+
+
+def test_signed_delivery_after_the_upgrade(demo, upgraded):
+    """The webhook secret was encrypted by the earlier version."""
+    before = factories.balance_of(demo, 2)
+
+    assert factories.deliver(demo, factories.order(900_001, customer=2)).status_code == 200
+
+    assert factories.balance_of(demo, 2) == before + 100_000
+    assert _faults(upgraded) == []
+
+
+def test_credits_page_after_the_upgrade(demo, balances_before):
+    page = read(sign_in(demo.client.application).get("/admin/demo/credits"))
+
+    shown = {int(row[0]): row[4] for row in page.rows}
+    stored = {user: f"{balance:,}" for user, balance, _, _ in balances_before}
+    assert shown == stored
