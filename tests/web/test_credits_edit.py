@@ -1,6 +1,6 @@
 import threading
 
-from bridge.services.admin.user_list import begin_edit
+from bridge.web.admin.users_view import begin_edit
 from tests.factories import balance_of, spend
 from tests.support.books import count, rows
 from tests.support.pages import EMAIL, add_owner, read, send, sign_in

@@ -9,8 +9,6 @@ from bridge.domain.accounts.ledger import Entry, Kind
 from bridge.domain.i18n.formatting import Language, LocalTime, local_time, zone_name
 from bridge.domain.stores.stores import Store
 from bridge.services.accounts import profiles
-from bridge.services.admin import user_list
-from bridge.services.admin.user_list import UserRow
 from bridge.services.metering import allowances, documents, policies
 from bridge.services.metering.allowances import AllowanceRow
 from bridge.services.metering.overview import get_overview, list_modules
@@ -18,6 +16,8 @@ from bridge.services.orders import purchases
 from bridge.services.orders.purchases import Purchase
 from bridge.services.shop import review
 from bridge.storage.engine.database import Connection
+from bridge.web.admin import users_view
+from bridge.web.admin.users_view import UserRow
 
 ENTRIES = 25
 PURCHASES = 10
@@ -90,7 +90,7 @@ def user_page(
     policy = policies.for_store(connection, store.id)
     account = profiles.get_account(connection, store.id, user_id)
     known = get_overview(connection, account, policy=policy, now=now)
-    user = user_list.get_line(connection, store, user_id, now=now)
+    user = users_view.user_row(connection, store, user_id, now=now)
     entries = profiles.list_entries(connection, account, before=before, limit=ENTRIES + 1)
     bought = purchases.list_purchases(connection, account, before=orders_before, limit=PURCHASES)
     zone = store.calendar.zone

@@ -14,16 +14,15 @@ from bridge.domain.accounts.accounts import MAX_TOKENS
 from bridge.domain.admin.user_list import MAX_SEARCH, Listing, Sort, read_place
 from bridge.domain.errors import BalanceChanged, FieldError, InvalidRequest, KeyReused
 from bridge.domain.i18n.formatting import number
-from bridge.domain.stores.stores import Store
-from bridge.services.admin import user_list
-from bridge.services.admin.user_list import BalanceChange, EditForm
+from bridge.services.admin import balance_edit
+from bridge.services.admin.balance_edit import BalanceChange
 from bridge.services.metering import documents
 from bridge.services.stores import settings
-from bridge.storage.engine.database import Connection
-from bridge.web.admin import user_view
+from bridge.web.admin import user_view, users_view
 from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.admin.users_view import CreditsPage, EditForm
 from bridge.web.api.parsing import path_number, typed_amount
-from bridge.web.context import in_transaction, reading, utcnow
+from bridge.web.context import reading, transaction, utcnow
 
 bp = Blueprint("credits", __name__, url_prefix="/admin/<store>/credits")
 
@@ -42,9 +41,9 @@ def show(store: str) -> ResponseReturnValue:
         found = settings.get_store(connection, store)
         edit = None
         if editing is not None:
-            edit = user_list.begin_edit(connection, found, path_number(editing, "edit"), key=_new_key())
+            edit = users_view.begin_edit(connection, found, path_number(editing, "edit"), key=_new_key())
         highlighted = path_number(changed, "changed") if changed is not None else None
-        page = user_list.credits_page(connection, found, listing, edit=edit, changed=highlighted, now=now)
+        page = users_view.credits_page(connection, found, listing, edit=edit, changed=highlighted, now=now)
     return _render(page)
 
 
@@ -75,10 +74,10 @@ def save_balance(store: str, user_id: str) -> ResponseReturnValue:
     with reading() as connection:
         found = settings.get_store(connection, store)
     try:
-        _save(found, form, change)
+        balance_edit.save(transaction, found, number_, change, key=form.key, admin=current_admin(), now=utcnow())
     except BalanceChanged:
         with reading() as connection:
-            form = user_list.after_conflict(connection, found, form)
+            form = users_view.after_conflict(connection, found, form)
         return _show_again(store, listing, form, status=409)
     except KeyReused:
         error = "This form was sent before with something else in it. Look at the balance, then save again."
@@ -87,28 +86,15 @@ def save_balance(store: str, user_id: str) -> ResponseReturnValue:
     return redirect(url_for("credits.show", store=store, changed=number_, **_state()), 303)
 
 
-def _save(store: Store, form: EditForm, change: BalanceChange) -> None:
-    now, admin = utcnow(), current_admin()
-
-    def save(connection: Connection) -> None:
-        user_list.save_balance(connection, store, form.user_id, change, key=form.key, admin=admin, now=now)
-
-    try:
-        in_transaction(save)
-    except BalanceChanged:
-        # A double click: the other half was faster and changed the balance; asked again, it tells its answer.
-        in_transaction(save)
-
-
 def _show_again(store: str, listing: Listing, form: EditForm, *, status: int) -> ResponseReturnValue:
     # A key of its own: the one that was sent may have been used.
     form, now = replace(form, key=_new_key()), utcnow()
     with reading() as connection:
-        page = user_list.credits_page(connection, settings.get_store(connection, store), listing, edit=form, now=now)
+        page = users_view.credits_page(connection, settings.get_store(connection, store), listing, edit=form, now=now)
     return _render(page), status
 
 
-def _render(page: user_list.CreditsPage) -> str:
+def _render(page: CreditsPage) -> str:
     return render_template("credits.html", page=page, store=page.store, state=_state(), admin=current_admin())
 
 

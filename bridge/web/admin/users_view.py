@@ -1,0 +1,180 @@
+"""The view of the credits page: its columns and rows, and the form that corrects a balance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bridge.domain.admin.user_list import Listing, Place, Sort, write_place
+from bridge.domain.i18n.formatting import LocalTime, local_time, number
+from bridge.domain.stores.stores import Store
+from bridge.services.accounts import profiles
+from bridge.services.admin import store_stats, user_list
+from bridge.services.admin.store_stats import Summary
+from bridge.services.admin.user_list import COUNTED, UserLine
+from bridge.services.shop import review
+from bridge.storage.engine.database import Connection
+
+_LABELS = {
+    Sort.USER: "User ID",
+    Sort.NAME: "Name",
+    Sort.EMAIL: "E-mail",
+    Sort.ROLES: "Roles",
+    Sort.BALANCE: "Balance",
+    Sort.HELD: "Held",
+    Sort.DEBT: "Debt",
+    Sort.USED: f"Used, {store_stats.USAGE_DAYS} days",
+    Sort.PURCHASED: "Purchased",
+    Sort.ACTIVE: "Last activity",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's heading: `aria_sort` is `ascending`, `descending` or `none`; its link sorts by `next_direction`."""
+
+    sort: str
+    label: str
+    is_number: bool
+    aria_sort: str
+    next_direction: str
+
+
+@dataclass(frozen=True, slots=True)
+class EditForm:
+    """The form that corrects a balance, with whatever was typed; `error` is about the field of that name."""
+
+    user_id: int
+    balance: str
+    expected_balance: int
+    reason: str
+    key: str
+    error: str = ""
+    error_field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """One line of the list; amounts are whole tokens."""
+
+    user_id: int
+    name: str
+    email: str
+    roles: str
+    balance: int
+    held: int
+    debt: int
+    used: int
+    purchased: int
+    active: LocalTime
+    is_changed: bool
+    edit: EditForm | None
+
+
+@dataclass(frozen=True, slots=True)
+class CreditsPage:
+    """Everything the credits page prints; `previous` and `next` are the places its neighbours begin at."""
+
+    store: Store
+    summary: Summary
+    columns: tuple[Column, ...]
+    rows: tuple[UserRow, ...]
+    search: str
+    matches: str
+    sort: str
+    direction: str
+    first: int
+    last: int
+    previous: str | None
+    next: str | None
+    open_questions: str
+
+
+def credits_page(
+    connection: Connection,
+    store: Store,
+    listing: Listing,
+    *,
+    edit: EditForm | None = None,
+    changed: int | None = None,
+    now: datetime,
+) -> CreditsPage:
+    """Return one page of a store's users with the figures on top; a user who is edited is always on it."""
+    page = user_list.list_page(connection, store, listing, always=edit.user_id if edit else None, now=now)
+    return CreditsPage(
+        store=store,
+        summary=store_stats.summary(connection, store, now=now),
+        columns=tuple(_column(sort, listing) for sort in Sort),
+        rows=tuple(_row(store, line, edit=edit, changed=changed) for line in page.lines),
+        search=listing.search,
+        matches=_matches(page.matches),
+        sort=listing.sort.value,
+        direction="desc" if listing.is_descending else "asc",
+        first=page.first,
+        last=page.first + len(page.lines) - 1,
+        previous=_write(page.previous, listing),
+        next=_write(page.next, listing),
+        open_questions=review.badge(connection, store.id),
+    )
+
+
+def user_row(connection: Connection, store: Store, user_id: int, *, now: datetime) -> UserRow:
+    """Return one user as a row of the list; raises `UnknownUser`."""
+    return _row(store, user_list.get_line(connection, store, user_id, now=now), edit=None, changed=None)
+
+
+def begin_edit(connection: Connection, store: Store, user_id: int, *, key: str) -> EditForm:
+    """Return a fresh form for the balance of a user; raises `UnknownUser`."""
+    account = profiles.get_account(connection, store.id, user_id)
+    return EditForm(user_id, number(account.balance), account.balance, "", key)
+
+
+def after_conflict(connection: Connection, store: Store, form: EditForm) -> EditForm:
+    """Return the form as it was typed, with the balance as it is now and an error; raises `UnknownUser`."""
+    balance = profiles.get_account(connection, store.id, form.user_id).balance
+    error = (
+        f"The balance changed while you were editing: it was {number(form.expected_balance)} and is {number(balance)} "
+        "now. Nothing was saved. Check your number, then save again."
+    )
+    return replace(form, expected_balance=balance, error=error, error_field="balance")
+
+
+def _write(place: Place | None, listing: Listing) -> str | None:
+    return None if place is None else write_place(place, listing.sort)
+
+
+def _column(sort: Sort, listing: Listing) -> Column:
+    is_sorted = sort is listing.sort
+    descends = not listing.is_descending if is_sorted else sort.starts_descending
+    return Column(
+        sort=sort.value,
+        label=_LABELS[sort],
+        is_number=not sort.is_text and sort not in {Sort.USER, Sort.ACTIVE},
+        aria_sort=("descending" if listing.is_descending else "ascending") if is_sorted else "none",
+        next_direction="desc" if descends else "asc",
+    )
+
+
+def _row(store: Store, line: UserLine, *, edit: EditForm | None, changed: int | None) -> UserRow:
+    return UserRow(
+        user_id=line.user_id,
+        name=line.name or "",
+        email=line.email or "",
+        roles=", ".join(line.roles),
+        balance=line.balance,
+        held=line.held,
+        debt=line.debt,
+        used=line.used,
+        purchased=line.purchased,
+        active=local_time(line.active_at, store.calendar.zone),
+        is_changed=line.user_id == changed,
+        edit=edit if edit is not None and edit.user_id == line.user_id else None,
+    )
+
+
+def _matches(count: int | None) -> str:
+    if count is None:
+        return ""
+    if count > COUNTED:
+        return f"More than {number(COUNTED)} users match"
+    return "1 user matches" if count == 1 else f"{number(count)} users match"
