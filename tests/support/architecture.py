@@ -97,8 +97,6 @@ KNOWN_DETOURS = frozenset(
 PARSES_TIMES = ("bridge/web/", "bridge/cli/", "bridge/clients/", "bridge/storage/")
 """Where text becomes a moment; everything else gets moments."""
 _MARKUP = re.compile(r"\baria[-_]\w+|</?[a-z][a-z0-9]*(?: [a-z-]+=[^<>]*)?/?>")
-MARKUP_DETOURS = frozenset({"bridge/services/admin/user_list.py"})
-"""Services that are left with a word of a page; add none."""
 
 
 @dataclass(frozen=True)
