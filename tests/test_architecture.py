@@ -1,11 +1,12 @@
 """Dependencies point down, areas keep their order, files stay small; each check is shown to fail."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support import architecture
+from tests.support import architecture, commits, dead_code, wording
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -80,6 +81,43 @@ def test_public_names_have_docstrings(sources):
 
 def test_no_machine_paths_and_no_unfinished_work(sources):
     assert _faults(sources, architecture.text_faults, suffix="") == []
+
+
+def test_times_are_parsed_where_text_comes_in(sources):
+    assert _faults(sources, architecture.parsing_faults) == []
+
+
+def test_services_hold_no_markup(sources):
+    assert _faults(sources, architecture.markup_faults) == []
+
+
+def test_banned_words_only_become_fewer(sources):
+    assert wording.allowance_faults(sources, wording.ALLOWED) == []
+
+
+def test_identifiers_use_the_terms_of_the_style(sources):
+    assert _faults(sources, wording.old_name_faults) == []
+
+
+def test_all_code_is_used(sources):
+    known = dead_code.CALLED_BY_LIBRARIES | dead_code.READ_BY_TESTS
+
+    assert dead_code.dead_code_faults(sources, known=known) == []
+
+
+def test_list_of_code_used_elsewhere_is_needed(sources):
+    faults = " ".join(dead_code.dead_code_faults(sources, known=frozenset()))
+    known = dead_code.CALLED_BY_LIBRARIES | dead_code.READ_BY_TESTS
+
+    assert [name for name in sorted(known) if f" {name} " not in faults] == []
+
+
+def test_new_commits_have_short_subjects():
+    subjects = commits.new_subjects(ROOT)
+    if not subjects:
+        pytest.skip("no main branch to compare with" if subjects is None else "no commits since the main branch")
+
+    assert commits.subject_faults(subjects) == []
 
 
 def test_migrations_are_numbered(sources):
@@ -250,6 +288,99 @@ def test_guard_of_texts_finds(source):
 @pytest.mark.parametrize("source", ["https://shop.example/work" + "/a", "TO" + "DOS", "return NotImplemented"])
 def test_guard_of_texts_lets_pass(source):
     assert architecture.text_faults("docs/a.md", source) == []
+
+
+def test_guard_of_parsing_finds():
+    source = "from datetime import datetime\ndatetime.fromisoformat('2026-11-20')"
+
+    assert len(architecture.parsing_faults("bridge/services/orders/apply.py", source)) == 1
+    assert len(architecture.parsing_faults("schedulers/jobs.py", source)) == 1
+    assert architecture.parsing_faults("bridge/clients/clock.py", source) == []
+
+
+@pytest.mark.parametrize("text", ["aria-sort", "aria_label", "<b>", "</td>", '<a href="/admin">', "<br/>"])
+def test_guard_of_markup_finds(text):
+    assert len(architecture.markup_faults("bridge/services/admin/users.py", f"TEXT = '{text}'")) == 1
+    assert architecture.markup_faults("bridge/web/admin/users.py", f"TEXT = '{text}'") == []
+
+
+def test_guard_of_markup_lets_comparisons_pass():
+    assert architecture.markup_faults("bridge/services/admin/users.py", "if a <b and c> d: ...") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("templates/a.html", "<p>No" + "body is here</p>"),
+        ("bridge/services/orders/a.py", '"""Who' + 'ever asks."""'),
+        ("bridge/services/orders/a.py", 'LIMIT = 1\n"""Made an' + 'ew."""'),
+        ("bridge/services/orders/a.py", "_SOME" + "BODY = 1"),
+    ],
+)
+def test_guard_of_words_finds_one_too_many_and_one_too_few(path, source):
+    directory = path.rpartition("/")[0]
+
+    [fault] = wording.allowance_faults({path: source}, {})
+    assert f"reword one of {path}:" in fault
+    assert wording.allowance_faults({path: source}, {directory: 1}) == []
+    [fault] = wording.allowance_faults({path: source}, {directory: 2})
+    assert "from 2 to 1" in fault
+
+
+def test_guard_of_words_lets_pass():
+    fine = {"bridge/services/orders/a.py": "# who" + "ever\nNAME = 'no" + "body'", "docs/a.md": "no" + "body"}
+
+    assert wording.allowance_faults(fine, {}) == []
+    assert len(wording.allowance_faults(fine, {"bridge/web": 0})) == 1
+
+
+@pytest.mark.parametrize("source", ["class Tools: ...", "purse_of = 1", "def f(rulebook): ...", "x.find_verdict()"])
+def test_guard_of_old_names_finds(source):
+    assert len(wording.old_name_faults("bridge/domain/a.py", source)) == 1
+    assert wording.old_name_faults("tests/a.py", source) == []
+
+
+@pytest.mark.parametrize("source", ["Column('swept_at')", "row.swept_at", "import posting", "x = {'verdict': 1}"])
+def test_guard_of_old_names_lets_pass(source):
+    assert wording.old_name_faults("bridge/domain/a.py", source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["def f(): ...", "class A: ...", "import json", "class A:\n    @property\n    def f(self): ...\nA()"],
+)
+def test_guard_of_dead_code_finds(source):
+    assert len(dead_code.dead_code_faults({"bridge/domain/a.py": source}, known=frozenset())) == 1
+    assert dead_code.dead_code_faults({"tests/a.py": source}, known=frozenset()) == []
+
+
+def test_guard_of_dead_code_sees_other_modules_templates_and_routes():
+    used = {
+        "bridge/domain/a.py": "def f(): ...\nclass A:\n    def shown(self): ...",
+        "bridge/web/b.py": "from bridge.domain.a import A, f\nf(A)\n@bp.get('/')\ndef show(): ...",
+        "templates/a.html": "{{ a.shown() }}",
+    }
+
+    assert dead_code.dead_code_faults(used, known=frozenset()) == []
+
+
+def test_guard_of_subjects_finds_a_long_one():
+    assert commits.subject_faults(["a" * 72]) == []
+    assert len(commits.subject_faults(["a" * 72, "a" * 73])) == 1
+
+
+def test_guard_of_subjects_sees_new_commits_only(tmp_path):
+    def git(*arguments):
+        author = ["-c", "user.name=A", "-c", "user.email=a@example.test"]
+        subprocess.run(["git", *author, *arguments], cwd=tmp_path, check=True)
+
+    assert commits.new_subjects(tmp_path) is None
+    git("init", "--quiet", "--initial-branch=main")
+    git("commit", "--quiet", "--allow-empty", "--message=first")
+    assert commits.new_subjects(tmp_path) == []
+    git("switch", "--quiet", "--create=topic")
+    git("commit", "--quiet", "--allow-empty", "--message=second")
+    assert commits.new_subjects(tmp_path) == ["second"]
 
 
 def test_guard_of_migrations_finds_a_gap_a_double_and_a_missing_number():

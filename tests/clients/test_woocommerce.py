@@ -220,7 +220,7 @@ def test_check_of_a_shop_that_is_well(server, client):
 
     check = client.check()
 
-    assert (check.is_reachable, check.can_read, check.can_write) == (True, True, True)
+    assert (check.fault, check.can_write) == (None, True)
     assert check.clock.offset_seconds in {-1, 0, 1}
     probe = server.asked[1]
     assert (probe.method, probe.path, probe.body) == ("PUT", "webhooks/0", b"{}")
@@ -231,7 +231,7 @@ def test_check_of_a_key_that_may_only_read(server, client):
 
     check = client.check()
 
-    assert (check.can_read, check.can_write) == (True, False)
+    assert (check.fault, check.can_write) == (None, False)
     assert isinstance(check.write_fault, ShopRefused)
     assert "may only read" in check.write_fault.detail
 
@@ -241,7 +241,7 @@ def test_check_where_writing_is_not_told(server, client):
 
     check = client.check()
 
-    assert (check.can_read, check.can_write) == (True, None)
+    assert (check.fault, check.can_write) == (None, None)
     assert isinstance(check.write_fault, ShopBroken)
     server.replies = [recorded("auth--read-only-key-read"), Reply({"id": 3})]
     assert client.check().can_write is None
@@ -252,10 +252,10 @@ def test_check_of_a_shop_that_refuses_or_is_not_there(server, client):
 
     check = client.check()
 
-    assert (check.is_reachable, check.can_read, check.can_write) == (True, False, None)
+    assert check.can_write is None
     assert isinstance(check.fault, ShopRefused)
     waits = []
     with open_shop("http://127.0.0.1:1", consumer_key=KEY, consumer_secret=SECRET, sleep=waits.append) as nowhere:
         check = nowhere.check()
-    assert (check.is_reachable, check.can_read, check.can_write) == (False, False, None)
+    assert check.can_write is None
     assert isinstance(check.fault, ShopSilent)

@@ -9,7 +9,7 @@ import pytest
 from bridge.domain.accounts.accounts import Profile, Visitor
 from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.stores.principals import Caller
-from bridge.services.metering import policies, resets
+from bridge.services.metering import resets
 from bridge.services.metering.execute import spend_many
 from schedulers import jobs
 from tests.support import books
@@ -226,18 +226,3 @@ def test_announcing_changes_no_number(limited, use, tick, shop, database):
     tick(noon + timedelta(days=1))
 
     assert books.rows(database, "select * from window_uses") == before
-
-
-def test_pages_can_read_the_last_and_the_next_reset(limited, tick, shop, database):
-    limited()
-    noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
-    with database.reading() as connection:
-        before = resets.resets_of(connection, policies.for_store(connection, shop.id), now=noon)["chat"]
-
-    tick(noon)
-
-    with database.reading() as connection:
-        after = resets.resets_of(connection, policies.for_store(connection, shop.id), now=noon)["chat"]
-    midnight = datetime(2026, 5, 10, 22, tzinfo=UTC)
-    assert (before.last_at, before.next_at) == (None, midnight)
-    assert (after.last_at, after.opened_at, after.next_at) == (noon, midnight - timedelta(days=1), midnight)

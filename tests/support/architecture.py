@@ -94,6 +94,10 @@ KNOWN_DETOURS = frozenset(
 )
 """Imports of a later area that are left; add none."""
 
+PARSES_TIMES = ("bridge/web/", "bridge/cli/", "bridge/clients/", "bridge/storage/")
+"""Where text becomes a moment; everything else gets moments."""
+_MARKUP = re.compile(r"\baria[-_]\w+|</?[a-z][a-z0-9]*(?: [a-z-]+=[^<>]*)?/?>")
+
 
 @dataclass(frozen=True)
 class Import:
@@ -183,6 +187,28 @@ def area_faults(path: str, source: str) -> list[str]:
         for found in list_imports(path, source)
         if any(found.target.startswith(f"bridge.{layer}.{one}.") for one in later)
         and (path, found.target.split(".")[2]) not in KNOWN_DETOURS
+    ]
+
+
+def parsing_faults(path: str, source: str) -> list[str]:
+    """Calls of `fromisoformat` outside of the modules that take text from elsewhere."""
+    if not is_product(path) or path.startswith(PARSES_TIMES):
+        return []
+    return [
+        f"{path}:{node.lineno} parses a time: take a datetime or a date"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute) and node.attr == "fromisoformat"
+    ]
+
+
+def markup_faults(path: str, source: str) -> list[str]:
+    """HTML tags and ARIA attributes in services: pages are made in `bridge/web` and the templates."""
+    if not path.startswith("bridge/services/") or not path.endswith(".py"):
+        return []
+    return [
+        f"{path}:{number} holds {found.group()!r}: leave it to the page"
+        for number, line in enumerate(source.splitlines(), start=1)
+        for found in _MARKUP.finditer(line)
     ]
 
 

@@ -17,7 +17,7 @@ from bridge.clients.woocommerce.lists import Document, Page, ShopLists
 from bridge.clients.woocommerce.session import Answer, Budget, ShopSession
 from bridge.domain.errors import ShopUnreachable
 from bridge.domain.shop.access import ShopAccess
-from bridge.domain.shop.errors import ShopBroken, ShopPageBroken, ShopRefused, ShopSilent
+from bridge.domain.shop.errors import ShopBroken, ShopPageBroken, ShopRefused
 
 MAX_PER_PAGE = 100
 MAX_PAGES = 100
@@ -44,16 +44,6 @@ class ShopCheck:
     write_fault: ShopUnreachable | None
     can_write: bool | None
     clock: ShopClock
-
-    @property
-    def is_reachable(self) -> bool:
-        """Return whether anything answered at the shop's address."""
-        return not isinstance(self.fault, ShopSilent)
-
-    @property
-    def can_read(self) -> bool:
-        """Return whether the keys can read orders."""
-        return self.fault is None
 
 
 class ShopClient:

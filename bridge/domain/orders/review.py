@@ -206,8 +206,8 @@ def with_amount(known: OrderState, line_id: int, *, tokens: int, by: str, at: da
     if line is None:
         raise UnknownLine(f"order {known.shown_number} has no line {line_id}")
     if line.tokens is None or (line.tokens == 0 and line.months is None and line.set_by is None):
-        told = replace(line, tokens=tokens, basis=Basis.HAND, set_by=by, set_at=at)
-        return replace(known, lines=tuple(told if one is line else one for one in known.lines))
+        settled = replace(line, tokens=tokens, basis=Basis.HAND, set_by=by, set_at=at)
+        return replace(known, lines=tuple(settled if one is line else one for one in known.lines))
     if line.tokens != tokens or line.months is not None:
         grants = f"{line.tokens} tokens" + (f" a month, for {line.months} months" if line.months is not None else "")
         raise LineHasAmount(

@@ -66,15 +66,15 @@ def post(connection: Connection, store: Store, rows: Sequence[Opening], *, now: 
     located = accounts.locate_or_add(connection, places.values(), now=now)
     locked = accounts.lock(connection, set(located.values()))
     known = ledger.find_references(connection, locked.keys(), [_reference(store, row) for row in rows])
-    told = {
+    updated = {
         row.user_id: locked[located[places[row.user_id]]].with_profile(email=row.email, name=row.name, roles=row.roles)
         for row in rows
     }
-    changed = [account for account in told.values() if account != locked[account.id]]
+    changed = [account for account in updated.values() if account != locked[account.id]]
     accounts.set_profiles(connection, sorted(changed, key=lambda account: account.id), now=now)
     new = [row for row in rows if row.balance and _reference(store, row) not in known]
     entries = [
-        _entry(id_, told[row.user_id], row, store, now=now) for id_, row in zip(new_ids(len(new)), new, strict=True)
+        _entry(id_, updated[row.user_id], row, store, now=now) for id_, row in zip(new_ids(len(new)), new, strict=True)
     ]
     balances = [locked[entry.account_id]._replace(balance=entry.balance_after) for entry in entries]
     accounts.set_balances(connection, sorted(balances, key=lambda account: account.id), now=now)

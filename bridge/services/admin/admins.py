@@ -40,7 +40,7 @@ _TURNS = threading.BoundedSemaphore(2)
 _KNOWN_TURNS = threading.BoundedSemaphore(1)
 _WAIT_SECONDS = 3.0
 # The hash of a word nobody knows: an e-mail nobody has costs a guesser the same time as a wrong password.
-_NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$RaUicffC0ZgM5rynG7C6qg$IcsX1VLDaqT/NfeL1G5pEcvVjRuG7sVmMI6mFQ9uQUU"
+_UNUSED_HASH = "$argon2id$v=19$m=19456,t=2,p=1$RaUicffC0ZgM5rynG7C6qg$IcsX1VLDaqT/NfeL1G5pEcvVjRuG7sVmMI6mFQ9uQUU"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,10 @@ def sign_in(
     if _is_email(email):
         with database.reading() as connection:
             found = admins.find_by_email(connection, email)
-    if not _is_password(found.password_hash if found else _NOBODY, password, is_known=client.is_known) or found is None:
+    if (
+        not _is_password(found.password_hash if found else _UNUSED_HASH, password, is_known=client.is_known)
+        or found is None
+    ):
         return None
     with database.transaction() as connection:
         current = admins.lock_by_email(connection, email)

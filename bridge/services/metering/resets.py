@@ -7,7 +7,7 @@ window that is open now, once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bridge.domain.events.events import EventType, NewEvent
@@ -28,31 +28,6 @@ _INSTANT = timedelta(microseconds=1)
 
 Cursor = tuple[int, str]
 """A limit: its store and its module."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reset:
-    """When a module's window last opened and was noted (None: never yet), and when the next one opens.
-
-    `next_at` is None for a limit that never resets. `ran_dry` counts the users
-    who had used up the window before.
-    """
-
-    module: str
-    period: Period
-    last_at: datetime | None
-    opened_at: datetime | None
-    ran_dry: int
-    next_at: datetime | None
-
-
-def resets_of(connection: Connection, policy: Policy, *, now: datetime) -> dict[str, Reset]:
-    """The last and the next reset of each module that has a limit."""
-    noted = resets.newest(connection, [policy.store.id])
-    return {
-        module: _reset(limit, noted.get((policy.store.id, module)), policy, now=now)
-        for module, limit in policy.limits.items()
-    }
 
 
 def list_due(connection: Connection, *, now: datetime) -> list[Cursor]:
@@ -150,14 +125,3 @@ def _payload(run: WindowRun, limit: Limit, rule: Rule) -> documents.Document:
         "started_at": documents.format_timestamp(run.starts_at),
         "resets_at": documents.format_timestamp(run.ends_at),
     }
-
-
-def _reset(limit: Limit, run: WindowRun | None, policy: Policy, *, now: datetime) -> Reset:
-    return Reset(
-        module=limit.module,
-        period=limit.period,
-        last_at=run.announced_at if run else None,
-        opened_at=run.starts_at if run else None,
-        ran_dry=run.ran_dry if run else 0,
-        next_at=window_at(limit.period, now, policy.calendar).ends_at,
-    )

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from bridge.domain.ops import clock
 from bridge.storage.engine.database import Connection
 from bridge.storage.jobs import runs
-from bridge.storage.jobs.runs import Run
 
 _LEASE = "scheduler"
 
@@ -33,8 +32,3 @@ def begin(connection: Connection, job: str, *, now: datetime) -> None:
 def end(connection: Connection, job: str, *, outcome: str, now: datetime) -> None:
     """Note that a job ended, and what it did."""
     runs.finish(connection, job, outcome=outcome, now=now)
-
-
-def list_runs(connection: Connection) -> list[Run]:
-    """The last run of every job, by name."""
-    return runs.list_all(connection)

@@ -267,8 +267,8 @@ def _unsigned(
         return 0
     page = shop.list_orders(modified_after=after, modified_before=before, statuses=_REPORTED_STATUSES, page=1)
     with monitoring.transaction() as connection:
-        told = sync_state.list_reported(connection, seen.store_id, [item["id"] for item in page.items], since=since)
-    return sum(not _is_reported(item, told.get(item["id"]), ahead) for item in page.items)
+        reported = sync_state.list_reported(connection, seen.store_id, [item["id"] for item in page.items], since=since)
+    return sum(not _is_reported(item, reported.get(item["id"]), ahead) for item in page.items)
 
 
 def _is_reported(order: Document, reported_at: datetime | None, ahead: timedelta) -> bool:
@@ -319,7 +319,7 @@ def _note(
         done = "; it was repaired" if fault.key not in remaining else ""
         log.warning("store %s: %s%s", store.slug, describe_with_command(fault, slug=store.slug), done)
     stopping = [fault for fault in news if fault.is_stopping]
-    told = [
+    announced = [
         {
             "code": fault.code.value,
             "topics": list(fault.topics),
@@ -345,8 +345,8 @@ def _note(
 
     def note(connection: Connection) -> None:
         sync_state.change(connection, store.id, **values)
-        if told:
-            event = NewEvent(new_id(), store.id, None, EventType.WEBHOOK_SILENT, {"faults": told}, now)
+        if announced:
+            event = NewEvent(new_id(), store.id, None, EventType.WEBHOOK_SILENT, {"faults": announced}, now)
             outbox.add(connection, [event])
 
     in_transaction(monitoring.transaction, note)

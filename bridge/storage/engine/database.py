@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
 from bridge.domain.engine.database_urls import normalize
@@ -88,11 +88,6 @@ class Database:
         """A connection for a single statement that only reads, at the cost of that statement alone."""
         with self._answerable(), self._glance.connect() as connection:
             yield connection
-
-    def ping(self) -> None:
-        """Return when the database answers; raise `Unavailable` when it does not."""
-        with self.glance() as connection:
-            connection.execute(text("select 1"))
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -68,14 +68,6 @@ def find(connection: Connection, job: str) -> Run | None:
     return None if row is None else Run(row.job, row.started_at, row.finished_at, row.outcome)
 
 
-def list_all(connection: Connection) -> list[Run]:
-    """The last run of every job, by name."""
-    return [
-        Run(row.job, row.started_at, row.finished_at, row.outcome)
-        for row in connection.execute(select(runs).order_by(runs.c.job))
-    ]
-
-
 def last_tick(connection: Connection) -> datetime | None:
     """When any job last ended."""
     return connection.execute(select(func.max(runs.c.finished_at))).scalar()

@@ -89,7 +89,7 @@ class FaultRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SyncView:
     """How far the shop was read back: every change up to the cursor is applied; `unapplied` says why it stands."""
 
     polled: LocalTime | None
@@ -121,7 +121,7 @@ class ConnectionPage:
     faults: tuple[FaultRow, ...]
     faults_since: LocalTime | None
     looked: LocalTime | None
-    reading: Reading
+    reading: SyncView
     webhook_url: str
     ask_fault: str
     has_keys: bool
@@ -159,7 +159,7 @@ def build(
         faults=faults,
         faults_since=_local(store, known.faults_at) if faults else None,
         looked=_local(store, known.looked_at),
-        reading=Reading(
+        reading=SyncView(
             polled=_local(store, known.polled_at),
             cursor=_local(store, known.cursor_at),
             last_full_scan=_local(store, known.swept_at),

@@ -45,10 +45,10 @@ _IDS = re.compile(r"(\d{1,16}(,\d{1,16})*)?", re.ASCII)
 @signed_in
 def show(store: str) -> ResponseReturnValue:
     """A page of the list; `?assign=` opens the form that gives an order away, `?amounts=` those of its lines."""
-    assigned, told = request.args.get("assign"), request.args.get("amounts")
+    assigned, amounts_of = request.args.get("assign"), request.args.get("amounts")
     if assigned:
         return _render(store, AssignForm(path_number(assigned, "assign")))
-    return _render(store, AmountForm(path_number(told, "amounts")) if told else None)
+    return _render(store, AmountForm(path_number(amounts_of, "amounts")) if amounts_of else None)
 
 
 @bp.post("/<number>/assign")
@@ -85,12 +85,12 @@ def set_amount(store: str, number: str, line: str) -> ResponseReturnValue:
         error = f"Give the tokens of one piece as a whole number from 0 to {written(MAX_TOKENS)}."
         return _render(store, replace(form, error=error)), 422
 
-    def tell(connection: Connection) -> ReviewedOrder:
+    def set_amounts(connection: Connection) -> ReviewedOrder:
         found = settings.get_store(connection, store)
         return review.set_amount(connection, found, order, place, tokens=tokens, actor=admin.email, now=utcnow())
 
     try:
-        settled = in_transaction(tell)
+        settled = in_transaction(set_amounts)
     except BalanceOutOfRange as error:
         return _render(store, replace(form, error=f"That is too much: {error.detail.rstrip('.')}.")), 409
     except LineHasAmount as error:

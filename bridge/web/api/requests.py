@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from bridge.domain.accounts.accounts import Who
-from bridge.domain.errors import FieldError, InvalidRequest, SiteNamesUser
+from bridge.domain.errors import FieldError, SiteNamesUser
 from bridge.domain.metering.commands import HoldRequest, SpendRequest
 from bridge.domain.stores.principals import Caller
 from bridge.services.accounts import profiles
@@ -78,16 +78,6 @@ def path_id(prefix: str, text: str, unknown: Exception, caller: Caller) -> int:
     number = decode_id(prefix, text, allow_untagged=not caller.site_id)
     if number is None:
         raise unknown
-    return number
-
-
-def cursor_number(prefix: str, text: str | None) -> int | None:
-    """The number behind a cursor; None without one, and `InvalidRequest` for what is none."""
-    if text is None:
-        return None
-    number = decode_id(prefix, text)
-    if number is None:
-        raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
     return number
 
 
