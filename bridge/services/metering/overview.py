@@ -109,10 +109,9 @@ def _read(connection: Connection, policy: Policy, account: Account, *, now: date
         account_ids=[account.id],
         policies_by_store={policy.store.id: policy},
         modules=[(policy.store.id, module) for module in policy.limits],
+        accounts={account.id: account},
     )
-    work = open_unit(connection, wanted, now=now, lock=False)
-    work.accounts[account.id] = account
-    return work
+    return open_unit(connection, wanted, now=now, lock=False)
 
 
 def _plan_of(work: UnitOfWork, account: Account) -> PlanStatus | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-from flask import Blueprint, Flask, Response, render_template
+from flask import Blueprint, Flask, Response, render_template, request
 from markupsafe import Markup, escape
 
 from bridge.web.api.openapi import TAGS, describe, own_app
@@ -81,8 +81,13 @@ class DocsPage:
 @operation("Read this page", tag="Description", answer=None, media=("text/html",))
 def docs() -> Response:
     """Return this description as a page."""
-    page = render_template("docs.html", page=_page(own_app()))
-    return Response(page, content_type="text/html; charset=utf-8")
+    return Response(_rendered(own_app(), request.script_root), content_type="text/html; charset=utf-8")
+
+
+@lru_cache(maxsize=8)
+def _rendered(app: Flask, _script_root: str) -> str:
+    """Return the page, rendered once for each path the service is reached under: it is large."""
+    return render_template("docs.html", page=_page(app))
 
 
 @cache

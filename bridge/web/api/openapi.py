@@ -19,7 +19,7 @@ from bridge.runtime import Runtime
 from bridge.web.api.answers.parts import Problem, Refusal
 from bridge.web.api.examples import example_of
 from bridge.web.api.operations import PATH, Operation, Parameter, Schema, access_of, operation, operation_of
-from bridge.web.api.responses import json_response
+from bridge.web.api.responses import text_response
 from bridge.web.errors import ProblemKind, problem_kinds, status_of_class
 
 bp = Blueprint("openapi", __name__, url_prefix="/v1")
@@ -80,7 +80,7 @@ _INTRODUCTION = (
 @operation("Get the OpenAPI document", tag="Description", answer=None)
 def document() -> Response:
     """Return this description as OpenAPI 3.1."""
-    return json_response(describe(own_app()))
+    return text_response(_serialized(own_app()))
 
 
 def rules_of(app: Flask) -> list[Rule]:
@@ -97,6 +97,12 @@ def template_of(rule: Rule) -> str:
 def own_app() -> Flask:
     """Return the app itself, which is the same object in every request."""
     return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]
+
+
+@cache
+def _serialized(app: Flask) -> str:
+    """Return the document as text, built once: it is large, and anyone may ask for it."""
+    return json.dumps(describe(app))
 
 
 @cache

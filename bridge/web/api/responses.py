@@ -17,6 +17,11 @@ def json_response(document: Any, status: int = 200) -> Response:
     return _response(json.dumps(document), status)
 
 
+def text_response(document: str) -> Response:
+    """Return a JSON document that is serialized already, with status 200."""
+    return _response(document, 200)
+
+
 def reply_response(reply: Reply) -> Response:
     """An answer as it is stored under its key, byte for byte, or a refusal; raises its error, if it is one."""
     if reply.error is not None:
