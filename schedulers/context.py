@@ -1,4 +1,4 @@
-"""What a job is handed, and how one run of a job goes."""
+"""The context of a job, and the run of one job."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_PAUSE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """The database, the clock, and whether to go on: no longer once somebody else leads or the process ends.
+    """The database, the clock, and whether to go on: false once another process leads or this one ends.
 
     A job asks before each item: one that goes on a moment too long does no
     harm, since every job may run twice.

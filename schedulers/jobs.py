@@ -43,7 +43,7 @@ def retry_deliveries(context: JobContext, *, shops: Shops | None = None) -> str:
 
 
 def settle_open_orders(context: JobContext) -> str:
-    """Settle orders whose buyer or package is known by now, though the shop said nothing more of them."""
+    """Settle orders whose buyer or package is available by now, without a new delivery from the shop."""
     now = context.clock()
     with context.database.reading() as connection:
         unpaid = pending.list_unpaid(connection, now=now, limit=BATCH)
@@ -105,7 +105,7 @@ def expire_holds(context: JobContext) -> str:
 
 
 def due_windows(context: JobContext) -> str:
-    """Note the windows that opened, and tell those who had used up the one before."""
+    """Record the windows that opened, and notify users who had used up the previous one."""
     now = context.clock()
     with context.database.reading() as connection:
         due = resets.list_due(connection, now=now)

@@ -24,7 +24,7 @@ STANDBY_SECONDS = 2.0
 
 
 class Leader:
-    """Takes the lease, renews it in a thread of its own, and tells when it was won or lost.
+    """Takes the lease, renews it in a thread of its own, and calls `on_change` when it was won or lost.
 
     A leader trusts its lease by the monotonic clock, from before it asked: when
     the database falls silent it stops by itself, before another may begin.

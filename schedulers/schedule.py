@@ -1,4 +1,4 @@
-"""The timetable: what runs, and how often."""
+"""The timetable: the jobs, and their intervals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMETABLE = (
 def timetable_for(vault: Vault, public_url: str, *, installation: str = "") -> tuple[Job, ...]:
     """The whole timetable, with the jobs that need the vault or the bridge's own address.
 
-    The sweep is looked at each hour and done once a night, by each store's clock.
+    The full scan is checked each hour and runs once a night, by each store's clock.
     """
     shops = Shops(vault)
     return (

@@ -27,12 +27,12 @@ POLL_EVERY, FULL_SCAN_EVERY, WATCH_EVERY, IMPORT_EVERY, GRANT_EVERY = 900, 3600,
 FULL_SCANS_AT_ONCE = 200
 _REQUESTS = 5_000
 _SECONDS = 300.0
-"""What one shop may use in one run; a long reading goes on with the next."""
+"""The limits of one shop in one run; a long reading goes on with the next."""
 
 
 @dataclass(slots=True)
 class _Done:
-    """What became of one store: how it was read, or that it failed or was not read."""
+    """The result for one store: how it was read, or that it failed or was not read."""
 
     report: Report = field(default_factory=Report)
     count: int = 0
@@ -53,7 +53,7 @@ def reconcile_orders(context: JobContext, *, shops: Shops, every_seconds: float 
 
 
 def full_scan_orders(context: JobContext, *, shops: Shops) -> str:
-    """Read again each store's orders of the last weeks, once a night, where the last sweep stopped."""
+    """Read again each store's orders of the last weeks, once a night, where the last full scan stopped."""
 
     def run_full_scan(store: Store, slot: Slot) -> Report | None:
         with context.database.reading() as connection:
@@ -108,7 +108,7 @@ def grant_past_orders(context: JobContext, *, shops: Shops) -> str:
 
 
 def watch_webhooks(context: JobContext, *, shops: Shops, public_url: str, installation: str = "") -> str:
-    """See whether each shop still tells us of its orders; repair, read back and tell where it does not."""
+    """Check that each shop still delivers its orders; if not, repair, read back and report."""
     monitoring = MonitorContext(context.database.transaction, shops, public_url, context.may_go_on, installation)
 
     def watch(store: Store, _slot: Slot) -> _Done:
@@ -148,7 +148,7 @@ def _stores(context: JobContext) -> list[Store]:
 
 
 def _guarded(work: Callable[[Store, Slot], _Done]) -> Callable[[Store, Slot], _Done]:
-    """The work for one store, which raises nothing: what goes wrong with a shop is logged and counted."""
+    """The work for one store, which raises nothing: a fault of a shop is logged and counted."""
 
     def guarded(store: Store, slot: Slot) -> _Done:
         try:

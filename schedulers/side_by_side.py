@@ -23,7 +23,7 @@ _SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What one store may use in one run: until when by the monotonic clock, and how many requests."""
+    """The limits of one store in one run: until when by the monotonic clock, and how many requests."""
 
     deadline: float
     requests: int

@@ -32,7 +32,7 @@ def warn(runtime: Runtime, shop_url: str, *, is_for_machines: bool) -> ServiceAd
 
 
 def require(runtime: Runtime, shop_url: str, *, is_forced: bool, is_for_machines: bool) -> ServiceAddress:
-    """Return the public URL; raise `AddressRefused` where the shop must not be told to deliver there.
+    """Return the public URL; raise `AddressRefused` if webhooks of the shop must not use it.
 
     A shop on this machine is a local trial: what its WordPress might refuse is
     only a warning then.

@@ -1,4 +1,4 @@
-"""Commands for admins: who may sign in to the pages."""
+"""Commands for admins: the people who may sign in to the pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that proves the books."""
+"""The command that audits the books."""
 
 from __future__ import annotations
 

@@ -15,14 +15,14 @@ from bridge.services.ops.addresses import ServiceAddress
 
 
 def prepared() -> Runtime:
-    """Return the runtime with the database brought forward; raises `BadSetting` where there is none yet."""
+    """Return the runtime with the database migrated; raises `BadSetting` where there is none yet."""
     found = runtime()
     schema_version.bring_forward(found.database)
     return found
 
 
 def created() -> Runtime:
-    """Return the runtime with the database created or brought forward: for commands that begin an installation."""
+    """Return the runtime with the database created or migrated: for commands that begin an installation."""
     found = runtime()
     schema_version.prepare(found.database)
     return found

@@ -1,4 +1,4 @@
-"""Commands for the inbox: what the shops sent, and what became of it."""
+"""Commands for the inbox: the deliveries of the shops, and their state."""
 
 from __future__ import annotations
 

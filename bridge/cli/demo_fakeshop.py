@@ -27,7 +27,7 @@ _SECRET = "the-demo-shop-signs-with-this"  # noqa: S105 -- of a shop that sells 
 def open_shop(config: Config) -> dict[str, str]:
     """Start the shop in a process of its own: its address and REST keys.
 
-    It lives as long as this process, whatever that becomes, and its children:
+    It runs as long as this process, including any program that replaces it, and its children:
     they hold the other end of its standard input.
     """
     _, port = config.host_and_port
@@ -51,7 +51,7 @@ def open_shop(config: Config) -> dict[str, str]:
 
 def connect(database: Database, vault: Vault, shop: dict[str, str], *, public_url: str) -> Store:
     """Connect the shop as an owner does: packages imported, webhooks made, past orders granted."""
-    # Ten webhooks that are made are no news to somebody who watches a demo.
+    # Log lines about ten new webhooks would only distract from the demo.
     logging.getLogger(subscriptions.__name__).setLevel(logging.WARNING)
     now = utcnow()
     wanted = NewStore(

@@ -34,7 +34,7 @@ _SHOP = "https://shop.example.com"
 """Where the recorded shop is in the demo; its deliveries name it, since those of another site would wait."""
 _SECRET = "test-secret"  # noqa: S105 -- what the recordings are signed with
 _SITTINGS = 6
-"""How often a day somebody sits down to use the features; the spends of a sitting share a transaction."""
+"""The number of sittings a day; the spends of a sitting share a transaction."""
 
 _PACKAGES = {10: 100_000, 11: 250_000, 12: 50_000, 13: 25_000, 15: 20_000}
 _NAMES = (
@@ -90,7 +90,7 @@ class DemoShop:
 
     @classmethod
     def connect(cls, database: Database, vault: Vault, *, now: datetime) -> DemoShop:
-        """A fresh shop with packages, limits and users who bring balances along."""
+        """Create a shop with packages, limits and users with opening balances."""
         wanted = NewStore("demo", _SHOP, "Demo shop", "Europe/Berlin", webhook_secret=_SECRET)
         with database.transaction() as connection:
             connected = settings.add_store(connection, wanted, vault_=vault, now=now)

@@ -1,4 +1,4 @@
-"""Commands for packages: which of a shop's products bring tokens."""
+"""Commands for packages: the products of a shop that grant tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that reads the shops' orders back and makes the books agree with them."""
+"""The command that reads the shops' orders back and posts the missing grants and reversals."""
 
 from __future__ import annotations
 

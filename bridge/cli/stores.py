@@ -249,7 +249,7 @@ def check(slug: str, as_json: bool) -> None:
         store = settings.get_store(connection, slug)
         progress = backfill.progress_of(connection, store.id)
     where = address(runtime)
-    # The running service's address counts: deliveries arrive there, whatever this command's environment says.
+    # The running service's address counts: deliveries arrive there, regardless of this command's environment.
     monitoring = MonitorContext(
         runtime.database.transaction,
         Shops(runtime.vault),

@@ -1,7 +1,7 @@
-"""Receivers: posting an event to somebody's address, and to nowhere inside our own network.
+"""Receivers: send an event to an endpoint's address, and never into our own network.
 
-Each post opens its own connection, to an address that was looked up and judged
-just before: a name that answers differently the second time gains nothing.
+Each request opens its own connection, to an address that was looked up and
+checked just before: a name that resolves differently the second time gains nothing.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class _Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one post: the HTTP status, None where nobody answered, and the seconds it took."""
+    """The result of one request: the HTTP status, None without a response, and the seconds it took."""
 
     status: int | None
     error: str = ""
@@ -112,7 +112,7 @@ class Receivers:
             response = pool.urlopen(
                 "POST", target, body=body, headers=headers, redirect=False, retries=False, preload_content=False
             )
-            # What it says beside its status is nobody's business here; closing unread also ends an endless answer.
+            # Only the status of the response counts; closing unread also ends an endless response.
             response.close()
             return response.status
         finally:
@@ -132,7 +132,7 @@ def is_loopback(url: str) -> bool:
 def fault_of(url: str, *, may_loop: bool) -> str | None:
     """Return what is wrong with a receiver's address as it is written; None when nothing is.
 
-    Names are not looked up here: where they lead is judged at each post.
+    Names are not looked up here: their addresses are checked at each request.
     """
     try:
         parts = urlsplit(url)

@@ -4,7 +4,7 @@ The `woocommerce` library signs as well, but puts the key into the address and
 sends each parameter a second time, and what it signs for a list or a slash is
 not what the shop reads. Here the address is signed as it is about to be sent,
 and the signature travels in the Authorization header, which WooCommerce reads
-in the place of the query: so no access log gets to see a key.
+in the place of the query: so no access log contains a key.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from requests.auth import AuthBase
 
 
 class OAuth1(AuthBase):
-    """Signs each request anew: the shop takes a nonce once, within 15 minutes of its own clock."""
+    """Signs each request separately: the shop takes a nonce once, within 15 minutes of its own clock."""
 
     def __init__(self, consumer_key: str, consumer_secret: str) -> None:
         self._key = consumer_key

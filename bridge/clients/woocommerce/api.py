@@ -1,6 +1,6 @@
-"""A WooCommerce shop's REST API (wc/v3): what the bridge asks of it, as plain JSON documents.
+"""A WooCommerce shop's REST API (wc/v3): the requests of the bridge, with plain JSON documents as results.
 
-Only here does anything know paths, parameters and paging; `payloads` reads the
+Only this module handles paths, parameters and paging; `payloads` reads the
 documents. What was observed of a real shop is in `docs/reference/woocommerce.md`.
 """
 
@@ -31,14 +31,14 @@ _Params = dict[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class ShopClock:
-    """How many seconds the shop's clock is ahead of ours; None where it told no time."""
+    """How many seconds the shop's clock is ahead of ours; None if it sent no time."""
 
     offset_seconds: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class ShopCheck:
-    """What the shop lets us do: `fault` is what kept us from reading, `can_write` None where that was not told."""
+    """Our permissions in the shop: `fault` is why reading failed, `can_write` None if that is unknown."""
 
     fault: ShopUnreachable | None
     write_fault: ShopUnreachable | None
@@ -79,7 +79,7 @@ class ShopClient:
         self._session.access = access
 
     def leave_out(self, numbers: Sequence[int]) -> None:
-        """List no orders of these numbers, over which the shop is known to fail."""
+        """List no orders of these numbers, over which the shop fails."""
         self._left_out = ",".join(map(str, numbers))
 
     def limit(self, *, requests: int, seconds: float) -> None:
@@ -139,7 +139,7 @@ class ShopClient:
     ) -> Page:
         """A page of the orders changed after a moment, exclusive and to the second, in the order of their changes.
 
-        Read on from the last change seen, not by page: an order that changes in
+        Read on from the last change received, not by page: an order that changes in
         between moves to the end, and those behind it would slip past. Raises
         `ShopPageBroken` where the shop fails over one of them.
         """
@@ -183,7 +183,7 @@ class ShopClient:
         return list(self._page("customers", params, page=1, per_page=MAX_PER_PAGE).items)
 
     def list_webhooks(self) -> list[Document]:
-        """All webhooks, other people's too; without their secrets, which no shop tells."""
+        """All webhooks, other people's too; without their secrets, which no shop returns."""
         return self._list_all("webhooks")
 
     def create_webhook(self, *, name: str, topic: str, delivery_url: str, secret: str) -> Document:
@@ -217,7 +217,7 @@ class ShopClient:
         except ShopUnreachable as fault:
             return ShopCheck(fault, None, None, ShopClock(None))
         try:
-            # There is no webhook 0; a key that may only read is refused before anybody looks.
+            # There is no webhook 0; a key that may only read is refused before the lookup.
             answer = self._session.write("PUT", "webhooks/0", {})
         except ShopRefused as fault:
             return ShopCheck(None, fault, False, clock)

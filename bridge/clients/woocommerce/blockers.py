@@ -1,6 +1,6 @@
 """Recognizes what answers in place of a shop's REST API: challenges, firewalls, logins and maintenance pages.
 
-Each is told by its headers or by words of its page, and comes with what the
+Each is recognized by its headers or by words of its page, and comes with what the
 owner can allow or change.
 """
 
@@ -26,7 +26,7 @@ Kind = Callable[[str], ShopUnreachable]
 
 @dataclass(frozen=True, slots=True)
 class _Blocker:
-    """A service that answers, known by a header's value or a pattern in the page, and the sentence about it."""
+    """A service that answers, recognized by a header's value or a pattern in the page, and the sentence about it."""
 
     sentence: str
     headers: tuple[tuple[str, str], ...] = ()

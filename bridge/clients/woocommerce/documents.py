@@ -1,6 +1,6 @@
 """The shop's JSON, read into the bridge's own values.
 
-What a real shop sends was recorded on WooCommerce 10.9; nothing of a document
+Real documents were recorded on WooCommerce 10.9; nothing of a document
 is trusted to be there, or to be of its usual type.
 """
 
@@ -29,7 +29,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A user of the shop as its customer document tells; `role` is the first of several."""
+    """A user of the shop as its customer document states; `role` is the first of several."""
 
     user_id: int
     email: str
@@ -75,7 +75,7 @@ def older_id(document: Json) -> tuple[str, int] | None:
 
 
 def named_id(document: Json) -> int | None:
-    """The id a document is about, in whatever form it says it."""
+    """The id a document is about, in any form it may have."""
     older = older_id(document)
     return older[1] if older else resource_id(document)
 
@@ -201,7 +201,7 @@ def _read_refund_list(value: Any) -> list[tuple[int, Decimal]] | None:
 
 
 def read_refunds(documents: Iterable[Json]) -> tuple[RefundDetail, ...]:
-    """The refunds of an order with their lines, as `GET /orders/ID/refunds` tells them.
+    """The refunds of an order with their lines, as `GET /orders/ID/refunds` returns them.
 
     A refunded line names the order's line in its meta; quantities and money are
     negative there.

@@ -73,7 +73,7 @@ def product_tokens(meta: Meta) -> int | Unreadable:
 def variation_tokens(meta: Meta) -> Tokens:
     """The tokens a variation's own meta states; None where the parent product's count.
 
-    A variation inherits nothing of its parent's meta (seen on WooCommerce 10.9):
+    A variation inherits nothing of its parent's meta (observed on WooCommerce 10.9):
     it carries the amount without the flag. The AI Power plugin reads amounts of
     products only.
     """
@@ -103,7 +103,7 @@ def _checked(key: str, value: Any, tokens: int | Reason) -> int | Unreadable:
 
 
 def _flag(meta: Meta, keys: PackageKeys) -> bool | Unreadable | None:
-    """True where the flag says yes, None where it says no or nothing, and what cannot be told from it."""
+    """Return True for a set flag, None for an unset or missing one, and `Unreadable` for an unclear one."""
     value = _single(meta.get(keys.flag))
     if _is_no(value):
         amount = meta.get(keys.amount)

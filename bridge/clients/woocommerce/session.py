@@ -49,7 +49,7 @@ _Params = Mapping[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of the shop: the JSON, its headers, and how far its clock is ahead; None where it told no time."""
+    """An answer of the shop: the JSON, its headers, and how far its clock is ahead; None if it sent no time."""
 
     document: Any
     headers: Mapping[str, str]
@@ -117,7 +117,7 @@ class ShopSession:
         self._turn = threading.RLock()
         self._api = API(url, consumer_key, consumer_secret, timeout=timeout, user_agent="TokenBridge")
         if not self._is_tls:
-            # The library is told to leave the address alone; `_send` then signs what really goes out.
+            # The library is set to leave the address alone; `_send` then signs what really goes out.
             self._api.is_ssl = True
             self._session.auth = OAuth1(consumer_key, consumer_secret)
             # What is meant for this very machine goes to no proxy.
@@ -133,8 +133,8 @@ class ShopSession:
         Asked again up to three times where that can help: no connection, or a
         429, 502, 503 or 504. Each time is signed again, which a retry below
         this floor would not be. `Retry-After` is kept to, or not waited for.
-        Where the API is not found, or the keys are not seen, another way is
-        tried once.
+        Where the API is not found, or the keys are not received, another
+        way is tried once.
         """
         with self._turn:
             outcome = self._read(path, params)
@@ -151,7 +151,7 @@ class ShopSession:
         body: Mapping[str, Any] | None = None,
         params: _Params | None = None,
     ) -> Answer | None:
-        """Change something, once: what becomes of a request nobody answered is not known; None as in `read`."""
+        """Change something, once: a request without a response may still have taken effect; None as in `read`."""
         with self._turn:
             outcome = self._request(method, path, body=body, params=params)
         if isinstance(outcome, Failure):
@@ -173,7 +173,7 @@ class ShopSession:
         raise AssertionError("the last attempt returns")
 
     def _read_another_way(self, path: str, params: _Params | None, failure: Failure) -> Answer | Failure | None:
-        """The answer another way of access brings; the failure, with what was tried, where none does."""
+        """Return the response by another way of access; the failure, with the ways tried, if none works."""
         if failure.hint is Hint.OTHER_ROOT and not self._has_looked:
             self._has_looked = True
             if (lost := self._look_for_root(failure)) is not None:

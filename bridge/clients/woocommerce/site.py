@@ -1,4 +1,4 @@
-"""What a WordPress site says of itself in public: its name and time zone, at `/wp-json/`."""
+"""Public data of a WordPress site: its name and time zone, at `/wp-json/`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Site:
 
 
 def look_up_site(url: str, *, timeout_seconds: float = LOOK_SECONDS) -> Site | None:
-    """Return what the site at an address says of itself; None where it cannot be reached or is no WordPress."""
+    """Return the public data of the site at an address; None if it cannot be reached or is no WordPress."""
     found: queue.SimpleQueue[Site | None] = queue.SimpleQueue()
 
     def look() -> None:

@@ -1,4 +1,4 @@
-"""The connections to a shop: which addresses they may lead to, and what goes along with each request."""
+"""The connections to a shop: which addresses they may lead to, and the data sent with each request."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from bridge.clients.woocommerce import answers
 from bridge.domain.shop.errors import BadShopAddress
 
 PAGE_HEADERS = {"User-Agent": "TokenBridge", "Accept": "text/html,*/*"}
-"""What goes along with the request of a page, to which no key is sent."""
+"""The headers for the request of a page, to which no key is sent."""
 
 
 class Session(requests.Session):
     """Looks at no redirect, which even one that is not followed makes requests do: it reads all of it, unbounded."""
 
     address = ""
-    """Where the API is; the path of each request is put behind it."""
+    """The URL of the API; the path of each request is appended."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """None: there is nowhere to go on to."""

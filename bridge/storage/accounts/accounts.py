@@ -60,7 +60,7 @@ AccountKey = tuple[int, int | str]
 
 
 def place_of(store_id: int, who: Who) -> AccountKey:
-    """Where somebody's account is found."""
+    """Return the place of an account."""
     return (store_id, who.user_id if isinstance(who, Profile) else who.guest_hash)
 
 
@@ -122,7 +122,7 @@ def get(connection: Connection, account_id: int) -> Account:
 def find_by_email(connection: Connection, *, store_id: int, emails: Iterable[str]) -> dict[str, int]:
     """The id of the store's one user with each of these addresses, by `normalize_email`.
 
-    An address that nobody has, or several, is left out.
+    An address of no user, or of several, is left out.
     """
     keys = sorted({key for email in emails if (key := normalize_email(email))})
     rows = connection.execute(_BY_EMAIL, {"store": store_id, "emails": keys}).all() if keys else []

@@ -54,7 +54,7 @@ _PURCHASES = frozenset({Kind.GRANT, Kind.REVERSAL})
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """Which difference of which order line an entry posts; the database takes each once."""
+    """The difference of an order line that an entry posts; the database accepts each once."""
 
     store_id: int
     order_number: int
@@ -91,7 +91,7 @@ def find_references(
 
 
 def granted_by_order(connection: Connection, store_id: int, account_id: int, numbers: Sequence[int]) -> dict[int, int]:
-    """The tokens that grants of these orders brought an account, what paid its debt left out."""
+    """Return the tokens that grants of these orders added to an account, without those that paid its debt."""
     rows = connection.execute(_GRANTED, {"store": store_id, "account": account_id, "numbers": list(numbers)})
     return {row.order_number: int(row.tokens) for row in rows}
 

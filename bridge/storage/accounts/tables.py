@@ -23,7 +23,7 @@ accounts = Table(
     Column("roles", JSON, nullable=False),
     _amount("balance"),
     _amount("debt"),
-    # What grants brought less what reversals took back: the ledger adds to it with each such entry.
+    # Tokens granted less tokens reversed: the ledger adds to it with each such entry.
     _amount("purchased"),
     Column("alert", String(10), nullable=False, server_default="new"),
     Column("created_at", Instant, nullable=False),
@@ -38,7 +38,7 @@ accounts = Table(
     Index("ix_accounts_store_id_email_key", "store_id", "email_key"),
     # For the credits list. What a spend changes has none: each one would pay for it.
     Index("ix_accounts_store_id_purchased", "store_id", "purchased", "id"),
-    # Room in each page, so that a changed balance is written beside the old one and no index has to be.
+    # Free space in each page, so that a changed balance is written beside the old one and no index has to be.
     postgresql_with={"fillfactor": 85},
 )
 

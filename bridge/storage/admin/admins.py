@@ -15,7 +15,7 @@ from bridge.storage.admin.tables import admins
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """An admin with what a sign-in is judged by."""
+    """An admin with the data that a sign-in is checked against."""
 
     admin: Admin
     password_hash: str = field(repr=False)

@@ -73,7 +73,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class ModuleUse:
-    """What a store used of one module, its guests included."""
+    """The use of one module by a whole store, its guests included."""
 
     module: str
     units: int
@@ -188,7 +188,7 @@ def _held(now: datetime) -> Select[*tuple[Any, ...]]:
 
 
 def _bound(place: Place, sort: Sort) -> Any:
-    # Past the year 9999 there is nobody; the largest moment stands for it.
+    # No moment lies past the year 9999; the largest moment stands for it.
     if sort is Sort.ACTIVE and isinstance(place.value, int):
         return _EPOCH + min(place.value, 253_402_300_799_000_000) * _MICROSECOND
     return place.value

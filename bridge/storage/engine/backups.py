@@ -20,7 +20,7 @@ def save(database: Database, target: Path) -> None:
     draft = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
         with _opened(_path_of(database)) as source, _opened(draft) as copy:
-            # All pages in one step: a step of fewer would begin anew whenever another process commits.
+            # All pages in one step: smaller steps would start over whenever another process commits.
             source.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")
             copy.execute("PRAGMA synchronous=FULL")
@@ -57,7 +57,7 @@ def put_back(database: Database, source: Path) -> None:
     path = _path_of(database)
     try:
         with _opened(source, read_only=True) as copy, _opened(path) as target:
-            # Only a database nobody else has open can leave WAL; the lock then stays until the end.
+            # Only a database that no other process has open can leave WAL; the lock then stays until the end.
             target.execute("PRAGMA locking_mode=EXCLUSIVE")
             target.execute("PRAGMA journal_mode=DELETE")
             target.execute("BEGIN EXCLUSIVE")

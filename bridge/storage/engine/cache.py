@@ -1,7 +1,7 @@
-"""What this process remembers of a database; gone with the database's last connection.
+"""Values of a database cached in this process; dropped with the database's last connection.
 
-Whatever is remembered is either immutable or looked at again, in the
-transaction that relies on it, by something cheaper than reading it anew.
+A cached value is either immutable or checked again, in the
+transaction that relies on it, by something cheaper than reading it again.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Memory(Generic[K, V]):
 
     def __init__(self, most: int) -> None:
         self.most = most
-        # A database is told by its dialect: every connection of it has the one.
+        # The dialect identifies a database: all its connections share one.
         self._of: WeakKeyDictionary[Dialect, dict[K, V]] = WeakKeyDictionary()
 
     def of(self, place: Connection | Database) -> dict[K, V]:
-        """Return what is remembered of the database behind a connection."""
+        """Return the cached values of the database behind a connection."""
         dialect = place.engine.dialect if isinstance(place, Database) else place.dialect
         found = self._of.get(dialect)
         if found is None:

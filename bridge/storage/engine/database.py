@@ -72,7 +72,7 @@ class Database:
         Raises `TryAgain` where two transactions met: nothing was written. Raises
         `Unavailable` where the database cannot take it: nothing was written
         either, unless the commit itself was cut off. Only a repetition under the
-        same idempotency key can tell then.
+        same idempotency key can show it then.
         """
         with self._answerable(), self._queued() as connection:
             yield connection

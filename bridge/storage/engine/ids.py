@@ -1,4 +1,4 @@
-"""Ids for rows: time-ordered, made here, so that a batch knows them before it writes."""
+"""Ids for rows: time-ordered, made here, so that a batch has them before it writes."""
 
 from __future__ import annotations
 

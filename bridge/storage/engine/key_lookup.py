@@ -2,7 +2,7 @@
 
 `a in (…) and b in (…)` leaves the choice to the planner, and one without
 statistics, as on a young table, reads every row that shares the first column.
-Here the keys come as a list that is walked, one look into the index for each.
+Here the keys come as a list, with one index search for each.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Seek:
         record = ", ".join(f"{k} {type_}" for k, type_ in zip(wanted, types, strict=True))
         names = ", ".join(f"{table.name}.{name}" for name in columns)
         self._wanted = wanted
-        # The limit keeps the planner from turning the walk into a join it thinks cheaper.
+        # The limit keeps the planner from turning the loop into a join.
         self._postgresql = (
             f"SELECT found.* FROM json_to_recordset(%(keys)s::json) AS wanted({record})"  # noqa: S608 -- names of the schema
             f" CROSS JOIN LATERAL (SELECT {names} FROM {table.name} WHERE {match} LIMIT 1) AS found"

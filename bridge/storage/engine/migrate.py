@@ -1,4 +1,4 @@
-"""Bringing a database to the newest schema."""
+"""Migrate a database to the newest schema."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def is_current(database: Database) -> bool:
 
 
 def migrate(database: Database) -> bool:
-    """Bring the database to the newest schema; False when it already was there."""
+    """Migrate the database to the newest schema; False if it already had it."""
     if is_current(database):
         return False
     make_folder(database)

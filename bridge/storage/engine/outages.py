@@ -18,7 +18,7 @@ _MAX_CAUSE = 300
 
 @contextlib.contextmanager
 def explained(database: Database) -> Iterator[None]:
-    """Raise `Unavailable` with the database's place and the cause for whatever keeps it from being used."""
+    """Raise `Unavailable` with the database's place and the cause for any error that keeps it from being used."""
     try:
         yield
     except TryAgain:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, event
 from bridge.storage.engine import patience
 
 FORGET_PLANS = "DISCARD PLANS"
-"""The statement that a connection sends every few seconds, whatever it is used for."""
+"""The statement that a connection sends every few seconds, regardless of its use."""
 
 LOCK_SECONDS = 8
 STATEMENT_SECONDS = 8.0

@@ -1,8 +1,8 @@
-"""Event deliveries: what became of each event for each endpoint, and which one is next.
+"""Event deliveries: the state of each event for each endpoint, and the next one to send.
 
 Of an account's pending events for one endpoint only the first, the head, has a
-time for its next attempt; the others wait behind it. Whoever adds, settles or
-renews deliveries holds the lock of the endpoint and calls `promote` after.
+time for its next attempt; the others wait behind it. Code that adds, settles
+or renews deliveries holds the lock of the endpoint and calls `promote` after.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _OF_ENDPOINT = event_deliveries.c.endpoint_id == bindparam("endpoint")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one attempt; `attempts` counts it, and `next_attempt_at` is None unless there is another."""
+    """The result of one attempt; `attempts` counts it, and `next_attempt_at` is None unless there is another."""
 
     event_id: int
     state: DeliveryState
@@ -122,7 +122,7 @@ def settle(connection: Connection, endpoint_id: int, outcomes: Iterable[Outcome]
 
 
 def renew(connection: Connection, endpoint_id: int, event_ids: Collection[int], *, now: datetime) -> None:
-    """Make these pending from the start, whatever became of them; a head is due now."""
+    """Make these pending from the start, regardless of their state; a head is due now."""
     values = {"endpoint": endpoint_id, "events": list(event_ids)}
     connection.execute(_RENEW_HEADS, {**values, "now": now})
     connection.execute(_RENEW_SETTLED, values)
@@ -144,7 +144,7 @@ def count_pending(connection: Connection, endpoint_id: int, *, most: int) -> int
 
 
 def state_of(connection: Connection, endpoint_id: int, event_id: int) -> DeliveryState | None:
-    """Return what became of one event for one endpoint; None where it was not meant for it."""
+    """Return the state of one event for one endpoint; None if it was not meant for it."""
     statement = select(event_deliveries.c.state).where(
         event_deliveries.c.endpoint_id == endpoint_id, event_deliveries.c.event_id == event_id
     )

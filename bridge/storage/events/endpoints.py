@@ -1,4 +1,4 @@
-"""Event endpoints: who gets events, who is at them, and how it goes."""
+"""Event endpoints: the receivers of events, their claims and their state."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def count(connection: Connection, store_id: int) -> int:
 
 
 def lock(connection: Connection, endpoint_id: int) -> Endpoint | None:
-    """An endpoint, locked until the transaction ends; whoever changes which of its events is next holds this lock."""
+    """Return an endpoint, locked until the transaction ends; changing its next event requires this lock."""
     row = connection.execute(
         select(*_COLUMNS).where(event_endpoints.c.id == endpoint_id).with_for_update()
     ).one_or_none()
@@ -77,8 +77,8 @@ def remove(connection: Connection, endpoint_id: int) -> None:
 def claim(connection: Connection, *, now: datetime, until: datetime, limit: int) -> list[Endpoint]:
     """Take endpoints that have something due, for this caller alone until that moment.
 
-    Those that somebody else holds or that rest are left out; the ones served
-    longest ago come first.
+    Those that another caller holds or that rest are left out; the ones
+    served longest ago come first.
     """
     table, due = event_endpoints, event_deliveries
     has_due = exists().where(
@@ -102,7 +102,7 @@ def claim(connection: Connection, *, now: datetime, until: datetime, limit: int)
 
 
 def release(connection: Connection, endpoint: Endpoint) -> None:
-    """Let go of a claimed endpoint, unless somebody else took it over meanwhile."""
+    """Release a claimed endpoint, unless another caller took it over meanwhile."""
     connection.execute(
         update(event_endpoints)
         .where(event_endpoints.c.id == endpoint.id, event_endpoints.c.claimed_until == endpoint.claimed_until)

@@ -1,4 +1,4 @@
-"""The outbox: where events wait, written beside the change they tell of."""
+"""The outbox: waiting events, written in the transaction of the change they report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ADDRESSED = select(outbox.c.id, outbox.c.store_id, outbox.c.type, func.coalesce
 
 @dataclass(frozen=True, slots=True)
 class Addressed:
-    """An event as far as it takes to say who gets it; `account_id` is 0 when it is the store's own."""
+    """The fields of an event that decide its receivers; `account_id` is 0 when it is the store's own."""
 
     id: int
     store_id: int
@@ -43,7 +43,7 @@ class Place:
 def add(connection: Connection, events: Iterable[NewEvent]) -> None:
     """Store the events, in one statement; none, and no statement is sent.
 
-    Who gets them is worked out later, by the job: a spend pays for one row only.
+    The job determines the receivers later: a spend pays for one row only.
     """
     _INSERT.write(
         connection,
@@ -55,7 +55,7 @@ def add(connection: Connection, events: Iterable[NewEvent]) -> None:
 
 
 def lock_waiting(connection: Connection, *, limit: int) -> list[Addressed]:
-    """The oldest events that nobody has handed out yet, locked; those another process is at are left out.
+    """Return the oldest events not handed out yet, locked; those another process has locked are left out.
 
     They are marked one by one and not by a cursor over their ids: a transaction
     may commit after another with higher ids, and a cursor would step over it.
@@ -113,7 +113,7 @@ def list_page(connection: Connection, store_id: int, *, before: Place | None, li
 
 
 def select_events() -> Select[Any]:
-    """The columns an event is told from, with its store and its user; for `to_event`."""
+    """The columns an event is built from, with its store and its user; for `to_event`."""
     tables = outbox.join(stores, stores.c.id == outbox.c.store_id)
     tables = tables.outerjoin(accounts, accounts.c.id == outbox.c.account_id)
     columns: Sequence[Any] = (

@@ -65,7 +65,7 @@ event_deliveries = Table(
         postgresql_where=_PENDING,
         sqlite_where=_PENDING,
     ),
-    # What keeps the order: an account has one event at a time on its way to an endpoint.
+    # This keeps the order: an account has one event at a time on its way to an endpoint.
     Index(
         "uq_event_deliveries_head",
         "endpoint_id",

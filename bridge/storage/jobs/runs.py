@@ -1,4 +1,4 @@
-"""Who leads the scheduler, and when each job last ran."""
+"""The leader of the scheduler, and the last run of each job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the running service records of itself for commands and other processes."""
+"""Values the running service records of itself for commands and other processes."""
 
 from __future__ import annotations
 

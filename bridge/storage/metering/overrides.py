@@ -91,7 +91,7 @@ def account_resets(connection: Connection, account_ids: Collection[int]) -> dict
 
 
 def has_account_resets(connection: Connection, store_id: int) -> bool:
-    """Return whether any account of the store was ever reset by hand alone."""
+    """Return whether any single account of the store was ever reset manually."""
     statement = (
         select(limit_resets.c.id)
         .where(limit_resets.c.store_id == store_id, limit_resets.c.account_id.is_not(None))

@@ -44,7 +44,7 @@ def terms(connection: Connection, account_ids: Collection[int]) -> dict[int, lis
 
 
 def has_any(connection: Connection, store_id: int) -> bool:
-    """Return whether anybody of the store ever bought a plan."""
+    """Return whether any account of the store ever bought a plan."""
     return (
         connection.execute(select(plan_terms.c.line_id).where(plan_terms.c.store_id == store_id).limit(1)).first()
         is not None

@@ -1,4 +1,4 @@
-"""Windows that opened and were announced, and who had used up the one before."""
+"""Windows that opened and were announced, and the users who had used up the previous one."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from bridge.storage.metering.tables import window_runs, window_uses
 class WindowRun:
     """One window that opened, and how far its announcing is.
 
-    Told are those whose last use lies in `[since, starts_at)`. `reached` is the
+    It is announced to users whose last use lies in `[since, starts_at)`. `reached` is the
     last use looked at, by its window's start and its account; `finished_at` is
-    None until all were. `ran_dry` counts who was told.
+    None until all were. `ran_dry` counts the users it was announced to.
     """
 
     store_id: int
@@ -38,7 +38,7 @@ class WindowRun:
 
 @dataclass(frozen=True, slots=True)
 class LastUse:
-    """What a user had used in the last window he used at all, before the one that opened."""
+    """The use of a user in their last used window, before the one that opened."""
 
     account_id: int
     user_id: int
@@ -79,7 +79,7 @@ def lock_newest(connection: Connection, store_id: int, module: str, *, until: da
 def open_run(
     connection: Connection, store_id: int, module: str, window: Window, *, since: datetime, now: datetime
 ) -> None:
-    """Note that a window opened; nothing happens where somebody else noted it first."""
+    """Record that a window opened; does nothing if another process recorded it first."""
     new = sqlite.insert(window_runs) if connection.dialect.name == "sqlite" else postgresql.insert(window_runs)
     connection.execute(
         new.values(
@@ -114,10 +114,10 @@ def advance(connection: Connection, run: WindowRun) -> None:
 
 
 def list_last_uses(connection: Connection, run: WindowRun, *, limit: int) -> list[LastUse]:
-    """The next users to look at for a window, each at the last window he used before it.
+    """The next users to look at for a window, each with their last used window before it.
 
-    Guests are left out: only the hash of a guest's id is kept, so nobody could
-    be told. The order, by window and account, is the one `reached` counts in.
+    Guests are left out: only the hash of a guest's id is stored, so no event
+    could name one. The order, by window and account, is the one `reached` counts in.
     """
     later = window_uses.alias("later")
     statement = (

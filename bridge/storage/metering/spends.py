@@ -67,7 +67,7 @@ class Owner(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """What was answered under a key: the request's fingerprint, the status and the answer as it was sent."""
+    """The response stored under a key: the request's fingerprint, the status and the answer as it was sent."""
 
     fingerprint: str
     status: int
@@ -83,7 +83,7 @@ class Spend(NamedTuple):
     """Tokens taken for one act, and the sources they came from; whole tokens, zero or more.
 
     `tokens` is the price: what the sources paid and what was left `uncovered`.
-    `window_starts_at` tells which window the allowance part counts in,
+    `window_starts_at` is the window the allowance part counts in,
     `plan_parts` which plans' windows paid. The `back_…` fields say what was
     given back since, and `lapsed` what could not be.
 
@@ -212,7 +212,7 @@ def add_refunds(connection: Connection, added: Iterable[Refund]) -> None:
 def usage_totals(
     connection: Connection, account_ids: Iterable[int], days: Iterable[date]
 ) -> dict[tuple[int, date], tuple[int, int]]:
-    """Units and tokens that these accounts' history counts on each of these days, whatever they were for."""
+    """Return the units and tokens in these accounts' history on each of these days, over all operations."""
     totals: dict[tuple[int, date], tuple[int, int]] = {}
     for row in connection.execute(_USAGE.where(usage_days.c.day.in_(sorted(days))), {"ids": sorted(account_ids)}):
         # Added here: SQLite's own sum fails past 2^63, and earlier versions had no bound.

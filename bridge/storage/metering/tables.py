@@ -291,7 +291,7 @@ window_runs = Table(
     Column("ends_at", Instant),
     Column("announced_at", Instant, nullable=False),
     Column("ran_dry", Integer, nullable=False),
-    # Who is told lies from `since` to the window's start; the announcing got as far as `reached_…`.
+    # Receivers: users whose last use lies from `since` to the window's start; `reached_…` is the progress.
     Column("since", Instant),
     Column("reached_at", Instant),
     Column("reached_account", BIG),

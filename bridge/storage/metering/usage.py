@@ -14,7 +14,7 @@ from bridge.storage.sites.tables import sites
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """What one account used on one local day, of one operation, through one site and source; blank for none."""
+    """The use of one account on one local day, of one operation, through one site and source; blank for none."""
 
     day: date
     module: str

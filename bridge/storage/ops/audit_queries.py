@@ -29,7 +29,7 @@ having max(balance) <> sum(tokens) or max(debt) <> sum(owed) or max(purchased) <
 order by id
 """)
 
-# What each kind of entry may do, and what it must name: an entry that names nothing else is seen by no other check.
+# The permitted effect of each kind of entry, and its references. No other check covers entries without references.
 ENTRIES = text("""
 select account_id as account, id as entry, kind, tokens, debt, forgiven
 from entries

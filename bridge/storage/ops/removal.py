@@ -47,7 +47,7 @@ EXPORTED = (
     metering_tables.refunds,
     metering_tables.plan_terms,
 )
-"""What an export holds beside the store's settings; none of these tables has a secret."""
+"""The contents of an export beside the store's settings; none of these tables has a secret."""
 NOT_OF_A_STORE = frozenset({"stores", "admins", "admin_sessions", "leases", "runs", "service_state", "link_guesses"})
 """Tables that belong to the whole installation."""
 

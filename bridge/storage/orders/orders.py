@@ -1,4 +1,4 @@
-"""Orders and their lines: what was learnt, and what was posted for it."""
+"""Orders and their lines: the merged state, and the tokens posted for it."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ Remembered = tuple[OrderState, bool, Sequence[ReviewItem]]
 
 
 def lock(connection: Connection, store_id: int, numbers: Collection[int], *, now: datetime) -> dict[int, OrderState]:
-    """Return what is known of these orders, their rows locked until the transaction ends; made where they are missing.
+    """Return these orders, their rows locked until the transaction ends; missing rows are created.
 
     They are locked in the order of their numbers, which keeps two that share some from a deadlock.
     """
@@ -139,14 +139,14 @@ def lock(connection: Connection, store_id: int, numbers: Collection[int], *, now
 
 
 def remember(connection: Connection, known: Iterable[Remembered], *, now: datetime) -> None:
-    """Write what is known of locked orders. A line is never taken away: one that left its order has quantity 0."""
+    """Write the state of locked orders. A line is never taken away: one that left its order has quantity 0."""
     known = list(known)
     _REMEMBER.write(connection, [_order_values(*each, now=now) for each in known])
     _PUT_LINES.write(connection, [_line_values(order, line) for order, _, _ in known for line in order.lines])
 
 
 def find(connection: Connection, store_id: int, number: int) -> OrderState | None:
-    """Return what is known of an order, without a lock."""
+    """Return an order, without a lock."""
     return find_all(connection, store_id, [number]).get(number)
 
 
@@ -161,7 +161,7 @@ def find_by_shop_number(connection: Connection, store_id: int, shown: str) -> in
 
 
 def find_all(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, OrderState]:
-    """Return what is known of these orders, by number, without a lock; those nobody heard of are left out."""
+    """Return these orders by number, without a lock; those that are not stored are left out."""
     rows = connection.execute(_FIND, _numbers(store_id, sorted(set(numbers)))).all()
     lines = _lines(connection, store_id, [row.number for row in rows])
     return {row.number: _to_known(row, lines.get(row.number, ())) for row in rows}
@@ -180,7 +180,7 @@ def list_parked(connection: Connection, *, store_id: int, email: str, limit: int
 
 
 def list_unpriced(connection: Connection, *, store_id: int, product_id: int, limit: int) -> list[int]:
-    """The numbers of orders with a line of this product whose amount nobody has said yet."""
+    """The numbers of orders with a line of this product whose amount is not set yet."""
     statement = (
         select(order_lines.c.order_number)
         .where(
@@ -320,6 +320,6 @@ def _to_known(row: Row[Any], lines: tuple[LineState, ...]) -> OrderState:
 
 
 def newest_number(connection: Connection, store_id: int) -> int | None:
-    """Return the highest order number that is known of a store."""
+    """Return the highest order number stored for a store."""
     newest = select(orders.c.number).where(orders.c.store_id == store_id).order_by(orders.c.number.desc()).limit(1)
     return connection.execute(newest).scalar_one_or_none()

@@ -37,7 +37,7 @@ def find_by_product(connection: Connection, store_id: int, product_ids: list[int
 
 
 def find_by_sku(connection: Connection, store_id: int, skus: Sequence[str]) -> dict[str, list[Package]]:
-    """The packages that bring tokens, by SKU, for these SKUs; at most a few of each are wanted."""
+    """Return the packages that grant tokens, by SKU, for these SKUs; at most a few of each are wanted."""
     tokens = func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens)
     statement = (
         select(packages)
@@ -75,7 +75,7 @@ def list_page(
     """The store's products by product and variation, at most `limit`, after the one named.
 
     `query` is a part of the name or the SKU, or the number of a product or
-    variation. `is_open_only` leaves out those whose amount is known.
+    variation. `is_open_only` leaves out those with a clear amount.
     """
     statement = select(packages).where(packages.c.store_id == store_id)
     if query:
@@ -93,7 +93,7 @@ def list_page(
 
 
 def count_open(connection: Connection, store_id: int, *, most: int) -> int:
-    """The number of products whose amount is not known or not clear, counted up to `most`."""
+    """Return the number of products whose amount is missing or not clear, counted up to `most`."""
     some = select(packages.c.product_id).where(packages.c.store_id == store_id, _is_open()).limit(most)
     return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
 

@@ -69,7 +69,7 @@ def unpack_number(value: int | str | Decimal | None) -> int | Decimal | None:
 
 
 def pack_sources(known: OrderState) -> dict[str, Any] | None:
-    """Which documents the values of an order come from; None for an order without documents."""
+    """Return the sources of an order's values; None for an order without documents."""
     sources = known.sources
     if not sources.ranks:
         return None
@@ -109,7 +109,7 @@ def unpack_sources(packed: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def pack_line_sources(line: LineState) -> dict[str, Any] | None:
-    """Which documents the values of a line come from."""
+    """Return the sources of a line's values."""
     return {"ranks": _pack_ranks(line.ranks), "varied": list(line.varied)} if line.ranks else None
 
 

@@ -1,4 +1,4 @@
-"""Orders that wait for something the bridge has learnt since: their buyer's account, or their package's amount."""
+"""Orders that wait for data the bridge has received since: their buyer's account, or their package's amount."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bridge.storage.orders.tables import order_lines, orders, packages
 Cursor = tuple[int, int]
 """An order: its store and its number."""
 
-# Written out as the partial index has it: SQLAlchemy would compare with 1, and no index would fit. SQLite is told which
+# Written out as the partial index has it: SQLAlchemy would compare with 1, and no index would fit. SQLite is given an
 # index to take, because the order of the list draws it to the primary key, and so to all orders there ever were.
 _IS_PARKED = text("orders.is_parked")
 
@@ -55,7 +55,7 @@ def list_withheld(connection: Connection, store: Store, *, after: int, limit: in
 
 
 def list_unknown_customers(connection: Connection, store_id: int, numbers: Collection[int]) -> list[int]:
-    """The users these orders are granted to of whom nobody has told an e-mail address, in order."""
+    """Return the users with grants of these orders and without a stored email, in order."""
     statement = (
         select(accounts.c.user_id)
         .join_from(orders, accounts, accounts.c.id == orders.c.account_id)
@@ -114,7 +114,7 @@ def has_parked(connection: Connection, store_id: int, *, more_than: int) -> bool
 
 
 def list_priceable(connection: Connection, *, after: Cursor, limit: int) -> list[Cursor]:
-    """Orders with a line whose amount is not fixed but known by now, by store and number, above `after`."""
+    """Return orders with a line whose amount is not fixed but available by now, by store and number, above `after`."""
     is_package_of = and_(
         packages.c.store_id == order_lines.c.store_id,
         packages.c.product_id == order_lines.c.product_id,

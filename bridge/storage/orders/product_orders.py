@@ -188,7 +188,7 @@ def _is_decided_itself() -> ColumnElement[bool]:
 
 
 def _is_only_amount(connection: Connection, store_id: int, sku: str) -> bool:
-    """Return whether all packages with a SKU bring the same."""
+    """Return whether all packages with a SKU grant the same amount."""
     some = select(_tokens(), packages.c.months).where(
         packages.c.store_id == store_id, packages.c.sku == sku, _tokens() > 0
     )

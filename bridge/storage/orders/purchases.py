@@ -1,4 +1,4 @@
-"""What accounts bought, read without what only merging needs."""
+"""The purchases of accounts, read without the columns that only merging needs."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ orders = Table(
     Column("order_key", String(100), nullable=False, server_default=""),
     Column("parent_id", BIG, nullable=False, server_default=text("0")),
     Column("transaction_id", String(200), nullable=False, server_default=""),
-    # Which document each value comes from; another order with this number; what people decided about review items,
+    # The source document of each value; another order with this number; what people decided about review items,
     # and those that are open: `question` is the kind of the most urgent one.
     Column("sources", JSON(none_as_null=True)),
     Column("rival", JSON(none_as_null=True)),
@@ -136,7 +136,7 @@ order_lines = Table(
     Column("sources", JSON(none_as_null=True)),
     _amount("granted"),
     Column("postings", Integer, nullable=False, server_default=text("0")),
-    # Who said by hand what a piece brings, and when.
+    # The person who set the amount of a piece manually, and when.
     Column("set_by", String(340)),
     Column("set_at", Instant),
     CheckConstraint("granted >= 0", name="granted"),

@@ -104,7 +104,7 @@ def release_held(connection: Connection, store_id: int, *, source: str, now: dat
 
 
 def settle(connection: Connection, delivery_id: int, *, state: State, outcome: str, now: datetime) -> None:
-    """Note what became of a delivery."""
+    """Record the result of a delivery."""
     values = {"wanted": delivery_id, "state": state.value, "outcome": outcome, "processed_at": now}
     connection.execute(_SETTLE, values)
 
@@ -139,7 +139,7 @@ def list_due(connection: Connection, *, now: datetime, limit: int) -> list[int]:
 
 def find_failing(connection: Connection, store_id: int) -> tuple[Delivery, int] | None:
     """The oldest delivery of a store whose processing failed and is repeated, and their number; None for none."""
-    # The state is written out as the partial index has it, and SQLite is told to take it: what waits is little.
+    # The state is written out as the partial index has it, and SQLite is forced to use it: few rows wait.
     is_failing = (
         text("deliveries.state = 'received'"),
         deliveries.c.next_attempt_at.is_not(None),

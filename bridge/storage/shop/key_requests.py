@@ -69,7 +69,7 @@ def set_store(connection: Connection, state_hash: str, store_id: int) -> None:
 
 
 def find(connection: Connection, state_hash: str) -> KeyRequest | None:
-    """The request, whatever became of it."""
+    """Return the request in any state."""
     row = connection.execute(select(key_requests).where(key_requests.c.state_hash == state_hash)).one_or_none()
     return None if row is None else KeyRequest(row.store_id, row.wanted, row.expires_at, row.used_at)
 

@@ -67,7 +67,7 @@ def read_caretaker(document: Mapping[str, Any] | None) -> Caretaker | None:
 
 
 def read_issues(documents: Sequence[Mapping[str, Any]] | None) -> dict[str, Issue]:
-    """Return the problems of the last check by key; those of a code that is not known are left out."""
+    """Return the problems of the last check by key; those with an unknown code are left out."""
     found = [_read_issue(document) for document in documents or () if document["code"] in set(Code)]
     return {issue.key: issue for issue in found}
 

@@ -1,4 +1,4 @@
-"""How far each store's shop was read, and what was last seen of its webhooks."""
+"""The progress of reading each store's shop, and the last observed state of its webhooks."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _HAS_QUESTION = text("orders.question <> ''")
 class ShopRead:
     """How far a shop was read: every change before a cursor is applied; None where nothing was read yet.
 
-    `swept_to` is the last order number the running sweep looked at, None
-    between sweeps. `bad_signature_at` is when somebody last delivered what the
-    shop did not sign, `shop_error_at` when the shop last signed an error in
+    `swept_to` is the last order number the running full scan checked,
+    None between scans. `bad_signature_at` is when a delivery last came that
+    the shop did not sign, `shop_error_at` when the shop last signed an error in
     place of a document, under `shop_error_topic`, `webhooks_set_at` when all its webhooks were last given
-    our secret and our owner. `faults` are what the watchdog found at its last
-    look, at `looked_at`, the same ones since `faults_at`, and `issues` has each
-    with its parameters. `pinged_at` is when somebody last came as a shop does that
-    tries a new webhook's address. `unapplied` are the sentences of orders the
+    our secret and our owner. `faults` are the problems the monitor found at
+    its last check, at `looked_at`, the same ones since `faults_at`, and `issues` has each
+    with its parameters. `pinged_at` is when a request last came as a shop sends it
+    to test a new webhook's address. `unapplied` are the sentences of orders the
     last poll could not apply. `import_page` is the page of products an import
     goes on with, None between imports, `import_total` how many there were.
     `past_done` of `past_total` orders were read by a run that grants past orders.
@@ -79,7 +79,7 @@ class ShopRead:
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
-    """An order with the question about it; `user_id` is whose it is, None for nobody who is known here."""
+    """An order with the question about it; `user_id` is its user, None if it has no account here."""
 
     number: int
     question: Question
@@ -138,7 +138,7 @@ def change(connection: Connection, store_id: int, **values: Any) -> None:
 
 
 def note(connection: Connection, store_id: int, notice: Notice) -> None:
-    """Keep what a delivery told of a store's shop; of each kind the last one."""
+    """Store a notice from a delivery; of each kind the last one."""
     known = connection.execute(select(sync_states.c.notices).where(sync_states.c.store_id == store_id)).scalar()
     change(
         connection,
@@ -148,7 +148,7 @@ def note(connection: Connection, store_id: int, notice: Notice) -> None:
 
 
 def forget_notice(connection: Connection, store_id: int, kind: NoticeKind) -> None:
-    """Forget what deliveries told of one kind."""
+    """Delete the notice of one kind."""
     known = connection.execute(select(sync_states.c.notices).where(sync_states.c.store_id == store_id)).scalar()
     if known and kind.value in known:
         left = {name: value for name, value in known.items() if name != kind.value}
@@ -160,8 +160,8 @@ def list_due_for_full_scan(
 ) -> list[int]:
     """The numbers, above `after`, of orders of the time since `since` that have grants, refunds or open questions.
 
-    When the row was last written does not count: the sweep itself writes it,
-    and would never let go of an order again.
+    When the row was last written does not count: the full scan itself writes
+    it, and would include the order for ever.
     """
     has_grants = (
         select(order_lines.c.line_id)
@@ -240,7 +240,7 @@ def list_reported(
 
 
 def count_packages(connection: Connection, store_id: int) -> int:
-    """How many products of a store bring tokens, as far as the bridge was told."""
+    """Return the number of a store's products that grant tokens, as far as they are stored."""
     tokens = func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens)
     statement = select(func.count()).where(packages.c.store_id == store_id, tokens > 0)
     return int(connection.execute(statement).scalar_one())

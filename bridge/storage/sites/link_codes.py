@@ -47,7 +47,7 @@ def is_open(connection: Connection, code_hash: str, *, now: datetime) -> bool:
 
 
 def is_used(connection: Connection, code_hash: str) -> bool:
-    """Return whether there is such a code and somebody used it."""
+    """Return whether there is such a code and it was used."""
     statement = select(link_codes.c.used_at).where(link_codes.c.code_hash == code_hash)
     return connection.execute(statement).scalar_one_or_none() is not None
 

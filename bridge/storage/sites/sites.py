@@ -48,7 +48,7 @@ _LAST_USES = (
 
 @dataclass(frozen=True, slots=True)
 class SiteKey:
-    """What may be shown of a site's key; the old one has an end after a rotation."""
+    """The public part of a site's key; the old one has an end after a rotation."""
 
     prefix: str
     created_at: datetime

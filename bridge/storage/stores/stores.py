@@ -60,7 +60,7 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class StoreKey:
-    """An access key of a store as it may be listed: the beginning of it, and whether anybody uses it."""
+    """An access key of a store as it may be listed: its first characters, and whether it is in use."""
 
     id: int
     prefix: str
@@ -70,7 +70,7 @@ class StoreKey:
 
 @dataclass(frozen=True, slots=True)
 class ShopCredentials:
-    """What a store needs to talk with its shop, still encrypted."""
+    """The credentials of a store for its shop, still encrypted."""
 
     webhook_secret: str
     consumer_key: str | None
@@ -134,19 +134,19 @@ def connected_at(connection: Connection, store_id: int) -> datetime:
 
 
 def guest_salt(connection: Connection, store_id: int) -> str:
-    """Return what the store's guest ids are hashed with."""
+    """Return the salt of the store's guest ids."""
     return str(connection.execute(select(stores.c.guest_salt).where(stores.c.id == store_id)).scalar_one())
 
 
 def change(connection: Connection, store_id: int, values: Mapping[str, Any]) -> None:
-    """Set some of a store's settings, and tell every process that its rules changed."""
+    """Set some of a store's settings, and mark its rules as changed for every process."""
     connection.execute(
         update(stores).where(stores.c.id == store_id).values(config_version=stores.c.config_version + 1, **values)
     )
 
 
 def touch(connection: Connection, store_id: int) -> None:
-    """Tell every process that the store's rules changed."""
+    """Mark the store's rules as changed for every process."""
     change(connection, store_id, {})
 
 

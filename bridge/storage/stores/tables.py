@@ -23,7 +23,7 @@ stores = Table(
     Column("reversal_policy", String(10), nullable=False, server_default="debt"),
     Column("guest_policy", String(10), nullable=False, server_default="automatic"),
     Column("accept_unknown_modules", Boolean, nullable=False, server_default=false()),
-    # What becomes of an order that was placed before `grants_from` and paid after it.
+    # The policy for an order placed before `grants_from` and paid after it.
     Column("past_orders_paid_later", String(10), nullable=False, server_default="review"),
     Column("grants_from", Instant),
     Column("asks_from", Instant),
