@@ -51,6 +51,9 @@ REVOKING_STATUSES = frozenset({"refunded", "cancelled", "failed", "trash", "dele
 _DOCUMENTS = 16
 """The number of documents of an order whose digests are stored."""
 
+_MOST_AHEAD = 86_400_000_000
+"""How far ahead of its arrival the date of a document is trusted, in microseconds: a day, more than any time zone."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -90,7 +93,7 @@ def merge_document(known: OrderState, order: Order, *, effect: Effect, received_
         values.changes["refund_details"] = _joined(known.refund_details, order.refund_details)
     values.changes["sources"] = Sources(
         ranks=values.ranks,
-        documents=_with_document(known.sources.documents, (rank.at, order.digest, rank.seen)),
+        documents=_with_document(known.sources.documents, (_number(order.modified_at), order.digest, rank.seen)),
         read_at=heard if is_read else known.sources.read_at,
         heard_at=max(heard, known.sources.heard_at),
         status=values.changes.pop("status", known.sources.status),
@@ -231,13 +234,18 @@ def _with_quantity(line: LineState, *, is_listed: bool) -> LineState:
 
 
 def _rank_of(sources: Sources, order: Order, *, heard: int, is_read: bool) -> Rank:
-    """Return the rank of a document; a stored document keeps the moment it first came."""
+    """Return the rank of a document; a stored document keeps the moment it first came.
+
+    A date more than `_MOST_AHEAD` after that moment is wrong. It counts as that
+    much ahead: with the date as stated, no later document would count for years.
+    """
     at = _number(order.modified_at)
     if is_read:
         return Rank(0, heard, at, heard)
     digest = order.digest
     seen = next((seen for second, one, seen in sources.documents if (second, one) == (at, digest)), heard)
-    return Rank(0, sources.read_at if seen >= sources.read_at else 0, at, min(seen, heard))
+    first = min(seen, heard)
+    return Rank(0, sources.read_at if seen >= sources.read_at else 0, min(at, first + _MOST_AHEAD), first)
 
 
 def _with_document(
