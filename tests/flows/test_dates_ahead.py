@@ -29,15 +29,20 @@ def store(shop, database):
 
 @pytest.mark.parametrize("copies", [1, 2])
 @pytest.mark.parametrize("ended", ["refunded", "cancelled"])
-def test_document_after_one_dated_years_ahead_still_counts(store, ended, copies):
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(minutes=5), timedelta(hours=23), timedelta(days=2)], ids=str)
+def test_document_after_one_dated_years_ahead_still_counts(store, ended, copies, ahead):
     now = datetime.now(UTC)
-    for document in (
-        dated(order(1), now + FAR),
-        # What comes later is dated right again, or as far ahead as the first.
-        dated(order(1, ended), now + timedelta(days=2)),
-    ):
+    for document in (dated(order(1), now + FAR), dated(order(1, ended), now + ahead)):
         for _ in range(copies):
             assert deliver(store, document).status_code == 200
+    assert balance_of(store, 2) == 0
+
+
+def test_repetition_of_a_document_dated_years_ahead_does_not_undo_a_refund(store):
+    now = datetime.now(UTC)
+    first = dated(order(1), now + FAR)
+    for document in (first, dated(order(1, "refunded"), now + timedelta(seconds=1)), first):
+        deliver(store, document)
     assert balance_of(store, 2) == 0
 
 

@@ -54,6 +54,8 @@ _DOCUMENTS = 16
 _MOST_AHEAD = 86_400_000_000
 """How far ahead of its arrival the date of a document is trusted, in microseconds: a day, more than any time zone."""
 
+_SECOND = 1_000_000
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -236,8 +238,8 @@ def _with_quantity(line: LineState, *, is_listed: bool) -> LineState:
 def _rank_of(sources: Sources, order: Order, *, heard: int, is_read: bool) -> Rank:
     """Return the rank of a document; a stored document keeps the moment it first came.
 
-    A date more than `_MOST_AHEAD` after that moment is wrong. It counts as that
-    much ahead: with the date as stated, no later document would count for years.
+    A date more than `_MOST_AHEAD` after that moment is wrong. It counts as the
+    second the document came, so that the next document with a right date counts.
     """
     at = _number(order.modified_at)
     if is_read:
@@ -245,7 +247,9 @@ def _rank_of(sources: Sources, order: Order, *, heard: int, is_read: bool) -> Ra
     digest = order.digest
     seen = next((seen for second, one, seen in sources.documents if (second, one) == (at, digest)), heard)
     first = min(seen, heard)
-    return Rank(0, sources.read_at if seen >= sources.read_at else 0, min(at, first + _MOST_AHEAD), first)
+    if at > first + _MOST_AHEAD:
+        at = first - first % _SECOND
+    return Rank(0, sources.read_at if seen >= sources.read_at else 0, at, first)
 
 
 def _with_document(
