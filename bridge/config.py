@@ -51,9 +51,9 @@ class Config:
     trusted_proxies: tuple[Network, ...] = ()
     """Whose X-Forwarded headers are believed."""
     is_public_url_set: bool = False
-    """Whether `public_url` was set, and not derived from the address to listen on."""
+    """True where `public_url` was set, and not derived from the address to listen on."""
     installation: str = ""
-    """What tells this installation from one that has a copy of its database; empty where nothing is kept here."""
+    """Distinguishes this installation from one with a copy of its database; empty where none is stored."""
 
     @property
     def host_and_port(self) -> tuple[str, int]:

@@ -112,7 +112,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class ReviewText:
-    """What a page shows of a review item."""
+    """The text of a review item on a page."""
 
     label: str
     sentence: str

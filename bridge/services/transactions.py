@@ -16,7 +16,7 @@ __all__ = ["Transaction", "begin_waiting", "end_waiting", "in_transaction", "wai
 T = TypeVar("T")
 
 Transaction = Callable[[], AbstractContextManager[Connection]]
-"""What opens a transaction: handed to a service that needs several, one after the other."""
+"""Opens a transaction; handed to a service that needs several, one after the other."""
 
 _ATTEMPTS = 5
 

@@ -1,4 +1,4 @@
-"""What callers are told when a request cannot be answered."""
+"""The response when a request cannot be answered."""
 
 from __future__ import annotations
 

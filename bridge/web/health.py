@@ -1,4 +1,4 @@
-"""Whether the service is alive, and whether it can do its work."""
+"""Two checks: the service is alive, and it can do its work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps the pages safe: headers, the cookie, and a token in each form."""
+"""Protection of the pages: headers, the cookie, and a token in each form."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ ALLOWED = {
     "bridge/services/metering": 11,
     "bridge/services/ops": 4,
     "bridge/services/orders": 7,
-    "bridge/services/shop": 13,
+    "bridge/services/shop": 12,
     "bridge/services/sites": 1,
     "bridge/services/stores": 2,
     "bridge/web/admin": 4,

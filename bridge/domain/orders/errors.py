@@ -12,7 +12,7 @@ class UnknownLine(NotFound):
 
 
 class LineHasAmount(BridgeError):
-    """What a piece of the line brings is fixed already; correct the balance if it is wrong."""
+    """The amount of the line is fixed already; correct the balance if it is wrong."""
 
     code = "line_has_amount"
 

@@ -29,7 +29,7 @@ _MAX_REASONS = 20
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What was done with the rows of a file.
+    """The result of importing the rows of a file.
 
     `posted` balances of `tokens` together; `known` rows that were imported
     before, `changed` of them with another balance than now; `empty` rows with a

@@ -164,7 +164,7 @@ def _scan(raw: IO[bytes], chunk: bytes) -> str:
 
 @dataclass(slots=True)
 class _Scan:
-    """What was seen of a file's bytes: the first line that is not UTF-8, and how much looks like UTF-8 or not."""
+    """The encoding of a file so far: its first line that is not UTF-8, and how much looks like UTF-8."""
 
     line: int = 1
     bad_line: int | None = None

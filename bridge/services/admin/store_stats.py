@@ -22,7 +22,7 @@ SLOW_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class ModuleRow:
-    """What the store used of one module; `percent` is its share of all."""
+    """The use of one module by the store; `percent` is its share of all."""
 
     label: str
     tokens: int

@@ -34,7 +34,7 @@ GONE = "the receiver answered 410 Gone"
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What every thread of one `send_due` needs."""
+    """The values that every thread of one `send_due` shares."""
 
     transaction: Transaction
     send: Send

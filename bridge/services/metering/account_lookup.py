@@ -44,7 +44,7 @@ def owners(connection: Connection, requests: Sequence[AnyRequest], *, now: datet
 
 
 def may_see(caller: Caller, *, store_id: int, site_id: int) -> bool:
-    """Whether a caller may see a spend or hold: a store's key all of its store, a linked site's key only its own."""
+    """Return whether a caller may see a spend or hold: a store key all of its store, a site key only its own."""
     return caller.store_id == store_id and caller.site_id in {0, site_id}
 
 

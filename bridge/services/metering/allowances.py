@@ -1,4 +1,4 @@
-"""What is free of each module, as pages show it: every number computed, every word chosen."""
+"""The free allowance of each module as pages show it, with numbers and words."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ ATTEMPTS = 5
 ANSWER_SECONDS = 9.0
 """The longest a caller waits for the database, counted from the moment of the call."""
 _GRACE_SECONDS = 3.0
-"""What a batch may take on top, so that a caller learns what became of it."""
+"""The extra time of a batch, so that a caller receives its result."""
 _LEAST_SECONDS = 0.5
 CLOSE_SECONDS = 30
 

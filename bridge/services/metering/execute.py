@@ -30,7 +30,7 @@ MAX_REQUESTS = 1000
 
 
 class Reply(NamedTuple):
-    """What a caller is told: a status, the JSON, and whether it was told before.
+    """The reply to a caller: a status, the JSON, and whether it is a replay.
 
     A success is stored under its key, in the bytes of `document`. A refusal
     and an `error`, for a request that made no sense, moved nothing and are not

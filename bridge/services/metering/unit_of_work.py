@@ -33,7 +33,7 @@ from bridge.storage.sites import sites
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a batch needs of the books; `modules` are the (store, module) pairs that are spent in.
+    """The rows a batch needs; `modules` are the (store, module) pairs of its requests.
 
     `accounts` are given where this transaction has read them already: then none is read by `account_ids`.
     """

@@ -146,4 +146,4 @@ SENTENCES: Mapping[str, Callable[[Row], str]] = {
     "holder": _holder,
     "plan_term": _plan_term,
 }
-"""What each check says of a row it found."""
+"""The sentence of each check about a row it found."""

@@ -64,7 +64,7 @@ def _plan_faults(account: int, rows: Sequence[Row]) -> Iterator[str]:
 
 
 class _Answer(NamedTuple):
-    """What a stored answer says: of which row, how many tokens; of a refund also the spend."""
+    """The facts of a stored answer: its row, its tokens, and the spend of a refund."""
 
     row: Row
     kind: str

@@ -1,4 +1,4 @@
-"""Who leads the scheduler, and what its jobs did."""
+"""The leader of the scheduler, and the outcome of its jobs."""
 
 from __future__ import annotations
 

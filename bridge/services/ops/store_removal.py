@@ -28,7 +28,7 @@ _PASSES = 5
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """What a store has: accounts, the tokens they hold together, and orders."""
+    """The size of a store: accounts, the tokens they hold together, and orders."""
 
     accounts: int
     tokens: int

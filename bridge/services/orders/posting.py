@@ -25,7 +25,7 @@ ACTOR = "shop"
 
 @dataclass(frozen=True, slots=True)
 class PostingRequest:
-    """What an order owes by line, and the account that is to have it.
+    """The tokens an order owes by line, and the account that receives them.
 
     `actor` is who caused it: the shop, or whoever gave the order to somebody by hand.
     """

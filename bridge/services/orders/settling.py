@@ -27,7 +27,7 @@ from bridge.storage.stores import stores
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of an order: the entries posted now, and whether it waits for its buyer to appear.
+    """The result of settling an order: the entries posted now, and whether it waits for its buyer.
 
     `shown_number` is the number people know the order by.
     """
@@ -112,7 +112,7 @@ def _with_choice(known: OrderState) -> OrderState:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """What an order owes: tokens by line, terms of plans, and the lines that are worth more than can be counted."""
+    """The amounts an order owes: tokens by line, terms of plans, and lines that are worth too much."""
 
     tokens: dict[int, int]
     terms: list[Term]
@@ -124,7 +124,7 @@ class _Due:
 
 
 def _due(known: OrderState, covered: Mapping[int, str]) -> _Due:
-    """What an order owes; a line that another order grants owes nothing, one that is worth too much stays as it is."""
+    """Return the amounts an order owes; a line that another order grants owes nothing, one worth too much stays."""
     tokens, too_large = {}, []
     for line in known.lines:
         owed = 0 if line.line.id in covered else tokens_owed(known, line)

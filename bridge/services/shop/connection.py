@@ -32,7 +32,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionState:
-    """What is stored about a store's shop; the shop itself is not asked.
+    """The stored state of a store's shop; the shop itself is not asked.
 
     `key_ending` is the end of the consumer key, empty without REST keys.
     `issues` are the keys of the last check's issues that are not known to be

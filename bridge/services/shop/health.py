@@ -1,4 +1,4 @@
-"""What of a shop could not be read: set aside, tried again each night, and remembered until it is over."""
+"""Parts of a shop that could not be read: set aside, tried each night, stored until they can be."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 _REPORTED_STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")
 """Of orders in these states the shop delivers each change; of abandoned drafts, for one, it does not."""
 POLL_REQUESTS, POLL_SECONDS = 500, 120.0
-"""What the watchdog may use to read back what a silent shop did not tell; the next poll does the rest."""
+"""The requests and seconds for reading a silent shop; the next poll does the rest."""
 _DAY = timedelta(days=1)
 _CLOCKS = timedelta(seconds=5)
 """How far the measured difference of two clocks may be off."""
@@ -55,7 +55,7 @@ def _always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class MonitorContext:
-    """What it takes to watch shops: transactions, clients, the address deliveries come to, and whether to go on.
+    """The context of monitoring: transactions, clients, the address of deliveries, and whether to go on.
 
     `installation` tells this installation from a copy of its database elsewhere; empty where that is not known.
     """
@@ -87,7 +87,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What is known here, before the shop is asked; `reported_until` is up to when nothing more need be delivered."""
+    """The stored facts, before the shop is asked; nothing older than `reported_until` is still expected."""
 
     target: WebhookTarget
     snapshot: HealthSnapshot

@@ -33,7 +33,7 @@ _PROMPT = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Processed:
-    """What became of a delivery, and the orders that can be settled now because of it."""
+    """The result of a delivery, and the orders that can be settled because of it."""
 
     state: State
     outcome: str
@@ -43,7 +43,7 @@ class Processed:
 
 @dataclass(frozen=True, slots=True)
 class Enriched:
-    """What the shop's REST said about a delivery, asked before any transaction was opened.
+    """The answer of the shop's REST API about a delivery, read before any transaction is open.
 
     `order` is the order with its refunds' lines, or as it is now where the
     delivery does not prove it; `is_gone` says that the shop no longer has it.

@@ -21,7 +21,7 @@ from bridge.storage.shop import sync_state
 
 @dataclass(slots=True)
 class Imported:
-    """What an import read: products, their variations, those of both that bring tokens, and orders settled.
+    """The result of an import: products, their variations, those of both that grant tokens, and orders settled.
 
     Where it was told to stop before the last product, `left` says how many
     there still are, as far as the shop says.

@@ -277,7 +277,7 @@ def read_one(sync: SyncContext, number: int, *, now: datetime) -> Report:
 
 
 def is_full_scan_due(connection: Connection, store: Store, *, now: datetime) -> bool:
-    """Whether a store's orders were not swept since three in the morning by its own clock, or a sweep was cut off."""
+    """Return whether a full scan was cut off, or none ran since three in the morning, store time."""
     known = sync_state.find(connection, store.id)
     if known.swept_to is not None or known.swept_at is None:
         return True

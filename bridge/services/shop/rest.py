@@ -23,7 +23,7 @@ Document = dict[str, Any]
 _MOST_REQUESTS, _MOST_SECONDS = 500, 120.0
 
 OpenShop = Callable[[str, str, str], ShopClient]
-"""What opens a client: the shop's address, the consumer key and its secret."""
+"""Opens a client: the shop's address, the consumer key and its secret."""
 
 
 def open_client(url: str, consumer_key: str, consumer_secret: str) -> ShopClient:
@@ -62,7 +62,7 @@ class Shops:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What an order's document leaves open: refunds without lines, products nobody has spoken of."""
+    """The questions an order leaves open: refunds without lines, and unknown products."""
 
     number: int
     refunds: bool = False
@@ -77,7 +77,7 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the shop's REST said to the questions."""
+    """The answers of the shop's REST API to the questions."""
 
     refunds: tuple[Document, ...] = ()
     products: tuple[Document, ...] = ()

@@ -18,7 +18,7 @@ _FORMER_SLUGS = 20
 
 @dataclass(frozen=True, slots=True)
 class SameShop:
-    """What showed that another address leads to the same shop, or `doubt`, why that is not known."""
+    """The proof that another address leads to the same shop, or `doubt`, the reason why there is none."""
 
     evidence: str = ""
     doubt: str = ""

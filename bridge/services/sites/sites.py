@@ -27,7 +27,7 @@ _EXPIRED_KEYS_KEPT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class NewSite:
-    """What it takes to link a site; the cap is in tokens for a month, None for no cap."""
+    """The data to link a site; the cap is in tokens for a month, None for no cap."""
 
     url: str
     name: str

@@ -46,7 +46,7 @@ DEFAULT_LOW_BALANCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class NewStore:
-    """What it takes to connect a shop; the credentials are plain here and nowhere later.
+    """The data to connect a shop; the credentials are in plain text here and nowhere later.
 
     `name` and `time_zone` may be empty: the host and UTC stand in for them.
     `history` says what becomes of orders placed before: `grant` or `skip` them,

@@ -66,7 +66,7 @@ class _ListOf(TypeDecorator[Sequence[Any]]):
 
 
 class _Among(FunctionElement[bool]):
-    """Whether a column's value stands in a list parameter."""
+    """The condition that a column's value is in a list parameter."""
 
     type = Boolean()
     inherit_cache = True
@@ -97,7 +97,7 @@ def among(column: Column[Any], parameter: str) -> ColumnElement[bool]:
 
 
 class _Within(FunctionElement[bool]):
-    """Whether a column's value lies within two parameters, which SQLite takes for no range to search."""
+    """The condition that a value lies within two parameters; SQLite does not search by it."""
 
     type = Boolean()
     inherit_cache = True

@@ -53,7 +53,7 @@ _PROBES = 4
 
 @dataclass
 class Pooling:
-    """Whether the server's connections change between our transactions, as far as it was noticed."""
+    """The state of pooling: whether a change of server connections between transactions was noticed."""
 
     is_pooled: bool = False
 

@@ -154,7 +154,7 @@ def list_unpaid(connection: Connection, *, before: datetime, limit: int) -> list
 
 
 def _is_unclear_variation() -> ColumnElement[bool]:
-    """Whether the line's variation has an amount of its own that is not clear, which comes before its product's."""
+    """True where the line's variation has its own unclear amount, which comes before its product's."""
     own = packages.alias()
     return (
         select(own.c.product_id)

@@ -34,7 +34,7 @@ _MAX_STATE = 100
 
 
 class KeysIn(Body):
-    """What a shop posts once its owner approved: the state as `user_id`, and the keys."""
+    """The body a shop posts once its owner approved: the state as `user_id`, and the keys."""
 
     key_id: Annotated[int, Field(strict=True, ge=0)]
     user_id: Annotated[str, Field(strict=True, min_length=1, max_length=_MAX_STATE)]

@@ -182,7 +182,7 @@ def build(
 
 
 def _fault_rows(state: ConnectionState) -> tuple[FaultRow, ...]:
-    """What deliveries reported since the last check, and the issues that it found."""
+    """The notices of deliveries since the last check, and the issues that it found."""
     known = state.known
     reported = [_fault_row(issue) for issue in notice_issues(state.notices) if issue.key not in known.faults]
     return (*reported, *(_fault_row(known.issues.get(key) or key) for key in state.issues))

@@ -1,4 +1,4 @@
-"""What every template may use: numbers as people write them, and the style sheet's address."""
+"""Filters for every template: formatted numbers, and the style sheet's address."""
 
 from __future__ import annotations
 

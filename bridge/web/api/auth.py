@@ -1,4 +1,4 @@
-"""Who calls the API: the access key in the Authorization header."""
+"""The caller of the API: the access key in the Authorization header."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a route reads and answers."""
+    """The requests and responses of a route."""
 
     summary: str
     tag: str

@@ -122,7 +122,7 @@ class Body(BaseModel):
     max_values: ClassVar[int] = MAX_VALUES
     """How many fields and items a body may have in all, nested ones included."""
     may_be_absent: ClassVar[bool] = False
-    """Whether a request without a body says as much as `{}`: only where that moves nothing or is refused in words."""
+    """Return whether no body counts as `{}`: only where that moves nothing or is refused in words."""
     conditions: ClassVar[tuple[dict[str, Any], ...]] = ()
     """Which fields need or exclude each other, as JSON Schema."""
     model_config = ConfigDict(

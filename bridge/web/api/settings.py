@@ -82,13 +82,13 @@ class StoreIn(Body):
     low_balance: Amount | None = None
     """Tokens below which a balance is low."""
     reversal_policy: Literal["debt", "forgive"] | None = None
-    """What happens to refunded tokens that were spent."""
+    """The treatment of refunded tokens that were spent."""
     guest_policy: Literal["automatic", "admin"] | None = None
     """How guests' orders find their account."""
     accept_unknown_modules: StrictBool | None = None
     """True if a spend creates a module that the store does not have."""
     past_orders_paid_later: Literal["review", "grant"] | None = None
-    """What happens to orders from before the connection that are paid later."""
+    """The treatment of orders from before the connection that are paid later."""
 
 
 @bp.get("/modules")

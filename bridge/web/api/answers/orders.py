@@ -33,7 +33,7 @@ class DecisionOut(Answer):
     choice: Annotated[str, Field(examples=["grant"])]
     """The choice."""
     by: Annotated[str, Field(examples=["owner@example.com"])]
-    """Who decided."""
+    """The admin or key that decided."""
     at: Time
     """Time of the decision."""
 
@@ -62,7 +62,7 @@ class OrderLine(Answer):
     tokens: Annotated[Count, Field(examples=[5000])]
     """Tokens granted now."""
     set_by: Annotated[str | None, Field(examples=[None])]
-    """Who set the amount by hand."""
+    """The admin or key that set the amount by hand."""
     set_at: Time | None
     """Time at which the amount was set."""
 
@@ -80,7 +80,7 @@ class ReviewedRefunds(Answer):
     """Refunds that were marked as reviewed."""
 
     by: Annotated[str, Field(examples=["owner@example.com"])]
-    """Who marked them."""
+    """The admin or key that marked them."""
     at: Time
     """Time of the mark."""
     refunds: RefundsOut

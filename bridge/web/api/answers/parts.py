@@ -48,7 +48,7 @@ class PaidBy(Answer):
 
 
 class Allowance(Answer):
-    """What is free of one module in the current window."""
+    """The free allowance of one module in the current window."""
 
     module: Module
     """Key of the module."""
@@ -93,7 +93,7 @@ class FieldProblem(Answer):
     field: Annotated[str, Field(examples=["tokens"])]
     """Path of the field, with dots."""
     message: Annotated[str, Field(examples=["must be 1 or more"])]
-    """What to change."""
+    """The change that makes the field valid."""
 
 
 class Problem(Answer):
@@ -106,7 +106,7 @@ class Problem(Answer):
     status: Annotated[int, Field(ge=400, le=599, examples=[422])]
     """HTTP status."""
     detail: Annotated[str, Field(examples=["tokens: must be 1 or more"])]
-    """What failed; the sentence may change."""
+    """The cause of the error; the sentence may change."""
     code: Annotated[str, Field(examples=["invalid_request"])]
     """Stable code of the error."""
     errors: Annotated[list[FieldProblem], Field(default_factory=list)]
@@ -125,7 +125,7 @@ class Refusal(Answer):
     status: Annotated[Literal[402, 403], Field(examples=[402])]
     """HTTP status."""
     detail: Annotated[str, Field(examples=["It costs 500 tokens, and 200 can be paid. Nothing was charged."])]
-    """What failed; the sentence may change."""
+    """The cause of the error; the sentence may change."""
     code: Annotated[
         Literal["insufficient_tokens", "module_disabled", "site_cap_reached"], Field(examples=["insufficient_tokens"])
     ]

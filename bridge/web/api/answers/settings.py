@@ -57,7 +57,7 @@ class PackageOut(Answer):
     tokens: Annotated[Count | None, Field(examples=[100000])]
     """Tokens for each piece; null if not known or not clear."""
     source: Annotated[Literal["shop", "admin"], Field(examples=["admin"])]
-    """Who set the amount."""
+    """The person or key that set the amount."""
     shop_tokens: Annotated[Count | None, Field(examples=[100000])]
     """Amount in the shop."""
     plan: Annotated[str | None, Field(examples=[None])]
@@ -104,10 +104,10 @@ class StoreOut(Answer):
     low_balance: Annotated[Count, Field(examples=[500])]
     """Tokens below which a balance is low."""
     reversal_policy: Annotated[Literal["debt", "forgive"], Field(examples=["debt"])]
-    """What happens to refunded tokens that were spent."""
+    """The treatment of refunded tokens that were spent."""
     guest_policy: Annotated[Literal["automatic", "admin"], Field(examples=["automatic"])]
     """How guests' orders find their account."""
     accept_unknown_modules: Annotated[bool, Field(examples=[False])]
     """True if a spend creates a module that the store does not have."""
     past_orders_paid_later: Annotated[Literal["review", "grant"], Field(examples=["review"])]
-    """What happens to orders from before the connection that are paid later."""
+    """The treatment of orders from before the connection that are paid later."""

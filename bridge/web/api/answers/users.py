@@ -82,7 +82,7 @@ class EntryOut(Answer):
     debt_after: Annotated[int, Field(ge=0, examples=[0])]
     """Debt after the entry."""
     actor: Annotated[str | None, Field(examples=["tb_x7Kq"])]
-    """Who made the entry."""
+    """The person or key that made the entry."""
     reason: Annotated[str | None, Field(examples=["Goodwill"])]
     """Reason given."""
     reference: Annotated[str | None, Field(examples=[None])]
