@@ -30,7 +30,7 @@ def rig(app, address, caplog):
 
 def sign_in(page, address):
     page.goto(f"{address}/admin")
-    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(re.compile(r"/admin/(connect|shop/credits)$"))

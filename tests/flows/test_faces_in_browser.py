@@ -82,7 +82,7 @@ def test_pages_fit_every_screen_and_break_no_rule_of_their_own(address, browser,
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{address}/admin")
-    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/credits")
@@ -107,7 +107,7 @@ def test_pages_fit_every_screen_and_break_no_rule_of_their_own(address, browser,
 def test_everything_one_can_act_on_has_a_name(address, context, people, engine):
     page = context.new_page()
     page.goto(f"{address}/admin")
-    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/credits")
@@ -123,7 +123,7 @@ def test_everything_one_can_act_on_has_a_name(address, context, people, engine):
     assert page.get_by_role("textbox", name="New balance").input_value() == "5,000"
     assert page.get_by_role("textbox", name="Reason").count() == 1
     assert page.get_by_role("columnheader", name="Balance").count() == 1
-    assert page.get_by_role("searchbox", name="Search by name, e-mail or user ID").count() == 1
+    assert page.get_by_role("searchbox", name="Search by name, email or user ID").count() == 1
     assert page.locator("h1").count() == 1
 
 

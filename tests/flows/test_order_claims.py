@@ -1,4 +1,4 @@
-"""Guests' orders wait under their e-mail until the one account with it appears."""
+"""Guests' orders wait under their email until the one account with it appears."""
 
 from __future__ import annotations
 

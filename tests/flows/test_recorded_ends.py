@@ -48,7 +48,7 @@ def waiting(tokens: int) -> dict[Any, int]:
 
 @dataclass(frozen=True)
 class Ends:
-    """What an order's buyers should hold of it in the end, by user or by the e-mail it waits under."""
+    """What an order's buyers should hold of it in the end, by user or by the email it waits under."""
 
     scenario: str
     reachable: dict[Any, int]

@@ -47,7 +47,7 @@ User 5
 User 11
     53  completed, 1 × 10                                     100 000
 
-Parked, under the e-mail of the bill
+Parked, under the email of the bill
     26  completed, 1 × 10, guest1@example.test                100 000
     46  completed, 1 × 10, ada@example.test: user 7 was deleted before the order
         was completed, so that the shop says customer 0       100 000

@@ -89,7 +89,7 @@ def _granted(database, store_id):
 
 
 def _parked(database, store_id):
-    """What waits for a buyer, by the e-mail it waits under."""
+    """What waits for a buyer, by the email it waits under."""
     found = books.rows(database, "select number, email_key from orders where is_parked and store_id = :s", s=store_id)
     waiting = {}
     with database.reading() as connection:

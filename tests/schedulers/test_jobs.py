@@ -21,7 +21,7 @@ def states(database):
 
 
 def own_email(database, user_id, email):
-    """Let a user have an e-mail as another process leaves it: nobody was asked to settle his orders."""
+    """Let a user have an email as another process leaves it: nobody was asked to settle his orders."""
     with database.transaction() as connection:
         connection.exec_driver_sql(f"update accounts set email_key = '{email}' where user_id = {user_id}")
 

@@ -36,7 +36,7 @@ def balances(database: Database, *, store: str = "shop") -> dict[int, int]:
 
 
 def parked(database: Database) -> dict[int, str]:
-    """The orders that wait for a buyer, with the e-mail they wait under."""
+    """The orders that wait for a buyer, with the email they wait under."""
     return {row["number"]: row["email_key"] for row in rows(database, "select * from orders where is_parked")}
 
 

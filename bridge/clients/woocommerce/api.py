@@ -175,7 +175,7 @@ class ShopClient:
         return self._list_all("customers", {"include": ",".join(map(str, user_ids)), "role": "all"}, in_parts=True)
 
     def find_customers(self, email: str) -> list[Document]:
-        """The users with this e-mail address, whatever their role, 100 at most.
+        """The users with this email address, whatever their role, 100 at most.
 
         WordPress searches where the address begins or ends with `*`: others may come as well.
         """

@@ -55,7 +55,7 @@ def read_row(row: Mapping[str, str], *, line: int) -> Opening | list[FieldError]
         fault("balance", sentence.format(value=row.get("balance", "").strip()[:_SHOWN]))
     email = row.get("email", "").strip()
     if email and (len(email) > 320 or not _EMAIL.fullmatch(email) or not _is_text(email)):
-        fault("email", f"is {_shown(email)}, not an e-mail address")
+        fault("email", f"is {_shown(email)}, not an email address")
     name = plain_text(row.get("name", "")).strip()
     if len(name) > MAX_NAME or not _is_text(name):
         fault("name", f"must have at most {MAX_NAME} characters and no line breaks or control characters")

@@ -39,7 +39,7 @@ _TURNS = threading.BoundedSemaphore(2)
 # Browsers that signed in before have a turn of their own: a flood of strangers does not keep them waiting.
 _KNOWN_TURNS = threading.BoundedSemaphore(1)
 _WAIT_SECONDS = 3.0
-# The hash of a word nobody knows: an e-mail nobody has costs a guesser the same time as a wrong password.
+# The hash of a word nobody knows: an email nobody has costs a guesser the same time as a wrong password.
 _UNUSED_HASH = "$argon2id$v=19$m=19456,t=2,p=1$RaUicffC0ZgM5rynG7C6qg$IcsX1VLDaqT/NfeL1G5pEcvVjRuG7sVmMI6mFQ9uQUU"
 
 
@@ -54,7 +54,7 @@ class SignedIn:
 def add_admin(connection: Connection, email: str, password: str | None, *, now: datetime) -> str:
     """Let somebody sign in; the password, made here where none is given.
 
-    Raises `AdminExists`, and `InvalidRequest` for an e-mail or a password that
+    Raises `AdminExists`, and `InvalidRequest` for an email or a password that
     cannot be one.
     """
     email = _checked_email(email)
@@ -115,7 +115,7 @@ def ensure_first_admin(connection: Connection, email: str, password: str | None,
 def sign_in(
     database: Database, email: str, password: str, *, throttles: SignInThrottles, client: Client, now: datetime
 ) -> SignedIn | None:
-    """Sign in with an e-mail and a password; None for a wrong password and for an unknown e-mail alike.
+    """Sign in with an email and a password; None for a wrong password and for an unknown email alike.
 
     The attempt counts as failed before the password is checked, so guesses that
     come at once are not all tried. What is counted is the client and the account
@@ -192,7 +192,7 @@ def _is_email(email: str) -> bool:
 def _checked_email(email: str) -> str:
     email = email.strip()
     if not _is_email(email) or " " in email:
-        raise InvalidRequest(fields=[FieldError("email", f"{email!r} is no e-mail address")])
+        raise InvalidRequest(fields=[FieldError("email", f"{email!r} is no email address")])
     return email
 
 

@@ -18,7 +18,7 @@ START: Cursor = (0, 0)
 def list_ready(connection: Connection, *, after: Cursor, limit: int) -> list[Cursor]:
     """The next orders whose buyer or amount is known by now, above `after`; empty when all were seen.
 
-    Parked orders whose e-mail one account has, and lines whose package somebody
+    Parked orders whose email one account has, and lines whose package somebody
     has since said the amount of.
     """
     claimable = pending.list_claimable(connection, after=after, limit=limit)

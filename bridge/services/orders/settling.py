@@ -169,7 +169,7 @@ def _buyers_of(
     """With each order the account its grant belongs to; None while no account is found.
 
     The order's customer; or, of a guest's order, the one account with its
-    e-mail, which then keeps it. A grant whose customer the shop turned to 0
+    email, which then keeps it. A grant whose customer the shop turned to 0
     stays where it is.
     """
     places = {(store.id, known.buyer_id) for known in every if known.buyer_id}
@@ -188,6 +188,6 @@ def _buyers_of(
 
 
 def _is_open(store: Store, known: OrderState) -> bool:
-    """Return whether an order is a guest's whose account may still be found by its e-mail."""
+    """Return whether an order is a guest's whose account may still be found by its email."""
     is_taken = known.buyer_id or known.claimed_by is not None or known.account_id is not None
     return not is_taken and bool(known.email) and store.guest_policy == "automatic"

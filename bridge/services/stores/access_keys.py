@@ -73,7 +73,10 @@ def revoke(connection: Connection, store: Store, key_id: int, *, actor: str) -> 
 
 
 def authenticate(connection: Connection, access_key: str, *, now: datetime) -> Caller:
-    """Return the holder of an access key by one statement; raises `NotSignedIn`, `SiteUnlinked` or `AccessKeyExpired`."""
+    """Return the holder of an access key, read by one statement.
+
+    Raises `NotSignedIn`, `SiteUnlinked` or `AccessKeyExpired`.
+    """
     key_hash = secrets.hash_access_key(access_key)
     found = _valid(stores.find_keys(connection, [key_hash]).get(key_hash), now=now)
     caller = _caller(found, secrets.prefix_of(access_key), now=now)

@@ -138,7 +138,7 @@ def set_balances(connection: Connection, changed: Iterable[Account], *, now: dat
 
 
 def set_profiles(connection: Connection, changed: Iterable[Account], *, now: datetime) -> None:
-    """Write e-mail, name and roles of locked accounts."""
+    """Write email, name and roles of locked accounts."""
     _SET_PROFILES.write(
         connection,
         [

@@ -37,7 +37,7 @@ def count(connection: Connection) -> int:
 
 
 def add(connection: Connection, email: str, *, password_hash: str, now: datetime) -> None:
-    """Insert an admin; the caller has looked that the e-mail is free."""
+    """Insert an admin; the caller has looked that the email is free."""
     connection.execute(
         insert(admins).values(
             email=email, email_key=normalize_email(email), password_hash=password_hash, created_at=now
@@ -46,7 +46,7 @@ def add(connection: Connection, email: str, *, password_hash: str, now: datetime
 
 
 def list_all(connection: Connection, *, lock: bool = False) -> list[ListedAdmin]:
-    """Return every admin, by e-mail; there are few. `lock` keeps the list as it is until the transaction ends."""
+    """Return every admin, by email; there are few. `lock` keeps the list as it is until the transaction ends."""
     listed = select(admins).order_by(admins.c.email_key)
     rows = connection.execute(listed.with_for_update() if lock else listed)
     return [ListedAdmin(row.id, row.email, row.created_at, row.last_seen_at) for row in rows]
@@ -59,12 +59,12 @@ def find(connection: Connection, admin_id: int) -> Admin | None:
 
 
 def find_by_email(connection: Connection, email: str) -> Credentials | None:
-    """The admin with that e-mail."""
+    """The admin with that email."""
     return _credentials(connection, email, lock=False)
 
 
 def lock_by_email(connection: Connection, email: str) -> Credentials | None:
-    """The admin with that e-mail, the row locked until the transaction ends."""
+    """The admin with that email, the row locked until the transaction ends."""
     return _credentials(connection, email, lock=True)
 
 

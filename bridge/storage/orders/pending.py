@@ -21,7 +21,7 @@ _IS_PARKED = text("orders.is_parked")
 
 
 def list_claimable(connection: Connection, *, after: Cursor, limit: int) -> list[Cursor]:
-    """Parked orders whose e-mail exactly one account has by now, by store and number, above `after`."""
+    """Parked orders whose email exactly one account has by now, by store and number, above `after`."""
     owners = (
         select(func.count())
         .where(accounts.c.store_id == orders.c.store_id, accounts.c.email_key == orders.c.email_key)

@@ -17,7 +17,7 @@ LIFE = timedelta(days=365)
 
 
 def client_of(email: str) -> Client:
-    """The client of this request, which tries to sign in with this e-mail."""
+    """The client of this request, which tries to sign in with this email."""
     held = request.cookies.get(_name())
     if held is not None and len(held) < 1000:
         try:

@@ -30,5 +30,5 @@ def _signed(value: int) -> str:
 
 
 def _breakable(address: str) -> Markup:
-    """An e-mail address that a narrow column breaks before its @."""
+    """An email address that a narrow column breaks before its @."""
     return escape(address).replace("@", Markup("<wbr>@"))

@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 root = Blueprint("root", __name__)
 
-_WRONG = "E-mail or password is wrong. After several wrong passwords in a row you have to wait up to a minute."
-_TOO_MANY = "Too many wrong passwords came from here for this e-mail."
+_WRONG = "Email or password is wrong. After several wrong passwords in a row you have to wait up to a minute."
+_TOO_MANY = "Too many wrong passwords came from here for this email."
 
 
 @root.get("/")

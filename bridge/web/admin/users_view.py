@@ -18,7 +18,7 @@ from bridge.storage.engine.database import Connection
 _LABELS = {
     Sort.USER: "User ID",
     Sort.NAME: "Name",
-    Sort.EMAIL: "E-mail",
+    Sort.EMAIL: "Email",
     Sort.ROLES: "Roles",
     Sort.BALANCE: "Balance",
     Sort.HELD: "Held",

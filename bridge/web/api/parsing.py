@@ -144,7 +144,7 @@ class UserIn(Body):
     id: UserId
     """ID of the user in the shop."""
     email: Email | None = None
-    """E-mail address; left out or null, it stays."""
+    """Email address; left out or null, it stays."""
     name: Text200 | None = None
     """Name; left out or null, it stays."""
     roles: Roles | None = None

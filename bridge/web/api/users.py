@@ -60,7 +60,7 @@ class ProfileIn(Body):
     """Profile of a user; fields left out stay."""
 
     email: Email | None = None
-    """E-mail address; left out or null, it stays."""
+    """Email address; left out or null, it stays."""
     name: Text200 | None = None
     """Name; left out or null, it stays."""
     roles: Roles | None = None
@@ -102,7 +102,7 @@ class AdjustmentIn(Body):
     example={"email": "ada@example.com", "name": "Ada", "roles": ["subscriber"]},
 )
 def put_user(user_id: str) -> Response:
-    """Create a user's account or change its profile. Orders that wait for the e-mail address are granted."""
+    """Create a user's account or change its profile. Orders that wait for the email address are granted."""
     body = read_body(ProfileIn)
     roles = None if body.roles is None else tuple(dict.fromkeys(body.roles))
     profile = Profile(path_number(user_id, "user_id"), body.email, body.name, roles)

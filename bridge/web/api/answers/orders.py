@@ -99,7 +99,7 @@ class ExceptionOut(Answer):
     reviews: list[ReviewItemOut]
     """The open review items."""
     email: Annotated[str | None, Field(examples=["ada@example.com"])]
-    """E-mail address of the buyer."""
+    """Email address of the buyer."""
     placed_at: Time | None
     """Time of the order."""
     lines: list[OrderLine]
@@ -126,7 +126,7 @@ class OrderOut(Answer):
     customer_id: Annotated[int | None, Field(examples=[42])]
     """ID of the buyer; null for a guest."""
     email: Annotated[str | None, Field(examples=["ada@example.com"])]
-    """E-mail address of the buyer."""
+    """Email address of the buyer."""
     placed_at: Time | None
     """Time of the order."""
     modified_at: Time | None

@@ -18,7 +18,7 @@ class UserOut(Answer):
     id: Annotated[int, Field(examples=[42])]
     """ID of the user in the shop."""
     email: Annotated[str | None, Field(examples=["ada@example.com"])]
-    """E-mail address."""
+    """Email address."""
     name: Annotated[str | None, Field(examples=["Ada"])]
     """Name."""
     roles: Annotated[list[str], Field(examples=[["subscriber"]])]
