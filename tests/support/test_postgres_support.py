@@ -141,7 +141,7 @@ def test_wheel_serves_where_the_system_has_no_server(cluster, monkeypatch):
     second.stop()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run the server as another user")
 def test_programs_nobody_else_can_reach_are_copied(cluster, monkeypatch, tmp_path):
     """The wheel in a home folder: it is closed to others, and stays closed."""
     closed = tmp_path / "home"
