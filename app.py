@@ -58,8 +58,6 @@ def _put_together(config: Config) -> Flask:
     app = Flask(__name__)
     app.secret_key = config.secret_key
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    # /v1/packages/10/0 is answered as /v1/packages/10: few clients repeat a PUT at another address.
-    app.url_map.redirect_defaults = False
     vault = Vault(config.secret_key)
     runtime = Runtime(config, database, vault, Shops(vault), group_commit)
     app.extensions["bridge"] = runtime

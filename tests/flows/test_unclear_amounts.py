@@ -270,18 +270,3 @@ def test_product_that_is_no_package_with_an_unreadable_stamp_waits_in_both_order
     deliver(store, order(2, at=1))
 
     assert [kind for number in (1, 2) for kind, _ in reviews(store)[number]] == ["unclear_amount"] * 2
-
-
-def test_package_of_variation_0_is_the_product_itself_at_once(store):
-    path = "/v1/packages/10/0"
-    answers = [
-        store.client.put(path, json={"tokens": 70}, headers=store.headers),
-        store.client.get(path, headers=store.headers),
-        store.client.get("/v1/packages/10", headers=store.headers),
-        store.client.delete(path, headers=store.headers),
-    ]
-
-    assert [answer.status_code for answer in answers[:3]] == [200] * 3
-    assert answers[3].status_code in {200, 204}
-    assert [answer.json["tokens"] for answer in answers[:3]] == [70] * 3
-    assert store.client.put(path, data=b"\x00", headers=store.headers).status_code == 400

@@ -20,7 +20,9 @@ def test_host_that_can_be_none_is_no_failure(app, host, path):
     assert f"//{host}" not in answer.get_data(as_text=True)
 
 
-@pytest.mark.parametrize("path", ["/v1//users/2", "/v1/users//2", "/admin//stores", "/webhooks//woocommerce/shop"])
+@pytest.mark.parametrize(
+    "path", ["/v1//users/2", "/v1/users//2", "/v1/packages/10/0", "/admin//stores", "/webhooks//woocommerce/shop"]
+)
 def test_redirect_names_no_host(app, path):
     """A cache that keeps it would send others to the host of the first caller."""
     answer = app.test_client().open(path, method="GET", base_url="http://evil.example", query_string="a=//b")
@@ -28,4 +30,4 @@ def test_redirect_names_no_host(app, path):
     assert answer.status_code in {308, 404, 405}
     assert "evil.example" not in answer.get_data(as_text=True)
     if answer.status_code == 308:
-        assert answer.headers["Location"] == path.replace("//", "/") + "?a=//b"
+        assert answer.headers["Location"] == path.replace("//", "/").removesuffix("/0") + "?a=//b"
