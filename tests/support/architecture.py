@@ -94,7 +94,7 @@ KNOWN_DETOURS = frozenset(
 )
 """Imports of a later area that are left; add none."""
 
-PARSES_TIMES = ("bridge/web/", "bridge/cli/", "bridge/clients/", "bridge/storage/")
+PARSES_TIMES = ("bridge/web/", "bridge/cli/", "bridge/clients/woocommerce/times.py")
 """Where text becomes a moment; everything else gets moments."""
 _MARKUP = re.compile(r"\baria[-_]\w+|</?[a-z][a-z0-9]*(?: [a-z-]+=[^<>]*)?/?>")
 
