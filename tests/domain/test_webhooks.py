@@ -47,8 +47,8 @@ def changes(steps):
         ),
     ],
 )
-def test_standing_of_a_webhook(told, standing):
-    assert state_of(with_first(**told)[0], HERE) is standing
+def test_standing_of_a_webhook(told, shared):
+    assert state_of(with_first(**told)[0], HERE) is shared
 
 
 def test_shop_without_webhooks_gets_one_for_each_topic():
