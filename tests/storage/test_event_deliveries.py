@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event
 
-from tests.support.events import NOW, Desk, Sender
+from tests.support.events import NOW, EventDriver, Sender
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 def test_handing_out_and_sending_look_everything_up_in_an_index(shop, database):
-    driver = Desk(shop, database)
+    driver = EventDriver(shop, database)
     endpoint = driver.endpoint()
     (failing,) = driver.tell(1)
     driver.tell(1, 2)

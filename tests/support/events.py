@@ -39,7 +39,7 @@ class Sender:
 
 
 @dataclass
-class Desk:
+class EventDriver:
     """What the tests do with a store's events."""
 
     shop: Shop

@@ -23,7 +23,7 @@ from bridge.services.secrets import Vault
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.database import Database
 from tests.support.model import Fields, Model
-from tests.support.spend_driver import Desk, read
+from tests.support.spend_driver import SpendDriver, read
 from tests.support.spend_driver import rule as rule_of
 
 ZONES = ["America/New_York", "Africa/Cairo", "Asia/Kathmandu", "Australia/Lord_Howe"]
@@ -89,7 +89,7 @@ class Machine(RuleBasedStateMachine):
         wanted = NewStore(f"machine-{next(_slugs)}", "https://shop.example.com", time_zone=zone)
         with self.database.transaction() as connection:
             store = add_store(connection, wanted, vault_=Vault("of the tests"), now=start).store
-        self.driver = Desk(self.database, Caller(store.id, "key"))
+        self.driver = SpendDriver(self.database, Caller(store.id, "key"))
         self.model = Model(zone)
         for operation in DEFAULT_OPERATIONS:
             known = {"module": operation.module, "tokens": operation.tokens_per_unit, "most": operation.max_units}

@@ -14,7 +14,7 @@ from bridge.services.sites import sites
 from bridge.services.sites.sites import NewSite
 from tests.factories import put_package
 from tests.support.ledger_sql import rows
-from tests.support.spend_driver import Desk
+from tests.support.spend_driver import SpendDriver
 
 CLOCKS_BACK = datetime(2026, 11, 1, 4, tzinfo=UTC)
 """New York's 1st of November begins, a day of 25 hours."""
@@ -23,7 +23,7 @@ LATER = datetime(2026, 11, 20, 15, tzinfo=UTC)
 
 @pytest.fixture
 def driver(shop, database):
-    driver = Desk(database, Caller(shop.id, "key"))
+    driver = SpendDriver(database, Caller(shop.id, "key"))
     driver.give(2, 10_000, now=CLOCKS_BACK - timedelta(days=400))
     return driver
 
@@ -86,7 +86,7 @@ def test_use_is_told_by_module_operation_site_and_source_and_refunds_are_taken_o
     with driver.database.transaction() as connection:
         wanted = NewSite("https://blog.example.com", "Blog")
         site = sites.link_site(connection, wanted, store_id=shop.id, account_id=account, now=CLOCKS_BACK).site
-    blog = Desk(driver.database, Caller(shop.id, "site Blog", 0, site.id, account))
+    blog = SpendDriver(driver.database, Caller(shop.id, "site Blog", 0, site.id, account))
     spent, *_ = driver.send(
         driver.spend(2, 10, source="bot"),
         driver.spend(2, 5, source="bot"),
