@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fakeshop.auth import Denied, Gate, Request
-from fakeshop.documents import customer_document, product_document, variation_document
-from fakeshop.goods import ApiKey, Product, User
-from fakeshop.listing import ORDER_STATUSES, Query, cut, link_header, list_values, read_query, sort_by
-from fakeshop.orders import Order
-from fakeshop.payloads import VERSION, order_document, refund_document
-from fakeshop.rest_webhooks import answer_webhooks
-from fakeshop.rest_words import API, Answer, cannot, invalid_id, listed
-from fakeshop.shop import FakeShop
-from fakeshop.sickness import Sickness
-from fakeshop.site import Document
+from fakeshop.model.catalog import ApiKey, Product, User
+from fakeshop.model.documents import customer_document, product_document, variation_document
+from fakeshop.model.order_documents import VERSION, order_document, refund_document
+from fakeshop.model.orders import Order
+from fakeshop.model.shop import FakeShop
+from fakeshop.model.site import Document
+from fakeshop.rest.auth import Authenticator, Denied, Request
+from fakeshop.rest.lasting_faults import LastingFaults
+from fakeshop.rest.lists import ORDER_STATUSES, Query, cut, link_header, list_values, read_query, sort_by
+from fakeshop.rest.responses import API, Answer, cannot, invalid_id, listed
+from fakeshop.rest.webhooks_api import answer_webhooks
 
 _NAMESPACES = ["oembed/1.0", "wc/v3", "wc/v1", "wc/v2", "wc/store", "wc/store/v1", "wp/v2", "wp-site-health/v1"]
 
@@ -30,9 +30,9 @@ class Rest:
     """Answers requests for one shop. `shrinking` takes so many rows off the front of the next list."""
 
     shop: FakeShop
-    gate: Gate
+    gate: Authenticator
     shrinking: int = 0
-    sickness: Sickness = field(default_factory=Sickness)
+    sickness: LastingFaults = field(default_factory=LastingFaults)
     routes: list[tuple[re.Pattern[str], Callable[..., Answer]]] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from bridge.domain.i18n.formatting import day, local_time
 from bridge.domain.stores.stores import Store
 from bridge.services.metering import policies
 from bridge.services.metering.allowances import percent_of
@@ -33,16 +32,16 @@ class ModuleRow:
 class Summary:
     """The figures of the whole store; what was used counts from the day `since` on and has the guests in it.
 
-    `as_of` is empty where they are of this moment.
+    `as_of` is None where they are of this moment.
     """
 
     users: int
     balance: int
     debt: int
     used: int
-    since: str
+    since: date
     modules: tuple[ModuleRow, ...]
-    as_of: str = ""
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,8 @@ def summary(connection: Connection, store: Store, *, now: datetime) -> Summary:
     """The figures of a store, of this moment or of the last minute."""
     first = since(store, now)
     kept = _kept.of(connection).get(store.id)
-    if kept is not None and kept.summary.since == day(first) and kept.at <= now < kept.at + KEPT_FOR:
-        return replace(kept.summary, as_of=local_time(kept.at, store.calendar.zone).text)
+    if kept is not None and kept.summary.since == first and kept.at <= now < kept.at + KEPT_FOR:
+        return replace(kept.summary, as_of=kept.at)
     started = time.perf_counter()
     found = _sum_up(connection, store, since=first)
     if time.perf_counter() - started > SLOW_SECONDS:
@@ -83,6 +82,6 @@ def _sum_up(connection: Connection, store: Store, *, since: date) -> Summary:
         balance=totals.balance,
         debt=totals.debt,
         used=used,
-        since=day(since),
+        since=since,
         modules=tuple(ModuleRow(policy.label_of(use.module), use.tokens, percent_of(use.tokens, used)) for use in uses),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bridge.domain.admin.user_list import Listing, Place, Sort, write_place
-from bridge.domain.i18n.formatting import LocalTime, local_time, number
+from bridge.domain.i18n.formatting import LocalTime, day, local_time, number
 from bridge.domain.stores.stores import Store
 from bridge.services.accounts import profiles
 from bridge.services.admin import store_stats, user_list
@@ -73,10 +73,15 @@ class UserRow:
 
 @dataclass(frozen=True, slots=True)
 class CreditsPage:
-    """Everything the credits page prints; `previous` and `next` are the places its neighbours begin at."""
+    """Everything the credits page prints; `previous` and `next` are the places its neighbours begin at.
+
+    `as_of` is empty where the summary is of this moment.
+    """
 
     store: Store
     summary: Summary
+    since: str
+    as_of: str
     columns: tuple[Column, ...]
     rows: tuple[UserRow, ...]
     search: str
@@ -101,9 +106,12 @@ def credits_page(
 ) -> CreditsPage:
     """Return one page of a store's users with the figures on top; a user who is edited is always on it."""
     page = user_list.list_page(connection, store, listing, always=edit.user_id if edit else None, now=now)
+    summary = store_stats.summary(connection, store, now=now)
     return CreditsPage(
         store=store,
-        summary=store_stats.summary(connection, store, now=now),
+        summary=summary,
+        since=day(summary.since),
+        as_of=local_time(summary.as_of, store.calendar.zone).text if summary.as_of else "",
         columns=tuple(_column(sort, listing) for sort in Sort),
         rows=tuple(_row(store, line, edit=edit, changed=changed) for line in page.lines),
         search=listing.search,
