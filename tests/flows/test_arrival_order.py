@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from fakeshop.sickness import Sickness
+from fakeshop.rest.lasting_faults import LastingFaults
 from tests.factories import balance_of, deliver, line, order, put_package
-from tests.support import books
-from tests.support.reading import open_rig
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -17,10 +17,10 @@ one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 @pytest.fixture(autouse=True)
 def sound_ledger(database):
     yield
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
-class Overtaken(Sickness):
+class Overtaken(LastingFaults):
     """A shop where something happens after an answer was made and before it is sent; once."""
 
     def __init__(self, path, act):
@@ -50,17 +50,17 @@ def test_repeats_of_documents_of_one_second_override_nothing(shop, arrival, toke
 
 
 @pytest.fixture
-def rig(app):
+def connected_shop(app):
     """A connected shop with REST keys and webhooks whose product 10 grants 1000 tokens."""
-    with open_rig(app) as rig:
-        rig.connect().listen()
-        put_package(rig, 10, 1_000)
-        yield rig
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect().listen()
+        put_package(connected_shop, 10, 1_000)
+        yield connected_shop
 
 
-def document_of(rig, number):
+def document_of(connected_shop, number):
     """An order as the shop's REST shows it."""
-    with rig.reading() as reading:
+    with connected_shop.reading() as reading:
         return json.loads(json.dumps(reading.shop.get_order(number), default=str))
 
 
@@ -71,34 +71,34 @@ def with_quantity(document, quantity):
 
 
 @one_engine
-def test_the_shop_decides_between_two_documents_of_one_second(rig):
-    number = rig.sell()
-    stated = document_of(rig, number)
+def test_the_shop_decides_between_two_documents_of_one_second(connected_shop):
+    number = connected_shop.sell()
+    stated = document_of(connected_shop, number)
     first, second = with_quantity(stated, 3), with_quantity(stated, 5)
-    deliver(rig, first)
-    assert rig.balances() == {2: 3_000}
-    rig.asked()
+    deliver(connected_shop, first)
+    assert connected_shop.balances() == {2: 3_000}
+    connected_shop.asked()
 
     for document in (second, first, second, first):
-        rig.later()
-        deliver(rig, document)
-        assert rig.balances() == {2: 1_000}, "one piece is what the shop shows"
+        connected_shop.later()
+        deliver(connected_shop, document)
+        assert connected_shop.balances() == {2: 1_000}, "one piece is what the shop shows"
 
-    assert f"GET orders/{number}" in rig.asked()
-
-
-def poll(rig, _stated):
-    rig.poll()
+    assert f"GET orders/{number}" in connected_shop.asked()
 
 
-def read_one(rig, stated):
+def poll(connected_shop, _stated):
+    connected_shop.poll()
+
+
+def read_one(connected_shop, stated):
     number = stated["id"]
-    run = rig.app.test_cli_runner().invoke(args=["reconcile", "shop", "--order", str(number)])
+    run = connected_shop.app.test_cli_runner().invoke(args=["reconcile", "shop", "--order", str(number)])
     assert run.exit_code == 0, run.output
 
 
-def deliver_another_of_its_second(rig, stated):
-    deliver(rig, with_quantity(stated, 5))
+def deliver_another_of_its_second(connected_shop, stated):
+    deliver(connected_shop, with_quantity(stated, 5))
 
 
 @pytest.mark.parametrize(
@@ -106,23 +106,23 @@ def deliver_another_of_its_second(rig, stated):
     [("/orders", poll), ("/orders/{number}", read_one), ("/orders/{number}", deliver_another_of_its_second)],
     ids=["poll", "one order", "delivery that asks"],
 )
-def test_answer_requested_before_a_delivery_came_does_not_override_it(rig, path, read):
-    number = rig.sell()
-    rig.shop.run_queue()
-    assert rig.balances() == {2: 1_000}
-    stated, overtaken = document_of(rig, number), []
-    rig.later()
+def test_answer_requested_before_a_delivery_came_does_not_override_it(connected_shop, path, read):
+    number = connected_shop.sell()
+    connected_shop.shop.run_queue()
+    assert connected_shop.balances() == {2: 1_000}
+    stated, overtaken = document_of(connected_shop, number), []
+    connected_shop.later()
 
     def refund():
-        rig.later()
-        rig.shop.refund_by_status(number)
-        rig.shop.run_queue()
-        overtaken.append(rig.balances())
+        connected_shop.later()
+        connected_shop.shop.refund_by_status(number)
+        connected_shop.shop.run_queue()
+        overtaken.append(connected_shop.balances())
 
-    rig.served.rest.sickness = Overtaken(path.format(number=number), refund)
-    read(rig, stated)
+    connected_shop.served.rest.sickness = Overtaken(path.format(number=number), refund)
+    read(connected_shop, stated)
 
     assert overtaken == [{2: 0}]
-    assert rig.balances() == {2: 0}
-    rig.poll()
-    assert rig.balances() == {2: 0}
+    assert connected_shop.balances() == {2: 0}
+    connected_shop.poll()
+    assert connected_shop.balances() == {2: 0}

@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tests.factories import balance_of, deliver, line, order, put_package, put_user
-from tests.support import books
-from tests.support.reading import open_rig
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def rig(app, database):
+def connected_shop(app, database):
     """A connected shop with REST keys whose product 10 grants 1000 tokens; afterwards the ledger must add up."""
-    with open_rig(app) as rig:
-        rig.connect()
-        put_package(rig, 10, 1_000)
-        yield rig
-    assert books.faults(database) == []
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        put_package(connected_shop, 10, 1_000)
+        yield connected_shop
+    assert ledger_sql.faults(database) == []
 
 
 def reviews(shop):
@@ -41,7 +41,7 @@ def test_whole_quantity_is_read_however_it_is_written(shop, database, quantity):
 
     assert balance_of(shop, 2) == 2_000
     assert (shown_quantity(shop, 1), reviews(shop)) == (2, {})
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 @pytest.mark.parametrize("edited", [1.5, "1.5", "1.50"], ids=repr)
@@ -53,9 +53,9 @@ def test_quantity_edited_to_a_fraction_reverses_the_difference_alone(shop, datab
         deliver(shop, order(at=5, lines=[line(quantity=edited)]))
 
     assert (balance_of(shop, 2), shown_quantity(shop, 1), reviews(shop)) == (1_500, 1.5, {})
-    moved = books.rows(database, "select tokens from entries order by id")
+    moved = ledger_sql.rows(database, "select tokens from entries order by id")
     assert [row["tokens"] for row in moved] == [2_000, -500]
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 @pytest.mark.parametrize("quantity", [0.0004, "0.0004"], ids=repr)
@@ -82,29 +82,33 @@ def test_quantity_that_cannot_be_read_moves_nothing_and_is_a_review_item(shop, q
 
 
 @pytest.mark.parametrize(("quantity", "tokens"), [(2.5, 2_500), (2.0, 2_000), (1.5, 1_500)])
-def test_fractions_are_read_back_from_the_shop(rig, quantity, tokens):
-    number = rig.sell()
-    (sold,) = rig.shop.orders[number].lines
-    rig.shop.edit_quantity(number, sold.id, quantity)
+def test_fractions_are_read_back_from_the_shop(connected_shop, quantity, tokens):
+    number = connected_shop.sell()
+    (sold,) = connected_shop.shop.orders[number].lines
+    connected_shop.shop.edit_quantity(number, sold.id, quantity)
 
-    rig.poll()
+    connected_shop.poll()
 
-    assert (rig.balances(), shown_quantity(rig, number), reviews(rig)) == ({2: tokens}, quantity, {})
+    assert (connected_shop.balances(), shown_quantity(connected_shop, number), reviews(connected_shop)) == (
+        {2: tokens},
+        quantity,
+        {},
+    )
 
 
 @one_engine
-def test_quantity_edited_in_the_shop_is_read_back_and_reverses_the_difference_alone(rig):
-    number = rig.shop.place_order(2, [(10, 2)], status="completed").id
-    rig.poll()
-    (sold,) = rig.shop.orders[number].lines
-    assert rig.balances() == {2: 2_000}
+def test_quantity_edited_in_the_shop_is_read_back_and_reverses_the_difference_alone(connected_shop):
+    number = connected_shop.shop.place_order(2, [(10, 2)], status="completed").id
+    connected_shop.poll()
+    (sold,) = connected_shop.shop.orders[number].lines
+    assert connected_shop.balances() == {2: 2_000}
 
-    rig.later()
-    rig.shop.edit_quantity(number, sold.id, 1.5)
-    rig.poll()
-    assert rig.balances() == {2: 1_500}
+    connected_shop.later()
+    connected_shop.shop.edit_quantity(number, sold.id, 1.5)
+    connected_shop.poll()
+    assert connected_shop.balances() == {2: 1_500}
 
-    rig.later()
-    rig.shop.edit_quantity(number, sold.id, 0.0004)
-    rig.poll()
-    assert (rig.balances(), reviews(rig)) == ({2: 0}, {number: ["no_tokens"]})
+    connected_shop.later()
+    connected_shop.shop.edit_quantity(number, sold.id, 0.0004)
+    connected_shop.poll()
+    assert (connected_shop.balances(), reviews(connected_shop)) == ({2: 0}, {number: ["no_tokens"]})
