@@ -76,7 +76,7 @@ AREAS = dict.fromkeys(("stores", "accounts", "metering", "sites", "orders", "eve
 """The areas of each layer, in order: one imports those before it."""
 AREA_LAYERS = ("domain", "storage", "services")
 OTHER_AREAS = {
-    "domain": {"engine": None, "ops": None, "i18n": None},
+    "domain": {"engine": None, "ops": None},
     "storage": {"engine": None, "jobs": None, "ops": None},
     "services": {"ops": None},
 }
