@@ -9,7 +9,7 @@ import pytest
 
 from bridge.domain.events.events import EventType
 from bridge.services.events.endpoints import MAX_ENDPOINTS
-from tests.support.events import NOW, Sender, SpendDriver
+from tests.support.events import NOW, EventDriver, Sender
 from tests.support.ledger_sql import rows
 
 URL = "https://hooks.example.com/bridge"
@@ -46,8 +46,8 @@ BAD_REPLAYS = [
 
 
 @pytest.fixture
-def driver(shop, database) -> SpendDriver:
-    return SpendDriver(shop, database)
+def driver(shop, database) -> EventDriver:
+    return EventDriver(shop, database)
 
 
 def test_secret_is_shown_once_and_stored_sealed(driver, database):

@@ -19,7 +19,7 @@ from bridge.storage.engine.ids import new_id
 from bridge.storage.events import outbox as outbox_rows
 from bridge.web.context import utcnow
 from tests.factories import add_shop
-from tests.support.events import NOW, Sender, SpendDriver
+from tests.support.events import NOW, EventDriver, Sender
 from tests.support.ledger_sql import rows
 from tests.support.receivers import receiver_running
 
@@ -31,8 +31,8 @@ def receiver():
 
 
 @pytest.fixture
-def driver(shop, database) -> SpendDriver:
-    return SpendDriver(shop, database)
+def driver(shop, database) -> EventDriver:
+    return EventDriver(shop, database)
 
 
 class Killed(BaseException):

@@ -13,7 +13,7 @@ from bridge.web.context import utcnow
 from schedulers import jobs
 from tests.factories import give, spend
 from tests.support.clock import shift_at
-from tests.support.events import LOOPBACK, NOW, Sender, SpendDriver
+from tests.support.events import LOOPBACK, NOW, EventDriver, Sender
 from tests.support.receivers import receiver_running
 
 MINUTE = timedelta(minutes=1)
@@ -27,8 +27,8 @@ def receiver():
 
 
 @pytest.fixture
-def driver(shop, database) -> SpendDriver:
-    return SpendDriver(shop, database)
+def driver(shop, database) -> EventDriver:
+    return EventDriver(shop, database)
 
 
 def test_event_arrives_signed_with_its_store_and_user(driver, receiver):

@@ -26,7 +26,7 @@ from schedulers.ticker import Scheduler
 from tests import factories
 from tests.support import ledger_sql
 from tests.support.clock import Clock, shift_at
-from tests.support.events import NOW, Sender, SpendDriver
+from tests.support.events import NOW, EventDriver, Sender
 
 YEAR = timedelta(days=365)
 PRUNE = next(job for job in schedule.TIMETABLE if job.name == "prune")
@@ -234,7 +234,7 @@ def test_a_retry_far_in_the_future_is_due(shop, database):
 
 @pytest.mark.parametrize("column", ["claimed_until", "resting_until", "next_attempt_at"])
 def test_an_endpoint_that_waits_far_into_the_future_is_served(shop, database, column):
-    driver = SpendDriver(shop, database)
+    driver = EventDriver(shop, database)
     driver.endpoint()
     driver.tell(1)
     driver.fan_out()
