@@ -81,7 +81,7 @@ AREAS = dict.fromkeys(("stores", "accounts", "metering", "sites", "orders", "eve
 """The areas of each layer, in order: one imports those before it."""
 AREA_LAYERS = ("domain", "storage", "services")
 OTHER_AREAS = {
-    "domain": {"engine": None, "ops": None, "i18n": None},
+    "domain": {"engine": None, "ops": None},
     "storage": {"engine": None, "jobs": None, "ops": None},
     "services": {"ops": None},
 }
@@ -102,7 +102,7 @@ KNOWN_DETOURS = frozenset(
 )
 """Imports of a later area that are left; add none."""
 
-PARSES_TIMES = ("bridge/web/", "bridge/cli/", "bridge/clients/", "bridge/storage/")
+PARSES_TIMES = ("bridge/web/", "bridge/cli/", "bridge/clients/woocommerce/times.py")
 """Where text becomes a moment; everything else gets moments."""
 _MARKUP = re.compile(r"\baria[-_]\w+|</?[a-z][a-z0-9]*(?: [a-z-]+=[^<>]*)?/?>")
 

@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 
 from bridge.domain.stores.stores import Store
 from bridge.services.metering import policies
-from bridge.services.metering.allowances import percent_of
 from bridge.storage.admin import user_list
 from bridge.storage.engine.cache import Memory
 from bridge.storage.engine.database import Connection
@@ -20,12 +19,11 @@ SLOW_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class ModuleRow:
-    """The use of one module by the store; `percent` is its share of all."""
+class ModuleUse:
+    """The use of one module by the store."""
 
     label: str
     tokens: int
-    percent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Summary:
     debt: int
     used: int
     since: date
-    modules: tuple[ModuleRow, ...]
+    modules: tuple[ModuleUse, ...]
     as_of: datetime | None = None
 
 
@@ -76,12 +74,11 @@ def _sum_up(connection: Connection, store: Store, *, since: date) -> Summary:
     policy = policies.for_store(connection, store.id)
     totals = user_list.totals(connection, store.id)
     uses = user_list.usage_by_module(connection, store.id, since=since)
-    used = sum(use.tokens for use in uses)
     return Summary(
         users=totals.users,
         balance=totals.balance,
         debt=totals.debt,
-        used=used,
+        used=sum(use.tokens for use in uses),
         since=since,
-        modules=tuple(ModuleRow(policy.label_of(use.module), use.tokens, percent_of(use.tokens, used)) for use in uses),
+        modules=tuple(ModuleUse(policy.label_of(use.module), use.tokens) for use in uses),
     )
