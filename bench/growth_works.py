@@ -46,7 +46,7 @@ class Books:
     accounts: int
     least_pieces: int = 3_000
     spends: int = 400
-    chance: random.Random = field(default_factory=lambda: random.Random(7))
+    rng: random.Random = field(default_factory=lambda: random.Random(7))
 
     @property
     def pieces(self) -> int:
@@ -152,7 +152,7 @@ def _spend(books: Books, count: int) -> None:
     caller = Caller(books.store_id, "bench")
     try:
         for _ in range(count):
-            key, user = uuid.uuid4().hex, books.chance.randint(1, books.accounts)
+            key, user = uuid.uuid4().hex, books.rng.randint(1, books.accounts)
             ask = SpendRequest(caller=caller, key=key, fingerprint=key, who=Profile(user), module="chat", tokens=1)
             if commit.spend(ask).status != 201:
                 raise RuntimeError("a funded spend was refused")

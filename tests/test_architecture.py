@@ -149,7 +149,7 @@ def test_migrations_are_numbered(sources):
         ("bridge/web/api.py", "import requests"),
         ("bridge/web/api.py", "import app"),
         ("bridge/cli.py", "from bridge.web import context"),
-        ("bridge/cli/demo.py", "from fakeshop.shop import FakeShop"),
+        ("bridge/cli/demo.py", "from fakeshop.model.shop import FakeShop"),
         ("fakeshop/shop.py", "from bridge.domain import orders"),
         ("fakeshop/shop.py", "import requests"),
         ("bridge/cli_stores.py", "from bridge.clients import woocommerce"),

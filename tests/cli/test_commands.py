@@ -13,7 +13,7 @@ from bridge.cli.base import Group
 from bridge.cli.commands import COMMANDS
 from tests import factories
 from tests.conftest import SECRET_KEY
-from tests.support import books
+from tests.support import ledger_sql
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_file_with_a_fault_imports_nothing_and_names_line_and_column(flask, shop
     assert result.exit_code == 1
     assert "line 1201, column user_id: " in result.stderr
     assert "line 1202, column balance: " in result.stderr
-    assert books.count(database, "accounts") == 0
+    assert ledger_sql.count(database, "accounts") == 0
 
 
 def test_audit_counts_what_it_checked(flask, shop):

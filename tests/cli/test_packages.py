@@ -16,8 +16,8 @@ def run(app, shop):
     """Runs a command of the group on the store: exit status and output."""
 
     def run(command, *args):
-        told = app.test_cli_runner().invoke(args=["packages", command, "shop", *args])
-        return told.exit_code, told.output
+        outcome = app.test_cli_runner().invoke(args=["packages", command, "shop", *args])
+        return outcome.exit_code, outcome.output
 
     return run
 

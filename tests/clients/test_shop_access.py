@@ -87,9 +87,9 @@ def test_keys_in_the_query_are_in_no_log_and_no_error(tls_server, tls_client, ca
 
     def mirror(status):
         def answer(asked):
-            told = f"{asked.target} {KEY} {SECRET}"
+            outcome = f"{asked.target} {KEY} {SECRET}"
             return Reply(
-                told.encode(), status, (("Location", f"/x?{told}"), ("Content-Type", "text/html"), ("X", told))
+                outcome.encode(), status, (("Location", f"/x?{outcome}"), ("Content-Type", "text/html"), ("X", outcome))
             )
 
         return answer

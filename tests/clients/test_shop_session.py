@@ -60,10 +60,10 @@ def test_keys_are_in_no_address_no_log_and_no_error(server, client, caplog):
 
     def mirror(status):
         def answer(asked):
-            told = f"{KEY} {SECRET} {asked.headers['authorization']} {asked.target}"
-            document = {"code": told, "message": told, "data": {"params": told}}
+            outcome = f"{KEY} {SECRET} {asked.headers['authorization']} {asked.target}"
+            document = {"code": outcome, "message": outcome, "data": {"params": outcome}}
             where = ("Location", f"https://127.0.0.1/?consumer_key={KEY}&consumer_secret={SECRET}")
-            return Reply(document, status, (where, ("Content-Type", told), ("Retry-After", told)))
+            return Reply(document, status, (where, ("Content-Type", outcome), ("Retry-After", outcome)))
 
         return answer
 

@@ -69,13 +69,13 @@ def test_each_crossing_is_told_once_and_armed_again_when_the_balance_rises():
 def test_wait_is_moved_by_chance_within_its_bounds(failures):
     seconds = RETRY_SECONDS[failures - 1]
 
-    assert retry_wait(failures, chance=0.0) == timedelta(seconds=seconds * (1 - JITTER))
-    assert retry_wait(failures, chance=0.5) == timedelta(seconds=seconds)
-    assert timedelta(seconds=seconds) < retry_wait(failures, chance=0.999) < timedelta(seconds=seconds * (1 + JITTER))
+    assert retry_wait(failures, draw=0.0) == timedelta(seconds=seconds * (1 - JITTER))
+    assert retry_wait(failures, draw=0.5) == timedelta(seconds=seconds)
+    assert timedelta(seconds=seconds) < retry_wait(failures, draw=0.999) < timedelta(seconds=seconds * (1 + JITTER))
 
 
 def test_waits_grow_over_three_days_and_then_end():
-    assert retry_wait(len(RETRY_SECONDS) + 1, chance=0.5) is None
+    assert retry_wait(len(RETRY_SECONDS) + 1, draw=0.5) is None
     assert list(RETRY_SECONDS) == sorted(RETRY_SECONDS)
     # Even where chance shortens every wait, a receiver that is down for two days gets the event.
     assert sum(RETRY_SECONDS) * (1 - JITTER) > 2 * 86_400
@@ -83,10 +83,10 @@ def test_waits_grow_over_three_days_and_then_end():
 
 
 def test_rest_doubles_up_to_five_minutes():
-    rests = [rest(failures, chance=0.0).total_seconds() for failures in (1, 2, 3, 6, 7, 50)]
+    rests = [rest(failures, draw=0.0).total_seconds() for failures in (1, 2, 3, 6, 7, 50)]
 
     assert rests == [5, 10, 20, 160, 300, 300]
-    assert rest(50, chance=0.999) >= timedelta(seconds=300 * (1 - JITTER))
+    assert rest(50, draw=0.999) >= timedelta(seconds=300 * (1 - JITTER))
 
 
 def test_reference_library_finds_the_signature_right():

@@ -10,26 +10,26 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.factories import balance_of, deliver, line, order, put_package
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.recordings import recording
-from tests.support.standing import ENGINES, standing_service
+from tests.support.shared_app import ENGINES, open_shared_app
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def standing(request):
-    with standing_service(request.param, request, "bad_input_fuzz") as service:
+def shared(request):
+    with open_shared_app(request.param, request, "bad_input_fuzz") as service:
         put_package(service.shop, 10, 1_000)
         yield service
 
 
 @pytest.fixture
-def shop(standing):
-    return standing.shop
+def shop(shared):
+    return shared.shop
 
 
 @pytest.fixture
-def database(standing):
-    return standing.database
+def database(shared):
+    return shared.database
 
 
 SCALARS = st.sampled_from(
@@ -118,7 +118,7 @@ def test_spoilt_documents_are_answered_and_settled(shop, database, case):
     response = deliver(shop, document, topic)
 
     assert response.status_code == 200, response.text
-    delivery = books.rows(database, "select * from deliveries order by id desc limit 1")[0]
+    delivery = ledger_sql.rows(database, "select * from deliveries order by id desc limit 1")[0]
     assert delivery["state"] in {"processed", "ignored"} or "worth" in delivery["outcome"], delivery["outcome"]
 
 
@@ -126,4 +126,4 @@ def test_spoilt_documents_leave_the_door_open(shop, database):
     deliver(shop, order(7_000, customer=99))
 
     assert balance_of(shop, 99) == 1_000
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []

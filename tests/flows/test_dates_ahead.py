@@ -9,7 +9,7 @@ import pytest
 
 from tests import factories
 from tests.factories import balance_of, deliver, order, put_package
-from tests.support import books
+from tests.support import ledger_sql
 
 FAR = timedelta(days=3650)
 
@@ -24,7 +24,7 @@ def store(shop, database):
     put_package(shop, 10, 1000)
     factories.put_user(shop, 2)
     yield shop
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 @pytest.mark.parametrize("copies", [1, 2])

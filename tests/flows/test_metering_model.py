@@ -12,9 +12,9 @@ from sqlalchemy import select
 from bridge.services.ops import audit
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.metering.tables import holds, plan_uses, usage_days, window_uses
-from tests.support import books
-from tests.support.desk import who_of
+from tests.support import ledger_sql
 from tests.support.metering_machine import Machine
+from tests.support.spend_driver import who_of
 
 RUNS, STEPS = int(os.environ.get("BRIDGE_MODEL_RUNS", "13")), 40
 
@@ -24,7 +24,7 @@ def rows_of(machine: Machine, table: Any) -> list[Any]:
     statement = (
         select(table, accounts.c.user_id, accounts.c.guest_hash)
         .join(accounts, accounts.c.id == table.c.account_id)
-        .where(accounts.c.store_id == machine.desk.caller.store_id)
+        .where(accounts.c.store_id == machine.driver.caller.store_id)
     )
     with machine.database.reading() as connection:
         return list(connection.execute(statement))
@@ -73,4 +73,4 @@ def test_a_model_of_metering_answers_the_same(database):
         ),
     )
     assert ComparedMachine.asks >= 2_000
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []

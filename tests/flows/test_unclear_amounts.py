@@ -10,7 +10,7 @@ from schedulers import jobs
 from schedulers.context import JobContext
 from tests import factories
 from tests.factories import balance_of, deliver, line, order
-from tests.support import books
+from tests.support import ledger_sql
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -19,7 +19,7 @@ one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def store(shop, database):
     """A store; whatever a test did, the books add up after it."""
     yield shop
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 def product(shop, number, amount=None, *, flag="_is_token_package", key="_tokens_granted", **more):

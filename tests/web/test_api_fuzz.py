@@ -14,7 +14,7 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from tests.factories import give, put_user
-from tests.support.standing import standing_service
+from tests.support.shared_app import open_shared_app
 
 SEED = int(os.environ.get("API_FUZZ_SEED", random.randrange(2**32)))
 REDIRECTED = 2833928374
@@ -23,8 +23,8 @@ EXAMPLES = 150
 
 
 @pytest.fixture(scope="module")
-def standing(request):
-    with standing_service("sqlite", request, "api_fuzz") as service:
+def shared(request):
+    with open_shared_app("sqlite", request, "api_fuzz") as service:
         put_user(service.shop, 42)
         give(service.shop, 42, 1_000_000)
         yield service
@@ -57,9 +57,9 @@ def _without_meaning(case):
     [("positive", SEED), ("negative", SEED), ("negative", REDIRECTED)],
     ids=["positive", "negative", "redirected"],
 )
-def test_every_operation_answers_as_described(standing, mode, number):
+def test_every_operation_answers_as_described(shared, mode, number):
     print(f"API_FUZZ_SEED={number}")  # noqa: T201
-    schema = schemathesis.openapi.from_wsgi("/v1/openapi.json", standing.app, config=SchemathesisConfig())
+    schema = schemathesis.openapi.from_wsgi("/v1/openapi.json", shared.app, config=SchemathesisConfig())
     found = [result.ok() for result in schema.get_all_operations()]
     wanted = schemathesis.GenerationMode(mode)
     made = [operation.as_strategy(generation_mode=wanted) for operation in found if operation.path != "/v1/docs"]
@@ -75,7 +75,7 @@ def test_every_operation_answers_as_described(standing, mode, number):
     @given(st.one_of(made))
     def answers(case):
         case.body = _whole(case.body)
-        headers = standing.shop.headers
+        headers = shared.shop.headers
         response = case.call(headers=headers)
         # A redirect reached no operation: nothing was accepted.
         skipped = [*_without_meaning(case), *([negative_data_rejection] if response.status_code == 308 else [])]

@@ -133,22 +133,22 @@ def alert_after(before: Alert, *, available: int, low_balance: int) -> tuple[Ale
     return now, EventType.BALANCE_LOW if now is Alert.LOW else None
 
 
-def retry_wait(failures: int, *, chance: float) -> timedelta | None:
+def retry_wait(failures: int, *, draw: float) -> timedelta | None:
     """Return the wait after this many failures (1 or more); None after the last attempt.
 
-    `chance` is a number in [0, 1) drawn by the caller: it moves the wait by up
+    `draw` is a number in [0, 1) drawn by the caller: it moves the wait by up
     to a fifth either way, so that the deliveries a dead receiver collected are
     not all sent again in one second.
     """
     if failures > len(RETRY_SECONDS):
         return None
-    return timedelta(seconds=RETRY_SECONDS[failures - 1] * (1 + JITTER * (2 * chance - 1)))
+    return timedelta(seconds=RETRY_SECONDS[failures - 1] * (1 + JITTER * (2 * draw - 1)))
 
 
-def rest(failures: int, *, chance: float) -> timedelta:
+def rest(failures: int, *, draw: float) -> timedelta:
     """Return the pause of an endpoint that could not be reached this many times in a row (1 or more)."""
     seconds = min(MOST_REST_SECONDS, 5 * 2 ** min(failures - 1, 10))
-    return timedelta(seconds=seconds * (1 - JITTER * chance))
+    return timedelta(seconds=seconds * (1 - JITTER * draw))
 
 
 def signed_headers(body: bytes, *, event_id: str, secret: str, now: datetime) -> dict[str, str]:
