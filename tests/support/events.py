@@ -80,10 +80,10 @@ class EventDriver:
         """Hand out what waits."""
         return dispatch.fan_out(self.database.transaction, now=now)
 
-    def send(self, send, now: datetime = NOW, *, limit: int = 500, rng: float = 0.5) -> int:
+    def send(self, send, now: datetime = NOW, *, limit: int = 500, draw: float = 0.5) -> int:
         """Send what is due."""
         return dispatch.send_due(
-            self.database.transaction, send, vault_=self.vault, now=now, limit=limit, rng=lambda: rng
+            self.database.transaction, send, vault_=self.vault, now=now, limit=limit, draw=lambda: draw
         )
 
     def states(self) -> list[tuple[str, str, int]]:
