@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from bench import books as bench_books
 from bench import growth_data
 from bridge.domain.accounts.accounts import Profile
-from bridge.domain.i18n.formatting import Language
 from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.stores.principals import Caller
 from bridge.services.metering import policies
@@ -22,6 +21,7 @@ from bridge.services.metering.batcher import GroupCommit
 from bridge.services.ops import audit
 from bridge.storage.engine.database import Database
 from bridge.storage.stores import stores
+from bridge.web.i18n.formatting import Language
 from bridge.web.widget import view as widget
 from bridge.web.widget.view import View
 from schedulers import jobs

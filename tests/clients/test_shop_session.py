@@ -44,7 +44,7 @@ def test_certificate_nobody_vouches_for_gets_no_keys(certificate):
 def test_keys_on_plain_http_are_only_named_in_the_signature(server, client):
     client.get_order(1)
 
-    assert server.asked[0].headers["authorization"].startswith('OAuth oauth_consumer_key="ck_1')
+    assert f'oauth_consumer_key="{KEY}"' in server.asked[0].headers["authorization"]
     assert SECRET not in server.asked[0].headers["authorization"]
 
 

@@ -3,8 +3,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.domain.i18n.formatting import Language, language_of, local_time, number, span, zone_name
-from bridge.domain.i18n.messages import PHRASES
+from bridge.web.i18n.formatting import Language, language_of, local_time, number, span, zone_name
+from bridge.web.i18n.messages import PHRASES
 
 NEW_YORK = ZoneInfo("America/New_York")
 

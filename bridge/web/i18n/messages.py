@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bridge.domain.i18n.formatting import Language
+from bridge.web.i18n.formatting import Language
 
 
 @dataclass(frozen=True, slots=True)

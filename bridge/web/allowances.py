@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bridge.domain.i18n.formatting import Language, LocalTime, local_time, number, span
-from bridge.domain.i18n.messages import PHRASES
 from bridge.domain.stores.stores import Policy
 from bridge.services.metering.overview import AllowanceStatus, PlanStatus
+from bridge.web.i18n.formatting import Language, LocalTime, local_time, number, span
+from bridge.web.i18n.messages import PHRASES
 
 
 @dataclass(frozen=True, slots=True)
 class AllowanceRow:
-    """How one module stands for somebody.
+    """The use of one module by an account, as pages show it.
 
     `amount` and `left` are empty, and `percent` is None, where no number limits
     it; then `detail` says in words what holds. `percent` is the share used, 0
