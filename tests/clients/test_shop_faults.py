@@ -197,9 +197,9 @@ def test_nobody_at_the_address(waits):
     [
         ("https://127.0.0.1/wp-json/?a=b", "from http to https: connect 127.0.0.1 with"),
         ("https://user:pass@www.shop.example:8443/x?oauth_token=1", r"redirects to www\.shop\.example: connect"),
-        ("", "sends us on to another address"),
-        ("https://[::1", "sends us on to another address"),
-        ("https://a b<script>/", "sends us on to another address"),
+        ("", "redirects to another address"),
+        ("https://[::1", "redirects to another address"),
+        ("https://a b<script>/", "redirects to another address"),
     ],
 )
 def test_redirect_to_another_host_is_not_followed(server, client, status, location, words):

@@ -90,10 +90,10 @@ def test_owner_accepts_a_site_on_the_connection_page(shop, app):
     done = send(admin, read(page).form("sources"))
     retry(app)
 
-    assert "another site delivers" in page.text
+    assert "another site sends deliveries" in page.text
     assert done.status_code == 303
     assert balance_of(shop, 2) == 1_000
-    assert "another site delivers" not in admin.get("/admin/shop/connection").text
+    assert "another site sends deliveries" not in admin.get("/admin/shop/connection").text
 
 
 @one_engine
@@ -218,7 +218,7 @@ def test_repeated_delivery_is_one_row_with_a_counter(shop, app, database):
         assert deliver(shop, order()).status_code == 200
 
     assert [row["repeats"] for row in rows(database)] == [199]
-    assert "sends the same delivery again and again" in sign_in(app).get("/admin/shop/connection").text
+    assert "sends the same delivery repeatedly" in sign_in(app).get("/admin/shop/connection").text
     deliver(shop, order(), "order.created")
     deliver(shop, order(at=1))
     deliver(shop, order())
@@ -243,7 +243,7 @@ def test_large_delivery_is_accepted_and_a_larger_one_is_answered_and_named(shop,
     assert deliver(shop, large).status_code == 200
     assert balance_of(shop, 2) == 1_000
     assert deliver(shop, larger).status_code == 200
-    assert "too large to be kept" in sign_in(app).get("/admin/shop/connection").text
+    assert "a delivery was too large" in sign_in(app).get("/admin/shop/connection").text
     stored = ledger_sql.rows(database, "select resource_id, body from deliveries order by id")[1]
     assert (stored["resource_id"], bytes(stored["body"])) == (2, b'{"id":2}')
     headers = delivery_headers(larger, "order.updated", secret="another")

@@ -44,7 +44,7 @@ def test_revoked_key_opens_nothing_although_it_was_remembered(app, shop, databas
     assert spend(shop, shop.headers, "two") == 401
     assert shop.client.get("/v1/store", headers=shop.headers).status_code == 401
     page = admin.get(PAGE)
-    assert "was revoked; requests with it are refused from now on." in page.text
+    assert "was revoked. Requests with it are refused from now on." in page.text
     assert revoke_forms(page) == []
     assert ledger_sql.balances(database, store="shop") == {2: 90}
 

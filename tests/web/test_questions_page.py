@@ -114,7 +114,7 @@ def test_order_is_given_to_a_user_in_the_admins_name(shop, admin, database):
     after = admin.get(done.location)
 
     assert (done.status_code, done.location) == (303, LIST)
-    assert "Order 1 is assigned to user 7: 1,000 tokens were granted." in after.text
+    assert "Order 1 was assigned to user 7: 1,000 tokens were granted." in after.text
     assert numbers(read(after)) == [2]
     assert "<b>" not in after.text
     (entry,) = ledger_sql.rows(database, "select tokens, actor, order_number from entries")
