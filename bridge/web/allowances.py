@@ -1,4 +1,4 @@
-"""The free allowance of each module as pages show it, with numbers and words."""
+"""The free allowance of each module, as numbers and texts for pages."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from bridge.web.i18n.messages import PHRASES
 class AllowanceRow:
     """The use of one module by an account, as pages show it.
 
-    `amount` and `left` are empty, and `percent` is None, where no number limits
-    it; then `detail` says in words what holds. `percent` is the share used, 0
-    to 100. `resets` is None where no window ends.
+    If the use has no numeric limit, `amount` and `left` are empty, `percent` is
+    None, and `detail` describes the limit. `percent` is the share used, 0 to 100.
+    `resets` is None if the window does not end.
     """
 
     module: str
@@ -43,9 +43,9 @@ def rows(
     without: str = "none",
     now: datetime,
 ) -> tuple[AllowanceRow, ...]:
-    """A row for each of these modules, in their order, from the allowances of the account.
+    """Return a row for each of these modules, in their order.
 
-    `without` is the state of a module that has no rule for this person.
+    `without` is the state of a module without a rule for this account.
     """
     known = {allowance.module: allowance for allowance in allowances}
     return tuple(
@@ -57,7 +57,7 @@ def rows(
 
 
 def plan_row(policy: Policy, plan: PlanStatus | None, language: Language, *, now: datetime) -> AllowanceRow | None:
-    """Return what is left of a bought plan in its running month; None without one."""
+    """Return the current month of the account's plan as a row; None without a plan."""
     if plan is None:
         return None
     phrases, zone = PHRASES[language], policy.calendar.zone
@@ -78,7 +78,7 @@ def plan_row(policy: Policy, plan: PlanStatus | None, language: Language, *, now
 
 
 def percent_of(part: int, whole: int) -> int:
-    """The share in whole per cent, 0 to 100; a part that is there at all has at least 1."""
+    """Return the share in whole percent, 0 to 100; at least 1 if `part` is above 0."""
     if part <= 0:
         return 0
     return 100 if part >= whole else max(1, part * 100 // whole)

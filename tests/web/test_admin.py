@@ -205,7 +205,7 @@ def test_form_without_its_token_does_nothing(app, shop):
         for token in ("", "wrong"):
             response = client.post(path, data={"csrf_token": token, "email": EMAIL, "password": PASSWORD})
             assert response.status_code == 400
-            assert "This form is no longer good" in response.text
+            assert "This form has expired" in response.text
     assert _is_signed_in(client)
 
 

@@ -56,16 +56,16 @@ def store_or_site_key(view: Callable[P, Response]) -> Callable[P, Response]:
 
 
 def caller() -> Caller:
-    """Return who sent this request."""
+    """Return the caller of this request."""
     found: Caller = g.caller
     return found
 
 
 def deferred_auth(view: Callable[P, Response]) -> Callable[P, Response]:
-    """Let a route be called with either kind of key, which the group commit looks up beside what it is asked to do.
+    """Let a route be called with either kind of key; the group commit looks the key up with the request.
 
-    Saves the look at the database that each request would begin with. Only for
-    routes that do nothing but hand one ask to the group commit.
+    This saves the query that each request would begin with. Use it only for
+    routes that do nothing but pass one request to the group commit.
     """
 
     @functools.wraps(view)
@@ -79,7 +79,7 @@ def deferred_auth(view: Callable[P, Response]) -> Callable[P, Response]:
         try:
             return view(*args, **kwargs)
         except BridgeError:
-            # Whatever else is wrong with the request, a key that opens nothing is what its sender hears of.
+            # An invalid key is reported before any other error of the request.
             _sign_in()
             raise
 

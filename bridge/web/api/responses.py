@@ -1,4 +1,4 @@
-"""JSON on the way out."""
+"""JSON responses."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from bridge.web.errors import problem_type
 
 
 def json_response(document: Any, status: int = 200) -> Response:
-    """A JSON document that no cache keeps."""
+    """Return a JSON response that caches must not store."""
     return _response(json.dumps(document), status)
 
 
 def text_response(document: str) -> Response:
-    """Return a JSON document that is serialized already, with status 200."""
+    """Return a serialized JSON document with status 200."""
     return _response(document, 200)
 
 
 def reply_response(reply: Reply) -> Response:
-    """An answer as it is stored under its key, byte for byte, or a refusal; raises its error, if it is one."""
+    """Return a stored response byte for byte, or a refusal; raises the error of an error."""
     if reply.error is not None:
         raise reply.error
     if reply.status >= 400:
@@ -35,13 +35,13 @@ def reply_response(reply: Reply) -> Response:
 
 
 def refusal_document(reply: Reply) -> dict[str, Any]:
-    """A refusal as problem+json."""
+    """Return a refusal as problem+json."""
     document = json.loads(reply.document)
     return {"type": problem_type(document["code"]), **document}
 
 
 def list_response(items: Sequence[Any], *, next_cursor: str | None) -> Response:
-    """One page of a list, and where the next begins; None at the end."""
+    """Return one page of a list with the cursor of the next page; None at the end."""
     return json_response({"items": list(items), "next": next_cursor})
 
 
