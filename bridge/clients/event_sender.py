@@ -250,7 +250,7 @@ def _is_allowed(address: _IPAddress, *, may_loop: bool) -> bool:
 
 
 def _literal(host: str) -> _IPAddress | None:
-    """The address a host is written as, in any of the ways resolvers read; None for a name."""
+    """Return the address a host is written as, in any of the ways resolvers read; None for a name."""
     host = host.rstrip(".")
     try:
         return ipaddress.ip_address(host.partition("%")[0])

@@ -84,7 +84,7 @@ def is_page(body: bytes) -> bool:
 
 
 def type_of(headers: Mapping[str, str]) -> str:
-    """The content type of an answer, where it looks like one."""
+    """Return the content type of an answer, where it looks like one."""
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return kind if _TYPE.fullmatch(kind) else "an unknown type"
 
@@ -96,7 +96,7 @@ def _check_size(body: bytes) -> None:
 
 
 def _decode(body: bytes) -> tuple[str, bool]:
-    """The text of a body, and whether all of it is text: a warning may hold other bytes, the JSON may not."""
+    """Return the text of a body, and whether all of it is text: a warning may hold other bytes, the JSON may not."""
     encoding = json.detect_encoding(body).removesuffix("-sig")
     try:
         return body.decode(encoding).strip(_BLANK), True

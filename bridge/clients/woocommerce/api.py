@@ -87,11 +87,11 @@ class ShopClient:
         self._session.budget = Budget(requests, time.monotonic() + seconds)
 
     def get_order(self, number: int) -> Document | None:
-        """An order, also one in the trash; None when it was deleted for good or never was."""
+        """Return an order, also one in the trash; None when it was deleted for good or never was."""
         return _found(self._session.read(f"orders/{number}"))
 
     def list_refunds(self, number: int) -> list[Document]:
-        """All refunds of an order with their lines; none for an order that is gone."""
+        """Return all refunds of an order with their lines; none for an order that is gone."""
         return self._list_all(f"orders/{number}/refunds")
 
     def list_orders(
@@ -104,7 +104,7 @@ class ShopClient:
         per_page: int = MAX_PER_PAGE,
         include: Sequence[int] | None = None,
     ) -> Page:
-        """A page of the orders changed after one moment and before another, both exclusive and to the second.
+        """Return a page of the orders changed after one moment and before another, both exclusive and to the second.
 
         A cursor must overlap by a second or more: of two changes in one second
         the later finds the moment used up. `statuses` None is any, which leaves
@@ -153,11 +153,11 @@ class ShopClient:
         return self._page("orders", params, page=page, per_page=per_page)
 
     def list_newest(self, *, page: int = 1, per_page: int = MAX_PER_PAGE) -> Page:
-        """A page of the orders that were placed last, the newest first."""
+        """Return a page of the orders that were placed last, the newest first."""
         return self._page("orders", {"order": "desc"}, page=page, per_page=per_page)
 
     def get_product(self, product_id: int) -> Document | None:
-        """A product or a variation."""
+        """Return a product or a variation."""
         return _found(self._session.read(f"products/{product_id}"))
 
     def list_products(self, *, page: int, per_page: int = MAX_PER_PAGE) -> Page:
@@ -165,17 +165,17 @@ class ShopClient:
         return self._page("products", {}, page=page, per_page=per_page, in_parts=True)
 
     def list_variations(self, product_id: int) -> list[Document]:
-        """All variations of a product; none for a product that is gone."""
+        """Return all variations of a product; none for a product that is gone."""
         return self._list_all(f"products/{product_id}/variations", in_parts=True)
 
     def list_customers(self, user_ids: Sequence[int]) -> list[Document]:
-        """Those of these users that the shop still has, whatever their role; 100 at most are asked for."""
+        """Return those of these users that the shop still has, whatever their role; 100 at most are asked for."""
         if not user_ids:
             return []
         return self._list_all("customers", {"include": ",".join(map(str, user_ids)), "role": "all"}, in_parts=True)
 
     def find_customers(self, email: str) -> list[Document]:
-        """The users with this email address, whatever their role, 100 at most.
+        """Return the users with this email address, whatever their role, 100 at most.
 
         WordPress searches where the address begins or ends with `*`: others may come as well.
         """
@@ -183,11 +183,11 @@ class ShopClient:
         return list(self._page("customers", params, page=1, per_page=MAX_PER_PAGE).items)
 
     def list_webhooks(self) -> list[Document]:
-        """All webhooks, other people's too; without their secrets, which no shop returns."""
+        """Return all webhooks, other people's too; without their secrets, which no shop returns."""
         return self._list_all("webhooks")
 
     def create_webhook(self, *, name: str, topic: str, delivery_url: str, secret: str) -> Document:
-        """A new, active webhook; the shop pings its address before it answers.
+        """Return a new, active webhook; the shop pings its address before it answers.
 
         After a `ShopSilent` it may exist all the same: list before another try.
         """
@@ -207,7 +207,7 @@ class ShopClient:
         self._session.write("DELETE", f"webhooks/{webhook_id}", params={"force": "true"})
 
     def clock(self) -> ShopClock:
-        """How far the shop's clock is ahead, by the Date of an answer that was made for us."""
+        """Return how far the shop's clock is ahead, by the Date of an answer that was made for us."""
         return ShopClock(self._peek().offset_seconds)
 
     def check(self) -> ShopCheck:
@@ -239,7 +239,7 @@ class ShopClient:
     def _list_all(
         self, path: str, params: Mapping[str, str | int] | None = None, *, in_parts: bool = False
     ) -> list[Document]:
-        """Every page; read again from the first when the list changed its length in between."""
+        """Return every page; read again from the first when the list changed its length in between."""
 
         def fetch(number: int) -> Page:
             return self._page(path, params or {}, page=number, per_page=MAX_PER_PAGE, in_parts=in_parts)
@@ -260,7 +260,7 @@ def open_shop(
     timeout: tuple[float, float] = (5, 30),
     sleep: Callable[[float], object] = time.sleep,
 ) -> ShopClient:
-    """The client of a shop; connects to nothing yet.
+    """Return the client of a shop; connects to nothing yet.
 
     `timeout` is in seconds, to connect and between two bytes of an answer.
     Raises `BadShopAddress` for an address that is neither https nor loopback.
@@ -270,7 +270,7 @@ def open_shop(
 
 
 def _seconds(moment: datetime) -> str:
-    """A moment as the shop compares it, with `dates_are_gmt`: in UTC, without a zone, cut to the second."""
+    """Return a moment as the shop compares it, with `dates_are_gmt`: in UTC, without a zone, cut to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 

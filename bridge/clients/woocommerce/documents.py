@@ -59,7 +59,7 @@ class Product:
 
 
 def resource_id(document: Json) -> int | None:
-    """The id a document is about; None where it has none, as an error object or an action's body."""
+    """Return the id a document is about; None where it has none, as an error object or an action's body."""
     return _whole(document.get("id"), high=MAX_USER_ID)
 
 
@@ -67,7 +67,7 @@ _KINDS = ("order", "product", "customer")
 
 
 def older_id(document: Json) -> tuple[str, int] | None:
-    """The kind and id of a document that an older API of WooCommerce wrote: `{"order": {"id": 20, …}}`."""
+    """Return the kind and id of a document that an older API of WooCommerce wrote: `{"order": {"id": 20, …}}`."""
     for kind in _KINDS:
         inner = document.get(kind)
         if isinstance(inner, Mapping) and "id" not in document and (found := resource_id(inner)) is not None:
@@ -76,7 +76,7 @@ def older_id(document: Json) -> tuple[str, int] | None:
 
 
 def named_id(document: Json) -> int | None:
-    """The id a document is about, in any form it may have."""
+    """Return the id a document is about, in any form it may have."""
     older = older_id(document)
     return older[1] if older else resource_id(document)
 
@@ -93,7 +93,7 @@ def is_bare(document: Json) -> bool:
 
 
 def action_order(document: Json) -> int | None:
-    """The order an action's body is about: `{"action": "woocommerce_order_…", "arg": 20}`; None for another."""
+    """Return the order an action's body is about: `{"action": "woocommerce_order_…", "arg": 20}`; None for another."""
     action = document.get("action")
     is_about_order = isinstance(action, str) and action.startswith("woocommerce_order_")
     return _whole(document.get("arg"), high=MAX_USER_ID) if is_about_order else None
@@ -111,7 +111,7 @@ def is_refusal(document: Json) -> bool:
 
 
 def read_order(document: Json, *, is_restored: bool = False) -> Order:
-    """The state of an order a document shows.
+    """Return the state of an order a document shows.
 
     Raises `InvalidRequest` with the field where it is no order: without a
     number, a status or a time of change nothing can be concluded from it.
@@ -168,7 +168,7 @@ def _is_paid(status: str, document: Json) -> bool:
 
 
 def _paid_at(document: Json, modified_at: datetime) -> datetime | None:
-    """The later of the dates of payment and completion; of a document that has neither field its own."""
+    """Return the later of the dates of payment and completion; of a document that has neither field its own."""
     fields = ("date_paid_gmt", "date_completed_gmt")
     if not any(field in document for field in fields):
         return modified_at
@@ -181,7 +181,7 @@ def _parent(value: Any, order_id: int) -> int:
 
 
 def _shop_number(value: Any, order_id: int) -> str:
-    """The number the shop shows people; empty where it is the id."""
+    """Return the number the shop shows people; empty where it is the id."""
     shown = str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value, 100).strip()
     return "" if shown == str(order_id) else shown
 
@@ -202,7 +202,7 @@ def _read_refund_list(value: Any) -> list[tuple[int, Decimal]] | None:
 
 
 def read_refunds(documents: Iterable[Json]) -> tuple[RefundDetail, ...]:
-    """The refunds of an order with their lines, as `GET /orders/ID/refunds` returns them.
+    """Return the refunds of an order with their lines, as `GET /orders/ID/refunds` returns them.
 
     A refunded line names the order's line in its meta; quantities and money are
     negative there.
@@ -240,7 +240,7 @@ def _line_money(line: Json) -> Decimal:
 
 
 def read_customer(document: Json) -> Customer:
-    """The user a customer document shows; raises `InvalidRequest` where it has no id."""
+    """Return the user a customer document shows; raises `InvalidRequest` where it has no id."""
     user_id = resource_id(document)
     if not user_id:
         raise InvalidRequest("the customer has no id")
@@ -253,7 +253,7 @@ def read_customer(document: Json) -> Customer:
 
 
 def read_webhook(document: Json) -> Webhook:
-    """The webhook a document of the shop's REST shows, which has an id."""
+    """Return the webhook a document of the shop's REST shows, which has an id."""
     return Webhook(
         id=resource_id(document) or 0,
         topic=_text(document.get("topic"), 200),
@@ -264,7 +264,7 @@ def read_webhook(document: Json) -> Webhook:
 
 
 def read_product(document: Json) -> Product:
-    """The product a document shows; raises `InvalidRequest` where it has no id."""
+    """Return the product a document shows; raises `InvalidRequest` where it has no id."""
     product_id = resource_id(document)
     if not product_id:
         raise InvalidRequest("the product has no id")
@@ -316,7 +316,7 @@ def _read_lines(items: Iterable[Any]) -> Iterable[Line]:
 
 
 def _quantity(value: Any, *, is_signed: bool = False) -> int | Decimal | None:
-    """A quantity, exactly: a whole number as one; None where it cannot be read."""
+    """Return a quantity, exactly: a whole number as one; None where it cannot be read."""
     amount = _stated_money(value)
     if amount is None or abs(amount) > _MAX_QUANTITY or (amount < 0 and not is_signed):
         return None
@@ -332,12 +332,12 @@ def _whole(value: Any, *, high: int) -> int | None:
 
 
 def _money(value: Any) -> Decimal:
-    """An amount of money; what is none counts as nothing."""
+    """Return an amount of money; what is none counts as nothing."""
     return _stated_money(value) or Decimal(0)
 
 
 def _stated_money(value: Any) -> Decimal | None:
-    """An amount of money; None where none can be read."""
+    """Return an amount of money; None where none can be read."""
     if not isinstance(value, str | int | float | Decimal) or isinstance(value, bool):
         return None
     try:
@@ -351,7 +351,7 @@ def _stated_money(value: Any) -> Decimal | None:
 
 
 def _utc(value: Any) -> datetime | None:
-    """One of the shop's `date_…_gmt` fields; None for a year that no order has."""
+    """Return one of the shop's `date_…_gmt` fields; None for a year that no order has."""
     moment = read_utc(value)
     return moment if moment is not None and 1970 <= moment.year < 9000 else None
 
@@ -362,7 +362,7 @@ def _person(document: Json) -> str:
 
 
 def _name(value: Any, most: int) -> str:
-    """A name for people: WordPress stores and sends it with HTML entities, which are decoded once."""
+    """Return a name for people: WordPress stores and sends it with HTML entities, which are decoded once."""
     return _text(plain_text(_text(value, 10 * most)), most)
 
 

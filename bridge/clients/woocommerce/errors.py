@@ -61,7 +61,7 @@ class Failure:
 
 
 def code_of(document: Any) -> str:
-    """The code of the shop's own error document; empty where it is none."""
+    """Return the code of the shop's own error document; empty where it is none."""
     code = document.get("code") if isinstance(document, dict) else None
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
@@ -155,7 +155,7 @@ def unreachable(error: BaseException, host: str) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """Why there was no connection, in the system's own words; never with an address in it."""
+    """Return why there was no connection, in the system's own words; never with an address in it."""
     cause: BaseException | None = error
     name = type(error).__name__
     while cause is not None:

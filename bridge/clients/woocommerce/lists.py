@@ -158,7 +158,7 @@ class ShopLists:
             self._fetch(path, asked, _BEYOND, 1)
 
     def _name(self, path: str, asked: Params, parts: _Parts) -> tuple[Broken, ...]:
-        """The documents that fail, with their ids where those can be found out."""
+        """Return the documents that fail, with their ids where those can be found out."""
         named = []
         taken = {item["id"] for item in parts.items.values()}
         for place in parts.failed:
@@ -176,7 +176,7 @@ class ShopLists:
         return tuple(named)
 
     def _id_by_fields(self, path: str, asked: Params, place: int) -> int | None:
-        """The id of the document at a place, asked for without the rest of it."""
+        """Return the id of the document at a place, asked for without the rest of it."""
         try:
             found = self._fetch(path, {**asked, "_fields": "id"}, place + 1, 1)
         except ShopPageBroken:
@@ -184,7 +184,7 @@ class ShopLists:
         return int(found.items[0]["id"]) if len(found.items) == 1 else None
 
     def _id_by_probing(self, path: str, asked: Params, one: Broken, taken: set[int]) -> int | None:
-        """The number the shop fails over, of those that were asked for or lie between its neighbours."""
+        """Return the number the shop fails over, of those that were asked for or lie between its neighbours."""
         for number in _candidates(asked, one):
             if number not in taken:
                 try:
@@ -195,7 +195,7 @@ class ShopLists:
 
 
 def _candidates(asked: Params, one: Broken) -> Sequence[int]:
-    """The numbers a document may have; none where they are too many to ask for."""
+    """Return the numbers a document may have; none where they are too many to ask for."""
     if "include" in asked:
         return [int(number) for number in str(asked["include"]).split(",")]
     if (asked["orderby"], asked["order"]) != ("id", "asc") or not (one.above or one.below):
@@ -243,7 +243,7 @@ def document(value: Any) -> Document:
 
 
 def modified_at(document: Document) -> datetime | None:
-    """When an order was last changed, by the shop's clock; None where it does not say."""
+    """Return when an order was last changed, by the shop's clock; None where it does not say."""
     return read_utc(document.get("date_modified_gmt"))
 
 

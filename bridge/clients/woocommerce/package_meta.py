@@ -43,7 +43,7 @@ Tokens = int | Unreadable | None
 
 
 def meta_of(entries: Any) -> dict[str, Any]:
-    """The meta of a document by key; of a key that is there twice the last one counts."""
+    """Return the meta of a document by key; of a key that is there twice the last one counts."""
     return {
         entry["key"]: entry.get("value")
         for entry in as_list(entries)
@@ -52,7 +52,7 @@ def meta_of(entries: Any) -> dict[str, Any]:
 
 
 def product_tokens(meta: Meta) -> int | Unreadable:
-    """The tokens a product's meta states: 0 for one that is no package.
+    """Return the tokens a product's meta states: 0 for one that is no package.
 
     A product that is marked and has no clear amount above 0 is unreadable.
     """
@@ -71,7 +71,7 @@ def product_tokens(meta: Meta) -> int | Unreadable:
 
 
 def variation_tokens(meta: Meta) -> Tokens:
-    """The tokens a variation's own meta states; None where the parent product's count.
+    """Return the tokens a variation's own meta states; None where the parent product's count.
 
     A variation inherits nothing of its parent's meta (observed on WooCommerce 10.9):
     it carries the amount without the flag. The AI Power plugin reads amounts of
@@ -87,7 +87,7 @@ def variation_tokens(meta: Meta) -> Tokens:
 
 
 def stamped_tokens(entries: Any) -> Tokens:
-    """The amount stamped on an order line; the last one that states something counts."""
+    """Return the amount stamped on an order line; the last one that states something counts."""
     for entry in reversed(as_list(entries)):
         if isinstance(entry, Mapping) and entry.get("key") == LINE_TOKENS:
             tokens = read_amount(entry.get("value"))
@@ -124,7 +124,7 @@ def _unreadable(key: str, value: Any, reason: Reason) -> Unreadable:
 
 
 def _single(value: Any) -> Any:
-    """The one value of a flag that a form stored as a list."""
+    """Return the one value of a flag that a form stored as a list."""
     entries: Iterable[Any] = as_list(value)
     if isinstance(value, Mapping) and len(value) == 1 and not entries:
         entries = [value[key] for key in ("value",) if key in value]

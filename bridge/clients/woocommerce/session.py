@@ -233,7 +233,7 @@ class ShopSession:
         return None
 
     def _get_home(self, url: str) -> tuple[str, str, str] | None:
-        """Where a page redirects to, its Link header, and its first part; None where there is no answer."""
+        """Return where a page redirects to, its Link header, and its first part; None where there is no answer."""
         if self._take_budget() is not None:
             return None
         try:
@@ -289,7 +289,7 @@ class ShopSession:
         self._api.timeout = self._limits()
 
     def _limits(self) -> tuple[float, float]:
-        """The time limits of a request, to connect and between two bytes, within what the budget leaves."""
+        """Return the time limits of a request, to connect and between two bytes, within what the budget leaves."""
         if self.budget is None:
             return self._timeout
         left = max(1.0, self.budget.seconds)

@@ -60,7 +60,7 @@ def _look(url: str, until: float) -> Site | None:
 
 
 def _get(shop_url: str, address: str, until: float) -> Any:
-    """The JSON at an address; a redirect is followed only within the same shop."""
+    """Return the JSON at an address; a redirect is followed only within the same shop."""
     fields = {"_fields": "name,timezone_string,gmt_offset,namespaces"}
     with requests.Session() as session:
         session.trust_env = not is_loopback(shop_url)

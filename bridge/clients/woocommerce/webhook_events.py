@@ -107,7 +107,7 @@ def _order_event(action: str, number: int | None, document: Mapping[str, Any]) -
 
 
 def _number(text: str) -> float | Decimal:
-    """A number of a body; one that a float would change is kept exactly."""
+    """Return a number of a body; one that a float would change is kept exactly."""
     value = float(text)
     try:
         exact = Decimal(text)

@@ -53,7 +53,7 @@ _kept: Memory[int, _Kept] = Memory(most=1_000)
 
 
 def summary(connection: Connection, store: Store, *, now: datetime) -> Summary:
-    """The figures of a store, of this moment or of the last minute."""
+    """Return the figures of a store, of this moment or of the last minute."""
     first = since(store, now)
     kept = _kept.of(connection).get(store.id)
     if kept is not None and kept.summary.since == first and kept.at <= now < kept.at + KEPT_FOR:
@@ -66,7 +66,7 @@ def summary(connection: Connection, store: Store, *, now: datetime) -> Summary:
 
 
 def since(store: Store, now: datetime) -> date:
-    """The first day that counts as of late: today, in the store's zone, is the last."""
+    """Return the first day that counts as of late: today, in the store's zone, is the last."""
     return now.astimezone(store.calendar.zone).date() - timedelta(days=USAGE_DAYS - 1)
 
 

@@ -66,7 +66,7 @@ class PurchasePage(NamedTuple):
 
 
 def list_purchases(connection: Connection, account: Account, *, before: int | None, limit: int) -> PurchasePage:
-    """An account's purchases, the newest order first, below the order number `before`.
+    """Return an account's purchases, the newest order first, below the order number `before`.
 
     At most `limit`, and fewer where their lines are many: an order may have ten thousand.
     """
@@ -91,7 +91,7 @@ def get_purchase(connection: Connection, account: Account, order_number: int) ->
 
 
 def shown_lines(purchase: Purchase) -> tuple[str, ...]:
-    """The lines of a purchase as pages print them: the first few, and how many more there are."""
+    """Return the lines of a purchase as pages print them: the first few, and how many more there are."""
     shown = [f"{line.name} × {line.quantity}" for line in purchase.lines[:MAX_LINES_SHOWN]]
     more = len(purchase.lines) - len(shown)
     return tuple([*shown, f"… (+{more:,})"] if more else shown)

@@ -60,7 +60,7 @@ def link_site(connection: Connection, wanted: NewSite, *, store_id: int, account
 
 
 def list_sites(connection: Connection, account_id: int, *, before: int | None, limit: int) -> list[Site]:
-    """An account's sites, the newest first; unlinked ones stay in the list."""
+    """Return an account's sites, the newest first; unlinked ones stay in the list."""
     return sites.list_page(connection, account_id, before=before, limit=limit)
 
 
@@ -113,7 +113,7 @@ def describe(connection: Connection, found: Sequence[Site], *, now: datetime) ->
 
 
 def describe_linked(connection: Connection, linked: Linked, *, now: datetime) -> documents.Document:
-    """A site with its fresh access key: the one answer that holds it."""
+    """Return a site with its fresh access key: the one answer that holds it."""
     (document,) = describe(connection, [linked.site], now=now)
     return {**document, "access_key": linked.access_key}
 

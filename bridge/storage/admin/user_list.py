@@ -100,20 +100,20 @@ def list_users(
 
 
 def find_user(connection: Connection, store_id: int, user_id: int, *, since: date, now: datetime) -> UserLine | None:
-    """One user of the store as a line of the list."""
+    """Return one user of the store as a line of the list."""
     value, tables = _sorted_by(Sort.USER, store_id, since=since, now=now)
     rows = connection.execute(_users(value, tables, store_id).where(accounts.c.user_id == user_id)).all()
     return next(iter(_with_figures(connection, rows, since=since, now=now)), None)
 
 
 def count_users(connection: Connection, store_id: int, search: str, *, most: int) -> int:
-    """How many users match, counted to `most` and no further."""
+    """Return how many users match, counted to `most` and no further."""
     found = select(accounts.c.id).where(_of_store(store_id), _matches(search)).limit(most).subquery()
     return connection.execute(select(func.count()).select_from(found)).scalar_one()
 
 
 def totals(connection: Connection, store_id: int) -> Totals:
-    """How many users a store has, and what they have together."""
+    """Return how many users a store has, and what they have together."""
     row = connection.execute(
         select(func.count().label("users"), *_halves(accounts.c.balance, "balance"), *_halves(accounts.c.debt, "debt"))
         .select_from(accounts)

@@ -25,7 +25,7 @@ from bridge.storage.engine.json_times import pack_time, unpack_time
 
 
 def pack_refunds(known: OrderState) -> dict[str, Any] | None:
-    """The refunds as one JSON column keeps them; None for none."""
+    """Return the refunds as one JSON column keeps them; None for none."""
     if not known.refund_ids and not known.refund_details:
         return None
     details = [
@@ -41,7 +41,7 @@ def pack_refunds(known: OrderState) -> dict[str, Any] | None:
 
 
 def unpack_refunds(packed: dict[str, Any] | None) -> tuple[tuple[int, ...], tuple[RefundDetail, ...]]:
-    """The ids of the refunds and their details."""
+    """Return the ids of the refunds and their details."""
     if not packed:
         return (), ()
     details = tuple(
@@ -61,7 +61,7 @@ def _pack_number(value: int | Decimal) -> int | str:
 
 
 def unpack_number(value: int | str | Decimal | None) -> int | Decimal | None:
-    """A quantity: a whole number as one, a fraction exactly."""
+    """Return a quantity: a whole number as one, a fraction exactly."""
     if value is None or isinstance(value, int):
         return value
     number = Decimal(value)
@@ -88,7 +88,7 @@ def pack_sources(known: OrderState) -> dict[str, Any] | None:
 
 
 def unpack_sources(packed: dict[str, Any] | None) -> dict[str, Any]:
-    """The same as the values of an order."""
+    """Return the same as the values of an order."""
     if not packed:
         return {}
     return {
@@ -113,7 +113,7 @@ def pack_line_sources(line: LineState) -> dict[str, Any] | None:
 
 
 def unpack_line_sources(packed: dict[str, Any] | None) -> tuple[dict[str, Rank], tuple[int, int]]:
-    """The ranks of a line's values, and its last variation with its product."""
+    """Return the ranks of a line's values, and its last variation with its product."""
     if not packed:
         return {}, (0, 0)
     product, variation = packed["varied"]
@@ -121,7 +121,7 @@ def unpack_line_sources(packed: dict[str, Any] | None) -> tuple[dict[str, Rank],
 
 
 def _pack_ranks(ranks: Mapping[str, Rank]) -> list[Any]:
-    """The ranks, each once with the names that have it: most values come from the same document."""
+    """Return the ranks, each once with the names that have it: most values come from the same document."""
     names: dict[Rank, list[str]] = {}
     for name, rank in ranks.items():
         names.setdefault(rank, []).append(name)
@@ -133,7 +133,7 @@ def _unpack_ranks(packed: list[Any]) -> dict[str, Rank]:
 
 
 def pack_rival(order: Order | None) -> dict[str, Any] | None:
-    """The newest document of another order with the same number."""
+    """Return the newest document of another order with the same number."""
     if order is None:
         return None
     lines = [
@@ -150,7 +150,7 @@ def pack_rival(order: Order | None) -> dict[str, Any] | None:
 
 
 def unpack_rival(packed: dict[str, Any] | None, number: int) -> Order | None:
-    """The newest document of another order with the same number."""
+    """Return the newest document of another order with the same number."""
     if not packed:
         return None
     values: dict[str, Any] = {name: packed[name] for name in _RIVAL}
@@ -189,7 +189,7 @@ _TIMES = ("modified_at", "placed_at", "requested_at", "paid_at")
 
 
 def pack_seen(seen: Acknowledgement | None) -> dict[str, Any] | None:
-    """The refunds an owner has seen."""
+    """Return the refunds an owner has seen."""
     if seen is None:
         return None
     refunds = seen.refunds
@@ -197,7 +197,7 @@ def pack_seen(seen: Acknowledgement | None) -> dict[str, Any] | None:
 
 
 def unpack_seen(packed: dict[str, Any] | None) -> Acknowledgement | None:
-    """The refunds an owner has seen."""
+    """Return the refunds an owner has seen."""
     if not packed:
         return None
     refunds = Refunds(tuple(packed["ids"]), Decimal(packed["total"]))
@@ -218,12 +218,12 @@ def unpack_decisions(packed: list[Any] | None) -> tuple[Decision, ...]:
 
 
 def pack_reviews(items: Sequence[ReviewItem]) -> list[Any] | None:
-    """The open review items, the most urgent first."""
+    """Return the open review items, the most urgent first."""
     return [[one.kind.value, one.subject, dict(one.parameters), list(one.choices)] for one in items] or None
 
 
 def unpack_reviews(packed: list[Any] | None, question: str) -> tuple[ReviewItem, ...]:
-    """The open review items; of a row written before there was a list, the one that was kept."""
+    """Return the open review items; of a row written before there was a list, the one that was kept."""
     if packed is None:
         return (ReviewItem(Question(question)),) if question else ()
     return tuple(
@@ -232,10 +232,10 @@ def unpack_reviews(packed: list[Any] | None, question: str) -> tuple[ReviewItem,
 
 
 def pack_priced(priced: Priced | None) -> list[int | None] | None:
-    """The facts an amount was derived from."""
+    """Return the facts an amount was derived from."""
     return None if priced is None else [priced.product_id, priced.variation_id, priced.stamped]
 
 
 def unpack_priced(packed: list[Any] | None) -> Priced | None:
-    """The facts an amount was derived from."""
+    """Return the facts an amount was derived from."""
     return None if not packed else Priced(*packed)
