@@ -98,7 +98,7 @@ def test_command_lists_makes_and_revokes(shop, flask):
     assert shop.client.get("/v1/store", headers=fresh).status_code == 200
     assert f"{made['access_key'][:9]}…" in flask("stores", "access-keys", "shop").output
     assert flask("stores", "access-keys", "shop", "--revoke", made["access_key"]).exit_code == 0
-    assert "There is none" in flask("stores", "access-keys", "shop").output
+    assert "The store has no access key" in flask("stores", "access-keys", "shop").output
 
 
 def test_command_revokes_nothing_that_is_not_one_whole_key(shop, database, flask):

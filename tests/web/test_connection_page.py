@@ -195,7 +195,7 @@ def test_reading_back_is_shown_with_the_orders_that_stop_it(connected_shop, admi
     assert page.count("&lt;b&gt;why") == 10
     assert "and 20 more" in page
     assert "http://127.0.0.1:8000/webhooks/woocommerce/shop" in page
-    assert "Synced up to</dt><dd>nothing yet: it begins with the first order" in page
+    assert "Synced up to</dt><dd>nothing yet: the sync begins with the first order" in page
 
 
 @one_engine

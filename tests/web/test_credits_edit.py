@@ -52,7 +52,7 @@ MISTAKES = [
     ("1,00", "why", "Enter the new balance as a whole number"),
     ("9007199254740992", "why", "Enter the new balance as a whole number"),
     ("٣", "why", "Enter the new balance as a whole number"),
-    ("5000", "why", "The balance is 5,000 already"),
+    ("5000", "why", "The balance is already 5,000"),
     ("77", "  ", "Say why"),
     ("77", "x" * 501, "Say why"),
     ("77", "two\nlines", "Say why"),

@@ -210,7 +210,7 @@ def test_every_review_item_has_a_sentence_and_a_button_for_each_choice(shop, adm
     assert "Order 900 belongs to the same purchase" in page.rows[0][2]
     assert forms[0].fields.items() >= {("kind", "related_order"), ("subject", "1")}
     done = send(admin, forms[0], choice="grant")
-    assert "Your choice about order 901 is stored" in admin.get(done.location).text
+    assert "Your choice about order 901 was saved" in admin.get(done.location).text
     gone = send(admin, forms[0], choice="grant")
     assert "Nothing was changed" in admin.get(gone.location).text
     assert admin.post(f"{LIST}/901/decide", data={}).status_code in {400, 403, 422}
