@@ -53,9 +53,9 @@ MISTAKES = [
     ("9007199254740992", "why", "Enter the new balance as a whole number"),
     ("٣", "why", "Enter the new balance as a whole number"),
     ("5000", "why", "The balance is already 5,000"),
-    ("77", "  ", "Say why"),
-    ("77", "x" * 501, "Say why"),
-    ("77", "two\nlines", "Say why"),
+    ("77", "  ", "Enter a reason"),
+    ("77", "x" * 501, "Enter a reason"),
+    ("77", "two\nlines", "Enter a reason"),
 ]
 
 
