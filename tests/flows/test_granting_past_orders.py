@@ -201,6 +201,19 @@ def test_order_is_found_by_the_number_the_shop_shows(shop, database, app):
 
 
 @one_engine
+def test_one_order_is_read_by_the_number_the_shop_shows(running):
+    order = running.sell()
+    factories.deliver(running, factories.order(order, status="pending") | {"number": "TB-2026-0017"})
+
+    for typed in ("TB-2026-0017", "#TB-2026-0017", f"#{order}"):
+        status, report = reconcile(running, "--order", typed)
+        assert (status, report["seen"], report["expected"]) == (0, 1, 100_000), typed
+
+    assert running.balances() == {2: 100_000}
+    assert reconcile(running, "--order", "TB-2026-0018")[0] == 1
+
+
+@one_engine
 def test_nightly_comparison_is_done_now(running):
     order = running.sell()
     running.poll()
