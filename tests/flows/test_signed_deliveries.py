@@ -250,11 +250,11 @@ def test_large_delivery_is_accepted_and_a_larger_one_is_answered_and_named(shop,
     assert shop.client.post("/webhooks/woocommerce/shop", data=larger, headers=headers).status_code == 413
 
 
-@one_engine
-def test_granted_order_that_stays_unpaid_for_a_day_asks(shop, app, database):
+@pytest.mark.parametrize("status", ["pending", "on-hold"])
+def test_granted_order_that_stays_unpaid_for_a_day_asks(shop, app, database, status):
     deliver(shop, order(at=1))
-    deliver(shop, order(2, "on-hold", at=2))
-    deliver(shop, order(status="on-hold", at=2))
+    deliver(shop, order(2, status, at=2))
+    deliver(shop, order(status=status, at=2))
 
     def settle(later):
         jobs.settle_open_orders(JobContext(database, lambda: utcnow() + later))
