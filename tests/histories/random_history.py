@@ -79,7 +79,7 @@ def random_history(seed: int, *, steps: int, without: Collection[str] = ()) -> I
     The first step makes every product and user known, as a shop's owner does
     who presses Update on each; the next ones see to it that there are orders.
     """
-    rng = random.Random(seed)  # noqa: S311 -- the same history for the same seed
+    rng = random.Random(seed)
     names, weights = list(MOVES), list(_WEIGHTS.values())
     yield Step(0, "introduce", 0)
     for number in range(1, steps + 1):
@@ -91,7 +91,7 @@ def random_history(seed: int, *, steps: int, without: Collection[str] = ()) -> I
 
 def play(history: HistoryState, step: Step) -> str:
     """Let a step happen some seconds after the one before; answers what happened, in a line."""
-    rng = random.Random(step.seed)  # noqa: S311 -- see above
+    rng = random.Random(step.seed)
     if step.move == "introduce":
         return f"{step}: {_introduce(history)}"
     history.forward(rng.choice(_PAUSES_SECONDS))
