@@ -11,6 +11,7 @@ from fakeshop.rest.auth import Denied, Request, parse_query
 from fakeshop.rest.responses import Answer
 
 _HTML = ("Content-Type", "text/html; charset=UTF-8")
+_KEYS = frozenset({"consumer_key", "consumer_secret", "oauth_consumer_key"})
 _SINCE_5_8 = frozenset({"modified_after", "modified_before", "dates_are_gmt"})
 
 Reply = tuple[int, list[tuple[str, str]], bytes]
@@ -89,13 +90,19 @@ class LastingFaults:
         ]
         return replace(request, query=kept)
 
-    def signed(self, request: Request) -> Request:
-        """Return the request as WordPress gets it, with or without its keys."""
-        if not self.strips_header:
+    def signed(self, request: Request, target: str) -> Request:
+        """Return the request as WordPress gets it, with or without its keys.
+
+        WooCommerce reads keys only where the address, as sent, contains the path
+        of its API, also where the query contains the route.
+        """
+        prefix = "wp-json/" if "?" in self.root else self.root.lstrip("/")
+        is_seen = f"{prefix}wc/" in target
+        if is_seen and not self.strips_header:
             return request
-        return replace(
-            request, headers={name: value for name, value in request.headers.items() if name != "authorization"}
-        )
+        headers = {name: value for name, value in request.headers.items() if name != "authorization"}
+        query = request.query if is_seen else [pair for pair in request.query if pair[0] not in _KEYS]
+        return replace(request, headers=headers, query=query)
 
     def answer(self, request: Request, answer: Answer) -> Answer | None:
         """Return the answer as it leaves the shop; None where PHP fails."""

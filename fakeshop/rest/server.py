@@ -112,7 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._authorize(parts.path, dict(parse_query(parts.query)))
             return
         headers = {name.casefold(): value for name, value in self.headers.items()}
-        signed = sickness.signed(Request(self.command, parts.path, parse_query(parts.query), headers, body))
+        sent = Request(self.command, parts.path, parse_query(parts.query), headers, body)
+        signed = sickness.signed(sent, self.path)
         parts = urlsplit(sickness.target(self.path))
         request = Request(self.command, parts.path, parse_query(parts.query), headers, body, signed)
         if fault is not None and fault.kind is Kind.SHRINKING:
