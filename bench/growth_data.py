@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import bindparam, text
 
-from bridge.services.metering import documents
+from bridge.rendering.ids import encode_id
 from bridge.storage.engine.database import Connection, Database
 from bridge.storage.engine.types import Instant
 from bridge.storage.metering import spends
@@ -76,7 +76,7 @@ def add_answers(database: Database, store_id: int, *, users: int, now: datetime)
             (store_id, 0, f"first-{user}"): Answered(
                 "f",
                 201,
-                json.dumps({"id": documents.encode_id("sp", spent + 2 * user), "tokens": 1, "note": "x" * 560}),
+                json.dumps({"id": encode_id("sp", spent + 2 * user), "tokens": 1, "note": "x" * 560}),
             )
             for user in range(first, min(users, first + 9_999) + 1)
         }

@@ -17,8 +17,8 @@ from bridge.domain.errors import BridgeError
 from bridge.domain.metering.limits import Override
 from bridge.domain.metering.pricing import DEFAULT_OPERATIONS
 from bridge.domain.stores.principals import Caller
+from bridge.rendering.documents import format_timestamp
 from bridge.services.metering import expiry, limits, overrides
-from bridge.services.metering.documents import format_timestamp
 from bridge.services.secrets import Vault
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.database import Database

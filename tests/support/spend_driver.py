@@ -22,15 +22,17 @@ from bridge.domain.metering.commands import (
 )
 from bridge.domain.metering.limits import Allows, Limit, Period, Rule
 from bridge.domain.stores.principals import Caller
+from bridge.rendering.documents import Document
+from bridge.rendering.ids import decode_id
 from bridge.services.accounts.profiles import Adjustment, adjust, put_profile
-from bridge.services.metering import documents, limits, policies
-from bridge.services.metering.documents import Document
+from bridge.services.metering import limits
 from bridge.services.metering.execute import Reply, spend_many
 from bridge.services.orders import apply as orders
 from bridge.services.orders import packages
 from bridge.services.stores import settings as stores
 from bridge.services.transactions import in_transaction
 from bridge.storage.engine.database import Connection, Database
+from bridge.storage.metering import policies
 from tests import factories
 
 _numbers = itertools.count(1)
@@ -180,6 +182,6 @@ class SpendDriver:
 
     @staticmethod
     def _number(prefix: str, named: str | Document) -> int:
-        found = documents.decode_id(prefix, named if isinstance(named, str) else named["id"])
+        found = decode_id(prefix, named if isinstance(named, str) else named["id"])
         assert found is not None
         return found

@@ -14,7 +14,8 @@ from bridge.domain.errors import FieldError, InvalidRequest, UnknownUser
 from bridge.domain.metering.errors import UnknownLimit, UnknownModule, UnknownOperation
 from bridge.domain.metering.limits import Allows, Override, Reset, Rule
 from bridge.domain.metering.pricing import Operation
-from bridge.services.metering import documents, overrides, prices, quotes
+from bridge.rendering import documents
+from bridge.services.metering import overrides, prices, quotes
 from bridge.web.api.answers.limits import Explanation, OperationOut, OverrideOut, ResetOut, UserResetOut
 from bridge.web.api.answers.parts import (
     ItemList,
