@@ -27,7 +27,7 @@ from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.database import Database
 from bridge.storage.engine.migrate import migrate
 from fakeshop.model.shop import FakeShop
-from fakeshop.rest import Rest
+from fakeshop.rest.api import Rest
 from fakeshop.rest.auth import Request
 from fakeshop.rest.responses import Answer
 from fakeshop.rest.server import serve

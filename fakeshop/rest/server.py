@@ -18,7 +18,8 @@ from fakeshop.model.catalog import Refused
 from fakeshop.model.shop import FakeShop
 from fakeshop.model.site import error_document
 from fakeshop.php import json_bytes
-from fakeshop.rest import Rest, wc_auth
+from fakeshop.rest import wc_auth
+from fakeshop.rest.api import Rest
 from fakeshop.rest.auth import Authenticator, Denied, Request, parse_query
 from fakeshop.rest.faults import Fault, Faults, Kind
 from fakeshop.rest.responses import Answer

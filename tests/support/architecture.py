@@ -22,7 +22,9 @@ _DOOR_MODULE = r"bridge/(web/.+|cli/.+|config|garbage|logs)\.py|schedulers/.+\.p
 _DOOR_SHARED = (
     r"bridge\.(domain|rendering|services|config|garbage|logs|runtime|storage\.engine\.database|cli)|schedulers"
 )
-_NOT_FOR_DOORS = frozenset({"sqlalchemy", "alembic", "oauthlib", "requests", "urllib3", "woocommerce"})
+_NOT_FOR_DOORS = frozenset(
+    {"sqlalchemy", "alembic", "oauthlib", "requests", "standardwebhooks", "urllib3", "woocommerce"}
+)
 _UNFINISHED = "|".join(("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error"))
 _FORBIDDEN = re.compile(rf"(?<![\w.-])/(?:work|root|home|Users)/|\b(?:{_UNFINISHED})\b")
 _GENERATED = re.compile(r"\..+|__pycache__|instance|htmlcov")
@@ -53,7 +55,10 @@ FLOORS: tuple[tuple[str, Floor], ...] = (
     (r"bridge/storage/.+", Floor(r"bridge\.(domain|storage)", frozenset({"sqlalchemy", "alembic"}))),
     (
         r"bridge/clients/.+",
-        Floor(r"bridge\.(domain|clients)", frozenset({"oauthlib", "requests", "urllib3", "woocommerce"})),
+        Floor(
+            r"bridge\.(domain|clients)",
+            frozenset({"oauthlib", "requests", "standardwebhooks", "urllib3", "woocommerce"}),
+        ),
     ),
     (
         r"bridge/services/.+",

@@ -49,7 +49,7 @@ class BackgroundJobs:
         if self.is_troubled and self._rng.random() < 0.25:
             self._end_trouble()
             told.append("REST answers again")
-        return told + [self._note(turn) for chance, turn in self._turns if self._rng.random() < chance]
+        return told + [self._note(turn) for share, turn in self._turns if self._rng.random() < share]
 
     def finish(self) -> list[str]:
         """A day later all is well again: webhooks are repaired, what waited is processed, the shop is read back.

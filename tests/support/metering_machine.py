@@ -61,8 +61,8 @@ def acting(**choices: Sequence[Any]) -> Callable[[Callable[..., None]], Callable
 
     def decorate(act: Callable[..., None]) -> Callable[..., None]:
         def step(self: Machine, seed: int) -> None:
-            self.chance = Random(f"{seed} {len(self.asked)}")
-            act(self, **{name: self.chance.choice(among) for name, among in choices.items()})
+            self.rng = Random(f"{seed} {len(self.asked)}")
+            act(self, **{name: self.rng.choice(among) for name, among in choices.items()})
             self.ask_at_once()
 
         step.__name__ = act.__name__
@@ -135,12 +135,12 @@ class Machine(RuleBasedStateMachine):
         """Three to eight asks in one transaction, each judged after the ones before it."""
         asked: list[tuple[Any, Fields]] = []
         spends, held = list(self.model.spends), list(self.model.holds)
-        for _ in range(self.chance.randint(3, 8)):
-            kind = self.chance.choice(KINDS)
+        for _ in range(self.rng.randint(3, 8)):
+            kind = self.rng.choice(KINDS)
             if kind == "refund" and spends:
-                asked.append(self._refund(self.chance.choice(spends[-10:])))
+                asked.append(self._refund(self.rng.choice(spends[-10:])))
             elif kind in {"capture", "release"} and held:
-                asked.append(self._settle(kind, self.chance.choice(held[-6:])))
+                asked.append(self._settle(kind, self.rng.choice(held[-6:])))
             else:
                 asked.append(self._take(kind))
             if (kept := asked[-1][1].get("kept")) is not None:
@@ -149,16 +149,16 @@ class Machine(RuleBasedStateMachine):
         self._compare(asked)
 
     def _take(self, kind: str) -> tuple[Any, Fields]:
-        chance, name = self.chance, self.chance.choice(PEOPLE)
-        module = chance.choice(MODULES)
-        what: Fields = {"module": module, "tokens": self._amount(name, module, chance.choice(AMOUNTS))}
-        if kind == "operation" or chance.random() < 0.2:
-            what = {"operation": chance.choice(OPERATIONS), "units": chance.randint(1, 12)}
-            if isinstance(name, int) and chance.random() < 0.3:
+        rng, name = self.rng, self.rng.choice(PEOPLE)
+        module = rng.choice(MODULES)
+        what: Fields = {"module": module, "tokens": self._amount(name, module, rng.choice(AMOUNTS))}
+        if kind == "operation" or rng.random() < 0.2:
+            what = {"operation": rng.choice(OPERATIONS), "units": rng.randint(1, 12)}
+            if isinstance(name, int) and rng.random() < 0.3:
                 # The request may bring news of the user's roles.
-                what["roles"] = chance.choice(ROLES)
+                what["roles"] = rng.choice(ROLES)
         if kind == "hold":
-            ttl = chance.choice([1, 60, 300, 86_400])
+            ttl = rng.choice([1, 60, 300, 86_400])
             return self.driver.hold(name, ttl=ttl, **what), self.model.hold(name, what, self.now, ttl=ttl)
         return self.driver.spend(name, **what), self.model.spend(name, what, self.now)
 
@@ -166,16 +166,16 @@ class Machine(RuleBasedStateMachine):
         """Released, or captured: nothing of it, less, as much as was held, or more; late ones and settled ones too."""
         if kind == "release":
             return self.driver.release(id_), self.model.release(id_, self.now)
-        hold, more = self.model.holds[id_], self.chance.choice(SMALL)
+        hold, more = self.model.holds[id_], self.rng.choice(SMALL)
         held = sum(hold["plan"].values()) + hold["balance"] + hold["allowance"]
-        tokens = self.chance.choice([0, max(0, held - more), held, held + more, held + more, None])
+        tokens = self.rng.choice([0, max(0, held - more), held, held + more, held + more, None])
         units = more % 9 if tokens is None else None
         expected = self.model.capture(id_, self.now, tokens=tokens, units=units)
         return self.driver.capture(id_, tokens, units=units), expected
 
     def _refund(self, id_: str) -> tuple[Any, Fields]:
         """The whole of it, or a part, or too much."""
-        tokens = self.chance.choice([None, *SMALL[:20]])
+        tokens = self.rng.choice([None, *SMALL[:20]])
         return self.driver.refund(id_, tokens), self.model.refund(id_, self.now, tokens=tokens)
 
     @precondition(lambda self: self.asked)
@@ -218,7 +218,7 @@ class Machine(RuleBasedStateMachine):
     @acting(status=["refunded", "refunded", "cancelled", "completed"])
     def turn(self, status: str) -> None:
         """An order's money is returned, or it is completed again."""
-        self._turn(self.chance.choice(list(self.model.orders)[-6:]), status)
+        self._turn(self.rng.choice(list(self.model.orders)[-6:]), status)
 
     @acting(
         module=MODULES,

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bridge.clients.event_sender import Answer, Receivers, is_loopback
+from bridge.clients.event_signing import signed_headers
 from bridge.domain.errors import BadSetting, FieldError, InvalidRequest
-from bridge.domain.events.events import LEASE, DeliveryState, Endpoint, Event, rest, retry_wait, signed_headers
+from bridge.domain.events.events import LEASE, DeliveryState, Endpoint, Event, rest, retry_wait
 from bridge.rendering import documents
 from bridge.rendering.ids import decode_id, encode_id
 from bridge.services.secrets import Vault
