@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,6 +33,7 @@ from bridge.services.transactions import in_transaction
 from bridge.storage.engine.database import Connection, Database
 from bridge.storage.metering import policies
 from tests import factories
+from tests.support.spend_replies import read
 
 _numbers = itertools.count(1)
 
@@ -43,13 +43,6 @@ def who_of(name: int | str, roles: tuple[str, ...] | None = None) -> Who:
     if isinstance(name, int):
         return Profile(name, roles=roles)
     return Visitor(hashlib.sha256(name.encode()).hexdigest())
-
-
-def read(reply: Reply) -> Document:
-    """Return what was answered, its status among it; of a request that made no sense the code."""
-    if reply.error is not None:
-        return {"status": 0, "code": reply.error.code}
-    return {"status": reply.status, **json.loads(reply.document)}
 
 
 def rule(given: int | str) -> Rule:

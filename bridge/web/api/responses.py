@@ -10,12 +10,13 @@ from flask import Response
 
 from bridge.domain.errors import BridgeError
 from bridge.domain.metering.idempotency import Outcome
+from bridge.rendering.documents import Document
 from bridge.services.metering.execute import Reply
 from bridge.services.metering.refusals import RefusedRequest
 from bridge.web.api.refusals import refusal_document
 
 
-def json_response(document: Any, status: int = 200) -> Response:
+def json_response(document: Document, status: int = 200) -> Response:
     """A JSON document that no cache keeps."""
     return _response(json.dumps(document), status)
 
