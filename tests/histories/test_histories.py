@@ -12,6 +12,7 @@ from tests.fakeshop.manual_shop import TOPICS, ManualShop
 from tests.histories.expected_grants import expected_books, expected_parked
 from tests.histories.history_state import HistoryState
 from tests.histories.random_history import MOVES, play, random_history
+from tests.support.seeds import FRESH, resolve
 
 
 def live(seed, steps, **options):
@@ -60,12 +61,12 @@ def test_histories_do_everything_a_shop_can_do():
     assert refunded
 
 
-def test_nothing_in_a_history_makes_a_decided_order_undecided():
+@pytest.mark.parametrize("seed", [*range(6), FRESH])
+def test_nothing_in_a_history_makes_a_decided_order_undecided(seed):
     """What such an order keeps would depend on what its listener heard before."""
-    for seed in range(6):
-        manual, _ = live(seed, 120)
+    manual, _ = live(resolve(seed), 120)
 
-        assert all(order.kept is None for order in manual.shop.orders.values())
+    assert all(order.kept is None for order in manual.shop.orders.values())
 
 
 def test_completed_packages_count_by_piece_and_the_rest_does_not(shop):
