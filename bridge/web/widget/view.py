@@ -8,8 +8,7 @@ from datetime import datetime, tzinfo
 from enum import StrEnum
 
 from bridge.domain.accounts.accounts import Who
-from bridge.services.metering import policies
-from bridge.services.metering.overview import get_or_make_account, get_overview, list_modules
+from bridge.services.metering.overview import get_or_make_account, get_overview
 from bridge.services.orders import purchases
 from bridge.services.orders.purchases import Purchase, PurchasePage
 from bridge.storage.engine.database import Connection
@@ -75,10 +74,9 @@ def usage_card(
     to everyone. `modules` are the ones to show, in order; empty for all of the
     store.
     """
-    policy = policies.for_store(connection, store_id)
     account = get_or_make_account(connection, store_id, who)
-    known = get_overview(connection, account, policy=policy, now=now)
-    words, balance = PHRASES[language], known.balance
+    known = get_overview(connection, account, now=now)
+    policy, words, balance = known.policy, PHRASES[language], known.balance
     bought = PurchasePage([], None)
     if view is View.FULL and not account.is_guest:
         bought = purchases.list_purchases(connection, account, before=None, limit=PURCHASES)
@@ -96,7 +94,7 @@ def usage_card(
         rows=allowances.rows(
             policy,
             known.allowances,
-            modules or list_modules(policy),
+            modules or policy.module_keys,
             language,
             # A guest has no balance that could pay instead.
             without="disabled" if account.is_guest else "none",
