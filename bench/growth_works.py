@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from bench import books as bench_books
 from bench import growth_data
 from bridge.domain.accounts.accounts import Profile
-from bridge.domain.i18n.formatting import Language
 from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.stores.principals import Caller
 from bridge.services.metering import policies
@@ -22,6 +21,7 @@ from bridge.services.metering.batcher import GroupCommit
 from bridge.services.ops import audit
 from bridge.storage.engine.database import Database
 from bridge.storage.stores import stores
+from bridge.web.i18n.formatting import Language
 from bridge.web.widget import view as widget
 from bridge.web.widget.view import View
 from schedulers import jobs
@@ -46,7 +46,7 @@ class Books:
     accounts: int
     least_pieces: int = 3_000
     spends: int = 400
-    chance: random.Random = field(default_factory=lambda: random.Random(7))
+    rng: random.Random = field(default_factory=lambda: random.Random(7))
 
     @property
     def pieces(self) -> int:
@@ -152,7 +152,7 @@ def _spend(books: Books, count: int) -> None:
     caller = Caller(books.store_id, "bench")
     try:
         for _ in range(count):
-            key, user = uuid.uuid4().hex, books.chance.randint(1, books.accounts)
+            key, user = uuid.uuid4().hex, books.rng.randint(1, books.accounts)
             ask = SpendRequest(caller=caller, key=key, fingerprint=key, who=Profile(user), module="chat", tokens=1)
             if commit.spend(ask).status != 201:
                 raise RuntimeError("a funded spend was refused")

@@ -26,11 +26,11 @@ from bridge.services.shop.rest import Shops
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.database import Database
 from bridge.storage.engine.migrate import migrate
-from fakeshop.auth import Request
-from fakeshop.rest import Rest
-from fakeshop.rest_words import Answer
-from fakeshop.server import serve
-from fakeshop.shop import FakeShop
+from fakeshop.model.shop import FakeShop
+from fakeshop.rest.api import Rest
+from fakeshop.rest.auth import Request
+from fakeshop.rest.responses import Answer
+from fakeshop.rest.server import serve
 from tests.support.postgres import Cluster
 
 FEW, MANY = 1_000, 10_000

@@ -13,10 +13,10 @@ import sys
 import threading
 from urllib.parse import urlsplit
 
-from fakeshop.buying import Buyers, Calendar
-from fakeshop.sending import Headers, Send, send_over_http
-from fakeshop.server import serve
-from fakeshop.shop import FakeShop
+from fakeshop.model.random_buyers import Buyers, Calendar
+from fakeshop.model.shop import FakeShop
+from fakeshop.rest.server import serve
+from fakeshop.webhooks.http_client import Headers, Send, send_over_http
 
 _FIRST_SECONDS = 5.0
 """When the first buyer comes: whoever is to be told of it has just begun to listen."""

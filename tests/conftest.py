@@ -20,13 +20,13 @@ from bridge.storage.engine.database import Database
 from bridge.storage.engine.migrate import migrate
 from bridge.web.context import utcnow
 from tests.support.browser import open_browser
+from tests.support.compile_cache import cache_compiled
 from tests.support.conforming import ConformingClient
+from tests.support.db_pool import DatabasePool
 from tests.support.missing import require
 from tests.support.postgres import Cluster, find_bindir, start_cluster
-from tests.support.quick import remember_what_is_compiled
-from tests.support.spare import Spares
 
-remember_what_is_compiled()
+cache_compiled()
 # Every test client compares the responses of the API with the document.
 Flask.test_client_class = ConformingClient
 
@@ -56,11 +56,11 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def spares(cluster: Cluster, postgresql_template: str) -> Iterator[Spares]:
+def pool(cluster: Cluster, postgresql_template: str) -> Iterator[DatabasePool]:
     """The PostgreSQL databases that tests get, one after the other."""
-    spares = Spares(cluster, postgresql_template)
-    yield spares
-    spares.close()
+    pool = DatabasePool(cluster, postgresql_template)
+    yield pool
+    pool.close()
 
 
 @pytest.fixture(scope="session")
@@ -94,10 +94,10 @@ def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) ->
         yield f"sqlite:///{path}"
         return
     cluster: Cluster = request.getfixturevalue("cluster")
-    spares: Spares = request.getfixturevalue("spares")
-    name = spares.take()
+    pool: DatabasePool = request.getfixturevalue("pool")
+    name = pool.take()
     yield cluster.url(name)
-    spares.give_back(name)
+    pool.give_back(name)
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ def test_migrations_are_numbered(sources):
         ("bridge/web/api.py", "import requests"),
         ("bridge/web/api.py", "import app"),
         ("bridge/cli.py", "from bridge.web import context"),
-        ("bridge/cli/demo.py", "from fakeshop.shop import FakeShop"),
+        ("bridge/cli/demo.py", "from fakeshop.model.shop import FakeShop"),
         ("fakeshop/shop.py", "from bridge.domain import orders"),
         ("fakeshop/shop.py", "import requests"),
         ("bridge/cli_stores.py", "from bridge.clients import woocommerce"),
@@ -295,7 +295,9 @@ def test_guard_of_parsing_finds():
 
     assert len(architecture.parsing_faults("bridge/services/orders/apply.py", source)) == 1
     assert len(architecture.parsing_faults("schedulers/jobs.py", source)) == 1
-    assert architecture.parsing_faults("bridge/clients/clock.py", source) == []
+    assert len(architecture.parsing_faults("bridge/storage/orders/packing.py", source)) == 1
+    assert len(architecture.parsing_faults("bridge/clients/woocommerce/documents.py", source)) == 1
+    assert architecture.parsing_faults("bridge/clients/woocommerce/times.py", source) == []
 
 
 @pytest.mark.parametrize("text", ["aria-sort", "aria_label", "<b>", "</td>", '<a href="/admin">', "<br/>"])

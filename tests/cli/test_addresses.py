@@ -12,7 +12,7 @@ from bridge.runtime import Runtime
 from bridge.services.ops import addresses
 from bridge.web.context import utcnow
 from tests.conftest import SECRET_KEY, make_config
-from tests.support.reading import open_rig
+from tests.support.connected_shop import open_connected_shop
 
 RUNNING = "http://127.0.0.1:8010"
 
@@ -48,8 +48,8 @@ def commands(database_url):
 def test_commands_use_the_address_that_the_service_recorded(app, run):
     record(app, "http://127.0.0.1:8009")
     record(app, RUNNING)
-    with open_rig(app) as rig:
-        rig.connect()
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
 
         added = json.loads(run("stores", "add", "second", "--url", "http://127.0.0.1:1", "--json").stdout)
         installed = run("webhooks", "install", "shop")
@@ -57,7 +57,7 @@ def test_commands_use_the_address_that_the_service_recorded(app, run):
 
         assert added["webhook_url"] == f"{RUNNING}/webhooks/woocommerce/second"
         assert installed.exit_code == 0, installed.output
-        urls = {hook.delivery_url for hook in rig.shop.webhooks.values()}
+        urls = {hook.delivery_url for hook in connected_shop.shop.webhooks.values()}
         assert urls == {f"{RUNNING}/webhooks/woocommerce/shop"}
         codes = {fault["code"] for fault in checked["faults"]}
         assert not codes & {"webhook_moved", "webhook_missing", "address_differs"}
@@ -67,15 +67,15 @@ def test_commands_use_the_address_that_the_service_recorded(app, run):
 def test_address_that_differs_from_the_running_one_installs_nothing(app, commands):
     record(app, RUNNING)
     other = commands("http://127.0.0.1:8000", is_set=True)
-    with open_rig(app) as rig:
-        rig.connect()
-        rig.app.test_cli_runner().invoke(args=["webhooks", "install", "shop"])
-        before = {hook.delivery_url for hook in rig.shop.webhooks.values()}
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        connected_shop.app.test_cli_runner().invoke(args=["webhooks", "install", "shop"])
+        before = {hook.delivery_url for hook in connected_shop.shop.webhooks.values()}
 
         refused = other("webhooks", "install", "shop")
         checked = other("stores", "check", "shop", "--json")
         added = other("stores", "add", "second", "--url", "http://127.0.0.1:1")
-        after = {hook.delivery_url for hook in rig.shop.webhooks.values()}
+        after = {hook.delivery_url for hook in connected_shop.shop.webhooks.values()}
 
         assert (refused.exit_code, before) == (1, after)
         assert RUNNING in refused.stderr
@@ -121,14 +121,14 @@ def test_warning_does_not_spoil_json(commands):
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_shop_on_this_machine_is_a_local_trial(app, run):
-    with open_rig(app) as rig:
-        rig.connect()
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
 
         installed = run("webhooks", "install", "shop")
 
         assert installed.exit_code == 0
         assert "Warning: The shop cannot deliver to this service" in installed.stderr
-        assert len(rig.shop.webhooks) == 10
+        assert len(connected_shop.shop.webhooks) == 10
 
 
 def test_settings_know_whether_the_address_was_set(tmp_path):

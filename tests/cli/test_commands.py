@@ -13,7 +13,7 @@ from bridge.cli.base import Group
 from bridge.cli.commands import COMMANDS
 from tests import factories
 from tests.conftest import SECRET_KEY
-from tests.support import books
+from tests.support import ledger_sql
 
 
 @pytest.fixture
@@ -150,8 +150,8 @@ def test_accounts_are_imported_twice_and_posted_once(flask, shop, tmp_path, audi
     second = flask("accounts", "import", "shop", str(file))
 
     assert "2 balances would be imported, 1005 tokens" in dry.output
-    assert "2 balances imported, 1005 tokens; 0 of 2 rows were imported before" in first.output
-    assert "0 balances imported, 0 tokens; 2 of 2 rows were imported before" in second.output
+    assert "2 balances imported, 1005 tokens; 0 of 2 rows were already imported" in first.output
+    assert "0 balances imported, 0 tokens; 2 of 2 rows were already imported" in second.output
     assert factories.balance_of(shop, 42) == 1000
 
 
@@ -165,7 +165,7 @@ def test_file_with_a_fault_imports_nothing_and_names_line_and_column(flask, shop
     assert result.exit_code == 1
     assert "line 1201, column user_id: " in result.stderr
     assert "line 1202, column balance: " in result.stderr
-    assert books.count(database, "accounts") == 0
+    assert ledger_sql.count(database, "accounts") == 0
 
 
 def test_audit_counts_what_it_checked(flask, shop):

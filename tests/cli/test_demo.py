@@ -9,7 +9,7 @@ import pytest
 from bridge.cli.demo_shop import DemoShop
 from bridge.runtime import Runtime
 from bridge.web.context import utcnow
-from tests.support import books
+from tests.support import ledger_sql
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -21,8 +21,8 @@ def test_demo_applies_all_of_its_recorded_deliveries(app, database):
     for _ in shop.live(until=utcnow()):
         pass
 
-    states = {row["state"] for row in books.rows(database, "select distinct state from deliveries")}
+    states = {row["state"] for row in ledger_sql.rows(database, "select distinct state from deliveries")}
     assert states <= {"processed", "ignored"}, "none waits"
-    assert books.count(database, "order_lines") > 5
-    (granted,) = books.rows(database, "select count(*) as n from entries where order_number is not null")
+    assert ledger_sql.count(database, "order_lines") > 5
+    (granted,) = ledger_sql.rows(database, "select count(*) as n from entries where order_number is not null")
     assert granted["n"] > 5

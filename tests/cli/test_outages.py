@@ -47,11 +47,11 @@ LISTINGS = [
 def test_listing_creates_no_database(run, tmp_path, arguments):
     folder = tmp_path / "none"
 
-    told = run(f"sqlite:///{folder}/bridge.sqlite3", *arguments)
+    outcome = run(f"sqlite:///{folder}/bridge.sqlite3", *arguments)
 
-    assert told.exit_code == 1
-    assert told.stderr.count("\n") == 1
-    assert f"Error: the SQLite database {folder}/bridge.sqlite3 has no data of this service" in told.stderr
+    assert outcome.exit_code == 1
+    assert outcome.stderr.count("\n") == 1
+    assert f"Error: the SQLite database {folder}/bridge.sqlite3 has no data of this service" in outcome.stderr
     assert not folder.exists()
 
 
@@ -65,13 +65,13 @@ def test_commands_that_begin_an_installation_create_it(run, tmp_path):
 
 
 def test_postgresql_that_is_not_there_is_named_with_host_and_cause(run):
-    told = run("postgresql+psycopg://bridge:hush-hush@127.0.0.1:1/tokens", "stores", "list")
+    outcome = run("postgresql+psycopg://bridge:hush-hush@127.0.0.1:1/tokens", "stores", "list")
 
-    assert told.exit_code == 1
-    assert "the PostgreSQL database tokens at 127.0.0.1:1 cannot be used" in told.stderr
-    assert "refused" in told.stderr
-    assert "hush" not in told.stderr
-    assert told.stderr.count("\n") == 1
+    assert outcome.exit_code == 1
+    assert "the PostgreSQL database tokens at 127.0.0.1:1 cannot be used" in outcome.stderr
+    assert "refused" in outcome.stderr
+    assert "hush" not in outcome.stderr
+    assert outcome.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", [("stores", "list"), ("stores", "add", "x", "--url", "https://x.example")])
@@ -79,10 +79,10 @@ def test_file_that_is_no_database_is_named(run, tmp_path, command):
     path = tmp_path / "notes.txt"
     path.write_text("not a database, but some text that is longer than a header of SQLite would be, by a good deal")
 
-    told = run(f"sqlite:///{path}", *command)
+    outcome = run(f"sqlite:///{path}", *command)
 
-    assert told.exit_code == 1
-    assert f"{path} cannot be used: the file is not a SQLite database" in told.stderr
+    assert outcome.exit_code == 1
+    assert f"{path} cannot be used: the file is not a SQLite database" in outcome.stderr
     folder = run(f"sqlite:///{tmp_path}", *command)
     assert (folder.exit_code, "Traceback" in folder.output) == (1, False)
 
@@ -110,12 +110,12 @@ def test_newer_schema_is_told(run, database_url):
     with database.transaction() as connection:
         connection.exec_driver_sql("update alembic_version set version_num = '9999'")
 
-    told = run(database_url, "stores", "list")
+    outcome = run(database_url, "stores", "list")
 
     with database.transaction() as connection:
         connection.exec_driver_sql("update alembic_version set version_num = '" + newest_revision() + "'")
     database.close()
-    assert (told.exit_code, "has revision 9999, newer than this version's" in told.stderr) == (1, True)
+    assert (outcome.exit_code, "has revision 9999, newer than this version's" in outcome.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -124,33 +124,35 @@ def test_newer_schema_is_told(run, database_url):
 def test_address_that_is_none_is_one_sentence(url):
     env = os.environ | {"BRIDGE_DATABASE_URL": url, "BRIDGE_SECRET_KEY": SECRET_KEY}
 
-    told = subprocess.run(
+    outcome = subprocess.run(
         [sys.executable, "-m", "flask", "stores", "list"], cwd=ROOT, env=env, capture_output=True, text=True
     )
 
-    assert told.returncode == 1
-    assert told.stderr.startswith("Error: ")
-    assert "Traceback" not in told.stderr
-    assert "hush" not in told.stderr
+    assert outcome.returncode == 1
+    assert outcome.stderr.startswith("Error: ")
+    assert "Traceback" not in outcome.stderr
+    assert "hush" not in outcome.stderr
 
 
 @pytest.mark.parametrize("setting", [{"BRIDGE_SECRET_KEY": "short"}, {"BRIDGE_BIND": "nowhere"}])
 def test_help_with_a_bad_setting_is_a_sentence(setting):
     env = os.environ | {"BRIDGE_SECRET_KEY": SECRET_KEY} | setting
 
-    told = subprocess.run([sys.executable, "-m", "flask", "--help"], cwd=ROOT, env=env, capture_output=True, text=True)
+    outcome = subprocess.run(
+        [sys.executable, "-m", "flask", "--help"], cwd=ROOT, env=env, capture_output=True, text=True
+    )
 
-    assert f"Error: {next(iter(setting))} must" in told.stderr
-    assert "Traceback" not in told.stderr + told.stdout
+    assert f"Error: {next(iter(setting))} must" in outcome.stderr
+    assert "Traceback" not in outcome.stderr + outcome.stdout
 
 
 @pytest.mark.parametrize("module", ["schedulers", "fakeshop", "bench"])
 def test_help_starts_nothing(module, tmp_path):
     env = os.environ | {"BRIDGE_DATABASE_URL": f"sqlite:///{tmp_path}/x.sqlite3", "BRIDGE_SECRET_KEY": SECRET_KEY}
 
-    told = subprocess.run(
+    outcome = subprocess.run(
         [sys.executable, "-m", module, "--help"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60
     )
 
-    assert (told.returncode, told.stdout.startswith("usage: ")) == (0, True)
+    assert (outcome.returncode, outcome.stdout.startswith("usage: ")) == (0, True)
     assert not list(tmp_path.iterdir())

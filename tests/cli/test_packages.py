@@ -16,8 +16,8 @@ def run(app, shop):
     """Runs a command of the group on the store: exit status and output."""
 
     def run(command, *args):
-        told = app.test_cli_runner().invoke(args=["packages", command, "shop", *args])
-        return told.exit_code, told.output
+        outcome = app.test_cli_runner().invoke(args=["packages", command, "shop", *args])
+        return outcome.exit_code, outcome.output
 
     return run
 
@@ -41,7 +41,7 @@ def test_products_are_listed_with_what_is_unclear(run, shop):
     assert lines[0].split()[0] == "10"
     assert "not readable" in lines[0]
     assert "_tokens_granted is 5.000, which can be read in two ways" in lines[0]
-    assert "no package" in lines[1]
+    assert "not a package" in lines[1]
     assert lines[2].split()[:3] == ["12/3", "70", "tokens"]
     assert [(one["product"], one["variation"], one["tokens"], one["state"]) for one in listed] == [
         (10, None, None, "unreadable"),

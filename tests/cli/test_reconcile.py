@@ -8,21 +8,21 @@ import logging
 import pytest
 
 from bridge.domain.shop.subscriptions import TOPICS
-from fakeshop.faults import Kind
+from fakeshop.rest.faults import Kind
 from tests import factories
-from tests.support import books
-from tests.support.reading import DAY, open_rig
+from tests.support import ledger_sql
+from tests.support.connected_shop import DAY, open_connected_shop
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 URL = "http://127.0.0.1:8000/webhooks/woocommerce/shop"
 
 
 @pytest.fixture
-def rig(app, caplog):
+def connected_shop(app, caplog):
     """A shop and a bridge, not connected yet."""
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        yield rig
+    with open_connected_shop(app) as connected_shop:
+        yield connected_shop
 
 
 @pytest.fixture
@@ -31,15 +31,15 @@ def flask(app):
     return lambda *arguments: app.test_cli_runner().invoke(args=list(arguments))
 
 
-def test_reconcile_reports_what_was_expected_and_what_was_granted(rig, flask):
-    rig.connect()
-    order = rig.sell()
-    rig.sell(0, email="nobody@example.test")
+def test_reconcile_reports_what_was_expected_and_what_was_granted(connected_shop, flask):
+    connected_shop.connect()
+    order = connected_shop.sell()
+    connected_shop.sell(0, email="nobody@example.test")
 
     looked = flask("reconcile", "shop", "--dry-run")
     assert looked.exit_code == 0, looked.output
     assert "100,000 would be granted now" in looked.output
-    assert books.count(rig.database, "entries") == 0
+    assert ledger_sql.count(connected_shop.database, "entries") == 0
 
     done = flask("reconcile", "shop")
     assert done.exit_code == 0
@@ -52,29 +52,29 @@ def test_reconcile_reports_what_was_expected_and_what_was_granted(rig, flask):
     again = json.loads(flask("reconcile", "--json").output)
     (report,) = again["reports"]
     assert (report["store"], report["changed"], report["granted_before"], report["granted"]) == ("shop", 0, 100_000, 0)
-    assert rig.balances() == {2: 100_000}
+    assert connected_shop.balances() == {2: 100_000}
 
 
 @one_engine
-def test_reconcile_since_reads_a_range_in_the_stores_own_time(rig, flask):
-    rig.connect()
-    rig.sell()
-    rig.later(3 * DAY)
-    order = rig.sell(3)
+def test_reconcile_since_reads_a_range_in_the_stores_own_time(connected_shop, flask):
+    connected_shop.connect()
+    connected_shop.sell()
+    connected_shop.later(3 * DAY)
+    order = connected_shop.sell(3)
 
-    report = json.loads(flask("reconcile", "shop", "--json", "--since", rig.now.date().isoformat()).output)["reports"][
-        0
-    ]
+    report = json.loads(flask("reconcile", "shop", "--json", "--since", connected_shop.now.date().isoformat()).output)[
+        "reports"
+    ][0]
 
     assert [found["order"] for found in report["differences"]] == [order]
-    assert rig.cursor() is None
+    assert connected_shop.cursor() is None
     bad = flask("reconcile", "shop", "--since", "yesterday")
     assert (bad.exit_code, "--since: give a moment" in bad.stderr) == (1, True)
 
 
 @one_engine
-def test_reconcile_without_keys_says_how_to_give_them(rig, flask):
-    rig.connect(has_keys=False)
+def test_reconcile_without_keys_says_how_to_give_them(connected_shop, flask):
+    connected_shop.connect(has_keys=False)
 
     named, all_ = flask("reconcile", "shop"), flask("reconcile")
 
@@ -85,68 +85,68 @@ def test_reconcile_without_keys_says_how_to_give_them(rig, flask):
     assert "has no REST keys" in all_.stderr
     assert flask("reconcile", "nobody").exit_code == 1
 
-    key = rig.shop.add_key()
-    rig.sell()
+    key = connected_shop.shop.add_key()
+    connected_shop.sell()
     secrets = ("--consumer-key", key.consumer_key, "--consumer-secret", key.consumer_secret)
     assert flask("stores", "keys", "shop", *secrets).exit_code == 0
     assert flask("reconcile", "shop").exit_code == 0
-    assert rig.balances() == {2: 100_000}
-    kept = books.rows(rig.database, "select consumer_key, consumer_secret from stores")
+    assert connected_shop.balances() == {2: 100_000}
+    kept = ledger_sql.rows(connected_shop.database, "select consumer_key, consumer_secret from stores")
     assert key.consumer_secret not in str(kept)
 
 
 @one_engine
-def test_reconcile_that_was_cut_off_or_could_not_apply_all_ends_with_status_1(rig, flask):
-    rig.connect()
-    factories.give(rig, 2, 2**53 - 1)
-    order = rig.sell()
-    rig.sell(3)
+def test_reconcile_that_was_cut_off_or_could_not_apply_all_ends_with_status_1(connected_shop, flask):
+    connected_shop.connect()
+    factories.give(connected_shop, 2, 2**53 - 1)
+    order = connected_shop.sell()
+    connected_shop.sell(3)
 
     failed = flask("reconcile", "shop")
     assert failed.exit_code == 1
     assert f"NOT APPLIED order {order}: The balance would leave" in failed.output
-    assert rig.balances()[3] == 100_000
+    assert connected_shop.balances()[3] == 100_000
 
-    rig.served.faults.add(Kind.UNAUTHORIZED, times=None)
+    connected_shop.served.faults.add(Kind.UNAUTHORIZED, times=None)
     stopped = flask("reconcile", "shop")
     assert stopped.exit_code == 1
     assert "STOPPED HTTP 401" in stopped.output
 
 
-def test_owner_is_asked_about_past_orders_and_his_answer_counts(rig, flask, app):
-    rig.sell()
-    rig.later(60)
-    key = rig.shop.add_key()
+def test_owner_is_asked_about_past_orders_and_his_answer_counts(connected_shop, flask, app):
+    connected_shop.sell()
+    connected_shop.later(60)
+    key = connected_shop.shop.add_key()
     added = flask(
-        *("stores", "add", "shop", "--url", rig.served.url),
+        *("stores", "add", "shop", "--url", connected_shop.served.url),
         *("--consumer-key", key.consumer_key, "--consumer-secret", key.consumer_secret),
     )
     assert "flask stores history shop grant, or: flask stores history shop skip" in added.output
 
     asked = flask("reconcile", "shop")
-    assert "1 orders from before the shop was connected are not granted until you decide" in asked.output
-    assert "not granted until you decide" in flask("stores", "check", "shop").output
-    assert rig.balances() == {}
+    assert "1 orders from before the shop was connected wait for your decision" in asked.output
+    assert "wait for your decision" in flask("stores", "check", "shop").output
+    assert connected_shop.balances() == {}
 
     assert flask("stores", "history", "shop", "skip").exit_code == 0
     assert flask("reconcile", "shop").exit_code == 0
-    assert rig.balances() == {}
+    assert connected_shop.balances() == {}
     assert flask("stores", "history", "shop", "grant").exit_code == 0
     assert flask("reconcile", "shop").exit_code == 0
-    assert rig.balances() == {2: 100_000}
+    assert connected_shop.balances() == {2: 100_000}
 
 
-def test_webhooks_are_installed_once_and_repaired(rig, flask):
-    rig.connect()
-    erp = rig.shop.create_webhook("order.updated", "http://127.0.0.1:1/erp", name="ERP", status="disabled")
+def test_webhooks_are_installed_once_and_repaired(connected_shop, flask):
+    connected_shop.connect()
+    erp = connected_shop.shop.create_webhook("order.updated", "http://127.0.0.1:1/erp", name="ERP", status="disabled")
 
     planned = flask("webhooks", "install", "shop", "--dry-run")
-    assert len(rig.shop.webhooks) == 1
+    assert len(connected_shop.shop.webhooks) == 1
     assert planned.output.count("would be created") == 10
     made = flask("webhooks", "install", "shop")
     assert made.exit_code == 0, made.output
-    assert made.output.endswith(f"10 changes made; deliveries come to {URL}\n")
-    ours = [hook for hook in rig.shop.webhooks.values() if hook.delivery_url == URL]
+    assert made.output.endswith(f"10 changes made; the webhooks deliver to {URL}\n")
+    ours = [hook for hook in connected_shop.shop.webhooks.values() if hook.delivery_url == URL]
     assert sorted(hook.topic for hook in ours) == sorted(TOPICS)
     assert {(hook.secret, hook.status, hook.is_ping_due) for hook in ours} == {("test-secret", "active", False)}
 
@@ -154,31 +154,31 @@ def test_webhooks_are_installed_once_and_repaired(rig, flask):
     assert (again["url"], {step["action"] for step in again["steps"]}) == (URL, {"keep"})
 
     first, second, third = ours[:3]
-    rig.shop.update_webhook(first.id, status="disabled")
-    rig.shop.update_webhook(second.id, secret="forgotten")
-    rig.shop.update_webhook(third.id, delivery_url="http://127.0.0.1:1/webhooks/woocommerce/shop")
+    connected_shop.shop.update_webhook(first.id, status="disabled")
+    connected_shop.shop.update_webhook(second.id, secret="forgotten")
+    connected_shop.shop.update_webhook(third.id, delivery_url="http://127.0.0.1:1/webhooks/woocommerce/shop")
     repaired = flask("webhooks", "install", "shop").output
     assert f"{first.topic:<18} deleted {first.id} (disabled)" in repaired
     assert f"{third.topic:<18} deleted {third.id} (moved)" in repaired
     assert second.secret == "test-secret"
-    assert len(rig.shop.webhooks) == 11
-    assert rig.shop.webhooks[erp.id].status == "disabled"
-    rig.sell()
-    rig.shop.run_queue()
-    assert rig.balances() == {2: 100_000}
+    assert len(connected_shop.shop.webhooks) == 11
+    assert connected_shop.shop.webhooks[erp.id].status == "disabled"
+    connected_shop.sell()
+    connected_shop.shop.run_queue()
+    assert connected_shop.balances() == {2: 100_000}
 
 
 @one_engine
 @pytest.mark.parametrize("command", [("webhooks", "install", "shop"), ("packages", "import", "shop")])
-def test_commands_that_need_the_shop_say_so_in_a_sentence(rig, flask, command):
-    rig.connect(has_keys=False)
+def test_commands_that_need_the_shop_say_so_in_a_sentence(connected_shop, flask, command):
+    connected_shop.connect(has_keys=False)
     assert "has no REST keys" in flask(*command).stderr
     assert flask(*command[:2], "nobody").exit_code == 1
 
 
 @one_engine
-def test_read_only_key_installs_nothing_and_says_why(rig, flask):
-    rig.connect(permissions="read")
+def test_read_only_key_installs_nothing_and_says_why(connected_shop, flask):
+    connected_shop.connect(permissions="read")
 
     result = flask("webhooks", "install", "shop")
 
@@ -188,17 +188,17 @@ def test_read_only_key_installs_nothing_and_says_why(rig, flask):
 
 
 @one_engine
-def test_check_of_a_healthy_shop_ends_with_status_0(rig, flask):
-    rig.connect().listen()
+def test_check_of_a_healthy_shop_ends_with_status_0(connected_shop, flask):
+    connected_shop.connect().listen()
     flask("packages", "import", "shop")
-    rig.sell()
-    rig.shop.run_queue()
+    connected_shop.sell()
+    connected_shop.shop.run_queue()
 
     result = flask("stores", "check", "shop")
 
     assert result.exit_code == 0, result.output
-    assert result.output.endswith("all is well\n")
-    assert f"last delivery  {rig.now:%Y-%m-%d %H:%M}" in result.output
+    assert result.output.endswith("no problems found\n")
+    assert f"last delivery  {connected_shop.now:%Y-%m-%d %H:%M}" in result.output
     document = json.loads(flask("stores", "check", "shop", "--json").output)
     assert (document["rest"], document["packages"], document["faults"]) == (
         {"keys": True, "readable": True, "writable": True},
@@ -217,9 +217,9 @@ def test_check_of_a_healthy_shop_ends_with_status_0(rig, flask):
         (Kind.REDIRECT, "connect it with the address it really has"),
     ],
 )
-def test_check_names_what_keeps_the_shop_from_being_read(rig, flask, fault, words):
-    rig.connect()
-    rig.served.faults.add(fault, times=None)
+def test_check_names_what_keeps_the_shop_from_being_read(connected_shop, flask, fault, words):
+    connected_shop.connect()
+    connected_shop.served.faults.add(fault, times=None)
 
     result = flask("stores", "check", "shop")
 
@@ -229,9 +229,9 @@ def test_check_names_what_keeps_the_shop_from_being_read(rig, flask, fault, word
 
 
 @one_engine
-def test_check_names_each_fault_in_a_sentence(rig, flask):
-    rig.connect(permissions="read")
-    rig.skew = 3600
+def test_check_names_each_fault_in_a_sentence(connected_shop, flask):
+    connected_shop.connect(permissions="read")
+    connected_shop.skew = 3600
 
     document = json.loads(flask("stores", "check", "shop", "--json").output)
 
@@ -241,33 +241,35 @@ def test_check_names_each_fault_in_a_sentence(rig, flask):
     assert "3600 seconds apart" in document["faults"][-1]["sentence"]
 
 
-def test_packages_are_imported_and_what_waited_for_them_is_settled(rig, flask):
-    rig.connect(has_keys=False)
+def test_packages_are_imported_and_what_waited_for_them_is_settled(connected_shop, flask):
+    connected_shop.connect(has_keys=False)
     variations = [factories.line(1, 15, variation=16), factories.line(2, 15, variation=17)]
-    factories.deliver(rig, factories.order(1, lines=[factories.line()]))
-    factories.deliver(rig, factories.order(2, lines=variations))
-    assert rig.balances() == {}
-    key = rig.shop.add_key()
+    factories.deliver(connected_shop, factories.order(1, lines=[factories.line()]))
+    factories.deliver(connected_shop, factories.order(2, lines=variations))
+    assert connected_shop.balances() == {}
+    key = connected_shop.shop.add_key()
     flask("stores", "keys", "shop", "--consumer-key", key.consumer_key, "--consumer-secret", key.consumer_secret)
 
     result = flask("packages", "import", "shop")
 
     assert result.exit_code == 0, result.output
     assert "6 packages among 6 products and 2 variations" in result.output
-    assert rig.balances() == {2: 170_000}
-    rig.shop.set_product_tokens(10, 7)
+    assert connected_shop.balances() == {2: 170_000}
+    connected_shop.shop.set_product_tokens(10, 7)
     assert json.loads(flask("packages", "import", "shop", "--json").output)["packages"] == 6
-    assert rig.balances() == {2: 170_000}, "orders already placed keep theirs"
+    assert connected_shop.balances() == {2: 170_000}, "orders already placed keep theirs"
 
 
 @one_engine
-def test_products_that_leave_while_they_are_read_hide_no_other(rig, flask):
-    rig.connect()
+def test_products_that_leave_while_they_are_read_hide_no_other(connected_shop, flask):
+    connected_shop.connect()
     for number in range(105):
-        rig.shop.add_package(f"Package {number}", "1.00", number + 1)
-    rig.served.faults.add(Kind.SHRINKING, path="page=2", rows=1)
+        connected_shop.shop.add_package(f"Package {number}", "1.00", number + 1)
+    connected_shop.served.faults.add(Kind.SHRINKING, path="page=2", rows=1)
 
     assert flask("packages", "import", "shop").exit_code == 0
 
-    listed = books.rows(rig.database, "select product_id from packages where shop_tokens > 0 and variation_id = 0")
-    assert {row["product_id"] for row in listed} >= {id_ for id_ in rig.shop.products if id_ >= 20}
+    listed = ledger_sql.rows(
+        connected_shop.database, "select product_id from packages where shop_tokens > 0 and variation_id = 0"
+    )
+    assert {row["product_id"] for row in listed} >= {id_ for id_ in connected_shop.shop.products if id_ >= 20}

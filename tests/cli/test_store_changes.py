@@ -13,9 +13,9 @@ from bridge.storage.engine.metadata import metadata
 from bridge.storage.ops import removal
 from bridge.web.context import utcnow
 from tests import factories
-from tests.support import books
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
 from tests.support.pages import read, sign_in
-from tests.support.reading import open_rig
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -48,15 +48,15 @@ def test_renamed_store_keeps_deliveries_keys_and_imports(app, shop, run, tmp_pat
 
 @one_engine
 def test_webhooks_of_a_renamed_store_are_known_and_recreated(app, run):
-    with open_rig(app) as rig:
-        rig.connect()
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
         run("webhooks", "install", "shop")
 
         run("stores", "rename", "shop", "boutique")
         run("webhooks", "install", "boutique")
 
-        assert len(rig.shop.webhooks) == 10
-        assert {hook.delivery_url.rpartition("/")[2] for hook in rig.shop.webhooks.values()} == {"boutique"}
+        assert len(connected_shop.shop.webhooks) == 10
+        assert {hook.delivery_url.rpartition("/")[2] for hook in connected_shop.shop.webhooks.values()} == {"boutique"}
 
 
 @one_engine
@@ -72,20 +72,20 @@ def test_name_that_cannot_be_is_refused(app, shop, run, new):
 
 @one_engine
 def test_shop_is_moved_after_it_was_asked(app, run):
-    with open_rig(app) as rig, open_rig(app, slug="other") as other:
-        rig.connect()
-        order = rig.sell()
-        rig.poll()
+    with open_connected_shop(app) as connected_shop, open_connected_shop(app, slug="other") as other:
+        connected_shop.connect()
+        order = connected_shop.sell()
+        connected_shop.poll()
 
         wrong = run("stores", "move", "shop", "--url", other.served.url)
         forced = run("stores", "move", "shop", "--url", other.served.url, "--force")
-        moved = run("stores", "move", "shop", "--url", f" {rig.served.url}/wp-admin/ ")
+        moved = run("stores", "move", "shop", "--url", f" {connected_shop.served.url}/wp-admin/ ")
 
         assert (forced.exit_code, "Not checked" in forced.output) == (0, True)
         assert (wrong.exit_code, "Nothing was changed" in wrong.stderr) == (1, True)
         assert (moved.exit_code, f"has order {order}" in moved.output) == (0, True), moved.output
-        assert rig.store.url == rig.served.url
-        assert rig.store.purchase_url == f"{rig.served.url}/shop/"
+        assert connected_shop.store.url == connected_shop.served.url
+        assert connected_shop.store.purchase_url == f"{connected_shop.served.url}/shop/"
 
 
 @one_engine
@@ -126,7 +126,7 @@ def fill(app, shop):
 
 
 def rows_by_table(database):
-    return {name: books.count(database, name) for name in metadata.tables}
+    return {name: ledger_sql.count(database, name) for name in metadata.tables}
 
 
 def test_removed_store_is_exported_and_gone_and_the_other_untouched(app, shop, run, database, tmp_path):
@@ -142,7 +142,7 @@ def test_only_the_store_itself_is_removed(app, shop, run, database, tmp_path):
     file = tmp_path / "export.json"
 
     typed_wrong = run("stores", "remove", "shop", "--export", str(file), input="other\n")
-    assert (typed_wrong.exit_code, file.exists(), books.count(database, "stores")) == (1, False, 2)
+    assert (typed_wrong.exit_code, file.exists(), ledger_sql.count(database, "stores")) == (1, False, 2)
     removed = run("stores", "remove", "shop", "--export", str(file), input="shop\n")
 
     assert removed.exit_code == 0, removed.output
@@ -156,8 +156,8 @@ def test_only_the_store_itself_is_removed(app, shop, run, database, tmp_path):
     assert factories.deliver(shop, factories.order(9)).status_code == 404
     assert shop.client.get("/v1/users/7", headers=other).json["balance"]["balance"] == 70
     assert run("audit").exit_code == 0
-    assert books.count(database, "orders") == 0
-    assert {row["slug"] for row in books.rows(database, "select slug from stores")} == {"other"}
+    assert ledger_sql.count(database, "orders") == 0
+    assert {row["slug"] for row in ledger_sql.rows(database, "select slug from stores")} == {"other"}
     assert run("stores", "remove", "shop", "--yes").exit_code == 1
     assert run("stores", "add", "shop", "--url", "https://shop.example.com", "--name", "S").exit_code == 0
 
@@ -199,8 +199,8 @@ def test_removal_that_was_cut_off_goes_on(app, shop, run, database, tmp_path, st
 
     again = run("stores", "remove", "shop")
 
-    assert (again.exit_code, "goes on" in again.output) == (0, True), again.output
-    assert {row["slug"] for row in books.rows(database, "select slug from stores")} == {"other"}
+    assert (again.exit_code, "continues" in again.output) == (0, True), again.output
+    assert {row["slug"] for row in ledger_sql.rows(database, "select slug from stores")} == {"other"}
     assert run("audit").exit_code == 0
 
 
@@ -213,7 +213,7 @@ def test_rows_that_a_late_request_adds_are_removed_too(app, shop, database, tmp_
 
     def add(_rows):
         nonlocal added, emptied
-        emptied += not books.rows(database, f"select key from modules where store_id = {store_id}")
+        emptied += not ledger_sql.rows(database, f"select key from modules where store_id = {store_id}")
         # Another table's turn has come by now: only another pass finds the row.
         if not added and emptied == 2:
             added += 1
@@ -226,8 +226,8 @@ def test_rows_that_a_late_request_adds_are_removed_too(app, shop, database, tmp_
     store_removal.finish(database, store_id, progress=add)
 
     assert added == 1
-    assert {row["slug"] for row in books.rows(database, "select slug from stores")} == {"other"}
-    assert books.rows(database, "select key from modules where label = 'Late'") == []
+    assert {row["slug"] for row in ledger_sql.rows(database, "select slug from stores")} == {"other"}
+    assert ledger_sql.rows(database, "select key from modules where label = 'Late'") == []
 
 
 @one_engine
@@ -238,7 +238,7 @@ def test_export_that_cannot_be_written_removes_nothing(shop, run, database, tmp_
     for path in (taken, tmp_path / "taken.json" / "x.json"):
         refused = run("stores", "remove", "shop", "--yes", "--export", str(path))
         assert refused.exit_code in {1, 2}
-    assert (taken.read_text(), books.count(database, "stores")) == ("mine", 1)
+    assert (taken.read_text(), ledger_sql.count(database, "stores")) == ("mine", 1)
     assert shop.client.get("/v1/store", headers=shop.headers).status_code == 200
 
 

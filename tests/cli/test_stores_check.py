@@ -10,25 +10,25 @@ import pytest
 from bridge.domain.shop.health import Caretaker
 from bridge.domain.shop.issues import Code
 from bridge.storage.shop import sync_state
-from fakeshop.faults import Kind
+from fakeshop.rest.faults import Kind
 from tests import factories
-from tests.support.reading import open_rig
-from tests.support.troubles import HOUR, delete, demote, disable, forget_secret, hook, lead_astray, pause
+from tests.support.connected_shop import open_connected_shop
+from tests.support.webhook_failures import HOUR, delete, demote, disable, forget_secret, hook, pause, point_elsewhere
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 INSTALL = "recreate it with: flask webhooks install shop"
 
 
 @pytest.fixture
-def rig(app, caplog):
+def connected_shop(app, caplog):
     """A shop with which all is well: it listens, its packages are known, an order was delivered."""
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        rig.connect().listen()
-        rig.sell()
-        rig.shop.run_queue()
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect().listen()
+        connected_shop.sell()
+        connected_shop.shop.run_queue()
         app.test_cli_runner().invoke(args=["packages", "import", "shop"])
-        yield rig
+        yield connected_shop
 
 
 @pytest.fixture
@@ -36,83 +36,87 @@ def check(app):
     """Exit status, output and the JSON of the check."""
 
     def check():
-        told = app.test_cli_runner().invoke(args=["stores", "check", "shop"])
+        outcome = app.test_cli_runner().invoke(args=["stores", "check", "shop"])
         document = json.loads(app.test_cli_runner().invoke(args=["stores", "check", "shop", "--json"]).output)
-        return told, document["faults"]
+        return outcome, document["faults"]
 
     return check
 
 
-def keep_silent(rig):
+def keep_silent(connected_shop):
     """An order changes and the shop's queue does not run."""
-    rig.sell(3)
-    rig.later(HOUR)
+    connected_shop.sell(3)
+    connected_shop.later(HOUR)
 
 
-def break_an_order(rig):
+def break_an_order(connected_shop):
     """An order is worth more than an account can hold."""
-    factories.give(rig, 2, 2**53 - 1 - 100_000)
-    order = rig.sell()
-    rig.poll()
-    assert rig.known().unapplied[0].startswith(f"order {order}")
-    rig.shop.run_queue()
+    factories.give(connected_shop, 2, 2**53 - 1 - 100_000)
+    order = connected_shop.sell()
+    connected_shop.poll()
+    assert connected_shop.known().unapplied[0].startswith(f"order {order}")
+    connected_shop.shop.run_queue()
 
 
-def leave_a_copy(rig):
+def leave_a_copy(connected_shop):
     """A bridge elsewhere has our secret and listens too."""
-    rig.shop.create_webhook("order.updated", "http://127.0.0.1:1/webhooks/woocommerce/shop", name=hook(rig).name)
+    connected_shop.shop.create_webhook(
+        "order.updated", "http://127.0.0.1:1/webhooks/woocommerce/shop", name=hook(connected_shop).name
+    )
 
 
-def forget_packages(rig):
+def forget_packages(connected_shop):
     """No product brings tokens."""
-    with rig.database.transaction() as connection:
+    with connected_shop.database.transaction() as connection:
         connection.exec_driver_sql("delete from packages")
 
 
-def garble_an_amount(rig):
+def garble_an_amount(connected_shop):
     """A product's amount can be read in two ways."""
     meta = [{"key": "is_token_package", "value": "yes"}, {"key": "tokens_granted", "value": "5.000"}]
-    factories.deliver(rig, {"id": 10, "name": "Pack", "type": "simple", "meta_data": meta}, "product.updated")
+    factories.deliver(
+        connected_shop, {"id": 10, "name": "Pack", "type": "simple", "meta_data": meta}, "product.updated"
+    )
 
 
-def set_the_clock(rig):
+def set_the_clock(connected_shop):
     """The shop's clock is an hour ahead."""
-    rig.skew = HOUR
+    connected_shop.skew = HOUR
 
 
-def take_the_keys(rig):
+def take_the_keys(connected_shop):
     """The shop's owner revokes the REST keys."""
-    rig.shop.keys.clear()
+    connected_shop.shop.keys.clear()
 
 
-def copy_the_database(rig):
+def copy_the_database(connected_shop):
     """The database is restored for a bridge at another address."""
-    with rig.database.transaction() as connection:
+    with connected_shop.database.transaction() as connection:
         caretaker = Caretaker("https://tokens.example.com")
-        sync_state.change(connection, rig.connected.store.id, caretaker=caretaker)
+        sync_state.change(connection, connected_shop.connected.store.id, caretaker=caretaker)
 
 
-def fail_over_an_order(rig):
+def fail_over_an_order(connected_shop):
     """PHP fails over one order."""
-    rig.served.rest.sickness.broken = {rig.sell()}
-    rig.shop.run_queue()
-    rig.poll()
+    connected_shop.served.rest.sickness.broken = {connected_shop.sell()}
+    connected_shop.shop.run_queue()
+    connected_shop.poll()
 
 
-def drop_the_query(rig):
+def drop_the_query(connected_shop):
     """A cache answers each path without its query."""
-    rig.poll()
-    rig.later(HOUR)
-    rig.sell_many(15)
-    rig.shop.run_queue()
-    rig.served.rest.sickness.ignores = frozenset({"modified_after", "per_page", "page"})
-    rig.poll()
-    rig.served.rest.sickness.ignores = frozenset()
+    connected_shop.poll()
+    connected_shop.later(HOUR)
+    connected_shop.sell_many(15)
+    connected_shop.shop.run_queue()
+    connected_shop.served.rest.sickness.ignores = frozenset({"modified_after", "per_page", "page"})
+    connected_shop.poll()
+    connected_shop.served.rest.sickness.ignores = frozenset()
 
 
-def block_writing(rig):
+def block_writing(connected_shop):
     """A firewall lets nothing be written."""
-    rig.served.faults.add(Kind.ERROR_PAGE, path="webhooks/0", times=None)
+    connected_shop.served.faults.add(Kind.ERROR_PAGE, path="webhooks/0", times=None)
 
 
 TROUBLES = [
@@ -123,7 +127,7 @@ TROUBLES = [
     (delete, Code.WEBHOOK_MISSING, ("no webhook for order.updated", INSTALL)),
     (pause, Code.WEBHOOK_PAUSED, ("webhook for order.updated is paused", INSTALL)),
     (disable, Code.WEBHOOK_DISABLED, ("webhook for order.updated is disabled", "see that", "can be reached", INSTALL)),
-    (lead_astray, Code.WEBHOOK_WRONG_URL, ("delivers to another address, http://127.0.0.1", INSTALL)),
+    (point_elsewhere, Code.WEBHOOK_WRONG_URL, ("delivers to another address, http://127.0.0.1", INSTALL)),
     (
         leave_a_copy,
         Code.WEBHOOK_OTHER_INSTANCE,
@@ -153,26 +157,26 @@ TROUBLES = [
 
 
 @pytest.mark.parametrize(("trouble", "code", "words"), TROUBLES, ids=[code.value for _, code, _ in TROUBLES])
-def test_fault_is_named_in_one_sentence_with_its_remedy(rig, check, trouble, code, words):
-    trouble(rig)
+def test_fault_is_named_in_one_sentence_with_its_remedy(connected_shop, check, trouble, code, words):
+    trouble(connected_shop)
 
-    told, faults = check()
+    outcome, faults = check()
 
     assert [fault["code"] for fault in faults] == [code.value]
-    (line,) = [line for line in told.output.splitlines() if line.startswith("FAULT")]
+    (line,) = [line for line in outcome.output.splitlines() if line.startswith("FAULT")]
     assert line == f"FAULT {faults[0]['sentence']}"
     assert all(word in line for word in words), line
-    assert told.exit_code == 1
+    assert outcome.exit_code == 1
 
 
-def test_every_code_is_shown_here_or_beside(rig, check):
+def test_every_code_is_shown_here_or_beside(connected_shop, check):
     """The rest needs another connecting, or deliveries: see the tests of signed deliveries and of names."""
     beside = {Code.NO_KEYS, Code.KEYS_READ_ONLY, Code.ADDRESS_LOCAL, Code.UNREADABLE_AMOUNT, Code.UNPROCESSED}
     beside |= set(map(Code, _FROM_DELIVERIES))
 
     assert {code for _, code, _ in TROUBLES} | beside == set(Code)
-    told, faults = check()
-    assert (told.exit_code, faults) == (0, [])
+    outcome, faults = check()
+    assert (outcome.exit_code, faults) == (0, [])
 
 
 _FROM_DELIVERIES = ("other_site", "other_form", "delivery_too_large", "deliveries_repeated", "consumer_secret")

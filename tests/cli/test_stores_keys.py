@@ -4,41 +4,43 @@ from __future__ import annotations
 
 import pytest
 
-from fakeshop.faults import Kind
-from tests.support import books
-from tests.support.reading import open_rig
+from fakeshop.rest.faults import Kind
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
 from tests.support.shop_server import KEY, SECRET
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def rig(app):
-    with open_rig(app) as rig:
-        yield rig.connect()
+def connected_shop(app):
+    with open_connected_shop(app) as connected_shop:
+        yield connected_shop.connect()
 
 
 @pytest.fixture
-def give(rig):
+def give(connected_shop):
     """Give the store these keys: the command's result, and whether the keys it has changed."""
 
     def give(key, secret, *more):
-        before = books.rows(rig.database, "select consumer_key, consumer_secret from stores")
+        before = ledger_sql.rows(connected_shop.database, "select consumer_key, consumer_secret from stores")
         arguments = ["stores", "keys", "shop", "--consumer-key", key, "--consumer-secret", secret, *more]
-        told = rig.app.test_cli_runner().invoke(args=arguments)
-        return told, before != books.rows(rig.database, "select consumer_key, consumer_secret from stores")
+        outcome = connected_shop.app.test_cli_runner().invoke(args=arguments)
+        return outcome, before != ledger_sql.rows(
+            connected_shop.database, "select consumer_key, consumer_secret from stores"
+        )
 
     return give
 
 
-def test_keys_that_the_shop_accepts_replace_the_old_ones(rig, give):
-    key = rig.shop.add_key()
+def test_keys_that_the_shop_accepts_replace_the_old_ones(connected_shop, give):
+    key = connected_shop.shop.add_key()
 
-    told, is_changed = give(f" {key.consumer_key[:10]}\n{key.consumer_key[10:]}", f'"{key.consumer_secret}"\u200b')
+    outcome, is_changed = give(f" {key.consumer_key[:10]}\n{key.consumer_key[10:]}", f'"{key.consumer_secret}"\u200b')
 
-    assert (told.exit_code, is_changed) == (0, True), told.output
-    assert "answered to these keys" in told.output
-    with rig.reading() as reading:
+    assert (outcome.exit_code, is_changed) == (0, True), outcome.output
+    assert "accepted them" in outcome.output
+    with connected_shop.reading() as reading:
         assert reading.shop.check().fault is None
 
 
@@ -53,36 +55,36 @@ def test_keys_that_the_shop_accepts_replace_the_old_ones(rig, give):
     ],
 )
 def test_keys_that_cannot_be_leave_the_old_ones(give, key, secret, words):
-    told, is_changed = give(key, secret)
+    outcome, is_changed = give(key, secret)
 
-    assert (told.exit_code, is_changed) == (1, False)
-    assert words in told.stderr
-    assert "keeps its current keys" in told.stderr
-    assert SECRET not in told.output
-
-
-def test_key_that_may_only_read_is_refused(rig, give):
-    key = rig.shop.add_key(permissions="read")
-
-    told, is_changed = give(key.consumer_key, key.consumer_secret)
-
-    assert (told.exit_code, is_changed) == (1, False)
-    assert "may only read" in told.stderr
+    assert (outcome.exit_code, is_changed) == (1, False)
+    assert words in outcome.stderr
+    assert "keeps its current keys" in outcome.stderr
+    assert SECRET not in outcome.output
 
 
-def test_shop_that_is_down_changes_nothing_unless_told_so(rig, give):
-    key = rig.shop.add_key()
-    rig.served.faults.add(Kind.ERROR_PAGE, times=None)
+def test_key_that_may_only_read_is_refused(connected_shop, give):
+    key = connected_shop.shop.add_key(permissions="read")
 
-    told, is_changed = give(key.consumer_key, key.consumer_secret)
+    outcome, is_changed = give(key.consumer_key, key.consumer_secret)
+
+    assert (outcome.exit_code, is_changed) == (1, False)
+    assert "may only read" in outcome.stderr
+
+
+def test_shop_that_is_down_changes_nothing_unless_told_so(connected_shop, give):
+    key = connected_shop.shop.add_key()
+    connected_shop.served.faults.add(Kind.ERROR_PAGE, times=None)
+
+    outcome, is_changed = give(key.consumer_key, key.consumer_secret)
     untested, is_changed_then = give(key.consumer_key, key.consumer_secret, "--untested")
 
-    assert (told.exit_code, is_changed, "HTTP 500" in told.stderr) == (1, False, True)
+    assert (outcome.exit_code, is_changed, "HTTP 500" in outcome.stderr) == (1, False, True)
     assert (untested.exit_code, is_changed_then, "not tested" in untested.output) == (0, True, True)
 
 
-def test_webhook_secret_is_trimmed_and_a_mix_up_named(rig):
-    run = rig.app.test_cli_runner()
+def test_webhook_secret_is_trimmed_and_a_mix_up_named(connected_shop):
+    run = connected_shop.app.test_cli_runner()
     add = ["stores", "add", "new", "--url", "http://127.0.0.1:1", "--webhook-secret"]
 
     mixed = run.invoke(args=[*add, SECRET])

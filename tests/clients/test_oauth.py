@@ -8,15 +8,17 @@ import json
 import re
 import time
 from pathlib import Path
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import unquote_plus
 
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge.clients.oauth import signature
 from bridge.clients.woocommerce.api import open_shop
 from bridge.clients.woocommerce.session import ShopSession
+from bridge.clients.woocommerce.transport import OAuth1
+from bridge.domain.shop.access import ShopAccess
 from tests.support.shop_server import KEY, SECRET, listed, shop_serving
 
 RECORDED = Path(__file__).resolve().parent.parent / "recordings" / "rest" / "auth--oauth1-plain-http.json"
@@ -40,7 +42,7 @@ def fields_of(header):
     return {name: unquote_plus(value) for name, value in found}
 
 
-def wanted_signature(method, url, fields):
+def wanted_signature(method, url, fields, *, secret=SECRET):
     """What the shop works out from the request line and the header's fields, as the RFC has it."""
     base, _, query = url.partition("?")
     pairs = [pair.partition("=")[::2] for pair in query.split("&") if pair]
@@ -48,26 +50,33 @@ def wanted_signature(method, url, fields):
     sent += [item for item in fields.items() if item[0] != "oauth_signature"]
     normal = "&".join("=".join(pair) for pair in sorted((percent(name), percent(value)) for name, value in sent))
     text = f"{method}&{percent(base)}&{percent(normal)}"
-    return base64.b64encode(hmac.digest(f"{SECRET}&".encode(), text.encode(), "sha256")).decode()
+    return base64.b64encode(hmac.digest(f"{secret}&".encode(), text.encode(), "sha256")).decode()
 
 
-def assert_signed(server, asked):
+def assert_signed(server, asked, *, secret=SECRET):
     fields = fields_of(asked.headers["authorization"])
-    assert fields["oauth_signature"] == wanted_signature(asked.method, server.url + asked.target, fields)
+    assert fields["oauth_signature"] == wanted_signature(asked.method, server.url + asked.target, fields, secret=secret)
     assert fields["oauth_consumer_key"] == KEY
     assert fields["oauth_signature_method"] == "HMAC-SHA256"
     assert abs(int(fields["oauth_timestamp"]) - time.time()) < 60
     assert "oauth_" not in asked.target
 
 
-def test_signature_is_the_one_a_real_shop_accepted():
+def open_session(server, *, secret=SECRET):
+    return ShopSession(server.url, consumer_key=KEY, consumer_secret=secret, timeout=(5, 5), sleep=pytest.fail)
+
+
+def signed_fields(url):
+    request = requests.Request("GET", url, auth=OAuth1(KEY, SECRET)).prepare()
+    return fields_of(request.headers["Authorization"])
+
+
+def test_reading_of_these_tests_is_the_one_of_a_real_shop():
     line = json.loads(RECORDED.read_text())["request"]["line"]
     method, target = line.split(" ")
     unsigned, _, signed = target.partition("&oauth_signature=")
 
-    made = signature(method, f"http://127.0.0.1:8980{unsigned}", {}, secret=SECRET)
-
-    assert made == unquote_plus(signed)
+    assert wanted_signature(method, f"http://127.0.0.1:8980{unsigned}", {}) == unquote_plus(signed)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +96,7 @@ def test_signature_is_the_one_a_real_shop_accepted():
     ids=str,
 )
 def test_odd_parameters_are_signed_as_they_are_sent(server, params):
-    session = ShopSession(server.url, consumer_key=KEY, consumer_secret=SECRET, timeout=(5, 5), sleep=pytest.fail)
+    session = open_session(server)
     session.read("orders", params)
     session.close()
 
@@ -99,7 +108,7 @@ def test_odd_parameters_are_signed_as_they_are_sent(server, params):
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.text(min_size=1, max_size=8), st.text(max_size=12), max_size=5))
 def test_any_parameters_are_signed_as_they_are_sent(server, params):
-    session = ShopSession(server.url, consumer_key=KEY, consumer_secret=SECRET, timeout=(5, 5), sleep=pytest.fail)
+    session = open_session(server)
     session.read("orders", params)
     session.close()
 
@@ -127,11 +136,41 @@ def test_two_requests_have_two_nonces(server):
     assert len(nonces) == 2
 
 
-def test_port_80_and_large_letters_are_not_signed():
-    named = signature("get", "http://127.0.0.1:80/a?b=1", {}, secret=SECRET)
+@pytest.mark.parametrize("secret", ["cs_a/b+c%20d", "cs&=;,\"'<>", "cs_ with spaces ~!@#$%^&*()", "%2F"])
+def test_secret_is_used_as_it_is(server, secret):
+    session = open_session(server, secret=secret)
+    session.read("orders", {"search": "a/b c"})
+    session.write("PUT", "products/5", {"name": "Zoë"})
+    session.close()
 
-    assert named == signature("GET", "http://127.0.0.1/a?b=1", {}, secret=SECRET)
-    assert named == wanted_signature("GET", "http://127.0.0.1/a?b=1", {})
-    assert named != signature("GET", "http://127.0.0.1:8080/a?b=1", {}, secret=SECRET)
-    assert urlsplit("http://LOCALHOST/").netloc == "LOCALHOST"
-    assert signature("GET", "http://LOCALHOST/", {}, secret=SECRET) == wanted_signature("GET", "http://localhost/", {})
+    for asked in server.asked[-2:]:
+        assert_signed(server, asked, secret=secret)
+
+
+def test_route_in_the_query_is_signed(server):
+    session = open_session(server)
+    session.access = ShopAccess(root="/shop/index.php?rest_route=/")
+    session.read("orders/7")
+    session.read("orders", {"include[0]": "3", "search": "a/b&c"})
+    session.write("DELETE", "webhooks/5", params={"force": "true"})
+    session.close()
+
+    targets = [asked.target.partition("&")[0] for asked in server.asked[-3:]]
+    assert targets == [f"/shop/index.php?rest_route=/wc/v3/{path}" for path in ("orders/7", "orders", "webhooks/5")]
+    for asked in server.asked[-3:]:
+        assert_signed(server, asked)
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("http://127.0.0.1:80/a?b=1", "http://127.0.0.1/a?b=1"),
+        ("http://127.0.0.1:8080/a?b=1", "http://127.0.0.1:8080/a?b=1"),
+        ("http://LOCALHOST", "http://localhost/"),
+        ("http://[::1]:8080/a%20b/", "http://[::1]:8080/a%20b/"),
+    ],
+)
+def test_address_is_signed_as_the_shop_reads_it(sent, read):
+    fields = signed_fields(sent)
+
+    assert fields["oauth_signature"] == wanted_signature("GET", read, fields)

@@ -40,6 +40,18 @@ def test_keys_go_into_the_query_where_the_header_is_removed(tls_server, tls_clie
     assert KEY not in caplog.text
 
 
+def test_password_of_a_netrc_file_is_not_sent(tls_server, tls_client, monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login jo password of-another-program\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    tls_client.use(ShopAccess(has_keys_in_query=True))
+
+    tls_client.get_order(1)
+
+    assert "authorization" not in tls_server.asked[0].headers
+
+
 def test_what_worked_is_used_at_once_and_the_header_again_when_it_stops_working(tls_server, tls_client):
     tls_server.answer = strips_header
     tls_client.use(ShopAccess(has_keys_in_query=True))
@@ -87,9 +99,9 @@ def test_keys_in_the_query_are_in_no_log_and_no_error(tls_server, tls_client, ca
 
     def mirror(status):
         def answer(asked):
-            told = f"{asked.target} {KEY} {SECRET}"
+            outcome = f"{asked.target} {KEY} {SECRET}"
             return Reply(
-                told.encode(), status, (("Location", f"/x?{told}"), ("Content-Type", "text/html"), ("X", told))
+                outcome.encode(), status, (("Location", f"/x?{outcome}"), ("Content-Type", "text/html"), ("X", outcome))
             )
 
         return answer

@@ -44,7 +44,7 @@ def test_certificate_nobody_vouches_for_gets_no_keys(certificate):
 def test_keys_on_plain_http_are_only_named_in_the_signature(server, client):
     client.get_order(1)
 
-    assert server.asked[0].headers["authorization"].startswith('OAuth oauth_consumer_key="ck_1')
+    assert f'oauth_consumer_key="{KEY}"' in server.asked[0].headers["authorization"]
     assert SECRET not in server.asked[0].headers["authorization"]
 
 
@@ -60,10 +60,10 @@ def test_keys_are_in_no_address_no_log_and_no_error(server, client, caplog):
 
     def mirror(status):
         def answer(asked):
-            told = f"{KEY} {SECRET} {asked.headers['authorization']} {asked.target}"
-            document = {"code": told, "message": told, "data": {"params": told}}
+            outcome = f"{KEY} {SECRET} {asked.headers['authorization']} {asked.target}"
+            document = {"code": outcome, "message": outcome, "data": {"params": outcome}}
             where = ("Location", f"https://127.0.0.1/?consumer_key={KEY}&consumer_secret={SECRET}")
-            return Reply(document, status, (where, ("Content-Type", told), ("Retry-After", told)))
+            return Reply(document, status, (where, ("Content-Type", outcome), ("Retry-After", outcome)))
 
         return answer
 

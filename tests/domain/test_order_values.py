@@ -250,13 +250,13 @@ def seen(known):
 
 @settings(max_examples=60, deadline=None)
 @given(documents(), st.randoms(use_true_random=False))
-def test_all_permutations_of_five_documents_once_and_twice_end_alike(states, chance):
+def test_all_permutations_of_five_documents_once_and_twice_end_alike(states, rng):
     natural = seen(learn_all(states))
     arrivals = list(itertools.permutations(states))
 
-    for arrival in chance.sample(arrivals, min(24, len(arrivals))):
+    for arrival in rng.sample(arrivals, min(24, len(arrivals))):
         twice = [*arrival, *arrival]
-        chance.shuffle(twice)
+        rng.shuffle(twice)
         assert seen(learn_all(arrival)) == natural
         assert seen(learn_all(twice)) == natural
 

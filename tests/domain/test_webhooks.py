@@ -29,7 +29,7 @@ def changes(steps):
 
 
 @pytest.mark.parametrize(
-    ("told", "standing"),
+    ("told", "expected"),
     [
         ({}, SubscriptionState.ACTIVE),
         ({"name": "made by hand"}, SubscriptionState.ACTIVE),
@@ -47,8 +47,8 @@ def changes(steps):
         ),
     ],
 )
-def test_standing_of_a_webhook(told, standing):
-    assert state_of(with_first(**told)[0], HERE) is standing
+def test_state_of_a_webhook(told, expected):
+    assert state_of(with_first(**told)[0], HERE) is expected
 
 
 def test_shop_without_webhooks_gets_one_for_each_topic():

@@ -4,19 +4,19 @@ import pytest
 
 from bridge.clients.woocommerce.api import open_shop
 from bridge.domain.shop.errors import ShopBroken, ShopSilent
-from fakeshop.faults import Kind
-from fakeshop.server import serve
-from tests.fakeshop.shopping import Hands
+from fakeshop.rest.faults import Kind
+from fakeshop.rest.server import serve
+from tests.fakeshop.manual_shop import ManualShop
 
 
 @pytest.fixture
-def hands():
-    return Hands()
+def manual():
+    return ManualShop()
 
 
 @pytest.fixture
-def served(hands):
-    with serve(hands.shop) as served:
+def served(manual):
+    with serve(manual.shop) as served:
         yield served
 
 
@@ -39,10 +39,10 @@ def test_keys_are_checked(client):
     assert (check.fault, check.write_fault, check.can_write) == (None, None, True)
 
 
-def test_orders_refunds_products_and_users_are_read(client, hands):
-    orders = [hands.shop.place_order(2, [(10, 2)], status="completed") for _ in range(5)]
-    refund = hands.shop.refund_lines(orders[0].id, {orders[0].lines[0].id: 1})
-    hands.shop.trash(orders[4].id)
+def test_orders_refunds_products_and_users_are_read(client, manual):
+    orders = [manual.shop.place_order(2, [(10, 2)], status="completed") for _ in range(5)]
+    refund = manual.shop.refund_lines(orders[0].id, {orders[0].lines[0].id: 1})
+    manual.shop.trash(orders[4].id)
 
     pages = [
         client.list_orders(modified_after=None, statuses=["completed", "trash"], page=page, per_page=3)
@@ -62,9 +62,9 @@ def test_orders_refunds_products_and_users_are_read(client, hands):
     assert [one["role"] for one in client.find_customers("sub@example.test")] == ["subscriber"]
 
 
-def test_webhooks_are_made_repaired_and_removed(client, hands):
+def test_webhooks_are_made_repaired_and_removed(client, manual):
     made = client.create_webhook(name="ours", topic="order.updated", delivery_url="http://127.0.0.1:1/hook", secret="s")
-    hands.shop.webhooks[made["id"]].status = "disabled"
+    manual.shop.webhooks[made["id"]].status = "disabled"
 
     assert client.list_webhooks()[0]["status"] == "disabled"
     assert client.update_webhook(made["id"], status="active")["status"] == "active"

@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 
-from fakeshop.server import serve
-from tests.fakeshop.shopping import Hands, recorded_rest, shape
+from fakeshop.rest.server import serve
+from tests.fakeshop.manual_shop import ManualShop, recorded_rest, shape
 
 
 class _Still(urllib.request.HTTPRedirectHandler):
@@ -45,28 +45,28 @@ def call(served, path, *, key=None, method="GET", body=None, headers=(), https=T
 
 
 @pytest.fixture
-def hands():
-    return Hands()
+def manual():
+    return ManualShop()
 
 
 @pytest.fixture
-def served(hands):
-    with serve(hands.shop) as served:
+def served(manual):
+    with serve(manual.shop) as served:
         yield served
 
 
 @pytest.fixture
-def key(hands):
-    return hands.shop.add_key()
+def key(manual):
+    return manual.shop.add_key()
 
 
 @pytest.fixture
-def orders(hands):
+def orders(manual):
     """Seven completed orders, a minute apart."""
     made = []
     for _ in range(7):
-        made.append(hands.shop.place_order(2, status="completed"))
-        hands.later(60)
+        made.append(manual.shop.place_order(2, status="completed"))
+        manual.later(60)
     return made
 
 
@@ -79,13 +79,13 @@ def orders(hands):
         ("auth--unknown-key", True, "unknown"),
     ],
 )
-def test_keys_are_refused_as_recorded(hands, served, recording, https, secret):
+def test_keys_are_refused_as_recorded(manual, served, recording, https, secret):
     recorded = recorded_rest(recording)["response"]
-    key = None if secret is None else hands.shop.add_key()
+    key = None if secret is None else manual.shop.add_key()
     if secret == "unknown":
-        hands.shop.keys.clear()
+        manual.shop.keys.clear()
     if secret == "wrong":
-        hands.shop.keys[key.consumer_key] = hands.shop.add_key()
+        manual.shop.keys[key.consumer_key] = manual.shop.add_key()
 
     status, headers, body = call(served, "/wp-json/wc/v3/orders?per_page=1&_fields=id", key=key, https=https)
 
@@ -101,9 +101,9 @@ def test_query_keys_are_taken_over_tls_only(served, key):
     assert answers == [200, 401]
 
 
-def test_read_only_key_reads_and_may_not_write(hands, served):
+def test_read_only_key_reads_and_may_not_write(manual, served):
     recorded = recorded_rest("auth--read-only-key-write")["response"]
-    key = hands.shop.add_key(permissions="read")
+    key = manual.shop.add_key(permissions="read")
 
     read = call(served, "/wp-json/wc/v3/webhooks", key=key)
     written = call(served, "/wp-json/wc/v3/webhooks", key=key, method="POST", body={"topic": "order.updated"})
@@ -178,13 +178,13 @@ def test_pages_follow_each_other_as_recorded(served, key, orders):
     "recording",
     ["orders--page-beyond-last", "orders--completed-modified-after--page1", "orders--several-statuses"],
 )
-def test_link_header_is_rewritten_as_recorded(hands, served, key, recording):
+def test_link_header_is_rewritten_as_recorded(manual, served, key, recording):
     recorded = recorded_rest(recording)
     for _ in range(11):
-        hands.shop.place_order(2, status="completed")
-    hands.later(3600)
-    for order in hands.shop.orders.values():
-        order.modified_at = hands.now
+        manual.shop.place_order(2, status="completed")
+    manual.later(3600)
+    for order in manual.shop.orders.values():
+        order.modified_at = manual.now
 
     _, headers, _ = call(served, recorded["request"]["line"].removeprefix("GET "), key=key)
 
@@ -215,8 +215,8 @@ def test_modified_after_is_exclusive_at_a_second(served, key, orders):
     assert found(f"{local:%Y-%m-%dT%H:%M:%S}") == 0
 
 
-def test_lists_leave_the_trash_out_unless_it_is_asked_for(served, hands, key, orders):
-    hands.shop.trash(orders[0].id)
+def test_lists_leave_the_trash_out_unless_it_is_asked_for(served, manual, key, orders):
+    manual.shop.trash(orders[0].id)
 
     def ids(query):
         return {order["id"] for order in call(served, f"/wp-json/wc/v3/orders?per_page=100&{query}", key=key)[2]}
@@ -251,8 +251,8 @@ def test_what_is_not_there_is_answered_as_recorded(served, key, recording, path)
     assert (status, body) == (recorded["status"], recorded["body"])
 
 
-def test_number_of_a_refund_is_no_order(served, hands, key, orders):
-    refund = hands.shop.refund_amount(orders[0].id, "1.00")
+def test_number_of_a_refund_is_no_order(served, manual, key, orders):
+    refund = manual.shop.refund_amount(orders[0].id, "1.00")
 
     status, headers, body = call(served, f"/wp-json/wc/v3/orders/{orders[0].id}/refunds", key=key)
 
@@ -282,9 +282,9 @@ def test_customers_are_listed_by_role_and_address(served, key):
     assert names("email=sub%40example.test&role=all") == ["sub"]
 
 
-def test_webhooks_are_made_changed_and_deleted(served, hands, key):
+def test_webhooks_are_made_changed_and_deleted(served, manual, key):
     wanted = {"topic": "order.updated", "delivery_url": "http://127.0.0.1:1/hook", "secret": "s&amp;t", "name": "ours"}
-    hands.ear.ping_status = 200
+    manual.listener.ping_status = 200
 
     made = call(served, "/wp-json/wc/v3/webhooks", key=key, method="POST", body=wanted)
     path = f"/wp-json/wc/v3/webhooks/{made[2]['id']}"
@@ -297,7 +297,7 @@ def test_webhooks_are_made_changed_and_deleted(served, hands, key):
     assert shape(made[2]) == shape(recorded_rest("webhook--one")["response"]["body"])
     assert (refused[0], gone[0], call(served, path, key=key)[0]) == (501, 200, 404)
     assert call(served, path, key=key, method="PUT", body={})[0] == 400
-    assert [body for _, _, body in hands.ear.heard] == [b"webhook_id=1"]
+    assert [body for _, _, body in manual.listener.heard] == [b"webhook_id=1"]
     assert call(served, "/wp-json/wc/v3/webhooks", key=key, method="POST", body={"topic": "x"})[0] == 400
 
 
@@ -313,7 +313,7 @@ def test_index_and_status_say_who_the_shop_is(served, key):
     assert (status["environment"]["version"], status["settings"]["HPOS_enabled"]) == ("10.9.1", True)
 
 
-def test_key_of_a_demoted_user_sees_nothing(served, hands, key):
-    hands.shop.set_role(1, "subscriber")
+def test_key_of_a_demoted_user_sees_nothing(served, manual, key):
+    manual.shop.set_role(1, "subscriber")
 
     assert call(served, "/wp-json/wc/v3/orders", key=key)[0] == 403

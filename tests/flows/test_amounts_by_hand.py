@@ -11,9 +11,9 @@ import pytest
 from bridge.web.context import utcnow
 from tests import factories
 from tests.factories import balance_of, deliver, line, order
-from tests.support import books
-from tests.support.by_hand import Api, entries, unknown
+from tests.support import ledger_sql
 from tests.support.linked_sites import bearer, link
+from tests.support.rest_client import Api, entries, unknown
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 LINE = "1/lines/1"
@@ -23,7 +23,7 @@ LINE = "1/lines/1"
 def api(address, shop, database):
     """The service on a port of its own; whatever a test did, the books add up after it."""
     yield Api(address, shop)
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 def test_line_brings_what_the_owner_says_through_all_that_follows(api, shop, database):
@@ -90,7 +90,7 @@ def test_each_unknown_line_is_answered_by_itself(api, shop, database):
 
     assert steps == [("unknown_product", 500, [1, 3]), ("unknown_product", 0, [1]), (None, 30, [])]
     assert entries(database) == [(4, 70, "shop"), (2, 500, api.actor), (1, 30, api.actor)]
-    nothing = books.rows(database, "select tokens, set_by, set_at from order_lines where line_id = 3")
+    nothing = ledger_sql.rows(database, "select tokens, set_by, set_at from order_lines where line_id = 3")
     assert (nothing[0]["tokens"], nothing[0]["set_by"], nothing[0]["set_at"] is None) == (0, api.actor, False)
 
 
@@ -153,8 +153,8 @@ def test_answer_and_deliveries_in_every_order_come_to_the_same(shop, database):
                     say = {"json": {"tokens": 100}, "headers": shop.headers}
                     assert shop.client.put(f"/v1/orders/{number}/lines/1", **say).status_code == 200
 
-    assert books.balances(database) == dict.fromkeys(range(1, number + 1), 75)
-    assert books.faults(database) == []
+    assert ledger_sql.balances(database) == dict.fromkeys(range(1, number + 1), 75)
+    assert ledger_sql.faults(database) == []
 
 
 @one_engine
@@ -183,7 +183,7 @@ def test_amount_that_makes_no_sense_is_refused(shop, database, place, tokens, st
 
     assert (answer.status_code, answer.json["code"]) == (status, code)
     assert [error["field"] for error in answer.json.get("errors", ())] == ([field] if field else [])
-    assert books.rows(
+    assert ledger_sql.rows(
         database, "select number, tokens, set_by from orders join order_lines on order_number = number"
     ) == [{"number": 1, "tokens": None, "set_by": None}]
 
@@ -203,4 +203,4 @@ def test_linked_sites_and_other_stores_answer_nothing(app, shop, database):
         for method, path, body in (("put", LINE, {"tokens": 5}), ("post", "1/seen", seen)):
             answer = getattr(shop.client, method)(f"/v1/orders/{path}", json=body, headers=headers)
             assert (answer.status_code, answer.json["code"]) == (status, code)
-    assert (books.count(database, "orders"), books.count(database, "entries")) == (1, 0)
+    assert (ledger_sql.count(database, "orders"), ledger_sql.count(database, "entries")) == (1, 0)

@@ -7,28 +7,28 @@ import json
 import pytest
 
 from tests.factories import balance_of, give
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.problems import assert_problem
-from tests.support.standing import ENGINES, standing_service
+from tests.support.shared_app import ENGINES, open_shared_app
 
 BIG = 2**60
 SPEND = {"user": {"id": 2}, "module": "chat", "tokens": 30}
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def standing(request):
+def shared(request):
     """One service for all: user 2 has 100 tokens before and after."""
-    with standing_service(request.param, request, "bad_input_api") as service:
+    with open_shared_app(request.param, request, "bad_input_api") as service:
         give(service.shop, 2, 100)
         yield service
         assert balance_of(service.shop, 2) == 100
-        assert books.count(service.database, "spends") == 0
-        assert books.faults(service.database) == []
+        assert ledger_sql.count(service.database, "spends") == 0
+        assert ledger_sql.faults(service.database) == []
 
 
 @pytest.fixture
-def shop(standing):
-    return standing.shop
+def shop(shared):
+    return shared.shop
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from bridge.storage.engine import database as database_module
 from bridge.storage.engine.migrate import migrate
 from tests.factories import deliver, order
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.missing import require
 from tests.support.outages import assert_told_to_retry, assert_works_again, close, open_shop, writes
 from tests.support.postgres import find_bindir, start_cluster
@@ -69,7 +69,7 @@ def test_disk_full(embedded):
     assert_told_to_retry([full])
     assert {response.status_code for response in big} <= {200, 503}
     assert deliver(shop, order(1)).status_code == 200
-    assert books.faults(parts.database) == []
+    assert ledger_sql.faults(parts.database) == []
 
 
 def test_file_spoilt(embedded):

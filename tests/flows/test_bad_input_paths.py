@@ -8,20 +8,20 @@ import pytest
 
 from tests.factories import add_shop, balance_of, deliver, order, put_package, put_user
 from tests.support.problems import assert_problem
-from tests.support.standing import ENGINES, standing_service
+from tests.support.shared_app import ENGINES, open_shared_app
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def standing(request):
+def shared(request):
     """One service for all, with user 2 in it."""
-    with standing_service(request.param, request, "bad_input_paths") as service:
+    with open_shared_app(request.param, request, "bad_input_paths") as service:
         put_user(service.shop, 2)
         yield service
 
 
 @pytest.fixture
-def shop(standing):
-    return standing.shop
+def shop(shared):
+    return shared.shop
 
 
 @pytest.fixture
@@ -109,12 +109,12 @@ def test_addresses_and_methods_that_are_not_there(send):
     assert_problem(send("POST", "/v1/spends", {"user": {"id": 2}, "operation": "no.such"}), 404)
 
 
-def test_another_stores_key_sees_and_moves_nothing_of_ours(shop, standing, send):
+def test_another_stores_key_sees_and_moves_nothing_of_ours(shop, shared, send):
     put_package(shop, 10, 5)
     deliver(shop, order(customer=7))
     send("PUT", "/v1/limits/chat", {"period": "daily", "rules": {"user": 0}})
-    _, theirs = add_shop(standing.app, "other")
-    client = standing.app.test_client()
+    _, theirs = add_shop(shared.app, "other")
+    client = shared.app.test_client()
 
     for path in ("/v1/users/7", "/v1/users/7/entries", "/v1/users/7/purchases", "/v1/packages/10", "/v1/limits/chat"):
         assert send("GET", path).status_code == 200

@@ -17,45 +17,45 @@ from tests.factories import (
     put_package,
     put_user,
 )
-from tests.support import books
-from tests.support.standing import ENGINES, standing_service
+from tests.support import ledger_sql
+from tests.support.shared_app import ENGINES, open_shared_app
 
 DOOR = "/webhooks/woocommerce/shop"
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def standing(request):
-    with standing_service(request.param, request, "bad_input_webhooks") as service:
+def shared(request):
+    with open_shared_app(request.param, request, "bad_input_webhooks") as service:
         put_package(service.shop, 10, 1_000)
         yield service
-        assert books.faults(service.database) == []
+        assert ledger_sql.faults(service.database) == []
 
 
 @pytest.fixture
-def shop(standing):
-    return standing.shop
+def shop(shared):
+    return shared.shop
 
 
 @pytest.fixture
-def database(standing):
-    return standing.database
+def database(shared):
+    return shared.database
 
 
 def last_delivery(database):
-    return books.rows(database, "select * from deliveries order by id desc limit 1")[0]
+    return ledger_sql.rows(database, "select * from deliveries order by id desc limit 1")[0]
 
 
 def assert_refused_and_not_stored(database, before, response, status, code):
     assert (response.status_code, response.get_json()["code"]) == (status, code)
     assert response.content_type == "application/problem+json"
-    assert books.count(database, "deliveries") == before
+    assert ledger_sql.count(database, "deliveries") == before
 
 
 @pytest.mark.parametrize(
     "signature", [None, "", "wrong", "AAAA" * 11, "é", "=" * 5_000], ids=["none", "empty", "wrong", "as", "é", "long"]
 )
 def test_delivery_with_no_or_another_signature(shop, database, signature):
-    before = books.count(database, "deliveries")
+    before = ledger_sql.count(database, "deliveries")
     headers = delivery_headers(b"{}", "order.updated")
     headers.pop("X-WC-Webhook-Signature")
     if signature is not None:
@@ -67,7 +67,7 @@ def test_delivery_with_no_or_another_signature(shop, database, signature):
 
 
 def test_body_that_was_changed_on_the_way(shop, database):
-    before = books.count(database, "deliveries")
+    before = ledger_sql.count(database, "deliveries")
     body = json.dumps(order()).encode()
     headers = delivery_headers(body, "order.updated", secret=shop.connected.webhook_secret)
 
@@ -81,24 +81,24 @@ def test_body_that_was_changed_on_the_way(shop, database):
 )
 @pytest.mark.parametrize("body", [b"{}", b"webhook_id=5"])
 def test_store_that_is_not_there(shop, database, slug, body):
-    before = books.count(database, "deliveries")
+    before = ledger_sql.count(database, "deliveries")
     headers = delivery_headers(body, "order.updated") if body == b"{}" else {}
 
     response = shop.client.post(f"/webhooks/woocommerce/{slug}", data=body, headers=headers)
 
     assert response.status_code == 404
     assert response.content_type == "application/problem+json"
-    assert books.count(database, "deliveries") == before
+    assert ledger_sql.count(database, "deliveries") == before
 
 
 @pytest.mark.parametrize(("size", "status"), [(2**20 + 1, 400), (10 * 2**20 + 1, 200), (24 * 2**20 + 1, 413)])
 def test_signed_body_of_many_mebibytes(shop, database, size, status):
-    before = books.count(database, "deliveries")
+    before = ledger_sql.count(database, "deliveries")
 
     response = deliver(shop, b"x" * size)
 
     assert response.status_code == status
-    assert books.count(database, "deliveries") == before + (status != 413)
+    assert ledger_sql.count(database, "deliveries") == before + (status != 413)
 
 
 @pytest.mark.parametrize(
@@ -140,23 +140,23 @@ def test_signed_body_that_is_no_object_is_refused_and_kept(shop, database, body)
     ids=lambda value: str(value)[:40],
 )
 def test_object_that_says_nothing_of_use_is_stored_and_ignored(shop, database, document, topic):
-    before = books.count(database, "orders")
+    before = ledger_sql.count(database, "orders")
 
     response = deliver(shop, document, topic)
 
     assert response.status_code == 200
     assert last_delivery(database)["state"] == "ignored"
-    assert books.count(database, "orders") == before
+    assert ledger_sql.count(database, "orders") == before
 
 
 @pytest.mark.parametrize("body", [b"webhook_id=5", b"webhook_id=12345", b"webhook_id=5\n"])
 def test_ping_is_answered_exactly_200_and_stores_nothing(shop, database, body):
-    before = books.count(database, "deliveries")
+    before = ledger_sql.count(database, "deliveries")
 
     response = shop.client.post(DOOR, data=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
 
     assert response.status_code == 200
-    assert books.count(database, "deliveries") == before
+    assert ledger_sql.count(database, "deliveries") == before
 
 
 @pytest.mark.parametrize(
@@ -178,12 +178,12 @@ def test_headers_nobody_signed_are_kept_as_far_as_they_fit(shop, database, name,
     body = json.dumps(order(number)).encode()
     source = shop.connected.store.url
     headers = delivery_headers(body, "order.updated", secret=shop.connected.webhook_secret, source=source)
-    before = books.count(database, "deliveries")
+    before = ledger_sql.count(database, "deliveries")
 
     response = shop.client.post(DOOR, data=body, headers=headers | {f"X-WC-Webhook-{name}": value})
 
     assert response.status_code == 200
-    assert books.count(database, "deliveries") == before + 1
+    assert ledger_sql.count(database, "deliveries") == before + 1
     # A source that is not the store's own waits for the owner.
     assert last_delivery(database)["state"] in {"processed", "ignored", *(["received"] if name == "Source" else [])}
 

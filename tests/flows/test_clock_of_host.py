@@ -16,37 +16,39 @@ from bridge.web.context import utcnow
 from schedulers import jobs, shop_jobs
 from schedulers.context import JobContext
 from tests.support.clock import shift_at
-from tests.support.reading import PUBLIC_URL, connect, open_rig
+from tests.support.connected_shop import PUBLIC_URL, connect, open_connected_shop
 
 HOUR = 3600
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def rig(app, caplog):
+def connected_shop(app, caplog):
     """A connected shop."""
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        yield rig.connect()
+    with open_connected_shop(app) as connected_shop:
+        yield connected_shop.connect()
 
 
-def watch(rig):
-    return shop_jobs.watch_webhooks(JobContext(rig.database, utcnow), shops=rig.shops, public_url=PUBLIC_URL)
+def watch(connected_shop):
+    return shop_jobs.watch_webhooks(
+        JobContext(connected_shop.database, utcnow), shops=connected_shop.shops, public_url=PUBLIC_URL
+    )
 
 
-def clock_at(rig, moment=None):
+def clock_at(connected_shop, moment=None):
     with time_machine.travel(moment or utcnow(), tick=False):
-        response = rig.client.get("/readyz")
+        response = connected_shop.client.get("/readyz")
     assert response.status_code == 200
     return response.get_json()["clock"]
 
 
-def test_a_clock_that_is_ahead_of_every_shop_is_named(app, rig):
-    connect(rig, "gone", "http://127.0.0.1:1", rig.shop.add_key())
-    rig.skew = -HOUR
-    watch(rig)
+def test_a_clock_that_is_ahead_of_every_shop_is_named(app, connected_shop):
+    connect(connected_shop, "gone", "http://127.0.0.1:1", connected_shop.shop.add_key())
+    connected_shop.skew = -HOUR
+    watch(connected_shop)
 
-    named = clock_at(rig)
+    named = clock_at(connected_shop)
 
     assert named["state"] == "differs_from_shops"
     assert named["seconds"] == pytest.approx(-HOUR, abs=20)
@@ -54,44 +56,44 @@ def test_a_clock_that_is_ahead_of_every_shop_is_named(app, rig):
     checked = app.test_cli_runner().invoke(args=["stores", "check", "shop", "--json"])
     assert named["detail"] in {fault["sentence"] for fault in json.loads(checked.output)["faults"]}
 
-    rig.skew = 0
-    watch(rig)
-    assert clock_at(rig) == {"state": "ok", "seconds": 0.0}
+    connected_shop.skew = 0
+    watch(connected_shop)
+    assert clock_at(connected_shop) == {"state": "ok", "seconds": 0.0}
 
 
 @one_engine
-def test_what_shops_said_long_ago_or_by_another_clock_does_not_count(rig):
-    rig.skew = -HOUR
-    watch(rig)
+def test_what_shops_said_long_ago_or_by_another_clock_does_not_count(connected_shop):
+    connected_shop.skew = -HOUR
+    watch(connected_shop)
 
     later = utcnow() + timedelta(hours=2)
-    with rig.database.reading() as connection:
+    with connected_shop.database.reading() as connection:
         assert clock.check(connection, now=later).state is ClockState.OK
         assert clock.check(connection, now=utcnow() - timedelta(seconds=90)).state is not ClockState.DIFFERS_FROM_SHOPS
 
 
 @one_engine
-def test_a_clock_set_forward_while_the_service_runs_is_named_until_a_shop_agrees(rig, monkeypatch):
+def test_a_clock_set_forward_while_the_service_runs_is_named_until_a_shop_agrees(connected_shop, monkeypatch):
     # Ids never go back in a process; the next test begins where this one did.
     monkeypatch.setattr(ids, "_last", ids._last)
     ahead = utcnow() + timedelta(hours=5)
 
-    named = clock_at(rig, ahead)
+    named = clock_at(connected_shop, ahead)
 
     assert named["state"] == "jumped"
     assert named["seconds"] == pytest.approx(-5 * HOUR, abs=20)
     assert "set forward" in named["detail"]
     assert "docs/how-to/fix-the-clock.md" in named["detail"]
-    assert clock_at(rig) == {"state": "ok", "seconds": 0.0}
+    assert clock_at(connected_shop) == {"state": "ok", "seconds": 0.0}
 
     # The shop's server shares this process, and so the clock.
     with time_machine.travel(ahead):
-        watch(rig)
-    assert clock_at(rig, ahead) == {"state": "ok", "seconds": 0.0}
+        watch(connected_shop)
+    assert clock_at(connected_shop, ahead) == {"state": "ok", "seconds": 0.0}
 
 
 @one_engine
-def test_a_clock_set_back_while_the_service_runs_is_named(rig):
+def test_a_clock_set_back_while_the_service_runs_is_named(connected_shop):
     progress = clock.SteadyProgress(utcnow() + timedelta(hours=1))
 
     jump = progress.jump(utcnow())
@@ -103,11 +105,11 @@ def test_a_clock_set_back_while_the_service_runs_is_named(rig):
 
 
 @one_engine
-def test_the_clock_of_a_shop_stops_no_prune(rig):
-    rig.skew = -HOUR
-    watch(rig)
+def test_the_clock_of_a_shop_stops_no_prune(connected_shop):
+    connected_shop.skew = -HOUR
+    watch(connected_shop)
 
-    assert "refused" not in jobs.prune(shift_at(rig.database, utcnow()))
+    assert "refused" not in jobs.prune(shift_at(connected_shop.database, utcnow()))
 
 
 @pytest.mark.parametrize(

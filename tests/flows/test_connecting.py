@@ -14,30 +14,30 @@ import time_machine
 
 from bridge.services import secrets
 from bridge.web.context import utcnow
-from fakeshop.faults import Kind
+from fakeshop.rest.faults import Kind
 from tests import factories
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.approving import approve, deny
+from tests.support.connected_shop import open_connected_shop
 from tests.support.pages import read, send, sign_in
 from tests.support.problems import assert_problem
-from tests.support.reading import open_rig
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 KEYS = {"key_id": 7, "consumer_key": "ck_" + "1" * 40, "consumer_secret": "cs_" + "2" * 40}
 
 
 @pytest.fixture
-def rig(app, caplog):
+def connected_shop(app, caplog):
     """A shop and a bridge that know nothing of each other."""
     caplog.set_level(logging.DEBUG)
-    with open_rig(app) as rig:
-        yield rig
+    with open_connected_shop(app) as connected_shop:
+        yield connected_shop
 
 
 @pytest.fixture
-def admin(rig):
+def admin(connected_shop):
     """A browser of an admin."""
-    return sign_in(rig.app)
+    return sign_in(connected_shop.app)
 
 
 def ask(client, url, **typed):
@@ -74,63 +74,71 @@ def local(url):
     return f"{parts.path}?{parts.query}"
 
 
-def test_shop_is_connected_by_its_owners_word(rig, admin, caplog):
-    page = ask(admin, rig.served.url, name="Café", slug="", time_zone="Europe/Paris", week_start="sunday")
+def test_shop_is_connected_by_its_owners_word(connected_shop, admin, caplog):
+    page = ask(admin, connected_shop.served.url, name="Café", slug="", time_zone="Europe/Paris", week_start="sunday")
     assert "form-action 'self'" in page.headers["Content-Security-Policy"]
 
     status, back = approve(way_to(page))
     response = admin.get(local(back))
 
     assert (status, response.location) == (302, "/admin/shop/connection")
-    (kept,) = books.rows(rig.database, "select * from stores")
-    (key,) = rig.shop.keys.values()
+    (kept,) = ledger_sql.rows(connected_shop.database, "select * from stores")
+    (key,) = connected_shop.shop.keys.values()
     assert (kept["slug"], kept["name"], kept["time_zone"], kept["week_start"]) == ("shop", "Café", "Europe/Paris", 6)
-    assert (kept["asks_from"] is not None, books.count(rig.database, "access_keys")) == (True, 0)
-    assert rig.shops.vault.open(kept["consumer_key"]) == key.consumer_key
-    assert rig.shops.vault.open(kept["consumer_secret"]) == key.consumer_secret
+    assert (kept["asks_from"] is not None, ledger_sql.count(connected_shop.database, "access_keys")) == (True, 0)
+    assert connected_shop.shops.vault.open(kept["consumer_key"]) == key.consumer_key
+    assert connected_shop.shops.vault.open(kept["consumer_secret"]) == key.consumer_secret
     assert key.consumer_key[-7:] in admin.get(response.location).text
-    _assert_secret(rig, caplog, key.consumer_secret, [page, response, admin.get(response.location)], back)
-    _assert_secret(rig, caplog, key.consumer_key, [page, response, admin.get(response.location)], back)
+    _assert_secret(connected_shop, caplog, key.consumer_secret, [page, response, admin.get(response.location)], back)
+    _assert_secret(connected_shop, caplog, key.consumer_key, [page, response, admin.get(response.location)], back)
 
 
-def _assert_secret(rig, caplog, secret, responses, address):
+def _assert_secret(connected_shop, caplog, secret, responses, address):
     """Nowhere in clear: no page, no address, no log, no row."""
     for response in responses:
         assert secret not in response.text + str(response.headers)
     assert secret not in address + caplog.text
-    rows = books.rows(rig.database, "select * from stores") + books.rows(rig.database, "select * from key_requests")
+    rows = ledger_sql.rows(connected_shop.database, "select * from stores") + ledger_sql.rows(
+        connected_shop.database, "select * from key_requests"
+    )
     assert secret not in str(rows)
 
 
-def test_state_is_good_once_and_kept_only_as_a_hash(rig, admin):
-    state = state_of(ask(admin, rig.served.url))
+def test_state_is_good_once_and_kept_only_as_a_hash(connected_shop, admin):
+    state = state_of(ask(admin, connected_shop.served.url))
 
-    first, second = post_keys(rig.client, state), post_keys(rig.client, state, consumer_key="ck_" + "3" * 40)
+    first, second = (
+        post_keys(connected_shop.client, state),
+        post_keys(connected_shop.client, state, consumer_key="ck_" + "3" * 40),
+    )
 
     assert (first.status_code, first.json) == (200, {"status": "received"})
     assert refusal(second) == (410, "key_request_over")
-    (kept,) = books.rows(rig.database, "select consumer_key from stores")
-    assert rig.shops.vault.open(kept["consumer_key"]) == KEYS["consumer_key"]
-    (request,) = books.rows(rig.database, "select * from key_requests")
+    (kept,) = ledger_sql.rows(connected_shop.database, "select consumer_key from stores")
+    assert connected_shop.shops.vault.open(kept["consumer_key"]) == KEYS["consumer_key"]
+    (request,) = ledger_sql.rows(connected_shop.database, "select * from key_requests")
     assert state not in str(request)
     assert request["state_hash"] == secrets.hash_state(state)
 
 
 @one_engine
-def test_state_ends_after_a_quarter_of_an_hour(rig, admin):
+def test_state_ends_after_a_quarter_of_an_hour(connected_shop, admin):
     start = utcnow()
     with time_machine.travel(start, tick=False) as clock:
-        last, late = state_of(ask(admin, rig.served.url)), state_of(ask(admin, rig.served.url, slug="late"))
+        last, late = (
+            state_of(ask(admin, connected_shop.served.url)),
+            state_of(ask(admin, connected_shop.served.url, slug="late")),
+        )
         clock.move_to(start + timedelta(minutes=15) - timedelta(microseconds=1))
-        assert post_keys(rig.client, last).status_code == 200
+        assert post_keys(connected_shop.client, last).status_code == 200
         clock.move_to(start + timedelta(minutes=15))
-        assert refusal(post_keys(rig.client, late)) == (410, "key_request_over")
-    assert books.count(rig.database, "stores") == 1
+        assert refusal(post_keys(connected_shop.client, late)) == (410, "key_request_over")
+    assert ledger_sql.count(connected_shop.database, "stores") == 1
 
 
-def test_of_keys_that_come_twice_at_once_one_are_taken(rig, admin):
-    state, got = state_of(ask(admin, rig.served.url)), []
-    clients = [rig.app.test_client() for _ in range(4)]
+def test_of_keys_that_come_twice_at_once_one_are_taken(connected_shop, admin):
+    state, got = state_of(ask(admin, connected_shop.served.url)), []
+    clients = [connected_shop.app.test_client() for _ in range(4)]
     threads = [
         threading.Thread(target=lambda client=client: got.append(post_keys(client, state).status_code))
         for client in clients
@@ -142,12 +150,12 @@ def test_of_keys_that_come_twice_at_once_one_are_taken(rig, admin):
         thread.join()
 
     assert sorted(got) == [200, 410, 410, 410]
-    assert books.count(rig.database, "stores") == 1
+    assert ledger_sql.count(connected_shop.database, "stores") == 1
 
 
 @one_engine
-def test_what_no_shop_sends_is_refused_and_changes_nothing(rig, admin, caplog):
-    state = state_of(ask(admin, rig.served.url))
+def test_what_no_shop_sends_is_refused_and_changes_nothing(connected_shop, admin, caplog):
+    state = state_of(ask(admin, connected_shop.served.url))
 
     for changes, status in (
         ({"user_id": "made-up"}, 404),
@@ -163,42 +171,44 @@ def test_what_no_shop_sends_is_refused_and_changes_nothing(rig, admin, caplog):
         ({"key_id": "7"}, 422),
         ({"more": 1}, 422),
     ):
-        response = post_keys(rig.client, **{"state": state} | changes)
+        response = post_keys(connected_shop.client, **{"state": state} | changes)
         assert_problem(response, status)
         assert KEYS["consumer_secret"] not in response.text + caplog.text
-    assert books.count(rig.database, "stores") == 0
-    assert post_keys(rig.client, state).status_code == 200, "the state is still good"
+    assert ledger_sql.count(connected_shop.database, "stores") == 0
+    assert post_keys(connected_shop.client, state).status_code == 200, "the state is still good"
 
 
 @one_engine
-def test_body_that_is_no_answer_is_refused(rig):
+def test_body_that_is_no_answer_is_refused(connected_shop):
     long = b'{"a":"' + b"x" * 4090 + b'"}'
     bodies = {b"": 400, b"null": 400, b"[]": 400, b"{": 400, b"\xff{}": 400, long: 413}
 
     for body, status in bodies.items():
-        assert_problem(rig.client.post("/connect/woocommerce", data=body), status)
+        assert_problem(connected_shop.client.post("/connect/woocommerce", data=body), status)
     chunked = {"wsgi.input_terminated": True}
-    unmeasured = rig.client.post("/connect/woocommerce", input_stream=BytesIO(long), environ_overrides=chunked)
+    unmeasured = connected_shop.client.post(
+        "/connect/woocommerce", input_stream=BytesIO(long), environ_overrides=chunked
+    )
     assert_problem(unmeasured, 413)
-    assert rig.client.get("/connect/woocommerce").status_code == 405
+    assert connected_shop.client.get("/connect/woocommerce").status_code == 405
 
 
 @one_engine
-def test_owner_who_denies_changes_nothing_and_may_be_asked_again(rig, admin):
-    back = deny(way_to(ask(admin, rig.served.url)))
+def test_owner_who_denies_changes_nothing_and_may_be_asked_again(connected_shop, admin):
+    back = deny(way_to(ask(admin, connected_shop.served.url)))
 
     page = admin.get(local(back))
 
     assert (page.status_code, "Access was denied" in page.text) == (200, True)
     assert read(page).links["Try again"] == "/admin/connect"
-    assert books.count(rig.database, "stores") == 0
-    assert approve(way_to(ask(admin, rig.served.url)))[0] == 302
-    assert rig.app.test_client().get(local(back)).location.startswith("/admin?next=")
+    assert ledger_sql.count(connected_shop.database, "stores") == 0
+    assert approve(way_to(ask(admin, connected_shop.served.url)))[0] == 302
+    assert connected_shop.app.test_client().get(local(back)).location.startswith("/admin?next=")
 
 
 @one_engine
-def test_owner_who_comes_back_without_keys_is_told(rig, admin):
-    state = state_of(ask(admin, rig.served.url))
+def test_owner_who_comes_back_without_keys_is_told(connected_shop, admin):
+    state = state_of(ask(admin, connected_shop.served.url))
 
     page = admin.get(f"/admin/connect/return?success=1&user_id={state}")
 
@@ -208,43 +218,43 @@ def test_owner_who_comes_back_without_keys_is_told(rig, admin):
 
 
 @one_engine
-def test_shop_that_cannot_deliver_its_keys_takes_them_back(rig, admin):
+def test_shop_that_cannot_deliver_its_keys_takes_them_back(connected_shop, admin):
     """WooCommerce removes the keys it made where we do not answer 200."""
-    page = ask(admin, rig.served.url)
-    post_keys(rig.client, state_of(page))
+    page = ask(admin, connected_shop.served.url)
+    post_keys(connected_shop.client, state_of(page))
 
     status, _ = approve(way_to(page))
 
-    assert (status, rig.shop.keys) == (401, {})
+    assert (status, connected_shop.shop.keys) == (401, {})
 
 
 @one_engine
-def test_connected_shop_gets_new_keys_and_the_old_ones_serve_until_then(rig, admin):
-    rig.connect(permissions="read")
-    rig.watch()
-    (old,) = rig.shop.keys
+def test_connected_shop_gets_new_keys_and_the_old_ones_serve_until_then(connected_shop, admin):
+    connected_shop.connect(permissions="read")
+    connected_shop.watch()
+    (old,) = connected_shop.shop.keys
     page = read(admin.get("/admin/shop/connection"))
 
     there = send(admin, page.form("connection/ask"))
-    with rig.reading() as reading:
+    with connected_shop.reading() as reading:
         assert reading.shop.check().fault is None
     status, back = approve(way_to(there))
 
     assert admin.get(local(back)).location == "/admin/shop/connection"
-    assert (status, books.count(rig.database, "stores")) == (302, 1)
-    (kept,) = books.rows(rig.database, "select consumer_key from stores")
-    assert rig.shops.vault.open(kept["consumer_key"]) in set(rig.shop.keys) - {old}
-    assert rig.known().looked_at is None
-    with rig.reading() as reading:
+    assert (status, ledger_sql.count(connected_shop.database, "stores")) == (302, 1)
+    (kept,) = ledger_sql.rows(connected_shop.database, "select consumer_key from stores")
+    assert connected_shop.shops.vault.open(kept["consumer_key"]) in set(connected_shop.shop.keys) - {old}
+    assert connected_shop.known().looked_at is None
+    with connected_shop.reading() as reading:
         assert reading.shop.check().write_fault is None
 
 
 @one_engine
-def test_shop_is_connected_once_and_a_name_is_taken_once(rig, admin):
-    rig.connect()
-    factories.add_shop(rig.app, "second")
+def test_shop_is_connected_once_and_a_name_is_taken_once(connected_shop, admin):
+    connected_shop.connect()
+    factories.add_shop(connected_shop.app, "second")
 
-    again = ask(admin, f"{rig.served.url}/", slug="other")
+    again = ask(admin, f"{connected_shop.served.url}/", slug="other")
     taken = ask(admin, "http://127.0.0.1:1", slug="second")
     suggested = ask(admin, "http://127.0.0.1:1")
 
@@ -253,24 +263,24 @@ def test_shop_is_connected_once_and_a_name_is_taken_once(rig, admin):
         ["This shop is connected already, as shop; give it new keys on its own page."],
     )
     assert (taken.status_code, read(taken).alerts) == (409, ["A store named second is there already."])
-    post_keys(rig.client, state_of(suggested))
-    assert [row["slug"] for row in books.rows(rig.database, "select slug from stores order by id")] == [
+    post_keys(connected_shop.client, state_of(suggested))
+    assert [row["slug"] for row in ledger_sql.rows(connected_shop.database, "select slug from stores order by id")] == [
         *("shop", "second", "shop-2")
     ]
 
 
 @one_engine
-def test_name_that_was_taken_meanwhile_loses_no_keys(rig, admin):
-    state = state_of(ask(admin, rig.served.url, slug="late"))
-    factories.add_shop(rig.app, "late")
+def test_name_that_was_taken_meanwhile_loses_no_keys(connected_shop, admin):
+    state = state_of(ask(admin, connected_shop.served.url, slug="late"))
+    factories.add_shop(connected_shop.app, "late")
 
-    assert refusal(post_keys(rig.client, state)) == (409, "store_exists")
-    assert books.count(rig.database, "stores") == 1
-    assert books.rows(rig.database, "select used_at from key_requests") == [{"used_at": None}]
+    assert refusal(post_keys(connected_shop.client, state)) == (409, "store_exists")
+    assert ledger_sql.count(connected_shop.database, "stores") == 1
+    assert ledger_sql.rows(connected_shop.database, "select used_at from key_requests") == [{"used_at": None}]
 
 
 @one_engine
-def test_form_says_which_field_is_wrong_and_keeps_what_was_typed(rig, admin):
+def test_form_says_which_field_is_wrong_and_keeps_what_was_typed(connected_shop, admin):
     for typed, field in (
         ({"url": ""}, "url"),
         ({"url": "http://shop.example.com"}, "url"),
@@ -287,22 +297,22 @@ def test_form_says_which_field_is_wrong_and_keeps_what_was_typed(rig, admin):
         assert (response.status_code, len(page.alerts)) == (422, 1), typed
         assert page.form("/admin/connect").fields["name"] == '"><script>'
         assert [values["name"] for _, values in page.tags if "aria-invalid" in values] == ([field] if field else [])
-    assert books.count(rig.database, "key_requests") == 0
+    assert ledger_sql.count(connected_shop.database, "key_requests") == 0
 
 
 @one_engine
-def test_bridge_no_shop_can_reach_says_so_and_takes_keys_by_hand(rig, admin):
+def test_bridge_no_shop_can_reach_says_so_and_takes_keys_by_hand(connected_shop, admin):
     response = ask(admin, "https://shop.example.com")
 
     assert response.status_code == 422
     assert "WooCommerce sends its keys to an https address only" in read(response).alerts[0]
-    assert books.count(rig.database, "key_requests") == 0
+    assert ledger_sql.count(connected_shop.database, "key_requests") == 0
 
 
 @one_engine
-def test_keys_typed_by_hand_are_tried_before_they_are_kept(rig, admin, caplog):
-    key = rig.shop.add_key()
-    typed = {"url": rig.served.url, "slug": "hand", "way": "keys", "consumer_key": key.consumer_key}
+def test_keys_typed_by_hand_are_tried_before_they_are_kept(connected_shop, admin, caplog):
+    key = connected_shop.shop.add_key()
+    typed = {"url": connected_shop.served.url, "slug": "hand", "way": "keys", "consumer_key": key.consumer_key}
 
     def connect(secret):
         return send(admin, read(admin.get("/admin/connect")).form("/admin/connect"), **typed, consumer_secret=secret)
@@ -311,23 +321,23 @@ def test_keys_typed_by_hand_are_tried_before_they_are_kept(rig, admin, caplog):
         wrong = connect(secret)
         assert (wrong.status_code, words in read(wrong).alerts[0]) == (422, True)
         assert key.consumer_key not in wrong.text
-    assert books.count(rig.database, "stores") == 0
-    rig.served.faults.add(Kind.ERROR_PAGE, times=2)
+    assert ledger_sql.count(connected_shop.database, "stores") == 0
+    connected_shop.served.faults.add(Kind.ERROR_PAGE, times=2)
     assert "HTTP 500" in read(connect(key.consumer_secret)).alerts[0]
     right = connect(key.consumer_secret)
 
     assert (right.status_code, right.location) == (303, "/admin/hand/connection")
     assert "they are saved" in admin.get(right.location).text
-    _assert_secret(rig, caplog, key.consumer_secret, [right, admin.get(right.location)], right.location)
+    _assert_secret(connected_shop, caplog, key.consumer_secret, [right, admin.get(right.location)], right.location)
 
 
 @one_engine
-def test_nobody_connects_without_signing_in_or_from_a_form_of_somebody_else(rig):
-    stranger = rig.app.test_client()
+def test_nobody_connects_without_signing_in_or_from_a_form_of_somebody_else(connected_shop):
+    stranger = connected_shop.app.test_client()
 
     assert stranger.get("/admin/connect").location.startswith("/admin?next=")
-    assert stranger.post("/admin/connect", data={"url": rig.served.url}).status_code == 400
-    admin = sign_in(rig.app)
-    assert admin.post("/admin/connect", data={"url": rig.served.url, "way": "ask"}).status_code == 400
+    assert stranger.post("/admin/connect", data={"url": connected_shop.served.url}).status_code == 400
+    admin = sign_in(connected_shop.app)
+    assert admin.post("/admin/connect", data={"url": connected_shop.served.url, "way": "ask"}).status_code == 400
     assert json.loads(stranger.post("/connect/woocommerce", data="{}").text)["code"] == "invalid_request"
-    assert books.count(rig.database, "key_requests") == 0
+    assert ledger_sql.count(connected_shop.database, "key_requests") == 0

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from fakeshop.sending import send_over_http
+from fakeshop.webhooks.http_client import send_over_http
 from tests import factories
+from tests.support.connected_shop import open_connected_shop
 from tests.support.pages import EMAIL, PASSWORD, add_owner
-from tests.support.reading import open_rig
 
 pytestmark = [
     pytest.mark.xdist_group("browser"),
@@ -19,13 +19,13 @@ pytestmark = [
 
 
 @pytest.fixture
-def rig(app, address, caplog):
+def connected_shop(app, address, caplog):
     """A shop that delivers over HTTP, an admin, and no store yet."""
     caplog.set_level(logging.CRITICAL)
     add_owner(app)
-    with open_rig(app) as rig:
-        rig.shop.send = send_over_http
-        yield rig
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.shop.send = send_over_http
+        yield connected_shop
 
 
 def sign_in(page, address):
@@ -36,17 +36,17 @@ def sign_in(page, address):
     page.wait_for_url(re.compile(r"/admin/(connect|shop/credits)$"))
 
 
-def test_shop_is_connected_without_script(rig, address, context):
+def test_shop_is_connected_without_script(connected_shop, address, context):
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     sign_in(page, address)
 
-    page.get_by_label("Shop address").fill(rig.served.url)
+    page.get_by_label("Shop address").fill(connected_shop.served.url)
     page.get_by_label("Name", exact=False).first.fill("Our shop")
     page.get_by_role("button", name="Continue in the shop").click()
     page.get_by_role("link", name="Continue to the shop").click()
-    page.wait_for_url(f"{rig.served.url}/wc-auth/v1/authorize*")
+    page.wait_for_url(f"{connected_shop.served.url}/wc-auth/v1/authorize*")
     page.get_by_role("link", name="Approve").click()
     page.wait_for_url(f"{address}/admin/shop/connection")
     assert page.get_by_role("status").inner_text() == "The shop’s keys have arrived."
@@ -55,9 +55,9 @@ def test_shop_is_connected_without_script(rig, address, context):
         page.get_by_role("status").wait_for()
     page.get_by_role("button", name="Create access key").click()
     assert page.get_by_text(re.compile(r"^tb_[\w-]{40,}$")).count() == 1
-    rig.later(60)
-    order = rig.shop.place_order(0, [(10, 1)], status="completed", email="guest@example.test").id
-    assert {sent.status for sent in rig.shop.run_queue()} == {200}
+    connected_shop.later(60)
+    order = connected_shop.shop.place_order(0, [(10, 1)], status="completed", email="guest@example.test").id
+    assert {sent.status for sent in connected_shop.shop.run_queue()} == {200}
     page.goto(f"{address}/admin/shop/connection")
     assert page.locator(".progress").inner_text() == "7 of 7 done"
     assert page.locator(".step--done").count() == 7
@@ -72,26 +72,26 @@ def test_shop_is_connected_without_script(rig, address, context):
     page.get_by_label("User").fill("2")
     page.keyboard.press("Enter")
     assert "There is no user 2 here yet." in page.get_by_role("alert").inner_text()
-    rig.shop.save_user(2)
-    rig.shop.run_queue()
+    connected_shop.shop.save_user(2)
+    connected_shop.shop.run_queue()
     page.get_by_role("button", name=f"Assign order {order}").click()
     assert "100,000 tokens were granted" in page.get_by_role("status").inner_text()
-    assert rig.balances() == {2: 100_000}
-    answer_by_keyboard(rig, page)
+    assert connected_shop.balances() == {2: 100_000}
+    answer_by_keyboard(connected_shop, page)
     assert "consumer" not in "".join(asked)
 
 
-def answer_by_keyboard(rig, page):
+def answer_by_keyboard(connected_shop, page):
     """Two lines of deleted products and a refund of no line, answered without a mouse."""
-    rig.shop.add_product("Old mug", "1.00", sku="OLD-MUG", number=900)
-    rig.shop.add_product("Old pack", "9.00", sku="OLD-PACK", number=901)
-    order = rig.shop.place_order(2, [(900, 1), (901, 2)], status="completed").id
-    loose = rig.shop.place_order(2, [(11, 1)], status="completed").id
+    connected_shop.shop.add_product("Old mug", "1.00", sku="OLD-MUG", number=900)
+    connected_shop.shop.add_product("Old pack", "9.00", sku="OLD-PACK", number=901)
+    order = connected_shop.shop.place_order(2, [(900, 1), (901, 2)], status="completed").id
+    loose = connected_shop.shop.place_order(2, [(11, 1)], status="completed").id
     for product in (900, 901):
-        rig.shop.delete_product(product)
-    rig.shop.refund_amount(loose, "5.00")
-    rig.shop.run_queue()
-    before = rig.balances()[2]
+        connected_shop.shop.delete_product(product)
+    connected_shop.shop.refund_amount(loose, "5.00")
+    connected_shop.shop.run_queue()
+    before = connected_shop.balances()[2]
     page.reload()
 
     page.get_by_role("link", name=f"Set tokens of order {order}").press("Enter")
@@ -113,18 +113,18 @@ def answer_by_keyboard(rig, page):
     page.get_by_role("button", name=f"Mark as reviewed: refunds of order {loose}").press("Enter")
     page.get_by_role("status").get_by_text("are marked as reviewed: no tokens moved").wait_for()
     assert page.get_by_role("heading", name="No exceptions").count() == 1
-    assert rig.balances()[2] == before + 14_000
+    assert connected_shop.balances()[2] == before + 14_000
 
 
-def test_pages_fit_every_screen_and_can_be_read(rig, address, browser):
-    rig.connect(history="ask", permissions="read").watch()
-    factories.put_package(rig, 10, 1000)
+def test_pages_fit_every_screen_and_can_be_read(connected_shop, address, browser):
+    connected_shop.connect(history="ask", permissions="read").watch()
+    factories.put_package(connected_shop, 10, 1000)
     for number in (1, 2**52):
         name = {"first_name": "Long" * 40, "last_name": "", "email": f"{'x' * 200}@example.test"}
-        factories.deliver(rig, factories.order(number, customer=0, total="123456789.00") | {"billing": name})
+        factories.deliver(connected_shop, factories.order(number, customer=0, total="123456789.00") | {"billing": name})
     long = [factories.line(1, 0, name="Old" * 60) | {"sku": "S" * 90}, factories.line(2, 0, 2**40, name="Mug")]
-    factories.deliver(rig, factories.order(3, lines=long))
-    factories.deliver(rig, factories.order(4, total="123456789.00", refunds=["-12345678.00"]))
+    factories.deliver(connected_shop, factories.order(3, lines=long))
+    factories.deliver(connected_shop, factories.order(4, total="123456789.00", refunds=["-12345678.00"]))
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     told: list[str] = []

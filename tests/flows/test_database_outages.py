@@ -22,7 +22,7 @@ from schedulers import context, jobs, schedule
 from schedulers.leader import Leader
 from tests.conftest import make_config
 from tests.factories import balance_of, deliver, order, spend
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.clock import shift_at
 from tests.support.outages import (
     assert_not_ready,
@@ -93,7 +93,7 @@ def test_every_write_fails_with(service, database_url, state):
 
     assert_told_to_retry(writes(shop))
     assert_not_ready(shop, STATES[state])
-    assert books.count(parts.database, "deliveries") == 0
+    assert ledger_sql.count(parts.database, "deliveries") == 0
 
     work_again(database_url)
     assert_works_again(parts, shop)
@@ -108,7 +108,7 @@ def test_transactions_that_met_are_run_again(service, database_url, state):
 
     assert spend(shop, 2, 30, key="met").status_code == 201
     assert balance_of(shop, 2) == 70
-    assert books.faults(parts.database) == []
+    assert ledger_sql.faults(parts.database) == []
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
@@ -145,13 +145,13 @@ def test_jobs_and_the_lead_go_on_after_an_outage(service, database_url):
     expire = next(job for job in schedule.TIMETABLE if job.name == "expire_holds")
     context.run(expire, shift_at(parts.database, utcnow()))
     assert not leader.attempt()
-    assert books.count(parts.database, "runs") == 0
+    assert ledger_sql.count(parts.database, "runs") == 0
 
     work_again(database_url)
     context.run(expire, shift_at(parts.database, utcnow()))
 
     assert leader.attempt()
-    assert [row["outcome"] for row in books.rows(parts.database, "select outcome from runs")] == ["0 expired"]
+    assert [row["outcome"] for row in ledger_sql.rows(parts.database, "select outcome from runs")] == ["0 expired"]
     assert shop.client.get("/readyz").get_json()["scheduler"]["state"] == "ok"
 
 
@@ -279,7 +279,7 @@ def test_writers_wait_for_a_lock_together_and_not_one_after_another(database_url
     assert ready.status_code == 503
     assert ready.get_json()["database"] == "locked"
     assert spend(shop, 2, 1, key="k1").status_code == 201
-    assert books.faults(parts.database) == []
+    assert ledger_sql.faults(parts.database) == []
     close(parts)
 
 
@@ -343,7 +343,7 @@ def test_readiness_is_probed_once_a_second_however_many_ask(service):
 
     assert answers == {200}
     assert sum("INSERT INTO leases" in statement for statement in written) <= 1 + seconds
-    assert books.count(parts.database, "leases") == 0
+    assert ledger_sql.count(parts.database, "leases") == 0
 
 
 def test_a_delivery_that_could_not_be_stored_is_taken_when_the_shop_repeats_it(service, database_url, engine):

@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from bridge.storage.orders.tables import order_lines, orders
 from tests import factories
 from tests.factories import balance_of, deliver, order, put_package
-from tests.support import books
-from tests.support.reading import open_rig
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
 
 SECOND, MINUTE, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days"))
 FAR = 3650 * DAY
@@ -56,7 +56,7 @@ def store(shop, database):
     put_package(shop, 10, 1000)
     factories.put_user(shop, 2)
     yield shop
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 @ends
@@ -203,7 +203,7 @@ def test_late_deletion_does_not_override_what_came_after_it(store, app, database
     end(store, "deleted", now)
     deliver(store, dated(order(1), now + SECOND), "order.restored")
     deliver(store, dated(order(1), now + 2 * DAY + 2 * SECOND if ahead < 2 * DAY else now + ahead + MINUTE))
-    (row,) = books.rows(database, "select id from deliveries where shop_delivery = 'gone'")
+    (row,) = ledger_sql.rows(database, "select id from deliveries where shop_delivery = 'gone'")
     app.test_cli_runner().invoke(args=["deliveries", "replay", str(row["id"])])
 
     assert balance_of(store, 2) == 1000
@@ -335,20 +335,20 @@ END_IN_SHOP = {
 
 @pytest.mark.parametrize("ended", END_IN_SHOP)
 def test_shop_with_keys_is_asked_where_dates_cannot_be_compared(app, ended):
-    with open_rig(app) as rig:
-        rig.connect().listen()
-        number = rig.sell()
-        rig.shop.run_queue()
-        with rig.reading() as reading:
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect().listen()
+        number = connected_shop.sell()
+        connected_shop.shop.run_queue()
+        with connected_shop.reading() as reading:
             document = json.loads(json.dumps(reading.shop.get_order(number), default=str))
-        rig.asked()
-        rig.later()
-        END_IN_SHOP[ended](rig.shop, number)
-        rig.shop.run_queue()
-        rig.asked()
+        connected_shop.asked()
+        connected_shop.later()
+        END_IN_SHOP[ended](connected_shop.shop, number)
+        connected_shop.shop.run_queue()
+        connected_shop.asked()
 
-        deliver(rig, dated(document, rig.now + FAR))
+        deliver(connected_shop, dated(document, connected_shop.now + FAR))
 
-        assert f"GET orders/{number}" in rig.asked()
-        assert rig.balances() == {2: 0}
-        assert rig.client.get("/v1/exceptions", headers=rig.headers).json["items"] == []
+        assert f"GET orders/{number}" in connected_shop.asked()
+        assert connected_shop.balances() == {2: 0}
+        assert connected_shop.client.get("/v1/exceptions", headers=connected_shop.headers).json["items"] == []

@@ -5,49 +5,77 @@ from __future__ import annotations
 import pytest
 
 from tests.factories import put_package
-from tests.support.reading import open_rig
+from tests.support.connected_shop import open_connected_shop
 
 
 @pytest.fixture
-def rig(app):
+def connected_shop(app):
     """A shop and a bridge, not connected yet."""
-    with open_rig(app) as rig:
-        yield rig
+    with open_connected_shop(app) as connected_shop:
+        yield connected_shop
 
 
-def refund_a_line(rig):
+def refund_a_line(connected_shop):
     """Half of an order of two packages is given back by quantity, for a cent: its pieces and its money disagree."""
-    number = rig.shop.place_order(2, [(10, 2)], status="completed").id
-    rig.shop.run_queue()
-    rig.asked()
-    rig.later()
-    (line,) = rig.shop.orders[number].lines
-    rig.shop.refund_lines(number, {line.id: 1}, amounts={line.id: "0.01"})
-    rig.shop.run_queue()
+    number = connected_shop.shop.place_order(2, [(10, 2)], status="completed").id
+    connected_shop.shop.run_queue()
+    connected_shop.asked()
+    connected_shop.later()
+    (line,) = connected_shop.shop.orders[number].lines
+    connected_shop.shop.refund_lines(number, {line.id: 1}, amounts={line.id: "0.01"})
+    connected_shop.shop.run_queue()
     return number
 
 
-def test_shop_with_keys_is_asked_for_the_lines_of_a_refund_at_once(rig):
-    rig.connect().listen()
+def test_shop_with_keys_is_asked_for_the_lines_of_a_refund_at_once(connected_shop):
+    connected_shop.connect().listen()
 
-    number = refund_a_line(rig)
+    number = refund_a_line(connected_shop)
 
-    assert f"GET orders/{number}/refunds" in rig.asked()
+    assert f"GET orders/{number}/refunds" in connected_shop.asked()
     # The money counts, as without keys, until the owner decides for the pieces.
-    assert 199_000 < rig.balances()[2] < 200_000
-    (item,) = rig.client.get("/v1/exceptions", headers=rig.headers).json["items"]
+    assert 199_000 < connected_shop.balances()[2] < 200_000
+    (item,) = connected_shop.client.get("/v1/exceptions", headers=connected_shop.headers).json["items"]
     (review,) = item["reviews"]
     assert (review["kind"], review["choices"]) == ("refund_unclear", ["leave", "pieces"])
     body = {"kind": review["kind"], "subject": review["subject"], "choice": "pieces"}
-    rig.client.post(f"/v1/orders/{number}/decisions", json=body, headers=rig.headers)
-    assert rig.balances() == {2: 100_000}
+    connected_shop.client.post(f"/v1/orders/{number}/decisions", json=body, headers=connected_shop.headers)
+    assert connected_shop.balances() == {2: 100_000}
 
 
-def test_shop_without_keys_is_asked_nothing(rig):
-    rig.connect(has_keys=False).listen()
-    put_package(rig, 10, 100_000)
+def test_shop_without_keys_is_asked_nothing(connected_shop):
+    connected_shop.connect(has_keys=False).listen()
+    put_package(connected_shop, 10, 100_000)
 
-    refund_a_line(rig)
+    refund_a_line(connected_shop)
 
-    assert rig.asked() == []
-    assert rig.balances()[2] > 199_000
+    assert connected_shop.asked() == []
+    assert connected_shop.balances()[2] > 199_000
+
+
+@pytest.mark.parametrize("has_keys", [True, False], ids=["keys", "no keys"])
+@pytest.mark.parametrize(
+    ("money", "tokens", "kinds"),
+    [
+        ("10.00", 100_000, []),
+        ("2.00", 180_000, ["refund_unclear"]),
+        ("0.00", 200_000, ["refund_unclear"]),
+        ("15.00", 50_000, ["refund_unclear"]),
+    ],
+)
+def test_money_of_a_refunded_piece_counts_with_and_without_keys(connected_shop, has_keys, money, tokens, kinds):
+    """One of two pieces for 10.00 each is refunded; without keys its lines are not known, so it is a review item."""
+    connected_shop.connect(has_keys=has_keys).listen()
+    put_package(connected_shop, 10, 100_000)
+    number = connected_shop.shop.place_order(2, [(10, 2)], status="completed").id
+    connected_shop.shop.run_queue()
+    connected_shop.later()
+    (line,) = connected_shop.shop.orders[number].lines
+
+    connected_shop.shop.refund_lines(number, {line.id: 1}, amounts={line.id: money})
+    connected_shop.shop.run_queue()
+
+    assert connected_shop.balances() == {2: tokens}
+    listed = connected_shop.client.get("/v1/exceptions", headers=connected_shop.headers).json["items"]
+    asked = [review["kind"] for item in listed for review in item["reviews"]]
+    assert asked == (kinds if has_keys else ["unread_refunds"])

@@ -9,8 +9,8 @@ import pytest
 
 from bridge.domain.events.events import EventType
 from bridge.services.events.endpoints import MAX_ENDPOINTS
-from tests.support.books import rows
-from tests.support.events import NOW, Desk, Sender
+from tests.support.events import NOW, EventDriver, Sender
+from tests.support.ledger_sql import rows
 
 URL = "https://hooks.example.com/bridge"
 MINUTE = timedelta(minutes=1)
@@ -46,18 +46,18 @@ BAD_REPLAYS = [
 
 
 @pytest.fixture
-def desk(shop, database) -> Desk:
-    return Desk(shop, database)
+def driver(shop, database) -> EventDriver:
+    return EventDriver(shop, database)
 
 
-def test_secret_is_shown_once_and_stored_sealed(desk, database):
-    created = desk.call("POST", "event-endpoints", json={"url": URL, "types": ["balance.low"]})
+def test_secret_is_shown_once_and_stored_sealed(driver, database):
+    created = driver.call("POST", "event-endpoints", json={"url": URL, "types": ["balance.low"]})
 
     assert created.status_code == 201
     secret = created.get_json()["secret"]
     assert secret.startswith("whsec_")
     assert len(base64.b64decode(secret.removeprefix("whsec_"))) == 32
-    listing = desk.call("GET", "event-endpoints")
+    listing = driver.call("GET", "event-endpoints")
     assert secret not in listing.text
     assert secret not in str(rows(database, "select * from event_endpoints"))
     (item,) = listing.get_json()["items"]
@@ -72,167 +72,167 @@ def test_secret_is_shown_once_and_stored_sealed(desk, database):
     }
 
 
-def test_deleted_endpoint_gets_nothing_more(desk, database):
-    endpoint = desk.endpoint()
-    desk.tell(1)
-    desk.fan_out()
+def test_deleted_endpoint_gets_nothing_more(driver, database):
+    endpoint = driver.endpoint()
+    driver.tell(1)
+    driver.fan_out()
 
-    assert desk.call("DELETE", f"event-endpoints/{endpoint['id']}").status_code == 204
+    assert driver.call("DELETE", f"event-endpoints/{endpoint['id']}").status_code == 204
 
     assert rows(database, "select * from event_deliveries") == []
-    assert desk.call("DELETE", f"event-endpoints/{endpoint['id']}").status_code == 404
-    assert desk.send(Sender()) == 0
+    assert driver.call("DELETE", f"event-endpoints/{endpoint['id']}").status_code == 404
+    assert driver.send(Sender()) == 0
 
 
-def test_endpoint_deleted_while_it_is_sent_to_ends_the_run(desk):
-    endpoint = desk.endpoint()
-    desk.tell(1, 1)
-    desk.fan_out()
+def test_endpoint_deleted_while_it_is_sent_to_ends_the_run(driver):
+    endpoint = driver.endpoint()
+    driver.tell(1, 1)
+    driver.fan_out()
     sender = Sender()
 
     def send(url, body, headers):
-        desk.call("DELETE", f"event-endpoints/{endpoint['id']}")
+        driver.call("DELETE", f"event-endpoints/{endpoint['id']}")
         return sender(url, body, headers)
 
-    assert desk.send(send) == 1
+    assert driver.send(send) == 1
 
 
-def test_bad_endpoints_are_refused_by_field(desk):
+def test_bad_endpoints_are_refused_by_field(driver):
     for body, field in BAD_ENDPOINTS:
-        answer = desk.call("POST", "event-endpoints", json=body)
+        answer = driver.call("POST", "event-endpoints", json=body)
 
         assert answer.status_code == 422, (body, answer.text)
         assert [error["field"] for error in answer.get_json()["errors"]] == [field]
-    assert desk.call("GET", "event-endpoints").get_json()["items"] == []
+    assert driver.call("GET", "event-endpoints").get_json()["items"] == []
 
 
-def test_store_has_a_bounded_number_of_endpoints(desk):
+def test_store_has_a_bounded_number_of_endpoints(driver):
     for number in range(MAX_ENDPOINTS):
-        assert desk.call("POST", "event-endpoints", json={"url": f"{URL}/{number}"}).status_code == 201
+        assert driver.call("POST", "event-endpoints", json={"url": f"{URL}/{number}"}).status_code == 201
 
-    refused = desk.call("POST", "event-endpoints", json={"url": URL})
+    refused = driver.call("POST", "event-endpoints", json={"url": URL})
 
     assert (refused.status_code, refused.get_json()["code"]) == (409, "too_many_event_endpoints")
 
 
-def test_events_are_listed_newest_first_page_by_page(desk):
-    told = [desk.tell(user, at=NOW + number * MINUTE)[0] for number, user in enumerate((1, 2, None, 1, 2))]
+def test_events_are_listed_newest_first_page_by_page(driver):
+    emitted = [driver.tell(user, at=NOW + number * MINUTE)[0] for number, user in enumerate((1, 2, None, 1, 2))]
     # Of two at one moment the later one is the newer.
-    told += desk.tell(3, 4, at=NOW + 4 * MINUTE)
+    emitted += driver.tell(3, 4, at=NOW + 4 * MINUTE)
 
     pages, path = [], "events?limit=3"
     while path:
-        page = desk.call("GET", path).get_json()
+        page = driver.call("GET", path).get_json()
         pages.append(page["items"])
         path = f"events?limit=3&cursor={page['next']}" if page["next"] else None
 
     assert [len(page) for page in pages] == [3, 3, 1]
     listed = [item for page in pages for item in page]
-    assert [item["id"] for item in listed] == told[::-1]
+    assert [item["id"] for item in listed] == emitted[::-1]
     assert listed[4]["data"] == {"store": "shop", "user": None, "available": 0}
     assert listed[4]["timestamp"] == "2026-11-20T12:02:00.000000Z"
 
 
-def test_bad_queries_are_refused_by_field(desk):
+def test_bad_queries_are_refused_by_field(driver):
     bad = {"cursor=evt_x": "cursor", "cursor=evt_0000000000001": "cursor", "limit=0": "limit"}
     for query, field in bad.items():
-        answer = desk.call("GET", f"events?{query}")
+        answer = driver.call("GET", f"events?{query}")
 
         assert answer.status_code == 422
         assert answer.get_json()["errors"][0]["field"] == field
 
 
-def test_replay_since_sends_again_what_was_delivered_and_what_was_given_up(desk):
-    endpoint = desk.endpoint()
-    early, later, last = (desk.tell(1, at=NOW + number * MINUTE)[0] for number in range(3))
+def test_replay_since_sends_again_what_was_delivered_and_what_was_given_up(driver):
+    endpoint = driver.endpoint()
+    early, later, last = (driver.tell(1, at=NOW + number * MINUTE)[0] for number in range(3))
     sender = Sender(answers={later: 500})
-    desk.fan_out()
+    driver.fan_out()
     now = NOW
     for _ in range(12):
-        desk.send(sender, now)
+        driver.send(sender, now)
         now += timedelta(hours=30)
-    assert [state for _, state, _ in desk.states()] == ["delivered", "dead", "delivered"]
+    assert [state for _, state, _ in driver.states()] == ["delivered", "dead", "delivered"]
     sender.sent.clear()
     sender.answers.clear()
 
-    answer = desk.call("POST", f"event-endpoints/{endpoint['id']}/replay", json={"since": (NOW + MINUTE).isoformat()})
+    answer = driver.call("POST", f"event-endpoints/{endpoint['id']}/replay", json={"since": (NOW + MINUTE).isoformat()})
 
     assert answer.get_json() == {"replayed": 2, "next": None}
-    desk.send(sender, now + timedelta(days=3650))
+    driver.send(sender, now + timedelta(days=3650))
     assert sender.sent == [later, last]
     assert early not in sender.sent
-    assert {state for _, state, _ in desk.states()} == {"delivered"}
+    assert {state for _, state, _ in driver.states()} == {"delivered"}
 
 
-def test_replay_brings_a_new_endpoint_the_events_from_before_it_was_there(desk):
-    told = desk.tell(1, 2)
-    (unwanted,) = desk.tell(3, type_=EventType.GRANT_CREATED)
-    desk.fan_out()
-    endpoint = desk.endpoint(types=[EventType.BALANCE_LOW])
+def test_replay_brings_a_new_endpoint_the_events_from_before_it_was_there(driver):
+    emitted = driver.tell(1, 2)
+    (unwanted,) = driver.tell(3, type_=EventType.GRANT_CREATED)
+    driver.fan_out()
+    endpoint = driver.endpoint(types=[EventType.BALANCE_LOW])
     path = f"event-endpoints/{endpoint['id']}/replay"
 
-    assert desk.call("POST", path, json={"since": BEFORE}).get_json()["replayed"] == 2
-    assert [id_ for id_, _, _ in desk.states()] == told
+    assert driver.call("POST", path, json={"since": BEFORE}).get_json()["replayed"] == 2
+    assert [id_ for id_, _, _ in driver.states()] == emitted
 
-    assert desk.call("POST", path, json={"event": unwanted}).get_json() == {"replayed": 1, "next": None}
-    assert desk.states()[-1][0] == unwanted
+    assert driver.call("POST", path, json={"event": unwanted}).get_json() == {"replayed": 1, "next": None}
+    assert driver.states()[-1][0] == unwanted
 
 
-def test_replay_ends_the_wait_and_the_rest(desk):
-    endpoint = desk.endpoint()
-    (told,) = desk.tell(1)
+def test_replay_ends_the_wait_and_the_rest(driver):
+    endpoint = driver.endpoint()
+    (emitted,) = driver.tell(1)
     sender = Sender(default=None)
-    desk.fan_out()
-    desk.send(sender)
+    driver.fan_out()
+    driver.send(sender)
 
-    desk.call("POST", f"event-endpoints/{endpoint['id']}/replay", json={"event": told})
+    driver.call("POST", f"event-endpoints/{endpoint['id']}/replay", json={"event": emitted})
 
-    row = rows(desk.database, "select * from event_endpoints")[0]
+    row = rows(driver.database, "select * from event_endpoints")[0]
     assert (row["failures"], row["resting_until"]) == (0, None)
-    assert desk.states() == [(told, "pending", 0)]
+    assert driver.states() == [(emitted, "pending", 0)]
 
 
-def test_replay_of_many_goes_on_at_its_cursor(desk, monkeypatch):
+def test_replay_of_many_goes_on_at_its_cursor(driver, monkeypatch):
     monkeypatch.setattr("bridge.services.events.endpoints.REPLAYED_AT_ONCE", 2)
-    told = desk.tell(1, 2, 3, 4, 5)
-    desk.fan_out()
-    endpoint = desk.endpoint()
+    emitted = driver.tell(1, 2, 3, 4, 5)
+    driver.fan_out()
+    endpoint = driver.endpoint()
     path, body, counts = f"event-endpoints/{endpoint['id']}/replay", {"since": BEFORE}, []
 
     while True:
-        answer = desk.call("POST", path, json=body).get_json()
+        answer = driver.call("POST", path, json=body).get_json()
         counts.append(answer["replayed"])
         if answer["next"] is None:
             break
         body["cursor"] = answer["next"]
 
     assert counts == [2, 2, 1]
-    assert [id_ for id_, _, _ in desk.states()] == told
+    assert [id_ for id_, _, _ in driver.states()] == emitted
 
 
-def test_replay_leaves_events_that_are_not_handed_out_yet_to_their_turn(desk):
-    endpoint = desk.endpoint()
-    (told,) = desk.tell(1)
+def test_replay_leaves_events_that_are_not_handed_out_yet_to_their_turn(driver):
+    endpoint = driver.endpoint()
+    (emitted,) = driver.tell(1)
     path = f"event-endpoints/{endpoint['id']}/replay"
 
-    assert desk.call("POST", path, json={"since": BEFORE}).get_json()["replayed"] == 0
-    assert desk.call("POST", path, json={"event": told}).status_code == 404
+    assert driver.call("POST", path, json={"since": BEFORE}).get_json()["replayed"] == 0
+    assert driver.call("POST", path, json={"event": emitted}).status_code == 404
 
 
-def test_bad_replays_are_refused_by_field(desk):
-    endpoint = desk.endpoint()
+def test_bad_replays_are_refused_by_field(driver):
+    endpoint = driver.endpoint()
 
     for body, field in BAD_REPLAYS:
-        answer = desk.call("POST", f"event-endpoints/{endpoint['id']}/replay", json=body)
+        answer = driver.call("POST", f"event-endpoints/{endpoint['id']}/replay", json=body)
 
         assert answer.status_code == 422, (body, answer.text)
         assert field in {error["field"] for error in answer.get_json()["errors"]}
 
 
-def test_endpoint_that_is_none_is_unknown(desk):
+def test_endpoint_that_is_none_is_unknown(driver):
     for id_ in ("x", "ep_x", "ep_zzzzzzzzzzzzz", "evt_0000000000001", "ep_0000000000001", "%00"):
         for method, path in (("DELETE", ""), ("POST", "/replay")):
-            answer = desk.call(method, f"event-endpoints/{id_}{path}", json={"since": BEFORE})
+            answer = driver.call(method, f"event-endpoints/{id_}{path}", json={"since": BEFORE})
             assert (answer.status_code, answer.get_json()["code"]) == (404, "unknown_event_endpoint")
 
 

@@ -15,7 +15,7 @@ from tests.conftest import SECRET_KEY
 from tests.factories import balance_of, give
 from tests.support.raw_http import connect, exchange, first_status, head, read_all, statuses
 from tests.support.service import Service, all_at_once
-from tests.support.standing import standing_service
+from tests.support.shared_app import open_shared_app
 
 MIB = 2**20
 CHUNKED_MIB = int(os.environ.get("BRIDGE_CHUNKED_MIB", "64"))
@@ -24,19 +24,19 @@ MULTIPART_MIB = int(os.environ.get("BRIDGE_MULTIPART_MIB", "64"))
 
 
 @pytest.fixture(scope="module")
-def standing(request):
-    with standing_service("sqlite", request, "framing") as standing:
-        yield standing
+def shared(request):
+    with open_shared_app("sqlite", request, "framing") as shared:
+        yield shared
 
 
 @pytest.fixture(scope="module")
-def shop(standing):
-    return standing.shop
+def shop(shared):
+    return shared.shop
 
 
 @pytest.fixture(scope="module")
-def service(standing, tmp_path_factory):
-    url = str(standing.database.engine.url)
+def service(shared, tmp_path_factory):
+    url = str(shared.database.engine.url)
     service = Service(url, SECRET_KEY, tmp_path_factory.mktemp("framing"), workers=1, request_seconds=5)
     service.start()
     service.insist("GET", "/healthz", b"", {})

@@ -14,42 +14,51 @@ from bridge.web.admin import connection as connection_door
 from schedulers import shop_jobs
 from schedulers.context import JobContext
 from tests import factories
-from tests.support import books
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
 from tests.support.pages import read, send, sign_in
-from tests.support.reading import open_rig
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 PAGE = "/admin/shop/connection"
 
 
 @pytest.fixture
-def rig(app, caplog):
+def connected_shop(app, caplog):
     """A shop that sold 120 packages of 100,000 before it was connected, and waits for the owner's answer."""
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        rig.sell_many(120)
-        rig.later(60)
-        yield rig.connect(history="ask")
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.sell_many(120)
+        connected_shop.later(60)
+        yield connected_shop.connect(history="ask")
 
 
-def answer(rig, what):
-    in_transaction(rig.database.transaction, lambda connection: settings.answer_history(connection, rig.store, what))
+def answer(connected_shop, what):
+    in_transaction(
+        connected_shop.database.transaction,
+        lambda connection: settings.answer_history(connection, connected_shop.store, what),
+    )
 
 
-def run_job(rig):
-    rig.later()
-    return shop_jobs.grant_past_orders(JobContext(rig.database, lambda: rig.now, lambda: True), shops=rig.shops)
+def run_job(connected_shop):
+    connected_shop.later()
+    return shop_jobs.grant_past_orders(
+        JobContext(connected_shop.database, lambda: connected_shop.now, lambda: True), shops=connected_shop.shops
+    )
 
 
-def progress(rig):
-    with rig.database.reading() as connection:
-        return backfill.progress_of(connection, rig.connected.store.id)
+def progress(connected_shop):
+    with connected_shop.database.reading() as connection:
+        return backfill.progress_of(connection, connected_shop.connected.store.id)
 
 
-def go_on(rig, *, parts):
+def go_on(connected_shop, *, parts):
     turns = iter([True] * parts)
     return backfill.go_on(
-        rig.database.transaction, rig.shops, rig.store, now=rig.now, may_go_on=lambda: next(turns, False)
+        connected_shop.database.transaction,
+        connected_shop.shops,
+        connected_shop.store,
+        now=connected_shop.now,
+        may_go_on=lambda: next(turns, False),
     )
 
 
@@ -58,71 +67,71 @@ def press(admin, **fields):
 
 
 @one_engine
-def test_button_begins_at_once_and_the_page_says_how_far_it_is(rig, monkeypatch):
-    admin = sign_in(rig.app)
+def test_button_begins_at_once_and_the_page_says_how_far_it_is(connected_shop, monkeypatch):
+    admin = sign_in(connected_shop.app)
     monkeypatch.setattr(connection_door, "_BEGINNING_SECONDS", 0)
     page = admin.get(press(admin, answer="grant").location)
     assert "Past orders are being granted." in page.text
-    go_on(rig, parts=1)
+    go_on(connected_shop, parts=1)
     assert "Past orders are being granted: 50 of 120 so far." in admin.get(PAGE).text
 
-    assert "70 orders read" in run_job(rig) or "orders read" in run_job(rig)
+    assert "70 orders read" in run_job(connected_shop) or "orders read" in run_job(connected_shop)
 
     assert "Past orders grant tokens as well." in admin.get(PAGE).text
-    assert rig.balances() == {2: 12_000_000}
-    assert progress(rig) is None
+    assert connected_shop.balances() == {2: 12_000_000}
+    assert progress(connected_shop) is None
 
 
-def test_run_that_is_cut_off_and_repeated_grants_each_order_once(rig):
-    answer(rig, "grant")
-    assert progress(rig) == (0, 0)
+def test_run_that_is_cut_off_and_repeated_grants_each_order_once(connected_shop):
+    answer(connected_shop, "grant")
+    assert progress(connected_shop) == (0, 0)
     for _ in range(2):
-        go_on(rig, parts=1)
-    assert 0 < rig.balances()[2] < 12_000_000
-    assert progress(rig)[1] >= 120
+        go_on(connected_shop, parts=1)
+    assert 0 < connected_shop.balances()[2] < 12_000_000
+    assert progress(connected_shop)[1] >= 120
 
     for _ in range(3):
-        run_job(rig)
+        run_job(connected_shop)
 
-    assert (rig.balances(), progress(rig)) == ({2: 12_000_000}, None)
-
-
-@one_engine
-def test_shop_that_does_not_answer_is_asked_again_later(rig):
-    from fakeshop.faults import Kind
-
-    answer(rig, "grant")
-    rig.served.faults.add(Kind.ERROR_PAGE, path="orders", times=None)
-    assert "1 shops failed" in run_job(rig)
-    rig.served.faults.clear()
-
-    run_job(rig)
-
-    assert (rig.balances(), progress(rig)) == ({2: 12_000_000}, None)
+    assert (connected_shop.balances(), progress(connected_shop)) == ({2: 12_000_000}, None)
 
 
 @one_engine
-def test_owner_who_skips_after_all_ends_it(rig):
-    answer(rig, "grant")
-    go_on(rig, parts=1)
-    before = rig.balances()
-    answer(rig, "skip")
+def test_shop_that_does_not_answer_is_asked_again_later(connected_shop):
+    from fakeshop.rest.faults import Kind
 
-    run_job(rig)
+    answer(connected_shop, "grant")
+    connected_shop.served.faults.add(Kind.ERROR_PAGE, path="orders", times=None)
+    assert "1 shops failed" in run_job(connected_shop)
+    connected_shop.served.faults.clear()
 
-    assert (rig.balances(), progress(rig)) == (before, None)
+    run_job(connected_shop)
+
+    assert (connected_shop.balances(), progress(connected_shop)) == ({2: 12_000_000}, None)
 
 
 @one_engine
-def test_command_tells_of_the_progress_and_reconcile_ends_it(rig):
-    run = rig.app.test_cli_runner().invoke
+def test_owner_who_skips_after_all_ends_it(connected_shop):
+    answer(connected_shop, "grant")
+    go_on(connected_shop, parts=1)
+    before = connected_shop.balances()
+    answer(connected_shop, "skip")
+
+    run_job(connected_shop)
+
+    assert (connected_shop.balances(), progress(connected_shop)) == (before, None)
+
+
+@one_engine
+def test_command_tells_of_the_progress_and_reconcile_ends_it(connected_shop):
+    run = connected_shop.app.test_cli_runner().invoke
     assert "flask stores check shop" in run(args=["stores", "history", "shop", "grant"]).output
-    go_on(rig, parts=1)
+    go_on(connected_shop, parts=1)
     assert "past orders    being granted: 50 of 120 read so far" in run(args=["stores", "check", "shop"]).output
 
     told = run(args=["reconcile", "shop"])
 
-    assert (told.exit_code, rig.balances(), progress(rig)) == (0, {2: 12_000_000}, None)
+    assert (told.exit_code, connected_shop.balances(), progress(connected_shop)) == (0, {2: 12_000_000}, None)
 
 
 def test_without_rest_keys_the_orders_that_are_known_are_granted(shop, database):
@@ -141,20 +150,20 @@ def test_without_rest_keys_the_orders_that_are_known_are_granted(shop, database)
         shop_jobs.grant_past_orders(JobContext(database, lambda: factories.NOON, lambda: True), shops=shops)
 
     assert factories.balance_of(shop, 2) == 60_000
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 @pytest.fixture
 def running(app, caplog):
     """A shop that sold two packages since it was connected; the second was never delivered."""
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        rig.connect().listen()
-        yield rig
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect().listen()
+        yield connected_shop
 
 
-def reconcile(rig, *args):
-    told = rig.app.test_cli_runner().invoke(args=["reconcile", "shop", *args, "--json"])
+def reconcile(connected_shop, *args):
+    told = connected_shop.app.test_cli_runner().invoke(args=["reconcile", "shop", *args, "--json"])
     return told.exit_code, json.loads(told.output)["reports"][0] if told.exit_code == 0 else told.output
 
 
@@ -189,6 +198,31 @@ def test_order_is_found_by_the_number_the_shop_shows(shop, database, app):
         ("", "Give the ID"),
     ):
         assert words in admin.get(send(admin, page.form("exceptions/check"), order=typed).location).text
+
+
+@one_engine
+def test_one_order_is_read_by_the_number_the_shop_shows(running):
+    order = running.sell()
+    factories.deliver(running, factories.order(order, status="pending") | {"number": "TB-2026-0017"})
+
+    for typed in ("TB-2026-0017", "#TB-2026-0017", f"#{order}"):
+        status, report = reconcile(running, "--order", typed)
+        assert (status, report["seen"], report["expected"]) == (0, 1, 100_000), typed
+
+    assert running.balances() == {2: 100_000}
+    assert reconcile(running, "--order", "TB-2026-0018")[0] == 1
+
+
+@one_engine
+def test_number_the_shop_shows_counts_before_the_id_of_another_order(shop, app):
+    for order, shown, name in ((5, "9", "Small pack"), (9, "12", "Large pack")):
+        factories.deliver(shop, factories.order(order, lines=[factories.line(name=name)]) | {"number": shown})
+    admin = sign_in(app)
+    page = read(admin.get("/admin/shop/exceptions"))
+
+    for typed, name in (("9", "Small pack"), ("5", "Small pack"), ("12", "Large pack")):
+        checked = admin.get(send(admin, page.form("exceptions/check"), order=typed).location).text
+        assert f"Order {typed} (completed; {name}) was checked" in checked
 
 
 @one_engine

@@ -15,21 +15,21 @@ from bridge.rendering.issues import describe
 from bridge.services.orders import apply
 from bridge.services.stores import settings
 from bridge.web.context import utcnow
-from fakeshop.faults import Kind
+from fakeshop.rest.faults import Kind
 from schedulers import jobs, shop_jobs
 from schedulers.context import JobContext
-from tests.factories import balance_of, deliver, give, line, order, put_package, put_user
-from tests.support import books
-from tests.support.reading import open_rig
+from tests.factories import balance_of, deliver, give, line, order, put_package, put_user, spend, state_of
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def rig(app):
+def connected_shop(app):
     """A shop and a bridge, not connected yet."""
-    with open_rig(app) as rig:
-        yield rig
+    with open_connected_shop(app) as connected_shop:
+        yield connected_shop
 
 
 def test_refund_that_is_listed_twice_counts_once(shop, database):
@@ -40,85 +40,126 @@ def test_refund_that_is_listed_twice_counts_once(shop, database):
     deliver(shop, document)
 
     assert balance_of(shop, 2) == 1_000
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 @pytest.mark.parametrize("refunds", [[], {}], ids=["list", "object"])
-def test_refund_that_a_document_leaves_out_is_verified_with_the_shop(rig, refunds):
-    number = refunded_order(rig)
-    deliver(rig, changed(rig, number, refunds=refunds))
+def test_refund_that_a_document_leaves_out_is_verified_with_the_shop(connected_shop, refunds):
+    number = refunded_order(connected_shop)
+    deliver(connected_shop, changed(connected_shop, number, refunds=refunds))
 
-    assert rig.balances() == {2: 100_000}
+    assert connected_shop.balances() == {2: 100_000}
 
 
-def test_refund_that_was_deleted_in_the_shop_is_granted_again(rig):
-    number = refunded_order(rig)
-    rig.shop.orders[number].refunds.clear()
-    deliver(rig, changed(rig, number))
+UNSTATED = pytest.mark.parametrize("refunds", [None, "missing", "text", 0, [{"id": 9}], [{"total": "0.00"}]], ids=repr)
+"""What a document shows in the place of its refunds and what does not say that there are none."""
 
-    assert rig.balances() == {2: 200_000}
+
+def without_refunds(document, refunds):
+    """The document with something else in the place of its refunds."""
+    kept = {name: value for name, value in document.items() if name != "refunds"}
+    return kept if refunds == "missing" else kept | {"refunds": refunds}
+
+
+@UNSTATED
+def test_refund_stands_where_a_document_does_not_state_the_refunds(shop, database, refunds):
+    put_package(shop, 10, 1_000)
+    lines = [line(quantity=2)]
+    deliver(shop, order(lines=lines, refunds=["-5.00"]))
+    spend(shop, 2, 900)
+
+    for at in (5, 9):
+        deliver(shop, without_refunds(order(at=at, lines=lines), refunds))
+
+    assert state_of(shop, 2) == {"balance": 100, "held": 0, "available": 100, "debt": 0}
+    deliver(shop, order(at=12, lines=lines))
+    assert balance_of(shop, 2) == 1_100, "an empty list says that the refund was deleted"
+    assert ledger_sql.faults(database) == []
 
 
 @one_engine
-def test_left_out_refund_waits_for_a_shop_that_is_down(rig):
-    number = refunded_order(rig)
-    document = changed(rig, number, refunds=[])
-    rig.served.faults.add(Kind.ERROR_PAGE, path="", times=None, seconds=3600)
-    deliver(rig, document)
-    assert rig.balances() == {2: 100_000}
-    rig.served.faults.clear()
-    rig.later(60)
+@UNSTATED
+def test_refund_stands_with_rest_keys_where_a_document_does_not_state_the_refunds(connected_shop, refunds):
+    number = refunded_order(connected_shop)
+    document = without_refunds(changed(connected_shop, number), refunds)
+    connected_shop.asked()
 
-    jobs.retry_deliveries(JobContext(rig.database, lambda: rig.now), shops=rig.shops)
+    deliver(connected_shop, document)
 
-    assert rig.balances() == {2: 100_000}
+    assert connected_shop.balances() == {2: 100_000}
+    assert connected_shop.asked() == [], "what is not stated leaves nothing to ask"
 
 
-def refunded_order(rig):
+def test_refund_that_was_deleted_in_the_shop_is_granted_again(connected_shop):
+    number = refunded_order(connected_shop)
+    connected_shop.shop.orders[number].refunds.clear()
+    deliver(connected_shop, changed(connected_shop, number))
+
+    assert connected_shop.balances() == {2: 200_000}
+
+
+@one_engine
+def test_left_out_refund_waits_for_a_shop_that_is_down(connected_shop):
+    number = refunded_order(connected_shop)
+    document = changed(connected_shop, number, refunds=[])
+    connected_shop.served.faults.add(Kind.ERROR_PAGE, path="", times=None, seconds=3600)
+    deliver(connected_shop, document)
+    assert connected_shop.balances() == {2: 100_000}
+    connected_shop.served.faults.clear()
+    connected_shop.later(60)
+
+    jobs.retry_deliveries(JobContext(connected_shop.database, lambda: connected_shop.now), shops=connected_shop.shops)
+
+    assert connected_shop.balances() == {2: 100_000}
+
+
+def refunded_order(connected_shop):
     """An order of two packages of 100,000 tokens, one of which was refunded."""
-    rig.connect().listen()
-    number = rig.shop.place_order(2, [(10, 2)], status="completed").id
-    rig.shop.run_queue()
-    rig.later(5)
-    (sold,) = rig.shop.orders[number].lines
-    rig.shop.refund_lines(number, {sold.id: 1})
-    rig.shop.run_queue()
-    rig.later(5)
+    connected_shop.connect().listen()
+    number = connected_shop.shop.place_order(2, [(10, 2)], status="completed").id
+    connected_shop.shop.run_queue()
+    connected_shop.later(5)
+    (sold,) = connected_shop.shop.orders[number].lines
+    connected_shop.shop.refund_lines(number, {sold.id: 1})
+    connected_shop.shop.run_queue()
+    connected_shop.later(5)
     return number
 
 
-def changed(rig, number, **changes):
+def changed(connected_shop, number, **changes):
     """The shop's own document of an order with changes, a second later."""
-    with rig.reading() as reading:
+    with connected_shop.reading() as reading:
         document = json.loads(json.dumps(reading.shop.get_order(number), default=str))
-    moment = (rig.now + timedelta(seconds=1)).replace(tzinfo=None).isoformat()
+    moment = (connected_shop.now + timedelta(seconds=1)).replace(tzinfo=None).isoformat()
     return {**document, "date_modified_gmt": moment, **changes}
 
 
-def test_delivery_that_cannot_be_processed_is_named(rig):
-    rig.connect()
-    put_user(rig, 2)
-    give(rig, 2, 2**53 - 1)
+def test_delivery_that_cannot_be_processed_is_named(connected_shop):
+    connected_shop.connect()
+    put_user(connected_shop, 2)
+    give(connected_shop, 2, 2**53 - 1)
     document = order(7)
-    put_package(rig, 10, 1_000)
-    deliver(rig, document)
-    assert Code.UNPROCESSED not in rig.faults()
+    put_package(connected_shop, 10, 1_000)
+    deliver(connected_shop, document)
+    assert Code.UNPROCESSED not in connected_shop.faults()
 
-    rig.later(1_000)
+    connected_shop.later(1_000)
 
-    (fault,) = [fault for fault in rig.watch().left if fault.code is Code.UNPROCESSED]
+    (fault,) = [fault for fault in connected_shop.watch().left if fault.code is Code.UNPROCESSED]
     assert describe(fault).startswith("order 7 could not be processed, since ")
     assert "The balance would leave the range of 0 to 2^53-1 tokens; each is tried again at least" in describe(fault)
 
 
-def test_store_added_with_its_history_begins_to_grant_at_once(rig):
-    rig.sell_many(3)
-    rig.later(60)
-    rig.connect(history="grant")
+def test_store_added_with_its_history_begins_to_grant_at_once(connected_shop):
+    connected_shop.sell_many(3)
+    connected_shop.later(60)
+    connected_shop.connect(history="grant")
 
-    shop_jobs.grant_past_orders(JobContext(rig.database, lambda: rig.now), shops=rig.shops)
+    shop_jobs.grant_past_orders(
+        JobContext(connected_shop.database, lambda: connected_shop.now), shops=connected_shop.shops
+    )
 
-    assert rig.balances() == {2: 300_000}
+    assert connected_shop.balances() == {2: 300_000}
 
 
 def test_orders_of_one_payment_that_come_at_the_same_moment_name_each_other(shop, app, database):
@@ -139,57 +180,57 @@ def test_orders_of_one_payment_that_come_at_the_same_moment_name_each_other(shop
     assert (balance_of(shop, 1), balance_of(shop, 2)) == (1_000, 1_000)
 
 
-def test_reports_and_refusals_name_the_number_of_the_shop(rig):
-    rig.connect()
-    number = rig.sell()
-    deliver(rig, {**changed(rig, number), "number": "TB-17", "status": "pending"})
+def test_reports_and_refusals_name_the_number_of_the_shop(connected_shop):
+    connected_shop.connect()
+    number = connected_shop.sell()
+    deliver(connected_shop, {**changed(connected_shop, number), "number": "TB-17", "status": "pending"})
 
-    report = rig.poll()
+    report = connected_shop.poll()
 
     assert [(found.order, found.number) for found in report.differences] == [(number, "TB-17")]
     path = f"/v1/orders/{number}"
-    assigned = rig.client.post(f"{path}/assign", json={"user": {"id": 5}}, headers=rig.headers)
-    (sold,) = rig.client.get(path, headers=rig.headers).json["lines"]
-    amount = rig.client.put(f"{path}/lines/{sold['id']}", json={"tokens": 7}, headers=rig.headers)
+    assigned = connected_shop.client.post(f"{path}/assign", json={"user": {"id": 5}}, headers=connected_shop.headers)
+    (sold,) = connected_shop.client.get(path, headers=connected_shop.headers).json["lines"]
+    amount = connected_shop.client.put(f"{path}/lines/{sold['id']}", json={"tokens": 7}, headers=connected_shop.headers)
     for refused in (assigned, amount):
         assert refused.status_code == 409
         assert "order TB-17 " in refused.json["detail"]
 
 
 @one_engine
-def test_large_delivery_whose_id_is_not_found_is_no_matter_of_the_api_version(rig):
-    rig.connect()
+def test_large_delivery_whose_id_is_not_found_is_no_matter_of_the_api_version(connected_shop):
+    connected_shop.connect()
     document = {"note": "x" * (10 * 1024**2), **order(7)}
 
-    assert deliver(rig, document).status_code == 200
+    assert deliver(connected_shop, document).status_code == 200
 
-    (row,) = books.rows(rig.database, "select state, outcome from deliveries")
+    (row,) = ledger_sql.rows(connected_shop.database, "select state, outcome from deliveries")
     assert row == {"state": "ignored", "outcome": "too large to be kept, and its ID is not at its beginning"}
-    assert Code.DELIVERY_TOO_LARGE in rig.faults()
-    assert Code.OTHER_FORM not in rig.faults()
+    assert Code.DELIVERY_TOO_LARGE in connected_shop.faults()
+    assert Code.OTHER_FORM not in connected_shop.faults()
 
 
-def test_order_that_the_owner_left_stays_left_when_the_setting_grants_such_orders(rig):
-    numbers = [rig.shop.place_order(2, [(10, 1)], status="processing").id for _ in range(2)]
-    rig.later(60)
-    rig.connect(history="skip")
-    rig.later(60)
-    rig.shop.set_status(numbers[0], "completed")
-    rig.poll()
+def test_order_that_the_owner_left_stays_left_when_the_setting_grants_such_orders(connected_shop):
+    numbers = [connected_shop.shop.place_order(2, [(10, 1)], status="processing").id for _ in range(2)]
+    connected_shop.later(60)
+    connected_shop.connect(history="skip")
+    connected_shop.later(60)
+    connected_shop.shop.set_status(numbers[0], "completed")
+    connected_shop.poll()
     body = {"kind": "paid_later", "subject": "", "choice": "leave"}
-    left = rig.client.post(f"/v1/orders/{numbers[0]}/decisions", json=body, headers=rig.headers)
+    left = connected_shop.client.post(f"/v1/orders/{numbers[0]}/decisions", json=body, headers=connected_shop.headers)
     assert left.status_code == 200
 
-    rig.client.put("/v1/store", json={"past_orders_paid_later": "grant"}, headers=rig.headers)
-    rig.shop.set_status(numbers[1], "completed")
-    rig.poll()
+    connected_shop.client.put("/v1/store", json={"past_orders_paid_later": "grant"}, headers=connected_shop.headers)
+    connected_shop.shop.set_status(numbers[1], "completed")
+    connected_shop.poll()
 
-    assert rig.balances() == {2: 100_000}
+    assert connected_shop.balances() == {2: 100_000}
 
 
 def replay(app, database, delivery):
     """Replay the delivery with this id of the shop."""
-    (row,) = books.rows(database, f"select id from deliveries where shop_delivery = '{delivery}'")
+    (row,) = ledger_sql.rows(database, f"select id from deliveries where shop_delivery = '{delivery}'")
     assert app.test_cli_runner().invoke(args=["deliveries", "replay", str(row["id"])]).exit_code == 0
     jobs.retry_deliveries(JobContext(database, lambda: utcnow() + timedelta(minutes=1)))
 

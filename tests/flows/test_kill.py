@@ -13,7 +13,7 @@ from schedulers.context import JobContext
 from schedulers.jobs import retry_deliveries
 from tests.conftest import SECRET_KEY
 from tests.factories import balance_of, delivery_headers, give, order, put_package
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.service import Service, all_at_once
 
 CALLERS = 16
@@ -65,9 +65,9 @@ def test_killed_in_a_storm_of_spends_every_key_is_charged_once(shop, service, da
     assert [answer.text for answer in again] == [answer.text for answer in answers]
     assert {answer.headers["Idempotent-Replayed"] for answer in again} == {"true"}
     assert len({answer.document["id"] for answer in answers}) == 200
-    assert books.count(database, "spends") == 200
+    assert ledger_sql.count(database, "spends") == 200
     assert balance_of(shop, 2) == 20_000 - 200 * 30
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 def test_killed_in_a_storm_of_deliveries_every_one_answered_200_is_granted_once(shop, service, database):
@@ -86,7 +86,7 @@ def test_killed_in_a_storm_of_deliveries_every_one_answered_200_is_granted_once(
     left_over = run_retry_job(database)
 
     taken = [number for number, answer in enumerate(answers, start=1) if answer is not None and answer.status == 200]
-    entries = books.rows(database, "select order_number, tokens from entries")
+    entries = ledger_sql.rows(database, "select order_number, tokens from entries")
     granted = [row["order_number"] for row in entries]
     assert killer.seen > 30
     assert len(taken) >= 120 - CALLERS * 2, service.log()
@@ -94,8 +94,8 @@ def test_killed_in_a_storm_of_deliveries_every_one_answered_200_is_granted_once(
     assert len(granted) == len(set(granted))
     assert {row["tokens"] for row in entries} == {1_000}
     assert left_over == []
-    assert books.count(database, "deliveries") == len(granted)
-    assert books.faults(database) == []
+    assert ledger_sql.count(database, "deliveries") == len(granted)
+    assert ledger_sql.faults(database) == []
 
 
 def run_retry_job(database):

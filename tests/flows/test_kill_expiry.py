@@ -13,8 +13,8 @@ from bench import growth_data
 from bridge.services.ops import audit
 from bridge.web.context import utcnow
 from schedulers import jobs
-from tests.support.books import rows
 from tests.support.clock import shift_at
+from tests.support.ledger_sql import rows
 
 HOLDS = 3_000
 _RUN = """

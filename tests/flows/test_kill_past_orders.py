@@ -8,11 +8,14 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from bridge.domain.orders.state import Basis
 from bridge.services.orders import packages
 from tests.conftest import SECRET_KEY
-from tests.support import books
-from tests.support.reading import open_rig
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
+from tests.support.seeds import FRESH, resolve
 
 ORDERS = 865
 TOKENS = 192_950
@@ -37,10 +40,10 @@ print(work(JobContext(Database(url), lambda: now)))
 """
 
 
-def start(rig, database_url, job):
+def start(connected_shop, database_url, job):
     """Start one run of a job in a process of its own, a second later than the last."""
-    rig.later()
-    arguments = [database_url, SECRET_KEY, job, str(rig.now.timestamp())]
+    connected_shop.later()
+    arguments = [database_url, SECRET_KEY, job, str(connected_shop.now.timestamp())]
     return subprocess.Popen([sys.executable, "-c", _RUN, *arguments], stdout=subprocess.PIPE, text=True)
 
 
@@ -55,45 +58,48 @@ def kill_after(process, moved, *, seconds=30):
 
 
 def count(database, of):
-    return books.rows(database, f"select count(*) as n from {of}")[0]["n"]
+    return ledger_sql.rows(database, f"select count(*) as n from {of}")[0]["n"]
 
 
-def run_killed(rig, database_url, job, of, *, total, rng):
+def run_killed(connected_shop, database_url, job, of, *, total, rng):
     """Kill the job at some points of its work, then let it end; how often it was killed."""
     kills = 0
     for share in sorted(rng.sample(range(5, 90), 3)):
-        done = count(rig.database, of)
+        done = count(connected_shop.database, of)
         goal = max(done + 1, total * share // 100)
-        kills += kill_after(start(rig, database_url, job), lambda goal=goal: count(rig.database, of) >= goal)
-        assert books.faults(rig.database) == []
-    while count(rig.database, of) < total:
-        done = count(rig.database, of)
-        output, _ = start(rig, database_url, job).communicate(timeout=120)
-        assert count(rig.database, of) > done, output
+        kills += kill_after(
+            start(connected_shop, database_url, job), lambda goal=goal: count(connected_shop.database, of) >= goal
+        )
+        assert ledger_sql.faults(connected_shop.database) == []
+    while count(connected_shop.database, of) < total:
+        done = count(connected_shop.database, of)
+        output, _ = start(connected_shop, database_url, job).communicate(timeout=120)
+        assert count(connected_shop.database, of) > done, output
     return kills
 
 
-def test_865_past_orders_arrive_exactly_once_though_every_job_is_killed(app, database_url, record_property):
-    seed = random.randrange(2**32)
-    record_property("seed", seed)
-    rng = random.Random(seed)
-    with open_rig(app) as rig:
-        course = rig.shop.add_product("Course", "10.00", sku="COURSE").id
-        rig.sell_many(ORDERS, product=course)
-        rig.later(60)
-        rig.connect(history="grant")
+@pytest.mark.parametrize("seed", [FRESH])
+def test_865_past_orders_arrive_exactly_once_though_every_job_is_killed(app, database_url, seed):
+    rng = random.Random(resolve(seed))
+    with open_connected_shop(app) as connected_shop:
+        course = connected_shop.shop.add_product("Course", "10.00", sku="COURSE").id
+        connected_shop.sell_many(ORDERS, product=course)
+        connected_shop.later(60)
+        connected_shop.connect(history="grant")
 
-        kills = run_killed(rig, database_url, "grant_past_orders", "orders", total=ORDERS, rng=rng)
-        start(rig, database_url, "grant_past_orders").communicate(timeout=120)
-        assert count(rig.database, f"order_lines where basis = '{Basis.NO_PACKAGE}'") == ORDERS
-        assert books.count(rig.database, "entries") == 0
+        kills = run_killed(connected_shop, database_url, "grant_past_orders", "orders", total=ORDERS, rng=rng)
+        start(connected_shop, database_url, "grant_past_orders").communicate(timeout=120)
+        assert count(connected_shop.database, f"order_lines where basis = '{Basis.NO_PACKAGE}'") == ORDERS
+        assert ledger_sql.count(connected_shop.database, "entries") == 0
 
-        with rig.database.transaction() as connection:
-            store = rig.connected.store.id
-            packages.set_package(connection, store, product_id=course, variation_id=0, tokens=TOKENS, now=rig.now)
-        kills += run_killed(rig, database_url, "settle_past_orders", "entries", total=ORDERS, rng=rng)
+        with connected_shop.database.transaction() as connection:
+            store = connected_shop.connected.store.id
+            packages.set_package(
+                connection, store, product_id=course, variation_id=0, tokens=TOKENS, now=connected_shop.now
+            )
+        kills += run_killed(connected_shop, database_url, "settle_past_orders", "entries", total=ORDERS, rng=rng)
 
-        assert start(rig, database_url, "settle_past_orders").communicate(timeout=120)[0] == "0 settled\n"
-        assert rig.balances() == {2: ORDERS * TOKENS}, f"seed {seed}"
-        assert count(rig.database, "entries") == ORDERS
+        assert start(connected_shop, database_url, "settle_past_orders").communicate(timeout=120)[0] == "0 settled\n"
+        assert connected_shop.balances() == {2: ORDERS * TOKENS}
+        assert count(connected_shop.database, "entries") == ORDERS
         assert kills >= 3

@@ -15,10 +15,10 @@ import pytest
 
 from bridge.services.shop.paging import OVERLAP
 from bridge.web.context import utcnow
-from fakeshop.faults import Kind
+from fakeshop.rest.faults import Kind
 from tests.conftest import SECRET_KEY
-from tests.support import books
-from tests.support.reading import PUBLIC_URL, open_rig
+from tests.support import ledger_sql
+from tests.support.connected_shop import PUBLIC_URL, open_connected_shop
 from tests.support.service import ROOT
 
 ORDERS = 300
@@ -27,10 +27,10 @@ ORDERS = 300
 @pytest.fixture
 def missed(app):
     """A shop with orders nobody told of, a minute apart; the last is of now."""
-    with open_rig(app, now=utcnow().replace(microsecond=0) - timedelta(minutes=ORDERS)) as rig:
-        rig.connect()
-        rig.placed = rig.sell_many(ORDERS, seconds=60)
-        yield rig
+    with open_connected_shop(app, now=utcnow().replace(microsecond=0) - timedelta(minutes=ORDERS)) as connected_shop:
+        connected_shop.connect()
+        connected_shop.placed = connected_shop.sell_many(ORDERS, seconds=60)
+        yield connected_shop
 
 
 def start(database_url):
@@ -50,8 +50,8 @@ def start(database_url):
     )
 
 
-def changed_at(rig, place):
-    return rig.shop.order(rig.placed[place]).modified_at
+def changed_at(connected_shop, place):
+    return connected_shop.shop.order(connected_shop.placed[place]).modified_at
 
 
 def begins_after(moment):
@@ -59,11 +59,11 @@ def begins_after(moment):
     return "modified_after=" + quote(f"{moment:%Y-%m-%dT%H:%M:%S}", safe="")
 
 
-def wait_for(rig, words):
+def wait_for(connected_shop, words):
     """Until the shop was asked for something."""
     pause = threading.Event()
     for _ in range(6000):
-        if any(words in path for _, path in rig.served.requests):
+        if any(words in path for _, path in connected_shop.served.requests):
             return
         pause.wait(0.01)
     raise AssertionError(f"nobody asked for {words}")
@@ -79,7 +79,7 @@ def test_killed_reconciliation_goes_on_from_its_cursor_and_doubles_nothing(misse
     wait_for(missed, third_page)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
-    cursor, granted = missed.cursor(), books.count(missed.database, "entries")
+    cursor, granted = missed.cursor(), ledger_sql.count(missed.database, "entries")
 
     assert cursor in {changed_at(missed, place) - timedelta(seconds=1) for place in (99, 198)}
     assert 99 <= granted < ORDERS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.factories import give, put_user
-from tests.support.books import faults
+from tests.support.ledger_sql import faults
 
 MOST = 2**53 - 1
 _keys = itertools.count(1)

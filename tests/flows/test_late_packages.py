@@ -15,9 +15,9 @@ from schedulers import jobs
 from schedulers.context import JobContext
 from tests import factories
 from tests.factories import balance_of, deliver, line, order
-from tests.support import books
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
 from tests.support.pages import read, send, sign_in
-from tests.support.reading import open_rig
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 LIST = "/admin/shop/packages"
@@ -32,7 +32,7 @@ def asking(shop, database):
 
     in_transaction(database.transaction, ask)
     yield shop
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 def mark(shop, tokens, number=10, **more):
@@ -271,14 +271,14 @@ def test_one_order_that_cannot_be_granted_stops_no_other(asking, database):
 def past(app, caplog):
     """A shop that sold 120 mugs before it was connected, which was told to grant past orders."""
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        rig.sell_many(120, product=14)
-        rig.later(60)
-        rig.connect(history="ask")
-        with rig.reading() as reading:
-            product_import.import_products(reading, now=rig.now)
-        rig.poll()
-        yield rig
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.sell_many(120, product=14)
+        connected_shop.later(60)
+        connected_shop.connect(history="ask")
+        with connected_shop.reading() as reading:
+            product_import.import_products(reading, now=connected_shop.now)
+        connected_shop.poll()
+        yield connected_shop
 
 
 @pytest.mark.parametrize("is_killed", [False, True])

@@ -23,7 +23,7 @@ from bridge.storage.sites import sites as site_rows
 from bridge.web.context import utcnow
 from tests.conftest import Shop
 from tests.factories import add_shop, put_user
-from tests.support.books import count, rows
+from tests.support.ledger_sql import count, rows
 
 BLOG = {"url": "https://blog.example.com", "name": "Blog"}
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

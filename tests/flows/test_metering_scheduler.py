@@ -20,8 +20,8 @@ from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.database import Database
 from schedulers.context import Job, JobContext, run
 from schedulers.schedule import TIMETABLE
-from tests.support import books
-from tests.support.desk import Desk, rule
+from tests.support import ledger_sql
+from tests.support.spend_driver import SpendDriver, rule
 
 START = datetime(2026, 10, 30, 12, tzinfo=UTC)
 """Three days on, October has ended, a week has begun, and New York's clocks have gone back."""
@@ -33,74 +33,74 @@ MONTH = {"id", "hold", "spend"}
 class Run:
     """One database and its desk; ids are told as the place they first came in, since each run makes its own."""
 
-    desk: Desk
+    driver: SpendDriver
     answers: list[Any] = field(default_factory=list)
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def ask(self, name: str, ask: Any, now: datetime) -> None:
         """Ask, and keep the answer under a name."""
-        answer = self.desk.one(ask, now=now)
+        answer = self.driver.one(ask, now=now)
         self.known[name] = answer
         self.answers.append((name, {key: value for key, value in answer.items() if key not in MONTH}))
 
     def tick(self, now: datetime, jobs: tuple[Job, ...]) -> None:
         """Run every job once."""
-        shift = JobContext(self.desk.database, lambda: now)
+        shift = JobContext(self.driver.database, lambda: now)
         for job in jobs:
             run(job, shift)
 
 
 def put_override(run: Run, now: datetime, ends_at: datetime) -> None:
-    with run.desk.database.transaction() as connection:
+    with run.driver.database.transaction() as connection:
         override = overrides.Override("chat", rule(9), ends_at)
-        overrides.put_override(connection, run.desk.caller.store_id, 3, override, actor="admin", now=now)
+        overrides.put_override(connection, run.driver.caller.store_id, 3, override, actor="admin", now=now)
 
 
 def reset(run: Run, now: datetime) -> None:
-    with run.desk.database.transaction() as connection:
-        overrides.reset_many(connection, run.desk.caller.store_id, module="chat", role=None, actor="admin", now=now)
+    with run.driver.database.transaction() as connection:
+        overrides.reset_many(connection, run.driver.caller.store_id, module="chat", role=None, actor="admin", now=now)
 
 
 def prepare(run: Run) -> None:
-    desk = run.desk
-    desk.settings(spend_order=["allowance", "plan", "balance"])
-    desk.limit("chat", "daily", user=20, guest=3)
-    desk.limit("ai_forms", "monthly", user=50)
-    desk.limit("image_optimizer", "weekly", user=10)
-    desk.plan(70, tokens=15, months=1, now=START)
+    driver = run.driver
+    driver.settings(spend_order=["allowance", "plan", "balance"])
+    driver.limit("chat", "daily", user=20, guest=3)
+    driver.limit("ai_forms", "monthly", user=50)
+    driver.limit("image_optimizer", "weekly", user=10)
+    driver.plan(70, tokens=15, months=1, now=START)
     for user in (1, 2, 3):
-        desk.give(user, 30 * user, now=START)
-    desk.order(1, 1, now=START - timedelta(days=29), product=70)
+        driver.give(user, 30 * user, now=START)
+    driver.order(1, 1, now=START - timedelta(days=29), product=70)
 
 
 def history(run: Run, hour: int, now: datetime) -> None:
     """What is asked in one hour; the same in every run."""
-    desk, module = run.desk, ("chat", "ai_forms", "image_optimizer")[hour % 3]
+    driver, module = run.driver, ("chat", "ai_forms", "image_optimizer")[hour % 3]
     user = 1 + hour % 3
-    run.ask(f"spend-{hour}", desk.spend(user, 7, module=module), now)
-    run.ask(f"guest-{hour}", desk.spend("ann", 1), now + timedelta(minutes=1))
-    run.ask(f"hold-{hour}", desk.hold(user, 4, module=module, ttl=(900, 7_200, 14_400)[hour % 3]), now)
+    run.ask(f"spend-{hour}", driver.spend(user, 7, module=module), now)
+    run.ask(f"guest-{hour}", driver.spend("ann", 1), now + timedelta(minutes=1))
+    run.ask(f"hold-{hour}", driver.hold(user, 4, module=module, ttl=(900, 7_200, 14_400)[hour % 3]), now)
     if hour >= 3:
         before = run.known[f"hold-{hour - 3}"]
         # Every fifth hold is left to expire.
         if before["status"] == 201 and hour % 5:
-            settle = (desk.capture(before, 6), desk.release(before), desk.capture(before, 2))[hour // 3 % 3]
+            settle = (driver.capture(before, 6), driver.release(before), driver.capture(before, 2))[hour // 3 % 3]
             run.ask(f"settle-{hour}", settle, now + timedelta(minutes=20))
         spent = run.known[f"spend-{hour - 3}"]
         if spent["status"] == 201 and hour % 2:
-            run.ask(f"refund-{hour}", desk.refund(spent, 3), now + timedelta(minutes=25))
+            run.ask(f"refund-{hour}", driver.refund(spent, 3), now + timedelta(minutes=25))
     if hour == 20:
         put_override(run, now, now + timedelta(hours=9, minutes=30))
     if hour == 30:
         reset(run, now)
     if hour in {10, 50}:
-        desk.order(50 + hour, 2, now=now, tokens=25)
+        driver.order(50 + hour, 2, now=now, tokens=25)
     if hour == 60:
-        desk.order(60, 2, status="refunded", now=now, tokens=25)
+        driver.order(60, 2, status="refunded", now=now, tokens=25)
 
 
 def resets_told(database: Database) -> Counter[tuple[Any, ...]]:
-    found = books.rows(
+    found = ledger_sql.rows(
         database,
         "select user_id, payload from outbox o join accounts a on a.id = o.account_id where type = 'allowance.reset'",
     )
@@ -120,7 +120,7 @@ def state_of(database: Database) -> list[Any]:
         "days": "select a.user_id, d.day, d.module, d.tokens, d.units from usage_days d join accounts a"
         " on a.id = d.account_id order by 1, 2, 3",
     }
-    return [books.rows(database, sql) for sql in tables.values()]
+    return [ledger_sql.rows(database, sql) for sql in tables.values()]
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def runs(engine, request, tmp_path):
         with database.transaction() as connection:
             wanted = NewStore("shop", "https://shop.example.com", time_zone="America/New_York")
             store = add_store(connection, wanted, vault_=Vault("of the tests"), now=START).store
-        found.append(Run(Desk(database, Caller(store.id, "key"))))
+        found.append(Run(SpendDriver(database, Caller(store.id, "key"))))
         prepare(found[-1])
     yield found
     for database in databases:
@@ -164,28 +164,29 @@ def test_three_days_without_the_scheduler_change_no_answer(runs):
     end = START + timedelta(hours=HOURS)
 
     marked, unmarked = (
-        books.rows(one.desk.database, "select count(*) as n from holds where state = 'expired'")[0]["n"] for one in runs
+        ledger_sql.rows(one.driver.database, "select count(*) as n from holds where state = 'expired'")[0]["n"]
+        for one in runs
     )
     without.tick(end, TIMETABLE)
 
     assert (marked > 5, unmarked) == (True, 0)
     assert with_it.answers == without.answers
     assert len({str(answer) for _, answer in with_it.answers}) > 200
-    assert state_of(with_it.desk.database) == state_of(without.desk.database)
-    told = resets_told(without.desk.database)
+    assert state_of(with_it.driver.database) == state_of(without.driver.database)
+    told = resets_told(without.driver.database)
     for one in runs:
         one.tick(end, TIMETABLE)
         one.tick(end + timedelta(seconds=30), TIMETABLE)
-        assert set(resets_told(one.desk.database).values()) == {1}
-        assert books.faults(one.desk.database) == []
-        with one.desk.database.reading() as connection:
+        assert set(resets_told(one.driver.database).values()) == {1}
+        assert ledger_sql.faults(one.driver.database) == []
+        with one.driver.database.reading() as connection:
             assert list(audit.list_faults(connection, now=end)) == []
-    assert resets_told(without.desk.database) == told
+    assert resets_told(without.driver.database) == told
     # The one that slept tells of the windows that are open now, and of none that came and went.
-    assert told.keys() <= resets_told(with_it.desk.database).keys()
+    assert told.keys() <= resets_told(with_it.driver.database).keys()
     assert {module for _, module, _ in told} == {"chat", "ai_forms", "image_optimizer"}
     starts = "select module, starts_at, finished_at from window_runs order by module, starts_at desc"
-    newest = [{row["module"]: row for row in books.rows(one.desk.database, starts)[::-1]} for one in runs]
+    newest = [{row["module"]: row for row in ledger_sql.rows(one.driver.database, starts)[::-1]} for one in runs]
     assert {key: row["starts_at"] for key, row in newest[0].items()} == {
         key: row["starts_at"] for key, row in newest[1].items()
     }

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from bridge.storage.engine.migrate import MIGRATIONS, migrate
 from tests.factories import balance_of, give
-from tests.support.books import faults
+from tests.support.ledger_sql import faults
 from tests.support.linked_sites import bearer, link
 
 _keys = itertools.count(1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests import factories
-from tests.support import books
+from tests.support import ledger_sql
+from tests.support.connected_shop import SECRET, open_connected_shop
 from tests.support.pages import sign_in
-from tests.support.reading import SECRET, open_rig
 from tests.support.shop_server import Reply, shop_serving
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -24,9 +24,9 @@ def test_names_of_users_and_products_are_decoded_once(app, shop, database):
     lines = [factories.line(1, name="Tokens &amp; Credits"), factories.line(2, 0, name="R&amp;D &quot;mug&quot;")]
     factories.deliver(shop, factories.order(1, lines=lines) | {"billing": person})
 
-    (package,) = books.rows(database, "select name from packages")
-    (account,) = books.rows(database, "select name from accounts")
-    found = [row["name"] for row in books.rows(database, "select name from order_lines order by line_id")]
+    (package,) = ledger_sql.rows(database, "select name from packages")
+    (account,) = ledger_sql.rows(database, "select name from accounts")
+    found = [row["name"] for row in ledger_sql.rows(database, "select name from order_lines order by line_id")]
 
     assert package["name"] == "Tokens & Credits &amp; <b>"
     assert account["name"] == "Ann & Lee O'Neil"
@@ -37,13 +37,13 @@ def test_names_of_users_and_products_are_decoded_once(app, shop, database):
 
 
 def test_products_read_by_rest_are_decoded_too(app):
-    with open_rig(app) as rig:
-        rig.connect()
-        rig.shop.products[10].name = "Tokens &amp; Credits"
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        connected_shop.shop.products[10].name = "Tokens &amp; Credits"
 
         app.test_cli_runner().invoke(args=["packages", "import", "shop"])
 
-        names = {row["name"] for row in books.rows(rig.database, "select name from packages")}
+        names = {row["name"] for row in ledger_sql.rows(connected_shop.database, "select name from packages")}
         assert "Tokens & Credits" in names
 
 
@@ -64,20 +64,20 @@ def test_name_and_zone_come_from_the_shop(app):
         told.stdout.count("\n  order.") + told.stdout.count("\n  product.") + told.stdout.count("\n  customer.") == 10
     )
     assert "Time zone: UTC, because the shop could not be reached." in given.stdout
-    rows = books.rows(app.extensions["bridge"].database, "select name, time_zone from stores order by id")
+    rows = ledger_sql.rows(app.extensions["bridge"].database, "select name, time_zone from stores order by id")
     assert rows == [{"name": "O'Neil & Sons", "time_zone": "+05:30"}, {"name": "A <b>", "time_zone": "UTC"}]
     assert sign_in(app).get("/admin/shop/connection").text.count("UTC+05:30") == 1
 
 
 def test_delivery_signed_with_the_consumer_secret_names_the_mix_up(app):
-    with open_rig(app) as rig:
-        rig.connect()
-        secret = next(iter(rig.shop.keys.values())).consumer_secret
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        secret = next(iter(connected_shop.shop.keys.values())).consumer_secret
         body = b'{"id": 1}'
 
         def deliver(signed_with):
             headers = factories.delivery_headers(body, "order.updated", secret=signed_with)
-            return rig.client.post("/webhooks/woocommerce/shop", data=body, headers=headers)
+            return connected_shop.client.post("/webhooks/woocommerce/shop", data=body, headers=headers)
 
         mixed, wrong = deliver(secret), deliver("x")
 

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from tests.factories import balance_of, deliver, line, order, put_package, put_user, spend, state_of
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.pages import sign_in
 
 
@@ -22,7 +22,7 @@ def shop(shop):
 @pytest.fixture(autouse=True)
 def sound_books(request, database):
     yield
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 def items(shop):
@@ -160,7 +160,7 @@ def test_line_worth_too_much_is_a_review_item_and_stops_nothing(shop, database):
 
     assert balance_of(shop, 2) == 2_000
     assert items(shop) == {1: ["too_large"]}
-    assert {row["state"] for row in books.rows(database, "select state from deliveries")} == {"processed"}
+    assert {row["state"] for row in ledger_sql.rows(database, "select state from deliveries")} == {"processed"}
 
 
 def test_finished_status_that_grants_nothing_asks(shop):
@@ -197,7 +197,7 @@ def test_people_see_the_shops_own_number(shop, app, database):
         shop.client.get("/v1/widget?user_id=2", headers=shop.headers).text,
         admin.get("/admin/shop/exceptions").text,
         admin.get("/admin/shop/credits/2").text,
-        books.rows(database, "select outcome from deliveries order by id")[0]["outcome"],
+        ledger_sql.rows(database, "select outcome from deliveries order by id")[0]["outcome"],
     ]
     assert [shown in text for text in texts[1:]] == [True] * 6
     assert "48213" not in texts[3] + texts[5]

@@ -6,10 +6,10 @@ import logging
 
 import pytest
 
-from fakeshop.faults import Kind
+from fakeshop.rest.faults import Kind
 from tests import factories
-from tests.support import books
-from tests.support.reading import open_rig
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -79,10 +79,10 @@ def test_guests_order_is_given_to_a_user_and_can_move_on_to_another(shop, listed
     assert (factories.balance_of(shop, 7), factories.balance_of(shop, 8)) == (0, 1000)
     guest_order(shop, 1, at=60, status="refunded")
     assert factories.balance_of(shop, 8) == 0
-    actors = [row["actor"] for row in books.rows(database, "select actor from entries order by id")]
+    actors = [row["actor"] for row in ledger_sql.rows(database, "select actor from entries order by id")]
     assert actors[:3] == [f"key {shop.connected.access_key[:9]}"] * 3
     assert actors[3:] == ["shop"]
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 @one_engine
@@ -138,17 +138,17 @@ def test_check_without_keys_settles_by_what_is_known(shop):
 
 def test_check_reads_the_order_back(app, caplog):
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        rig.connect()
-        order = rig.sell()
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        order = connected_shop.sell()
 
-        assert post(rig, f"{order}/check").json["posted"] == 100_000
-        rig.shop.refund_amount(order, "5.00")
-        assert post(rig, f"{order}/check").json["posted"] == -50_000
-        rig.served.faults.add(Kind.ERROR_PAGE)
-        broken = post(rig, f"{order}/check")
+        assert post(connected_shop, f"{order}/check").json["posted"] == 100_000
+        connected_shop.shop.refund_amount(order, "5.00")
+        assert post(connected_shop, f"{order}/check").json["posted"] == -50_000
+        connected_shop.served.faults.add(Kind.ERROR_PAGE)
+        broken = post(connected_shop, f"{order}/check")
         assert (broken.status_code, "HTTP 500" in broken.json["detail"]) == (502, True)
-        rig.shop.force_delete(order)
-        assert post(rig, f"{order}/check").json["posted"] == -50_000
-        assert post(rig, "999/check").status_code == 404
-        assert rig.balances() == {2: 0}
+        connected_shop.shop.force_delete(order)
+        assert post(connected_shop, f"{order}/check").json["posted"] == -50_000
+        assert post(connected_shop, "999/check").status_code == 404
+        assert connected_shop.balances() == {2: 0}

@@ -19,7 +19,7 @@ from tests.factories import (
     spend,
     state_of,
 )
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.recordings import recording, send
 
 
@@ -34,12 +34,13 @@ def shop(shop):
 def sound_books(request, database):
     """Whatever a test did, the books add up after it."""
     yield
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 def kinds(database):
     return [
-        (row["kind"], row["tokens"]) for row in books.rows(database, "select kind, tokens from entries order by id")
+        (row["kind"], row["tokens"])
+        for row in ledger_sql.rows(database, "select kind, tokens from entries order by id")
     ]
 
 
@@ -126,18 +127,18 @@ def test_customer_turned_to_nobody_keeps_the_grant(shop, database):
     deliver(shop, order(at=3, customer=0, lines=[line(quantity=2)]))
 
     assert (balance_of(shop, 2), balance_of(shop, 3)) == (2_000, 0)
-    assert books.parked(database) == {}
+    assert ledger_sql.parked(database) == {}
 
 
 def test_older_state_that_still_names_the_customer_tells_whose_order_it_is(shop, database):
     """The state without him came first, and waited."""
     deliver(shop, order(at=2, customer=0))
-    parked = books.parked(database)
+    parked = ledger_sql.parked(database)
     deliver(shop, order(at=1, customer=2))
 
     assert parked == {1: "ada@example.test"}
     assert balance_of(shop, 2) == 1_000
-    assert books.parked(database) == {}
+    assert ledger_sql.parked(database) == {}
 
 
 @pytest.mark.parametrize(("quantity", "balance"), [(5, 5_000), (1, 1_000), (0, 0)])
@@ -328,7 +329,7 @@ def test_same_delivery_from_many_threads_grants_once(shop, app, database, is_kno
     assert statuses == [200] * threads
     assert balance_of(shop, 2) == 1_000
     assert kinds(database) == [("grant", 1_000)]
-    assert {row["state"] for row in books.rows(database, "select state from deliveries")} == {"processed"}
+    assert {row["state"] for row in ledger_sql.rows(database, "select state from deliveries")} == {"processed"}
 
 
 def test_two_stores_with_the_same_order_numbers_and_users_stay_apart(shop, app, database):
@@ -339,8 +340,8 @@ def test_two_stores_with_the_same_order_numbers_and_users_stay_apart(shop, app, 
     deliver(shop, order(1))
     deliver(type(shop)(other, client), order(1))
 
-    assert books.balances(database) == {2: 1_000}
-    assert books.balances(database, store="other") == {2: 5}
+    assert ledger_sql.balances(database) == {2: 1_000}
+    assert ledger_sql.balances(database, store="other") == {2: 5}
 
 
 def test_grant_past_the_largest_balance_waits_and_is_not_lost(shop, database):
@@ -350,5 +351,5 @@ def test_grant_past_the_largest_balance_waits_and_is_not_lost(shop, database):
 
     assert response.status_code == 200
     assert balance_of(shop, 2) == 2**53 - 1
-    waiting = books.rows(database, "select state, outcome from deliveries")
+    waiting = ledger_sql.rows(database, "select state, outcome from deliveries")
     assert [(row["state"], row["outcome"].partition(":")[0]) for row in waiting] == [("received", "failed")]

@@ -12,7 +12,7 @@ from bridge.services.transactions import in_transaction
 from bridge.web.context import utcnow
 from tests import factories
 from tests.factories import balance_of, deliver, order
-from tests.support import books
+from tests.support import ledger_sql
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -27,7 +27,7 @@ def store(shop, database):
     in_transaction(database.transaction, skip)
     factories.put_package(shop, 10, 1000)
     yield shop
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 def past(number=1, status="completed", *, at=0, paid=None, completed=None, **more):

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests import factories
+from tests.support.connected_shop import open_connected_shop
 from tests.support.pages import read, send, sign_in
-from tests.support.reading import open_rig
 
 ROOT = Path(__file__).resolve().parents[2]
 DECIDING = tuple(f"bridge/services/{area}/" for area in ("metering", "accounts", "admin", "orders"))
@@ -87,11 +87,11 @@ def test_balance_edit_passes_the_listed_files(app, buyer):
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_webhook_passes_the_listed_files(app):
-    with open_rig(app) as rig:
-        rig.connect()
-        factories.put_package(rig, 10, 1_000)
-        entered = entered_by(lambda: factories.deliver(rig, factories.order(1, customer=2)))
-        assert factories.balance_of(rig, 2) == 1_000
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        factories.put_package(connected_shop, 10, 1_000)
+        entered = entered_by(lambda: factories.deliver(connected_shop, factories.order(1, customer=2)))
+        assert factories.balance_of(connected_shop, 2) == 1_000
 
     # The JSON is parsed on receipt; the event is read when the delivery is processed.
     early = {"bridge/clients/woocommerce/webhook_events.py", "bridge/clients/woocommerce/documents.py"}

@@ -14,7 +14,7 @@ from bridge.web.context import utcnow
 from schedulers import jobs
 from schedulers.leader import Leader
 from tests.factories import balance_of, deliver, order, spend
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.clock import shift_at
 from tests.support.missing import require
 from tests.support.outages import STARTED_WITH, close, open_shop
@@ -72,7 +72,7 @@ def test_everything_works_behind_a_pooler_in_transaction_mode(pooled_url):
         job(shift)
     with parts.database.reading() as connection:
         assert list(audit.list_faults(connection, now=utcnow())) == []
-    assert books.faults(parts.database) == []
+    assert ledger_sql.faults(parts.database) == []
     close(parts)
 
 

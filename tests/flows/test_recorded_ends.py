@@ -27,7 +27,7 @@ from bridge.storage.stores import stores as store_rows
 from bridge.web.inbound import webhooks
 from schedulers import jobs
 from schedulers.context import JobContext
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.recorded_shop import REASSIGNED, RecordedShop, unreachable
 from tests.support.recordings import SECRET, all_recordings, doubled, send, shuffled, ticking_clock
 from tests.support.shop_server import KEY, shop_serving
@@ -164,18 +164,18 @@ class Run:
 
     def holdings(self):
         """What is held of each order of the table, the books being right."""
-        assert books.faults(self.database) == []
+        assert ledger_sql.faults(self.database) == []
         assert self.waiting() == 0
         held = {number: defaultdict(int) for number in TABLE}
         sql = (
             "select e.order_number, a.user_id, e.tokens - e.debt - e.forgiven as moved from entries e"
             " join accounts a on a.id = e.account_id where e.store_id = :s and e.order_number is not null"
         )
-        for row in books.rows(self.database, sql, s=self.store.id):
+        for row in ledger_sql.rows(self.database, sql, s=self.store.id):
             held[row["order_number"]][row["user_id"]] += row["moved"]
         sql = "select number, email_key from orders where is_parked and store_id = :s"
         with self.database.reading() as connection:
-            for row in books.rows(self.database, sql, s=self.store.id):
+            for row in ledger_sql.rows(self.database, sql, s=self.store.id):
                 known = orders.find(connection, self.store.id, row["number"])
                 owed = sum(tokens_owed(known, line) for line in known.lines)
                 held[row["number"]][row["email_key"]] += owed
@@ -183,7 +183,7 @@ class Run:
 
     def waiting(self):
         sql = "select count(*) as n from deliveries where state = 'received' and store_id = :s"
-        return books.rows(self.database, sql, s=self.store.id)[0]["n"]
+        return ledger_sql.rows(self.database, sql, s=self.store.id)[0]["n"]
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ import pytest
 
 from bridge.web.inbound import webhooks
 from tests.factories import deliver, product, put_package, put_user
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.recordings import (
     all_recordings,
     doubled,
@@ -104,10 +104,10 @@ def priced(shop):
 
 
 def assert_final_books(shop, database):
-    assert books.balances(database) == BOOKS
-    assert books.parked(database) == PARKED
-    assert books.faults(database) == []
-    assert books.rows(database, "select outcome from deliveries where state = 'received'") == []
+    assert ledger_sql.balances(database) == BOOKS
+    assert ledger_sql.parked(database) == PARKED
+    assert ledger_sql.faults(database) == []
+    assert ledger_sql.rows(database, "select outcome from deliveries where state = 'received'") == []
 
 
 def assert_each_parked_order_is_claimed_once(shop, database):
@@ -116,9 +116,9 @@ def assert_each_parked_order_is_claimed_once(shop, database):
             answer = put_user(shop, user_id, email=email.upper())
 
             assert answer["balance"] == {"balance": tokens, "held": 0, "available": tokens, "debt": 0}
-    assert books.balances(database) == BOOKS | {101: 100_000, 102: 100_000, 103: 200_000}
-    assert books.parked(database) == {}
-    assert books.faults(database) == []
+    assert ledger_sql.balances(database) == BOOKS | {101: 100_000, 102: 100_000, 103: 200_000}
+    assert ledger_sql.parked(database) == {}
+    assert ledger_sql.faults(database) == []
 
 
 def test_table_is_about_the_recordings():
@@ -158,7 +158,7 @@ def test_accounts_that_were_there_first_get_the_parked_orders_at_once(priced, da
 
     send_all(priced.client, [*all_recordings(), *all_recordings()])
 
-    assert books.parked(database) == {}
+    assert ledger_sql.parked(database) == {}
     assert_each_parked_order_is_claimed_once(priced, database)
 
 
@@ -212,7 +212,7 @@ def test_amounts_that_come_last_and_only_from_the_shop(shop, database):
 def test_delivery_of_another_secret_is_refused_and_its_twin_taken(priced, database, foreign, twin):
     """The shop had two webhooks for the topic: what one of them is refused, the other brings."""
     refused = send(priced.client, recording(foreign))
-    after_refusal = books.count(database, "deliveries"), books.count(database, "orders")
+    after_refusal = ledger_sql.count(database, "deliveries"), ledger_sql.count(database, "orders")
     taken = send(priced.client, recording(twin))
 
     assert recording(foreign).body == recording(twin).body
@@ -220,4 +220,4 @@ def test_delivery_of_another_secret_is_refused_and_its_twin_taken(priced, databa
     assert refused.get_json()["code"] == "bad_signature"
     assert after_refusal == (0, 0)
     assert taken.status_code == 200
-    assert books.count(database, "orders") == 1
+    assert ledger_sql.count(database, "orders") == 1

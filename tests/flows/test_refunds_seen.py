@@ -12,9 +12,9 @@ import pytest
 from bridge.services.stores import settings
 from tests import factories
 from tests.factories import balance_of, deliver, order
-from tests.support import books
-from tests.support.by_hand import Api, entries, named
-from tests.support.reading import open_rig
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
+from tests.support.rest_client import Api, entries, named
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -23,7 +23,7 @@ one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def api(address, shop, database):
     """The service on a port of its own; whatever a test did, the books add up after it."""
     yield Api(address, shop)
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 def test_seen_refunds_stay_closed_until_there_are_others(api, shop, database):
@@ -131,58 +131,58 @@ def test_nothing_is_marked_where_nothing_is_asked(shop):
 
 def test_reading_the_shop_back_finds_nothing_to_correct_in_what_was_answered(app, address, caplog):
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        rig.connect()
-        gone, loose = rig.sell(2), rig.sell(3, product=11)
-        rig.shop.delete_product(10)
-        rig.shop.refund_amount(loose, "5.00")
-        rig.poll()
-        api = Api(address, rig)
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        gone, loose = connected_shop.sell(2), connected_shop.sell(3, product=11)
+        connected_shop.shop.delete_product(10)
+        connected_shop.shop.refund_amount(loose, "5.00")
+        connected_shop.poll()
+        api = Api(address, connected_shop)
         (line_,) = api.open()[gone]["lines"]
         assert api.questions() == {gone: "unknown_product", loose: "loose_refund"}
 
         assert api.put(f"{gone}/lines/{line_['id']}", 1_000).json()["posted"] == 1_000
         assert api.see(loose, *named(api.open()[loose])).json()["posted"] == 0
 
-        before = rig.balances()
+        before = connected_shop.balances()
         for report in (
-            rig.poll(since=factories.NOON),
-            rig.run_full_scan()[0],
-            rig.poll(since=factories.NOON, is_dry=True),
+            connected_shop.poll(since=factories.NOON),
+            connected_shop.run_full_scan()[0],
+            connected_shop.poll(since=factories.NOON, is_dry=True),
         ):
             assert (report.seen, report.changed, report.differences, report.failures) == (2, 0, [], [])
-        assert (rig.balances(), api.questions()) == (before, {})
-        rig.shop.refund_lines(gone, {line_["id"]: 1})
-        second = rig.shop.refund_amount(loose, "1.00")
-        rig.poll()
-        assert (rig.balances()[2], api.questions()) == (0, {loose: "loose_refund"})
-        rig.shop.delete_refund(loose, second.id)
-        rig.run_full_scan()
+        assert (connected_shop.balances(), api.questions()) == (before, {})
+        connected_shop.shop.refund_lines(gone, {line_["id"]: 1})
+        second = connected_shop.shop.refund_amount(loose, "1.00")
+        connected_shop.poll()
+        assert (connected_shop.balances()[2], api.questions()) == (0, {loose: "loose_refund"})
+        connected_shop.shop.delete_refund(loose, second.id)
+        connected_shop.run_full_scan()
         assert api.questions() == {}, "these are the refunds that were seen"
 
 
 def test_refunds_seen_unread_stay_seen_when_their_lines_are_read(app, address, caplog):
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        rig.connect(has_keys=False).listen()
-        rig.shop.save_product(10)
-        number = rig.sell(2)
-        rig.shop.refund_amount(number, "5.00")
-        rig.shop.run_queue()
-        api = Api(address, rig)
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect(has_keys=False).listen()
+        connected_shop.shop.save_product(10)
+        number = connected_shop.sell(2)
+        connected_shop.shop.refund_amount(number, "5.00")
+        connected_shop.shop.run_queue()
+        api = Api(address, connected_shop)
         assert api.questions() == {number: "unread_refunds"}
 
         api.see(number, *named(api.open()[number]))
-        _give_keys(rig)
-        rig.poll(since=factories.NOON)
+        _give_keys(connected_shop)
+        connected_shop.poll(since=factories.NOON)
 
-        known = books.rows(rig.database, "select refunds from orders")[0]["refunds"]
+        known = ledger_sql.rows(connected_shop.database, "select refunds from orders")[0]["refunds"]
         assert '"details": [[' in (known if isinstance(known, str) else json.dumps(known))
-        assert (api.questions(), rig.balances()) == ({}, {2: 50_000})
+        assert (api.questions(), connected_shop.balances()) == ({}, {2: 50_000})
 
 
-def _give_keys(rig):
-    key = rig.shop.add_key()
+def _give_keys(connected_shop):
+    key = connected_shop.shop.add_key()
     names = {"consumer_key": key.consumer_key, "consumer_secret": key.consumer_secret}
-    with rig.database.transaction() as connection:
-        settings.set_keys(connection, rig.store, **names, vault_=rig.shops.vault)
+    with connected_shop.database.transaction() as connection:
+        settings.set_keys(connection, connected_shop.store, **names, vault_=connected_shop.shops.vault)

@@ -11,7 +11,7 @@ from bridge.runtime import Runtime
 from bridge.services.stores import access_keys
 from bridge.web.api import auth
 from tests.factories import give
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.linked_sites import bearer, link, rotate
 from tests.support.statements import counted
 
@@ -64,7 +64,7 @@ def test_key_withdrawn_by_another_process_moves_nothing(shop, database, site, sq
     held = post(shop, "holds", site["access_key"], SPEND, once="hold").get_json()
     paid = post(shop, "spends", site["access_key"], SPEND, once="spend").get_json()
     elsewhere(database, sql)
-    before = books.rows(database, "select balance from accounts")
+    before = ledger_sql.rows(database, "select balance from accounts")
 
     for number, (path, body) in enumerate(
         {
@@ -78,9 +78,9 @@ def test_key_withdrawn_by_another_process_moves_nothing(shop, database, site, sq
         response = post(shop, path, site["access_key"], body, once=f"late {number}")
         assert (response.status_code, response.get_json()["code"]) == (401, code), path
 
-    assert books.rows(database, "select balance from accounts") == before
-    assert not books.rows(database, "select 1 from idempotency_keys where key like 'late%'")
-    assert books.faults(database) == []
+    assert ledger_sql.rows(database, "select balance from accounts") == before
+    assert not ledger_sql.rows(database, "select 1 from idempotency_keys where key like 'late%'")
+    assert ledger_sql.faults(database) == []
 
 
 def test_replay_under_a_withdrawn_key_tells_nothing(shop, database, site):
@@ -97,7 +97,7 @@ def test_withdrawn_store_key_makes_no_account(shop, database):
     status, _ = spent(shop, key, once="late", body=SPEND | {"user": {"id": 6}})
 
     assert status == 401
-    assert books.rows(database, "select user_id from accounts") == [{"user_id": 5}]
+    assert ledger_sql.rows(database, "select user_id from accounts") == [{"user_id": 5}]
 
 
 def test_withdrawn_key_is_what_a_bad_request_hears_of(shop, database, site):

@@ -24,14 +24,14 @@ from bridge.services.stores import settings
 from bridge.services.stores.settings import NewStore
 from bridge.storage.jobs import runs
 from bridge.storage.shop import sync_state
-from fakeshop.faults import Kind
-from fakeshop.server import serve
-from fakeshop.shop import FakeShop
-from fakeshop.sickness import Sickness
+from fakeshop.model.shop import FakeShop
+from fakeshop.rest.faults import Kind
+from fakeshop.rest.lasting_faults import LastingFaults
+from fakeshop.rest.server import serve
 from schedulers import shop_jobs
 from schedulers.context import Job
 from schedulers.ticker import Scheduler
-from tests.support import books
+from tests.support import ledger_sql
 
 EVERY = 4.0
 RUNS = int(os.environ.get("BRIDGE_SICK_RUNS", "3"))
@@ -54,28 +54,28 @@ HTML = ("Content-Type", "text/html; charset=UTF-8")
 
 def page(status, body, *headers):
     """A shop whose every answer is one page."""
-    return Sickness(page=(status, [HTML, *headers], body))
+    return LastingFaults(page=(status, [HTML, *headers], body))
 
 
 SICK = {
-    "ignores-query": Sickness(ignores=frozenset("*")),
-    "cached": Sickness(is_cached=True),
-    "old": Sickness(is_old=True),
-    "ignores-page": Sickness(ignores=frozenset({"page"})),
-    "ignores-per-page": Sickness(ignores=frozenset({"per_page"})),
-    "ignores-status": Sickness(ignores=frozenset({"status"})),
-    "endless": Sickness(is_endless=True),
-    "total-0": Sickness(totals="0"),
-    "total-huge": Sickness(totals="999999999", pages="999999999"),
-    "total-missing": Sickness(totals=""),
-    "total-text": Sickness(totals="many"),
-    "pages-0": Sickness(pages="0"),
-    "pages-huge": Sickness(pages="999999999"),
-    "noise": Sickness(before=b"<b>Warning</b>: x[0]\n", after=b"<!-- z -->"),
-    "strips-header": Sickness(strips_header=True),
-    "plain-permalinks": Sickness(root="/?rest_route=/", redirects=True),
-    "renamed": Sickness(root="/api/", home_link="/api/"),
-    "other-host": Sickness(root="/api/", home_link="https://evil.example/wp-json/"),
+    "ignores-query": LastingFaults(ignores=frozenset("*")),
+    "cached": LastingFaults(is_cached=True),
+    "old": LastingFaults(is_old=True),
+    "ignores-page": LastingFaults(ignores=frozenset({"page"})),
+    "ignores-per-page": LastingFaults(ignores=frozenset({"per_page"})),
+    "ignores-status": LastingFaults(ignores=frozenset({"status"})),
+    "endless": LastingFaults(is_endless=True),
+    "total-0": LastingFaults(totals="0"),
+    "total-huge": LastingFaults(totals="999999999", pages="999999999"),
+    "total-missing": LastingFaults(totals=""),
+    "total-text": LastingFaults(totals="many"),
+    "pages-0": LastingFaults(pages="0"),
+    "pages-huge": LastingFaults(pages="999999999"),
+    "noise": LastingFaults(before=b"<b>Warning</b>: x[0]\n", after=b"<!-- z -->"),
+    "strips-header": LastingFaults(strips_header=True),
+    "plain-permalinks": LastingFaults(root="/?rest_route=/", redirects=True),
+    "renamed": LastingFaults(root="/api/", home_link="/api/"),
+    "other-host": LastingFaults(root="/api/", home_link="https://evil.example/wp-json/"),
     "siteground": page(202, b"<html>/.well-known/sgcaptcha/</html>", ("SG-Captcha", "challenge")),
     "cloudflare": page(403, b"<html><title>Just a moment...</title></html>", ("Server", "cloudflare")),
     "imunify": page(403, b"<html>Imunify360</html>"),
@@ -84,8 +84,8 @@ SICK = {
     "fails-everywhere": page(500, b"<html>critical error</html>"),
     "busy": page(429, b"", ("Retry-After", "1")),
     "brackets": page(200, b"[" * (17 * 2**20)),
-    "drips": Sickness(seconds=1.0),
-    "slow": Sickness(seconds=2.5),
+    "drips": LastingFaults(seconds=1.0),
+    "slow": LastingFaults(seconds=2.5),
 }
 
 
@@ -115,15 +115,15 @@ def test_healthy_shop_is_never_later_than_its_schedule(app, caplog):
 
         for slug, sickness in SICK.items():
             connect(slug, sickness)
-        broken, orders = connect("one-order-fails", Sickness())
+        broken, orders = connect("one-order-fails", LastingFaults())
         broken.rest.sickness.broken = {orders[7]}
-        silent, _ = connect("silent", Sickness())
+        silent, _ = connect("silent", LastingFaults())
         silent.faults.add(Kind.SILENCE, times=None, seconds=60)
-        cut, _ = connect("cut-off", Sickness())
+        cut, _ = connect("cut-off", LastingFaults())
         cut.faults.add(Kind.TRUNCATED, times=None)
-        connect("refused", Sickness(), url="http://127.0.0.1:1")
-        connect("no-tls", Sickness(), url=silent.url.replace("http:", "https:"))
-        healthy, _ = connect("zz-healthy", Sickness())
+        connect("refused", LastingFaults(), url="http://127.0.0.1:1")
+        connect("no-tls", LastingFaults(), url=silent.url.replace("http:", "https:"))
+        healthy, _ = connect("zz-healthy", LastingFaults())
         with _control_timer() as delays:
             begins = _run(parts.database, shops, clock, healthy)
 
@@ -135,7 +135,7 @@ def test_healthy_shop_is_never_later_than_its_schedule(app, caplog):
             if later - earlier > EVERY + GRACE + (stolen := min(_delay_between(delays, earlier, later), MOST_DELAY))
         ]
         assert not late, f"gaps and the machine's own delay in them: {late}"
-        assert books.balances(parts.database, store="zz-healthy") == {2: (25 + RUNS) * 100_000}
+        assert ledger_sql.balances(parts.database, store="zz-healthy") == {2: (25 + RUNS) * 100_000}
         _assert_each_is_read_or_named(parts, shops, clock)
 
 
@@ -199,7 +199,7 @@ def _assert_each_is_read_or_named(parts, shops, clock):
         known = {store.slug: sync_state.find(connection, store.id) for store in every}
         assert runs.last_tick(connection) is not None
     for store in every:
-        has_all = books.balances(parts.database, store=store.slug).get(2) == 25 * 100_000
+        has_all = ledger_sql.balances(parts.database, store=store.slug).get(2) == 25 * 100_000
         assert has_all or known[store.slug].stopped or known[store.slug].set_aside or store.slug == "zz-healthy", (
             store.slug
         )

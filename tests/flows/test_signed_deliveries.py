@@ -12,9 +12,9 @@ from bridge.web.context import utcnow
 from schedulers import jobs
 from schedulers.context import JobContext
 from tests.factories import balance_of, customer, deliver, delivery_headers, line, order, product, put_package, put_user
-from tests.support import books
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
 from tests.support.pages import read, send, sign_in
-from tests.support.reading import open_rig
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 STAGING = "https://staging.shop.example/"
@@ -31,7 +31,7 @@ def shop(shop):
 @pytest.fixture(autouse=True)
 def sound_books(database):
     yield
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 def retry(app):
@@ -40,7 +40,7 @@ def retry(app):
 
 
 def rows(database):
-    return books.rows(database, "select topic, state, held_for, outcome, repeats from deliveries order by id")
+    return ledger_sql.rows(database, "select topic, state, held_for, outcome, repeats from deliveries order by id")
 
 
 @one_engine
@@ -82,6 +82,24 @@ def test_delivery_of_another_site_waits_until_the_owner_accepts_it(shop, app, da
 
 
 @one_engine
+def test_several_domains_of_one_shop_are_accepted(shop, app):
+    domains = ["https://shop.example/", "https://shop.example.de/", "https://www.tokens.example/en/"]
+    for number, source in enumerate(domains, start=1):
+        deliver(shop, order(number), source=source)
+    assert balance_of(shop, 2) == 0
+
+    for count, source in enumerate(domains, start=1):
+        assert shop.client.post("/v1/store/sources", json={"url": source}, headers=shop.headers).status_code == 200
+        retry(app)
+        assert balance_of(shop, 2) == count * 1_000
+    for number, source in enumerate([*domains, "http://127.0.0.1:8980/"], start=4):
+        deliver(shop, order(number), source=source)
+
+    assert balance_of(shop, 2) == 7_000
+    assert shop.client.get("/v1/store/sources", headers=shop.headers).json["waiting"] is None
+
+
+@one_engine
 def test_owner_accepts_a_site_on_the_connection_page(shop, app):
     admin = sign_in(app)
     deliver(shop, order(), source=STAGING)
@@ -98,19 +116,19 @@ def test_owner_accepts_a_site_on_the_connection_page(shop, app):
 
 @one_engine
 def test_with_rest_keys_the_shop_decides_about_deliveries_of_another_site(app, database):
-    with open_rig(app) as rig:
-        rig.connect()
-        put_package(rig, 10, 1_000)
-        rig.later()
-        number = rig.sell()
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        put_package(connected_shop, 10, 1_000)
+        connected_shop.later()
+        number = connected_shop.sell()
         foreign = order(number, customer=9, lines=[line(quantity=50)])
         unknown = order(number + 1_000, customer=9)
 
         for document in (foreign, unknown):
-            rig.later()
-            deliver(rig, document, source=STAGING)
+            connected_shop.later()
+            deliver(connected_shop, document, source=STAGING)
 
-        assert rig.balances() == {2: 1_000}
+        assert connected_shop.balances() == {2: 1_000}
         assert [row["state"] for row in rows(database)] == ["processed", "ignored"]
 
 
@@ -137,16 +155,16 @@ def test_form_of_an_older_api_is_named(shop, app, database, topic, document):
 @one_engine
 @pytest.mark.parametrize("is_older", [True, False])
 def test_order_in_another_form_is_read_back_by_its_id(app, is_older):
-    with open_rig(app) as rig:
-        rig.connect()
-        put_package(rig, 10, 1_000)
-        number = rig.sell()
-        rig.later()
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        put_package(connected_shop, 10, 1_000)
+        number = connected_shop.sell()
+        connected_shop.later()
         document = {"order": {"id": number}} if is_older else {"id": number}
 
-        deliver(rig, document, "order.updated")
+        deliver(connected_shop, document, "order.updated")
 
-        assert rig.balances() == {2: 1_000}
+        assert connected_shop.balances() == {2: 1_000}
 
 
 @one_engine
@@ -159,18 +177,18 @@ def test_order_under_an_unknown_topic_is_applied(shop):
 
 @one_engine
 def test_lines_that_are_not_stated_are_verified_with_rest_keys(app):
-    with open_rig(app) as rig:
-        rig.connect()
-        put_package(rig, 10, 1_000)
-        number = rig.sell()
-        rig.poll()
-        rig.later()
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        put_package(connected_shop, 10, 1_000)
+        number = connected_shop.sell()
+        connected_shop.poll()
+        connected_shop.later()
         stated = order(number, at=10**7)
 
         for lines in (None, [], {}):
-            deliver(rig, stated | {"line_items": lines})
-            assert rig.balances() == {2: 1_000}
-            assert rig.client.get("/v1/exceptions", headers=rig.headers).json["items"] == []
+            deliver(connected_shop, stated | {"line_items": lines})
+            assert connected_shop.balances() == {2: 1_000}
+            assert connected_shop.client.get("/v1/exceptions", headers=connected_shop.headers).json["items"] == []
 
 
 @pytest.mark.parametrize("lines", [None, [], {}, "missing", "x"], ids=["null", "list", "object", "missing", "text"])
@@ -244,17 +262,35 @@ def test_large_delivery_is_accepted_and_a_larger_one_is_answered_and_named(shop,
     assert balance_of(shop, 2) == 1_000
     assert deliver(shop, larger).status_code == 200
     assert "too large to be kept" in sign_in(app).get("/admin/shop/connection").text
-    stored = books.rows(database, "select resource_id, body from deliveries order by id")[1]
+    stored = ledger_sql.rows(database, "select resource_id, body from deliveries order by id")[1]
     assert (stored["resource_id"], bytes(stored["body"])) == (2, b'{"id":2}')
     headers = delivery_headers(larger, "order.updated", secret="another")
     assert shop.client.post("/webhooks/woocommerce/shop", data=larger, headers=headers).status_code == 413
 
 
 @one_engine
-def test_granted_order_that_stays_unpaid_for_a_day_asks(shop, app, database):
+@pytest.mark.parametrize("place", ["beginning", "end"])
+def test_order_that_is_too_large_to_be_kept_is_read_from_the_shop(app, place):
+    """By its ID where that stands at the beginning of the document, else with the next reading of all changes."""
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        put_package(connected_shop, 10, 1_000)
+        number = connected_shop.sell()
+        note = {"note": "x" * (10 * 1024**2)}
+        document = order(number) | note if place == "beginning" else note | order(number)
+
+        assert deliver(connected_shop, document).status_code == 200
+
+        assert connected_shop.balances() == ({2: 1_000} if place == "beginning" else {})
+        connected_shop.poll()
+        assert connected_shop.balances() == {2: 1_000}
+
+
+@pytest.mark.parametrize("status", ["pending", "on-hold"])
+def test_granted_order_that_stays_unpaid_for_a_day_asks(shop, app, database, status):
     deliver(shop, order(at=1))
-    deliver(shop, order(2, "on-hold", at=2))
-    deliver(shop, order(status="on-hold", at=2))
+    deliver(shop, order(2, status, at=2))
+    deliver(shop, order(status=status, at=2))
 
     def settle(later):
         jobs.settle_open_orders(JobContext(database, lambda: utcnow() + later))
@@ -264,7 +300,7 @@ def test_granted_order_that_stays_unpaid_for_a_day_asks(shop, app, database):
     (item,) = settle(timedelta(hours=25))
     assert (item["id"], item["question"]) == (1, "unpaid")
     assert balance_of(shop, 2) == 1_000
-    assert books.rows(database, "select number from orders where unpaid_since is not null") == []
+    assert ledger_sql.rows(database, "select number from orders where unpaid_since is not null") == []
     deliver(shop, order(status="completed", at=9))
     assert settle(timedelta(hours=26)) == []
 
@@ -277,7 +313,7 @@ def test_repeat_of_a_known_document_overrides_no_later_one_of_its_second(shop, a
 
     if is_replayed:
         parts = app.extensions["bridge"]
-        (number, *_) = [row["id"] for row in books.rows(database, "select id from deliveries order by id")]
+        (number, *_) = [row["id"] for row in ledger_sql.rows(database, "select id from deliveries order by id")]
         with parts.database.transaction() as connection:
             assert inbox.replay(connection, number, now=utcnow())
         retry(app)
@@ -290,25 +326,25 @@ def test_repeat_of_a_known_document_overrides_no_later_one_of_its_second(shop, a
 @one_engine
 def test_late_document_of_the_second_of_a_refund_is_for_the_shop_to_decide(app):
     """Two documents of one second: only the shop knows which of them it wrote last."""
-    with open_rig(app) as rig:
-        rig.connect()
-        put_package(rig, 10, 1_000)
-        number = rig.sell()
-        rig.poll()
-        rig.later()
-        rig.shop.refund_by_status(number)
-        refunded = moment_of(rig, number)
-        rig.poll()
-        assert rig.balances() == {2: 0}
-        rig.asked()
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        put_package(connected_shop, 10, 1_000)
+        number = connected_shop.sell()
+        connected_shop.poll()
+        connected_shop.later()
+        connected_shop.shop.refund_by_status(number)
+        refunded = moment_of(connected_shop, number)
+        connected_shop.poll()
+        assert connected_shop.balances() == {2: 0}
+        connected_shop.asked()
 
-        deliver(rig, order(number, customer=2) | {"date_modified_gmt": refunded})
+        deliver(connected_shop, order(number, customer=2) | {"date_modified_gmt": refunded})
 
-        assert rig.balances() == {2: 0}
-        assert f"GET orders/{number}" in rig.asked()
+        assert connected_shop.balances() == {2: 0}
+        assert f"GET orders/{number}" in connected_shop.asked()
 
 
-def moment_of(rig, number):
+def moment_of(connected_shop, number):
     """When an order of the rig's shop changed, as its documents write it."""
-    with rig.reading() as reading:
+    with connected_shop.reading() as reading:
         return reading.shop.get_order(number)["date_modified_gmt"]

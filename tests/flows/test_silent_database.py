@@ -17,7 +17,7 @@ from bridge.storage.engine.migrate import migrate
 from bridge.web.context import utcnow
 from schedulers.leader import Leader
 from tests.factories import balance_of, deliver, order, spend
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.missing import require
 from tests.support.outages import STARTED_WITH, close, open_shop
 from tests.support.postgres import find_bindir, start_cluster
@@ -86,7 +86,7 @@ def test_suspended_server(own_cluster, monkeypatch):
     assert deliver(shop, order(1)).status_code == 200
     assert balance_of(shop, 2) == STARTED_WITH - 22 + 1_000
     assert leader.attempt()
-    assert books.faults(parts.database) == []
+    assert ledger_sql.faults(parts.database) == []
     close(parts)
 
 
@@ -112,7 +112,7 @@ def test_a_commit_that_may_not_have_reached_the_standby_is_not_answered_as_done(
     assert response.status_code == 503
     assert spend(shop, 2, 30, key="unsure").status_code == 201
     assert balance_of(shop, 2) == STARTED_WITH - 30
-    assert books.faults(parts.database) == []
+    assert ledger_sql.faults(parts.database) == []
     close(parts)
 
 
@@ -182,11 +182,11 @@ def test_standby_takes_over(own_cluster):
         assert time.monotonic() - killed_at < 20
         assert storm.statuses <= {201, 503}
         assert shop.client.get("/readyz").status_code == 200
-        spent = books.rows(parts.database, "select count(*) as n, sum(tokens) as tokens from spends")
+        spent = ledger_sql.rows(parts.database, "select count(*) as n, sum(tokens) as tokens from spends")
         again = {key: spend(shop, 2, 1, key=key).get_json()["id"] for key in list(storm.answered)}
         assert again == storm.answered, "every answer is still the answer"
         assert spent[0]["n"] == spent[0]["tokens"] >= len(storm.answered)
-        assert books.faults(parts.database) == []
+        assert ledger_sql.faults(parts.database) == []
         close(parts)
     finally:
         standby.stop()

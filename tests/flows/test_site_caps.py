@@ -14,7 +14,7 @@ from bridge.storage.stores import stores
 from bridge.web.context import utcnow
 from tests.conftest import Shop
 from tests.factories import balance_of, give, spend
-from tests.support.books import faults, rows
+from tests.support.ledger_sql import faults, rows
 from tests.support.linked_sites import account, bearer, link, listed
 
 _keys = itertools.count(1)

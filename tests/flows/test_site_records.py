@@ -11,7 +11,7 @@ from app import create_app
 from bridge.services.ids import decode_id, encode_id
 from tests.conftest import Shop, make_config
 from tests.factories import balance_of, give, spend
-from tests.support.books import faults, rows
+from tests.support.ledger_sql import faults, rows
 from tests.support.linked_sites import account, bearer, link
 
 _keys = itertools.count(1)

@@ -6,7 +6,7 @@ import logging
 
 from bridge.services import secrets
 from tests.factories import add_shop, give, put_user
-from tests.support.books import rows
+from tests.support.ledger_sql import rows
 from tests.support.linked_sites import BLOG, account, bearer, link, listed, rotate
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import SECRET_KEY
 from tests.factories import balance_of, give
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.service import Service, all_at_once
 
 
@@ -41,6 +41,6 @@ def test_32_callers_spending_30_from_1000_get_33_of_them(shop, services, databas
     assert (len(accepted), len(refused)) == (33, 95), services[0].log()
     assert sorted((spend["balance"]["balance"] for spend in accepted), reverse=True) == list(range(970, 9, -30))
     assert {refusal["shortfall"] for refusal in refused} == {20}
-    assert len({spend["id"] for spend in accepted}) == books.count(database, "spends") == 33
+    assert len({spend["id"] for spend in accepted}) == ledger_sql.count(database, "spends") == 33
     assert balance_of(shop, 2) == 10
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []

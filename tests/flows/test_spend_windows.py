@@ -12,7 +12,7 @@ from bridge.domain.accounts.accounts import Profile, Visitor
 from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.stores.principals import Caller
 from bridge.services.metering.execute import spend_many
-from tests.support import books
+from tests.support import ledger_sql
 
 DAY = {"period": "daily", "rules": {"user": 1_000, "guest": 50, "role:editor": "unlimited", "role:barred": "disabled"}}
 
@@ -72,10 +72,10 @@ def test_each_local_day_gives_its_1000_once(limited, database, time_zone, start,
         if status == 201
     )
     assert list(paid.values()) == [10, 10, 10]
-    assert [row["used"] for row in books.rows(database, "select used from window_uses")] == [1_000] * 3
-    days = books.rows(database, "select day, tokens from usage_days order by day")
+    assert [row["used"] for row in ledger_sql.rows(database, "select used from window_uses")] == [1_000] * 3
+    days = ledger_sql.rows(database, "select day, tokens from usage_days order by day")
     assert [(str(row["day"]), row["tokens"]) for row in days] == [(str(day), 1_000) for day in sorted(paid)]
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 @pytest.mark.parametrize(

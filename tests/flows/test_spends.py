@@ -14,7 +14,7 @@ from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.stores.principals import Caller
 from bridge.services.metering.execute import spend_many
 from tests.factories import add_shop, balance_of, give, put_user, spend
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.statements import counted
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 def sound_books(request, database):
     """Whatever a test did, the books add up after it."""
     yield
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 def post(shop, body, *, key="key", **headers):
@@ -220,7 +220,7 @@ def test_same_key_from_16_threads_charges_once_and_answers_all_alike(shop, app, 
     assert len({answer.get_json()["id"] for answer in answers}) == 1
     assert len([answer for answer in answers if "Idempotent-Replayed" not in answer.headers]) == 1
     assert balance_of(shop, 2) == 970
-    assert books.count(database, "spends") == 1
+    assert ledger_sql.count(database, "spends") == 1
 
 
 def test_unmetered_module_costs_nothing_and_is_recorded(shop, database):
@@ -229,7 +229,7 @@ def test_unmetered_module_costs_nothing_and_is_recorded(shop, database):
     answer = spend(shop, 2, 500)
 
     assert (answer.status_code, answer.get_json()["tokens"]) == (201, 0)
-    assert books.count(database, "spends") == 1
+    assert ledger_sql.count(database, "spends") == 1
 
 
 @pytest.mark.parametrize(

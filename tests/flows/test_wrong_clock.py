@@ -24,9 +24,9 @@ from schedulers.context import Job
 from schedulers.leader import Leader
 from schedulers.ticker import Scheduler
 from tests import factories
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.clock import Clock, shift_at
-from tests.support.events import NOW, Desk, Sender
+from tests.support.events import NOW, EventDriver, Sender
 
 YEAR = timedelta(days=365)
 PRUNE = next(job for job in schedule.TIMETABLE if job.name == "prune")
@@ -39,12 +39,12 @@ def ready(shop):
 
 
 def count_of(database, table):
-    return books.count(database, table)
+    return ledger_sql.count(database, table)
 
 
 def run_prune(database, moment):
     context.run(PRUNE, shift_at(database, moment))
-    return books.rows(database, "select outcome from runs where job = 'prune'")[0]["outcome"]
+    return ledger_sql.rows(database, "select outcome from runs where job = 'prune'")[0]["outcome"]
 
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=1), YEAR, 50 * YEAR])
@@ -168,14 +168,14 @@ def test_a_store_connected_by_a_clock_that_was_ahead_grants_once_the_clock_is_tr
     def deliver(number):
         placed = (utcnow() + timedelta(seconds=1)).replace(tzinfo=None).isoformat()
         factories.deliver(shop, factories.order(number) | {"date_created_gmt": placed, "date_modified_gmt": placed})
-        return books.rows(database, "select coalesce(sum(tokens), 0) as tokens from entries")[0]["tokens"]
+        return ledger_sql.rows(database, "select coalesce(sum(tokens), 0) as tokens from entries")[0]["tokens"]
 
     assert deliver(1) == 0
 
     forced = app.test_cli_runner().invoke(args=["prune", "--force"])
 
     assert forced.exit_code == 0, forced.output
-    assert f"{shop.connected.store.slug}: orders placed from now on are new" in forced.output
+    assert f"{shop.connected.store.slug}: it was connected while the clock was ahead" in forced.output
     assert deliver(2) == 1000
     with database.reading() as connection:
         assert sync_state.find(connection, shop.id).cursor_at < utcnow()
@@ -234,17 +234,17 @@ def test_a_retry_far_in_the_future_is_due(shop, database):
 
 @pytest.mark.parametrize("column", ["claimed_until", "resting_until", "next_attempt_at"])
 def test_an_endpoint_that_waits_far_into_the_future_is_served(shop, database, column):
-    desk = Desk(shop, database)
-    desk.endpoint()
-    desk.tell(1)
-    desk.fan_out()
+    driver = EventDriver(shop, database)
+    driver.endpoint()
+    driver.tell(1)
+    driver.fan_out()
     table = "event_deliveries" if column == "next_attempt_at" else "event_endpoints"
     far = int((NOW + YEAR).timestamp() * 1_000_000) if database.is_sqlite else f"'{(NOW + YEAR).isoformat()}'"
     with database.transaction() as connection:
         assert connection.exec_driver_sql(f"update {table} set {column} = {far}").rowcount == 1
     sender = Sender()
 
-    assert desk.send(sender) == 1
+    assert driver.send(sender) == 1
 
 
 def test_a_window_noted_by_a_clock_that_was_ahead_hides_no_later_one(shop, database):
@@ -260,7 +260,7 @@ def test_a_window_noted_by_a_clock_that_was_ahead_hides_no_later_one(shop, datab
 
 def test_a_link_code_made_by_a_clock_that_was_ahead_is_worth_nothing(shop, database):
     factories.put_user(shop, 2)
-    account = books.rows(database, "select id from accounts where user_id = 2")[0]["id"]
+    account = ledger_sql.rows(database, "select id from accounts where user_id = 2")[0]["id"]
     with database.transaction() as connection:
         link_codes.add(connection, code_hash="x", store_id=shop.id, account_id=account, expires_at=utcnow() + YEAR)
         assert link_codes.use(connection, "x", now=utcnow()) is None

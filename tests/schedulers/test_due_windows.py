@@ -12,7 +12,7 @@ from bridge.domain.stores.principals import Caller
 from bridge.services.metering import resets
 from bridge.services.metering.execute import spend_many
 from schedulers import jobs
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.clock import shift_at
 
 DAY = {"period": "daily", "rules": {"user": 100, "role:vip": 500, "role:free": "unlimited", "guest": 10}}
@@ -64,13 +64,13 @@ def told(database):
             "select a.user_id from outbox o join accounts a on a.id = o.account_id"
             " where o.type = 'allowance.reset' order by o.id"
         )
-        return [row["user_id"] for row in books.rows(database, sql)]
+        return [row["user_id"] for row in ledger_sql.rows(database, sql)]
 
     return users
 
 
 def runs(database):
-    return books.rows(database, "select * from window_runs order by starts_at")
+    return ledger_sql.rows(database, "select * from window_runs order by starts_at")
 
 
 @pytest.mark.parametrize(
@@ -221,8 +221,8 @@ def test_announcing_changes_no_number(limited, use, tick, shop, database):
     limited()
     noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
     use(2, 100, noon)
-    before = books.rows(database, "select * from window_uses")
+    before = ledger_sql.rows(database, "select * from window_uses")
 
     tick(noon + timedelta(days=1))
 
-    assert books.rows(database, "select * from window_uses") == before
+    assert ledger_sql.rows(database, "select * from window_uses") == before

@@ -10,14 +10,14 @@ from bridge.web.context import utcnow
 from schedulers import context, jobs
 from schedulers.context import Job
 from tests import factories
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.clock import shift_at
 
 FULL = 2**53 - 1
 
 
 def states(database):
-    return [row["state"] for row in books.rows(database, "select state from deliveries order by id")]
+    return [row["state"] for row in ledger_sql.rows(database, "select state from deliveries order by id")]
 
 
 def own_email(database, user_id, email):
@@ -59,7 +59,7 @@ def test_delivery_that_fails_again_waits_longer_and_stops_no_other(shop, databas
 
     assert outcome == "1 processed, 1 failed"
     assert factories.balance_of(shop, 3) == 1000
-    waiting = books.rows(database, "select attempts, outcome from deliveries where state = 'received'")
+    waiting = ledger_sql.rows(database, "select attempts, outcome from deliveries where state = 'received'")
     assert waiting == [{"attempts": 2, "outcome": "failed: The balance would leave the range of 0 to 2^53-1 tokens."}]
 
 
@@ -87,7 +87,7 @@ def test_parked_order_is_settled_once_its_buyer_has_an_account(shop, database):
 
     assert jobs.settle_open_orders(shift_at(database, utcnow())) == "0 settled"
 
-    assert books.parked(database) == {2: "nobody@example.test"}
+    assert ledger_sql.parked(database) == {2: "nobody@example.test"}
 
 
 def test_parked_order_of_an_email_two_accounts_have_stays_parked(shop, database):
@@ -142,23 +142,23 @@ def test_prune_removes_what_served_its_time_and_keeps_the_books(shop, database, 
     assert factories.spend(shop, 1, 5, module="ai_forms").status_code == 201
     factories.give(shop, 20, FULL)
     factories.deliver(shop, factories.order(9, customer=20))
-    counts = {table: books.count(database, table) for table in ("entries", "spends", "orders", "usage_days")}
+    counts = {table: ledger_sql.count(database, table) for table in ("entries", "spends", "orders", "usage_days")}
 
     jobs.prune(shift_at(database, utcnow() + timedelta(days=89)))
-    assert books.count(database, "deliveries") == 6
+    assert ledger_sql.count(database, "deliveries") == 6
     outcome = jobs.prune(shift_at(database, utcnow() + timedelta(days=403)))
 
     assert outcome.endswith("5 deliveries, 5 windows")
-    assert books.count(database, "idempotency_keys") == 0
+    assert ledger_sql.count(database, "idempotency_keys") == 0
     assert states(database) == ["received"], "what still waits is never removed"
-    assert [row["module"] for row in books.rows(database, "select module from window_uses")] == ["ai_forms"]
-    assert counts == {table: books.count(database, table) for table in counts}
+    assert [row["module"] for row in ledger_sql.rows(database, "select module from window_uses")] == ["ai_forms"]
+    assert counts == {table: ledger_sql.count(database, table) for table in counts}
 
 
 def test_each_run_is_noted_with_its_outcome(database, shop):
     context.run(Job("retry_deliveries", 5, jobs.retry_deliveries), shift_at(database, utcnow()))
 
-    (noted,) = books.rows(database, "select * from runs")
+    (noted,) = ledger_sql.rows(database, "select * from runs")
     assert (noted["job"], noted["outcome"]) == ("retry_deliveries", "0 processed")
     assert noted["finished_at"] is not None
 
@@ -175,11 +175,11 @@ def test_job_that_raises_is_logged_noted_and_runs_again(database, caplog):
     job = Job("moody", 5, work)
 
     context.run(job, shift_at(database, utcnow()))
-    first = books.rows(database, "select outcome from runs")
+    first = ledger_sql.rows(database, "select outcome from runs")
     context.run(job, shift_at(database, utcnow()))
 
     assert first == [{"outcome": "failed: ZeroDivisionError"}]
-    assert books.rows(database, "select outcome from runs") == [{"outcome": "done"}]
+    assert ledger_sql.rows(database, "select outcome from runs") == [{"outcome": "done"}]
     assert "job moody failed" in caplog.text
 
 
@@ -196,7 +196,7 @@ def test_job_that_lost_the_lead_does_nothing(shop, database, work):
 
     work(context.JobContext(database, lambda: long_after, lambda: False))
 
-    assert books.count(database, "deliveries") == 1
+    assert ledger_sql.count(database, "deliveries") == 1
     assert states(database) == ["received"]
-    assert books.count(database, "window_runs") == 0
-    assert list(books.parked(database)) == [1]
+    assert ledger_sql.count(database, "window_runs") == 0
+    assert list(ledger_sql.parked(database)) == [1]

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.services.ops import job_runs
 from schedulers.leader import RENEW_SECONDS, STANDBY_SECONDS, Leader
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.clock import Clock
 
 
@@ -87,7 +87,7 @@ def test_standby_that_stops_takes_nothing_from_the_leader(contender, database):
 
     standby.stop()
 
-    assert [row["holder"] for row in books.rows(database, "select holder from leases")] == [leader.holder]
+    assert [row["holder"] for row in ledger_sql.rows(database, "select holder from leases")] == [leader.holder]
 
 
 def test_leader_without_a_database_leads_until_its_lease_ends(contender, clock, database, monkeypatch):

@@ -13,7 +13,7 @@ from bridge.services.ops import job_runs
 from bridge.web.context import utcnow
 from schedulers.context import Job
 from schedulers.ticker import Scheduler
-from tests.support import books
+from tests.support import ledger_sql
 
 YEAR = timedelta(days=365)
 
@@ -171,5 +171,7 @@ def test_a_stop_waits_for_the_item_and_gives_the_lead_back(run_jobs, database):
 
     scheduler.stop()
 
-    assert books.rows(database, "select outcome from runs where job = 'job0'")[0]["outcome"] == f"{len(items)} items"
-    assert books.count(database, "leases") == 0
+    assert (
+        ledger_sql.rows(database, "select outcome from runs where job = 'job0'")[0]["outcome"] == f"{len(items)} items"
+    )
+    assert ledger_sql.count(database, "leases") == 0

@@ -7,7 +7,7 @@ import pytest
 from bridge.domain.errors import AdminExists, InvalidRequest, Overloaded, TooManySignIns, UnknownAdmin
 from bridge.services.admin import admins
 from bridge.services.admin.throttles import Client, SignInThrottles, Throttle
-from tests.support.books import rows
+from tests.support.ledger_sql import rows
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 RIGHT, WRONG = "a long enough word", "some other long word"

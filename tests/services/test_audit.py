@@ -11,8 +11,8 @@ from bridge.services.sites.sites import NewSite
 from bridge.web.context import utcnow
 from tests import factories
 from tests.support import recordings
-from tests.support.books import rows
-from tests.support.desk import Desk
+from tests.support.ledger_sql import rows
+from tests.support.spend_driver import SpendDriver
 
 
 @pytest.fixture
@@ -32,29 +32,29 @@ def lived_in(shop, database):
     factories.deliver(shop, factories.order(2, "refunded", at=60, customer=3))
     factories.give(shop, 4, 70)
     factories.give(shop, 4, 50)
-    hold_and_plan(Desk(database, Caller(shop.id, "key")))
+    hold_and_plan(SpendDriver(database, Caller(shop.id, "key")))
     return shop
 
 
-def hold_and_plan(desk):
+def hold_and_plan(driver):
     """User 7 has a plan and a linked site, and holds that were captured, released, and left open."""
     now = utcnow()
-    desk.plan(70, tokens=500, months=2, now=now)
-    desk.order(9, 7, now=now, product=70)
-    held, other, _ = desk.send(*(desk.hold(7, tokens, module="ai_forms") for tokens in (33, 44, 55)), now=now)
-    captured, _ = desk.send(desk.capture(held, 30, key="capture"), desk.release(other, key="release"), now=now)
+    driver.plan(70, tokens=500, months=2, now=now)
+    driver.order(9, 7, now=now, product=70)
+    held, other, _ = driver.send(*(driver.hold(7, tokens, module="ai_forms") for tokens in (33, 44, 55)), now=now)
+    captured, _ = driver.send(driver.capture(held, 30, key="capture"), driver.release(other, key="release"), now=now)
     assert captured["paid_by"]["plan"] == 30
-    desk.one(desk.refund(captured, 10, key="refund of plan"), now=now)
-    [row] = rows(desk.database, "select id from accounts where user_id = 7")
-    with desk.database.transaction() as connection:
+    driver.one(driver.refund(captured, 10, key="refund of plan"), now=now)
+    [row] = rows(driver.database, "select id from accounts where user_id = 7")
+    with driver.database.transaction() as connection:
         site = sites.link_site(
             connection,
             NewSite("https://blog.example.com", "Blog", monthly_cap=500),
-            store_id=desk.caller.store_id,
+            store_id=driver.caller.store_id,
             account_id=row["id"],
             now=now,
         ).site
-    blog = Desk(desk.database, Caller(desk.caller.store_id, "site Blog", 0, site.id, row["id"]))
+    blog = SpendDriver(driver.database, Caller(driver.caller.store_id, "site Blog", 0, site.id, row["id"]))
     assert blog.one(blog.spend(7, 21, module="ai_forms"), now=now)["status"] == 201
 
 

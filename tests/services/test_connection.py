@@ -9,75 +9,80 @@ import pytest
 from bridge.domain.shop.issues import Code
 from bridge.rendering import issues
 from bridge.web.admin import connection_view
-from fakeshop.faults import Kind
-from tests.support.reading import PUBLIC_URL, open_rig
-from tests.support.troubles import knock
+from fakeshop.rest.faults import Kind
+from tests.support.connected_shop import PUBLIC_URL, open_connected_shop
+from tests.support.webhook_failures import call_with_wrong_signature
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def rig(app, caplog):
+def connected_shop(app, caplog):
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        yield rig
+    with open_connected_shop(app) as connected_shop:
+        yield connected_shop
 
 
-def test_faults_are_kept_in_words_with_the_moment_they_were_found_and_of_the_last_look(rig):
-    rig.connect(permissions="read")
-    found_at = rig.now
+def test_faults_are_kept_in_words_with_the_moment_they_were_found_and_of_the_last_look(connected_shop):
+    connected_shop.connect(permissions="read")
+    found_at = connected_shop.now
 
-    rig.watch()
-    rig.later(300)
-    rig.watch()
+    connected_shop.watch()
+    connected_shop.later(300)
+    connected_shop.watch()
 
-    known = rig.known()
+    known = connected_shop.known()
     assert known.faults == (Code.KEYS_READ_ONLY, known.faults[1], Code.NO_PACKAGES)
     assert issues.describe(known.issues[Code.NO_PACKAGES]).startswith("no product of the shop grants tokens yet")
     assert tuple(known.issues) == known.faults
-    assert (known.faults_at, known.looked_at) == (found_at, rig.now)
+    assert (known.faults_at, known.looked_at) == (found_at, connected_shop.now)
 
 
 @one_engine
-def test_fault_that_could_not_be_looked_at_again_keeps_its_sentence(rig):
-    rig.connect(permissions="read").watch()
-    (key,) = [key for key in rig.known().faults if key.startswith(Code.WEBHOOK_MISSING)]
-    before = rig.known().issues[key]
+def test_fault_that_could_not_be_looked_at_again_keeps_its_sentence(connected_shop):
+    connected_shop.connect(permissions="read").watch()
+    (key,) = [key for key in connected_shop.known().faults if key.startswith(Code.WEBHOOK_MISSING)]
+    before = connected_shop.known().issues[key]
 
-    rig.served.faults.add(Kind.ERROR_PAGE, times=None)
-    rig.watch()
+    connected_shop.served.faults.add(Kind.ERROR_PAGE, times=None)
+    connected_shop.watch()
 
-    assert Code.SHOP in rig.known().faults
-    assert rig.known().issues[key] == before
-    rig.served.faults.clear()
-    rig.watch()
-    assert Code.SHOP not in rig.known().issues
+    assert Code.SHOP in connected_shop.known().faults
+    assert connected_shop.known().issues[key] == before
+    connected_shop.served.faults.clear()
+    connected_shop.watch()
+    assert Code.SHOP not in connected_shop.known().issues
 
 
 @one_engine
-def test_ping_is_noted_once_a_minute(rig):
-    rig.connect()
+def test_ping_is_noted_once_a_minute(connected_shop):
+    connected_shop.connect()
 
     def ping():
-        assert rig.client.post(f"{PUBLIC_URL}/webhooks/woocommerce/shop", data=b"webhook_id=5").status_code == 200
-        return rig.known().pinged_at
+        assert (
+            connected_shop.client.post(f"{PUBLIC_URL}/webhooks/woocommerce/shop", data=b"webhook_id=5").status_code
+            == 200
+        )
+        return connected_shop.known().pinged_at
 
     first = ping()
-    rig.later(30)
+    connected_shop.later(30)
     assert (first is not None, ping()) == (True, first)
-    rig.app.extensions["bridge.pings"]["shop"] -= 61
-    assert ping() == rig.now
+    connected_shop.app.extensions["bridge.pings"]["shop"] -= 61
+    assert ping() == connected_shop.now
 
 
 @one_engine
-def test_call_with_another_signature_is_mentioned_while_no_delivery_has_come(rig):
+def test_call_with_another_signature_is_mentioned_while_no_delivery_has_come(connected_shop):
     """It is no issue: anybody can send one."""
-    rig.connect(has_keys=False)
-    knock(rig)
-    rig.watch()
+    connected_shop.connect(has_keys=False)
+    call_with_wrong_signature(connected_shop)
+    connected_shop.watch()
 
-    with rig.database.reading() as connection:
-        page = connection_view.build(connection, rig.store, public_url=PUBLIC_URL, vault_=rig.shops.vault)
+    with connected_shop.database.reading() as connection:
+        page = connection_view.build(
+            connection, connected_shop.store, public_url=PUBLIC_URL, vault_=connected_shop.shops.vault
+        )
 
     (step,) = [step for step in page.steps if step.key == "delivery"]
     assert "A call with another signature arrived" in step.sentence

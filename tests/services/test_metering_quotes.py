@@ -14,7 +14,7 @@ from bridge.services.metering import limits, overrides, quotes
 from bridge.services.secrets import Vault
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.metadata import metadata
-from tests.support.desk import Desk, rule, who_of
+from tests.support.spend_driver import SpendDriver, rule, who_of
 
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
 OWN = settings(
@@ -56,16 +56,16 @@ def build(database, world):
     with database.transaction() as connection:
         wanted = NewStore(f"world-{next(_slugs)}", "https://shop.example.com", time_zone="Europe/Paris")
         store = add_store(connection, wanted, vault_=Vault("of the tests"), now=NOW).store
-    desk = Desk(database, Caller(store.id, "key"))
-    desk.settings(spend_order=list(world["order"]))
+    driver = SpendDriver(database, Caller(store.id, "key"))
+    driver.settings(spend_order=list(world["order"]))
     if world["rules"]:
-        desk.limit("chat", "daily", **world["rules"])
-    desk.put_user(2, now=NOW, roles=world["roles"])
-    desk.give(2, world["balance"], now=NOW)
+        driver.limit("chat", "daily", **world["rules"])
+    driver.put_user(2, now=NOW, roles=world["roles"])
+    driver.give(2, world["balance"], now=NOW)
     if world["plan"]:
-        desk.plan(70, tokens=world["plan"], months=1, now=NOW)
-        desk.order(1, 2, now=NOW, product=70)
-    desk.send(*(ask for who in (2, "ann") for ask in asks_before(desk, who, world)), now=NOW)
+        driver.plan(70, tokens=world["plan"], months=1, now=NOW)
+        driver.order(1, 2, now=NOW, product=70)
+    driver.send(*(ask for who in (2, "ann") for ask in asks_before(driver, who, world)), now=NOW)
     with database.transaction() as connection:
         if world["own"] is not None:
             override = overrides.Override("chat", rule(world["own"]), NOW + timedelta(days=1))
@@ -73,12 +73,12 @@ def build(database, world):
         if world["reset"]:
             overrides.reset_account(connection, store.id, 2, "chat", actor="admin", now=NOW + timedelta(seconds=1))
         limits.put_module(connection, store.id, "chat", label="Chat", is_metered=world["is_metered"])
-    return desk
+    return driver
 
 
-def asks_before(desk, who, world):
-    spent = [desk.spend(who, world["spent"])] if world["spent"] else []
-    return spent + ([desk.hold(who, world["held"])] if world["held"] else [])
+def asks_before(driver, who, world):
+    spent = [driver.spend(who, world["spent"])] if world["spent"] else []
+    return spent + ([driver.hold(who, world["held"])] if world["held"] else [])
 
 
 def row_counts(database):
@@ -98,23 +98,23 @@ def rows_of(database):
         }
 
 
-def quote(desk, who, items, now):
-    asks = [desk.spend(who, **item) for item in items]
-    with desk.database.reading() as connection:
-        return quotes.quote(connection, desk.caller, who_of(who), asks, now=now)
+def quote(driver, who, items, now):
+    asks = [driver.spend(who, **item) for item in items]
+    with driver.database.reading() as connection:
+        return quotes.quote(connection, driver.caller, who_of(who), asks, now=now)
 
 
 def test_quote_writes_nothing_and_is_what_the_spends_then_cost(database):
     @OWN
     @given(world=WORLDS, items=ITEMS, who=st.sampled_from([2, 2, "ann", 77, "somebody new"]))
     def compare(world, items, who):
-        desk, now = build(database, world), NOW + timedelta(seconds=2)
+        driver, now = build(database, world), NOW + timedelta(seconds=2)
         counts, rows = row_counts(database), rows_of(database)
 
-        quoted = quote(desk, who, items, now)
+        quoted = quote(driver, who, items, now)
 
         assert (row_counts(database), rows_of(database)) == (counts, rows)
-        spent = desk.send(*(desk.spend(who, **item) for item in items), now=now)
+        spent = driver.send(*(driver.spend(who, **item) for item in items), now=now)
         assert quoted["affordable"] == all(one["status"] == 201 for one in spent)
         assert quoted["tokens"] == sum(item["tokens"] for item in quoted["items"])
         if quoted["affordable"]:
@@ -131,14 +131,14 @@ def test_explanation_is_what_a_spend_then_answers(database):
     @OWN
     @given(world=WORLDS, module=st.sampled_from(["chat", "chat", "ai_forms"]), tokens=st.integers(0, 120))
     def compare(world, module, tokens):
-        desk, now = build(database, world), NOW + timedelta(seconds=2)
+        driver, now = build(database, world), NOW + timedelta(seconds=2)
         counts = row_counts(database)
 
         with database.reading() as connection:
-            said = quotes.explain(connection, desk.caller.store_id, 2, module=module, tokens=tokens, now=now)
+            said = quotes.explain(connection, driver.caller.store_id, 2, module=module, tokens=tokens, now=now)
 
         assert row_counts(database) == counts
-        done = desk.one(desk.spend(2, tokens, module=module), now=now)
+        done = driver.one(driver.spend(2, tokens, module=module), now=now)
         assert said["verdict"] == ("accepted" if done["status"] == 201 else done["code"])
         assert said["roles"] == list(world["roles"])
         if done["status"] == 201:
@@ -152,9 +152,9 @@ def test_explanation_is_what_a_spend_then_answers(database):
 
 
 def test_explanation_of_what_is_given_once_reads_as_a_sentence(shop, database):
-    desk = Desk(database, Caller(shop.id, "key"))
-    desk.limit("chat", "never", user=1)
-    desk.one(desk.spend(2, 1), now=NOW)
+    driver = SpendDriver(database, Caller(shop.id, "key"))
+    driver.limit("chat", "never", user=1)
+    driver.one(driver.spend(2, 1), now=NOW)
 
     with database.reading() as connection:
         said = quotes.explain(connection, shop.id, 2, module="chat", tokens=1, now=NOW)
@@ -165,12 +165,12 @@ def test_explanation_of_what_is_given_once_reads_as_a_sentence(shop, database):
 
 
 def test_quote_of_1000_items_is_the_sum_of_them(shop, database):
-    desk = Desk(database, Caller(shop.id, "key"))
-    desk.give(2, 1_500, now=NOW)
+    driver = SpendDriver(database, Caller(shop.id, "key"))
+    driver.give(2, 1_500, now=NOW)
     items = [{"operation": "image.pipeline", "units": 1}] * 500 + [{"module": "chat", "tokens": 1}] * 500
 
-    enough = quote(desk, 2, items, NOW)
-    short = quote(desk, 2, [*items, {"module": "chat", "tokens": 1}], NOW)
+    enough = quote(driver, 2, items, NOW)
+    short = quote(driver, 2, [*items, {"module": "chat", "tokens": 1}], NOW)
 
     assert (enough["tokens"], enough["affordable"], enough["shortfall"]) == (1_500, True, 0)
     assert (short["tokens"], short["affordable"], short["shortfall"]) == (1_501, False, 1)

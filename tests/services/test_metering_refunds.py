@@ -13,9 +13,9 @@ from bridge.services.metering.batcher import GroupCommit
 from bridge.services.ops import audit
 from bridge.services.sites import sites
 from bridge.services.sites.sites import NewSite
-from tests.support import books
-from tests.support.books import rows
-from tests.support.desk import Desk, read
+from tests.support import ledger_sql
+from tests.support.ledger_sql import rows
+from tests.support.spend_driver import SpendDriver, read
 
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 3, 11, 4, tzinfo=UTC)
@@ -23,22 +23,22 @@ TICK = timedelta(microseconds=1)
 
 
 @pytest.fixture
-def desk(shop, database):
+def driver(shop, database):
     """A desk whose books add up after each test."""
-    yield Desk(database, Caller(shop.id, "key"))
+    yield SpendDriver(database, Caller(shop.id, "key"))
     with database.reading() as connection:
         assert list(audit.list_faults(connection, now=NOW + timedelta(days=60))) == []
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 @pytest.fixture
-def rich(desk):
+def rich(driver):
     """User 2 has 10 of a plan, 20 of balance and 30 of allowance, each day."""
-    desk.limit("chat", "daily", user=30)
-    desk.plan(70, tokens=10, months=2, now=NOW)
-    desk.order(1, 2, now=NOW, product=70)
-    desk.give(2, 20, now=NOW)
-    return desk
+    driver.limit("chat", "daily", user=30)
+    driver.plan(70, tokens=10, months=2, now=NOW)
+    driver.order(1, 2, now=NOW, product=70)
+    driver.give(2, 20, now=NOW)
+    return driver
 
 
 @pytest.mark.parametrize(
@@ -100,43 +100,43 @@ def test_reset_by_hand_closes_the_window_a_refund_would_go_to(rich):
     assert refunded["allowance"]["used"] == 0
 
 
-def test_plan_that_is_still_open_gets_its_own_when_another_has_closed(desk):
+def test_plan_that_is_still_open_gets_its_own_when_another_has_closed(driver):
     """Two plans pay; the first one's month ends, and a refund in two parts fills the other and lapses after."""
-    desk.plan(70, tokens=10, months=1, now=NOW)
-    desk.plan(71, tokens=10, months=1, now=NOW)
-    desk.order(1, 2, now=NOW - timedelta(days=20), product=70)
-    desk.order(2, 2, now=NOW, product=71)
-    spent = desk.one(desk.spend(2, 20), now=NOW)
+    driver.plan(70, tokens=10, months=1, now=NOW)
+    driver.plan(71, tokens=10, months=1, now=NOW)
+    driver.order(1, 2, now=NOW - timedelta(days=20), product=70)
+    driver.order(2, 2, now=NOW, product=71)
+    spent = driver.one(driver.spend(2, 20), now=NOW)
     closed = NOW + timedelta(days=15)
 
     before, first, second = (
-        desk.one(desk.refund(spent, tokens), now=moment) for tokens, moment in ((3, NOW), (4, closed), (13, closed))
+        driver.one(driver.refund(spent, tokens), now=moment) for tokens, moment in ((3, NOW), (4, closed), (13, closed))
     )
 
     assert [(one["paid_by"]["plan"], one["lapsed"]) for one in (before, first, second)] == [(3, 0), (4, 0), (3, 10)]
-    used = rows(desk.database, "select product_id, used from plan_uses order by product_id")
+    used = rows(driver.database, "select product_id, used from plan_uses order by product_id")
     assert [tuple(row.values()) for row in used] == [(70, 10), (71, 0)]
 
 
-def test_refund_to_somebody_in_debt_pays_the_debt_first(desk):
-    desk.order(1, 2, now=NOW, tokens=100)
-    spent = desk.one(desk.spend(2, 80), now=NOW)
-    desk.order(1, 2, status="refunded", now=NOW, tokens=100)
+def test_refund_to_somebody_in_debt_pays_the_debt_first(driver):
+    driver.order(1, 2, now=NOW, tokens=100)
+    spent = driver.one(driver.spend(2, 80), now=NOW)
+    driver.order(1, 2, status="refunded", now=NOW, tokens=100)
 
-    part, rest = (desk.one(desk.refund(spent, tokens), now=NOW) for tokens in (50, None))
+    part, rest = (driver.one(driver.refund(spent, tokens), now=NOW) for tokens in (50, None))
 
     assert part["balance"] == {"balance": 0, "held": 0, "available": 0, "debt": 30}
     assert rest["balance"] == {"balance": 0, "held": 0, "available": 0, "debt": 0}
-    entries = rows(desk.database, "select tokens, debt from entries where kind = 'refund' order by id")
+    entries = rows(driver.database, "select tokens, debt from entries where kind = 'refund' order by id")
     assert [tuple(entry.values()) for entry in entries] == [(0, -50), (0, -30)]
 
 
-def test_what_nobody_paid_is_not_given_back(desk):
-    desk.give(2, 10, now=NOW)
-    held = desk.one(desk.hold(2, 10), now=NOW)
-    taken = desk.one(desk.capture(held, 25), now=NOW)
+def test_what_nobody_paid_is_not_given_back(driver):
+    driver.give(2, 10, now=NOW)
+    held = driver.one(driver.hold(2, 10), now=NOW)
+    taken = driver.one(driver.capture(held, 25), now=NOW)
 
-    refused, refunded = desk.one(desk.refund(taken, 11), now=NOW), desk.one(desk.refund(taken), now=NOW)
+    refused, refunded = driver.one(driver.refund(taken, 11), now=NOW), driver.one(driver.refund(taken), now=NOW)
 
     assert (taken["uncovered"], refused["code"], refunded["tokens"]) == (15, "refund_exceeds_spend", 10)
     assert refunded["balance"]["balance"] == 10
@@ -163,22 +163,22 @@ def test_16_refunds_at_once_never_give_back_more_than_was_paid(rich, tokens):
     assert {answer["code"] for answer in answers if answer["status"] != 201} == {"refund_exceeds_spend"}
 
 
-def test_refund_of_a_linked_sites_spend_survives_a_change_of_the_stores_zone(desk):
+def test_refund_of_a_linked_sites_spend_survives_a_change_of_the_stores_zone(driver):
     """The months begin at other moments then; what the new month does not have is not taken from it."""
-    desk.give(2, 100, now=NOW)
-    with desk.database.transaction() as connection:
-        account = rows(desk.database, "select id from accounts where user_id = 2")[0]["id"]
+    driver.give(2, 100, now=NOW)
+    with driver.database.transaction() as connection:
+        account = rows(driver.database, "select id from accounts where user_id = 2")[0]["id"]
         wanted = NewSite("https://blog.example.com", "Blog", monthly_cap=100)
-        site = sites.link_site(connection, wanted, store_id=desk.caller.store_id, account_id=account, now=NOW).site
-    blog = Desk(desk.database, Caller(desk.caller.store_id, "site Blog", 0, site.id, account))
+        site = sites.link_site(connection, wanted, store_id=driver.caller.store_id, account_id=account, now=NOW).site
+    blog = SpendDriver(driver.database, Caller(driver.caller.store_id, "site Blog", 0, site.id, account))
     spent = blog.one(blog.spend(2, 60), now=NOW)
-    desk.settings(time_zone="Asia/Tokyo")
+    driver.settings(time_zone="Asia/Tokyo")
 
     first = blog.one(blog.refund(spent, 20), now=NOW)
     again = blog.one(blog.spend(2, 30), now=NOW)
     rest = blog.one(blog.refund(spent, 40), now=NOW)
 
     assert [answer["status"] for answer in (first, again, rest)] == [201, 201, 201]
-    used = [row["used"] for row in rows(desk.database, "select used from site_uses order by used")]
+    used = [row["used"] for row in rows(driver.database, "select used from site_uses order by used")]
     assert used == [0, 60]
     assert rest["balance"]["balance"] == 70

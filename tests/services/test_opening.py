@@ -8,7 +8,7 @@ from bridge.services.accounts.opening_balances import Imported
 from bridge.services.ops import audit
 from bridge.web.context import utcnow
 from tests import factories
-from tests.support import books
+from tests.support import ledger_sql
 
 HEADER = "user_id,email,name,roles,balance\n"
 
@@ -69,7 +69,7 @@ def test_preview_says_what_would_be_done_and_writes_nothing(shop, database):
         preview = opening_balances.preview(connection, shop.connected.store, rows)
 
     assert preview == Imported(posted=1, tokens=5, known=1)
-    assert books.count(database, "accounts") == 1
+    assert ledger_sql.count(database, "accounts") == 1
 
 
 @pytest.mark.parametrize(

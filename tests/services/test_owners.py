@@ -14,7 +14,7 @@ from bridge.services.metering import account_lookup
 from bridge.services.metering.execute import spend_many
 from bridge.storage.engine.database import TryAgain
 from tests.factories import add_shop
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.statements import counted
 
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
@@ -45,8 +45,8 @@ def test_same_user_id_of_two_stores_is_two_accounts(app, shop, database):
     for key in ("made", "met", "again"):
         spend(database, ask(shop.id, 5, key=key), ask(other, 5, key=key))
 
-    found = books.rows(database, "select distinct store_id, account_id from spends")
-    placed = books.rows(database, "select store_id, id as account_id from accounts where user_id = 5")
+    found = ledger_sql.rows(database, "select distinct store_id, account_id from spends")
+    placed = ledger_sql.rows(database, "select store_id, id as account_id from accounts where user_id = 5")
     assert {(row["store_id"], row["account_id"]) for row in found} <= {
         (row["store_id"], row["account_id"]) for row in placed
     }
@@ -63,7 +63,7 @@ def test_account_of_a_rolled_back_transaction_is_not_remembered(shop, database):
         fail()
 
     assert spend(database, ask(shop.id, 5, key="kept")) == [402]
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 def test_database_put_back_to_an_earlier_day_is_noticed(shop, database):

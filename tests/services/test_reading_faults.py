@@ -7,9 +7,9 @@ import logging
 import pytest
 
 from bridge.services.shop import reconcile
-from fakeshop.faults import Kind
-from tests.support import books
-from tests.support.reading import open_rig
+from fakeshop.rest.faults import Kind
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 """What is read from a shop does not depend on where it is written to."""
@@ -29,106 +29,111 @@ FAULTS = [
 
 
 @pytest.fixture
-def rig(app, caplog):
+def connected_shop(app, caplog):
     """A connected shop that is read in pages of ten by somebody who waits a fifth of a second."""
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app, page=10, patience_seconds=0.2) as rig:
-        yield rig.connect()
+    with open_connected_shop(app, page=10, patience_seconds=0.2) as connected_shop:
+        yield connected_shop.connect()
 
 
-def assert_cursor_passed_no_order_that_was_not_applied(rig):
+def assert_cursor_passed_no_order_that_was_not_applied(connected_shop):
     """What was changed up to there is known as the shop says it."""
-    known = {row["number"]: row["status"] for row in books.rows(rig.database, "select number, status from orders")}
-    cursor = rig.cursor()
-    behind = [order for order in rig.shop.orders.values() if cursor is not None and order.modified_at <= cursor]
+    known = {
+        row["number"]: row["status"]
+        for row in ledger_sql.rows(connected_shop.database, "select number, status from orders")
+    }
+    cursor = connected_shop.cursor()
+    behind = [
+        order for order in connected_shop.shop.orders.values() if cursor is not None and order.modified_at <= cursor
+    ]
     assert all(known.get(order.id) == order.status for order in behind)
 
 
 @pytest.mark.parametrize(("kind", "more", "sentence"), FAULTS)
-def test_shop_that_fails_half_way_loses_and_doubles_nothing(rig, kind, more, sentence):
+def test_shop_that_fails_half_way_loses_and_doubles_nothing(connected_shop, kind, more, sentence):
     """At the second page of changes, at the count that proves one, at a product that orders leave open."""
     sold = 0
     for product, tokens, place in ((10, 100_000, "orderby=modified"), (16, 10_000, "orderby=id"), (12, 50_000, "")):
-        rig.later(3600)
-        rig.sell_many(12, product=product)
-        reached, sold = rig.cursor(), sold + 12 * tokens
-        rig.served.faults.add(kind, path=place or "products/12", times=None, **more)
+        connected_shop.later(3600)
+        connected_shop.sell_many(12, product=product)
+        reached, sold = connected_shop.cursor(), sold + 12 * tokens
+        connected_shop.served.faults.add(kind, path=place or "products/12", times=None, **more)
 
-        broken = rig.poll()
+        broken = connected_shop.poll()
 
         assert not broken.is_clean
         assert sentence in f"{broken.interruption} {broken.failures}"
-        assert_cursor_passed_no_order_that_was_not_applied(rig)
-        assert reached is None or rig.cursor() >= reached
-        rig.served.faults.clear()
-        assert rig.poll().is_clean
-        assert_cursor_passed_no_order_that_was_not_applied(rig)
-        assert rig.balances() == {2: sold}
-        assert rig.poll().changed == 0
+        assert_cursor_passed_no_order_that_was_not_applied(connected_shop)
+        assert reached is None or connected_shop.cursor() >= reached
+        connected_shop.served.faults.clear()
+        assert connected_shop.poll().is_clean
+        assert_cursor_passed_no_order_that_was_not_applied(connected_shop)
+        assert connected_shop.balances() == {2: sold}
+        assert connected_shop.poll().changed == 0
 
 
 @pytest.mark.parametrize(("kind", "more", "_sentence"), FAULTS)
-def test_order_whose_refunds_cannot_be_read_keeps_the_cursor_and_none_before_it(rig, kind, more, _sentence):
+def test_order_whose_refunds_cannot_be_read_keeps_the_cursor_and_none_before_it(connected_shop, kind, more, _sentence):
     """What was looked into before the shop failed is applied; where it fails for one order alone, all others are."""
-    rig.sell(3)
-    refunded = rig.sell()
-    rig.shop.refund_amount(refunded, "2.00")
-    rig.later()
-    rig.sell(4)
-    rig.served.faults.add(kind, path=f"orders/{refunded}/refunds", times=None, **more)
+    connected_shop.sell(3)
+    refunded = connected_shop.sell()
+    connected_shop.shop.refund_amount(refunded, "2.00")
+    connected_shop.later()
+    connected_shop.sell(4)
+    connected_shop.served.faults.add(kind, path=f"orders/{refunded}/refunds", times=None, **more)
 
-    report = rig.poll()
+    report = connected_shop.poll()
 
     assert not report.is_clean
-    assert rig.cursor() is None
+    assert connected_shop.cursor() is None
     is_its_own = kind in {Kind.NOT_FOUND, Kind.ERROR_PAGE, Kind.TRUNCATED}
-    assert rig.balances() == {3: 100_000} | ({4: 100_000} if is_its_own else {})
-    rig.served.faults.clear()
-    assert rig.poll().is_clean
-    assert rig.balances() == {2: 80_000, 3: 100_000, 4: 100_000}
+    assert connected_shop.balances() == {3: 100_000} | ({4: 100_000} if is_its_own else {})
+    connected_shop.served.faults.clear()
+    assert connected_shop.poll().is_clean
+    assert connected_shop.balances() == {2: 80_000, 3: 100_000, 4: 100_000}
 
 
-def test_faults_that_pass_are_waited_out(rig):
-    rig.sell()
-    rig.served.faults.add(Kind.TOO_MANY, seconds=1, times=2)
+def test_faults_that_pass_are_waited_out(connected_shop):
+    connected_shop.sell()
+    connected_shop.served.faults.add(Kind.TOO_MANY, seconds=1, times=2)
 
-    assert rig.poll().is_clean
-    assert rig.balances() == {2: 100_000}
+    assert connected_shop.poll().is_clean
+    assert connected_shop.balances() == {2: 100_000}
 
 
-def test_page_that_shrinks_while_it_is_paged_hides_no_order(rig):
+def test_page_that_shrinks_while_it_is_paged_hides_no_order(connected_shop):
     """Orders of one second, read by ids: one of the first page is trashed, and one of the second moves into it."""
-    placed = rig.sell_many(25, seconds=0)
+    placed = connected_shop.sell_many(25, seconds=0)
     trashed = []
 
-    with rig.reading() as reading:
+    with connected_shop.reading() as reading:
         list_orders = reading.shop.list_orders
 
         def trash_after_the_first(**asked):
             page = list_orders(**asked)
             if asked["per_page"] == 10 and not trashed:
                 trashed.append(page.items[0]["id"])
-                rig.later(30)
-                rig.shop.trash(trashed[0])
+                connected_shop.later(30)
+                connected_shop.shop.trash(trashed[0])
             return page
 
         reading.shop.list_orders = trash_after_the_first
-        report = reconcile.poll(reading, since=None, now=rig.now)
+        report = reconcile.poll(reading, since=None, now=connected_shop.now)
 
     assert (trashed, report.is_clean) == ([placed[0]], True)
-    assert_cursor_passed_no_order_that_was_not_applied(rig)
-    assert rig.poll().is_clean
-    assert_cursor_passed_no_order_that_was_not_applied(rig)
-    assert rig.balances() == {2: 24 * 100_000}
+    assert_cursor_passed_no_order_that_was_not_applied(connected_shop)
+    assert connected_shop.poll().is_clean
+    assert_cursor_passed_no_order_that_was_not_applied(connected_shop)
+    assert connected_shop.balances() == {2: 24 * 100_000}
 
 
 @pytest.mark.parametrize("skew", [-3600, 3600])
-def test_clocks_an_hour_apart_hide_no_order(rig, skew):
+def test_clocks_an_hour_apart_hide_no_order(connected_shop, skew):
     """The cursor is the shop's time; our own is only what it may not pass, and an hour ahead it waits there."""
-    rig.skew = skew
+    connected_shop.skew = skew
     for _ in range(3):
-        rig.sell_many(12, seconds=20)
-        assert rig.poll().is_clean
-        rig.later(900)
+        connected_shop.sell_many(12, seconds=20)
+        assert connected_shop.poll().is_clean
+        connected_shop.later(900)
 
-    assert rig.balances() == {2: 36 * 100_000}
+    assert connected_shop.balances() == {2: 36 * 100_000}

@@ -9,8 +9,8 @@ import pytest
 from bridge.domain.shop.issues import Code
 from bridge.rendering.issues import describe
 from bridge.services.shop import monitor, product_import, reconcile
-from fakeshop.faults import Kind
-from tests.support.reading import DAY, open_rig
+from fakeshop.rest.faults import Kind
+from tests.support.connected_shop import DAY, open_connected_shop
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 """What is read from a shop does not depend on where it is written to."""
@@ -19,27 +19,27 @@ PRICE = 100_000
 
 
 @pytest.fixture
-def rig(app, caplog):
+def connected_shop(app, caplog):
     """A connected shop that is read in pages of ten."""
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app, page=10) as rig:
-        yield rig.connect()
+    with open_connected_shop(app, page=10) as connected_shop:
+        yield connected_shop.connect()
 
 
-def requests_of(rig, act):
+def requests_of(connected_shop, act):
     """What the act returns, and how many requests it took."""
-    rig.served.requests.clear()
+    connected_shop.served.requests.clear()
     result = act()
-    return result, len(rig.served.requests)
+    return result, len(connected_shop.served.requests)
 
 
 @pytest.mark.parametrize("is_cached", [False, True])
-def test_shop_that_ignores_the_whole_query_is_found_out_after_two_requests(rig, is_cached):
-    rig.sell_many(35)
-    rig.served.rest.sickness.ignores = frozenset("*") if not is_cached else frozenset()
-    rig.served.rest.sickness.is_cached = is_cached
+def test_shop_that_ignores_the_whole_query_is_found_out_after_two_requests(connected_shop, is_cached):
+    connected_shop.sell_many(35)
+    connected_shop.served.rest.sickness.ignores = frozenset("*") if not is_cached else frozenset()
+    connected_shop.served.rest.sickness.is_cached = is_cached
 
-    report, count = requests_of(rig, rig.poll)
+    report, count = requests_of(connected_shop, connected_shop.poll)
 
     if is_cached:
         assert report.interruption
@@ -47,61 +47,61 @@ def test_shop_that_ignores_the_whole_query_is_found_out_after_two_requests(rig, 
         assert "ignores the query of our requests: 1 of its orders were asked for, and 10 came" in report.interruption
         assert count == 2
     assert count <= 6
-    assert rig.cursor() is None
-    assert rig.known().stopped["poll"].code == "shop_ignores_query"
-    assert Code.SYNC_INCOMPLETE in rig.faults()
+    assert connected_shop.cursor() is None
+    assert connected_shop.known().stopped["poll"].code == "shop_ignores_query"
+    assert Code.SYNC_INCOMPLETE in connected_shop.faults()
 
-    rig.served.rest.sickness.ignores = frozenset()
-    rig.served.rest.sickness.is_cached = False
-    assert rig.poll().is_clean
-    assert rig.balances() == {2: 35 * PRICE}
-    assert rig.known().stopped == {}
-    assert Code.SYNC_INCOMPLETE not in rig.faults()
+    connected_shop.served.rest.sickness.ignores = frozenset()
+    connected_shop.served.rest.sickness.is_cached = False
+    assert connected_shop.poll().is_clean
+    assert connected_shop.balances() == {2: 35 * PRICE}
+    assert connected_shop.known().stopped == {}
+    assert Code.SYNC_INCOMPLETE not in connected_shop.faults()
 
 
-def test_shop_that_begins_to_ignore_the_query_keeps_its_cursor(rig):
-    rig.sell_many(35)
-    rig.poll()
-    reached = rig.cursor()
-    rig.later(DAY)
-    rig.sell_many(5)
-    rig.served.rest.sickness.ignores = frozenset("*")
+def test_shop_that_begins_to_ignore_the_query_keeps_its_cursor(connected_shop):
+    connected_shop.sell_many(35)
+    connected_shop.poll()
+    reached = connected_shop.cursor()
+    connected_shop.later(DAY)
+    connected_shop.sell_many(5)
+    connected_shop.served.rest.sickness.ignores = frozenset("*")
 
-    report, count = requests_of(rig, rig.poll)
+    report, count = requests_of(connected_shop, connected_shop.poll)
 
     assert "ignores the query" in report.interruption
-    assert (rig.cursor(), count) == (reached, 2)
+    assert (connected_shop.cursor(), count) == (reached, 2)
 
 
 @pytest.mark.parametrize("seconds", [0, 1])
-def test_shop_older_than_5_8_is_read_page_by_page_and_said_to_be_old(rig, seconds):
-    rig.sell_many(35, seconds=seconds)
-    rig.served.rest.sickness.is_old = True
+def test_shop_older_than_5_8_is_read_page_by_page_and_said_to_be_old(connected_shop, seconds):
+    connected_shop.sell_many(35, seconds=seconds)
+    connected_shop.served.rest.sickness.is_old = True
 
-    assert rig.poll().interruption == ""
+    assert connected_shop.poll().interruption == ""
 
-    assert rig.balances() == {2: 35 * PRICE}
-    assert "WooCommerce before 5.8" in rig.known().stopped["poll"].why
-    assert rig.cursor() is None
-    rig.later(900)
-    rig.sell(3)
-    _, count = requests_of(rig, rig.poll)
+    assert connected_shop.balances() == {2: 35 * PRICE}
+    assert "WooCommerce before 5.8" in connected_shop.known().stopped["poll"].why
+    assert connected_shop.cursor() is None
+    connected_shop.later(900)
+    connected_shop.sell(3)
+    _, count = requests_of(connected_shop, connected_shop.poll)
     assert count <= 5
-    assert rig.balances() == {2: 35 * PRICE, 3: PRICE}
-    refunded = min(rig.shop.orders)
-    rig.later(DAY)
-    rig.shop.cancel(refunded)
-    rig.poll()
-    assert rig.balances() == {2: 34 * PRICE, 3: PRICE}
+    assert connected_shop.balances() == {2: 35 * PRICE, 3: PRICE}
+    refunded = min(connected_shop.shop.orders)
+    connected_shop.later(DAY)
+    connected_shop.shop.cancel(refunded)
+    connected_shop.poll()
+    assert connected_shop.balances() == {2: 34 * PRICE, 3: PRICE}
 
 
-def test_old_shop_goes_on_with_the_page_where_it_was_stopped(rig):
-    rig.sell_many(35)
-    rig.served.rest.sickness.is_old = True
+def test_old_shop_goes_on_with_the_page_where_it_was_stopped(connected_shop):
+    connected_shop.sell_many(35)
+    connected_shop.served.rest.sickness.is_old = True
     for _ in range(12):
-        rig.poll(requests=5, seconds=60)
+        connected_shop.poll(requests=5, seconds=60)
 
-    assert rig.balances() == {2: 35 * PRICE}
+    assert connected_shop.balances() == {2: 35 * PRICE}
 
 
 @pytest.mark.parametrize(
@@ -117,125 +117,133 @@ def test_old_shop_goes_on_with_the_page_where_it_was_stopped(rig):
         ("include", 0),
     ],
 )
-def test_one_ignored_parameter_loses_nothing_and_ends(rig, ignored, seconds):
+def test_one_ignored_parameter_loses_nothing_and_ends(connected_shop, ignored, seconds):
     """Orders of one second need pages; those of another do not."""
-    rig.sell_many(35, seconds=seconds)
-    rig.poll()
-    rig.later(3600)
-    rig.sell_many(35, seconds=seconds, product=16)
-    rig.shop.trash(rig.sell(3))
-    rig.served.rest.sickness.ignores = frozenset({ignored})
+    connected_shop.sell_many(35, seconds=seconds)
+    connected_shop.poll()
+    connected_shop.later(3600)
+    connected_shop.sell_many(35, seconds=seconds, product=16)
+    connected_shop.shop.trash(connected_shop.sell(3))
+    connected_shop.served.rest.sickness.ignores = frozenset({ignored})
 
-    for run in (rig.poll, rig.run_full_scan, rig.poll):
-        _, count = requests_of(rig, run)
+    for run in (connected_shop.poll, connected_shop.run_full_scan, connected_shop.poll):
+        _, count = requests_of(connected_shop, run)
         assert count < 150
-    is_whole = rig.balances() == {2: 35 * PRICE + 35 * 10_000}
-    stopped = rig.known().stopped
+    is_whole = connected_shop.balances() == {2: 35 * PRICE + 35 * 10_000}
+    stopped = connected_shop.known().stopped
 
     assert is_whole or "poll" in stopped
-    rig.served.rest.sickness.ignores = frozenset()
-    assert rig.poll().is_clean
-    assert rig.balances() == {2: 35 * PRICE + 35 * 10_000}
+    connected_shop.served.rest.sickness.ignores = frozenset()
+    assert connected_shop.poll().is_clean
+    assert connected_shop.balances() == {2: 35 * PRICE + 35 * 10_000}
 
 
 @pytest.mark.parametrize(
     ("place", "seconds", "hides_fields"),
     [(0, 0, False), (12, 1, False), (39, 600, False), (0, 600, True), (12, 0, True), (39, 1, True)],
 )
-def test_order_the_shop_fails_over_is_set_aside_and_the_others_are_applied(rig, place, seconds, hides_fields):
-    placed = rig.sell_many(40, seconds=seconds)
-    sickness = rig.served.rest.sickness
+def test_order_the_shop_fails_over_is_set_aside_and_the_others_are_applied(
+    connected_shop, place, seconds, hides_fields
+):
+    placed = connected_shop.sell_many(40, seconds=seconds)
+    sickness = connected_shop.served.rest.sickness
     sickness.broken, sickness.hides_fields = {placed[place]}, hides_fields
 
-    report, count = requests_of(rig, rig.poll)
+    report, count = requests_of(connected_shop, connected_shop.poll)
 
-    assert rig.balances() == {2: 39 * PRICE}
+    assert connected_shop.balances() == {2: 39 * PRICE}
     assert report.interruption == ""
     assert any(f"order {placed[place]} is set aside" in sentence for sentence in report.aside)
-    assert [(one.kind, one.number) for one in rig.known().set_aside] == [("order", placed[place])]
+    assert [(one.kind, one.number) for one in connected_shop.known().set_aside] == [("order", placed[place])]
     assert count < 80
-    rig.later(3600)
-    rig.sell(3)
-    report, count = requests_of(rig, rig.poll)
-    assert rig.balances() == {2: 39 * PRICE, 3: PRICE}
+    connected_shop.later(3600)
+    connected_shop.sell(3)
+    report, count = requests_of(connected_shop, connected_shop.poll)
+    assert connected_shop.balances() == {2: 39 * PRICE, 3: PRICE}
     assert count < 25
-    (fault,) = [fault for fault in watch_faults(rig) if fault.code is Code.SET_ASIDE]
+    (fault,) = [fault for fault in watch_faults(connected_shop) if fault.code is Code.SET_ASIDE]
     assert f"order {placed[place]}" in describe(fault)
     assert "HTTP 500" in describe(fault)
 
-    rig.later(DAY)
-    rig.run_full_scan()
-    assert rig.known().set_aside != ()
+    connected_shop.later(DAY)
+    connected_shop.run_full_scan()
+    assert connected_shop.known().set_aside != ()
     sickness.broken = set()
-    rig.later(DAY)
-    rig.run_full_scan()
-    assert rig.balances() == {2: 40 * PRICE, 3: PRICE}
-    assert rig.known().set_aside == ()
-    assert Code.SET_ASIDE not in rig.faults()
+    connected_shop.later(DAY)
+    connected_shop.run_full_scan()
+    assert connected_shop.balances() == {2: 40 * PRICE, 3: PRICE}
+    assert connected_shop.known().set_aside == ()
+    assert Code.SET_ASIDE not in connected_shop.faults()
 
 
-def watch_faults(rig):
+def watch_faults(connected_shop):
     """What is wrong by the watchdog's look."""
-    return monitor.look(rig.post, rig.store, now=rig.now)[1]
+    return monitor.look(connected_shop.post, connected_shop.store, now=connected_shop.now)[1]
 
 
-def test_several_orders_the_shop_fails_over_stop_no_other(rig):
-    placed = rig.sell_many(40)
+def test_several_orders_the_shop_fails_over_stop_no_other(connected_shop):
+    placed = connected_shop.sell_many(40)
     broken = set(placed[3:8]) | {placed[20], placed[-1]}
-    rig.served.rest.sickness.broken = set(broken)
+    connected_shop.served.rest.sickness.broken = set(broken)
 
-    rig.poll()
+    connected_shop.poll()
 
-    assert rig.balances() == {2: 33 * PRICE}
-    assert {one.number for one in rig.known().set_aside} == broken
-
-
-def test_only_order_of_a_shop_that_fails_is_set_aside(rig):
-    (placed,) = rig.sell_many(1)
-    rig.served.rest.sickness.broken = {placed}
-    rig.served.rest.sickness.hides_fields = True
-
-    rig.poll()
-
-    assert [one.number for one in rig.known().set_aside] == [placed]
+    assert connected_shop.balances() == {2: 33 * PRICE}
+    assert {one.number for one in connected_shop.known().set_aside} == broken
 
 
-def test_shop_that_fails_over_everything_sets_nothing_aside(rig):
-    rig.sell_many(40)
-    rig.served.rest.sickness.page = (500, [("Content-Type", "text/html")], b"<html>critical error</html>")
+def test_only_order_of_a_shop_that_fails_is_set_aside(connected_shop):
+    (placed,) = connected_shop.sell_many(1)
+    connected_shop.served.rest.sickness.broken = {placed}
+    connected_shop.served.rest.sickness.hides_fields = True
 
-    report, count = requests_of(rig, rig.poll)
+    connected_shop.poll()
+
+    assert [one.number for one in connected_shop.known().set_aside] == [placed]
+
+
+def test_shop_that_fails_over_everything_sets_nothing_aside(connected_shop):
+    connected_shop.sell_many(40)
+    connected_shop.served.rest.sickness.page = (500, [("Content-Type", "text/html")], b"<html>critical error</html>")
+
+    report, count = requests_of(connected_shop, connected_shop.poll)
 
     assert "HTTP 500" in report.interruption
-    assert (rig.known().set_aside, rig.cursor()) == ((), None)
+    assert (connected_shop.known().set_aside, connected_shop.cursor()) == ((), None)
     assert count < 15
 
 
-def test_order_that_is_set_aside_and_checked_by_hand_is_taken_back(rig):
-    placed = rig.sell_many(3)
-    rig.served.rest.sickness.broken = {placed[1]}
-    rig.poll()
-    rig.served.rest.sickness.broken = set()
+def test_order_that_is_set_aside_and_checked_by_hand_is_taken_back(connected_shop):
+    placed = connected_shop.sell_many(3)
+    connected_shop.served.rest.sickness.broken = {placed[1]}
+    connected_shop.poll()
+    connected_shop.served.rest.sickness.broken = set()
 
-    rig.later()
-    reconcile.check_order(rig.database.transaction, rig.shops, rig.store, placed[1], now=rig.now)
+    connected_shop.later()
+    reconcile.check_order(
+        connected_shop.database.transaction,
+        connected_shop.shops,
+        connected_shop.store,
+        placed[1],
+        now=connected_shop.now,
+    )
 
-    assert rig.known().set_aside == ()
-    assert rig.balances() == {2: 3 * PRICE}
+    assert connected_shop.known().set_aside == ()
+    assert connected_shop.balances() == {2: 3 * PRICE}
 
 
-def test_order_that_breaks_the_sweep_is_set_aside_and_the_rest_is_swept(rig):
-    placed = rig.sell_many(25)
-    rig.poll()
-    rig.shop.force_delete(placed[-1])
-    rig.served.rest.sickness.broken = {placed[4]}
-    rig.later(DAY)
+def test_order_that_breaks_the_sweep_is_set_aside_and_the_rest_is_swept(connected_shop):
+    placed = connected_shop.sell_many(25)
+    connected_shop.poll()
+    connected_shop.shop.force_delete(placed[-1])
+    connected_shop.served.rest.sickness.broken = {placed[4]}
+    connected_shop.later(DAY)
 
-    _, is_through = rig.run_full_scan()
+    _, is_through = connected_shop.run_full_scan()
 
     assert is_through
-    assert rig.balances() == {2: 24 * PRICE}
-    assert [one.number for one in rig.known().set_aside] == [placed[4]]
+    assert connected_shop.balances() == {2: 24 * PRICE}
+    assert [one.number for one in connected_shop.known().set_aside] == [placed[4]]
 
 
 @pytest.mark.parametrize(
@@ -253,132 +261,132 @@ def test_order_that_breaks_the_sweep_is_set_aside_and_the_rest_is_swept(rig):
     ],
 )
 @pytest.mark.parametrize("seconds", [0])
-def test_counts_that_lie_are_named_or_not_needed(rig, totals, pages, is_read, seconds):
-    rig.sell_many(35, seconds=seconds)
-    sickness = rig.served.rest.sickness
+def test_counts_that_lie_are_named_or_not_needed(connected_shop, totals, pages, is_read, seconds):
+    connected_shop.sell_many(35, seconds=seconds)
+    sickness = connected_shop.served.rest.sickness
     sickness.totals, sickness.pages = totals, pages
 
-    report, count = requests_of(rig, rig.poll)
+    report, count = requests_of(connected_shop, connected_shop.poll)
 
     assert count < 60
     if is_read:
-        assert rig.balances() == {2: 35 * PRICE}
+        assert connected_shop.balances() == {2: 35 * PRICE}
     else:
-        assert report.interruption or rig.balances() == {2: 35 * PRICE}
+        assert report.interruption or connected_shop.balances() == {2: 35 * PRICE}
     sickness.totals = sickness.pages = None
-    assert rig.poll().is_clean
-    assert rig.balances() == {2: 35 * PRICE}
+    assert connected_shop.poll().is_clean
+    assert connected_shop.balances() == {2: 35 * PRICE}
 
 
-def test_list_without_an_end_ends_with_the_budget(rig):
-    rig.sell_many(35)
-    rig.served.rest.sickness.is_endless = True
+def test_list_without_an_end_ends_with_the_budget(connected_shop):
+    connected_shop.sell_many(35)
+    connected_shop.served.rest.sickness.is_endless = True
 
-    report, count = requests_of(rig, lambda: rig.poll(requests=30, seconds=20))
+    report, count = requests_of(connected_shop, lambda: connected_shop.poll(requests=30, seconds=20))
 
     assert report.interruption
     assert count <= 30
 
 
-def test_time_and_requests_of_a_run_are_bounded_and_the_next_run_goes_on(rig):
-    rig.sell_many(60, seconds=20)
+def test_time_and_requests_of_a_run_are_bounded_and_the_next_run_goes_on(connected_shop):
+    connected_shop.sell_many(60, seconds=20)
 
-    report, count = requests_of(rig, lambda: rig.poll(requests=6, seconds=60))
+    report, count = requests_of(connected_shop, lambda: connected_shop.poll(requests=6, seconds=60))
     assert "used up its requests or its time" in report.interruption
-    assert (count, rig.known().stopped["poll"].code) == (6, "shop_budget_spent")
-    rig.served.rest.sickness.seconds = 0.2
-    report = rig.poll(seconds=0.5)
+    assert (count, connected_shop.known().stopped["poll"].code) == (6, "shop_budget_spent")
+    connected_shop.served.rest.sickness.seconds = 0.2
+    report = connected_shop.poll(seconds=0.5)
     assert "used up its requests or its time" in report.interruption
-    rig.served.rest.sickness.seconds = 0
+    connected_shop.served.rest.sickness.seconds = 0
 
-    assert rig.poll().is_clean
-    assert rig.balances() == {2: 60 * PRICE}
+    assert connected_shop.poll().is_clean
+    assert connected_shop.balances() == {2: 60 * PRICE}
 
 
 @pytest.mark.parametrize(
     "noise", [(b"<br />\n<b>Notice</b>: x[0] in y.php<br />\n", b""), (b"\xef\xbb\xbf\n", b"<!-- z -->")]
 )
-def test_noise_around_every_answer_keeps_nothing_from_being_read(rig, noise):
-    rig.served.rest.sickness.before, rig.served.rest.sickness.after = noise
-    rig.sell_many(25)
+def test_noise_around_every_answer_keeps_nothing_from_being_read(connected_shop, noise):
+    connected_shop.served.rest.sickness.before, connected_shop.served.rest.sickness.after = noise
+    connected_shop.sell_many(25)
 
-    assert rig.poll().is_clean
-    assert rig.balances() == {2: 25 * PRICE}
+    assert connected_shop.poll().is_clean
+    assert connected_shop.balances() == {2: 25 * PRICE}
 
 
 @pytest.mark.parametrize(
     ("root", "link", "redirects"),
     [("/?rest_route=/", "", True), ("/?rest_route=/", "", False), ("/api/", "/api/", False)],
 )
-def test_root_that_works_is_remembered_between_runs(rig, root, link, redirects):
-    sickness = rig.served.rest.sickness
+def test_root_that_works_is_remembered_between_runs(connected_shop, root, link, redirects):
+    sickness = connected_shop.served.rest.sickness
     sickness.root, sickness.home_link, sickness.redirects = root, link, redirects
-    rig.sell_many(3)
+    connected_shop.sell_many(3)
 
-    assert rig.poll().is_clean
-    assert rig.known().access.root == root
-    rig.later(900)
-    _, count = requests_of(rig, rig.poll)
+    assert connected_shop.poll().is_clean
+    assert connected_shop.known().access.root == root
+    connected_shop.later(900)
+    _, count = requests_of(connected_shop, connected_shop.poll)
 
     assert count == 2
-    assert rig.balances() == {2: 3 * PRICE}
+    assert connected_shop.balances() == {2: 3 * PRICE}
 
 
-def set_aside_of(rig):
+def set_aside_of(connected_shop):
     """What is set aside, as kind and number."""
-    return [(one.kind, one.number) for one in rig.known().set_aside]
+    return [(one.kind, one.number) for one in connected_shop.known().set_aside]
 
 
-def test_order_whose_refunds_fail_for_an_hour_is_set_aside_and_reading_goes_on(rig):
-    rig.sell(3)
-    refunded = rig.sell()
-    rig.shop.refund_amount(refunded, "2.00")
-    rig.later()
-    rig.served.faults.add(Kind.ERROR_PAGE, path=f"orders/{refunded}/refunds", times=None)
+def test_order_whose_refunds_fail_for_an_hour_is_set_aside_and_reading_goes_on(connected_shop):
+    connected_shop.sell(3)
+    refunded = connected_shop.sell()
+    connected_shop.shop.refund_amount(refunded, "2.00")
+    connected_shop.later()
+    connected_shop.served.faults.add(Kind.ERROR_PAGE, path=f"orders/{refunded}/refunds", times=None)
     for _ in range(3):
-        rig.poll()
-        rig.later(900)
-    assert rig.cursor() is None
-    assert Code.UNAPPLIED in rig.faults()
+        connected_shop.poll()
+        connected_shop.later(900)
+    assert connected_shop.cursor() is None
+    assert Code.UNAPPLIED in connected_shop.faults()
 
-    rig.later(3600)
-    rig.sell(4)
-    rig.poll()
+    connected_shop.later(3600)
+    connected_shop.sell(4)
+    connected_shop.poll()
 
-    assert rig.cursor() is not None
-    assert set_aside_of(rig) == [("failing order", refunded), ("order", refunded)] or set_aside_of(rig) == [
-        ("order", refunded)
-    ]
-    assert Code.SET_ASIDE in rig.faults()
-    rig.later(900)
-    _, count = requests_of(rig, rig.poll)
+    assert connected_shop.cursor() is not None
+    assert set_aside_of(connected_shop) == [("failing order", refunded), ("order", refunded)] or set_aside_of(
+        connected_shop
+    ) == [("order", refunded)]
+    assert Code.SET_ASIDE in connected_shop.faults()
+    connected_shop.later(900)
+    _, count = requests_of(connected_shop, connected_shop.poll)
     assert count <= 3
-    assert Code.UNAPPLIED not in rig.faults()
-    rig.served.faults.clear()
-    rig.later(DAY)
-    rig.run_full_scan()
-    assert rig.balances() == {2: 80_000, 3: PRICE, 4: PRICE}
-    assert set_aside_of(rig) == []
+    assert Code.UNAPPLIED not in connected_shop.faults()
+    connected_shop.served.faults.clear()
+    connected_shop.later(DAY)
+    connected_shop.run_full_scan()
+    assert connected_shop.balances() == {2: 80_000, 3: PRICE, 4: PRICE}
+    assert set_aside_of(connected_shop) == []
 
 
-def test_product_the_shop_fails_over_is_set_aside_and_the_others_are_imported(rig):
-    broken = sorted(rig.shop.products)[1]
-    rig.served.rest.sickness.broken = {broken}
-    with rig.reading() as reading:
-        imported = product_import.import_products(reading, now=rig.now)
+def test_product_the_shop_fails_over_is_set_aside_and_the_others_are_imported(connected_shop):
+    broken = sorted(connected_shop.shop.products)[1]
+    connected_shop.served.rest.sickness.broken = {broken}
+    with connected_shop.reading() as reading:
+        imported = product_import.import_products(reading, now=connected_shop.now)
 
     assert imported.products == 5
-    assert set_aside_of(rig) == [("product", broken)]
-    assert Code.SET_ASIDE in rig.faults()
-    rig.served.rest.sickness.broken = set()
-    rig.later(DAY)
-    rig.run_full_scan()
-    assert set_aside_of(rig) == []
+    assert set_aside_of(connected_shop) == [("product", broken)]
+    assert Code.SET_ASIDE in connected_shop.faults()
+    connected_shop.served.rest.sickness.broken = set()
+    connected_shop.later(DAY)
+    connected_shop.run_full_scan()
+    assert set_aside_of(connected_shop) == []
 
 
-def test_customer_the_shop_fails_over_keeps_no_other_from_being_learnt(rig):
-    with rig.reading() as reading:
-        rig.served.rest.sickness.broken = {3}
+def test_customer_the_shop_fails_over_keeps_no_other_from_being_learnt(connected_shop):
+    with connected_shop.reading() as reading:
+        connected_shop.served.rest.sickness.broken = {3}
         found = reading.shop.list_customers([2, 3, 4])
 
     assert [customer["id"] for customer in found] == [2, 4]

@@ -14,31 +14,43 @@ from bridge.domain.shop.subscriptions import TOPICS
 from bridge.rendering.issues import describe_with_command
 from bridge.services.shop import monitor, subscriptions
 from bridge.storage.shop import sync_state
-from fakeshop.faults import Kind
+from fakeshop.rest.faults import Kind
 from tests import factories
-from tests.support import books
-from tests.support.reading import PUBLIC_URL, open_rig
-from tests.support.troubles import HOUR, delete, demote, disable, forget_secret, hook, knock, lead_astray, pause
+from tests.support import ledger_sql
+from tests.support.connected_shop import PUBLIC_URL, open_connected_shop
+from tests.support.webhook_failures import (
+    HOUR,
+    call_with_wrong_signature,
+    delete,
+    demote,
+    disable,
+    forget_secret,
+    hook,
+    pause,
+    point_elsewhere,
+)
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def rig(app, caplog):
+def connected_shop(app, caplog):
     """A shop whose webhooks are all well, its history read, and one order delivered."""
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        rig.connect().listen()
-        rig.sell()
-        rig.shop.run_queue()
-        rig.poll()
-        rig.watch()
-        yield rig
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect().listen()
+        connected_shop.sell()
+        connected_shop.shop.run_queue()
+        connected_shop.poll()
+        connected_shop.watch()
+        yield connected_shop
 
 
-def told(rig):
+def told(connected_shop):
     """What the owner was told so far: the codes of each event."""
-    rows = books.rows(rig.database, "select payload from outbox where type = 'store.webhook_silent' order by id")
+    rows = ledger_sql.rows(
+        connected_shop.database, "select payload from outbox where type = 'store.webhook_silent' order by id"
+    )
     documents = [
         row["payload"] if isinstance(row["payload"], dict) else factories.json.loads(row["payload"]) for row in rows
     ]
@@ -49,14 +61,16 @@ def codes(faults):
     return [fault.code for fault in faults]
 
 
-def test_healthy_shop_is_only_looked_at(rig):
-    rig.asked()
+def test_healthy_shop_is_only_looked_at(connected_shop):
+    connected_shop.asked()
 
-    watched = rig.watch()
+    watched = connected_shop.watch()
 
-    assert (watched.found, watched.report, told(rig)) == ((), None, [])
-    assert {request.split()[0] for request in rig.asked()} == {"GET", "PUT"}, "the PUT is of webhook 0, which is none"
-    assert len(rig.shop.webhooks) == 10
+    assert (watched.found, watched.report, told(connected_shop)) == ((), None, [])
+    assert {request.split()[0] for request in connected_shop.asked()} == {"GET", "PUT"}, (
+        "the PUT is of webhook 0, which is none"
+    )
+    assert len(connected_shop.shop.webhooks) == 10
 
 
 @pytest.mark.parametrize(
@@ -65,300 +79,319 @@ def test_healthy_shop_is_only_looked_at(rig):
         (delete, Code.WEBHOOK_MISSING),
         (pause, Code.WEBHOOK_PAUSED),
         (disable, Code.WEBHOOK_DISABLED),
-        (lead_astray, Code.WEBHOOK_WRONG_URL),
+        (point_elsewhere, Code.WEBHOOK_WRONG_URL),
         (forget_secret, Code.WRONG_SECRET),
         (demote, Code.OWNER_DEMOTED),
     ],
 )
-def test_trouble_is_found_repaired_read_back_and_told_once(rig, trouble, code):
-    trouble(rig)
-    rig.later()
-    order = rig.sell(3)
-    rig.shop.run_queue()
-    rig.later(20 * 60)
+def test_trouble_is_found_repaired_read_back_and_told_once(connected_shop, trouble, code):
+    trouble(connected_shop)
+    connected_shop.later()
+    order = connected_shop.sell(3)
+    connected_shop.shop.run_queue()
+    connected_shop.later(20 * 60)
 
-    watched = rig.watch()
+    watched = connected_shop.watch()
 
     assert (codes(watched.found), watched.left) == ([code], ())
-    assert told(rig) == [[(code.value, True)]]
-    assert rig.balances() == {2: 100_000, 3: 100_000}, "what was missed is read back at once"
-    rig.later()
-    rig.shop.cancel(order)
-    assert [sent.status for sent in rig.shop.run_queue()] == [200]
-    assert rig.balances() == {2: 100_000, 3: 0}, "and the shop tells again"
-    assert hook(rig).failures == 0
-    rig.later(300)
-    assert rig.watch().found == ()
-    assert len(told(rig)) == 1
+    assert told(connected_shop) == [[(code.value, True)]]
+    assert connected_shop.balances() == {2: 100_000, 3: 100_000}, "what was missed is read back at once"
+    connected_shop.later()
+    connected_shop.shop.cancel(order)
+    assert [sent.status for sent in connected_shop.shop.run_queue()] == [200]
+    assert connected_shop.balances() == {2: 100_000, 3: 0}, "and the shop tells again"
+    assert hook(connected_shop).failures == 0
+    connected_shop.later(300)
+    assert connected_shop.watch().found == ()
+    assert len(told(connected_shop)) == 1
 
 
 @one_engine
-def test_disabled_webhook_is_made_anew_and_not_activated_again(rig):
-    disable(rig)
-    old = hook(rig).id
+def test_disabled_webhook_is_made_anew_and_not_activated_again(connected_shop):
+    disable(connected_shop)
+    old = hook(connected_shop).id
 
-    rig.watch()
+    connected_shop.watch()
 
-    assert old not in rig.shop.webhooks
-    rig.shop.fail_next(1, status=500)
-    rig.shop.save(20)
-    rig.shop.run_queue()
-    assert hook(rig).status == "active", "one failure more would have disabled the old one again"
+    assert old not in connected_shop.shop.webhooks
+    connected_shop.shop.fail_next(1, status=500)
+    connected_shop.shop.save(20)
+    connected_shop.shop.run_queue()
+    assert hook(connected_shop).status == "active", "one failure more would have disabled the old one again"
 
 
 @one_engine
-def test_silent_shop_whose_webhooks_look_well_is_read_back_and_told_of(rig):
+def test_silent_shop_whose_webhooks_look_well_is_read_back_and_told_of(connected_shop):
     """Its queue does not run: nothing is lost, nothing can be repaired from here."""
-    rig.sell(3)
-    rig.later(600)
-    assert rig.watch().found == (), "its queue may take a while"
-    rig.later(600)
+    connected_shop.sell(3)
+    connected_shop.later(600)
+    assert connected_shop.watch().found == (), "its queue may take a while"
+    connected_shop.later(600)
 
-    watched = rig.watch()
+    watched = connected_shop.watch()
 
     assert (codes(watched.found), codes(watched.left)) == ([Code.SILENT], [Code.SILENT])
-    assert told(rig) == [[("silent", False)]]
-    assert rig.balances()[3] == 100_000
-    rig.later(300)
-    rig.watch()
-    assert len(told(rig)) == 1, "told once, until it is over"
-    rig.shop.run_queue()
-    rig.later(1200)
-    assert rig.watch().found == ()
-    rig.sell(3)
-    rig.later(1200)
-    rig.watch()
-    assert len(told(rig)) == 2
+    assert told(connected_shop) == [[("silent", False)]]
+    assert connected_shop.balances()[3] == 100_000
+    connected_shop.later(300)
+    connected_shop.watch()
+    assert len(told(connected_shop)) == 1, "told once, until it is over"
+    connected_shop.shop.run_queue()
+    connected_shop.later(1200)
+    assert connected_shop.watch().found == ()
+    connected_shop.sell(3)
+    connected_shop.later(1200)
+    connected_shop.watch()
+    assert len(told(connected_shop)) == 2
 
 
 @one_engine
-def test_abandoned_cart_is_no_silence(rig):
-    draft = rig.shop.place_order(2, [(10, 1)], via="store-api")
-    rig.shop.run_queue()
-    rig.later(60)
-    draft.status, draft.modified_at = "checkout-draft", rig.now
-    rig.later(HOUR)
+def test_abandoned_cart_is_no_silence(connected_shop):
+    draft = connected_shop.shop.place_order(2, [(10, 1)], via="store-api")
+    connected_shop.shop.run_queue()
+    connected_shop.later(60)
+    draft.status, draft.modified_at = "checkout-draft", connected_shop.now
+    connected_shop.later(HOUR)
 
-    assert rig.watch().found == ()
+    assert connected_shop.watch().found == ()
 
 
 @one_engine
-def test_others_webhooks_stay_as_they_are(rig):
-    erp = rig.shop.create_webhook("order.updated", "http://127.0.0.1:1/erp", status="disabled", name="ERP")
+def test_others_webhooks_stay_as_they_are(connected_shop):
+    erp = connected_shop.shop.create_webhook("order.updated", "http://127.0.0.1:1/erp", status="disabled", name="ERP")
     theirs = f"Token Bridge order.updated [{'f' * 8}]"
-    copy = rig.shop.create_webhook("order.updated", "http://127.0.0.1:1/webhooks/woocommerce/shop", name=theirs)
-    delete(rig)
+    copy = connected_shop.shop.create_webhook(
+        "order.updated", "http://127.0.0.1:1/webhooks/woocommerce/shop", name=theirs
+    )
+    delete(connected_shop)
 
-    rig.watch()
+    connected_shop.watch()
 
-    assert rig.shop.webhooks[erp.id].status == "disabled"
-    assert rig.shop.webhooks[copy.id].status == "active"
-    assert len(rig.shop.webhooks) == 12
+    assert connected_shop.shop.webhooks[erp.id].status == "disabled"
+    assert connected_shop.shop.webhooks[copy.id].status == "active"
+    assert len(connected_shop.shop.webhooks) == 12
 
 
 @one_engine
-def test_copy_of_this_bridge_is_told_of_and_left_alone(rig):
+def test_copy_of_this_bridge_is_told_of_and_left_alone(connected_shop):
     """A restored database on another machine: both would else take the shop from each other for ever."""
     there = "http://127.0.0.1:1/webhooks/woocommerce/shop"
-    rig.shop.create_webhook("order.updated", there, name=hook(rig).name)
+    connected_shop.shop.create_webhook("order.updated", there, name=hook(connected_shop).name)
 
-    watched = rig.watch()
+    watched = connected_shop.watch()
 
-    assert (codes(watched.found), told(rig)) == ([Code.WEBHOOK_OTHER_INSTANCE], [])
-    assert len(rig.shop.webhooks) == 11
-
-
-@one_engine
-def test_shop_out_of_reach_keeps_what_was_known_and_is_no_news_again(rig):
-    for topic in TOPICS:
-        rig.shop.update_webhook(hook(rig, topic).id, status="paused")
-    rig.served.faults.add(Kind.ERROR_PAGE, path="webhooks?", times=None)
-    rig.watch()
-    rig.served.faults.clear()
-    rig.served.faults.add(Kind.UNAUTHORIZED, times=None)
-
-    assert codes(rig.watch().left) == [Code.SHOP]
-    rig.served.faults.clear()
-    assert rig.watch().left == ()
-    assert told(rig) == [[("webhook_paused", True)]]
+    assert (codes(watched.found), told(connected_shop)) == ([Code.WEBHOOK_OTHER_INSTANCE], [])
+    assert len(connected_shop.shop.webhooks) == 11
 
 
 @one_engine
-def test_repair_that_is_cut_off_is_finished_by_the_next_run(rig):
+def test_shop_out_of_reach_keeps_what_was_known_and_is_no_news_again(connected_shop):
     for topic in TOPICS:
-        rig.shop.delete_webhook(hook(rig, topic).id)
-    real, left = rig.shop.create_webhook, [4]
+        connected_shop.shop.update_webhook(hook(connected_shop, topic).id, status="paused")
+    connected_shop.served.faults.add(Kind.ERROR_PAGE, path="webhooks?", times=None)
+    connected_shop.watch()
+    connected_shop.served.faults.clear()
+    connected_shop.served.faults.add(Kind.UNAUTHORIZED, times=None)
+
+    assert codes(connected_shop.watch().left) == [Code.SHOP]
+    connected_shop.served.faults.clear()
+    assert connected_shop.watch().left == ()
+    assert told(connected_shop) == [[("webhook_paused", True)]]
+
+
+@one_engine
+def test_repair_that_is_cut_off_is_finished_by_the_next_run(connected_shop):
+    for topic in TOPICS:
+        connected_shop.shop.delete_webhook(hook(connected_shop, topic).id)
+    real, left = connected_shop.shop.create_webhook, [4]
 
     def create(*args, **more):
         left[0] -= 1
         if left[0] == 0:
-            rig.served.faults.add(Kind.ERROR_PAGE, times=None)
+            connected_shop.served.faults.add(Kind.ERROR_PAGE, times=None)
         return real(*args, **more)
 
-    rig.shop.create_webhook = create
-    assert codes(rig.watch().left) == [Code.WEBHOOK_MISSING]
-    rig.served.faults.clear()
+    connected_shop.shop.create_webhook = create
+    assert codes(connected_shop.watch().left) == [Code.WEBHOOK_MISSING]
+    connected_shop.served.faults.clear()
 
-    assert rig.watch().left == ()
-    assert sorted(hook.topic for hook in rig.shop.webhooks.values()) == sorted(TOPICS)
+    assert connected_shop.watch().left == ()
+    assert sorted(hook.topic for hook in connected_shop.shop.webhooks.values()) == sorted(TOPICS)
 
 
 @one_engine
-def test_wrong_signatures_of_a_stranger_raise_no_alarm_and_touch_no_webhook(rig):
+def test_wrong_signatures_of_a_stranger_raise_no_alarm_and_touch_no_webhook(connected_shop):
     """They come beside good deliveries, alone on a quiet day, and while the shop's queue takes its time."""
-    rig.later(HOUR)
-    before = set(rig.shop.webhooks)
+    connected_shop.later(HOUR)
+    before = set(connected_shop.shop.webhooks)
     for _ in range(4):
         for sells in (False, True):
-            rig.app.extensions["bridge.bad_signatures"] = {}
-            knock(rig)
-            rig.later(900)
+            connected_shop.app.extensions["bridge.bad_signatures"] = {}
+            call_with_wrong_signature(connected_shop)
+            connected_shop.later(900)
             if sells:
-                rig.sell()
-                rig.shop.run_queue()
-                rig.shop.restore(rig.shop.trash(rig.sell()) or max(rig.shop.orders))
-                rig.shop.run_queue()
-            rig.later(1200)
-            assert rig.watch().found == ()
+                connected_shop.sell()
+                connected_shop.shop.run_queue()
+                connected_shop.shop.restore(
+                    connected_shop.shop.trash(connected_shop.sell()) or max(connected_shop.shop.orders)
+                )
+                connected_shop.shop.run_queue()
+            connected_shop.later(1200)
+            assert connected_shop.watch().found == ()
 
-    assert set(rig.shop.webhooks) == before
-    assert told(rig) == []
-    changed = [request for request in rig.asked() if not request.startswith("GET") and not request.endswith("/0")]
+    assert set(connected_shop.shop.webhooks) == before
+    assert told(connected_shop) == []
+    changed = [
+        request for request in connected_shop.asked() if not request.startswith("GET") and not request.endswith("/0")
+    ]
     assert changed == []
 
 
 @one_engine
-def test_wrong_secret_is_over_with_the_next_good_delivery(rig):
+def test_wrong_secret_is_over_with_the_next_good_delivery(connected_shop):
     """A key that may only read cannot repair it: somebody types the right secret into the shop."""
-    forget_secret(rig)
-    rig.shop.keys.update({name: replace(key, permissions="read") for name, key in rig.shop.keys.items()})
-    assert Code.WRONG_SECRET in rig.faults()
+    forget_secret(connected_shop)
+    connected_shop.shop.keys.update(
+        {name: replace(key, permissions="read") for name, key in connected_shop.shop.keys.items()}
+    )
+    assert Code.WRONG_SECRET in connected_shop.faults()
 
-    rig.shop.update_webhook(hook(rig).id, secret="test-secret")
-    rig.shop.save(20)
-    rig.shop.run_queue()
+    connected_shop.shop.update_webhook(hook(connected_shop).id, secret="test-secret")
+    connected_shop.shop.save(20)
+    connected_shop.shop.run_queue()
 
-    assert Code.WRONG_SECRET not in rig.faults()
+    assert Code.WRONG_SECRET not in connected_shop.faults()
 
 
 @one_engine
-def test_errors_instead_of_orders_are_over_with_the_next_good_delivery(rig):
-    demote(rig)
-    rig.shop.keys.update({name: replace(key, permissions="read") for name, key in rig.shop.keys.items()})
-    assert Code.OWNER_DEMOTED in rig.faults()
+def test_errors_instead_of_orders_are_over_with_the_next_good_delivery(connected_shop):
+    demote(connected_shop)
+    connected_shop.shop.keys.update(
+        {name: replace(key, permissions="read") for name, key in connected_shop.shop.keys.items()}
+    )
+    assert Code.OWNER_DEMOTED in connected_shop.faults()
 
-    rig.shop.set_role(hook(rig).user_id, "shop_manager")
-    rig.later()
-    rig.shop.save(20)
-    rig.shop.run_queue()
+    connected_shop.shop.set_role(hook(connected_shop).user_id, "shop_manager")
+    connected_shop.later()
+    connected_shop.shop.save(20)
+    connected_shop.shop.run_queue()
 
-    assert Code.OWNER_DEMOTED not in rig.faults()
+    assert Code.OWNER_DEMOTED not in connected_shop.faults()
 
 
-def test_wrong_signature_is_noted_once_a_minute(rig):
-    known = rig.known().bad_signature_at
+def test_wrong_signature_is_noted_once_a_minute(connected_shop):
+    known = connected_shop.known().bad_signature_at
     assert known is None
 
     for _ in range(3):
-        rig.later()
-        assert knock(rig).status_code == 401
-    first = rig.known().bad_signature_at
-    rig.app.extensions["bridge.bad_signatures"]["shop"] -= 61
-    rig.later(61)
-    knock(rig)
+        connected_shop.later()
+        assert call_with_wrong_signature(connected_shop).status_code == 401
+    first = connected_shop.known().bad_signature_at
+    connected_shop.app.extensions["bridge.bad_signatures"]["shop"] -= 61
+    connected_shop.later(61)
+    call_with_wrong_signature(connected_shop)
 
-    assert first == rig.now - timedelta(seconds=63)
-    assert rig.known().bad_signature_at > first
-    assert rig.app.extensions["bridge.bad_signatures"].keys() == {"shop"}
-
-
-@one_engine
-def test_knock_at_an_unknown_store_is_not_remembered(rig):
-    assert rig.client.post("/webhooks/woocommerce/nobody", data=b"{}").status_code == 404
-    assert "bridge.bad_signatures" not in rig.app.extensions
+    assert first == connected_shop.now - timedelta(seconds=63)
+    assert connected_shop.known().bad_signature_at > first
+    assert connected_shop.app.extensions["bridge.bad_signatures"].keys() == {"shop"}
 
 
 @one_engine
-def test_order_that_is_gone_before_the_queue_runs_is_no_demoted_owner(rig):
-    rig.shop.save(20)
-    rig.shop.force_delete(20)
-    rig.shop.run_queue()
+def test_knock_at_an_unknown_store_is_not_remembered(connected_shop):
+    assert connected_shop.client.post("/webhooks/woocommerce/nobody", data=b"{}").status_code == 404
+    assert "bridge.bad_signatures" not in connected_shop.app.extensions
 
-    assert rig.known().shop_error_at is None
+
+@one_engine
+def test_order_that_is_gone_before_the_queue_runs_is_no_demoted_owner(connected_shop):
+    connected_shop.shop.save(20)
+    connected_shop.shop.force_delete(20)
+    connected_shop.shop.run_queue()
+
+    assert connected_shop.known().shop_error_at is None
 
 
 @one_engine
 def test_read_only_key_is_a_fault_and_the_owner_is_told_what_could_not_be_repaired(app, caplog):
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        rig.connect(permissions="read")
-        rig.sell()
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect(permissions="read")
+        connected_shop.sell()
 
-        assert codes(rig.watch().left)[:2] == [Code.KEYS_READ_ONLY, Code.WEBHOOK_MISSING]
-        assert told(rig) == [[("webhook_missing", False)]]
-        assert rig.balances() == {2: 100_000}
-        rig.served.faults.add(Kind.UNAUTHORIZED, times=None)
-        rig.watch()
-        rig.served.faults.clear()
-        rig.watch()
-        assert len(told(rig)) == 1, "what could not be looked at meanwhile was not over"
+        assert codes(connected_shop.watch().left)[:2] == [Code.KEYS_READ_ONLY, Code.WEBHOOK_MISSING]
+        assert told(connected_shop) == [[("webhook_missing", False)]]
+        assert connected_shop.balances() == {2: 100_000}
+        connected_shop.served.faults.add(Kind.UNAUTHORIZED, times=None)
+        connected_shop.watch()
+        connected_shop.served.faults.clear()
+        connected_shop.watch()
+        assert len(told(connected_shop)) == 1, "what could not be looked at meanwhile was not over"
 
 
 @one_engine
 def test_store_without_keys_is_watched_by_what_comes_in(app, caplog):
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        rig.connect(has_keys=False)
-        knock(rig)
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect(has_keys=False)
+        call_with_wrong_signature(connected_shop)
 
-        assert codes(rig.watch().left) == [Code.NO_KEYS, Code.NO_PACKAGES]
-        assert told(rig) == [], "a wrong signature alone proves nothing"
+        assert codes(connected_shop.watch().left) == [Code.NO_KEYS, Code.NO_PACKAGES]
+        assert told(connected_shop) == [], "a wrong signature alone proves nothing"
 
 
 @one_engine
 @pytest.mark.parametrize(
     ("url", "installation"), [("https://staging.example.com", "first"), (PUBLIC_URL, "second")], ids=["url", "id"]
 )
-def test_restored_copy_of_the_database_leaves_webhooks_alone_until_it_is_confirmed(rig, url, installation):
+def test_restored_copy_of_the_database_leaves_webhooks_alone_until_it_is_confirmed(connected_shop, url, installation):
     """Its monitor looks and tells; it neither creates, repairs nor deletes."""
 
     def watch(url, installation):
-        post = replace(rig.post, public_url=url, installation=installation)
-        return monitor.watch(post, rig.store, now=rig.now)
+        post = replace(connected_shop.post, public_url=url, installation=installation)
+        return monitor.watch(post, connected_shop.store, now=connected_shop.now)
 
     watch(PUBLIC_URL, "first")
-    assert rig.known().caretaker == Caretaker(PUBLIC_URL, ("first",))
-    before = {number: (one.delivery_url, one.secret) for number, one in rig.shop.webhooks.items()}
+    assert connected_shop.known().caretaker == Caretaker(PUBLIC_URL, ("first",))
+    before = {number: (one.delivery_url, one.secret) for number, one in connected_shop.shop.webhooks.items()}
     for harm in (pause, demote):
-        harm(rig)
-        before = {number: (one.delivery_url, one.secret) for number, one in rig.shop.webhooks.items()}
+        harm(connected_shop)
+        before = {number: (one.delivery_url, one.secret) for number, one in connected_shop.shop.webhooks.items()}
         found = watch(url, installation)
         assert Code.COPY in codes(found.left)
-        assert {number: (one.delivery_url, one.secret) for number, one in rig.shop.webhooks.items()} == before
+        assert {
+            number: (one.delivery_url, one.secret) for number, one in connected_shop.shop.webhooks.items()
+        } == before
     (fault,) = [fault for fault in found.left if fault.code is Code.COPY]
     sentence = describe_with_command(fault, slug="shop")
     assert PUBLIC_URL in sentence
     assert "flask webhooks install shop" in sentence
-    rig.asked()
+    connected_shop.asked()
     watch(url, installation)
-    assert [request for request in rig.asked() if request.split()[0] != "GET" and not request.endswith("/0")] == []
+    assert [
+        request for request in connected_shop.asked() if request.split()[0] != "GET" and not request.endswith("/0")
+    ] == []
 
     subscriptions.install(
-        rig.database.transaction, rig.shops, rig.store, public_url=url, installation=installation, now=rig.now
+        connected_shop.database.transaction,
+        connected_shop.shops,
+        connected_shop.store,
+        public_url=url,
+        installation=installation,
+        now=connected_shop.now,
     )
     assert Code.COPY not in codes(watch(url, installation).found)
-    assert all(one.delivery_url.startswith(url) for one in rig.shop.webhooks.values())
+    assert all(one.delivery_url.startswith(url) for one in connected_shop.shop.webhooks.values())
 
 
 @one_engine
-def test_copy_older_than_the_record_is_known_by_webhooks_that_all_lead_elsewhere(rig):
-    with rig.database.transaction() as connection:
-        sync_state.change(connection, rig.connected.store.id, caretaker=None)
-    before = set(rig.shop.webhooks)
+def test_copy_older_than_the_record_is_known_by_webhooks_that_all_lead_elsewhere(connected_shop):
+    with connected_shop.database.transaction() as connection:
+        sync_state.change(connection, connected_shop.connected.store.id, caretaker=None)
+    before = set(connected_shop.shop.webhooks)
 
-    post = replace(rig.post, public_url="https://staging.example.com", installation="second")
-    watched = monitor.watch(post, rig.store, now=rig.now)
+    post = replace(connected_shop.post, public_url="https://staging.example.com", installation="second")
+    watched = monitor.watch(post, connected_shop.store, now=connected_shop.now)
 
     assert Code.COPY in codes(watched.left)
-    assert set(rig.shop.webhooks) == before
-    assert rig.known().caretaker is None
+    assert set(connected_shop.shop.webhooks) == before
+    assert connected_shop.known().caretaker is None

@@ -11,7 +11,7 @@ from bridge.storage.metering import spends
 from bridge.storage.metering.spends import Answered, Spend
 from bridge.storage.metering.tables import spends as spend_rows
 from tests.factories import put_user
-from tests.support import books
+from tests.support import ledger_sql
 
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
 TRICKY = [
@@ -46,7 +46,7 @@ def test_text_reads_back_as_it_was(shop, database, rows):
 @pytest.mark.parametrize("rows", [1, len(TRICKY)])
 def test_columns_alike_and_columns_with_gaps_read_back_as_they_were(shop, database, rows):
     put_user(shop, 2)
-    (account,) = books.rows(database, "select id from accounts")
+    (account,) = ledger_sql.rows(database, "select id from accounts")
     given = [
         Spend(
             id=number + 1,

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, InternalError
 from bridge.domain.errors import Unavailable
 from bridge.storage.engine.database import TryAgain
 from tests.factories import add_shop, deliver, give, line, order, put_package, spend
-from tests.support import books
+from tests.support import ledger_sql
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_rows_that_cannot_be_true(filled, sql):
     with pytest.raises(IntegrityError):
         execute(filled, sql)
 
-    assert books.faults(filled) == []
+    assert ledger_sql.faults(filled) == []
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_rows_that_cannot_be_true(filled, sql):
     ],
 )
 def test_rows_that_are_there_already(filled, table, changes):
-    columns = list(books.rows(filled, f"select * from {table}")[0])
+    columns = list(ledger_sql.rows(filled, f"select * from {table}")[0])
     values = ", ".join(changes.get(column, f'"{column}"') for column in columns)
     names = ", ".join(f'"{column}"' for column in columns)
     where = "where order_number is not null" if table == "entries" else ""
@@ -94,7 +94,7 @@ def test_rows_that_are_there_already(filled, table, changes):
     with pytest.raises(IntegrityError):
         execute(filled, f"insert into {table} ({names}) select {values} from {table} {where}")
 
-    assert books.faults(filled) == []
+    assert ledger_sql.faults(filled) == []
 
 
 def test_line_may_grant_exactly_what_it_is_worth(filled):
@@ -132,7 +132,7 @@ def test_a_row_that_is_there_already_is_tried_again_and_nothing_is_kept(filled):
         give_and_add_what_is_there()
 
     assert isinstance(refused.value, Unavailable)
-    assert books.faults(filled) == []
+    assert ledger_sql.faults(filled) == []
 
 
 def test_what_no_other_try_would_pass_is_not_tried_again(filled):
@@ -146,7 +146,7 @@ def test_what_no_other_try_would_pass_is_not_tried_again(filled):
     with pytest.raises(IntegrityError):
         give_and_take_too_much()
 
-    assert books.faults(filled) == []
+    assert ledger_sql.faults(filled) == []
 
 
 def _instant(database):
@@ -158,8 +158,8 @@ def test_what_is_written_while_reading_is_not_kept(filled):
     with contextlib.suppress(InternalError), filled.reading() as connection:
         connection.execute(text("update accounts set balance = 0"))
 
-    assert books.faults(filled) == []
-    assert books.balances(filled) == {2: 4_970}
+    assert ledger_sql.faults(filled) == []
+    assert ledger_sql.balances(filled) == {2: 4_970}
 
 
 def test_two_stores_keep_their_own_keys_orders_and_users(filled, shop, app):
@@ -171,5 +171,5 @@ def test_two_stores_keep_their_own_keys_orders_and_users(filled, shop, app):
 
     assert deliver(neighbour, order(lines=[line(quantity=5)])).status_code == 200
     assert spend(neighbour, 2, 30, key="used").status_code == 201
-    assert books.balances(filled, store="other") == {2: 35}
-    assert books.balances(filled) == {2: 4_970}
+    assert ledger_sql.balances(filled, store="other") == {2: 35}
+    assert ledger_sql.balances(filled) == {2: 4_970}

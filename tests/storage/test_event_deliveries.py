@@ -7,15 +7,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event
 
-from tests.support.events import NOW, Desk, Sender
+from tests.support.events import NOW, EventDriver, Sender
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 def test_handing_out_and_sending_look_everything_up_in_an_index(shop, database):
-    desk = Desk(shop, database)
-    endpoint = desk.endpoint()
-    (failing,) = desk.tell(1)
-    desk.tell(1, 2)
+    driver = EventDriver(shop, database)
+    endpoint = driver.endpoint()
+    (failing,) = driver.tell(1)
+    driver.tell(1, 2)
     statements: dict[str, object] = {}
 
     def note(_connection, _cursor, statement, parameters, _context, many):
@@ -23,11 +23,11 @@ def test_handing_out_and_sending_look_everything_up_in_an_index(shop, database):
             statements[statement] = parameters[0] if many else parameters
 
     event.listen(database.engine, "before_cursor_execute", note)
-    desk.fan_out()
-    desk.send(Sender(answers={failing: 500}))
-    desk.call("POST", f"event-endpoints/{endpoint['id']}/replay", json={"since": NOW.isoformat()})
-    desk.call("GET", "events?limit=1")
-    desk.send(Sender(), NOW + timedelta(minutes=1))
+    driver.fan_out()
+    driver.send(Sender(answers={failing: 500}))
+    driver.call("POST", f"event-endpoints/{endpoint['id']}/replay", json={"since": NOW.isoformat()})
+    driver.call("GET", "events?limit=1")
+    driver.send(Sender(), NOW + timedelta(minutes=1))
     event.remove(database.engine, "before_cursor_execute", note)
 
     with database.engine.connect() as connection:

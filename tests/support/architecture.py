@@ -22,7 +22,9 @@ _DOOR_MODULE = r"bridge/(web/.+|cli/.+|config|garbage|logs)\.py|schedulers/.+\.p
 _DOOR_SHARED = (
     r"bridge\.(domain|rendering|services|config|garbage|logs|runtime|storage\.engine\.database|cli)|schedulers"
 )
-_NOT_FOR_DOORS = frozenset({"sqlalchemy", "alembic", "requests", "urllib3", "woocommerce"})
+_NOT_FOR_DOORS = frozenset(
+    {"sqlalchemy", "alembic", "oauthlib", "requests", "standardwebhooks", "urllib3", "woocommerce"}
+)
 _UNFINISHED = "|".join(("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error"))
 _FORBIDDEN = re.compile(rf"(?<![\w.-])/(?:work|root|home|Users)/|\b(?:{_UNFINISHED})\b")
 _GENERATED = re.compile(r"\..+|__pycache__|instance|htmlcov")
@@ -51,7 +53,13 @@ FLOORS: tuple[tuple[str, Floor], ...] = (
     (r"bridge/domain/.+", Floor(r"bridge\.domain")),
     (r"bridge/rendering/.+", Floor(r"bridge\.(domain|rendering)")),
     (r"bridge/storage/.+", Floor(r"bridge\.(domain|storage)", frozenset({"sqlalchemy", "alembic"}))),
-    (r"bridge/clients/.+", Floor(r"bridge\.(domain|clients)", frozenset({"requests", "urllib3", "woocommerce"}))),
+    (
+        r"bridge/clients/.+",
+        Floor(
+            r"bridge\.(domain|clients)",
+            frozenset({"oauthlib", "requests", "standardwebhooks", "urllib3", "woocommerce"}),
+        ),
+    ),
     (
         r"bridge/services/.+",
         Floor(
@@ -73,7 +81,7 @@ AREAS = dict.fromkeys(("stores", "accounts", "metering", "sites", "orders", "eve
 """The areas of each layer, in order: one imports those before it."""
 AREA_LAYERS = ("domain", "storage", "services")
 OTHER_AREAS = {
-    "domain": {"engine": None, "ops": None, "i18n": None},
+    "domain": {"engine": None, "ops": None},
     "storage": {"engine": None, "jobs": None, "ops": None},
     "services": {"ops": None},
 }
@@ -94,7 +102,7 @@ KNOWN_DETOURS = frozenset(
 )
 """Imports of a later area that are left; add none."""
 
-PARSES_TIMES = ("bridge/web/", "bridge/cli/", "bridge/clients/", "bridge/storage/")
+PARSES_TIMES = ("bridge/web/", "bridge/cli/", "bridge/clients/woocommerce/times.py")
 """Where text becomes a moment; everything else gets moments."""
 _MARKUP = re.compile(r"\baria[-_]\w+|</?[a-z][a-z0-9]*(?: [a-z-]+=[^<>]*)?/?>")
 

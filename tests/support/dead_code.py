@@ -22,6 +22,7 @@ CALLED_BY_DECORATORS = [
 ]
 CALLED_BY_LIBRARIES = frozenset(
     {
+        "_API__request",
         "_init_shared_socket",
         "_new_conn",
         "against",
@@ -40,7 +41,7 @@ CALLED_BY_LIBRARIES = frozenset(
         "utcoffset",
     }
 )
-"""Names that Flask, Granian, urllib3, requests, SQLAlchemy, Pydantic and APScheduler look for."""
+"""Names that Flask, Granian, urllib3, requests, woocommerce, SQLAlchemy, Pydantic and APScheduler look for."""
 READ_BY_TESTS = frozenset({"in_flight"})
 """State that only tests can observe."""
 

@@ -16,7 +16,7 @@ from bridge.storage.engine.database import Database
 from bridge.storage.engine.ids import new_id
 from bridge.storage.events import outbox as outbox_rows
 from tests.conftest import SECRET_KEY, Shop
-from tests.support.books import rows
+from tests.support.ledger_sql import rows
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LOOPBACK = "http://127.0.0.1:8000"
@@ -39,7 +39,7 @@ class Sender:
 
 
 @dataclass
-class Desk:
+class EventDriver:
     """What the tests do with a store's events."""
 
     shop: Shop
@@ -80,10 +80,10 @@ class Desk:
         """Hand out what waits."""
         return dispatch.fan_out(self.database.transaction, now=now)
 
-    def send(self, send, now: datetime = NOW, *, limit: int = 500, chance: float = 0.5) -> int:
+    def send(self, send, now: datetime = NOW, *, limit: int = 500, draw: float = 0.5) -> int:
         """Send what is due."""
         return dispatch.send_due(
-            self.database.transaction, send, vault_=self.vault, now=now, limit=limit, chance=lambda: chance
+            self.database.transaction, send, vault_=self.vault, now=now, limit=limit, draw=lambda: draw
         )
 
     def states(self) -> list[tuple[str, str, int]]:

@@ -22,9 +22,9 @@ from bridge.services.metering.documents import format_timestamp
 from bridge.services.secrets import Vault
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.database import Database
-from tests.support.desk import Desk, read
-from tests.support.desk import rule as rule_of
 from tests.support.model import Fields, Model
+from tests.support.spend_driver import SpendDriver, read
+from tests.support.spend_driver import rule as rule_of
 
 ZONES = ["America/New_York", "Africa/Cairo", "Asia/Kathmandu", "Australia/Lord_Howe"]
 STARTS = [
@@ -61,8 +61,8 @@ def acting(**choices: Sequence[Any]) -> Callable[[Callable[..., None]], Callable
 
     def decorate(act: Callable[..., None]) -> Callable[..., None]:
         def step(self: Machine, seed: int) -> None:
-            self.chance = Random(f"{seed} {len(self.asked)}")
-            act(self, **{name: self.chance.choice(among) for name, among in choices.items()})
+            self.rng = Random(f"{seed} {len(self.asked)}")
+            act(self, **{name: self.rng.choice(among) for name, among in choices.items()})
             self.ask_at_once()
 
         step.__name__ = act.__name__
@@ -89,7 +89,7 @@ class Machine(RuleBasedStateMachine):
         wanted = NewStore(f"machine-{next(_slugs)}", "https://shop.example.com", time_zone=zone)
         with self.database.transaction() as connection:
             store = add_store(connection, wanted, vault_=Vault("of the tests"), now=start).store
-        self.desk = Desk(self.database, Caller(store.id, "key"))
+        self.driver = SpendDriver(self.database, Caller(store.id, "key"))
         self.model = Model(zone)
         for operation in DEFAULT_OPERATIONS:
             known = {"module": operation.module, "tokens": operation.tokens_per_unit, "most": operation.max_units}
@@ -100,10 +100,10 @@ class Machine(RuleBasedStateMachine):
         self.limit("chat", period, 40, 40, 60, 15)
         self.limit("image_optimizer", "daily", 20, "disabled", "unlimited", 20)
         for product in (70, 71):
-            self.desk.plan(product, tokens=product - 40, months=1, now=start)
+            self.driver.plan(product, tokens=product - 40, months=1, now=start)
         for user in USERS:
             self.model.person(user)
-            self.desk.put_user(user, now=start)
+            self.driver.put_user(user, now=start)
             self.adjust(user, 50 * user)
             # Two plans whose months end at different times.
             for plan, days in ((70, 27), (71, 3)):
@@ -135,12 +135,12 @@ class Machine(RuleBasedStateMachine):
         """Three to eight asks in one transaction, each judged after the ones before it."""
         asked: list[tuple[Any, Fields]] = []
         spends, held = list(self.model.spends), list(self.model.holds)
-        for _ in range(self.chance.randint(3, 8)):
-            kind = self.chance.choice(KINDS)
+        for _ in range(self.rng.randint(3, 8)):
+            kind = self.rng.choice(KINDS)
             if kind == "refund" and spends:
-                asked.append(self._refund(self.chance.choice(spends[-10:])))
+                asked.append(self._refund(self.rng.choice(spends[-10:])))
             elif kind in {"capture", "release"} and held:
-                asked.append(self._settle(kind, self.chance.choice(held[-6:])))
+                asked.append(self._settle(kind, self.rng.choice(held[-6:])))
             else:
                 asked.append(self._take(kind))
             if (kept := asked[-1][1].get("kept")) is not None:
@@ -149,41 +149,41 @@ class Machine(RuleBasedStateMachine):
         self._compare(asked)
 
     def _take(self, kind: str) -> tuple[Any, Fields]:
-        chance, name = self.chance, self.chance.choice(PEOPLE)
-        module = chance.choice(MODULES)
-        what: Fields = {"module": module, "tokens": self._amount(name, module, chance.choice(AMOUNTS))}
-        if kind == "operation" or chance.random() < 0.2:
-            what = {"operation": chance.choice(OPERATIONS), "units": chance.randint(1, 12)}
-            if isinstance(name, int) and chance.random() < 0.3:
+        rng, name = self.rng, self.rng.choice(PEOPLE)
+        module = rng.choice(MODULES)
+        what: Fields = {"module": module, "tokens": self._amount(name, module, rng.choice(AMOUNTS))}
+        if kind == "operation" or rng.random() < 0.2:
+            what = {"operation": rng.choice(OPERATIONS), "units": rng.randint(1, 12)}
+            if isinstance(name, int) and rng.random() < 0.3:
                 # The request may bring news of the user's roles.
-                what["roles"] = chance.choice(ROLES)
+                what["roles"] = rng.choice(ROLES)
         if kind == "hold":
-            ttl = chance.choice([1, 60, 300, 86_400])
-            return self.desk.hold(name, ttl=ttl, **what), self.model.hold(name, what, self.now, ttl=ttl)
-        return self.desk.spend(name, **what), self.model.spend(name, what, self.now)
+            ttl = rng.choice([1, 60, 300, 86_400])
+            return self.driver.hold(name, ttl=ttl, **what), self.model.hold(name, what, self.now, ttl=ttl)
+        return self.driver.spend(name, **what), self.model.spend(name, what, self.now)
 
     def _settle(self, kind: str, id_: str) -> tuple[Any, Fields]:
         """Released, or captured: nothing of it, less, as much as was held, or more; late ones and settled ones too."""
         if kind == "release":
-            return self.desk.release(id_), self.model.release(id_, self.now)
-        hold, more = self.model.holds[id_], self.chance.choice(SMALL)
+            return self.driver.release(id_), self.model.release(id_, self.now)
+        hold, more = self.model.holds[id_], self.rng.choice(SMALL)
         held = sum(hold["plan"].values()) + hold["balance"] + hold["allowance"]
-        tokens = self.chance.choice([0, max(0, held - more), held, held + more, held + more, None])
+        tokens = self.rng.choice([0, max(0, held - more), held, held + more, held + more, None])
         units = more % 9 if tokens is None else None
         expected = self.model.capture(id_, self.now, tokens=tokens, units=units)
-        return self.desk.capture(id_, tokens, units=units), expected
+        return self.driver.capture(id_, tokens, units=units), expected
 
     def _refund(self, id_: str) -> tuple[Any, Fields]:
         """The whole of it, or a part, or too much."""
-        tokens = self.chance.choice([None, *SMALL[:20]])
-        return self.desk.refund(id_, tokens), self.model.refund(id_, self.now, tokens=tokens)
+        tokens = self.rng.choice([None, *SMALL[:20]])
+        return self.driver.refund(id_, tokens), self.model.refund(id_, self.now, tokens=tokens)
 
     @precondition(lambda self: self.asked)
     @acting(back=range(100))
     def ask_again(self, back: int) -> None:
         """The same key answers the same, whatever is true by now."""
         ask, answer = self.asked[-1 - back % len(self.asked)]
-        (reply,) = self.desk.replies([ask], now=self.now)
+        (reply,) = self.driver.replies([ask], now=self.now)
         assert (reply.is_replay, answer) == (True, {"status": reply.status, "text": reply.document})
 
     # The shop and its admin.
@@ -197,7 +197,7 @@ class Machine(RuleBasedStateMachine):
         """Tokens are added or taken, if there are as many."""
         code = self.model.adjust(user, tokens)
         with pytest.raises(BridgeError) if code else nullcontext() as raised:
-            self.desk.give(user, tokens, now=self.now)
+            self.driver.give(user, tokens, now=self.now)
         assert code is None or raised.value.code == code
 
     @acting(user=USERS, tokens=SMALL, plan=[None, None, 70, 71])
@@ -218,7 +218,7 @@ class Machine(RuleBasedStateMachine):
     @acting(status=["refunded", "refunded", "cancelled", "completed"])
     def turn(self, status: str) -> None:
         """An order's money is returned, or it is completed again."""
-        self._turn(self.chance.choice(list(self.model.orders)[-6:]), status)
+        self._turn(self.rng.choice(list(self.model.orders)[-6:]), status)
 
     @acting(
         module=MODULES,
@@ -237,7 +237,7 @@ class Machine(RuleBasedStateMachine):
         rules = {"user": user, "guest": guest, "role:editor": editor, "role:barred": barred}
         self.model.limits[module] = {"period": period, "rules": rules}
         named = {name.replace(":", "_"): given for name, given in rules.items()}
-        self.desk.limit(module, period, **named)
+        self.driver.limit(module, period, **named)
 
     @acting(order=list(itertools.permutations(["plan", "balance", "allowance"])))
     def change_order(self, order: Sequence[str]) -> None:
@@ -247,7 +247,7 @@ class Machine(RuleBasedStateMachine):
     def reorder(self, order: Sequence[str]) -> None:
         """The sources pay in this order."""
         self.model.order = list(order)
-        self.desk.settings(spend_order=list(order))
+        self.driver.settings(spend_order=list(order))
 
     @acting(module=["ai_forms", "ai_forms", "chat"])
     def switch_metering(self, module: str) -> None:
@@ -297,7 +297,7 @@ class Machine(RuleBasedStateMachine):
     def _compare(self, asked: list[tuple[Any, Fields]]) -> None:
         """The service's answers are the model's, now and again; what was kept goes under the service's ids."""
         type(self).asks += len(asked)
-        replies = self.desk.replies([ask for ask, _ in asked], now=self.now)
+        replies = self.driver.replies([ask for ask, _ in asked], now=self.now)
         for (ask, expected), reply in zip(asked, replies, strict=True):
             answer, kept = read(reply), expected.pop("kept", None)
             allowance = expected.pop("allowance", None)
@@ -329,8 +329,8 @@ class Machine(RuleBasedStateMachine):
             move = self.model.credit if grants else self.model.take_back
             move(order["user"], order["tokens"])
         what = {"product": order["plan"]} if order["plan"] else {"tokens": order["tokens"]}
-        self.desk.order(number, order["user"], status=status, now=order["at"], **what)
+        self.driver.order(number, order["user"], status=status, now=order["at"], **what)
 
     def _write(self, act: Callable[..., Any], *arguments: Any, **named: Any) -> None:
         with self.database.transaction() as connection:
-            act(connection, self.desk.caller.store_id, *arguments, **named)
+            act(connection, self.driver.caller.store_id, *arguments, **named)

@@ -85,7 +85,7 @@ class Model:
         mine = (hold for hold in self.holds.values() if hold["name"] == name)
         return [hold for hold in mine if hold["state"] == "open" and now < hold["expires_at"]]
 
-    def standing(self, name: Any, now: datetime) -> Fields:
+    def shared(self, name: Any, now: datetime) -> Fields:
         """Balance, held, available, debt."""
         person = self.person(name)
         held = sum(hold["balance"] for hold in self.counting(name, now))
@@ -134,7 +134,7 @@ class Model:
         free = self.allowance(name, module, now)
         return {
             "plan": sum(plan["left"] for plan in self.plans(name, now)),
-            "balance": self.standing(name, now)["available"],
+            "balance": self.shared(name, now)["available"],
             "allowance": free["remaining"] if free else 0,
         }
 
@@ -236,7 +236,7 @@ class Model:
         person["days"][spend["day"]] -= back.total()
         paid_by = {source: back[source] for source in ("plan", "balance", "allowance")}
         answer = {"status": 201, "tokens": back.total(), "paid_by": paid_by, "lapsed": missing}
-        return answer | {"balance": self.standing(name, now), "allowance": self.allowance(name, module, now)}
+        return answer | {"balance": self.shared(name, now), "allowance": self.allowance(name, module, now)}
 
     # What an admin and the shop do.
 
@@ -283,7 +283,7 @@ class Model:
             "required": price,
             "available": there,
             "shortfall": price - there,
-            "balance": self.standing(name, now),
+            "balance": self.shared(name, now),
             "allowance": self.allowance(name, module, now),
         }
 
@@ -303,7 +303,7 @@ class Model:
                 for plan in self.plans(name, now):
                     self._pay(name, module, paid, source, plan["left"], plan["place"])
             elif source == "balance":
-                self._pay(name, module, paid, source, self.standing(name, now)["available"])
+                self._pay(name, module, paid, source, self.shared(name, now)["available"])
             elif (free := self.allowance(name, module, now)) is not None:
                 window = self.window(name, module, now)[0]
                 # One spend counts in one window.
@@ -340,6 +340,6 @@ class Model:
             self.holds["new"] = kept
         paid_by = {"plan": sum(paid["plan"].values()), "balance": paid["balance"], "allowance": paid["allowance"]}
         answer = {"status": 201, "paid_by": paid_by, "tokens": sum(paid_by.values()), "kept": kept}
-        answer |= {"balance": self.standing(name, now), "allowance": self.allowance(name, module, now)}
+        answer |= {"balance": self.shared(name, now), "allowance": self.allowance(name, module, now)}
         self.holds.pop("new", None)
         return answer

@@ -6,7 +6,7 @@ from app import create_app
 from bridge.runtime import Runtime
 from tests.conftest import Shop, make_config
 from tests.factories import add_shop, balance_of, deliver, give, order, put_package, spend
-from tests.support import books
+from tests.support import ledger_sql
 
 STARTED_WITH = 100
 
@@ -59,5 +59,5 @@ def assert_works_again(parts, shop):
     answers = list(writes(shop))
     assert [answer.status_code for answer in answers] == [201, 200, 200, 201], [answer.text for answer in answers]
     assert balance_of(shop, 2) == STARTED_WITH - 30 + 1_000 + 5
-    assert books.count(parts.database, "deliveries") == 1
-    assert books.faults(parts.database) == []
+    assert ledger_sql.count(parts.database, "deliveries") == 1
+    assert ledger_sql.faults(parts.database) == []

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests import factories
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.linked_sites import link
 from tests.support.pages import read, send, sign_in
 
@@ -46,13 +46,13 @@ def test_revoked_key_opens_nothing_although_it_was_remembered(app, shop, databas
     page = admin.get(PAGE)
     assert "was revoked; requests with it are refused from now on." in page.text
     assert revoke_forms(page) == []
-    assert books.balances(database, store="shop") == {2: 90}
+    assert ledger_sql.balances(database, store="shop") == {2: 90}
 
 
 def test_key_revoked_twice_or_of_another_store_or_site_is_refused(app, shop, database):
     other, others = factories.add_shop(app, "other")
     linked = link(shop)
-    rows = books.rows(database, "select id, store_id, site_id from access_keys")
+    rows = ledger_sql.rows(database, "select id, store_id, site_id from access_keys")
     strange = [row["id"] for row in rows if row["store_id"] == other.store.id or row["site_id"]]
     admin = sign_in(app)
     (form,) = revoke_forms(admin.get(PAGE))
@@ -110,4 +110,4 @@ def test_command_revokes_nothing_that_is_not_one_whole_key(shop, database, flask
         assert result.exit_code == 1, written
         assert "no access keys of shop begin with that" in result.output
 
-    assert books.count(database, "access_keys") == 1
+    assert ledger_sql.count(database, "access_keys") == 1

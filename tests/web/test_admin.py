@@ -8,7 +8,7 @@ from bridge.services.admin.admins import add_admin, remove_admin, reset_password
 from bridge.web.context import utcnow
 from tests.conftest import make_config
 from tests.factories import add_shop
-from tests.support.books import rows
+from tests.support.ledger_sql import rows
 from tests.support.pages import EMAIL, PASSWORD, add_owner, read, send, sign_in, try_sign_in
 
 

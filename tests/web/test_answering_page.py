@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests import factories
-from tests.support import books
-from tests.support.by_hand import entries, unknown
+from tests.support import ledger_sql
 from tests.support.pages import EMAIL, read, send, sign_in
+from tests.support.rest_client import entries, unknown
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 LIST = "/admin/shop/exceptions"
@@ -48,9 +48,9 @@ def test_lines_are_told_one_after_the_other_in_the_admins_name(shop, admin, data
     assert "One piece of line 2 of order 1 grants 0 tokens: no tokens moved." in after.text
     assert [row[0] for row in read(after).rows] == ["2"]
     assert entries(database) == [(1, 3_000, EMAIL)]
-    said = books.rows(database, "select line_id, set_by from order_lines where order_number = 1 order by line_id")
+    said = ledger_sql.rows(database, "select line_id, set_by from order_lines where order_number = 1 order by line_id")
     assert [tuple(row.values()) for row in said] == [(1, EMAIL), (2, EMAIL)]
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 def test_form_sent_twice_grants_once_and_with_another_number_is_refused(shop, admin, database):
@@ -88,7 +88,7 @@ def test_slip_of_the_finger_is_told_beside_the_field_and_kept(shop, admin, datab
     assert (field["id"], field["aria-describedby"]) == ("tokens-2", "amount-error-2 amounts-hint")
     assert focused(page) == ["tokens-2"]
     assert {"amount-error-2", "amounts-hint"} <= {values.get("id") for _, values in page.tags}
-    assert books.rows(database, "select count(*) as n from order_lines where tokens is not null") == [{"n": 0}]
+    assert ledger_sql.rows(database, "select count(*) as n from order_lines where tokens is not null") == [{"n": 0}]
 
 
 @one_engine
@@ -101,7 +101,7 @@ def test_more_than_can_be_counted_is_told_beside_the_field(shop, admin, database
     assert answer.status_code == 409
     assert "That is too much" in read(answer).alerts[0]
     assert read(answer).form("1/lines/1").fields["tokens"] == str(2**53 - 1)
-    assert books.rows(database, "select tokens, set_by from order_lines") == [{"tokens": None, "set_by": None}]
+    assert ledger_sql.rows(database, "select tokens, set_by from order_lines") == [{"tokens": None, "set_by": None}]
 
 
 @one_engine
@@ -176,7 +176,7 @@ def test_refunds_are_marked_as_seen_in_the_admins_name(shop, admin, database):
     late = admin.get(send(admin, form).location)
     assert read(late).alerts == ["The refunds of order 1 changed since the page was loaded. Review them again."]
     assert [row[0] for row in read(late).rows] == ["1"]
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 @one_engine
@@ -205,5 +205,5 @@ def test_what_is_sent_beside_the_forms_answers_nothing(app, shop, admin, databas
         assert admin.post(form.action, data=fields | {"tokens": "5"}).status_code == 400
         stranger = app.test_client().post(form.action, data=form.fields | {"tokens": "5"})
         assert stranger.status_code in {303, 400, 401}
-    assert books.rows(database, "select set_by from order_lines where set_by is not null") == []
+    assert ledger_sql.rows(database, "select set_by from order_lines where set_by is not null") == []
     assert [row[0] for row in read(admin.get(LIST)).rows if row[0].isdigit()] == ["1", "2"]

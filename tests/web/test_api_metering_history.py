@@ -13,8 +13,8 @@ from bridge.domain.stores.principals import Caller
 from bridge.services.sites import sites
 from bridge.services.sites.sites import NewSite
 from tests.factories import put_package
-from tests.support.books import rows
-from tests.support.desk import Desk
+from tests.support.ledger_sql import rows
+from tests.support.spend_driver import SpendDriver
 
 CLOCKS_BACK = datetime(2026, 11, 1, 4, tzinfo=UTC)
 """New York's 1st of November begins, a day of 25 hours."""
@@ -22,10 +22,10 @@ LATER = datetime(2026, 11, 20, 15, tzinfo=UTC)
 
 
 @pytest.fixture
-def desk(shop, database):
-    desk = Desk(database, Caller(shop.id, "key"))
-    desk.give(2, 10_000, now=CLOCKS_BACK - timedelta(days=400))
-    return desk
+def driver(shop, database):
+    driver = SpendDriver(database, Caller(shop.id, "key"))
+    driver.give(2, 10_000, now=CLOCKS_BACK - timedelta(days=400))
+    return driver
 
 
 def get(shop, path, *, now=LATER):
@@ -39,11 +39,11 @@ def table(shop, path, **more):
     return list(csv.DictReader(io.StringIO(get(shop, path, **more).text)))
 
 
-def test_day_of_25_hours_is_one_day(shop, desk):
+def test_day_of_25_hours_is_one_day(shop, driver):
     """A spend each half hour, from two hours before the day to two hours after it."""
     moments = [CLOCKS_BACK + timedelta(minutes=30 * step) for step in range(-4, 54)]
     for moment in moments:
-        desk.one(desk.spend(2, 1), now=moment)
+        driver.one(driver.spend(2, 1), now=moment)
 
     days = get(shop, "usage?days=30").get_json()["days"]
 
@@ -54,10 +54,10 @@ def test_day_of_25_hours_is_one_day(shop, desk):
     ]
 
 
-def test_spend_counts_on_its_day_to_the_last_microsecond(shop, desk):
+def test_spend_counts_on_its_day_to_the_last_microsecond(shop, driver):
     end = CLOCKS_BACK + timedelta(hours=25)
     for moment in (end - timedelta(microseconds=1), end):
-        desk.one(desk.spend(2, 1), now=moment)
+        driver.one(driver.spend(2, 1), now=moment)
 
     assert [day["date"] for day in get(shop, "usage").get_json()["days"]] == ["2026-11-02", "2026-11-01"]
 
@@ -70,32 +70,32 @@ def test_spend_counts_on_its_day_to_the_last_microsecond(shop, desk):
         (365, datetime(2025, 11, 21, 5, tzinfo=UTC)),
     ],
 )
-def test_span_begins_on_its_first_local_day(shop, desk, days, first):
+def test_span_begins_on_its_first_local_day(shop, driver, days, first):
     """Today is the 20th of November, until 05:00 in UTC on the 21st."""
     now = datetime(2026, 11, 21, 4, 59, tzinfo=UTC)
     for moment in (first - timedelta(microseconds=1), first):
-        desk.one(desk.spend(2, 1), now=moment)
+        driver.one(driver.spend(2, 1), now=moment)
 
     found = get(shop, f"usage?days={days}", now=now).get_json()["days"]
 
     assert [day["tokens"] for day in found] == [1]
 
 
-def test_use_is_told_by_module_operation_site_and_source_and_refunds_are_taken_off(shop, desk):
-    account = rows(desk.database, "select id from accounts where user_id = 2")[0]["id"]
-    with desk.database.transaction() as connection:
+def test_use_is_told_by_module_operation_site_and_source_and_refunds_are_taken_off(shop, driver):
+    account = rows(driver.database, "select id from accounts where user_id = 2")[0]["id"]
+    with driver.database.transaction() as connection:
         wanted = NewSite("https://blog.example.com", "Blog")
         site = sites.link_site(connection, wanted, store_id=shop.id, account_id=account, now=CLOCKS_BACK).site
-    blog = Desk(desk.database, Caller(shop.id, "site Blog", 0, site.id, account))
-    spent, *_ = desk.send(
-        desk.spend(2, 10, source="bot"),
-        desk.spend(2, 5, source="bot"),
-        desk.spend(2, 7),
-        desk.spend(2, operation="image.pipeline", units=3),
+    blog = SpendDriver(driver.database, Caller(shop.id, "site Blog", 0, site.id, account))
+    spent, *_ = driver.send(
+        driver.spend(2, 10, source="bot"),
+        driver.spend(2, 5, source="bot"),
+        driver.spend(2, 7),
+        driver.spend(2, operation="image.pipeline", units=3),
         now=CLOCKS_BACK,
     )
     blog.one(blog.spend(2, 4, source="bot"), now=CLOCKS_BACK)
-    desk.one(desk.refund(spent, 6), now=CLOCKS_BACK + timedelta(days=3))
+    driver.one(driver.refund(spent, 6), now=CLOCKS_BACK + timedelta(days=3))
 
     (day,) = get(shop, "usage").get_json()["days"]
 
@@ -109,10 +109,10 @@ def test_use_is_told_by_module_operation_site_and_source_and_refunds_are_taken_o
     ]
 
 
-def test_table_says_what_the_json_says(shop, desk):
+def test_table_says_what_the_json_says(shop, driver):
     for day in range(12):
         for source in ("bot", 'form, "quoted"\nand broken', None):
-            desk.one(desk.spend(2, 1 + day, source=source), now=CLOCKS_BACK + timedelta(days=day, hours=6))
+            driver.one(driver.spend(2, 1 + day, source=source), now=CLOCKS_BACK + timedelta(days=day, hours=6))
 
     days = get(shop, "usage?days=90").get_json()["days"]
     lines = table(shop, "usage?days=90&format=csv")
@@ -124,9 +124,9 @@ def test_table_says_what_the_json_says(shop, desk):
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_text_that_a_spreadsheet_would_run_is_quoted(shop, desk, start):
+def test_text_that_a_spreadsheet_would_run_is_quoted(shop, driver, start):
     evil = f'{start}HYPERLINK("https://evil.example.com")'
-    desk.one(desk.spend(2, 1, source=evil, reference=evil), now=CLOCKS_BACK)
+    driver.one(driver.spend(2, 1, source=evil, reference=evil), now=CLOCKS_BACK)
 
     (used,) = table(shop, "usage?format=csv")
     moved = table(shop, "entries?format=csv")
@@ -151,10 +151,10 @@ def walk(shop, path, *, limit):
 
 
 @pytest.mark.parametrize("limit", [1, 7, 20, 21, 22, 200])
-def test_entries_are_each_met_once_the_newest_first(shop, desk, limit):
+def test_entries_are_each_met_once_the_newest_first(shop, driver, limit):
     """20 spends and the gift before them."""
-    desk.send(*(desk.spend(2, 1) for _ in range(20)), now=CLOCKS_BACK)
-    known = rows(desk.database, "select count(*) as n from entries")[0]["n"]
+    driver.send(*(driver.spend(2, 1) for _ in range(20)), now=CLOCKS_BACK)
+    known = rows(driver.database, "select count(*) as n from entries")[0]["n"]
 
     items, pages = walk(shop, "entries", limit=limit)
 
@@ -164,11 +164,11 @@ def test_entries_are_each_met_once_the_newest_first(shop, desk, limit):
 
 
 @pytest.mark.parametrize("limit", [1, 4, 9, 10, 200])
-def test_purchases_are_each_met_once_the_newest_first(shop, desk, limit):
+def test_purchases_are_each_met_once_the_newest_first(shop, driver, limit):
     put_package(shop, 10, 50)
     for number in (5, 3, 8, 1, 9, 2, 4, 7, 6):
-        desk.order(number, 2, now=CLOCKS_BACK)
-    desk.order(4, 2, status="refunded", now=CLOCKS_BACK)
+        driver.order(number, 2, now=CLOCKS_BACK)
+    driver.order(4, 2, status="refunded", now=CLOCKS_BACK)
 
     items, pages = walk(shop, "purchases", limit=limit)
 
@@ -179,10 +179,10 @@ def test_purchases_are_each_met_once_the_newest_first(shop, desk, limit):
     assert pages == -(-9 // limit)
 
 
-def test_entry_that_comes_in_while_one_walks_moves_no_page(shop, desk):
-    desk.send(*(desk.spend(2, 1) for _ in range(5)), now=CLOCKS_BACK)
+def test_entry_that_comes_in_while_one_walks_moves_no_page(shop, driver):
+    driver.send(*(driver.spend(2, 1) for _ in range(5)), now=CLOCKS_BACK)
     first = get(shop, "entries?limit=3").get_json()
-    desk.one(desk.spend(2, 1), now=CLOCKS_BACK)
+    driver.one(driver.spend(2, 1), now=CLOCKS_BACK)
 
     second = get(shop, f"entries?limit=3&cursor={first['next']}").get_json()
 

@@ -10,12 +10,12 @@ import pytest
 
 from bridge.domain.shop.subscriptions import TOPICS
 from bridge.storage.shop import sync_state
-from fakeshop.faults import Kind
-from fakeshop.rest import Rest
+from fakeshop.rest.api import Rest
+from fakeshop.rest.faults import Kind
 from tests import factories
-from tests.support import books
+from tests.support import ledger_sql
+from tests.support.connected_shop import SECRET, open_connected_shop
 from tests.support.pages import read, send, sign_in
-from tests.support.reading import SECRET, open_rig
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 PAGE = "/admin/shop/connection"
@@ -23,15 +23,15 @@ STEPS = ("API keys", "The shop answers", "Webhooks", "Packages", "Past orders", 
 
 
 @pytest.fixture
-def rig(app, caplog):
+def connected_shop(app, caplog):
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        yield rig
+    with open_connected_shop(app) as connected_shop:
+        yield connected_shop
 
 
 @pytest.fixture
-def admin(rig):
-    return sign_in(rig.app)
+def admin(connected_shop):
+    return sign_in(connected_shop.app)
 
 
 def states(client):
@@ -48,8 +48,8 @@ def press(client, part, **fields):
     return client.get(answer.location)
 
 
-def test_checklist_turns_green_step_by_step(rig, admin):
-    rig.connect(history="ask")
+def test_checklist_turns_green_step_by_step(connected_shop, admin):
+    connected_shop.connect(history="ask")
     assert states(admin) == {
         "API keys": "done",
         "The shop answers": "open",
@@ -62,25 +62,25 @@ def test_checklist_turns_green_step_by_step(rig, admin):
 
     installed = press(admin, "webhooks")
     assert "All webhooks are installed; 10 changes were made in the shop." in installed.text
-    assert sorted(hook.topic for hook in rig.shop.webhooks.values()) == sorted(TOPICS)
-    assert {hook.secret for hook in rig.shop.webhooks.values()} == {SECRET}
+    assert sorted(hook.topic for hook in connected_shop.shop.webhooks.values()) == sorted(TOPICS)
+    assert {hook.secret for hook in connected_shop.shop.webhooks.values()} == {SECRET}
     assert (states(admin)["The shop answers"], states(admin)["Webhooks"]) == ("done", "done")
     assert "The shop’s test call, which is not signed, arrived on" in installed.text
     assert states(admin)["First delivery"] == "waiting", "the ping proves little"
     assert "6 packages among 6 products were read." in press(admin, "packages").text
     assert "grant nothing" in press(admin, "history", answer="skip").text
-    rig.sell()
-    rig.shop.run_queue()
+    connected_shop.sell()
+    connected_shop.shop.run_queue()
     assert set(states(admin).values()) == {"done"}
     assert "7 of 7 done" in admin.get(PAGE).text
     assert SECRET not in admin.get(PAGE).text
-    assert rig.balances() == {2: 100_000}
+    assert connected_shop.balances() == {2: 100_000}
 
 
 @one_engine
-def test_look_repairs_what_can_be_repaired_and_says_what_is_left(rig, admin):
-    rig.connect(history="skip").listen()
-    next(iter(rig.shop.webhooks.values())).status = "disabled"
+def test_look_repairs_what_can_be_repaired_and_says_what_is_left(connected_shop, admin):
+    connected_shop.connect(history="skip").listen()
+    next(iter(connected_shop.shop.webhooks.values())).status = "disabled"
 
     looked = press(admin, "look")
 
@@ -90,8 +90,8 @@ def test_look_repairs_what_can_be_repaired_and_says_what_is_left(rig, admin):
         for found in _faults(looked)
     )
     assert not any("flask" in found for found in _faults(looked))
-    assert {hook.status for hook in rig.shop.webhooks.values()} == {"active"}
-    rig.served.faults.add(Kind.ERROR_PAGE, times=None)
+    assert {hook.status for hook in connected_shop.shop.webhooks.values()} == {"active"}
+    connected_shop.served.faults.add(Kind.ERROR_PAGE, times=None)
     broken = press(admin, "look")
     (found,) = [fault for fault in _faults(broken) if "The shop cannot be read" in fault]
     assert "the shop answered HTTP 500 text/html: a PHP error in the shop" in found
@@ -101,7 +101,7 @@ def test_look_repairs_what_can_be_repaired_and_says_what_is_left(rig, admin):
     for part in ("webhooks", "packages"):
         (alert,) = read(press(admin, part)).alerts
         assert alert.startswith("That did not work: the shop answered HTTP 500")
-    rig.served.faults.clear()
+    connected_shop.served.faults.clear()
     assert "The shop cannot be read" not in press(admin, "look").text
     assert "flask" not in broken.text
 
@@ -111,8 +111,8 @@ def _faults(page):
 
 
 @one_engine
-def test_store_without_keys_is_told_how_to_get_them(rig, admin):
-    rig.connect(has_keys=False)
+def test_store_without_keys_is_told_how_to_get_them(connected_shop, admin):
+    connected_shop.connect(has_keys=False)
 
     assert (states(admin)["API keys"], states(admin)["The shop answers"]) == ("open", "waiting")
     page = read(admin.get(PAGE))
@@ -126,17 +126,17 @@ def test_store_without_keys_is_told_how_to_get_them(rig, admin):
 
 
 @one_engine
-def test_key_that_may_only_read_is_told_and_replaced_by_hand(rig, admin):
-    rig.connect(permissions="read")
-    key = rig.shop.add_key()
+def test_key_that_may_only_read_is_told_and_replaced_by_hand(connected_shop, admin):
+    connected_shop.connect(permissions="read")
+    key = connected_shop.shop.add_key()
     press(admin, "look")
     assert states(admin)["The shop answers"] == "wrong"
     form = read(admin.get(PAGE)).form("connection/keys")
-    before = books.rows(rig.database, "select consumer_key from stores")
+    before = ledger_sql.rows(connected_shop.database, "select consumer_key from stores")
 
     wrong = send(admin, form, consumer_key=key.consumer_key, consumer_secret="cs_" + "9" * 40)
     assert (wrong.status_code, "Nothing was saved: HTTP 401" in read(wrong).alerts[0]) == (422, True)
-    assert books.rows(rig.database, "select consumer_key from stores") == before
+    assert ledger_sql.rows(connected_shop.database, "select consumer_key from stores") == before
     right = send(admin, form, consumer_key=key.consumer_key, consumer_secret=key.consumer_secret)
 
     assert right.location == PAGE
@@ -145,12 +145,12 @@ def test_key_that_may_only_read_is_told_and_replaced_by_hand(rig, admin):
 
 
 @one_engine
-def test_past_orders_are_granted_when_the_owner_says_so(rig, admin):
-    rig.sell()
-    rig.later(60)
-    rig.connect(history="ask")
-    rig.poll()
-    assert rig.balances() == {}
+def test_past_orders_are_granted_when_the_owner_says_so(connected_shop, admin):
+    connected_shop.sell()
+    connected_shop.later(60)
+    connected_shop.connect(history="ask")
+    connected_shop.poll()
+    assert connected_shop.balances() == {}
 
     asked = read(admin.get(PAGE))
     answers = [form.fields["answer"] for form in asked.forms if "answer" in form.fields]
@@ -159,36 +159,36 @@ def test_past_orders_are_granted_when_the_owner_says_so(rig, admin):
     for answer in ("", "ask", "both"):
         assert send(admin, form, answer=answer).status_code == 422
     press(admin, "history", answer="skip")
-    rig.poll()
-    assert rig.balances() == {}
+    connected_shop.poll()
+    assert connected_shop.balances() == {}
     press(admin, "history", answer="grant")
-    rig.poll()
+    connected_shop.poll()
 
-    assert rig.balances() == {2: 100_000}
+    assert connected_shop.balances() == {2: 100_000}
     assert "Past orders grant tokens as well." in admin.get(PAGE).text
 
 
 @one_engine
-def test_access_key_is_shown_once_and_opens_the_api(rig, admin):
-    rig.connect()
+def test_access_key_is_shown_once_and_opens_the_api(connected_shop, admin):
+    connected_shop.connect()
 
     made = send(admin, read(admin.get(PAGE)).form("access-key"))
     (key,) = re.findall(r"<code>(tb_[\w-]{40,})</code>", made.text)
 
     headers = {"Authorization": f"Bearer {key}"}
-    assert rig.client.get("/v1/store", headers=headers).json["slug"] == "shop"
+    assert connected_shop.client.get("/v1/store", headers=headers).json["slug"] == "shop"
     assert made.headers["Cache-Control"] == "no-store"
     assert key not in admin.get(PAGE).text
     assert f"{key[:9]}…" in admin.get(PAGE).text
 
 
 @one_engine
-def test_reading_back_is_shown_with_the_orders_that_stop_it(rig, admin):
-    rig.connect()
-    rig.poll()
-    with rig.database.transaction() as connection:
+def test_reading_back_is_shown_with_the_orders_that_stop_it(connected_shop, admin):
+    connected_shop.connect()
+    connected_shop.poll()
+    with connected_shop.database.transaction() as connection:
         failed = [f"order {number}: <b>why</b>" for number in range(30)]
-        sync_state.change(connection, rig.connected.store.id, unapplied=failed)
+        sync_state.change(connection, connected_shop.connected.store.id, unapplied=failed)
 
     page = admin.get(PAGE).text
 
@@ -199,17 +199,17 @@ def test_reading_back_is_shown_with_the_orders_that_stop_it(rig, admin):
 
 
 @one_engine
-def test_page_asks_nobody_and_holds_no_transaction_while_a_button_does(rig, admin, monkeypatch):
+def test_page_asks_nobody_and_holds_no_transaction_while_a_button_does(connected_shop, admin, monkeypatch):
     """The embedded database takes one writer at a time: another one gets through while the shop thinks."""
-    rig.connect()
-    rig.asked()
+    connected_shop.connect()
+    connected_shop.asked()
     admin.get(PAGE)
-    assert rig.asked() == []
+    assert connected_shop.asked() == []
     seen = []
     answer = Rest.answer
 
     def slow(rest, request):
-        factories.put_user(rig, 40 + len(seen))
+        factories.put_user(connected_shop, 40 + len(seen))
         seen.append(request.path)
         return answer(rest, request)
 
@@ -220,22 +220,22 @@ def test_page_asks_nobody_and_holds_no_transaction_while_a_button_does(rig, admi
 
 
 @one_engine
-def test_another_stores_buttons_do_nothing_here(rig, admin):
-    rig.connect(history="ask")
-    factories.add_shop(rig.app, "other")
+def test_another_stores_buttons_do_nothing_here(connected_shop, admin):
+    connected_shop.connect(history="ask")
+    factories.add_shop(connected_shop.app, "other")
 
     other = admin.get("/admin/other/connection")
 
-    assert rig.served.url not in other.text
+    assert connected_shop.served.url not in other.text
     for part in ("look", "webhooks", "packages", "history", "ask", "keys", "access-key"):
         assert admin.post(f"{PAGE}/{part}").status_code == 400, "no form of ours"
         form = read(admin.get(PAGE)).form("connection/look")
         form.action = f"/admin/nowhere/connection/{part}"
         assert send(admin, form, answer="grant").status_code == 404
-        assert rig.app.test_client().post(f"{PAGE}/{part}").status_code == 400
+        assert connected_shop.app.test_client().post(f"{PAGE}/{part}").status_code == 400
     form.action = "/admin/other/connection/ask"
     assert send(admin, form).status_code == 422, "a shop elsewhere cannot reach this bridge"
-    assert books.count(rig.database, "key_requests") == 0
+    assert ledger_sql.count(connected_shop.database, "key_requests") == 0
 
 
 @one_engine

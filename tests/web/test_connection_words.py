@@ -14,12 +14,12 @@ from bridge.services.ops import addresses
 from bridge.services.stores import settings
 from bridge.storage.shop import sync_state
 from bridge.web.context import utcnow
-from fakeshop.faults import Kind
+from fakeshop.rest.faults import Kind
 from tests import factories
 from tests.conftest import make_config
-from tests.support import books
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
 from tests.support.pages import read, send, sign_in
-from tests.support.reading import open_rig
 from tests.support.shop_server import KEY, SECRET
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -27,15 +27,15 @@ PAGE = "/admin/shop/connection"
 
 
 @pytest.fixture
-def rig(app, caplog):
+def connected_shop(app, caplog):
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        yield rig
+    with open_connected_shop(app) as connected_shop:
+        yield connected_shop
 
 
 @pytest.fixture
-def admin(rig):
-    return sign_in(rig.app)
+def admin(connected_shop):
+    return sign_in(connected_shop.app)
 
 
 def steps(client):
@@ -45,8 +45,8 @@ def steps(client):
     return {title: (state, html.unescape(words + more)) for state, title, words, more in found}
 
 
-def test_every_button_says_what_it_does_and_is_named_as_it_is_labelled(rig, admin):
-    rig.connect(history="ask")
+def test_every_button_says_what_it_does_and_is_named_as_it_is_labelled(connected_shop, admin):
+    connected_shop.connect(history="ask")
 
     page = admin.get(PAGE).text
 
@@ -65,34 +65,34 @@ def test_every_button_says_what_it_does_and_is_named_as_it_is_labelled(rig, admi
         assert metaphor not in page
 
 
-def test_check_and_import_install_no_webhooks(rig, admin):
-    rig.connect(history="ask")
+def test_check_and_import_install_no_webhooks(connected_shop, admin):
+    connected_shop.connect(history="ask")
 
     for part in ("look", "packages"):
         send(admin, read(admin.get(PAGE)).form(f"connection/{part}"))
-        assert rig.shop.webhooks == {}
+        assert connected_shop.shop.webhooks == {}
     assert steps(admin)["Webhooks"][0] == "open"
     assert steps(admin)["The shop answers"][0] == "done"
     send(admin, read(admin.get(PAGE)).form("connection/webhooks"))
-    rig.shop.webhooks.popitem()
+    connected_shop.shop.webhooks.popitem()
     send(admin, read(admin.get(PAGE)).form("connection/look"))
 
-    assert len(rig.shop.webhooks) == 10, "once installed, a check repairs them, as its sentence says"
+    assert len(connected_shop.shop.webhooks) == 10, "once installed, a check repairs them, as its sentence says"
     assert "recreates webhooks of this service" in steps(admin)["The shop answers"][1]
 
 
-def test_shop_that_accepted_typed_keys_has_been_asked(rig, admin):
-    key = rig.shop.add_key()
+def test_shop_that_accepted_typed_keys_has_been_asked(connected_shop, admin):
+    key = connected_shop.shop.add_key()
     form = read(admin.get("/admin/connect")).form("/admin/connect")
     pasted = {"consumer_key": f' "{key.consumer_key}"\u200b\n', "consumer_secret": f"\u00a0{key.consumer_secret} "}
 
-    connected = send(admin, form, url=f" {rig.served.url}/ ", way="keys", **pasted)
+    connected = send(admin, form, url=f" {connected_shop.served.url}/ ", way="keys", **pasted)
 
     assert connected.status_code == 303
     assert "Time zone: America/New_York, as set in the shop." in admin.get(PAGE).text
     assert steps(admin)["The shop answers"][0] == "done"
-    (store,) = books.rows(rig.database, "select name, time_zone from stores")
-    assert store == {"name": "Rig Store", "time_zone": rig.shop.site.zone.key}
+    (store,) = ledger_sql.rows(connected_shop.database, "select name, time_zone from stores")
+    assert store == {"name": "Rig Store", "time_zone": connected_shop.shop.site.zone.key}
 
 
 @pytest.mark.parametrize(
@@ -104,36 +104,36 @@ def test_shop_that_accepted_typed_keys_has_been_asked(rig, admin):
         ((KEY[3:], SECRET), "lacks its beginning ck_"),
     ],
 )
-def test_mix_up_of_typed_keys_is_named_and_the_old_ones_stay(rig, admin, typed, words):
-    rig.connect()
-    before = books.rows(rig.database, "select consumer_key from stores")
+def test_mix_up_of_typed_keys_is_named_and_the_old_ones_stay(connected_shop, admin, typed, words):
+    connected_shop.connect()
+    before = ledger_sql.rows(connected_shop.database, "select consumer_key from stores")
     form = read(admin.get(PAGE)).form("connection/keys")
 
     wrong = send(admin, form, consumer_key=typed[0], consumer_secret=typed[1])
 
     assert (wrong.status_code, words in read(wrong).alerts[0]) == (422, True)
-    assert books.rows(rig.database, "select consumer_key from stores") == before
+    assert ledger_sql.rows(connected_shop.database, "select consumer_key from stores") == before
 
 
-def test_problem_that_is_over_is_not_shown(rig, admin):
-    rig.connect(has_keys=False)
+def test_problem_that_is_over_is_not_shown(connected_shop, admin):
+    connected_shop.connect(has_keys=False)
     send(admin, read(admin.get(PAGE)).form("connection/look"))
     assert "no API keys yet" in admin.get(PAGE).text
     assert "no product of the shop grants tokens" in admin.get(PAGE).text
 
-    factories.put_package(rig, 10, 1000)
+    factories.put_package(connected_shop, 10, 1000)
 
     page = admin.get(PAGE).text
     assert "1 product grants tokens" in page
     assert "no product of the shop grants tokens" not in page
 
 
-def test_problem_that_an_earlier_version_stored_is_named_until_the_next_check(rig, admin):
+def test_problem_that_an_earlier_version_stored_is_named_until_the_next_check(connected_shop, admin):
     """It stored a key and a sentence, and no parameters."""
-    rig.connect()
+    connected_shop.connect()
     stored = ["clock", "webhook_missing order.created", "of_tomorrow"]
-    with rig.database.transaction() as connection:
-        sync_state.change(connection, rig.store.id, faults=stored, looked_at=rig.now)
+    with connected_shop.database.transaction() as connection:
+        sync_state.change(connection, connected_shop.store.id, faults=stored, looked_at=connected_shop.now)
 
     page = admin.get(PAGE).text
 
@@ -142,23 +142,23 @@ def test_problem_that_an_earlier_version_stored_is_named_until_the_next_check(ri
     assert "of tomorrow" not in admin.get(PAGE).text
 
 
-def test_problem_of_the_old_keys_is_not_shown_once_there_are_new_ones(rig, admin):
-    rig.connect()
-    rig.shop.keys.clear()
+def test_problem_of_the_old_keys_is_not_shown_once_there_are_new_ones(connected_shop, admin):
+    connected_shop.connect()
+    connected_shop.shop.keys.clear()
     send(admin, read(admin.get(PAGE)).form("connection/look"))
     assert steps(admin)["The shop answers"][0] == "wrong"
-    with rig.database.transaction() as connection:
-        sync_state.change(connection, rig.connected.store.id, looked_at=None)
+    with connected_shop.database.transaction() as connection:
+        sync_state.change(connection, connected_shop.connected.store.id, looked_at=None)
 
     assert steps(admin)["The shop answers"][0] == "open"
     assert "cannot be read" not in admin.get(PAGE).text
 
 
-def test_all_done_leads_on(rig, admin):
-    rig.connect(history="skip").listen()
-    factories.put_package(rig, 10, 1000)
-    rig.sell()
-    rig.shop.run_queue()
+def test_all_done_leads_on(connected_shop, admin):
+    connected_shop.connect(history="skip").listen()
+    factories.put_package(connected_shop, 10, 1000)
+    connected_shop.sell()
+    connected_shop.shop.run_queue()
     send(admin, read(admin.get(PAGE)).form("connection/look"))
 
     page = admin.get(PAGE)
@@ -169,11 +169,13 @@ def test_all_done_leads_on(rig, admin):
     assert "may not arrive" not in page.text, "a delivery arrived"
 
 
-def test_key_of_another_store_is_named(rig, admin):
-    rig.connect()
-    factories.add_shop(rig.app, "second")
-    key = next(iter(rig.shop.keys.values()))
-    rig.app.test_cli_runner().invoke(args=["stores", "move", "second", "--url", "http://127.0.0.1:1", "--force"])
+def test_key_of_another_store_is_named(connected_shop, admin):
+    connected_shop.connect()
+    factories.add_shop(connected_shop.app, "second")
+    key = next(iter(connected_shop.shop.keys.values()))
+    connected_shop.app.test_cli_runner().invoke(
+        args=["stores", "move", "second", "--url", "http://127.0.0.1:1", "--force"]
+    )
     form = read(admin.get("/admin/second/connection")).form("connection/keys")
 
     refused = send(admin, form, consumer_key=key.consumer_key, consumer_secret=key.consumer_secret)
@@ -204,9 +206,9 @@ def test_webhooks_no_shop_reaches_are_created_only_when_confirmed(database_url):
     assert confirmed.status_code == 303
 
 
-def test_address_of_another_running_service_is_told(rig, admin):
-    rig.connect()
-    parts: Runtime = rig.app.extensions["bridge"]
+def test_address_of_another_running_service_is_told(connected_shop, admin):
+    connected_shop.connect()
+    parts: Runtime = connected_shop.app.extensions["bridge"]
     with parts.database.transaction() as connection:
         addresses.record(connection, "https://bridge.example.com", now=utcnow())
 
@@ -215,11 +217,11 @@ def test_address_of_another_running_service_is_told(rig, admin):
     assert "the running service recorded https://bridge.example.com" in page
 
 
-def test_shop_that_is_down_is_connected_with_a_word_on_its_zone(rig, admin):
-    rig.served.faults.add(Kind.ERROR_PAGE, times=None)
+def test_shop_that_is_down_is_connected_with_a_word_on_its_zone(connected_shop, admin):
+    connected_shop.served.faults.add(Kind.ERROR_PAGE, times=None)
     form = read(admin.get("/admin/connect")).form("/admin/connect")
 
-    page = send(admin, form, url=rig.served.url, way="ask")
+    page = send(admin, form, url=connected_shop.served.url, way="ask")
 
     assert page.status_code == 200
     assert "Time zone: UTC, because the shop could not be reached." in page.text

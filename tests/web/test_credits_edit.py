@@ -2,7 +2,7 @@ import threading
 
 from bridge.web.admin.users_view import begin_edit
 from tests.factories import balance_of, spend
-from tests.support.books import count, rows
+from tests.support.ledger_sql import count, rows
 from tests.support.pages import EMAIL, add_owner, read, send, sign_in
 
 LIST = "/admin/shop/credits"

@@ -11,116 +11,116 @@ from app import create_app
 from bridge.runtime import Runtime
 from bridge.services.ops import store_removal
 from bridge.web.context import utcnow
-from fakeshop.faults import Kind
+from fakeshop.rest.faults import Kind
 from tests import factories
 from tests.conftest import make_config
 from tests.support.approving import deny
+from tests.support.connected_shop import open_connected_shop
 from tests.support.crawling import Crawler
 from tests.support.pages import EMAIL, PASSWORD, add_owner, read, send, sign_in
-from tests.support.reading import open_rig
-from tests.support.troubles import delete
+from tests.support.webhook_failures import delete
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def rig(app, caplog):
+def connected_shop(app, caplog):
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        yield rig
+    with open_connected_shop(app) as connected_shop:
+        yield connected_shop
 
 
-def nothing(rig):
+def nothing(connected_shop):
     """No store at all."""
 
 
-def new(rig):
+def new(connected_shop):
     """A shop that was just connected, its owner still to be asked about past orders."""
-    rig.connect(history="ask")
+    connected_shop.connect(history="ask")
 
 
-def keyless(rig):
+def keyless(connected_shop):
     """A shop that gave no keys."""
-    rig.connect(has_keys=False, history="ask")
+    connected_shop.connect(has_keys=False, history="ask")
 
 
-def key_that_only_reads(rig):
+def key_that_only_reads(connected_shop):
     """A key without the right to write."""
-    rig.connect(permissions="read").watch()
+    connected_shop.connect(permissions="read").watch()
 
 
-def no_webhooks(rig):
+def no_webhooks(connected_shop):
     """Keys, and webhooks that were deleted."""
-    rig.connect().listen()
-    rig.shop.webhooks.clear()
+    connected_shop.connect().listen()
+    connected_shop.shop.webhooks.clear()
 
 
-def broken_webhooks(rig):
+def broken_webhooks(connected_shop):
     """One webhook is gone, another one disabled."""
-    rig.connect().listen()
-    delete(rig)
-    next(iter(rig.shop.webhooks.values())).status = "disabled"
+    connected_shop.connect().listen()
+    delete(connected_shop)
+    next(iter(connected_shop.shop.webhooks.values())).status = "disabled"
 
 
-def down(rig):
+def down(connected_shop):
     """A shop that answers nothing but an error page."""
-    rig.connect(history="ask").listen()
-    rig.served.faults.add(Kind.ERROR_PAGE, times=None)
-    rig.watch()
+    connected_shop.connect(history="ask").listen()
+    connected_shop.served.faults.add(Kind.ERROR_PAGE, times=None)
+    connected_shop.watch()
 
 
-def refused(rig):
+def refused(connected_shop):
     """A shop that revoked the keys."""
-    rig.connect()
-    rig.shop.keys.clear()
-    rig.watch()
+    connected_shop.connect()
+    connected_shop.shop.keys.clear()
+    connected_shop.watch()
 
 
-def exceptions(rig):
+def exceptions(connected_shop):
     """Orders of strangers, of unknown products, refunds of no line."""
-    rig.connect(has_keys=False)
-    factories.put_package(rig, 10, 1000)
+    connected_shop.connect(has_keys=False)
+    factories.put_package(connected_shop, 10, 1000)
     for number in range(1, 60):
-        factories.deliver(rig, factories.order(number, customer=0))
-    factories.deliver(rig, factories.order(100, lines=[factories.line(1, 0), factories.line(2, 77)]))
-    factories.deliver(rig, factories.order(101, total="10.00", refunds=["-5.00"]))
+        factories.deliver(connected_shop, factories.order(number, customer=0))
+    factories.deliver(connected_shop, factories.order(100, lines=[factories.line(1, 0), factories.line(2, 77)]))
+    factories.deliver(connected_shop, factories.order(101, total="10.00", refunds=["-5.00"]))
 
 
-def many_rows(rig):
+def many_rows(connected_shop):
     """Thousands of users, a few of them with everything."""
-    rig.connect(has_keys=False)
+    connected_shop.connect(has_keys=False)
     users = [(f"user {number}", number) for number in range(1000, 4000)]
-    with rig.database.transaction() as connection:
+    with connected_shop.database.transaction() as connection:
         for name, number in users:
             connection.exec_driver_sql(
                 "insert into accounts (id, store_id, user_id, name, name_key, roles, created_at, updated_at)"
-                f" values ({number}, {rig.connected.store.id}, {number}, '{name}', '{name}', '[]', 0, 0)"
+                f" values ({number}, {connected_shop.connected.store.id}, {number}, '{name}', '{name}', '[]', 0, 0)"
             )
-    factories.put_package(rig, 10, 1000)
-    factories.deliver(rig, factories.order(1))
-    factories.give(rig, 2000, 50)
-    factories.spend(rig, 2000, 5)
+    factories.put_package(connected_shop, 10, 1000)
+    factories.deliver(connected_shop, factories.order(1))
+    factories.give(connected_shop, 2000, 50)
+    factories.spend(connected_shop, 2000, 5)
 
 
-def two_stores(rig):
+def two_stores(connected_shop):
     """A second store."""
-    rig.connect()
-    factories.add_shop(rig.app, "second")
+    connected_shop.connect()
+    factories.add_shop(connected_shop.app, "second")
 
 
-def renamed(rig):
+def renamed(connected_shop):
     """A store under another name."""
-    rig.connect()
-    rig.app.test_cli_runner().invoke(args=["stores", "rename", "shop", "boutique"])
+    connected_shop.connect()
+    connected_shop.app.test_cli_runner().invoke(args=["stores", "rename", "shop", "boutique"])
 
 
-def removed(rig):
+def removed(connected_shop):
     """A store that is being removed beside one that stays."""
-    rig.connect()
-    other, _ = factories.add_shop(rig.app, "second")
-    parts: Runtime = rig.app.extensions["bridge"]
+    connected_shop.connect()
+    other, _ = factories.add_shop(connected_shop.app, "second")
+    parts: Runtime = connected_shop.app.extensions["bridge"]
     file = parts.config.database_url.removeprefix("sqlite:///") + ".json"
-    store_removal.begin(rig.database, other.store, Path(file), vault_=parts.vault, now=utcnow)
+    store_removal.begin(connected_shop.database, other.store, Path(file), vault_=parts.vault, now=utcnow)
 
 
 STATES = [
@@ -130,9 +130,9 @@ STATES = [
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
-def test_every_link_and_form_leads_somewhere(rig, state):
-    state(rig)
-    client = sign_in(rig.app)
+def test_every_link_and_form_leads_somewhere(connected_shop, state):
+    state(connected_shop)
+    client = sign_in(connected_shop.app)
 
     crawler = Crawler(client).crawl("/admin", "/admin/stores", "/admin/connect", "/v1/docs", "/admin/shop/credits")
 
@@ -145,19 +145,19 @@ def test_every_link_and_form_leads_somewhere(rig, state):
 
 
 @pytest.mark.parametrize("state", [nothing, new, exceptions], ids=lambda state: state.__name__)
-def test_signed_out_visitor_is_sent_to_the_sign_in(rig, state):
-    state(rig)
+def test_signed_out_visitor_is_sent_to_the_sign_in(connected_shop, state):
+    state(connected_shop)
     paths = ("/admin/stores", "/admin/connect", "/admin/shop/connection", "/admin/shop/credits")
 
-    crawler = Crawler(rig.app.test_client()).crawl("/admin", "/v1/docs", "/admin/shop/exceptions", *paths)
+    crawler = Crawler(connected_shop.app.test_client()).crawl("/admin", "/v1/docs", "/admin/shop/exceptions", *paths)
 
     assert crawler.faults == []
 
 
 @pytest.mark.parametrize("success", ["0", "1"])
-def test_owner_who_was_asked_for_new_keys_and_denies_is_told(rig, success):
-    rig.connect()
-    client = sign_in(rig.app)
+def test_owner_who_was_asked_for_new_keys_and_denies_is_told(connected_shop, success):
+    connected_shop.connect()
+    client = sign_in(connected_shop.app)
     there = send(client, read(client.get("/admin/shop/connection")).form("connection/ask"))
     back = deny(read(there).links["Continue to the shop"]).partition("://")[2].partition("/")[2]
 

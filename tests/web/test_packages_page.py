@@ -8,9 +8,9 @@ import pytest
 
 from bridge.web.admin import packages_view
 from tests import factories
-from tests.support import books
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
 from tests.support.pages import read, send, sign_in
-from tests.support.reading import open_rig
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 LIST = "/admin/shop/packages"
@@ -87,7 +87,7 @@ def test_amount_is_set_and_cleared_back_to_the_shops(shop, admin, database):
     cleared = send(admin, page.form("packages/10/0/clear"))
     assert typed(read(admin.get(cleared.location))) == [""]
     assert shop.client.get("/v1/packages/10", headers=shop.headers).json["tokens"] is None
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 @one_engine
@@ -176,8 +176,8 @@ def test_products_are_imported_from_the_page_and_progress_is_shown(app, caplog, 
     from bridge.web.admin import packages as packages_door
 
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app, page=2) as rig:
-        rig.connect()
+    with open_connected_shop(app, page=2) as connected_shop:
+        connected_shop.connect()
         admin = sign_in(app)
         monkeypatch.setattr(packages_door, "_PATIENCE_SECONDS", 0)
 

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import text
 
 from bridge.web.admin import exceptions_view
-from fakeshop.faults import Kind
+from fakeshop.rest.faults import Kind
 from tests import factories
-from tests.support import books
+from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
 from tests.support.pages import EMAIL, read, send, sign_in
-from tests.support.reading import open_rig
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 LIST = "/admin/shop/exceptions"
@@ -80,7 +80,7 @@ def test_far_too_many_are_shown_page_by_page(shop, admin, database, monkeypatch)
     factories.put_package(shop, 10, 1000)
     guest_order(shop, 1)
     with database.transaction() as connection:
-        columns = ", ".join(row for row in books.rows(database, "select * from orders")[0] if row != "number")
+        columns = ", ".join(row for row in ledger_sql.rows(database, "select * from orders")[0] if row != "number")
         connection.execute(
             text(
                 f"with recursive n(i) as (select 2 union all select i + 1 from n where i < 120)"
@@ -117,11 +117,11 @@ def test_order_is_given_to_a_user_in_the_admins_name(shop, admin, database):
     assert "Order 1 is assigned to user 7: 1,000 tokens were granted." in after.text
     assert numbers(read(after)) == [2]
     assert "<b>" not in after.text
-    (entry,) = books.rows(database, "select tokens, actor, order_number from entries")
+    (entry,) = ledger_sql.rows(database, "select tokens, actor, order_number from entries")
     assert (entry["tokens"], entry["actor"], entry["order_number"]) == (1000, EMAIL, 1)
     again = send(admin, page.form("1/assign"), user_id="7")
     assert "no tokens moved" in admin.get(again.location).text
-    assert books.faults(database) == []
+    assert ledger_sql.faults(database) == []
 
 
 @one_engine
@@ -153,27 +153,27 @@ def test_order_goes_to_nobody_by_a_slip_of_the_finger(shop, admin, database):
     factories.give(shop, 2, 2**53 - 1 - factories.balance_of(shop, 2))
     form.action = form.action.replace("/x/", "/1/")
     assert send(admin, form, user_id="2").status_code == 409
-    assert books.rows(database, "select count(*) as n from accounts") == [{"n": 1}]
+    assert ledger_sql.rows(database, "select count(*) as n from accounts") == [{"n": 1}]
 
 
 @one_engine
 def test_order_is_checked_again(app, caplog):
     caplog.set_level(logging.CRITICAL)
-    with open_rig(app) as rig:
-        rig.connect()
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
         admin = sign_in(app)
-        order = rig.sell(0, email="guest@example.test")
-        rig.poll()
+        order = connected_shop.sell(0, email="guest@example.test")
+        connected_shop.poll()
         form = read(admin.get(LIST)).form(f"{order}/check")
 
-        rig.served.faults.add(Kind.ERROR_PAGE)
+        connected_shop.served.faults.add(Kind.ERROR_PAGE)
         broken = admin.get(send(admin, form).location)
         assert f"Order {order} was not checked: the shop answered HTTP 500" in read(broken).alerts[0]
-        rig.shop.reassign(order, 2)
+        connected_shop.shop.reassign(order, 2)
         done = admin.get(send(admin, form).location)
         assert f"Order {order} was checked: 100,000 tokens were granted. It has no exceptions." in done.text
         assert numbers(read(done)) == []
-        assert rig.balances() == {2: 100_000}
+        assert connected_shop.balances() == {2: 100_000}
         form.action = form.action.replace(f"/{order}/", "/9999/")
         assert send(admin, form).status_code == 404
 
@@ -214,4 +214,4 @@ def test_every_review_item_has_a_sentence_and_a_button_for_each_choice(shop, adm
     gone = send(admin, forms[0], choice="grant")
     assert "Nothing was changed" in admin.get(gone.location).text
     assert admin.post(f"{LIST}/901/decide", data={}).status_code in {400, 403, 422}
-    assert books.parked(database) == {901: "ada@example.test"}
+    assert ledger_sql.parked(database) == {901: "ada@example.test"}

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bridge.clients.woocommerce import package_meta
+from bridge.clients.woocommerce.times import read_utc
 from bridge.domain.accounts.accounts import MAX_NAME, MAX_USER_ID
 from bridge.domain.accounts.amounts import Reason, Unreadable
 from bridge.domain.errors import InvalidRequest
@@ -350,15 +351,9 @@ def _stated_money(value: Any) -> Decimal | None:
 
 
 def _utc(value: Any) -> datetime | None:
-    """One of the shop's `date_…_gmt` fields: UTC without an offset."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return moment if 1970 <= moment.year < 9000 else None
+    """One of the shop's `date_…_gmt` fields; None for a year that no order has."""
+    moment = read_utc(value)
+    return moment if moment is not None and 1970 <= moment.year < 9000 else None
 
 
 def _person(document: Json) -> str:

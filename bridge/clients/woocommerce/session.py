@@ -1,8 +1,7 @@
 """One shop over HTTP: sends a request, and returns a JSON document or raises one of the shop's faults.
 
-The `woocommerce` library builds the headers and the body. What it gets wrong is
-contained here: it opens a connection for each call, looks at no status, knows
-one path of the API only, and over plain http signs what it does not send.
+`transport.ShopApi` sends the requests; the library it is built on looks at no
+status, which is done here.
 """
 
 from __future__ import annotations
@@ -19,9 +18,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from urllib3.exceptions import HTTPError, InvalidHeader, ReadTimeoutError
 from urllib3.util import Retry
-from woocommerce import API
 
-from bridge.clients.oauth import OAuth1
 from bridge.clients.woocommerce import answers, discovery, errors, transport
 from bridge.clients.woocommerce.answers import MAX_BODY_BYTES, NotJson, TooMuchJson
 from bridge.clients.woocommerce.errors import Failure, Hint
@@ -113,19 +110,12 @@ class ShopSession:
         self._sleep = sleep
         self._has_looked = False
         self._secrets = transport.spellings(consumer_key, consumer_secret)
-        self._session = transport.open_session()
         self._turn = threading.RLock()
-        self._api = API(url, consumer_key, consumer_secret, timeout=timeout, user_agent="TokenBridge")
-        if not self._is_tls:
-            # The library is set to leave the address alone; `_send` then signs what really goes out.
-            self._api.is_ssl = True
-            self._session.auth = OAuth1(consumer_key, consumer_secret)
-            # What is meant for this very machine goes to no proxy.
-            self._session.trust_env = False
+        self._api = transport.ShopApi(url, consumer_key, consumer_secret, timeout=timeout)
 
     def close(self) -> None:
         """Close the connections; the session can be used again."""
-        self._session.close()
+        self._api.session.close()
 
     def read(self, path: str, params: _Params | None = None) -> Answer | None:
         """Return what the shop has under a path; None where it says that there is no such thing.
@@ -247,10 +237,9 @@ class ShopSession:
         if self._take_budget() is not None:
             return None
         try:
-            # With its own `auth`, no key of the session and none of a file of the user goes along.
-            with self._session.get(
+            with self._api.session.get(
                 url,
-                auth=lambda request: request,
+                auth=transport.without_keys,
                 headers=transport.PAGE_HEADERS,
                 timeout=self._limits(),
                 stream=True,
@@ -272,7 +261,7 @@ class ShopSession:
         try:
             self._prepare()
             call = getattr(self._api, method.lower())
-            with call(path, params=dict(params or {}), session=self._session, stream=True, **arguments) as response:
+            with call(path, params=params, stream=True, **arguments) as response:
                 status = str(response.status_code)
                 offset = _offset(response.headers.get("Date"), (sent_at + time.time()) / 2)
                 content = self._read_body(response)
@@ -295,7 +284,7 @@ class ShopSession:
     def _prepare(self) -> None:
         """Set the path of the API and the place of the keys for the next request."""
         root = self.access.root or f"{self._folder}/wp-json/"
-        self._session.address = f"{self._origin}{root}wc/v3/"
+        self._api.address = f"{self._origin}{root}wc/v3/"
         self._api.query_string_auth = self._is_tls and self.access.has_keys_in_query
         self._api.timeout = self._limits()
 

@@ -1,10 +1,7 @@
-"""Events sent to endpoints: types, balance alerts, signatures, and the retry schedule."""
+"""Events sent to endpoints: types, balance alerts, and the retry schedule."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -133,34 +130,22 @@ def alert_after(before: Alert, *, available: int, low_balance: int) -> tuple[Ale
     return now, EventType.BALANCE_LOW if now is Alert.LOW else None
 
 
-def retry_wait(failures: int, *, chance: float) -> timedelta | None:
+def retry_wait(failures: int, *, draw: float) -> timedelta | None:
     """Return the wait after this many failures (1 or more); None after the last attempt.
 
-    `chance` is a number in [0, 1) drawn by the caller: it moves the wait by up
+    `draw` is a number in [0, 1) drawn by the caller: it moves the wait by up
     to a fifth either way, so that the deliveries a dead receiver collected are
     not all sent again in one second.
     """
     if failures > len(RETRY_SECONDS):
         return None
-    return timedelta(seconds=RETRY_SECONDS[failures - 1] * (1 + JITTER * (2 * chance - 1)))
+    return timedelta(seconds=RETRY_SECONDS[failures - 1] * (1 + JITTER * (2 * draw - 1)))
 
 
-def rest(failures: int, *, chance: float) -> timedelta:
+def rest(failures: int, *, draw: float) -> timedelta:
     """Return the pause of an endpoint that could not be reached this many times in a row (1 or more)."""
     seconds = min(MOST_REST_SECONDS, 5 * 2 ** min(failures - 1, 10))
-    return timedelta(seconds=seconds * (1 - JITTER * chance))
-
-
-def signed_headers(body: bytes, *, event_id: str, secret: str, now: datetime) -> dict[str, str]:
-    """Return the Standard Webhooks headers for these bytes, sent now; `secret` is the whole `whsec_…`."""
-    timestamp = str(int(now.timestamp()))
-    key = base64.b64decode(secret.removeprefix(SIGNING_PREFIX))
-    digest = hmac.new(key, f"{event_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
-    return {
-        "webhook-id": event_id,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
-    }
+    return timedelta(seconds=seconds * (1 - JITTER * draw))
 
 
 def _level(*, available: int, low_balance: int) -> Alert:

@@ -6,10 +6,8 @@ import time
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from bridge.domain.i18n.formatting import day, local_time
 from bridge.domain.stores.stores import Store
 from bridge.services.metering import policies
-from bridge.services.metering.allowances import percent_of
 from bridge.storage.admin import user_list
 from bridge.storage.engine.cache import Memory
 from bridge.storage.engine.database import Connection
@@ -21,28 +19,27 @@ SLOW_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class ModuleRow:
-    """The use of one module by the store; `percent` is its share of all."""
+class ModuleUse:
+    """The use of one module by the store."""
 
     label: str
     tokens: int
-    percent: int
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """The figures of the whole store; what was used counts from the day `since` on and has the guests in it.
 
-    `as_of` is empty where they are of this moment.
+    `as_of` is None where they are of this moment.
     """
 
     users: int
     balance: int
     debt: int
     used: int
-    since: str
-    modules: tuple[ModuleRow, ...]
-    as_of: str = ""
+    since: date
+    modules: tuple[ModuleUse, ...]
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +56,8 @@ def summary(connection: Connection, store: Store, *, now: datetime) -> Summary:
     """The figures of a store, of this moment or of the last minute."""
     first = since(store, now)
     kept = _kept.of(connection).get(store.id)
-    if kept is not None and kept.summary.since == day(first) and kept.at <= now < kept.at + KEPT_FOR:
-        return replace(kept.summary, as_of=local_time(kept.at, store.calendar.zone).text)
+    if kept is not None and kept.summary.since == first and kept.at <= now < kept.at + KEPT_FOR:
+        return replace(kept.summary, as_of=kept.at)
     started = time.perf_counter()
     found = _sum_up(connection, store, since=first)
     if time.perf_counter() - started > SLOW_SECONDS:
@@ -77,12 +74,11 @@ def _sum_up(connection: Connection, store: Store, *, since: date) -> Summary:
     policy = policies.for_store(connection, store.id)
     totals = user_list.totals(connection, store.id)
     uses = user_list.usage_by_module(connection, store.id, since=since)
-    used = sum(use.tokens for use in uses)
     return Summary(
         users=totals.users,
         balance=totals.balance,
         debt=totals.debt,
-        used=used,
-        since=day(since),
-        modules=tuple(ModuleRow(policy.label_of(use.module), use.tokens, percent_of(use.tokens, used)) for use in uses),
+        used=sum(use.tokens for use in uses),
+        since=since,
+        modules=tuple(ModuleUse(policy.label_of(use.module), use.tokens) for use in uses),
     )

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bridge.clients.event_sender import Answer, Receivers, is_loopback
+from bridge.clients.event_signing import signed_headers
 from bridge.domain.errors import BadSetting, FieldError, InvalidRequest
-from bridge.domain.events.events import LEASE, DeliveryState, Endpoint, Event, rest, retry_wait, signed_headers
+from bridge.domain.events.events import LEASE, DeliveryState, Endpoint, Event, rest, retry_wait
 from bridge.services.metering import documents
 from bridge.services.secrets import Vault
 from bridge.services.transactions import Transaction, in_transaction
@@ -41,7 +42,7 @@ class _Run:
     vault: Vault
     now: datetime
     limit: int
-    chance: Callable[[], float]
+    draw: Callable[[], float]
     may_go_on: Callable[[], bool]
 
 
@@ -88,7 +89,7 @@ def send_due(
     vault_: Vault,
     now: datetime,
     limit: int = 500,
-    chance: Callable[[], float] = random.random,
+    draw: Callable[[], float] = random.random,
     may_go_on: Callable[[], bool] = lambda: True,
 ) -> int:
     """Send what is due, at most `limit` to each endpoint; how many attempts that were.
@@ -103,7 +104,7 @@ def send_due(
     )
     if not claimed:
         return 0
-    run = _Run(transaction, send, vault_, now, limit, chance, may_go_on)
+    run = _Run(transaction, send, vault_, now, limit, draw, may_go_on)
     with ThreadPoolExecutor(len(claimed), thread_name_prefix="events") as pool:
         return sum(pool.map(lambda endpoint: _serve(run, endpoint), claimed))
 
@@ -210,7 +211,7 @@ def _outcome(run: _Run, event: Event, answer: Answer, tried: int) -> Outcome:
     attempts = tried + 1
     if answer.is_delivered:
         return Outcome(event.id, DeliveryState.DELIVERED, attempts, None, answer.status, "", run.now)
-    wait = retry_wait(attempts, chance=run.chance())
+    wait = retry_wait(attempts, draw=run.draw())
     state = DeliveryState.DEAD if wait is None else DeliveryState.PENDING
     again_at = None if wait is None else run.now + wait
     return Outcome(event.id, state, attempts, again_at, answer.status, answer.error, None)
@@ -225,7 +226,7 @@ def _with_health(run: _Run, endpoint: Endpoint, got: Sequence[Answer]) -> Endpoi
     return replace(
         endpoint,
         failures=failures,
-        resting_until=run.now + rest(failures, chance=run.chance()) if unreachable else None,
+        resting_until=run.now + rest(failures, draw=run.draw()) if unreachable else None,
         last_attempt_at=run.now,
         last_delivered_at=endpoint.last_delivered_at if len(failed) == len(got) else run.now,
         last_status=last.status,
@@ -235,7 +236,7 @@ def _with_health(run: _Run, endpoint: Endpoint, got: Sequence[Answer]) -> Endpoi
 
 def _rest_and_release(connection: Connection, run: _Run, endpoint: Endpoint, reason: str) -> None:
     failures = endpoint.failures + 1
-    resting_until = run.now + rest(failures, chance=run.chance())
+    resting_until = run.now + rest(failures, draw=run.draw())
     event_endpoints.set_health(
         connection, replace(endpoint, failures=failures, resting_until=resting_until, last_error=reason)
     )

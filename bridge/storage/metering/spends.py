@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 
 from bridge.domain.metering.funding import PlanPart
 from bridge.storage.engine.bulk import Writer, among
+from bridge.storage.engine.json_times import pack_time, unpack_time
 from bridge.storage.engine.key_lookup import Seek
 from bridge.storage.metering.tables import idempotency_keys, refunds, spends, usage_days
 
@@ -138,13 +139,13 @@ def pack_parts(parts: Sequence[PlanPart]) -> list[list[Any]] | None:
     """A plan's parts as JSON keeps them; None for none, which is nearly always."""
     if not parts:
         return None
-    return [[part.product_id, part.starts_at.isoformat(), part.ends_at.isoformat(), part.tokens] for part in parts]
+    return [[part.product_id, pack_time(part.starts_at), pack_time(part.ends_at), part.tokens] for part in parts]
 
 
 def unpack_parts(packed: Sequence[Any] | None) -> tuple[PlanPart, ...]:
     """The parts that `pack_parts` packed."""
     return tuple(
-        PlanPart(product, datetime.fromisoformat(starts), datetime.fromisoformat(ends), tokens)
+        PlanPart(product, unpack_time(starts), unpack_time(ends), tokens)
         for product, starts, ends, tokens in packed or ()
     )
 

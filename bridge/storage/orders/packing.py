@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +24,7 @@ from bridge.domain.orders.state import (
     Sources,
     Unplaced,
 )
+from bridge.storage.engine.json_times import pack_time, unpack_time
 
 
 def pack_refunds(known: OrderState) -> dict[str, Any] | None:
@@ -86,8 +86,8 @@ def pack_sources(known: OrderState) -> dict[str, Any] | None:
         "effect": sources.effect.value,
         "finished": known.is_finished,
         "paid": known.is_paid,
-        "paid_at": known.paid_at and known.paid_at.isoformat(),
-        "unpaid": known.unpaid_since and known.unpaid_since.isoformat(),
+        "paid_at": pack_time(known.paid_at),
+        "unpaid": pack_time(known.unpaid_since),
     }
 
 
@@ -95,7 +95,6 @@ def unpack_sources(packed: dict[str, Any] | None, number: int) -> dict[str, Any]
     """The same as the values of an order."""
     if not packed:
         return {}
-    unpaid, paid_at = packed["unpaid"], packed.get("paid_at")
     return {
         "sources": Sources(
             ranks=_unpack_ranks(packed["ranks"]),
@@ -108,8 +107,8 @@ def unpack_sources(packed: dict[str, Any] | None, number: int) -> dict[str, Any]
         ),
         "is_finished": packed["finished"],
         "is_paid": packed["paid"],
-        "unpaid_since": datetime.fromisoformat(unpaid) if unpaid else None,
-        "paid_at": datetime.fromisoformat(paid_at) if paid_at else None,
+        "unpaid_since": unpack_time(packed["unpaid"]),
+        "paid_at": unpack_time(packed.get("paid_at")),
     }
 
 
@@ -167,7 +166,7 @@ def pack_rival(order: Order | None) -> dict[str, Any] | None:
     ]
     plain = {name: getattr(order, name) for name in _RIVAL}
     money = {name: _text(getattr(order, name)) for name in ("total", "refunded")}
-    times = {name: moment and moment.isoformat() for name, moment in ((name, getattr(order, name)) for name in _TIMES)}
+    times = {name: pack_time(getattr(order, name)) for name in _TIMES}
     return {**plain, **money, **times, "lines": None if order.lines is None else lines, "refunds": order.refund_ids}
 
 
@@ -177,7 +176,7 @@ def unpack_rival(packed: dict[str, Any] | None, number: int) -> Order | None:
         return None
     values: dict[str, Any] = {name: packed[name] for name in _RIVAL}
     values |= {name: None if packed[name] is None else Decimal(packed[name]) for name in ("total", "refunded")}
-    values |= {name: packed.get(name) and datetime.fromisoformat(packed[name]) for name in _TIMES}
+    values |= {name: unpack_time(packed.get(name)) for name in _TIMES}
     lines = None if packed["lines"] is None else tuple(_unpack_rival_line(*line) for line in packed["lines"])
     return Order(number=number, lines=lines, refund_ids=tuple(packed["refunds"]), **values)
 
@@ -215,7 +214,7 @@ def pack_seen(seen: Acknowledgement | None) -> dict[str, Any] | None:
     if seen is None:
         return None
     refunds = seen.refunds
-    return {"ids": list(refunds.ids), "total": str(refunds.total), "by": seen.by, "at": seen.at.isoformat()}
+    return {"ids": list(refunds.ids), "total": str(refunds.total), "by": seen.by, "at": pack_time(seen.at)}
 
 
 def unpack_seen(packed: dict[str, Any] | None) -> Acknowledgement | None:
@@ -223,20 +222,19 @@ def unpack_seen(packed: dict[str, Any] | None) -> Acknowledgement | None:
     if not packed:
         return None
     refunds = Refunds(tuple(packed["ids"]), Decimal(packed["total"]))
-    return Acknowledgement(refunds, packed["by"], datetime.fromisoformat(packed["at"]))
+    return Acknowledgement(refunds, packed["by"], unpack_time(packed["at"]))
 
 
 def pack_decisions(decisions: Sequence[Decision]) -> list[Any] | None:
     """Return what people decided, in the order they did."""
-    packed = [[one.kind.value, one.subject, one.choice, one.by, one.at.isoformat()] for one in decisions]
+    packed = [[one.kind.value, one.subject, one.choice, one.by, pack_time(one.at)] for one in decisions]
     return packed or None
 
 
 def unpack_decisions(packed: list[Any] | None) -> tuple[Decision, ...]:
     """Return what people decided, in the order they did."""
     return tuple(
-        Decision(Question(kind), subject, choice, by, datetime.fromisoformat(at))
-        for kind, subject, choice, by, at in packed or ()
+        Decision(Question(kind), subject, choice, by, unpack_time(at)) for kind, subject, choice, by, at in packed or ()
     )
 
 

@@ -11,7 +11,6 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnreachable
-from bridge.domain.i18n.formatting import number
 from bridge.domain.shop.authorization import callback_fault
 from bridge.domain.stores.public_address import host_of
 from bridge.domain.stores.stores import Store
@@ -29,6 +28,7 @@ from bridge.web.admin.packages import import_now
 from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.api.parsing import path_number
 from bridge.web.context import in_transaction, reading, transaction, utcnow
+from bridge.web.i18n.formatting import number
 
 bp = Blueprint("connection", __name__, url_prefix="/admin/<store>/connection")
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from bridge.domain.i18n.formatting import LocalTime, local_time, number, zone_name
 from bridge.domain.shop.authorization import callback_fault
 from bridge.domain.shop.issues import Code, Issue
 from bridge.domain.shop.monitor import notice_issues
@@ -21,6 +20,7 @@ from bridge.services.shop.connection import ConnectionState, Progress
 from bridge.services.stores import access_keys as keys
 from bridge.storage.engine.database import Connection
 from bridge.web.admin.navigation import count_exceptions
+from bridge.web.i18n.formatting import LocalTime, local_time, number, zone_name
 
 _UNAPPLIED = 10
 """How many of the orders that could not be applied are named."""

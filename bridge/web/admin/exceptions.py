@@ -19,7 +19,6 @@ from bridge.domain.errors import (
     UnknownOrder,
     UnknownUser,
 )
-from bridge.domain.i18n.formatting import number as written
 from bridge.domain.orders.errors import LineHasAmount, NoOpenRefunds, RefundsChanged, ReviewChanged
 from bridge.domain.orders.merge import Refunds
 from bridge.domain.orders.review_items import Question
@@ -35,6 +34,7 @@ from bridge.web.admin.exceptions_view import AmountForm, AssignForm, Form
 from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.api.parsing import MONEY, path_number, typed_amount
 from bridge.web.context import in_transaction, reading, transaction, utcnow
+from bridge.web.i18n.formatting import number as written
 
 bp = Blueprint("questions", __name__, url_prefix="/admin/<store>/exceptions")
 

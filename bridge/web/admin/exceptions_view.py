@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bridge.domain.i18n.formatting import LocalTime, local_time, zone_name
 from bridge.domain.orders.merge import OrderState
 from bridge.domain.orders.review import WANT_AMOUNTS, open_lines
 from bridge.domain.orders.review_items import Question, ReviewItem
@@ -15,6 +14,7 @@ from bridge.services.shop import review
 from bridge.services.shop.review import OpenOrder
 from bridge.storage.engine.database import Connection
 from bridge.web.admin.navigation import count_exceptions
+from bridge.web.i18n.formatting import LocalTime, local_time, zone_name
 
 _LATE = 5
 """The most products that the page names because orders bought them before they were packages."""

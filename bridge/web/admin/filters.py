@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Flask, url_for
 from markupsafe import Markup, escape
 
-from bridge.domain.i18n.formatting import number
+from bridge.web.i18n.formatting import number
 
 _STYLES = ("admin.css", "docs.css")
 

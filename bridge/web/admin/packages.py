@@ -17,7 +17,6 @@ from bridge.domain.errors import (
     ShopUnreachable,
     UnknownPackage,
 )
-from bridge.domain.i18n.formatting import number
 from bridge.domain.orders.errors import LineHasAmount
 from bridge.domain.orders.packages import Package
 from bridge.domain.stores.stores import Store
@@ -32,6 +31,7 @@ from bridge.web.admin.packages_view import AmountForm
 from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.api.parsing import path_number
 from bridge.web.context import in_transaction, reading, transaction, utcnow
+from bridge.web.i18n.formatting import number
 
 bp = Blueprint("packages", __name__, url_prefix="/admin/<store>/packages")
 

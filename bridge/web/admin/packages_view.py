@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.domain.i18n.formatting import LocalTime, local_time, number, zone_name
 from bridge.domain.orders.packages import Package
 from bridge.domain.stores.stores import Store
 from bridge.rendering import amounts
@@ -13,6 +12,7 @@ from bridge.services.shop import product_import
 from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
 from bridge.web.admin.navigation import count_exceptions
+from bridge.web.i18n.formatting import LocalTime, local_time, number, zone_name
 
 ProductKey = tuple[int, int]
 """A product and its variation, 0 for the whole product."""

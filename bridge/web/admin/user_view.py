@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from bridge.domain.accounts.ledger import Entry, Kind
-from bridge.domain.i18n.formatting import Language, LocalTime, local_time, zone_name
 from bridge.domain.stores.stores import Store
 from bridge.services.accounts import profiles
-from bridge.services.metering import allowances, documents, policies
-from bridge.services.metering.allowances import AllowanceRow
+from bridge.services.metering import documents, policies
 from bridge.services.metering.overview import get_overview, list_modules
 from bridge.services.orders import purchases
 from bridge.services.orders.purchases import Purchase
-from bridge.services.shop import review
 from bridge.storage.engine.database import Connection
+from bridge.web import allowances
 from bridge.web.admin import users_view
+from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.users_view import UserRow
+from bridge.web.allowances import AllowanceRow
+from bridge.web.i18n.formatting import Language, LocalTime, local_time, zone_name
 
 ENTRIES = 25
 PURCHASES = 10
@@ -107,7 +108,7 @@ def user_page(
         purchases=tuple(_purchase(purchase, zone) for purchase in bought.purchases),
         earlier=bought.next_before,
         is_latest_purchases=orders_before is None,
-        open_questions=review.badge(connection, store.id),
+        open_questions=count_exceptions(connection, store),
     )
 
 

@@ -13,7 +13,6 @@ from flask.typing import ResponseReturnValue
 from bridge.domain.accounts.accounts import MAX_TOKENS
 from bridge.domain.admin.user_list import MAX_SEARCH, Listing, Sort, read_place
 from bridge.domain.errors import BalanceChanged, FieldError, InvalidRequest, KeyReused
-from bridge.domain.i18n.formatting import number
 from bridge.services.admin import balance_edit
 from bridge.services.admin.balance_edit import BalanceChange
 from bridge.services.metering import documents
@@ -23,6 +22,7 @@ from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.admin.users_view import CreditsPage, EditForm
 from bridge.web.api.parsing import path_number, typed_amount
 from bridge.web.context import reading, transaction, utcnow
+from bridge.web.i18n.formatting import number
 
 bp = Blueprint("credits", __name__, url_prefix="/admin/<store>/credits")
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bridge.domain.admin.user_list import Listing, Place, Sort, write_place
-from bridge.domain.i18n.formatting import LocalTime, local_time, number
 from bridge.domain.stores.stores import Store
 from bridge.services.accounts import profiles
 from bridge.services.admin import store_stats, user_list
 from bridge.services.admin.store_stats import Summary
 from bridge.services.admin.user_list import COUNTED, UserLine
-from bridge.services.shop import review
 from bridge.storage.engine.database import Connection
+from bridge.web.admin.navigation import count_exceptions
+from bridge.web.allowances import percent_of
+from bridge.web.i18n.formatting import LocalTime, day, local_time, number
 
 _LABELS = {
     Sort.USER: "User ID",
@@ -72,11 +73,26 @@ class UserRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ModuleRow:
+    """The use of one module by the store; `percent` is its share of all."""
+
+    label: str
+    tokens: int
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class CreditsPage:
-    """Everything the credits page prints; `previous` and `next` are the places its neighbours begin at."""
+    """Everything the credits page prints; `previous` and `next` are the places its neighbours begin at.
+
+    `as_of` is empty where the summary is of this moment.
+    """
 
     store: Store
     summary: Summary
+    since: str
+    as_of: str
+    modules: tuple[ModuleRow, ...]
     columns: tuple[Column, ...]
     rows: tuple[UserRow, ...]
     search: str
@@ -101,9 +117,15 @@ def credits_page(
 ) -> CreditsPage:
     """Return one page of a store's users with the figures on top; a user who is edited is always on it."""
     page = user_list.list_page(connection, store, listing, always=edit.user_id if edit else None, now=now)
+    summary = store_stats.summary(connection, store, now=now)
     return CreditsPage(
         store=store,
-        summary=store_stats.summary(connection, store, now=now),
+        summary=summary,
+        since=day(summary.since),
+        as_of=local_time(summary.as_of, store.calendar.zone).text if summary.as_of else "",
+        modules=tuple(
+            ModuleRow(use.label, use.tokens, percent_of(use.tokens, summary.used)) for use in summary.modules
+        ),
         columns=tuple(_column(sort, listing) for sort in Sort),
         rows=tuple(_row(store, line, edit=edit, changed=changed) for line in page.lines),
         search=listing.search,
@@ -114,7 +136,7 @@ def credits_page(
         last=page.first + len(page.lines) - 1,
         previous=_write(page.previous, listing),
         next=_write(page.next, listing),
-        open_questions=review.badge(connection, store.id),
+        open_questions=count_exceptions(connection, store),
     )
 
 

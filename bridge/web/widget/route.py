@@ -8,7 +8,6 @@ from flask import Blueprint, Response, render_template, request
 
 from bridge.domain.accounts.accounts import Profile, Visitor, Who
 from bridge.domain.errors import FieldError, InvalidRequest
-from bridge.domain.i18n.formatting import language_of
 from bridge.services import secrets
 from bridge.services.accounts import profiles
 from bridge.storage.engine.database import Connection
@@ -16,6 +15,7 @@ from bridge.web.api.auth import caller, store_key
 from bridge.web.api.operations import Parameter, operation
 from bridge.web.api.parsing import path_module, path_number
 from bridge.web.context import reading, utcnow
+from bridge.web.i18n.formatting import language_of
 from bridge.web.widget import view as widget
 from bridge.web.widget.view import View
 

@@ -8,14 +8,15 @@ from datetime import datetime, tzinfo
 from enum import StrEnum
 
 from bridge.domain.accounts.accounts import Who
-from bridge.domain.i18n.formatting import Language, LocalTime, local_time, number, zone_name
-from bridge.domain.i18n.messages import PHRASES, Phrases
-from bridge.services.metering import allowances, policies
-from bridge.services.metering.allowances import AllowanceRow
+from bridge.services.metering import policies
 from bridge.services.metering.overview import get_or_make_account, get_overview, list_modules
 from bridge.services.orders import purchases
 from bridge.services.orders.purchases import Purchase, PurchasePage
 from bridge.storage.engine.database import Connection
+from bridge.web import allowances
+from bridge.web.allowances import AllowanceRow
+from bridge.web.i18n.formatting import Language, LocalTime, local_time, number, zone_name
+from bridge.web.i18n.messages import PHRASES, Phrases
 
 PURCHASES = 10
 """How many purchases the fragment lists; the portal has them all."""

@@ -1,0 +1,68 @@
+"""A walk through a shop's days: what a random history knows of the shop and of what its listener has heard."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fakeshop.model.orders import Order
+from fakeshop.model.shop import FakeShop
+from fakeshop.webhooks.subscriptions import Delivery
+
+_TELLING = frozenset({"order.created", "order.updated", "order.restored"})
+_RECENT = 8
+
+
+@dataclass(slots=True)
+class HistoryState:
+    """A shop, a way to move its clock on by seconds, and what its deliveries have told so far.
+
+    `heard` holds the orders whose document arrived at least once, `kept` the
+    customer of the last completed document that arrived of each. Both decide
+    what a history may do: see `tests.histories.shop_actions`.
+    """
+
+    shop: FakeShop
+    forward: Callable[[float], object]
+    heard: set[int] = field(default_factory=set)
+    kept: dict[int, int] = field(default_factory=dict)
+    guests: list[str] = field(default_factory=list)
+    registered: set[int] = field(default_factory=set)
+
+    def run_queue(self, *, limit: int | None = None) -> list[Delivery]:
+        """Run the shop's queue and note what was heard."""
+        sent = self.shop.run_queue(limit=limit)
+        for delivery in sent:
+            self._note(delivery)
+        return sent
+
+    def can_hear(self, topic: str) -> bool:
+        """Whether an event of this topic would arrive now: an active webhook with its owner's rights, no outage."""
+        return not self.shop.outage.left and any(
+            webhook.topic == topic and webhook.status == "active" and self._may_tell(webhook.user_id)
+            for webhook in self.shop.webhooks.values()
+        )
+
+    def pick_order(self, rng: random.Random, wanted: Callable[[Order], bool]) -> Order | None:
+        """One of the latest orders that fit; None where none does."""
+        fitting = [order for order in self.shop.orders.values() if wanted(order)]
+        return rng.choice(fitting[-_RECENT:]) if fitting else None
+
+    def pick_user(self, rng: random.Random) -> int:
+        """Somebody's id."""
+        return rng.choice(sorted(self.shop.users))
+
+    def _note(self, delivery: Delivery) -> None:
+        order = self.shop.orders.get(delivery.resource_id)
+        webhook = self.shop.webhooks.get(delivery.webhook_id)
+        is_told = delivery.is_success and not delivery.is_lost and delivery.topic in _TELLING
+        if not is_told or order is None or webhook is None or not self._may_tell(webhook.user_id):
+            return
+        self.heard.add(order.id)
+        if order.status == "completed" and order.customer_id:
+            self.kept[order.id] = order.customer_id
+
+    def _may_tell(self, user_id: int) -> bool:
+        owner = self.shop.users.get(user_id)
+        return owner is not None and owner.may_see_orders

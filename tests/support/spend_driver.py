@@ -1,0 +1,185 @@
+"""A desk that asks for tokens at any moment: straight to the service, in one transaction for each batch."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bridge.clients.woocommerce.documents import read_order
+from bridge.domain.accounts.accounts import Profile, Visitor, Who
+from bridge.domain.metering.commands import (
+    AnyRequest,
+    CaptureRequest,
+    HoldRequest,
+    RefundRequest,
+    ReleaseRequest,
+    SpendRequest,
+)
+from bridge.domain.metering.limits import Allows, Limit, Period, Rule
+from bridge.domain.stores.principals import Caller
+from bridge.services.accounts.profiles import Adjustment, adjust, put_profile
+from bridge.services.metering import documents, limits, policies
+from bridge.services.metering.documents import Document
+from bridge.services.metering.execute import Reply, spend_many
+from bridge.services.orders import apply as orders
+from bridge.services.orders import packages
+from bridge.services.stores import settings as stores
+from bridge.services.transactions import in_transaction
+from bridge.storage.engine.database import Connection, Database
+from tests import factories
+
+_numbers = itertools.count(1)
+
+
+def who_of(name: int | str, roles: tuple[str, ...] | None = None) -> Who:
+    """A user by number, or a guest by any text."""
+    if isinstance(name, int):
+        return Profile(name, roles=roles)
+    return Visitor(hashlib.sha256(name.encode()).hexdigest())
+
+
+def read(reply: Reply) -> Document:
+    """Return what was answered, its status among it; of a request that made no sense the code."""
+    if reply.error is not None:
+        return {"status": 0, "code": reply.error.code}
+    return {"status": reply.status, **json.loads(reply.document)}
+
+
+def rule(given: int | str) -> Rule:
+    """A limit's rule as the API writes it."""
+    return Rule(Allows.AMOUNT, given) if isinstance(given, int) else Rule(Allows(given))
+
+
+@dataclass(frozen=True)
+class SpendDriver:
+    """Asks for one store; `caller` says with which key."""
+
+    database: Database
+    caller: Caller
+    shop_orders: dict[int, int] = field(default_factory=dict)
+
+    # Asks, each under a fresh key unless one is given.
+
+    def spend(
+        self, who: int | str, tokens: int = 1, *, module: str = "chat", key: str = "", **more: Any
+    ) -> SpendRequest:
+        """Plain tokens in a module, or an operation where one is named."""
+        what = more if "operation" in more else {"module": module, "tokens": tokens} | more
+        return SpendRequest(**self._asked(key, "spend", who, what), **self._who(who, what), **what)
+
+    def hold(
+        self, who: int | str, tokens: int = 1, *, ttl: int = 300, module: str = "chat", key: str = "", **more: Any
+    ) -> HoldRequest:
+        """The same, set aside."""
+        what = more if "operation" in more else {"module": module, "tokens": tokens} | more
+        return HoldRequest(**self._asked(key, "hold", who, what, ttl), **self._who(who, what), **what, ttl_seconds=ttl)
+
+    def capture(
+        self, hold: str | Document, tokens: int | None = None, *, units: int | None = None, key: str = ""
+    ) -> CaptureRequest:
+        """Take what a hold really cost."""
+        id_ = self._number("ho", hold)
+        return CaptureRequest(
+            **self._asked(key, "capture", id_, tokens, units), hold_id=id_, tokens=tokens, units=units
+        )
+
+    def release(self, hold: str | Document, *, key: str = "") -> ReleaseRequest:
+        """Free a hold."""
+        id_ = self._number("ho", hold)
+        return ReleaseRequest(**self._asked(key, "release", id_), hold_id=id_)
+
+    def refund(self, spend: str | Document, tokens: int | None = None, *, key: str = "") -> RefundRequest:
+        """Give a spend back."""
+        id_ = self._number("sp", spend)
+        return RefundRequest(**self._asked(key, "refund", id_, tokens), spend_id=id_, tokens=tokens, reason="it failed")
+
+    def send(self, *asks: AnyRequest, now: datetime) -> list[Document]:
+        """Return what is answered to these asks, judged together at this moment."""
+        return [read(reply) for reply in self.replies(asks, now=now)]
+
+    def one(self, ask: AnyRequest, *, now: datetime) -> Document:
+        """Return what is answered to one ask."""
+        return self.send(ask, now=now)[0]
+
+    def replies(self, asks: Sequence[AnyRequest], *, now: datetime) -> list[Reply]:
+        """The replies as the service gives them."""
+        with self.database.transaction() as connection:
+            return spend_many(connection, asks, now=now)
+
+    # What the shop and its admin do.
+
+    def put_user(self, user: int, *, now: datetime, roles: tuple[str, ...] | None = None) -> None:
+        """Let an account be there, with these roles."""
+        with self.database.transaction() as connection:
+            put_profile(connection, self.caller.store_id, Profile(user, roles=roles), now=now)
+
+    def give(self, user: int, tokens: int, *, now: datetime) -> None:
+        """Add tokens to a balance by hand, or take some."""
+        self.put_user(user, now=now)
+        with self.database.transaction() as connection:
+            adjust(connection, self.caller.store_id, user, Adjustment("a gift", tokens), actor="test", now=now)
+
+    def limit(self, module: str, period: str, **rules: int | str) -> None:
+        """Set a limit; `role_editor=…` is the rule of the role."""
+        named = {name.replace("role_", "role:", 1): rule(given) for name, given in rules.items()}
+        with self.database.transaction() as connection:
+            limits.put_limit(connection, self.caller.store_id, Limit(module, Period(period), named))
+
+    def settings(self, **changes: Any) -> None:
+        """Change the store's settings, named as the API names them."""
+        with self.database.transaction() as connection:
+            stores.change_settings(connection, self.caller.store_id, changes)
+
+    def order(
+        self, number: int, user: int, *, status: str = "completed", now: datetime, tokens: int = 0, product: int = 10
+    ) -> None:
+        """A state of an order: of `tokens` for good, or of whatever the product brings where they are 0."""
+        self.shop_orders.setdefault(number, 0)
+        self.shop_orders[number] += 1
+        stamped = str(tokens) if tokens else None
+        document = factories.order(
+            number,
+            status,
+            at=self.shop_orders[number],
+            customer=user,
+            lines=[factories.line(product=product, stamped=stamped)],
+        )
+        document["date_created_gmt"] = now.replace(tzinfo=None).isoformat()
+
+        def apply(connection: Connection) -> None:
+            store = policies.for_store(connection, self.caller.store_id).store
+            orders.apply_order(connection, store, read_order(document), received_at=now, now=now)
+
+        in_transaction(self.database.transaction, apply)
+
+    def plan(self, product: int, *, tokens: int, months: int, now: datetime) -> None:
+        """Let a product be a plan."""
+        with self.database.transaction() as connection:
+            packages.set_package(
+                connection,
+                self.caller.store_id,
+                product_id=product,
+                variation_id=0,
+                tokens=tokens,
+                plan=f"Plan {product}",
+                months=months,
+                now=now,
+            )
+
+    def _asked(self, key: str, *words: object) -> dict[str, Any]:
+        fingerprint = hashlib.sha256(repr(words).encode()).hexdigest()
+        return {"caller": self.caller, "key": key or f"desk-{next(_numbers)}", "fingerprint": fingerprint}
+
+    def _who(self, who: int | str, what: dict[str, Any]) -> dict[str, Any]:
+        return {"who": None if self.caller.account_id else who_of(who, what.pop("roles", None))}
+
+    @staticmethod
+    def _number(prefix: str, named: str | Document) -> int:
+        found = documents.decode_id(prefix, named if isinstance(named, str) else named["id"])
+        assert found is not None
+        return found
