@@ -110,6 +110,12 @@ _TEXTS: dict[Code, tuple[str, str]] = {
         " page",
         ": flask packages set {slug} PRODUCT TOKENS",
     ),
+    Code.DATED_AHEAD: (
+        "an order arrived whose date is {span} ahead of this machine's clock, last at {at}: the clock of the shop or of"
+        " this machine is wrong; synchronize both with NTP. If a refund or grant cannot be ordered by its date, the"
+        " order is on the Exceptions page",
+        "",
+    ),
     Code.CLOCK: ("the clocks of the shop and of this machine differ by {count} seconds; synchronize both with NTP", ""),
 }
 """For each code, a sentence and the text that follows it where commands can be used."""
@@ -134,6 +140,7 @@ def _fill(sentence: str, issue: Issue) -> str:
         subject=issue.subject,
         reason=issue.reason,
         count=issue.count,
+        span=_span(issue.count),
         topics=_topics(issue.topics),
         at=at,
         since=f", since {at}" if at else "",
@@ -172,6 +179,15 @@ def _other(found: OtherInstallation) -> str:
     if found.own_url:
         return f"Token Bridge at {found.url}, and this one is at {found.own_url}"
     return f"another installation of Token Bridge at {found.url}"
+
+
+def _span(seconds: int) -> str:
+    """Return a duration in the largest unit of which it has about two."""
+    units = (("days", 86_400), ("hours", 3_600), ("minutes", 60))
+    for unit, length in units:
+        if (number := round(seconds / length)) >= 2:
+            return f"{number} {unit}"
+    return f"{seconds} seconds"
 
 
 def _orders(count: int) -> str:
