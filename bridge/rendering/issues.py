@@ -111,7 +111,7 @@ _TEXTS: dict[Code, tuple[str, str]] = {
         ": flask packages set {slug} PRODUCT TOKENS",
     ),
     Code.DATED_AHEAD: (
-        "an order arrived whose date is {span} ahead of this machine's clock, last at {at}: the clock of the shop or of"
+        "an order arrived dated {span} ahead of the clock of this machine, last at {at}: the clock of the shop or of"
         " this machine is wrong; synchronize both with NTP. If a refund or grant cannot be ordered by its date, the"
         " order is on the Exceptions page",
         "",
