@@ -70,7 +70,8 @@ def failure_of(
     method: str, status: int, code: str, headers: Mapping[str, str], body: bytes, *, wait: int | None
 ) -> Failure:
     """Return the failure behind an answer of 400 or more."""
-    page_fault = None if code else blockers.fault_of_page(status, headers, body)
+    # WordPress ends a request that asked for JSON, as in maintenance mode, with its page's words in an error document.
+    page_fault = None if code and code != blockers.WP_DIE else blockers.fault_of_page(status, headers, body)
     if page_fault is not None:
         page_fault.retry_after_seconds = wait
         return Failure(page_fault, is_passing=status == 503 and isinstance(page_fault, ShopBroken), wait=wait)
