@@ -51,7 +51,7 @@ class Floor:
 
 FLOORS: tuple[tuple[str, Floor], ...] = (
     (r"bridge/domain/.+", Floor(r"bridge\.domain")),
-    (r"bridge/rendering/.+", Floor(r"bridge\.(domain|rendering)")),
+    (r"bridge/rendering/.+", Floor(r"bridge\.(domain|rendering)", frozenset({"pydantic_core"}))),
     (r"bridge/storage/.+", Floor(r"bridge\.(domain|storage)", frozenset({"sqlalchemy", "alembic"}))),
     (
         r"bridge/clients/.+",
@@ -64,7 +64,7 @@ FLOORS: tuple[tuple[str, Floor], ...] = (
         r"bridge/services/.+",
         Floor(
             r"bridge\.(domain|rendering|storage|clients|services)",
-            frozenset({"cryptography", "argon2", "pydantic_core"}),
+            frozenset({"cryptography", "argon2"}),
         ),
     ),
     (r"bridge/runtime\.py", Floor(r"bridge\.(services|config|storage\.engine\.database)", frozenset({"flask"}))),

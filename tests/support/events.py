@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from bridge.clients.event_sender import Answer
 from bridge.domain.events.events import EventType, NewEvent
+from bridge.rendering.ids import encode_id
 from bridge.services.events import dispatch, endpoints
-from bridge.services.metering import documents
 from bridge.services.secrets import Vault
 from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Database
@@ -74,7 +74,7 @@ class EventDriver:
         ]
         with self.database.transaction() as connection:
             outbox_rows.add(connection, new)
-        return [documents.encode_id("evt", event.id) for event in new]
+        return [encode_id("evt", event.id) for event in new]
 
     def fan_out(self, now: datetime = NOW) -> int:
         """Fan out the pending events."""
@@ -89,7 +89,7 @@ class EventDriver:
     def states(self) -> list[tuple[str, str, int]]:
         """Return every delivery: webhook-id, state and attempts, in order."""
         found = rows(self.database, "select * from event_deliveries order by event_id, endpoint_id")
-        return [(documents.encode_id("evt", row["event_id"]), row["state"], row["attempts"]) for row in found]
+        return [(encode_id("evt", row["event_id"]), row["state"], row["attempts"]) for row in found]
 
     def call(self, method: str, path: str, headers=None, **options):
         """Call the API."""

@@ -17,14 +17,15 @@ from bridge.domain.errors import BridgeError
 from bridge.domain.metering.limits import Override
 from bridge.domain.metering.pricing import DEFAULT_OPERATIONS
 from bridge.domain.stores.principals import Caller
+from bridge.rendering.documents import format_timestamp
 from bridge.services.metering import expiry, limits, overrides
-from bridge.services.metering.documents import format_timestamp
 from bridge.services.secrets import Vault
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.database import Database
 from tests.support.model import Fields, Model
 from tests.support.spend_driver import SpendDriver, read
 from tests.support.spend_driver import rule as rule_of
+from tests.support.spend_replies import is_replay, status_of, text_of
 
 ZONES = ["America/New_York", "Africa/Cairo", "Asia/Kathmandu", "Australia/Lord_Howe"]
 STARTS = [
@@ -184,7 +185,7 @@ class Machine(RuleBasedStateMachine):
         """Repeat a key: the response is the same, whatever has changed."""
         ask, answer = self.asked[-1 - back % len(self.asked)]
         (reply,) = self.driver.replies([ask], now=self.now)
-        assert (reply.is_replay, answer) == (True, {"status": reply.status, "text": reply.document})
+        assert (is_replay(reply), answer) == (True, {"status": status_of(reply), "text": text_of(reply)})
 
     # The shop and its admin
 
@@ -302,14 +303,14 @@ class Machine(RuleBasedStateMachine):
             answer, kept = read(reply), expected.pop("kept", None)
             allowance = expected.pop("allowance", None)
             assert {name: answer.get(name) for name in expected} == written(expected)
-            if reply.error is not None:
+            if isinstance(reply, BridgeError):
                 continue
             assert (answer["allowance"] is None) == (allowance is None)
             if allowance is not None:
                 assert {name: answer["allowance"][name] for name in allowance} == written(allowance)
             # A refusal is not stored: the same key is decided again.
-            if reply.status < 400:
-                self.asked.append((ask, {"status": reply.status, "text": reply.document}))
+            if text_of(reply):
+                self.asked.append((ask, {"status": status_of(reply), "text": text_of(reply)}))
             if kept is not None:
                 known = self._known(kept)
                 known.pop(ask.key, None)

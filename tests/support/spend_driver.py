@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,16 +21,19 @@ from bridge.domain.metering.commands import (
 )
 from bridge.domain.metering.limits import Allows, Limit, Period, Rule
 from bridge.domain.stores.principals import Caller
+from bridge.rendering.documents import Document
+from bridge.rendering.ids import decode_id
 from bridge.services.accounts.profiles import Adjustment, adjust, put_profile
-from bridge.services.metering import documents, limits, policies
-from bridge.services.metering.documents import Document
+from bridge.services.metering import limits
 from bridge.services.metering.execute import Reply, spend_many
 from bridge.services.orders import apply as orders
 from bridge.services.orders import packages
 from bridge.services.stores import settings as stores
 from bridge.services.transactions import in_transaction
 from bridge.storage.engine.database import Connection, Database
+from bridge.storage.metering import policies
 from tests import factories
+from tests.support.spend_replies import read
 
 _numbers = itertools.count(1)
 
@@ -41,13 +43,6 @@ def who_of(name: int | str, roles: tuple[str, ...] | None = None) -> Who:
     if isinstance(name, int):
         return Profile(name, roles=roles)
     return Visitor(hashlib.sha256(name.encode()).hexdigest())
-
-
-def read(reply: Reply) -> Document:
-    """Return the response with its status, or the code of an invalid request."""
-    if reply.error is not None:
-        return {"status": 0, "code": reply.error.code}
-    return {"status": reply.status, **json.loads(reply.document)}
 
 
 def rule(given: int | str) -> Rule:
@@ -180,6 +175,6 @@ class SpendDriver:
 
     @staticmethod
     def _number(prefix: str, named: str | Document) -> int:
-        found = documents.decode_id(prefix, named if isinstance(named, str) else named["id"])
+        found = decode_id(prefix, named if isinstance(named, str) else named["id"])
         assert found is not None
         return found
