@@ -168,6 +168,24 @@ def test_order_in_another_form_is_read_back_by_its_id(app, is_older):
 
 
 @one_engine
+@pytest.mark.parametrize(
+    "action", ["order_status_completed", "payment_complete", "new_order", "checkout_order_processed"]
+)
+def test_order_of_an_action_is_read_from_the_shop(app, action):
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        put_package(connected_shop, 10, 1_000)
+        number = connected_shop.sell()
+        connected_shop.later()
+
+        for argument in (number, str(number), number + 1_000, "x", None):
+            body = {"action": f"woocommerce_{action}", "arg": argument}
+            assert deliver(connected_shop, body, f"action.woocommerce_{action}").status_code == 200
+
+        assert connected_shop.balances() == {2: 1_000}
+
+
+@one_engine
 def test_order_under_an_unknown_topic_is_applied(shop):
     for topic, number in (("", 1), ("my_plugin.paid", 2), ("subscription.updated", 3)):
         deliver(shop, order(number) | {"order_key": f"wc_order_{number}"}, topic)
