@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from bench.requests import WEBHOOK_SECRET
 from bridge.domain.accounts.accounts import Profile
-from bridge.services import ids
+from bridge.rendering import ids
 from bridge.services.accounts import profiles
 from bridge.services.accounts.profiles import Adjustment
 from bridge.services.ops.audit import list_faults

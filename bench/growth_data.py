@@ -15,11 +15,11 @@ from typing import Any
 import psycopg
 from sqlalchemy import bindparam, text
 
-from bridge.services.metering import documents
+from bridge.domain.metering.idempotency import Answer, Outcome
+from bridge.rendering.ids import encode_id
 from bridge.storage.engine.database import Connection, Database
 from bridge.storage.engine.types import Instant
-from bridge.storage.metering import spends
-from bridge.storage.metering.spends import Answered
+from bridge.storage.metering import idempotency
 
 GRANTED = 1_000_000
 """The tokens each account is granted by its order."""
@@ -73,15 +73,15 @@ def add_answers(database: Database, store_id: int, *, users: int, now: datetime)
     spent = _FIRST + 10_000_000_000
     for first in range(1, users + 1, 10_000):
         answered = {
-            (store_id, 0, f"first-{user}"): Answered(
+            (store_id, 0, f"first-{user}"): Answer(
                 "f",
-                201,
-                json.dumps({"id": documents.encode_id("sp", spent + 2 * user), "tokens": 1, "note": "x" * 560}),
+                Outcome.CREATED,
+                json.dumps({"id": encode_id("sp", spent + 2 * user), "tokens": 1, "note": "x" * 560}),
             )
             for user in range(first, min(users, first + 9_999) + 1)
         }
         with database.transaction() as connection:
-            spends.add_answers(connection, answered, now=now)
+            idempotency.add_answers(connection, answered, now=now)
 
 
 def add_orders(database: Database, store_id: int, *, first: int, count: int, user: int, now: datetime) -> None:

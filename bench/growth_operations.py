@@ -15,10 +15,10 @@ from bench import funded_store, growth_data
 from bridge.domain.accounts.accounts import Profile
 from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.stores.principals import Caller
-from bridge.services.metering import policies
 from bridge.services.metering.batcher import GroupCommit
 from bridge.services.ops import audit
 from bridge.storage.engine.database import Database
+from bridge.storage.metering import policies
 from bridge.storage.stores import stores
 from bridge.web.i18n.formatting import Language
 from bridge.web.widget import view as widget
