@@ -128,7 +128,7 @@ def test_retry_after_may_be_a_date_or_nonsense(server, client, waits):
 @pytest.mark.parametrize(
     ("ahead", "kind", "words"),
     [
-        (0, ShopKeysRefused, "the consumer secret is wrong, or the key may not read$"),
+        (0, ShopKeysRefused, "the consumer secret is wrong, or the key has no read permission$"),
         (3 * 3600, ShopBroken, "clock is 180 minutes ahead of the clock of this host"),
         (-3 * 3600, ShopBroken, "clock is (179|180) minutes behind the clock of this host"),
     ],

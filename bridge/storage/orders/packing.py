@@ -113,12 +113,12 @@ def unpack_sources(packed: dict[str, Any] | None, number: int) -> dict[str, Any]
 
 
 def _unpack_document(at: int, digest: str, seen: int, counted: int | None = None) -> DocumentDate:
-    """The date of a document; an older version did not store what it counts as."""
+    """Return the date of a document; an older version did not store what it counts as."""
     return DocumentDate(at, digest, seen, dates.counted(at, seen) if counted is None else counted)
 
 
 def _unpack_unplaced(packed: list[Any] | None, number: int) -> Unplaced | None:
-    """The document whose date cannot be compared."""
+    """Return the document whose date cannot be compared."""
     order = unpack_rival(packed[0], number) if packed else None
     return None if packed is None or order is None else Unplaced(order, packed[1])
 
@@ -149,7 +149,7 @@ def _unpack_ranks(packed: list[Any]) -> dict[str, Rank]:
 
 
 def _unpack_rank(weight: int, epoch: int, at: int, seen: int) -> Rank:
-    """A rank; an older version stored dates that are ahead of their arrival as they were stated."""
+    """Return a rank; an older version stored dates that are ahead of their arrival as they were stated."""
     return Rank(weight, epoch, dates.counted(at, seen) if seen else at, seen)
 
 
