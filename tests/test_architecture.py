@@ -295,7 +295,9 @@ def test_guard_of_parsing_finds():
 
     assert len(architecture.parsing_faults("bridge/services/orders/apply.py", source)) == 1
     assert len(architecture.parsing_faults("schedulers/jobs.py", source)) == 1
-    assert architecture.parsing_faults("bridge/clients/clock.py", source) == []
+    assert len(architecture.parsing_faults("bridge/storage/orders/packing.py", source)) == 1
+    assert len(architecture.parsing_faults("bridge/clients/woocommerce/documents.py", source)) == 1
+    assert architecture.parsing_faults("bridge/clients/woocommerce/times.py", source) == []
 
 
 @pytest.mark.parametrize("text", ["aria-sort", "aria_label", "<b>", "</td>", '<a href="/admin">', "<br/>"])

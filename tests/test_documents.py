@@ -110,6 +110,15 @@ def test_links_between_documents_lead_somewhere(path):
             assert anchor in anchors, f"{path.name} links to {target}"
 
 
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_documents_name_files_and_functions_that_exist(path):
+    text = read(path)
+    for name in re.findall(r"`((?:bridge|schedulers|fakeshop|bench|tests)/[\w/]+\.py)`", text):
+        assert (ROOT / name).is_file(), f"{path} names {name}"
+    for function, name in re.findall(r"`(\w+)` in `((?:bridge|schedulers|fakeshop|bench|tests)/[\w/]+\.py)`", text):
+        assert re.search(rf"\b(?:def|class) {function}\b", read(name)), f"{path} names {function} in {name}"
+
+
 def test_reference_lists_every_error_code_of_our_own():
     own = {error.code for error in _subclasses(BridgeError)} - _NOT_OF_THE_API
     text = read("docs/reference/errors.md")
@@ -133,6 +142,21 @@ def test_every_document_is_in_the_index():
 def test_reference_lists_every_review_item():
     table = read("docs/reference/review-items.md")
     assert not [kind for kind in Question if kind and f"`{kind.value}`" not in table]
+
+
+def test_every_situation_names_tests_that_exist():
+    lines = read("docs/reference/situations.md").splitlines()
+    rows = [line for line in lines if line.startswith("| ") and not line.endswith(("--- |", "| tested by |"))]
+    assert len(rows) > 40
+
+    for row in rows:
+        file, names = "", re.findall(r"`([\w/.…]+)::(test_\w+)`", row.rsplit(" | ", 1)[1])
+        assert names, f"no test is named in {row}"
+        for path, name in names:
+            file = file if path == "…" else path
+            source = ROOT / "tests" / file
+            assert source.is_file(), f"tests/{file} does not exist"
+            assert f"\ndef {name}(" in source.read_text(encoding="utf-8"), f"tests/{file} has no {name}"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bridge.domain.metering.limits import Allowance
 from bridge.domain.stores.stores import Policy
-from bridge.services.metering.overview import AllowanceStatus, PlanStatus
+from bridge.services.metering.overview import PlanStatus
 from bridge.web.i18n.formatting import Language, LocalTime, isolate, local_time, number
 from bridge.web.i18n.messages import Texts, marked, span, texts_of
 
@@ -55,7 +56,7 @@ class AllowanceRow:
 
 def rows(
     policy: Policy,
-    allowances: Sequence[AllowanceStatus],
+    allowances: Sequence[Allowance],
     modules: Sequence[str],
     language: Language,
     *,
@@ -118,9 +119,10 @@ def _unnumbered(policy: Policy, module: str, state: str, language: Language) -> 
     )
 
 
-def _row(policy: Policy, allowance: AllowanceStatus, language: Language, *, now: datetime) -> AllowanceRow:
+def _row(policy: Policy, allowance: Allowance, language: Language, *, now: datetime) -> AllowanceRow:
     texts, module = texts_of(language), allowance.module
-    state, used, limit, resets_at = allowance.state, allowance.used, allowance.limit, allowance.resets_at
+    state, used, resets_at = allowance.state.value, allowance.used, allowance.window.ends_at
+    limit = allowance.matched.rule.document
     amount, left, percent, detail, summary, window = "", "", None, "", "", ""
     if isinstance(limit, int):
         amount, left = _used_of(texts, used, limit), _left(texts, allowance.remaining or 0)

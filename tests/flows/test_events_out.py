@@ -60,7 +60,7 @@ def test_receiver_down_for_two_days_gets_every_event_once_and_in_order(driver, r
             for user in (1, 2, 3, None):
                 emitted[user] += driver.tell(user, at=now)
         driver.fan_out(now)
-        driver.send(post, now, rng=(step % 10) / 10)
+        driver.send(post, now, draw=(step % 10) / 10)
     assert receiver.received == []
 
     receiver.start()
@@ -152,7 +152,7 @@ def test_endpoint_nobody_answers_at_rests_and_is_probed_again(driver):
     sender = Sender(default=None)
     driver.fan_out()
 
-    driver.send(sender, rng=0.0)
+    driver.send(sender, draw=0.0)
     driver.send(sender, NOW + timedelta(seconds=4))
     assert len(sender.sent) == 8
 

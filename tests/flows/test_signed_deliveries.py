@@ -82,6 +82,24 @@ def test_delivery_of_another_site_waits_until_the_owner_accepts_it(shop, app, da
 
 
 @one_engine
+def test_several_domains_of_one_shop_are_accepted(shop, app):
+    domains = ["https://shop.example/", "https://shop.example.de/", "https://www.tokens.example/en/"]
+    for number, source in enumerate(domains, start=1):
+        deliver(shop, order(number), source=source)
+    assert balance_of(shop, 2) == 0
+
+    for count, source in enumerate(domains, start=1):
+        assert shop.client.post("/v1/store/sources", json={"url": source}, headers=shop.headers).status_code == 200
+        retry(app)
+        assert balance_of(shop, 2) == count * 1_000
+    for number, source in enumerate([*domains, "http://127.0.0.1:8980/"], start=4):
+        deliver(shop, order(number), source=source)
+
+    assert balance_of(shop, 2) == 7_000
+    assert shop.client.get("/v1/store/sources", headers=shop.headers).json["waiting"] is None
+
+
+@one_engine
 def test_owner_accepts_a_site_on_the_connection_page(shop, app):
     admin = sign_in(app)
     deliver(shop, order(), source=STAGING)
@@ -145,6 +163,24 @@ def test_order_in_another_form_is_read_back_by_its_id(app, is_older):
         document = {"order": {"id": number}} if is_older else {"id": number}
 
         deliver(connected_shop, document, "order.updated")
+
+        assert connected_shop.balances() == {2: 1_000}
+
+
+@one_engine
+@pytest.mark.parametrize(
+    "action", ["order_status_completed", "payment_complete", "new_order", "checkout_order_processed"]
+)
+def test_order_of_an_action_is_read_from_the_shop(app, action):
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        put_package(connected_shop, 10, 1_000)
+        number = connected_shop.sell()
+        connected_shop.later()
+
+        for argument in (number, str(number), number + 1_000, "x", None):
+            body = {"action": f"woocommerce_{action}", "arg": argument}
+            assert deliver(connected_shop, body, f"action.woocommerce_{action}").status_code == 200
 
         assert connected_shop.balances() == {2: 1_000}
 
@@ -251,10 +287,28 @@ def test_large_delivery_is_accepted_and_a_larger_one_is_answered_and_named(shop,
 
 
 @one_engine
-def test_granted_order_that_stays_unpaid_for_a_day_asks(shop, app, database):
+@pytest.mark.parametrize("place", ["beginning", "end"])
+def test_order_that_is_too_large_to_be_kept_is_read_from_the_shop(app, place):
+    """By its ID where that stands at the beginning of the document, else with the next reading of all changes."""
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        put_package(connected_shop, 10, 1_000)
+        number = connected_shop.sell()
+        note = {"note": "x" * (10 * 1024**2)}
+        document = order(number) | note if place == "beginning" else note | order(number)
+
+        assert deliver(connected_shop, document).status_code == 200
+
+        assert connected_shop.balances() == ({2: 1_000} if place == "beginning" else {})
+        connected_shop.poll()
+        assert connected_shop.balances() == {2: 1_000}
+
+
+@pytest.mark.parametrize("status", ["pending", "on-hold"])
+def test_granted_order_that_stays_unpaid_for_a_day_asks(shop, app, database, status):
     deliver(shop, order(at=1))
-    deliver(shop, order(2, "on-hold", at=2))
-    deliver(shop, order(status="on-hold", at=2))
+    deliver(shop, order(2, status, at=2))
+    deliver(shop, order(status=status, at=2))
 
     def settle(later):
         jobs.settle_open_orders(JobContext(database, lambda: utcnow() + later))

@@ -138,7 +138,7 @@ def test_shop_that_sorts_by_something_else_hides_no_order(connected_shop, monkey
     connected_shop.later()
     for number in placed[:3]:
         connected_shop.shop.save(number)
-    monkeypatch.setattr("fakeshop.rest.sort_by", lambda query, found, key, number: sorted(found, key=number))
+    monkeypatch.setattr("fakeshop.rest.api.sort_by", lambda query, found, key, number: sorted(found, key=number))
 
     connected_shop.poll()
 

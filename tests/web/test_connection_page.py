@@ -10,7 +10,7 @@ import pytest
 
 from bridge.domain.shop.subscriptions import TOPICS
 from bridge.storage.shop import sync_state
-from fakeshop.rest import Rest
+from fakeshop.rest.api import Rest
 from fakeshop.rest.faults import Kind
 from tests import factories
 from tests.support import ledger_sql

@@ -6,13 +6,15 @@ is trusted to be there, or to be of its usual type.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bridge.clients.woocommerce import package_meta
+from bridge.clients.woocommerce.times import read_utc
 from bridge.domain.accounts.accounts import MAX_NAME, MAX_USER_ID
 from bridge.domain.accounts.amounts import Reason, Unreadable
 from bridge.domain.errors import InvalidRequest
@@ -91,10 +93,16 @@ def is_bare(document: Json) -> bool:
     return set(document) == {"id"} and resource_id(document) is not None
 
 
+_ORDER_ACTION = re.compile(
+    r"woocommerce_(order_|payment_complete|(new|update|cancelled)_order|checkout_order_|thankyou)"
+)
+"""The beginning of the names of WooCommerce's actions whose first argument is the ID of an order."""
+
+
 def action_order(document: Json) -> int | None:
     """The order an action's body is about: `{"action": "woocommerce_order_…", "arg": 20}`; None for another."""
     action = document.get("action")
-    is_about_order = isinstance(action, str) and action.startswith("woocommerce_order_")
+    is_about_order = isinstance(action, str) and _ORDER_ACTION.match(action) is not None
     return _whole(document.get("arg"), high=MAX_USER_ID) if is_about_order else None
 
 
@@ -350,15 +358,9 @@ def _stated_money(value: Any) -> Decimal | None:
 
 
 def _utc(value: Any) -> datetime | None:
-    """One of the shop's `date_…_gmt` fields: UTC without an offset."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return moment if 1970 <= moment.year < 9000 else None
+    """One of the shop's `date_…_gmt` fields; None for a year that no order has."""
+    moment = read_utc(value)
+    return moment if moment is not None and 1970 <= moment.year < 9000 else None
 
 
 def _person(document: Json) -> str:

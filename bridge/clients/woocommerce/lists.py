@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from bridge.clients.woocommerce.session import Answer, ShopSession
+from bridge.clients.woocommerce.times import read_utc
 from bridge.domain.shop.errors import ShopBroken, ShopIgnoresQuery, ShopPageBroken
 
 log = logging.getLogger(__name__)
@@ -243,11 +244,7 @@ def document(value: Any) -> Document:
 
 def modified_at(document: Document) -> datetime | None:
     """When an order was last changed, by the shop's clock; None where it does not say."""
-    try:
-        moment = datetime.fromisoformat(str(document.get("date_modified_gmt")))
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+    return read_utc(document.get("date_modified_gmt"))
 
 
 def documents(answer: Answer | None) -> tuple[Document, ...]:

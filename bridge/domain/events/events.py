@@ -1,10 +1,7 @@
-"""Events sent to endpoints: types, balance alerts, signatures, and the retry schedule."""
+"""Events sent to endpoints: types, balance alerts, and the retry schedule."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -149,18 +146,6 @@ def rest(failures: int, *, draw: float) -> timedelta:
     """Return the pause of an endpoint that could not be reached this many times in a row (1 or more)."""
     seconds = min(MOST_REST_SECONDS, 5 * 2 ** min(failures - 1, 10))
     return timedelta(seconds=seconds * (1 - JITTER * draw))
-
-
-def signed_headers(body: bytes, *, event_id: str, secret: str, now: datetime) -> dict[str, str]:
-    """Return the Standard Webhooks headers for these bytes, sent now; `secret` is the whole `whsec_…`."""
-    timestamp = str(int(now.timestamp()))
-    key = base64.b64decode(secret.removeprefix(SIGNING_PREFIX))
-    digest = hmac.new(key, f"{event_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
-    return {
-        "webhook-id": event_id,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
-    }
 
 
 def _level(*, available: int, low_balance: int) -> Alert:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from bridge.domain.stores.stores import Store
-from bridge.services.metering import policies
 from bridge.storage.admin import user_list
 from bridge.storage.engine.cache import Memory
 from bridge.storage.engine.database import Connection
+from bridge.storage.metering import policies
 
 USAGE_DAYS = 30
 KEPT_FOR = timedelta(minutes=1)

@@ -69,12 +69,6 @@ def count_open(connection: Connection, store_id: int) -> int:
     )
 
 
-def badge(connection: Connection, store_id: int) -> str:
-    """The count of the navigation: empty for none, `99+` for more than 99."""
-    found = count_open(connection, store_id)
-    return "" if not found else str(found) if found <= COUNTED else f"{COUNTED}+"
-
-
 def assign(
     connection: Connection, store: Store, number: int, profile: Profile, *, actor: str, now: datetime
 ) -> ReviewedOrder:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from bridge.domain.orders import dates
+from bridge.domain.orders.dates import DocumentDate
 from bridge.domain.orders.review_items import Decision, Question, ReviewItem
 from bridge.domain.orders.state import (
     Acknowledgement,
@@ -21,7 +22,9 @@ from bridge.domain.orders.state import (
     RefundedLine,
     Refunds,
     Sources,
+    Unplaced,
 )
+from bridge.storage.engine.json_times import pack_time, unpack_time
 
 
 def pack_refunds(known: OrderState) -> dict[str, Any] | None:
@@ -76,36 +79,48 @@ def pack_sources(known: OrderState) -> dict[str, Any] | None:
     return {
         "ranks": _pack_ranks(sources.ranks),
         "documents": [list(document) for document in sources.documents],
+        "unplaced": sources.unplaced and [pack_rival(sources.unplaced.order), sources.unplaced.digest],
         "read": sources.read_at,
         "heard": sources.heard_at,
         "status": sources.status,
         "effect": sources.effect.value,
         "finished": known.is_finished,
         "paid": known.is_paid,
-        "paid_at": known.paid_at and known.paid_at.isoformat(),
-        "unpaid": known.unpaid_since and known.unpaid_since.isoformat(),
+        "paid_at": pack_time(known.paid_at),
+        "unpaid": pack_time(known.unpaid_since),
     }
 
 
-def unpack_sources(packed: dict[str, Any] | None) -> dict[str, Any]:
+def unpack_sources(packed: dict[str, Any] | None, number: int) -> dict[str, Any]:
     """The same as the values of an order."""
     if not packed:
         return {}
-    unpaid, paid_at = packed["unpaid"], packed.get("paid_at")
     return {
         "sources": Sources(
             ranks=_unpack_ranks(packed["ranks"]),
-            documents=tuple((at, digest, seen) for at, digest, seen in packed["documents"]),
+            documents=tuple(_unpack_document(*document) for document in packed["documents"]),
             read_at=packed["read"],
             heard_at=packed["heard"],
             status=packed["status"],
             effect=Effect(packed["effect"]),
+            unplaced=_unpack_unplaced(packed.get("unplaced"), number),
         ),
         "is_finished": packed["finished"],
         "is_paid": packed["paid"],
-        "unpaid_since": datetime.fromisoformat(unpaid) if unpaid else None,
-        "paid_at": datetime.fromisoformat(paid_at) if paid_at else None,
+        "unpaid_since": unpack_time(packed["unpaid"]),
+        "paid_at": unpack_time(packed.get("paid_at")),
     }
+
+
+def _unpack_document(at: int, digest: str, seen: int, counted: int | None = None) -> DocumentDate:
+    """The date of a document; an older version did not store what it counts as."""
+    return DocumentDate(at, digest, seen, dates.counted(at, seen) if counted is None else counted)
+
+
+def _unpack_unplaced(packed: list[Any] | None, number: int) -> Unplaced | None:
+    """The document whose date cannot be compared."""
+    order = unpack_rival(packed[0], number) if packed else None
+    return None if packed is None or order is None else Unplaced(order, packed[1])
 
 
 def pack_line_sources(line: LineState) -> dict[str, Any] | None:
@@ -130,7 +145,12 @@ def _pack_ranks(ranks: Mapping[str, Rank]) -> list[Any]:
 
 
 def _unpack_ranks(packed: list[Any]) -> dict[str, Rank]:
-    return {name: Rank(*rank) for *rank, names in packed for name in names.split()}
+    return {name: _unpack_rank(*rank) for *rank, names in packed for name in names.split()}
+
+
+def _unpack_rank(weight: int, epoch: int, at: int, seen: int) -> Rank:
+    """A rank; an older version stored dates that are ahead of their arrival as they were stated."""
+    return Rank(weight, epoch, dates.counted(at, seen) if seen else at, seen)
 
 
 def pack_rival(order: Order | None) -> dict[str, Any] | None:
@@ -140,13 +160,13 @@ def pack_rival(order: Order | None) -> dict[str, Any] | None:
     lines = [
         [
             *(line.id, line.product_id, line.variation_id, _text(line.quantity), _text(line.total)),
-            *(line.name, line.sku, line.stamped),
+            *(line.name, line.sku, line.stamped, line.is_gone, line.unclear_stamp),
         ]
         for line in order.lines or ()
     ]
     plain = {name: getattr(order, name) for name in _RIVAL}
     money = {name: _text(getattr(order, name)) for name in ("total", "refunded")}
-    times = {name: moment and moment.isoformat() for name, moment in ((name, getattr(order, name)) for name in _TIMES)}
+    times = {name: pack_time(getattr(order, name)) for name in _TIMES}
     return {**plain, **money, **times, "lines": None if order.lines is None else lines, "refunds": order.refund_ids}
 
 
@@ -156,7 +176,7 @@ def unpack_rival(packed: dict[str, Any] | None, number: int) -> Order | None:
         return None
     values: dict[str, Any] = {name: packed[name] for name in _RIVAL}
     values |= {name: None if packed[name] is None else Decimal(packed[name]) for name in ("total", "refunded")}
-    values |= {name: packed.get(name) and datetime.fromisoformat(packed[name]) for name in _TIMES}
+    values |= {name: unpack_time(packed.get(name)) for name in _TIMES}
     lines = None if packed["lines"] is None else tuple(_unpack_rival_line(*line) for line in packed["lines"])
     return Order(number=number, lines=lines, refund_ids=tuple(packed["refunds"]), **values)
 
@@ -194,7 +214,7 @@ def pack_seen(seen: Acknowledgement | None) -> dict[str, Any] | None:
     if seen is None:
         return None
     refunds = seen.refunds
-    return {"ids": list(refunds.ids), "total": str(refunds.total), "by": seen.by, "at": seen.at.isoformat()}
+    return {"ids": list(refunds.ids), "total": str(refunds.total), "by": seen.by, "at": pack_time(seen.at)}
 
 
 def unpack_seen(packed: dict[str, Any] | None) -> Acknowledgement | None:
@@ -202,20 +222,19 @@ def unpack_seen(packed: dict[str, Any] | None) -> Acknowledgement | None:
     if not packed:
         return None
     refunds = Refunds(tuple(packed["ids"]), Decimal(packed["total"]))
-    return Acknowledgement(refunds, packed["by"], datetime.fromisoformat(packed["at"]))
+    return Acknowledgement(refunds, packed["by"], unpack_time(packed["at"]))
 
 
 def pack_decisions(decisions: Sequence[Decision]) -> list[Any] | None:
     """Return what people decided, in the order they did."""
-    packed = [[one.kind.value, one.subject, one.choice, one.by, one.at.isoformat()] for one in decisions]
+    packed = [[one.kind.value, one.subject, one.choice, one.by, pack_time(one.at)] for one in decisions]
     return packed or None
 
 
 def unpack_decisions(packed: list[Any] | None) -> tuple[Decision, ...]:
     """Return what people decided, in the order they did."""
     return tuple(
-        Decision(Question(kind), subject, choice, by, datetime.fromisoformat(at))
-        for kind, subject, choice, by, at in packed or ()
+        Decision(Question(kind), subject, choice, by, unpack_time(at)) for kind, subject, choice, by, at in packed or ()
     )
 
 

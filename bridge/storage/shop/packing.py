@@ -11,6 +11,7 @@ from bridge.domain.accounts.amounts import Reason, Unreadable
 from bridge.domain.shop.access import ShopAccess
 from bridge.domain.shop.health import Caretaker, Scan, SetAside, Stop
 from bridge.domain.shop.issues import Code, Issue, OtherInstallation, UnclearAmount
+from bridge.storage.engine.json_times import pack_time, unpack_time
 
 Json = dict[str, Any]
 
@@ -40,17 +41,17 @@ def read_set_aside(document: Mapping[str, Any]) -> SetAside:
         str(document["kind"]),
         int(document["number"]),
         str(document["why"]),
-        _moment(document["since"]) or datetime.fromtimestamp(0, UTC),
+        unpack_time(document["since"]) or datetime.fromtimestamp(0, UTC),
         int(document.get("above", 0)),
         int(document.get("below", 0)),
-        _moment(document.get("after")),
-        _moment(document.get("until")),
+        unpack_time(document.get("after")),
+        unpack_time(document.get("until")),
     )
 
 
 def read_stop(document: Mapping[str, Any]) -> Stop:
     """Return the reason why runs of one kind stop."""
-    since = _moment(document["since"]) or datetime.fromtimestamp(0, UTC)
+    since = unpack_time(document["since"]) or datetime.fromtimestamp(0, UTC)
     return Stop(since, str(document["code"]), str(document["why"]))
 
 
@@ -58,7 +59,7 @@ def read_scan(document: Mapping[str, Any] | None) -> Scan:
     """Return how far a shop without a list of changes was read."""
     if not document:
         return Scan()
-    return Scan(int(document["page"]), int(document["total"]), _moment(document["done_at"]))
+    return Scan(int(document["page"]), int(document["total"]), unpack_time(document["done_at"]))
 
 
 def read_caretaker(document: Mapping[str, Any] | None) -> Caretaker | None:
@@ -78,8 +79,8 @@ def _pack_access(access: ShopAccess) -> Json:
 
 def _pack_set_aside(one: SetAside) -> Json:
     found: Json = {"kind": one.kind, "number": one.number, "why": one.why[:300]}
-    found |= {"since": one.since.isoformat(), "above": one.above, "below": one.below}
-    return found | {name: at.isoformat() for name in ("after", "until") if (at := getattr(one, name)) is not None}
+    found |= {"since": pack_time(one.since), "above": one.above, "below": one.below}
+    return found | {name: pack_time(at) for name in ("after", "until") if (at := getattr(one, name)) is not None}
 
 
 def _pack_every_set_aside(every: Sequence[SetAside]) -> list[Json] | None:
@@ -88,14 +89,13 @@ def _pack_every_set_aside(every: Sequence[SetAside]) -> list[Json] | None:
 
 def _pack_stops(stops: Mapping[str, Stop]) -> Json | None:
     found = {
-        kind: {"since": stop.since.isoformat(), "code": stop.code, "why": stop.why[:500]}
-        for kind, stop in stops.items()
+        kind: {"since": pack_time(stop.since), "code": stop.code, "why": stop.why[:500]} for kind, stop in stops.items()
     }
     return found or None
 
 
 def _pack_scan(scan: Scan) -> Json:
-    return {"page": scan.page, "total": scan.total, "done_at": scan.done_at.isoformat() if scan.done_at else None}
+    return {"page": scan.page, "total": scan.total, "done_at": pack_time(scan.done_at)}
 
 
 def _pack_caretaker(caretaker: Caretaker) -> Json:
@@ -114,7 +114,7 @@ def _pack_issue(issue: Issue) -> Json:
         "subject": issue.subject[:500],
         "reason": issue.reason[:500],
         "count": issue.count,
-        "since": issue.since.isoformat() if issue.since else None,
+        "since": pack_time(issue.since),
         "is_keys_fault": issue.is_keys_fault,
         "resource": issue.resource,
         "resource_id": issue.resource_id,
@@ -133,7 +133,7 @@ def _read_issue(document: Mapping[str, Any]) -> Issue:
         subject=document.get("subject", ""),
         reason=document.get("reason", ""),
         count=document.get("count", 0),
-        since=_moment(document.get("since")),
+        since=unpack_time(document.get("since")),
         is_keys_fault=document.get("is_keys_fault", False),
         resource=document.get("resource", ""),
         resource_id=document.get("resource_id"),
@@ -147,10 +147,6 @@ def _read_amount(document: Mapping[str, Any]) -> UnclearAmount:
     value = document["value"]
     unreadable = Unreadable(value["key"], value["value"], Reason(value["reason"]))
     return UnclearAmount(document["product_id"], document["variation_id"], document["name"], unreadable)
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 _PACKERS: dict[str, Callable[[Any], Any]] = {

@@ -17,6 +17,7 @@ from bridge.domain.shop.inbox import Notice, NoticeKind, State
 from bridge.domain.shop.issues import Issue
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.ids import first_id_at
+from bridge.storage.engine.json_times import pack_time, unpack_time
 from bridge.storage.orders.tables import order_lines, orders, packages
 from bridge.storage.shop import packing
 from bridge.storage.shop.tables import deliveries, sync_states
@@ -113,8 +114,7 @@ def find(connection: Connection, store_id: int) -> ShopRead:
         pinged_at=row.pinged_at,
         unapplied=tuple(row.unapplied or ()),
         notices=tuple(
-            Notice(NoticeKind(kind), datetime.fromisoformat(at), detail)
-            for kind, (at, detail) in (row.notices or {}).items()
+            Notice(NoticeKind(kind), unpack_time(at), detail) for kind, (at, detail) in (row.notices or {}).items()
         ),
         import_page=row.import_page,
         import_total=row.import_total or 0,
@@ -143,7 +143,7 @@ def note(connection: Connection, store_id: int, notice: Notice) -> None:
     change(
         connection,
         store_id,
-        notices={**(known or {}), notice.kind.value: [notice.at.isoformat(), notice.detail[:300]]},
+        notices={**(known or {}), notice.kind.value: [pack_time(notice.at), notice.detail[:300]]},
     )
 
 

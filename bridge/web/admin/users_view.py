@@ -11,8 +11,8 @@ from bridge.services.accounts import profiles
 from bridge.services.admin import store_stats, user_list
 from bridge.services.admin.store_stats import Summary
 from bridge.services.admin.user_list import COUNTED, UserLine
-from bridge.services.shop import review
 from bridge.storage.engine.database import Connection
+from bridge.web.admin.navigation import count_exceptions
 from bridge.web.allowances import percent_of
 from bridge.web.i18n.formatting import LocalTime, day, local_time, number
 
@@ -136,7 +136,7 @@ def credits_page(
         last=page.first + len(page.lines) - 1,
         previous=_write(page.previous, listing),
         next=_write(page.next, listing),
-        open_questions=review.badge(connection, store.id),
+        open_questions=count_exceptions(connection, store),
     )
 
 

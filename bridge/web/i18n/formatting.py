@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from enum import StrEnum
+from itertools import islice
 
 from babel import Locale
 from babel.dates import parse_pattern
 
 from bridge.domain.stores.zones import zone_label
+
+MAX_LISTED = 20
+"""How many names a list in one line has; an order may have ten thousand."""
 
 
 class Language(StrEnum):
@@ -81,6 +86,13 @@ def isolate(text: str, language: Language) -> str:
     if not text or not _conventions(language).is_right_to_left:
         return text
     return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_DIRECTIONAL_ISOLATE}"
+
+
+def shortened(names: Iterable[str], count: int, language: Language = Language.ENGLISH) -> tuple[str, ...]:
+    """Return the first of `count` names as they are shown in a list, and how many more there are."""
+    shown = tuple(isolate(name, language) for name in islice(names, MAX_LISTED))
+    more = count - len(shown)
+    return (*shown, f"… (+{number(more, language)})") if more else shown
 
 
 def number(value: int, language: Language = Language.ENGLISH) -> str:

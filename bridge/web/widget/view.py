@@ -9,16 +9,14 @@ from datetime import datetime, tzinfo
 from enum import StrEnum
 
 from bridge.domain.accounts.accounts import Who
-from bridge.services.metering import policies
-from bridge.services.metering.overview import get_or_make_account, get_overview, list_modules
+from bridge.services.metering.overview import get_or_make_account, get_overview
 from bridge.services.orders import purchases
 from bridge.services.orders.purchases import Purchase, PurchasePage
 from bridge.storage.engine.database import Connection
 from bridge.web import allowances
 from bridge.web.allowances import AllowanceRow
-from bridge.web.i18n.formatting import Language, LocalTime, direction, isolate, local_time, number, zone_name
+from bridge.web.i18n.formatting import Language, LocalTime, direction, isolate, local_time, number, shortened, zone_name
 from bridge.web.i18n.messages import Texts, texts_of
-from bridge.web.purchase_lines import shown_lines
 
 PURCHASES = 10
 """How many purchases the fragment lists; the portal has them all."""
@@ -90,10 +88,9 @@ def usage_card(
 
     `modules` are the ones to show, in order; none means all the store has.
     """
-    policy = policies.for_store(connection, store_id)
     account = get_or_make_account(connection, store_id, who)
-    known = get_overview(connection, account, policy=policy, now=now)
-    texts, balance = texts_of(language), known.balance
+    known = get_overview(connection, account, now=now)
+    texts, policy, balance = texts_of(language), known.policy, known.balance
     bought = PurchasePage([], None)
     if view is View.FULL and not account.is_guest:
         bought = purchases.list_purchases(connection, account, before=None, limit=PURCHASES)
@@ -112,7 +109,7 @@ def usage_card(
         rows=allowances.rows(
             policy,
             known.allowances,
-            modules or list_modules(policy),
+            modules or policy.module_keys,
             language,
             # A visitor has no balance that could pay instead.
             without="disabled" if account.is_guest else "none",
@@ -161,7 +158,7 @@ def _purchase(purchase: Purchase, zone: tzinfo, texts: Texts) -> CardPurchase:
     return CardPurchase(
         order=texts.gettext("Order {number}", number=isolate(purchase.shown_number, language)),
         at=local_time(purchase.placed_at, zone, language) if purchase.placed_at else None,
-        lines=shown_lines(purchase, language),
+        lines=shortened((f"{line.name} × {line.quantity}" for line in purchase.lines), len(purchase.lines), language),
         tokens=texts.ngettext("{n} token", "{n} tokens", purchase.tokens),
         taken_back=texts.ngettext("{n} taken back", "{n} taken back", taken_back) if taken_back else "",
     )
