@@ -22,7 +22,6 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
-    case,
     cast,
     func,
     literal,
@@ -35,13 +34,11 @@ from sqlalchemy import (
 from bridge.domain.accounts.accounts import MAX_USER_ID, normalize_email
 from bridge.domain.admin.user_list import Listing, Place, Sort
 from bridge.storage.accounts.tables import accounts
+from bridge.storage.engine.sums import capped_sum
 from bridge.storage.metering.tables import holds, usage_days
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_SPLIT = 1_000_000
-"""Sums are taken in two halves: a thousand of the largest balances would not fit 64 bits."""
-_MOST = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +57,6 @@ class UserLine:
     purchased: int
     active_at: datetime
     value: int | str
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """All users of a store together."""
-
-    users: int
-    balance: int
-    debt: int
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleUse:
-    """The use of one module by a whole store, its guests included."""
-
-    module: str
-    units: int
-    tokens: int
 
 
 def list_users(
@@ -110,28 +89,6 @@ def count_users(connection: Connection, store_id: int, search: str, *, most: int
     """How many users match, counted to `most` and no further."""
     found = select(accounts.c.id).where(_of_store(store_id), _matches(search)).limit(most).subquery()
     return connection.execute(select(func.count()).select_from(found)).scalar_one()
-
-
-def totals(connection: Connection, store_id: int) -> Totals:
-    """How many users a store has, and what they have together."""
-    row = connection.execute(
-        select(func.count().label("users"), *_halves(accounts.c.balance, "balance"), *_halves(accounts.c.debt, "debt"))
-        .select_from(accounts)
-        .where(_of_store(store_id))
-    ).one()
-    return Totals(row.users, _whole(row, "balance"), _whole(row, "debt"))
-
-
-def usage_by_module(connection: Connection, store_id: int, *, since: date) -> list[ModuleUse]:
-    """Return what the whole store used of each module since a day, the most used first."""
-    rows = connection.execute(
-        select(usage_days.c.module, *_halves(usage_days.c.units, "units"), *_halves(usage_days.c.tokens, "tokens"))
-        .join_from(usage_days, accounts, accounts.c.id == usage_days.c.account_id)
-        .where(usage_days.c.day >= since, accounts.c.store_id == store_id)
-        .group_by(usage_days.c.module)
-    )
-    found = [ModuleUse(row.module, _whole(row, "units"), _whole(row, "tokens")) for row in rows]
-    return sorted(found, key=lambda use: (-use.tokens, use.module))
 
 
 def _of_store(store_id: int) -> ColumnElement[bool]:
@@ -173,7 +130,7 @@ def _sorted_by(sort: Sort, store_id: int, *, since: date, now: datetime) -> tupl
 
 def _used(since: date) -> Select[*tuple[Any, ...]]:
     return (
-        select(usage_days.c.account_id, _capped_sum(usage_days.c.tokens).label("tokens"))
+        select(usage_days.c.account_id, capped_sum(usage_days.c.tokens).label("tokens"))
         .where(usage_days.c.day >= since)
         .group_by(usage_days.c.account_id)
     )
@@ -219,20 +176,3 @@ def _with_figures(connection: Connection, rows: Sequence[Row[Any]], *, since: da
 
 def _figures(connection: Connection, statement: Select[*tuple[Any, ...]]) -> dict[int, int]:
     return {row.account_id: int(row.tokens) for row in connection.execute(statement)}
-
-
-def _halves(column: ColumnElement[int], name: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    return (
-        func.coalesce(func.sum(column // _SPLIT), 0).label(f"{name}_high"),
-        func.coalesce(func.sum(column % _SPLIT), 0).label(f"{name}_low"),
-    )
-
-
-def _capped_sum(column: ColumnElement[int]) -> ColumnElement[Any]:
-    """The sum, or 2^62 where it is larger: SQLite's own sum fails past 2^63, and so does a cast on PostgreSQL."""
-    high, low = func.sum(column // _SPLIT), func.sum(column % _SPLIT)
-    return case((high >= _MOST // _SPLIT, _MOST), else_=high * _SPLIT + low)
-
-
-def _whole(row: Row[*tuple[Any, ...]], name: str) -> int:
-    return int(getattr(row, f"{name}_high")) * _SPLIT + int(getattr(row, f"{name}_low"))
