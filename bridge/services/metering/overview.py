@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,14 +78,17 @@ def get_overview(
     An account with the id 0 is not stored; it is used as given.
     """
     policy = policy or policies.for_store(connection, account.store_id)
-    work = _read(connection, policy, account, now=now)
-    found = [(module, free_of(work, account, module)) for module in list_modules(policy)]
-    return AccountOverview(
-        account=account,
-        balance=work.balance_of(account),
-        plan=_plan_of(work, account),
-        allowances=tuple(AllowanceStatus(module, free) for module, free in found if free is not None),
-    )
+    work = _read(connection, policy, [account], now=now)
+    return _overview_of(work, policy, account)
+
+
+def list_overviews(
+    connection: Connection, account_ids: Sequence[int], *, policy: Policy, now: datetime
+) -> dict[int, AccountOverview]:
+    """Return the overviews of accounts of one store by id, without locks, in a fixed number of statements."""
+    known = list(accounts.look(connection, account_ids).values())
+    work = _read(connection, policy, known, now=now)
+    return {account.id: _overview_of(work, policy, account) for account in known}
 
 
 def get_or_make_account(connection: Connection, store_id: int, who: Who) -> Account:
@@ -104,14 +108,24 @@ def list_modules(policy: Policy) -> list[str]:
     return [*policy.modules, *(key for key in policy.limits if key not in policy.modules)]
 
 
-def _read(connection: Connection, policy: Policy, account: Account, *, now: datetime) -> UnitOfWork:
+def _read(connection: Connection, policy: Policy, known: Sequence[Account], *, now: datetime) -> UnitOfWork:
     wanted = Wanted(
-        account_ids=[account.id],
+        account_ids=[account.id for account in known],
         policies_by_store={policy.store.id: policy},
         modules=[(policy.store.id, module) for module in policy.limits],
-        accounts={account.id: account},
+        accounts={account.id: account for account in known},
     )
     return open_unit(connection, wanted, now=now, lock=False)
+
+
+def _overview_of(work: UnitOfWork, policy: Policy, account: Account) -> AccountOverview:
+    found = [(module, free_of(work, account, module)) for module in list_modules(policy)]
+    return AccountOverview(
+        account=account,
+        balance=work.balance_of(account),
+        plan=_plan_of(work, account),
+        allowances=tuple(AllowanceStatus(module, free) for module, free in found if free is not None),
+    )
 
 
 def _plan_of(work: UnitOfWork, account: Account) -> PlanStatus | None:

@@ -59,7 +59,8 @@ def set_progress(connection: Connection, found: Progress) -> None:
 
 def first_day(connection: Connection) -> date | None:
     """Return the first day on which anything was used; None where nothing was."""
-    return connection.execute(select(func.min(usage_days.c.day))).scalar_one()
+    found: date | None = connection.execute(select(func.min(usage_days.c.day))).scalar_one()
+    return found
 
 
 def refunded_since(connection: Connection, moment: datetime) -> list[RefundedSpend]:
