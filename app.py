@@ -12,8 +12,8 @@ from bridge.cli import commands
 from bridge.config import Config, load_config
 from bridge.domain.errors import BadSetting
 from bridge.logs import configure_logs
+from bridge.rendering import ids
 from bridge.runtime import Runtime
-from bridge.services import ids
 from bridge.services.metering.batcher import GroupCommit
 from bridge.services.ops.health import Readiness
 from bridge.services.secrets import Vault

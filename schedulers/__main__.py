@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from bridge.config import load_config
 from bridge.domain.errors import BridgeError
 from bridge.logs import configure_logs
-from bridge.services import ids
+from bridge.rendering import ids
 from bridge.services.ops import addresses, schema_version
 from bridge.services.secrets import Vault
 from bridge.storage.engine.database import Database

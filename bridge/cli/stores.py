@@ -21,9 +21,8 @@ from bridge.domain.shop.subscriptions import TOPICS
 from bridge.domain.stores.pasted_text import clean_credential
 from bridge.domain.stores.stores import Store
 from bridge.domain.stores.zones import ZoneSource
-from bridge.rendering import issues, zones
+from bridge.rendering import documents, issues, zones
 from bridge.runtime import Runtime
-from bridge.services.metering import documents
 from bridge.services.ops import clock
 from bridge.services.ops.addresses import ServiceAddress, check_delivery, is_local_trial
 from bridge.services.shop import authorization, backfill, inbox, monitor, site_lookup, subscriptions

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bridge.domain.metering.limits import Allowance
 from bridge.domain.stores.stores import Policy
-from bridge.services.metering.overview import AllowanceStatus, PlanStatus
+from bridge.services.metering.overview import PlanStatus
 from bridge.web.i18n.formatting import Language, LocalTime, local_time, number, span
 from bridge.web.i18n.messages import PHRASES
 
@@ -36,7 +37,7 @@ class AllowanceRow:
 
 def rows(
     policy: Policy,
-    allowances: Sequence[AllowanceStatus],
+    allowances: Sequence[Allowance],
     modules: Sequence[str],
     language: Language,
     *,
@@ -89,9 +90,10 @@ def _unnumbered(policy: Policy, module: str, state: str, language: Language) -> 
     return AllowanceRow(module, policy.label_of(module), state, phrases.states[state], detail=phrases.details[state])
 
 
-def _row(policy: Policy, allowance: AllowanceStatus, language: Language, *, now: datetime) -> AllowanceRow:
+def _row(policy: Policy, allowance: Allowance, language: Language, *, now: datetime) -> AllowanceRow:
     phrases, module = PHRASES[language], allowance.module
-    state, used, limit, resets_at = allowance.state, allowance.used, allowance.limit, allowance.resets_at
+    state, used, resets_at = allowance.state.value, allowance.used, allowance.window.ends_at
+    limit = allowance.matched.rule.document
     window = ""
     if state != "disabled":
         window = phrases.resets.format(span=span(resets_at - now, language)) if resets_at else phrases.resets_never

@@ -23,7 +23,7 @@ _RUN = """
 import sys
 from datetime import UTC, datetime
 from functools import partial
-from bridge.services import ids
+from bridge.rendering import ids
 from bridge.services.secrets import Vault
 from bridge.services.shop.rest import Shops
 from bridge.storage.engine.database import Database

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from bridge.domain.admin.user_list import Filter
-from bridge.domain.metering.limits import Allows, Limit, window_at
+from bridge.domain.metering.limits import AllowanceState, Allows, Limit, window_at
 from bridge.domain.stores.stores import Policy, Store
-from bridge.services.metering import policies
 from bridge.services.metering.overview import AccountOverview, list_overviews
 from bridge.storage.admin import filters
 from bridge.storage.engine.database import Connection
+from bridge.storage.metering import policies
 
 MOST = 10_000
 """The most users such a filter lists."""
@@ -36,10 +36,7 @@ def list_accounts(
 
 def is_over_limit(overview: AccountOverview) -> bool:
     """Return whether the free amount of any module is used up in its current window."""
-    return any(
-        each.free.matched.rule.allows is Allows.AMOUNT and each.free.matched.rule.tokens and each.remaining == 0
-        for each in overview.allowances
-    )
+    return any(each.state is AllowanceState.EXHAUSTED and each.matched.rule.tokens for each in overview.allowances)
 
 
 def _over_limit(connection: Connection, policy: Policy, *, now: datetime) -> set[int]:

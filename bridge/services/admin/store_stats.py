@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from bridge.domain.stores.stores import Store
-from bridge.services.metering import policies
 from bridge.storage.admin import account_figures, rollups
 from bridge.storage.engine.database import Connection
+from bridge.storage.metering import policies
 
 USAGE_DAYS = 30
 LARGE = 5_000

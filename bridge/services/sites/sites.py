@@ -12,13 +12,14 @@ from bridge.domain.errors import SiteNotLinked, UnknownSite
 from bridge.domain.metering.limits import Period, window_at
 from bridge.domain.sites.sites import Site, left_of_cap, state_of
 from bridge.domain.stores.principals import Caller
+from bridge.rendering import documents
+from bridge.rendering.ids import encode_id
 from bridge.services import secrets
-from bridge.services.metering import documents, policies
 from bridge.services.metering.overview import AccountOverview, get_overview
 from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
-from bridge.storage.metering import holds
+from bridge.storage.metering import holds, policies
 from bridge.storage.sites import sites
 from bridge.storage.stores import stores
 
@@ -124,18 +125,17 @@ def get_site_account(connection: Connection, caller: Caller, *, now: datetime) -
     Raises `UnknownSite` for a caller that is no linked site.
     """
     site = _get(connection, caller.store_id, caller.site_id)
-    policy = policies.for_store(connection, caller.store_id)
-    known = get_overview(connection, accounts.get(connection, site.account_id), policy=policy, now=now)
+    known = get_overview(connection, accounts.get(connection, site.account_id), now=now)
     left = [allowance.remaining for allowance in known.allowances]
     if known.plan is not None:
         left.append(known.plan.remaining)
     state = state_of(
         available=known.balance.available,
-        low_balance=policy.store.low_balance,
+        low_balance=known.policy.store.low_balance,
         has_more=any(tokens is None or tokens > 0 for tokens in left),
     )
     cap = _cap_documents(connection, [site], now=now)[site.id]
-    return SiteAccountStatus(state.value, known, policy.store.purchase_url, cap)
+    return SiteAccountStatus(state.value, known, known.policy.store.purchase_url, cap)
 
 
 def _get(connection: Connection, store_id: int, site_id: int, *, locked: bool = False) -> Site:
@@ -177,7 +177,7 @@ def _cap_documents(connection: Connection, found: Sequence[Site], *, now: dateti
         held[hold.site_id] += hold.tokens
     return {
         site.id: {
-            "id": documents.encode_id("si", site.id),
+            "id": encode_id("si", site.id),
             "name": site.name,
             "monthly_cap": site.monthly_cap,
             "used_this_month": used.get((site.id, month), 0),

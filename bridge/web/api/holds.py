@@ -20,6 +20,7 @@ from bridge.domain.metering.errors import (
     UseOutOfRange,
 )
 from bridge.domain.metering.holds import DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS
+from bridge.rendering.receipts import receipt_document
 from bridge.runtime import runtime
 from bridge.services.metering import holds
 from bridge.web.api.answers.holds import HoldOut
@@ -92,9 +93,8 @@ def hold() -> Response:
 def get_hold(hold_id: str) -> Response:
     """Return a hold and its state."""
     with reading() as connection:
-        return json_response(
-            holds.look(connection, caller(), path_id("ho", hold_id, UnknownHold(), caller()), now=utcnow())
-        )
+        found = holds.look(connection, caller(), path_id("ho", hold_id, UnknownHold(), caller()), now=utcnow())
+    return json_response(receipt_document(found))
 
 
 @bp.post("/<hold_id>/capture")

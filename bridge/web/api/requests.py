@@ -8,8 +8,8 @@ from bridge.domain.accounts.accounts import Who
 from bridge.domain.errors import FieldError, SiteNamesUser
 from bridge.domain.metering.commands import HoldRequest, SpendRequest
 from bridge.domain.stores.principals import Caller
+from bridge.rendering.ids import decode_id
 from bridge.services.accounts import profiles
-from bridge.services.metering.documents import decode_id
 from bridge.web.api.parsing import Text100, Text200, WhatIn, WhoIn, fingerprint
 from bridge.web.context import reading
 

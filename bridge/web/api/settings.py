@@ -11,7 +11,8 @@ from pydantic import Field, StrictBool, field_validator
 from bridge.domain.metering.errors import UnknownLimit, UnknownModule
 from bridge.domain.metering.limits import Allows, Limit, Period, Rule
 from bridge.domain.stores.stores import Module
-from bridge.services.metering import documents, limits
+from bridge.rendering import documents
+from bridge.services.metering import limits
 from bridge.services.stores import settings
 from bridge.web.api.answers.parts import ItemList
 from bridge.web.api.answers.settings import LimitOut, ModuleOut, StoreOut

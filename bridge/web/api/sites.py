@@ -19,8 +19,9 @@ from bridge.domain.errors import (
     UnknownUser,
 )
 from bridge.domain.sites.sites import DEFAULT_GRACE, MAX_GRACE, read_name, read_url
+from bridge.rendering import documents as answers
+from bridge.rendering.ids import decode_id
 from bridge.services.accounts import profiles
-from bridge.services.metering import documents as answers
 from bridge.services.sites import link_codes, sites
 from bridge.services.sites.link_codes import Miss
 from bridge.services.sites.sites import NewSite
@@ -233,7 +234,7 @@ def get_account() -> Response:
 
 
 def _site_number(site_id: str) -> int:
-    number = answers.decode_id("si", site_id)
+    number = decode_id("si", site_id)
     if number is None:
         raise UnknownSite()
     return number
@@ -243,7 +244,7 @@ def _cursor() -> int | None:
     text = cursor()
     if text is None:
         return None
-    number = answers.decode_id("si", text)
+    number = decode_id("si", text)
     if number is None:
         raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
     return number

@@ -8,8 +8,7 @@ from datetime import datetime, tzinfo
 from enum import StrEnum
 
 from bridge.domain.accounts.accounts import Who
-from bridge.services.metering import policies
-from bridge.services.metering.overview import get_or_make_account, get_overview, list_modules
+from bridge.services.metering.overview import get_or_make_account, get_overview
 from bridge.services.orders import purchases
 from bridge.services.orders.purchases import Purchase, PurchasePage
 from bridge.storage.engine.database import Connection
@@ -73,10 +72,9 @@ def usage_card(
 
     `modules` are the ones to show, in order; none means all the store has.
     """
-    policy = policies.for_store(connection, store_id)
     account = get_or_make_account(connection, store_id, who)
-    known = get_overview(connection, account, policy=policy, now=now)
-    words, balance = PHRASES[language], known.balance
+    known = get_overview(connection, account, now=now)
+    policy, words, balance = known.policy, PHRASES[language], known.balance
     bought = PurchasePage([], None)
     if view is View.FULL and not account.is_guest:
         bought = purchases.list_purchases(connection, account, before=None, limit=PURCHASES)
@@ -94,7 +92,7 @@ def usage_card(
         rows=allowances.rows(
             policy,
             known.allowances,
-            modules or list_modules(policy),
+            modules or policy.module_keys,
             language,
             # A visitor has no balance that could pay instead.
             without="disabled" if account.is_guest else "none",
