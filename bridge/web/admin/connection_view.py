@@ -212,7 +212,7 @@ def _keys_step(ending: str, *, is_by_hand: bool) -> Step:
 
 def _answer_step(store: Store, state: ConnectionState, faults: Sequence[FaultRow]) -> Step:
     known = state.known
-    title, at = "The shop responds", _local(store, known.looked_at)
+    title, at = "The shop answers", _local(store, known.looked_at)
     if not state.key_ending:
         return Step("answer", title, State.WAITING, "The shop is checked when there are keys.")
     repairs = " and recreates webhooks of this service that are missing or disabled" if known.webhooks_set_at else ""
