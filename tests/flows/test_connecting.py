@@ -317,7 +317,7 @@ def test_keys_typed_by_hand_are_tried_before_they_are_kept(connected_shop, admin
     def connect(secret):
         return send(admin, read(admin.get("/admin/connect")).form("/admin/connect"), **typed, consumer_secret=secret)
 
-    for secret, words in (("cs_" + "9" * 40, "HTTP 401"), ("", "copy both whole"), ("cs_é" + "9" * 40, "copy both")):
+    for secret, words in (("cs_" + "9" * 40, "HTTP 401"), ("", "opy both completely"), ("cs_é" + "9" * 40, "opy both")):
         wrong = connect(secret)
         assert (wrong.status_code, words in read(wrong).alerts[0]) == (422, True)
         assert key.consumer_key not in wrong.text
