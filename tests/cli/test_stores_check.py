@@ -122,7 +122,7 @@ def block_writing(connected_shop):
 TROUBLES = [
     (copy_the_database, Code.COPY, ("belongs to Token Bridge at https://tokens.example.com", "not changed")),
     (fail_over_an_order, Code.SET_ASIDE, ("could not be read, since", "HTTP 500", "every night")),
-    (drop_the_query, Code.SYNC_INCOMPLETE, ("incomplete since", "ignores the query of our requests")),
+    (drop_the_query, Code.SYNC_INCOMPLETE, ("incomplete since", "ignores the query string")),
     (block_writing, Code.WRITE_BLOCKED, ("but not changed", "HTTP 500")),
     (delete, Code.WEBHOOK_MISSING, ("no webhook for order.updated", INSTALL)),
     (pause, Code.WEBHOOK_PAUSED, ("webhook for order.updated is paused", INSTALL)),

@@ -260,9 +260,9 @@ def test_shop_is_connected_once_and_a_name_is_taken_once(connected_shop, admin):
 
     assert (again.status_code, read(again).alerts) == (
         409,
-        ["This shop is connected already, as shop; give it new keys on its own page."],
+        ["This shop is already connected as shop; enter new keys on its Connection page."],
     )
-    assert (taken.status_code, read(taken).alerts) == (409, ["A store named second is there already."])
+    assert (taken.status_code, read(taken).alerts) == (409, ["A store named second already exists."])
     post_keys(connected_shop.client, state_of(suggested))
     assert [row["slug"] for row in ledger_sql.rows(connected_shop.database, "select slug from stores order by id")] == [
         *("shop", "second", "shop-2")

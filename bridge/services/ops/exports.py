@@ -1,4 +1,4 @@
-"""History: what somebody used by day, and the same as rows of a table."""
+"""History: an account's usage by day, ledger and purchases, also as rows of a table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bridge.storage.engine.database import Connection
 from bridge.storage.metering import policies, usage
 
 SPANS = (30, 90, 365)
-"""The spans of days that may be asked for."""
+"""The permitted numbers of days."""
 
 _PAGE = 200
 """How many rows of a table are read at a time."""
@@ -24,7 +24,7 @@ Row = tuple[str | int, ...]
 
 
 def usage_by_day(connection: Connection, account: Account, *, days: int, now: datetime) -> list[documents.Document]:
-    """An account's use on each of the last `days` local days that had any, today's included, the newest first."""
+    """Return an account's usage on each of the last `days` local days with usage, newest first."""
     rows = usage.usage(connection, account.id, since=_first_day(connection, account, days=days, now=now))
     found = []
     for day, group in groupby(rows, key=lambda row: row.day):
@@ -51,7 +51,7 @@ def usage_by_day(connection: Connection, account: Account, *, days: int, now: da
 
 
 def usage_rows(connection: Connection, account: Account, *, days: int, now: datetime) -> Iterator[Row]:
-    """Yield the same as rows of a table, the headings first, read as they are asked for."""
+    """Yield the same as rows of a table, the headings first, read on demand."""
     yield ("date", "module", "operation", "site", "source", "units", "tokens")
     for row in usage.usage(connection, account.id, since=_first_day(connection, account, days=days, now=now)):
         yield (row.day.isoformat(), row.module, row.operation, row.site, row.source, row.units, row.tokens)
