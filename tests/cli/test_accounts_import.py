@@ -122,7 +122,7 @@ def test_dry_run_tells_the_same_and_writes_nothing(load, shop, database):
     dry = load("user_id,balance\n42,2000\n43,5\n", "--dry-run")
 
     assert "1 balances would be imported, 5 tokens; 1 of 2 rows were already imported" in dry.output
-    assert "line 2: user 42 was imported before" in dry.output
+    assert "line 2: user 42 was already imported" in dry.output
     assert ledger_sql.count(database, "accounts") == 1
 
 

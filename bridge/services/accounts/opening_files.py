@@ -205,7 +205,7 @@ def _bounded(lines: IO[str]) -> Iterator[str]:
 def _quote_fault(error: csv.Error) -> str:
     words = str(error)
     if "end of data" in words:
-        return "or an earlier line has a double quote that is not closed"
+        return "has a double quote that is never closed, on this line or an earlier one"
     if "expected after" in words:
         return "has text after a closing double quote: write a double quote inside a cell twice"
     if "field larger" in words:

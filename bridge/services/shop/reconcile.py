@@ -190,8 +190,7 @@ def run_full_scan(
     """Read the orders of the last weeks with grants, refunds or review items again, `limit` at most.
 
     Some changes are never delivered: a deleted refund, a permanent deletion.
-    Continues where the last call stopped; returns the report, and whether the scan
-    is finished.
+    Continues where the last call stopped; returns the report, and whether it is done.
     """
     report = Report()
     with sync.transaction() as connection:
