@@ -206,7 +206,7 @@ def _outcome(run: _Run, event: Event, answer: Answer, tried: int) -> Outcome:
 
 
 def _with_health(run: _Run, endpoint: Endpoint, got: Sequence[Answer]) -> Endpoint:
-    """The endpoint as it is after these answers; one that could not be reached rests for a while."""
+    """Return the endpoint as it is after these answers; one that could not be reached rests for a while."""
     failed = [answer for answer in got if not answer.is_delivered]
     last = failed[-1] if failed else got[-1]
     unreachable = all(answer.is_unreachable for answer in got)
