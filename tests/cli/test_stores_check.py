@@ -138,9 +138,9 @@ TROUBLES = [
         Code.WRONG_SECRET,
         ("an order changed", "signs with another secret", "replace it with: flask webhooks install shop"),
     ),
-    (demote, Code.OWNER_DEMOTED, ("lost the rights to see orders", "as a shop manager")),
-    (keep_silent, Code.SILENT, ("an order changed in the shop and nothing was delivered", "Scheduled actions")),
-    (break_an_order, Code.UNAPPLIED, ("could not be applied", "correct the cause, or see the log")),
+    (demote, Code.OWNER_DEMOTED, ("may no longer see orders", "as a shop manager")),
+    (keep_silent, Code.SILENT, ("an order changed in the shop but nothing was delivered", "Scheduled actions")),
+    (break_an_order, Code.UNAPPLIED, ("could not be applied", "The log has the reason: correct the cause")),
     (forget_packages, Code.NO_PACKAGES, ("no product of the shop grants tokens", "flask packages import shop")),
     (
         garble_an_amount,

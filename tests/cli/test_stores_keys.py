@@ -69,7 +69,7 @@ def test_key_that_may_only_read_is_refused(connected_shop, give):
     outcome, is_changed = give(key.consumer_key, key.consumer_secret)
 
     assert (outcome.exit_code, is_changed) == (1, False)
-    assert "may only read" in outcome.stderr
+    assert "has read permission only" in outcome.stderr
 
 
 def test_shop_that_is_down_changes_nothing_unless_told_so(connected_shop, give):

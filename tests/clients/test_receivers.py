@@ -143,7 +143,7 @@ def test_refused_and_broken_connections_are_answers(receiver, loop):
     refused = loop.post(receiver.url, BODY, {})
 
     assert (broken.status, broken.is_unreachable) == (None, True)
-    assert broken.error == "no answer: ProtocolError"
+    assert broken.error == "no response: ProtocolError"
     assert (refused.status, refused.is_unreachable) == (None, True)
     assert refused.error.startswith("no connection: ")
 
@@ -156,7 +156,7 @@ def test_private_addresses_are_refused_as_written_and_when_posting(host):
     answer = Receivers(may_loop=False).post(url, BODY, {})
     assert answer.status is None
     # No name with this ending resolves; no connection is tried either.
-    assert answer.error == "the address lies in a private network" or host == "127.0.0.1."
+    assert answer.error == "the address is in a private network" or host == "127.0.0.1."
 
 
 @pytest.mark.parametrize("host", PRIVATE)
@@ -178,7 +178,7 @@ def test_names_that_lead_inside_are_refused_before_a_connection(monkeypatch, add
 
     answer = Receivers(may_loop=False).post("https://hooks.example.com/", BODY, {})
 
-    assert answer.error == "the address lies in a private network"
+    assert answer.error == "the address is in a private network"
 
 
 def test_connection_goes_to_the_address_that_was_judged(monkeypatch, receiver):

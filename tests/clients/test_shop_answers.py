@@ -29,7 +29,7 @@ HTML = (("Content-Type", "text/html; charset=UTF-8"),)
 def test_answer_that_is_no_json(server, client, body):
     server.replies = [Reply(body, headers=HTML)]
 
-    with pytest.raises(ShopBroken, match="HTTP 200 with text/html that is no JSON"):
+    with pytest.raises(ShopBroken, match="HTTP 200 with text/html that is not JSON"):
         client.get_order(1)
 
 
@@ -75,7 +75,7 @@ def test_answer_that_is_cut_off(server, client):
     ]
 
     for _ in range(len(server.replies)):
-        with pytest.raises(ShopBroken, match=r"cut off or garbled|only half of it"):
+        with pytest.raises(ShopBroken, match=r"incomplete"):
             client.get_order(1)
 
 

@@ -233,7 +233,7 @@ def test_check_of_a_key_that_may_only_read(server, client):
 
     assert (check.fault, check.can_write) == (None, False)
     assert isinstance(check.write_fault, ShopRefused)
-    assert "may only read" in check.write_fault.detail
+    assert "has read permission only" in check.write_fault.detail
 
 
 def test_check_where_writing_is_not_told(server, client):

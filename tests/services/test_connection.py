@@ -85,5 +85,5 @@ def test_call_with_another_signature_is_mentioned_while_no_delivery_has_come(con
         )
 
     (step,) = [step for step in page.steps if step.key == "delivery"]
-    assert "A call with another signature arrived" in step.sentence
+    assert "A delivery with another signature arrived" in step.sentence
     assert "wrong_secret" not in [fault.code for fault in page.faults]

@@ -20,7 +20,7 @@ FAULTS = [
     pytest.param(Kind.TOO_MANY, {"seconds": 3600}, "slow down", id="429 for an hour"),
     pytest.param(Kind.ERROR_PAGE, {}, "HTTP 500", id="500 with HTML"),
     pytest.param(Kind.TRUNCATED, {}, "cut off", id="truncated JSON"),
-    pytest.param(Kind.SILENCE, {"seconds": 70}, "did not answer within", id="70 s of silence"),
+    pytest.param(Kind.SILENCE, {"seconds": 70}, "did not respond within", id="70 s of silence"),
     pytest.param(Kind.REDIRECT, {}, "redirects to", id="redirect elsewhere"),
     pytest.param(
         Kind.REDIRECT, {"location": "https://127.0.0.1/"}, "connect 127.0.0.1 with its https", id="http to https"

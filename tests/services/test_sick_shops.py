@@ -292,11 +292,11 @@ def test_time_and_requests_of_a_run_are_bounded_and_the_next_run_goes_on(connect
     connected_shop.sell_many(60, seconds=20)
 
     report, count = requests_of(connected_shop, lambda: connected_shop.poll(requests=6, seconds=60))
-    assert "used up its requests or its time" in report.interruption
+    assert "has used up its requests or its time" in report.interruption
     assert (count, connected_shop.known().stopped["poll"].code) == (6, "shop_budget_spent")
     connected_shop.served.rest.sickness.seconds = 0.2
     report = connected_shop.poll(seconds=0.5)
-    assert "used up its requests or its time" in report.interruption
+    assert "has used up its requests or its time" in report.interruption
     connected_shop.served.rest.sickness.seconds = 0
 
     assert connected_shop.poll().is_clean

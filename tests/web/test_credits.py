@@ -117,7 +117,7 @@ def test_search_finds_name_e_mail_and_user_id(app, people):
 def test_search_without_a_match_says_so(app, people):
     page = sign_in(app).get(f"{LIST}?q=nobody<b>").text
 
-    assert "Nobody matches" in page
+    assert "No users found" in page
     assert "nobody&lt;b&gt;" in page
 
 

@@ -45,17 +45,17 @@ def test_edit_keeps_the_place_in_the_list(app, people):
 
 # The typed balance and reason, and the page's message.
 MISTAKES = [
-    ("", "why", "Give the new balance as a whole number"),
-    ("abc", "why", "Give the new balance as a whole number"),
-    ("-1", "why", "Give the new balance as a whole number"),
-    ("1.5", "why", "Give the new balance as a whole number"),
-    ("1,00", "why", "Give the new balance as a whole number"),
-    ("9007199254740992", "why", "Give the new balance as a whole number"),
-    ("٣", "why", "Give the new balance as a whole number"),
-    ("5000", "why", "The balance is 5,000 already"),
-    ("77", "  ", "Say why"),
-    ("77", "x" * 501, "Say why"),
-    ("77", "two\nlines", "Say why"),
+    ("", "why", "Enter the new balance as a whole number"),
+    ("abc", "why", "Enter the new balance as a whole number"),
+    ("-1", "why", "Enter the new balance as a whole number"),
+    ("1.5", "why", "Enter the new balance as a whole number"),
+    ("1,00", "why", "Enter the new balance as a whole number"),
+    ("9007199254740992", "why", "Enter the new balance as a whole number"),
+    ("٣", "why", "Enter the new balance as a whole number"),
+    ("5000", "why", "The balance is already 5,000"),
+    ("77", "  ", "Enter a reason"),
+    ("77", "x" * 501, "Enter a reason"),
+    ("77", "two\nlines", "Enter a reason"),
 ]
 
 

@@ -63,7 +63,7 @@ def test_products_are_listed_as_the_shop_states_them(shop, admin):
             "not readable tokens_granted is 5.000, which can be read in two ways; write the number without separators.",
             "–",
         ),
-        ("Pack 12", "12", "no package", "–"),
+        ("Pack 12", "12", "not a package", "–"),
     ]
     assert typed(page) == [""] * 4
 
