@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from bridge.domain.errors import SiteUnlinked
 from bridge.domain.metering.commands import SpendRequest
+from bridge.domain.stores.principals import Caller, UnverifiedCaller
 from bridge.runtime import Runtime
 from bridge.services.stores import access_keys
 from bridge.web.api import auth
@@ -140,3 +141,12 @@ def test_one_withdrawn_key_of_a_batch_stops_nobody_else(app, shop, database, sit
 
     assert [status_of(reply) for reply in replies] == [201, 0, 201]
     assert isinstance(replies[1], SiteUnlinked)
+
+
+def test_caller_from_the_cache_is_no_verified_caller(app, site):
+    headers = {"Authorization": f"Bearer {site['access_key']}"}
+    with app.test_request_context(headers=headers):
+        assert isinstance(auth.deferred_auth(lambda: auth.principal())(), UnverifiedCaller)
+        with pytest.raises(TypeError, match="does not verify"):
+            auth.deferred_auth(lambda: auth.caller())()
+        assert isinstance(auth.store_or_site_key(lambda: auth.caller())(), Caller)

@@ -28,7 +28,7 @@ from bridge.services.metering.execute import MAX_REQUESTS, Reply
 from bridge.services.metering.refusals import RefusedRequest
 from bridge.web import errors
 from bridge.web.api.answers.spends import BatchResults, QuoteOut, RefundOut, SpendOut
-from bridge.web.api.auth import caller, deferred_auth, store_or_site_key
+from bridge.web.api.auth import caller, deferred_auth, principal, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
 from bridge.web.api.operations import operation
 from bridge.web.api.parsing import (
@@ -147,7 +147,7 @@ def quote() -> Response:
 def spend() -> Response:
     """Charge tokens now. A refusal charges nothing, and the same key can be used again."""
     key = idempotency_key()
-    return reply_response(runtime().group_commit.spend(request_of(read_body(SpendIn), caller(), key=key)))
+    return reply_response(runtime().group_commit.spend(request_of(read_body(SpendIn), principal(), key=key)))
 
 
 @bp.post("/spends/batch")
@@ -197,10 +197,10 @@ def refund(spend_id: str) -> Response:
         raise NotASpend()
     body = read_body(RefundIn)
     ask = RefundRequest(
-        caller=caller(),
+        caller=principal(),
         key=key,
         fingerprint=fingerprint(f"refund {spend_id}", body),
-        spend_id=path_id("sp", spend_id, UnknownSpend(), caller()),
+        spend_id=path_id("sp", spend_id, UnknownSpend(), principal()),
         tokens=body.tokens,
         reason=body.reason,
     )
