@@ -118,7 +118,10 @@ def add(
     if as_json:
         click.echo(json.dumps(shown))
         return
-    click.echo("\n".join(_connected_lines(connected.store, shown, site_lookup.zone_source_of(given, site))))
+    lines = _connected_lines(connected.store, shown, site_lookup.zone_source_of(given, site))
+    if consumer_key:
+        lines.append(f"The REST keys were stored without a test. Test them: flask stores check {connected.store.slug}")
+    click.echo("\n".join(lines))
 
 
 def _connected_lines(store: Store, shown: dict[str, str], zone_source: ZoneSource | None) -> list[str]:
