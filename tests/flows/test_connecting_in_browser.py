@@ -1,4 +1,4 @@
-"""Connecting a shop in a real browser: to the shop and back, its open questions, and its pages on every screen."""
+"""Connecting a shop in a real browser: to the shop and back, review items, and pages on every screen size."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [
 
 @pytest.fixture
 def connected_shop(app, address, caplog):
-    """A shop that delivers over HTTP, an admin, and no store yet."""
+    """Return a shop that delivers over HTTP, an admin, and no store yet."""
     caplog.set_level(logging.CRITICAL)
     add_owner(app)
     with open_connected_shop(app) as connected_shop:
@@ -82,7 +82,7 @@ def test_shop_is_connected_without_script(connected_shop, address, context):
 
 
 def answer_by_keyboard(connected_shop, page):
-    """Two lines of deleted products and a refund of no line, answered without a mouse."""
+    """Two lines of deleted products and a refund of no line are answered without a mouse."""
     connected_shop.shop.add_product("Old mug", "1.00", sku="OLD-MUG", number=900)
     connected_shop.shop.add_product("Old pack", "9.00", sku="OLD-PACK", number=901)
     order = connected_shop.shop.place_order(2, [(900, 1), (901, 2)], status="completed").id
@@ -148,7 +148,7 @@ def test_pages_fit_every_screen_and_can_be_read(connected_shop, address, browser
     assert told == []
 
 
-# The contrast of every text with what lies behind it.
+# The contrast of every text with its background.
 _CONTRASTS = """() => {
   const rgb = text => text.match(/[0-9.]+/g).slice(0, 3).map(Number);
   const light = colour => rgb(colour).map(part => part / 255)

@@ -1,4 +1,4 @@
-"""Events out: sent in order, tried again for days, ended by 410, from a spend to a signed request."""
+"""Events sent in order, retried for days, ended by 410, from a spend to a signed request."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_bridge_in_public_sends_nothing_to_a_private_address(driver, receiver):
 
 
 def test_spending_and_granting_tell_of_each_crossing_once(shop, driver, receiver, app):
-    """The whole walk: the store warns below 1000 tokens."""
+    """From the request to the event: the store warns below 1000 tokens."""
     endpoint = driver.endpoint(receiver.url)
     give(shop, 42, 2000)
     for tokens in (500, 600, 100, 800, 1):

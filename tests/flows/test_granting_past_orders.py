@@ -1,4 +1,4 @@
-"""Granting past orders begins at once and shows its progress; an order, or the nightly comparison, is read now."""
+"""Grants of past orders begin at once and show their progress; one order, or all, can be read on demand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE = "/admin/shop/connection"
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """A shop that sold 120 packages of 100,000 before it was connected, and waits for the owner's answer."""
+    """Return a shop that sold 120 packages of 100,000 before it was connected, waiting for the owner's decision."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app) as connected_shop:
         connected_shop.sell_many(120)
@@ -155,7 +155,7 @@ def test_without_rest_keys_the_orders_that_are_known_are_granted(shop, database)
 
 @pytest.fixture
 def running(app, caplog):
-    """A shop that sold two packages since it was connected; the second was never delivered."""
+    """Return a shop that sold two packages since it was connected; the second was never delivered."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app) as connected_shop:
         connected_shop.connect().listen()

@@ -18,7 +18,7 @@ from bridge.web.admin import users_view
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.users_view import UserRow
 from bridge.web.allowances import AllowanceRow
-from bridge.web.i18n.formatting import Language, LocalTime, local_time, zone_name
+from bridge.web.i18n.formatting import Language, LocalTime, local_time, shortened, zone_name
 
 ENTRIES = 25
 PURCHASES = 10
@@ -129,7 +129,7 @@ def _purchase(purchase: Purchase, zone: tzinfo) -> PurchaseRow:
         order_number=purchase.shown_number,
         at=local_time(purchase.placed_at, zone) if purchase.placed_at else None,
         status=purchase.status,
-        lines=purchases.shown_lines(purchase),
+        lines=shortened((f"{line.name} × {line.quantity}" for line in purchase.lines), len(purchase.lines)),
         total=f"{purchase.total} {purchase.currency}".strip(),
         tokens=purchase.tokens,
         reversed=purchase.reversed,
