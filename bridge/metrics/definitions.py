@@ -17,7 +17,7 @@ class Kind(Enum):
     SUM = "livesum"
     """A gauge that is added up over the processes that live."""
     SCRAPED = "scraped"
-    """A gauge that is read when somebody scrapes."""
+    """A gauge that is read for each scrape."""
 
 
 class Definition(NamedTuple):

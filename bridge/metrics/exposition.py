@@ -72,7 +72,7 @@ class Exposition:
         files.forget_ended()
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return list(MultiProcessCollector(None, str(files.directory)).collect())
+                return list(MultiProcessCollector(None, str(files.directory)).collect())  # type: ignore[no-untyped-call]
             except (FileNotFoundError, struct.error):
                 # A process just ended or began, and its files with it.
                 if attempt == _ATTEMPTS:

@@ -1,9 +1,9 @@
 """The files in which the processes of one installation share their metrics.
 
 The Prometheus library keeps the values of each process in files of that
-process, and whoever is scraped adds them up. Each process holds a lock file
-while it lives, so the files of those that have ended are told from the others
-whatever process IDs are used again.
+process, and the process that is scraped adds them up. Each process holds a lock
+file while it lives: that shows which files belong to ended processes, also
+where a process ID is used again.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 log = logging.getLogger(__name__)
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""The environment variable by which the library is told the directory; read when it is first imported."""
+"""The environment variable that names the directory to the library, which reads it when it is first imported."""
 
 _BYTES = {
     "counter": 2**18,
@@ -154,6 +153,4 @@ def _lock_path(folder: Path, pid: int) -> Path:
 def _allocate(path: Path, size: int) -> None:
     """Fill a file with zeros up to a size; one that is as long already stays as it is."""
     with path.open("ab") as file:
-        file.write(bytes(max(0, size - file.tell())))
-
-
+        file.write(bytes(max(0, size - os.fstat(file.fileno()).st_size)))

@@ -75,11 +75,14 @@ def count_unsent(connection: Connection, *, limit: int) -> tuple[int, datetime |
 
     An event that several endpoints wait for counts as often.
     """
-    new = select(outbox.c.id).where(_IS_WAITING).order_by(outbox.c.id).limit(limit).subquery()
+    new = select(outbox.c.id).where(_IS_WAITING).order_by(outbox.c.id).limit(limit)
     # Written out as the partial index has it.
-    is_pending = text("event_deliveries.state = 'pending'")
-    due = select(event_deliveries.c.event_id.label("id")).where(is_pending).limit(limit).subquery()
-    found = [connection.execute(select(func.count(), func.min(part.c.id))).one() for part in (new, due)]
+    due = select(event_deliveries.c.event_id.label("id")).where(text("event_deliveries.state = 'pending'")).limit(limit)
+    parts = (
+        new.with_hint(outbox, "INDEXED BY ix_outbox_waiting", "sqlite").subquery(),
+        due.with_hint(event_deliveries, "INDEXED BY ix_event_deliveries_pending", "sqlite").subquery(),
+    )
+    found = [connection.execute(select(func.count(), func.min(part.c.id))).one() for part in parts]
     oldest = min((first for _, first in found if first is not None), default=None)
     return sum(int(count) for count, _ in found), None if oldest is None else moment_of(oldest)
 

@@ -148,6 +148,7 @@ def count_waiting(connection: Connection, *, limit: int) -> tuple[int, datetime 
         .where(text("deliveries.state = 'received'"), deliveries.c.next_attempt_at.is_not(None))
         .order_by(deliveries.c.next_attempt_at)
         .limit(limit)
+        .with_hint(deliveries, "INDEXED BY ix_deliveries_due", "sqlite")
         .subquery()
     )
     count, oldest = connection.execute(select(func.count(), func.min(waiting.c.received_at))).one()
