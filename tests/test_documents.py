@@ -110,6 +110,15 @@ def test_links_between_documents_lead_somewhere(path):
             assert anchor in anchors, f"{path.name} links to {target}"
 
 
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_documents_name_files_and_functions_that_exist(path):
+    text = read(path)
+    for name in re.findall(r"`((?:bridge|schedulers|fakeshop|bench|tests)/[\w/]+\.py)`", text):
+        assert (ROOT / name).is_file(), f"{path} names {name}"
+    for function, name in re.findall(r"`(\w+)` in `((?:bridge|schedulers|fakeshop|bench|tests)/[\w/]+\.py)`", text):
+        assert re.search(rf"\b(?:def|class) {function}\b", read(name)), f"{path} names {function} in {name}"
+
+
 def test_reference_lists_every_error_code_of_our_own():
     own = {error.code for error in _subclasses(BridgeError)} - _NOT_OF_THE_API
     text = read("docs/reference/errors.md")

@@ -1,4 +1,4 @@
-"""The command for a store's access keys: listing them, making another, withdrawing one."""
+"""The command for a store's access keys: list, create and revoke them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ from bridge.storage.engine.database import Connection
 
 @click.command("access-keys", cls=Command)
 @click.argument("slug")
-@click.option("--make", is_flag=True, help="Create another key and print it, only once.")
+@click.option("--make", is_flag=True, help="Create another key and print it; it is shown only once.")
 @click.option(
-    "--revoke", metavar="PREFIX", help="Revoke the key that begins so, for good: requests with it are refused."
+    "--revoke",
+    metavar="PREFIX",
+    help="Revoke the key that begins with PREFIX. Requests with it are refused; this cannot be undone.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(slug: str, make: bool, revoke: str | None, as_json: bool) -> None:
-    """List the access keys of the store SLUG, those of its linked sites aside, and which of them are in use."""
+    """List the access keys of the store SLUG and when each was last used.
+
+    Keys of linked sites are not included.
+    """
     transaction = prepared().database.transaction
 
     def act(connection: Connection) -> dict[str, Any]:
@@ -53,6 +58,6 @@ def command(slug: str, make: bool, revoke: str | None, as_json: bool) -> None:
     if make:
         click.echo(f"The new access key, shown only once: {done['access_key']}")
     for key in done["items"]:
-        click.echo(f"{key['prefix']}…  made {key['created_at']}  used {key['last_used_at'] or '-'}")
+        click.echo(f"{key['prefix']}…  created {key['created_at']}  last used {key['last_used_at'] or '-'}")
     if not done["items"]:
-        click.echo(f"There is none: flask stores access-keys {slug} --make")
+        click.echo(f"The store has no access key. Create one: flask stores access-keys {slug} --make")

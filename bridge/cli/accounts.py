@@ -1,4 +1,4 @@
-"""Commands for accounts: importing what users had before."""
+"""Commands for accounts: import opening balances."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from bridge.services.transactions import in_transaction
 
 @click.group("accounts", cls=Group)
 def group() -> None:
-    """The users who hold tokens."""
+    """Import the balances of users."""
 
 
 @group.command("import")
 @click.argument("slug")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Say what would be imported, and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be imported, without writing anything.")
 def import_(slug: str, file: Path, dry_run: bool) -> None:
     """Import opening balances into the store SLUG from a CSV file.
 
-    The file's first line names its columns: user_id, email, name, roles and
-    balance, in any order; user_id and balance are needed. Several roles are
-    separated by |. Commas, semicolons or tabs separate the columns. Each row is
-    imported once: importing a file again adds only what is new in it.
+    The first line of the file names the columns: user_id and balance, and
+    optionally email, name and roles, in any order. Separate columns by commas,
+    semicolons or tabs, and several roles by |. Each row is imported only once:
+    importing the file again adds only new rows.
     """
     runtime = prepared()
     with runtime.database.reading() as connection:
         store = settings.get_store(connection, slug)
-    # The whole file is read before anything is written: a file with a fault imports nothing.
+    # The whole file is read before anything is written: if a row is invalid, nothing is imported.
     count = sum(1 for _ in read_file(file))
     total = Imported()
     with click.progressbar(length=count, label="Importing", hidden=dry_run) as bar:
@@ -48,7 +48,7 @@ def import_(slug: str, file: Path, dry_run: bool) -> None:
             try:
                 total += _preview(runtime, store, batch) if dry_run else _post(runtime, store, batch)
             except BalanceOutOfRange as error:
-                done = f"{total.posted:,} balances were imported before it"
+                done = f"{total.posted:,} balances before it were imported"
                 raise BalanceOutOfRange(f"{error.detail}; {done}. Correct the row and import the file again") from error
             bar.update(len(batch))
     for line in _report(total, count, is_dry=dry_run):
@@ -58,20 +58,21 @@ def import_(slug: str, file: Path, dry_run: bool) -> None:
 def _report(total: Imported, count: int, *, is_dry: bool) -> list[str]:
     verb = "would be imported" if is_dry else "imported"
     lines = [
-        f"{total.posted} balances {verb}, {total.tokens} tokens; {total.known} of {count} rows were imported before"
+        f"{total.posted} balances {verb}, {total.tokens} tokens; {total.known} of {count} rows were already imported"
     ]
     if not count:
-        return ["The file has no rows behind its header."]
+        return ["The file has no rows after its header."]
     if total.changed:
         lines.append(
-            f"{total.changed} of those have another balance now, which is not added: correct it on the credits page"
+            f"{total.changed} of those have a different balance in the file, which is ignored:"
+            " correct it on the credits page"
         )
     if total.empty:
-        lines.append(f"{total.empty} rows have a balance of 0: only what they say of the users is kept")
+        lines.append(f"{total.empty} rows have a balance of 0: only the user's email, name and roles are stored")
     missing = total.known + total.empty
     lines += [f"  {reason}" for reason in total.reasons]
     if missing > len(total.reasons):
-        lines.append(f"  and {missing - len(total.reasons)} rows more that were not added")
+        lines.append(f"  and {missing - len(total.reasons)} more rows that were not added")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Commands for admins: the people who may sign in to the pages."""
+"""Commands for admins: the people who may sign in to the admin pages."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bridge.services.transactions import in_transaction
 
 @click.group("admins", cls=Group)
 def group() -> None:
-    """The people who may sign in to the admin pages."""
+    """Manage the people who may sign in to the admin pages."""
 
 
 @group.command("add")
 @click.argument("email")
 def add(email: str) -> None:
-    """Add an admin and print their password, which is shown only once."""
+    """Add an admin and print their password. It is shown only once."""
     password = in_transaction(
         created().database.transaction, lambda connection: admins.add_admin(connection, email, None, now=utcnow())
     )
@@ -30,7 +30,7 @@ def add(email: str) -> None:
 @group.command("reset-password")
 @click.argument("email")
 def reset_password(email: str) -> None:
-    """Set a new password for an admin, end their sessions and print it, only once."""
+    """Set a new password for an admin, print it once, and end their sessions."""
     password = in_transaction(
         prepared().database.transaction,
         lambda connection: admins.reset_password(connection, email, None, now=utcnow()),
@@ -58,12 +58,12 @@ def list_(as_json: bool) -> None:
     for admin in found:
         click.echo(f"{admin.email:<40} added {local(admin.created_at)}  last sign-in {local(admin.last_seen_at)}")
     if not found:
-        click.echo("There is no admin yet: flask admins add EMAIL")
+        click.echo("There is no admin yet. Add one: flask admins add EMAIL")
 
 
 @group.command("remove")
 @click.argument("email")
 def remove(email: str) -> None:
-    """Remove an admin; their sessions end. The last one cannot be removed."""
+    """Remove an admin and end their sessions. The last admin cannot be removed."""
     removed = in_transaction(prepared().database.transaction, lambda connection: admins.remove_admin(connection, email))
     click.echo(f"{removed.email} can no longer sign in.")

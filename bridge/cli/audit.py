@@ -1,4 +1,4 @@
-"""The command that audits the books."""
+"""The command that audits balances, orders and spends."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from bridge.services.ops import audit
 from bridge.storage.engine.database import Database
 
 _LISTED = 1000
-"""The most faults in a JSON object; its `count` has them all."""
+"""The most faults listed in the JSON object; its `count` is the number of all faults."""
 
 
 @click.command("audit", cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(as_json: bool) -> None:
-    """Prove the books: exit status 1 and a line for each fault if they do not balance.
+    """Check that balances, orders and spends agree. Exit with status 1 if they do not.
 
-    Reads the books in parts, each in one consistent state, while the service
-    runs on; repairs nothing. A terminal shows how far it is. Ctrl-C stops it.
+    Prints one line for each fault and repairs nothing. The service may keep
+    running: the data is read in parts, each in one consistent state. A terminal
+    shows the progress. Ctrl-C stops the audit.
     """
     database = prepared().database
     listed: list[Fault] = []
@@ -47,7 +48,7 @@ def command(as_json: bool) -> None:
 
 
 def _list_faults(database: Database) -> Iterator[Fault]:
-    """Every fault as it is found, each part of the books in a transaction of its own."""
+    """Yield every fault as it is found; each part is read in its own transaction."""
     with database.reading() as connection:
         parts = audit.list_parts(connection, now=utcnow())
     for number, part in enumerate(parts, start=1):
@@ -60,6 +61,6 @@ def _list_faults(database: Database) -> Iterator[Fault]:
 
 
 def _show(progress: str) -> None:
-    """Write the progress over the last line of a terminal; nothing where the output is no terminal."""
+    """Write the progress over the last line of a terminal; write nothing if there is no terminal."""
     if sys.stderr.isatty():
         click.echo(f"\r\x1b[K{progress}", err=True, nl=False)

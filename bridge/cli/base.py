@@ -1,4 +1,4 @@
-"""The base of every command: a prepared database, errors as sentences, and times for a terminal."""
+"""The base of every command: a prepared database, error messages, and times for a terminal."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from bridge.services.ops.addresses import ServiceAddress
 
 
 def prepared() -> Runtime:
-    """Return the runtime with the database migrated; raises `BadSetting` where there is none yet."""
+    """Return the runtime with the database migrated; raises `BadSetting` if there is no database."""
     found = runtime()
     schema_version.bring_forward(found.database)
     return found
 
 
 def created() -> Runtime:
-    """Return the runtime with the database created or migrated: for commands that begin an installation."""
+    """Return the runtime with the database created or migrated, for commands that start an installation."""
     found = runtime()
     schema_version.prepare(found.database)
     return found
 
 
 def address(found: Runtime) -> ServiceAddress:
-    """Return the service's public URL: the recorded one, unless another one is set explicitly."""
+    """Return the public URL: the one that the service recorded, unless another one is set explicitly."""
     with found.database.reading() as connection:
         config = found.config
         return addresses.service_address(connection, config.public_url, is_set=config.is_public_url_set)
 
 
 class Command(click.Command):
-    """A command that runs in the app's context and ends with a sentence where the service says no."""
+    """A command that runs in the app context and shows a `BridgeError` as a message."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a `BridgeError` becomes its sentence and exit status 1."""
+        """Run the command; a `BridgeError` becomes its message and exit status 1."""
         try:
             return with_appcontext(super().invoke)(ctx)
         except BridgeError as error:
@@ -53,7 +53,7 @@ class Group(click.Group):
 
 
 def sentence_of(error: BridgeError) -> str:
-    """Return the message for a terminal: the bad fields if there are any, else the error's own sentence."""
+    """Return the message for a terminal: the invalid fields if there are any, otherwise the error's detail."""
     if error.fields:
         return "\n".join(f"{field.field}: {field.message}" for field in error.fields)
     return error.detail
@@ -65,5 +65,5 @@ def utcnow() -> datetime:
 
 
 def local(moment: datetime | None) -> str:
-    """Return a time for the terminal: UTC to the second, a dash for none."""
+    """Return a time for the terminal, in UTC to the second; a dash for None."""
     return "-" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")

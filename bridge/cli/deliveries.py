@@ -22,17 +22,17 @@ _MOST = 1000
 
 @click.group("deliveries", cls=Group)
 def group() -> None:
-    """The webhooks the shops sent, as they were received."""
+    """Show the webhook deliveries of the shops, or process them again."""
 
 
 @group.command("list")
-@click.option("--store", help="Only this store's, by its slug.")
-@click.option("--state", type=click.Choice([state.value for state in State]), help="Only those in this state.")
-@click.option("--before", type=int, metavar="ID", help="Only those older than this one.")
+@click.option("--store", help="Only deliveries of the store with this slug.")
+@click.option("--state", type=click.Choice([state.value for state in State]), help="Only deliveries in this state.")
+@click.option("--before", type=int, metavar="ID", help="Only deliveries older than this one.")
 @click.option("--limit", type=click.IntRange(1, _MOST), default=_SHOWN, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def list_(store: str | None, state: str | None, before: int | None, limit: int, as_json: bool) -> None:
-    """List deliveries, the newest first."""
+    """List deliveries, newest first."""
     runtime = prepared()
     with runtime.database.reading() as connection:
         slugs = {known.id: known.slug for known in settings.list_stores(connection)}
@@ -59,7 +59,7 @@ def list_(store: str | None, state: str | None, before: int | None, limit: int, 
 @click.argument("delivery_id", metavar="ID", type=int)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(delivery_id: int, as_json: bool) -> None:
-    """Print one delivery: what is known of it, then its body as it was received."""
+    """Print one delivery: its details, then its body as it was received."""
     runtime = prepared()
     with runtime.database.reading() as connection:
         slugs = {known.id: known.slug for known in settings.list_stores(connection)}
@@ -79,7 +79,7 @@ def show(delivery_id: int, as_json: bool) -> None:
 @group.command("replay")
 @click.argument("delivery_ids", metavar="ID...", type=int, nargs=-1, required=True)
 def replay(delivery_ids: tuple[int, ...]) -> None:
-    """Process deliveries again, whatever became of them; what was granted already is not granted twice."""
+    """Process deliveries again, whatever their state. Nothing is granted twice."""
     runtime = prepared()
     transaction = runtime.database.transaction
     failed = 0
@@ -95,11 +95,11 @@ def replay(delivery_ids: tuple[int, ...]) -> None:
             delivery = inbox.find_delivery(connection, delivery_id)
         click.echo(f"{delivery_id}  {delivery.state if delivery else '-'}  {delivery.outcome if delivery else ''}")
     if failed:
-        raise click.ClickException(f"{failed} failed; the scheduler tries again")
+        raise click.ClickException(f"{failed} failed; the scheduler will retry them")
 
 
 def _repeats(delivery: Delivery) -> str:
-    return f"  (came {delivery.repeats + 1} times)" if delivery.repeats else ""
+    return f"  (received {delivery.repeats + 1} times)" if delivery.repeats else ""
 
 
 def _document(delivery: Delivery, slugs: dict[int, str]) -> dict[str, Any]:

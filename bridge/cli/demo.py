@@ -1,4 +1,4 @@
-"""The demo command: the service with a temporary shop that has a month of orders and usage."""
+"""The demo command: the service with two temporary example shops."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ DAYS = 30
 
 @click.command("demo", cls=Command)
 def command() -> None:
-    """Start the service on a temporary database, with a month of orders and usage, and a shop that keeps selling.
+    """Start the service with a temporary database and two example shops.
 
-    The database is in instance/, one for each port, and is created again at
-    each start. The shop that sells is a fake one beside the service: it is read
-    by REST, and delivers a new order every few seconds.
+    One shop has a month of orders and usage. The other, fakeshop, runs beside
+    the service, can be read through REST, and delivers a new order every few
+    seconds. The database is in instance/, one for each port, and is created
+    again at each start.
     """
     config = runtime().config
     listener = listening.bind(config)
@@ -36,7 +37,7 @@ def command() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     url = f"sqlite:///{folder / 'bridge.sqlite3'}"
     config = replace(config, database_url=url)
-    # What takes over the process reads its settings from the environment again.
+    # The web server that replaces this process reads its settings from the environment again.
     os.environ["BRIDGE_DATABASE_URL"] = url
     database = Database(url)
     schema_version.prepare(database)
@@ -50,6 +51,6 @@ def command() -> None:
     notes = (
         f"  demo shop   {config.public_url}/admin/{shop.slug}/credits",
         f"  access key  {shop.access_key} (of the demo shop)",
-        f"  {selling.slug}    {config.public_url}/admin/{selling.slug}/credits (sells by itself, at {selling.url})",
+        f"  {selling.slug}    {config.public_url}/admin/{selling.slug}/credits (sells automatically, at {selling.url})",
     )
     serve.start(config, database, listener, notes=notes)

@@ -1,4 +1,4 @@
-"""The demo's second shop: a fake WooCommerce that runs beside the service, is read by REST and delivers by HTTP."""
+"""The demo's second shop: a fake WooCommerce shop that runs beside the service."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _SECRET = "the-demo-shop-signs-with-this"  # noqa: S105 -- of a shop that sells 
 
 
 def open_shop(config: Config) -> dict[str, str]:
-    """Start the shop in a process of its own: its address and REST keys.
+    """Start the shop in its own process and return its address and REST keys.
 
-    It runs as long as this process, including any program that replaces it, and its children:
-    they hold the other end of its standard input.
+    It ends with this process, any program that replaces it, and its children,
+    because they hold the other end of its standard input.
     """
     _, port = config.host_and_port
     command = [sys.executable, "-m", "fakeshop", "--deliver-to", f"http://127.0.0.1:{port}"]
@@ -40,8 +40,8 @@ def open_shop(config: Config) -> dict[str, str]:
     line = process.stdout.readline()
     process.stdout.close()
     if not line:
-        raise NotFound("the demo buys from the shop in fakeshop/, which is not here or does not start")
-    # The web server this process turns into keeps it open.
+        raise NotFound("the demo needs the example shop in fakeshop/, which is missing or does not start")
+    # The web server that replaces this process keeps it open.
     kept = os.dup(process.stdin.fileno())
     os.set_inheritable(kept, True)
     process.stdin.close()
@@ -50,8 +50,8 @@ def open_shop(config: Config) -> dict[str, str]:
 
 
 def connect(database: Database, vault: Vault, shop: dict[str, str], *, public_url: str) -> Store:
-    """Connect the shop as an owner does: packages imported, webhooks made, past orders granted."""
-    # Log lines about ten new webhooks would only distract from the demo.
+    """Connect the shop: import its packages, create its webhooks and grant its past orders."""
+    # Log lines about ten new webhooks would hide the demo's own output.
     logging.getLogger(subscriptions.__name__).setLevel(logging.WARNING)
     now = utcnow()
     wanted = NewStore(

@@ -1,4 +1,4 @@
-"""The demo's shop: real deliveries and made-up use, lived through day by day with the product's own services."""
+"""The demo's first shop: recorded deliveries and invented usage, processed day by day by the services."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from bridge.storage.engine.database import Database
 
 _RECORDINGS = ROOT / "tests" / "recordings"
 _SHOP = "https://shop.example.com"
-"""Where the recorded shop is in the demo; its deliveries name it, since those of another site would wait."""
+"""The shop's address in the demo. Deliveries name it as their source; those of another site would wait."""
 _SECRET = "test-secret"  # noqa: S105 -- what the recordings are signed with
 _SITTINGS = 6
-"""The number of sittings a day; the spends of a sitting share a transaction."""
+"""The number of times a day that users spend; the spends of one time share a transaction."""
 
 _PACKAGES = {10: 100_000, 11: 250_000, 12: 50_000, 13: 25_000, 15: 20_000}
 _NAMES = (
@@ -53,13 +53,13 @@ _NAMES = (
     "Mateo",
 )
 _BUYERS = (2, 3, 4, 5, 9, 11, 13)
-"""Users of the recordings; what the shop says of them comes with the deliveries."""
+"""Users of the recordings; the deliveries contain their data."""
 _FIRST_OWN = 1001
 
 
 @dataclass(frozen=True, slots=True)
 class _Act:
-    """One kind of use: an operation or plain tokens, and how much of it at most."""
+    """One kind of usage: an operation or plain tokens, and the largest amount."""
 
     module: str | None
     operation: str | None
@@ -79,7 +79,7 @@ _ACTS = (
 
 @dataclass(slots=True)
 class DemoShop:
-    """A connected shop and the month it lives through; the same each time, but for its secrets."""
+    """A connected shop and its month of orders and usage; always the same, except for its secrets."""
 
     database: Database
     vault: Vault
@@ -105,11 +105,11 @@ class DemoShop:
 
     @property
     def slug(self) -> str:
-        """The name of the shop in addresses."""
+        """The store's slug."""
         return self.store.slug
 
     def live(self, *, until: datetime) -> Iterator[None]:
-        """Live from one day to the next, up to a moment; yields after each."""
+        """Process one day after another until a moment; yields after each day."""
         deliveries = _deliveries()
         days = max(1, (until - self.now).days)
         share = -(-len(deliveries) // days)
@@ -176,11 +176,11 @@ def _openings() -> list[Opening]:
 
 
 def _deliveries() -> Sequence[Received]:
-    """Return what the recorded shop sent of orders, products and customers, in its order."""
+    """Return the recorded deliveries of orders, products and customers, in their order."""
     try:
         index = json.loads((_RECORDINGS / "webhooks-index.json").read_text())
     except OSError as error:
-        raise NotFound("the demo lives on the recorded deliveries in tests/recordings, which are not here") from error
+        raise NotFound("the demo needs the recorded deliveries in tests/recordings, which are missing") from error
     kinds = ("order.", "product.", "customer.")
     stored = [
         json.loads((_RECORDINGS / "webhooks" / entry["file"]).read_text())

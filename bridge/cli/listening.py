@@ -14,9 +14,9 @@ LISTEN_FD = "BRIDGE_LISTEN_FD"
 
 
 def bind(config: Config) -> socket.socket:
-    """Return a socket bound to the address of the settings; raises `BadSetting` when it cannot be had.
+    """Return a socket bound to the address in the settings; raises `BadSetting` if that fails.
 
-    It does not listen yet: callers are refused, not kept waiting, while the
+    It does not listen yet, so that callers are refused and do not wait while the
     database is prepared.
     """
     host, port = config.host_and_port
@@ -32,7 +32,7 @@ def bind(config: Config) -> socket.socket:
 
 
 def listen(listener: socket.socket, config: Config) -> None:
-    """Accept connections on a bound socket; raises `BadSetting` when another process was faster."""
+    """Accept connections on a bound socket; raises `BadSetting` if another process already does."""
     listener.setblocking(False)
     _drop_stalled(listener, config.request_seconds)
     try:
@@ -42,7 +42,7 @@ def listen(listener: socket.socket, config: Config) -> None:
 
 
 def listen_on(config: Config) -> socket.socket:
-    """Return a socket that listens on the address of the settings; raises `BadSetting`."""
+    """Return a socket that listens on the address in the settings; raises `BadSetting` if that fails."""
     listener = bind(config)
     listen(listener, config)
     return listener
@@ -55,21 +55,22 @@ def hand_over(listener: socket.socket) -> None:
 
 
 def inherited_socket(config: Config) -> socket.socket | None:
-    """Return the listening socket this process was started with; None without one."""
+    """Return the listening socket that this process inherited; None if there is none."""
     if config.listen_fd is None:
         return None
     try:
         listener = socket.socket(fileno=config.listen_fd)
     except OSError as error:
-        raise BadSetting(f"{LISTEN_FD} names no open socket: {error.strerror}") from error
+        raise BadSetting(f"{LISTEN_FD} is not the number of an open socket: {error.strerror}") from error
     listener.setblocking(False)
     _drop_stalled(listener, config.request_seconds)
     return listener
 
 
 def _drop_stalled(listener: socket.socket, seconds: int) -> None:
-    """Let the system end connections whose reader has taken nothing for so long; accepted ones inherit this."""
-    # Only Linux has it. Elsewhere a reader who stops keeps its connection, but no thread.
+    """Let the system close connections whose client reads nothing for this many seconds."""
+    # Accepted connections inherit the option. Only Linux has it: elsewhere a client that stops reading keeps its
+    # connection, but no thread.
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, seconds * 1000)
 
@@ -78,7 +79,7 @@ def _refusal(error: OSError, config: Config) -> BadSetting:
     host, port = config.host_and_port
     if error.errno == errno.EADDRINUSE:
         return BadSetting(
-            f"port {port} of {host.strip('[]')} is taken already, perhaps by this service started before:"
-            " stop that, or choose another port with PORT=8001 or BRIDGE_BIND"
+            f"port {port} of {host.strip('[]')} is already in use, perhaps by another copy of this service:"
+            " stop it, or choose another port with PORT=8001 or BRIDGE_BIND"
         )
-    return BadSetting(f"BRIDGE_BIND: the service may not listen on {config.bind}: {error.strerror}")
+    return BadSetting(f"BRIDGE_BIND: the service cannot listen on {config.bind}: {error.strerror}")

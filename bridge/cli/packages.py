@@ -28,14 +28,14 @@ _PAGE = 200
 
 @click.group("packages", cls=Group)
 def group() -> None:
-    """The products that grant tokens."""
+    """Manage the products that grant tokens."""
 
 
 @group.command("list")
 @click.argument("slug")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def list_(slug: str, as_json: bool) -> None:
-    """List the products of the store SLUG, the tokens of each, and the orders that wait for an amount."""
+    """List the products of the store SLUG with their tokens and the number of orders that wait."""
     runtime, store = _store(slug)
     found: list[dict[str, Any]] = []
     after: tuple[int, int] | None = None
@@ -54,8 +54,8 @@ def list_(slug: str, as_json: bool) -> None:
         return
     if not found:
         click.echo(
-            f"No product is known yet. Read them from the shop: flask packages import {slug}\n"
-            f"Or set the tokens of one: flask packages set {slug} PRODUCT TOKENS"
+            f"No product is stored yet. Import them from the shop: flask packages import {slug}\n"
+            f"Or set the tokens of a product: flask packages set {slug} PRODUCT TOKENS"
         )
     for one in found:
         click.echo(_line(one))
@@ -66,10 +66,10 @@ def list_(slug: str, as_json: bool) -> None:
 @click.argument("product", metavar="PRODUCT[/VARIATION]")
 @click.argument("tokens")
 def set_(slug: str, product: str, tokens: str) -> None:
-    """Set how many TOKENS a piece of a product brings; 0 for a product that is no package.
+    """Set how many TOKENS one unit of a product grants; 0 if it is not a package.
 
-    It wins over the shop's own amount until you clear it. Orders that waited for
-    the amount are granted.
+    The amount overrides the shop's own until you clear it. Orders that waited
+    for it are granted.
     """
     product_id, variation_id = _key(product)
     amount = read_amount(tokens)
@@ -86,15 +86,15 @@ def set_(slug: str, product: str, tokens: str) -> None:
         ),
     )
     settled = packages.settle_waiting(runtime.database.transaction, store, package, now=now)
-    grants = f"grants {amount:,} tokens" if amount else "is no package"
-    click.echo(f"One piece of product {product} {grants}. {settled:,} waiting orders were checked.")
+    grants = f"grants {amount:,} tokens" if amount else "is not a package"
+    click.echo(f"Product {product} {grants}. {settled:,} waiting orders were checked.")
 
 
 @group.command("clear")
 @click.argument("slug")
 @click.argument("product", metavar="PRODUCT[/VARIATION]")
 def clear(slug: str, product: str) -> None:
-    """Take back the amount set here; the shop's own amount counts again."""
+    """Remove the amount that was set; the shop's own amount counts again."""
     product_id, variation_id = _key(product)
     runtime, store = _store(slug)
     in_transaction(
@@ -111,7 +111,7 @@ def clear(slug: str, product: str) -> None:
 @click.argument("product", metavar="PRODUCT[/VARIATION]")
 @click.argument("decision", type=click.Choice(late_packages.DECISIONS))
 def past(slug: str, product: str, decision: str) -> None:
-    """Grant or leave the orders that bought a product before it was a package."""
+    """Grant or leave the orders of a product that were placed before it was a package."""
     product_id, variation_id = _key(product)
     runtime, store = _store(slug)
     now = utcnow()
@@ -135,9 +135,9 @@ def past(slug: str, product: str, decision: str) -> None:
 @click.argument("slug")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def import_(slug: str, as_json: bool) -> None:
-    """Read every product of the shop SLUG, and settle the orders that waited for one.
+    """Read every product of the shop SLUG, and process the orders that waited for one.
 
-    Amounts set by hand stay; orders already placed keep theirs.
+    Amounts set by hand stay. Orders that already have an amount keep it.
     """
     runtime, store = _store(slug)
     reading = open_reading(runtime.database.transaction, Shops(runtime.vault), store)
@@ -153,7 +153,7 @@ def import_(slug: str, as_json: bool) -> None:
         return
     click.echo(
         f"{imported.packages} packages among {imported.products} products and {imported.variations} variations;"
-        f" {imported.settled} waiting orders settled"
+        f" {imported.settled} waiting orders processed"
     )
     with runtime.database.reading() as connection:
         for package in packages.list_unreadable(connection, store.id, limit=100):
@@ -186,7 +186,7 @@ def _line(one: dict[str, Any]) -> str:
     tokens = {
         "unreadable": "not readable",
         "unknown": "not known",
-        "no_package": "no package",
+        "no_package": "not a package",
         "per_variation": "per variation",
     }.get(one["state"], f"{one['tokens'] or 0:,} tokens")
     notes = [f"{one['plan']}, {one['months']} months"] if one["months"] else []

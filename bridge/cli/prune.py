@@ -1,4 +1,4 @@
-"""The command that deletes what is old, also where the scheduler refused to."""
+"""The command that deletes expired rows, also if the scheduler refused to."""
 
 from __future__ import annotations
 
@@ -17,18 +17,22 @@ from schedulers.context import JobContext
 
 
 @click.command("prune", cls=Command)
-@click.option("--force", is_flag=True, help="Trust the clock of this host, and delete what is old by it.")
+@click.option(
+    "--force", is_flag=True, help="Trust the clock of this host, and delete the rows that have expired by it."
+)
 def command(force: bool) -> None:
-    """Delete idempotency keys, deliveries, events and the use of windows that are older than they are kept.
+    """Delete expired idempotency keys, deliveries, events and usage counts.
 
-    The scheduler does this every hour. It refuses while the clock looks wrong,
-    or where it would delete far more than usual: exit status 1 and the reason.
-    Check the clock of this host first; then --force goes on.
+    The scheduler does this every hour. If the clock looks wrong, or far more
+    rows than usual would be deleted, the command prints the reason and exits
+    with status 1. Check the clock of this host, then use --force.
     """
     database = prepared().database
     if force:
         for store in in_transaction(database.transaction, _trust_the_clock):
-            click.echo(f"{store.slug}: orders placed from now on are new; it was connected by a clock that was ahead")
+            click.echo(
+                f"{store.slug}: it was connected while the clock was ahead; orders placed from now on are granted"
+            )
     outcome = jobs.prune(JobContext(database, utcnow), is_recorded=True, is_forced=force)
     click.echo(outcome if outcome.startswith(prune_guard.REFUSED) else f"{outcome} deleted")
     if outcome.startswith(prune_guard.REFUSED):

@@ -1,4 +1,4 @@
-"""The command that reads the shops' orders back and posts the missing grants and reversals."""
+"""The command that reads orders from the shops and posts missing grants and reversals."""
 
 from __future__ import annotations
 
@@ -29,18 +29,20 @@ _YEARS = range(1990, 3000)
 
 @click.command("reconcile", cls=Command)
 @click.argument("slug", required=False)
-@click.option("--since", metavar="ISO", help="Read from this moment on; without a zone it is the store's time.")
-@click.option("--full", is_flag=True, help="Compare the orders of the last 60 days now, as every night.")
-@click.option("--order", "order", metavar="ID", help="Read one order now, by its ID or the number the shop shows.")
-@click.option("--dry-run", is_flag=True, help="Say what would be posted, and write nothing.")
+@click.option(
+    "--since", metavar="ISO", help="Read changes from this time on; without a UTC offset, in the store's time zone."
+)
+@click.option("--full", is_flag=True, help="Compare the orders of the last 60 days, as the service does every night.")
+@click.option("--order", "order", metavar="ID", help="Read one order, by its ID or the number shown in the shop.")
+@click.option("--dry-run", is_flag=True, help="Show what would be posted, without writing anything.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(slug: str | None, since: str | None, full: bool, order: str | None, dry_run: bool, as_json: bool) -> None:
-    """Read what changed in the shop SLUG, or in every shop, and apply what is missing.
+    """Read changed orders from the shop SLUG, or from all shops, and apply them.
 
-    Begins where the last run stopped, or at --since. With --full it compares the
-    orders of the last 60 days that have grants, refunds or open questions, with
-    --order it reads one order. Ends with status 1 where an order could not be
-    applied or a shop could not be read.
+    Starts where the last run stopped, or at --since. --full compares the orders
+    of the last 60 days that have grants, refunds or review items. --order reads
+    one order. Exits with status 1 if an order could not be applied or a shop
+    could not be read.
     """
     wanted = _wanted(slug, since=since, is_full=full, order=order)
     runtime = prepared()
@@ -72,7 +74,7 @@ def command(slug: str | None, since: str | None, full: bool, order: str | None, 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One shop to be read, from a moment on where one was given."""
+    """One shop to read, from the given time on or from where the last run stopped."""
 
     runtime: Runtime
     store: Store
@@ -82,7 +84,7 @@ class _Run:
 
     @contextmanager
     def reading(self) -> Iterator[SyncContext]:
-        """The shop, ready to be read."""
+        """Yield the context for reading the shop."""
         shops = Shops(self.runtime.vault)
         reading = reconcile.open_reading(self.runtime.database.transaction, shops, self.store, is_dry=self.is_dry)
         with reading.shop:
@@ -90,13 +92,13 @@ class _Run:
 
 
 def _wanted(slug: str | None, *, since: str | None, is_full: bool, order: str | None) -> Callable[[_Run], Report]:
-    """Return what to do with each shop; raises `InvalidRequest` for options that do not go together."""
+    """Return the function to run for each shop; raises `InvalidRequest` for options that exclude each other."""
     if sum((since is not None, is_full, order is not None)) > 1:
-        raise InvalidRequest(fields=[FieldError("--since, --full, --order", "give one of them")])
+        raise InvalidRequest(fields=[FieldError("--since, --full, --order", "use only one of them")])
     if order is None:
         return _compare if is_full else _read
     if slug is None:
-        raise InvalidRequest(fields=[FieldError("SLUG", "name the store of the order")])
+        raise InvalidRequest(fields=[FieldError("SLUG", "give the store of the order")])
     return partial(_read_order, text=order)
 
 
@@ -108,7 +110,7 @@ def _read(run: _Run) -> Report:
 
 
 def _grant_past_orders(run: _Run) -> Report | None:
-    """Return what is left of granting past orders, where the owner decided so; None where nothing is."""
+    """Continue granting past orders if the owner chose that; None if nothing is left to do."""
     with run.runtime.database.reading() as connection:
         is_due = backfill.progress_of(connection, run.store.id) is not None
     if not is_due:
@@ -120,7 +122,7 @@ def _grant_past_orders(run: _Run) -> Report | None:
 
 
 def _compare(run: _Run) -> Report:
-    """The nightly comparison, from its first order to its last."""
+    """Run the whole nightly comparison."""
     with run.reading() as reading, _progress(f"Comparing {run.store.slug}", is_hidden=run.is_hidden) as progress:
         return reconcile.compare_all(reading, now=utcnow(), progress=progress)
 
@@ -155,7 +157,9 @@ def _moment(since: str | None, store: Store) -> datetime | None:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise InvalidRequest(fields=[FieldError("--since", "give a moment such as 2026-11-20 or 2026-11-20T15:00:00Z")])
+    raise InvalidRequest(
+        fields=[FieldError("--since", "give a date or time such as 2026-11-20 or 2026-11-20T15:00:00Z")]
+    )
 
 
 def _lines(slug: str, report: Report, *, is_dry: bool) -> list[str]:
@@ -172,8 +176,8 @@ def _lines(slug: str, report: Report, *, is_dry: bool) -> list[str]:
     ]
     if report.awaiting_decision:
         lines.append(
-            f"  {report.awaiting_decision} orders from before the shop was connected are not granted until you decide:"
-            f" flask stores history {slug} grant, or skip"
+            f"  {report.awaiting_decision} orders from before the shop was connected wait for your decision:"
+            f" flask stores history {slug} grant, or: flask stores history {slug} skip"
         )
     lines += [f"  NOT APPLIED {sentence}" for sentence in report.failures]
     lines += [f"  SET ASIDE {sentence}" for sentence in report.aside]

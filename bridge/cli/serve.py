@@ -21,7 +21,7 @@ from bridge.storage.engine.database import Database
 
 @click.command("serve", cls=Command)
 def command() -> None:
-    """Start the service: create or migrate its database, add the first admin, and print the addresses."""
+    """Start the service. Creates or migrates the database and adds the first admin if needed."""
     config = runtime().config
     listener = listening.bind(config)
     database = Database(config.database_url)
@@ -30,7 +30,7 @@ def command() -> None:
 
 
 def start(config: Config, database: Database, listener: socket.socket, *, notes: Iterable[str] = ()) -> None:
-    """Become the web server on this socket and a prepared database; does not return."""
+    """Replace this process by the web server on this socket; does not return. The database is prepared."""
     now = utcnow()
     in_transaction(database.transaction, lambda connection: addresses.record(connection, config.public_url, now=now))
     password = in_transaction(
@@ -45,7 +45,7 @@ def start(config: Config, database: Database, listener: socket.socket, *, notes:
         click.echo(line)
     if password is not None:
         click.echo(f"  sign in     {config.admin_email} with the password {password} (shown only once)")
-    click.echo("Ctrl-C stops it.")
+    click.echo("Press Ctrl-C to stop.")
     sys.stdout.flush()
     os.chdir(ROOT)
     listening.hand_over(listener)

@@ -1,4 +1,4 @@
-"""Commands that change what a store is: a new slug, its shop's new address, its removal."""
+"""Commands that rename, move and remove a store."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from bridge.services.transactions import in_transaction
 def rename(slug: str, new: str, name: str) -> None:
     """Rename the store SLUG to NEW.
 
-    Webhooks that deliver under the old name still arrive; the next check of the
-    shop, or webhooks install, recreates them under the new one.
+    Deliveries to the old name are still accepted. The next check of the shop, or
+    webhooks install, recreates the webhooks under the new name.
     """
     runtime = prepared()
     with runtime.database.reading() as connection:
@@ -39,27 +39,30 @@ def rename(slug: str, new: str, name: str) -> None:
     shown = f" and is shown as {renamed.name}" if name else ""
     click.echo(f"The store {store.slug} is now named {renamed.slug}{shown}.")
     if renamed.slug != store.slug:
-        click.echo(f"Deliveries to the old address still arrive. Move them with: flask webhooks install {renamed.slug}")
+        click.echo(
+            "Deliveries to the old address are still accepted. To move them, run:"
+            f" flask webhooks install {renamed.slug}"
+        )
 
 
 @click.command("move", cls=Command)
 @click.argument("slug")
 @click.option("--url", required=True, help="The shop's new address.")
-@click.option("--force", is_flag=True, help="Move it without testing the shop at the new address.")
+@click.option("--force", is_flag=True, help="Move the store without checking the shop at the new address.")
 def move(slug: str, url: str, force: bool) -> None:
     """Set the new address of the shop of the store SLUG.
 
-    It must be the same shop: with REST keys, the shop at the new address is
-    tested before anything is changed.
+    It must be the same shop. If the store has REST keys, the shop at the new
+    address is checked before anything is changed.
     """
     runtime = prepared()
     url = settings.shop_url(url)
     with runtime.database.reading() as connection:
         store = settings.get_store(connection, slug)
         settings.check_not_connected(connection, url, own_id=store.id)
-    seen = SameShop(doubt="--force skips the test") if force else _checked(runtime, store, url)
+    seen = SameShop(doubt="--force skips the check") if force else _checked(runtime, store, url)
     in_transaction(runtime.database.transaction, lambda connection: store_changes.move(connection, store, url))
-    click.echo(f"The shop of {store.slug} is now at {url}, before at {store.url}.")
+    click.echo(f"The shop of {store.slug} has moved from {store.url} to {url}.")
     click.echo(f"It is the same shop: {seen.evidence}." if seen.evidence else f"Not checked: {seen.doubt}.")
     addresses.warn(runtime, url, is_for_machines=False)
 
@@ -69,24 +72,24 @@ def _checked(runtime: Runtime, store: Store, url: str) -> SameShop:
         return store_changes.check_same_shop(runtime.database, Shops(runtime.vault), store, url)
     except (ShopUnreachable, InvalidRequest) as error:
         why = error.fields[0].message if error.fields else error.detail
-        raise InvalidRequest(f"{why}. Nothing was changed. To move the store all the same, add --force") from error
+        raise InvalidRequest(f"{why}. Nothing was changed. To move the store anyway, add --force") from error
 
 
 @click.command("remove", cls=Command)
 @click.argument("slug")
-@click.option("--yes", is_flag=True, help="Remove it without a question.")
+@click.option("--yes", is_flag=True, help="Remove the store without asking.")
 @click.option(
     "--export",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to write the final export, a new file; a dated one in instance/ where none is named.",
+    help="The new file for the final export. Default: a file with the date in instance/.",
 )
 def remove(slug: str, yes: bool, file: Path | None) -> None:
     """Remove the store SLUG with its accounts, balances, ledger, orders, keys and secrets.
 
-    A JSON file with its accounts, ledger, orders and spends is written first.
-    Other stores are not touched. A removal that was cut off goes on when the
-    command is repeated.
+    First writes an export with its accounts, ledger, orders and spends as JSON.
+    Other stores are not changed. If the removal is interrupted, run the command
+    again to continue.
     """
     runtime = prepared()
     with runtime.database.reading() as connection:
@@ -95,7 +98,7 @@ def remove(slug: str, yes: bool, file: Path | None) -> None:
     if under_way is None:
         under_way = _begin(runtime, slug, yes, file)
     else:
-        click.echo(f"The removal of {slug} goes on; its export was written when it began.")
+        click.echo(f"The removal of {slug} continues. Its export was written when it began.")
     removed = 0
 
     def count(rows: int) -> None:
@@ -103,7 +106,7 @@ def remove(slug: str, yes: bool, file: Path | None) -> None:
         removed += rows
 
     store_removal.finish(runtime.database, under_way, progress=count)
-    click.echo(f"The store {slug} is removed: {removed:,} rows were deleted.")
+    click.echo(f"The store {slug} was removed: {removed:,} rows were deleted.")
     click.echo("Delete its webhooks in WooCommerce, Settings, Advanced, Webhooks: they are no longer accepted.")
 
 
@@ -117,12 +120,14 @@ def _begin(runtime: Runtime, slug: str, yes: bool, file: Path | None) -> int:
     )
     if not yes:
         typed = click.prompt(
-            f"All of it is deleted for good. Type {store.slug} to go on", default="", show_default=False
+            f"All of this will be deleted and cannot be restored. Type {store.slug} to continue",
+            default="",
+            show_default=False,
         )
         if typed.strip() != store.slug:
-            raise InvalidRequest("that is not the store's name; nothing was removed")
+            raise InvalidRequest("the typed name is not the store's slug; nothing was removed")
     moment = utcnow()
     file = file or ROOT / "instance" / f"{store.slug}-removed-{moment:%Y%m%dT%H%M%S}.json"
     store_removal.begin(runtime.database, store, file, vault_=runtime.vault, now=utcnow)
-    click.echo(f"The final export is {file}. Keep it safe: it has personal data.")
+    click.echo(f"The final export is {file}. Store it safely: it contains personal data.")
     return store.id

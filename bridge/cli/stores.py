@@ -1,4 +1,4 @@
-"""Commands for stores: connecting a shop, and listing those that are connected."""
+"""Commands for stores: connect a shop, list stores, check a connection."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from bridge.services.transactions import in_transaction
 from bridge.storage.engine.database import Connection
 
 Found = tuple[str, tuple[str, ...], str]
-"""Something that is wrong: its code, the webhook topics it is about, and its sentence."""
+"""One problem: its code, the webhook topics it concerns, and its message."""
 
 
 @click.group("stores", cls=Group)
 def group() -> None:
-    """The shops this service grants tokens for."""
+    """Connect shops, and check and change their stores."""
 
 
 for _command in (access_keys.command, store_changes.rename, store_changes.move, store_changes.remove):
@@ -50,23 +50,23 @@ for _command in (access_keys.command, store_changes.rename, store_changes.move, 
 @group.command("add")
 @click.argument("slug")
 @click.option("--url", required=True, help="The shop's address, such as https://shop.example.com.")
-@click.option("--name", default="", help="The name shown on pages; taken from the shop where none is given.")
+@click.option("--name", default="", help="The name shown on pages. Default: the shop's name.")
 @click.option(
     "--timezone",
     "time_zone",
     default="",
-    help="The store's time zone, such as Europe/Paris or +05:30; taken from the shop where none is given.",
+    help="The store's time zone, such as Europe/Paris or +05:30. Default: the shop's.",
 )
 @click.option("--week-start", type=click.Choice(WEEKDAYS), default="monday", show_default=True, metavar="DAY")
-@click.option("--consumer-key", help="The shop's REST key; with it the service reads the shop and its webhooks.")
+@click.option("--consumer-key", help="The shop's REST key, used to read orders and repair webhooks.")
 @click.option("--consumer-secret", help="The REST key's secret.")
-@click.option("--webhook-secret", help="The secret that signs the shop's webhooks; created where none is given.")
+@click.option("--webhook-secret", help="The secret that signs the shop's webhooks. Default: a new one.")
 @click.option(
     "--history",
     type=click.Choice(HISTORY_ANSWERS),
     default="ask",
     show_default=True,
-    help="Orders placed before now: grant them, skip them, or decide later (ask).",
+    help="What to do with orders placed before now: grant, skip, or decide later (ask).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def add(
@@ -81,7 +81,7 @@ def add(
     history: str,
     as_json: bool,
 ) -> None:
-    """Connect a shop under the name SLUG and print its secrets, only once."""
+    """Connect a shop as the store SLUG and print its secrets. They are shown only once."""
     runtime = created()
     given = settings.check_new(
         NewStore(
@@ -122,7 +122,7 @@ def add(
 
 
 def _connected_lines(store: Store, shown: dict[str, str], zone_source: ZoneSource | None) -> list[str]:
-    lines = [f"{store.name} is connected as {store.slug}. Copy these now, they are shown only once:"]
+    lines = [f"{store.name} is connected as {store.slug}. Copy these values now: they are shown only once."]
     for label, key in (
         ("webhook URL", "webhook_url"),
         ("webhook secret", "webhook_secret"),
@@ -131,8 +131,8 @@ def _connected_lines(store: Store, shown: dict[str, str], zone_source: ZoneSourc
         lines.append(f"  {label:<15} {shown[key]}")
     lines += [
         f"In WooCommerce, Settings, Advanced, Webhooks, add one webhook with API version v3 for each of these"
-        f" {len(TOPICS)} topics, all with this URL and secret; with REST keys, flask webhooks install {store.slug}"
-        " does it:",
+        f" {len(TOPICS)} topics, all with this URL and secret. If the store has REST keys, run instead: flask webhooks"
+        f" install {store.slug}",
         *(f"  {topic}" for topic in TOPICS),
     ]
     if zone_source is not None:
@@ -145,7 +145,7 @@ def _connected_lines(store: Store, shown: dict[str, str], zone_source: ZoneSourc
 @group.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def list_(as_json: bool) -> None:
-    """List every shop."""
+    """List all stores."""
     runtime = prepared()
     with runtime.database.reading() as connection:
         found = settings.list_stores(connection)
@@ -153,7 +153,7 @@ def list_(as_json: bool) -> None:
         click.echo(json.dumps([settings.describe(store) for store in found]))
         return
     if not found:
-        click.echo("No shop is connected yet: flask stores add SLUG --url URL")
+        click.echo("No shop is connected yet. Connect one: flask stores add SLUG --url URL")
     for store in found:
         click.echo(f"{store.slug:<20} {store.name:<30} {store.url}  ({store.time_zone})")
 
@@ -162,12 +162,14 @@ def list_(as_json: bool) -> None:
 @click.argument("slug")
 @click.option("--consumer-key", required=True, help="The shop's REST key.")
 @click.option("--consumer-secret", required=True, help="The REST key's secret.")
-@click.option("--untested", is_flag=True, help="Store the keys without a test, such as while the shop is down.")
+@click.option(
+    "--untested", is_flag=True, help="Store the keys without testing them, for example while the shop is down."
+)
 def keys(slug: str, consumer_key: str, consumer_secret: str, untested: bool) -> None:
-    """Set the REST keys of the store SLUG, in place of those it has.
+    """Set or replace the REST keys of the store SLUG.
 
-    They are tested first: where they cannot read and write the shop, the store
-    keeps its current keys.
+    The keys are tested first. If they cannot read and write in the shop, the
+    store keeps its current keys.
     """
     runtime = prepared()
     typed = RestKeys(clean_credential(consumer_key), clean_credential(consumer_secret))
@@ -192,8 +194,8 @@ def keys(slug: str, consumer_key: str, consumer_secret: str, untested: bool) -> 
             vault_=runtime.vault,
         ),
     )
-    how = "They were not tested" if untested else f"{store.url} answered to these keys: they can read and write"
-    click.echo(f"The keys of {store.name} are replaced. {how}. See the state with: flask stores check {slug}")
+    how = "They were not tested" if untested else f"{store.url} accepted them: they can read and write"
+    click.echo(f"The REST keys of {store.name} were replaced. {how}. Check the connection: flask stores check {slug}")
 
 
 def _kept(store: Store) -> str:
@@ -204,10 +206,10 @@ def _kept(store: Store) -> str:
 @click.argument("slug")
 @click.argument("answer", type=click.Choice(["grant", "skip"]))
 def history(slug: str, answer: str) -> None:
-    """Grant the orders placed before SLUG was connected, or skip them.
+    """Grant the orders placed before the store SLUG was connected, or skip them.
 
-    To grant them, the service reads the shop from its first order, in the
-    background. What was granted already stays as it is.
+    To grant them, the running service reads all orders of the shop in the
+    background. Tokens already granted stay.
     """
     runtime = prepared()
     with runtime.database.reading() as connection:
@@ -215,20 +217,20 @@ def history(slug: str, answer: str) -> None:
     in_transaction(runtime.database.transaction, lambda connection: settings.answer_history(connection, store, answer))
     if answer == "grant":
         click.echo(
-            "The running service begins to grant past orders within seconds and goes on in the background."
-            f" See the progress: flask stores check {slug}\nWithout a running service: flask reconcile {slug}"
+            "The running service starts to grant past orders within seconds, in the background."
+            f" Show the progress: flask stores check {slug}\nIf no service is running: flask reconcile {slug}"
         )
     else:
-        click.echo("Orders placed before the shop was connected grant nothing.")
+        click.echo("Orders placed before the shop was connected are not granted.")
 
 
 @group.command("accept-source")
 @click.argument("slug")
 @click.argument("url")
 def accept_source(slug: str, url: str) -> None:
-    """Accept deliveries that name URL as their site, as deliveries of the shop SLUG.
+    """Accept deliveries from the site URL as deliveries of the store SLUG.
 
-    Deliveries of that site that wait are processed by the scheduler.
+    The scheduler then processes the waiting deliveries of that site.
     """
     runtime = prepared()
 
@@ -236,14 +238,17 @@ def accept_source(slug: str, url: str) -> None:
         return inbox.accept_source(connection, settings.get_store(connection, slug), url, now=utcnow())
 
     count = in_transaction(runtime.database.transaction, accept)
-    click.echo(f"Deliveries of {url} are accepted; {count} that waited are processed now.")
+    click.echo(f"Deliveries from {url} are accepted. {count} waiting deliveries are processed now.")
 
 
 @group.command("check")
 @click.argument("slug")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check(slug: str, as_json: bool) -> None:
-    """Show the state of the shop SLUG: exit status 1 and a sentence for each problem found."""
+    """Check the connection of the store SLUG. Exit with status 1 if there is a problem.
+
+    Prints the cause and the remedy of each problem.
+    """
     runtime = prepared()
     with runtime.database.reading() as connection:
         store = settings.get_store(connection, slug)
@@ -272,14 +277,14 @@ def check(slug: str, as_json: bool) -> None:
 
 
 def _host_clock_faults(runtime: Runtime) -> list[Found]:
-    """Return what is wrong with the clock of this host, by the database and all shops."""
+    """Return the problem of this host's clock, compared with the database and all shops."""
     with runtime.database.reading() as connection:
         checked = clock.check(connection, now=utcnow())
     return [("host_clock", (), checked.sentence)] if checked.sentence else []
 
 
 def _address_faults(where: ServiceAddress, faults: Sequence[Issue], store: Store) -> list[Found]:
-    """Return what is wrong with the public URL itself, unless the monitor says it already."""
+    """Return the problems of the public URL that the monitor does not report."""
     found: list[Found] = []
     if where.mismatch:
         found.append(("address_differs", (), where.mismatch))
@@ -292,14 +297,14 @@ def _address_faults(where: ServiceAddress, faults: Sequence[Issue], store: Store
 
 def _question(store: Store) -> str:
     return (
-        "Orders placed before now are not granted until you decide:"
+        "Orders placed before now wait for your decision:"
         f" flask stores history {store.slug} grant, or: flask stores history {store.slug} skip"
     )
 
 
 def _past_orders(store: Store, progress: tuple[int, int] | None) -> str:
     if store.history == "ask":
-        return "not granted until you decide"
+        return "wait for your decision"
     if progress is None:
         return store.history
     return f"being granted: {progress[0]:,}{f' of {progress[1]:,}' if progress[1] else ''} read so far"
@@ -322,7 +327,7 @@ def _lines(store: Store, seen: HealthSnapshot, sentences: Sequence[str], progres
     if store.history == "ask":
         lines.append(_question(store))
     lines += [f"FAULT {sentence}" for sentence in sentences]
-    return lines if sentences else [*lines, "all is well"]
+    return lines if sentences else [*lines, "no problems found"]
 
 
 def _document(store: Store, seen: HealthSnapshot, found: Sequence[Found]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The web server: granian's main process, which starts the workers.
 
-Used as `python -m bridge.cli.web_server`; `flask serve` becomes it. It
-never imports the app: everything heavy happens in the workers, after the fork.
+Run as `python -m bridge.cli.web_server`; `flask serve` replaces itself by it. It
+never imports the app: only the workers do, after the fork.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ CONNECTIONS = 4096
 HEADER_BYTES = 64 * 1024
 """The most bytes of a request's line and headers."""
 STOP_SECONDS = 45
-"""How long a worker may take to answer what it has begun, before it is killed."""
+"""How long a stopping worker may take to finish its requests before it is killed."""
 
-# granian's own log goes where ours goes, in the same format.
+# granian's log goes to the same place as ours, in the same format.
 _LOG_SETTINGS = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
 
 
 class Wakeups:
     """The event that wakes granian's main loop, in place of its `threading.Event`.
 
-    A signal handler that sets an event while the same thread is about to wait
-    for it blocks for ever; a simple queue may be used from a handler.
+    A signal handler that sets a `threading.Event` while the same thread is about
+    to wait for it blocks forever; a simple queue is safe in a handler.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Wakeups:
         self._queue.get()
 
     def clear(self) -> None:
-        """Do nothing: each wait takes one wake-up, and one too many does no harm."""
+        """Do nothing: each wait takes one wake-up, and an extra one does no harm."""
 
 
 class Server(MPServer):  # type: ignore[misc]
@@ -69,7 +69,7 @@ class Server(MPServer):  # type: ignore[misc]
         self.main_loop_interrupt = Wakeups()
 
     def signal_handler_interrupt(self, *_args: object, **_kwargs: object) -> None:
-        """Stop gracefully; at once on a second signal, and in a worker that has not begun to serve."""
+        """Stop gracefully; stop at once on a second signal, and in a worker that does not serve yet."""
         if os.getpid() != self.pid:
             # Inherited by the fork: until the worker has a handler of its own, it has nothing to finish.
             os._exit(0)
@@ -85,7 +85,7 @@ class Server(MPServer):  # type: ignore[misc]
 
 
 def main() -> None:
-    """Serve until a signal ends it; exits with status 1 when the workers fail again and again."""
+    """Serve until a signal arrives; exit with status 1 if the workers fail repeatedly."""
     config = load_config()
     configure_logs(config)
     if config.metrics_directory is not None:

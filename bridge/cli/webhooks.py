@@ -1,4 +1,4 @@
-"""Commands for the shops' own webhooks, which they deliver to us by."""
+"""Commands for the webhooks in the shops."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _WORDS = {Action.KEEP: "kept", Action.CREATE: "created", Action.DELETE: "deleted
 
 @click.group("webhooks", cls=Group)
 def group() -> None:
-    """The webhooks by which a shop tells this service of its orders."""
+    """Create or repair the webhooks with which a shop sends its orders."""
 
 
 @group.command("install")
 @click.argument("slug")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--force", is_flag=True, help="Install them even if the shop cannot reach the public URL.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, without doing it.")
+@click.option("--force", is_flag=True, help="Install the webhooks even if the shop cannot reach the public URL.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def install(slug: str, dry_run: bool, force: bool, as_json: bool) -> None:
     """Create the webhooks in the shop SLUG, or repair them.
 
-    Every topic gets one active webhook with our secret. Ours that are paused,
-    disabled or lead elsewhere are recreated; others' are not touched. Nothing is
-    created for a public URL that differs from the running service's, or that
-    the shop cannot reach.
+    Every topic gets one active webhook with the store's secret. Webhooks of this
+    service that are paused, disabled or have another delivery URL are recreated;
+    other webhooks are not changed. Refuses a public URL that differs from the
+    running service's or that the shop cannot reach.
     """
     runtime = prepared()
     with runtime.database.reading() as connection:
@@ -57,4 +57,4 @@ def install(slug: str, dry_run: bool, force: bool, as_json: bool) -> None:
         verb = f"would be {_WORDS[step.action]}" if dry_run else _WORDS[step.action]
         click.echo(f"{step.topic:<18} {verb}{number} ({step.why})")
     count = len(subscriptions.changes_of(steps))
-    click.echo(f"{count} changes {'would be ' if dry_run else ''}made; deliveries come to {target.address.url}")
+    click.echo(f"{count} changes {'would be ' if dry_run else ''}made; the webhooks deliver to {target.address.url}")

@@ -61,7 +61,7 @@ def test_file_is_read_as_it_was_saved(load, shop, content):
     outcome = load(content)
 
     assert outcome.exit_code == 0, outcome.output
-    assert "2 balances imported, 1005 tokens; 0 of 2 rows were imported before" in outcome.output
+    assert "2 balances imported, 1005 tokens; 0 of 2 rows were already imported" in outcome.output
     account = shop.client.get("/v1/users/42", headers=shop.headers).json
     assert (account["name"], account["balance"]["balance"]) == ("Zoë", 1000)
     assert factories.balance_of(shop, 43) == 5
@@ -106,13 +106,13 @@ def test_rows_that_were_not_added_are_explained(load, shop):
 
     again = load("user_id,balance\n42,2000\n43,7\n44,0\n45,1\n")
 
-    assert "1 balances imported, 1 tokens; 2 of 4 rows were imported before" in again.output
-    assert "1 of those have another balance now" in again.output
+    assert "1 balances imported, 1 tokens; 2 of 4 rows were already imported" in again.output
+    assert "1 of those have a different balance in the file" in again.output
     assert "  line 2: user 42 was imported before with 1,000 tokens; the file says 2,000 now" in again.output
     assert "  line 3: user 43 was imported before with 7 tokens\n" in again.output
     assert "  line 4: user 44 has a balance of 0, so there is nothing to add" in again.output
     assert factories.balance_of(shop, 42) == 1000
-    assert "The file has no rows behind its header.\n" in load("user_id,balance\n").output
+    assert "The file has no rows after its header.\n" in load("user_id,balance\n").output
 
 
 @one_engine
@@ -121,7 +121,7 @@ def test_dry_run_tells_the_same_and_writes_nothing(load, shop, database):
 
     dry = load("user_id,balance\n42,2000\n43,5\n", "--dry-run")
 
-    assert "1 balances would be imported, 5 tokens; 1 of 2 rows were imported before" in dry.output
+    assert "1 balances would be imported, 5 tokens; 1 of 2 rows were already imported" in dry.output
     assert "line 2: user 42 was imported before" in dry.output
     assert ledger_sql.count(database, "accounts") == 1
 
@@ -133,7 +133,7 @@ def test_balance_past_the_most_is_told_with_what_was_done(load, shop):
     outcome = load("user_id,balance\n42,1000\n")
 
     assert outcome.exit_code == 1
-    assert "0 balances were imported before it. Correct the row and import the file again" in outcome.stderr
+    assert "0 balances before it were imported. Correct the row and import the file again" in outcome.stderr
 
 
 def test_huge_file_is_read_in_little_memory(tmp_path):

@@ -150,8 +150,8 @@ def test_accounts_are_imported_twice_and_posted_once(flask, shop, tmp_path, audi
     second = flask("accounts", "import", "shop", str(file))
 
     assert "2 balances would be imported, 1005 tokens" in dry.output
-    assert "2 balances imported, 1005 tokens; 0 of 2 rows were imported before" in first.output
-    assert "0 balances imported, 0 tokens; 2 of 2 rows were imported before" in second.output
+    assert "2 balances imported, 1005 tokens; 0 of 2 rows were already imported" in first.output
+    assert "0 balances imported, 0 tokens; 2 of 2 rows were already imported" in second.output
     assert factories.balance_of(shop, 42) == 1000
 
 

@@ -41,7 +41,7 @@ def test_products_are_listed_with_what_is_unclear(run, shop):
     assert lines[0].split()[0] == "10"
     assert "not readable" in lines[0]
     assert "_tokens_granted is 5.000, which can be read in two ways" in lines[0]
-    assert "no package" in lines[1]
+    assert "not a package" in lines[1]
     assert lines[2].split()[:3] == ["12/3", "70", "tokens"]
     assert [(one["product"], one["variation"], one["tokens"], one["state"]) for one in listed] == [
         (10, None, None, "unreadable"),

@@ -124,8 +124,8 @@ def test_owner_is_asked_about_past_orders_and_his_answer_counts(connected_shop, 
     assert "flask stores history shop grant, or: flask stores history shop skip" in added.output
 
     asked = flask("reconcile", "shop")
-    assert "1 orders from before the shop was connected are not granted until you decide" in asked.output
-    assert "not granted until you decide" in flask("stores", "check", "shop").output
+    assert "1 orders from before the shop was connected wait for your decision" in asked.output
+    assert "wait for your decision" in flask("stores", "check", "shop").output
     assert connected_shop.balances() == {}
 
     assert flask("stores", "history", "shop", "skip").exit_code == 0
@@ -145,7 +145,7 @@ def test_webhooks_are_installed_once_and_repaired(connected_shop, flask):
     assert planned.output.count("would be created") == 10
     made = flask("webhooks", "install", "shop")
     assert made.exit_code == 0, made.output
-    assert made.output.endswith(f"10 changes made; deliveries come to {URL}\n")
+    assert made.output.endswith(f"10 changes made; the webhooks deliver to {URL}\n")
     ours = [hook for hook in connected_shop.shop.webhooks.values() if hook.delivery_url == URL]
     assert sorted(hook.topic for hook in ours) == sorted(TOPICS)
     assert {(hook.secret, hook.status, hook.is_ping_due) for hook in ours} == {("test-secret", "active", False)}
@@ -197,7 +197,7 @@ def test_check_of_a_healthy_shop_ends_with_status_0(connected_shop, flask):
     result = flask("stores", "check", "shop")
 
     assert result.exit_code == 0, result.output
-    assert result.output.endswith("all is well\n")
+    assert result.output.endswith("no problems found\n")
     assert f"last delivery  {connected_shop.now:%Y-%m-%d %H:%M}" in result.output
     document = json.loads(flask("stores", "check", "shop", "--json").output)
     assert (document["rest"], document["packages"], document["faults"]) == (

@@ -199,7 +199,7 @@ def test_removal_that_was_cut_off_goes_on(app, shop, run, database, tmp_path, st
 
     again = run("stores", "remove", "shop")
 
-    assert (again.exit_code, "goes on" in again.output) == (0, True), again.output
+    assert (again.exit_code, "continues" in again.output) == (0, True), again.output
     assert {row["slug"] for row in ledger_sql.rows(database, "select slug from stores")} == {"other"}
     assert run("audit").exit_code == 0
 

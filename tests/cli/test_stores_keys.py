@@ -39,7 +39,7 @@ def test_keys_that_the_shop_accepts_replace_the_old_ones(connected_shop, give):
     outcome, is_changed = give(f" {key.consumer_key[:10]}\n{key.consumer_key[10:]}", f'"{key.consumer_secret}"\u200b')
 
     assert (outcome.exit_code, is_changed) == (0, True), outcome.output
-    assert "answered to these keys" in outcome.output
+    assert "accepted them" in outcome.output
     with connected_shop.reading() as reading:
         assert reading.shop.check().fault is None
 
