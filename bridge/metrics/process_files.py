@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import time
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +28,8 @@ _BYTES = {
     "gauge_livesum": 2**16,
 }
 """The size of each file. A mapped file without blocks of its own would end the process when the disk is full."""
+_UNUSED_SECONDS = 24 * 3600
+"""A directory without files that was not used for so long is removed: a service that starts puts files into its own."""
 _LIVE = "gauge_live"
 """Values of these files count only while their process lives."""
 
@@ -42,6 +45,8 @@ def prepare(directory: Path) -> bool:
         for folder in directory.parent.iterdir():
             if folder.is_dir():
                 _remove_ended(folder)
+                if folder != directory and time.time() - folder.stat().st_mtime > _UNUSED_SECONDS:
+                    _remove_empty(folder)
     except OSError as error:
         log.warning("each process counts for itself: %s cannot be used for metrics: %s", directory, error)
         return False
@@ -110,6 +115,13 @@ def _remove_ended(folder: Path) -> None:
                 for path in folder.glob(f"*_{pid}.db"):
                     path.unlink(missing_ok=True)
                 _lock_path(folder, pid).unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return
 
 
 def _recorded(folder: Path) -> set[int]:

@@ -52,6 +52,8 @@ class Metrics:
         # The library reads the environment when it is imported: a process joins its directory first.
         import prometheus_client
 
+        # Series that only say when another one began.
+        prometheus_client.disable_created_metrics()
         self.files = files
         self.registry: CollectorRegistry = prometheus_client.CollectorRegistry()
         self._metrics = {
