@@ -14,8 +14,8 @@ from bridge.domain.errors import BadSetting
 from bridge.logs import configure_logs
 from bridge.metrics.exposition import Exposition
 from bridge.metrics.recorder import Metrics, shared_metrics
+from bridge.rendering import ids
 from bridge.runtime import Runtime
-from bridge.services import ids
 from bridge.services.metering.batcher import GroupCommit
 from bridge.services.ops.health import Readiness
 from bridge.services.secrets import Vault

@@ -1,9 +1,9 @@
 """`python -m bench`: every benchmark in one run, as a table.
 
-Each ratio compares two things measured one after the other on the same
-machine. The rates beside them say as much about the machine as about the
-service; compare them only within one run. `--before PATH` measures the service
-of an earlier checkout beside this one.
+Each ratio compares two values measured one after the other on the same
+machine. The rates beside them depend on the machine as much as on the
+service; compare them only within one run. `--before PATH` also measures the service
+of an earlier checkout.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.postgres import Cluster, find_bindir, start_cluster
 
 
 def main() -> int:
-    """Run what was asked for and print the table; 1 where the books did not balance afterwards."""
+    """Run the requested parts and print the table; return 1 where an audit found a fault."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks, as ratios taken in one run.")
     parser.add_argument("--only", choices=("http", "process", "reconcile", "growth"), help="one part of them")
     parser.add_argument("--engine", choices=("sqlite", "postgresql"), help="one engine")
@@ -31,7 +31,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=over_http.SECONDS, help="how long each load over HTTP lasts")
     parser.add_argument("--before", type=Path, help="an earlier checkout, to be measured beside this one over HTTP")
     wanted = parser.parse_args()
-    # As the service does: what runs here in process is measured as it would run there.
+    # As the service does, so that measurements in this process are comparable.
     collect_rarely()
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=_instance()))
     rows: list[Row] = []
@@ -102,7 +102,7 @@ def _postgresql(wanted: argparse.Namespace) -> list[Row]:
 
 @contextlib.contextmanager
 def _cluster() -> Iterator[Cluster]:
-    """A server for one part: the next one is not to pay for the vacuuming and the checkpoints of this one."""
+    """Start a server for one part, so that no part pays for the vacuuming and checkpoints of the one before."""
     cluster = start_cluster(durable=True)
     try:
         yield cluster

@@ -1,10 +1,10 @@
-"""Growth: what the same work costs beside few rows and beside many, measured in turn in one run.
+"""Growth: the cost of the same operation with few rows and with many, measured in turn in one run.
 
     python -m bench.growth --small 1000 --large 100000 --check
 
-prints for each piece of work its cost beside a small and a large database, and
-how many times the second is the first. With `--check` the exit status is 1 where a
-page grows more than threefold, or a piece of a job by more than half.
+prints the cost of each operation with a small and with a large database, and
+the second divided by the first. With `--check` the exit status is 1 where a
+page grows more than threefold, or a part of a job by more than half.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench import growth_works
-from bench.growth_works import Books, Work
+from bench import growth_operations
+from bench.growth_operations import GrowthDatabase, Operation
 from bridge.garbage import collect_rarely
 from tests.support.postgres import Cluster, find_bindir, start_cluster
 
-Prepare = Callable[..., Books]
-"""Makes a database at a URL, with so many accounts."""
+Prepare = Callable[..., GrowthDatabase]
+"""A function that creates a database at a URL with this many accounts."""
 
 ENGINES = ("sqlite", "postgresql")
 
 
 @dataclass(frozen=True)
 class Growth:
-    """One line of the table: a cost beside few and beside many rows, and the factor that is still right."""
+    """One line of the table: the cost with few and with many rows, and the largest factor allowed."""
 
     name: str
     unit: str
@@ -42,29 +42,29 @@ class Growth:
 
     @property
     def factor(self) -> float:
-        """How many times the cost beside few rows is paid beside many."""
+        """Return the cost with many rows divided by the cost with few."""
         return self.large / self.small if self.small else float("inf")
 
     @property
     def is_right(self) -> bool:
-        """Return whether the cost grows no more than it may."""
+        """Return whether the cost grows no more than allowed."""
         return self.most is None or self.factor <= self.most
 
 
 def measure(
     engines: Sequence[str], *, small: int, large: int, rounds: int = 3, least_pieces: int = 3_000, spends: int = 400
 ) -> list[Growth]:
-    """Measure every work on these engines, beside two databases of so many accounts each."""
-    prepare = partial(growth_works.prepare, least_pieces=least_pieces, spends=spends)
+    """Measure every operation on these engines, with two databases of these numbers of accounts each."""
+    prepare = partial(growth_operations.prepare, least_pieces=least_pieces, spends=spends)
     found = []
     for engine in engines:
         if engine == "postgresql" and find_bindir() is None:
             print("PostgreSQL is not installed here: its half is left out", file=sys.stderr)
             continue
-        with _two_books(engine, prepare, small, large) as (few, many):
-            for work in growth_works.WORKS:
-                if work.engine in (None, engine):
-                    found.append(_compare(engine, work, few, many, rounds=rounds))
+        with _two_databases(engine, prepare, small, large) as (few, many):
+            for operation in growth_operations.OPERATIONS:
+                if operation.engine in (None, engine):
+                    found.append(_compare(engine, operation, few, many, rounds=rounds))
     return found
 
 
@@ -81,40 +81,42 @@ def show(rows: Sequence[Growth]) -> None:
         )
 
 
-def _compare(engine: str, work: Work, few: Books, many: Books, *, rounds: int) -> Growth:
-    """The best of several rounds, small and large in turn: what disturbs a machine only ever adds."""
+def _compare(engine: str, operation: Operation, few: GrowthDatabase, many: GrowthDatabase, *, rounds: int) -> Growth:
+    """Return the best of several rounds, small and large in turn: a disturbance can only add time."""
     costs: tuple[list[float], list[float]] = ([], [])
-    for _ in range(rounds if work.repeats else 1):
-        for books, found in zip((few, many), costs, strict=True):
-            found.append(work.cost(books))
-    return Growth(f"{engine}: {work.name}", work.unit, min(costs[0]), min(costs[1]), work.most)
+    for _ in range(rounds if operation.repeats else 1):
+        for database, found in zip((few, many), costs, strict=True):
+            found.append(operation.cost(database))
+    return Growth(f"{engine}: {operation.name}", operation.unit, min(costs[0]), min(costs[1]), operation.most)
 
 
 @contextlib.contextmanager
-def _two_books(engine: str, prepare: Prepare, small: int, large: int) -> Iterator[tuple[Books, Books]]:
+def _two_databases(
+    engine: str, prepare: Prepare, small: int, large: int
+) -> Iterator[tuple[GrowthDatabase, GrowthDatabase]]:
     if engine == "sqlite":
         instance = Path(__file__).resolve().parent.parent / "instance"
         instance.mkdir(exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="growth-", dir=instance))
         try:
-            with _prepared(prepare, [(f"sqlite:///{folder}/{size}.sqlite3", size) for size in (small, large)]) as books:
-                yield books
+            with _prepared(prepare, [(f"sqlite:///{folder}/{size}.sqlite3", size) for size in (small, large)]) as pair:
+                yield pair
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return
     cluster: Cluster = start_cluster(durable=True)
     try:
-        with _prepared(
-            prepare, [(cluster.create_database(f"growth_{size}"), size) for size in (small, large)]
-        ) as books:
-            yield books
+        with _prepared(prepare, [(cluster.create_database(f"growth_{size}"), size) for size in (small, large)]) as pair:
+            yield pair
     finally:
         cluster.stop()
 
 
 @contextlib.contextmanager
-def _prepared(prepare: Prepare, wanted: Sequence[tuple[str, int]]) -> Iterator[tuple[Books, Books]]:
-    few, many = (prepare(url, accounts=size) for url, size in wanted)
+def _prepared(
+    prepare: Prepare, databases: Sequence[tuple[str, int]]
+) -> Iterator[tuple[GrowthDatabase, GrowthDatabase]]:
+    few, many = (prepare(url, accounts=size) for url, size in databases)
     try:
         yield few, many
     finally:
@@ -130,17 +132,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the measures that were asked for; 1 with `--check` where something grows too much."""
+    """Run the requested measurements; return 1 with `--check` where a cost grows too much."""
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description="What work costs beside many rows.")
     parser.add_argument("--engine", choices=ENGINES, help="one engine")
     parser.add_argument("--rounds", type=int, default=3, help="how often each page is measured")
     add_options(parser)
-    wanted = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     collect_rarely()
-    engines = ENGINES if wanted.engine is None else (wanted.engine,)
-    rows = measure(engines, small=wanted.small, large=wanted.large, rounds=wanted.rounds)
+    engines = ENGINES if options.engine is None else (options.engine,)
+    rows = measure(engines, small=options.small, large=options.large, rounds=options.rounds)
     show(rows)
-    return int(wanted.check and not all(row.is_right for row in rows))
+    return int(options.check and not all(row.is_right for row in rows))
 
 
 if __name__ == "__main__":

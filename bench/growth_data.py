@@ -1,7 +1,7 @@
-"""A large database made quickly: a store whose books balance, each kind of row in one statement.
+"""Bulk creation of a large, consistent database: one statement for each kind of row.
 
-Account `i` belongs to user `i`. Order `i` granted it its tokens, and it spends one
-token of them a round. The rounds follow each other in time, so that an account's
+Account `i` belongs to user `i`. Order `i` granted its tokens, and it spends one
+token in each round. The rounds follow each other in time, so that an account's
 rows lie as far apart as those of a shop that runs for years.
 """
 
@@ -15,28 +15,28 @@ from typing import Any
 import psycopg
 from sqlalchemy import bindparam, text
 
-from bridge.services.metering import documents
+from bridge.domain.metering.idempotency import Answer, Outcome
+from bridge.rendering.ids import encode_id
 from bridge.storage.engine.database import Connection, Database
 from bridge.storage.engine.types import Instant
-from bridge.storage.metering import spends
-from bridge.storage.metering.spends import Answered
+from bridge.storage.metering import idempotency
 
 GRANTED = 1_000_000
 """The tokens each account is granted by its order."""
 
 _FIRST = 1_000_000_000_000_000_000
-"""Above the ids of everything the service itself makes before the year 2035."""
+"""Above the ids that the service itself creates before the year 2035."""
 
 _SERIES = "with recursive n(i) as (select {low} union all select i + 1 from n where i < {high})"
 
 
 def account_id(user: int) -> int:
-    """The id of a user's account."""
+    """Return the id of a user's account."""
     return _FIRST + user
 
 
 def add_accounts(database: Database, store_id: int, count: int, *, now: datetime) -> None:
-    """Add `count` users to those that are there, each with an order that granted them `GRANTED` tokens."""
+    """Add `count` users, each with an order that granted them `GRANTED` tokens."""
     with database.reading() as connection:
         last = connection.execute(text("select max(id) from accounts where id > :first"), {"first": _FIRST}).scalar()
     first = (last or _FIRST) - _FIRST + 1
@@ -46,7 +46,7 @@ def add_accounts(database: Database, store_id: int, count: int, *, now: datetime
 
 
 def add_spends(database: Database, store_id: int, *, users: int, rounds: int, now: datetime) -> None:
-    """Let each of the users spend one token in each of the rounds, on one day."""
+    """Add one spend of one token for each user in each of the rounds, on one day."""
     moment = now - timedelta(days=1)
     for turn in range(rounds):
         values = {
@@ -73,72 +73,72 @@ def add_answers(database: Database, store_id: int, *, users: int, now: datetime)
     spent = _FIRST + 10_000_000_000
     for first in range(1, users + 1, 10_000):
         answered = {
-            (store_id, 0, f"first-{user}"): Answered(
+            (store_id, 0, f"first-{user}"): Answer(
                 "f",
-                201,
-                json.dumps({"id": documents.encode_id("sp", spent + 2 * user), "tokens": 1, "note": "x" * 560}),
+                Outcome.CREATED,
+                json.dumps({"id": encode_id("sp", spent + 2 * user), "tokens": 1, "note": "x" * 560}),
             )
             for user in range(first, min(users, first + 9_999) + 1)
         }
         with database.transaction() as connection:
-            spends.add_answers(connection, answered, now=now)
+            idempotency.add_answers(connection, answered, now=now)
 
 
 def add_orders(database: Database, store_id: int, *, first: int, count: int, user: int, now: datetime) -> None:
-    """Add orders numbered from `first` that brought the user nothing, of a product that is no package."""
+    """Add orders numbered from `first` that granted nothing, of a product that is no package."""
     values = {"now": now, "store": store_id, "account": account_id(user), "user": user}
     for statement in _PLAIN_ORDERS:
         _run(database, statement, values, low=first, high=first + count - 1)
 
 
 def add_keys(database: Database, store_id: int, *, first: int, count: int, at: datetime) -> None:
-    """Add idempotency keys of that moment, numbered from `first`, their answers as long as those of spends."""
+    """Add idempotency keys of that moment, numbered from `first`, with answers as long as those of spends."""
     values = {"now": at, "store": store_id, "filler": "x" * 560}
     _run(database, _KEYS, values, low=first, high=first + count - 1)
 
 
 def add_holds(database: Database, store_id: int, *, first: int, count: int, users: int, expired_at: datetime) -> None:
-    """Add open holds of one token that are past their expiry, numbered from `first`, for the users in turn."""
+    """Add open, expired holds of one token, numbered from `first`, for the users in turn."""
     values = {"now": expired_at, "store": store_id, "first": _FIRST, "users": users}
     _run(database, _HOLDS, values, low=first, high=first + count - 1)
 
 
 def add_packages(database: Database, store_id: int, count: int, *, now: datetime) -> None:
-    """Add packages of 1,000 tokens that no order asks for, where they are not there yet."""
+    """Add packages of 1,000 tokens that appear in no order, where they do not exist yet."""
     _run(database, _PACKAGES, {"now": now, "store": store_id}, low=100_001, high=100_000 + count)
 
 
 def add_exceptions(database: Database, store_id: int, *, first: int, count: int, now: datetime) -> None:
-    """Give each of the users counted from `first` a rule of their own and a reset by hand."""
+    """Add a rule and a manual reset for each of the users counted from `first`."""
     values = {"now": now, "store": store_id, "first": _FIRST}
     for statement in _EXCEPTIONS:
         _run(database, statement, values, low=first, high=first + count - 1)
 
 
 def add_deliveries(database: Database, store_id: int, *, first: int, count: int, at: datetime) -> None:
-    """Add processed deliveries of a moment long ago, with ids counted from `first`."""
+    """Add processed deliveries of an old date, with ids counted from `first`."""
     _run(database, _DELIVERIES, {"now": at, "store": store_id}, low=first, high=first + count - 1)
 
 
 def add_events(database: Database, store_id: int, *, first: int, count: int, at: datetime) -> None:
-    """Add events of a moment long ago that were handed out, with ids counted from `first`."""
+    """Add dispatched events of an old date, with ids counted from `first`."""
     _run(database, _EVENTS, {"now": at, "store": store_id}, low=first, high=first + count - 1)
 
 
 def add_uses(database: Database, *, first: int, count: int, at: datetime) -> None:
-    """Add the use of windows that began and ended at that moment, one each for the users counted from `first`."""
+    """Add the use of windows that began and ended at that moment, one for each user counted from `first`."""
     _run(database, _USES, {"now": at, "first": _FIRST}, low=first, high=first + count - 1)
 
 
 def settle_statistics(database: Database) -> None:
-    """Let PostgreSQL see what was added, as it does by itself a minute later; SQLite keeps no statistics."""
+    """Update PostgreSQL's statistics, as it does by itself a minute later; SQLite has none."""
     if not database.is_sqlite:
         with server(database) as connection:
             connection.execute("VACUUM ANALYZE")
 
 
 def server(database: Database) -> psycopg.Connection[Any]:
-    """A connection to the PostgreSQL server for what no transaction can do."""
+    """Return a connection to the PostgreSQL server for statements that need autocommit."""
     url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
     return psycopg.connect(url, autocommit=True)
 
@@ -154,17 +154,17 @@ def _run(database: Database, statement: str, values: Mapping[str, Any], *, low: 
     ours = text(_series(statement, low=low, high=high))
     ours = ours.bindparams(*(bindparam("now", type_=Instant()) for _ in range(":now" in statement)))
     with database.transaction() as connection:
-        _take_time(connection)
+        _spread_over_time(connection)
         connection.execute(ours, {name: value for name, value in values.items() if f":{name}" in statement})
 
 
-def _take_time(connection: Connection) -> None:
+def _spread_over_time(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("set local statement_timeout = 0")
 
 
 def long_ago() -> datetime:
-    """A moment before everything that pruning keeps."""
+    """Return a moment before everything that pruning keeps."""
     return datetime.now(UTC) - timedelta(days=500)
 
 

@@ -1,4 +1,4 @@
-"""In process: group commit with many callers, against the engine's own single-row debits."""
+"""In process: group commit with many callers, compared with the engine's own single-row debits."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.books import Prepared, prepare, verify
+from bench.funded_store import Prepared, prepare, verify
 from bench.over_http import Row
 from bridge.domain.accounts.accounts import Profile
 from bridge.domain.metering.commands import SpendRequest
+from bridge.domain.metering.idempotency import Answer
 from bridge.domain.stores.principals import Caller
 from bridge.services.metering.batcher import GroupCommit
 from bridge.services.metering.execute import spend_many
@@ -26,7 +27,7 @@ from tests.support.postgres import Cluster
 CALLERS = 128
 SECONDS = 3
 ROUNDS = 5
-"""How often both sides are measured in turn; the ratio in the middle counts, for machines have bad seconds."""
+"""How often both sides are measured in turn; the median ratio counts, which ignores disturbed rounds."""
 
 _DEBIT = """
 create table bench_balances (id int primary key, balance bigint not null check (balance >= 0));
@@ -44,7 +45,7 @@ end $$;
 
 
 def measure_postgresql(cluster: Cluster) -> Row:
-    """`spend_many` on one hot account with 128 callers, over pgbench's single-row debit on the same cluster."""
+    """Measure `spend_many` on one hot account with 128 callers against pgbench's single-row debit on one cluster."""
     prepared = prepare(cluster.create_database("bench_in_process"), users=1)
     rounds = []
     for _ in range(ROUNDS):
@@ -59,10 +60,10 @@ def measure_postgresql(cluster: Cluster) -> Row:
 
 
 def measure_sqlite(folder: Path) -> list[Row]:
-    """The same on SQLite, over the same spends each in a commit of its own, and over the bare driver's debits.
+    """Measure the same on SQLite, against spends in commits of their own and against the bare driver's debits.
 
-    The second tells of the disk: one that says at once that it has written
-    leaves a group commit nothing to win over a debit of two rows.
+    The second ratio depends on the disk: where a disk confirms writes at once,
+    a group commit cannot win over a debit of two rows.
     """
     prepared = prepare(f"sqlite:///{folder / 'bench.sqlite3'}", users=1)
     raw = folder / "raw.sqlite3"
@@ -82,7 +83,7 @@ def measure_sqlite(folder: Path) -> list[Row]:
 
 
 def _one_by_one(prepared: Prepared) -> float:
-    """The same spends a second, by one caller, each in a transaction of its own."""
+    """Return the spends a second of one caller with one transaction each."""
     caller = Caller(prepared.store_id, "bench")
     count, prefix, end = 0, uuid.uuid4().hex, time.perf_counter() + 2
     while time.perf_counter() < end:
@@ -95,7 +96,7 @@ def _one_by_one(prepared: Prepared) -> float:
 
 
 def _drive(prepared: Prepared) -> tuple[float, float]:
-    """Answers a second and the slowest hundredth in milliseconds, each caller waiting for its answer."""
+    """Return answers a second and the 99th percentile in milliseconds, each caller waiting for its answer."""
     commit = GroupCommit(prepared.database, clock=lambda: datetime.now(UTC))
     caller = Caller(prepared.store_id, "bench")
     prefix = uuid.uuid4().hex
@@ -107,7 +108,7 @@ def _drive(prepared: Prepared) -> tuple[float, float]:
         while (began := time.perf_counter()) < end:
             key = f"{prefix}-{worker}-{number}"
             ask = SpendRequest(caller=caller, key=key, fingerprint=key, who=Profile(1), module="chat", tokens=1)
-            if commit.spend(ask).status != 201:
+            if type(commit.spend(ask)) is not Answer:
                 raise RuntimeError("a funded spend was refused")
             times[worker].append(time.perf_counter() - began)
             number += 1
@@ -129,7 +130,7 @@ def _together(call: Callable[[int], None]) -> None:
 
 
 def _pgbench(cluster: Cluster, database: str) -> float:
-    """Debits a second of a server-side function on one row, by as many clients."""
+    """Return the debits a second of a server-side function on one row, with as many clients."""
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write("select bench_debit(1, 1);\n")
         script.flush()
@@ -155,7 +156,7 @@ def _pgbench(cluster: Cluster, database: str) -> float:
 
 
 def _single_commits(path: Path) -> float:
-    """Debits a second of the bare driver, one durable commit each."""
+    """Return the debits a second of the bare driver, with one durable commit each."""
     path.unlink(missing_ok=True)
     connection = sqlite3.connect(path, isolation_level=None)
     for statement in (

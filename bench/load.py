@@ -1,4 +1,4 @@
-"""A load of HTTP requests over kept-alive connections: by wrk, or by a client in Python where wrk is missing."""
+"""HTTP load over persistent connections: by wrk, or by a client in Python where wrk is missing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Load", "request_bytes", "send"]
 
 
 def request_bytes(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> bytes:
-    """An HTTP/1.1 request as it goes over the wire; `wrk.NUMBER` in it becomes a number of its own each time."""
+    """Return the bytes of an HTTP/1.1 request; `wrk.NUMBER` in it becomes a different number each time."""
     lines = [f"{method} {path} HTTP/1.1", "Host: bench", *(f"{name}: {value}" for name, value in headers.items())]
     if body or method != "GET":
         lines.append(f"Content-Length: {wrk.length_of(body)}")
@@ -26,15 +26,15 @@ def request_bytes(method: str, path: str, headers: dict[str, str], body: bytes =
 
 
 def send(port: int, requests: Sequence[bytes], *, connections: int, seconds: float) -> Load:
-    """Send these requests in turn for so long, each connection waiting for its answer, and count the answers."""
+    """Send these requests in turn for this long, each connection waiting for its answer, and count the answers."""
     if wrk.find_wrk() is not None:
         return wrk.send(port, requests, connections=connections, seconds=seconds)
-    _say_that_wrk_is_missing()
+    _report_missing_wrk()
     return _send_from_python(port, requests, connections=connections, seconds=seconds)
 
 
 @cache
-def _say_that_wrk_is_missing() -> None:
+def _report_missing_wrk() -> None:
     print(
         "wrk is not installed: a client in Python is used, which takes processor time from the service, so that all"
         " rates come out lower. scripts/install-system.sh installs it.",
@@ -55,7 +55,7 @@ def _send_from_python(port: int, requests: Sequence[bytes], *, connections: int,
 
 @dataclass
 class _Counts:
-    """The observations of the connections of one load."""
+    """The counts of the connections of one load."""
 
     times: list[float]
     refused: int = 0
@@ -113,7 +113,7 @@ def _connect(port: int) -> socket.socket:
 
 
 def _read(connection: socket.socket) -> tuple[int, bool]:
-    """The status of one answer, and whether the connection stays open."""
+    """Return the status of one answer, and whether the connection stays open."""
     data = b""
     while b"\r\n\r\n" not in data:
         part = connection.recv(65536)

@@ -1,6 +1,6 @@
-"""Over HTTP: what the service answers a second, absolute and as a share of its own empty route.
+"""Over HTTP: answers a second of the service, absolute and as a share of its own empty route.
 
-With an earlier checkout beside it, both services run at the same time on
+With an earlier checkout, both services run at the same time on
 databases of their own, and each workload is sent to one and then to the other.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.books import SECRET
+from bench.funded_store import SECRET
 from bench.load import Load, send
 from bench.requests import DELIVERIES, EMPTY, workloads
 from bench.server import ROOT, python_of, serving
@@ -24,7 +24,7 @@ CONNECTIONS = 64
 USERS = 1000
 _PREPARE = """
 import json, sys
-from bench.books import prepare
+from bench.funded_store import prepare
 prepared = prepare(sys.argv[1], users=int(sys.argv[2]))
 print(json.dumps([prepared.access_key, prepared.users]))
 prepared.database.close()
@@ -33,7 +33,7 @@ prepared.database.close()
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: what was measured against what, the ratio, the slowest hundredth, the audit.
+    """One line of the table: the comparison, the ratio, the 99th percentile, the audit.
 
     `per_second` and `p50_ms` are 0 where nothing was sent over HTTP.
     """
@@ -49,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True)
 class _Side:
-    """A checkout that is measured, and its database."""
+    """A measured checkout and its database."""
 
     label: str
     checkout: Path
@@ -59,7 +59,7 @@ class _Side:
 def measure(
     engine: str, url_of: Callable[[str], str], *, seconds: float = SECONDS, before: Path | None = None
 ) -> list[Row]:
-    """The rows of one engine; `url_of` makes an empty database of a name, `before` is an earlier checkout."""
+    """Return the rows of one engine; `url_of` creates an empty database by name, `before` is an earlier checkout."""
     sides = [_Side("", ROOT, url_of("http"))]
     if before is not None:
         sides.insert(0, _Side("before", before.resolve(), url_of("http_before")))
@@ -119,7 +119,7 @@ def _state(load: Load, audit: str, *, repeats: bool) -> str:
 
 
 def _prepare(side: _Side) -> tuple[str, list[int]]:
-    """The access key and the users of a funded store, made by the checkout's own code."""
+    """Return the access key and the users of a funded store, created by the checkout's own code."""
     printed = _run(side, "-c", _PREPARE, side.url, str(USERS)).stdout
     access_key, users = json.loads(printed.strip().splitlines()[-1])
     return access_key, users

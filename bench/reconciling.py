@@ -1,6 +1,6 @@
-"""Orders missed during an outage, read back: against the same pages merely fetched, and the memory it takes.
+"""Sync of orders missed during an outage, compared with fetching the same pages, and its memory.
 
-The ratio is 1 where the shop's answers are all the reading waits for.
+The ratio is 1 where the sync waits only for the shop's answers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import Any
 
-from bench.books import SECRET
+from bench.funded_store import SECRET
 from bench.over_http import Row
 from bridge.services.ops.audit import list_faults
 from bridge.services.secrets import Vault
@@ -35,23 +35,23 @@ from tests.support.postgres import Cluster
 
 FEW, MANY = 1_000, 10_000
 SLOW_SECONDS = 0.3
-"""What a shop of some size needs for a page of a hundred orders on a good day."""
+"""The duration of a page of a hundred orders in a shop of some size on a good day."""
 _USERS = 300
 _FORK = multiprocessing.get_context("fork")
 
 
 def measure_sqlite(folder: Path) -> list[Row]:
-    """The rows of the embedded database."""
+    """Return the rows of the embedded database."""
     return _measure("sqlite", lambda count: f"sqlite:///{folder / f'reconcile-{count}.sqlite3'}")
 
 
 def measure_postgresql(cluster: Cluster) -> list[Row]:
-    """The rows of PostgreSQL."""
+    """Return the rows of PostgreSQL."""
     return _measure("postgresql", lambda count: cluster.create_database(f"bench_reconcile_{count}"))
 
 
 def _measure(engine: str, url_of: Callable[[int], str]) -> list[Row]:
-    """A few orders of a shop that takes its time, as shops do, and many of one that answers at once."""
+    """Measure a few orders of a shop with realistic delays, and many of one that answers at once."""
     few = _in_a_process(_reconcile, url_of(FEW), FEW, SLOW_SECONDS)
     many = _in_a_process(_reconcile, url_of(MANY), MANY, 0.0)
     for found in (few, many):
@@ -76,7 +76,7 @@ def _measure(engine: str, url_of: Callable[[int], str]) -> list[Row]:
 
 
 def _reconcile(pipe: Pipe, url: str, count: int, delay: float) -> None:
-    """Fetch a shop's pages, then reconcile them, in this process; the shop lives in another."""
+    """Fetch a shop's pages, then reconcile them, in this process; the shop runs in another."""
     database = Database(url)
     migrate(database)
     with _shop(count, delay) as (address, keys), _connected(database, address, keys) as reading:
@@ -117,7 +117,7 @@ def _connected(database: Database, address: str, keys: tuple[str, str]) -> Itera
 
 @contextmanager
 def _shop(count: int, delay: float) -> Iterator[tuple[str, tuple[str, str]]]:
-    """A shop with so many completed orders nobody told of: its address and keys."""
+    """Start a shop with this many completed orders that no webhook delivered: its address and keys."""
     ours, theirs = _FORK.Pipe()
     process = _FORK.Process(target=_sell_and_serve, args=(theirs, count, delay))
     process.start()
@@ -129,7 +129,7 @@ def _shop(count: int, delay: float) -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 class _Slow(Rest):
-    """A shop that takes its time over every answer."""
+    """A shop that delays every answer."""
 
     delay = 0.0
 
@@ -155,7 +155,7 @@ def _sell_and_serve(pipe: Pipe, count: int, delay: float) -> None:
 
 
 def _in_a_process(work: Callable[..., None], *arguments: Any) -> dict[str, Any]:
-    """Return what the work sends; it runs in its own process, so that peak memory is its own."""
+    """Return the value that the function sends; it runs in its own process, so that peak memory is its own."""
     ours, theirs = _FORK.Pipe()
     process = _FORK.Process(target=work, args=(theirs, *arguments))
     process.start()

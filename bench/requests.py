@@ -1,4 +1,4 @@
-"""The requests that the benchmarks send, by the name of what they measure."""
+"""The requests that the benchmarks send, by workload."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ BATCH = 100
 EMPTY = "empty route"
 DELIVERIES = "deliveries"
 _DELIVERIES_A_SECOND = 1500
-"""How many signed deliveries are prepared for each second: more than are answered."""
+"""The number of signed deliveries prepared for each second: more than can be answered."""
 
 
 def workloads(access_key: str, users: Sequence[int], *, seconds: float) -> dict[str, list[bytes]]:
-    """Return the requests of each workload; they are sent in turn, over and over."""
+    """Return the requests of each workload; they are sent in turn, repeatedly."""
     authorization = {"Authorization": f"Bearer {access_key}"}
     return {
         EMPTY: [request_bytes("GET", "/healthz", {})],
@@ -49,7 +49,7 @@ def _batch(authorization: dict[str, str], users: Sequence[int]) -> bytes:
 
 
 def _delivery(number: int, users: Sequence[int]) -> bytes:
-    """A completed order of its own, as the shop signs it."""
+    """Return a completed order of its own, as the shop signs it."""
     moment = "2026-11-21T12:00:00"
     body = json.dumps(
         {

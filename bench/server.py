@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def free_port() -> int:
-    """A port nobody listens on."""
+    """Return a port that is free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -31,7 +31,7 @@ def python_of(checkout: Path) -> str:
 
 @contextlib.contextmanager
 def serving(database_url: str, *, threads: int = 64, checkout: Path = ROOT) -> Iterator[int]:
-    """The port of the service of a checkout, run as `make run` runs it but without its scheduler."""
+    """Start the service of a checkout as `make run` does, but without its scheduler, and yield its port."""
     port = free_port()
     environment = {
         **os.environ,

@@ -1,4 +1,4 @@
-"""A load of HTTP requests sent by wrk, a client in C that leaves the processor to the service."""
+"""HTTP load by wrk, a client in C that leaves the processor to the service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 SCRIPT = Path(__file__).with_name("wrk.lua")
 THREADS = 2
 NUMBER = "{{number}}"
-"""In a request it becomes twelve digits that no other request of the run has."""
+"""The placeholder that becomes twelve digits, unique within the run."""
 _DIGITS = 12
 
 _runs = itertools.count(start=1)
@@ -22,7 +22,7 @@ _runs = itertools.count(start=1)
 
 @dataclass(frozen=True)
 class Load:
-    """The measurements of a load: answers a second, their median and slowest hundredth, and the failures."""
+    """The measurements of a load: answers a second, median and 99th percentile, and failures."""
 
     requests: int
     per_second: float
@@ -38,7 +38,7 @@ def find_wrk() -> str | None:
 
 
 def next_offset() -> int:
-    """Return where the numbers of the next load begin: no other load of this process comes there."""
+    """Return the first number of the next load: no other load of this process uses it."""
     return next(_runs) * 10**9
 
 
@@ -53,7 +53,7 @@ def fill(request: bytes, number: int) -> bytes:
 
 
 def send(port: int, requests: Sequence[bytes], *, connections: int, seconds: float) -> Load:
-    """Send these requests in turn, over and over, and measure the answers."""
+    """Send these requests in turn, repeatedly, and measure the answers."""
     with tempfile.NamedTemporaryFile(suffix=".requests") as file:
         for request in requests:
             file.write(b"%d\n" % len(request) + request)

@@ -1,7 +1,7 @@
-"""`python -m fakeshop`: a shop that stays open and sells, until its standard input is closed.
+"""`python -m fakeshop`: a shop that sells until its standard input is closed.
 
-Its first line is JSON with its address and REST keys. Whoever makes webhooks in
-it is told of every order at `--deliver-to`, whatever host they name.
+Its first line of output is JSON with its address and REST keys. Webhooks created in it
+deliver every order to `--deliver-to`, whatever host they name.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from fakeshop.rest.server import serve
 from fakeshop.webhooks.http_client import Headers, Send, send_over_http
 
 _FIRST_SECONDS = 5.0
-"""When the first buyer comes: whoever is to be told of it has just begun to listen."""
+"""When the first buyer comes: the receiver of the webhooks has just started."""
 
 
 def main() -> None:
-    """Open the shop, say where, and let people buy."""
+    """Open the shop, print its address and keys, and run the buyers."""
     parser = argparse.ArgumentParser(
         prog="python -m fakeshop",
         description="A fake WooCommerce shop that sells. Prints its URL and REST keys as JSON. Ends when its input"
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=60, help="how much happened since")
     parser.add_argument("--every", type=float, default=20.0, help="seconds between two buyers, on average")
     wanted = parser.parse_args()
-    # Ctrl-C is meant for whoever started the shop, and closes its input.
+    # Ctrl-C reaches the parent process, which then closes the standard input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     calendar = Calendar()
     shop = FakeShop(wanted.seed, clock=calendar, send=_send_to(wanted.deliver_to))
@@ -61,7 +61,7 @@ def _send_to(base: str) -> Send:
 
 
 def _closed_input() -> threading.Event:
-    """Return what is set once nobody holds the other end of the standard input any more."""
+    """Return an event that is set when the standard input is closed."""
     closed = threading.Event()
 
     def wait() -> None:

@@ -1,4 +1,4 @@
-"""PHP's way with bytes: JSON as `wp_json_encode` writes it, and the entities it decodes in a webhook's secret."""
+"""PHP's encodings: JSON as `wp_json_encode` writes it, and the entities it decodes in a webhook's secret."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#039;": "'
 
 
 def json_bytes(document: Any) -> bytes:
-    r"""One line of JSON with `/` as `\/` and everything outside ASCII as `\uXXXX`; a whole float loses its `.0`."""
+    r"""Return one line of JSON with `/` as `\/` and non-ASCII as `\uXXXX`; a whole float loses its `.0`."""
     text = json.dumps(_plain(document), ensure_ascii=True, separators=(",", ":"))
     return text.replace("/", "\\/").encode("ascii")
 
 
 def decode_secret(secret: str) -> str:
-    """Return what WooCommerce signs with: the stored secret with its HTML entities decoded once, from left to right."""
+    """Return the secret WooCommerce signs with: the stored one, HTML entities decoded once from left to right."""
     return re.sub("&(?:amp|lt|gt|quot|#0?39);", lambda found: _ENTITIES[found[0]], secret)
 
 
 def signature(body: bytes, secret: str) -> str:
-    """The `X-WC-Webhook-Signature` of a body under the secret as it is stored."""
+    """Return the `X-WC-Webhook-Signature` of a body under the stored secret."""
     digest = hmac.new(decode_secret(secret).encode(), body, hashlib.sha256).digest()
     return base64.b64encode(digest).decode()
 

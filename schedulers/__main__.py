@@ -11,7 +11,7 @@ from bridge.config import load_config
 from bridge.domain.errors import BridgeError
 from bridge.logs import configure_logs
 from bridge.metrics.recorder import SAMPLE_SECONDS, shared_metrics
-from bridge.services import ids
+from bridge.rendering import ids
 from bridge.services.ops import addresses, schema_version
 from bridge.services.secrets import Vault
 from bridge.storage.engine.database import Database

@@ -144,6 +144,21 @@ def test_reference_lists_every_review_item():
     assert not [kind for kind in Question if kind and f"`{kind.value}`" not in table]
 
 
+def test_every_situation_names_tests_that_exist():
+    lines = read("docs/reference/situations.md").splitlines()
+    rows = [line for line in lines if line.startswith("| ") and not line.endswith(("--- |", "| tested by |"))]
+    assert len(rows) > 40
+
+    for row in rows:
+        file, names = "", re.findall(r"`([\w/.…]+)::(test_\w+)`", row.rsplit(" | ", 1)[1])
+        assert names, f"no test is named in {row}"
+        for path, name in names:
+            file = file if path == "…" else path
+            source = ROOT / "tests" / file
+            assert source.is_file(), f"tests/{file} does not exist"
+            assert f"\ndef {name}(" in source.read_text(encoding="utf-8"), f"tests/{file} has no {name}"
+
+
 @pytest.mark.parametrize("path", DOCUMENTS)
 def test_documents_avoid_words_that_are_hard_to_read(path):
     if path != "docs/style.md":

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bridge.cli.base import Command, prepared, utcnow
-from bridge.services.metering import documents
+from bridge.rendering import documents
 from bridge.services.stores import access_keys, settings
 from bridge.services.transactions import in_transaction
 from bridge.storage.engine.database import Connection

@@ -7,8 +7,8 @@ import json
 import click
 
 from bridge.cli.base import Group, created, local, prepared, utcnow
+from bridge.rendering import documents
 from bridge.services.admin import admins
-from bridge.services.metering import documents
 from bridge.services.transactions import in_transaction
 
 

@@ -10,7 +10,7 @@ import click
 from bridge.cli.base import Group, local, prepared, utcnow
 from bridge.domain.errors import UnknownDelivery
 from bridge.domain.shop.inbox import Delivery, State
-from bridge.services.metering import documents
+from bridge.rendering import documents
 from bridge.services.shop import inbox, processing
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings

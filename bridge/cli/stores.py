@@ -21,9 +21,9 @@ from bridge.domain.shop.subscriptions import TOPICS
 from bridge.domain.stores.pasted_text import clean_credential
 from bridge.domain.stores.stores import Store
 from bridge.domain.stores.zones import ZoneSource
-from bridge.rendering import issues, zones
+from bridge.rendering import documents, issues, zones
+from bridge.rendering.stores import store_document
 from bridge.runtime import Runtime
-from bridge.services.metering import documents
 from bridge.services.ops import clock
 from bridge.services.ops.addresses import ServiceAddress, check_delivery, is_local_trial
 from bridge.services.shop import authorization, backfill, inbox, monitor, site_lookup, subscriptions
@@ -150,7 +150,7 @@ def list_(as_json: bool) -> None:
     with runtime.database.reading() as connection:
         found = settings.list_stores(connection)
     if as_json:
-        click.echo(json.dumps([settings.describe(store) for store in found]))
+        click.echo(json.dumps([store_document(store) for store in found]))
         return
     if not found:
         click.echo("No shop is connected yet. Connect one: flask stores add SLUG --url URL")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter as Tally
 from collections.abc import Sequence
@@ -18,11 +17,13 @@ from bridge.domain.metering.commands import (
     ReleaseRequest,
     SpendRequest,
 )
+from bridge.domain.metering.idempotency import Answer
 from bridge.domain.shop.subscriptions import TOPICS
 from bridge.metrics import definitions
 from bridge.metrics.definitions import DEFINITIONS, Definition, Kind
 from bridge.metrics.process_files import ProcessFiles
 from bridge.services.metering.execute import Reply
+from bridge.services.metering.refusals import RefusedRequest
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -148,8 +149,6 @@ def _made(definition: Definition, library: Any, registry: CollectorRegistry) -> 
 
 
 def _result(reply: Reply) -> str:
-    if reply.error is not None:
-        return reply.error.code
-    if reply.status >= 400:
-        return str(json.loads(reply.document)["code"])
-    return "replayed" if reply.is_replay else "ok"
+    if isinstance(reply, Answer):
+        return "replayed" if reply.is_replay else "ok"
+    return reply.reason.value if isinstance(reply, RefusedRequest) else reply.code

@@ -1,4 +1,4 @@
-"""The sentence about an amount that cannot be read."""
+"""Amounts of tokens in sentences, also those that cannot be read."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ def name_product(product_id: int, variation_id: int, name: str) -> str:
     """A product as sentences name it: its ids and its name."""
     key = f"{product_id}/{variation_id}" if variation_id else str(product_id)
     return f"product {key} ({name})" if name else f"product {key}"
+
+
+def count_tokens(count: int) -> str:
+    """Return a number of tokens as a sentence has it: `1 token`, `1,200 tokens`."""
+    return f"{count:,} token" if count == 1 else f"{count:,} tokens"

@@ -111,6 +111,12 @@ _TEXTS: dict[Code, tuple[str, str]] = {
         " page",
         ": flask packages set {slug} PRODUCT TOKENS",
     ),
+    Code.DATED_AHEAD: (
+        "an order came dated {span} ahead of the clock of this machine, last at {at}: the clock of the shop or of this"
+        " machine is wrong; set both by NTP. A refund or a grant that cannot be ordered by its date is on the"
+        " Exceptions page",
+        "",
+    ),
     Code.CLOCK: ("the clocks of the shop and of this machine are {count} seconds apart; set both by NTP", ""),
 }
 """A sentence for each code, and what follows it where the reader has a command line."""
@@ -135,6 +141,7 @@ def _fill(sentence: str, issue: Issue) -> str:
         subject=issue.subject,
         reason=issue.reason,
         count=issue.count,
+        span=_span(issue.count),
         topics=_topics(issue.topics),
         at=at,
         since=f", since {at}" if at else "",
@@ -173,6 +180,15 @@ def _other(found: OtherInstallation) -> str:
     if found.own_url:
         return f"the bridge at {found.url}, and this one is at {found.own_url}"
     return f"another installation of the bridge at {found.url}"
+
+
+def _span(seconds: int) -> str:
+    """Return a duration in the largest unit of which it has about two."""
+    units = (("days", 86_400), ("hours", 3_600), ("minutes", 60))
+    for unit, length in units:
+        if (number := round(seconds / length)) >= 2:
+            return f"{number} {unit}"
+    return f"{seconds} seconds"
 
 
 def _orders(count: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.domain.orders.review_items import GRANT, KEEP, LEAVE, PIECES, REPLACE, Question, ReviewItem
+from bridge.domain.orders.review_items import APPLY, GRANT, KEEP, LEAVE, PIECES, REPLACE, Question, ReviewItem
 
 _TEXTS: dict[Question, tuple[str, str]] = {
     Question.NO_BUYER: (
@@ -73,6 +73,12 @@ _TEXTS: dict[Question, tuple[str, str]] = {
         "Less than one token",
         "The quantity of {name} (line {line}) is so small that it grants no whole token.",
     ),
+    Question.DATE_UNCLEAR: (
+        "Date not clear",
+        "The shop sent the order as {status}, dated {dated}, with {refunded} refunded. The shop’s clock was wrong for"
+        " this document or for another one, so it is not clear which is newer. The order still counts as {current}."
+        " Compare it with the order in the shop: apply the document, or leave it.",
+    ),
     Question.NOT_GRANTED: (
         "Finished but not granted",
         "The order was completed and has the status {status}, which grants nothing in this store’s settings.",
@@ -96,6 +102,7 @@ _CHOICES: dict[tuple[Question | None, str], str] = {
     (None, KEEP): "Keep the first order",
     (None, REPLACE): "Replace with the new order",
     (None, PIECES): "Remove by the pieces",
+    (None, APPLY): "Apply the document",
 }
 
 _ONLY_CHOICE = {LEAVE: "Mark as reviewed"}

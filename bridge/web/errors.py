@@ -75,6 +75,7 @@ _BY_HAND = (
     ("internal_error", 500, "The service failed. The failure is logged; retry with the same Idempotency-Key."),
 )
 """The codes that no error class has: refusals and failures."""
+_STATUS_BY_HAND = {code: status for code, status, _ in _BY_HAND}
 
 RETRY_AFTER_SECONDS = 2
 
@@ -94,6 +95,11 @@ def status_of(error: errors.BridgeError) -> int:
 def status_of_class(error: type[errors.BridgeError]) -> int:
     """Return the HTTP status of an error class."""
     return next((STATUS[kind] for kind in error.__mro__ if kind in STATUS), 500)
+
+
+def status_of_code(code: str) -> int:
+    """Return the HTTP status of a code that no error class has, such as a refusal's."""
+    return _STATUS_BY_HAND[code]
 
 
 class ProblemKind(NamedTuple):

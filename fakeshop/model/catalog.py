@@ -1,4 +1,4 @@
-"""What the shop sells and whom it knows: products, variations, users and REST keys."""
+"""Products, variations, users and REST keys of a shop."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _STAFF = frozenset({"administrator", "shop_manager"})
 
 
 class Refused(Exception):
-    """The shop does not do this: a refund above the remainder, an order in the trash, something that is not there."""
+    """An action the shop rejects: a refund above the remainder, an order in the trash, an unknown id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """One entry of `meta_data`; WordPress keeps scalar values as text."""
+    """One entry of `meta_data`; WordPress stores scalar values as text."""
 
     id: int
     key: str
@@ -46,19 +46,19 @@ class Product:
 
     @property
     def needs_processing(self) -> bool:
-        """Return whether a paid order of it waits for somebody to complete it."""
+        """Return whether a paid order of it waits until the owner completes it."""
         return not (self.is_virtual and self.is_downloadable)
 
     def meta_value(self, key: str) -> Any:
-        """The value under a key of the product's meta; None where there is none."""
+        """Return the value under a key of the product's meta; None where there is none."""
         return next((entry.value for entry in self.meta if entry.key == key), None)
 
 
 def tokens_of(product: Product, parent: Product | None) -> int:
-    """Return what one piece is worth in tokens, 0 for what is no package.
+    """Return the tokens of one piece, 0 where the product is no package.
 
-    The flag stands on the product or its parent; a variation's own amount wins
-    over the parent's. The plugin's keys come before the public ones. Of the AI
+    The flag is on the product or its parent; a variation's own amount
+    overrides the parent's. The plugin's keys override the public ones. Of the AI
     Power plugin's keys only those of the whole product count.
     """
     whole = parent or product
@@ -87,7 +87,7 @@ class User:
 
     @property
     def may_see_orders(self) -> bool:
-        """Return whether REST documents are built for somebody with these rights."""
+        """Return whether a user with these roles may see REST documents of orders."""
         return bool(_STAFF.intersection(self.roles))
 
 

@@ -1,4 +1,4 @@
-"""Product, customer and webhook documents, key by key in the order WooCommerce 10.9.1 was recorded to write them."""
+"""Product, customer and webhook documents with the keys in WooCommerce 10.9.1's recorded order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_DIMENSIONS = {"length": "", "width": "", "height": ""}
 
 
 def product_document(site: Site, product: Product, variations: Sequence[Product]) -> Document:
-    """GET /products/ID, and the body of product webhooks; a variation has one of this kind too."""
+    """Return the document of GET /products/ID and of product webhooks, for a variation too."""
     is_variation = product.type == "variation"
     is_variable = product.type == "variable"
     is_virtual = product.is_virtual and not is_variable
@@ -38,7 +38,7 @@ def product_document(site: Site, product: Product, variations: Sequence[Product]
         "purchasable": True,
         "total_sales": "0" if is_variation else product.sold,
         **_downloads(product, is_virtual=is_virtual),
-        **_shelf(product, is_virtual=is_virtual),
+        **_stock_fields(product, is_virtual=is_virtual),
         "parent_id": product.parent_id,
         "purchase_note": "",
         "categories": [] if is_variation else [{"id": 15, "name": "Uncategorized", "slug": "uncategorized"}],
@@ -62,7 +62,7 @@ def product_document(site: Site, product: Product, variations: Sequence[Product]
 
 
 def variation_document(site: Site, variation: Product) -> Document:
-    """GET /products/PARENT/variations/ID: the shorter document."""
+    """Return the shorter document of GET /products/PARENT/variations/ID."""
     path = f"products/{variation.parent_id}/variations/{variation.id}"
     return {
         "id": variation.id,
@@ -102,7 +102,7 @@ def variation_document(site: Site, variation: Product) -> Document:
 
 
 def customer_document(site: Site, user: User) -> Document:
-    """GET /customers/ID, and the body of customer webhooks; `role` is the first of the user's roles."""
+    """Return the document of GET /customers/ID and of customer webhooks; `role` is the first role."""
     role = user.roles[0] if user.roles else ""
     is_deletable = role in ("customer", "subscriber")
     allow = ("GET", "POST", "PUT", "PATCH", *(("DELETE",) if is_deletable else ()))
@@ -126,7 +126,7 @@ def customer_document(site: Site, user: User) -> Document:
 
 
 def webhook_document(site: Site, webhook: Webhook) -> Document:
-    """GET /webhooks/ID: neither the secret nor the count of failures is shown."""
+    """Return the document of GET /webhooks/ID, without the secret and the failure count."""
     resource, _, event = webhook.topic.partition(".")
     return {
         "id": webhook.id,
@@ -144,7 +144,7 @@ def webhook_document(site: Site, webhook: Webhook) -> Document:
 
 
 def _slug(name: str) -> str:
-    words = "".join(letter if letter.isalnum() or letter in " -" else "" for letter in name.casefold())
+    words = "".join(character if character.isalnum() or character in " -" else "" for character in name.casefold())
     return "-".join(words.replace("-", " ").split())
 
 
@@ -174,7 +174,7 @@ def _tax(product: Product) -> Document:
     return {"tax_status": "taxable" if product.is_taxed else "none", "tax_class": ""}
 
 
-def _shelf(product: Product, *, is_virtual: bool) -> Document:
+def _stock_fields(product: Product, *, is_virtual: bool) -> Document:
     return {
         "external_url": "",
         "button_text": "",

@@ -1,4 +1,4 @@
-"""Orders: placed, paid, completed, edited, thrown away; and what of it is told, in the order it was recorded."""
+"""Actions on orders, from checkout to deletion, and the webhooks each sends, in the recorded order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHECKOUTS = ("store-api", "checkout")
 
 
 class OrderActions(ShopState):
-    """What buyers and the shop's owner do with orders; each method raises `Refused` where the shop would not."""
+    """The order actions of buyers and the shop's owner; each raises `Refused` where WooCommerce would."""
 
     def place_order(
         self,
@@ -35,10 +35,10 @@ class OrderActions(ShopState):
     ) -> Order:
         """Place an order of (product or variation, quantity) pairs.
 
-        `via` is rest-api, store-api (the block checkout) or checkout (the
-        classic one). A checkout takes the money at once: the order is processing,
-        or completed where nothing of it needs processing, or on-hold where
-        `method` is bacs. Through REST it has the `status` given, unless `is_paid`.
+        `via` is rest-api, store-api (the block checkout) or checkout (the classic
+        one). A checkout takes payment at once: the order is then processing, or
+        completed where nothing in it needs processing, or on-hold where `method`
+        is bacs. Through REST it gets the `status` given, unless `is_paid`.
         """
         buyer = self.user(customer_id) if customer_id else None
         now = self.now()
@@ -69,7 +69,7 @@ class OrderActions(ShopState):
         return order
 
     def complete(self, order_id: int) -> None:
-        """Set the status completed; on a completed order a mere save."""
+        """Set the status completed; for a completed order this is a plain save."""
         self.set_status(order_id, "completed")
 
     def cancel(self, order_id: int) -> None:
@@ -77,7 +77,7 @@ class OrderActions(ShopState):
         self.set_status(order_id, "cancelled")
 
     def set_status(self, order_id: int, status: str) -> None:
-        """Set any status but refunded by hand; that one is `refund_by_status`."""
+        """Set a status by hand; use `refund_by_status` for refunded."""
         if status not in STATUSES or status == "refunded":
             raise Refused(f"no order is set to {status} this way")
         order = self._standing(order_id)
@@ -86,7 +86,7 @@ class OrderActions(ShopState):
         self.announce_change(order, is_completing=is_completing)
 
     def bulk_complete(self, order_ids: Iterable[int]) -> None:
-        """Complete several from the order list, which takes them in descending order."""
+        """Complete several orders from the order list, which handles them in descending order."""
         for order_id in sorted(order_ids, reverse=True):
             self.complete(order_id)
 
@@ -95,17 +95,17 @@ class OrderActions(ShopState):
         self._changed(self._standing(order_id))
 
     def add_note(self, order_id: int, note: str) -> None:
-        """Add an order note: tells nobody and moves no date."""
+        """Add an order note: no webhook is sent and no date changes."""
         self._standing(order_id)
 
     def set_customer_note(self, order_id: int, note: str) -> None:
-        """Change the buyer's own note."""
+        """Change the customer's own note."""
         order = self._standing(order_id)
         order.note = note
         self._changed(order)
 
     def reassign(self, order_id: int, customer_id: int) -> None:
-        """Give the order to another user, or to none."""
+        """Give the order to another user, or to a guest."""
         order = self._standing(order_id)
         if customer_id:
             self.user(customer_id)
@@ -113,20 +113,20 @@ class OrderActions(ShopState):
         self._changed(order)
 
     def edit_quantity(self, order_id: int, line_id: int, quantity: int) -> None:
-        """Change how many pieces a line has; the money stays."""
+        """Change the quantity of a line; the amount of money stays."""
         order = self._standing(order_id)
         order.line(line_id).quantity = quantity
         self._changed(order)
 
     def trash(self, order_id: int) -> None:
-        """Move to the trash: order.deleted with the bare number is all that is told."""
+        """Move to the trash: only order.deleted with the bare id is sent."""
         order = self._standing(order_id)
         order.status_before_trash = order.status
         self.move_to(order, "trash")
         self.announce(["order.deleted"], order_id)
 
     def restore(self, order_id: int) -> None:
-        """Take out of the trash; a completed order is completed anew, its date of completion too."""
+        """Take out of the trash; a completed order is completed again, with a new date of completion."""
         order = self.order(order_id)
         if order.status != "trash":
             raise Refused(f"order {order_id} is not in the trash")
@@ -134,12 +134,12 @@ class OrderActions(ShopState):
         self.announce(["order.restored", *((COMPLETED,) if order.status == "completed" else ())], order_id)
 
     def force_delete(self, order_id: int) -> None:
-        """Delete for good, in the trash or not: tells nobody."""
+        """Delete permanently, in the trash or not: no webhook is sent."""
         self.order(order_id)
         del self.orders[order_id]
 
     def announce_change(self, order: Order, *, is_completing: bool = False, more: Sequence[str] = ()) -> None:
-        """Queue what one change of an order tells: the order, the buyer at his first completed one, the actions."""
+        """Queue the webhooks of one change: the order, the buyer at their first completed order, the actions."""
         self.announce(["order.updated"], order.id)
         buyer = self.users.get(order.customer_id)
         if is_completing:
@@ -150,7 +150,7 @@ class OrderActions(ShopState):
         self.announce(more, order.id)
 
     def move_to(self, order: Order, status: str, *, is_restoring: bool = False) -> None:
-        """Give an order a status and the dates that go with it; nothing is told."""
+        """Set a status and the dates that go with it; no webhook is queued."""
         if order.status == "completed" and status in _UNDECIDED:
             order.kept = copy.deepcopy(order)
         is_completing = status == "completed" and (order.status != "completed" or is_restoring)
@@ -215,7 +215,7 @@ class OrderActions(ShopState):
             order.status = "processing" if any(product.needs_processing for product in sold) else "completed"
 
     def _announce_new(self, order: Order) -> None:
-        """The block checkout tells of the change before the birth; every other way the other way round."""
+        """Queue the webhooks of a new order; only the block checkout sends updated before created."""
         first, last = ["order.created"], ["order.updated"]
         if order.created_via == "store-api":
             first, last = last, first

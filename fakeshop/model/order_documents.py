@@ -1,4 +1,4 @@
-"""Order and refund documents, key by key in the order WooCommerce 10.9.1 was recorded to write them."""
+"""Order and refund documents with the keys in WooCommerce 10.9.1's recorded order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RATE_ID = 1
 
 
 def order_document(site: Site, order: Order, products: _PRODUCTS) -> Document:
-    """The document GET /orders/ID answers and every order webhook carries, with the products as they are now."""
+    """Return the document of GET /orders/ID and of every order webhook, with the current products."""
     return {
         "id": order.id,
         "parent_id": 0,
@@ -46,7 +46,7 @@ def order_document(site: Site, order: Order, products: _PRODUCTS) -> Document:
 
 
 def refund_document(site: Site, order: Order, refund: Refund, products: _PRODUCTS) -> Document:
-    """One refund as GET /orders/ID/refunds lists it, with the lines that the order's own document does not tell."""
+    """Return one refund of GET /orders/ID/refunds, with the lines that the order's document leaves out."""
     path = f"orders/{order.id}/refunds/{refund.id}"
     type_ = Meta(refund.meta_id, "_refund_type", "full" if refund.is_full else "partial")
     return {
@@ -90,7 +90,7 @@ def _addresses(order: Order) -> Document:
 
 
 def address(first_name: str, last_name: str, *, email: str | None = None) -> Document:
-    """An address as orders show it; with an e-mail it is a billing address."""
+    """Return an address as orders show it; with an email it is a billing address."""
     fields = {
         "first_name": first_name,
         "last_name": last_name,
@@ -211,8 +211,8 @@ def _coupon_lines(order: Order) -> list[Document]:
     if coupon is None:
         return []
     off = sum((line.subtotal - line.total for line in order.lines), Decimal(0))
-    kept = json.dumps([order.coupon_id, coupon.code, "percent", coupon.percent], separators=(",", ":"))
-    info = Meta(order.coupon_id, "coupon_info", kept)
+    coupon_json = json.dumps([order.coupon_id, coupon.code, "percent", coupon.percent], separators=(",", ":"))
+    info = Meta(order.coupon_id, "coupon_info", coupon_json)
     line = {
         "id": order.coupon_id,
         "code": coupon.code,

@@ -1,4 +1,4 @@
-"""An order as the shop keeps it: lines, refunds, money. What of it is told, and when, is decided elsewhere."""
+"""An order as the shop stores it: lines, refunds and money, without any webhook."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _CENT = Decimal("0.01")
 
 
 def cents(amount: Decimal | str | int) -> Decimal:
-    """The amount in whole cents, half a cent away from zero."""
+    """Return the amount in whole cents, half a cent rounded away from zero."""
     return Decimal(amount).quantize(_CENT, rounding=ROUND_HALF_UP)
 
 
 def tax_on(amount: Decimal, *, is_taxed: bool) -> Decimal:
-    """The tax on an amount of money."""
+    """Return the tax on an amount of money."""
     return cents(amount * TAX_RATE / 100) if is_taxed else Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A wish for a line: a product or variation, how many, and if need be another price or a stamped token amount."""
+    """A line to order: product or variation, quantity, and optionally another price or a stamped token amount."""
 
     product_id: int
     quantity: int = 1
@@ -46,7 +46,7 @@ class Coupon:
 
 @dataclass(slots=True)
 class Line:
-    """One line. `tokens` is what a piece was worth when the order was placed, whatever became of the product since."""
+    """One order line. `tokens` is the value of a piece when the order was placed; product changes do not affect it."""
 
     id: int
     name: str
@@ -62,18 +62,18 @@ class Line:
 
     @property
     def tax(self) -> Decimal:
-        """The tax on the line's total."""
+        """Return the tax on the line's total."""
         return tax_on(self.total, is_taxed=self.is_taxed)
 
     @property
     def article_id(self) -> int:
-        """The variation, or the product where there is none."""
+        """Return the id of the variation, or of the product where there is none."""
         return self.variation_id or self.product_id
 
 
 @dataclass(frozen=True, slots=True)
 class RefundedLine:
-    """What a refund gives back of one line; `quantity` 0 is money alone, and neither is negative."""
+    """The refunded part of one line; `quantity` 0 is money alone, and neither is negative."""
 
     id: int
     meta_id: int
@@ -85,7 +85,7 @@ class RefundedLine:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Money given back: `amount` in all, of which the lines say what they know."""
+    """A refund of `amount` in total; its lines may account for only a part of it."""
 
     id: int
     meta_id: int
@@ -97,7 +97,7 @@ class Refund:
 
     @property
     def tied(self) -> Decimal:
-        """How much of the amount belongs to lines, their taxes included."""
+        """Return how much of the amount belongs to lines, their taxes included."""
         return sum((line.total + line.tax for line in self.lines), Decimal(0))
 
 
@@ -105,10 +105,10 @@ class Refund:
 class Order:
     """One order; `customer_id` is 0 for a guest.
 
-    Three fields are kept for `tests.histories.expected_grants` and never told: `keeper_id`, the
-    last customer it was completed for; `kept`, the order as it was when it left
+    Three fields exist for `tests.histories.expected_grants` and appear in no document: `keeper_id`,
+    the last customer it was completed for; `kept`, the order as it was when it left
     a deciding status for one that decides nothing; `version`, which each change
-    moves, silent ones too.
+    increases, also those that send no webhook.
     """
 
     id: int
@@ -138,44 +138,44 @@ class Order:
 
     @property
     def total(self) -> Decimal:
-        """Return what the order cost, tax included; a quantity edited later does not change it."""
+        """Return the order's total, tax included; a quantity edited later does not change it."""
         return sum((line.total + line.tax for line in self.lines), Decimal(0))
 
     @property
     def total_tax(self) -> Decimal:
-        """The tax in it."""
+        """Return the tax included in the total."""
         return sum((line.tax for line in self.lines), Decimal(0))
 
     @property
     def remainder(self) -> Decimal:
-        """Return what of the money was not given back."""
+        """Return the money that has not been refunded."""
         return self.total - sum((refund.amount for refund in self.refunds), Decimal(0))
 
     @property
     def is_paid(self) -> bool:
-        """Return whether its status is one of a paid order."""
+        """Return whether the order's status is one of a paid order."""
         return self.status in _PAID
 
     def line(self, line_id: int) -> Line:
-        """One of its lines; raises `Refused`."""
+        """Return one line of the order; raises `Refused`."""
         for line in self.lines:
             if line.id == line_id:
                 return line
         raise Refused(f"order {self.id} has no line {line_id}")
 
     def refunded_pieces(self, line_id: int) -> int:
-        """How many pieces of a line were given back."""
+        """Return how many pieces of a line were refunded."""
         return sum(line.quantity for refund in self.refunds for line in refund.lines if line.line_id == line_id)
 
     def refunded_money(self, line_id: int) -> Decimal:
-        """How much money of a line, without tax, was given back."""
+        """Return how much money of a line, without tax, was refunded."""
         given = (line.total for refund in self.refunds for line in refund.lines if line.line_id == line_id)
         return sum(given, Decimal(0))
 
     def leaves_free_pieces(self, refunded: Mapping[int, int]) -> bool:
-        """Return whether a line that cost nothing is in it and pieces would remain once these were given back too.
+        """Return whether pieces of a free line would remain after a refund of these pieces too.
 
-        WooCommerce then takes a refund of all the money for a partial one.
+        WooCommerce then treats a refund of all the money as a partial one.
         """
         if all(line.total for line in self.lines):
             return False

@@ -1,4 +1,4 @@
-"""Products: put on the shelf, given tokens or another price, taken away."""
+"""Actions on products: add, price, set tokens, delete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fakeshop.model.state import ShopState
 
 
 class ProductActions(ShopState):
-    """What a shop's owner does with products."""
+    """The product actions of a shop's owner."""
 
     def add_product(
         self,
@@ -25,7 +25,7 @@ class ProductActions(ShopState):
         is_taxed: bool = False,
         number: int | None = None,
     ) -> Product:
-        """Add a simple product; it turns variable with its first variation."""
+        """Add a simple product; its first variation makes it variable."""
         product = Product(
             id=number or self.next_number("post"),
             name=name,
@@ -49,7 +49,7 @@ class ProductActions(ShopState):
     def add_variation(
         self, parent_id: int, option: str, price: str | Decimal, *, tokens: int | None = None, number: int | None = None
     ) -> Product:
-        """Add a variation; without tokens of its own it is worth what its parent says."""
+        """Add a variation; without tokens of its own it uses its parent's."""
         parent = self.product(parent_id)
         parent.type = "variable"
         variation = self.add_product(
@@ -67,17 +67,17 @@ class ProductActions(ShopState):
         return variation
 
     def set_product_tokens(self, product_id: int, tokens: int | None) -> None:
-        """Change what a product or variation is worth in tokens; None: it is a package no more."""
+        """Change the token amount of a product or variation; with None it stops being a package."""
         product = self.product(product_id)
-        kept = [entry for entry in product.meta if entry.key not in ("_is_token_package", "_tokens_granted")]
-        told: dict[str, Any] = {} if tokens is None else {"_tokens_granted": tokens}
+        others = [entry for entry in product.meta if entry.key not in ("_is_token_package", "_tokens_granted")]
+        token_meta: dict[str, Any] = {} if tokens is None else {"_tokens_granted": tokens}
         if product.type != "variation" and tokens is not None:
-            told = {"_is_token_package": "yes", **told}
-        product.meta = [*kept, *(self.meta(key, value) for key, value in told.items())]
+            token_meta = {"_is_token_package": "yes", **token_meta}
+        product.meta = [*others, *(self.meta(key, value) for key, value in token_meta.items())]
         self.save_product(product_id)
 
     def set_price(self, product_id: int, price: str | Decimal) -> None:
-        """Change a price; orders placed keep theirs."""
+        """Change a price; existing orders keep theirs."""
         self.product(product_id).price = Decimal(price)
         self.save_product(product_id)
 
@@ -87,7 +87,7 @@ class ProductActions(ShopState):
         self.announce(["product.updated"], product_id)
 
     def delete_product(self, product_id: int) -> None:
-        """Delete a product for good, with its variations: from now on orders show it as product 0 without a SKU."""
+        """Delete a product and its variations permanently: orders then show it as product 0 without a SKU."""
         if self.product(product_id).type == "variation":
             raise Refused("delete the whole product")
         for variation in self.variations_of(product_id):

@@ -1,4 +1,4 @@
-"""Steady buying: people who come to the shop by themselves, the same ones for the same seed."""
+"""Random buyers: the same purchases for the same seed."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _RECENT = 12
 
 
 class Calendar:
-    """The shop's clock: a moment of the past while that is lived, the real time from then on."""
+    """The shop's clock: a moment in the past during replay, then the real time."""
 
     def __init__(self) -> None:
-        """Now."""
+        """Start at the real time."""
         self.past: datetime | None = None
 
     def __call__(self) -> datetime:
-        """The moment it is."""
+        """Return the current moment of the shop."""
         return self.past or datetime.now(UTC)
 
 
 class Buyers:
-    """A dozen users and now and then a guest, who buy packages and sometimes want their money back."""
+    """A dozen users and occasional guests, who buy packages and sometimes ask for refunds."""
 
     def __init__(self, shop: FakeShop, calendar: Calendar, *, seed: int) -> None:
-        """The users sign up."""
+        """Create the users."""
         self._shop = shop
         self._calendar = calendar
         self._rng = random.Random(f"buyers {seed}")  # noqa: S311 -- the same for the same seed
@@ -39,12 +39,12 @@ class Buyers:
         self._actions: tuple[tuple[int, Callable[[], str]], ...] = (
             (14, self._buy),
             (2, self._buy_as_guest),
-            (2, self._want_money_back),
+            (2, self._ask_for_refund),
             (1, self._cancel),
         )
 
     def live(self, *, days: int, orders: int) -> None:
-        """Let so many things have happened in the last days."""
+        """Replay this many actions over the last days."""
         start = datetime.now(UTC) - timedelta(days=days)
         moments = sorted(self._rng.uniform(0, days * 86_400) for _ in range(orders))
         for seconds in moments:
@@ -53,7 +53,7 @@ class Buyers:
         self._calendar.past = None
 
     def act(self) -> str:
-        """Somebody does something; in a line, what."""
+        """Perform one random action and return it as a line of text."""
         weights = [weight for weight, _ in self._actions]
         (_, action) = self._rng.choices(self._actions, weights)[0]
         try:
@@ -62,7 +62,7 @@ class Buyers:
             return f"the shop refuses: {refused}"
 
     def pause(self, average: float) -> float:
-        """How many seconds pass until the next one does something."""
+        """Return how many seconds pass until the next action."""
         return min(8 * average, max(2.0, self._rng.expovariate(1 / average)))
 
     def _buy(self) -> str:
@@ -81,7 +81,7 @@ class Buyers:
             self._shop.complete(order.id)
         return f"order {order.id} of {order.email} is {order.status}"
 
-    def _want_money_back(self) -> str:
+    def _ask_for_refund(self) -> str:
         order_id = self._recent()
         order = self._shop.order(order_id)
         line = self._rng.choice(order.lines)

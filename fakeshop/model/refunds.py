@@ -1,4 +1,4 @@
-"""Refunds: by piece, by money on a line, by money tied to nothing, of the remainder; and deleted again."""
+"""Refunds: by piece, by money on a line, by money tied to no line, of the remainder; and their deletion."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fakeshop.webhooks.subscriptions import REFUNDED
 
 
 class Refunds(OrderActions):
-    """What a shop's owner does with the money of an order."""
+    """The refund actions of a shop's owner."""
 
     def refund_lines(
         self,
@@ -22,10 +22,10 @@ class Refunds(OrderActions):
         amounts: Mapping[int, Decimal | str] | None = None,
         reason: str = "",
     ) -> Refund:
-        """Give back so many pieces of these lines.
+        """Refund this many pieces of these lines.
 
-        Each line's money is that of its pieces, tax on top, or what `amounts`
-        says of it without tax; "0" gives back the pieces alone.
+        Each line's money is that of its pieces plus tax, or the amount in `amounts`
+        without tax; "0" refunds the pieces without money.
         """
         order = self._refundable(order_id)
         parts = []
@@ -33,7 +33,7 @@ class Refunds(OrderActions):
             line = order.line(line_id)
             if quantity > line.quantity - order.refunded_pieces(line_id):
                 raise Refused(f"line {line_id} has not so many pieces left")
-            # Money was perhaps given back on the line before; the shop proposes no more than is left of it.
+            # Money may have been refunded on the line before; the shop proposes no more than what is left.
             proposed = min(line.total * quantity / max(1, line.quantity), line.total - order.refunded_money(line_id))
             amount = cents((amounts or {}).get(line_id, max(Decimal(0), proposed)))
             parts.append(self._part(line, quantity, amount))
@@ -42,7 +42,7 @@ class Refunds(OrderActions):
     def refund_amount(
         self, order_id: int, amount: Decimal | str, *, line_id: int | None = None, reason: str = ""
     ) -> Refund:
-        """Give back money: on one line, without its tax and without pieces, or tied to no line."""
+        """Refund money: on one line, without its tax and without pieces, or tied to no line."""
         order = self._refundable(order_id)
         money = cents(amount)
         if money <= 0:
@@ -53,12 +53,12 @@ class Refunds(OrderActions):
         return self._refund(order, part.total + part.tax, [part], reason)
 
     def refund_rest(self, order_id: int, *, reason: str = "") -> Refund:
-        """Give back all the money that is left, tied to no line."""
+        """Refund all remaining money, tied to no line."""
         order = self._refundable(order_id)
         return self._refund(order, order.remainder, [], reason)
 
     def refund_by_status(self, order_id: int) -> None:
-        """Set the status refunded by hand: WooCommerce makes the refund of the remainder itself, where there is one."""
+        """Set the status refunded by hand: WooCommerce then refunds the remainder, if there is one."""
         order = self._refundable(order_id)
         self.move_to(order, "refunded")
         more: list[str] = []
@@ -68,12 +68,12 @@ class Refunds(OrderActions):
         self.announce_change(order, more=more)
 
     def delete_refund(self, order_id: int, refund_id: int) -> None:
-        """Delete a refund: tells nobody and moves no date, and the status stays what it became."""
+        """Delete a refund: no webhook is sent, no date changes, and the status stays."""
         order = self.order(order_id)
-        kept = [refund for refund in order.refunds if refund.id != refund_id]
-        if len(kept) == len(order.refunds):
+        remaining = [refund for refund in order.refunds if refund.id != refund_id]
+        if len(remaining) == len(order.refunds):
             raise Refused(f"order {order_id} has no refund {refund_id}")
-        order.refunds = kept
+        order.refunds = remaining
         order.version += 1
 
     def _refund(self, order: Order, amount: Decimal, parts: list[RefundedLine], reason: str) -> Refund:

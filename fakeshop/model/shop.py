@@ -1,7 +1,7 @@
-"""FakeShop: a WooCommerce shop that behaves as the recordings and their facts say, without WordPress.
+"""FakeShop: a WooCommerce shop that behaves like the recorded ones, without WordPress.
 
-It keeps products, users and orders, tells of them by webhooks and answers REST
-(`fakeshop.rest.server.serve`). The same seed, clock and calls make the same shop.
+It stores products, users and orders, sends webhooks and answers REST
+(`fakeshop.rest.server.serve`). The same seed, clock and calls produce the same shop.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fakeshop.webhooks.queue import WebhookQueue
 
 
 class FakeShop(Refunds, ProductActions, UserActions, WebhookQueue):
-    """A shop with the goods and users of the recorded one, under their numbers; its operations are its methods.
+    """A shop with the products and users of the recorded one, with the same ids; its methods are the actions.
 
     Products: 10, 12 (virtual and downloadable: completed once paid) and the
     variations 16 and 17 of 15 are token packages, 11 is one by the AI Power
@@ -32,10 +32,10 @@ class FakeShop(Refunds, ProductActions, UserActions, WebhookQueue):
         send: Send = send_over_http,
         duplicates: float = 0.0,
     ) -> None:
-        """Open the shop; what each argument means, `ShopState` says."""
+        """Open the shop; `ShopState` documents the arguments."""
         super().__init__(seed, clock=clock, url=url, timezone=timezone, send=send, duplicates=duplicates)
         self._stock()
-        self._invite()
+        self._create_users()
 
     def _stock(self) -> None:
         package = {"_is_token_package": "yes"}
@@ -72,7 +72,7 @@ class FakeShop(Refunds, ProductActions, UserActions, WebhookQueue):
         self.add_variation(15, "Small", "2.00", tokens=10_000, number=16)
         self.add_variation(15, "Large", "7.00", tokens=60_000, number=17)
 
-    def _invite(self) -> None:
+    def _create_users(self) -> None:
         self.create_user("admin@example.test", roles=("administrator",))
         self.create_user("cust@example.test")
         self.create_user("sub@example.test", roles=("subscriber",))

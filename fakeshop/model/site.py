@@ -1,4 +1,4 @@
-"""The address and the time zone of a shop: what every document of it is written with."""
+"""The address and time zone of a shop, which its documents need."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class Site:
     zone: ZoneInfo
 
     def times(self, name: str, moment: datetime | None) -> Document:
-        """A `date_…` field and its `_gmt` twin: local time and UTC, both to the second and without an offset."""
+        """Return a `date_…` field and its `_gmt` twin: local time and UTC, to the second, without an offset."""
         return {name: self.local(moment), f"{name}_gmt": gmt(moment)}
 
     def local(self, moment: datetime | None) -> str | None:
-        """A moment as the shop's wall clock shows it."""
+        """Return a moment in the shop's local time."""
         return None if moment is None else _written(moment.astimezone(self.zone))
 
     def api(self, path: str) -> str:
-        """The address of something in the REST API."""
+        """Return the address of a resource in the REST API."""
         return f"{self.url}/wp-json/wc/v3/{path}"
 
     def links(self, path: str, *, allow: tuple[str, ...] = _ALL_METHODS) -> Document:
-        """The `_links` of one resource."""
+        """Return the `_links` of one resource."""
         collection = path.rpartition("/")[0]
         return {
             "self": [{"href": self.api(path), "targetHints": {"allow": list(allow)}}],
@@ -41,12 +41,12 @@ class Site:
 
 
 def gmt(moment: datetime | None) -> str | None:
-    """A moment in UTC, as the `_gmt` fields hold it."""
+    """Return a moment in UTC, as in the `_gmt` fields."""
     return None if moment is None else _written(moment.astimezone(UTC))
 
 
 def error_document(code: str, message: str, status: int, **more: Any) -> Document:
-    """WordPress' error object."""
+    """Return WordPress's error object."""
     return {"code": code, "message": message, "data": {"status": status, **more}}
 
 

@@ -1,4 +1,4 @@
-"""What a shop is made of: its books, its clock, its chance, and the queue of what webhooks are still to tell."""
+"""The state of a shop: its records, its clock, its random numbers and its queue of webhooks."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ T = TypeVar("T")
 Clock = Callable[[], datetime]
 
 FIRST_NUMBER = 20
-"""Orders, refunds and products share their numbers; those below are the goods the shop opens with."""
+"""Orders, refunds and products share one sequence of ids; lower ids belong to the initial products."""
 
 
 @dataclass(slots=True)
 class Outage:
-    """Deliveries that will not arrive: so many still, and the status they get; None for a refused connection."""
+    """Failing deliveries: how many are left, and the status they get; None for a refused connection."""
 
     left: int = 0
     status: int | None = None
 
 
 class ShopState:
-    """The state every part of the shop works on; one thread at a time changes it, others may read."""
+    """The state that every part of the shop shares; one thread at a time may change it, others may read."""
 
     def __init__(
         self,
@@ -43,9 +43,9 @@ class ShopState:
         send: Send = send_over_http,
         duplicates: float = 0.0,
     ) -> None:
-        """An empty shop.
+        """Create an empty shop.
 
-        `clock` answers with aware UTC moments; `duplicates` is how likely a
+        `clock` returns aware UTC moments; `duplicates` is the probability that a
         delivery of order.updated is sent twice, byte for byte.
         """
         self.rng = random.Random(seed)  # noqa: S311 -- the same shop for the same seed
@@ -64,45 +64,45 @@ class ShopState:
         self._numbers = {"post": FIRST_NUMBER - 1, "user": 0, "line": 0, "meta": 500, "webhook": 0, "key": 0}
 
     def now(self) -> datetime:
-        """The moment, to the second, as the shop's tables keep it."""
+        """Return the current moment, to the second, as the shop's tables store it."""
         return self.clock().replace(microsecond=0)
 
     def next_number(self, kind: str) -> int:
-        """A number that was never used: of a post (orders, refunds, products), user, line, meta, webhook or key."""
+        """Return an unused id for a post (orders, refunds, products), user, line, meta, webhook or key."""
         self._numbers[kind] += 1
         return self._numbers[kind]
 
     def meta(self, key: str, value: Any) -> Meta:
-        """A new meta entry; scalars become the text WordPress keeps them as."""
+        """Return a new meta entry; scalars become text, as WordPress stores them."""
         if isinstance(value, bool):
             value = "1" if value else ""
         return Meta(self.next_number("meta"), key, str(value) if isinstance(value, int | float) else value)
 
-    def word(self, letters: int) -> str:
-        """Random letters and digits, as in order keys."""
+    def word(self, length: int) -> str:
+        """Return random letters and digits, as in order keys."""
         alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-        return "".join(self.rng.choices(alphabet, k=letters))
+        return "".join(self.rng.choices(alphabet, k=length))
 
     def order(self, order_id: int) -> Order:
-        """An order, in the trash or not; raises `Refused`."""
+        """Return an order, in the trash or not; raises `Refused`."""
         return _found(self.orders, order_id, "order")
 
     def product(self, product_id: int) -> Product:
-        """A product or variation; raises `Refused`."""
+        """Return a product or variation; raises `Refused`."""
         return _found(self.products, product_id, "product")
 
     def user(self, user_id: int) -> User:
-        """A user; raises `Refused`."""
+        """Return a user; raises `Refused`."""
         return _found(self.users, user_id, "user")
 
     def variations_of(self, product_id: int) -> list[Product]:
-        """The variations of a variable product, by number."""
+        """Return the variations of a variable product by id."""
         return [product for product in list(self.products.values()) if product.parent_id == product_id]
 
     def announce(self, topics: Iterable[str], resource_id: int) -> None:
-        """Queue what these topics' active webhooks will tell of a resource.
+        """Queue a resource for the active webhooks of these topics.
 
-        What a webhook has still to tell of a resource is not queued again, and
+        A resource that a webhook has in its queue already is not queued again, and
         for paused or disabled webhooks the event is lost.
         """
         for topic in topics:

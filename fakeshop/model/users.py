@@ -1,4 +1,4 @@
-"""Users: made, promoted, given another address, deleted; and the REST keys they hold."""
+"""Actions on users: create, promote, change the email, delete; and their REST keys."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from fakeshop.model.state import ShopState
 
 
 class UserActions(ShopState):
-    """What a shop's owner does with users."""
+    """The user actions of a shop's owner."""
 
     def create_user(
         self, email: str, *, roles: tuple[str, ...] = ("customer",), first_name: str = "", last_name: str = "Tester"
     ) -> User:
-        """Add a user; customer.created is told for every role."""
+        """Add a user; customer.created is sent for every role."""
         name = email.partition("@")[0]
         user = User(
             id=self.next_number("user"),
@@ -30,12 +30,12 @@ class UserActions(ShopState):
         return user
 
     def set_role(self, user_id: int, *roles: str) -> None:
-        """Give a user these roles and no others; who loses the staff's rights takes them from his webhooks too."""
+        """Set a user's roles; without a staff role, their webhooks lose the staff's rights too."""
         self.user(user_id).roles = roles
         self.save_user(user_id)
 
     def set_email(self, user_id: int, email: str) -> None:
-        """Change a user's address."""
+        """Change a user's email."""
         self.user(user_id).email = email
         self.save_user(user_id)
 
@@ -47,9 +47,9 @@ class UserActions(ShopState):
     def delete_user(self, user_id: int) -> None:
         """Delete a user.
 
-        The orders turn to customer 0 without an event and without a new date of
-        change. customer.deleted is told of users with the role customer only.
-        Their webhooks go to the first administrator, their keys are gone.
+        Their orders get customer 0 without an event and without a new date of
+        change. customer.deleted is sent for users with the role customer only.
+        Their webhooks pass to the first administrator; their keys are deleted.
         """
         user = self.user(user_id)
         del self.users[user_id]
@@ -65,7 +65,7 @@ class UserActions(ShopState):
             self.announce(["customer.deleted"], user_id)
 
     def add_key(self, *, user_id: int = 1, permissions: str = "read_write", description: str = "") -> ApiKey:
-        """Make a REST key; `permissions` is read, write or read_write."""
+        """Create a REST key; `permissions` is read, write or read_write."""
         number = self.next_number("key")
         pair = [hashlib.sha256(f"{self.word(40)} {part}".encode()).hexdigest()[:40] for part in ("key", "secret")]
         key = ApiKey(number, user_id, f"ck_{pair[0]}", f"cs_{pair[1]}", permissions, description)

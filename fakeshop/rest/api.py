@@ -1,4 +1,4 @@
-"""The REST API wc/v3 of the shop, as far as a service reads it: from a request to an answer, without a network."""
+"""The parts of the shop's REST API wc/v3 that the service reads, from request to answer, without a network."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from fakeshop.rest.webhooks_api import answer_webhooks
 _NAMESPACES = ["oembed/1.0", "wc/v3", "wc/v1", "wc/v2", "wc/store", "wc/store/v1", "wp/v2", "wp-site-health/v1"]
 
 _ADDRESS = re.compile(r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~.-]+@([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?\.)+[a-zA-Z0-9-]+")
-"""What WordPress' `is_email` lets pass."""
+"""The addresses that WordPress's `is_email` accepts."""
 
 
 @dataclass(slots=True)
 class Rest:
-    """Answers requests for one shop. `shrinking` takes so many rows off the front of the next list."""
+    """A handler of requests for one shop. `shrinking` removes that many rows from the front of the next list."""
 
     shop: FakeShop
     gate: Authenticator
@@ -36,7 +36,7 @@ class Rest:
     routes: list[tuple[re.Pattern[str], Callable[..., Answer]]] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Name the routes."""
+        """Set up the routes."""
         self.routes = [
             (re.compile(pattern), answer)
             for pattern, answer in (
@@ -55,7 +55,7 @@ class Rest:
         ]
 
     def answer(self, request: Request) -> Answer:
-        """The answer to one request; what is refused comes as WordPress' error object."""
+        """Return the answer to one request; a refusal is WordPress's error object."""
         try:
             return self._answer(request)
         except Denied as denied:
@@ -100,7 +100,7 @@ class Rest:
             orderings=("date", "id", "include", "title", "slug", "modified"),
             statuses=ORDER_STATUSES,
         )
-        found = [order for order in list(self.shop.orders.values()) if self._is_wanted(request, query, order)]
+        found = [order for order in list(self.shop.orders.values()) if self._matches(request, query, order)]
         key: Callable[[Order], object] = lambda order: order.created_at  # noqa: E731
         if query.orderby == "modified":
             key = lambda order: order.modified_at  # noqa: E731
@@ -109,7 +109,7 @@ class Rest:
         rows = self._rows(sort_by(query, found, key, lambda order: order.id))
         return self._listed(request, query, rows, self._order_document(request))
 
-    def _is_wanted(self, request: Request, query: Query, order: Order) -> bool:
+    def _matches(self, request: Request, query: Query, order: Order) -> bool:
         statuses = set(query.statuses or ("any",))
         if order.status not in statuses and not ("any" in statuses and order.status != "trash"):
             return False
@@ -133,7 +133,7 @@ class Rest:
         return lambda order: order_document(site, order, self.shop.products)
 
     def _refunds(self, request: Request, order_id: int) -> Answer:
-        """Of an order that is not there the list is empty, as the list is a query by parent [source]."""
+        """Return the refunds of an order; none for an unknown order, as WooCommerce queries by parent [source]."""
         query = self._query(request)
         order = self.shop.orders.get(order_id)
         rows = (
@@ -158,7 +158,7 @@ class Rest:
         raise Denied("woocommerce_rest_invalid_order_refund_id", "Invalid order refund ID.", 404)
 
     def _products(self, request: Request) -> Answer:
-        """Variations are listed only where they are asked for by SKU."""
+        """Return the products; variations only where a SKU is asked for."""
         query = self._query(request)
         skus = list_values(request, "sku")
         found = [
@@ -196,10 +196,10 @@ class Rest:
         return Answer(200, variation_document(self._site(request), variation))
 
     def _customers(self, request: Request) -> Answer:
-        """Users of the role customer, unless another or `all` is asked for; by name, as they are shown.
+        """Return users of the role customer, or of another role or `all` where asked; ordered by display name.
 
-        By WooCommerce's source: an address that WordPress takes for none is
-        refused, and one with `*` at an end is searched for.
+        By WooCommerce's source: an invalid email is refused, and one
+        with `*` at an end is searched for.
         """
         role, email = request.value("role") or "customer", request.value("email")
         if email and not _ADDRESS.fullmatch(email):

@@ -1,4 +1,4 @@
-"""Who asks: consumer keys as WooCommerce 10.9.1 takes them, OAuth 1.0a over plain http and nothing else there."""
+"""Authentication with consumer keys as in WooCommerce 10.9.1; over plain HTTP only OAuth 1.0a."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _WINDOW_SECONDS = 15 * 60
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as the REST API reads it; header names are in small letters.
+    """One request as the REST API reads it; header names are in lower case.
 
-    `signed` is the request as it was sent, where that was under another path.
+    `signed` is the request as it was sent, where its path was another.
     """
 
     method: str
@@ -35,19 +35,19 @@ class Request:
 
     @property
     def is_https(self) -> bool:
-        """Return whether WordPress believes it came over TLS."""
+        """Return whether WordPress treats the request as sent over TLS."""
         return self.headers.get("x-forwarded-proto", "").casefold() == "https"
 
     def value(self, name: str) -> str | None:
-        """The last value of a query parameter."""
+        """Return the last value of a query parameter."""
         return next((value for key, value in reversed(self.query) if key == name), None)
 
 
 class Denied(Exception):
-    """A request that is refused before it is looked at; `document` is what it is answered."""
+    """A request refused before it is handled; `document` is the answer."""
 
     def __init__(self, code: str, message: str, status: int = 401) -> None:
-        """Refuse with WordPress' code, sentence and status."""
+        """Create a refusal with WordPress's code, sentence and status."""
         super().__init__(message)
         self.status = status
         self.document: Document = error_document(code, message, status)
@@ -55,14 +55,14 @@ class Denied(Exception):
 
 @dataclass(slots=True)
 class Authenticator:
-    """Finds the key a request is made with; remembers the nonces it saw."""
+    """The lookup of the key of a request; it remembers the nonces used."""
 
     url: Callable[[], str]
     clock: Callable[[], float]
     seen: set[tuple[str, str, str]] = field(default_factory=set)
 
     def key_of(self, request: Request, keys: Mapping[str, ApiKey]) -> ApiKey | None:
-        """The key, checked for what it may do; None for nobody. Raises `Denied` for a key that is misused."""
+        """Return the key, if it may do this; None without a key. Raises `Denied` for a misused key."""
         key = self._over_tls(request, keys) if request.is_https else self._over_plain_http(request, keys)
         if key is None:
             return None
@@ -81,40 +81,40 @@ class Authenticator:
         return key
 
     def _over_plain_http(self, request: Request, keys: Mapping[str, ApiKey]) -> ApiKey | None:
-        told = _oauth_parameters(request)
-        if "oauth_consumer_key" not in told:
+        parameters = _oauth_parameters(request)
+        if "oauth_consumer_key" not in parameters:
             return None
-        if missing := [name for name in _OAUTH if not told.get(name)]:
+        if missing := [name for name in _OAUTH if not parameters.get(name)]:
             raise Denied(
                 "woocommerce_rest_authentication_missing_parameter",
                 f"Missing OAuth parameter {', '.join(missing)}",
             )
-        key = keys.get(told["oauth_consumer_key"])
+        key = keys.get(parameters["oauth_consumer_key"])
         if key is None:
             raise _failed("Consumer key is invalid.")
-        self._check_signature(request, told, key)
-        self._check_freshness(told)
+        self._check_signature(request, parameters, key)
+        self._check_freshness(parameters)
         return key
 
-    def _check_signature(self, request: Request, told: Mapping[str, str], key: ApiKey) -> None:
-        method = _HASHES.get(told["oauth_signature_method"].upper())
+    def _check_signature(self, request: Request, parameters: Mapping[str, str], key: ApiKey) -> None:
+        method = _HASHES.get(parameters["oauth_signature_method"].upper())
         if method is None:
             raise _failed("Invalid signature - signature method is invalid.")
         others = [(name, value) for name, value in request.query if not name.startswith("oauth_")]
-        signed = others + [(name, value) for name, value in told.items() if name != "oauth_signature"]
+        signed = others + [(name, value) for name, value in parameters.items() if name != "oauth_signature"]
         pairs = sorted((quote(name, safe="~"), quote(value, safe="~")) for name, value in signed)
         address = self.url() + urlsplit(request.path).path
         text = "&".join(f"{name}={value}" for name, value in pairs)
         base = "&".join(quote(part, safe="~") for part in (request.method, address, text))
         digest = hmac.new(f"{key.consumer_secret}&".encode(), base.encode(), method).digest()
-        if not hmac.compare_digest(base64.b64encode(digest), told["oauth_signature"].encode()):
+        if not hmac.compare_digest(base64.b64encode(digest), parameters["oauth_signature"].encode()):
             raise _failed("Invalid signature - provided signature does not match.")
 
-    def _check_freshness(self, told: Mapping[str, str]) -> None:
-        stamp = told["oauth_timestamp"]
+    def _check_freshness(self, parameters: Mapping[str, str]) -> None:
+        stamp = parameters["oauth_timestamp"]
         if not stamp.isdecimal() or abs(self.clock() - int(stamp)) > _WINDOW_SECONDS:
             raise _failed("Invalid timestamp.")
-        use = (told["oauth_consumer_key"], stamp, told["oauth_nonce"])
+        use = (parameters["oauth_consumer_key"], stamp, parameters["oauth_nonce"])
         if use in self.seen:
             raise _failed("Invalid nonce - nonce has already been used.")
         self.seen.add(use)
@@ -136,15 +136,15 @@ def _basic(header: str) -> tuple[str, str]:
 
 
 def _oauth_parameters(request: Request) -> dict[str, str]:
-    """The OAuth parameters of the query string, or of an `Authorization: OAuth` header."""
-    told = {name: value for name, value in request.query if name.startswith("oauth_")}
+    """Return the OAuth parameters of the query string or of an `Authorization: OAuth` header."""
+    parameters = {name: value for name, value in request.query if name.startswith("oauth_")}
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
-    if not told and scheme.casefold() == "oauth":
+    if not parameters and scheme.casefold() == "oauth":
         pairs = (part.strip().partition("=") for part in rest.split(","))
-        told = {name: unquote(value.strip('"')) for name, _, value in pairs if name.startswith("oauth_")}
-    return told
+        parameters = {name: unquote(value.strip('"')) for name, _, value in pairs if name.startswith("oauth_")}
+    return parameters
 
 
 def parse_query(query: str) -> list[tuple[str, str]]:
-    """The parameters of a query string, in its order, empty ones too."""
+    """Return the parameters of a query string, in order, empty ones too."""
     return parse_qsl(query, keep_blank_values=True)

@@ -1,4 +1,4 @@
-"""Faults of the shop's side: the next answers go wrong in a way a real shop's do."""
+"""Faults of the shop: the next answers fail in the ways of real shops."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What goes wrong with an answer.
+    """The way an answer fails.
 
-    `truncated` cuts the body off where it promised more, `silence` takes the
-    request and says nothing, `skew` shifts the `Date`, `shrinking` takes rows
-    off the front of a list as if they had left it since the page before.
+    `truncated` cuts the body short of its stated length, `silence` accepts the
+    request and never answers, `skew` shifts the `Date`, `shrinking` removes rows
+    from the front of a list, as if they had left it since the previous page.
     """
 
     UNAUTHORIZED = "unauthorized"
@@ -30,8 +30,8 @@ class Kind(StrEnum):
 class Fault:
     """One fault for the next `left` requests (None: until it is cleared) whose path holds `path`.
 
-    `seconds` is the Retry-After, the length of a silence or the skew; `rows` how
-    many are taken off a list; `location` where a redirect points.
+    `seconds` is the Retry-After, the length of a silence or the skew; `rows` is the
+    number of rows removed from a list; `location` is the target of a redirect.
     """
 
     kind: Kind
@@ -44,7 +44,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """The faults that are still to come; the first that fits a request is used."""
+    """The faults to come; the first that matches a request is used."""
 
     waiting: list[Fault] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -59,17 +59,17 @@ class Faults:
         rows: int = 1,
         location: str = "http://127.0.0.1:1/elsewhere",
     ) -> None:
-        """Let the next `times` requests go wrong, of all or of those whose path holds `path`."""
+        """Add a fault for the next `times` requests, of all or of those whose path contains `path`."""
         with self.lock:
             self.waiting.append(Fault(kind, times, path, seconds, rows, location))
 
     def clear(self) -> None:
-        """Nothing goes wrong any more."""
+        """Remove all faults."""
         with self.lock:
             self.waiting.clear()
 
     def take(self, path: str) -> Fault | None:
-        """The fault this request meets, used up by it; None where all is well."""
+        """Return the fault for this request and use it up; None where no fault applies."""
         with self.lock:
             for fault in self.waiting:
                 if fault.path in path:

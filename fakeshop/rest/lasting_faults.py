@@ -1,4 +1,4 @@
-"""A shop that is not well, or is not answered by itself: what stays wrong with it until it is cured."""
+"""Lasting faults of a shop, which stay until they are removed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fakeshop.rest.auth import Denied, Request, parse_query
 from fakeshop.rest.responses import Answer
 
 _HTML = ("Content-Type", "text/html; charset=UTF-8")
+_KEYS = frozenset({"consumer_key", "consumer_secret", "oauth_consumer_key"})
 _SINCE_5_8 = frozenset({"modified_after", "modified_before", "dates_are_gmt"})
 
 Reply = tuple[int, list[tuple[str, str]], bytes]
@@ -18,16 +19,16 @@ Reply = tuple[int, list[tuple[str, str]], bytes]
 
 @dataclass(slots=True)
 class LastingFaults:
-    """What is wrong with a shop; by default nothing is.
+    """The lasting faults of a shop; none by default.
 
     `ignores` are query parameters that are dropped, `*` all of them. An `is_old`
-    shop knows nothing of the change of an order. `broken` are ids of documents
-    over which any answer that holds one fails; `hides_fields` lets one be shown
-    where only some of its fields are asked for. `totals` and `pages` replace
-    the counts of lists; empty takes the header out. `page` answers everything
-    in the shop's place. `root` is where the API is, `home_link` what the home
-    page names as that. `is_cached` answers a path as it was answered first.
-    `seconds` is how long each answer takes.
+    shop does not support `modified_after`. `broken` are ids of documents
+    that make any answer containing them fail; `hides_fields` lets such a document be
+    read where only some of its fields are requested. `totals` and `pages` replace
+    the counts of lists; an empty string removes the header. `page` replaces every
+    answer of the shop. `root` is the path of the API, `home_link` the path that the home
+    page gives for it. `is_cached` repeats the first answer of each path.
+    `seconds` is the duration of each answer.
     """
 
     ignores: frozenset[str] = frozenset()
@@ -50,7 +51,7 @@ class LastingFaults:
     counter: itertools.count[int] = field(default_factory=lambda: itertools.count(1_000_000))
 
     def reply(self, target: str) -> Reply | None:
-        """Return what is answered without the shop; None where it answers itself."""
+        """Return an answer that replaces the shop's; None where the shop answers itself."""
         if self.page is not None:
             return self.page
         parts = urlsplit(target)
@@ -66,7 +67,7 @@ class LastingFaults:
         return None
 
     def target(self, target: str) -> str:
-        """The target of a request as the API sees it, which was asked for under `root`."""
+        """Return the target of a request, without `root`, as the API sees it."""
         parts = urlsplit(target)
         query = dict(parse_query(parts.query))
         if "rest_route" in query and "?" in self.root:
@@ -76,7 +77,7 @@ class LastingFaults:
         return target
 
     def request(self, request: Request) -> Request:
-        """The request as the shop sees it; raises `Denied` for what an old one does not know."""
+        """Return the request as the shop sees it; raises `Denied` for a parameter that an old shop does not support."""
         query = dict(request.query)
         if self.is_old and query.get("orderby") == "modified":
             raise Denied("rest_invalid_param", "Invalid parameter(s): orderby", 400)
@@ -89,16 +90,22 @@ class LastingFaults:
         ]
         return replace(request, query=kept)
 
-    def signed(self, request: Request) -> Request:
-        """The request as WordPress gets it, with or without its keys."""
-        if not self.strips_header:
+    def signed(self, request: Request, target: str) -> Request:
+        """Return the request as WordPress gets it, with or without its keys.
+
+        WooCommerce reads keys only where the address, as sent, contains the path
+        of its API, also where the query contains the route.
+        """
+        prefix = "wp-json/" if "?" in self.root else self.root.lstrip("/")
+        is_seen = f"{prefix}wc/" in target
+        if is_seen and not self.strips_header:
             return request
-        return replace(
-            request, headers={name: value for name, value in request.headers.items() if name != "authorization"}
-        )
+        headers = {name: value for name, value in request.headers.items() if name != "authorization"}
+        query = request.query if is_seen else [pair for pair in request.query if pair[0] not in _KEYS]
+        return replace(request, headers=headers, query=query)
 
     def answer(self, request: Request, answer: Answer) -> Answer | None:
-        """The answer as it leaves the shop; None where PHP fails over it."""
+        """Return the answer as it leaves the shop; None where PHP fails."""
         if self.is_cached:
             answer = self.cache.setdefault(request.path, answer)
         if self.is_endless and isinstance(answer.document, list) and answer.document:

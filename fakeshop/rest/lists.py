@@ -1,4 +1,4 @@
-"""Lists of the REST API: their parameters checked, their pages cut, their totals and links."""
+"""Lists of the REST API: parameter checks, pages, totals and links."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _YES = frozenset({"true", "1"})
 
 
 class InvalidParameters(Denied):
-    """A list was asked for with parameters it does not take; WordPress names all of them."""
+    """An error for invalid list parameters; WordPress names all of them."""
 
     def __init__(self, faults: dict[str, tuple[str, str]]) -> None:
-        """Refuse with (code, sentence) for each parameter."""
+        """Create an error with (code, sentence) for each parameter."""
         names = ", ".join(faults)
         super().__init__("rest_invalid_param", f"Invalid parameter(s): {names}", 400)
         details = {name: {"code": code, "message": message, "data": None} for name, (code, message) in faults.items()}
@@ -45,7 +45,7 @@ class InvalidParameters(Denied):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The parameters of a list, read and in range."""
+    """The parameters of a list, parsed and in range."""
 
     page: int
     per_page: int
@@ -56,7 +56,7 @@ class Query:
     dates: dict[str, datetime]
 
     def within(self, moment: datetime, *, after: str, before: str) -> bool:
-        """Return whether a moment lies between the dates of these names, both exclusive, as the shop compares them."""
+        """Return whether a moment lies between the dates of these names, both exclusive."""
         return not (
             (after in self.dates and moment <= self.dates[after])
             or (before in self.dates and moment >= self.dates[before])
@@ -65,20 +65,20 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The numbers that go with one page of a list."""
+    """One page of a list, and its numbers."""
 
     total: int
     pages: int
 
 
 def list_values(request: Request, name: str) -> list[str]:
-    """The values of a list parameter: by commas, or repeated as `name[]` or `name[0]`."""
+    """Return the values of a list parameter: separated by commas, or repeated as `name[]` or `name[0]`."""
     found = [value for key, value in request.query if key == name or re.fullmatch(rf"{name}\[\d*\]", key)]
     return [part for value in found for part in value.split(",") if part]
 
 
 def read_query(request: Request, zone: ZoneInfo, *, orderings: Sequence[str], statuses: Sequence[str]) -> Query:
-    """The parameters; raises `InvalidParameters`. The first of `orderings` is what a list is ordered by unasked."""
+    """Return the parameters; raises `InvalidParameters`. The first of `orderings` is the default order."""
     faults: dict[str, tuple[str, str]] = {}
     page = _number(request, "page", 1, most=None, faults=faults)
     per_page = _number(request, "per_page", 10, most=100, faults=faults)
@@ -98,12 +98,12 @@ def read_query(request: Request, zone: ZoneInfo, *, orderings: Sequence[str], st
 
 
 def sort_by(query: Query, found: Iterable[T], key: Callable[[T], object], number: Callable[[T], int]) -> list[T]:
-    """The things found in the list's order; those that compare equal by number, so that pages do not overlap."""
+    """Return the rows in the list's order; equal ones by id, so that pages do not overlap."""
     return sorted(found, key=lambda thing: (key(thing), number(thing)), reverse=query.is_descending)
 
 
 def cut(query: Query, found: Sequence[T]) -> tuple[list[T], Page]:
-    """One page of a list. Beyond the last one there is nothing, and the totals say 0."""
+    """Return one page of a list. Past the last page it is empty, and the totals are 0."""
     start = (query.page - 1) * query.per_page
     rows = list(found[start : start + query.per_page])
     if not rows:
@@ -112,7 +112,7 @@ def cut(query: Query, found: Sequence[T]) -> tuple[list[T], Page]:
 
 
 def link_header(request: Request, query: Query, page: Page, *, address: str, is_orders: bool) -> str | None:
-    """The `Link` to the pages before and after, with the parameters rewritten as WordPress does; None without any."""
+    """Return the `Link` to the pages before and after, with parameters rewritten as in WordPress; None without any."""
     links = []
     if query.page > 1:
         before = min(query.page - 1, page.pages)
@@ -155,7 +155,7 @@ def _number(request: Request, name: str, default: int, *, most: int | None, faul
 
 
 def _date(request: Request, name: str, zone: ZoneInfo, faults: dict[str, tuple[str, str]]) -> datetime:
-    """A date: with an offset as it says; without one the site's time, or UTC where `dates_are_gmt` is set."""
+    """Parse a date: with an offset as given; without one in the site's time, or in UTC where `dates_are_gmt` is set."""
     try:
         moment = datetime.fromisoformat((request.value(name) or "").strip())
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the routes of the REST API share: their answers, and the words WooCommerce refuses with."""
+"""Answers and error messages that the routes of the REST API share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer before it is written: `headers` are those beyond what every answer has, `allow` none for refusals."""
+    """An answer before it is written: `headers` are additional ones, `allow` is empty for refusals."""
 
     status: int
     document: Any
@@ -24,18 +24,18 @@ class Answer:
 
 
 def listed(rows: list[Document], page: Page, link: str | None) -> Answer:
-    """One page of a list with its totals."""
+    """Return one page of a list with its totals."""
     totals = (("X-WP-Total", str(page.total)), ("X-WP-TotalPages", str(page.pages)))
     return Answer(200, rows, (*totals, *((("Link", link),) if link else ())), ("GET", "POST"))
 
 
 def invalid_id(code: str) -> Denied:
-    """Return what is not there."""
+    """Return the error for an unknown id."""
     return Denied(code, "Invalid ID.", 404)
 
 
 def cannot(request: Request, *, is_list: bool, status: int) -> Denied:
-    """Nobody asks, or somebody without the rights."""
+    """Return the error for a missing key, or for one without the rights."""
     if request.method == "GET":
         sentence = "you cannot list resources" if is_list else "you cannot view this resource"
         return Denied("woocommerce_rest_cannot_view", f"Sorry, {sentence}.", status)

@@ -1,4 +1,4 @@
-"""The shop on a port of this machine: REST, the page that hands out keys, and what can go wrong."""
+"""The shop on a loopback port: REST, the page that issues keys, and faults."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ERROR_PAGE = b"<!DOCTYPE html><html><body><p>There has been a critical error on
 
 @dataclass(slots=True)
 class Served:
-    """A shop that is up: its address, the faults to come, and the requests it got, as (method, path with query)."""
+    """A running shop: its address, the faults to come, and its requests as (method, path with query)."""
 
     shop: FakeShop
     rest: Rest
@@ -40,15 +40,15 @@ class Served:
 
     @property
     def url(self) -> str:
-        """The shop's address, without a slash at its end."""
+        """Return the shop's address without a slash at its end."""
         return self.shop.site.url
 
 
 @contextmanager
 def serve(shop: FakeShop, *, port: int = 0, oauth_clock: Callable[[], float] = time.time) -> Iterator[Served]:
-    """The shop answering over real HTTP, on a free port unless one is named; its address becomes the shop's own.
+    """Serve the shop over real HTTP, on a free port unless one is named; the address becomes the shop's own.
 
-    A request with `X-Forwarded-Proto: https` counts as one over TLS. OAuth
+    A request with `X-Forwarded-Proto: https` counts as sent over TLS. OAuth
     timestamps are compared with `oauth_clock`, in seconds.
     """
     rest = Rest(shop, Authenticator(lambda: shop.site.url, oauth_clock))
@@ -87,10 +87,10 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 -- the names http.server calls
 
     def log_message(self, *_parts: Any) -> None:
-        """Tell nobody."""
+        """Log nothing."""
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        """The shop's clock, not the machine's."""
+        """Return the shop's clock, not the machine's."""
         return format_datetime(self.shown.shop.now() + self.skew, usegmt=True)
 
     def _answer(self) -> None:
@@ -112,7 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._authorize(parts.path, dict(parse_query(parts.query)))
             return
         headers = {name.casefold(): value for name, value in self.headers.items()}
-        signed = sickness.signed(Request(self.command, parts.path, parse_query(parts.query), headers, body))
+        sent = Request(self.command, parts.path, parse_query(parts.query), headers, body)
+        signed = sickness.signed(sent, self.path)
         parts = urlsplit(sickness.target(self.path))
         request = Request(self.command, parts.path, parse_query(parts.query), headers, body, signed)
         if fault is not None and fault.kind is Kind.SHRINKING:
@@ -155,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body[: len(body) // 2] if is_cut else body)
 
     def _goes_wrong(self, fault: Fault) -> bool:
-        """Answer by the fault alone, where it is one of those that look at nothing."""
+        """Send the fault alone, where it does not depend on the answer."""
         match fault.kind:
             case Kind.UNAUTHORIZED:
                 denied = Denied("woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")

@@ -1,4 +1,4 @@
-"""`/wc-auth/v1/authorize`: the page on which an owner hands a service its REST keys, as WooCommerce does."""
+"""`/wc-auth/v1/authorize`: the page on which an owner grants a service REST keys, as in WooCommerce."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _NEEDED = ("app_name", "user_id", "return_url", "callback_url", "scope")
 
 
 def check(query: Mapping[str, str]) -> None:
-    """Raise `Refused` with WooCommerce's sentence for a request it does not show a page for.
+    """Raise `Refused` with WooCommerce's sentence for a request that gets no page.
 
-    The real one also demands https of callback_url; here loopback over http will do.
+    WooCommerce also requires https for callback_url; here http on loopback is accepted.
     """
     for name in _NEEDED:
         if not query.get(name):
@@ -31,7 +31,7 @@ def check(query: Mapping[str, str]) -> None:
 
 
 def page(query: Mapping[str, str]) -> str:
-    """The page with both answers, for an owner who is logged in."""
+    """Return the page with both answers, for an owner who is signed in."""
     check(query)
     app, rights = html.escape(query["app_name"]), html.escape(query["scope"])
     granted = html.escape(f"/wc-auth/v1/access_granted/?{urlencode(query)}")
@@ -46,11 +46,11 @@ def page(query: Mapping[str, str]) -> str:
 
 
 def approve(shop: FakeShop, query: Mapping[str, str], *, owner_id: int = 1) -> str:
-    """Make the keys, post them to callback_url and answer where the owner's browser goes next.
+    """Create the keys, send them to callback_url and return where the browser goes next.
 
     Raises `Refused` where the callback does not answer 200: WooCommerce then
-    takes the keys back and shows an error. `user_id` comes back as the text that
-    was sent, as PHP keeps it [source].
+    deletes the keys and shows an error. `user_id` comes back as the text that
+    was sent, as PHP stores it [source].
     """
     check(query)
     key = shop.add_key(user_id=owner_id, permissions=query["scope"], description=f"{query['app_name']} - API")
@@ -61,13 +61,13 @@ def approve(shop: FakeShop, query: Mapping[str, str], *, owner_id: int = 1) -> s
         "consumer_secret": key.consumer_secret,
         "key_permissions": key.permissions,
     }
-    if _post(shop, query["callback_url"], json.dumps(document).encode()) != 200:
+    if _send_keys(shop, query["callback_url"], json.dumps(document).encode()) != 200:
         del shop.keys[key.consumer_key]
         raise Refused("An error occurred in the request and at the time were unable to send the consumer data")
     return _return_url(query, success=True)
 
 
-def _post(shop: FakeShop, url: str, body: bytes) -> int | None:
+def _send_keys(shop: FakeShop, url: str, body: bytes) -> int | None:
     headers: Headers = (
         ("Host", url.split("/")[2]),
         ("User-Agent", f"WordPress/7.0.4; {shop.site.url}"),

@@ -1,4 +1,4 @@
-"""Webhooks over REST: listed, made, changed, deleted; neither secret nor failures are ever shown."""
+"""Webhooks over REST: list, create, update, delete; secrets and failure counts are never shown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SETTABLE = ("name", "status", "topic", "secret", "delivery_url")
 
 
 def answer_webhooks(shop: FakeShop, request: Request, path: str, key: ApiKey | None) -> Answer:
-    """The answer to a request for `webhooks` or `webhooks/ID`; the key's user owns what is made."""
+    """Return the answer to a request for `webhooks` or `webhooks/ID`; the key's user owns new webhooks."""
     number = re.fullmatch(r"webhooks/(\d+)", path)
     if path == "webhooks" and request.method == "GET":
         return _list(shop, request)
@@ -29,7 +29,7 @@ def answer_webhooks(shop: FakeShop, request: Request, path: str, key: ApiKey | N
         raise Denied("rest_no_route", "No route was found matching the URL and request method.", 404)
     webhook = shop.webhooks.get(int(number[1]))
     if webhook is None and request.method in _CHANGING:
-        # Updating is the one thing answered with 400 where the webhook is gone [source].
+        # Only an update answers 400 where the webhook is gone [source].
         raise Denied("woocommerce_rest_shop_webhook_invalid_id", "ID is invalid.", 400)
     if webhook is None:
         raise invalid_id("woocommerce_rest_shop_webhook_invalid_id")
@@ -52,24 +52,24 @@ def _list(shop: FakeShop, request: Request) -> Answer:
 
 
 def _create(shop: FakeShop, request: Request, *, user_id: int) -> Answer:
-    told = _told(request)
-    _check(told, is_new=True)
+    fields = _changes(request)
+    _check(fields, is_new=True)
     webhook = shop.create_webhook(
-        told["topic"],
-        told["delivery_url"],
-        secret=told.get("secret"),
-        name=told.get("name", ""),
+        fields["topic"],
+        fields["delivery_url"],
+        secret=fields.get("secret"),
+        name=fields.get("name", ""),
         user_id=user_id,
-        status=told.get("status", "active"),
+        status=fields.get("status", "active"),
     )
     place = (("Location", shop.site.api(f"webhooks/{webhook.id}")),)
     return Answer(201, webhook_document(shop.site, webhook), place)
 
 
 def _update(shop: FakeShop, request: Request, webhook: Webhook) -> Answer:
-    told = _told(request)
-    _check(told, is_new=False)
-    shop.update_webhook(webhook.id, **told)
+    fields = _changes(request)
+    _check(fields, is_new=False)
+    shop.update_webhook(webhook.id, **fields)
     return Answer(200, webhook_document(shop.site, webhook))
 
 
@@ -82,19 +82,19 @@ def _delete(shop: FakeShop, request: Request, webhook: Webhook) -> Answer:
     return Answer(200, document)
 
 
-def _check(told: dict[str, str], *, is_new: bool) -> None:
-    if (is_new or "topic" in told) and not is_topic(told.get("topic", "").lower()):
+def _check(fields: dict[str, str], *, is_new: bool) -> None:
+    if (is_new or "topic" in fields) and not is_topic(fields.get("topic", "").lower()):
         code = "woocommerce_rest_shop_webhook_invalid_topic"
         raise Denied(code, "Webhook topic is required and must be valid.", 400)
-    if (is_new or "delivery_url" in told) and not re.match(r"https?://[^/\s]", told.get("delivery_url", "")):
+    if (is_new or "delivery_url" in fields) and not re.match(r"https?://[^/\s]", fields.get("delivery_url", "")):
         code = "woocommerce_rest_shop_webhook_invalid_delivery_url"
         raise Denied(code, "Webhook delivery URL must be a valid URL starting with http:// or https://.", 400)
-    if told.get("status", "active") not in STATUSES:
+    if fields.get("status", "active") not in STATUSES:
         known = f"{', '.join(STATUSES[:-1])}, and {STATUSES[-1]}"
         raise Denied("rest_invalid_param", f"Invalid parameter(s): status is not one of {known}.", 400)
 
 
-def _told(request: Request) -> dict[str, str]:
+def _changes(request: Request) -> dict[str, str]:
     return {name: str(value) for name, value in _document(request).items() if name in _SETTABLE}
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 Headers = Sequence[tuple[str, str]]
 Send = Callable[[str, Headers, bytes], int]
-"""POSTs a body under exactly these headers: the answer's status, or `OSError` where there is none."""
+"""A function that POSTs a body with exactly these headers and returns the status, or raises `OSError`."""
 
 DELIVERY_TIMEOUT_SECONDS = 60
 PING_TIMEOUT_SECONDS = 5
@@ -18,14 +18,14 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Client(Protocol):
-    """What can post in process, such as Flask's test client."""
+    """A client that can POST in process, such as Flask's test client."""
 
     def post(self, path: str, *, data: bytes, headers: list[tuple[str, str]]) -> Any:
-        """The answer, with a `status_code`."""
+        """Return the response, with a `status_code`."""
 
 
 def send_into(client: Client) -> Send:
-    """A way to send that ends in a client of an app in this process, whatever the host of the address."""
+    """Return a sender into an app of this process, whatever the host of the address."""
 
     def send(url: str, headers: Headers, body: bytes) -> int:
         parts = urlsplit(url)
@@ -36,10 +36,10 @@ def send_into(client: Client) -> Send:
 
 
 def send_over_http(url: str, headers: Headers, body: bytes) -> int:
-    """Send as WordPress does: a delivery's redirect is not followed, a ping's is, up to five times.
+    """Send as WordPress does: it does not follow a delivery's redirect, and follows a ping's up to five times.
 
-    Raises `OSError` where nobody answers in time, `ValueError` for an address
-    that is not this machine's.
+    Raises `OSError` where no answer comes in time, `ValueError` for an address
+    outside this machine.
     """
     is_ping = ("Content-Type", "application/x-www-form-urlencoded") in headers
     timeout = PING_TIMEOUT_SECONDS if is_ping else DELIVERY_TIMEOUT_SECONDS

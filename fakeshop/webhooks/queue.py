@@ -1,4 +1,4 @@
-"""Webhooks: kept as REST keeps them, told from the queue, counted by their answers."""
+"""Webhooks: creation and changes as through REST, delivery from a queue, failure counts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class WebhookQueue(ShopState):
-    """What the shop does with webhooks."""
+    """The webhook actions of a shop."""
 
     def create_webhook(
         self,
@@ -31,7 +31,7 @@ class WebhookQueue(ShopState):
         user_id: int = 1,
         status: str = "active",
     ) -> Webhook:
-        """Add a webhook and, while it is active, ping its address; without a secret the shop makes one nobody sees."""
+        """Add a webhook and, if it is active, ping its address; a missing secret is generated and never shown."""
         if not is_topic(topic) or status not in STATUSES:
             raise Refused(f"no webhook of topic {topic} and status {status}")
         now = self.now()
@@ -54,7 +54,7 @@ class WebhookQueue(ShopState):
         """Change status, name, topic, secret or delivery_url.
 
         A new address is pinged. Re-activating does not reset the count of
-        failures: a webhook disabled by them falls at the next one.
+        failures: a webhook that failures disabled is disabled again by the next one.
         """
         webhook = self.webhook(webhook_id)
         if unknown := set(changes) - {"status", "name", "topic", "secret", "delivery_url"}:
@@ -67,35 +67,35 @@ class WebhookQueue(ShopState):
         return webhook
 
     def delete_webhook(self, webhook_id: int) -> None:
-        """Remove a webhook; what it had still to tell is lost."""
+        """Remove a webhook; what it had queued is lost."""
         self.webhook(webhook_id)
         del self.webhooks[webhook_id]
 
     def webhook(self, webhook_id: int) -> Webhook:
-        """One webhook; raises `Refused`."""
+        """Return one webhook; raises `Refused`."""
         try:
             return self.webhooks[webhook_id]
         except KeyError:
             raise Refused(f"there is no webhook {webhook_id}") from None
 
     def fail_next(self, count: int, *, status: int | None = None) -> None:
-        """Let the next deliveries fail on their way, pings between them too: with a status, or refused connections."""
+        """Make the next deliveries fail, pings included: with a status, or with refused connections."""
         self.outage = Outage(count, status)
 
     def run_queue(self, *, limit: int | None = None) -> list[Delivery]:
-        """Send what waits, first in first out, each payload built at this moment; at most `limit`, None for all.
+        """Send the queue, first in first out, each payload built now; at most `limit`, None for all.
 
-        A webhook paused or disabled meanwhile still tells what it had queued.
+        A webhook paused or disabled meanwhile still sends what it had queued.
         Returns the deliveries without the pings.
         """
         sent: list[Delivery] = []
         while self.queue and (limit is None or len(sent) < limit):
             webhook_id, resource_id = self.queue.pop(0)
             if webhook_id in self.webhooks:
-                sent.extend(self._tell(self.webhooks[webhook_id], resource_id))
+                sent.extend(self._send_twice_or_once(self.webhooks[webhook_id], resource_id))
         return sent
 
-    def _tell(self, webhook: Webhook, resource_id: int) -> list[Delivery]:
+    def _send_twice_or_once(self, webhook: Webhook, resource_id: int) -> list[Delivery]:
         body = json_bytes(self._payload(webhook, resource_id))
         headers = self._delivery_headers(webhook, body)
         is_twice = webhook.topic == "order.updated" and self.rng.random() < self.duplicates
@@ -120,7 +120,7 @@ class WebhookQueue(ShopState):
         return delivery
 
     def _saved(self, webhook: Webhook, *, is_moved: bool = False) -> None:
-        """Ping after a save, as WooCommerce does while the address has not answered one with 200."""
+        """Ping after a save, as WooCommerce does until the address has answered a ping with 200."""
         if webhook.status != "active" or not (is_moved or webhook.is_ping_due):
             return
         body = f"webhook_id={webhook.id}".encode()
@@ -171,7 +171,7 @@ class WebhookQueue(ShopState):
         )
 
     def _payload(self, webhook: Webhook, resource_id: int) -> Document:
-        """Return what there is to tell of a resource now, with the rights of the webhook's owner."""
+        """Return the current document of a resource, with the rights of the webhook's owner."""
         resource, _, event = webhook.topic.partition(".")
         if resource == "action":
             return {"action": event, "arg": resource_id}

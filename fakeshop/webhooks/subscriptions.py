@@ -1,4 +1,4 @@
-"""A webhook as the shop keeps it, and the topics there are."""
+"""A webhook as the shop stores it, and the topics that exist."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ COMPLETED = "action.woocommerce_order_status_completed"
 REFUNDED = "action.woocommerce_order_refunded"
 STATUSES = ("active", "paused", "disabled")
 MOST_FAILURES = 6
-"""The count never passes this: the failure that finds it here disables the webhook and leaves it."""
+"""The highest failure count: the failure at this count disables the webhook and leaves the count."""
 
 
 @dataclass(slots=True)
 class Webhook:
-    """A webhook; payloads are built with the rights of `user_id`, and the secret is as it was given.
+    """A webhook; payloads are built with the rights of `user_id`, and the secret is stored as given.
 
-    `is_ping_due` stays until a ping was answered with exactly 200.
+    `is_ping_due` holds until a ping was answered with exactly 200.
     """
 
     id: int
@@ -52,9 +52,9 @@ class Webhook:
 class Delivery:
     """One request the shop sent.
 
-    `status` is None where nobody answered; a ping has no resource and no
-    signature. `is_lost` where an outage kept it from being sent at all, whatever
-    its status.
+    `status` is None without an answer; a ping has no resource and no
+    signature. `is_lost` is set where an outage prevented the sending, whatever
+    the status.
     """
 
     webhook_id: int
@@ -70,11 +70,11 @@ class Delivery:
 
     @property
     def is_success(self) -> bool:
-        """Whether WooCommerce takes the answer for one: 200 to 302, redirects included though they are not followed."""
+        """Return whether WooCommerce counts the answer as a success: 200 to 302, though it follows no redirect."""
         return self.status is not None and 200 <= self.status < 303
 
     def header(self, name: str) -> str:
-        """The value of a header; empty where there is none."""
+        """Return the value of a header; empty where there is none."""
         return next((value for key, value in self.headers if key.casefold() == name.casefold()), "")
 
 

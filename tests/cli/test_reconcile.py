@@ -56,6 +56,25 @@ def test_reconcile_reports_what_was_expected_and_what_was_granted(connected_shop
 
 
 @one_engine
+def test_order_that_is_read_again_is_no_longer_set_aside(connected_shop, flask):
+    connected_shop.connect()
+    flask("reconcile", "shop")
+    order = connected_shop.sell()
+    sickness = connected_shop.served.rest.sickness
+    sickness.broken, sickness.hides_fields = {order}, True
+    assert f"order {order} is set aside" in flask("reconcile", "shop").output
+    sickness.broken = set()
+
+    flask("reconcile", "shop", "--order", str(order), "--dry-run")
+    assert [one.number for one in connected_shop.known().set_aside] == [order]
+    read = flask("reconcile", "shop", "--order", str(order))
+
+    assert read.exit_code == 0, read.output
+    assert connected_shop.known().set_aside == ()
+    assert connected_shop.balances() == {2: 100_000}
+
+
+@one_engine
 def test_reconcile_since_reads_a_range_in_the_stores_own_time(connected_shop, flask):
     connected_shop.connect()
     connected_shop.sell()

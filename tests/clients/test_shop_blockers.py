@@ -67,6 +67,8 @@ def test_page_of_another_is_named_and_keys_are_not_blamed(server, client, status
         (503, WP_DIE % b"Coming soon"),
         (503, b"<html><h1>We will be back shortly</h1></html>"),
         (503, WP_DIE % b"Nothing to see"),
+        (503, b'{"code":"wp_die","message":"Briefly unavailable for scheduled maintenance.","data":{"status":503}}'),
+        (503, b'{"code":"wp_die","message":"Wegen Wartung nicht erreichbar.","data":{"status":503}}'),
         (200, b"<html><title>Coming soon</title></html>"),
         (403, b"<html><title>Site under construction</title></html>"),
     ],
@@ -111,6 +113,7 @@ def test_redirect_to_a_page_of_another_kind_is_named(server, client, location, w
     [
         (500, b"<html><p>There has been a critical error on this website.</p></html>", "PHP error in the shop"),
         (500, b"<h1>Error establishing a database connection</h1>", "cannot reach its database"),
+        (500, b'{"code":"wp_die","message":"Error establishing a database connection"}', "cannot reach its database"),
         (200, b"<html>This account has been suspended.</html>", "suspended"),
     ],
 )

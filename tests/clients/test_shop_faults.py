@@ -9,7 +9,7 @@ import pytest
 
 from bridge.clients.woocommerce.api import open_shop
 from bridge.domain.errors import ShopUnreachable
-from bridge.domain.shop.errors import ShopBroken, ShopBusy, ShopMoved, ShopRefused, ShopSilent
+from bridge.domain.shop.errors import ShopBroken, ShopBusy, ShopKeysRefused, ShopMoved, ShopRefused, ShopSilent
 from bridge.web.errors import status_of
 from tests.support.shop_server import KEY, SECRET, Reply, recorded
 
@@ -123,6 +123,23 @@ def test_retry_after_may_be_a_date_or_nonsense(server, client, waits):
 
     assert waits[0] == pytest.approx(20, abs=2)
     assert waits[1] == 2
+
+
+@pytest.mark.parametrize(
+    ("ahead", "kind", "words"),
+    [
+        (0, ShopKeysRefused, "the consumer secret is wrong, or the key may not read$"),
+        (3 * 3600, ShopBroken, "clock is 180 minutes ahead of the clock of this host"),
+        (-3 * 3600, ShopBroken, "clock is (179|180) minutes behind the clock of this host"),
+    ],
+)
+def test_refused_signature_names_the_clock_only_where_it_is_wrong(server, client, ahead, kind, words):
+    refused = {"code": "woocommerce_rest_authentication_error", "message": "Invalid timestamp."}
+    server.ahead_seconds = ahead
+    server.answer = lambda _asked: Reply(refused, 401)
+
+    with pytest.raises(kind, match=words):
+        client.get_order(1)
 
 
 def test_shop_in_maintenance_is_not_waited_for(server, client, waits):

@@ -51,3 +51,31 @@ def test_shop_without_keys_is_asked_nothing(connected_shop):
 
     assert connected_shop.asked() == []
     assert connected_shop.balances()[2] > 199_000
+
+
+@pytest.mark.parametrize("has_keys", [True, False], ids=["keys", "no keys"])
+@pytest.mark.parametrize(
+    ("money", "tokens", "kinds"),
+    [
+        ("10.00", 100_000, []),
+        ("2.00", 180_000, ["refund_unclear"]),
+        ("0.00", 200_000, ["refund_unclear"]),
+        ("15.00", 50_000, ["refund_unclear"]),
+    ],
+)
+def test_money_of_a_refunded_piece_counts_with_and_without_keys(connected_shop, has_keys, money, tokens, kinds):
+    """One of two pieces for 10.00 each is refunded; without keys its lines are not known, so it is a review item."""
+    connected_shop.connect(has_keys=has_keys).listen()
+    put_package(connected_shop, 10, 100_000)
+    number = connected_shop.shop.place_order(2, [(10, 2)], status="completed").id
+    connected_shop.shop.run_queue()
+    connected_shop.later()
+    (line,) = connected_shop.shop.orders[number].lines
+
+    connected_shop.shop.refund_lines(number, {line.id: 1}, amounts={line.id: money})
+    connected_shop.shop.run_queue()
+
+    assert connected_shop.balances() == {2: tokens}
+    listed = connected_shop.client.get("/v1/exceptions", headers=connected_shop.headers).json["items"]
+    asked = [review["kind"] for item in listed for review in item["reviews"]]
+    assert asked == (kinds if has_keys else ["unread_refunds"])

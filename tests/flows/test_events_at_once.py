@@ -11,9 +11,9 @@ import pytest
 
 from bridge.clients.event_sender import Answer, Receivers
 from bridge.domain.events.events import EventType, NewEvent
+from bridge.rendering.ids import decode_id, encode_id
 from bridge.services.events import dispatch
 from bridge.services.events.dispatch import LEASE
-from bridge.services.metering import documents
 from bridge.services.ops import retention
 from bridge.storage.engine.ids import new_id
 from bridge.storage.events import outbox as outbox_rows
@@ -212,13 +212,11 @@ def test_stores_do_not_get_each_others_events(driver, app):
 
     found = {(row["endpoint_id"], row["event_id"]) for row in rows(driver.database, "select * from event_deliveries")}
     assert found == {
-        (documents.decode_id("ep", mine["id"]), documents.decode_id("evt", emitted)),
-        (documents.decode_id("ep", theirs["id"]), event.id),
+        (decode_id("ep", mine["id"]), decode_id("evt", emitted)),
+        (decode_id("ep", theirs["id"]), event.id),
     }
     assert [item["data"]["store"] for item in driver.call("GET", "events", headers).get_json()["items"]] == ["other"]
-    replay = driver.call(
-        "POST", f"event-endpoints/{mine['id']}/replay", json={"event": documents.encode_id("evt", event.id)}
-    )
+    replay = driver.call("POST", f"event-endpoints/{mine['id']}/replay", json={"event": encode_id("evt", event.id)})
     assert (replay.status_code, replay.get_json()["code"]) == (404, "unknown_event")
     replay = driver.call("POST", f"event-endpoints/{mine['id']}/replay", json={"since": "2026-11-20T00:00:00Z"})
     assert replay.get_json()["replayed"] == 1

@@ -201,6 +201,31 @@ def test_order_is_found_by_the_number_the_shop_shows(shop, database, app):
 
 
 @one_engine
+def test_one_order_is_read_by_the_number_the_shop_shows(running):
+    order = running.sell()
+    factories.deliver(running, factories.order(order, status="pending") | {"number": "TB-2026-0017"})
+
+    for typed in ("TB-2026-0017", "#TB-2026-0017", f"#{order}"):
+        status, report = reconcile(running, "--order", typed)
+        assert (status, report["seen"], report["expected"]) == (0, 1, 100_000), typed
+
+    assert running.balances() == {2: 100_000}
+    assert reconcile(running, "--order", "TB-2026-0018")[0] == 1
+
+
+@one_engine
+def test_number_the_shop_shows_counts_before_the_id_of_another_order(shop, app):
+    for order, shown, name in ((5, "9", "Small pack"), (9, "12", "Large pack")):
+        factories.deliver(shop, factories.order(order, lines=[factories.line(name=name)]) | {"number": shown})
+    admin = sign_in(app)
+    page = read(admin.get("/admin/shop/exceptions"))
+
+    for typed, name in (("9", "Small pack"), ("5", "Small pack"), ("12", "Large pack")):
+        checked = admin.get(send(admin, page.form("exceptions/check"), order=typed).location).text
+        assert f"Order {typed} (completed; {name}) was checked" in checked
+
+
+@one_engine
 def test_nightly_comparison_is_done_now(running):
     order = running.sell()
     running.poll()

@@ -18,7 +18,7 @@ from bridge.web.context import utcnow
 from fakeshop.rest.faults import Kind
 from schedulers import jobs, shop_jobs
 from schedulers.context import JobContext
-from tests.factories import balance_of, deliver, give, line, order, put_package, put_user
+from tests.factories import balance_of, deliver, give, line, order, put_package, put_user, spend, state_of
 from tests.support import ledger_sql
 from tests.support.connected_shop import open_connected_shop
 
@@ -49,6 +49,45 @@ def test_refund_that_a_document_leaves_out_is_verified_with_the_shop(connected_s
     deliver(connected_shop, changed(connected_shop, number, refunds=refunds))
 
     assert connected_shop.balances() == {2: 100_000}
+
+
+UNSTATED = pytest.mark.parametrize("refunds", [None, "missing", "text", 0, [{"id": 9}], [{"total": "0.00"}]], ids=repr)
+"""What a document shows in the place of its refunds and what does not say that there are none."""
+
+
+def without_refunds(document, refunds):
+    """The document with something else in the place of its refunds."""
+    kept = {name: value for name, value in document.items() if name != "refunds"}
+    return kept if refunds == "missing" else kept | {"refunds": refunds}
+
+
+@UNSTATED
+def test_refund_stands_where_a_document_does_not_state_the_refunds(shop, database, refunds):
+    put_package(shop, 10, 1_000)
+    lines = [line(quantity=2)]
+    deliver(shop, order(lines=lines, refunds=["-5.00"]))
+    spend(shop, 2, 900)
+
+    for at in (5, 9):
+        deliver(shop, without_refunds(order(at=at, lines=lines), refunds))
+
+    assert state_of(shop, 2) == {"balance": 100, "held": 0, "available": 100, "debt": 0}
+    deliver(shop, order(at=12, lines=lines))
+    assert balance_of(shop, 2) == 1_100, "an empty list says that the refund was deleted"
+    assert ledger_sql.faults(database) == []
+
+
+@one_engine
+@UNSTATED
+def test_refund_stands_with_rest_keys_where_a_document_does_not_state_the_refunds(connected_shop, refunds):
+    number = refunded_order(connected_shop)
+    document = without_refunds(changed(connected_shop, number), refunds)
+    connected_shop.asked()
+
+    deliver(connected_shop, document)
+
+    assert connected_shop.balances() == {2: 100_000}
+    assert connected_shop.asked() == [], "what is not stated leaves nothing to ask"
 
 
 def test_refund_that_was_deleted_in_the_shop_is_granted_again(connected_shop):

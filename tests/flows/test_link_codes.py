@@ -329,7 +329,7 @@ def test_month_of_a_cap_is_the_store_s_own(database, shop):
     december = datetime(2026, 12, 1, 5, tzinfo=UTC)
 
     with database.reading() as connection:
-        before = sites.describe(connection, [linked.site], now=december - INSTANT)[0]
-        after = sites.describe(connection, [linked.site], now=december)[0]
+        (before,) = sites.list_statuses(connection, [linked.site], now=december - INSTANT)
+        (after,) = sites.list_statuses(connection, [linked.site], now=december)
 
-    assert (before["used_this_month"], after["used_this_month"]) == (30, 0)
+    assert (before.use.used_this_month, after.use.used_this_month) == (30, 0)

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from bridge.services.orders import purchases
+from bridge.web.i18n.formatting import MAX_LISTED
 from tests.factories import deliver, line, order, put_package, put_user
 from tests.support.pages import sign_in
 
@@ -57,7 +58,7 @@ def test_purchase_of_many_lines_is_shown_in_parts(app, large):
     for answer in (widget, page):
         assert answer.status_code == 200
         assert len(answer.data) < 60_000
-        assert f"(+{LINES - purchases.MAX_LINES_SHOWN:,})" in answer.text
+        assert f"(+{LINES - MAX_LISTED:,})" in answer.text
 
 
 def test_pages_of_purchases_end_before_their_lines_are_too_many(large, monkeypatch):

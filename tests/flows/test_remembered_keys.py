@@ -7,12 +7,14 @@ from sqlalchemy import text
 
 from bridge.domain.errors import SiteUnlinked
 from bridge.domain.metering.commands import SpendRequest
+from bridge.domain.stores.principals import Caller, UnverifiedCaller
 from bridge.runtime import Runtime
 from bridge.services.stores import access_keys
 from bridge.web.api import auth
 from tests.factories import give
 from tests.support import ledger_sql
 from tests.support.linked_sites import bearer, link, rotate
+from tests.support.spend_replies import status_of
 from tests.support.statements import counted
 
 SPEND = {"module": "chat", "tokens": 10}
@@ -137,5 +139,14 @@ def test_one_withdrawn_key_of_a_batch_stops_nobody_else(app, shop, database, sit
 
     replies = parts.group_commit.spend_all(asks)
 
-    assert [reply.status for reply in replies] == [201, 0, 201]
-    assert isinstance(replies[1].error, SiteUnlinked)
+    assert [status_of(reply) for reply in replies] == [201, 0, 201]
+    assert isinstance(replies[1], SiteUnlinked)
+
+
+def test_caller_from_the_cache_is_no_verified_caller(app, site):
+    headers = {"Authorization": f"Bearer {site['access_key']}"}
+    with app.test_request_context(headers=headers):
+        assert isinstance(auth.deferred_auth(lambda: auth.principal())(), UnverifiedCaller)
+        with pytest.raises(TypeError, match="does not verify"):
+            auth.deferred_auth(lambda: auth.caller())()
+        assert isinstance(auth.store_or_site_key(lambda: auth.caller())(), Caller)

@@ -1,4 +1,4 @@
-"""Nothing signed is ignored silently: other sites, other forms, large bodies, repetitions."""
+"""Nothing signed is ignored silently: other forms, large bodies, repetitions."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from bridge.services.shop import inbox
 from bridge.web.context import utcnow
 from schedulers import jobs
 from schedulers.context import JobContext
-from tests.factories import balance_of, customer, deliver, delivery_headers, line, order, product, put_package, put_user
+from tests.factories import balance_of, deliver, delivery_headers, line, order, put_package, put_user
 from tests.support import ledger_sql
 from tests.support.connected_shop import open_connected_shop
-from tests.support.pages import read, send, sign_in
+from tests.support.pages import sign_in
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-STAGING = "https://staging.shop.example/"
 
 
 @pytest.fixture
@@ -41,77 +40,6 @@ def retry(app):
 
 def rows(database):
     return ledger_sql.rows(database, "select topic, state, held_for, outcome, repeats from deliveries order by id")
-
-
-@one_engine
-@pytest.mark.parametrize(
-    "source",
-    [
-        "http://127.0.0.1:8980/",
-        "https://127.0.0.1:8980",
-        "HTTP://127.0.0.1:8980/",
-        "http://www.127.0.0.1:8980",
-        "",
-        " ",
-    ],
-)
-def test_the_stores_own_site_is_written_in_many_ways(shop, source):
-    deliver(shop, order(), source=source)
-
-    assert balance_of(shop, 2) == 1_000
-
-
-def test_delivery_of_another_site_waits_until_the_owner_accepts_it(shop, app, database):
-    deliver(shop, order(), source=STAGING)
-    deliver(shop, product(10, 5), "product.updated", source=STAGING)
-    deliver(shop, customer(7, "eve@example.test"), "customer.updated", source=STAGING)
-    deliver(shop, order(2), source="http://127.0.0.1:9999")
-    retry(app)
-
-    assert balance_of(shop, 2) == 0
-    assert {row["held_for"] for row in rows(database)} == {"staging.shop.example", "127.0.0.1:9999"}
-    assert shop.client.get("/v1/users/7", headers=shop.headers).status_code == 404
-    found = shop.client.get("/v1/store/sources", headers=shop.headers).json
-    assert found == {"accepted": [], "waiting": "127.0.0.1:9999"}
-    accepted = shop.client.post("/v1/store/sources", json={"url": STAGING}, headers=shop.headers)
-    assert (accepted.status_code, accepted.json["released"]) == (200, 3)
-    retry(app)
-    deliver(shop, order(3), source=STAGING)
-    assert balance_of(shop, 2) == 2_000
-    assert shop.client.get("/v1/users/7", headers=shop.headers).status_code == 200
-
-
-@one_engine
-def test_owner_accepts_a_site_on_the_connection_page(shop, app):
-    admin = sign_in(app)
-    deliver(shop, order(), source=STAGING)
-
-    page = admin.get("/admin/shop/connection")
-    done = send(admin, read(page).form("sources"))
-    retry(app)
-
-    assert "another site delivers" in page.text
-    assert done.status_code == 303
-    assert balance_of(shop, 2) == 1_000
-    assert "another site delivers" not in admin.get("/admin/shop/connection").text
-
-
-@one_engine
-def test_with_rest_keys_the_shop_decides_about_deliveries_of_another_site(app, database):
-    with open_connected_shop(app) as connected_shop:
-        connected_shop.connect()
-        put_package(connected_shop, 10, 1_000)
-        connected_shop.later()
-        number = connected_shop.sell()
-        foreign = order(number, customer=9, lines=[line(quantity=50)])
-        unknown = order(number + 1_000, customer=9)
-
-        for document in (foreign, unknown):
-            connected_shop.later()
-            deliver(connected_shop, document, source=STAGING)
-
-        assert connected_shop.balances() == {2: 1_000}
-        assert [row["state"] for row in rows(database)] == ["processed", "ignored"]
 
 
 @pytest.mark.parametrize(
@@ -145,6 +73,24 @@ def test_order_in_another_form_is_read_back_by_its_id(app, is_older):
         document = {"order": {"id": number}} if is_older else {"id": number}
 
         deliver(connected_shop, document, "order.updated")
+
+        assert connected_shop.balances() == {2: 1_000}
+
+
+@one_engine
+@pytest.mark.parametrize(
+    "action", ["order_status_completed", "payment_complete", "new_order", "checkout_order_processed"]
+)
+def test_order_of_an_action_is_read_from_the_shop(app, action):
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        put_package(connected_shop, 10, 1_000)
+        number = connected_shop.sell()
+        connected_shop.later()
+
+        for argument in (number, str(number), number + 1_000, "x", None):
+            body = {"action": f"woocommerce_{action}", "arg": argument}
+            assert deliver(connected_shop, body, f"action.woocommerce_{action}").status_code == 200
 
         assert connected_shop.balances() == {2: 1_000}
 
@@ -251,10 +197,28 @@ def test_large_delivery_is_accepted_and_a_larger_one_is_answered_and_named(shop,
 
 
 @one_engine
-def test_granted_order_that_stays_unpaid_for_a_day_asks(shop, app, database):
+@pytest.mark.parametrize("place", ["beginning", "end"])
+def test_order_that_is_too_large_to_be_kept_is_read_from_the_shop(app, place):
+    """By its ID where that stands at the beginning of the document, else with the next reading of all changes."""
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        put_package(connected_shop, 10, 1_000)
+        number = connected_shop.sell()
+        note = {"note": "x" * (10 * 1024**2)}
+        document = order(number) | note if place == "beginning" else note | order(number)
+
+        assert deliver(connected_shop, document).status_code == 200
+
+        assert connected_shop.balances() == ({2: 1_000} if place == "beginning" else {})
+        connected_shop.poll()
+        assert connected_shop.balances() == {2: 1_000}
+
+
+@pytest.mark.parametrize("status", ["pending", "on-hold"])
+def test_granted_order_that_stays_unpaid_for_a_day_asks(shop, app, database, status):
     deliver(shop, order(at=1))
-    deliver(shop, order(2, "on-hold", at=2))
-    deliver(shop, order(status="on-hold", at=2))
+    deliver(shop, order(2, status, at=2))
+    deliver(shop, order(status=status, at=2))
 
     def settle(later):
         jobs.settle_open_orders(JobContext(database, lambda: utcnow() + later))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app import create_app
-from bridge.services.ids import decode_id, encode_id
+from bridge.rendering.ids import decode_id, encode_id
 from tests.conftest import Shop, make_config
 from tests.factories import balance_of, give, spend
 from tests.support.ledger_sql import faults, rows

@@ -13,6 +13,7 @@ from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.stores.principals import Caller
 from bridge.services.metering.execute import spend_many
 from tests.support import ledger_sql
+from tests.support.spend_replies import status_of
 
 DAY = {"period": "daily", "rules": {"user": 1_000, "guest": 50, "role:editor": "unlimited", "role:barred": "disabled"}}
 
@@ -41,7 +42,7 @@ def spend_at(shop, database, moments, *, tokens=100, who=None):
             fingerprint="f",
         )
         with database.transaction() as connection:
-            statuses.append(spend_many(connection, [ask], now=moment)[0].status)
+            statuses.append(status_of(spend_many(connection, [ask], now=moment)[0]))
     return statuses
 
 

@@ -15,6 +15,7 @@ from bridge.domain.stores.principals import Caller
 from bridge.services.metering.execute import spend_many
 from tests.factories import add_shop, balance_of, give, put_user, spend
 from tests.support import ledger_sql
+from tests.support.spend_replies import is_replay, read, status_of, text_of
 from tests.support.statements import counted
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -277,13 +278,13 @@ def test_asks_of_one_key_in_one_batch_answer_alike_and_charge_once(shop, databas
 
     replies = spend_all(database, asks)
 
-    assert [reply.error.code if reply.error else reply.status for reply in replies] == [
+    assert [status_of(reply) or read(reply)["code"] for reply in replies] == [
         *(201, 201, 201),
         "idempotency_key_reused",
         *(402, 402),
     ]
-    assert replies[2].document == replies[0].document
-    assert [reply.is_replay for reply in replies] == [False, False, True, False, False, False]
+    assert text_of(replies[2]) == text_of(replies[0])
+    assert [is_replay(reply) for reply in replies] == [False, False, True, False, False, False]
     assert balance_of(shop, 2) == 40
 
 
@@ -294,8 +295,8 @@ def test_batch_charges_each_ask_after_the_ones_before_it(shop, database):
 
     replies = spend_all(database, [*asks, ask(shop, 33, user=2, tokens=40), ask(shop, 34, user=2, tokens=1)])
 
-    assert [reply.status for reply in replies] == [201] * 33 + [402]
-    balances = [json.loads(reply.document)["balance"]["balance"] for reply in replies[:33]]
+    assert [status_of(reply) for reply in replies] == [201] * 33 + [402]
+    balances = [read(reply)["balance"]["balance"] for reply in replies[:33]]
     assert balances == [*range(970, 39, -30), 0]
 
 
@@ -303,7 +304,7 @@ def count_statements(database, asks, *, now=NOW):
     """How many statements a batch takes, its BEGIN included."""
     with counted(database) as seen:
         replies = spend_all(database, asks, now=now)
-    return len(seen), {reply.status for reply in replies}
+    return len(seen), {status_of(reply) for reply in replies}
 
 
 @pytest.mark.parametrize("kind", ["new users", "known users", "one user", "guests", "replays", "refusals"])

@@ -11,6 +11,7 @@ from schedulers.context import JobContext
 from tests import factories
 from tests.factories import balance_of, deliver, line, order
 from tests.support import ledger_sql
+from tests.support.connected_shop import open_connected_shop
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -28,6 +29,12 @@ def product(shop, number, amount=None, *, flag="_is_token_package", key="_tokens
     assert deliver(shop, document, "product.updated").status_code == 200
 
 
+CLEAR = pytest.mark.parametrize("value", ["5000.00", "5,000", "5\u00a0000", ["5000"], {"value": 5000}], ids=ascii)
+"""Amounts that are not written as a whole number alone, and are clear."""
+KEYS = [("_is_token_package", "_tokens_granted"), ("is_token_package", "tokens_granted")]
+"""The flag and the amount: those of the plugin, which are hidden, and those that people type."""
+
+
 def get(shop, path):
     return shop.client.get(f"/v1/{path}", headers=shop.headers).json
 
@@ -38,6 +45,43 @@ def reviews(shop):
         item["number"]: [(one["kind"], one["parameters"].get("products")) for one in item["reviews"]]
         for item in get(shop, "exceptions")["items"]
     }
+
+
+@CLEAR
+def test_clear_amount_is_read_under_every_key_of_products_variations_and_lines(store, value):
+    for place, (flag, key) in enumerate([*KEYS, ("_aipkit_is_token_package", "_aipkit_tokens_amount")]):
+        for number, yes in ((10 + place, "yes"), (20 + place, ["yes"])):
+            product(store, number, meta_data=[{"key": flag, "value": yes}, {"key": key, "value": value}])
+            deliver(store, order(number, lines=[line(1, number)]))
+    assert balance_of(store, 2) == 30_000
+
+    for place, (flag, key) in enumerate(KEYS, start=30):
+        product(store, place, type="variable", meta_data=[{"key": flag, "value": ["yes"]}])
+        own = [{"key": key, "value": value}]
+        product(store, 10 + place, type="variation", parent_id=place, meta_data=own)
+        deliver(store, order(place, lines=[line(1, place, variation=10 + place)]))
+    assert balance_of(store, 2) == 40_000
+
+    deliver(store, order(50, lines=[line(1, 99, stamped=value)]))
+    assert (balance_of(store, 2), reviews(store)) == (45_000, {})
+
+
+@CLEAR
+def test_clear_amount_is_read_from_the_shops_rest(app, value):
+    with open_connected_shop(app) as connected_shop:
+        connected_shop.connect()
+        shop = connected_shop.shop
+        connected_shop.sell_many(1, product=10)
+        connected_shop.sell_many(1, product=13)
+        connected_shop.sell_many(1, product=16)
+        for number, (flag, key) in zip((10, 13), KEYS, strict=True):
+            shop.products[number].meta = [shop.meta(flag, ["yes"]), shop.meta(key, value)]
+        shop.products[16].meta = [shop.meta("tokens_granted", value)]
+
+        connected_shop.poll()
+
+        assert connected_shop.balances() == {2: 15_000}
+        assert reviews(connected_shop) == {}
 
 
 @pytest.mark.parametrize("corrected", ["shop", "api"])

@@ -8,6 +8,7 @@ import pytest
 
 from bridge.domain.accounts.accounts import Profile, Visitor
 from bridge.domain.metering.commands import SpendRequest
+from bridge.domain.metering.idempotency import Answer
 from bridge.domain.stores.principals import Caller
 from bridge.services.metering import resets
 from bridge.services.metering.execute import spend_many
@@ -44,7 +45,7 @@ def use(shop, database):
             fingerprint="f",
         )
         with database.transaction() as connection:
-            assert spend_many(connection, [ask], now=moment)[0].status == 201
+            assert isinstance(spend_many(connection, [ask], now=moment)[0], Answer)
 
     return spend
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from bench import growth, growth_works
+from bench import growth, growth_operations
 from bench.growth import Growth
 
 
 def test_every_work_is_measured_beside_few_and_many_rows():
     rows = growth.measure(["sqlite"], small=20, large=60, rounds=1, least_pieces=300, spends=5)
 
-    assert len(rows) == len([work for work in growth_works.WORKS if work.engine != "postgresql"])
+    assert len(rows) == len(
+        [operation for operation in growth_operations.OPERATIONS if operation.engine != "postgresql"]
+    )
     assert all(row.small > 0 and row.large > 0 for row in rows)
 
 

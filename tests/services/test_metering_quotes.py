@@ -14,6 +14,7 @@ from bridge.services.metering import limits, overrides, quotes
 from bridge.services.secrets import Vault
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.metadata import metadata
+from bridge.web.api.quote_documents import explanation_document, quote_document
 from tests.support.spend_driver import SpendDriver, rule, who_of
 
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
@@ -101,7 +102,7 @@ def rows_of(database):
 def quote(driver, who, items, now):
     asks = [driver.spend(who, **item) for item in items]
     with driver.database.reading() as connection:
-        return quotes.quote(connection, driver.caller, who_of(who), asks, now=now)
+        return quote_document(quotes.quote(connection, driver.caller, who_of(who), asks, now=now))
 
 
 def test_quote_writes_nothing_and_is_what_the_spends_then_cost(database):
@@ -135,7 +136,8 @@ def test_explanation_is_what_a_spend_then_answers(database):
         counts = row_counts(database)
 
         with database.reading() as connection:
-            said = quotes.explain(connection, driver.caller.store_id, 2, module=module, tokens=tokens, now=now)
+            found = quotes.explain(connection, driver.caller.store_id, 2, module=module, tokens=tokens, now=now)
+            said = explanation_document(found)
 
         assert row_counts(database) == counts
         done = driver.one(driver.spend(2, tokens, module=module), now=now)
@@ -157,7 +159,7 @@ def test_explanation_of_what_is_given_once_reads_as_a_sentence(shop, database):
     driver.one(driver.spend(2, 1), now=NOW)
 
     with database.reading() as connection:
-        said = quotes.explain(connection, shop.id, 2, module="chat", tokens=1, now=NOW)
+        said = explanation_document(quotes.explain(connection, shop.id, 2, module="chat", tokens=1, now=NOW))
 
     assert said["words"][1] == "The rule for user gives 1 token once; used: 1."
     assert said["words"][-1] == "Refused: of 1 token, 1 cannot be paid."

@@ -15,6 +15,7 @@ from bridge.services.metering.execute import spend_many
 from bridge.storage.engine.database import TryAgain
 from tests.factories import add_shop
 from tests.support import ledger_sql
+from tests.support.spend_replies import status_of
 from tests.support.statements import counted
 
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
@@ -27,7 +28,7 @@ def ask(store_id, user, *, key):
 
 def spend(database, *asks):
     with database.transaction() as connection:
-        return [reply.status for reply in spend_many(connection, asks, now=NOW)]
+        return [status_of(reply) for reply in spend_many(connection, asks, now=NOW)]
 
 
 def test_user_met_before_is_not_looked_up_again(shop, database):

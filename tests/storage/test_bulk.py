@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from bridge.storage.metering import spends
-from bridge.storage.metering.spends import Answered, Spend
+from bridge.domain.metering.idempotency import Answer, Outcome
+from bridge.domain.metering.spends import Spend
+from bridge.storage.metering import idempotency, spends
 from bridge.storage.metering.tables import spends as spend_rows
 from tests.factories import put_user
 from tests.support import ledger_sql
@@ -32,15 +33,15 @@ TRICKY = [
 @pytest.mark.parametrize("rows", [1, len(TRICKY)])
 def test_text_reads_back_as_it_was(shop, database, rows):
     """Few rows go in a statement, many as a stream, where a tab or a backslash would end a field or begin a code."""
-    given = {(shop.id, 0, f"{number}{text}"): Answered("f", 201, text) for number, text in enumerate(TRICKY)}
+    given = {(shop.id, 0, f"{number}{text}"): Answer("f", Outcome.CREATED, text) for number, text in enumerate(TRICKY)}
     parts = [dict(list(given.items())[first : first + rows]) for first in range(0, len(given), rows)]
 
     with database.transaction() as connection:
         for part in parts:
-            spends.add_answers(connection, part, now=NOW)
+            idempotency.add_answers(connection, part, now=NOW)
 
     with database.reading() as connection:
-        assert spends.find_answers(connection, given) == given
+        assert idempotency.find_answers(connection, given) == given
 
 
 @pytest.mark.parametrize("rows", [1, len(TRICKY)])

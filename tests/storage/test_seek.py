@@ -7,12 +7,12 @@ import json
 import pytest
 from sqlalchemy import event
 
+from bridge.domain.metering.idempotency import Answer, Outcome
 from bridge.storage.accounts import accounts
 from bridge.storage.engine import database as storage_database
 from bridge.storage.engine.database import FORGET_PLANS
 from bridge.storage.engine.key_lookup import Seek
-from bridge.storage.metering import spends
-from bridge.storage.metering.spends import Answered
+from bridge.storage.metering import idempotency
 from bridge.storage.metering.tables import idempotency_keys
 from bridge.web.context import utcnow
 from tests.factories import add_shop
@@ -22,8 +22,8 @@ SEEK = Seek(idempotency_keys, ("key", "status"), keys=("store_id", "site_id", "k
 
 def keep(database, *places):
     with database.transaction() as connection:
-        answers = {place: Answered("f", 200 + number, "{}") for number, place in enumerate(places)}
-        spends.add_answers(connection, answers, now=utcnow())
+        answers = {place: Answer("f", Outcome.CREATED, str(number)) for number, place in enumerate(places)}
+        idempotency.add_answers(connection, answers, now=utcnow())
 
 
 def test_finds_what_was_asked_for_and_no_other_combination(app, shop, database):
@@ -31,13 +31,13 @@ def test_finds_what_was_asked_for_and_no_other_combination(app, shop, database):
     keep(database, (shop.id, 0, "a"), (shop.id, 7, "b"), (other, 0, "b"), (other, 0, 'quote " and \\ back'))
 
     with database.reading() as connection:
-        found = spends.find_answers(
+        found = idempotency.find_answers(
             connection, [(shop.id, 0, "a"), (shop.id, 0, "b"), (other, 0, 'quote " and \\ back'), (other, 0, "a")]
         )
 
-    assert {place: answered.status for place, answered in found.items()} == {
-        (shop.id, 0, "a"): 200,
-        (other, 0, 'quote " and \\ back'): 203,
+    assert {place: answer.document for place, answer in found.items()} == {
+        (shop.id, 0, "a"): "0",
+        (other, 0, 'quote " and \\ back'): "3",
     }
 
 

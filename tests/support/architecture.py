@@ -33,14 +33,14 @@ _MIGRATION = re.compile(r"(\d{4})_[a-z0-9_]+\.py")
 
 @dataclass(frozen=True)
 class Floor:
-    """What the modules of one floor may import: ours as a pattern, other people's by name or all but some."""
+    """The names that modules of one layer may import: ours as a pattern, libraries by name or all but some."""
 
     ours: str
     others: frozenset[str] | None = frozenset()
     never: frozenset[str] = frozenset()
 
     def admits(self, target: str) -> bool:
-        """Return whether a module of this floor may import this dotted name."""
+        """Return whether a module of this layer may import this dotted name."""
         top = target.partition(".")[0]
         if top in _OURS:
             return re.match(rf"(?:{self.ours})(?:\.|$)", target) is not None
@@ -51,7 +51,7 @@ class Floor:
 
 FLOORS: tuple[tuple[str, Floor], ...] = (
     (r"bridge/domain/.+", Floor(r"bridge\.domain")),
-    (r"bridge/rendering/.+", Floor(r"bridge\.(domain|rendering)")),
+    (r"bridge/rendering/.+", Floor(r"bridge\.(domain|rendering)", frozenset({"pydantic_core"}))),
     (r"bridge/storage/.+", Floor(r"bridge\.(domain|storage)", frozenset({"sqlalchemy", "alembic"}))),
     (
         r"bridge/clients/.+",
@@ -64,7 +64,7 @@ FLOORS: tuple[tuple[str, Floor], ...] = (
         r"bridge/services/.+",
         Floor(
             r"bridge\.(domain|rendering|storage|clients|services)",
-            frozenset({"cryptography", "argon2", "pydantic_core"}),
+            frozenset({"cryptography", "argon2"}),
         ),
     ),
     (
@@ -73,7 +73,7 @@ FLOORS: tuple[tuple[str, Floor], ...] = (
     ),
     (r"bridge/web/.+", Floor(rf"{_DOOR_SHARED}|bridge\.web", None, _NOT_FOR_DOORS)),
     (_DOOR_MODULE, Floor(_DOOR_SHARED, None, _NOT_FOR_DOORS)),
-    # A shop knows nothing of who reads it, and is started as a program of its own.
+    # A shop must not depend on the service, and runs as a program of its own.
     (r"fakeshop/.+", Floor(r"fakeshop")),
     (r"app\.py", Floor(r"bridge|schedulers", None, frozenset({"sqlalchemy"}))),
     (r"migrations/.+", Floor(r"bridge\.(storage|config|domain)|migrations", frozenset({"sqlalchemy", "alembic"}))),
@@ -88,7 +88,7 @@ OTHER_AREAS = {
     "storage": {"engine": None, "jobs": None, "ops": None},
     "services": {"ops": None},
 }
-"""Areas that stand beside the order: the database itself, and what concerns the whole installation."""
+"""Areas outside the order: the database itself, and subjects of the whole installation."""
 WITHOUT_AREA = {
     "domain": {"errors.py"},
     "storage": frozenset(),
@@ -106,13 +106,13 @@ KNOWN_DETOURS = frozenset(
 """Imports of a later area that are left; add none."""
 
 PARSES_TIMES = ("bridge/web/", "bridge/cli/", "bridge/clients/woocommerce/times.py")
-"""Where text becomes a moment; everything else gets moments."""
+"""Modules that parse text into moments; all others receive moments."""
 _MARKUP = re.compile(r"\baria[-_]\w+|</?[a-z][a-z0-9]*(?: [a-z-]+=[^<>]*)?/?>")
 
 
 @dataclass(frozen=True)
 class Import:
-    """One imported name, in full; whether the statement stands inside a function."""
+    """One imported name, in full; whether the statement is inside a function."""
 
     target: str
     line: int
@@ -120,9 +120,9 @@ class Import:
 
 
 def project_files(root: Path) -> list[str]:
-    """The paths git tracks or would track: what is ignored, such as `.venv`, is none of the house's business.
+    """Return the paths that git tracks or would track; ignored ones, such as `.venv`, are left out.
 
-    Without git, in an unpacked archive, all that lies in no hidden or generated folder.
+    Without git, in an unpacked archive, return everything outside hidden and generated folders.
     """
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     try:
@@ -139,7 +139,7 @@ def is_product(path: str) -> bool:
 
 
 def list_imports(path: str, source: str) -> list[Import]:
-    """All the names a module imports, relative ones resolved, those behind `import_module("…")` too."""
+    """Return all the names a module imports, relative ones resolved, those in `import_module("…")` too."""
     return list(_imports_below(ast.parse(source), PurePosixPath(path).parent.parts, inside_function=False))
 
 
@@ -168,7 +168,7 @@ def _targets(node: ast.AST, package: Sequence[str]) -> list[str]:
 
 
 def import_faults(path: str, source: str) -> list[str]:
-    """Arrows that point up or sideways, and imports hidden in a function to dodge a circle."""
+    """Return imports that point up or sideways, and imports inside a function that avoid a cycle."""
     floor = next((floor for pattern, floor in FLOORS if re.fullmatch(pattern, path)), None)
     if floor is None:
         is_empty = not ast.parse(source).body
@@ -183,7 +183,7 @@ def import_faults(path: str, source: str) -> list[str]:
 
 
 def area_faults(path: str, source: str) -> list[str]:
-    """Modules outside of the areas, and imports of a later area inside one layer."""
+    """Return modules outside of the areas, and imports of a later area inside one layer."""
     parts = PurePosixPath(path).parts
     if len(parts) < 3 or parts[0] != "bridge" or parts[1] not in AREA_LAYERS or parts[-1] == "__init__.py":
         return []
@@ -202,7 +202,7 @@ def area_faults(path: str, source: str) -> list[str]:
 
 
 def parsing_faults(path: str, source: str) -> list[str]:
-    """Calls of `fromisoformat` outside of the modules that take text from elsewhere."""
+    """Return calls of `fromisoformat` outside of the modules that take text from elsewhere."""
     if not is_product(path) or path.startswith(PARSES_TIMES):
         return []
     return [
@@ -213,7 +213,7 @@ def parsing_faults(path: str, source: str) -> list[str]:
 
 
 def markup_faults(path: str, source: str) -> list[str]:
-    """HTML tags and ARIA attributes in services: pages are made in `bridge/web` and the templates."""
+    """Return HTML tags and ARIA attributes in services: pages are made in `bridge/web` and the templates."""
     if not path.startswith("bridge/services/") or not path.endswith(".py"):
         return []
     return [
@@ -224,7 +224,7 @@ def markup_faults(path: str, source: str) -> list[str]:
 
 
 def circle_faults(sources: Mapping[str, str]) -> list[str]:
-    """The first circle of imports among these modules, if there is one; sources are keyed by path."""
+    """Return the first cycle of imports among these modules, if there is one; sources are keyed by path."""
     modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in sources}
     graph = {}
     for module, path in modules.items():
@@ -239,7 +239,7 @@ def circle_faults(sources: Mapping[str, str]) -> list[str]:
 
 
 def size_faults(path: str, source: str) -> list[str]:
-    """Files past their stop and, in the product, functions past theirs (docstring included, decorators not)."""
+    """Return files above their limit and, in the product, functions above theirs, without decorators."""
     faults = []
     lines = len(source.splitlines())
     if PurePosixPath(path).suffix in MEASURED and lines > FILE_LINES:
@@ -253,7 +253,7 @@ def size_faults(path: str, source: str) -> list[str]:
 
 
 def init_faults(path: str, source: str) -> list[str]:
-    """Code in an `__init__.py`; only the one that lists the blueprints may hold some."""
+    """Return code in an `__init__.py`; only the one that lists the blueprints may have some."""
     if PurePosixPath(path).name != "__init__.py" or path == "bridge/web/__init__.py":
         return []
     tree = ast.parse(source)
@@ -262,13 +262,13 @@ def init_faults(path: str, source: str) -> list[str]:
 
 
 def name_faults(path: str) -> list[str]:
-    """A file name that says nothing about what is inside."""
+    """Return a fault for a file name that does not describe its content."""
     name = PurePosixPath(path).name
     return [f"{path}:1 is called {name}: name it after its concept"] if name in UNWELCOME_NAMES else []
 
 
 def docstring_faults(path: str, source: str) -> list[str]:
-    """Public functions, classes and methods of the product without a docstring; overriding ones need none."""
+    """Return public functions, classes and methods of the product without a docstring; overriding ones need none."""
     return list(_undocumented(path, ast.parse(source))) if is_product(path) and path != "app.py" else []
 
 
@@ -284,7 +284,7 @@ def _undocumented(path: str, parent: ast.Module | ast.ClassDef) -> Iterator[str]
 
 
 def text_faults(path: str, source: str) -> list[str]:
-    """Paths of somebody's machine, and marks of unfinished work."""
+    """Return paths of a developer's machine, and marks of unfinished work."""
     return [
         f"{path}:{number} holds {found.group()!r}"
         for number, line in enumerate(source.splitlines(), start=1)
@@ -293,7 +293,7 @@ def text_faults(path: str, source: str) -> list[str]:
 
 
 def migration_faults(paths: Sequence[str]) -> list[str]:
-    """Migrations that are not numbered 0001, 0002, … without a gap or a number used twice."""
+    """Return migrations that are not numbered 0001, 0002, … without a gap or a number used twice."""
     files = sorted(path for path in paths if path.startswith("migrations/versions/") and path.endswith(".py"))
     faults = []
     for expected, path in enumerate((path for path in files if not path.endswith("/__init__.py")), start=1):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bridge.cli.demo_shop import DemoShop
-from bridge.services import ids
+from bridge.rendering import ids
 from bridge.services.ops import schema_version
 from bridge.services.secrets import Vault
 from bridge.storage.engine.database import Database

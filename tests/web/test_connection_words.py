@@ -115,6 +115,13 @@ def test_mix_up_of_typed_keys_is_named_and_the_old_ones_stay(connected_shop, adm
     assert ledger_sql.rows(connected_shop.database, "select consumer_key from stores") == before
 
 
+@pytest.mark.parametrize("has_keys", [True, False])
+def test_products_are_to_be_imported_only_where_the_shop_can_be_read(connected_shop, admin, has_keys):
+    connected_shop.connect(has_keys=has_keys)
+
+    assert ("import the products, then set the tokens" in steps(admin)["Packages"][1]) is has_keys
+
+
 def test_problem_that_is_over_is_not_shown(connected_shop, admin):
     connected_shop.connect(has_keys=False)
     send(admin, read(admin.get(PAGE)).form("connection/look"))

@@ -14,6 +14,9 @@ from bridge.clients.woocommerce.answers import type_of
 from bridge.domain.errors import ShopUnreachable
 from bridge.domain.shop.errors import ShopBlocked, ShopBroken, ShopInMaintenance
 
+WP_DIE = "wp_die"
+"""The code of WordPress' error document for a request that was ended before the REST API began."""
+
 _READ = 2**16
 _MAINTENANCE = (
     "the shop is in maintenance mode; it is asked again by the next run, and where that lasts, switch the mode off or"
@@ -147,7 +150,8 @@ _BLOCKERS = (
     ),
     _Blocker(
         _MAINTENANCE,
-        page=r"maintenance|coming soon|under construction|launching soon|be back|wp-die-message|id=.error-page",
+        page=r"maintenance|coming soon|under construction|launching soon|be back|wp-die-message|id=.error-page"
+        rf'|"code":"{WP_DIE}"',
         statuses=frozenset({503}),
         kind=ShopInMaintenance,
     ),

@@ -6,6 +6,7 @@ is trusted to be there, or to be of its usual type.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -92,10 +93,16 @@ def is_bare(document: Json) -> bool:
     return set(document) == {"id"} and resource_id(document) is not None
 
 
+_ORDER_ACTION = re.compile(
+    r"woocommerce_(order_|payment_complete|(new|update|cancelled)_order|checkout_order_|thankyou)"
+)
+"""The beginning of the names of WooCommerce's actions whose first argument is the ID of an order."""
+
+
 def action_order(document: Json) -> int | None:
     """The order an action's body is about: `{"action": "woocommerce_order_…", "arg": 20}`; None for another."""
     action = document.get("action")
-    is_about_order = isinstance(action, str) and action.startswith("woocommerce_order_")
+    is_about_order = isinstance(action, str) and _ORDER_ACTION.match(action) is not None
     return _whole(document.get("arg"), high=MAX_USER_ID) if is_about_order else None
 
 

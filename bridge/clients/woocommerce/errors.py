@@ -30,6 +30,8 @@ from bridge.domain.shop.errors import (
 _CODE = re.compile(r"[a-z0-9_-]{1,100}")
 _HOST = re.compile(r"[a-z0-9.:-]{1,253}")
 _CANNOT = re.compile(r"woocommerce_rest_cannot_[a-z]+")
+_NOT_AUTHENTICATED = "woocommerce_rest_authentication"
+_SIGNED_SECONDS = 15 * 60
 _TOO_HEAVY = frozenset({500, 502, 504, 508, 520, 522, 524})
 """A shop answers so where PHP fails over one document of a page, or over the size of the page."""
 _DNS = re.compile(r"name or service not known|no address|name resolution|nodename|getaddrinfo", re.IGNORECASE)
@@ -67,15 +69,29 @@ def code_of(document: Any) -> str:
 
 
 def failure_of(
-    method: str, status: int, code: str, headers: Mapping[str, str], body: bytes, *, wait: int | None
+    method: str,
+    status: int,
+    code: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    wait: int | None,
+    signed_offset: int | None = None,
 ) -> Failure:
-    """Return the failure behind an answer of 400 or more."""
-    page_fault = None if code else blockers.fault_of_page(status, headers, body)
+    """Return the failure behind an answer of 400 or more.
+
+    `signed_offset` is how many seconds the shop's clock is ahead, where the
+    request was signed with our time; None where it was not.
+    """
+    # WordPress ends a request that asked for JSON, as in maintenance mode, with its page's words in an error document.
+    page_fault = None if code and code != blockers.WP_DIE else blockers.fault_of_page(status, headers, body)
     if page_fault is not None:
         page_fault.retry_after_seconds = wait
         return Failure(page_fault, is_passing=status == 503 and isinstance(page_fault, ShopBroken), wait=wait)
     named = f"HTTP {status} {code or answers.type_of(headers)}"
     if status in {401, 403}:
+        if code.startswith(_NOT_AUTHENTICATED) and abs(signed_offset or 0) > _SIGNED_SECONDS:
+            return Failure(_stale_signature(named, signed_offset or 0), has_code=True)
         refused, hint = _refusal(method, status, code, named)
         return Failure(refused, hint=hint, has_code=bool(code))
     if status == 429:
@@ -194,10 +210,18 @@ def _missing(named: str, code: str) -> Failure:
     return Failure(ShopBroken(f"{named}: {why}"), hint=Hint.OTHER_ROOT)
 
 
+def _stale_signature(named: str, offset: int) -> ShopBroken:
+    minutes, side = abs(offset) // 60, "ahead of" if offset > 0 else "behind"
+    return ShopBroken(
+        f"{named}: the shop's clock is {minutes} minutes {side} the clock of this host, and over plain http it accepts"
+        " only requests that were signed within 15 minutes; set the wrong clock"
+    )
+
+
 def _refusal(method: str, status: int, code: str, named: str) -> tuple[ShopRefused, Hint]:
-    if code.startswith("woocommerce_rest_authentication"):
+    if code.startswith(_NOT_AUTHENTICATED):
         if method == "GET":
-            why = "the consumer secret is wrong, the key may not read, or our clocks are 15 minutes apart"
+            why = "the consumer secret is wrong, or the key may not read"
         else:
             why = "the consumer key may only read; it needs read and write permission"
         return ShopKeysRefused(f"{named}: {why}"), Hint.NONE

@@ -343,7 +343,8 @@ class ShopSession:
         if status in {400, 404} and code.endswith("_invalid_id"):
             return None
         wait = _wait_wanted(headers.get("Retry-After"))
-        return errors.failure_of(method, status, code, headers, body, wait=wait)
+        signed_offset = None if self._is_tls else offset
+        return errors.failure_of(method, status, code, headers, body, wait=wait, signed_offset=signed_offset)
 
 
 def _wait_wanted(header: str | None) -> int | None:

@@ -25,6 +25,9 @@ from bridge.domain.shop.errors import BadShopAddress
 PAGE_HEADERS = {"User-Agent": "TokenBridge", "Accept": "text/html,*/*"}
 """The headers for the request of a page, to which no key is sent."""
 
+_ROUTE_MARK = "&rest_path=/wp-json/wc/"
+"""WooCommerce reads keys only where the address has this path in it, also one with the route in the query."""
+
 _Auth = Callable[[PreparedRequest], PreparedRequest]
 
 
@@ -65,9 +68,10 @@ class ShopApi(API):  # type: ignore[misc]  # the library ships no types
         if self.is_ssl and self.query_string_auth:
             sent |= {"consumer_key": self.consumer_key, "consumer_secret": self.consumer_secret}
             auth = without_keys
+        url = f"{self.address}{endpoint}"
         return self.session.request(
             method,
-            f"{self.address}{endpoint}",
+            f"{url}{_ROUTE_MARK}" if "?" in url else url,
             params=sent,
             data=body,
             headers=headers,

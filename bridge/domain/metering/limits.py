@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from typing import NamedTuple
 
 FOREVER = datetime(1970, 1, 1, tzinfo=UTC)
 """The start of the one window of a limit that never resets."""
@@ -66,6 +67,11 @@ class Window:
 
     starts_at: datetime
     ends_at: datetime | None
+
+    @property
+    def opened_at(self) -> datetime | None:
+        """Return when the window opened; None for one that was always open."""
+        return self.starts_at if self.starts_at > FOREVER else None
 
     def holds(self, instant: datetime) -> bool:
         """Return whether the instant lies in the window; its end does not."""
@@ -177,3 +183,56 @@ def left_of(rule: Rule, *, used: int) -> int | None:
     if rule.allows is Allows.DISABLED:
         return 0
     return max(0, rule.tokens - used)
+
+
+class AllowanceState(StrEnum):
+    """The state of an allowance in its window."""
+
+    OK = "ok"
+    LOW = "low"
+    EXHAUSTED = "exhausted"
+    UNLIMITED = "unlimited"
+    DISABLED = "disabled"
+
+
+LOW_SHARE = 10
+"""An allowance is low when less than one part in this many is left."""
+
+
+class Allowance(NamedTuple):
+    """The free allowance of one account in one module: the rule that applies, its window and its use.
+
+    `held` is what open holds set aside of it. A named tuple: each spend makes several.
+    """
+
+    limit: Limit
+    matched: MatchedRule
+    window: Window
+    used: int
+    held: int = 0
+
+    @property
+    def module(self) -> str:
+        """Return the module of the limit."""
+        return self.limit.module
+
+    @property
+    def remaining(self) -> int | None:
+        """Return the tokens it can still pay in its window, less what is held; None for unlimited."""
+        return left_of(self.matched.rule, used=self.used + self.held)
+
+    @property
+    def is_disabled(self) -> bool:
+        """Return whether the rule disables free use of the module."""
+        return self.matched.rule.allows is Allows.DISABLED
+
+    @property
+    def state(self) -> AllowanceState:
+        """Return how much is left, in one word."""
+        rule = self.matched.rule
+        if rule.allows is not Allows.AMOUNT:
+            return AllowanceState(rule.allows.value)
+        left = self.remaining or 0
+        if left == 0:
+            return AllowanceState.EXHAUSTED
+        return AllowanceState.LOW if left * LOW_SHARE < rule.tokens else AllowanceState.OK

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from bridge.domain.orders import dates
+from bridge.domain.orders.dates import Place
+from bridge.domain.orders.placing import date_of, epoch_of, place_of, stated_refunds, with_document, with_unplaced
 from bridge.domain.orders.state import (
     NEVER,
     Acknowledgement,
@@ -42,22 +45,13 @@ __all__ = [
     "Sources",
     "effect_of",
     "has_another_of_its_second",
+    "is_place_unclear",
     "merge_document",
     "merge_trashing",
+    "merge_unplaced",
 ]
 
 REVOKING_STATUSES = frozenset({"refunded", "cancelled", "failed", "trash", "deleted"})
-
-_DOCUMENTS = 16
-"""The number of documents of an order whose digests are stored."""
-
-_MOST_AHEAD = 86_400_000_000
-"""How far ahead of its arrival the date of a document is trusted, in microseconds: a day, more than any time zone."""
-
-_SECOND = 1_000_000
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def effect_of(status: str, grant_statuses: Collection[str]) -> Effect:
@@ -69,9 +63,16 @@ def effect_of(status: str, grant_statuses: Collection[str]) -> Effect:
 
 def has_another_of_its_second(known: OrderState, order: Order) -> bool:
     """Return whether this new document has the same second as a stored one: only the shop can say which counts."""
-    at = _number(order.modified_at)
-    same = {digest for second, digest, _ in known.sources.documents if second == at}
+    at = dates.to_microseconds(order.modified_at)
+    same = {document.digest for document in known.sources.documents if document.at == at}
     return bool(same) and order.digest not in same
+
+
+def is_place_unclear(known: OrderState, order: Order, *, effect: Effect, received_at: datetime) -> bool:
+    """Return whether dates alone do not say if this document is newer than what it contradicts."""
+    heard = dates.to_microseconds(received_at)
+    known = _with_sources(known, heard=heard)
+    return place_of(known, order, effect, date_of(known.sources, order, heard=heard)) is not Place.BY_DATE
 
 
 def merge_document(known: OrderState, order: Order, *, effect: Effect, received_at: datetime) -> OrderState:
@@ -80,28 +81,52 @@ def merge_document(known: OrderState, order: Order, *, effect: Effect, received_
     The result depends on the documents, not on the order they are merged in: for
     each value the document with the highest rank that states it counts. A
     document that came before keeps its rank. One that was requested after all
-    others came replaces them, regardless of dates.
+    others came replaces them, regardless of dates. One that grants or revokes
+    and whose date cannot be compared is stored beside the state: see `dates`.
     """
-    known = _with_sources(known)
-    heard = _number(order.requested_at or received_at)
+    heard = dates.to_microseconds(order.requested_at or received_at)
+    known = _with_sources(known, heard=heard)
     is_read = order.requested_at is not None and heard >= known.sources.heard_at
-    rank = _rank_of(known.sources, order, heard=heard, is_read=is_read)
+    dated = date_of(known.sources, order, heard=heard)
+    is_repeated = not is_read and dated in known.sources.documents
     known = _merge_restoring(known, order, is_read=is_read, received_at=received_at)
+    if is_read:
+        rank = Rank(0, heard, dates.counted(dated.at, heard, known.sources.documents), heard)
+    else:
+        place = place_of(known, order, effect, dated)
+        if place is Place.UNKNOWN:
+            return _with_effect(with_unplaced(known, order, dated, heard=heard))
+        if place is Place.NEWEST:
+            known_ranks = (known.sources.ranks.get(name, NEVER) for name in ("effect", "refunded"))
+            dated = dated._replace(counted=max(dated.counted, *(one.at for one in known_ranks)))
+        rank = Rank(0, epoch_of(known.sources, dated), dated.counted, dated.seen)
     values = _Values(known, rank)
     _take_header(values, order)
-    _take_decision(values, order, effect)
+    has_decided = _take_decision(values, order, effect)
     values.changes["lines"] = _merged_lines(values, order, rank._replace(weight=int(effect is Effect.GRANTS)))
     if order.refund_details:
         values.changes["refund_details"] = _joined(known.refund_details, order.refund_details)
     values.changes["sources"] = Sources(
         ranks=values.ranks,
-        documents=_with_document(known.sources.documents, (_number(order.modified_at), order.digest, rank.seen)),
+        documents=with_document(known.sources.documents, dated),
         read_at=heard if is_read else known.sources.read_at,
         heard_at=max(heard, known.sources.heard_at),
         status=values.changes.pop("status", known.sources.status),
         effect=values.changes.pop("effect", known.sources.effect),
+        unplaced=known.sources.unplaced if is_repeated or not (is_read or has_decided) else None,
     )
     return _with_effect(replace(known, **values.changes))
+
+
+def merge_unplaced(known: OrderState, *, effect: Effect, at: datetime) -> OrderState:
+    """Return the state after a person decided that the document beside it is the newest."""
+    unplaced = known.sources.unplaced
+    if unplaced is None:
+        return known
+    # As if it had just been read from the shop: it replaces everything.
+    heard = max(dates.to_microseconds(at), known.sources.heard_at)
+    order = replace(unplaced.order, requested_at=dates.from_microseconds(heard))
+    return merge_document(known, order, effect=effect, received_at=at)
 
 
 def merge_trashing(known: OrderState, *, delivery: str, received_at: datetime, is_late: bool = False) -> OrderState:
@@ -114,22 +139,30 @@ def merge_trashing(known: OrderState, *, delivery: str, received_at: datetime, i
     """
     if known.trash.is_repeated(delivery):
         return known
-    known = _with_sources(known)
+    heard = dates.to_microseconds(received_at)
+    known = _with_sources(known, heard=heard)
     if is_late and _is_overtaken(known, received_at):
         return known
-    heard_at = max(_number(received_at), known.sources.heard_at)
-    trash = known.trash.announced(delivery, at=received_at, newest=known.modified_at)
-    known = replace(known, trash=trash, sources=replace(known.sources, heard_at=heard_at))
-    return _with_effect(known) if trash.state is TrashState.TRASHED else known
+    newest = known.sources.ranks.get("status")
+    trash = known.trash.announced(
+        delivery, at=received_at, newest=None if newest is None else dates.from_microseconds(newest.at)
+    )
+    sources = replace(known.sources, heard_at=max(heard, known.sources.heard_at))
+    if trash.state is not TrashState.TRASHED:
+        return replace(known, trash=trash, sources=sources)
+    return _with_effect(replace(known, trash=trash, sources=replace(sources, unplaced=None)))
 
 
 def _is_overtaken(known: OrderState, received_at: datetime) -> bool:
     """Return whether a trashing at a moment was followed by a restoring or a newer decisive document."""
     if known.trash.restored_seen_at is not None and known.trash.restored_seen_at > received_at:
         return True
-    moment, decided = _number(received_at), -1 if known.decided_at is None else _number(known.decided_at)
-    before = max((at for at, _, seen in known.sources.documents if seen <= moment), default=moment)
-    return decided > before and any(at == decided and seen > moment for at, _, seen in known.sources.documents)
+    moment, decided = dates.to_microseconds(received_at), known.sources.ranks.get("effect", NEVER)
+    documents = known.sources.documents
+    before = max((document.counted for document in documents if document.seen <= moment), default=moment)
+    return any(
+        document.counted == decided.at and document.seen > moment and document.moment > before for document in documents
+    )
 
 
 class _Values:
@@ -166,20 +199,22 @@ def _take_header(values: _Values, order: Order) -> None:
         values.changes["key"] = order.key
 
 
-def _take_decision(values: _Values, order: Order, effect: Effect) -> None:
-    """Take the effect from the newest document whose status grants or revokes, and the money."""
+def _take_decision(values: _Values, order: Order, effect: Effect) -> bool:
+    """Take the effect from the newest document whose status grants or revokes, and the money.
+
+    Returns whether this document is the newest of those.
+    """
     decides = effect is not Effect.KEEPS
-    if decides and values.take("effect", effect):
+    if has_decided := decides and values.take("effect", effect):
         values.changes["decided_at"] = order.modified_at
-        if values.known.trash.is_outlived_by(order.modified_at):
+        if values.known.trash.is_outlived_by(dates.from_microseconds(values.rank.at)):
             values.changes["trash"] = values.known.trash.outside()
     values.take("total", order.total, weight=int(decides))
-    # A refunded order has a refund: an empty list there states nothing.
-    is_stated = order.refunded is not None and (order.status != "refunded" or bool(order.refund_ids))
-    if is_stated and values.take("refunded", order.refunded, weight=int(decides)):
+    if values.take("refunded", stated_refunds(order), weight=int(decides)):
         values.changes["refund_ids"] = order.refund_ids
     if effect is Effect.GRANTS and order.customer_id and values.take("keeper_id", order.customer_id):
         values.changes["keeper_at"] = order.modified_at
+    return has_decided
 
 
 def _merged_lines(values: _Values, order: Order, rank: Rank) -> tuple[LineState, ...]:
@@ -235,38 +270,19 @@ def _with_quantity(line: LineState, *, is_listed: bool) -> LineState:
     return replace(line, line=replace(line.line, quantity=quantity, is_gone=is_gone))
 
 
-def _rank_of(sources: Sources, order: Order, *, heard: int, is_read: bool) -> Rank:
-    """Return the rank of a document; a stored document keeps the moment it first came.
+def _with_sources(known: OrderState, *, heard: int) -> OrderState:
+    """Return the state with ranks; an order stored before ranks existed gets them from its dates.
 
-    A date more than `_MOST_AHEAD` after that moment is wrong. It counts as the
-    second the document came, so that the next document with a right date counts.
+    What was stored came before `heard`: a date that is ahead of that counts as its second.
     """
-    at = _number(order.modified_at)
-    if is_read:
-        return Rank(0, heard, at, heard)
-    digest = order.digest
-    seen = next((seen for second, one, seen in sources.documents if (second, one) == (at, digest)), heard)
-    first = min(seen, heard)
-    if at > first + _MOST_AHEAD:
-        at = first - first % _SECOND
-    return Rank(0, sources.read_at if seen >= sources.read_at else 0, at, first)
-
-
-def _with_document(
-    documents: Iterable[tuple[int, str, int]], one: tuple[int, str, int]
-) -> tuple[tuple[int, str, int], ...]:
-    found = {(at, digest): seen for at, digest, seen in documents}
-    found[one[0], one[1]] = min(one[2], found.get((one[0], one[1]), one[2]))
-    newest = sorted(((at, digest, seen) for (at, digest), seen in found.items()), key=lambda each: (each[0], each[2]))
-    return tuple(newest[-_DOCUMENTS:])
-
-
-def _with_sources(known: OrderState) -> OrderState:
-    """Return the state with ranks; an order stored before ranks existed gets them from its dates."""
     if known.sources.ranks or known.modified_at is None:
         return known
-    newest = Rank(0, 0, _number(known.modified_at), 0)
-    decided = newest if known.decided_at is None else newest._replace(at=_number(known.decided_at))
+
+    def rank_of(moment: datetime) -> Rank:
+        return Rank(0, 0, dates.counted(dates.to_microseconds(moment), heard), 0)
+
+    newest = rank_of(known.modified_at)
+    decided = newest if known.decided_at is None else rank_of(known.decided_at)
     deciding = decided._replace(weight=int(known.decided_at is not None))
     granting = decided._replace(weight=int(known.effect is Effect.GRANTS))
     names = ("status", "customer_id", "email", "name", "currency", "placed_at")
@@ -274,7 +290,7 @@ def _with_sources(known: OrderState) -> OrderState:
     if known.decided_at is not None:
         ranks["effect"] = decided
     if known.keeper_at is not None:
-        ranks["keeper_id"] = newest._replace(at=_number(known.keeper_at))
+        ranks["keeper_id"] = rank_of(known.keeper_at)
     return replace(
         known,
         lines=tuple(_with_line_ranks(line, granting) for line in known.lines),
@@ -315,7 +331,3 @@ def _merge_restoring(known: OrderState, order: Order, *, is_read: bool, received
     if not order.is_restored:
         return known
     return replace(known, trash=known.trash.restored(dated=order.modified_at, at=received_at))
-
-
-def _number(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from bridge.domain.orders.errors import LineHasAmount, NoOpenRefunds, RefundsChanged, UnknownChoice, UnknownLine
 from bridge.domain.orders.grants import list_disagreements
 from bridge.domain.orders.review_items import (
+    APPLY,
     GRANT,
     KEEP,
     LEAVE,
@@ -144,6 +145,19 @@ def _line_items(known: OrderState, circumstances: Circumstances) -> Iterator[Rev
             yield ReviewItem(Question.NO_TOKENS, f"{line.line.id}:{line.line.quantity}", about, (LEAVE,))
 
 
+def _date_items(known: OrderState, circumstances: Circumstances) -> Iterator[ReviewItem]:
+    """Find a document whose date does not say if it is the newest, of an order that may grant tokens."""
+    unplaced = known.sources.unplaced
+    if unplaced is not None and (not known.lines or any(line.tokens != 0 for line in known.lines)):
+        about: dict[str, Parameter] = {
+            "status": unplaced.order.status,
+            "dated": unplaced.order.modified_at.isoformat(),
+            "refunded": f"{unplaced.order.refunded or 0:f}",
+            "current": known.status,
+        }
+        yield ReviewItem(Question.DATE_UNCLEAR, unplaced.digest, about, (APPLY, LEAVE))
+
+
 def _status_items(known: OrderState, circumstances: Circumstances) -> Iterator[ReviewItem]:
     """Find a buyer without an account, and a status that does not say whether the order is paid."""
     if known.effect is Effect.GRANTS and circumstances.is_parked:
@@ -178,6 +192,7 @@ _FINDERS: tuple[Callable[[OrderState, Circumstances], Iterable[ReviewItem]], ...
     _identity_items,
     _product_items,
     _line_items,
+    _date_items,
     _status_items,
     _refund_items,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from bridge.domain.orders.dates import capped
 from bridge.domain.orders.review_items import KEEP, Decision, Question, choice_of
 from bridge.domain.orders.state import LineState, Order, OrderState, Rank
 
@@ -14,8 +15,9 @@ def is_rival(known: OrderState, order: Order) -> bool:
     return bool(known.key) and bool(order.key) and order.key != known.key
 
 
-def with_rival(known: OrderState, order: Order) -> OrderState:
+def with_rival(known: OrderState, order: Order, *, received_at: datetime) -> OrderState:
     """Return the state with the other order's newest document beside it, unless a person decided against it."""
+    order = replace(order, modified_at=capped(order.modified_at, received_at))
     if choice_of(known.decisions, Question.OTHER_ORDER, order.key) == KEEP:
         return known
     rival = known.rival

@@ -11,6 +11,7 @@ from fractions import Fraction
 from hashlib import blake2b
 from typing import NamedTuple
 
+from bridge.domain.orders.dates import DocumentDate
 from bridge.domain.orders.review_items import Decision, ReviewItem
 from bridge.domain.orders.trash import Trash, TrashState
 
@@ -66,8 +67,8 @@ class Rank(NamedTuple):
     """The priority of a document for a value: of two documents the one with the higher rank counts.
 
     `weight` is 1 for a document that decides the value by its status, else 0.
-    `epoch` is when the shop was last asked before the document came, `at` when
-    the order changed in the shop, `seen` when the document first arrived; all
+    `epoch` is when the shop was last asked before the document came, `at` what
+    the document's date counts as, `seen` when the document first arrived; all
     in microseconds since 1970. Two documents of one second differ in `seen`.
     """
 
@@ -84,19 +85,20 @@ NEVER = Rank(-1, 0, 0, 0)
 class Sources:
     """The documents that an order's values come from.
 
-    `ranks` holds a rank for each value by its name. `documents` are the newest
-    documents: second of change, digest, moment they first came. `read_at` is
-    when the shop was last asked for the order, `heard_at` when anything last
-    came of it. `status` and `effect` are what the documents state, without a
-    trashing that came beside them.
+    `ranks` holds a rank for each value by its name. `documents` are the dates of
+    the newest documents. `read_at` is when the shop was last asked for the order,
+    `heard_at` when anything last came of it. `status` and `effect` are what the
+    documents state, without a trashing that came beside them. `unplaced` was not
+    merged: its date cannot be compared with theirs.
     """
 
     ranks: Mapping[str, Rank] = field(default_factory=dict)
-    documents: tuple[tuple[int, str, int], ...] = ()
+    documents: tuple[DocumentDate, ...] = ()
     read_at: int = 0
     heard_at: int = 0
     status: str = ""
     effect: Effect = Effect.KEEPS
+    unplaced: Unplaced | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,14 @@ class Order:
             *(self.transaction_id, self.shop_number, self.is_finished, self.is_paid, self.lines_are_complete),
         )
         return blake2b(repr(said).encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """A document whose date cannot be compared with those that were merged, and its digest."""
+
+    order: Order
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class Trash:
 
     The same announcement or restoring sent twice changes nothing. `key` is the
     delivery of the last announcement, `trashed_at` when it came, `trashed_after`
-    the date of the newest document then. `restored_at` is the date of the last
+    what the date of the newest document counted as then. `restored_at` is the date of the last
     restoring, `restored_seen_at` when it came.
     """
 
@@ -57,7 +57,7 @@ class Trash:
         return bool(delivery) and delivery == self.key
 
     def announced(self, delivery: str, *, at: datetime, newest: datetime | None) -> Trash:
-        """Return the trash after an announcement at a moment; `newest` is the date of the newest document."""
+        """Return the trash after an announcement; `newest` is what the date of the newest document counts as."""
         noted = replace(self, key=delivery, restores_ahead=False)
         seen_at = self.restored_seen_at if self.state is TrashState.RESTORED_FIRST else None
         if seen_at is not None and at - seen_at <= REORDERING_SPAN:
@@ -75,8 +75,8 @@ class Trash:
         """Return the trash after a proof that the order is not in it."""
         return replace(self, trashed_at=None, trashed_after=None)
 
-    def is_outlived_by(self, modified_at: datetime) -> bool:
-        """Return whether a document of that date is newer than the trashing."""
+    def is_outlived_by(self, counted_at: datetime) -> bool:
+        """Return whether a document whose date counts as that moment is newer than the trashing."""
         # The two clocks are compared only as a last resort: the shop's may be ahead of ours.
         since = self.trashed_after or self.trashed_at
-        return self.state is TrashState.TRASHED and since is not None and modified_at > since
+        return self.state is TrashState.TRASHED and since is not None and counted_at > since

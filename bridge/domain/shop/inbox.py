@@ -82,6 +82,7 @@ class NoticeKind(StrEnum):
     TOO_LARGE = "too_large"
     CONSUMER_SECRET = "consumer_secret"  # noqa: S105 -- a kind of notice
     REPEATED = "repeated"
+    DATED_AHEAD = "dated_ahead"
 
 
 @dataclass(frozen=True, slots=True)

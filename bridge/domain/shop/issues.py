@@ -34,6 +34,7 @@ class Code(StrEnum):
     NO_PACKAGES = "no_packages"
     UNREADABLE_AMOUNT = "unreadable_amount"
     CLOCK = "clock"
+    DATED_AHEAD = "dated_ahead"
     OTHER_SITE = "other_site"
     OTHER_FORM = "other_form"
     DELIVERY_TOO_LARGE = "delivery_too_large"

@@ -29,6 +29,7 @@ _OF_NOTICE = {
     NoticeKind.TOO_LARGE: Code.DELIVERY_TOO_LARGE,
     NoticeKind.REPEATED: Code.REPEATED,
     NoticeKind.CONSUMER_SECRET: Code.CONSUMER_SECRET,
+    NoticeKind.DATED_AHEAD: Code.DATED_AHEAD,
 }
 _NOTICED = timedelta(days=3)
 """How long a notice from a delivery is shown: each such delivery records it again."""
@@ -172,7 +173,11 @@ def is_over(notice: Notice, last_delivery_at: datetime | None, webhooks_set_at: 
 
 def notice_issues(notices: Iterable[Notice]) -> Iterator[Issue]:
     """Yield what deliveries reported about a shop, as problems."""
-    return (Issue(_OF_NOTICE[notice.kind], subject=notice.detail) for notice in notices)
+    for notice in notices:
+        if notice.kind is NoticeKind.DATED_AHEAD:
+            yield Issue(Code.DATED_AHEAD, count=int(notice.detail), since=notice.at)
+        else:
+            yield Issue(_OF_NOTICE[notice.kind], subject=notice.detail)
 
 
 def states(webhooks: Iterable[Webhook], address: Address) -> dict[str, set[SubscriptionState]]:

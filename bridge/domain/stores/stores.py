@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bridge.domain.errors import FieldError
+from bridge.domain.metering.errors import UnknownModule
 from bridge.domain.metering.funding import DEFAULT_ORDER, Source
 from bridge.domain.metering.limits import Calendar, Limit, MatchedRule, Reset, rule_for
 from bridge.domain.metering.pricing import Operation
@@ -114,6 +116,11 @@ class Policy:
         """The sources in the order they pay."""
         return self.store.spend_order or DEFAULT_ORDER
 
+    @property
+    def module_keys(self) -> list[str]:
+        """Return every module of the store in display order; modules that only have a limit come last."""
+        return [*self.modules, *(key for key in self.limits if key not in self.modules)]
+
     def has_module(self, module: str) -> bool:
         """Return whether the store has the module: set up as such, by a limit, or by an operation."""
         if module in self.modules or module in self.limits:
@@ -123,6 +130,17 @@ class Policy:
     def may_create_module(self, extra: int = 0) -> bool:
         """Return whether use of an unknown module creates it; `extra` more are about to be created."""
         return self.store.accept_unknown_modules and len(self.modules) + extra < MAX_MODULES_BY_USE
+
+    def check_module(self, module: str, *, fresh: int = 0) -> None:
+        """Raise `UnknownModule` for a module the store neither has nor creates on first use.
+
+        `fresh` modules are being created already.
+        """
+        if not self.has_module(module) and not self.may_create_module(fresh):
+            raise UnknownModule(
+                f"the store has no module {module}; check the spelling, or create it with PUT /v1/modules/{module}",
+                fields=[FieldError("module", "not a module of the store")],
+            )
 
     def is_metered(self, module: str) -> bool:
         """Return whether spends in the module cost anything; one that is not set up costs tokens."""

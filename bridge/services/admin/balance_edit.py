@@ -11,9 +11,9 @@ from bridge.domain.admin.admins import Admin
 from bridge.domain.errors import BalanceChanged
 from bridge.domain.stores.principals import Caller
 from bridge.domain.stores.stores import Store
+from bridge.rendering import documents
 from bridge.services.accounts import profiles
 from bridge.services.accounts.profiles import Adjustment
-from bridge.services.metering import documents
 from bridge.services.metering.idempotency import once
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage.engine.database import Connection
@@ -68,15 +68,15 @@ def _post(
     wanted = Adjustment(change.reason, balance=change.balance, expected_balance=change.expected_balance)
     stated = [user_id, change.balance, change.expected_balance, change.reason, admin.id]
 
-    def adjust() -> tuple[int, documents.Document]:
+    def adjust() -> documents.Document:
         entry = profiles.adjust(connection, store.id, user_id, wanted, actor=admin.email, now=now)
-        return 201, {"balance": entry.balance_after, "tokens": entry.tokens}
+        return {"balance": entry.balance_after, "tokens": entry.tokens}
 
     once(
         connection,
         Caller(store.id, admin.email),
         key=f"admin:{key}",
         fingerprint=hashlib.sha256(json.dumps(stated).encode()).hexdigest(),
-        act=adjust,
+        create=adjust,
         now=now,
     )

@@ -13,7 +13,8 @@ from bridge.clients.event_sender import Answer, Receivers, is_loopback
 from bridge.clients.event_signing import signed_headers
 from bridge.domain.errors import BadSetting, FieldError, InvalidRequest
 from bridge.domain.events.events import LEASE, DeliveryState, Endpoint, Event, rest, retry_wait
-from bridge.services.metering import documents
+from bridge.rendering import documents
+from bridge.rendering.ids import decode_id, encode_id
 from bridge.services.secrets import Vault
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage.engine.database import Connection
@@ -115,12 +116,12 @@ def list_events(
     """A page of a store's events, the newest first, and the cursor of the next; raises `InvalidRequest`."""
     place = None
     if before is not None:
-        event_id = documents.decode_id("evt", before)
+        event_id = decode_id("evt", before)
         place = None if event_id is None else outbox.find_place(connection, store_id, event_id)
         if place is None:
             raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
     events = outbox.list_page(connection, store_id, before=place, limit=limit + 1)
-    shown = [{"id": documents.encode_id("evt", event.id), **event_document(event)} for event in events[:limit]]
+    shown = [{"id": encode_id("evt", event.id), **event_document(event)} for event in events[:limit]]
     return shown, shown[-1]["id"] if len(events) > limit else None
 
 
@@ -170,7 +171,7 @@ def _serve(run: _Run, endpoint: Endpoint) -> int:
 
 def _post(run: _Run, endpoint: Endpoint, event: Event, secret: str) -> Answer:
     body = json.dumps(event_document(event), ensure_ascii=False, separators=(",", ":")).encode()
-    headers = signed_headers(body, event_id=documents.encode_id("evt", event.id), secret=secret, now=run.now)
+    headers = signed_headers(body, event_id=encode_id("evt", event.id), secret=secret, now=run.now)
     return run.send(endpoint.url, body, headers)
 
 

@@ -18,7 +18,8 @@ from bridge.domain.errors import (
     UnknownEvent,
 )
 from bridge.domain.events.events import SIGNING_PREFIX, Endpoint, EventType
-from bridge.services.metering import documents
+from bridge.rendering import documents
+from bridge.rendering.ids import decode_id, encode_id
 from bridge.services.secrets import Vault
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
@@ -101,7 +102,7 @@ def list_endpoints(connection: Connection, store_id: int) -> list[documents.Docu
 def endpoint_document(endpoint: Endpoint) -> documents.Document:
     """An endpoint as the API shows it; `types` is null where it gets all."""
     return {
-        "id": documents.encode_id("ep", endpoint.id),
+        "id": encode_id("ep", endpoint.id),
         "url": endpoint.url,
         "types": None if endpoint.types is None else sorted(type_.value for type_ in endpoint.types),
         "created_at": documents.format_timestamp(endpoint.created_at),
@@ -123,7 +124,7 @@ def replay_since(
     endpoint = _lock_open(connection, store_id, endpoint_id)
     place = None
     if after is not None:
-        event_id = documents.decode_id("evt", after)
+        event_id = decode_id("evt", after)
         place = None if event_id is None else outbox.find_place(connection, store_id, event_id)
         if place is None:
             raise InvalidRequest(fields=[FieldError("cursor", "give the cursor the call before named under next")])
@@ -132,13 +133,13 @@ def replay_since(
     wanted = [event for event in page if endpoint.wants(event.type)]
     _renew(connection, endpoint, wanted, now=now)
     more = len(found) > REPLAYED_AT_ONCE
-    return Replayed(len(wanted), documents.encode_id("evt", page[-1].id) if more else None)
+    return Replayed(len(wanted), encode_id("evt", page[-1].id) if more else None)
 
 
 def replay_event(connection: Connection, store_id: int, endpoint_id: str, event_id: str, *, now: datetime) -> Replayed:
     """Send an endpoint one event again, whatever its type and whatever became of it; raises `UnknownEvent`."""
     endpoint = _lock_open(connection, store_id, endpoint_id)
-    number = documents.decode_id("evt", event_id)
+    number = decode_id("evt", event_id)
     event = None if number is None else outbox.find_addressed(connection, store_id, number)
     if event is None:
         raise UnknownEvent()
@@ -155,7 +156,7 @@ def _renew(connection: Connection, endpoint: Endpoint, events: Collection[Addres
 
 
 def _lock(connection: Connection, store_id: int, endpoint_id: str) -> Endpoint:
-    number = documents.decode_id("ep", endpoint_id)
+    number = decode_id("ep", endpoint_id)
     endpoint = None if number is None else endpoints.lock(connection, number)
     if endpoint is None or endpoint.store_id != store_id:
         raise UnknownEndpoint()

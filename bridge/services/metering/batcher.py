@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 BATCH = 512
 """The most asks in one transaction: past this a batch gains nothing and its locks are held longer."""
 QUEUE = 10_000
-"""The most asks that may wait; one more is refused with 503."""
+"""The most requests that may wait; one more raises `Overloaded`."""
 ATTEMPTS = 5
 ANSWER_SECONDS = 9.0
 """The longest a caller waits for the database, counted from the moment of the call."""

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from bridge.domain.accounts.accounts import Account
+from bridge.domain.accounts.accounts import MAX_TOKENS, Account
 from bridge.domain.accounts.ledger import Kind, Movement
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.events.events import EventType
-from bridge.domain.metering.commands import SpendRequest
-from bridge.domain.metering.errors import UnknownOperation
+from bridge.domain.metering.commands import AnyRequest, CaptureRequest, SpendRequest
+from bridge.domain.metering.errors import UnknownOperation, UseOutOfRange
 from bridge.domain.metering.funding import Decision, PlanPart
+from bridge.domain.metering.limits import Allowance
 from bridge.domain.metering.pricing import price_of
-from bridge.domain.stores.principals import Caller
+from bridge.domain.metering.spends import Spend
+from bridge.domain.stores.principals import Principal
 from bridge.domain.stores.stores import Policy
-from bridge.services.metering import documents, limits, use_bounds
-from bridge.services.metering.funding import Free, Funding, allowance_document, free_of
+from bridge.rendering import documents
+from bridge.services.metering.funding import Funding
 from bridge.services.metering.unit_of_work import UnitOfWork
+from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
+from bridge.storage.metering import spends
 from bridge.storage.metering.limits import WindowKey
-from bridge.storage.metering.spends import Spend
+
+_LARGE = 2**32
+"""Smaller amounts reach no bound of a day: it would take two million of them."""
 
 
 class Priced(NamedTuple):
@@ -36,7 +42,7 @@ class Priced(NamedTuple):
 class Payment(NamedTuple):
     """Tokens that leave an account: what each source pays, in which windows, for what."""
 
-    caller: Caller
+    caller: Principal
     site_id: int
     priced: Priced
     decision: Decision
@@ -66,7 +72,7 @@ def price(policy: Policy, request: SpendRequest) -> Priced:
         module = operation.module
     elif request.module is not None and request.tokens is not None:
         tokens, module = request.tokens, request.module
-        limits.check_known(policy, module)
+        policy.check_module(module)
     else:
         raise InvalidRequest(fields=[FieldError("operation", "name an operation, or a module with tokens")])
     return Priced(module, request.operation, request.units, tokens if policy.is_metered(module) else 0)
@@ -76,14 +82,15 @@ def spend(
     work: UnitOfWork, request: SpendRequest, account: Account, priced: Priced, sources: Funding, decision: Decision
 ) -> Spend:
     """Take what was decided, at once."""
+    window = sources.allowance.window if sources.allowance else None
     payment = Payment(
         caller=request.caller,
         site_id=request.caller.site_id,
         priced=priced,
         decision=decision,
         plan_parts=sources.plan_parts(decision) if decision.plan else (),
-        window=sources.free.key if sources.free and decision.allowance else None,
-        window_ends_at=sources.free.window.ends_at if sources.free else None,
+        window=(account.id, priced.module, window.starts_at) if window and decision.allowance else None,
+        window_ends_at=window.ends_at if window else None,
         source=request.source,
         reference=request.reference,
     )
@@ -94,7 +101,7 @@ def pay(work: UnitOfWork, account: Account, payment: Payment) -> Spend:
     """Write a payment: the spend, its entry, the windows it counts in, its day of history."""
     decision, priced = payment.decision, payment.priced
     # Only what the allowance pays can use it up.
-    before = free_of(work, account, priced.module) if decision.allowance else None
+    before = work.allowance_of(account, priced.module) if decision.allowance else None
     taken = Spend(
         id=new_id(),
         account_id=account.id,
@@ -115,7 +122,7 @@ def pay(work: UnitOfWork, account: Account, payment: Payment) -> Spend:
         uncovered=decision.shortfall,
         plan_parts=tuple(payment.plan_parts),
     )
-    use_bounds.check(work, account, taken)
+    _check_bounds(work, account, taken)
     work.spends[taken.id] = taken
     work.new_spends.add(taken.id)
     # Whatever paid, the account was active: the credits list sorts by that.
@@ -125,15 +132,6 @@ def pay(work: UnitOfWork, account: Account, payment: Payment) -> Spend:
     work.use_day(account, taken, units=taken.units, tokens=taken.tokens)
     _emit_exhausted(work, account, priced.module, before)
     return taken
-
-
-def describe(work: UnitOfWork, account: Account, taken: Spend) -> documents.Document:
-    """A spend as the caller sees it, with what is left after it."""
-    return documents.spend_document(
-        taken,
-        account_balance=work.balance_of(work.accounts[account.id]),
-        allowance=allowance_document(work, account, taken.module),
-    )
 
 
 def _charge(work: UnitOfWork, account: Account, taken: Spend, payment: Payment) -> None:
@@ -147,12 +145,52 @@ def _charge(work: UnitOfWork, account: Account, taken: Spend, payment: Payment) 
         work.use_plan(account.id, part, part.tokens)
 
 
-def _emit_exhausted(work: UnitOfWork, account: Account, module: str, before: Free | None) -> None:
+def _emit_exhausted(work: UnitOfWork, account: Account, module: str, before: Allowance | None) -> None:
     """Announce an allowance whose last token this payment took."""
-    if before is None or before.left in {None, 0}:
+    if before is None or before.remaining in {None, 0}:
         return
-    after = free_of(work, account, module)
-    if after is None or after.left != 0:
+    after = work.allowance_of(account, module)
+    if after is None or after.remaining != 0:
         return
     payload = {"module": module, "resets_at": documents.format_timestamp(after.window.ends_at)}
     work.announce(account, EventType.ALLOWANCE_EXHAUSTED, payload)
+
+
+def read_days(connection: Connection, work: UnitOfWork, requests: Iterable[AnyRequest]) -> None:
+    """Read what today's history of the accounts counts where a large amount is asked for; nothing otherwise."""
+    if any(_is_large(work, request) for request in requests):
+        today = {(id_, work.day_of(account, work.now)) for id_, account in work.accounts.items()}
+        found = spends.usage_totals(connection, work.accounts.keys(), {day for _, day in today})
+        work.day_totals = {place: found.get(place, (0, 0)) for place in today}
+
+
+def _check_bounds(work: UnitOfWork, account: Account, taken: Spend) -> None:
+    """Raise `UseOutOfRange` where a payment would pass a bound; to be asked before anything of it is counted."""
+    if taken.from_allowance and taken.window_starts_at is not None:
+        used = work.uses.get((account.id, taken.module, taken.window_starts_at), 0)
+        _check_bound("the window", used + taken.from_allowance)
+    if taken.site_id:
+        used = work.site_uses.get((taken.site_id, work.month_of(account, taken.created_at)), 0)
+        _check_bound("the linked site's month", used + taken.tokens - taken.uncovered)
+    day = work.day_of(account, taken.created_at)
+    units, tokens = work.day_totals.get((account.id, day), (0, 0))
+    _check_bound("the account's day", max(units + taken.units, tokens + taken.tokens))
+
+
+def _check_bound(counted_in: str, total: int) -> None:
+    if total > MAX_TOKENS:
+        raise UseOutOfRange(f"{counted_in} would count more than 2^53-1; nothing was charged")
+
+
+def _is_large(work: UnitOfWork, request: AnyRequest) -> bool:
+    if isinstance(request, SpendRequest):
+        name, units, tokens = request.operation, request.units, request.tokens or 0
+    elif isinstance(request, CaptureRequest):
+        hold = work.holds.get(request.hold_id)
+        units = (hold.units if hold else 0) if request.units is None else request.units
+        name, tokens = hold.operation if hold else None, request.tokens or 0
+    else:
+        return False
+    operation = work.policies_by_store[request.caller.store_id].operations.get(name or "")
+    price = operation.tokens_per_unit if operation else 0
+    return max(units, tokens, units * price) >= _LARGE

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from bridge.domain.accounts.accounts import Account, Profile, Who
-from bridge.domain.errors import BridgeError, KeyReused
+from bridge.domain.errors import BridgeError
 from bridge.domain.metering.commands import (
     AnyRequest,
     CaptureRequest,
@@ -17,35 +16,29 @@ from bridge.domain.metering.commands import (
     SpendRequest,
 )
 from bridge.domain.metering.errors import UnknownHold, UnknownSpend
-from bridge.services.metering import account_lookup, charge, documents, holds, limits, policies, refunds, use_bounds
+from bridge.domain.metering.idempotency import Answer, Outcome
+from bridge.domain.metering.spends import Receipt
+from bridge.domain.stores.principals import UnverifiedCaller
+from bridge.rendering.documents import serialize
+from bridge.rendering.receipts import receipt_document
+from bridge.services.metering import account_lookup, charge, holds, refunds
 from bridge.services.metering.funding import funding_of, over_cap
-from bridge.services.metering.refusals import refuse
+from bridge.services.metering.refusals import RefusedRequest, refuse
 from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, close_unit, open_unit
 from bridge.services.stores import access_keys
 from bridge.storage.engine.database import Connection
-from bridge.storage.metering.spends import Answered, KeyPlace
+from bridge.storage.metering import policies
+from bridge.storage.metering.idempotency import KeyPlace
 
 MAX_REQUESTS = 1000
 """The most asks in one batch of the API."""
 
 
-class Reply(NamedTuple):
-    """The reply to a caller: a status, the JSON, and whether it is a replay.
+Reply = Answer | RefusedRequest | BridgeError
+"""The result of one request: the answer of a success, a refusal, or the error of a request that made no sense.
 
-    A success is stored under its key, in the bytes of `document`. A refusal
-    and an `error`, for a request that made no sense, moved nothing and are not
-    stored.
-    """
-
-    status: int
-    document: str
-    is_replay: bool = False
-    error: BridgeError | None = None
-
-
-def failed(error: BridgeError) -> Reply:
-    """The reply to a request that made no sense."""
-    return Reply(0, "", error=error)
+Only an answer is stored under the request's key. The others moved nothing.
+"""
 
 
 def spend_many(connection: Connection, requests: Sequence[AnyRequest], *, now: datetime) -> list[Reply]:
@@ -57,27 +50,25 @@ def spend_many(connection: Connection, requests: Sequence[AnyRequest], *, now: d
     whatever the balance is by now. A refusal is not stored: the same key is
     decided again. The number of statements does not grow with the number of asks.
     """
-    refused = access_keys.refusals(
-        connection, {request.caller.key_hash for request in requests if request.caller.key_hash}, now=now
-    )
+    hashes = [_unverified_hash(request) for request in requests]
+    refused = access_keys.refusals(connection, {key_hash for key_hash in hashes if key_hash is not None}, now=now)
     if not refused:
         return _spend(connection, requests, now=now)
-    admitted = [request for request in requests if request.caller.key_hash not in refused]
+    admitted = [request for request, key_hash in zip(requests, hashes, strict=True) if key_hash not in refused]
     replies = iter(_spend(connection, admitted, now=now) if admitted else ())
-    return [
-        failed(refused[request.caller.key_hash]) if request.caller.key_hash in refused else next(replies)
-        for request in requests
-    ]
+    return [next(replies) if key_hash is None or key_hash not in refused else refused[key_hash] for key_hash in hashes]
+
+
+def _unverified_hash(request: AnyRequest) -> str | None:
+    return request.caller.key_hash if isinstance(request.caller, UnverifiedCaller) else None
 
 
 def _spend(connection: Connection, requests: Sequence[AnyRequest], *, now: datetime) -> list[Reply]:
     locked_ids = account_lookup.owners(connection, requests, now=now)
     work = open_unit(connection, _wanted(connection, requests, locked_ids), now=now)
-    use_bounds.read_days(connection, work, requests)
+    charge.read_days(connection, work, requests)
     account_lookup.check(connection, requests, locked_ids, work.accounts)
     replies = [_answer(work, request, owner) for request, owner in zip(requests, locked_ids, strict=True)]
-    for store_id, used in work.new_modules.items():
-        limits.add_used(connection, store_id, used)
     close_unit(connection, work)
     return replies
 
@@ -112,43 +103,46 @@ def _wanted(connection: Connection, requests: Sequence[AnyRequest], locked_ids: 
 
 def _answer(work: UnitOfWork, request: AnyRequest, owner: int | None) -> Reply:
     place = key_place(request)
-    before = work.answers.get(place) if place is not None else None
-    if before is not None:
-        if before.fingerprint != request.fingerprint:
-            return failed(KeyReused())
-        return Reply(before.status, before.answer, is_replay=True)
     try:
-        status, document = _decide(work, request, owner)
+        stored = work.answers.get(place) if place is not None else None
+        if stored is not None:
+            return stored.replay(request.fingerprint)
+        result = _decide(work, request, owner)
     except BridgeError as error:
-        return failed(error)
-    answered = Answered(request.fingerprint, status, documents.written(document))
-    if place is not None and not answered.is_refusal:
-        work.answers[place] = work.new_answers[place] = answered
-    return Reply(status, answered.answer)
+        return error
+    if isinstance(result, RefusedRequest):
+        return result
+    outcome = Outcome.CHANGED if isinstance(request, ReleaseRequest) else Outcome.CREATED
+    answer = Answer(request.fingerprint, outcome, serialize(receipt_document(result)))
+    if place is not None:
+        work.answers[place] = work.new_answers[place] = answer
+    return answer
 
 
-def _decide(work: UnitOfWork, request: AnyRequest, owner: int | None) -> tuple[int, documents.Document]:
-    """The status and the answer; raises, before anything is changed, for what makes no sense."""
+def _decide(work: UnitOfWork, request: AnyRequest, owner: int | None) -> Receipt | RefusedRequest:
+    """Return the result of a request; raises, before anything is changed, for what makes no sense."""
     account = work.accounts.get(owner) if owner is not None else None
     is_ours = account is not None and account.store_id == request.caller.store_id
     if account is None or not is_ours or request.caller.account_id not in {None, account.id}:
         raise UnknownSpend() if isinstance(request, RefundRequest) else UnknownHold()
     if isinstance(request, CaptureRequest):
-        return 201, holds.capture(work, request, account)
+        return holds.capture(work, request, account)
     if isinstance(request, ReleaseRequest):
-        return 200, holds.release(work, request, account)
+        return holds.release(work, request, account)
     if isinstance(request, RefundRequest):
-        return 201, refunds.refund(work, request, account)
-    priced = charge.price(work.policies_by_store[account.store_id], request)
-    limits.note_use(work.policy_of(account), priced.module, work.new_modules)
+        return refunds.refund(work, request, account)
+    policy = work.policy_of(account)
+    priced = charge.price(policy, request)
+    work.use_module(policy, priced.module)
     account = introduce(work, request.who, account)
     sources = funding_of(work, account, priced.module)
     decision = over_cap(work, account, request.caller.site_id, priced.tokens) or sources.decide(priced.tokens)
     if not decision.is_accepted:
         return refuse(work, account, priced, decision, site_id=request.caller.site_id)
     if isinstance(request, HoldRequest):
-        return 201, holds.hold(work, request, account, priced, sources, decision)
-    return 201, charge.describe(work, account, charge.spend(work, request, account, priced, sources, decision))
+        return holds.hold(work, request, account, priced, sources, decision)
+    taken = charge.spend(work, request, account, priced, sources, decision)
+    return work.receipt_of(account, taken, taken.module)
 
 
 def introduce(work: UnitOfWork, who: Who | None, account: Account) -> Account:

@@ -9,12 +9,11 @@ from functools import partial
 from typing import NamedTuple
 
 from bridge.domain.errors import Unavailable
-from bridge.services.metering import policies
 from bridge.services.metering.unit_of_work import Wanted, close_unit, open_unit
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
-from bridge.storage.metering import holds
+from bridge.storage.metering import holds, policies
 
 log = logging.getLogger(__name__)
 

@@ -19,22 +19,22 @@ from bridge.domain.metering.errors import (
 from bridge.domain.metering.funding import Decision, FundingSource, PlanPart, Source, draw, split_plan
 from bridge.domain.metering.holds import Hold, HoldState
 from bridge.domain.metering.pricing import price_of
+from bridge.domain.metering.spends import Receipt
 from bridge.domain.stores.principals import Caller
-from bridge.services.metering import charge, documents, policies
 from bridge.services.metering.account_lookup import may_see
 from bridge.services.metering.charge import Payment, Priced, pay
-from bridge.services.metering.funding import Funding, allowance_document, funding_of, left_of_cap
+from bridge.services.metering.funding import Funding, funding_of, left_of_cap
 from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, open_unit
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
-from bridge.storage.metering import holds
+from bridge.storage.metering import holds, policies
 
 
 def hold(
     work: UnitOfWork, request: HoldRequest, account: Account, priced: Priced, sources: Funding, decision: Decision
-) -> documents.Document:
+) -> Receipt:
     """Set aside what was decided, from the sources a spend would take it from."""
-    free = sources.free if decision.allowance else None
+    window = sources.allowance.window if sources.allowance and decision.allowance else None
     held = Hold(
         id=new_id(),
         account_id=account.id,
@@ -47,8 +47,8 @@ def hold(
         from_plan=decision.plan,
         from_balance=decision.balance,
         from_allowance=decision.allowance,
-        window_starts_at=free.window.starts_at if free else None,
-        window_ends_at=free.window.ends_at if free else None,
+        window_starts_at=window.starts_at if window else None,
+        window_ends_at=window.ends_at if window else None,
         plan_parts=sources.plan_parts(decision) if decision.plan else (),
         source=request.source,
         reference=request.reference,
@@ -59,10 +59,10 @@ def hold(
     work.holds[held.id] = held
     work.new_holds.add(held.id)
     work.set_aside(held, 1)
-    return describe(work, account, held)
+    return work.receipt_of(account, held, held.module)
 
 
-def capture(work: UnitOfWork, request: CaptureRequest, account: Account) -> documents.Document:
+def capture(work: UnitOfWork, request: CaptureRequest, account: Account) -> Receipt:
     """Take what it really cost: first what was set aside, then more where the sources have it.
 
     What is set aside and not needed is free again. After the hold's expiry
@@ -86,10 +86,10 @@ def capture(work: UnitOfWork, request: CaptureRequest, account: Account) -> docu
     work.holds[found.id] = replace(settled, spend_id=taken.id)
     work.changed_holds.add(found.id)
     work.changed_accounts.add(account.id)
-    return charge.describe(work, account, taken)
+    return work.receipt_of(account, taken, taken.module)
 
 
-def release(work: UnitOfWork, request: ReleaseRequest, account: Account) -> documents.Document:
+def release(work: UnitOfWork, request: ReleaseRequest, account: Account) -> Receipt:
     """Free all that a hold set aside; raises `HoldCaptured` and `HoldReleasedBefore` for one that is settled."""
     if request.hold_id in work.holds and work.holds[request.hold_id].state is HoldState.RELEASED:
         raise HoldReleasedBefore()
@@ -98,19 +98,10 @@ def release(work: UnitOfWork, request: ReleaseRequest, account: Account) -> docu
         work.set_aside(found, -1)
     work.holds[found.id] = replace(found, state=HoldState.RELEASED, settled_at=work.now)
     work.changed_holds.add(found.id)
-    return describe(work, account, work.holds[found.id])
+    return work.receipt_of(account, work.holds[found.id], found.module)
 
 
-def describe(work: UnitOfWork, account: Account, held: Hold) -> documents.Document:
-    """A hold as the caller sees it."""
-    return documents.hold_document(
-        held,
-        account_balance=work.balance_of(work.accounts[account.id]),
-        allowance=allowance_document(work, account, held.module),
-    )
-
-
-def look(connection: Connection, caller: Caller, hold_id: int, *, now: datetime) -> documents.Document:
+def look(connection: Connection, caller: Caller, hold_id: int, *, now: datetime) -> Receipt:
     """A hold as it stands, without a lock; raises `UnknownHold` for one the caller may not see."""
     found = holds.find_many(connection, [hold_id]).get(hold_id)
     if found is None or not may_see(caller, store_id=found.store_id, site_id=found.site_id):
@@ -123,7 +114,7 @@ def look(connection: Connection, caller: Caller, hold_id: int, *, now: datetime)
     work = open_unit(connection, wanted, now=now, lock=False)
     if found.state is HoldState.OPEN and not found.counts_at(now):
         found = replace(found, state=HoldState.EXPIRED)
-    return describe(work, work.accounts[found.account_id], found)
+    return work.receipt_of(work.accounts[found.account_id], found, found.module)
 
 
 def _settleable(work: UnitOfWork, hold_id: int) -> Hold:
@@ -165,8 +156,9 @@ def _payment(
     window, ends_at = None, None
     if first.allowance and found.window_starts_at is not None:
         window, ends_at = (account.id, found.module, found.window_starts_at), found.window_ends_at
-    elif rest.allowance and sources.free is not None:
-        window, ends_at = sources.free.key, sources.free.window.ends_at
+    elif rest.allowance and sources.allowance is not None:
+        current = sources.allowance.window
+        window, ends_at = (account.id, found.module, current.starts_at), current.ends_at
     decision = Decision(
         first.plan + rest.plan,
         first.balance + rest.balance,
@@ -211,14 +203,14 @@ def _beyond(sources: Funding, first: Decision, first_parts: tuple[PlanPart, ...]
             left = sum(part.tokens for part in _less(sources.plans, first_parts))
         elif funding_source.source is Source.BALANCE:
             left = max(0, (left or 0) - first.balance)
-        elif left is not None and sources.free is not None and first.allowance:
+        elif left is not None and sources.allowance is not None and first.allowance:
             # One spend counts in one window: where the hold's has closed, its successor pays nothing.
-            left = max(0, left - first.allowance) if sources.free.window.starts_at == found.window_starts_at else 0
+            left = max(0, left - first.allowance) if sources.allowance.window.starts_at == found.window_starts_at else 0
         elif (
             left is None
             and first.allowance
-            and sources.free
-            and sources.free.window.starts_at != found.window_starts_at
+            and sources.allowance
+            and sources.allowance.window.starts_at != found.window_starts_at
         ):
             left = 0
         funding_sources.append(FundingSource(funding_source.source, left))

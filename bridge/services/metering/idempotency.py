@@ -1,17 +1,15 @@
-"""Doing a thing once for each key, outside the group commit."""
+"""Run something once for each idempotency key, outside of the group commit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
 
-from bridge.domain.errors import KeyReused
+from bridge.domain.metering.idempotency import Answer, Outcome
 from bridge.domain.stores.principals import Caller
-from bridge.services.metering.documents import Document, written
-from bridge.services.metering.execute import Reply
+from bridge.rendering.documents import Document, serialize
 from bridge.storage.engine.database import Connection
-from bridge.storage.metering import spends
-from bridge.storage.metering.spends import Answered
+from bridge.storage.metering import idempotency
 
 
 def once(
@@ -20,23 +18,20 @@ def once(
     *,
     key: str,
     fingerprint: str,
-    act: Callable[[], tuple[int, Document]],
+    create: Callable[[], Document],
     now: datetime,
-) -> Reply:
-    """The answer of `act`, or the one given before under this key.
+) -> Answer:
+    """Return the document that `create` makes, or the one stored under this key.
 
-    Key and deed share the transaction: of two that come at once the database
-    takes one, and the other, run again, is answered alike. What `act` raises is
-    not kept: nothing happened. Raises `KeyReused` where the key was used for
-    another request.
+    The key and what `create` writes share the transaction: of two requests at
+    the same time the database accepts one, and the other, run again, gets the
+    stored answer. After an exception of `create` nothing is stored. Raises
+    `KeyReused` for a key that was used for another request.
     """
     place = (caller.store_id, caller.site_id, key)
-    before = spends.find_answers(connection, [place]).get(place)
-    if before is not None:
-        if before.fingerprint != fingerprint:
-            raise KeyReused()
-        return Reply(before.status, before.answer, is_replay=True)
-    status, document = act()
-    answered = Answered(fingerprint, status, written(document))
-    spends.add_answers(connection, {place: answered}, now=now)
-    return Reply(status, answered.answer)
+    stored = idempotency.find_answers(connection, [place]).get(place)
+    if stored is not None:
+        return stored.replay(fingerprint)
+    answer = Answer(fingerprint, Outcome.CREATED, serialize(create()))
+    idempotency.add_answers(connection, {place: answer}, now=now)
+    return answer

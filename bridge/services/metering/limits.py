@@ -2,44 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from bridge.domain.errors import FieldError
 from bridge.domain.metering.errors import UnknownLimit, UnknownModule
 from bridge.domain.metering.limits import Limit
-from bridge.domain.stores.stores import Module, Policy, label_of
-from bridge.services.metering import policies
+from bridge.domain.stores.stores import Module, label_of
 from bridge.storage.engine.database import Connection
-from bridge.storage.metering import limits
+from bridge.storage.metering import limits, policies
 from bridge.storage.stores import stores
-
-
-def note_use(policy: Policy, module: str, fresh: dict[int, set[str]]) -> None:
-    """Note in `fresh` a module that is used for the first time; raises `UnknownModule` past the bound of a store."""
-    if policy.has_module(module) or module in fresh.get(policy.store.id, ()):
-        return
-    check_known(policy, module, fresh=len(fresh.get(policy.store.id, ())))
-    fresh.setdefault(policy.store.id, set()).add(module)
-
-
-def check_known(policy: Policy, module: str, *, fresh: int = 0) -> None:
-    """Raise `UnknownModule` for a module the store neither has nor creates on first use.
-
-    `fresh` modules are being created already.
-    """
-    if not policy.has_module(module) and not policy.may_create_module(fresh):
-        raise UnknownModule(
-            f"the store has no module {module}; check the spelling, or create it with PUT /v1/modules/{module}",
-            fields=[FieldError("module", "not a module of the store")],
-        )
-
-
-def add_used(connection: Connection, store_id: int, keys: Iterable[str]) -> None:
-    """Add modules that were used for the first time, where the store accepts that."""
-    stores.touch(connection, store_id)
-    known = limits.list_modules(connection, store_id)
-    fresh = [Module(key, label_of(key)) for key in sorted(keys) if key not in known]
-    limits.put_modules(connection, store_id, fresh, position=len(known))
 
 
 def list_modules(connection: Connection, store_id: int) -> list[Module]:

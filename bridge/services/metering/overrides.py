@@ -8,12 +8,12 @@ from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.events.events import EventType, NewEvent
 from bridge.domain.metering.errors import UnknownLimit
 from bridge.domain.metering.limits import Override, Reset
+from bridge.rendering import documents
 from bridge.services.accounts.profiles import get_account
-from bridge.services.metering import documents, limits, policies
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
 from bridge.storage.events import outbox
-from bridge.storage.metering import overrides
+from bridge.storage.metering import overrides, policies
 from bridge.storage.stores import stores
 
 
@@ -28,7 +28,7 @@ def put_override(
     if override.ends_at is not None and override.ends_at <= now:
         raise InvalidRequest(fields=[FieldError("ends_at", "give a moment that is still to come")])
     account = get_account(connection, store_id, user_id)
-    limits.check_known(policies.for_store(connection, store_id), override.module)
+    policies.for_store(connection, store_id).check_module(override.module)
     stores.touch(connection, store_id)
     overrides.put_override(connection, account.id, override, actor=actor, now=now)
     return override
@@ -73,4 +73,4 @@ def reset_many(
 
 def _check_module(connection: Connection, store_id: int, module: str | None) -> None:
     if module is not None:
-        limits.check_known(policies.for_store(connection, store_id), module)
+        policies.for_store(connection, store_id).check_module(module)

@@ -9,9 +9,8 @@ from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.metering.errors import UnknownOperation
 from bridge.domain.metering.pricing import Operation, sum_of
 from bridge.domain.stores.stores import Module
-from bridge.services.metering import policies
 from bridge.storage.engine.database import Connection
-from bridge.storage.metering import limits, prices
+from bridge.storage.metering import limits, policies, prices
 from bridge.storage.stores import stores
 
 

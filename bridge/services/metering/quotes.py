@@ -1,34 +1,68 @@
-"""Quotes and explanations: the same judgement as a real spend's, and nothing is written."""
+"""Quotes and explanations: the decision of a real spend, and nothing is written."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from bridge.domain.accounts.accounts import Account, Profile, Who
+from bridge.domain.accounts.accounts import Account, Balance, Profile, Who
 from bridge.domain.metering.commands import SpendRequest
-from bridge.domain.metering.funding import Decision, Refusal, Source
-from bridge.domain.metering.limits import Allows, Period
+from bridge.domain.metering.funding import Decision, FundingSource
+from bridge.domain.metering.limits import Allowance
 from bridge.domain.stores.principals import Caller
 from bridge.domain.stores.stores import Policy
 from bridge.services.accounts.profiles import get_account
-from bridge.services.metering import documents, limits, policies
 from bridge.services.metering.charge import Priced, price, spend
 from bridge.services.metering.execute import introduce
-from bridge.services.metering.funding import Funding, allowance_document, funding_of, left_of_cap
+from bridge.services.metering.funding import funding_of, left_of_cap
 from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, open_unit
 from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
+from bridge.storage.metering import policies
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The cost of a batch, and what the sources would pay of it.
+
+    `shortfall` is what they could not pay, or what is over a linked site's cap.
+    `purchase_url` is None where bought tokens do not help.
+    """
+
+    items: tuple[Priced, ...]
+    paid: Decision
+    shortfall: int
+    balance: Balance
+    purchase_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The roles, the rule, the window and the sources that would decide a spend, and the decision.
+
+    `tokens` is what was asked about, `price` what it costs: 0 in an unmetered module.
+    """
+
+    account: Account
+    module: str
+    module_label: str
+    is_metered: bool
+    tokens: int
+    price: int
+    allowance: Allowance | None
+    funding_sources: tuple[FundingSource, ...]
+    balance: Balance
+    decision: Decision
 
 
 def quote(
     connection: Connection, caller: Caller, who: Who | None, requests: Sequence[SpendRequest], *, now: datetime
-) -> documents.Document:
+) -> Quote:
     """Return what a batch costs, item by item, who would pay it, and what is missing.
 
-    Raises `UnknownOperation` and `TooManyUnits` like a spend. Somebody unknown
-    is quoted as a fresh account of the roles given.
+    Raises `UnknownOperation` and `TooManyUnits` like a spend. An unknown user
+    is quoted as a new account with the given roles.
     """
     policy = policies.for_store(connection, caller.store_id)
     priced = [price(policy, request) for request in requests]
@@ -36,61 +70,38 @@ def quote(
     work = _look(connection, policy, account, caller, {item.module for item in priced}, now=now)
     account = introduce(work, who, account)
     paid, unpaid, over_cap = _pay_in_turn(work, caller, account, priced)
-    shortfall = max(unpaid, over_cap)
-    return {
-        "tokens": sum(item.tokens for item in priced),
-        "items": [_item(request, item) for request, item in zip(requests, priced, strict=True)],
-        "affordable": shortfall == 0,
-        "shortfall": shortfall,
-        "paid_by": {"plan": paid.plan, "balance": paid.balance, "allowance": paid.allowance},
-        "balance": documents.balance_document(work.balance_of(account)),
+    return Quote(
+        items=tuple(priced),
+        paid=paid,
+        shortfall=max(unpaid, over_cap),
+        balance=work.balance_of(account),
         # What is over a site's cap is not lifted by buying.
-        "purchase_url": None if over_cap and not unpaid else policy.store.purchase_url,
-    }
+        purchase_url=None if over_cap and not unpaid else policy.store.purchase_url,
+    )
 
 
 def explain(
     connection: Connection, store_id: int, user_id: int, *, module: str, tokens: int, now: datetime
-) -> documents.Document:
-    """Which roles, rules, window and sources would decide a spend, and the answer, as JSON and in words."""
+) -> Explanation:
+    """Return what would decide a spend of these tokens; raises `UnknownUser` and `UnknownModule`."""
     policy = policies.for_store(connection, store_id)
-    limits.check_known(policy, module)
+    policy.check_module(module)
     account = get_account(connection, store_id, user_id)
     work = _look(connection, policy, account, Caller(store_id, ""), {module}, now=now)
     sources = funding_of(work, account, module)
     cost = tokens if policy.is_metered(module) else 0
-    decision = sources.decide(cost)
-    document: dict[str, Any] = {
-        "user": user_id,
-        "module": module,
-        "metered": policy.is_metered(module),
-        "tokens": tokens,
-        "price": cost,
-        "roles": list(account.roles),
-        "rule": None
-        if sources.free is None
-        else {"audience": sources.free.matched.audience, "limit": sources.free.matched.rule.document},
-        "window": None
-        if sources.free is None
-        else {
-            "period": sources.free.limit.period.value,
-            "starts_at": documents.opened_at(sources.free.window),
-            "ends_at": documents.format_timestamp(sources.free.window.ends_at),
-            "used": sources.free.used,
-            "held": sources.free.held,
-        },
-        "sources": [
-            {"source": funding_source.source.value, "left": funding_source.left}
-            for funding_source in sources.funding_sources
-        ],
-        "balance": documents.balance_document(work.balance_of(account)),
-        "allowance": allowance_document(work, account, module),
-        "verdict": "accepted" if decision.is_accepted else str(decision.refusal),
-        "paid_by": {"plan": decision.plan, "balance": decision.balance, "allowance": decision.allowance},
-        "shortfall": decision.shortfall,
-    }
-    document["words"] = _words(policy, account, sources, decision, module=module, cost=cost)
-    return document
+    return Explanation(
+        account=account,
+        module=module,
+        module_label=policy.label_of(module),
+        is_metered=policy.is_metered(module),
+        tokens=tokens,
+        price=cost,
+        allowance=sources.allowance,
+        funding_sources=sources.funding_sources,
+        balance=work.balance_of(account),
+        decision=sources.decide(cost),
+    )
 
 
 def _find(connection: Connection, caller: Caller, who: Who | None) -> Account:
@@ -142,55 +153,3 @@ def _pay_in_turn(
     over_cap = 0 if cap is None else max(0, sum(item.tokens for item in priced) - cap)
     work.accounts[account.id] = work.accounts[account.id]._replace(balance=before.balance)
     return total, shortfall, over_cap
-
-
-def _item(request: SpendRequest, priced: Priced) -> documents.Document:
-    named = (
-        {"module": priced.module}
-        if request.operation is None
-        else {"operation": request.operation, "quantity": request.units, "module": priced.module}
-    )
-    return {**named, "tokens": priced.tokens}
-
-
-def _words(
-    policy: Policy, account: Account, sources: Funding, decision: Decision, *, module: str, cost: int
-) -> list[str]:
-    label = policy.label_of(module)
-    words = [f"User {account.user_id} has the roles {', '.join(account.roles) or '(none known)'}."]
-    if not policy.is_metered(module):
-        words.append(f"{label} is not metered: its use is recorded and costs nothing.")
-    words.append(_words_of_rule(sources, label))
-    for funding_source in sources.funding_sources:
-        left = "no end of" if funding_source.left is None else f"{funding_source.left:,}"
-        words.append(f"{funding_source.source.value.capitalize()} can pay {left} tokens.")
-    if decision.is_accepted:
-        shares = {
-            Source.PLAN: decision.plan,
-            Source.BALANCE: decision.balance,
-            Source.ALLOWANCE: decision.allowance,
-        }
-        paid = ", ".join(f"{tokens:,} from {source.value}" for source, tokens in shares.items() if tokens)
-        words.append(f"Accepted: {documents.tokens(cost)}, {paid or 'nothing to pay'}.")
-    elif decision.refusal is Refusal.MODULE_DISABLED:
-        words.append(f"Refused: {label} is disabled and no other source can pay; {decision.shortfall:,} are missing.")
-    else:
-        words.append(f"Refused: of {documents.tokens(cost)}, {decision.shortfall:,} cannot be paid.")
-    return words
-
-
-def _words_of_rule(sources: Funding, label: str) -> str:
-    free = sources.free
-    if free is None:
-        return f"No rule gives a free allowance in {label}."
-    rule = free.matched.rule
-    if rule.allows is Allows.AMOUNT:
-        held = f" and {free.held:,} held" if free.held else ""
-        often = "once" if free.limit.period is Period.NEVER else free.limit.period.value
-        opened = documents.opened_at(free.window)
-        since = f" since {opened}" if opened else ""
-        return (
-            f"The rule for {free.matched.audience} gives {documents.tokens(rule.tokens)} {often};"
-            f" used{since}: {free.used:,}{held}."
-        )
-    return f"The rule for {free.matched.audience} says {rule.allows.value}."

@@ -10,14 +10,12 @@ from bridge.domain.errors import BalanceOutOfRange, FieldError
 from bridge.domain.metering.commands import RefundRequest
 from bridge.domain.metering.errors import RefundTooLarge, UnknownSpend
 from bridge.domain.metering.funding import Decision, GivenBack, PlanPart, give_back, left_of_parts, split_plan
-from bridge.services.metering import documents
-from bridge.services.metering.funding import allowance_document, free_of
+from bridge.domain.metering.spends import Receipt, Refund, Spend
 from bridge.services.metering.unit_of_work import UnitOfWork
 from bridge.storage.engine.ids import new_id
-from bridge.storage.metering.spends import Refund, Spend
 
 
-def refund(work: UnitOfWork, request: RefundRequest, account: Account) -> documents.Document:
+def refund(work: UnitOfWork, request: RefundRequest, account: Account) -> Receipt:
     """Give a spend back, whole or in part; never more than was paid and not given back yet.
 
     Balance pays off debt first, like any tokens that come in. Tokens of an
@@ -40,9 +38,9 @@ def refund(work: UnitOfWork, request: RefundRequest, account: Account) -> docume
             fields=[FieldError("tokens", f"at most {left}")],
         )
     back = _split(work, account, spend, paid, tokens)
-    document = _write(work, request, account, spend, back)
+    receipt = _write(work, request, account, spend, back)
     work.changed_accounts.add(account.id)
-    return document
+    return receipt
 
 
 def _split(work: UnitOfWork, account: Account, spend: Spend, paid: Decision, tokens: int) -> GivenBack:
@@ -56,13 +54,11 @@ def _split(work: UnitOfWork, account: Account, spend: Spend, paid: Decision, tok
 
 def _is_open(work: UnitOfWork, account: Account, spend: Spend) -> bool:
     """Return whether the window the spend's allowance counted in is still the running one."""
-    free = free_of(work, account, spend.module)
-    return free is not None and free.window.starts_at == spend.window_starts_at
+    allowance = work.allowance_of(account, spend.module)
+    return allowance is not None and allowance.window.starts_at == spend.window_starts_at
 
 
-def _write(
-    work: UnitOfWork, request: RefundRequest, account: Account, spend: Spend, back: GivenBack
-) -> documents.Document:
+def _write(work: UnitOfWork, request: RefundRequest, account: Account, spend: Spend, back: GivenBack) -> Receipt:
     if back.balance:
         try:
             movement = credit(tokens=back.balance, balance=account.balance, debt=account.debt)
@@ -70,8 +66,8 @@ def _write(
             raise BalanceOutOfRange() from error
         work.move(account.id, Kind.REFUND, movement, actor=request.caller.name, reason=request.reason, spend=spend)
     if back.allowance and spend.window_starts_at is not None:
-        free = free_of(work, account, spend.module)
-        ends_at = free.window.ends_at if free else None
+        allowance = work.allowance_of(account, spend.module)
+        ends_at = allowance.window.ends_at if allowance else None
         work.use_window((account.id, spend.module, spend.window_starts_at), ends_at, -back.allowance)
     for part in split_plan(tokens=back.plan, parts=_open_parts(spend, work.now)):
         work.use_plan(account.id, part, -part.tokens)
@@ -97,11 +93,7 @@ def _write(
         created_at=work.now,
     )
     work.new_refunds.append(refunded)
-    return documents.refund_document(
-        refunded,
-        account_balance=work.balance_of(work.accounts[account.id]),
-        allowance=allowance_document(work, account, spend.module),
-    )
+    return work.receipt_of(account, refunded, spend.module)
 
 
 def _open_parts(spend: Spend, now: datetime) -> tuple[PlanPart, ...]:

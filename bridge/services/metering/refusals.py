@@ -3,56 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 
-from bridge.domain.accounts.accounts import Account
+from bridge.domain.accounts.accounts import Account, Balance
 from bridge.domain.metering.funding import Decision, Refusal, Source
-from bridge.domain.metering.limits import Limit, Period, left_of, window_at
+from bridge.domain.metering.limits import Allowance, Period, left_of, window_at
 from bridge.domain.metering.plans import allotments_at
-from bridge.services.metering import documents
 from bridge.services.metering.charge import Priced
-from bridge.services.metering.documents import Document
-from bridge.services.metering.funding import allowance_document, left_of_cap
+from bridge.services.metering.funding import left_of_cap
 from bridge.services.metering.unit_of_work import UnitOfWork
 
-_TITLES = {
-    Refusal.INSUFFICIENT_TOKENS: "Not enough tokens",
-    Refusal.MODULE_DISABLED: "Module disabled",
-    Refusal.SITE_CAP_REACHED: "Monthly cap reached",
-}
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """A rule that ends after it has no end that helps; in its last hours no other time zone can show it."""
-_UNCHARGED = "Nothing was charged."
 
 
-def refuse(
-    work: UnitOfWork, account: Account, priced: Priced, decision: Decision, *, site_id: int
-) -> tuple[int, documents.Document]:
-    """The status and the document of a refusal; nothing is taken."""
+@dataclass(frozen=True, slots=True)
+class RefusedRequest:
+    """A request that was refused, and how the same one can succeed; nothing was charged.
+
+    `price`, `payable` and `shortfall` are in tokens. `resets_at` is the first
+    moment from which it could succeed by itself, None when no reset helps;
+    `zone` is the store's time zone. `purchase_url` is None where bought tokens
+    do not help. `message` is the owner's text for a used-up limit, or empty.
+    """
+
+    reason: Refusal
+    module_label: str
+    price: int
+    payable: int
+    shortfall: int
+    balance: Balance
+    allowance: Allowance | None
+    resets_at: datetime | None
+    zone: tzinfo
+    purchase_url: str | None
+    message: str
+
+
+def refuse(work: UnitOfWork, account: Account, priced: Priced, decision: Decision, *, site_id: int) -> RefusedRequest:
+    """Return a refusal with everything its caller needs to know."""
     policy = work.policy_of(account)
-    refusal = decision.refusal or Refusal.INSUFFICIENT_TOKENS
-    at = resets_at(work, account, priced, site_id=site_id)
-    # Bought tokens pay in a disabled module as well. They lift no site's cap.
-    purchase_url = None if refusal is Refusal.SITE_CAP_REACHED else policy.store.purchase_url
-    payable = priced.tokens - decision.shortfall
-    remedy = _remedy(work, account, refusal, at, missing=decision.shortfall, can_buy=purchase_url is not None)
-    label = policy.label_of(priced.module)
-    document: Document = {
-        "title": _TITLES[refusal],
-        "status": 403 if refusal is Refusal.MODULE_DISABLED else 402,
-        "detail": f"It costs {documents.tokens(priced.tokens)}, and {payable:,} can be paid. {_UNCHARGED} {remedy}",
-        "code": str(refusal),
-        "required": priced.tokens,
-        "available": payable,
-        "shortfall": decision.shortfall,
-        "balance": documents.balance_document(work.balance_of(account)),
-        "allowance": allowance_document(work, account, priced.module),
-        "resets_at": documents.format_timestamp(at),
-        "purchase_url": purchase_url,
-        "message": _own_message(refusal, policy.limits.get(priced.module))
-        or f"{_sentence(refusal, label, decision.shortfall)} {remedy}",
-    }
-    return document["status"], document
+    reason = decision.refusal or Refusal.INSUFFICIENT_TOKENS
+    is_over_cap = reason is Refusal.SITE_CAP_REACHED
+    limit = policy.limits.get(priced.module)
+    return RefusedRequest(
+        reason=reason,
+        module_label=policy.label_of(priced.module),
+        price=priced.tokens,
+        payable=priced.tokens - decision.shortfall,
+        shortfall=decision.shortfall,
+        balance=work.balance_of(account),
+        allowance=work.allowance_of(account, priced.module),
+        resets_at=resets_at(work, account, priced, site_id=site_id),
+        zone=policy.calendar.zone,
+        # Bought tokens pay in a disabled module as well. They lift no site's cap.
+        purchase_url=None if is_over_cap else policy.store.purchase_url,
+        message="" if limit is None or is_over_cap else limit.message,
+    )
 
 
 def resets_at(work: UnitOfWork, account: Account, priced: Priced, *, site_id: int) -> datetime | None:
@@ -106,7 +114,7 @@ def _plans_at(work: UnitOfWork, account: Account, moment: datetime) -> int:
     total = 0
     for allotment in allotments_at(work.plan_terms.get(account.id, ()), moment, zone):
         key = (account.id, allotment.product_id, allotment.window.starts_at)
-        total += max(0, allotment.tokens - work.plan_uses.get(key, 0) - work.held.get(key, 0))
+        total += max(0, allotment.tokens - work.plan_uses.get(key, 0) - work.held_plans.get(key, 0))
     return total
 
 
@@ -126,7 +134,7 @@ def _allowance_at(work: UnitOfWork, account: Account, module: str, moment: datet
     window = work.window_of(account, module)
     key = (account.id, module, window.starts_at)
     is_same_window = window.ends_at is None or moment < window.ends_at
-    used = work.uses.get(key, 0) + work.held.get(key, 0) if is_same_window else 0
+    used = work.uses.get(key, 0) + work.held_allowances.get(key, 0) if is_same_window else 0
     return left_of(rule, used=used)
 
 
@@ -139,33 +147,3 @@ def _month_end(work: UnitOfWork, account: Account) -> datetime:
     window = window_at(Period.MONTHLY, work.now, work.policy_of(account).calendar)
     # A month always ends.
     return window.ends_at or work.now
-
-
-def _remedy(
-    work: UnitOfWork, account: Account, refusal: Refusal, at: datetime | None, *, missing: int, can_buy: bool
-) -> str:
-    """How and when the same request can succeed, as a sentence."""
-    ways = []
-    if at is not None:
-        local = at.astimezone(work.policy_of(account).calendar.zone)
-        ways.append(f"from {local:%Y-%m-%d %H:%M} ({local:%Z}) on")
-    if can_buy:
-        ways.append("after 1 more token is bought" if missing == 1 else f"after {missing:,} more tokens are bought")
-    if refusal is Refusal.SITE_CAP_REACHED:
-        ways.append("after the site's monthly cap is raised")
-    return f"The same request can succeed {', or '.join(ways)}."
-
-
-def _sentence(refusal: Refusal, label: str, missing: int) -> str:
-    match refusal:
-        case Refusal.MODULE_DISABLED:
-            return f"{label} is not available to you."
-        case Refusal.SITE_CAP_REACHED:
-            over = documents.tokens(missing)
-            return f"This site has reached its cap for the month: {over} too many. Nothing was charged."
-    return f"You are {documents.tokens(missing)} short of this. Nothing was charged."
-
-
-def _own_message(refusal: Refusal, limit: Limit | None) -> str:
-    """Return what the owner wrote for a used-up limit; a site's cap is another matter."""
-    return "" if limit is None or refusal is Refusal.SITE_CAP_REACHED else limit.message

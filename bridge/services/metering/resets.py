@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from bridge.domain.events.events import EventType, NewEvent
 from bridge.domain.metering.limits import Allows, Limit, Override, Period, Rule, Window, window_at
 from bridge.domain.stores.stores import Policy
-from bridge.services.metering import documents, policies
+from bridge.rendering import documents
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_ids
 from bridge.storage.events import outbox
-from bridge.storage.metering import overrides, resets
+from bridge.storage.metering import overrides, policies, resets
 from bridge.storage.metering.resets import LastUse, WindowRun
 from bridge.storage.stores import stores
 

@@ -8,27 +8,42 @@ does not grow with the number of asks.
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
-from typing import Any
+from typing import Any, TypeVar
 
 from bridge.domain.accounts.accounts import Account, Balance
 from bridge.domain.accounts.ledger import Entry, Kind, Movement
 from bridge.domain.events.events import EventType, NewEvent
 from bridge.domain.metering.funding import PlanPart
 from bridge.domain.metering.holds import Hold
-from bridge.domain.metering.limits import Override, Period, Reset, Window, since_reset, window_at
+from bridge.domain.metering.idempotency import Answer
+from bridge.domain.metering.limits import (
+    Allowance,
+    MatchedRule,
+    Override,
+    Period,
+    Reset,
+    Window,
+    since_reset,
+    window_at,
+)
 from bridge.domain.metering.plans import Allotment, Term, allotments_at
-from bridge.domain.stores.stores import Policy
+from bridge.domain.metering.spends import Receipt, Refund, Spend
+from bridge.domain.stores.stores import Module, Policy, label_of
 from bridge.services.accounts.balance_alerts import watch
 from bridge.storage.accounts import accounts, ledger
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
 from bridge.storage.events import outbox
-from bridge.storage.metering import holds, limits, overrides, plans, spends
-from bridge.storage.metering.spends import Answered, KeyPlace, Refund, Spend, UsagePlace
+from bridge.storage.metering import holds, idempotency, limits, overrides, plans, spends
+from bridge.storage.metering.idempotency import KeyPlace
+from bridge.storage.metering.spends import UsagePlace
 from bridge.storage.sites import sites
+from bridge.storage.stores import stores
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +67,8 @@ class Wanted:
 class UnitOfWork:
     """The rows a batch works on; the `new_…` and `changed_…` fields are what `close` writes.
 
-    `held` counts what open holds set aside: under an account's id for its
-    balance, under (account, module, start) for a window's allowance, under
-    (account, product, start) for a plan's, and under ("site", id) for a site.
+    The `held_…` fields count what open holds set aside, by account, by window
+    of an allowance, by window of a plan, and by linked site.
     """
 
     now: datetime
@@ -68,11 +82,14 @@ class UnitOfWork:
     allotments: dict[int, list[Allotment]] = field(default_factory=dict)
     plan_uses: dict[plans.PlanKey, int] = field(default_factory=dict)
     holds: dict[int, Hold] = field(default_factory=dict)
-    held: dict[Any, int] = field(default_factory=dict)
+    held_balances: dict[int, int] = field(default_factory=dict)
+    held_allowances: dict[limits.WindowKey, int] = field(default_factory=dict)
+    held_plans: dict[plans.PlanKey, int] = field(default_factory=dict)
+    held_sites: dict[int, int] = field(default_factory=dict)
     spends: dict[int, Spend] = field(default_factory=dict)
     caps: dict[int, int | None] = field(default_factory=dict)
     site_uses: dict[sites.MonthKey, int] = field(default_factory=dict)
-    answers: dict[KeyPlace, Answered] = field(default_factory=dict)
+    answers: dict[KeyPlace, Answer] = field(default_factory=dict)
     changed_accounts: set[int] = field(default_factory=set)
     renamed_accounts: set[int] = field(default_factory=set)
     changed_uses: dict[limits.WindowKey, datetime | None] = field(default_factory=dict)
@@ -88,7 +105,7 @@ class UnitOfWork:
     new_site_uses: dict[sites.MonthKey, int] = field(default_factory=dict)
     new_modules: dict[int, set[str]] = field(default_factory=dict)
     day_totals: dict[tuple[int, date], tuple[int, int]] = field(default_factory=dict)
-    new_answers: dict[KeyPlace, Answered] = field(default_factory=dict)
+    new_answers: dict[KeyPlace, Answer] = field(default_factory=dict)
 
     def policy_of(self, account: Account) -> Policy:
         """The rules the account's store spends by."""
@@ -96,7 +113,7 @@ class UnitOfWork:
 
     def balance_of(self, account: Account) -> Balance:
         """The account's balance as it stands at this point of the batch."""
-        return Balance(balance=account.balance, held=self.held.get(account.id, 0), debt=account.debt)
+        return Balance(balance=account.balance, held=self.held_balances.get(account.id, 0), debt=account.debt)
 
     def window_of(self, account: Account, module: str) -> Window:
         """The window the account's use of a module counts in now, resets by hand included."""
@@ -108,6 +125,30 @@ class UnitOfWork:
         resets += [reset.reset_at for reset in self.resets.get(account.id, ()) if reset.module in {None, module}]
         return since_reset(self.windows[account.store_id, module], resets, self.now)
 
+    def allowance_of(self, account: Account, module: str) -> Allowance | None:
+        """Return the account's free allowance in a module at this point of the batch; None where no rule gives one.
+
+        A rule of the account's own beats those of its audiences.
+        """
+        policy = self.policy_of(account)
+        limit = policy.limits.get(module)
+        if limit is None:
+            return None
+        override = self.overrides.get((account.id, module))
+        if override is not None:
+            matched: MatchedRule | None = MatchedRule("override", override.rule)
+        else:
+            matched = policy.match_rule(module, account.roles, guest=account.is_guest)
+        if matched is None:
+            return None
+        window = self.window_of(account, module)
+        key = (account.id, module, window.starts_at)
+        return Allowance(limit, matched, window, self.uses.get(key, 0), self.held_allowances.get(key, 0))
+
+    def receipt_of(self, account: Account, item: Spend | Hold | Refund, module: str) -> Receipt:
+        """Return the result of a request, with what the account has at this point of the batch."""
+        return Receipt(item, self.balance_of(self.accounts[account.id]), self.allowance_of(account, module))
+
     def month_of(self, account: Account, moment: datetime) -> datetime:
         """When the store's calendar month around a moment begins."""
         return window_at(Period.MONTHLY, moment, self.policy_of(account).calendar).starts_at
@@ -117,20 +158,27 @@ class UnitOfWork:
         found = []
         for allotment in self.allotments.get(account.id, ()):
             key = (account.id, allotment.product_id, allotment.window.starts_at)
-            left = allotment.tokens - self.plan_uses.get(key, 0) - self.held.get(key, 0)
+            left = allotment.tokens - self.plan_uses.get(key, 0) - self.held_plans.get(key, 0)
             ends_at = allotment.window.ends_at or allotment.ends_at
             found.append(PlanPart(allotment.product_id, allotment.window.starts_at, ends_at, max(0, left)))
         return found
 
+    def use_module(self, policy: Policy, module: str) -> None:
+        """Note a module that is used for the first time; raises `UnknownModule` where the store does not accept it."""
+        fresh: Set[str] = self.new_modules.get(policy.store.id, frozenset())
+        if not policy.has_module(module) and module not in fresh:
+            policy.check_module(module, fresh=len(fresh))
+            self.new_modules.setdefault(policy.store.id, set()).add(module)
+
     def set_aside(self, hold: Hold, sign: int) -> None:
         """Count a hold's tokens as held (sign 1), or no longer (sign -1)."""
-        counted: dict[Any, int] = {hold.account_id: hold.from_balance, ("site", hold.site_id): hold.tokens}
+        _count(self.held_balances, hold.account_id, sign * hold.from_balance)
+        _count(self.held_sites, hold.site_id, sign * hold.tokens)
         if hold.window_starts_at is not None:
-            counted[hold.account_id, hold.module, hold.window_starts_at] = hold.from_allowance
+            window = (hold.account_id, hold.module, hold.window_starts_at)
+            _count(self.held_allowances, window, sign * hold.from_allowance)
         for part in hold.plan_parts:
-            counted[hold.account_id, part.product_id, part.starts_at] = part.tokens
-        for place, tokens in counted.items():
-            self.held[place] = self.held.get(place, 0) + sign * tokens
+            _count(self.held_plans, (hold.account_id, part.product_id, part.starts_at), sign * part.tokens)
         self.changed_accounts.add(hold.account_id)
 
     def use_window(self, key: limits.WindowKey, ends_at: datetime | None, tokens: int) -> None:
@@ -194,6 +242,10 @@ class UnitOfWork:
         self.new_events.append(NewEvent(new_id(), account.store_id, account.id, type_, payload, self.now))
 
 
+def _count(counted: dict[K, int], key: K, tokens: int) -> None:
+    counted[key] = counted.get(key, 0) + tokens
+
+
 @functools.lru_cache(maxsize=64)
 def _day_of(moment: datetime, zone: tzinfo) -> date:
     """The local day of a moment; a batch asks for the same one each time."""
@@ -210,7 +262,7 @@ def open_unit(connection: Connection, wanted: Wanted, *, now: datetime, lock: bo
     known = read(connection, wanted.account_ids) if wanted.accounts is None else dict(wanted.accounts)
     work = UnitOfWork(now, wanted.policies_by_store, known)
     if wanted.keys:
-        work.answers = spends.find_answers(connection, wanted.keys)
+        work.answers = idempotency.find_answers(connection, wanted.keys)
     if wanted.spend_ids:
         work.spends = spends.find_many(connection, wanted.spend_ids)
     _read_holds(connection, work, wanted.hold_ids)
@@ -245,7 +297,16 @@ def close_unit(connection: Connection, work: UnitOfWork) -> None:
     spends.add_usage(connection, work.new_usage)
     sites.add_uses(connection, work.new_site_uses)
     outbox.add(connection, work.new_events)
-    spends.add_answers(connection, work.new_answers, now=work.now)
+    idempotency.add_answers(connection, work.new_answers, now=work.now)
+    for store_id, keys in work.new_modules.items():
+        _add_modules(connection, store_id, keys)
+
+
+def _add_modules(connection: Connection, store_id: int, keys: Iterable[str]) -> None:
+    stores.touch(connection, store_id)
+    known = limits.list_modules(connection, store_id)
+    fresh = [Module(key, label_of(key)) for key in sorted(keys) if key not in known]
+    limits.put_modules(connection, store_id, fresh, position=len(known))
 
 
 def _read_holds(connection: Connection, work: UnitOfWork, hold_ids: Collection[int]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bridge.services.metering import documents
+from bridge.rendering import documents
 
 Row = Any
 """A row of one of the audit's queries, with the columns its sentence names."""

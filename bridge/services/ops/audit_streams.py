@@ -15,7 +15,8 @@ from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 from bridge.domain.metering.funding import left_of_parts
-from bridge.services.metering import documents
+from bridge.rendering import documents
+from bridge.rendering.ids import decode_id
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering.spends import unpack_parts
 from bridge.storage.ops import audit
@@ -135,7 +136,7 @@ def _read(row: Row) -> _Answer | None:
 
 def _number(kind: str, visible_id: str) -> int:
     """The number in an id as callers see it; its tag counts for nothing here, and may be of another secret key."""
-    number = documents.decode_id(kind, visible_id[: len(kind) + 1 + _LETTERS])
+    number = decode_id(kind, visible_id[: len(kind) + 1 + _LETTERS])
     if number is None:
         raise ValueError(visible_id)
     return number

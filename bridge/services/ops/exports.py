@@ -7,11 +7,12 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from bridge.domain.accounts.accounts import Account
-from bridge.services.metering import documents, policies
+from bridge.rendering import documents
+from bridge.rendering.ids import encode_id
 from bridge.services.orders import purchases
 from bridge.storage.accounts import ledger
 from bridge.storage.engine.database import Connection
-from bridge.storage.metering import usage
+from bridge.storage.metering import policies, usage
 
 SPANS = (30, 90, 365)
 """The spans of days that may be asked for."""
@@ -63,7 +64,7 @@ def entry_rows(connection: Connection, account: Account) -> Iterator[Row]:
     while page := ledger.list_page(connection, account.id, before=before, limit=_PAGE):
         for entry in page:
             yield (
-                documents.encode_id("en", entry.id),
+                encode_id("en", entry.id),
                 documents.format_timestamp(entry.created_at) or "",
                 entry.kind.value,
                 entry.tokens,

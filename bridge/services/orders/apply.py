@@ -12,9 +12,18 @@ from bridge.domain.errors import BalanceOutOfRange, BridgeError, OrderHasCustome
 from bridge.domain.orders import past_orders, rivals
 from bridge.domain.orders.errors import ReviewChanged
 from bridge.domain.orders.grants import tokens_owed
-from bridge.domain.orders.merge import Effect, Order, OrderState, Refunds, effect_of, merge_document, merge_trashing
+from bridge.domain.orders.merge import (
+    Effect,
+    Order,
+    OrderState,
+    Refunds,
+    effect_of,
+    merge_document,
+    merge_trashing,
+    merge_unplaced,
+)
 from bridge.domain.orders.review import with_amount, with_decision, with_refunds_seen
-from bridge.domain.orders.review_items import REPLACE, Question
+from bridge.domain.orders.review_items import APPLY, REPLACE, Question
 from bridge.domain.stores.stores import Store
 from bridge.services.orders import posting
 from bridge.services.orders.settling import Settled, settle
@@ -139,6 +148,9 @@ def decide(
     if item is None:
         raise ReviewChanged()
     decided = with_decision(known, item, choice, by=actor, at=now)
+    if kind is Question.DATE_UNCLEAR and choice == APPLY and (unplaced := known.sources.unplaced) is not None:
+        effect = _effect_of(store, decided, unplaced.order)
+        return _settle_one(connection, store, merge_unplaced(decided, effect=effect, at=now), actor=actor, now=now)
     if kind is Question.OTHER_ORDER:
         return _decide_rival(connection, store, decided, choice, actor=actor, now=now)
     return _settle_one(connection, store, decided, actor=actor, now=now)
@@ -239,13 +251,16 @@ def _lock_known(connection: Connection, store: Store, number: int, *, now: datet
 def _merge(store: Store, known: OrderState, order: Order, *, received_at: datetime) -> OrderState:
     """The state with a document merged; one of another order with this number is kept beside it."""
     if rivals.is_rival(known, order):
-        return rivals.with_rival(known, order)
+        return rivals.with_rival(known, order, received_at=received_at)
     return _merge_document(store, known, order, received_at=received_at)
 
 
 def _merge_document(store: Store, known: OrderState, order: Order, *, received_at: datetime) -> OrderState:
-    effect = past_orders.effect_for(store, known, order, effect_of(order.status, store.grant_statuses))
-    return merge_document(known, order, effect=effect, received_at=received_at)
+    return merge_document(known, order, effect=_effect_of(store, known, order), received_at=received_at)
+
+
+def _effect_of(store: Store, known: OrderState, order: Order) -> Effect:
+    return past_orders.effect_for(store, known, order, effect_of(order.status, store.grant_statuses))
 
 
 def _settle_one(

@@ -91,7 +91,7 @@ def look_into(sync: SyncContext, document: Document, *, requested_at: datetime) 
     """Return an order asked for at a moment, with what it leaves open; raises `InvalidRequest`, `ShopUnreachable`."""
     order = replace(payloads.read_order(document), requested_at=requested_at)
     with sync.transaction() as connection:
-        questions = rest.questions_of(connection, sync.store, order)
+        questions = rest.questions_of(connection, sync.store, order, received_at=requested_at)
     return _answered(sync, order, questions, {})
 
 
@@ -116,7 +116,7 @@ def _look_into(
         except InvalidRequest as error:
             report.fail(f"order {document['id']}: {error.detail}", number=document["id"])
     with sync.transaction() as connection:
-        questions = rest.list_questions(connection, sync.store, read)
+        questions = rest.list_questions(connection, sync.store, read, received_at=requested_at)
     wanted: list[Wanted] = []
     asked: dict[int, Document | None] = {}
     for order, open_ in zip(read, questions, strict=True):

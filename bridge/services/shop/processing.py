@@ -11,6 +11,7 @@ from bridge.clients.woocommerce.api import ShopClient
 from bridge.clients.woocommerce.documents import Customer, Product
 from bridge.clients.woocommerce.webhook_events import Kind, WebhookEvent, parse_body, read_event
 from bridge.domain.errors import BridgeError, InvalidRequest, ShopUnreachable
+from bridge.domain.orders.dates import ahead_of
 from bridge.domain.orders.merge import Order
 from bridge.domain.shop.inbox import Delivery, Notice, NoticeKind, State, may_wait, retry_delay
 from bridge.domain.stores.stores import Store
@@ -147,7 +148,11 @@ def _enrich(transaction: Transaction, pending: _Pending, shops_: Shops, *, now: 
         return Enriched()
     with transaction() as connection:
         client = shops_.client_of(connection, store)
-        questions = rest.questions_of(connection, store, event.order) if event.order is not None else None
+        questions = (
+            None
+            if event.order is None
+            else rest.questions_of(connection, store, event.order, received_at=pending.delivery.received_at)
+        )
     if client is None:
         return Enriched()
     if not is_about_order:
@@ -162,7 +167,7 @@ def _enrich(transaction: Transaction, pending: _Pending, shops_: Shops, *, now: 
                 return Enriched(is_gone=True)
             order = replace(documents.read_order(document), requested_at=now)
             with transaction() as connection:
-                questions = rest.questions_of(connection, store, order)
+                questions = rest.questions_of(connection, store, order, received_at=now)
         found = rest.ask(shop, questions) if questions.are_open else rest.Answers()
     return Enriched(rest.with_answers(order, found), tuple(map(documents.read_product, found.products)))
 
@@ -250,6 +255,9 @@ def _process_error(connection: Connection, store: Store, delivery: Delivery, eve
 
 
 def _apply(connection: Connection, store: Store, delivery: Delivery, order: Order, *, now: datetime) -> Processed:
+    if (ahead := ahead_of(order.modified_at, order.requested_at or delivery.received_at)) is not None:
+        detail = str(int(ahead.total_seconds()))
+        sync_state.note(connection, store.id, Notice(NoticeKind.DATED_AHEAD, now, detail))
     settled = apply.apply_order(connection, store, order, received_at=delivery.received_at, now=now)
     return Processed(State.PROCESSED, f"order {order.shown_number} {order.status}: {settled.outcome}", store)
 

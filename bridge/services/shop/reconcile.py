@@ -273,6 +273,8 @@ def read_one(sync: SyncContext, number: int, *, now: datetime) -> Report:
         ingest.apply_removal(sync, number, report, now=now)
     else:
         raise UnknownOrder(f"there is no order {number}")
+    if not sync.is_dry and not report.failed:
+        health.withdraw(sync, [number])
     return report
 
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from bridge.clients.woocommerce import documents
 from bridge.clients.woocommerce.api import ShopClient, open_shop
 from bridge.domain.errors import NoShopKeys
-from bridge.domain.orders.merge import Line, Order, OrderState, has_another_of_its_second
+from bridge.domain.orders.merge import (
+    Line,
+    Order,
+    OrderState,
+    effect_of,
+    has_another_of_its_second,
+    is_place_unclear,
+)
 from bridge.domain.orders.packages import Package
 from bridge.domain.stores.stores import Store
 from bridge.services.secrets import Vault
@@ -83,16 +91,18 @@ class Answers:
     products: tuple[Document, ...] = ()
 
 
-def questions_of(connection: Connection, store: Store, order: Order) -> Questions:
-    """Return what is to be asked about an order before it is applied.
+def questions_of(connection: Connection, store: Store, order: Order, *, received_at: datetime) -> Questions:
+    """Return what is to be asked about an order that came at a moment before it is applied.
 
     The lines of a refund never change and an amount that was frozen on a line
     stays, so what is known already is not asked again.
     """
-    return list_questions(connection, store, [order])[0]
+    return list_questions(connection, store, [order], received_at=received_at)[0]
 
 
-def list_questions(connection: Connection, store: Store, every: Sequence[Order]) -> list[Questions]:
+def list_questions(
+    connection: Connection, store: Store, every: Sequence[Order], *, received_at: datetime
+) -> list[Questions]:
     """The questions of several orders, in their order."""
     known = orders.find_all(connection, store.id, [order.number for order in every])
     unpriced = [_unpriced(order, known.get(order.number)) for order in every]
@@ -101,7 +111,7 @@ def list_questions(connection: Connection, store: Store, every: Sequence[Order])
     return [
         Questions(
             order.number,
-            order=_is_doubtful(order, known.get(order.number)),
+            order=_is_doubtful(store, order, known.get(order.number), received_at=received_at),
             refunds=not _read(known.get(order.number)).issuperset(order.refund_ids),
             products=tuple(sorted({product for line in lines for product in _unknown(line, found)})),
         )
@@ -109,7 +119,7 @@ def list_questions(connection: Connection, store: Store, every: Sequence[Order])
     ]
 
 
-def _is_doubtful(order: Order, known: OrderState | None) -> bool:
+def _is_doubtful(store: Store, order: Order, known: OrderState | None, *, received_at: datetime) -> bool:
     """Return whether only the shop can say which state of an order counts: it is asked for the order itself."""
     if order.requested_at is not None:
         return False
@@ -121,7 +131,12 @@ def _is_doubtful(order: Order, known: OrderState | None) -> bool:
     if known is not None and order.refunded is not None and not set(known.refund_ids) <= set(order.refund_ids):
         # A refund that is missing was deleted in the shop, or left out of the document.
         return True
-    return known is not None and has_another_of_its_second(known, order)
+    if known is None:
+        return False
+    effect = effect_of(order.status, store.grant_statuses)
+    return has_another_of_its_second(known, order) or is_place_unclear(
+        known, order, effect=effect, received_at=received_at
+    )
 
 
 def _read(known: OrderState | None) -> set[int]:

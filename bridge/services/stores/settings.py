@@ -244,25 +244,6 @@ def change_settings(connection: Connection, store_id: int, changes: dict[str, An
     return stores.get(connection, store_id)
 
 
-def describe(store: Store) -> dict[str, Any]:
-    """A store's settings as the API shows them."""
-    return {
-        "slug": store.slug,
-        "name": store.name,
-        "url": store.url,
-        "time_zone": store.time_zone,
-        "week_start": WEEKDAYS[store.week_start],
-        "spend_order": [source.value for source in store.spend_order],
-        "grant_statuses": list(store.grant_statuses),
-        "purchase_url": store.purchase_url,
-        "low_balance": store.low_balance,
-        "reversal_policy": store.reversal_policy,
-        "guest_policy": store.guest_policy,
-        "accept_unknown_modules": store.accept_unknown_modules,
-        "past_orders_paid_later": store.past_orders_paid_later,
-    }
-
-
 def _boundaries(history: str, connected_at: datetime) -> dict[str, datetime | None]:
     if history not in HISTORY_ANSWERS:
         raise InvalidRequest(fields=[FieldError("history", f"use one of {', '.join(HISTORY_ANSWERS)}")])

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select
 
-from bridge.domain.accounts.accounts import MAX_NAME, Account, Profile, Who, normalize_email
+from bridge.domain.accounts.accounts import MAX_NAME, Account, Profile, Who, normalize_email, search_text
 from bridge.domain.events.events import Alert
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.bulk import Writer, among
@@ -43,9 +43,9 @@ _SET_BALANCES = Writer(
 )
 _SET_PROFILES = Writer(
     accounts,
-    ("id", "email", "email_key", "name", "name_key", "roles", "updated_at"),
+    ("id", "email", "email_key", "name", "name_key", "search_key", "roles", "updated_at"),
     keys=("id",),
-    replace=("email", "email_key", "name", "name_key", "roles", "updated_at"),
+    replace=("email", "email_key", "name", "name_key", "search_key", "roles", "updated_at"),
     is_update=True,
 )
 _BY_EMAIL = (
@@ -148,6 +148,7 @@ def set_profiles(connection: Connection, changed: Iterable[Account], *, now: dat
                 normalize_email(account.email),
                 account.name,
                 (normalize_email(account.name) or "")[:MAX_NAME] or None,
+                search_text(account.name, account.email) or None,
                 list(account.roles),
                 now,
             )

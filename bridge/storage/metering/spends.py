@@ -1,31 +1,22 @@
-"""Spends and their refunds, the keys they were asked under, and the daily roll-up of use."""
+"""Spends and their refunds, and the daily roll-up of use."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, select
 
 from bridge.domain.metering.funding import PlanPart
+from bridge.domain.metering.spends import Refund, Spend
 from bridge.storage.engine.bulk import Writer, among
 from bridge.storage.engine.json_times import pack_time, unpack_time
-from bridge.storage.engine.key_lookup import Seek
-from bridge.storage.metering.tables import idempotency_keys, refunds, spends, usage_days
-
-KeyPlace = tuple[int, int, str]
-"""Where a key is found: the store, the linked site (0 for the store itself), the key."""
+from bridge.storage.metering.tables import refunds, spends, usage_days
 
 UsagePlace = tuple[int, date, str, str, int, str]
 """One row of history: account, local day, module, operation, linked site, source; blank for none."""
 
-_KEYS = Seek(
-    idempotency_keys,
-    ("store_id", "site_id", "key", "fingerprint", "status", "answer"),
-    keys=("store_id", "site_id", "key"),
-)
 _BACK = ("back_plan", "back_balance", "back_allowance", "lapsed")
 _GIVE_BACK = Writer(spends, ("id", *_BACK), keys=("id",), replace=_BACK, is_update=True)
 _REFUND_COLUMNS = (
@@ -42,12 +33,6 @@ _REFUND_COLUMNS = (
 _INSERT_REFUNDS = Writer(refunds, _REFUND_COLUMNS)
 _SPENDS = select(spends).where(among(spends.c.id, "ids"))
 _OWNERS = select(spends.c.id, spends.c.store_id, spends.c.site_id, spends.c.account_id).where(among(spends.c.id, "ids"))
-_DROP_KEY = delete(idempotency_keys).where(
-    idempotency_keys.c.store_id == bindparam("store"),
-    idempotency_keys.c.site_id == bindparam("site"),
-    idempotency_keys.c.key == bindparam("name"),
-)
-_INSERT_KEYS = Writer(idempotency_keys, ("store_id", "site_id", "key", "fingerprint", "status", "answer", "created_at"))
 _USAGE = select(usage_days.c.account_id, usage_days.c.day, usage_days.c.units, usage_days.c.tokens).where(
     among(usage_days.c.account_id, "ids")
 )
@@ -67,72 +52,7 @@ class Owner(NamedTuple):
     account_id: int
 
 
-class Answered(NamedTuple):
-    """The response stored under a key: the request's fingerprint, the status and the answer as it was sent."""
-
-    fingerprint: str
-    status: int
-    answer: str
-
-    @property
-    def is_refusal(self) -> bool:
-        """Return whether the answer moved nothing; such an answer is never stored."""
-        return self.status >= 400
-
-
-class Spend(NamedTuple):
-    """Tokens taken for one act, and the sources they came from; whole tokens, zero or more.
-
-    `tokens` is the price: what the sources paid and what was left `uncovered`.
-    `window_starts_at` is the window the allowance part counts in,
-    `plan_parts` which plans' windows paid. The `back_…` fields say what was
-    given back since, and `lapsed` what could not be.
-
-    A named tuple, its fields named as the columns and `plan_parts` last: one is
-    made and written for each act, and a frozen dataclass of as many fields
-    takes several times as long to make.
-    """
-
-    id: int
-    account_id: int
-    store_id: int
-    module: str
-    operation: str | None
-    units: int
-    tokens: int
-    from_plan: int
-    from_balance: int
-    from_allowance: int
-    window_starts_at: datetime | None
-    source: str | None
-    reference: str | None
-    created_at: datetime
-    site_id: int = 0
-    hold_id: int | None = None
-    uncovered: int = 0
-    back_plan: int = 0
-    back_balance: int = 0
-    back_allowance: int = 0
-    lapsed: int = 0
-    plan_parts: tuple[PlanPart, ...] = ()
-
-
 _INSERT_SPENDS = Writer(spends, Spend._fields)
-
-
-@dataclass(frozen=True, slots=True)
-class Refund:
-    """Tokens given back for a spend, source by source; `lapsed` went with a closed window."""
-
-    id: int
-    account_id: int
-    spend_id: int
-    to_plan: int
-    to_balance: int
-    to_allowance: int
-    lapsed: int
-    reason: str
-    created_at: datetime
 
 
 def pack_parts(parts: Sequence[PlanPart]) -> list[list[Any]] | None:
@@ -147,28 +67,6 @@ def unpack_parts(packed: Sequence[Any] | None) -> tuple[PlanPart, ...]:
     return tuple(
         PlanPart(product, unpack_time(starts), unpack_time(ends), tokens)
         for product, starts, ends, tokens in packed or ()
-    )
-
-
-def find_answers(connection: Connection, places: Iterable[KeyPlace]) -> dict[KeyPlace, Answered]:
-    """Return what was answered before under these keys, in one statement.
-
-    Refusals, which earlier versions stored, are removed: the request is decided again.
-    """
-    rows = _KEYS.find(connection, set(places))
-    found = {(store, site, key): Answered(*answered) for store, site, key, *answered in rows}
-    refused = [place for place, answered in found.items() if answered.is_refusal]
-    for place in refused:
-        del found[place]
-        connection.execute(_DROP_KEY, dict(zip(("store", "site", "name"), place, strict=True)))
-    return found
-
-
-def add_answers(connection: Connection, answers: Mapping[KeyPlace, Answered], *, now: datetime) -> None:
-    """Keep what was answered under each key; a key that is there already ends the transaction."""
-    _INSERT_KEYS.write(
-        connection,
-        [(*place, answered.fingerprint, answered.status, answered.answer, now) for place, answered in answers.items()],
     )
 
 

@@ -48,7 +48,9 @@ EXPORTED = (
     metering_tables.plan_terms,
 )
 """The contents of an export beside the store's settings; none of these tables has a secret."""
-NOT_OF_A_STORE = frozenset({"stores", "admins", "admin_sessions", "leases", "runs", "service_state", "link_guesses"})
+NOT_OF_A_STORE = frozenset(
+    {"stores", "admins", "admin_sessions", "leases", "runs", "service_state", "link_guesses", "rollups"}
+)
 """Tables that belong to the whole installation."""
 
 _SECRETS = frozenset({"webhook_secret", "consumer_key", "consumer_secret", "guest_salt"})

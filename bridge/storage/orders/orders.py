@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from math import ceil
@@ -11,6 +12,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Row, and_, bindparam, or_, select, text
 
 from bridge.domain.accounts.accounts import normalize_email
+from bridge.domain.orders import dates
 from bridge.domain.orders.merge import Basis, Effect, Line, LineState, OrderState
 from bridge.domain.orders.review import UNPAID_FOR
 from bridge.domain.orders.review_items import ReviewItem
@@ -313,10 +315,18 @@ def _to_known(row: Row[Any], lines: tuple[LineState, ...]) -> OrderState:
         number=row.number,
         effect=Effect(row.effect),
         lines=lines,
-        **packing.unpack_sources(row.sources),
-        trash=Trash(**{name: getattr(row, column) for column, name in _TRASH.items()}),
+        **packing.unpack_sources(row.sources, row.number),
+        trash=_to_trash(row),
         **{name: getattr(row, name) for name in _PLAIN},
     )
+
+
+def _to_trash(row: Row[Any]) -> Trash:
+    trash = Trash(**{name: getattr(row, column) for column, name in _TRASH.items()})
+    # An older version stored the stated date of the newest document, however far ahead.
+    if trash.trashed_after is None or trash.trashed_at is None:
+        return trash
+    return replace(trash, trashed_after=dates.capped(trash.trashed_after, trash.trashed_at))
 
 
 def newest_number(connection: Connection, store_id: int) -> int | None:

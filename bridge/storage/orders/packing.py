@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from bridge.domain.orders import dates
+from bridge.domain.orders.dates import DocumentDate
 from bridge.domain.orders.review_items import Decision, Question, ReviewItem
 from bridge.domain.orders.state import (
     Acknowledgement,
@@ -20,6 +22,7 @@ from bridge.domain.orders.state import (
     RefundedLine,
     Refunds,
     Sources,
+    Unplaced,
 )
 from bridge.storage.engine.json_times import pack_time, unpack_time
 
@@ -76,6 +79,7 @@ def pack_sources(known: OrderState) -> dict[str, Any] | None:
     return {
         "ranks": _pack_ranks(sources.ranks),
         "documents": [list(document) for document in sources.documents],
+        "unplaced": sources.unplaced and [pack_rival(sources.unplaced.order), sources.unplaced.digest],
         "read": sources.read_at,
         "heard": sources.heard_at,
         "status": sources.status,
@@ -87,24 +91,36 @@ def pack_sources(known: OrderState) -> dict[str, Any] | None:
     }
 
 
-def unpack_sources(packed: dict[str, Any] | None) -> dict[str, Any]:
+def unpack_sources(packed: dict[str, Any] | None, number: int) -> dict[str, Any]:
     """The same as the values of an order."""
     if not packed:
         return {}
     return {
         "sources": Sources(
             ranks=_unpack_ranks(packed["ranks"]),
-            documents=tuple((at, digest, seen) for at, digest, seen in packed["documents"]),
+            documents=tuple(_unpack_document(*document) for document in packed["documents"]),
             read_at=packed["read"],
             heard_at=packed["heard"],
             status=packed["status"],
             effect=Effect(packed["effect"]),
+            unplaced=_unpack_unplaced(packed.get("unplaced"), number),
         ),
         "is_finished": packed["finished"],
         "is_paid": packed["paid"],
         "unpaid_since": unpack_time(packed["unpaid"]),
         "paid_at": unpack_time(packed.get("paid_at")),
     }
+
+
+def _unpack_document(at: int, digest: str, seen: int, counted: int | None = None) -> DocumentDate:
+    """The date of a document; an older version did not store what it counts as."""
+    return DocumentDate(at, digest, seen, dates.counted(at, seen) if counted is None else counted)
+
+
+def _unpack_unplaced(packed: list[Any] | None, number: int) -> Unplaced | None:
+    """The document whose date cannot be compared."""
+    order = unpack_rival(packed[0], number) if packed else None
+    return None if packed is None or order is None else Unplaced(order, packed[1])
 
 
 def pack_line_sources(line: LineState) -> dict[str, Any] | None:
@@ -129,7 +145,12 @@ def _pack_ranks(ranks: Mapping[str, Rank]) -> list[Any]:
 
 
 def _unpack_ranks(packed: list[Any]) -> dict[str, Rank]:
-    return {name: Rank(*rank) for *rank, names in packed for name in names.split()}
+    return {name: _unpack_rank(*rank) for *rank, names in packed for name in names.split()}
+
+
+def _unpack_rank(weight: int, epoch: int, at: int, seen: int) -> Rank:
+    """A rank; an older version stored dates that are ahead of their arrival as they were stated."""
+    return Rank(weight, epoch, dates.counted(at, seen) if seen else at, seen)
 
 
 def pack_rival(order: Order | None) -> dict[str, Any] | None:
@@ -139,7 +160,7 @@ def pack_rival(order: Order | None) -> dict[str, Any] | None:
     lines = [
         [
             *(line.id, line.product_id, line.variation_id, _text(line.quantity), _text(line.total)),
-            *(line.name, line.sku, line.stamped),
+            *(line.name, line.sku, line.stamped, line.is_gone, line.unclear_stamp),
         ]
         for line in order.lines or ()
     ]

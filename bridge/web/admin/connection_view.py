@@ -44,11 +44,9 @@ _REMEDIES = {
 
 
 _NO_PACKAGES = (
-    "No product grants tokens yet: import the products, then set the tokens of each package on the Packages page. Or"
-    " give the product in WooCommerce the custom fields is_token_package (yes) and tokens_granted (5000)."
+    "No product grants tokens yet: {first}set the tokens of each package on the Packages page. Or give the product in"
+    " WooCommerce the custom fields is_token_package (yes) and tokens_granted (5000)."
 )
-
-
 _IMPORT = "Import products reads every product of the shop and changes nothing there."
 _IMPORT_LATER = "Products can be imported once there are API keys. Until then, each appears with its first order."
 
@@ -254,7 +252,8 @@ def _packages_step(state: ConnectionState) -> Step:
         words = f"The products are being imported: {_progress(state.importing)}. Reload this page to see the progress."
         return Step("packages", title, State.WAITING, words)
     if not count:
-        return Step("packages", title, State.OPEN, _NO_PACKAGES, effect=_IMPORT if has_keys else _IMPORT_LATER)
+        words = _NO_PACKAGES.format(first="import the products, then " if has_keys else "")
+        return Step("packages", title, State.OPEN, words, effect=_IMPORT if has_keys else _IMPORT_LATER)
     are = "1 product grants" if count == 1 else f"{number(count)} products grant"
     return Step("packages", title, State.DONE, f"{are} tokens.", effect=_IMPORT if has_keys else "")
 
@@ -267,7 +266,10 @@ def _progress(progress: Progress) -> str:
 def _history_step(store: Store, granting: Progress | None) -> Step:
     title = "Past orders"
     if store.history == "ask":
-        sentence = "Should orders placed before the shop was connected grant tokens? Until you choose, they grant none."
+        sentence = (
+            "Should orders placed before the shop was connected grant tokens? Until you choose, one of them grants"
+            " tokens only if the shop reports a change of it."
+        )
         effect = (
             "Grant past orders gives the buyers of completed orders their tokens. Start from today gives them nothing;"
             " you can grant them later."

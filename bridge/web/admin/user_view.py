@@ -7,9 +7,9 @@ from datetime import datetime, tzinfo
 
 from bridge.domain.accounts.ledger import Entry, Kind
 from bridge.domain.stores.stores import Store
+from bridge.rendering.ids import encode_id
 from bridge.services.accounts import profiles
-from bridge.services.metering import documents, policies
-from bridge.services.metering.overview import get_overview, list_modules
+from bridge.services.metering.overview import get_overview
 from bridge.services.orders import purchases
 from bridge.services.orders.purchases import Purchase
 from bridge.storage.engine.database import Connection
@@ -18,7 +18,7 @@ from bridge.web.admin import users_view
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.users_view import UserRow
 from bridge.web.allowances import AllowanceRow
-from bridge.web.i18n.formatting import Language, LocalTime, local_time, zone_name
+from bridge.web.i18n.formatting import Language, LocalTime, local_time, shortened, zone_name
 
 ENTRIES = 25
 PURCHASES = 10
@@ -88,9 +88,8 @@ def user_page(
     now: datetime,
 ) -> UserPage:
     """The page of one user: entries older than the id `before`, orders below `orders_before`; raises `UnknownUser`."""
-    policy = policies.for_store(connection, store.id)
     account = profiles.get_account(connection, store.id, user_id)
-    known = get_overview(connection, account, policy=policy, now=now)
+    known = get_overview(connection, account, now=now)
     user = users_view.user_row(connection, store, user_id, now=now)
     entries = profiles.list_entries(connection, account, before=before, limit=ENTRIES + 1)
     bought = purchases.list_purchases(connection, account, before=orders_before, limit=PURCHASES)
@@ -100,10 +99,10 @@ def user_page(
         user=user,
         available=known.balance.available,
         zone=zone_name(zone),
-        plan=allowances.plan_row(policy, known.plan, Language.ENGLISH, now=now),
-        limits=allowances.rows(policy, known.allowances, list_modules(policy), Language.ENGLISH, now=now),
+        plan=allowances.plan_row(known.policy, known.plan, Language.ENGLISH, now=now),
+        limits=allowances.rows(known.policy, known.allowances, known.policy.module_keys, Language.ENGLISH, now=now),
         entries=tuple(_entry(entry, zone) for entry in entries[:ENTRIES]),
-        older=documents.encode_id("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
+        older=encode_id("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
         is_first_page=before is None,
         purchases=tuple(_purchase(purchase, zone) for purchase in bought.purchases),
         earlier=bought.next_before,
@@ -130,7 +129,7 @@ def _purchase(purchase: Purchase, zone: tzinfo) -> PurchaseRow:
         order_number=purchase.shown_number,
         at=local_time(purchase.placed_at, zone) if purchase.placed_at else None,
         status=purchase.status,
-        lines=purchases.shown_lines(purchase),
+        lines=shortened((f"{line.name} × {line.quantity}" for line in purchase.lines), len(purchase.lines)),
         total=f"{purchase.total} {purchase.currency}".strip(),
         tokens=purchase.tokens,
         reversed=purchase.reversed,

@@ -13,9 +13,9 @@ from flask.typing import ResponseReturnValue
 from bridge.domain.accounts.accounts import MAX_TOKENS
 from bridge.domain.admin.user_list import MAX_SEARCH, Listing, Sort, read_place
 from bridge.domain.errors import BalanceChanged, FieldError, InvalidRequest, KeyReused
+from bridge.rendering.ids import decode_id
 from bridge.services.admin import balance_edit
 from bridge.services.admin.balance_edit import BalanceChange
-from bridge.services.metering import documents
 from bridge.services.stores import settings
 from bridge.web.admin import user_view, users_view
 from bridge.web.admin.sessions import current_admin, signed_in
@@ -152,7 +152,7 @@ def _entry_before() -> int | None:
     text = request.args.get("entries")
     if not text:
         return None
-    found = documents.decode_id("en", text)
+    found = decode_id("en", text)
     if found is None:
         raise InvalidRequest(fields=[FieldError("entries", "start at the newest entry")])
     return found

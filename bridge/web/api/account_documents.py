@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bridge.services.metering import documents
-from bridge.services.metering.documents import Document
+from bridge.rendering import documents
+from bridge.rendering.documents import Document
+from bridge.rendering.receipts import allowance_document, balance_document
 from bridge.services.metering.overview import AccountOverview, PlanStatus
 
 
@@ -22,12 +23,9 @@ def account_document(overview: AccountOverview) -> Document:
 def funds_document(overview: AccountOverview) -> Document:
     """Return the balance, the plan and the allowances of an account, without its profile."""
     return {
-        "balance": documents.balance_document(overview.balance),
+        "balance": balance_document(overview.balance),
         "plan": None if overview.plan is None else _plan_document(overview.plan),
-        "limits": [
-            documents.allowance_document(free.limit, free.matched, free.window, used=free.used, held=free.held)
-            for free in (allowance.free for allowance in overview.allowances)
-        ],
+        "limits": [allowance_document(allowance) for allowance in overview.allowances],
     }
 
 

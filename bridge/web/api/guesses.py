@@ -12,7 +12,7 @@ from bridge.domain.errors import Unavailable
 from bridge.domain.metering.errors import TooManyUnknownIds, UnknownHold, UnknownSpend
 from bridge.runtime import runtime
 from bridge.services.sites import unknown_ids
-from bridge.web.api.auth import caller
+from bridge.web.api.auth import principal
 from bridge.web.context import in_transaction, utcnow
 
 P = ParamSpec("P")
@@ -26,7 +26,7 @@ def slow_guesses(view: Callable[P, Response]) -> Callable[P, Response]:
 
     @functools.wraps(view)
     def slowed(*args: P.args, **kwargs: P.kwargs) -> Response:
-        who = caller()
+        who = principal()
         if not who.site_id:
             return view(*args, **kwargs)
         throttle, client = runtime().unknown_ids, str(who.key_id)

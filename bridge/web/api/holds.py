@@ -20,11 +20,12 @@ from bridge.domain.metering.errors import (
     UseOutOfRange,
 )
 from bridge.domain.metering.holds import DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS
+from bridge.rendering.receipts import receipt_document
 from bridge.runtime import runtime
 from bridge.services.metering import holds
 from bridge.web.api.answers.holds import HoldOut
 from bridge.web.api.answers.spends import SpendOut
-from bridge.web.api.auth import caller, deferred_auth, store_or_site_key
+from bridge.web.api.auth import caller, deferred_auth, principal, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
 from bridge.web.api.operations import operation
 from bridge.web.api.parsing import Amount, Body, NamedFaults, fingerprint, idempotency_key, one_of, read_body
@@ -81,7 +82,7 @@ def hold() -> Response:
     """Set tokens aside until the final cost is known. A hold that is not captured ends by itself."""
     key = idempotency_key()
     body = read_body(HoldIn)
-    ask = hold_request_of(body, caller(), key=key, ttl_seconds=body.ttl_seconds)
+    ask = hold_request_of(body, principal(), key=key, ttl_seconds=body.ttl_seconds)
     return reply_response(runtime().group_commit.spend(ask))
 
 
@@ -92,9 +93,8 @@ def hold() -> Response:
 def get_hold(hold_id: str) -> Response:
     """Return a hold and its state."""
     with reading() as connection:
-        return json_response(
-            holds.look(connection, caller(), path_id("ho", hold_id, UnknownHold(), caller()), now=utcnow())
-        )
+        found = holds.look(connection, caller(), path_id("ho", hold_id, UnknownHold(), caller()), now=utcnow())
+    return json_response(receipt_document(found))
 
 
 @bp.post("/<hold_id>/capture")
@@ -126,10 +126,10 @@ def capture(hold_id: str) -> Response:
     if (body.tokens is None) == (body.quantity is None):
         raise InvalidRequest(fields=[FieldError("tokens", "give exactly one of tokens and quantity")])
     ask = CaptureRequest(
-        caller=caller(),
+        caller=principal(),
         key=key,
         fingerprint=fingerprint(f"capture {hold_id}", body),
-        hold_id=path_id("ho", hold_id, UnknownHold(), caller()),
+        hold_id=path_id("ho", hold_id, UnknownHold(), principal()),
         tokens=body.tokens,
         units=body.quantity,
     )
@@ -152,9 +152,9 @@ def release(hold_id: str) -> Response:
     """Make the held tokens available again. An Idempotency-Key is optional."""
     body = read_body(ReleaseIn)
     ask = ReleaseRequest(
-        caller=caller(),
+        caller=principal(),
         key=idempotency_key() if "Idempotency-Key" in request.headers else None,
         fingerprint=fingerprint(f"release {hold_id}", body),
-        hold_id=path_id("ho", hold_id, UnknownHold(), caller()),
+        hold_id=path_id("ho", hold_id, UnknownHold(), principal()),
     )
     return reply_response(runtime().group_commit.spend(ask))

@@ -14,7 +14,8 @@ from bridge.domain.errors import FieldError, InvalidRequest, UnknownUser
 from bridge.domain.metering.errors import UnknownLimit, UnknownModule, UnknownOperation
 from bridge.domain.metering.limits import Allows, Override, Reset, Rule
 from bridge.domain.metering.pricing import Operation
-from bridge.services.metering import documents, overrides, prices, quotes
+from bridge.rendering import documents
+from bridge.services.metering import overrides, prices, quotes
 from bridge.web.api.answers.limits import Explanation, OperationOut, OverrideOut, ResetOut, UserResetOut
 from bridge.web.api.answers.parts import (
     ItemList,
@@ -35,6 +36,7 @@ from bridge.web.api.parsing import (
     path_number,
     read_body,
 )
+from bridge.web.api.quote_documents import explanation_document
 from bridge.web.api.responses import json_response, list_response
 from bridge.web.context import in_transaction, reading, utcnow
 
@@ -191,7 +193,9 @@ def explain(user_id: str) -> Response:
     number = path_number(user_id, "user_id")
     with reading() as connection:
         return json_response(
-            quotes.explain(connection, caller().store_id, number, module=module, tokens=tokens, now=utcnow())
+            explanation_document(
+                quotes.explain(connection, caller().store_id, number, module=module, tokens=tokens, now=utcnow())
+            )
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from bridge.domain.orders.merge import Acknowledgement, LineState, OrderState, Refunds
 from bridge.domain.orders.review import open_lines
 from bridge.domain.orders.review_items import ReviewItem
-from bridge.services.metering import documents
-from bridge.services.metering.documents import Document
+from bridge.rendering import documents
+from bridge.rendering.documents import Document
 from bridge.services.orders import late_packages
 from bridge.services.orders.late_packages import LatePackage
 from bridge.services.shop.review import AcceptedSources, OpenOrder, ReviewedOrder
@@ -16,7 +18,7 @@ def exception_document(one: OpenOrder, known: OrderState) -> Document:
     """An order of the list of exceptions: its review items, the lines without an amount, its refunds."""
     return {
         "id": one.number,
-        "number": documents.shown_number(one.number, known.shop_number),
+        "number": shown_number(one.number, known.shop_number),
         "question": one.question.value,
         "reviews": [review_document(item) for item in known.reviews],
         "email": one.email or None,
@@ -57,7 +59,7 @@ def order_document(known: OrderState) -> Document:
     """An order as the API shows it; `granted` is what it has granted by now, less what was taken back."""
     return {
         "id": known.number,
-        "number": documents.shown_number(known.number, known.shop_number),
+        "number": shown_number(known.number, known.shop_number),
         "status": known.status,
         "question": known.reviews[0].kind.value if known.reviews else None,
         "reviews": [review_document(item) for item in known.reviews],
@@ -102,7 +104,7 @@ def _line_document(line: LineState) -> Document:
         "sku": line.line.sku,
         "product_id": line.line.product_id or None,
         "variation_id": line.line.variation_id or None,
-        "quantity": documents.quantity(line.line.quantity),
+        "quantity": quantity(line.line.quantity),
         "tokens_each": line.tokens,
         "basis": line.basis.value if line.basis else None,
         "months": line.months,
@@ -120,3 +122,13 @@ def _seen_document(seen: Acknowledgement | None) -> Document | None:
     if seen is None:
         return None
     return {"by": seen.by, "at": documents.format_timestamp(seen.at), "refunds": _refunds_document(seen.refunds)}
+
+
+def quantity(pieces: int | Decimal | None) -> int | float | None:
+    """Return a quantity as JSON shows it: whole, or a fraction."""
+    return pieces if pieces is None or isinstance(pieces, int) else float(pieces)
+
+
+def shown_number(order_id: int, shop_number: str) -> int | str:
+    """Return the number of an order as JSON shows it: the shop's own where it has one, else the ID."""
+    return shop_number or order_id

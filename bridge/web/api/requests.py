@@ -7,9 +7,9 @@ from functools import partial
 from bridge.domain.accounts.accounts import Who
 from bridge.domain.errors import FieldError, SiteNamesUser
 from bridge.domain.metering.commands import HoldRequest, SpendRequest
-from bridge.domain.stores.principals import Caller
+from bridge.domain.stores.principals import Principal
+from bridge.rendering.ids import decode_id
 from bridge.services.accounts import profiles
-from bridge.services.metering.documents import decode_id
 from bridge.web.api.parsing import Text100, Text200, WhatIn, WhoIn, fingerprint
 from bridge.web.context import reading
 
@@ -23,7 +23,7 @@ class SpendIn(WhoIn, WhatIn):
     """The caller's own reference."""
 
 
-def who_of(body: WhoIn, caller: Caller) -> Who | None:
+def who_of(body: WhoIn, caller: Principal) -> Who | None:
     """Return who a request is about; None for a linked site, which has one account and may name nobody."""
     if caller.account_id is not None:
         if body.user is not None or body.guest is not None:
@@ -35,7 +35,7 @@ def who_of(body: WhoIn, caller: Caller) -> Who | None:
     return body.who(partial(_guest_salt, caller.store_id))
 
 
-def request_of(body: SpendIn, caller: Caller, *, key: str) -> SpendRequest:
+def request_of(body: SpendIn, caller: Principal, *, key: str) -> SpendRequest:
     """The wish to spend that a request states; raises `InvalidRequest` and `SiteNamesUser`."""
     body.check()
     return SpendRequest(
@@ -52,7 +52,7 @@ def request_of(body: SpendIn, caller: Caller, *, key: str) -> SpendRequest:
     )
 
 
-def hold_request_of(body: SpendIn, caller: Caller, *, key: str, ttl_seconds: int) -> HoldRequest:
+def hold_request_of(body: SpendIn, caller: Principal, *, key: str, ttl_seconds: int) -> HoldRequest:
     """The wish to hold that a request states; raises `InvalidRequest` and `SiteNamesUser`."""
     body.check()
     return HoldRequest(
@@ -70,7 +70,7 @@ def hold_request_of(body: SpendIn, caller: Caller, *, key: str, ttl_seconds: int
     )
 
 
-def path_id(prefix: str, text: str, unknown: Exception, caller: Caller) -> int:
+def path_id(prefix: str, text: str, unknown: Exception, caller: Principal) -> int:
     """The number behind an id in the path; raises `unknown` for what is none of that kind.
 
     A linked site's key must give the whole id; ids from before they had tags are for the store's own keys.

@@ -8,11 +8,15 @@ from typing import Any
 
 from flask import Response
 
+from bridge.domain.errors import BridgeError
+from bridge.domain.metering.idempotency import Outcome
+from bridge.rendering.documents import Document
 from bridge.services.metering.execute import Reply
-from bridge.web.errors import problem_type
+from bridge.services.metering.refusals import RefusedRequest
+from bridge.web.api.refusals import refusal_document
 
 
-def json_response(document: Any, status: int = 200) -> Response:
+def json_response(document: Document, status: int = 200) -> Response:
     """A JSON document that no cache keeps."""
     return _response(json.dumps(document), status)
 
@@ -22,22 +26,21 @@ def text_response(document: str) -> Response:
     return _response(document, 200)
 
 
+STATUS = {Outcome.CREATED: 201, Outcome.CHANGED: 200}
+"""The HTTP status of each outcome of a success."""
+
+
 def reply_response(reply: Reply) -> Response:
-    """An answer as it is stored under its key, byte for byte, or a refusal; raises its error, if it is one."""
-    if reply.error is not None:
-        raise reply.error
-    if reply.status >= 400:
-        return json_response(refusal_document(reply), reply.status)
-    response = _response(reply.document, reply.status)
+    """Return an answer as it is stored under its key, byte for byte, or a refusal; raises its error, if it is one."""
+    if isinstance(reply, BridgeError):
+        raise reply
+    if isinstance(reply, RefusedRequest):
+        document = refusal_document(reply)
+        return json_response(document, document["status"])
+    response = _response(reply.document, STATUS[reply.outcome])
     if reply.is_replay:
         response.headers["Idempotent-Replayed"] = "true"
     return response
-
-
-def refusal_document(reply: Reply) -> dict[str, Any]:
-    """A refusal as problem+json."""
-    document = json.loads(reply.document)
-    return {"type": problem_type(document["code"]), **document}
 
 
 def list_response(items: Sequence[Any], *, next_cursor: str | None) -> Response:

@@ -11,7 +11,9 @@ from pydantic import Field, StrictBool, field_validator
 from bridge.domain.metering.errors import UnknownLimit, UnknownModule
 from bridge.domain.metering.limits import Allows, Limit, Period, Rule
 from bridge.domain.stores.stores import Module
-from bridge.services.metering import documents, limits
+from bridge.rendering import documents
+from bridge.rendering.stores import store_document
+from bridge.services.metering import limits
 from bridge.services.stores import settings
 from bridge.web.api.answers.parts import ItemList
 from bridge.web.api.answers.settings import LimitOut, ModuleOut, StoreOut
@@ -184,7 +186,7 @@ def delete_limit(module: str) -> Response:
 def get_store() -> Response:
     """Return the settings of the store."""
     with reading() as connection:
-        return json_response(settings.describe(settings.get_by_id(connection, caller().store_id)))
+        return json_response(store_document(settings.get_by_id(connection, caller().store_id)))
 
 
 @bp.put("/store")
@@ -202,7 +204,7 @@ def put_store() -> Response:
     changes = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
     store_id = caller().store_id
     return json_response(
-        settings.describe(in_transaction(lambda connection: settings.change_settings(connection, store_id, changes)))
+        store_document(in_transaction(lambda connection: settings.change_settings(connection, store_id, changes)))
     )
 
 

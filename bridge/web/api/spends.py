@@ -25,9 +25,10 @@ from bridge.domain.metering.errors import (
 from bridge.runtime import runtime
 from bridge.services.metering import quotes
 from bridge.services.metering.execute import MAX_REQUESTS, Reply
+from bridge.services.metering.refusals import RefusedRequest
 from bridge.web import errors
 from bridge.web.api.answers.spends import BatchResults, QuoteOut, RefundOut, SpendOut
-from bridge.web.api.auth import caller, deferred_auth, store_or_site_key
+from bridge.web.api.auth import caller, deferred_auth, principal, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
 from bridge.web.api.operations import operation
 from bridge.web.api.parsing import (
@@ -42,8 +43,10 @@ from bridge.web.api.parsing import (
     idempotency_key,
     read_body,
 )
+from bridge.web.api.quote_documents import quote_document
+from bridge.web.api.refusals import refusal_document
 from bridge.web.api.requests import SpendIn, path_id, request_of, who_of
-from bridge.web.api.responses import json_response, refusal_document, reply_response
+from bridge.web.api.responses import STATUS, json_response, reply_response
 from bridge.web.context import reading, utcnow
 
 bp = Blueprint("api_spends", __name__, url_prefix="/v1")
@@ -65,7 +68,7 @@ class BatchItemIn(SpendIn):
     """Idempotency key of this spend."""
 
 
-class BatchIn(Body):
+class UnreadBatch(Body):
     """Up to 1000 spends."""
 
     named_faults: ClassVar[NamedFaults] = {("spends", "too_long"): TooManyItems}
@@ -74,7 +77,7 @@ class BatchIn(Body):
     """Up to 1000 spends."""
 
 
-class BatchOut(Body):
+class BatchIn(Body):
     """Up to 1000 spends. Each is validated alone, so a bad one does not stop the others."""
 
     spends: Annotated[list[BatchItemIn], Field(min_length=1, max_length=MAX_REQUESTS)]
@@ -125,7 +128,7 @@ def quote() -> Response:
     ]
     person = who_of(body, who)
     with reading() as connection:
-        return json_response(quotes.quote(connection, who, person, asks, now=utcnow()))
+        return json_response(quote_document(quotes.quote(connection, who, person, asks, now=utcnow())))
 
 
 @bp.post("/spends")
@@ -144,7 +147,7 @@ def quote() -> Response:
 def spend() -> Response:
     """Charge tokens now. A refusal charges nothing, and the same key can be used again."""
     key = idempotency_key()
-    return reply_response(runtime().group_commit.spend(request_of(read_body(SpendIn), caller(), key=key)))
+    return reply_response(runtime().group_commit.spend(request_of(read_body(SpendIn), principal(), key=key)))
 
 
 @bp.post("/spends/batch")
@@ -153,13 +156,13 @@ def spend() -> Response:
     "Spend tokens in a batch",
     tag="Spends",
     answer=BatchResults,
-    body=BatchOut,
+    body=BatchIn,
     errors=(TooManyItems,),
     example={"spends": [{"key": "job-1", "user": {"id": 42}, "module": "chat", "tokens": 120}]},
 )
 def spend_batch() -> Response:
     """Charge up to 1000 spends, each with its own key. One that fails does not stop the others."""
-    body = read_body(BatchIn)
+    body = read_body(UnreadBatch)
     who = caller()
     asks: list[SpendRequest | BridgeError] = []
     for item in body.spends:
@@ -170,7 +173,7 @@ def spend_batch() -> Response:
         except BridgeError as error:
             asks.append(error)
     replies = iter(runtime().group_commit.spend_all([ask for ask in asks if isinstance(ask, SpendRequest)]))
-    results = [_refused(ask) if isinstance(ask, BridgeError) else _result(next(replies)) for ask in asks]
+    results = [_result(ask if isinstance(ask, BridgeError) else next(replies)) for ask in asks]
     return json_response({"results": results})
 
 
@@ -194,10 +197,10 @@ def refund(spend_id: str) -> Response:
         raise NotASpend()
     body = read_body(RefundIn)
     ask = RefundRequest(
-        caller=caller(),
+        caller=principal(),
         key=key,
         fingerprint=fingerprint(f"refund {spend_id}", body),
-        spend_id=path_id("sp", spend_id, UnknownSpend(), caller()),
+        spend_id=path_id("sp", spend_id, UnknownSpend(), principal()),
         tokens=body.tokens,
         reason=body.reason,
     )
@@ -205,15 +208,11 @@ def refund(spend_id: str) -> Response:
 
 
 def _result(reply: Reply) -> dict[str, Any]:
-    if reply.error is not None:
-        return _refused(reply.error)
-    if reply.status >= 400:
+    if isinstance(reply, BridgeError):
+        return errors.document_of(reply)
+    if isinstance(reply, RefusedRequest):
         return refusal_document(reply)
-    result: dict[str, Any] = {"status": reply.status, **json.loads(reply.document)}
+    result: dict[str, Any] = {"status": STATUS[reply.outcome], **json.loads(reply.document)}
     if reply.is_replay:
         result["replayed"] = True
     return result
-
-
-def _refused(error: BridgeError) -> dict[str, Any]:
-    return errors.document_of(error)

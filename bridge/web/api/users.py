@@ -17,9 +17,11 @@ from bridge.domain.errors import (
     UnknownOrder,
     UnknownUser,
 )
+from bridge.rendering import documents
+from bridge.rendering.ids import decode_id, encode_id
 from bridge.services.accounts import profiles
 from bridge.services.accounts.profiles import Adjustment
-from bridge.services.metering import documents, overview
+from bridge.services.metering import overview
 from bridge.services.metering.idempotency import once
 from bridge.services.ops import exports
 from bridge.services.orders import apply, purchases
@@ -31,6 +33,7 @@ from bridge.web.api.answers.users import EntryOut, PurchaseLine, PurchaseOut, Us
 from bridge.web.api.auth import caller, store_key
 from bridge.web.api.csv_tables import csv_response, wants_csv
 from bridge.web.api.operations import CSV, PAGE, Parameter, operation
+from bridge.web.api.order_documents import quantity, shown_number
 from bridge.web.api.parsing import (
     Amount,
     Body,
@@ -169,7 +172,7 @@ def list_entries(user_id: str) -> Response:
     with reading() as connection:
         account = profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
         found = profiles.list_entries(connection, account, before=before, limit=limit + 1)
-    more = documents.encode_id("en", found[limit - 1].id) if len(found) > limit else None
+    more = encode_id("en", found[limit - 1].id) if len(found) > limit else None
     return list_response([entry_document(entry) for entry in found[:limit]], next_cursor=more)
 
 
@@ -234,26 +237,25 @@ def adjust(user_id: str) -> Response:
     body = read_body(AdjustmentIn)
     number, now, who = path_number(user_id, "user_id"), utcnow(), caller()
     wanted = Adjustment(body.reason, body.tokens, body.balance, body.expected_balance)
-    reply = in_transaction(
+    answer = in_transaction(
         lambda connection: once(
             connection,
             who,
             key=key,
             fingerprint=fingerprint(f"adjust {number}", body),
-            act=lambda: (
-                201,
-                entry_document(profiles.adjust(connection, who.store_id, number, wanted, actor=who.name, now=now)),
+            create=lambda: entry_document(
+                profiles.adjust(connection, who.store_id, number, wanted, actor=who.name, now=now)
             ),
             now=now,
         )
     )
-    return reply_response(reply)
+    return reply_response(answer)
 
 
 def entry_document(entry: Entry) -> documents.Document:
     """One line of the ledger as the API shows it; `tokens` is signed."""
     return {
-        "id": documents.encode_id("en", entry.id),
+        "id": encode_id("en", entry.id),
         "kind": entry.kind.value,
         "tokens": entry.tokens,
         "balance_after": entry.balance_after,
@@ -263,7 +265,7 @@ def entry_document(entry: Entry) -> documents.Document:
         "reference": entry.reference,
         "order": entry.order_number,
         "line": entry.line_id,
-        "spend": None if entry.spend_id is None else documents.encode_id("sp", entry.spend_id),
+        "spend": None if entry.spend_id is None else encode_id("sp", entry.spend_id),
         "created_at": documents.format_timestamp(entry.created_at),
     }
 
@@ -276,7 +278,7 @@ def purchase_document(purchase: Purchase) -> documents.Document:
     shown, rest = purchase.lines[:LINES], purchase.lines[LINES:]
     return {
         "order": purchase.order_number,
-        "number": documents.shown_number(purchase.order_number, purchase.shop_number),
+        "number": shown_number(purchase.order_number, purchase.shop_number),
         "status": purchase.status,
         "date": documents.format_timestamp(purchase.placed_at),
         "total": str(purchase.total),
@@ -293,7 +295,7 @@ def _line_document(line: PurchasedLine) -> documents.Document:
     return {
         "id": line.id,
         "name": line.name,
-        "quantity": documents.quantity(line.quantity),
+        "quantity": quantity(line.quantity),
         "tokens_each": line.tokens_each,
         "tokens": line.granted,
         "months": line.months,
@@ -316,7 +318,7 @@ def _entry_cursor() -> int | None:
     text = cursor()
     if text is None:
         return None
-    number = documents.decode_id("en", text)
+    number = decode_id("en", text)
     if number is None:
         raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
     return number

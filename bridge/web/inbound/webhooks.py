@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from flask import Blueprint, Response, current_app, request
 
@@ -101,5 +102,8 @@ def _note(store: str, what: str, note: Callable[..., None]) -> None:
 
 
 def _header(name: str) -> str:
-    # Headers arrive as Latin-1; what a database cannot hold is dropped.
-    return "".join(letter for letter in request.headers.get(f"X-WC-Webhook-{name}", "") if letter.isprintable())
+    # Headers arrive as Latin-1, and WordPress sends UTF-8; what a database cannot hold is dropped.
+    text = request.headers.get(f"X-WC-Webhook-{name}", "")
+    with suppress(UnicodeError):
+        text = text.encode("latin-1").decode("utf-8")
+    return "".join(letter for letter in text if letter.isprintable())

@@ -15,7 +15,7 @@ from bridge.web.api.auth import caller, store_key
 from bridge.web.api.operations import Parameter, operation
 from bridge.web.api.parsing import path_module, path_number
 from bridge.web.context import reading, utcnow
-from bridge.web.i18n.formatting import language_of
+from bridge.web.i18n.formatting import Language, language_of
 from bridge.web.widget import view as widget
 from bridge.web.widget.view import View
 
@@ -35,7 +35,7 @@ _MAX_MODULES = 50
         Parameter("user_id", "ID of the user in the shop.", {"type": "string"}, "42"),
         Parameter("guest_id", "ID of a guest, in place of a user.", {"type": "string"}, ""),
         Parameter("modules", "Keys of modules, separated by commas.", {"type": "string"}, "chat"),
-        Parameter("lang", "Language: en, fr, de or es.", {"type": "string"}, "en"),
+        Parameter("lang", f"Language, English for any other: {', '.join(Language)}.", {"type": "string"}, "en"),
         Parameter("view", "What to show.", {"type": "string", "enum": [view.value for view in View]}, "full"),
     ),
     media=("text/html",),

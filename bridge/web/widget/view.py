@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
 
 from bridge.domain.accounts.accounts import Who
-from bridge.services.metering import policies
-from bridge.services.metering.overview import get_or_make_account, get_overview, list_modules
+from bridge.services.metering.overview import get_or_make_account, get_overview
 from bridge.services.orders import purchases
 from bridge.services.orders.purchases import Purchase, PurchasePage
 from bridge.storage.engine.database import Connection
 from bridge.web import allowances
 from bridge.web.allowances import AllowanceRow
-from bridge.web.i18n.formatting import Language, LocalTime, local_time, number, zone_name
-from bridge.web.i18n.messages import PHRASES, Phrases
+from bridge.web.i18n.formatting import Language, LocalTime, direction, isolate, local_time, number, shortened, zone_name
+from bridge.web.i18n.messages import Texts, texts_of
 
 PURCHASES = 10
 """How many purchases the fragment lists; the portal has them all."""
@@ -27,6 +27,20 @@ class View(StrEnum):
 
     FULL = "full"
     SUMMARY = "summary"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The texts without values, as the fragment prints them in one language."""
+
+    title: str
+    guest: str
+    balance: str
+    buy: str
+    free_use: str
+    no_modules: str
+    purchases: str
+    no_purchases: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +60,8 @@ class UsageCard:
 
     view: View
     language: Language
-    words: Phrases
+    direction: str
+    words: Words
     is_guest: bool
     balance: str
     held: str
@@ -56,7 +71,7 @@ class UsageCard:
     plan: AllowanceRow | None
     rows: tuple[AllowanceRow, ...]
     purchases: tuple[CardPurchase, ...]
-    has_more_purchases: bool
+    latest_purchases: str
 
 
 def usage_card(
@@ -73,44 +88,77 @@ def usage_card(
 
     `modules` are the ones to show, in order; none means all the store has.
     """
-    policy = policies.for_store(connection, store_id)
     account = get_or_make_account(connection, store_id, who)
-    known = get_overview(connection, account, policy=policy, now=now)
-    words, balance = PHRASES[language], known.balance
+    known = get_overview(connection, account, now=now)
+    texts, policy, balance = texts_of(language), known.policy, known.balance
     bought = PurchasePage([], None)
     if view is View.FULL and not account.is_guest:
         bought = purchases.list_purchases(connection, account, before=None, limit=PURCHASES)
     return UsageCard(
         view=view,
         language=language,
-        words=words,
+        direction=direction(language),
+        words=_words(language),
         is_guest=account.is_guest,
         balance=number(balance.balance, language),
-        held=words.held.format(n=number(balance.held, language)) if balance.held else "",
-        debt=words.debt.format(n=number(balance.debt, language)) if balance.debt else "",
+        held=_held(texts, balance.held) if balance.held else "",
+        debt=_debt(texts, balance.debt) if balance.debt else "",
         purchase_url=policy.store.purchase_url,
         zone=zone_name(policy.calendar.zone),
         plan=allowances.plan_row(policy, known.plan, language, now=now),
         rows=allowances.rows(
             policy,
             known.allowances,
-            modules or list_modules(policy),
+            modules or policy.module_keys,
             language,
             # A visitor has no balance that could pay instead.
             without="disabled" if account.is_guest else "none",
             now=now,
         ),
-        purchases=tuple(_purchase(purchase, policy.calendar.zone, language) for purchase in bought.purchases),
-        has_more_purchases=bought.next_before is not None,
+        purchases=tuple(_purchase(purchase, policy.calendar.zone, texts) for purchase in bought.purchases),
+        latest_purchases="" if bought.next_before is None else _latest(texts, len(bought.purchases)),
     )
 
 
-def _purchase(purchase: Purchase, zone: tzinfo, language: Language) -> CardPurchase:
-    words = PHRASES[language]
+@functools.cache
+def _words(language: Language) -> Words:
+    texts = texts_of(language)
+    return Words(
+        title=texts.gettext("Your tokens"),
+        guest=texts.gettext("You are not signed in: what is free for visitors is shown here."),
+        balance=texts.gettext("Balance"),
+        buy=texts.gettext("Buy tokens"),
+        free_use=texts.gettext("Free use"),
+        no_modules=texts.gettext("There is nothing to show here."),
+        purchases=texts.gettext("Purchases"),
+        no_purchases=texts.gettext("No purchases yet."),
+    )
+
+
+def _latest(texts: Texts, count: int) -> str:
+    return texts.ngettext("The latest purchase is shown.", "The latest {n} purchases are shown.", count)
+
+
+def _held(texts: Texts, count: int) -> str:
+    return texts.ngettext(
+        "{n} of them set aside for work in progress", "{n} of them set aside for work in progress", count
+    )
+
+
+def _debt(texts: Texts, count: int) -> str:
+    return texts.ngettext(
+        "{n} token is owed and comes off your next purchase",
+        "{n} tokens are owed and come off your next purchase",
+        count,
+    )
+
+
+def _purchase(purchase: Purchase, zone: tzinfo, texts: Texts) -> CardPurchase:
+    language, taken_back = texts.language, purchase.reversed
     return CardPurchase(
-        order=words.order.format(n=purchase.shown_number),
+        order=texts.gettext("Order {number}", number=isolate(purchase.shown_number, language)),
         at=local_time(purchase.placed_at, zone, language) if purchase.placed_at else None,
-        lines=purchases.shown_lines(purchase),
-        tokens=words.bought.format(n=number(purchase.tokens, language)),
-        taken_back=words.taken_back.format(n=number(purchase.reversed, language)) if purchase.reversed else "",
+        lines=shortened((f"{line.name} × {line.quantity}" for line in purchase.lines), len(purchase.lines), language),
+        tokens=texts.ngettext("{n} token", "{n} tokens", purchase.tokens),
+        taken_back=texts.ngettext("{n} taken back", "{n} taken back", taken_back) if taken_back else "",
     )

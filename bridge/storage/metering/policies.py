@@ -1,4 +1,4 @@
-"""The rules of each store, read again only when they changed."""
+"""The policy of each store, read again only when it changed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bridge.storage.metering import limits, overrides, plans, prices
 from bridge.storage.stores import stores
 
 _known: Memory[int, Policy] = Memory(most=1_000)
-"""The last rulebook of each store; replaced whole, so no lock is needed."""
+"""The last policy of each store; replaced whole, so no lock is needed."""
 
 
 def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, Policy]:
     """The rules of these stores as they stand in this transaction.
 
     One statement reads the version of each store's rules; only a store whose
-    version moved is read anew. A change of rules counts from its commit on.
+    version moved is read again. A change of rules counts from its commit on.
     """
     known = _known.of(connection)
     work: dict[int, Policy] = {}

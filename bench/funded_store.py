@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from bench.requests import WEBHOOK_SECRET
 from bridge.domain.accounts.accounts import Profile
-from bridge.services import ids
+from bridge.rendering import ids
 from bridge.services.accounts import profiles
 from bridge.services.accounts.profiles import Adjustment
 from bridge.services.ops.audit import list_faults
@@ -50,7 +50,7 @@ def prepare(url: str, *, users: int) -> Prepared:
 
 
 def verify(prepared: Prepared) -> str:
-    """`ok` when the books balance after the benchmark, or the first fault."""
+    """Return `ok` when the audit finds no fault, or the first fault."""
     with prepared.database.reading() as connection:
         fault = next(list_faults(connection, now=datetime.now(UTC)), None)
     return "ok" if fault is None else fault.sentence

@@ -1,0 +1,109 @@
+"""JSON documents of quotes, and of explanations with their sentences."""
+
+from __future__ import annotations
+
+from bridge.domain.metering.funding import Decision, Refusal, Source
+from bridge.domain.metering.limits import Allowance, Allows, Period
+from bridge.rendering.amounts import count_tokens
+from bridge.rendering.documents import Document, format_timestamp
+from bridge.rendering.receipts import allowance_document, balance_document
+from bridge.services.metering.charge import Priced
+from bridge.services.metering.quotes import Explanation, Quote
+
+
+def quote_document(quoted: Quote) -> Document:
+    """Return a quote as the API shows it."""
+    return {
+        "tokens": sum(item.tokens for item in quoted.items),
+        "items": [_item(item) for item in quoted.items],
+        "affordable": quoted.shortfall == 0,
+        "shortfall": quoted.shortfall,
+        "paid_by": _paid_by(quoted.paid),
+        "balance": balance_document(quoted.balance),
+        "purchase_url": quoted.purchase_url,
+    }
+
+
+def explanation_document(found: Explanation) -> Document:
+    """Return an explanation as the API shows it, with the same in words."""
+    allowance, decision = found.allowance, found.decision
+    return {
+        "user": found.account.user_id,
+        "module": found.module,
+        "metered": found.is_metered,
+        "tokens": found.tokens,
+        "price": found.price,
+        "roles": list(found.account.roles),
+        "rule": None
+        if allowance is None
+        else {"audience": allowance.matched.audience, "limit": allowance.matched.rule.document},
+        "window": None if allowance is None else _window(allowance),
+        "sources": [{"source": one.source.value, "left": one.left} for one in found.funding_sources],
+        "balance": balance_document(found.balance),
+        "allowance": allowance_document(allowance),
+        "verdict": "accepted" if decision.is_accepted else str(decision.refusal),
+        "paid_by": _paid_by(decision),
+        "shortfall": decision.shortfall,
+        "words": _words(found),
+    }
+
+
+def _paid_by(decision: Decision) -> Document:
+    return {"plan": decision.plan, "balance": decision.balance, "allowance": decision.allowance}
+
+
+def _item(priced: Priced) -> Document:
+    named: Document = {"module": priced.module}
+    if priced.operation is not None:
+        named = {"operation": priced.operation, "quantity": priced.units, "module": priced.module}
+    return {**named, "tokens": priced.tokens}
+
+
+def _window(allowance: Allowance) -> Document:
+    return {
+        "period": allowance.limit.period.value,
+        "starts_at": format_timestamp(allowance.window.opened_at),
+        "ends_at": format_timestamp(allowance.window.ends_at),
+        "used": allowance.used,
+        "held": allowance.held,
+    }
+
+
+def _words(found: Explanation) -> list[str]:
+    label, decision = found.module_label, found.decision
+    words = [f"User {found.account.user_id} has the roles {', '.join(found.account.roles) or '(none known)'}."]
+    if not found.is_metered:
+        words.append(f"{label} is not metered: its use is recorded and costs nothing.")
+    words.append(_words_of_rule(found.allowance, label))
+    for funding_source in found.funding_sources:
+        left = "no end of" if funding_source.left is None else f"{funding_source.left:,}"
+        words.append(f"{funding_source.source.value.capitalize()} can pay {left} tokens.")
+    if decision.is_accepted:
+        shares = {
+            Source.PLAN: decision.plan,
+            Source.BALANCE: decision.balance,
+            Source.ALLOWANCE: decision.allowance,
+        }
+        paid = ", ".join(f"{tokens:,} from {source.value}" for source, tokens in shares.items() if tokens)
+        words.append(f"Accepted: {count_tokens(found.price)}, {paid or 'nothing to pay'}.")
+    elif decision.refusal is Refusal.MODULE_DISABLED:
+        words.append(f"Refused: {label} is disabled and no other source can pay; {decision.shortfall:,} are missing.")
+    else:
+        words.append(f"Refused: of {count_tokens(found.price)}, {decision.shortfall:,} cannot be paid.")
+    return words
+
+
+def _words_of_rule(allowance: Allowance | None, label: str) -> str:
+    if allowance is None:
+        return f"No rule gives a free allowance in {label}."
+    rule = allowance.matched.rule
+    if rule.allows is Allows.AMOUNT:
+        held = f" and {allowance.held:,} held" if allowance.held else ""
+        often = "once" if allowance.limit.period is Period.NEVER else allowance.limit.period.value
+        opened = format_timestamp(allowance.window.opened_at)
+        since = f" since {opened}" if opened else ""
+        return (
+            f"The rule for {allowance.matched.audience} gives {count_tokens(rule.tokens)} {often};"
+            f" used{since}: {allowance.used:,}{held}."
+        )
+    return f"The rule for {allowance.matched.audience} says {rule.allows.value}."

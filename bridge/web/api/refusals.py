@@ -1,0 +1,62 @@
+"""Refusals as problem+json: what is missing, when the same request can succeed, and whether buying helps."""
+
+from __future__ import annotations
+
+from bridge.domain.metering.funding import Refusal
+from bridge.rendering.amounts import count_tokens
+from bridge.rendering.documents import Document, format_timestamp
+from bridge.rendering.receipts import allowance_document, balance_document
+from bridge.services.metering.refusals import RefusedRequest
+from bridge.web.errors import problem_type, status_of_code
+
+_TITLES = {
+    Refusal.INSUFFICIENT_TOKENS: "Not enough tokens",
+    Refusal.MODULE_DISABLED: "Module disabled",
+    Refusal.SITE_CAP_REACHED: "Monthly cap reached",
+}
+
+
+def refusal_document(refused: RefusedRequest) -> Document:
+    """Return a refusal; its `status` is the HTTP status."""
+    remedy = _remedy(refused)
+    code = refused.reason.value
+    return {
+        "type": problem_type(code),
+        "title": _TITLES[refused.reason],
+        "status": status_of_code(code),
+        "detail": f"It costs {count_tokens(refused.price)}, and {refused.payable:,} can be paid."
+        f" Nothing was charged. {remedy}",
+        "code": code,
+        "required": refused.price,
+        "available": refused.payable,
+        "shortfall": refused.shortfall,
+        "balance": balance_document(refused.balance),
+        "allowance": allowance_document(refused.allowance),
+        "resets_at": format_timestamp(refused.resets_at),
+        "purchase_url": refused.purchase_url,
+        "message": refused.message or f"{_sentence(refused)} {remedy}",
+    }
+
+
+def _remedy(refused: RefusedRequest) -> str:
+    """How and when the same request can succeed, as a sentence."""
+    ways = []
+    if refused.resets_at is not None:
+        local = refused.resets_at.astimezone(refused.zone)
+        ways.append(f"from {local:%Y-%m-%d %H:%M} ({local:%Z}) on")
+    if refused.purchase_url is not None:
+        missing = refused.shortfall
+        ways.append("after 1 more token is bought" if missing == 1 else f"after {missing:,} more tokens are bought")
+    if refused.reason is Refusal.SITE_CAP_REACHED:
+        ways.append("after the site's monthly cap is raised")
+    return f"The same request can succeed {', or '.join(ways)}."
+
+
+def _sentence(refused: RefusedRequest) -> str:
+    missing = count_tokens(refused.shortfall)
+    match refused.reason:
+        case Refusal.MODULE_DISABLED:
+            return f"{refused.module_label} is not available to you."
+        case Refusal.SITE_CAP_REACHED:
+            return f"This site has reached its cap for the month: {missing} too many. Nothing was charged."
+    return f"You are {missing} short of this. Nothing was charged."
