@@ -54,7 +54,7 @@ class Metrics:
         import prometheus_client
 
         # Series that only say when another one began.
-        prometheus_client.disable_created_metrics()
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.files = files
         self.registry: CollectorRegistry = prometheus_client.CollectorRegistry()
         self._metrics = {

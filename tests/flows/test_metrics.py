@@ -212,14 +212,13 @@ def test_scrape_is_answered_while_the_database_is_away(tmp_path, sqlite_template
     found = scrape(client)
 
     assert values(found, "token_bridge_database_up") == {(): 0}
-    assert sum(values(found, "token_bridge_database_outages", "_total").values()) >= 2
-    assert not values(found, "token_bridge_database_outages", "_total").keys() - {("unreachable",), ("missing",)}
+    assert values(found, "token_bridge_database_outages", "_total").keys() == {("unreachable",)}
     assert "token_bridge_deliveries_waiting" not in found, "no number where none is known"
 
 
 def test_reference_lists_every_metric_with_its_labels():
     text = (Path(__file__).parents[2] / "docs/reference/metrics.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(token_bridge_\w+)` \| (\w+) \| ([^|]*) \|.* \| (yes|no) \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| `(token_bridge_\w+)` \| (\w+) \|([^|]*)\|.* \| (yes|no) \|$", text, re.MULTILINE)
     types = {"SCRAPED": "gauge", "LATEST": "gauge", "SUM": "gauge"}
 
     assert {
