@@ -34,7 +34,7 @@ _CONNECTIONS = 16
 
 
 def create_app(config: Config | None = None, *, metrics: Metrics | None = None) -> Flask:
-    """The web service, ready to answer; settings come from the environment where none are given."""
+    """Return the web service, ready to answer; settings come from the environment where none are given."""
     try:
         return _put_together(config or load_config(), metrics or Metrics())
     except BadSetting as error:

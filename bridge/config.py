@@ -69,7 +69,7 @@ class Config:
 
 
 def load_config(environ: Mapping[str, str] | None = None, *, root: Path = ROOT) -> Config:
-    """The settings from `.env` below `root` and the environment, which wins.
+    """Return the settings from `.env` below `root` and the environment, which wins.
 
     Raises `BadSetting` with a sentence that names the variable. Makes the
     secret key where none is given, and keeps it in `instance/`.
@@ -138,7 +138,7 @@ def _secret_key(given: str | None, instance: Path) -> str:
 
 
 def _installation(given: Mapping[str, str], instance: Path) -> str:
-    """The mark of this installation, kept beside the secret key; empty where that comes from the environment."""
+    """Return the mark of this installation, kept beside the secret key; empty where that comes from the environment."""
     if given.get("BRIDGE_SECRET_KEY"):
         return ""
     try:

@@ -1,4 +1,4 @@
-"""The doors of the web: the list of blueprints."""
+"""The list of the web's blueprints."""
 
 from __future__ import annotations
 

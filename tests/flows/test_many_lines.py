@@ -1,4 +1,4 @@
-"""An order of very many lines: its purchase is shown in bounded parts, and all of it can be had."""
+"""Orders of very many lines: purchases are returned in bounded parts, and all of them can be read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LINES = 2_000
 
 @pytest.fixture
 def large(shop):
-    """A user with an order of many lines between two of one line."""
+    """Return a user with an order of many lines between two of one line."""
     put_user(shop, 2)
     put_package(shop, 10, 5)
     deliver(shop, order(1, at=1))
@@ -29,7 +29,7 @@ def large(shop):
 
 
 def get(shop, path):
-    """What a call answers."""
+    """Return the response to a call."""
     answer = shop.client.get(f"/v1/users/2/{path}", headers=shop.headers)
     assert answer.status_code == 200, answer.text
     return answer

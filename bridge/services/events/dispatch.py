@@ -113,7 +113,7 @@ def send_due(
 def list_events(
     connection: Connection, store_id: int, *, before: str | None, limit: int
 ) -> tuple[list[documents.Document], str | None]:
-    """A page of a store's events, the newest first, and the cursor of the next; raises `InvalidRequest`."""
+    """Return a page of a store's events, the newest first, and the cursor of the next; raises `InvalidRequest`."""
     place = None
     if before is not None:
         event_id = decode_id("evt", before)
@@ -126,7 +126,7 @@ def list_events(
 
 
 def event_document(event: Event) -> documents.Document:
-    """An event as it is told: the body that is signed, less its id, which is a header there."""
+    """Return an event as it is told: the body that is signed, less its id, which is a header there."""
     user = None if event.user_id is None else {"id": event.user_id}
     return {
         "type": event.type.value,
@@ -219,7 +219,7 @@ def _outcome(run: _Run, event: Event, answer: Answer, tried: int) -> Outcome:
 
 
 def _with_health(run: _Run, endpoint: Endpoint, got: Sequence[Answer]) -> Endpoint:
-    """The endpoint as it is after these answers; one that could not be reached rests for a while."""
+    """Return the endpoint as it is after these answers; one that could not be reached rests for a while."""
     failed = [answer for answer in got if not answer.is_delivered]
     last = failed[-1] if failed else got[-1]
     unreachable = all(answer.is_unreachable for answer in got)

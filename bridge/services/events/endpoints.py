@@ -83,7 +83,7 @@ def create(
 
 
 def list_endpoints(connection: Connection, store_id: int) -> list[documents.Document]:
-    """A store's endpoints and how it goes with each; `pending` is counted as far as 10 000."""
+    """Return a store's endpoints and how it goes with each; `pending` is counted as far as 10 000."""
     return [
         {
             **endpoint_document(endpoint),
@@ -100,7 +100,7 @@ def list_endpoints(connection: Connection, store_id: int) -> list[documents.Docu
 
 
 def endpoint_document(endpoint: Endpoint) -> documents.Document:
-    """An endpoint as the API shows it; `types` is null where it gets all."""
+    """Return an endpoint as the API shows it; `types` is null where it gets all."""
     return {
         "id": encode_id("ep", endpoint.id),
         "url": endpoint.url,

@@ -51,14 +51,14 @@ def usage_by_day(connection: Connection, account: Account, *, days: int, now: da
 
 
 def usage_rows(connection: Connection, account: Account, *, days: int, now: datetime) -> Iterator[Row]:
-    """The same as rows of a table, the headings first, read as they are asked for."""
+    """Yield the same as rows of a table, the headings first, read as they are asked for."""
     yield ("date", "module", "operation", "site", "source", "units", "tokens")
     for row in usage.usage(connection, account.id, since=_first_day(connection, account, days=days, now=now)):
         yield (row.day.isoformat(), row.module, row.operation, row.site, row.source, row.units, row.tokens)
 
 
 def entry_rows(connection: Connection, account: Account) -> Iterator[Row]:
-    """An account's whole ledger as rows of a table, the newest entry first."""
+    """Yield an account's whole ledger as rows of a table, the newest entry first."""
     yield ("id", "created_at", "kind", "tokens", "balance_after", "debt_after", "actor", "reason", "order", "reference")
     before: int | None = None
     while page := ledger.list_page(connection, account.id, before=before, limit=_PAGE):
@@ -79,7 +79,7 @@ def entry_rows(connection: Connection, account: Account) -> Iterator[Row]:
 
 
 def purchase_rows(connection: Connection, account: Account) -> Iterator[Row]:
-    """An account's purchases as rows of a table, one for each line, the newest order first."""
+    """Yield an account's purchases as rows of a table, one for each line, the newest order first."""
     yield (
         "order",
         "date",

@@ -90,7 +90,7 @@ def count_unsent(connection: Connection, *, limit: int) -> tuple[int, datetime |
 def list_since(
     connection: Connection, store_id: int, *, since: datetime, after: Place | None, limit: int
 ) -> list[tuple[Addressed, Place]]:
-    """A store's events that were handed out, from a moment on, the oldest first."""
+    """Return a store's events that were handed out, from a moment on, the oldest first."""
     statement = _ADDRESSED.add_columns(outbox.c.created_at).where(
         outbox.c.store_id == store_id, outbox.c.created_at >= since, outbox.c.fanned_out_at.is_not(None)
     )
@@ -104,7 +104,7 @@ def list_since(
 
 
 def find_addressed(connection: Connection, store_id: int, event_id: int) -> Addressed | None:
-    """One of a store's events that was handed out."""
+    """Return one of a store's events that was handed out."""
     row = connection.execute(
         _ADDRESSED.where(outbox.c.id == event_id, outbox.c.store_id == store_id, outbox.c.fanned_out_at.is_not(None))
     ).one_or_none()
@@ -112,14 +112,14 @@ def find_addressed(connection: Connection, store_id: int, event_id: int) -> Addr
 
 
 def find_place(connection: Connection, store_id: int, event_id: int) -> Place | None:
-    """Where one of a store's events stands in its lists."""
+    """Return where one of a store's events stands in its lists."""
     statement = select(outbox.c.created_at).where(outbox.c.id == event_id, outbox.c.store_id == store_id)
     created_at = connection.execute(statement).scalar_one_or_none()
     return None if created_at is None else Place(created_at, event_id)
 
 
 def list_page(connection: Connection, store_id: int, *, before: Place | None, limit: int) -> list[Event]:
-    """A store's events, the newest first, at most `limit`, before that place."""
+    """Return a store's events, the newest first, at most `limit`, before that place."""
     statement = select_events().where(outbox.c.store_id == store_id)
     if before is not None:
         earlier = and_(outbox.c.created_at == before.created_at, outbox.c.id < before.id)
@@ -131,7 +131,7 @@ def list_page(connection: Connection, store_id: int, *, before: Place | None, li
 
 
 def select_events() -> Select[Any]:
-    """The columns an event is built from, with its store and its user; for `to_event`."""
+    """Return the columns an event is built from, with its store and its user; for `to_event`."""
     tables = outbox.join(stores, stores.c.id == outbox.c.store_id)
     tables = tables.outerjoin(accounts, accounts.c.id == outbox.c.account_id)
     columns: Sequence[Any] = (
@@ -146,7 +146,7 @@ def select_events() -> Select[Any]:
 
 
 def to_event(row: Row[Any]) -> Event:
-    """The event of a row of `select_events`."""
+    """Return the event of a row of `select_events`."""
     return Event(row.id, row.slug, row.user_id, EventType(row.type), row.payload, row.created_at)
 
 

@@ -1,4 +1,4 @@
-"""The API of events out: who gets them, what was told, and sending it again."""
+"""The API of events: endpoints, the list of events, and replays."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ OpaqueId = Annotated[str, Field(strict=True, min_length=1, max_length=40)]
 
 
 class EndpointIn(Body):
-    """An address that receives events, of all types or of some."""
+    """A URL that receives events, of all types or of some."""
 
     url: Annotated[str, Field(strict=True, min_length=1, max_length=2000)]
-    """Address that receives the events."""
+    """URL that receives the events."""
     types: Annotated[list[EventType], Field(min_length=1, max_length=50)] | None = None
     """Event types; left out or null, all."""
 
@@ -60,9 +60,9 @@ class ReplayIn(Body):
     @field_validator("since")
     @classmethod
     def _of_our_time(cls, since: datetime | None) -> datetime | None:
-        # At the ends of the calendar a moment in another zone is none in ours.
+        # At the ends of the calendar, a time in another zone may not exist in UTC.
         if since is not None and since.year not in _YEARS:
-            raise ValueError("give a moment from the year 2000 on")
+            raise ValueError("must be in the year 2000 or later")
         return since
 
 
@@ -78,7 +78,7 @@ class ReplayIn(Body):
     example={"url": "https://receiver.example/events", "types": ["balance.low"]},
 )
 def create_endpoint() -> Response:
-    """Register an address for the store's events. The response contains the signing secret; store it."""
+    """Register a URL for the store's events. The response contains the signing secret; store it."""
     body = read_body(EndpointIn)
     store_id, now, own = caller().store_id, utcnow(), runtime()
     created = in_transaction(
@@ -108,7 +108,7 @@ def list_endpoints() -> Response:
 @store_key
 @operation("Delete an event endpoint", tag="Events", answer=None, status=204, errors=(UnknownEndpoint,))
 def delete_endpoint(endpoint_id: str) -> Response:
-    """Stop sending events to an address."""
+    """Stop sending events to a URL."""
     store_id = caller().store_id
     in_transaction(lambda connection: endpoints.delete(connection, store_id, endpoint_id))
     return Response(status=204)
@@ -141,7 +141,7 @@ def replay(endpoint_id: str) -> Response:
             lambda connection: endpoints.replay_event(connection, store_id, endpoint_id, event, now=now)
         )
     else:
-        raise InvalidRequest(fields=[FieldError("since", "name exactly one of since and event")])
+        raise InvalidRequest(fields=[FieldError("since", "send exactly one of since and event")])
     return json_response({"replayed": replayed.events, "next": replayed.next_cursor})
 
 

@@ -1,7 +1,7 @@
-"""Runs the Flask app under an asynchronous server: no caller holds a thread while bytes travel.
+"""Run the Flask app under an asynchronous server, so that no caller occupies a thread while bytes travel.
 
-A request takes a thread when its body has arrived, and gives it back when the
-app has answered. The event loop waits for slow senders and slow readers, each
+A request takes a thread when its body has arrived, and releases it when the
+app has responded. The event loop waits for slow senders and slow readers, each
 with a deadline.
 """
 
@@ -36,18 +36,18 @@ OnAnswer = Callable[[str, str, int, float], None]
 
 LARGE_BODY = 512 * 1024
 LARGE_AT_ONCE = 4
-"""How many larger bodies are worked on at once: parsed, they take many times their size."""
+"""How many larger bodies are processed at once: when parsed, they take many times their size."""
 WAITING_PER_THREAD = 8
 
 
 class AsgiApp:
-    """An ASGI application that answers with a WSGI one.
+    """An ASGI application that runs a WSGI application.
 
-    `threads` run requests; one more is kept for `/healthz` and one for
-    `/metrics`, which are answered however busy the others are. `seconds` is the
-    time a caller has to send a body, and to accept each part of a long answer.
-    `on_answer` is told the route, the method and the status of each answer, and
-    the seconds it took from when the body had arrived.
+    `threads` process requests. One more thread is reserved for `/healthz` and one
+    for `/metrics`, which respond however busy the others are. `seconds` is the
+    time a caller has to send a body, and to accept each part of a long response.
+    `on_answer` receives the route, method and status of each response, and the
+    seconds it took from when the body had arrived.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class AsgiApp:
         return self._pool.in_flight
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or run the lifespan of the server."""
+        """Handle one request, or run the lifespan of the server."""
         if scope["type"] == "http":
             await self._answer(scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -119,13 +119,13 @@ class AsgiApp:
             refusal = error
         else:
             return
-        # Its traceback would keep what was read of the body while the answer travels.
         self._on_answer("", method, status_of(refusal), time.monotonic() - started)
+        # Its traceback would keep the body in memory while the response is sent.
         refusal.__traceback__ = refusal.__cause__ = refusal.__context__ = None
         await self._refuse(refusal, path, receive, send)
 
     def _own_path(self, path: str) -> str:
-        """Return the path below the public URL's own, which a proxy may have kept."""
+        """Return the path without the public URL's own path, which a proxy may have kept."""
         base = self._base_path
         return path[len(base) :] if base and path.startswith(f"{base}/") else path
 
@@ -137,15 +137,15 @@ class AsgiApp:
         try:
             part = answer.body
             while part:
-                # A thread makes the next part only when the reader has taken this one.
+                # The next part is produced only after the client has accepted this one.
                 async with asyncio.timeout(self._seconds):
                     await send({"type": "http.response.body", "body": part, "more_body": True})
                 part = await self._pool.run(call.read_on)
             await send({"type": "http.response.body", "body": b""})
         except TimeoutError:
-            log.info("a reader of %s was too slow and is cut off", call.path)
+            log.info("a client reading %s was too slow; its connection is closed", call.path)
         except Overloaded:
-            log.warning("the answer to %s is cut off: too many requests wait", call.path)
+            log.warning("the response to %s is cut off: too many requests wait", call.path)
         finally:
             await self._close(call)
 

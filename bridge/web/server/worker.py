@@ -19,7 +19,7 @@ _PARENT_CHECK_SECONDS = 1.0
 
 
 def build(app: Flask, config: Config) -> AsgiApp:
-    """Return what the server runs in this process; scheduler and threads start with the server, after the fork."""
+    """Return the application of this process; scheduler and threads start with the server, after the fork."""
     parts, scheduler = app.extensions["bridge"], app.extensions["bridge.scheduler"]
     main_process = multiprocessing.parent_process()
 
@@ -28,7 +28,7 @@ def build(app: Flask, config: Config) -> AsgiApp:
         parts.metrics.note_threads(threads=config.threads, in_flight=server.in_flight)
 
     def start() -> None:
-        # A terminal sends Ctrl-C to every process; the main process says when the workers stop.
+        # A terminal sends Ctrl-C to every process, but the main process decides when the workers stop.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         loop = asyncio.get_running_loop()
         if main_process is not None and main_process.pid is not None:
@@ -39,7 +39,7 @@ def build(app: Flask, config: Config) -> AsgiApp:
             scheduler.start()
 
     def stop() -> None:
-        # Jobs finish their item; everyone who waits for a commit is answered.
+        # Jobs finish their item; every caller that waits for a commit gets a response.
         if config.scheduler:
             scheduler.stop()
         parts.group_commit.close()
@@ -65,7 +65,7 @@ async def _keep_sampling(sample: Callable[[], None]) -> None:
 
 
 async def _stop_without(parent: int) -> None:
-    """Stop this worker when its main process is gone: it would hold the port for ever."""
+    """Stop this worker when its main process has ended: it would occupy the port forever."""
     while os.getppid() == parent:
         await asyncio.sleep(_PARENT_CHECK_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
