@@ -223,6 +223,38 @@ def markup_faults(path: str, source: str) -> list[str]:
     ]
 
 
+def status_faults(path: str, source: str) -> list[str]:
+    """HTTP statuses in services: they return typed results, and `bridge/web` has the status of each."""
+    if not path.startswith("bridge/services/") or not path.endswith(".py"):
+        return []
+    return [
+        f"{path}:{node.lineno} holds an HTTP status: return a type, and let the web layer map it"
+        for node in ast.walk(ast.parse(source))
+        if any(map(_is_status, _places_of_status(node)))
+    ]
+
+
+def _places_of_status(node: ast.AST) -> Sequence[ast.AST | None]:
+    match node:
+        case ast.Return(value=ast.Tuple(elts=[first, *_])):
+            return [first]
+        case ast.keyword(arg="status", value=value):
+            return [value]
+        case ast.Dict(keys=keys, values=values):
+            named = zip(keys, values, strict=True)
+            return [value for key, value in named if isinstance(key, ast.Constant) and key.value == "status"]
+    return []
+
+
+def _is_status(node: ast.AST | None) -> bool:
+    match node:
+        case ast.Constant(value=int(number)):
+            return 100 <= number < 600
+        case ast.IfExp(body=body, orelse=otherwise):
+            return _is_status(body) or _is_status(otherwise)
+    return False
+
+
 def circle_faults(sources: Mapping[str, str]) -> list[str]:
     """Return the first cycle of imports among these modules, if there is one; sources are keyed by path."""
     modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in sources}
