@@ -1,4 +1,4 @@
-"""The widget: a fragment of HTML for somebody else's page."""
+"""The usage widget: an HTML fragment for a page of another site."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def show() -> Response:
 def _who(connection: Connection, store_id: int) -> Who:
     user, guest = request.args.get("user_id"), request.args.get("guest_id")
     if (user is None) == (guest is None):
-        raise InvalidRequest(fields=[FieldError("user_id", "name exactly one of user_id and guest_id")])
+        raise InvalidRequest(fields=[FieldError("user_id", "send exactly one of user_id and guest_id")])
     if user is not None:
         return Profile(path_number(user, "user_id"))
     if not guest or len(guest) > _MAX_GUEST:
-        raise InvalidRequest(fields=[FieldError("guest_id", f"give 1 to {_MAX_GUEST} characters")])
+        raise InvalidRequest(fields=[FieldError("guest_id", f"send 1 to {_MAX_GUEST} characters")])
     return Visitor(secrets.hash_guest(guest, salt=profiles.guest_salt(connection, store_id)))
 
 
@@ -83,10 +83,10 @@ def _view() -> View:
 
 
 def _modules() -> list[str]:
-    """The modules asked for, each once, in the order given."""
+    """Return the requested modules, each once, in the given order."""
     keys = [key.strip() for key in request.args.get("modules", "").split(",") if key.strip()]
     if len(keys) > _MAX_MODULES:
-        raise InvalidRequest(fields=[FieldError("modules", f"name at most {_MAX_MODULES} modules")])
+        raise InvalidRequest(fields=[FieldError("modules", f"send at most {_MAX_MODULES} modules")])
     try:
         return [path_module(key) for key in dict.fromkeys(keys)]
     except InvalidRequest as error:

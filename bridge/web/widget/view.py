@@ -1,4 +1,4 @@
-"""The fragment on somebody's page: what they have, what is free, what they bought."""
+"""The contents of the widget: balance, free allowances and purchases of a user or guest."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from bridge.web.i18n.formatting import Language, LocalTime, direction, isolate, 
 from bridge.web.i18n.messages import Texts, texts_of
 
 PURCHASES = 10
-"""How many purchases the fragment lists; the portal has them all."""
+"""How many purchases the widget lists."""
 
 
 class View(StrEnum):
-    """How much of the fragment is wanted."""
+    """How much of the widget to show."""
 
     FULL = "full"
     SUMMARY = "summary"
@@ -45,7 +45,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class CardPurchase:
-    """One purchase: what it was, and the tokens it brought."""
+    """One purchase: its packages, and the tokens it granted."""
 
     order: str
     at: LocalTime | None
@@ -56,7 +56,7 @@ class CardPurchase:
 
 @dataclass(frozen=True, slots=True)
 class UsageCard:
-    """Everything the fragment prints; an empty text is something it does not show."""
+    """The contents of the widget; an empty text is not shown."""
 
     view: View
     language: Language
@@ -84,9 +84,11 @@ def usage_card(
     language: Language,
     now: datetime,
 ) -> UsageCard:
-    """The card of one person; of somebody never heard of it shows a balance of 0 and what is free for anybody.
+    """Return the widget of one user or guest.
 
-    `modules` are the ones to show, in order; none means all the store has.
+    Without an account, it shows a balance of 0 and the free allowances that apply
+    to everyone. `modules` are the ones to show, in order; empty for all of the
+    store.
     """
     account = get_or_make_account(connection, store_id, who)
     known = get_overview(connection, account, now=now)
@@ -111,7 +113,7 @@ def usage_card(
             known.allowances,
             modules or policy.module_keys,
             language,
-            # A visitor has no balance that could pay instead.
+            # A guest has no balance that could pay instead.
             without="disabled" if account.is_guest else "none",
             now=now,
         ),
