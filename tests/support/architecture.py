@@ -18,9 +18,9 @@ MEASURED = {".py", ".html", ".js", ".css", ".php"}
 UNWELCOME_NAMES = {"utils.py", "common.py", "helpers.py", "services.py"}
 
 _OURS = ("app", "bridge", "schedulers", "migrations", "tests", "bench", "fakeshop")
-_DOOR_MODULE = r"bridge/(web/.+|cli/.+|config|garbage|logs)\.py|schedulers/.+\.py"
+_DOOR_MODULE = r"bridge/(web/.+|cli/.+|metrics/.+|config|garbage|logs)\.py|schedulers/.+\.py"
 _DOOR_SHARED = (
-    r"bridge\.(domain|rendering|services|config|garbage|logs|runtime|storage\.engine\.database|cli)|schedulers"
+    r"bridge\.(domain|rendering|services|config|garbage|logs|metrics|runtime|storage\.engine\.database|cli)|schedulers"
 )
 _NOT_FOR_DOORS = frozenset(
     {"sqlalchemy", "alembic", "oauthlib", "requests", "standardwebhooks", "urllib3", "woocommerce"}
@@ -67,7 +67,10 @@ FLOORS: tuple[tuple[str, Floor], ...] = (
             frozenset({"cryptography", "argon2"}),
         ),
     ),
-    (r"bridge/runtime\.py", Floor(r"bridge\.(services|config|storage\.engine\.database)", frozenset({"flask"}))),
+    (
+        r"bridge/runtime\.py",
+        Floor(r"bridge\.(services|config|metrics|storage\.engine\.database)", frozenset({"flask"})),
+    ),
     (r"bridge/web/.+", Floor(rf"{_DOOR_SHARED}|bridge\.web", None, _NOT_FOR_DOORS)),
     (_DOOR_MODULE, Floor(_DOOR_SHARED, None, _NOT_FOR_DOORS)),
     # A shop must not depend on the service, and runs as a program of its own.
