@@ -1,4 +1,4 @@
-"""The free allowance of each module as pages show it, with numbers and words."""
+"""The free allowance of each module, as numbers and texts for pages."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def rows(
     without: str = "none",
     now: datetime,
 ) -> tuple[AllowanceRow, ...]:
-    """A row for each of these modules, in their order, from the allowances of the account.
+    """Return a row for each of these modules, in their order.
 
-    `without` is the state of a module that has no rule for this person.
+    `without` is the state of a module without a rule for this account.
     """
     known = {allowance.module: allowance for allowance in allowances}
     return tuple(
@@ -77,7 +77,7 @@ def rows(
 
 
 def plan_row(policy: Policy, plan: PlanStatus | None, language: Language, *, now: datetime) -> AllowanceRow | None:
-    """Return what is left of a bought plan in its running month; None without one."""
+    """Return the current month of the account's plan as a row; None without a plan."""
     if plan is None:
         return None
     texts, zone = texts_of(language), policy.calendar.zone
@@ -100,7 +100,7 @@ def plan_row(policy: Policy, plan: PlanStatus | None, language: Language, *, now
 
 
 def percent_of(part: int, whole: int) -> int:
-    """The share in whole per cent, 0 to 100; a part that is there at all has at least 1."""
+    """Return the share in whole percent, 0 to 100; at least 1 if `part` is above 0."""
     if part <= 0:
         return 0
     return 100 if part >= whole else max(1, part * 100 // whole)

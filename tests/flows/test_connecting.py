@@ -305,7 +305,7 @@ def test_bridge_no_shop_can_reach_says_so_and_takes_keys_by_hand(connected_shop,
     response = ask(admin, "https://shop.example.com")
 
     assert response.status_code == 422
-    assert "WooCommerce sends its keys to an https address only" in read(response).alerts[0]
+    assert "WooCommerce sends keys only to an https address" in read(response).alerts[0]
     assert ledger_sql.count(connected_shop.database, "key_requests") == 0
 
 
@@ -327,7 +327,7 @@ def test_keys_typed_by_hand_are_tried_before_they_are_kept(connected_shop, admin
     right = connect(key.consumer_secret)
 
     assert (right.status_code, right.location) == (303, "/admin/hand/connection")
-    assert "they are saved" in admin.get(right.location).text
+    assert "They were saved" in admin.get(right.location).text
     _assert_secret(connected_shop, caplog, key.consumer_secret, [right, admin.get(right.location)], right.location)
 
 

@@ -100,7 +100,7 @@ def answer_by_keyboard(connected_shop, page):
     assert page.locator(":focus").get_attribute("id") == mug.get_attribute("id")
     page.keyboard.type("none")
     page.keyboard.press("Enter")
-    assert "Give the tokens of one piece" in page.get_by_role("alert").inner_text()
+    assert "Enter how many tokens one unit grants" in page.get_by_role("alert").inner_text()
     assert (mug.input_value(), mug.get_attribute("aria-invalid")) == ("none", "true")
     mug.fill("0")
     page.keyboard.press("Enter")
@@ -111,7 +111,7 @@ def answer_by_keyboard(connected_shop, page):
     page.keyboard.press("Enter")
     page.get_by_role("status").get_by_text("14,000 tokens were granted").wait_for()
     page.get_by_role("button", name=f"Mark as reviewed: refunds of order {loose}").press("Enter")
-    page.get_by_role("status").get_by_text("are marked as reviewed: no tokens moved").wait_for()
+    page.get_by_role("status").get_by_text("were marked as reviewed: no tokens moved").wait_for()
     assert page.get_by_role("heading", name="No exceptions").count() == 1
     assert connected_shop.balances()[2] == before + 14_000
 

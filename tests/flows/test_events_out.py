@@ -218,7 +218,7 @@ def test_bridge_in_public_sends_nothing_to_a_private_address(driver, receiver):
 
     assert receiver.received == []
     (shown,) = driver.call("GET", "event-endpoints").get_json()["items"]
-    assert (shown["pending"], shown["last_error"]) == (1, "the address lies in a private network")
+    assert (shown["pending"], shown["last_error"]) == (1, "the address is in a private network")
 
 
 def test_spending_and_granting_tell_of_each_crossing_once(shop, driver, receiver, app):

@@ -192,7 +192,7 @@ def test_order_is_found_by_the_number_the_shop_shows(shop, database, app):
         checked = admin.get(send(admin, page.form("exceptions/check"), order=typed).location).text
         assert f"Order {typed} (completed; Tokens) was checked: no tokens moved. It has no exceptions." in checked
     for typed, words in (
-        ("TB-1", "Give the ID of an order"),
+        ("TB-1", "Enter the ID of an order"),
         ("\0", "Give the ID"),
         ("7", "there is no order 7"),
         ("", "Give the ID"),

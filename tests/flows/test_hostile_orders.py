@@ -147,7 +147,7 @@ def test_delivery_that_cannot_be_processed_is_named(connected_shop):
 
     (fault,) = [fault for fault in connected_shop.watch().left if fault.code is Code.UNPROCESSED]
     assert describe(fault).startswith("order 7 could not be processed, since ")
-    assert "The balance would leave the range of 0 to 2^53-1 tokens; each is tried again at least" in describe(fault)
+    assert "The balance would leave the range of 0 to 2^53-1 tokens. Each is retried at least" in describe(fault)
 
 
 def test_store_added_with_its_history_begins_to_grant_at_once(connected_shop):

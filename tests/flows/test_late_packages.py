@@ -137,9 +137,9 @@ def test_orders_are_decided_all_at_once_or_one_by_one_on_the_page(asking, app):
     admin = sign_in(app)
     exceptions = admin.get("/admin/shop/exceptions")
     assert '<span class="sr">open: </span>1</span>' in exceptions.text
-    assert "Product 10 was bought before it was a package." in exceptions.text
+    assert "Product 10 was ordered before it was a package." in exceptions.text
     page = read(admin.get(read(exceptions).links["Decide about these orders of Product 10"]))
-    assert page.rows[0][-1].startswith("3 orders bought it before it was a package.")
+    assert page.rows[0][-1].startswith("3 orders placed before it was a package.")
 
     one_by_one = read(admin.get(page.links["One by one: past orders of Product 10"]))
     send(admin, one_by_one.form("past-orders/1/1"), decision="grant")

@@ -51,7 +51,7 @@ def test_amount_is_set_without_script_and_without_a_mouse(page, shop):
 
     page.get_by_role("status").first.wait_for()
     assert page.get_by_role("status").first.inner_text() == (
-        "One piece of Product 10 grants 5,000 tokens. 1 waiting orders were checked."
+        "Product 10 grants 5,000 tokens. 1 waiting orders were checked."
     )
     assert balance_of(shop, 2) == 5000
 

@@ -164,7 +164,7 @@ def test_repeated_delivery_is_one_row_with_a_counter(shop, app, database):
         assert deliver(shop, order()).status_code == 200
 
     assert [row["repeats"] for row in rows(database)] == [199]
-    assert "sends the same delivery again and again" in sign_in(app).get("/admin/shop/connection").text
+    assert "sends the same delivery repeatedly" in sign_in(app).get("/admin/shop/connection").text
     deliver(shop, order(), "order.created")
     deliver(shop, order(at=1))
     deliver(shop, order())
@@ -189,7 +189,7 @@ def test_large_delivery_is_accepted_and_a_larger_one_is_answered_and_named(shop,
     assert deliver(shop, large).status_code == 200
     assert balance_of(shop, 2) == 1_000
     assert deliver(shop, larger).status_code == 200
-    assert "too large to be kept" in sign_in(app).get("/admin/shop/connection").text
+    assert "a delivery was too large" in sign_in(app).get("/admin/shop/connection").text
     stored = ledger_sql.rows(database, "select resource_id, body from deliveries order by id")[1]
     assert (stored["resource_id"], bytes(stored["body"])) == (2, b'{"id":2}')
     headers = delivery_headers(larger, "order.updated", secret="another")

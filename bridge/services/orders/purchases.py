@@ -64,7 +64,7 @@ class PurchasePage(NamedTuple):
 
 
 def list_purchases(connection: Connection, account: Account, *, before: int | None, limit: int) -> PurchasePage:
-    """An account's purchases, the newest order first, below the order number `before`.
+    """Return an account's purchases, the newest order first, below the order number `before`.
 
     At most `limit`, and fewer where their lines are many: an order may have ten thousand.
     """

@@ -1,4 +1,4 @@
-"""An admin's session: a row on the server, whose id the browser keeps in a signed cookie."""
+"""An admin's session: a row on the server; a signed cookie in the browser holds its id."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _OWN_PATH = re.compile(r"/admin(?:/[\w\-.~%/]*)?(?:\?[!-\[\]-~]*)?", re.ASCII)
 
 
 def begin(signed_in: SignedIn) -> None:
-    """Hand the browser its session; nothing of an earlier one is kept."""
+    """Start the session of this browser; nothing of an earlier session is kept."""
     session.clear()
     session["admin"] = signed_in.session_id
 
 
 def end() -> None:
-    """End the session of this browser, here and on the server."""
+    """End the session of this browser, in the cookie and on the server."""
     held = session.get("admin")
     session.clear()
     if isinstance(held, str):
@@ -42,7 +42,7 @@ def end() -> None:
 
 
 def find_admin() -> Admin | None:
-    """The admin who sent this request; None without a session, or with one that has ended."""
+    """Return the admin who sent this request; None without a session, or if it has ended."""
     held = session.get("admin")
     if not isinstance(held, str):
         session.pop("admin", None)
@@ -62,12 +62,12 @@ def _note_use(session_id: str, now: datetime) -> None:
     try:
         in_transaction(lambda connection: admins.note_session_use(connection, session_id, now=now))
     except Unavailable:
-        # A page that only reads is shown also while nothing can be written.
-        log.info("the use of a session was not noted")
+        # Pages that only read are shown even while the database accepts no writes.
+        log.info("the last use of a session could not be recorded")
 
 
 def signed_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
-    """Let a page be seen by an admin only; anybody else is sent to the sign-in, and back afterwards."""
+    """Allow a page for admins only; redirect everyone else to the sign-in page, and back afterwards."""
 
     @functools.wraps(view)
     def asked(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
@@ -82,11 +82,11 @@ def signed_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseRet
 
 
 def current_admin() -> Admin:
-    """The admin who sent this request, behind `signed_in`."""
+    """Return the admin who sent this request; call it in views with `signed_in` only."""
     found: Admin = g.admin
     return found
 
 
 def own_path(text: str | None) -> str | None:
-    """The path to go on to after signing in; None for anything but a page of ours."""
+    """Return the path to redirect to after the sign-in; None for anything but a page of this service."""
     return text if text is not None and _OWN_PATH.fullmatch(text) else None

@@ -34,7 +34,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class EntryRow:
-    """One line of the ledger; `tokens` is signed, `debt` what it moved there."""
+    """One line of the ledger; `tokens` and `debt` are signed."""
 
     at: LocalTime
     kind: str
@@ -61,7 +61,7 @@ class PurchaseRow:
 
 @dataclass(frozen=True, slots=True)
 class UserPage:
-    """Everything the page of one user prints; `older` and `earlier` are where the next pages begin."""
+    """The contents of the page of one user; `older` and `earlier` are where the next pages begin."""
 
     store: Store
     user: UserRow
@@ -87,7 +87,10 @@ def user_page(
     orders_before: int | None = None,
     now: datetime,
 ) -> UserPage:
-    """The page of one user: entries older than the id `before`, orders below `orders_before`; raises `UnknownUser`."""
+    """Return the page of one user: entries older than id `before`, orders below `orders_before`.
+
+    Raises `UnknownUser`.
+    """
     account = profiles.get_account(connection, store.id, user_id)
     known = get_overview(connection, account, now=now)
     user = users_view.user_row(connection, store, user_id, now=now)
