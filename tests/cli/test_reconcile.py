@@ -1,4 +1,4 @@
-"""The commands that talk with a shop say what they did, in words or as JSON, and what is wrong, with its remedy."""
+"""Commands that talk to a shop report their result, in words or as JSON, and each problem with its remedy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ URL = "http://127.0.0.1:8000/webhooks/woocommerce/shop"
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """A shop and a bridge, not connected yet."""
+    """Return a shop and a service, not connected yet."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app) as connected_shop:
         yield connected_shop
@@ -27,7 +27,7 @@ def connected_shop(app, caplog):
 
 @pytest.fixture
 def flask(app):
-    """Run a command in process: exit status, output and errors."""
+    """Run a command in process and return exit status, output and errors."""
     return lambda *arguments: app.test_cli_runner().invoke(args=list(arguments))
 
 
@@ -88,7 +88,7 @@ def test_reconcile_since_reads_a_range_in_the_stores_own_time(connected_shop, fl
     assert [found["order"] for found in report["differences"]] == [order]
     assert connected_shop.cursor() is None
     bad = flask("reconcile", "shop", "--since", "yesterday")
-    assert (bad.exit_code, "--since: give a moment" in bad.stderr) == (1, True)
+    assert (bad.exit_code, "--since: give a date or time" in bad.stderr) == (1, True)
 
 
 @one_engine
@@ -202,7 +202,7 @@ def test_read_only_key_installs_nothing_and_says_why(connected_shop, flask):
     result = flask("webhooks", "install", "shop")
 
     assert result.exit_code == 1
-    assert "may only read; it needs read and write permission" in result.stderr
+    assert "has read permission only; it needs read/write" in result.stderr
     assert "Traceback" not in result.output
 
 
@@ -232,8 +232,8 @@ def test_check_of_a_healthy_shop_ends_with_status_0(connected_shop, flask):
     ("fault", "words"),
     [
         (Kind.UNAUTHORIZED, "the consumer key is unknown"),
-        (Kind.NOT_FOUND, "pretty permalinks are off"),
-        (Kind.REDIRECT, "connect it with the address it really has"),
+        (Kind.NOT_FOUND, "permalinks are set to plain"),
+        (Kind.REDIRECT, "connect the shop with that address"),
     ],
 )
 def test_check_names_what_keeps_the_shop_from_being_read(connected_shop, flask, fault, words):

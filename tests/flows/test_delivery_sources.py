@@ -136,10 +136,10 @@ def test_owner_accepts_a_site_on_the_connection_page(shop, app):
     done = send(admin, read(page).form("sources"))
     retry(app)
 
-    assert "another site delivers" in page.text
+    assert "another site sends deliveries" in page.text
     assert done.status_code == 303
     assert balance_of(shop, 2) == 1_000
-    assert "another site delivers" not in admin.get("/admin/shop/connection").text
+    assert "another site sends deliveries" not in admin.get("/admin/shop/connection").text
 
 
 @one_engine

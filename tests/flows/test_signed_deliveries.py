@@ -1,4 +1,4 @@
-"""Nothing signed is ignored silently: other forms, large bodies, repetitions."""
+"""Signed deliveries are never ignored silently: other forms, large bodies, repetitions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def shop(shop):
-    """The recorded shop, with package 10 of 1000 tokens."""
+    """Return the recorded shop, with package 10 of 1000 tokens."""
     put_package(shop, 10, 1_000)
     put_user(shop, 2)
     return shop
@@ -164,7 +164,7 @@ def test_repeated_delivery_is_one_row_with_a_counter(shop, app, database):
         assert deliver(shop, order()).status_code == 200
 
     assert [row["repeats"] for row in rows(database)] == [199]
-    assert "sends the same delivery again and again" in sign_in(app).get("/admin/shop/connection").text
+    assert "sends the same delivery repeatedly" in sign_in(app).get("/admin/shop/connection").text
     deliver(shop, order(), "order.created")
     deliver(shop, order(at=1))
     deliver(shop, order())
@@ -189,7 +189,7 @@ def test_large_delivery_is_accepted_and_a_larger_one_is_answered_and_named(shop,
     assert deliver(shop, large).status_code == 200
     assert balance_of(shop, 2) == 1_000
     assert deliver(shop, larger).status_code == 200
-    assert "too large to be kept" in sign_in(app).get("/admin/shop/connection").text
+    assert "a delivery was too large" in sign_in(app).get("/admin/shop/connection").text
     stored = ledger_sql.rows(database, "select resource_id, body from deliveries order by id")[1]
     assert (stored["resource_id"], bytes(stored["body"])) == (2, b'{"id":2}')
     headers = delivery_headers(larger, "order.updated", secret="another")
@@ -199,7 +199,7 @@ def test_large_delivery_is_accepted_and_a_larger_one_is_answered_and_named(shop,
 @one_engine
 @pytest.mark.parametrize("place", ["beginning", "end"])
 def test_order_that_is_too_large_to_be_kept_is_read_from_the_shop(app, place):
-    """By its ID where that stands at the beginning of the document, else with the next reading of all changes."""
+    """By its ID where that is at the beginning of the document, else with the next sync."""
     with open_connected_shop(app) as connected_shop:
         connected_shop.connect()
         put_package(connected_shop, 10, 1_000)
@@ -253,7 +253,7 @@ def test_repeat_of_a_known_document_overrides_no_later_one_of_its_second(shop, a
 
 @one_engine
 def test_late_document_of_the_second_of_a_refund_is_for_the_shop_to_decide(app):
-    """Two documents of one second: only the shop knows which of them it wrote last."""
+    """Two documents of one second: only the shop can say which of them it wrote last."""
     with open_connected_shop(app) as connected_shop:
         connected_shop.connect()
         put_package(connected_shop, 10, 1_000)
@@ -273,6 +273,6 @@ def test_late_document_of_the_second_of_a_refund_is_for_the_shop_to_decide(app):
 
 
 def moment_of(connected_shop, number):
-    """When an order of the rig's shop changed, as its documents write it."""
+    """Return when an order of the connected shop changed, as its documents write it."""
     with connected_shop.reading() as reading:
         return reading.shop.get_order(number)["date_modified_gmt"]

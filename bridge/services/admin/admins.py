@@ -149,7 +149,7 @@ def sign_in(
 
 
 def find_session(connection: Connection, session_id: str, *, now: datetime) -> Session | None:
-    """The session of that id; None once it has ended, whichever way."""
+    """Return the session of that id; None once it has ended, whichever way."""
     found = sessions.find(connection, vault.hash_session(session_id))
     if found is None or now - found.began_at >= LONGEST_SESSION or now - found.seen_at >= IDLE_SESSION:
         return None

@@ -80,7 +80,7 @@ def get_line(connection: Connection, store: Store, user_id: int, *, now: datetim
 
 
 def _cut(lines: Sequence[UserLine], listing: Listing) -> tuple[list[UserLine], UserLine | None, UserLine | None]:
-    """The lines of the page, and those at its edges where the list goes on before and after it."""
+    """Return the lines of the page, and those at its edges where the list goes on before and after it."""
     has_more = len(lines) > listing.page
     if listing.before is not None:
         kept = list(lines[1:] if has_more else lines)

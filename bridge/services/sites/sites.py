@@ -82,7 +82,7 @@ def link_site(connection: Connection, wanted: NewSite, *, store_id: int, account
 
 
 def list_sites(connection: Connection, account_id: int, *, before: int | None, limit: int) -> list[Site]:
-    """An account's sites, the newest first; unlinked ones stay in the list."""
+    """Return an account's sites, the newest first; unlinked ones stay in the list."""
     return sites.list_page(connection, account_id, before=before, limit=limit)
 
 

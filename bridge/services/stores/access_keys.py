@@ -25,7 +25,7 @@ _known: Memory[str, AccessKey] = Memory(most=10_000)
 
 
 def make(connection: Connection, store: Store, *, now: datetime) -> str:
-    """A further access key of a store, which is shown this once."""
+    """Return a further access key of a store, which is shown this once."""
     key = secrets.new_access_key()
     stores.add_key(
         connection,
@@ -38,12 +38,12 @@ def make(connection: Connection, store: Store, *, now: datetime) -> str:
 
 
 def list_keys(connection: Connection, store: Store) -> list[StoreKey]:
-    """The store's own access keys, the newest first; those of its linked sites are theirs."""
+    """Return the store's own access keys, the newest first; those of its linked sites are theirs."""
     return stores.list_keys(connection, store.id)
 
 
 def find(connection: Connection, store: Store, written: str) -> StoreKey:
-    """The one key of the store's own that begins with what is shown of it, or is this one, written in full.
+    """Return the one key of the store's own that begins with what is shown of it, or is this one, written in full.
 
     Raises `UnknownAccessKey` where there is none or several, and for less than
     what is shown.

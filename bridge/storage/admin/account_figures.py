@@ -131,7 +131,7 @@ def add_up(connection: Connection, store_id: int) -> tuple[int, int, int, int]:
 
 
 def _live() -> Select[*tuple[Any, ...]]:
-    """The users of a batch as they are."""
+    """Return the users of a batch as they are."""
     batch = (
         select(accounts)
         .where(

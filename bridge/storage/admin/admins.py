@@ -32,7 +32,7 @@ class ListedAdmin:
 
 
 def count(connection: Connection) -> int:
-    """How many people may sign in."""
+    """Return how many people may sign in."""
     return connection.execute(select(func.count()).select_from(admins)).scalar_one()
 
 
@@ -57,18 +57,18 @@ def list_all(connection: Connection, *, lock: bool = False) -> list[ListedAdmin]
 
 
 def find(connection: Connection, admin_id: int) -> Admin | None:
-    """The admin of that id."""
+    """Return the admin of that id."""
     row = connection.execute(select(admins).where(admins.c.id == admin_id)).one_or_none()
     return None if row is None else to_admin(connection, row)
 
 
 def find_by_email(connection: Connection, email: str) -> Credentials | None:
-    """The admin with that email."""
+    """Return the admin with that email."""
     return _credentials(connection, email, lock=False)
 
 
 def lock_by_email(connection: Connection, email: str) -> Credentials | None:
-    """The admin with that email, the row locked until the transaction ends."""
+    """Return the admin with that email, the row locked until the transaction ends."""
     return _credentials(connection, email, lock=True)
 
 

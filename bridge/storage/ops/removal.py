@@ -155,7 +155,7 @@ def _owned_tables() -> list[Table]:
 
 
 def _owned(table: Table, store_id: int) -> ColumnElement[bool]:
-    """The condition under which a row of a table is a store's."""
+    """Return the condition under which a row of a table is a store's."""
     column = table.c.get("store_id")
     if column is not None and not (column.nullable and "account_id" in table.c):
         return column == store_id

@@ -16,7 +16,7 @@ _STYLES = ("admin.css", "docs.css")
 
 
 def install(app: Flask) -> None:
-    """Teach the templates what they share."""
+    """Install the filters and globals of all templates."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["number"] = number
@@ -33,5 +33,5 @@ def _signed(value: int) -> str:
 
 
 def _breakable(address: str) -> Markup:
-    """An email address that a narrow column breaks before its @."""
+    """Return an email address that a narrow column breaks before the @."""
     return escape(address).replace("@", Markup("<wbr>@"))

@@ -1,4 +1,4 @@
-"""An admin's session: a row on the server, whose id the browser keeps in a signed cookie."""
+"""An admin's session: a row on the server; a signed cookie in the browser holds its id."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _OWN_PATH = re.compile(r"/admin(?:/[\w\-.~%/]*)?(?:\?[!-\[\]-~]*)?", re.ASCII)
 
 
 def begin(signed_in: SignedIn) -> None:
-    """Hand the browser its session; nothing of an earlier one is kept."""
+    """Start the session of this browser; nothing of an earlier session is kept."""
     session.clear()
     session["admin"] = signed_in.session_id
 
 
 def end() -> None:
-    """End the session of this browser, here and on the server."""
+    """End the session of this browser, in the cookie and on the server."""
     held = session.get("admin")
     session.clear()
     if isinstance(held, str):
@@ -43,7 +43,7 @@ def end() -> None:
 
 
 def find_admin() -> Admin | None:
-    """The admin who sent this request; None without a session, or with one that has ended."""
+    """Return the admin who sent this request; None without a session, or if it has ended."""
     held = session.get("admin")
     if not isinstance(held, str):
         session.pop("admin", None)
@@ -63,8 +63,8 @@ def _note_use(session_id: str, now: datetime) -> None:
     try:
         in_transaction(lambda connection: admins.note_session_use(connection, session_id, now=now))
     except Unavailable:
-        # A page that only reads is shown also while nothing can be written.
-        log.info("the use of a session was not noted")
+        # Pages that only read are shown even while the database accepts no writes.
+        log.info("the last use of a session could not be recorded")
 
 
 def needs(role: Role) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
@@ -125,5 +125,5 @@ def may(role: Role) -> bool:
 
 
 def own_path(text: str | None) -> str | None:
-    """The path to go on to after signing in; None for anything but a page of ours."""
+    """Return the path to redirect to after the sign-in; None for anything but a page of this service."""
     return text if text is not None and _OWN_PATH.fullmatch(text) else None

@@ -56,7 +56,7 @@ def store_or_site_key(view: Callable[P, Response]) -> Callable[P, Response]:
 
 
 def caller() -> Caller:
-    """Return who sent this request."""
+    """Return the caller of this request."""
     found = g.caller
     if not isinstance(found, Caller):
         raise TypeError("this route does not verify the access key: it may only hand its caller to the group commit")
@@ -87,7 +87,7 @@ def deferred_auth(view: Callable[P, Response]) -> Callable[P, Response]:
         try:
             return view(*args, **kwargs)
         except BridgeError:
-            # Whatever else is wrong with the request, a key that opens nothing is what its sender hears of.
+            # An invalid key is reported before any other error of the request.
             _sign_in()
             raise
 

@@ -1,4 +1,4 @@
-"""The API of holds: set aside, capture, release."""
+"""The API of holds: create, read, capture, release."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ bp = Blueprint("api_holds", __name__, url_prefix="/v1/holds")
 
 
 class HoldIn(SpendIn):
-    """A request to set tokens aside for 1 second to 24 hours."""
+    """A request to hold tokens for 1 second to 24 hours."""
 
     named_faults: ClassVar[NamedFaults] = {
         ("ttl_seconds", "greater_than_equal"): LifetimeOutOfRange,
@@ -79,7 +79,7 @@ class ReleaseIn(Body):
     example={"user": {"id": 42}, "module": "chat", "tokens": 120, "ttl_seconds": 600},
 )
 def hold() -> Response:
-    """Set tokens aside until the final cost is known. A hold that is not captured ends by itself."""
+    """Hold tokens until the final cost is known. A hold that is not captured expires."""
     key = idempotency_key()
     body = read_body(HoldIn)
     ask = hold_request_of(body, principal(), key=key, ttl_seconds=body.ttl_seconds)
@@ -124,7 +124,7 @@ def capture(hold_id: str) -> Response:
     key = idempotency_key()
     body = read_body(CaptureIn)
     if (body.tokens is None) == (body.quantity is None):
-        raise InvalidRequest(fields=[FieldError("tokens", "give exactly one of tokens and quantity")])
+        raise InvalidRequest(fields=[FieldError("tokens", "send exactly one of tokens and quantity")])
     ask = CaptureRequest(
         caller=principal(),
         key=key,

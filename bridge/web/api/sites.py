@@ -1,4 +1,4 @@
-"""The API of linked sites: linking, caps, keys, and the account a site draws on."""
+"""The API of linked sites: linking, caps, keys, and the account of a site."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class SiteIn(Body):
 
 
 class SiteChangesIn(Body):
-    """Changes of a linked site; fields left out stay."""
+    """Changes of a linked site; fields left out stay unchanged."""
 
     url: SiteUrl = ""
     """Address of the site; left out, it stays."""
@@ -65,7 +65,7 @@ class SiteChangesIn(Body):
 
 
 class RotationIn(Body):
-    """The grace time of the old key."""
+    """The grace period of the old key."""
 
     grace_seconds: GraceSeconds = int(DEFAULT_GRACE.total_seconds())
     """Seconds for which the old key still works."""
@@ -148,7 +148,7 @@ def change_site(site_id: str) -> Response:
 @store_key
 @operation("Unlink a site", tag="Linked sites", answer=None, status=204, errors=(UnknownSite,))
 def unlink_site(site_id: str) -> Response:
-    """Unlink a site. Its keys stop working at once; its history stays."""
+    """Unlink a site. Its keys stop working at once; its history is kept."""
     number, store_id, now = _site_number(site_id), caller().store_id, utcnow()
     in_transaction(lambda connection: sites.unlink_site(connection, store_id, number, now=now))
     return Response(status=204)
@@ -165,7 +165,7 @@ def unlink_site(site_id: str) -> Response:
     example={"grace_seconds": 3600},
 )
 def rotate_key(site_id: str) -> Response:
-    """Create a new access key. The old key works until the grace time ends."""
+    """Create a new access key. The old key works until the grace period ends."""
     grace = timedelta(seconds=read_body(RotationIn).grace_seconds)
     number, store_id, now = _site_number(site_id), caller().store_id, utcnow()
 
@@ -219,13 +219,13 @@ def link() -> Response:
 @site_key
 @operation("Get the site's account", tag="Linked sites", answer=SiteAccount, errors=(UnknownSite,))
 def get_account() -> Response:
-    """Return the account that this site draws on and its use of this month."""
+    """Return the account of this site, and the site's usage of this month."""
     with reading() as connection:
         status = sites.get_site_account(connection, caller(), now=utcnow())
     return json_response(
         {
             "state": status.state.value,
-            # The shop's user ID is all that a linked site learns about the person.
+            # A linked site sees the user's ID in the shop and nothing else about the user.
             "user": {"id": status.overview.account.user_id},
             **funds_document(status.overview),
             "purchase_url": status.overview.policy.store.purchase_url,
@@ -285,5 +285,5 @@ def _cursor() -> int | None:
         return None
     number = decode_id("si", text)
     if number is None:
-        raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
+        raise InvalidRequest(fields=[FieldError("cursor", "send the value of next from an earlier page")])
     return number

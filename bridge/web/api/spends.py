@@ -1,4 +1,4 @@
-"""The API of spending: quotes, spends one by one and in batches, and refunds."""
+"""The API of spending: quotes, single and batched spends, and refunds."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class UnreadBatch(Body):
 
 
 class BatchIn(Body):
-    """Up to 1000 spends. Each is validated alone, so a bad one does not stop the others."""
+    """Up to 1000 spends. Each is validated on its own, so an invalid one does not stop the others."""
 
     spends: Annotated[list[BatchItemIn], Field(min_length=1, max_length=MAX_REQUESTS)]
     """Up to 1000 spends."""
@@ -88,13 +88,13 @@ class RefundIn(Body):
     """The tokens to refund and the reason."""
 
     tokens: Tokens | None = None
-    """Tokens to refund; left out, all that remain."""
+    """Tokens to refund; left out, all that were not refunded yet."""
     reason: Reason
     """Reason for the refund."""
 
 
 SPEND_ERRORS = (UnknownOperation, UnknownModule, TooManyUnits, OperationAndTokens, BalanceOutOfRange, UseOutOfRange)
-"""The errors of a spend or a hold, besides refusals."""
+"""The errors of a spend or hold, other than refusals."""
 
 
 @bp.post("/quotes")

@@ -1,4 +1,4 @@
-"""The widget: a fragment of HTML for somebody else's page."""
+"""The usage widget: an HTML fragment for a page of another site."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bridge.web.api.auth import caller, store_key
 from bridge.web.api.operations import Parameter, operation
 from bridge.web.api.parsing import path_module, path_number
 from bridge.web.context import reading, utcnow
-from bridge.web.i18n.formatting import language_of
+from bridge.web.i18n.formatting import Language, language_of
 from bridge.web.widget import view as widget
 from bridge.web.widget.view import View
 
@@ -35,7 +35,7 @@ _MAX_MODULES = 50
         Parameter("user_id", "ID of the user in the shop.", {"type": "string"}, "42"),
         Parameter("guest_id", "ID of a guest, in place of a user.", {"type": "string"}, ""),
         Parameter("modules", "Keys of modules, separated by commas.", {"type": "string"}, "chat"),
-        Parameter("lang", "Language: en, fr, de or es.", {"type": "string"}, "en"),
+        Parameter("lang", f"Language, English for any other: {', '.join(Language)}.", {"type": "string"}, "en"),
         Parameter("view", "What to show.", {"type": "string", "enum": [view.value for view in View]}, "full"),
     ),
     media=("text/html",),
@@ -67,11 +67,11 @@ def show() -> Response:
 def _who(connection: Connection, store_id: int) -> Who:
     user, guest = request.args.get("user_id"), request.args.get("guest_id")
     if (user is None) == (guest is None):
-        raise InvalidRequest(fields=[FieldError("user_id", "name exactly one of user_id and guest_id")])
+        raise InvalidRequest(fields=[FieldError("user_id", "send exactly one of user_id and guest_id")])
     if user is not None:
         return Profile(path_number(user, "user_id"))
     if not guest or len(guest) > _MAX_GUEST:
-        raise InvalidRequest(fields=[FieldError("guest_id", f"give 1 to {_MAX_GUEST} characters")])
+        raise InvalidRequest(fields=[FieldError("guest_id", f"send 1 to {_MAX_GUEST} characters")])
     return Visitor(secrets.hash_guest(guest, salt=profiles.guest_salt(connection, store_id)))
 
 
@@ -83,10 +83,10 @@ def _view() -> View:
 
 
 def _modules() -> list[str]:
-    """The modules asked for, each once, in the order given."""
+    """Return the requested modules, each once, in the given order."""
     keys = [key.strip() for key in request.args.get("modules", "").split(",") if key.strip()]
     if len(keys) > _MAX_MODULES:
-        raise InvalidRequest(fields=[FieldError("modules", f"name at most {_MAX_MODULES} modules")])
+        raise InvalidRequest(fields=[FieldError("modules", f"send at most {_MAX_MODULES} modules")])
     try:
         return [path_module(key) for key in dict.fromkeys(keys)]
     except InvalidRequest as error:

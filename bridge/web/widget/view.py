@@ -1,7 +1,8 @@
-"""The fragment on somebody's page: what they have, what is free, what they bought."""
+"""The contents of the widget: balance, free allowances and purchases of a user or guest."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -14,23 +15,37 @@ from bridge.services.orders.purchases import Purchase, PurchasePage
 from bridge.storage.engine.database import Connection
 from bridge.web import allowances
 from bridge.web.allowances import AllowanceRow
-from bridge.web.i18n.formatting import Language, LocalTime, local_time, number, zone_name
-from bridge.web.i18n.messages import PHRASES, Phrases
+from bridge.web.i18n.formatting import Language, LocalTime, direction, isolate, local_time, number, shortened, zone_name
+from bridge.web.i18n.messages import Texts, texts_of
 
 PURCHASES = 10
-"""How many purchases the fragment lists; the portal has them all."""
+"""How many purchases the widget lists."""
 
 
 class View(StrEnum):
-    """How much of the fragment is wanted."""
+    """How much of the widget to show."""
 
     FULL = "full"
     SUMMARY = "summary"
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """The texts without values, as the fragment prints them in one language."""
+
+    title: str
+    guest: str
+    balance: str
+    buy: str
+    free_use: str
+    no_modules: str
+    purchases: str
+    no_purchases: str
+
+
+@dataclass(frozen=True, slots=True)
 class CardPurchase:
-    """One purchase: what it was, and the tokens it brought."""
+    """One purchase: its packages, and the tokens it granted."""
 
     order: str
     at: LocalTime | None
@@ -41,11 +56,12 @@ class CardPurchase:
 
 @dataclass(frozen=True, slots=True)
 class UsageCard:
-    """Everything the fragment prints; an empty text is something it does not show."""
+    """The contents of the widget; an empty text is not shown."""
 
     view: View
     language: Language
-    words: Phrases
+    direction: str
+    words: Words
     is_guest: bool
     balance: str
     held: str
@@ -55,7 +71,7 @@ class UsageCard:
     plan: AllowanceRow | None
     rows: tuple[AllowanceRow, ...]
     purchases: tuple[CardPurchase, ...]
-    has_more_purchases: bool
+    latest_purchases: str
 
 
 def usage_card(
@@ -68,24 +84,27 @@ def usage_card(
     language: Language,
     now: datetime,
 ) -> UsageCard:
-    """The card of one person; of somebody never heard of it shows a balance of 0 and what is free for anybody.
+    """Return the widget of one user or guest.
 
-    `modules` are the ones to show, in order; none means all the store has.
+    Without an account, it shows a balance of 0 and the free allowances that apply
+    to everyone. `modules` are the ones to show, in order; empty for all of the
+    store.
     """
     account = get_or_make_account(connection, store_id, who)
     known = get_overview(connection, account, now=now)
-    policy, words, balance = known.policy, PHRASES[language], known.balance
+    texts, policy, balance = texts_of(language), known.policy, known.balance
     bought = PurchasePage([], None)
     if view is View.FULL and not account.is_guest:
         bought = purchases.list_purchases(connection, account, before=None, limit=PURCHASES)
     return UsageCard(
         view=view,
         language=language,
-        words=words,
+        direction=direction(language),
+        words=_words(language),
         is_guest=account.is_guest,
         balance=number(balance.balance, language),
-        held=words.held.format(n=number(balance.held, language)) if balance.held else "",
-        debt=words.debt.format(n=number(balance.debt, language)) if balance.debt else "",
+        held=_held(texts, balance.held) if balance.held else "",
+        debt=_debt(texts, balance.debt) if balance.debt else "",
         purchase_url=policy.store.purchase_url,
         zone=zone_name(policy.calendar.zone),
         plan=allowances.plan_row(policy, known.plan, language, now=now),
@@ -94,21 +113,54 @@ def usage_card(
             known.allowances,
             modules or policy.module_keys,
             language,
-            # A visitor has no balance that could pay instead.
+            # A guest has no balance that could pay instead.
             without="disabled" if account.is_guest else "none",
             now=now,
         ),
-        purchases=tuple(_purchase(purchase, policy.calendar.zone, language) for purchase in bought.purchases),
-        has_more_purchases=bought.next_before is not None,
+        purchases=tuple(_purchase(purchase, policy.calendar.zone, texts) for purchase in bought.purchases),
+        latest_purchases="" if bought.next_before is None else _latest(texts, len(bought.purchases)),
     )
 
 
-def _purchase(purchase: Purchase, zone: tzinfo, language: Language) -> CardPurchase:
-    words = PHRASES[language]
+@functools.cache
+def _words(language: Language) -> Words:
+    texts = texts_of(language)
+    return Words(
+        title=texts.gettext("Your tokens"),
+        guest=texts.gettext("You are not signed in: what is free for visitors is shown here."),
+        balance=texts.gettext("Balance"),
+        buy=texts.gettext("Buy tokens"),
+        free_use=texts.gettext("Free use"),
+        no_modules=texts.gettext("There is nothing to show here."),
+        purchases=texts.gettext("Purchases"),
+        no_purchases=texts.gettext("No purchases yet."),
+    )
+
+
+def _latest(texts: Texts, count: int) -> str:
+    return texts.ngettext("The latest purchase is shown.", "The latest {n} purchases are shown.", count)
+
+
+def _held(texts: Texts, count: int) -> str:
+    return texts.ngettext(
+        "{n} of them set aside for work in progress", "{n} of them set aside for work in progress", count
+    )
+
+
+def _debt(texts: Texts, count: int) -> str:
+    return texts.ngettext(
+        "{n} token is owed and comes off your next purchase",
+        "{n} tokens are owed and come off your next purchase",
+        count,
+    )
+
+
+def _purchase(purchase: Purchase, zone: tzinfo, texts: Texts) -> CardPurchase:
+    language, taken_back = texts.language, purchase.reversed
     return CardPurchase(
-        order=words.order.format(n=purchase.shown_number),
+        order=texts.gettext("Order {number}", number=isolate(purchase.shown_number, language)),
         at=local_time(purchase.placed_at, zone, language) if purchase.placed_at else None,
-        lines=purchases.shown_lines(purchase),
-        tokens=words.bought.format(n=number(purchase.tokens, language)),
-        taken_back=words.taken_back.format(n=number(purchase.reversed, language)) if purchase.reversed else "",
+        lines=shortened((f"{line.name} × {line.quantity}" for line in purchase.lines), len(purchase.lines), language),
+        tokens=texts.ngettext("{n} token", "{n} tokens", purchase.tokens),
+        taken_back=texts.ngettext("{n} taken back", "{n} taken back", taken_back) if taken_back else "",
     )
