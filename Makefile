@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_CACHE_DIR := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check bench clean
+.PHONY: help install run demo test check bench catalogs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ check: .venv/installed-dev ## check format, lint and types, then run every test
 
 bench: .venv/installed-dev ## run the benchmarks
 	@$(BIN)/python -m bench $(ARGS)
+
+catalogs: .venv/installed-runtime ## bring the catalogs of texts in line with the code (NEW=sv adds a language)
+	@$(BIN)/python scripts/update_catalogs.py $(NEW)
 
 clean: ## remove .venv and every cache; instance/ with its database stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov

@@ -11,8 +11,8 @@ pytest_plugins = ("pytester", "tests.support.missing")
 _MEMORY = Path("/dev/shm")  # noqa: S108 -- the names below it are made by tempfile
 _ENOUGH = 2 * 1024**3
 
-# Databases of tests wait for the disk at every commit, thousands of times. What they prove is about processes that
-# die, not about power that fails, so memory will do where there is enough of it.
+# Databases of tests wait for the disk at every commit, thousands of times. The tests are about processes that
+# die, not about power failures, so a database in memory is enough where there is enough memory.
 try:
     if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ENOUGH:
         tempfile.tempdir = str(_MEMORY)
@@ -23,5 +23,5 @@ except OSError:
 
 
 def pytest_collection_finish() -> None:
-    """Garbage is looked for as in the service, which is a tenth of the time of a run."""
+    """Set the garbage collector as in the service, which saves a tenth of the time of a run."""
     collect_rarely()

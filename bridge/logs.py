@@ -18,7 +18,7 @@ class JsonFormatter(logging.Formatter):
     """Writes a record as one JSON object, with what was handed over as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line of JSON."""
+        """Return the record as one line of JSON."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -35,7 +35,7 @@ class TextFormatter(logging.Formatter):
     """Writes a record as one line of text, and the traceback of an error below it."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- the name is the library's
-        """The line, its control characters written out: a caller's path cannot begin a line of its own."""
+        """Return the line, its control characters written out: a caller's path cannot begin a line of its own."""
         return super().formatMessage(record).translate(_WRITTEN_OUT)
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from bridge.services.secrets import Vault
 from bridge.services.shop.rest import Shops
-from schedulers import jobs, shop_jobs
+from schedulers import console_jobs, jobs, shop_jobs
 from schedulers.context import Job
 
 TIMETABLE = (
@@ -14,12 +14,14 @@ TIMETABLE = (
     Job("due_windows", 30, jobs.due_windows),
     Job("settle_open_orders", 60, jobs.settle_open_orders),
     Job("settle_past_orders", 10, jobs.settle_past_orders),
+    Job("roll_up", console_jobs.ROLL_UP_EVERY, console_jobs.roll_up),
+    Job("refresh_figures", console_jobs.REFRESH_EVERY, console_jobs.refresh_figures),
     Job("prune", 3600, jobs.prune_and_record),
 )
 
 
 def timetable_for(vault: Vault, public_url: str, *, installation: str = "") -> tuple[Job, ...]:
-    """The whole timetable, with the jobs that need the vault or the bridge's own address.
+    """Return the whole timetable, with the jobs that need the vault or the bridge's own address.
 
     The full scan is checked each hour and runs once a night, by each store's clock.
     """

@@ -148,7 +148,7 @@ def _stores(context: JobContext) -> list[Store]:
 
 
 def _guarded(work: Callable[[Store, Slot], _Done]) -> Callable[[Store, Slot], _Done]:
-    """The work for one store, which raises nothing: a fault of a shop is logged and counted."""
+    """Return the work for one store, which raises nothing: a fault of a shop is logged and counted."""
 
     def guarded(store: Store, slot: Slot) -> _Done:
         try:

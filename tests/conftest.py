@@ -1,4 +1,4 @@
-"""The fixtures everybody shares: both engines, an app on each, a store with its key."""
+"""The shared fixtures: both engines, an app on each, a store with its key."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SECRET_KEY = "a-secret-key-of-the-tests-and-nothing-else"
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL of the test run's own."""
+    """Return a PostgreSQL cluster of this test run."""
     require("PostgreSQL", find_bindir() is not None, "no initdb found")
     cluster = start_cluster()
     yield cluster
@@ -44,7 +44,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An embedded database that is migrated and empty, to be copied."""
+    """Return a migrated, empty SQLite database, to be copied."""
     path = tmp_path_factory.mktemp("template") / "bridge.sqlite3"
     database = Database(f"sqlite:///{path}")
     migrate(database)
@@ -57,7 +57,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def pool(cluster: Cluster, postgresql_template: str) -> Iterator[DatabasePool]:
-    """The PostgreSQL databases that tests get, one after the other."""
+    """Return the pool of PostgreSQL databases that tests use one after the other."""
     pool = DatabasePool(cluster, postgresql_template)
     yield pool
     pool.close()
@@ -65,7 +65,7 @@ def pool(cluster: Cluster, postgresql_template: str) -> Iterator[DatabasePool]:
 
 @pytest.fixture(scope="session")
 def postgresql_template(cluster: Cluster) -> str:
-    """The name of a PostgreSQL database that is migrated and empty, to be copied."""
+    """Return the name of a migrated, empty PostgreSQL database, to be copied."""
     database = Database(cluster.create_database("template_bridge"))
     migrate(database)
     database.close()
@@ -74,20 +74,20 @@ def postgresql_template(cluster: Cluster) -> str:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One browser for all; tests that use it share the xdist group `browser`."""
+    """Return one browser for all tests; those that use it share the xdist group `browser`."""
     with open_browser() as chromium:
         yield chromium
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest) -> str:
-    """The engine a test runs on; every test that uses it runs on both."""
+    """Return the engine of a test; every test that uses it runs on both."""
     return str(request.param)
 
 
 @pytest.fixture
 def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a migrated, empty database that is this test's own while it runs."""
+    """Return the URL of a migrated, empty database that only this test uses while it runs."""
     if engine == "sqlite":
         path = tmp_path / "bridge.sqlite3"
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
@@ -102,13 +102,13 @@ def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) ->
 
 @pytest.fixture
 def database(app: Flask) -> Database:
-    """The app's own database."""
+    """Return the app's own database."""
     parts: Runtime = app.extensions["bridge"]
     return parts.database
 
 
 def make_config(database_url: str, **changes: object) -> Config:
-    """The settings of a test's app."""
+    """Return the settings of a test's app."""
     settings: dict[str, object] = {
         "database_url": database_url,
         "secret_key": SECRET_KEY,
@@ -127,7 +127,7 @@ def make_config(database_url: str, **changes: object) -> Config:
 
 @pytest.fixture
 def app(database_url: str) -> Iterator[Flask]:
-    """The whole service on a database of this test's own, answering in process."""
+    """Return the whole service on a database of this test's own, called in process."""
     app = create_app(make_config(database_url))
     yield app
     parts: Runtime = app.extensions["bridge"]
@@ -144,18 +144,18 @@ class Shop:
 
     @property
     def id(self) -> int:
-        """The store's id."""
+        """Return the store's id."""
         return self.connected.store.id
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a call with the store's key sends."""
+        """Return the headers of a call with the store's key."""
         return {"Authorization": f"Bearer {self.connected.access_key}"}
 
 
 @pytest.fixture
 def shop(app: Flask) -> Shop:
-    """The recorded shop, connected: slug `shop`, in New York, signing with `test-secret`."""
+    """Return the recorded shop, connected: slug `shop`, in New York, signing with `test-secret`."""
     parts: Runtime = app.extensions["bridge"]
     wanted = NewStore("shop", "http://127.0.0.1:8980", "Shop", "America/New_York", webhook_secret="test-secret")
     with parts.database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""Makes rows and requests: a shop's documents, its deliveries, accounts with tokens."""
+"""Builders of rows and requests: a shop's documents, its deliveries, accounts with tokens."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from bridge.web.context import utcnow
 
 Document = dict[str, Any]
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-"""When the made-up orders were placed; `at` counts seconds from here."""
+"""The moment from which `at` counts seconds in the orders made here."""
 
 _counter = itertools.count(1)
 
 
 class Shop(Protocol):
-    """What the `shop` fixture gives: a connected store, and a client."""
+    """The value of the `shop` fixture: a connected store, and a client."""
 
     connected: Connected
     client: FlaskClient
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a call with the store's key sends."""
+        """Return the headers of a call with the store's key."""
 
 
 def line(
@@ -48,7 +48,7 @@ def line(
     stamped: str | None = None,
     name: str = "Tokens",
 ) -> Document:
-    """A line of an order, as the shop writes it."""
+    """Return a line of an order, as the shop writes it."""
     meta = [] if stamped is None else [{"id": 9, "key": "_tokens_granted", "value": stamped}]
     return {
         "id": id,
@@ -75,7 +75,7 @@ def order(
     refunds: Sequence[str] = (),
     email: str = "ada@example.test",
 ) -> Document:
-    """One state of an order, changed `at` seconds after noon."""
+    """Return one state of an order, changed `at` seconds after noon."""
     moment = (NOON + timedelta(seconds=at)).replace(tzinfo=None).isoformat()
     return {
         "id": number,
@@ -93,7 +93,7 @@ def order(
 
 
 def product(id: int, tokens: int | None, *, parent: int = 0) -> Document:  # noqa: A002
-    """A product that is a package, or a variation with an amount; None for a product that is none."""
+    """Return a product that is a package, or a variation with an amount; with None, one that is no package."""
     meta = [] if tokens is None else [{"id": 2, "key": "_tokens_granted", "value": str(tokens)}]
     if tokens is not None and not parent:
         meta.append({"id": 1, "key": "_is_token_package", "value": "yes"})
@@ -102,12 +102,12 @@ def product(id: int, tokens: int | None, *, parent: int = 0) -> Document:  # noq
 
 
 def customer(id: int, email: str, *, role: str = "customer") -> Document:  # noqa: A002
-    """A user of the shop, as its customer document tells."""
+    """Return the customer document of a user."""
     return {"id": id, "email": email, "first_name": "Ada", "last_name": "Tester", "role": role, "meta_data": []}
 
 
 def signature(body: bytes, secret: str = "test-secret") -> str:
-    """What a shop of this secret signs the body with."""
+    """Return the signature of the body under the shop's secret."""
     return base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
 
 
@@ -119,7 +119,7 @@ def delivery_headers(
     delivery: str = "",
     source: str = "http://127.0.0.1:8980/",
 ) -> dict[str, str]:
-    """The headers the shop sends with a body."""
+    """Return the headers the shop sends with a body."""
     return {
         "Content-Type": "application/json",
         "X-WC-Webhook-Source": source,
@@ -139,7 +139,7 @@ def deliver(
     client: FlaskClient | None = None,
     source: str | None = None,
 ) -> TestResponse:
-    """Send a signed delivery to the store's webhook address; `source` is the sending site, else the store's own."""
+    """Send a signed delivery to the store's webhook address; `source` is the sending site, default: the store."""
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     slug = shop.connected.store.slug
     source = f"{shop.connected.store.url}/" if source is None else source
@@ -149,21 +149,21 @@ def deliver(
 
 
 def put_package(shop: Shop, product_id: int, tokens: int, *, variation: int = 0) -> None:
-    """Say how many tokens a product brings."""
+    """Set how many tokens a product grants."""
     path = f"/v1/packages/{product_id}/{variation}" if variation else f"/v1/packages/{product_id}"
     response = shop.client.put(path, json={"tokens": tokens}, headers=shop.headers)
     assert response.status_code == 200, response.text
 
 
 def put_user(shop: Shop, user_id: int, **profile: Any) -> Document:
-    """Create a user's account or update it; the answer."""
+    """Create or update a user's account and return the response."""
     response = shop.client.put(f"/v1/users/{user_id}", json=profile, headers=shop.headers)
     assert response.status_code == 200, response.text
     return response.get_json()
 
 
 def give(shop: Shop, user_id: int, tokens: int) -> None:
-    """Let a user have tokens, by an adjustment."""
+    """Add tokens to a user's balance by an adjustment."""
     put_user(shop, user_id)
     response = shop.client.post(
         f"/v1/users/{user_id}/adjustments",
@@ -182,26 +182,26 @@ def spend(
     client: FlaskClient | None = None,
     **more: Any,
 ) -> TestResponse:
-    """Ask to spend tokens of a user in the chat."""
+    """Request a spend of a user's tokens in the chat."""
     body = {"user": {"id": user_id}, "module": "chat", "tokens": tokens} | more
     headers = shop.headers | {"Idempotency-Key": key or f"spend-{next(_counter)}"}
     return (client or shop.client).post("/v1/spends", json=body, headers=headers)
 
 
 def state_of(shop: Shop, user_id: int) -> Document:
-    """Balance, held, available and debt of a user."""
+    """Return balance, held, available and debt of a user."""
     response = shop.client.get(f"/v1/users/{user_id}", headers=shop.headers)
     assert response.status_code == 200, response.text
     return response.get_json()["balance"]
 
 
 def balance_of(shop: Shop, user_id: int) -> int:
-    """The balance of a user."""
+    """Return the balance of a user."""
     return state_of(shop, user_id)["balance"]
 
 
 def add_shop(app: Flask, slug: str) -> tuple[Connected, dict[str, str]]:
-    """Another store of the same service, with what its callers send."""
+    """Add another store to the same service, with the values its callers send."""
     parts: Runtime = app.extensions["bridge"]
     wanted = NewStore(slug, f"https://{slug}.example.com", webhook_secret=f"secret-of-{slug}")
     with parts.database.transaction() as connection:

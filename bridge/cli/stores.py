@@ -22,6 +22,7 @@ from bridge.domain.stores.pasted_text import clean_credential
 from bridge.domain.stores.stores import Store
 from bridge.domain.stores.zones import ZoneSource
 from bridge.rendering import documents, issues, zones
+from bridge.rendering.stores import store_document
 from bridge.runtime import Runtime
 from bridge.services.ops import clock
 from bridge.services.ops.addresses import ServiceAddress, check_delivery, is_local_trial
@@ -117,10 +118,10 @@ def add(
     if as_json:
         click.echo(json.dumps(shown))
         return
-    click.echo("\n".join(_connected_lines(connected.store, shown, site_lookup.zone_source_of(given, site))))
+    click.echo("\n".join(_connected_lines(connected.store, shown, given, site_lookup.zone_source_of(given, site))))
 
 
-def _connected_lines(store: Store, shown: dict[str, str], zone_source: ZoneSource | None) -> list[str]:
+def _connected_lines(store: Store, shown: dict[str, str], given: NewStore, zone_source: ZoneSource | None) -> list[str]:
     lines = [f"{store.name} is connected as {store.slug}. Copy these values now: they are shown only once."]
     for label, key in (
         ("webhook URL", "webhook_url"),
@@ -136,6 +137,8 @@ def _connected_lines(store: Store, shown: dict[str, str], zone_source: ZoneSourc
     ]
     if zone_source is not None:
         lines.append(zones.describe(zone_source))
+    if given.consumer_key:
+        lines.append(f"The REST keys were stored without a test. Test them: flask stores check {store.slug}")
     if store.history == "ask":
         lines.append(_question(store))
     return lines
@@ -149,7 +152,7 @@ def list_(as_json: bool) -> None:
     with runtime.database.reading() as connection:
         found = settings.list_stores(connection)
     if as_json:
-        click.echo(json.dumps([settings.describe(store) for store in found]))
+        click.echo(json.dumps([store_document(store) for store in found]))
         return
     if not found:
         click.echo("No shop is connected yet. Connect one: flask stores add SLUG --url URL")

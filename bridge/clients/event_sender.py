@@ -1,7 +1,8 @@
-"""Receivers: send an event to an endpoint's address, and never into our own network.
+"""Send events to endpoints, and never into a private network.
 
-Each request opens its own connection, to an address that was looked up and
-checked just before: a name that resolves differently the second time gains nothing.
+Each request opens its own connection to the IP address that was looked up and
+checked just before, so a name that resolves differently the second time has no
+effect.
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ from urllib3.util.connection import create_connection
 CONNECT_SECONDS = 5
 READ_SECONDS = 15
 TOTAL_SECONDS = 25
-"""The longest one post may take, however slowly the receiver drips."""
+"""The longest time one request may take, however slowly the receiver responds."""
 MAX_URL_CHARACTERS = 2000
 
 _IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-# Only these are addresses of the public Internet: everything else of IPv6 is local, or carries an IPv4 address
-# (::/96, ::ffff:0:0:0/96, 64:ff9b::/96) that could lead a public one to a private network.
+# Only these are public addresses: all other IPv6 addresses are local, or contain an IPv4 address
+# (::/96, ::ffff:0:0:0/96, 64:ff9b::/96) that could lead to a private network.
 _GLOBAL_IPV6 = ipaddress.ip_network("2000::/3")
-# 6to4, Teredo and its neighbours, documentation.
+# 6to4, Teredo and related ranges, documentation.
 _REFUSED_IPV6 = tuple(map(ipaddress.ip_network, ("2002::/16", "2001::/23", "2001:db8::/32", "3fff::/20")))
-# An interface that is named after an IPv4 address (ISATAP).
+# An interface ID that contains an IPv4 address (ISATAP).
 _ISATAP = (0x0000_5EFE, 0x0200_5EFE)
-# Python counts these as global, or did in some versions.
+# Python treats these as global, at least in some versions.
 _REFUSED_IPV4 = tuple(
     map(
         ipaddress.ip_network,
@@ -49,7 +50,7 @@ _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.ASCII)
 
 
 class _Refused(Exception):
-    """The address lies where no event may go."""
+    """Events must not be sent to this address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +63,28 @@ class Answer:
 
     @property
     def is_delivered(self) -> bool:
-        """Return whether the receiver has the event: any 2xx."""
+        """Return whether the receiver accepted the event: any 2xx."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
     def is_gone(self) -> bool:
-        """Return whether the receiver wants no event any more: 410."""
+        """Return whether the receiver wants no more events: 410."""
         return self.status == 410
 
     @property
     def is_unreachable(self) -> bool:
-        """Return whether the endpoint failed, and not this one event: no answer came, or 429."""
+        """Return whether the endpoint failed, not just this event: no response, or 429."""
         return self.status is None or self.status == 429
 
 
 class Receivers:
-    """Posts events; a bridge that is itself on loopback may also post there, and to no other private address."""
+    """Posts events. A service on a loopback address may also post to loopback, but to no other private address."""
 
     def __init__(self, *, may_loop: bool) -> None:
         self._may_loop = may_loop
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Send the body once; follows no redirect, reads no answer but its status, and raises nothing."""
+        """Send the body once; follow no redirect, read only the status, raise nothing."""
         started = monotonic()
         try:
             status = self._post(url, body, {"content-type": "application/json", "user-agent": "TokenBridge", **headers})
@@ -91,8 +92,8 @@ class Receivers:
             return Answer(None, _sentence(error), monotonic() - started)
         seconds = monotonic() - started
         if seconds >= TOTAL_SECONDS:
-            # Half an answer that was cut off can look like a whole one.
-            return Answer(None, f"no answer within {TOTAL_SECONDS} seconds", seconds)
+            # A truncated response can look complete.
+            return Answer(None, f"no response within {TOTAL_SECONDS} seconds", seconds)
         return Answer(status, "" if 200 <= status < 300 else f"HTTP {status}", seconds)
 
     def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
@@ -112,7 +113,7 @@ class Receivers:
             response = pool.urlopen(
                 "POST", target, body=body, headers=headers, redirect=False, retries=False, preload_content=False
             )
-            # Only the status of the response counts; closing unread also ends an endless response.
+            # Only the status counts; closing the response unread also ends an endless one.
             response.close()
             return response.status
         finally:
@@ -120,7 +121,7 @@ class Receivers:
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether an address leads back to this very machine."""
+    """Return whether a URL leads to this machine."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
@@ -130,37 +131,37 @@ def is_loopback(url: str) -> bool:
 
 
 def fault_of(url: str, *, may_loop: bool) -> str | None:
-    """Return what is wrong with a receiver's address as it is written; None when nothing is.
+    """Return what is wrong with the URL of a receiver; None if it is valid.
 
-    Names are not looked up here: their addresses are checked at each request.
+    Names are not looked up here; their addresses are checked at each request.
     """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return "this is no address"
+        return "this is not a URL"
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        return "give an address that begins with https:// or http://"
+        return "must begin with https:// or http://"
     if parts.username is not None or parts.password is not None or parts.fragment:
-        return "leave out the user, the password and the fragment"
+        return "must not have a user, password or fragment"
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        return "use ASCII characters without spaces; write other ones percent-encoded, and names in Punycode"
+        return "use ASCII characters without spaces; percent-encode other characters, and write host names in Punycode"
     host = parts.hostname.rstrip(".")
     literal = _literal(host)
     if "%" in host:
-        return "leave out the % from the host"
+        return "the host must not contain %"
     if literal is None and not _NAME.fullmatch(host):
-        return "this is no name of a host"
+        return "this is not a valid host name"
     if literal is None and host.rpartition(".")[2].isdigit():
-        return "this is no address of a host"
+        return "this is not a valid IP address"
     is_refused = (
         _is_localhost(host) and not may_loop if literal is None else not _is_allowed(literal, may_loop=may_loop)
     )
-    return "this address lies in a private network" if is_refused else None
+    return "this is an address in a private network" if is_refused else None
 
 
 class _Guarded(HTTPConnection):
-    """A connection that looks where it leads before it opens, and ends when its time is up."""
+    """A connection that checks its address before it opens, and closes when its time is up."""
 
     def __init__(self, *args: Any, may_loop: bool = False, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -177,7 +178,7 @@ class _Guarded(HTTPConnection):
             raise ConnectTimeoutError(self, "no connection in time") from error
         except OSError as error:
             raise NewConnectionError(self, str(error)) from error
-        # The read timeout starts again with each byte; the alarm does not. It holds a twin since TLS takes the socket.
+        # The read timeout starts again with each byte; the alarm does not. It uses a duplicate: TLS takes the socket.
         self._twin = opened.dup()
         self._alarm = threading.Timer(TOTAL_SECONDS, _cut, (self._twin,))
         self._alarm.daemon = True
@@ -185,7 +186,7 @@ class _Guarded(HTTPConnection):
         return opened
 
     def close(self) -> None:
-        """Close the connection and call off the alarm."""
+        """Close the connection and cancel the alarm."""
         if self._alarm is not None:
             self._alarm.cancel()
         if self._twin is not None:
@@ -194,7 +195,7 @@ class _Guarded(HTTPConnection):
 
 
 class _GuardedTls(_Guarded, HTTPSConnection):
-    """The same over TLS, verified for the name that was asked for."""
+    """The same over TLS, verified for the requested host name."""
 
 
 class _Pool(HTTPConnectionPool):
@@ -207,7 +208,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 @cache
 def _verifying_tls() -> ssl.SSLContext:
-    # Reading the authorities takes a tenth of a second or more, so it is done once.
+    # Loading the certificate authorities takes a tenth of a second or more, so it is done once.
     context = ssl.create_default_context()
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     return context
@@ -217,7 +218,7 @@ def _cut(twin: socket.socket) -> None:
     try:
         twin.shutdown(socket.SHUT_RDWR)
     except OSError:
-        # It ended by itself a moment before.
+        # The connection was already closed.
         return
     finally:
         twin.close()
@@ -228,7 +229,7 @@ def _look_up(host: str, port: int, *, may_loop: bool) -> str:
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:
         if not _is_allowed(ipaddress.ip_address(address.partition("%")[0]), may_loop=may_loop):
-            raise _Refused("the address lies in a private network")
+            raise _Refused("the address is in a private network")
     return addresses[0]
 
 
@@ -250,7 +251,7 @@ def _is_allowed(address: _IPAddress, *, may_loop: bool) -> bool:
 
 
 def _literal(host: str) -> _IPAddress | None:
-    """The address a host is written as, in any of the ways resolvers read; None for a name."""
+    """Return the IP address in a host, in any form that resolvers accept; None for a name."""
     host = host.rstrip(".")
     try:
         return ipaddress.ip_address(host.partition("%")[0])
@@ -272,13 +273,13 @@ def _sentence(error: Exception) -> str:
     match error:
         case _Refused():
             return str(error)
-        # Also a ConnectTimeoutError, and so asked for first.
+        # It is also a ConnectTimeoutError, so it is checked first.
         case NewConnectionError():
             return f"no connection: {error.__cause__}"[:500]
         case ConnectTimeoutError():
             return f"no connection within {CONNECT_SECONDS} seconds"
         case ReadTimeoutError():
-            return f"no answer within {READ_SECONDS} seconds"
+            return f"no response within {READ_SECONDS} seconds"
         case SSLError():
             return f"TLS: {error}"[:500]
-    return f"no answer: {type(error).__name__}"
+    return f"no response: {type(error).__name__}"

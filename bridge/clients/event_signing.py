@@ -1,4 +1,4 @@
-"""Signatures of outgoing events, by the reference library of Standard Webhooks."""
+"""Signatures of outgoing events, computed by the reference library of Standard Webhooks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from standardwebhooks import Webhook
 
 def signed_headers(body: bytes, *, event_id: str, secret: str, now: datetime) -> dict[str, str]:
     """Return the Standard Webhooks headers for these bytes, sent now; `secret` is the whole `whsec_…`."""
-    # The library reads the clock face of a time, whatever its zone.
+    # The library uses the local time fields, whatever the zone.
     sent_at = now.astimezone(UTC)
     return {
         "webhook-id": event_id,

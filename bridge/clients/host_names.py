@@ -1,4 +1,4 @@
-"""Looking up the IP addresses of a host name, within a bounded time."""
+"""Look up the IP addresses of a host name, with a time limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LOOKUP_SECONDS = 3.0
 
 
 def addresses_of(host: str, *, timeout_seconds: float = LOOKUP_SECONDS) -> tuple[str, ...]:
-    """Return the IP addresses of a host; empty where it has none or the lookup takes too long."""
+    """Return the IP addresses of a host; empty if it has none or the lookup takes too long."""
     found: queue.SimpleQueue[tuple[str, ...]] = queue.SimpleQueue()
 
     def look_up() -> None:

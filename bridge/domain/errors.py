@@ -1,4 +1,4 @@
-"""Errors: one small class for each failure, with the code callers receive."""
+"""Errors: one small class for each failure, with the code that callers receive."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One bad field of a request: its place, and the problem with it."""
+    """One invalid field of a request: its path, and the problem with it."""
 
     field: str
     message: str
 
 
 class BridgeError(Exception):
-    """A request that cannot be served, or an outage; never an expected result."""
+    """A request that cannot be served, or an outage; never an expected result.
+
+    The first line of a subclass's docstring is its default message and its
+    description in the API reference."""
 
     code = "error"
     retry_after_seconds: int | None = None
@@ -27,12 +30,12 @@ class BridgeError(Exception):
 
     @property
     def detail(self) -> str:
-        """The sentence that callers read."""
+        """The message for the caller."""
         return str(self)
 
 
 class InvalidRequest(BridgeError):
-    """The request has a field that cannot be right."""
+    """The request has an invalid field."""
 
     code = "invalid_request"
 
@@ -44,13 +47,13 @@ class MalformedBody(BridgeError):
 
 
 class BodyTooLarge(BridgeError):
-    """The body is larger than this address takes."""
+    """The body is larger than this path accepts."""
 
     code = "body_too_large"
 
 
 class UnsupportedBody(BridgeError):
-    """The body has a form that this address does not take."""
+    """This path does not accept a compressed or multipart body, or this content type."""
 
     code = "unsupported_media_type"
 
@@ -62,25 +65,25 @@ class RequestTimedOut(BridgeError):
 
 
 class NotFound(BridgeError):
-    """There is nothing at this address."""
+    """There is nothing at this address; check the path and the IDs in it."""
 
     code = "not_found"
 
 
 class UnknownStore(NotFound):
-    """There is no store of that name."""
+    """There is no store with this name."""
 
     code = "unknown_store"
 
 
 class UnknownUser(NotFound):
-    """This store has no account for that user."""
+    """The store has no account for this user."""
 
     code = "unknown_user"
 
 
 class UnknownPackage(NotFound):
-    """The store has no package under that product."""
+    """The store has no package for this product."""
 
     code = "unknown_package"
 
@@ -92,7 +95,7 @@ class UnknownOrder(NotFound):
 
 
 class OrderHasCustomer(BridgeError):
-    """The order belongs to a user of the shop; give it to another one there."""
+    """The order belongs to a user of the shop; to change that, edit its customer in the shop."""
 
     code = "order_has_customer"
 
@@ -116,43 +119,43 @@ class UnknownEndpoint(NotFound):
 
 
 class UnknownEvent(NotFound):
-    """The store has no such event, or it is not handed out yet."""
+    """The store has no such event, or it is not ready to be sent yet."""
 
     code = "unknown_event"
 
 
 class EndpointDisabled(BridgeError):
-    """The event endpoint is disabled: delete it and create a new one, which can be sent earlier events too."""
+    """The event endpoint is disabled. Delete it and create a new one; a replay sends it earlier events."""
 
     code = "event_endpoint_disabled"
 
 
 class TooManyEndpoints(BridgeError):
-    """The store has as many event endpoints as it may have; delete one first."""
+    """The store has the largest number of event endpoints; delete one first."""
 
     code = "too_many_event_endpoints"
 
 
 class StoreExists(BridgeError):
-    """A store of that name is there already."""
+    """A store with this name already exists; choose another name."""
 
     code = "store_exists"
 
 
 class StoreInUse(BridgeError):
-    """Tokens of the store move while it is to be removed; nothing was changed."""
+    """The store is in use while it is to be removed; nothing was changed. Stop its callers, then try again."""
 
     code = "store_in_use"
 
 
 class TryRemovalAgain(BridgeError):
-    """Requests that were under way added rows to the store; repeat its removal in a moment."""
+    """Unfinished requests added rows to the store; repeat the removal in a moment."""
 
     code = "try_removal_again"
 
 
 class LastAdmin(BridgeError):
-    """The last admin cannot be removed: then the pages would be closed to everyone."""
+    """The last admin cannot be removed, because no one could sign in; add another admin first."""
 
     code = "last_admin"
 
@@ -164,13 +167,13 @@ class AddressRefused(BridgeError):
 
 
 class AdminExists(BridgeError):
-    """An admin with that email exists already."""
+    """An admin with this email already exists."""
 
     code = "admin_exists"
 
 
 class UnknownAdmin(NotFound):
-    """There is no admin with that email."""
+    """There is no admin with this email."""
 
     code = "unknown_admin"
 
@@ -182,37 +185,37 @@ class NotSignedIn(BridgeError):
 
 
 class NotAllowed(BridgeError):
-    """This access key may not do that."""
+    """This access key may not do this."""
 
     code = "forbidden"
 
 
 class AccessKeyExpired(NotSignedIn):
-    """The access key was replaced, and its grace time is over."""
+    """The access key was rotated, and its grace period is over; use the new key."""
 
     code = "key_expired"
 
 
 class SiteUnlinked(NotSignedIn):
-    """The site this access key was made for is no longer linked."""
+    """The site of this access key is no longer linked; link it again to get a new key."""
 
     code = "site_unlinked"
 
 
 class StoreKeyRequired(NotAllowed):
-    """Only the store's own access key may do that, not a linked site's."""
+    """This request needs the store's access key, not a linked site's."""
 
     code = "store_key_required"
 
 
 class SiteKeyRequired(NotAllowed):
-    """Only a linked site's access key may ask that: it is about the account the site draws on."""
+    """This request needs a linked site's access key; it returns the account of the site."""
 
     code = "site_key_required"
 
 
 class SiteNamesUser(NotAllowed):
-    """A linked site acts for its own account only and names neither user nor guest."""
+    """A linked site acts for its own account only; the request must not name a user or guest."""
 
     code = "site_names_user"
 
@@ -224,45 +227,45 @@ class UnknownSite(NotFound):
 
 
 class SiteNotLinked(BridgeError):
-    """The site was unlinked and cannot be changed any more."""
+    """The site was unlinked and can no longer be changed."""
 
     code = "site_not_linked"
 
 
 class UnknownLinkCode(NotFound):
-    """There is no such link code, or its time is over."""
+    """There is no such link code, or it has expired; request a new one."""
 
     code = "unknown_link_code"
 
 
 class LinkCodeUsed(BridgeError):
-    """The link code was used already; each links one site."""
+    """The link code was already used; each code links one site."""
 
     code = "link_code_used"
 
 
 class TooManyGuesses(BridgeError):
-    """Too many link codes were wrong; wait a while."""
+    """Too many wrong link codes; wait, then try again."""
 
     code = "too_many_guesses"
 
     def __init__(self, *, retry_after_seconds: int) -> None:
-        super().__init__(f"too many link codes were wrong; try again in {retry_after_seconds} seconds")
+        super().__init__(f"too many wrong link codes; try again in {retry_after_seconds} seconds")
         self.retry_after_seconds = retry_after_seconds
 
 
 class TooManySignIns(BridgeError):
-    """Too many wrong passwords came from here for this account; wait, then try again."""
+    """Too many wrong passwords for this account from this address; wait, then try again."""
 
     code = "too_many_sign_ins"
 
     def __init__(self, *, retry_after_seconds: int) -> None:
-        super().__init__(f"too many wrong passwords came from here; try again in {retry_after_seconds} seconds")
+        super().__init__(f"too many wrong passwords from this address; try again in {retry_after_seconds} seconds")
         self.retry_after_seconds = retry_after_seconds
 
 
 class BadSignature(BridgeError):
-    """The signature is missing, or does not fit the body."""
+    """The signature is missing or does not match the body."""
 
     code = "bad_signature"
 
@@ -272,25 +275,25 @@ class ConsumerSecretUsed(BadSignature):
 
 
 class KeyRequired(BridgeError):
-    """A POST that moves tokens needs an Idempotency-Key."""
+    """A POST that moves tokens needs an Idempotency-Key header."""
 
     code = "idempotency_key_required"
 
 
 class KeyInvalid(BridgeError):
-    """The Idempotency-Key is longer than 255 characters or has characters that do not print."""
+    """The Idempotency-Key is longer than 255 characters or has characters that cannot be printed."""
 
     code = "idempotency_key_invalid"
 
 
 class KeyReused(BridgeError):
-    """The Idempotency-Key was used before with another request."""
+    """The Idempotency-Key was already used with a different request; use a new key."""
 
     code = "idempotency_key_reused"
 
 
 class BalanceChanged(BridgeError):
-    """The balance is no longer what the caller expected."""
+    """The balance is no longer the expected one; read it again."""
 
     code = "balance_changed"
 
@@ -302,19 +305,19 @@ class BalanceOutOfRange(BridgeError):
 
 
 class Unavailable(BridgeError):
-    """The database cannot take this now; try again in a moment."""
+    """The database cannot process this now; try again in a moment, with the same Idempotency-Key."""
 
     code = "unavailable"
 
 
 class Overloaded(Unavailable):
-    """Too many requests wait already; try again in a moment."""
+    """Too many requests are waiting; try again in a moment, with the same Idempotency-Key."""
 
     code = "overloaded"
 
 
 class ShopUnreachable(BridgeError):
-    """The shop did not answer, or not with what was asked for."""
+    """The shop did not respond, or its response cannot be used."""
 
     code = "shop_unreachable"
 
@@ -324,18 +327,18 @@ class ShopUnreachable(BridgeError):
 
 
 class NoShopKeys(BridgeError):
-    """The store has no REST keys, so its shop cannot be read."""
+    """The store has no REST keys, so its shop cannot be read; enter them on the Connection page."""
 
     code = "no_shop_keys"
 
 
 class BadSetting(BridgeError):
-    """A setting cannot be used; the sentence names its variable."""
+    """A setting cannot be used; the message names the variable."""
 
     code = "bad_setting"
 
 
 class BackupFailed(BridgeError):
-    """The database could not be copied or put back."""
+    """The database could not be backed up or restored."""
 
     code = "backup_failed"

@@ -1,4 +1,4 @@
-"""Amounts of tokens in sentences, also those that cannot be read."""
+"""Texts about amounts of tokens, including those that cannot be read."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from bridge.domain.accounts.amounts import Reason, Unreadable
 
 _SENTENCES = {
     Reason.MISSING: "{key} has no value; enter a whole number of tokens",
-    Reason.ZERO: "{key} is {value}; enter how many tokens the product grants, or unmark the product",
+    Reason.ZERO: "{key} is {value}; enter how many tokens the product grants, or remove the mark from the product",
     Reason.NEGATIVE: "{key} is {value}, a negative number; enter a whole number of tokens",
-    Reason.FRACTION: "{key} is {value}, which is not a whole number; tokens are whole",
+    Reason.FRACTION: "{key} is {value}, which is not a whole number; enter a whole number",
     Reason.TOO_LARGE: "{key} is {value}, which is too large; the most is 9007199254740991",
     Reason.AMBIGUOUS: "{key} is {value}, which can be read in two ways; write the number without separators",
     Reason.NO_NUMBER: "{key} is {value}, which is not a number; enter a whole number such as 5000",
     Reason.FLAG: "{key} is {value}, which is neither yes nor no; enter yes or no",
-    Reason.UNMARKED: "{value} is set and {key} is not; set {key} to yes, or remove {value}",
+    Reason.UNMARKED: "{value} is set but {key} is not; set {key} to yes, or remove {value}",
 }
 
 
@@ -23,11 +23,11 @@ def describe(amount: Unreadable) -> str:
 
 
 def name_product(product_id: int, variation_id: int, name: str) -> str:
-    """A product as sentences name it: its ids and its name."""
+    """Return a product with its IDs and name, as messages show it."""
     key = f"{product_id}/{variation_id}" if variation_id else str(product_id)
     return f"product {key} ({name})" if name else f"product {key}"
 
 
 def count_tokens(count: int) -> str:
-    """Return a number of tokens as a sentence has it: `1 token`, `1,200 tokens`."""
+    """Return a number of tokens as text: `1 token`, `1,200 tokens`."""
     return f"{count:,} token" if count == 1 else f"{count:,} tokens"

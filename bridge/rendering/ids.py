@@ -29,12 +29,12 @@ def use_key(secret_key: str) -> None:
 
 
 def encode_id(prefix: str, number: int) -> str:
-    """The id of a row: a prefix that says what it is, letters that sort as the number does, and the tag."""
+    """Return the id of a row: a prefix that says what it is, letters that sort as the number does, and the tag."""
     return f"{prefix}_{_letters(number)}{_letters(_tag(prefix, number))}"
 
 
 def decode_id(prefix: str, visible_id: str, *, allow_untagged: bool = True) -> int | None:
-    """The number behind an id made by `encode_id`; None when it is none.
+    """Return the number behind an id made by `encode_id`; None when it is none.
 
     `allow_untagged` accepts ids that were handed out before ids had tags. Pass
     False for callers that must not guess.

@@ -1,4 +1,4 @@
-"""The sentences of problems with a store's connection, for pages, commands, events and the log."""
+"""The texts of problems with a store's connection, for pages, commands, events and the log."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ _KEYS = "flask stores keys {slug} --consumer-key ck_… --consumer-secret cs_…
 _TEXTS: dict[Code, tuple[str, str]] = {
     Code.CONSUMER_SECRET: (
         "the shop signs its deliveries with the REST key's consumer secret, so they are refused:"
-        " enter this store's webhook secret in each webhook, or let the service do it",
+        " enter this store's webhook secret in each webhook, or repair the webhooks",
         _INSTALL,
     ),
     Code.OTHER_SITE: (
-        "another site delivers with this store's webhook secret: {subject}. Its deliveries are not applied."
+        "another site sends deliveries with this store's webhook secret: {subject}. They are not applied."
         " If it is the same shop, accept it",
         " with: flask stores accept-source {slug} {subject}",
     ),
     Code.OTHER_FORM: (
-        "{subject} delivers in a format that cannot be read; set its API version to v3 in WooCommerce, Settings,"
+        "{subject} sends a format that cannot be read; set its API version to v3 in WooCommerce, Settings,"
         " Advanced, Webhooks",
         "",
     ),
     Code.DELIVERY_TOO_LARGE: (
-        "a delivery was too large to be kept ({subject}), so only its id was stored; the order is fetched through REST"
-        " where there are API keys",
+        "a delivery was too large ({subject}), so only its ID was stored; if the store has API keys, the order is read"
+        " through REST",
         "",
     ),
     Code.REPEATED: (
-        "the shop sends the same delivery again and again ({subject}); look for a plugin that saves the order in a"
-        " loop",
+        "the shop sends the same delivery repeatedly ({subject}); look for a plugin that saves the order again and"
+        " again",
         "",
     ),
     Code.NO_KEYS: (
@@ -43,23 +43,23 @@ _TEXTS: dict[Code, tuple[str, str]] = {
         ", and enter it with: " + _KEYS,
     ),
     Code.SHOP: ("the shop cannot be read{since}: {reason}{keys}", ""),
-    Code.KEYS_READ_ONLY: ("the REST key may not write, so webhooks cannot be repaired: {reason}", ""),
-    Code.WRITE_BLOCKED: ("the shop can be read and not written to, so webhooks cannot be repaired: {reason}", ""),
+    Code.KEYS_READ_ONLY: ("the REST key has no write permission, so webhooks cannot be repaired: {reason}", ""),
+    Code.WRITE_BLOCKED: ("the shop can be read but not changed, so webhooks cannot be repaired: {reason}", ""),
     Code.COPY: (
-        "this database belongs to {other}: as long as it may be a copy, the shop's webhooks are not changed;"
+        "this database belongs to {other}. Because it may be a copy, the shop's webhooks are not changed;"
         " if this installation takes over, confirm it",
         _INSTALL,
     ),
     Code.ADDRESS_LOCAL: (
-        "the shop cannot reach {subject}, which only this machine reaches; set BRIDGE_PUBLIC_URL to an address that"
-        " shops reach",
+        "the shop cannot reach {subject}, which only this machine can reach; set BRIDGE_PUBLIC_URL to an address that"
+        " shops can reach",
         "",
     ),
     Code.WEBHOOK_MISSING: ("the shop has no webhook for {topics}; recreate it", _INSTALL),
     Code.WEBHOOK_PAUSED: ("the webhook for {topics} is paused; recreate it", _INSTALL),
     Code.WEBHOOK_DISABLED: (
-        "the webhook for {topics} is disabled, by hand or after too many deliveries that failed; see that {subject}"
-        " can be reached from the shop, and recreate it",
+        "the webhook for {topics} is disabled, by hand or after too many failed deliveries; check that the shop can"
+        " reach {subject}, and recreate it",
         _INSTALL,
     ),
     Code.WEBHOOK_WRONG_URL: (
@@ -67,38 +67,37 @@ _TEXTS: dict[Code, tuple[str, str]] = {
         _INSTALL,
     ),
     Code.WEBHOOK_OTHER_INSTANCE: (
-        "a webhook of this service for {topics} delivers to {subject}; if the service moved here from there, remove it",
+        "a webhook of this service for {topics} delivers to {subject}; if the service has moved from there, remove it",
         _INSTALL,
     ),
     Code.WRONG_SECRET: (
-        "{orders} changed in the shop and came with no right signature, while deliveries with a wrong one came, last at"
-        " {at}: the shop signs with another secret; replace it",
+        "{orders} changed in the shop but arrived without a valid signature, and deliveries with a wrong one arrived,"
+        " last at {at}: the shop signs with another secret; replace it",
         _INSTALL,
     ),
     Code.OWNER_DEMOTED: (
-        "the shop delivers errors instead of orders, last at {at}: the user who made its webhooks lost the rights to"
-        " see orders; recreate them as a shop manager",
+        "the shop delivers errors instead of orders, last at {at}: the user who created its webhooks may no longer see"
+        " orders; recreate them as a shop manager",
         _INSTALL,
     ),
     Code.SILENT: (
-        "{orders} changed in the shop and nothing was delivered: see in WooCommerce, Status, Scheduled actions whether"
-        " its queue runs (WP-Cron), and whether a firewall blocks its requests",
+        "{orders} changed in the shop but nothing was delivered: check in WooCommerce, Status, Scheduled actions that"
+        " the shop's queue runs (WP-Cron), and that no firewall blocks its requests",
         "",
     ),
     Code.UNAPPLIED: (
-        "{unapplied} could not be applied, and the sync starts there again for an hour: correct the cause, or see the"
-        " log for the reason",
+        "{unapplied} could not be applied; the sync retries for an hour. The log has the reason: correct the cause",
         "",
     ),
     Code.UNPROCESSED: (
-        "{deliveries} could not be processed, since {at}: {reason}; each is tried again at least once an hour:"
+        "{deliveries} could not be processed, since {at}: {reason}. Each is retried at least once an hour:"
         " correct the cause",
         ", and run: flask deliveries replay ID",
     ),
     Code.SYNC_INCOMPLETE: ("the sync of the shop's orders is incomplete since {at}: {reason}", ""),
     Code.SET_ASIDE: (
-        "{set_aside} could not be read, since {at}: {reason}; each is tried again every night, and at once with"
-        " Check an order",
+        "{set_aside} could not be read, since {at}: {reason}. Each is retried every night, and at once with Check an"
+        " order",
         "",
     ),
     Code.NO_PACKAGES: (
@@ -112,23 +111,23 @@ _TEXTS: dict[Code, tuple[str, str]] = {
         ": flask packages set {slug} PRODUCT TOKENS",
     ),
     Code.DATED_AHEAD: (
-        "an order came dated {span} ahead of the clock of this machine, last at {at}: the clock of the shop or of this"
-        " machine is wrong; set both by NTP. A refund or a grant that cannot be ordered by its date is on the"
-        " Exceptions page",
+        "an order arrived dated {span} ahead of the clock of this machine, last at {at}: the clock of the shop or of"
+        " this machine is wrong; synchronize both with NTP. If a refund or grant cannot be ordered by its date, the"
+        " order is on the Exceptions page",
         "",
     ),
-    Code.CLOCK: ("the clocks of the shop and of this machine are {count} seconds apart; set both by NTP", ""),
+    Code.CLOCK: ("the clocks of the shop and of this machine differ by {count} seconds; synchronize both with NTP", ""),
 }
-"""A sentence for each code, and what follows it where the reader has a command line."""
+"""For each code, a sentence and the text that follows it where commands can be used."""
 
 
 def describe(issue: Issue) -> str:
-    """Return the sentence for a page, which has buttons in place of commands; without the full stop."""
+    """Return the sentence for a page, without a command and without the full stop."""
     return _fill(_TEXTS[issue.code][0], issue)
 
 
 def describe_with_command(issue: Issue, *, slug: str) -> str:
-    """Return the sentence with the command that solves the problem, for the store of that slug."""
+    """Return the sentence with the command that solves the problem in this store."""
     sentence, command = _TEXTS[issue.code]
     if issue.code is Code.SHOP and issue.is_keys_fault:
         command = " with: " + _KEYS
@@ -176,10 +175,10 @@ def _amounts(issue: Issue) -> str:
 
 def _other(found: OtherInstallation) -> str:
     if not found.url:
-        return "the bridge at another address, to which all its webhooks lead"
+        return "Token Bridge at another address, where all its webhooks deliver"
     if found.own_url:
-        return f"the bridge at {found.url}, and this one is at {found.own_url}"
-    return f"another installation of the bridge at {found.url}"
+        return f"Token Bridge at {found.url}, and this one is at {found.own_url}"
+    return f"another installation of Token Bridge at {found.url}"
 
 
 def _span(seconds: int) -> str:

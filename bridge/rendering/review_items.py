@@ -22,16 +22,16 @@ _TEXTS: dict[Question, tuple[str, str]] = {
     ),
     Question.STAMP_UNCLEAR: (
         "Amount on the order not readable",
-        "The amount that the shop wrote on {name} (line {line}) cannot be read: {stamp}. The {granted} tokens granted"
-        " before stay. Correct the order in the shop, or leave it.",
+        "The amount that the shop wrote on {name} (line {line}) cannot be read: {stamp}. The {granted} tokens already"
+        " granted stay. Correct the order in the shop, or leave it.",
     ),
     Question.SAME_SKU: (
         "Several packages",
-        "Packages with different amounts have the SKU of {products}. Set the amount here.",
+        "Several packages with different amounts have the SKU of {products}. Set the amount here.",
     ),
     Question.PAID_LATER: (
         "Paid later",
-        "The order was placed before the shop was connected and paid after it. Grant it, or leave it.",
+        "The order was placed before the shop was connected and paid afterwards. Grant it, or leave it.",
     ),
     Question.UNREAD_REFUNDS: (
         "Refund details missing",
@@ -71,7 +71,7 @@ _TEXTS: dict[Question, tuple[str, str]] = {
     ),
     Question.NO_TOKENS: (
         "Less than one token",
-        "The quantity of {name} (line {line}) is so small that it grants no whole token.",
+        "The quantity of {name} (line {line}) is so small that it grants less than one token.",
     ),
     Question.DATE_UNCLEAR: (
         "Date not clear",
@@ -90,8 +90,8 @@ _TEXTS: dict[Question, tuple[str, str]] = {
     ),
     Question.REFUND_UNCLEAR: (
         "Refund for another price",
-        "{pieces} of line {line} were refunded for {money}, which is not their price."
-        " Tokens were removed in proportion to the money. Leave it, or remove tokens by the pieces.",
+        "{pieces} units of line {line} were refunded for {money}, which is not their price."
+        " Tokens were removed in proportion to the money. Leave it, or remove the tokens of these units.",
     ),
 }
 """A label and a sentence for each kind; the item's parameters fill the sentence."""
@@ -101,12 +101,12 @@ _CHOICES: dict[tuple[Question | None, str], str] = {
     (None, GRANT): "Grant it",
     (None, KEEP): "Keep the first order",
     (None, REPLACE): "Replace with the new order",
-    (None, PIECES): "Remove by the pieces",
+    (None, PIECES): "Remove by units",
     (None, APPLY): "Apply the document",
 }
 
 _ONLY_CHOICE = {LEAVE: "Mark as reviewed"}
-"""Labels where the item has no other choice, so that nothing but the item itself changes."""
+"""Labels of choices where the item has no other choice; they close the item only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class ReviewText:
 
 
 def describe(item: ReviewItem) -> ReviewText:
-    """The text of a review item."""
+    """Return the text of a review item."""
     label, sentence = _TEXTS.get(
         item.kind, (item.kind.value.replace("_", " ").capitalize(), "This order needs attention.")
     )
@@ -141,7 +141,7 @@ def describe(item: ReviewItem) -> ReviewText:
 
 
 class _Blank(dict[str, str]):
-    """Parameters of which a missing one shows as nothing."""
+    """Parameters in which a missing one is an empty text."""
 
     def __missing__(self, key: str) -> str:
         return ""

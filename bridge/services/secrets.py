@@ -25,11 +25,11 @@ class Vault:
         self._opened = functools.lru_cache(maxsize=256)(self._decrypt)
 
     def seal(self, secret: str) -> str:
-        """The secret as it may be stored."""
+        """Return the secret as it may be stored."""
         return self._fernet.encrypt(secret.encode()).decode()
 
     def open(self, sealed: str) -> str:
-        """The secret itself; raises `BadSetting` when it was sealed under another secret key."""
+        """Return the secret itself; raises `BadSetting` when it was sealed under another secret key."""
         return self._opened(sealed)
 
     def _decrypt(self, sealed: str) -> str:
@@ -42,7 +42,7 @@ class Vault:
 
 
 def new_access_key() -> str:
-    """A fresh access key: 256 random bits behind a prefix that leak scanners can find."""
+    """Return a fresh access key: 256 random bits behind a prefix that leak scanners can find."""
     return KEY_PREFIX + secrets.token_urlsafe(32)
 
 
@@ -52,12 +52,12 @@ def hash_access_key(key: str) -> str:
 
 
 def prefix_of(key: str) -> str:
-    """The part of an access key that may be shown."""
+    """Return the part of an access key that may be shown."""
     return key[: len(KEY_PREFIX) + 6]
 
 
 def new_state() -> str:
-    """A fresh state for a request of a shop's keys: 256 random bits."""
+    """Return a fresh state for a request of a shop's keys: 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
@@ -67,7 +67,7 @@ def hash_state(state: str) -> str:
 
 
 def new_session() -> str:
-    """A fresh id for an admin's session: 256 random bits."""
+    """Return a fresh id for an admin's session: 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
@@ -82,7 +82,7 @@ def hash_guest(guest_id: str, *, salt: str) -> str:
 
 
 def new_link_code() -> str:
-    """A fresh link code of 50 random bits: enough while guesses are counted and its life is minutes."""
+    """Return a fresh link code of 50 random bits: enough while guesses are counted and its life is minutes."""
     return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
 
 
@@ -97,10 +97,10 @@ def hash_address(address: str) -> str:
 
 
 def new_secret() -> str:
-    """A fresh webhook secret, of characters WooCommerce neither decodes nor escapes."""
+    """Return a fresh webhook secret, of characters WooCommerce neither decodes nor escapes."""
     return secrets.token_urlsafe(36)
 
 
 def new_salt() -> str:
-    """A fresh salt for guests' ids."""
+    """Return a fresh salt for guests' ids."""
     return secrets.token_hex(32)

@@ -1,16 +1,34 @@
-"""The free allowance of each module as pages show it, with numbers and words."""
+"""The free allowance of each module, as numbers and texts for pages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bridge.domain.metering.limits import Allowance
 from bridge.domain.stores.stores import Policy
 from bridge.services.metering.overview import PlanStatus
-from bridge.web.i18n.formatting import Language, LocalTime, local_time, number, span
-from bridge.web.i18n.messages import PHRASES
+from bridge.web.i18n.formatting import Language, LocalTime, isolate, local_time, number
+from bridge.web.i18n.messages import Texts, marked, span, texts_of
+
+# Translators: the state of a free allowance, such as that of the chat in a day.
+_STATES = {
+    "ok": marked("Available"),
+    "low": marked("Almost used up"),
+    "exhausted": marked("Used up"),
+    "unlimited": marked("Unlimited"),
+    "disabled": marked("Not available"),
+    "none": marked("Tokens only"),
+    "unmetered": marked("Free of charge"),
+}
+_DETAILS = {
+    "unlimited": marked("Use it as much as you like."),
+    "disabled": marked("There is no free use of this."),
+    "none": marked("There is no free use; it is paid from your balance."),
+    "unmetered": marked("It costs no tokens."),
+}
+"""A sentence for each state without an amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +36,8 @@ class AllowanceRow:
     """The use of one module by an account, as pages show it.
 
     `amount` and `left` are empty, and `percent` is None, where no number limits
-    it; then `detail` says in words what holds. `percent` is the share used, 0
-    to 100. `resets` is None where no window ends.
+    it; then `detail` says in words what holds. `summary` has them in one text.
+    `percent` is the share used, 0 to 100. `resets` is None where no window ends.
     """
 
     module: str
@@ -30,6 +48,7 @@ class AllowanceRow:
     left: str = ""
     percent: int | None = None
     detail: str = ""
+    summary: str = ""
     message: str = ""
     resets_text: str = ""
     resets: LocalTime | None = None
@@ -44,9 +63,9 @@ def rows(
     without: str = "none",
     now: datetime,
 ) -> tuple[AllowanceRow, ...]:
-    """A row for each of these modules, in their order, from the allowances of the account.
+    """Return a row for each of these modules, in their order.
 
-    `without` is the state of a module that has no rule for this person.
+    `without` is the state of a module without a rule for this account.
     """
     known = {allowance.module: allowance for allowance in allowances}
     return tuple(
@@ -58,58 +77,91 @@ def rows(
 
 
 def plan_row(policy: Policy, plan: PlanStatus | None, language: Language, *, now: datetime) -> AllowanceRow | None:
-    """Return what is left of a bought plan in its running month; None without one."""
+    """Return the current month of the account's plan as a row; None without a plan."""
     if plan is None:
         return None
-    phrases, zone = PHRASES[language], policy.calendar.zone
+    texts, zone = texts_of(language), policy.calendar.zone
     tokens, used, left = plan.tokens, plan.used, plan.remaining
     resets_at = plan.resets_at or plan.ends_at
     state = "ok" if left else "exhausted"
+    amount, left_text = _used_of(texts, used, tokens), _left(texts, left)
     return AllowanceRow(
         module="plan",
-        label=plan.name,
+        label=isolate(plan.name, language),
         state=state,
-        state_text=phrases.plan_until.format(day=local_time(plan.ends_at, zone, language).day),
-        amount=phrases.used_of.format(used=number(used, language), limit=number(tokens, language)),
-        left=phrases.left.format(n=number(left, language)),
+        state_text=texts.gettext("Plan, until {day}", day=local_time(plan.ends_at, zone, language).day),
+        amount=amount,
+        left=left_text,
         percent=percent_of(used, tokens) if tokens else 100,
-        resets_text=phrases.resets.format(span=span(resets_at - now, language)),
+        summary=_joined(texts, amount, left_text),
+        resets_text=_resets_in(texts, resets_at - now),
         resets=local_time(resets_at, zone, language),
     )
 
 
 def percent_of(part: int, whole: int) -> int:
-    """The share in whole per cent, 0 to 100; a part that is there at all has at least 1."""
+    """Return the share in whole percent, 0 to 100; at least 1 if `part` is above 0."""
     if part <= 0:
         return 0
     return 100 if part >= whole else max(1, part * 100 // whole)
 
 
 def _unnumbered(policy: Policy, module: str, state: str, language: Language) -> AllowanceRow:
-    phrases = PHRASES[language]
-    return AllowanceRow(module, policy.label_of(module), state, phrases.states[state], detail=phrases.details[state])
+    texts = texts_of(language)
+    detail = texts.gettext(_DETAILS[state])
+    return AllowanceRow(
+        module=module,
+        label=isolate(policy.label_of(module), language),
+        state=state,
+        state_text=texts.gettext(_STATES[state]),
+        detail=detail,
+        summary=detail,
+    )
 
 
 def _row(policy: Policy, allowance: Allowance, language: Language, *, now: datetime) -> AllowanceRow:
-    phrases, module = PHRASES[language], allowance.module
+    texts, module = texts_of(language), allowance.module
     state, used, resets_at = allowance.state.value, allowance.used, allowance.window.ends_at
     limit = allowance.matched.rule.document
-    window = ""
-    if state != "disabled":
-        window = phrases.resets.format(span=span(resets_at - now, language)) if resets_at else phrases.resets_never
-    amount = phrases.used.format(used=number(used, language)) if used else ""
+    amount, left, percent, detail, summary, window = "", "", None, "", "", ""
     if isinstance(limit, int):
-        amount = phrases.used_of.format(used=number(used, language), limit=number(limit, language))
+        amount, left = _used_of(texts, used, limit), _left(texts, allowance.remaining or 0)
+        percent, summary = percent_of(used, limit) if limit else 100, _joined(texts, amount, left)
+    else:
+        summary = detail = texts.gettext(_DETAILS[state]) if state in _DETAILS else ""
+        if used:
+            amount = texts.ngettext("{n} used", "{n} used", used)
+            summary = texts.gettext("{sentence} {used}.", sentence=detail, used=amount)
+    if state != "disabled":
+        window = _resets_in(texts, resets_at - now) if resets_at else texts.gettext("Does not reset")
+    message = policy.limits[module].message if state == "exhausted" and module in policy.limits else ""
     return AllowanceRow(
         module=module,
-        label=policy.label_of(module),
+        label=isolate(policy.label_of(module), language),
         state=state,
-        state_text=phrases.states.get(state, state),
+        state_text=texts.gettext(_STATES[state]) if state in _STATES else state,
         amount=amount,
-        left=phrases.left.format(n=number(allowance.remaining or 0, language)) if isinstance(limit, int) else "",
-        percent=(percent_of(used, limit) if limit else 100) if isinstance(limit, int) else None,
-        detail=phrases.details.get(state, ""),
-        message=policy.limits[module].message if state == "exhausted" and module in policy.limits else "",
+        left=left,
+        percent=percent,
+        detail=detail,
+        summary=summary,
+        message=isolate(message, language),
         resets_text=window,
         resets=local_time(resets_at, policy.calendar.zone, language) if resets_at and window else None,
     )
+
+
+def _joined(texts: Texts, amount: str, left: str) -> str:
+    return texts.gettext("{used}, {left}", used=amount, left=left)
+
+
+def _used_of(texts: Texts, used: int, limit: int) -> str:
+    return texts.ngettext("{n} of {limit} used", "{n} of {limit} used", used, limit=number(limit, texts.language))
+
+
+def _left(texts: Texts, count: int) -> str:
+    return texts.ngettext("{n} left", "{n} left", count)
+
+
+def _resets_in(texts: Texts, length: timedelta) -> str:
+    return texts.gettext("Resets in {span}", span=span(length, texts))

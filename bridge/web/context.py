@@ -1,4 +1,4 @@
-"""Transactions and the clock of the request that is being answered."""
+"""Transactions and the clock of the current request."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ T = TypeVar("T")
 
 
 def transaction() -> AbstractContextManager[Connection]:
-    """A transaction that may write; see `Database.transaction`."""
+    """Return a transaction that may write; see `Database.transaction`."""
     return runtime().database.transaction()
 
 
 def reading() -> AbstractContextManager[Connection]:
-    """A transaction that only reads, and takes no write lock."""
+    """Return a transaction that only reads and takes no write lock."""
     return runtime().database.reading()
 
 
 def glance() -> AbstractContextManager[Connection]:
-    """A connection for a single statement that only reads."""
+    """Return a connection for a single statement that only reads."""
     return runtime().database.glance()
 
 
 def in_transaction(act: Callable[[Connection], T]) -> T:
-    """Return what `act` returns, in a transaction that is run again when it met another one."""
+    """Call `act` in a transaction and return its result; repeat it if it conflicts with another transaction."""
     return transactions.in_transaction(transaction, act)
 
 

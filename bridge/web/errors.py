@@ -1,4 +1,4 @@
-"""The response when a request cannot be answered."""
+"""Responses for errors: problem+json for programs, pages for people."""
 
 from __future__ import annotations
 
@@ -66,15 +66,23 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.ShopUnreachable: 502,
     errors.BadSetting: 503,
 }
-"""The one table from what went wrong to the status that says so; the nearest class counts."""
+"""The HTTP status of each error class; the nearest base class counts."""
 
 _BY_HAND = (
-    ("insufficient_tokens", 402, "The account cannot pay. Nothing was charged; `resets_at` and `purchase_url` help."),
-    ("site_cap_reached", 402, "The linked site would pass its monthly cap. Nothing was charged."),
-    ("module_disabled", 403, "The rule disables the module, and no other source can pay. Nothing was charged."),
-    ("internal_error", 500, "The service failed. The failure is logged; retry with the same Idempotency-Key."),
+    (
+        "insufficient_tokens",
+        402,
+        "The account cannot pay. Nothing was charged. `resets_at` and `purchase_url` say what helps.",
+    ),
+    ("site_cap_reached", 402, "The request would exceed the linked site's monthly cap. Nothing was charged."),
+    (
+        "module_disabled",
+        403,
+        "The user's role may not use the module for free, and no other source can pay. Nothing was charged.",
+    ),
+    ("internal_error", 500, "The service failed, and the failure was logged. Retry with the same Idempotency-Key."),
 )
-"""The codes that no error class has: refusals and failures."""
+"""The codes of refusals and failures, which have no error class."""
 _STATUS_BY_HAND = {code: status for code, status, _ in _BY_HAND}
 
 RETRY_AFTER_SECONDS = 2
@@ -83,12 +91,12 @@ _MACHINE_PATHS = ("/v1/", "/webhooks/", "/connect/", "/healthz", "/readyz", "/me
 
 
 def is_for_machines(path: str) -> bool:
-    """Return whether programs call this path, which are answered in JSON; every other path is a page."""
+    """Return whether programs call this path and get JSON; every other path is a page."""
     return path.startswith(_MACHINE_PATHS) and path != "/v1/docs"
 
 
 def status_of(error: errors.BridgeError) -> int:
-    """The HTTP status of an error."""
+    """Return the HTTP status of an error."""
     return status_of_class(type(error))
 
 
@@ -103,7 +111,7 @@ def status_of_code(code: str) -> int:
 
 
 class ProblemKind(NamedTuple):
-    """One code of a problem+json answer: its status and what it means."""
+    """One code of a problem+json response, with its status and meaning."""
 
     code: str
     status: int
@@ -111,7 +119,7 @@ class ProblemKind(NamedTuple):
 
 
 def problem_kinds() -> list[ProblemKind]:
-    """Every code that an answer can have, in alphabetical order."""
+    """Return every error code of the API, in alphabetical order."""
     meanings: dict[str, ProblemKind] = {}
     for status, kind in sorted(default_exceptions.items()):
         meanings[_http_code(kind())] = ProblemKind(_http_code(kind()), status, kind.description or kind().name)
@@ -119,7 +127,7 @@ def problem_kinds() -> list[ProblemKind]:
     for error in _subclasses(errors.BridgeError):
         known = meanings.get(error.code)
         meaning = (error.__doc__ or "").splitlines()[0]
-        # Our own sentence counts where a class has the code of a plain HTTP error.
+        # If a class of ours has the code of a plain HTTP error, its own text counts.
         if known is None or known.code in http_codes:
             meanings[error.code] = ProblemKind(error.code, status_of_class(error), meaning)
     meanings |= {kind[0]: ProblemKind(*kind) for kind in _BY_HAND}
@@ -133,7 +141,7 @@ def _subclasses(kind: type[errors.BridgeError]) -> Iterator[type[errors.BridgeEr
 
 
 def problem_type(code: str) -> str:
-    """The address of a code's description in the documentation of the API; a path below the app's outside of it."""
+    """Return the URL of a code's description in the API reference; a path outside an app context."""
     origin = runtime().config.public_url if has_app_context() else ""
     return f"{origin}/v1/docs#{code}"
 
@@ -141,7 +149,7 @@ def problem_type(code: str) -> str:
 def problem_document(
     status: int, code: str, detail: str, *, fields: tuple[errors.FieldError, ...] = (), title: str = ""
 ) -> dict[str, Any]:
-    """Return what a problem+json response says."""
+    """Return the body of a problem+json response."""
     document: dict[str, Any] = {
         "type": problem_type(code),
         "title": title or code.replace("_", " ").capitalize(),
@@ -155,14 +163,14 @@ def problem_document(
 
 
 def document_of(error: errors.BridgeError) -> dict[str, Any]:
-    """Return what a caller is told of an error, as one item of a batch is."""
+    """Return an error as a JSON document, for an item of a batch."""
     return problem_document(status_of(error), error.code, _detail(error), fields=error.fields)
 
 
 def problem(
     status: int, code: str, detail: str, *, fields: tuple[errors.FieldError, ...] = (), title: str = ""
 ) -> Response:
-    """A problem+json response."""
+    """Return a problem+json response."""
     document = problem_document(status, code, detail, fields=fields, title=title)
     response = Response(json.dumps(document), status=status, content_type="application/problem+json")
     if status == 503:
@@ -174,7 +182,7 @@ def problem(
 
 
 def install(app: Flask) -> None:
-    """Answer every error of the app in the caller's own format."""
+    """Handle every error of the app in the caller's format."""
     app.register_error_handler(errors.BridgeError, _bridge_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
@@ -208,7 +216,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _name_no_host(response: Response) -> Response:
-    """Lead a corrected address to a path alone: the host is the caller's word, and a cache may keep the answer."""
+    """Redirect to a path without a host: the caller chose the host, and a cache may store the response."""
     if response.status_code == 308:
         target = urlsplit(response.location or "/")
         path = urlunsplit(("", "", f"/{target.path.lstrip('/')}", target.query, ""))
@@ -222,14 +230,14 @@ def _http_code(error: HTTPException) -> str:
 
 def _unexpected(error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.path, exc_info=error)
-    return _answer(500, "internal_error", "Something went wrong here; it was logged.")
+    return _answer(500, "internal_error", "The service failed. The failure was logged; try again later.")
 
 
 def _answer(status: int, code: str, detail: str, *, fields: tuple[errors.FieldError, ...] = ()) -> Response:
     if is_for_machines(request.path):
         return problem(status, code, detail, fields=fields)
     if request_ctx.url_adapter is None:
-        # The Host header names no host that can be one, so a page could link nowhere.
+        # The Host header is not a valid host, so a page could not link to other pages.
         return Response(f"{detail}\n", status=status, content_type="text/plain; charset=utf-8")
     page = render_template("error.html", status=status, detail=detail)
     response = Response(page, status=status, content_type="text/html; charset=utf-8")

@@ -1,4 +1,4 @@
-"""Two checks: the service is alive, and it can do its work."""
+"""Two health checks: the process runs, and it can do its work."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ bp = Blueprint("health", __name__)
 
 @bp.get("/healthz")
 def alive() -> Response:
-    """200 as long as the process answers."""
+    """Return 200 as long as the process responds."""
     return json_response({"status": "ok"})
 
 
 @bp.get("/readyz")
 def ready() -> Response:
-    """200 when the database takes writes and has the right schema; 503 with what is wrong."""
+    """Return 200 if the database accepts writes and has the right schema, otherwise 503 with the problem."""
     readiness: Readiness = current_app.extensions["bridge.readiness"]
     report = readiness.check(clock_=utcnow)
     response = json_response(report.document, 200 if report.is_ready else 503)

@@ -1,4 +1,4 @@
-"""Protection of the pages: headers, the cookie, and a token in each form."""
+"""Protection of the pages: headers, cookie options, and a CSRF token in each form."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ _PAGE_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _LOST_FORM = (
-    "This form is no longer good: it was opened before you signed in or out. Go back, load the page again and send it."
+    "This form has expired, because you signed in or out after opening it. Go back, reload the page and send it again."
 )
 
 MAX_QUERY_FIELDS = 200
 MAX_FORM_FIELDS = 5000
-"""An order of very many lines has a field for each on the exceptions page."""
+"""The Exceptions page has a field for each line of an order."""
 
 _csrf = CSRFProtect()
 
 
 class _Sessions(SecureCookieSessionInterface):
-    """Sends the cookie over TLS only where the request came over TLS, also behind a trusted proxy."""
+    """Marks the cookie as TLS-only if the request came over TLS, also behind a trusted proxy."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Return whether the cookie is for TLS only."""
+        """Return whether the cookie is sent over TLS only."""
         return super().get_cookie_secure(app) or request.is_secure
 
 
 def install(app: Flask, config: Config) -> None:
-    """Guard every page of the app; what machines call is left as it is."""
+    """Protect every page of the app; paths for programs are not changed."""
     is_secure, path = config.public_url.startswith("https://"), path_of(config.public_url)
-    # The prefix makes a browser refuse the cookie from any other host or without TLS; __Host- allows no path.
+    # With the prefix, browsers refuse the cookie from another host or without TLS; __Host- allows no path.
     prefix = "" if not is_secure else "__Secure-" if path else "__Host-"
     app.config.update(
         SESSION_COOKIE_NAME=f"{prefix}token_bridge",
@@ -60,9 +60,9 @@ def install(app: Flask, config: Config) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=is_secure,
         WTF_CSRF_CHECK_DEFAULT=False,
-        # A form is good as long as the session it was made in.
+        # A form is valid as long as its session.
         WTF_CSRF_TIME_LIMIT=None,
-        # Browsers may be told to send no referrer; the token does not need it.
+        # Some browsers send no referrer; the token does not need it.
         WTF_CSRF_SSL_STRICT=False,
     )
     app.session_interface = _Sessions()
@@ -75,11 +75,11 @@ def install(app: Flask, config: Config) -> None:
 
 
 def _check_counts() -> None:
-    """Refuse a query or a form of very many fields before any of them is read."""
+    """Refuse a query or form with too many fields before reading any of them."""
     if request.environ.get("QUERY_STRING", "").count("&") >= MAX_QUERY_FIELDS:
         raise InvalidRequest(f"the address has more than {MAX_QUERY_FIELDS} parameters")
     is_form = request.mimetype == "application/x-www-form-urlencoded" and not is_for_machines(request.path)
-    # The body is kept, so that the form can still be read.
+    # The body is stored, so that the form can still be read.
     if is_form and request.get_data(cache=True).count(b"&") >= MAX_FORM_FIELDS:
         raise BodyTooLarge(f"the form has more than {MAX_FORM_FIELDS} fields")
 

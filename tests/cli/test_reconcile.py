@@ -1,4 +1,4 @@
-"""The commands that talk with a shop say what they did, in words or as JSON, and what is wrong, with its remedy."""
+"""Commands that talk to a shop report their result, in words or as JSON, and each problem with its remedy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ URL = "http://127.0.0.1:8000/webhooks/woocommerce/shop"
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """A shop and a bridge, not connected yet."""
+    """Return a shop and a service, not connected yet."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app) as connected_shop:
         yield connected_shop
@@ -27,7 +27,7 @@ def connected_shop(app, caplog):
 
 @pytest.fixture
 def flask(app):
-    """Run a command in process: exit status, output and errors."""
+    """Run a command in process and return exit status, output and errors."""
     return lambda *arguments: app.test_cli_runner().invoke(args=list(arguments))
 
 
@@ -56,6 +56,25 @@ def test_reconcile_reports_what_was_expected_and_what_was_granted(connected_shop
 
 
 @one_engine
+def test_order_that_is_read_again_is_no_longer_set_aside(connected_shop, flask):
+    connected_shop.connect()
+    flask("reconcile", "shop")
+    order = connected_shop.sell()
+    sickness = connected_shop.served.rest.sickness
+    sickness.broken, sickness.hides_fields = {order}, True
+    assert f"order {order} is set aside" in flask("reconcile", "shop").output
+    sickness.broken = set()
+
+    flask("reconcile", "shop", "--order", str(order), "--dry-run")
+    assert [one.number for one in connected_shop.known().set_aside] == [order]
+    read = flask("reconcile", "shop", "--order", str(order))
+
+    assert read.exit_code == 0, read.output
+    assert connected_shop.known().set_aside == ()
+    assert connected_shop.balances() == {2: 100_000}
+
+
+@one_engine
 def test_reconcile_since_reads_a_range_in_the_stores_own_time(connected_shop, flask):
     connected_shop.connect()
     connected_shop.sell()
@@ -69,7 +88,7 @@ def test_reconcile_since_reads_a_range_in_the_stores_own_time(connected_shop, fl
     assert [found["order"] for found in report["differences"]] == [order]
     assert connected_shop.cursor() is None
     bad = flask("reconcile", "shop", "--since", "yesterday")
-    assert (bad.exit_code, "--since: give a moment" in bad.stderr) == (1, True)
+    assert (bad.exit_code, "--since: give a date or time" in bad.stderr) == (1, True)
 
 
 @one_engine
@@ -183,7 +202,7 @@ def test_read_only_key_installs_nothing_and_says_why(connected_shop, flask):
     result = flask("webhooks", "install", "shop")
 
     assert result.exit_code == 1
-    assert "may only read; it needs read and write permission" in result.stderr
+    assert "has read permission only; it needs read/write" in result.stderr
     assert "Traceback" not in result.output
 
 
@@ -213,8 +232,8 @@ def test_check_of_a_healthy_shop_ends_with_status_0(connected_shop, flask):
     ("fault", "words"),
     [
         (Kind.UNAUTHORIZED, "the consumer key is unknown"),
-        (Kind.NOT_FOUND, "pretty permalinks are off"),
-        (Kind.REDIRECT, "connect it with the address it really has"),
+        (Kind.NOT_FOUND, "permalinks are set to plain"),
+        (Kind.REDIRECT, "connect the shop with that address"),
     ],
 )
 def test_check_names_what_keeps_the_shop_from_being_read(connected_shop, flask, fault, words):

@@ -1,4 +1,4 @@
-"""Keys are tested before they replace good ones; what was pasted wrongly is named."""
+"""Keys are tested before they replace good ones; wrongly pasted values are named."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def connected_shop(app):
 
 @pytest.fixture
 def give(connected_shop):
-    """Give the store these keys: the command's result, and whether the keys it has changed."""
+    """Set the store's keys and return the command's result, and whether the stored keys changed."""
 
     def give(key, secret, *more):
         before = ledger_sql.rows(connected_shop.database, "select consumer_key, consumer_secret from stores")
@@ -69,7 +69,7 @@ def test_key_that_may_only_read_is_refused(connected_shop, give):
     outcome, is_changed = give(key.consumer_key, key.consumer_secret)
 
     assert (outcome.exit_code, is_changed) == (1, False)
-    assert "may only read" in outcome.stderr
+    assert "has read permission only" in outcome.stderr
 
 
 def test_shop_that_is_down_changes_nothing_unless_told_so(connected_shop, give):

@@ -1,4 +1,4 @@
-"""What answers in place of a shop is named, with what to allow or change; keys are not the matter there."""
+"""Blockers that answer in place of a shop are named, with what to allow or change; keys are not blamed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PAGES = [
     (202, b'<html><meta http-equiv="refresh" content="0;/.well-known/sgcaptcha/?r=x"></html>', (), "SiteGround"),
     (202, b"", (("SG-Captcha", "challenge"),), "SiteGround"),
     (200, b"<html>/.well-known/sgcaptcha/</html>", (), "SiteGround"),
-    (403, b"<html><title>Just a moment...</title></html>", (("Server", "cloudflare"),), "Cloudflare answers"),
-    (503, b"<html><script src=/cdn-cgi/challenge-platform/x></html>", (), "Cloudflare answers"),
-    (403, b"", (("cf-mitigated", "challenge"),), "Cloudflare answers"),
+    (403, b"<html><title>Just a moment...</title></html>", (("Server", "cloudflare"),), "Cloudflare responds"),
+    (503, b"<html><script src=/cdn-cgi/challenge-platform/x></html>", (), "Cloudflare responds"),
+    (403, b"", (("cf-mitigated", "challenge"),), "Cloudflare responds"),
     (403, b"<title>Attention Required! | Cloudflare</title>", (), "Cloudflare blocks"),
     (403, b"error code: 1020", (("Server", "cloudflare"),), "Cloudflare blocks"),
     (403, b"<html>Access denied by Imunify360 bot-protection.</html>", (), "Imunify360"),
@@ -67,6 +67,8 @@ def test_page_of_another_is_named_and_keys_are_not_blamed(server, client, status
         (503, WP_DIE % b"Coming soon"),
         (503, b"<html><h1>We will be back shortly</h1></html>"),
         (503, WP_DIE % b"Nothing to see"),
+        (503, b'{"code":"wp_die","message":"Briefly unavailable for scheduled maintenance.","data":{"status":503}}'),
+        (503, b'{"code":"wp_die","message":"Wegen Wartung nicht erreichbar.","data":{"status":503}}'),
         (200, b"<html><title>Coming soon</title></html>"),
         (403, b"<html><title>Site under construction</title></html>"),
     ],
@@ -74,7 +76,7 @@ def test_page_of_another_is_named_and_keys_are_not_blamed(server, client, status
 def test_maintenance_is_named_and_said_to_be_asked_again(server, client, status, body):
     server.answer = lambda _asked: Reply(body, status, (HTML, ("Retry-After", "600")))
 
-    with pytest.raises(ShopInMaintenance, match="maintenance mode; it is asked again by the next run"):
+    with pytest.raises(ShopInMaintenance, match="maintenance mode; the next run tries again"):
         client.get_order(1)
 
 
@@ -111,6 +113,7 @@ def test_redirect_to_a_page_of_another_kind_is_named(server, client, location, w
     [
         (500, b"<html><p>There has been a critical error on this website.</p></html>", "PHP error in the shop"),
         (500, b"<h1>Error establishing a database connection</h1>", "cannot reach its database"),
+        (500, b'{"code":"wp_die","message":"Error establishing a database connection"}', "cannot reach its database"),
         (200, b"<html>This account has been suspended.</html>", "suspended"),
     ],
 )
@@ -125,7 +128,7 @@ def test_front_page_that_mentions_a_captcha_and_maintenance_is_not_taken_for_one
     page = b"<html><title>Low prices</title><script>wordfence; recaptcha; challenge-platform</script>maintenance</html>"
     server.answer = lambda _asked: Reply(page, 200, (HTML,))
 
-    with pytest.raises(ShopBroken, match="no JSON") as fault:
+    with pytest.raises(ShopBroken, match="not JSON") as fault:
         client.get_order(1)
 
     assert not isinstance(fault.value, ShopInMaintenance)

@@ -1,4 +1,4 @@
-"""What goes wrong with a shop: each fault has its class, says what to do, and is asked again only where that helps."""
+"""Faults of a shop: each has its class, says what to do, and is retried only where that helps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from bridge.clients.woocommerce.api import open_shop
 from bridge.domain.errors import ShopUnreachable
-from bridge.domain.shop.errors import ShopBroken, ShopBusy, ShopMoved, ShopRefused, ShopSilent
+from bridge.domain.shop.errors import ShopBroken, ShopBusy, ShopKeysRefused, ShopMoved, ShopRefused, ShopSilent
 from bridge.web.errors import status_of
 from tests.support.shop_server import KEY, SECRET, Reply, recorded
 
@@ -20,7 +20,7 @@ HTML = (("Content-Type", "text/html; charset=UTF-8"),)
     ("name", "words"),
     [
         ("auth--bad-secret", "consumer secret is wrong"),
-        ("auth--unknown-key", "key is unknown, or the shop does not see that the request came over https"),
+        ("auth--unknown-key", "key is unknown, or the shop does not detect that the request came over https"),
         ("auth--none", "key is unknown"),
         ("auth--basic-over-plain-http", "came over https"),
     ],
@@ -38,7 +38,7 @@ def test_refusal_says_why(server, client, waits, name, words):
 def test_refusal_of_a_write_says_that_the_key_may_only_read(server, client):
     server.replies = [recorded("auth--read-only-key-write")]
 
-    with pytest.raises(ShopRefused, match="may only read"):
+    with pytest.raises(ShopRefused, match="has read permission only"):
         client.create_webhook(name="n", topic="order.updated", delivery_url="https://b.example", secret="s")
 
 
@@ -53,7 +53,7 @@ def test_refusal_of_a_user_without_rights_and_of_a_firewall_differ(server, clien
         client.update_webhook(1, status="active")
     with pytest.raises(ShopRefused, match="HTTP 403 text/html: something in front"):
         client.get_order(1)
-    with pytest.raises(ShopRefused, match="HTTP 401 rest_login_required: something in front"):
+    with pytest.raises(ShopRefused, match="HTTP 401 rest_login_required: a plugin closes"):
         client.get_order(1)
 
 
@@ -125,8 +125,25 @@ def test_retry_after_may_be_a_date_or_nonsense(server, client, waits):
     assert waits[1] == 2
 
 
+@pytest.mark.parametrize(
+    ("ahead", "kind", "words"),
+    [
+        (0, ShopKeysRefused, "the consumer secret is wrong, or the key has no read permission$"),
+        (3 * 3600, ShopBroken, "clock is 180 minutes ahead of the clock of this host"),
+        (-3 * 3600, ShopBroken, "clock is (179|180) minutes behind the clock of this host"),
+    ],
+)
+def test_refused_signature_names_the_clock_only_where_it_is_wrong(server, client, ahead, kind, words):
+    refused = {"code": "woocommerce_rest_authentication_error", "message": "Invalid timestamp."}
+    server.ahead_seconds = ahead
+    server.answer = lambda _asked: Reply(refused, 401)
+
+    with pytest.raises(kind, match=words):
+        client.get_order(1)
+
+
 def test_shop_in_maintenance_is_not_waited_for(server, client, waits):
-    """WordPress says 600 seconds while it updates itself."""
+    """WordPress sends 600 seconds while it updates itself."""
     server.replies = [Reply(b"<h1>Maintenance</h1>", 503, (*HTML, ("Retry-After", "600")))]
 
     with pytest.raises(ShopBroken, match="HTTP 503 text/html") as broken:
@@ -168,7 +185,7 @@ def test_writes_are_never_sent_twice(server, hasty, waits, released):
 def test_silence_is_not_waited_for_twice(server, hasty, waits, released):
     server.answer = lambda _asked: lambda _file: released.wait(5)
 
-    with pytest.raises(ShopSilent, match=r"did not answer within 0\.3 seconds"):
+    with pytest.raises(ShopSilent, match=r"did not respond within 0\.3 seconds"):
         hasty.get_order(1)
 
     assert (len(server.asked), waits) == (1, [])
@@ -197,9 +214,9 @@ def test_nobody_at_the_address(waits):
     [
         ("https://127.0.0.1/wp-json/?a=b", "from http to https: connect 127.0.0.1 with"),
         ("https://user:pass@www.shop.example:8443/x?oauth_token=1", r"redirects to www\.shop\.example: connect"),
-        ("", "sends us on to another address"),
-        ("https://[::1", "sends us on to another address"),
-        ("https://a b<script>/", "sends us on to another address"),
+        ("", "redirects to another address"),
+        ("https://[::1", "redirects to another address"),
+        ("https://a b<script>/", "redirects to another address"),
     ],
 )
 def test_redirect_to_another_host_is_not_followed(server, client, status, location, words):

@@ -1,4 +1,4 @@
-"""Noise around the JSON of an answer: the one value is read where it is unambiguous, within fixed bounds."""
+"""Noise around the JSON of an answer: the value is read where it is unambiguous, within fixed bounds."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_empty_list_is_read_between_noise(server, client, body):
 def test_ambiguous_answer_is_quoted(server, client, body):
     server.answer = lambda _asked: Reply(body, headers=HTML)
 
-    with pytest.raises(ShopBroken, match=r"no JSON|without an id"):
+    with pytest.raises(ShopBroken, match=r"not JSON|without an id"):
         client.get_order(1)
 
 
@@ -154,7 +154,7 @@ def test_warning_full_of_brackets_costs_little(server, client):
     server.replies = [Reply(b"[ { " * 40_000 + ORDER, headers=HTML)]
     started = time.monotonic()
 
-    with pytest.raises(ShopBroken, match="no JSON"):
+    with pytest.raises(ShopBroken, match="not JSON"):
         client.get_order(1)
 
     assert time.monotonic() - started < 2

@@ -1,4 +1,4 @@
-"""Flows that need a real browser: the app where one finds it, and a visitor of its own for each test."""
+"""Fixtures of flows in a real browser: the app on a port, and a new browser context for each test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bridge.runtime import Runtime
 
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
-    """Where the app answers a browser, which is its public address as well."""
+    """Return the address where the app answers a browser, which is its public address as well."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -31,7 +31,7 @@ def address(app: Flask) -> Iterator[str]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser without script, of somebody who was never here."""
+    """Return a new browser context without scripts and cookies."""
     context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 800})
     context.set_default_timeout(15_000)
     yield context

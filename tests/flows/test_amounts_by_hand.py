@@ -1,4 +1,4 @@
-"""What a piece of a deleted product's line brings, said by hand over HTTP: granted once, reversed like any other."""
+"""Amounts set by hand over HTTP for lines of deleted products: granted once, reversed like any other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINE = "1/lines/1"
 
 @pytest.fixture
 def api(address, shop, database):
-    """The service on a port of its own; whatever a test did, the books add up after it."""
+    """Return the service on a port of its own; afterwards the ledger must add up."""
     yield Api(address, shop)
     assert ledger_sql.faults(database) == []
 
@@ -51,7 +51,7 @@ def test_line_brings_what_the_owner_says_through_all_that_follows(api, shop, dat
         for _ in range(2):
             api.deliver(unknown(at=at, quantity=2, **more))
         assert balance_of(shop, 2) == left, at
-    # Its namesake on the shelf comes too late.
+    # A new product with the same number comes too late.
     factories.put_package(shop, 10, 7)
     api.deliver(order(at=6, lines=[line(1, 10, 2)]))
     assert balance_of(shop, 2) == 1_000
@@ -136,7 +136,7 @@ def test_two_at_once_grant_once_and_only_one_number_stands(api, shop, database):
 
 
 def test_answer_and_deliveries_in_every_order_come_to_the_same(shop, database):
-    """The amount said before, between or after the documents, each of which comes twice."""
+    """The amount is set before, between or after the documents, each of which is delivered twice."""
     states = (
         {"at": 1},
         {"at": 2, "status": "cancelled"},

@@ -1,4 +1,4 @@
-"""The API reference in a real browser: without script, narrow and wide, light and dark, by keyboard."""
+"""The API reference in a real browser: without scripts, narrow and wide, light and dark, by keyboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents of one second, repeated documents, and answers of REST that a delivery overtakes."""
+"""Documents of one second, repeated documents, and REST answers that a delivery overtakes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def sound_ledger(database):
 
 
 class Overtaken(LastingFaults):
-    """A shop where something happens after an answer was made and before it is sent; once."""
+    """A shop that runs an action once, after an answer was made and before it is sent."""
 
     def __init__(self, path, act):
         super().__init__()
@@ -51,7 +51,7 @@ def test_repeats_of_documents_of_one_second_override_nothing(shop, arrival, toke
 
 @pytest.fixture
 def connected_shop(app):
-    """A connected shop with REST keys and webhooks whose product 10 grants 1000 tokens."""
+    """Return a connected shop with REST keys and webhooks whose product 10 grants 1000 tokens."""
     with open_connected_shop(app) as connected_shop:
         connected_shop.connect().listen()
         put_package(connected_shop, 10, 1_000)
@@ -59,13 +59,13 @@ def connected_shop(app):
 
 
 def document_of(connected_shop, number):
-    """An order as the shop's REST shows it."""
+    """Return an order as the shop's REST API shows it."""
     with connected_shop.reading() as reading:
         return json.loads(json.dumps(reading.shop.get_order(number), default=str))
 
 
 def with_quantity(document, quantity):
-    """The document with another quantity on its only line, and the same date."""
+    """Return the document with another quantity on its only line, and the same date."""
     (sold,) = document["line_items"]
     return {**document, "line_items": [{**sold, "quantity": quantity}]}
 

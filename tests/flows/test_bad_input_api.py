@@ -1,4 +1,4 @@
-"""What no caller should send to the API: each a 4xx that names the field, and nothing in the books moves."""
+"""Invalid API requests: each is a 4xx that names the field and leaves the ledger unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SPEND = {"user": {"id": 2}, "module": "chat", "tokens": 30}
 
 @pytest.fixture(scope="module", params=ENGINES)
 def shared(request):
-    """One service for all: user 2 has 100 tokens before and after."""
+    """Return one service for all tests: user 2 has 100 tokens before and after."""
     with open_shared_app(request.param, request, "bad_input_api") as service:
         give(service.shop, 2, 100)
         yield service
@@ -33,7 +33,7 @@ def shop(shared):
 
 @pytest.fixture
 def send(shop):
-    """Sends a body, as a document or as it is, and gives the answer."""
+    """Return a function that sends a body, a document or bytes, and returns the response."""
 
     def call(method, path, body=None, **headers):
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
@@ -152,7 +152,7 @@ def with_text(document, text):
 
 @pytest.mark.parametrize(("method", "path", "body", "field"), TEXTS, ids=lambda value: str(value)[:40])
 def test_nul_and_half_a_letter_in_every_text(send, method, path, body, field):
-    """PostgreSQL has no NUL in text, and a lone surrogate is no text at all, so that it is no JSON either."""
+    """PostgreSQL allows no NUL in text, and a lone surrogate is invalid text and so invalid JSON."""
     nul = send(method, path, with_text(body, "a\0b"))
     half = send(method, path, json.dumps(with_text(body, "a\ud800b")).encode())
 
@@ -215,7 +215,7 @@ def test_longest_names_and_addresses_fit_however_they_are_folded(send, letter):
 def test_bodies_that_are_none(send, method, path, body, status):
     response = send(method, path, body, **{"Content-Type": "application/json"})
 
-    # Where the JSON ends is for the parser to say: a number of 10 000 digits is either no JSON or no amount.
+    # The parser decides where the JSON ends: a number of 10 000 digits is either no JSON or no amount.
     assert response.status_code in ({400, 422} if body and b"999" in body else {status}), response.text
     assert_problem(response, response.status_code)
 

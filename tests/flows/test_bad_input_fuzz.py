@@ -43,7 +43,7 @@ JUNK = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.sampled_from
 
 
 def paths_of(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The places of everything in a document."""
+    """Return the paths of all values in a document."""
     inner: list[tuple[Any, ...]] = []
     if isinstance(document, dict):
         inner = [found for key, value in document.items() for found in paths_of(value, (*path, key))]
@@ -53,7 +53,7 @@ def paths_of(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]
 
 
 def spoil(document: Any, path: tuple[Any, ...], junk: Any, *, remove: bool) -> None:
-    """Put junk at a place of a document, or take away what is there; places that are gone by now are left alone."""
+    """Replace the value at a path by junk, or remove it; missing paths are ignored."""
     *parents, last = path
     for step in parents:
         if not isinstance(document, dict | list) or (isinstance(document, list) and step >= len(document)):
@@ -90,7 +90,7 @@ RELEVANT = {
 
 @st.composite
 def spoilt(draw: st.DrawFn) -> tuple[str, Any]:
-    """A recorded document with one to five places spoilt, mostly ones that are read."""
+    """Return a recorded document with one to five faulty values, mostly ones that the service reads."""
     topic = draw(st.sampled_from(sorted(RECORDED)))
     document = json.loads(json.dumps(RECORDED[topic]))
     paths = paths_of(document)
@@ -103,7 +103,7 @@ def spoilt(draw: st.DrawFn) -> tuple[str, Any]:
 
 @pytest.mark.parametrize("number", [1, FRESH])
 def test_spoilt_documents_are_answered_and_settled(shop, database, number):
-    """The shop gets its 200 for every signed document, and none fails because of an error of ours."""
+    """Every signed document is answered 200, and none fails because of an error of the service."""
 
     @seed(resolve(number))
     @settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))

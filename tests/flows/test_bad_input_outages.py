@@ -1,4 +1,4 @@
-"""The database is locked, full or gone: callers are told to come again, and the shop is not told that all is well."""
+"""A database that is locked, full or gone: callers are told to retry, and no delivery is acknowledged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.postgres import find_bindir, start_cluster
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Nobody waits for a lock that is held on purpose."""
+    """Shorten the wait for a lock that the test holds."""
     monkeypatch.setattr(database_module, "BUSY_SECONDS", 0)
 
 
@@ -59,7 +59,7 @@ def test_disk_full(embedded):
     filler.execute("create table filler (bytes blob)")
     event.listen(parts.database.engine, "connect", fill)
     parts.database.engine.dispose()
-    # What is free in the last pages is used up first.
+    # The free space in the last pages is used up first.
     big = [deliver(shop, order(100 + number) | {"note": "x" * 9_000}) for number in range(10)]
     full = deliver(shop, order(1) | {"note": "x" * 9_000})
     event.remove(parts.database.engine, "connect", fill)

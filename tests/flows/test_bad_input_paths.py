@@ -1,4 +1,4 @@
-"""Addresses, lists and access keys that cannot be right: each a 4xx, and no look into another store."""
+"""Invalid addresses, lists and access keys: each is a 4xx, and shows nothing of another store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.shared_app import ENGINES, open_shared_app
 
 @pytest.fixture(scope="module", params=ENGINES)
 def shared(request):
-    """One service for all, with user 2 in it."""
+    """Return one service for all tests, with user 2 in it."""
     with open_shared_app(request.param, request, "bad_input_paths") as service:
         put_user(service.shop, 2)
         yield service
@@ -26,7 +26,7 @@ def shop(shared):
 
 @pytest.fixture
 def send(shop):
-    """Sends a document, and gives the answer."""
+    """Return a function that sends a document and returns the response."""
 
     def call(method, path, body=None):
         data = None if body is None else json.dumps(body).encode()

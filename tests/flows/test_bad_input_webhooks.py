@@ -1,4 +1,4 @@
-"""What nobody should send to the webhooks' door: refused, or stored and ignored, and never in anybody's way."""
+"""Invalid webhook requests: refused, or stored and ignored, without effect on other deliveries."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ HEADER_VALUES = ["x" * 6_000, "\x7f\x80\xad", "é" * 200, ""]
 @pytest.mark.parametrize("name", HEADERS)
 @pytest.mark.parametrize("value", HEADER_VALUES, ids=["long", "odd", "é", "empty"])
 def test_headers_nobody_signed_are_kept_as_far_as_they_fit(shop, database, name, value):
-    # Each its own order: a repeat stores nothing, and the newest delivery would be another test's.
+    # Each its own order: a repeat stores nothing, and the newest delivery would belong to another test.
     number = 4_100 + 10 * HEADERS.index(name) + HEADER_VALUES.index(value)
     body = json.dumps(order(number)).encode()
     source = shop.connected.store.url
@@ -184,12 +184,12 @@ def test_headers_nobody_signed_are_kept_as_far_as_they_fit(shop, database, name,
 
     assert response.status_code == 200
     assert ledger_sql.count(database, "deliveries") == before + 1
-    # A source that is not the store's own waits for the owner.
+    # A source other than the store's own waits for the owner.
     assert last_delivery(database)["state"] in {"processed", "ignored", *(["received"] if name == "Source" else [])}
 
 
 def settled(shop, database, document, topic="order.updated"):
-    """Deliver a document; what became of it."""
+    """Deliver a document and return the resulting delivery."""
     response = deliver(shop, document, topic)
     assert response.status_code == 200, response.text
     delivery = last_delivery(database)
@@ -245,7 +245,7 @@ def test_customer_and_product_with_nasty_texts(shop, database, topic, text):
 
 
 def test_name_of_two_long_halves_fits(shop, database):
-    """A hundred letters, a blank and a hundred more are one letter too many for the column."""
+    """A hundred characters, a blank and a hundred more are one character too many for the column."""
     document = customer(650, "long@example.test") | {"first_name": "A" * 100, "last_name": "B" * 100}
 
     assert settled(shop, database, document, "customer.updated")[0] == "processed"

@@ -1,4 +1,4 @@
-"""The clock of this host is compared with the shops' and with the monotonic clock, and named where it is wrong."""
+"""Comparison of this host's clock with the shops' and the monotonic clock, and the warnings about it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """A connected shop."""
+    """Return a connected shop."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app) as connected_shop:
         yield connected_shop.connect()

@@ -1,4 +1,4 @@
-"""Connecting a shop from the pages: to the shop and back with its keys, which come in by a door open to nobody else."""
+"""Connecting a shop from the pages: to the shop and back, and the callback that receives its keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KEYS = {"key_id": 7, "consumer_key": "ck_" + "1" * 40, "consumer_secret": "cs_" 
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """A shop and a bridge that know nothing of each other."""
+    """Return a shop and a service that are not connected."""
     caplog.set_level(logging.DEBUG)
     with open_connected_shop(app) as connected_shop:
         yield connected_shop
@@ -36,35 +36,35 @@ def connected_shop(app, caplog):
 
 @pytest.fixture
 def admin(connected_shop):
-    """A browser of an admin."""
+    """Return a browser of an admin."""
     return sign_in(connected_shop.app)
 
 
 def ask(client, url, **typed):
-    """Fill in the form: the page that follows."""
+    """Fill in the form and return the page that follows."""
     form = read(client.get("/admin/connect")).form("/admin/connect")
     return send(client, form, url=url, way="ask", **typed)
 
 
 def way_to(response):
-    """The link to the shop on the page."""
+    """Return the link to the shop on the page."""
     assert response.status_code == 200, response.text
     return read(response).links["Continue to the shop"]
 
 
 def state_of(response):
-    """The state in the link to the shop."""
+    """Return the state in the link to the shop."""
     return parse_qs(urlsplit(way_to(response)).query)["user_id"][0]
 
 
 def post_keys(client, state, **changes):
-    """What a shop posts."""
+    """Send keys as a shop does."""
     body = KEYS | {"user_id": state, "key_permissions": "read_write"} | changes
     return client.post("/connect/woocommerce", json=body)
 
 
 def refusal(response):
-    """The status and the code of a refusal."""
+    """Return the status and the code of a refusal."""
     assert_problem(response, response.status_code)
     return response.status_code, response.json["code"]
 
@@ -94,7 +94,7 @@ def test_shop_is_connected_by_its_owners_word(connected_shop, admin, caplog):
 
 
 def _assert_secret(connected_shop, caplog, secret, responses, address):
-    """Nowhere in clear: no page, no address, no log, no row."""
+    """Check that no page, address, log or row contains the secret in clear text."""
     for response in responses:
         assert secret not in response.text + str(response.headers)
     assert secret not in address + caplog.text
@@ -219,7 +219,7 @@ def test_owner_who_comes_back_without_keys_is_told(connected_shop, admin):
 
 @one_engine
 def test_shop_that_cannot_deliver_its_keys_takes_them_back(connected_shop, admin):
-    """WooCommerce removes the keys it made where we do not answer 200."""
+    """WooCommerce deletes the keys it created where the service does not answer 200."""
     page = ask(admin, connected_shop.served.url)
     post_keys(connected_shop.client, state_of(page))
 
@@ -305,7 +305,7 @@ def test_bridge_no_shop_can_reach_says_so_and_takes_keys_by_hand(connected_shop,
     response = ask(admin, "https://shop.example.com")
 
     assert response.status_code == 422
-    assert "WooCommerce sends its keys to an https address only" in read(response).alerts[0]
+    assert "WooCommerce sends keys only to an https address" in read(response).alerts[0]
     assert ledger_sql.count(connected_shop.database, "key_requests") == 0
 
 
@@ -327,7 +327,7 @@ def test_keys_typed_by_hand_are_tried_before_they_are_kept(connected_shop, admin
     right = connect(key.consumer_secret)
 
     assert (right.status_code, right.location) == (303, "/admin/hand/connection")
-    assert "they are saved" in admin.get(right.location).text
+    assert "They were saved" in admin.get(right.location).text
     _assert_secret(connected_shop, caplog, key.consumer_secret, [right, admin.get(right.location)], right.location)
 
 

@@ -1,4 +1,4 @@
-"""Connecting a shop in a real browser: to the shop and back, its open questions, and its pages on every screen."""
+"""Connecting a shop in a real browser: to the shop and back, review items, and pages on every screen size."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [
 
 @pytest.fixture
 def connected_shop(app, address, caplog):
-    """A shop that delivers over HTTP, an admin, and no store yet."""
+    """Return a shop that delivers over HTTP, an admin, and no store yet."""
     caplog.set_level(logging.CRITICAL)
     add_owner(app)
     with open_connected_shop(app) as connected_shop:
@@ -82,7 +82,7 @@ def test_shop_is_connected_without_script(connected_shop, address, context):
 
 
 def answer_by_keyboard(connected_shop, page):
-    """Two lines of deleted products and a refund of no line, answered without a mouse."""
+    """Two lines of deleted products and a refund of no line are answered without a mouse."""
     connected_shop.shop.add_product("Old mug", "1.00", sku="OLD-MUG", number=900)
     connected_shop.shop.add_product("Old pack", "9.00", sku="OLD-PACK", number=901)
     order = connected_shop.shop.place_order(2, [(900, 1), (901, 2)], status="completed").id
@@ -100,7 +100,7 @@ def answer_by_keyboard(connected_shop, page):
     assert page.locator(":focus").get_attribute("id") == mug.get_attribute("id")
     page.keyboard.type("none")
     page.keyboard.press("Enter")
-    assert "Give the tokens of one piece" in page.get_by_role("alert").inner_text()
+    assert "Enter how many tokens one unit grants" in page.get_by_role("alert").inner_text()
     assert (mug.input_value(), mug.get_attribute("aria-invalid")) == ("none", "true")
     mug.fill("0")
     page.keyboard.press("Enter")
@@ -111,7 +111,7 @@ def answer_by_keyboard(connected_shop, page):
     page.keyboard.press("Enter")
     page.get_by_role("status").get_by_text("14,000 tokens were granted").wait_for()
     page.get_by_role("button", name=f"Mark as reviewed: refunds of order {loose}").press("Enter")
-    page.get_by_role("status").get_by_text("are marked as reviewed: no tokens moved").wait_for()
+    page.get_by_role("status").get_by_text("were marked as reviewed: no tokens moved").wait_for()
     assert page.get_by_role("heading", name="No exceptions").count() == 1
     assert connected_shop.balances()[2] == before + 14_000
 
@@ -148,7 +148,7 @@ def test_pages_fit_every_screen_and_can_be_read(connected_shop, address, browser
     assert told == []
 
 
-# The contrast of every text with what lies behind it.
+# The contrast of every text with its background.
 _CONTRASTS = """() => {
   const rgb = text => text.match(/[0-9.]+/g).slice(0, 3).map(Number);
   const light = colour => rgb(colour).map(part => part / 255)

@@ -1,4 +1,4 @@
-"""A database that answers but cannot write: 503 for every caller, not ready, and back without a restart."""
+"""A database that answers but cannot write: 503 for every caller, not ready, and recovery without a restart."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def execute(url, *statements):
 
 
 def fail_writes(url, state, *, times=None):
-    """Let every write fail with an SQLSTATE; or only so many of them, then none."""
+    """Let every write fail with an SQLSTATE; or only this many of them."""
     unless = "" if times is None else f"if nextval('failures') > {times} then return null; end if;"
     execute(
         url,
@@ -113,7 +113,7 @@ def test_transactions_that_met_are_run_again(service, database_url, state):
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_a_primary_that_became_read_only_is_left_and_found_again(service, database_url):
-    """As after a fail-over: the connections of the pool lead to a server that takes no more writes."""
+    """As after a fail-over: the connections of the pool lead to a server that rejects writes."""
     parts, shop = service
     name = database_url.rpartition("/")[2]
     opened = []
@@ -182,7 +182,7 @@ def test_a_server_without_free_connections_keeps_those_that_are_open(service, da
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_a_rolled_back_commit_is_not_taken_for_one(service):
-    """A statement failed and the failure was swallowed: COMMIT would be answered with a silent rollback."""
+    """A statement failed and the failure was swallowed: COMMIT would silently roll back."""
     parts, _ = service
 
     def swallow():
@@ -211,7 +211,7 @@ class TestEmbedded:
         assert shop.client.get("/readyz").status_code == 200
 
     def test_file_gone_and_put_back(self, service, tmp_path):
-        """An empty database in its place would be taken for one without stores."""
+        """An empty database in its place would be read as one without stores."""
         parts, shop = service
         path, away = tmp_path / "bridge.sqlite3", tmp_path / "away"
         away.mkdir()
@@ -229,7 +229,7 @@ class TestEmbedded:
         assert shop.client.get("/readyz").status_code == 200
 
     def test_file_replaced(self, service, tmp_path):
-        """What is answered stands in the file that the path names, not in one that nothing leads to any more."""
+        """An answered write must be in the file at the path, not in a file without a name."""
         _parts, shop = service
         path, copy = tmp_path / "bridge.sqlite3", tmp_path / "copy"
         with sqlite3.connect(path) as source:
@@ -285,7 +285,7 @@ def test_writers_wait_for_a_lock_together_and_not_one_after_another(database_url
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_delivery_waits_once_for_a_lock_however_many_transactions_it_opens(database_url, tmp_path, monkeypatch):
-    """Stored, and then the lock is gone: its processing, and noting that this failed, wait no further."""
+    """The delivery is stored, then the lock is held: processing it, and recording the failure, wait no further."""
     monkeypatch.setattr(patience, "REQUEST_SECONDS", 1.0)
     parts, shop = open_shop(database_url)
     holder = sqlite3.connect(tmp_path / "bridge.sqlite3", isolation_level=None, check_same_thread=False)
@@ -296,7 +296,7 @@ def test_a_delivery_waits_once_for_a_lock_however_many_transactions_it_opens(dat
         begun.append(connection.get_execution_options().get("bridge_writes", False))
 
     def lock(*_):
-        # The delivery is stored, and its connection comes back to the pool.
+        # The delivery is stored, and its connection returns to the pool.
         if sum(begun) == 1 and not holder.in_transaction:
             holder.execute("BEGIN IMMEDIATE")
 

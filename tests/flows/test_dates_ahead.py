@@ -1,4 +1,4 @@
-"""Orders whose dates are ahead of our clock or behind it, of a shop that gave no REST keys."""
+"""Orders with dates ahead of our clock or behind it, from a shop without REST keys."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def dated(document, moment):
 
 
 def end(store, ended, moment):
-    """Deliver that an order ended; a deletion has no date."""
+    """Deliver the end of an order; a deletion has no date."""
     if ended == "deleted":
         return deliver(store, {"id": 1}, "order.deleted", delivery="gone")
     return deliver(store, dated(order(1, ended), moment))
 
 
 def reviews(store):
-    """The open review items of order 1."""
+    """Return the open review items of order 1."""
     return store.client.get("/v1/orders/1", headers=store.headers).json["reviews"]
 
 
@@ -101,7 +101,7 @@ def test_partial_refund_counts_after_a_document_dated_ahead(store, now, ahead):
 
 @pytest.mark.parametrize("ahead", [20 * SECOND, 50 * SECOND], ids=str)
 def test_refund_that_dates_put_before_a_document_dated_some_seconds_ahead_is_a_review_item(store, now, ahead):
-    """The dates are trusted, since most clocks are so far off; but no refund is ignored silently."""
+    """The dates are trusted, since most clocks are off by so much; but no refund is ignored silently."""
     deliver(store, dated(order(1), now + ahead))
     deliver(store, dated(order(1, "refunded"), now + SECOND))
 
@@ -115,7 +115,7 @@ def test_refund_that_dates_put_before_a_document_dated_some_seconds_ahead_is_a_r
 @pytest.mark.parametrize("ended", ["refunded", "cancelled"])
 @aheads
 def test_end_dated_long_before_a_document_dated_ahead_came_is_a_review_item(store, now, ended, ahead):
-    """It may be late; it may be that the document before it was."""
+    """Either it is late, or the document before it was."""
     deliver(store, dated(order(1), now + ahead))
     for _ in range(2):
         end(store, ended, now - HOUR)
@@ -199,7 +199,7 @@ def test_order_trashed_and_restored_after_a_document_dated_ahead_is_granted(stor
 
 @aheads
 def test_late_deletion_does_not_override_what_came_after_it(store, app, database, now, ahead):
-    """A document dated ahead lies between: its date does not make what followed look old."""
+    """A document dated ahead lies between: its date must not make later documents look old."""
     deliver(store, dated(order(1), now + ahead))
     end(store, "deleted", now)
     deliver(store, dated(order(1), now + SECOND), "order.restored")
@@ -302,7 +302,7 @@ def test_end_counts_for_an_order_stored_before_ranks(store, database, now, ended
 
 
 def date_as_before(database, moment):
-    """Store order 1 as a version before did that took the stated date as it was."""
+    """Store order 1 as an earlier version did, with the stated date unchanged."""
     at = int(moment.timestamp()) * 1_000_000
     with database.transaction() as connection:
         for table in (orders, order_lines):

@@ -1,4 +1,4 @@
-"""A delivery that leaves something open asks the shop before it is processed, where the shop gave keys."""
+"""Deliveries that leave a question read the shop before they are processed, if the shop gave keys."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.support.connected_shop import open_connected_shop
 
 @pytest.fixture
 def connected_shop(app):
-    """A shop and a bridge, not connected yet."""
+    """Return a shop and a service, not connected yet."""
     with open_connected_shop(app) as connected_shop:
         yield connected_shop
 
 
 def refund_a_line(connected_shop):
-    """Half of an order of two packages is given back by quantity, for a cent: its pieces and its money disagree."""
+    """Refund half of an order of two packages by quantity, for a cent: its pieces and its money disagree."""
     number = connected_shop.shop.place_order(2, [(10, 2)], status="completed").id
     connected_shop.shop.run_queue()
     connected_shop.asked()
@@ -64,7 +64,7 @@ def test_shop_without_keys_is_asked_nothing(connected_shop):
     ],
 )
 def test_money_of_a_refunded_piece_counts_with_and_without_keys(connected_shop, has_keys, money, tokens, kinds):
-    """One of two pieces for 10.00 each is refunded; without keys its lines are not known, so it is a review item."""
+    """One of two pieces for 10.00 each is refunded; without keys its lines are unknown, so it is a review item."""
     connected_shop.connect(has_keys=has_keys).listen()
     put_package(connected_shop, 10, 100_000)
     number = connected_shop.shop.place_order(2, [(10, 2)], status="completed").id

@@ -1,4 +1,4 @@
-"""The API of events out: endpoints, the list of events, replays, and what is refused."""
+"""The API of events: endpoints, the list of events, replays, and refusals."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_store_has_a_bounded_number_of_endpoints(driver):
 
 def test_events_are_listed_newest_first_page_by_page(driver):
     emitted = [driver.tell(user, at=NOW + number * MINUTE)[0] for number, user in enumerate((1, 2, None, 1, 2))]
-    # Of two at one moment the later one is the newer.
+    # Of two at one moment, the one with the higher id is the newer.
     emitted += driver.tell(3, 4, at=NOW + 4 * MINUTE)
 
     pages, path = [], "events?limit=3"

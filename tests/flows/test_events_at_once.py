@@ -1,4 +1,4 @@
-"""Events out, by several processes: handed out once, claimed, sent again after a death, and to nobody else."""
+"""Events sent by several processes: fanned out once, claimed, and sent again after a crash."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def driver(shop, database) -> EventDriver:
 
 
 class Killed(BaseException):
-    """The process dies here."""
+    """An exception that stands for the death of the process."""
 
 
 def test_process_killed_between_sending_and_noting_sends_again_under_the_same_id(driver, receiver):
@@ -78,7 +78,7 @@ def test_two_senders_at_once_send_each_event_once(driver):
 
 
 def test_sender_that_lost_its_claim_changes_nothing_that_is_settled(driver):
-    """A process that slept through its claim wakes when another has done its work."""
+    """A process that slept through its claim wakes when another has finished the work."""
     driver.endpoint()
     (emitted,) = driver.tell(1)
     driver.fan_out()
@@ -115,7 +115,7 @@ def test_handing_out_at_once_makes_one_delivery_for_each_endpoint(driver):
 
 @pytest.mark.parametrize("engine", ["postgresql"])
 def test_event_committed_after_one_with_a_higher_id_is_handed_out_too(driver):
-    """Ids follow the clock and commits do not: whoever kept a cursor would step over it.
+    """Ids follow the clock and commits do not: a reader with a cursor would skip the event.
 
     SQLite has one writer at a time, so there ids commit in order.
     """
@@ -154,7 +154,7 @@ def test_handing_out_and_noting_at_once_leave_no_event_behind(driver):
 
 @pytest.mark.parametrize("engine", ["postgresql"])
 def test_noting_waits_for_an_event_that_is_just_added_behind(driver):
-    """Else neither would see the other, and the event added would have nobody to make it the next."""
+    """Else neither would see the other, and the added event would never become the next."""
     driver.endpoint()
     (first,) = driver.tell(1)
     driver.fan_out()

@@ -1,4 +1,4 @@
-"""Events out: sent in order, tried again for days, ended by 410, from a spend to a signed request."""
+"""Events sent in order, retried for days, ended by 410, from a spend to a signed request."""
 
 from __future__ import annotations
 
@@ -218,11 +218,11 @@ def test_bridge_in_public_sends_nothing_to_a_private_address(driver, receiver):
 
     assert receiver.received == []
     (shown,) = driver.call("GET", "event-endpoints").get_json()["items"]
-    assert (shown["pending"], shown["last_error"]) == (1, "the address lies in a private network")
+    assert (shown["pending"], shown["last_error"]) == (1, "the address is in a private network")
 
 
 def test_spending_and_granting_tell_of_each_crossing_once(shop, driver, receiver, app):
-    """The whole walk: the store warns below 1000 tokens."""
+    """From the request to the event: the store warns below 1000 tokens."""
     endpoint = driver.endpoint(receiver.url)
     give(shop, 42, 2000)
     for tokens in (500, 600, 100, 800, 1):

@@ -1,4 +1,4 @@
-"""The faces in a real browser: without script, by keyboard, on a narrow screen, in dark."""
+"""The user-facing pages in a real browser: without scripts, by keyboard, on a narrow screen, in dark mode."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("browser")
 
 @pytest.fixture
 def people(app, shop):
-    """An admin, and users with names of every length."""
+    """Return an admin, and users with names of every length."""
     add_owner(app)
     put_package(shop, 10, 2**50)
     shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 1000}}, headers=shop.headers)
@@ -32,7 +32,7 @@ def _press(page: Page, *keys: str) -> None:
 
 
 def _tab_to(page: Page, selector: str) -> None:
-    """Press Tab until this has the focus, as somebody without a mouse does."""
+    """Press Tab until this has the focus, as without a mouse."""
     for _ in range(60):
         if page.locator(f"{selector}:focus").count():
             return
@@ -74,7 +74,7 @@ def test_balance_is_edited_without_script_and_without_a_mouse(address, context, 
 @pytest.mark.parametrize("engine", ["sqlite"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_fit_every_screen_and_break_no_rule_of_their_own(address, browser, people, engine, scheme):
-    """With script on, so that the browser can be asked; the console would tell of the content policy."""
+    """With scripts on, so that the browser can be queried; the console reports violations of the content policy."""
     context = browser.new_context(viewport={"width": 380, "height": 800}, color_scheme=scheme)
     page = context.new_page()
     told: list[str] = []
@@ -151,6 +151,28 @@ def test_widget_reads_well_on_a_page_of_somebody_else(app, browser, people, engi
     page.get_by_text("Käufe").click()
     assert page.get_by_text("Bestellung 1").is_visible()
     assert asked == []
+    context.close()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_arabic_widget_runs_from_right_to_left(app, browser, people, engine):
+    """Also on a page that runs from left to right, and on a phone."""
+    put_user(people, 4)
+    assert spend(people, 4, 250).status_code == 201
+    fragment = people.client.get("/v1/widget?user_id=4&lang=ar", headers=people.headers).text
+    context = browser.new_context(viewport={"width": 320, "height": 800})
+    page = context.new_page()
+    page.set_content(f"<!doctype html><p>Outside</p><div>{fragment}</div>")
+
+    def box(part):
+        return page.locator(f".token-bridge__{part}").first.bounding_box()
+
+    label, state, track, fill = box("label"), box("state"), box("track"), box("fill")
+    assert label["x"] > state["x"] + state["width"]
+    assert track["width"] / 5 < fill["width"] < track["width"] / 2
+    assert abs((fill["x"] + fill["width"]) - (track["x"] + track["width"])) < 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.evaluate("getComputedStyle(document.querySelector('body > p')).direction") == "ltr"
     context.close()
 
 

@@ -1,4 +1,4 @@
-"""How request bodies are framed, and how large they may be: the real service, asked with raw bytes."""
+"""Framing and size limits of request bodies: the real service receives raw bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.shared_app import open_shared_app
 
 MIB = 2**20
 CHUNKED_MIB = int(os.environ.get("BRIDGE_CHUNKED_MIB", "64"))
-"""How much is sent in chunks to an address that takes 2 MiB; the full proof is 512."""
+"""The MiB sent in chunks to an address that takes 2 MiB; the full proof is 512."""
 MULTIPART_MIB = int(os.environ.get("BRIDGE_MULTIPART_MIB", "64"))
 
 
@@ -40,7 +40,7 @@ def service(shared, tmp_path_factory):
     service = Service(url, SECRET_KEY, tmp_path_factory.mktemp("framing"), workers=1, request_seconds=5)
     service.start()
     service.insist("GET", "/healthz", b"", {})
-    # What a first request imports and compiles is no part of what a body costs.
+    # The first request imports and compiles code, which must not count as the cost of a body.
     service.insist("GET", "/admin", b"", {})
     yield service
     service.close()
@@ -90,7 +90,7 @@ def test_broken_framing_is_400_and_closes_the_connection(service, shop, path):
             sent = head("POST", path, "Transfer-Encoding: chunked").replace(b"HTTP/1.1", b"HTTP/1.0") + b"0\r\n\r\n"
         else:
             sent = head("POST", path, *bearer(shop, broken[0])) + broken[1]
-        # The second request must not be answered: the end of the first one is not known.
+        # The second request must not be answered: the end of the first one is unknown.
         answers[name] = exchange(service.port, sent + LAST)
 
     assert {name: statuses(answer) for name, answer in answers.items()} == {name: [400] for name in BROKEN}
@@ -191,9 +191,9 @@ def test_body_past_the_limit_of_its_route_is_413_however_it_is_framed(service, s
 
     assert first_status(service.port, measured) == 413, "refused by its length alone"
     assert first_status(service.port, expecting) == 413, "and never asked to send it"
-    # A little too long is read to its end, so that the connection can go on.
+    # A little too long is read to its end, so that the connection can continue.
     assert statuses(exchange(service.port, chunked + chunks(body, 65536) + LAST)) == [413, 200]
-    # Deliveries this long are taken in, and refused with 413 by the inbox itself.
+    # Deliveries this long are read, and refused with 413 by the inbox itself.
     fits = body[1:] if "webhooks" not in path else body[:MIB]
     within = exchange(service.port, chunked + chunks(fits, 65536) + LAST)
     assert statuses(within)[0] != 413
@@ -257,7 +257,7 @@ def test_caller_who_expects_continue_is_told_to_go_on(service, shop):
 
 
 def test_many_large_bodies_at_once_share_a_bounded_memory(service, shop):
-    """60 callers stop one byte short of 10 MiB; a delivery of 1 MiB and a spend still go through."""
+    """60 callers stop one byte short of 10 MiB; a delivery of 1 MiB and a spend still succeed."""
     give(shop, 2, 10)
     resident = service.resident_bytes()
     path, size = "/webhooks/woocommerce/shop", 10 * MIB - 1
@@ -291,7 +291,7 @@ def test_refusals_are_problem_documents_for_programs(service, shop):
 
 
 def test_many_bodies_full_of_fields_cost_bounded_memory(service, shop):
-    """96 callers at once send 1.6 MiB of unknown fields, to an address that asks for no key."""
+    """96 callers at once send 1.6 MiB of unknown fields, to an address that requires no key."""
     body = b"{" + b",".join(b'"f%d":1' % number for number in range(150_000)) + b"}"
     resident = service.resident_bytes()
     peaks, stopped = [], threading.Event()

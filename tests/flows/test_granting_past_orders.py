@@ -1,4 +1,4 @@
-"""Granting past orders begins at once and shows its progress; an order, or the nightly comparison, is read now."""
+"""Grants of past orders begin at once and show their progress; one order, or all, can be read on demand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE = "/admin/shop/connection"
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """A shop that sold 120 packages of 100,000 before it was connected, and waits for the owner's answer."""
+    """Return a shop that sold 120 packages of 100,000 before it was connected, waiting for the owner's decision."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app) as connected_shop:
         connected_shop.sell_many(120)
@@ -155,7 +155,7 @@ def test_without_rest_keys_the_orders_that_are_known_are_granted(shop, database)
 
 @pytest.fixture
 def running(app, caplog):
-    """A shop that sold two packages since it was connected; the second was never delivered."""
+    """Return a shop that sold two packages since it was connected; the second was never delivered."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app) as connected_shop:
         connected_shop.connect().listen()
@@ -192,7 +192,7 @@ def test_order_is_found_by_the_number_the_shop_shows(shop, database, app):
         checked = admin.get(send(admin, page.form("exceptions/check"), order=typed).location).text
         assert f"Order {typed} (completed; Tokens) was checked: no tokens moved. It has no exceptions." in checked
     for typed, words in (
-        ("TB-1", "Give the ID of an order"),
+        ("TB-1", "Enter the ID of an order"),
         ("\0", "Give the ID"),
         ("7", "there is no order 7"),
         ("", "Give the ID"),

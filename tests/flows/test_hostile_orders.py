@@ -1,4 +1,4 @@
-"""What shops send at their worst moments: nothing is granted twice, stuck or silent."""
+"""Difficult documents of shops: nothing is granted twice, stuck or silent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def connected_shop(app):
-    """A shop and a bridge, not connected yet."""
+    """Return a shop and a service, not connected yet."""
     with open_connected_shop(app) as connected_shop:
         yield connected_shop
 
@@ -52,11 +52,11 @@ def test_refund_that_a_document_leaves_out_is_verified_with_the_shop(connected_s
 
 
 UNSTATED = pytest.mark.parametrize("refunds", [None, "missing", "text", 0, [{"id": 9}], [{"total": "0.00"}]], ids=repr)
-"""What a document shows in the place of its refunds and what does not say that there are none."""
+"""Values in the place of a document's refunds that do not state that there are none."""
 
 
 def without_refunds(document, refunds):
-    """The document with something else in the place of its refunds."""
+    """Return the document with another value in the place of its refunds."""
     kept = {name: value for name, value in document.items() if name != "refunds"}
     return kept if refunds == "missing" else kept | {"refunds": refunds}
 
@@ -114,7 +114,7 @@ def test_left_out_refund_waits_for_a_shop_that_is_down(connected_shop):
 
 
 def refunded_order(connected_shop):
-    """An order of two packages of 100,000 tokens, one of which was refunded."""
+    """Return an order of two packages of 100,000 tokens, one of which was refunded."""
     connected_shop.connect().listen()
     number = connected_shop.shop.place_order(2, [(10, 2)], status="completed").id
     connected_shop.shop.run_queue()
@@ -127,7 +127,7 @@ def refunded_order(connected_shop):
 
 
 def changed(connected_shop, number, **changes):
-    """The shop's own document of an order with changes, a second later."""
+    """Return the shop's own document of an order with changes, a second later."""
     with connected_shop.reading() as reading:
         document = json.loads(json.dumps(reading.shop.get_order(number), default=str))
     moment = (connected_shop.now + timedelta(seconds=1)).replace(tzinfo=None).isoformat()
@@ -147,7 +147,7 @@ def test_delivery_that_cannot_be_processed_is_named(connected_shop):
 
     (fault,) = [fault for fault in connected_shop.watch().left if fault.code is Code.UNPROCESSED]
     assert describe(fault).startswith("order 7 could not be processed, since ")
-    assert "The balance would leave the range of 0 to 2^53-1 tokens; each is tried again at least" in describe(fault)
+    assert "The balance would leave the range of 0 to 2^53-1 tokens. Each is retried at least" in describe(fault)
 
 
 def test_store_added_with_its_history_begins_to_grant_at_once(connected_shop):

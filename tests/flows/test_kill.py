@@ -1,4 +1,4 @@
-"""The service is killed in the middle of its work: what it answered is in the books, once, and nothing twice."""
+"""A service killed during its work: answered requests are in the ledger once, and nothing twice."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Killer:
 
 
 def test_killed_in_a_storm_of_spends_every_key_is_charged_once(shop, service, database):
-    """200 keys; the callers whose connection broke ask again under the same key."""
+    """200 keys; the callers whose connection broke repeat their request under the same key."""
     give(shop, 2, 20_000)
     killer = Killer(service, at=50)
 
@@ -71,7 +71,7 @@ def test_killed_in_a_storm_of_spends_every_key_is_charged_once(shop, service, da
 
 
 def test_killed_in_a_storm_of_deliveries_every_one_answered_200_is_granted_once(shop, service, database):
-    """The shop sends nothing twice: what was cut off before its 200 may be lost, what got it may not."""
+    """The shop repeats nothing: a delivery without its 200 may be lost, one with it may not."""
     put_package(shop, 10, 1_000)
     killer = Killer(service, at=30)
 
@@ -99,7 +99,7 @@ def test_killed_in_a_storm_of_deliveries_every_one_answered_200_is_granted_once(
 
 
 def run_retry_job(database):
-    """Run the scheduled job an hour later; the deliveries that are due even so."""
+    """Run the scheduled job an hour later and return the deliveries that are still due."""
     later = datetime.now(UTC) + timedelta(hours=1)
     retry_deliveries(JobContext(database, lambda: later))
     with database.reading() as connection:

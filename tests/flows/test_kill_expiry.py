@@ -1,4 +1,4 @@
-"""Killed while holds expire or keys are deleted: the books balance, and the next run does the rest."""
+"""A process killed while holds expire or keys are deleted: the ledger adds up, and the next run does the rest."""
 
 from __future__ import annotations
 

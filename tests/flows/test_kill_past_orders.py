@@ -1,4 +1,4 @@
-"""A shop with 865 past orders is connected first and its product marked later; each job is killed on the way."""
+"""A shop with 865 past orders, whose product is marked later; each job is killed while it runs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def start(connected_shop, database_url, job):
 
 
 def kill_after(process, moved, *, seconds=30):
-    """Kill a process as soon as `moved` is true; False where it ended first."""
+    """Kill a process as soon as `moved` is true; return False where it ended first."""
     deadline = time.monotonic() + seconds
     while not moved() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -62,7 +62,7 @@ def count(database, of):
 
 
 def run_killed(connected_shop, database_url, job, of, *, total, rng):
-    """Kill the job at some points of its work, then let it end; how often it was killed."""
+    """Kill the job at some points of its work, then let it end; return the number of kills."""
     kills = 0
     for share in sorted(rng.sample(range(5, 90), 3)):
         done = count(connected_shop.database, of)

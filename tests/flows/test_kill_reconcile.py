@@ -1,4 +1,4 @@
-"""`flask reconcile`, killed with SIGKILL while it applies a page: the next run goes on from the cursor."""
+"""`flask reconcile`, killed with SIGKILL while it applies a page: the next run continues at the cursor."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ORDERS = 300
 
 @pytest.fixture
 def missed(app):
-    """A shop with orders nobody told of, a minute apart; the last is of now."""
+    """Return a shop with undelivered orders, a minute apart; the last is of now."""
     with open_connected_shop(app, now=utcnow().replace(microsecond=0) - timedelta(minutes=ORDERS)) as connected_shop:
         connected_shop.connect()
         connected_shop.placed = connected_shop.sell_many(ORDERS, seconds=60)
@@ -55,12 +55,12 @@ def changed_at(connected_shop, place):
 
 
 def begins_after(moment):
-    """What stands in the address of a page that begins there."""
+    """Return the part of an address that makes a page begin there."""
     return "modified_after=" + quote(f"{moment:%Y-%m-%dT%H:%M:%S}", safe="")
 
 
 def wait_for(connected_shop, words):
-    """Until the shop was asked for something."""
+    """Wait until the shop received a request."""
     pause = threading.Event()
     for _ in range(6000):
         if any(words in path for _, path in connected_shop.served.requests):
@@ -71,7 +71,7 @@ def wait_for(connected_shop, words):
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_killed_reconciliation_goes_on_from_its_cursor_and_doubles_nothing(missed, database_url):
-    """The shop falls silent at the third page, when the second is being applied."""
+    """The shop stops answering at the third page, while the second is being applied."""
     third_page = begins_after(changed_at(missed, 198) - timedelta(seconds=1))
     missed.served.faults.add(Kind.SILENCE, path=third_page, seconds=120)
 

@@ -1,4 +1,4 @@
-"""Use that would pass what a window or a day can count: an error with a code, nothing half charged."""
+"""Use above what a window or a day can count: an error with a code, nothing half charged."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _keys = itertools.count(1)
 
 @pytest.fixture(autouse=True)
 def sound_books(database):
-    """Whatever a test did, the books add up after it."""
+    """Check afterwards that the ledger adds up."""
     yield
     assert faults(database) == []
 
 
 def call(shop: Any, path: str, body: Any) -> Any:
-    """A POST under a fresh idempotency key."""
+    """Send a POST under a new idempotency key."""
     given = shop.headers | {"Idempotency-Key": f"large-{next(_keys)}"}
     return shop.client.post(f"/v1/{path}", json=body, headers=given)
 
 
 @pytest.fixture
 def unlimited(shop):
-    """A store whose chat is free without end."""
+    """Return a store whose chat is free without limit."""
     shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": "unlimited"}}, headers=shop.headers)
     return shop
 
@@ -68,7 +68,7 @@ def test_day_of_units_is_bounded_also_from_one_request_to_the_next(unlimited):
 
 
 def test_what_nobody_pays_is_bounded_whatever_source_it_names(shop):
-    """A linked site may capture what it likes; it must not make sums that no page and no audit can take."""
+    """A linked site may capture any amount, but no sum that a page or an audit cannot represent."""
     put_user(shop, 2)
     give(shop, 2, 100)
     holds = [call(shop, "holds", WHO | {"tokens": 1, "source": f"s{n}"}).get_json()["id"] for n in range(3)]

@@ -1,4 +1,4 @@
-"""A product that becomes a package after it was bought asks, or is covered by "grant past orders"."""
+"""Orders of a product that becomes a package later: a review item, or granted with the past orders."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LIST = "/admin/shop/packages"
 
 @pytest.fixture
 def asking(shop, database):
-    """A store that does not grant past orders; whatever a test did, the books add up after it."""
+    """Return a store that does not grant past orders; afterwards the ledger must add up."""
 
     def ask(connection):
         settings.answer_history(connection, settings.get_store(connection, "shop"), "ask")
@@ -137,9 +137,9 @@ def test_orders_are_decided_all_at_once_or_one_by_one_on_the_page(asking, app):
     admin = sign_in(app)
     exceptions = admin.get("/admin/shop/exceptions")
     assert '<span class="sr">open: </span>1</span>' in exceptions.text
-    assert "Product 10 was bought before it was a package." in exceptions.text
+    assert "Product 10 was ordered before it was a package." in exceptions.text
     page = read(admin.get(read(exceptions).links["Decide about these orders of Product 10"]))
-    assert page.rows[0][-1].startswith("3 orders bought it before it was a package.")
+    assert page.rows[0][-1].startswith("3 orders placed before it was a package.")
 
     one_by_one = read(admin.get(page.links["One by one: past orders of Product 10"]))
     send(admin, one_by_one.form("past-orders/1/1"), decision="grant")
@@ -241,7 +241,7 @@ def test_decision_that_was_cut_off_is_carried_out_by_the_job(asking, database, m
 
 @one_engine
 def test_store_that_grants_past_orders_grants_those_of_a_product_marked_later(shop, database):
-    """Orders placed before connecting are covered by the owner's decision; later ones ask."""
+    """Orders placed before connecting are covered by the owner's decision; later ones become review items."""
     mark(shop, None)
     deliver(shop, order(1))
     later = order(2) | {"date_created_gmt": "2099-01-01T00:00:00"}
@@ -269,7 +269,7 @@ def test_one_order_that_cannot_be_granted_stops_no_other(asking, database):
 
 @pytest.fixture
 def past(app, caplog):
-    """A shop that sold 120 mugs before it was connected, which was told to grant past orders."""
+    """Return a shop that sold 120 mugs before it was connected, with past orders granted."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app) as connected_shop:
         connected_shop.sell_many(120, product=14)
@@ -283,7 +283,7 @@ def past(app, caplog):
 
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_past_orders_of_a_shop_whose_products_were_marked_later_arrive_exactly_once(past, is_killed):
-    """Connected first, marked later, granted then: every token arrives, also when it is cut off and repeated."""
+    """Connected first, marked later, granted then: every token arrives, also after a cut-off and a repeat."""
     assert past.balances() == {}
     past.shop.set_product_tokens(14, 500)
     with past.reading() as reading:

@@ -1,4 +1,4 @@
-"""Linking from the other site: a code that works once, for minutes, and cannot be guessed."""
+"""Link codes from the other site: valid once, for minutes, and too long to guess."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HERE, THERE = "203.0.113.9", "198.51.100.7"
 
 
 def new_code(shop: Shop, user_id: int = 2) -> str:
-    """A code for a user, as it is shown."""
+    """Return a code for a user, as it is shown."""
     put_user(shop, user_id)
     response = shop.client.post(f"/v1/users/{user_id}/link-codes", headers=shop.headers)
     assert response.status_code == 201, response.text
@@ -40,12 +40,12 @@ def new_code(shop: Shop, user_id: int = 2) -> str:
 
 
 def send(shop: Shop, code: str, *, address: str = HERE) -> Any:
-    """Type a code on another site."""
+    """Send a code from another site."""
     return shop.client.post("/v1/link", json=BLOG | {"code": code}, environ_overrides={"REMOTE_ADDR": address})
 
 
 def code_at(database: Database, shop: Shop, now: datetime) -> str:
-    """A code made for user 2 at this moment."""
+    """Return a code made for user 2 at this moment."""
     put_user(shop, 2)
     with database.transaction() as connection:
         return link_codes.new_code(connection, shop.id, 2, now=now).code
@@ -206,7 +206,7 @@ def test_one_guess_short_of_too_many_still_links(database, shop):
 
 
 def test_all_clients_together_guess_so_often_and_so_many_are_remembered(database):
-    """Whoever has many addresses is counted all the same, and fills no table."""
+    """A client with many addresses is counted all the same, and fills no table."""
     link_at(database, "ABCDE-FGHJK", NOON)
     with database.transaction() as connection:
         connection.exec_driver_sql(
@@ -240,7 +240,7 @@ def test_right_code_links_however_often_others_guessed(database, shop):
 
 def test_refused_guess_says_when_to_try_again(shop, database):
     code, now = new_code(shop), utcnow()
-    # The next span too, should it begin meanwhile; first of all, since the first guess of a span drops earlier ones.
+    # The next span too, in case it begins meanwhile; first of all, as the first guess of a span drops earlier ones.
     for moment in (now + timedelta(minutes=15), now):
         for _ in range(MAX_GUESSES_EACH):
             link_at(database, "ABCDE-FGHJK", moment)
@@ -329,7 +329,7 @@ def test_month_of_a_cap_is_the_store_s_own(database, shop):
     december = datetime(2026, 12, 1, 5, tzinfo=UTC)
 
     with database.reading() as connection:
-        before = sites.describe(connection, [linked.site], now=december - INSTANT)[0]
-        after = sites.describe(connection, [linked.site], now=december)[0]
+        (before,) = sites.list_statuses(connection, [linked.site], now=december - INSTANT)
+        (after,) = sites.list_statuses(connection, [linked.site], now=december)
 
-    assert (before["used_this_month"], after["used_this_month"]) == (30, 0)
+    assert (before.use.used_this_month, after.use.used_this_month) == (30, 0)

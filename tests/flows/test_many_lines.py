@@ -1,4 +1,4 @@
-"""An order of very many lines: its purchase is shown in bounded parts, and all of it can be had."""
+"""Orders of very many lines: purchases are returned in bounded parts, and all of them can be read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 import pytest
 
 from bridge.services.orders import purchases
+from bridge.web.i18n.formatting import MAX_LISTED
 from tests.factories import deliver, line, order, put_package, put_user
 from tests.support.pages import sign_in
 
@@ -17,7 +18,7 @@ LINES = 2_000
 
 @pytest.fixture
 def large(shop):
-    """A user with an order of many lines between two of one line."""
+    """Return a user with an order of many lines between two of one line."""
     put_user(shop, 2)
     put_package(shop, 10, 5)
     deliver(shop, order(1, at=1))
@@ -28,7 +29,7 @@ def large(shop):
 
 
 def get(shop, path):
-    """What a call answers."""
+    """Return the response to a call."""
     answer = shop.client.get(f"/v1/users/2/{path}", headers=shop.headers)
     assert answer.status_code == 200, answer.text
     return answer
@@ -57,7 +58,7 @@ def test_purchase_of_many_lines_is_shown_in_parts(app, large):
     for answer in (widget, page):
         assert answer.status_code == 200
         assert len(answer.data) < 60_000
-        assert f"(+{LINES - purchases.MAX_LINES_SHOWN:,})" in answer.text
+        assert f"(+{LINES - MAX_LISTED:,})" in answer.text
 
 
 def test_pages_of_purchases_end_before_their_lines_are_too_many(large, monkeypatch):

@@ -1,4 +1,4 @@
-"""Metering against a model of it, at random, over thousands of steps: every answer and every row agrees."""
+"""Metering compared with a model over thousands of random steps: every response and every row agrees."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RUNS, STEPS = int(os.environ.get("BRIDGE_MODEL_RUNS", "13")), 40
 
 
 def rows_of(machine: Machine, table: Any) -> list[Any]:
-    """The rows of the people of the machine's store, with the accounts they belong to."""
+    """Return the rows of the users of the machine's store, with their accounts."""
     statement = (
         select(table, accounts.c.user_id, accounts.c.guest_hash)
         .join(accounts, accounts.c.id == table.c.account_id)
@@ -34,16 +34,16 @@ def rows_of(machine: Machine, table: Any) -> list[Any]:
 
 
 def name_of(row: Any, machine: Machine) -> Any:
-    """Who the row belongs to, as the model calls him."""
+    """Return the owner of the row, as the model names them."""
     guests = {getattr(who_of(name), "guest_hash", ""): name for name in machine.model.people if isinstance(name, str)}
     return row.user_id or guests[row.guest_hash]
 
 
 class ComparedMachine(Machine):
-    """Ends with a look at every row, and with an audit."""
+    """A machine that ends with a comparison of every row, and with an audit."""
 
     def compare(self) -> None:
-        """Everything written in these runs adds up, and is what the model has."""
+        """Check that everything written in these runs adds up and equals the model."""
         people = self.model.people
         used = {(name_of(row, self), row.module, row.starts_at): row.used for row in rows_of(self, window_uses)}
         plan_used = {(name_of(row, self), row.product_id, row.starts_at): row.used for row in rows_of(self, plan_uses)}
@@ -60,7 +60,7 @@ class ComparedMachine(Machine):
 
 @pytest.mark.parametrize(("seed", "runs"), [(1, RUNS), pytest.param(None, max(RUNS // 3, 1), id="fresh")])
 def test_a_model_of_metering_answers_the_same(database, seed, runs):
-    """About 50 requests in each run, every answer compared. `BRIDGE_MODEL_RUNS` makes more runs."""
+    """About 50 requests in each run, every response compared. `BRIDGE_MODEL_RUNS` makes more runs."""
     machine = type("SeededMachine", (ComparedMachine,), {"database": database, "asks": 0})
     run_state_machine_as_test(
         seeded(resolve(seed))(machine),
@@ -69,7 +69,7 @@ def test_a_model_of_metering_answers_the_same(database, seed, runs):
             stateful_step_count=STEPS,
             deadline=None,
             database=None,
-            # Without shrinking: it takes minutes. Add Phase.shrink to look into a failure.
+            # Without shrinking, which takes minutes. Add Phase.shrink to investigate a failure.
             phases=[Phase.generate],
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),

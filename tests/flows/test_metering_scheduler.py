@@ -1,4 +1,4 @@
-"""The scheduler off for three days around a month's end: no answer differs, and what opened is announced once."""
+"""A scheduler stopped for three days around a month's end: no response differs, and windows open once."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from tests.support import ledger_sql
 from tests.support.spend_driver import SpendDriver, rule
 
 START = datetime(2026, 10, 30, 12, tzinfo=UTC)
-"""Three days on, October has ended, a week has begun, and New York's clocks have gone back."""
+"""Three days later, October has ended, a week has begun, and New York's clocks have gone back."""
 HOURS = 78
 MONTH = {"id", "hold", "spend"}
 
 
 @dataclass
 class Run:
-    """One database and its desk; ids are told as the place they first came in, since each run makes its own."""
+    """One database and its driver; ids are replaced by the order of their appearance, since each run has its own."""
 
     driver: SpendDriver
     answers: list[Any] = field(default_factory=list)
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def ask(self, name: str, ask: Any, now: datetime) -> None:
-        """Ask, and keep the answer under a name."""
+        """Send a request, and store the response under a name."""
         answer = self.driver.one(ask, now=now)
         self.known[name] = answer
         self.answers.append((name, {key: value for key, value in answer.items() if key not in MONTH}))
@@ -74,7 +74,7 @@ def prepare(run: Run) -> None:
 
 
 def history(run: Run, hour: int, now: datetime) -> None:
-    """What is asked in one hour; the same in every run."""
+    """Send the requests of one hour; the same in every run."""
     driver, module = run.driver, ("chat", "ai_forms", "image_optimizer")[hour % 3]
     user = 1 + hour % 3
     run.ask(f"spend-{hour}", driver.spend(user, 7, module=module), now)
@@ -125,7 +125,7 @@ def state_of(database: Database) -> list[Any]:
 
 @pytest.fixture
 def runs(engine, request, tmp_path):
-    """Two runs, each on a database of its own."""
+    """Return two runs, each on a database of its own."""
     databases, drop = [], []
     for name in ("on", "off"):
         if engine == "sqlite":
@@ -155,7 +155,7 @@ def test_three_days_without_the_scheduler_change_no_answer(runs):
     with_it, without = runs
     for hour in range(HOURS):
         now = START + timedelta(hours=hour)
-        # Every hour in one; in the other never, once the first windows were noted.
+        # Every hour in one; in the other not at all after the first windows were noted.
         with_it.tick(now, TIMETABLE)
         if hour == 0:
             without.tick(now, TIMETABLE)
@@ -182,7 +182,7 @@ def test_three_days_without_the_scheduler_change_no_answer(runs):
         with one.driver.database.reading() as connection:
             assert list(audit.list_faults(connection, now=end)) == []
     assert resets_told(without.driver.database) == told
-    # The one that slept tells of the windows that are open now, and of none that came and went.
+    # The stopped one announces the windows that are open now, and none that came and went.
     assert told.keys() <= resets_told(with_it.driver.database).keys()
     assert {module for _, module, _ in told} == {"chat", "ai_forms", "image_optimizer"}
     starts = "select module, starts_at, finished_at from window_runs order by module, starts_at desc"

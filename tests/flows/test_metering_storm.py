@@ -1,6 +1,6 @@
-"""64 threads that spend, hold, settle, refund and grant on five accounts at once, and repeat what they asked.
+"""64 threads that spend, hold, settle, refund and grant on five accounts at once, and repeat requests.
 
-Normally they stop after some thousand asks; `BRIDGE_STORM_SECONDS=10` lets them go on for as long.
+Normally they stop after some thousand requests; `BRIDGE_STORM_SECONDS=10` sets a duration instead.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ USERS = [1, 2, 3, 4, 5]
 
 @dataclass
 class Storm:
-    """What every thread shares; each key is asked by two threads, which must be told the same."""
+    """The state that all threads share; each key is used by two threads, which must get the same response."""
 
     driver: SpendDriver
     blog: SpendDriver
@@ -50,21 +50,21 @@ class Storm:
     told: dict[str, tuple[Any, list[tuple[int, str]]]] = field(default_factory=dict)
 
     def ask(self, ask: Any) -> dict[str, Any]:
-        """The answer, noted beside the other thread's."""
+        """Return the response, and store it beside the other thread's."""
         reply = self.group.spend(ask)
         with self.lock:
             self.told.setdefault(ask.key, (ask, []))[1].append((status_of(reply), text_of(reply)))
         return read(reply)
 
     def goes_on(self) -> bool:
-        """Until the time is over, or enough was asked."""
+        """Return whether time is left, or too few requests were sent."""
         return time.monotonic() < self.ends_at and len(self.told) < ASKS
 
 
 def caller(storm: Storm, number: int) -> None:
-    """What one thread does; its twin, of the same pair, draws the same numbers."""
+    """Run one thread; its twin, of the same pair, draws the same numbers."""
     rng, pair = random.Random(f"pair {storm.seed} {number // 2}"), number // 2
-    # Every fourth pair asks through a linked site, for the one account it draws on.
+    # Every fourth pair uses a linked site, for the one account that it may charge.
     driver = storm.driver if pair % 4 else storm.blog
     spends: list[dict[str, Any]] = []
     held: list[dict[str, Any]] = []
@@ -94,7 +94,7 @@ def caller(storm: Storm, number: int) -> None:
 
 
 def shop(storm: Storm, number: int) -> None:
-    """Orders come, are refunded, and come again, while an admin corrects balances."""
+    """Deliver, refund and restore orders, while an admin corrects balances."""
     rng, driver, done = random.Random(f"shop {storm.seed} {number}"), storm.driver, 0
     while storm.goes_on() and done < 40:
         done += 1
@@ -108,7 +108,7 @@ def shop(storm: Storm, number: int) -> None:
 
 
 def correct(driver: SpendDriver, user: int, now: datetime) -> None:
-    """Give somebody a few tokens."""
+    """Give a user a few tokens."""
     correction = Adjustment("a gift", 30)
     in_transaction(
         driver.database.transaction,
@@ -117,7 +117,7 @@ def correct(driver: SpendDriver, user: int, now: datetime) -> None:
 
 
 def batched(asked: list[Any]) -> list[list[Any]]:
-    """The asks in parts of a thousand."""
+    """Return the requests in parts of a thousand."""
     return [asked[first : first + 1_000] for first in range(0, len(asked), 1_000)]
 
 
@@ -141,7 +141,7 @@ def storm(shop, database):
 
 @pytest.mark.parametrize("seed", [FRESH])
 def test_64_threads_leave_sound_books_and_tell_everybody_the_same(storm, database, seed):
-    """Threads meet in another order each time, so a fixed seed would repeat nothing."""
+    """Threads interleave in another order each time, so a fixed seed would repeat nothing."""
     storm.seed = resolve(seed)
     with ThreadPoolExecutor(THREADS) as pool:
         runs = [pool.submit(caller, storm, number) for number in range(THREADS - 4)]
@@ -150,11 +150,11 @@ def test_64_threads_leave_sound_books_and_tell_everybody_the_same(storm, databas
             run.result()
 
     asked = [ask for ask, _ in storm.told.values()]
-    # In parts: the queue takes only so many at once.
+    # In parts: the queue has a limited size.
     again = [reply for part in batched(asked) for reply in storm.group.spend_all(part)]
 
     for reply, (ask, told) in zip(again, storm.told.values(), strict=True):
-        # A refusal is not stored, so of two with one key one may be refused and ask for something else from then on.
+        # A refusal is not stored, so of two with one key one may be refused, and their requests differ from then on.
         successes = {answer for answer in told if 200 <= answer[0] < 400}
         assert len(successes) <= 1, ask
         if is_replay(reply):

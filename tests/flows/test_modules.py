@@ -1,4 +1,4 @@
-"""A module that the store does not have is refused, and created on first use only where the store says so."""
+"""Unknown modules are refused, or created on first use where the store's setting says so."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _keys = itertools.count(1)
 
 
 def call(shop: Any, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None) -> Any:
-    """A call under a fresh idempotency key."""
+    """Send a call under a new idempotency key."""
     given = (headers or shop.headers) | {"Idempotency-Key": f"module-{next(_keys)}"}
     return shop.client.open(f"/v1/{path}", method=method, json=body, headers=given)
 

@@ -1,4 +1,4 @@
-"""Names that a shop sends with HTML entities are decoded once and shown as text."""
+"""Names with HTML entities from a shop are decoded once and shown as text."""
 
 from __future__ import annotations
 

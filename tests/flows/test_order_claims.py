@@ -10,7 +10,7 @@ from tests.support import ledger_sql
 
 @pytest.fixture
 def shop(shop, database):
-    """The recorded shop, with package 10 of 1000 tokens; whatever a test did, the books add up after it."""
+    """Return the recorded shop, with package 10 of 1000 tokens; afterwards the ledger must add up."""
     put_package(shop, 10, 1_000)
     yield shop
     assert ledger_sql.faults(database) == []

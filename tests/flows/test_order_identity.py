@@ -1,4 +1,4 @@
-"""Whose order it is: other orders with the same number, parents and children, one payment, the shop's own number."""
+"""The identity of orders: reused numbers, parents and children, one payment, the shop's own number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.pages import sign_in
 
 @pytest.fixture
 def shop(shop):
-    """The recorded shop, with packages 10 of 1000 and 20 of 70 tokens."""
+    """Return the recorded shop, with packages 10 of 1000 and 20 of 70 tokens."""
     put_package(shop, 10, 1_000)
     put_package(shop, 20, 70)
     return shop
@@ -26,7 +26,7 @@ def sound_books(request, database):
 
 
 def items(shop):
-    """The kinds of review items by order."""
+    """Return the kinds of review items by order."""
     listed = shop.client.get("/v1/exceptions", headers=shop.headers).json["items"]
     return {item["id"]: [one["kind"] for one in item["reviews"]] for item in listed}
 
@@ -176,7 +176,7 @@ def test_finished_status_that_grants_nothing_asks(shop):
 
 
 def test_people_see_the_shops_own_number(shop, app, database):
-    """The id stays the key: paths, forms and the ledger's column take it."""
+    """The id stays the key: paths, forms and the ledger's column use it."""
     shown = "TB-2026-0017"
     deliver(shop, order(48_213, refunds=["-1.00"]) | {"number": shown})
     deliver(shop, order(5) | {"number": "5"})

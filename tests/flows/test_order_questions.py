@@ -1,4 +1,4 @@
-"""Orders that want an owner's look: listed, given to somebody by hand, looked at again."""
+"""Review items of orders: listed, assigned by hand, checked again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def listed(shop):
-    """Ask for a page of what is open."""
+    """Request a page of the open ones."""
     return lambda **asked: shop.client.get("/v1/exceptions", query_string=asked, headers=shop.headers).json
 
 

@@ -1,4 +1,4 @@
-"""Orders become balances, through the shop's door: each of the ways a shop tells it, and once."""
+"""Orders delivered by webhook become balances, once, whatever the form and order of the deliveries."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.support.recordings import recording, send
 
 @pytest.fixture
 def shop(shop):
-    """The recorded shop, with package 10 of 1000 tokens."""
+    """Return the recorded shop, with package 10 of 1000 tokens."""
     put_package(shop, 10, 1_000)
     return shop
 
 
 @pytest.fixture(autouse=True)
 def sound_books(request, database):
-    """Whatever a test did, the books add up after it."""
+    """Check afterwards that the ledger adds up."""
     yield
     assert ledger_sql.faults(database) == []
 
@@ -110,7 +110,7 @@ def test_another_customer_gets_the_grant(shop, database):
 
 
 def test_another_customer_gets_a_spent_grant_in_full(shop):
-    """The first one owes what is gone; the second got what was bought."""
+    """The first one owes the spent tokens; the second gets the full grant."""
     deliver(shop, order(at=1, customer=2))
     spend(shop, 2, 400)
     deliver(shop, order(at=2, customer=3))
@@ -120,7 +120,7 @@ def test_another_customer_gets_a_spent_grant_in_full(shop):
 
 
 def test_customer_turned_to_nobody_keeps_the_grant(shop, database):
-    """The shop says 0 once the user is deleted."""
+    """The shop sends 0 once the user is deleted."""
     put_user(shop, 3, email="ada@example.test")
     deliver(shop, order(at=1, customer=2))
     deliver(shop, order(at=2, customer=0))
@@ -131,7 +131,7 @@ def test_customer_turned_to_nobody_keeps_the_grant(shop, database):
 
 
 def test_older_state_that_still_names_the_customer_tells_whose_order_it_is(shop, database):
-    """The state without him came first, and waited."""
+    """The state without the customer came first, and waited."""
     deliver(shop, order(at=2, customer=0))
     parked = ledger_sql.parked(database)
     deliver(shop, order(at=1, customer=2))
@@ -195,7 +195,7 @@ def test_refunded_money_takes_back_its_share_rounded_down(shop, refunds, balance
 
 
 def test_amount_is_frozen_when_it_is_first_known(shop):
-    """For each line by itself: the one that is added later has the amount of its own day."""
+    """Each line by itself: one that is added later has the amount of that later day."""
     deliver(shop, order(1, at=1))
     put_package(shop, 10, 9_999)
     deliver(shop, order(1, at=2))
@@ -233,7 +233,7 @@ def test_deleted_product_counts_by_the_older_document_that_names_it(shop, arriva
 
 @pytest.mark.parametrize("arrival", [(0, 1), (1, 0), (0, 1, 0), (1, 0, 1)])
 def test_deleted_product_of_which_only_the_number_was_known_is_asked_about(shop, arrival):
-    """An older document names product 77, of which nobody told what it brings; the shop has forgotten it since."""
+    """An older document names product 77, whose amount was never delivered; the shop has deleted it since."""
     states = [
         order(status="processing", at=1, lines=[line(product=77)]),
         order(status="completed", at=2, lines=[line(product=0)]),

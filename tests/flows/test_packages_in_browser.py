@@ -1,4 +1,4 @@
-"""The Packages page in a real browser: an amount is set without script and without a mouse."""
+"""The Packages page in a real browser: an amount is set without scripts and without a mouse."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = [
 
 @pytest.fixture
 def page(app, shop, address, context):
-    """The Packages page of a store with one unclear product, an order that waits for it, and one unknown product."""
+    """Return the Packages page of a store with an unclear product, an order that waits for it, and an unknown one."""
     add_owner(app)
     meta = [{"key": "is_token_package", "value": "yes"}, {"key": "tokens_granted", "value": "5.000"}]
     deliver(shop, factories.product(10, None) | {"meta_data": meta}, "product.updated")
@@ -51,7 +51,7 @@ def test_amount_is_set_without_script_and_without_a_mouse(page, shop):
 
     page.get_by_role("status").first.wait_for()
     assert page.get_by_role("status").first.inner_text() == (
-        "One piece of Product 10 grants 5,000 tokens. 1 waiting orders were checked."
+        "Product 10 grants 5,000 tokens. 1 waiting orders were checked."
     )
     assert balance_of(shop, 2) == 5000
 

@@ -1,4 +1,4 @@
-"""Orders placed before the store began to grant and paid after it: a review item, or granted by a store setting."""
+"""Orders placed before the store began to grant and paid later: a review item, or granted by a setting."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def store(shop, database):
-    """A store that starts from today, with one package; whatever a test did, the books add up after it."""
+    """Return a store that starts from today, with one package; afterwards the ledger must add up."""
 
     def skip(connection):
         settings.answer_history(connection, settings.get_store(connection, "shop"), "skip")
@@ -31,7 +31,7 @@ def store(shop, database):
 
 
 def past(number=1, status="completed", *, at=0, paid=None, completed=None, **more):
-    """A state of an order placed long before, `paid` and `completed` so many days from now."""
+    """Return a state of an order placed long before, `paid` and `completed` this many days from now."""
 
     def day(days):
         return None if days is None else (utcnow() + timedelta(days=days)).replace(tzinfo=None).isoformat()[:19]

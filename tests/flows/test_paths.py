@@ -1,4 +1,4 @@
-"""The files that requests pass are those that the documentation lists, in its order."""
+"""The files that requests pass through are those that the documentation lists, in its order."""
 
 from __future__ import annotations
 

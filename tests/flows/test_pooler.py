@@ -1,4 +1,4 @@
-"""A pooler in transaction mode: each transaction may run on another connection of the server, and nothing is missed."""
+"""A pooler in transaction mode: each transaction may run on another server connection, and everything works."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_everything_works_behind_a_pooler_in_transaction_mode(pooled_url):
     assert set(answers) <= {200, 201}, answers
     assert balance_of(shop, 2) == STARTED_WITH - CALLERS * EACH + CALLERS * 1_000
     # The double may give a new connection the same server connection twice, and so look direct; then the first
-    # prepared statement that is missing shows it, and the callers above noticed nothing.
+    # prepared statement that is missing shows it, without an effect on the callers above.
     assert None in plan_settings, "no statement is prepared on a connection that the next transaction may not have"
     assert Leader(parts.database, clock=utcnow).attempt()
     shift = shift_at(parts.database, utcnow())
@@ -77,7 +77,7 @@ def test_everything_works_behind_a_pooler_in_transaction_mode(pooled_url):
 
 
 def test_no_setting_is_left_behind_on_a_connection(pooled_url):
-    """Others that share the pooler get connections as the server's owner set them up."""
+    """Others that share the pooler get connections with the settings of the server's owner."""
     database = Database(pooled_url)
     with database.transaction() as connection:
         inside = connection.exec_driver_sql("show statement_timeout").scalar_one()

@@ -1,4 +1,4 @@
-"""Quantities as shops state them, by webhook and by REST: whole, fractional, as text, edited after the order."""
+"""Quantities from shops, by webhook and by REST: whole, fractional, as text, edited after the order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def connected_shop(app, database):
-    """A connected shop with REST keys whose product 10 grants 1000 tokens; afterwards the ledger must add up."""
+    """Return a connected shop with REST keys whose product 10 grants 1000 tokens; the ledger must add up."""
     with open_connected_shop(app) as connected_shop:
         connected_shop.connect()
         put_package(connected_shop, 10, 1_000)
@@ -22,13 +22,13 @@ def connected_shop(app, database):
 
 
 def reviews(shop):
-    """The kinds of open review items of each order."""
+    """Return the kinds of open review items of each order."""
     listed = shop.client.get("/v1/exceptions", headers=shop.headers).json["items"]
     return {item["id"]: [one["kind"] for one in item["reviews"]] for item in listed}
 
 
 def shown_quantity(shop, number):
-    """The quantity of an order's only line, as the API shows it."""
+    """Return the quantity of an order's only line, as the API shows it."""
     (one,) = shop.client.get(f"/v1/orders/{number}", headers=shop.headers).json["lines"]
     return one["quantity"]
 

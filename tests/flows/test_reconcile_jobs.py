@@ -1,4 +1,4 @@
-"""The jobs that ask the shops: each shop on its own, resumable, and stopped when told to."""
+"""The jobs that read the shops: independent for each shop, resumable, and stopped on request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """A connected shop."""
+    """Return a connected shop."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app) as connected_shop:
         yield connected_shop.connect()
@@ -111,7 +111,7 @@ def test_job_that_is_told_to_stop_ends_after_the_orders_it_is_at(connected_shop,
 
 @one_engine
 def test_delivery_waits_ten_minutes_for_a_shop_that_is_down_and_then_counts_for_what_it_says(connected_shop):
-    """By its line the refund takes one piece of two, by its share of the order's 33.36 it takes less."""
+    """By its line the refund removes one piece of two, by its share of the order's 33.36 it removes less."""
     connected_shop.listen()
     order = connected_shop.shop.place_order(2, [(10, 2), (14, 1)], status="completed")
     connected_shop.shop.run_queue()
@@ -133,7 +133,7 @@ def test_delivery_waits_ten_minutes_for_a_shop_that_is_down_and_then_counts_for_
 
 
 def test_a_bad_week_ends_with_the_books_the_shop_has(connected_shop):
-    """Webhooks fail, are disabled and made anew, orders move on meanwhile; the jobs make up for all of it."""
+    """Webhooks fail, are disabled and recreated, orders move on meanwhile; the jobs make up for all of it."""
     connected_shop.listen()
     for day in range(3):
         kept = [

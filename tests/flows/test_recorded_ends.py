@@ -1,10 +1,10 @@
-"""Each recorded scenario that takes something back, heard in many ways: the books end as the shop's orders say.
+"""Each recorded scenario with a reversal, delivered in many ways: the ledger ends as the shop's orders say.
 
-The table is worked out by hand from what the recorded shop said last. With REST
-reachable there is one right end, however much was delivered. Without it the
-books can only be right about what was heard: a refund counts by its share of
+The table is computed by hand from the recorded shop's last documents. With REST
+there is one correct end, whatever was delivered. Without it the
+ledger can only reflect the deliveries: a refund counts by its share of
 the order's money, what was deleted silently stays, and half of the deliveries
-tell half of the story.
+contain half of the changes.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 def user(tokens: int, number: int = 2) -> dict[Any, int]:
-    """So many tokens of a user's."""
+    """Return this many tokens of a user."""
     return {number: tokens} if tokens else {}
 
 
 def waiting(tokens: int) -> dict[Any, int]:
-    """So many that wait for the one whose account was deleted before his order was completed."""
+    """Return this many that wait for the user whose account was deleted before the order was completed."""
     return {"ada@example.test": tokens}
 
 
 @dataclass(frozen=True)
 class Ends:
-    """What an order's buyers should hold of it in the end, by user or by the email it waits under."""
+    """The tokens of an order's buyers in the end, by user or by the email it waits under."""
 
     scenario: str
     reachable: dict[Any, int]
@@ -65,7 +65,7 @@ TABLE = {
     29: Ends("reassigned to user 4", user(100_000, 4), user(100_000, 4), user(100_000), user(100_000, 4)),
     31: Ends("refunded in full by amount", user(0), user(0), user(200_000), user(0)),
     33: Ends("refunded in full by lines", user(0), user(0), user(200_000), user(0)),
-    # Half of it tells of 10.00 given back of 33.36: 200 000 − floor(200 000 × 10 ÷ 33.36) = 200 000 − 59 952.
+    # Half of the deliveries show 10.00 refunded of 33.36: 200 000 − floor(200 000 × 10 ÷ 33.36) = 200 000 − 59 952.
     35: Ends("one of two refunded, then the rest", user(0), user(0), user(140_048), user(0)),
     # 5.00 of 20.00; afterwards the shop's owner deleted the refund.
     38: Ends("partly refunded, refund deleted", user(200_000), user(150_000), user(200_000), user(150_000)),
@@ -74,7 +74,7 @@ TABLE = {
     44: Ends("on hold, failed, completed", user(100_000), user(100_000), user(0), user(100_000)),
     45: Ends("trashed and restored", user(100_000), user(100_000), user(100_000), user(100_000)),
     46: Ends("user deleted before completion", waiting(100_000), waiting(100_000), user(0), waiting(100_000)),
-    # Its line has lost the product; the package is known by its name.
+    # Its line has lost the product; the package is found by its name.
     49: Ends("product deleted before completion", user(5_000), user(5_000), user(0), user(5_000)),
     72: Ends("trashed", user(0), user(0), user(100_000), user(0)),
     73: Ends("deleted for good", user(0), user(100_000), user(100_000), user(0)),
@@ -86,14 +86,14 @@ PACKAGES = {10: (100_000, "100K Token Package"), 14: (0, "Mug"), 48: (5_000, "Do
 
 
 def told():
-    """The deliveries of the table's orders, as they came, with the made one in its place."""
+    """Return the deliveries of the table's orders, as they came, with the constructed one in its place."""
     found = [sent for sent in all_recordings() if sent.order_number in TABLE and sent.is_ours]
     last = max(place for place, sent in enumerate(found) if sent.order_number == 29)
     return [*found[: last + 1], REASSIGNED, *found[last + 1 :]]
 
 
 def half(*, is_first):
-    """Of each order the earlier or the later deliveries; of an odd number the earlier ones are more."""
+    """Return the earlier or the later deliveries of each order; of an odd number the earlier ones are more."""
     by_order = defaultdict(list)
     for sent in told():
         by_order[sent.order_number].append(sent)
@@ -116,7 +116,7 @@ MANNERS = {
 
 @dataclass
 class Run:
-    """A store that knows the packages, connected with the recorded shop."""
+    """A store that has the packages, connected with the recorded shop."""
 
     app: Any
     server: Any
@@ -134,7 +134,7 @@ class Run:
         now = next(self.clock) - timedelta(days=30)
         with self.database.transaction() as connection:
             self.store = add_store(connection, wanted, vault_=self.shops.vault, now=now).store
-            # The recordings name the recorded shop's address; its REST answers under another one here.
+            # The recordings contain the recorded shop's address; its REST answers have another one here.
             inbox.accept_source(connection, self.store, "http://127.0.0.1:8980", now=now)
             for product, (tokens, name) in PACKAGES.items():
                 packages.set_package(
@@ -143,7 +143,7 @@ class Run:
         return self
 
     def hear(self, manner):
-        """Deliver; what could not be processed is tried again until an hour later."""
+        """Deliver; a delivery that could not be processed is retried until an hour later."""
         client = self.app.test_client()
         for sent in MANNERS[manner]():
             assert send(client, sent, store=self.slug).status_code == 200
@@ -154,7 +154,7 @@ class Run:
         jobs.retry_deliveries(JobContext(self.database, lambda: moment), shops=self.shops)
 
     def read_back(self):
-        """Poll and sweep."""
+        """Poll and run the full scan."""
         with self.database.reading() as connection:
             store = store_rows.get(connection, self.store.id)
         with (reading := reconcile.open_reading(self.database.transaction, self.shops, store)).shop:
@@ -163,7 +163,7 @@ class Run:
         return report.is_clean and swept.is_clean and is_through
 
     def holdings(self):
-        """What is held of each order of the table, the books being right."""
+        """Return the tokens of each order of the table, after checking the ledger."""
         assert ledger_sql.faults(self.database) == []
         assert self.waiting() == 0
         held = {number: defaultdict(int) for number in TABLE}
@@ -188,7 +188,7 @@ class Run:
 
 @pytest.fixture
 def begin(app, monkeypatch, caplog):
-    """Connects the recorded shop, each time as a store of its own; `begin.server` is its REST."""
+    """Return a function that connects the recorded shop as a new store; `begin.server` is its REST."""
     caplog.set_level(logging.CRITICAL)
     clock = ticking_clock()
     monkeypatch.setattr(webhooks, "utcnow", lambda: next(clock))
@@ -207,7 +207,7 @@ def column(name):
 
 
 def heard_alone(manner):
-    """What is to be known of the table when REST does not answer."""
+    """Return the expected column of the table when REST does not answer."""
     if manner == "none":
         return {order: {} for order in TABLE}
     return column({"first half": "first_half", "last half": "last_half"}.get(manner, "heard"))
@@ -233,7 +233,7 @@ def test_shop_that_can_be_read_has_the_last_word(begin, manner):
 @pytest.mark.parametrize("manner", ["doubled, in any order", "none", "first half", "last half"])
 @one_engine
 def test_shop_that_cannot_be_read_is_believed_as_far_as_it_was_heard(begin, manner):
-    """Its keys are good and it is down; once it is up again the rest is read back."""
+    """Its keys are valid and it is down; once it is up again the rest is synced."""
     begin.server.answer = unreachable
     run = begin("down")
 

@@ -1,6 +1,6 @@
-"""Every delivery a real shop sent, replayed in many orders: the books always end the same.
+"""Every delivery a real shop sent, replayed in many orders: the ledger always ends the same.
 
-The table is worked out by hand from what the shop itself said last of each
+The table is computed by hand from the shop's own last document of each
 order. Packages: 10 → 100 000, 11 → 250 000, 12 → 50 000, 13 → 25 000, 15/16 →
 15 000, 15/17 → 60 000, 48 → 5 000 (deleted in the shop), 14 (a mug) → 0.
 
@@ -18,17 +18,17 @@ User 2
     42  completed, cancelled, completed, 1 × 10               100 000
     44  on hold, failed, completed, 1 × 10                    100 000
     45  completed, trashed, restored, 1 × 10                  100 000
-    49  completed, 1 × 48, whose product is gone by then        5 000
+    49  completed, 1 × 48, whose product was deleted by then       5 000
     51  completed, 1 × 12                                      50 000
     54, 56  processing (paid with a coupon)                         0
     60, 61, 62, 63  completed together, 1 × 10 each           400 000
     65, 76, 77, 133  pending                                        0
     66  completed, 2 × 15/17                                  120 000
     72  completed, trashed                                          0
-    73  completed, 1 × 10; deleted for good, which no delivery tells
+    73  completed, 1 × 10; deleted permanently, without a delivery
                                                               100 000
     74  completed, 2 × 10; 5.00 of 20.00 refunded, and the refund deleted,
-        which no delivery tells: 200 000 − 50 000             150 000
+        without a delivery: 200 000 − 50 000                 150 000
     93  completed, 1 × 10                                     100 000
     94  processing                                                  0
     95  completed, 1 × 10                                     100 000
@@ -47,7 +47,7 @@ User 5
 User 11
     53  completed, 1 × 10                                     100 000
 
-Parked, under the email of the bill
+Parked, under the billing email
     26  completed, 1 × 10, guest1@example.test                100 000
     46  completed, 1 × 10, ada@example.test: user 7 was deleted before the order
         was completed, so that the shop says customer 0       100 000
@@ -91,7 +91,7 @@ PACKAGES = {
 
 @pytest.fixture(autouse=True)
 def after_the_recordings(monkeypatch):
-    """The machine's own clock may stand before the day of the recordings."""
+    """The machine's own clock may be before the day of the recordings."""
     clock = ticking_clock()
     monkeypatch.setattr(webhooks, "utcnow", lambda: next(clock))
 
@@ -168,10 +168,10 @@ SEEDS = {"sqlite": 1, "postgresql": 2}
 
 @pytest.mark.parametrize("turn", range(3))
 def test_recordings_with_each_orders_states_in_every_permutation(priced, database, engine, turn):
-    """No order that was ever completed has more than three states: six ranks show every permutation of each.
+    """No order that was ever completed has more than three states: six ranks cover every permutation of each.
 
     Rank 0 is the order they came in. The two engines share the others, and
-    `test_recorded_states_of_an_order_in_every_permutation` shows the rule all.
+    `test_recorded_states_of_an_order_in_every_permutation` covers all of the rule.
     """
     assert permuted(all_recordings(), 0) == list(all_recordings())
 
@@ -210,7 +210,7 @@ def test_amounts_that_come_last_and_only_from_the_shop(shop, database):
     ],
 )
 def test_delivery_of_another_secret_is_refused_and_its_twin_taken(priced, database, foreign, twin):
-    """The shop had two webhooks for the topic: what one of them is refused, the other brings."""
+    """The shop had two webhooks for the topic: the delivery of one is refused, that of the other is accepted."""
     refused = send(priced.client, recording(foreign))
     after_refusal = ledger_sql.count(database, "deliveries"), ledger_sql.count(database, "orders")
     taken = send(priced.client, recording(twin))

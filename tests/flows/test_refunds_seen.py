@@ -1,4 +1,4 @@
-"""Refunds marked as seen by an owner over HTTP: closed while they are the same, however often they are told."""
+"""Refunds marked as reviewed over HTTP: closed while they stay the same, however often they are delivered."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def api(address, shop, database):
-    """The service on a port of its own; whatever a test did, the books add up after it."""
+    """Return the service on a port of its own; afterwards the ledger must add up."""
     yield Api(address, shop)
     assert ledger_sql.faults(database) == []
 

@@ -1,4 +1,4 @@
-"""Keys that were looked up before are looked up again with the deed: withdrawn elsewhere, they move nothing."""
+"""Cached keys are checked again in the transaction of a write: withdrawn elsewhere, they change nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from bridge.domain.errors import SiteUnlinked
 from bridge.domain.metering.commands import SpendRequest
+from bridge.domain.stores.principals import Caller, UnverifiedCaller
 from bridge.runtime import Runtime
 from bridge.services.stores import access_keys
 from bridge.web.api import auth
@@ -31,7 +32,7 @@ def spent(shop, key, *, once, body=SPEND):
 
 @pytest.fixture
 def site(shop):
-    """A linked site of user 2, who has 1000 tokens; its key is remembered."""
+    """Return a linked site of user 2, who has 1000 tokens; its key is cached."""
     linked = link(shop)
     give(shop, 2, 1_000)
     assert spent(shop, linked["access_key"], once="first") == (201, None)
@@ -39,7 +40,7 @@ def site(shop):
 
 
 def elsewhere(database, sql):
-    """What another process does to the database."""
+    """Run statements as another process would."""
     with database.transaction() as connection:
         connection.execute(text(sql))
 
@@ -121,7 +122,7 @@ def test_rotated_key_ends_with_its_grace_while_it_is_remembered(shop, site, monk
 
 
 def test_one_withdrawn_key_of_a_batch_stops_nobody_else(app, shop, database, site):
-    """The asks share a transaction; one of them has a key that opens nothing any more."""
+    """The requests share a transaction; one of them has a key that was withdrawn."""
     parts: Runtime = app.extensions["bridge"]
     other = link(shop, 3)
     give(shop, 3, 1_000)
@@ -140,3 +141,12 @@ def test_one_withdrawn_key_of_a_batch_stops_nobody_else(app, shop, database, sit
 
     assert [status_of(reply) for reply in replies] == [201, 0, 201]
     assert isinstance(replies[1], SiteUnlinked)
+
+
+def test_caller_from_the_cache_is_no_verified_caller(app, site):
+    headers = {"Authorization": f"Bearer {site['access_key']}"}
+    with app.test_request_context(headers=headers):
+        assert isinstance(auth.deferred_auth(lambda: auth.principal())(), UnverifiedCaller)
+        with pytest.raises(TypeError, match="does not verify"):
+            auth.deferred_auth(lambda: auth.caller())()
+        assert isinstance(auth.store_or_site_key(lambda: auth.caller())(), Caller)

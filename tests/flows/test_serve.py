@@ -1,4 +1,4 @@
-"""The service as it is really started: `flask serve`, its scheduler in a worker or alone, ended by signals."""
+"""The service as it is really started: `flask serve`, its scheduler in a worker or alone, stopped by signals."""
 
 import http.client
 import json
@@ -41,6 +41,7 @@ class Program:
             "BRIDGE_SECRET_KEY": SECRET_KEY,
             "BRIDGE_BIND": f"127.0.0.1:{self.port}",
             "BRIDGE_THREADS": "4",
+            "BRIDGE_METRICS_DIR": str(folder / "metrics"),
         }
         self.log = folder / f"{self.port}.log"
         with self.log.open("wb") as log:
@@ -55,22 +56,22 @@ class Program:
             )
 
     def wait(self):
-        """The exit status, once the program ended by itself."""
+        """Return the exit status, once the program ended by itself."""
         return self.process.wait(PATIENCE)
 
     def until(self, holds):
-        """What `holds` returns once it is something; fails where the program ends first."""
+        """Wait until `holds` returns a value, and return it; fail where the program ends first."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if found := holds():
                 return found
             assert self.process.poll() is None, self.log.read_text()
-            # The other program is given the processor; nothing here depends on how long that is.
+            # Yield the processor to the other program; nothing here depends on the duration.
             threading.Event().wait(0.05)
         raise AssertionError(self.log.read_text())
 
     def get(self, path):
-        """The JSON there; None while nobody answers."""
+        """Return the JSON there; None while nothing answers."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request("GET", path)
@@ -81,7 +82,7 @@ class Program:
             connection.close()
 
     def rows(self, sql):
-        """The rows of a query; none while there is no such table."""
+        """Return the rows of a query; none while the table does not exist."""
         connection = sqlite3.connect(self.database, timeout=PATIENCE)
         try:
             return connection.execute(sql).fetchall()
@@ -200,7 +201,7 @@ def test_scheduler_alone_works_and_ends_cleanly(schedulers):
 
 
 def test_standby_takes_over_when_the_leader_ends(schedulers):
-    """At once after a clean end; after a kill it waits for the lease, which `test_leader` looks at."""
+    """At once after a clean end; after a kill it waits for the lease, which `test_leader` covers."""
     first = schedulers()
     (before,) = first.until(lambda: first.rows("select holder from leases"))
     second = schedulers()
@@ -213,7 +214,7 @@ def test_standby_takes_over_when_the_leader_ends(schedulers):
 
 
 def test_demo_serves_a_month_of_use_and_a_shop_that_sells(flask, tmp_path):
-    """The shop beside it is read by REST, delivers what is bought while the demo runs, and ends with it."""
+    """The shop beside it is read by REST, delivers its orders while the demo runs, and ends with it."""
     demo = flask("demo")
     folder = ROOT / "instance" / f"demo-{demo.port}"
     try:
@@ -245,7 +246,7 @@ def test_demo_serves_a_month_of_use_and_a_shop_that_sells(flask, tmp_path):
 
 
 def is_closed(url):
-    """Whether nobody listens there any more; looks again a moment later where somebody does."""
+    """Return whether the port is closed; check again a moment later where it is open."""
     host, _, port = url.removeprefix("http://").partition(":")
     with socket.socket() as probe:
         if probe.connect_ex((host, int(port))) != 0:

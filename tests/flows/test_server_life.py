@@ -1,4 +1,4 @@
-"""The web server's processes: how they stop, how they are replaced, and what happens when too many ask."""
+"""The web server's processes: shutdown, replacement, and too many requests."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run(database_url, tmp_path):
 
 @pytest.fixture
 def locked(tmp_path):
-    """The database's write lock: while it is held, spends wait."""
+    """Return the database's write lock: while it is held, spends wait."""
 
     @contextlib.contextmanager
     def hold():
@@ -75,7 +75,7 @@ def until(holds, seconds=PATIENCE):
 
 
 def in_flight(service, shop, pool, count):
-    """Send spends that wait for the lock, and come back when they have been received."""
+    """Send spends that wait for the lock, and return when they have been received."""
     sent = []
     for number in range(count):
         method, path, body, headers = spending(shop, f"in-flight-{number}")
@@ -83,7 +83,7 @@ def in_flight(service, shop, pool, count):
         lines = [f"{name}: {value}" for name, value in headers.items()]
         connection.sendall(head(method, path, *lines, f"Content-Length: {len(body)}", "Connection: close") + body)
         sent.append(connection)
-    # What was accepted before this answer is being worked on after it.
+    # Requests accepted before this answer are in progress after it.
     service.insist("GET", "/healthz", b"", {})
     threading.Event().wait(0.3)
     return [pool.submit(read_all, connection) for connection in sent], sent
@@ -164,7 +164,7 @@ def test_workers_stop_when_their_main_process_is_killed(run):
 
 
 def test_too_many_requests_are_refused_at_once_and_health_is_answered(run, shop, locked):
-    """One thread, eight places in line; the spends that hold them wait for the database."""
+    """One thread, eight places in the queue; the spends that hold them wait for the database."""
     give(shop, 2, 100)
     service = run(threads=1)
     with ThreadPoolExecutor(9) as pool:

@@ -1,4 +1,4 @@
-"""Shops that are sick in every way beside a healthy one, read by the real scheduler: the healthy one is never late."""
+"""Faulty shops of every kind beside a healthy one, read by the real scheduler: the healthy one is never late."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from tests.support import ledger_sql
 
 EVERY = 4.0
 RUNS = int(os.environ.get("BRIDGE_SICK_RUNS", "3"))
-"""How often each shop is to be read; more runs show the same for longer."""
+"""How often each shop is to be read; more runs check the same for longer."""
 GRACE = 1.5
-"""What a tick of the scheduler, and two busy cores, may add."""
+"""The most that a tick of the scheduler, and two busy cores, may add."""
 CONTROL_SECONDS = 0.05
 CONTROL = """
 import sys, time
@@ -48,12 +48,12 @@ while True:
     print(now, now - due, flush=True)
 """
 MOST_DELAY = 2 * EVERY
-"""The most a loaded machine excuses: a shop that misses two more readings is late on any machine."""
+"""The most that a loaded machine excuses: a shop that misses two more readings is late on any machine."""
 HTML = ("Content-Type", "text/html; charset=UTF-8")
 
 
 def page(status, body, *headers):
-    """A shop whose every answer is one page."""
+    """Return a shop whose every answer is one page."""
     return LastingFaults(page=(status, [HTML, *headers], body))
 
 
@@ -141,9 +141,9 @@ def test_healthy_shop_is_never_later_than_its_schedule(app, caplog):
 
 @contextmanager
 def _control_timer():
-    """Measure meanwhile how late this machine wakes a process that does nothing but sleep: (when, seconds late).
+    """Measure how late this machine wakes a process that only sleeps: (when, seconds late).
 
-    A process of its own: a thread here would also wait for what our own code does.
+    A process of its own: a thread here would also wait for the service's code.
     """
     delays = []
     with TemporaryFile("w+") as output:
@@ -166,7 +166,7 @@ def test_delay_of_the_machine_is_summed_within_a_gap_only():
 
 
 def _run(database, shops, clock, healthy):
-    """When the healthy shop's readings began, while the scheduler runs; an order is placed before each."""
+    """Return when the healthy shop's readings began, while the scheduler runs; an order is placed before each."""
     job = Job("reconcile_orders", EVERY, partial(shop_jobs.reconcile_orders, shops=shops, every_seconds=EVERY))
     scheduler = Scheduler(database, clock=clock, timetable=(job,))
     began, begins, seen = time.monotonic(), [], 0
@@ -178,7 +178,7 @@ def _run(database, shops, clock, healthy):
             ]
             if len(asked) > seen:
                 begins.append(time.monotonic())
-                # More than one request of a reading is one reading.
+                # Several requests belong to one reading.
                 time.sleep(1.0)
                 seen = len(
                     [path for _, path in list(healthy.requests) if "orderby=modified" in path and "trash" not in path]
@@ -192,7 +192,7 @@ def _run(database, shops, clock, healthy):
 
 
 def _assert_each_is_read_or_named(parts, shops, clock):
-    """Each sick shop has all its orders here, or a sentence that says why it has not."""
+    """Check that each faulty shop has all its orders here, or a sentence that says why not."""
     post = MonitorContext(parts.database.transaction, shops, "http://127.0.0.1:8000")
     with parts.database.reading() as connection:
         every = settings.list_stores(connection)

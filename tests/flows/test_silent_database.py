@@ -1,4 +1,4 @@
-"""A PostgreSQL that is suspended, or replaced by its standby: answers come in time, and what was answered stays."""
+"""A PostgreSQL that is suspended, or replaced by its standby: answers come in time, and committed ones stay."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def timed(call):
 
 
 def test_suspended_server(own_cluster, monkeypatch):
-    """SIGSTOP: the kernel goes on accepting connections and acknowledging data, and no answer ever comes."""
+    """SIGSTOP: the kernel continues to accept connections and acknowledge data, and no answer ever comes."""
     monkeypatch.setattr(postgresql, "STATEMENT_SECONDS", float(os.environ.get("BRIDGE_SILENT_SECONDS", "3")))
     parts, shop = open_shop(migrated(own_cluster.create_database("silent")))
     leader = Leader(parts.database, clock=utcnow)
@@ -91,7 +91,7 @@ def test_suspended_server(own_cluster, monkeypatch):
 
 
 def test_a_commit_that_may_not_have_reached_the_standby_is_not_answered_as_done(own_cluster):
-    """Cancelled while it waits for the standby, a COMMIT ends with a warning and looks as if it were done."""
+    """Cancelled while it waits for the standby, a COMMIT ends with a warning and looks successful."""
     url = migrated(own_cluster.create_database("unsure"))
     parts, shop = open_shop(url)
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as admin:
@@ -117,7 +117,7 @@ def test_a_commit_that_may_not_have_reached_the_standby_is_not_answered_as_done(
 
 
 class Storm:
-    """Callers who spend 1 token again and again, each repeating its request until it is answered."""
+    """Callers who repeatedly spend 1 token, each repeating its request until it is answered."""
 
     def __init__(self, shop, callers=8):
         self._shop = shop

@@ -1,4 +1,4 @@
-"""What a linked site spends: from its own account only, and never above its cap."""
+"""Spends of a linked site: from its own account only, and never above its cap."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _keys = itertools.count(1)
 
 
 def ask(shop: Shop, key: str, path: str = "spends", *, client: Any = None, **body: Any) -> Any:
-    """Ask for something with a site's key; it names nobody."""
+    """Send a request with a site's key, without a user."""
     headers = bearer(key) | {"Idempotency-Key": f"site-{next(_keys)}"}
     return (client or shop.client).post(f"/v1/{path}", json=body, headers=headers)
 
@@ -32,7 +32,7 @@ def spend_here(shop: Shop, key: str, tokens: int, **more: Any) -> Any:
 
 
 def cap_of(shop: Shop, key: str) -> tuple[int, int, int | None]:
-    """What is used and held of a site's cap, and what is left."""
+    """Return the used and held part of a site's cap, and the rest."""
     site = account(shop, key).get_json()["site"]
     return site["used_this_month"], site["held"], site["remaining"]
 
@@ -52,7 +52,7 @@ def test_site_spends_from_its_own_account(shop, database):
 
 
 def test_site_that_names_somebody_is_refused_and_nothing_is_taken(shop):
-    """Not even its own account: whoever can name one can name another."""
+    """Not even its own account: a site that can name one user can name another."""
     give(shop, 2, 1000)
     site = link(shop)
 

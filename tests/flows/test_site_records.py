@@ -1,4 +1,4 @@
-"""A linked site sees and settles only what its own site spent or held; guessing ids gets it nowhere."""
+"""A linked site sees and settles only its own spends and holds; guessed ids do not help."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _keys = itertools.count(1)
 
 
 def post(shop: Shop, headers: dict[str, str], path: str, **body: Any) -> Any:
-    """A POST under a fresh idempotency key."""
+    """Send a POST under a new idempotency key."""
     return shop.client.post(path, json=body, headers=headers | {"Idempotency-Key": f"record-{next(_keys)}"})
 
 
 def settle(shop: Shop, headers: dict[str, str], spend_id: str, hold_id: str) -> list[tuple[int, str]]:
-    """Try everything a caller can do with a spend and a hold; status and body of each answer."""
+    """Send every request for a spend and a hold; return status and body of each response."""
     tried = [
         post(shop, headers, f"/v1/spends/{spend_id}/refund", reason="mine now"),
         post(shop, headers, f"/v1/holds/{hold_id}/capture", tokens=1),
@@ -118,7 +118,7 @@ def test_site_key_that_keeps_guessing_is_slowed_and_no_other_key_is(shop):
     assert answer.get_json()["code"] == "too_many_unknown_ids"
     assert 1 <= int(answer.headers["Retry-After"]) <= 300
     assert shop.client.get(f"/v1/holds/{own}", headers=guesser).status_code == 429
-    # It may still spend; other keys are as quick as ever.
+    # It may still spend; other keys are as fast as before.
     assert post(shop, guesser, "/v1/spends", module="chat", tokens=1).status_code == 201
     assert post(shop, neighbour, f"/v1/holds/{own}/capture", tokens=1).status_code == 201
     store = [
@@ -128,7 +128,7 @@ def test_site_key_that_keeps_guessing_is_slowed_and_no_other_key_is(shop):
 
 
 def test_processes_share_the_count_of_unknown_ids(shop, app, database_url):
-    """With workers the tries would be as many times more; each worker lets one wrong id through to see the count."""
+    """With workers the tries would multiply; each worker lets one wrong id through to see the count."""
     give(shop, 2, 1000)
     guesser, neighbour = bearer(link(shop)["access_key"]), bearer(link(shop, name="Other")["access_key"])
     workers = [app] + [create_app(make_config(database_url)) for _ in range(3)]

@@ -1,4 +1,4 @@
-"""Linked sites through the API: linking, caps, keys that rotate and stop, and what a site may ask."""
+"""Linked sites through the API: linking, caps, keys that rotate and end, and the requests of a site."""
 
 from __future__ import annotations
 

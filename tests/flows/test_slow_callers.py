@@ -1,4 +1,4 @@
-"""Callers that send or read slowly: they lose their connection, and take nothing from the others."""
+"""Callers that send or read slowly: they lose their connection, and do not delay the others."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.support.service import Service
 
 REQUEST_SECONDS = 2
 PER_KIND = int(os.environ.get("BRIDGE_SLOW_CALLERS", "23"))
-"""Callers of each kind: some 200 together, unless the environment wants more."""
+"""Callers of each kind: some 200 in total, unless the environment sets more."""
 HEALTH_SECONDS = 0.1
-"""The median that `/healthz` may take while slow callers hold their connections."""
+"""The highest median time of `/healthz` while slow callers hold their connections."""
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def service(database_url, tmp_path):
     service = Service(database_url, SECRET_KEY, tmp_path, workers=1, request_seconds=REQUEST_SECONDS)
     service.start()
     service.insist("GET", "/healthz", b"", {})
-    # What a first request imports and builds is no part of what slow callers cost.
+    # The first request imports and builds code, which must not count as the cost of slow callers.
     service.insist("GET", "/v1/openapi.json", b"", {})
     yield service
     service.close()
@@ -86,7 +86,7 @@ def spend(service, shop, key):
 
 
 def seconds_of_health(service):
-    # A look now and then, for as long as the slow callers stay.
+    # A request now and then, for as long as the slow callers stay.
     threading.Event().wait(0.03)
     began = time.monotonic()
     with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/healthz", timeout=30) as answer:
@@ -117,7 +117,7 @@ def test_slow_callers_delay_no_other_and_are_cut_off(shop, service, opened):
     assert closed_within(dripping, REQUEST_SECONDS * 4) == len(dripping)
     stopped.set()
     dripper.join()
-    # A reader that takes nothing is given up by the system, which tells it nothing; it finds out when it sends.
+    # A reader that takes nothing is dropped by the system without notice; it finds out when it sends.
     assert given_up_within(slow[never_reads], REQUEST_SECONDS * 10) == PER_KIND
     assert service.settles_at(resident * 1.3)
 
@@ -138,7 +138,7 @@ def drip(connections, stopped):
 
 
 def given_up_within(connections, seconds):
-    """How many of these the service's side has ended, asked by sending on them."""
+    """Return how many of these the service has closed, found by sending on them."""
     deadline, waiting = time.monotonic() + seconds, list(connections)
     while waiting and time.monotonic() < deadline:
         waiting = [connection for connection in waiting if is_open(connection)]

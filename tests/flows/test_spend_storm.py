@@ -14,7 +14,7 @@ from tests.support.service import Service, all_at_once
 
 @pytest.fixture
 def services(shop, database_url, tmp_path):
-    """Two processes that share nothing but the database, both up and answering."""
+    """Return two processes that share only the database, both up and answering."""
     pair = [Service(database_url, SECRET_KEY, tmp_path, workers=1) for _ in range(2)]
     for service in pair:
         service.start()
@@ -26,7 +26,7 @@ def services(shop, database_url, tmp_path):
 
 
 def test_32_callers_spending_30_from_1000_get_33_of_them(shop, services, database):
-    """1000 = 33 × 30 + 10: whoever comes after the 33rd is told that 20 are missing, and nobody to come again."""
+    """1000 = 33 × 30 + 10: callers after the 33rd learn that 20 are missing, without a request to retry."""
     give(shop, 2, 1_000)
 
     def spend(number):

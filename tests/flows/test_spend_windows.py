@@ -1,4 +1,4 @@
-"""A free allowance of 1000 a day, spent through changes of the clocks: one window for each local day."""
+"""A free allowance of 1000 a day, spent through clock changes: one window for each local day."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def limited(shop):
 
 
 def spend_at(shop, database, moments, *, tokens=100, who=None):
-    """The status of a spend at each of these moments, all in one transaction each."""
+    """Return the status of a spend at each of these moments, each in a transaction of its own."""
     statuses = []
     for moment in moments:
         ask = SpendRequest(

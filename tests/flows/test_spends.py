@@ -1,4 +1,4 @@
-"""Spending through the API: exact, once for each key, and alike however often it is asked."""
+"""Spends through the API: exact, once for each key, and the same response for each repeat."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def sound_books(request, database):
-    """Whatever a test did, the books add up after it."""
+    """Check afterwards that the ledger adds up."""
     yield
     assert ledger_sql.faults(database) == []
 
@@ -289,7 +289,7 @@ def test_asks_of_one_key_in_one_batch_answer_alike_and_charge_once(shop, databas
 
 
 def test_batch_charges_each_ask_after_the_ones_before_it(shop, database):
-    """32 asks of 30 tokens and one of 40 from a balance of 1000: the last finds 40, and one more finds nothing."""
+    """32 requests of 30 tokens and one of 40 from a balance of 1000: the last finds 40, and one more finds nothing."""
     give(shop, 2, 1_000)
     asks = [ask(shop, number, user=2, tokens=30) for number in range(1, 33)]
 
@@ -301,7 +301,7 @@ def test_batch_charges_each_ask_after_the_ones_before_it(shop, database):
 
 
 def count_statements(database, asks, *, now=NOW):
-    """How many statements a batch takes, its BEGIN included."""
+    """Return how many statements a batch takes, its BEGIN included."""
     with counted(database) as seen:
         replies = spend_all(database, asks, now=now)
     return len(seen), {status_of(reply) for reply in replies}
@@ -311,7 +311,7 @@ def count_statements(database, asks, *, now=NOW):
 def test_large_batch_takes_as_many_statements_as_one_of_10(shop, database, kind):
     limit = {"period": "daily", "rules": {"user": 0 if kind == "refusals" else "unlimited", "guest": 10}}
     shop.client.put("/v1/limits/chat", json=limit, headers=shop.headers)
-    # Made, then met: a user who is known costs a statement less than one who is new.
+    # First new, then known: an existing user costs a statement less than a new one.
     for key in ("made", "met"):
         spend_all(database, [ask(shop, 9_999, key=key), ask(shop, 9_998, user=5, key=f"{key} 5")])
 

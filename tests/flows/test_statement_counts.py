@@ -1,4 +1,4 @@
-"""The SQL statements of a widget and of a delivery: as many as they need, on both engines."""
+"""The number of SQL statements of a widget and of a delivery, on both engines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DELIVERY = {"sqlite": 23, "postgresql": 21}
 
 @pytest.fixture
 def buyer(shop):
-    """A user with a balance and three purchases."""
+    """Return a user with a balance and three purchases."""
     put_package(shop, 10, 1_000)
     give(shop, 2, 5)
     for number in range(1, 4):

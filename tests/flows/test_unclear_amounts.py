@@ -1,4 +1,4 @@
-"""Amounts that are not clear fix nothing: the owner sees them and the correction grants; SKUs of one package count."""
+"""Unclear amounts fix nothing: the owner sees them and the correction grants; SKUs of one package count."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def store(shop, database):
-    """A store; whatever a test did, the books add up after it."""
+    """Return a store; afterwards the ledger must add up."""
     yield shop
     assert ledger_sql.faults(database) == []
 
@@ -32,7 +32,7 @@ def product(shop, number, amount=None, *, flag="_is_token_package", key="_tokens
 CLEAR = pytest.mark.parametrize("value", ["5000.00", "5,000", "5\u00a0000", ["5000"], {"value": 5000}], ids=ascii)
 """Amounts that are not written as a whole number alone, and are clear."""
 KEYS = [("_is_token_package", "_tokens_granted"), ("is_token_package", "tokens_granted")]
-"""The flag and the amount: those of the plugin, which are hidden, and those that people type."""
+"""The flag and the amount: the hidden ones of the plugin, and those that owners type."""
 
 
 def get(shop, path):
@@ -40,7 +40,7 @@ def get(shop, path):
 
 
 def reviews(shop):
-    """The kinds of open review items of each order, with the products they name."""
+    """Return the kinds of open review items of each order, with their products."""
     return {
         item["number"]: [(one["kind"], one["parameters"].get("products")) for one in item["reviews"]]
         for item in get(shop, "exceptions")["items"]
@@ -190,7 +190,7 @@ def test_product_with_the_sku_of_one_package_counts_as_it_in_any_order(store, ar
         steps[step]()
     late = [one["product"] for one in get(store, "exceptions/products")["items"]]
     if late:
-        # It was sold as no package before there was one.
+        # It was sold before there was a package.
         assert (arrival, late) == (("t", "o", "p"), [501])
         store.client.post("/v1/packages/501/past-orders", json={"decision": "grant"}, headers=store.headers)
 
@@ -239,7 +239,7 @@ def test_documents_that_state_nothing_change_no_product(store):
 
 @one_engine
 def test_waiting_orders_that_nothing_settles_are_not_settled_again_and_again(store, database):
-    """The job finds what the at-once pass left, and nothing that waits for a person."""
+    """The job finds what the first pass left, and nothing that waits for a person."""
     product(store, 10, "1000")
     product(store, 12, "5.000", type="variation", parent_id=10)
     product(store, 501, "1000", sku="TOK")

@@ -1,4 +1,4 @@
-"""A clock that is wrong stops no job, deletes nothing, and is named."""
+"""A wrong clock stops no job, deletes nothing, and is reported."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_clock_that_differs_from_the_servers_is_named(database, offset, side):
 
 
 def fill(shop):
-    """Keys, deliveries and the use of windows, made now."""
+    """Add keys, deliveries and the use of windows, made now."""
     shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 100}}, headers=shop.headers)
     for number in range(1, 4):
         factories.deliver(shop, factories.order(number, customer=10 + number))
@@ -183,7 +183,7 @@ def test_a_store_connected_by_a_clock_that_was_ahead_grants_once_the_clock_is_tr
 
 
 def test_a_prune_behind_the_newest_row_deletes_nothing(shop, database):
-    """Its clock is behind now, or was ahead when the rows were written: either way it cannot tell what is old."""
+    """Its clock is behind now, or was ahead when the rows were written: either way it cannot find old rows."""
     fill(shop)
 
     outcome = jobs.prune(shift_at(database, utcnow() - timedelta(hours=2)))

@@ -1,22 +1,22 @@
-"""What the shop's own orders say each buyer should have been granted in all: the judge of a history.
+"""The grants that a shop's own orders imply for each buyer: the expected result of a history.
 
-Worked out from the shop's objects alone, without a line of the bridge. The
-choices it makes:
+Computed from the shop's objects alone, without any code of the service. The
+rules it follows:
 
 - a completed order grants, a cancelled, failed, refunded, trashed or deleted one
   nothing; pending, processing and on-hold leave what was granted before, so such
   an order counts as it was when it left `completed` (`Order.kept`);
-- a piece is worth what it was worth when the order was placed (`Line.tokens`);
-- an order whose money was all given back grants nothing;
-- money given back on a line takes its share of the line's total (both without
+- a piece has the value it had when the order was placed (`Line.tokens`);
+- an order whose money was all refunded grants nothing;
+- money refunded on a line removes its share of the line's total (both without
   tax), money tied to no line its share of the order's total (tax included) from
-  every line; a share that is the price of whole pieces, but for less than a
-  cent, takes these pieces, any other is rounded down, one for each line;
-- pieces given back for their price, to a cent, or of a line that cost nothing,
-  bring nothing; pieces given back for other money count by the money;
-- a grant is the order's customer's. Where that is 0, it stays with the last one
+  every line; a share that is the price of whole pieces, within a
+  cent, removes these pieces, any other is rounded down, one for each line;
+- pieces refunded for their price, to a cent, or of a free line,
+  grant nothing; pieces refunded for other money count by the money;
+- a grant belongs to the order's customer. Where that is 0, it stays with the last one
   the order was completed for; else it is a guest's and belongs to the one user
-  with the e-mail of the order, or waits.
+  with the email of the order, or waits.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CENT = Decimal("0.01")
 
 
 def expected_books(shop: ShopState) -> dict[int, int]:
-    """The tokens each user should have been granted in all, by user id; users without any are left out."""
+    """Return the tokens each user should have been granted in total, by user id; users without any are left out."""
     granted: Counter[int] = Counter()
     for order, tokens in _granted(shop):
         granted[_buyer(shop, order)] += tokens
@@ -41,7 +41,7 @@ def expected_books(shop: ShopState) -> dict[int, int]:
 
 
 def expected_parked(shop: ShopState) -> dict[str, int]:
-    """The tokens that wait for somebody with an e-mail address to appear, by address in small letters."""
+    """Return the tokens that wait for a user with an email, by email in lower case."""
     waiting: Counter[str] = Counter()
     for order, tokens in _granted(shop):
         if not _buyer(shop, order):
@@ -50,7 +50,7 @@ def expected_parked(shop: ShopState) -> dict[str, int]:
 
 
 def tokens_owed(order: Order) -> dict[int, int]:
-    """Return what each line should have granted in all, by line id."""
+    """Return what each line should have granted in total, by line id."""
     decided = order.kept or order
     if decided.status != "completed":
         return {line.id: 0 for line in decided.lines}
@@ -101,7 +101,7 @@ def _is_price(money: Decimal, pieces: int, line: Line) -> bool:
 
 
 def _share(line: Line, part: Decimal, whole: Decimal) -> tuple[int, int]:
-    """The whole pieces the money is worth, or else the tokens."""
+    """Return the whole pieces the money pays for, or else the tokens."""
     if part <= 0 or whole <= 0 or not line.quantity:
         return 0, 0
     share = min(Fraction(1), Fraction(part) / Fraction(whole))

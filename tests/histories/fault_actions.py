@@ -1,4 +1,4 @@
-"""More of what can happen in a random history: the office, the listener's outages, the webhooks' bad days."""
+"""More actions of a random history: the owner's edits, outages of the service, failing webhooks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST_OUTAGE = 8
 
 
 def trash(history: HistoryState, rng: random.Random) -> str | None:
-    """An order goes to the trash."""
+    """Move an order to the trash."""
     order = history.pick_order(rng, lambda order: order.status != "trash")
     if order is None:
         return None
@@ -21,7 +21,7 @@ def trash(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def restore(history: HistoryState, rng: random.Random) -> str | None:
-    """An order comes back from the trash."""
+    """Restore an order from the trash."""
     order = history.pick_order(rng, lambda order: order.status == "trash")
     if order is None:
         return None
@@ -30,7 +30,7 @@ def restore(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def force_delete(history: HistoryState, rng: random.Random) -> str | None:
-    """An order is deleted for good, and nobody is told."""
+    """Delete an order permanently; no webhook is sent."""
     order = history.pick_order(rng, lambda _: True)
     if order is None:
         return None
@@ -39,7 +39,7 @@ def force_delete(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def reassign(history: HistoryState, rng: random.Random) -> str | None:
-    """An order is given to another user."""
+    """Give an order to another user."""
     order = history.pick_order(rng, lambda order: order.status != "trash")
     if order is None:
         return None
@@ -48,7 +48,7 @@ def reassign(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def edit_quantity(history: HistoryState, rng: random.Random) -> str | None:
-    """A line's quantity is edited; the money stays."""
+    """Edit a line's quantity; the money stays."""
     order = history.pick_order(rng, lambda order: order.status != "trash" and bool(order.lines))
     if order is None:
         return None
@@ -59,7 +59,7 @@ def edit_quantity(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def save(history: HistoryState, rng: random.Random) -> str | None:
-    """Somebody presses Update."""
+    """Save an order without a change."""
     order = history.pick_order(rng, lambda order: order.status != "trash")
     if order is None:
         return None
@@ -68,7 +68,7 @@ def save(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def note(history: HistoryState, rng: random.Random) -> str | None:
-    """A note is added, or the buyer's own one changed."""
+    """Add a note, or change the customer's own one."""
     order = history.pick_order(rng, lambda order: order.status != "trash")
     if order is None:
         return None
@@ -80,7 +80,7 @@ def note(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def set_role(history: HistoryState, rng: random.Random) -> str | None:
-    """A user who keeps no webhook or key gets other roles."""
+    """Change the roles of a user who owns no webhook or key."""
     staff = {1} | {webhook.user_id for webhook in history.shop.webhooks.values()}
     staff |= {key.user_id for key in history.shop.keys.values()}
     others = sorted(set(history.shop.users) - staff)
@@ -93,7 +93,7 @@ def set_role(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def demote_owner(history: HistoryState, rng: random.Random) -> str | None:
-    """The webhooks' owner loses his rights while the queue runs: errors are told instead of orders."""
+    """Remove the rights of the webhooks' owner while the queue runs: errors are sent instead of orders."""
     owners = sorted({webhook.user_id for webhook in history.shop.webhooks.values()} & set(history.shop.users))
     if not owners:
         return None
@@ -106,7 +106,7 @@ def demote_owner(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def delete_user(history: HistoryState, rng: random.Random) -> str | None:
-    """A user is deleted whose orders were all heard completed for him."""
+    """Delete a user whose orders were all delivered as completed for them."""
     staff = {1} | {webhook.user_id for webhook in history.shop.webhooks.values()}
     staff |= {key.user_id for key in history.shop.keys.values()} | history.registered
     orders: dict[int, list[Order]] = {}
@@ -127,7 +127,7 @@ def delete_user(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def delete_product(history: HistoryState, rng: random.Random) -> str | None:
-    """A product is deleted whose orders were all heard; the shop keeps at least five."""
+    """Delete a product whose orders were all delivered; the shop keeps at least five."""
     unheard = {
         line.product_id
         for order in history.shop.orders.values()
@@ -144,7 +144,7 @@ def delete_product(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def add_package(history: HistoryState, rng: random.Random) -> str | None:
-    """A new package is put on the shelf, and is heard."""
+    """Add a new package and deliver it."""
     if not history.can_hear("product.updated"):
         return None
     tokens = rng.choice((1, 7, 999, 12_345, 1_000_000))
@@ -155,7 +155,7 @@ def add_package(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def set_tokens(history: HistoryState, rng: random.Random) -> str | None:
-    """A package nobody bought yet is worth something else, and is heard."""
+    """Change and deliver the amount of a package without orders."""
     fitting = [
         product.id
         for product in history.shop.products.values()
@@ -170,26 +170,26 @@ def set_tokens(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def run_queue(history: HistoryState, _rng: random.Random) -> str:
-    """The queue runs dry."""
+    """Run the whole queue."""
     sent = history.run_queue()
     return f"the queue runs: {len(sent)} deliveries, {sum(delivery.is_success for delivery in sent)} taken"
 
 
 def run_part_of_queue(history: HistoryState, rng: random.Random) -> str:
-    """The queue is cut off after a few deliveries."""
+    """Run a few deliveries of the queue."""
     sent = history.run_queue(limit=rng.randrange(1, 5))
     return f"part of the queue runs: {len(sent)} deliveries, {len(history.shop.queue)} wait"
 
 
 def outage(history: HistoryState, rng: random.Random) -> str:
-    """The listener is away for the next deliveries: refused, with an error, or behind a redirect that loses them."""
+    """Let the next deliveries fail: refused, with an error, or behind a redirect that loses them."""
     count, status = rng.randrange(1, _LONGEST_OUTAGE + 1), rng.choice(_OUTAGE_STATUSES)
     history.shop.fail_next(count, status=status)
     return f"the next {count} deliveries get {status or 'no answer'}"
 
 
 def disable(history: HistoryState, rng: random.Random) -> str | None:
-    """The listener is away until order.updated is disabled by its failures."""
+    """Fail deliveries until order.updated is disabled."""
     hooks = [
         hook for hook in history.shop.webhooks.values() if hook.topic == "order.updated" and hook.status == "active"
     ]
@@ -205,7 +205,7 @@ def disable(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def pause(history: HistoryState, rng: random.Random) -> str | None:
-    """The owner pauses a webhook; what happens meanwhile is lost."""
+    """Pause a webhook; events meanwhile are lost."""
     active = [webhook.id for webhook in history.shop.webhooks.values() if webhook.status == "active"]
     if not active:
         return None
@@ -215,7 +215,7 @@ def pause(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def repair(history: HistoryState, _rng: random.Random) -> str | None:
-    """The owner activates every webhook again."""
+    """Activate every webhook again."""
     stopped = [webhook.id for webhook in history.shop.webhooks.values() if webhook.status != "active"]
     for webhook_id in stopped:
         history.shop.update_webhook(webhook_id, status="active")

@@ -1,4 +1,4 @@
-"""A walk through a shop's days: what a random history knows of the shop and of what its listener has heard."""
+"""The state of a random history: the shop, and which of its documents were delivered."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RECENT = 8
 
 @dataclass(slots=True)
 class HistoryState:
-    """A shop, a way to move its clock on by seconds, and what its deliveries have told so far.
+    """A shop, a function that moves its clock on by seconds, and what was delivered so far.
 
     `heard` holds the orders whose document arrived at least once, `kept` the
     customer of the last completed document that arrived of each. Both decide
@@ -31,26 +31,26 @@ class HistoryState:
     registered: set[int] = field(default_factory=set)
 
     def run_queue(self, *, limit: int | None = None) -> list[Delivery]:
-        """Run the shop's queue and note what was heard."""
+        """Run the shop's queue and record what was delivered."""
         sent = self.shop.run_queue(limit=limit)
         for delivery in sent:
             self._note(delivery)
         return sent
 
     def can_hear(self, topic: str) -> bool:
-        """Whether an event of this topic would arrive now: an active webhook with its owner's rights, no outage."""
+        """Return whether an event of this topic would arrive now: an active webhook, its owner's rights, no outage."""
         return not self.shop.outage.left and any(
             webhook.topic == topic and webhook.status == "active" and self._may_tell(webhook.user_id)
             for webhook in self.shop.webhooks.values()
         )
 
     def pick_order(self, rng: random.Random, wanted: Callable[[Order], bool]) -> Order | None:
-        """One of the latest orders that fit; None where none does."""
+        """Return one of the latest matching orders; None where none matches."""
         fitting = [order for order in self.shop.orders.values() if wanted(order)]
         return rng.choice(fitting[-_RECENT:]) if fitting else None
 
     def pick_user(self, rng: random.Random) -> int:
-        """Somebody's id."""
+        """Return the id of a random user."""
         return rng.choice(sorted(self.shop.users))
 
     def _note(self, delivery: Delivery) -> None:

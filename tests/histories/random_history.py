@@ -1,12 +1,12 @@
-"""Random histories of a shop, the same for the same seed, one line for each step.
+"""Random histories of a shop, reproducible by seed, one line for each step.
 
     walk = Walk(shop, forward=lambda seconds: clock.forward(seconds=seconds))
     for step in random_history(7, steps=200):
         print(play(walk, step))
     assert books == expected_books(shop)
 
-A step holds no target: it picks one by its own seed from what the shop has when
-it is played, so steps can be left out to make a failing history shorter.
+A step has no fixed target: it selects one by its own seed when it is
+played, so steps can be left out to make a failing history shorter.
 """
 
 from __future__ import annotations
@@ -62,22 +62,22 @@ _PAUSES_SECONDS = (0, 0, 1, 1, 2, 30, 600, 86_400)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a history: which move, and the seed it picks by."""
+    """One step of a history: its action, and the seed of its choices."""
 
     number: int
     move: str
     seed: int
 
     def __str__(self) -> str:
-        """The step in a line."""
+        """Return the step as a line."""
         return f"{self.number:4d} {self.move} ({self.seed})"
 
 
 def random_history(seed: int, *, steps: int, without: Collection[str] = ()) -> Iterator[Step]:
-    """So many steps; moves named in `without` are left out, and all others are as they would be with them.
+    """Return this many steps; actions named in `without` are left out, without effect on the others.
 
-    The first step makes every product and user known, as a shop's owner does
-    who presses Update on each; the next ones see to it that there are orders.
+    The first step makes every product and user known, as when the owner
+    presses Update on each; the next ones make sure that there are orders.
     """
     rng = random.Random(seed)
     names, weights = list(MOVES), list(_WEIGHTS.values())
@@ -90,7 +90,7 @@ def random_history(seed: int, *, steps: int, without: Collection[str] = ()) -> I
 
 
 def play(history: HistoryState, step: Step) -> str:
-    """Let a step happen some seconds after the one before; answers what happened, in a line."""
+    """Play a step some seconds after the one before; return its result as a line."""
     rng = random.Random(step.seed)
     if step.move == "introduce":
         return f"{step}: {_introduce(history)}"

@@ -1,17 +1,17 @@
-"""What can happen in a random history: each move picks where it applies and says in a line what it did.
+"""The actions of a random history: each selects its target and describes its effect in a line.
 
-A move answers None where nothing fits. So that the shop's last state decides
-what a listener who can still read everything must arrive at, four things are
-left out that no listener could know of:
+An action returns None where it has no target. So that the shop's final state decides
+the result of a service that can read everything, four cases are
+left out that no service could detect:
 
-- a product is deleted only once every order with it was heard, since afterwards
-  the shop itself has forgotten what was bought;
-- what a product is worth changes only before it was sold and while the change
-  is heard, since an order counts with what was known when it was first seen;
-- a user is deleted only once each of his orders was heard completed for him,
-  since afterwards the shop has forgotten whose they were, and never after he
-  registered for orders he placed as a guest;
-- an order that was ever decided goes to no status that decides nothing.
+- a product is deleted only once every order with it was delivered, since afterwards
+  the shop itself no longer has what was bought;
+- the amount of a product changes only before it was sold and while the change
+  is delivered, since an order counts with the amount at its first delivery;
+- a user is deleted only once each of their orders was delivered as completed for them,
+  since afterwards the shop no longer has the owner of the orders, and never after they
+  registered for orders they placed as a guest;
+- an order that was ever decided gets no status that decides nothing.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ def _told(order: Order) -> str:
 
 
 def place(history: HistoryState, rng: random.Random) -> str:
-    """A user's order through REST, in any status."""
+    """Place a user's order through REST, in any status."""
     status = rng.choice(("pending", "processing", "on-hold", "completed"))
     order = history.shop.place_order(history.pick_user(rng), _items(history, rng), status=status, coupon=_coupon(rng))
     return _told(order)
 
 
 def check_out(history: HistoryState, rng: random.Random) -> str:
-    """A user's paid order, by either checkout."""
+    """Place a user's paid order, by either checkout."""
     order = history.shop.place_order(
         history.pick_user(rng),
         _items(history, rng),
@@ -68,7 +68,7 @@ def check_out(history: HistoryState, rng: random.Random) -> str:
 
 
 def place_as_guest(history: HistoryState, rng: random.Random) -> str:
-    """A guest's order, under one of a few addresses that belong to nobody yet."""
+    """Place a guest's order, under one of a few unregistered emails."""
     number = rng.randrange(1, 7)
     email = rng.choice((f"guest{number}@example.test", f"Guest{number}@Example.test"))
     taken = {user.email for user in history.shop.users.values()}
@@ -79,7 +79,7 @@ def place_as_guest(history: HistoryState, rng: random.Random) -> str:
 
 
 def register(history: HistoryState, rng: random.Random) -> str | None:
-    """A guest makes an account under the address of his orders, heard or not."""
+    """Register a guest under the email of their orders, delivered or not."""
     if not history.guests:
         return None
     email = history.guests.pop(rng.randrange(len(history.guests)))
@@ -90,14 +90,14 @@ def register(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def sign_up(history: HistoryState, rng: random.Random) -> str:
-    """Somebody new makes an account."""
+    """Register a new user."""
     number = len(history.shop.users) + rng.randrange(10_000)
     user = history.shop.create_user(f"new{number}@example.test", roles=(rng.choice(_ROLES),))
     return f"user {user.id} signs up"
 
 
 def move_on(history: HistoryState, rng: random.Random) -> str | None:
-    """An order that was never decided goes to another status that decides nothing."""
+    """Move an undecided order to another status that decides nothing."""
     order = history.pick_order(rng, lambda order: order.status in _UNDECIDED and order.completed_at is None)
     if order is None:
         return None
@@ -106,7 +106,7 @@ def move_on(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def complete(history: HistoryState, rng: random.Random) -> str | None:
-    """An order is completed, for the first time or again."""
+    """Complete an order, for the first time or again."""
     order = history.pick_order(rng, lambda order: order.status != "trash")
     if order is None:
         return None
@@ -116,7 +116,7 @@ def complete(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def bulk_complete(history: HistoryState, rng: random.Random) -> str | None:
-    """Up to four orders are completed in one request."""
+    """Complete up to four orders in one request."""
     shared = [order.id for order in history.shop.orders.values() if order.status in _UNDECIDED]
     chosen = rng.sample(shared, min(len(shared), 4))
     history.shop.bulk_complete(chosen)
@@ -124,7 +124,7 @@ def bulk_complete(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def revoke(history: HistoryState, rng: random.Random) -> str | None:
-    """An order is cancelled or fails."""
+    """Cancel an order, or let it fail."""
     order = history.pick_order(rng, lambda order: order.status in ("completed", "processing", "pending"))
     if order is None:
         return None
@@ -133,7 +133,7 @@ def revoke(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def refund_pieces(history: HistoryState, rng: random.Random) -> str | None:
-    """Some pieces of some lines are given back, for their money or for none."""
+    """Refund some pieces of some lines, with their money or without."""
     order = history.pick_order(rng, lambda order: order.status != "trash" and bool(_lines_with_pieces(order)))
     if order is None:
         return None
@@ -151,7 +151,7 @@ def _lines_with_pieces(order: Order) -> list[tuple[int, int]]:
 
 
 def refund_line_money(history: HistoryState, rng: random.Random) -> str | None:
-    """Money of one line is given back, without a piece."""
+    """Refund money of one line, without a piece."""
     order = history.pick_order(rng, lambda order: order.status != "trash" and order.remainder > 0)
     if order is None:
         return None
@@ -163,7 +163,7 @@ def refund_line_money(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def refund_money(history: HistoryState, rng: random.Random) -> str | None:
-    """Money is given back, tied to no line."""
+    """Refund money, tied to no line."""
     order = history.pick_order(rng, lambda order: order.status != "trash" and order.remainder > 0)
     if order is None:
         return None
@@ -173,7 +173,7 @@ def refund_money(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def refund_by_status(history: HistoryState, rng: random.Random) -> str | None:
-    """An order is set to refunded by hand."""
+    """Set an order to refunded by hand."""
     order = history.pick_order(rng, lambda order: order.status == "completed")
     if order is None:
         return None
@@ -182,7 +182,7 @@ def refund_by_status(history: HistoryState, rng: random.Random) -> str | None:
 
 
 def delete_refund(history: HistoryState, rng: random.Random) -> str | None:
-    """A refund is deleted, and nobody is told."""
+    """Delete a refund; no webhook is sent."""
     order = history.pick_order(rng, lambda order: bool(order.refunds))
     if order is None:
         return None

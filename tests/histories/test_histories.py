@@ -1,4 +1,4 @@
-"""Random histories: the same for a seed, alive, and judged by books that are worked out from the shop alone."""
+"""Tests of random histories: reproducible by seed, varied, and with the expected grants."""
 
 import collections
 
@@ -16,7 +16,7 @@ from tests.support.seeds import FRESH, resolve
 
 
 def live(seed, steps, **options):
-    """A history from its first step to its last: its shop and its lines."""
+    """Play a whole history; return its shop and its lines."""
     manual = ManualShop(seed=seed, duplicates=0.1)
     manual.listen(*TOPICS)
     history = HistoryState(manual.shop, manual.later)
@@ -63,7 +63,7 @@ def test_histories_do_everything_a_shop_can_do():
 
 @pytest.mark.parametrize("seed", [*range(6), FRESH])
 def test_nothing_in_a_history_makes_a_decided_order_undecided(seed):
-    """What such an order keeps would depend on what its listener heard before."""
+    """Such an order would otherwise depend on what was delivered before."""
     manual, _ = live(resolve(seed), 120)
 
     assert all(order.kept is None for order in manual.shop.orders.values())
@@ -96,7 +96,7 @@ def test_coupon_and_gift_bring_all_their_tokens(shop):
         (lambda shop, order: shop.refund_amount(order.id, "10.01", line_id=order.lines[0].id), 300_000 - 100_100),
         # The mug's money, tax included, is the mug's alone.
         (lambda shop, order: shop.refund_lines(order.id, {order.lines[1].id: 1}), 300_000),
-        # Tied to nothing: its share of 43.36.
+        # Tied to no line: its share of 43.36.
         (lambda shop, order: shop.refund_amount(order.id, "1.00"), 300_000 - int(300_000 * 100 / 4336)),
         (lambda shop, order: shop.refund_rest(order.id), 0),
         (lambda shop, order: shop.refund_by_status(order.id), 0),

@@ -1,6 +1,6 @@
-"""Random histories of a shop, received as webhooks and read through REST: in the end the ledger equals the shop.
+"""Random histories of a shop, received as webhooks and read through REST: the ledger ends up equal to the shop.
 
-The bridge's jobs run meanwhile, and REST fails at times. A failure prints the
+The service's jobs run meanwhile, and REST fails at times. A failure prints the
 steps of its history. To run 500 histories on both engines, and one again:
 
     BRIDGE_HISTORIES=500 .venv/bin/python -m pytest tests/histories/test_shop_histories.py
@@ -31,12 +31,12 @@ HISTORIES = os.environ.get("BRIDGE_HISTORIES")
 STEPS = 60
 PARTS = 2
 SKEWS = (0, 0, 0, 0, 59, -59, 3600, -3600)
-"""By how many seconds the shop's clock is ahead of ours, one for each seed in turn."""
+"""How many seconds the shop's clock is ahead of ours, one for each seed in turn."""
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_after_a_full_check_the_ledger_equals_the_shop(app, caplog, engine, part):
-    """Edits, refunds, deletions, our outages, disabled webhooks: the end does not depend on what reached us."""
+    """Check edits, refunds, deletions, outages, disabled webhooks: the end does not depend on the deliveries."""
     caplog.set_level(logging.CRITICAL)
     done: Counter[str] = Counter()
     seeds = _seeds(engine)[part::PARTS]
@@ -44,7 +44,7 @@ def test_after_a_full_check_the_ledger_equals_the_shop(app, caplog, engine, part
         done.update(_follow(app, seed))
 
     if len(seeds) >= 100:
-        # What each part of so many must have met.
+        # Every part of so many histories must have occurred.
         assert {Code.WEBHOOK_DISABLED, Code.WEBHOOK_PAUSED, Code.OWNER_DEMOTED} <= set(done)
         assert {"poll", "sweep", "watch", "retry", "lose_rest"} <= set(done)
 
@@ -63,7 +63,7 @@ def _seeds(engine):
 
 
 def _follow(app, seed):
-    """Live one history to its end and compare; what the bridge did meanwhile, counted."""
+    """Play one history to its end and compare; return the counts of the service's actions."""
     with open_connected_shop(
         app, slug=f"shop{seed}", seed=seed, duplicates=0.05, skew=SKEWS[seed % len(SKEWS)]
     ) as connected_shop:
@@ -87,7 +87,7 @@ def _follow(app, seed):
 
 
 def _granted(database, store_id):
-    """What each user was granted in all, less what was taken back, whether it was there or became debt."""
+    """Return what each user was granted in total, minus reversals, from the balance or as debt."""
     found = ledger_sql.rows(
         database,
         "select a.user_id, sum(e.tokens - e.debt - e.forgiven) as granted from entries e"
@@ -98,7 +98,7 @@ def _granted(database, store_id):
 
 
 def _parked(database, store_id):
-    """What waits for a buyer, by the email it waits under."""
+    """Return the parked tokens by email."""
     found = ledger_sql.rows(
         database, "select number, email_key from orders where is_parked and store_id = :s", s=store_id
     )
@@ -112,7 +112,7 @@ def _parked(database, store_id):
 
 
 def _waiting(database, store_id):
-    """The deliveries that are still to be processed."""
+    """Return the deliveries that are still to be processed."""
     sql = "select topic, outcome from deliveries where state = 'received' and store_id = :store"
     return ledger_sql.rows(database, sql, store=store_id)
 

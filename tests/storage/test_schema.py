@@ -1,4 +1,4 @@
-"""The migrations make exactly the tables the code describes, on both engines."""
+"""The migrations create exactly the tables the code describes, on both engines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_migrated_database_has_the_tables_of_the_code(database_url):
     database = Database(database_url)
 
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": _is_described})
         differences = compare_metadata(context, metadata)
         checks = {
             table: {check["name"] for check in inspect(connection).get_check_constraints(table)}
@@ -31,6 +31,11 @@ def test_migrated_database_has_the_tables_of_the_code(database_url):
         assert described == checks[name], name
 
 
+def _is_described(_object, name, kind, _is_reflected, _compared):
+    """Leave out the index that PostgreSQL has only where its extension pg_trgm can be had."""
+    return not (kind == "index" and name.startswith("trgm_"))
+
+
 def test_migrating_again_does_nothing(database_url):
     database = Database(database_url)
 
@@ -41,7 +46,7 @@ def test_migrating_again_does_nothing(database_url):
 
 
 def test_orders_survive_the_way_back_and_forth(database_url):
-    """Answers given by hand are lost on the way back, and nothing else that was said."""
+    """A downgrade loses answers given by hand, and nothing else."""
     database = Database(database_url)
     settings = Config()
     settings.set_main_option("script_location", str(MIGRATIONS))
@@ -103,13 +108,13 @@ def _orders(database):
 
 
 def _written(rule):
-    """A rule as text: the condition of an index is an object of its own each time it is looked up."""
+    """Return a rule as text: the condition of an index is another object at each lookup."""
     options = rule.get("dialect_options", {})
     return f"{rule | {'dialect_options': {name: str(option) for name, option in options.items()}}}"
 
 
 def _rules(database):
-    """Everything the engine says of the two tables but the order of their columns."""
+    """Return everything the engine reports about the two tables except the order of their columns."""
     found = inspect(database.engine)
     return {
         (table, kind): sorted(map(_written, getattr(found, f"get_{kind}")(table)))

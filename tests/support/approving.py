@@ -1,4 +1,4 @@
-"""An owner in the shop: the page that asks whether keys may be handed out, and both answers."""
+"""The owner's answer on the shop's page that asks for approval of REST keys."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _opener = urllib.request.build_opener(_Stays, urllib.request.ProxyHandler({}))
 
 
 def approve(authorize_url: str) -> tuple[int, str]:
-    """Press Approve: the shop's status, and where it sends the owner next."""
+    """Press Approve; return the shop's status, and the owner's next address."""
     return _get(_button(authorize_url, "approve"))
 
 
 def deny(authorize_url: str) -> str:
-    """Press Deny: where the shop sends the owner next."""
+    """Press Deny; return the owner's next address."""
     return _button(authorize_url, "deny")
 
 

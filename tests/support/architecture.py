@@ -18,12 +18,12 @@ MEASURED = {".py", ".html", ".js", ".css", ".php"}
 UNWELCOME_NAMES = {"utils.py", "common.py", "helpers.py", "services.py"}
 
 _OURS = ("app", "bridge", "schedulers", "migrations", "tests", "bench", "fakeshop")
-_DOOR_MODULE = r"bridge/(web/.+|cli/.+|config|garbage|logs)\.py|schedulers/.+\.py"
+_DOOR_MODULE = r"bridge/(web/.+|cli/.+|metrics/.+|config|garbage|logs)\.py|schedulers/.+\.py"
 _DOOR_SHARED = (
-    r"bridge\.(domain|rendering|services|config|garbage|logs|runtime|storage\.engine\.database|cli)|schedulers"
+    r"bridge\.(domain|rendering|services|config|garbage|logs|metrics|runtime|storage\.engine\.database|cli)|schedulers"
 )
 _NOT_FOR_DOORS = frozenset(
-    {"sqlalchemy", "alembic", "oauthlib", "requests", "standardwebhooks", "urllib3", "woocommerce"}
+    {"sqlalchemy", "alembic", "babel", "oauthlib", "requests", "standardwebhooks", "urllib3", "woocommerce"}
 )
 _UNFINISHED = "|".join(("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error"))
 _FORBIDDEN = re.compile(rf"(?<![\w.-])/(?:work|root|home|Users)/|\b(?:{_UNFINISHED})\b")
@@ -33,14 +33,14 @@ _MIGRATION = re.compile(r"(\d{4})_[a-z0-9_]+\.py")
 
 @dataclass(frozen=True)
 class Floor:
-    """What the modules of one floor may import: ours as a pattern, other people's by name or all but some."""
+    """The names that modules of one layer may import: ours as a pattern, libraries by name or all but some."""
 
     ours: str
     others: frozenset[str] | None = frozenset()
     never: frozenset[str] = frozenset()
 
     def admits(self, target: str) -> bool:
-        """Return whether a module of this floor may import this dotted name."""
+        """Return whether a module of this layer may import this dotted name."""
         top = target.partition(".")[0]
         if top in _OURS:
             return re.match(rf"(?:{self.ours})(?:\.|$)", target) is not None
@@ -67,10 +67,15 @@ FLOORS: tuple[tuple[str, Floor], ...] = (
             frozenset({"cryptography", "argon2"}),
         ),
     ),
-    (r"bridge/runtime\.py", Floor(r"bridge\.(services|config|storage\.engine\.database)", frozenset({"flask"}))),
+    (
+        r"bridge/runtime\.py",
+        Floor(r"bridge\.(services|config|metrics|storage\.engine\.database)", frozenset({"flask"})),
+    ),
+    # One place formats numbers, dates and texts for people; it sees no use case and no request.
+    (r"bridge/web/i18n/.+", Floor(r"bridge\.(domain\.stores\.zones|web\.i18n)", frozenset({"babel"}))),
     (r"bridge/web/.+", Floor(rf"{_DOOR_SHARED}|bridge\.web", None, _NOT_FOR_DOORS)),
     (_DOOR_MODULE, Floor(_DOOR_SHARED, None, _NOT_FOR_DOORS)),
-    # A shop knows nothing of who reads it, and is started as a program of its own.
+    # A shop must not depend on the service, and runs as a program of its own.
     (r"fakeshop/.+", Floor(r"fakeshop")),
     (r"app\.py", Floor(r"bridge|schedulers", None, frozenset({"sqlalchemy"}))),
     (r"migrations/.+", Floor(r"bridge\.(storage|config|domain)|migrations", frozenset({"sqlalchemy", "alembic"}))),
@@ -85,7 +90,7 @@ OTHER_AREAS = {
     "storage": {"engine": None, "jobs": None, "ops": None},
     "services": {"ops": None},
 }
-"""Areas that stand beside the order: the database itself, and what concerns the whole installation."""
+"""Areas outside the order: the database itself, and subjects of the whole installation."""
 WITHOUT_AREA = {
     "domain": {"errors.py"},
     "storage": frozenset(),
@@ -103,13 +108,13 @@ KNOWN_DETOURS = frozenset(
 """Imports of a later area that are left; add none."""
 
 PARSES_TIMES = ("bridge/web/", "bridge/cli/", "bridge/clients/woocommerce/times.py")
-"""Where text becomes a moment; everything else gets moments."""
+"""Modules that parse text into moments; all others receive moments."""
 _MARKUP = re.compile(r"\baria[-_]\w+|</?[a-z][a-z0-9]*(?: [a-z-]+=[^<>]*)?/?>")
 
 
 @dataclass(frozen=True)
 class Import:
-    """One imported name, in full; whether the statement stands inside a function."""
+    """One imported name, in full; whether the statement is inside a function."""
 
     target: str
     line: int
@@ -117,9 +122,9 @@ class Import:
 
 
 def project_files(root: Path) -> list[str]:
-    """The paths git tracks or would track: what is ignored, such as `.venv`, is none of the house's business.
+    """Return the paths that git tracks or would track; ignored ones, such as `.venv`, are left out.
 
-    Without git, in an unpacked archive, all that lies in no hidden or generated folder.
+    Without git, in an unpacked archive, return everything outside hidden and generated folders.
     """
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     try:
@@ -136,7 +141,7 @@ def is_product(path: str) -> bool:
 
 
 def list_imports(path: str, source: str) -> list[Import]:
-    """All the names a module imports, relative ones resolved, those behind `import_module("…")` too."""
+    """Return all the names a module imports, relative ones resolved, those in `import_module("…")` too."""
     return list(_imports_below(ast.parse(source), PurePosixPath(path).parent.parts, inside_function=False))
 
 
@@ -165,7 +170,7 @@ def _targets(node: ast.AST, package: Sequence[str]) -> list[str]:
 
 
 def import_faults(path: str, source: str) -> list[str]:
-    """Arrows that point up or sideways, and imports hidden in a function to dodge a circle."""
+    """Return imports that point up or sideways, and imports inside a function that avoid a cycle."""
     floor = next((floor for pattern, floor in FLOORS if re.fullmatch(pattern, path)), None)
     if floor is None:
         is_empty = not ast.parse(source).body
@@ -180,7 +185,7 @@ def import_faults(path: str, source: str) -> list[str]:
 
 
 def area_faults(path: str, source: str) -> list[str]:
-    """Modules outside of the areas, and imports of a later area inside one layer."""
+    """Return modules outside of the areas, and imports of a later area inside one layer."""
     parts = PurePosixPath(path).parts
     if len(parts) < 3 or parts[0] != "bridge" or parts[1] not in AREA_LAYERS or parts[-1] == "__init__.py":
         return []
@@ -199,7 +204,7 @@ def area_faults(path: str, source: str) -> list[str]:
 
 
 def parsing_faults(path: str, source: str) -> list[str]:
-    """Calls of `fromisoformat` outside of the modules that take text from elsewhere."""
+    """Return calls of `fromisoformat` outside of the modules that take text from elsewhere."""
     if not is_product(path) or path.startswith(PARSES_TIMES):
         return []
     return [
@@ -210,7 +215,7 @@ def parsing_faults(path: str, source: str) -> list[str]:
 
 
 def markup_faults(path: str, source: str) -> list[str]:
-    """HTML tags and ARIA attributes in services: pages are made in `bridge/web` and the templates."""
+    """Return HTML tags and ARIA attributes in services: pages are made in `bridge/web` and the templates."""
     if not path.startswith("bridge/services/") or not path.endswith(".py"):
         return []
     return [
@@ -220,8 +225,40 @@ def markup_faults(path: str, source: str) -> list[str]:
     ]
 
 
+def status_faults(path: str, source: str) -> list[str]:
+    """HTTP statuses in services: they return typed results, and `bridge/web` has the status of each."""
+    if not path.startswith("bridge/services/") or not path.endswith(".py"):
+        return []
+    return [
+        f"{path}:{node.lineno} holds an HTTP status: return a type, and let the web layer map it"
+        for node in ast.walk(ast.parse(source))
+        if any(map(_is_status, _places_of_status(node)))
+    ]
+
+
+def _places_of_status(node: ast.AST) -> Sequence[ast.AST | None]:
+    match node:
+        case ast.Return(value=ast.Tuple(elts=[first, *_])):
+            return [first]
+        case ast.keyword(arg="status", value=value):
+            return [value]
+        case ast.Dict(keys=keys, values=values):
+            named = zip(keys, values, strict=True)
+            return [value for key, value in named if isinstance(key, ast.Constant) and key.value == "status"]
+    return []
+
+
+def _is_status(node: ast.AST | None) -> bool:
+    match node:
+        case ast.Constant(value=int(number)):
+            return 100 <= number < 600
+        case ast.IfExp(body=body, orelse=otherwise):
+            return _is_status(body) or _is_status(otherwise)
+    return False
+
+
 def circle_faults(sources: Mapping[str, str]) -> list[str]:
-    """The first circle of imports among these modules, if there is one; sources are keyed by path."""
+    """Return the first cycle of imports among these modules, if there is one; sources are keyed by path."""
     modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in sources}
     graph = {}
     for module, path in modules.items():
@@ -236,7 +273,7 @@ def circle_faults(sources: Mapping[str, str]) -> list[str]:
 
 
 def size_faults(path: str, source: str) -> list[str]:
-    """Files past their stop and, in the product, functions past theirs (docstring included, decorators not)."""
+    """Return files above their limit and, in the product, functions above theirs, without decorators."""
     faults = []
     lines = len(source.splitlines())
     if PurePosixPath(path).suffix in MEASURED and lines > FILE_LINES:
@@ -250,7 +287,7 @@ def size_faults(path: str, source: str) -> list[str]:
 
 
 def init_faults(path: str, source: str) -> list[str]:
-    """Code in an `__init__.py`; only the one that lists the blueprints may hold some."""
+    """Return code in an `__init__.py`; only the one that lists the blueprints may have some."""
     if PurePosixPath(path).name != "__init__.py" or path == "bridge/web/__init__.py":
         return []
     tree = ast.parse(source)
@@ -259,13 +296,13 @@ def init_faults(path: str, source: str) -> list[str]:
 
 
 def name_faults(path: str) -> list[str]:
-    """A file name that says nothing about what is inside."""
+    """Return a fault for a file name that does not describe its content."""
     name = PurePosixPath(path).name
     return [f"{path}:1 is called {name}: name it after its concept"] if name in UNWELCOME_NAMES else []
 
 
 def docstring_faults(path: str, source: str) -> list[str]:
-    """Public functions, classes and methods of the product without a docstring; overriding ones need none."""
+    """Return public functions, classes and methods of the product without a docstring; overriding ones need none."""
     return list(_undocumented(path, ast.parse(source))) if is_product(path) and path != "app.py" else []
 
 
@@ -281,7 +318,7 @@ def _undocumented(path: str, parent: ast.Module | ast.ClassDef) -> Iterator[str]
 
 
 def text_faults(path: str, source: str) -> list[str]:
-    """Paths of somebody's machine, and marks of unfinished work."""
+    """Return paths of a developer's machine, and marks of unfinished work."""
     return [
         f"{path}:{number} holds {found.group()!r}"
         for number, line in enumerate(source.splitlines(), start=1)
@@ -290,7 +327,7 @@ def text_faults(path: str, source: str) -> list[str]:
 
 
 def migration_faults(paths: Sequence[str]) -> list[str]:
-    """Migrations that are not numbered 0001, 0002, … without a gap or a number used twice."""
+    """Return migrations that are not numbered 0001, 0002, … without a gap or a number used twice."""
     files = sorted(path for path in paths if path.startswith("migrations/versions/") and path.endswith(".py"))
     faults = []
     for expected, path in enumerate((path for path in files if not path.endswith("/__init__.py")), start=1):

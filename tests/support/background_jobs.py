@@ -1,4 +1,4 @@
-"""What the bridge does while a shop lives its history: its jobs run between the steps, and REST is away at times."""
+"""The service's jobs between the steps of a shop's history, with REST failing at times."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _PATHS = ("", "", "", "/orders", "/refunds", "webhooks")
 
 @dataclass
 class BackgroundJobs:
-    """The bridge's side of one history; `done` counts what happened, by its name."""
+    """The service's side of one history; `done` counts actions by name."""
 
     connected_shop: ConnectedShop
     seed: int
     done: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Its chance is not the shop's: the same history is had with and without it."""
+        """Use random numbers of its own, so that the shop's history is the same without it."""
         self._rng = random.Random(f"upkeep {self.seed}")
         self.is_troubled = False
         self._turns: tuple[tuple[float, Callable[[], str]], ...] = (
@@ -44,7 +44,7 @@ class BackgroundJobs:
         )
 
     def between(self) -> list[str]:
-        """Return what happens after a step of the shop, in lines."""
+        """Run random jobs after a step of the shop, and return one line for each."""
         told = []
         if self.is_troubled and self._rng.random() < 0.25:
             self._end_trouble()
@@ -52,9 +52,9 @@ class BackgroundJobs:
         return told + [self._note(turn) for share, turn in self._turns if self._rng.random() < share]
 
     def finish(self) -> list[str]:
-        """A day later all is well again: webhooks are repaired, what waited is processed, the shop is read back.
+        """Move on a day without faults: repair the webhooks, process the deliveries, sync.
 
-        What failed before may be processed before or after the shop was read: the books must be the same.
+        Failed deliveries may be processed before or after the sync: the ledger must be the same.
         """
         self._end_trouble()
         self.connected_shop.shop.fail_next(0)
@@ -80,7 +80,7 @@ class BackgroundJobs:
         return self._told(total)
 
     def _told(self, report: Report) -> str:
-        """A report in words; where REST answers, nothing may keep an order from being applied."""
+        """Check and describe a report; where REST answers, no order may fail to be applied."""
         trouble = [*report.failures, *([report.interruption] if report.interruption else [])]
         assert self.is_troubled or not trouble, trouble
         return f"{report.seen} orders read, {report.changed} changed{''.join(f', {fault}' for fault in trouble)}"

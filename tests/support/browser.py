@@ -1,4 +1,4 @@
-"""A headless Chromium of the system's, driven by playwright."""
+"""A headless Chromium from the system, driven by playwright."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from tests.support.missing import require
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
-    # Chromium refuses to sandbox itself when root starts it.
+    # Chromium does not start its sandbox as root.
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -25,21 +25,21 @@ _FLAGS = (
 
 
 def chromium_path() -> Path | None:
-    """The system's Chromium, or None if there is none; playwright's own download is never used."""
+    """Return the system's Chromium, or None if there is none; playwright's own download is never used."""
     found = next(filter(None, map(shutil.which, _NAMES)), None)
     return Path(found) if found else None
 
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """A running headless browser; make a `new_context()` for each test, so that none sees another's cookies.
+    """Yield a running headless browser; make a `new_context()` for each test, so that cookies are not shared.
 
-    Launching takes most of a second: use it in a session fixture. Without Chromium the test is skipped (fails in CI).
+    A launch takes most of a second: use it in a session fixture. Without Chromium the test is skipped (fails in CI).
     """
     path = chromium_path()
     require("a browser", path is not None, f"none of {', '.join(_NAMES)} is on the PATH")
     with tempfile.TemporaryDirectory(prefix="bridge-browser-", ignore_cleanup_errors=True) as home:
-        # Chromium and fontconfig write into the home directory, which is not ours to write in.
+        # Chromium and fontconfig write into the home directory, which tests must leave alone.
         places = {"HOME": home, "XDG_CONFIG_HOME": f"{home}/config", "XDG_CACHE_HOME": f"{home}/cache"}
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(

@@ -1,4 +1,4 @@
-"""A certificate for loopback, made on the spot, that is its own authority."""
+"""A self-signed certificate for loopback."""
 
 from __future__ import annotations
 

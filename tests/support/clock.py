@@ -1,4 +1,4 @@
-"""Time for the scheduler's tests: passed in, set by hand, never slept through."""
+"""Clocks for the scheduler's tests, set by the test, so that no test sleeps."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from schedulers.context import JobContext
 
 @dataclass
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that stands still until it is moved."""
 
     now: datetime
 
     def __call__(self) -> datetime:
-        """The moment it shows."""
+        """Return the current moment."""
         return self.now
 
     def forward(self, **span: float) -> datetime:
-        """Move it on; the moment it shows then."""
+        """Move the clock on and return its new moment."""
         self.now += timedelta(**span)
         return self.now
 
 
 def shift_at(database: Database, moment: datetime) -> JobContext:
-    """Return what a job is handed that runs at this moment."""
+    """Return the context of a job that runs at this moment."""
     return JobContext(database, lambda: moment)

@@ -1,4 +1,4 @@
-"""The rule about commit subjects, for the commits that are not merged yet."""
+"""The rule about commit subjects, for commits that are not merged yet."""
 
 import subprocess
 from pathlib import Path
@@ -18,7 +18,7 @@ def new_subjects(root: Path) -> list[str] | None:
 
 
 def subject_faults(subjects: list[str]) -> list[str]:
-    """Subjects that are too long."""
+    """Return the subjects that are too long."""
     return [
         f"{subject!r} has more than {SUBJECT_LENGTH} characters"
         for subject in subjects

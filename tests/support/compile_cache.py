@@ -17,7 +17,7 @@ _templates: dict[tuple[Any, ...], Any] = {}
 
 
 class _Statements(dict[Any, Any]):
-    """Compiled statements by the kind of their dialect, where SQLAlchemy tells them apart by the engine."""
+    """Compiled statements by the class of their dialect; SQLAlchemy itself separates them by engine."""
 
     def get(self, key: Any, default: Any = None) -> Any:
         return super().get((type(key[0]), *key[1:]), default)
@@ -30,7 +30,7 @@ _statements = _Statements()
 
 
 def cache_compiled() -> None:
-    """Let this process compile each route, each template and each statement once for all apps.
+    """Make this process compile each route, template and statement once for all apps.
 
     Every test has an app and a database of its own, with the same routes,
     templates and statements. Measured on 106 tests of orders, sites and the
@@ -68,7 +68,7 @@ def _remembered(self: Rule) -> None:
         _compile(self)
         _rules[place] = self
         return
-    # Of the first app's rule; its converters are the same, and none of ours asks its map for anything.
+    # The rule of the first app; its converters are the same, and none of ours uses its map.
     self._parts, self._trace, self._converters = list(found._parts), list(found._trace), dict(found._converters)
     self.arguments = set(found.arguments)
     self._build = found._build.__func__.__get__(self, None)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A test client that compares every response of the API with its own description."""
+"""A test client that checks every API response against the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _ANYWHERE = {"400", "404", "405", "408", "411", "413", "414", "415", "422", "431
 
 
 class NotDescribed(AssertionError):
-    """A response that the OpenAPI document does not allow."""
+    """An error for a response that the OpenAPI document does not allow."""
 
 
 class ConformingClient(FlaskClient):
-    """Flask's test client; a response below /v1 that is not as described fails the test."""
+    """Flask's test client; a response below /v1 that differs from its description fails the test."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Send a request and check its response."""

@@ -1,4 +1,4 @@
-"""A shop on loopback, connected with REST keys and webhooks: what reads it back, and a clock for both."""
+"""A shop on loopback, connected by REST keys and webhooks, and one clock for it and the service."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ DAY = 86_400
 
 @dataclass
 class ConnectedShop:
-    """A bridge, a fake shop, and the moment it is for both; the shop's clock is `skew` seconds ahead."""
+    """The service, a fake shop, and their common time; the shop's clock is `skew` seconds ahead."""
 
     app: Flask
     slug: str = "shop"
@@ -74,13 +74,13 @@ class ConnectedShop:
         self.app.extensions["bridge"] = replace(parts, shops=self.shops)
 
     def _open(self, url: str, consumer_key: str, consumer_secret: str) -> ShopClient:
-        """A client that does not wait between its tries."""
+        """Return a client that does not wait between its attempts."""
         keys = {"consumer_key": consumer_key, "consumer_secret": consumer_secret}
         return open_shop(url, **keys, timeout=(5, self.patience_seconds), sleep=lambda _: None)
 
     @property
     def database(self) -> Database:
-        """The bridge's database."""
+        """Return the service's database."""
         return self.app.extensions["bridge"].database
 
     @property
@@ -90,25 +90,25 @@ class ConnectedShop:
 
     @property
     def post(self) -> MonitorContext:
-        """Return what the watchdog is handed."""
+        """Return the context of the watchdog."""
         return MonitorContext(self.database.transaction, self.shops, PUBLIC_URL)
 
     @property
     def store(self):
-        """The store as it is now."""
+        """Return the store as it is now."""
         with self.database.reading() as connection:
             return settings.get_store(connection, self.slug)
 
     def connect(
         self, *, history: str = "grant", permissions: str = "read_write", has_keys: bool = True
     ) -> ConnectedShop:
-        """Connect the shop, as of now."""
+        """Connect the shop now."""
         key = self.shop.add_key(permissions=permissions)
         self.connected = connect(self, self.slug, self.served.url, key if has_keys else None, history=history)
         return self
 
     def listen(self) -> ConnectedShop:
-        """Make the ten webhooks, as `webhooks install` does."""
+        """Create the ten webhooks, as `webhooks install` does."""
         with self.database.transaction() as connection:
             target = subscriptions.target_of(
                 connection, self.connected.store, public_url=PUBLIC_URL, vault_=self.shops.vault
@@ -120,16 +120,16 @@ class ConnectedShop:
         return self
 
     def later(self, seconds: float = 1) -> None:
-        """Let time pass."""
+        """Move the time on."""
         self.now += timedelta(seconds=seconds)
 
     def sell(self, customer: int = 2, product: int = 10, **more: Any) -> int:
-        """A completed order of one package, placed a second later; its number."""
+        """Place a completed order of one package a second later; return its id."""
         self.later()
         return self.shop.place_order(customer, [(product, 1)], status="completed", **more).id
 
     def sell_many(self, count: int, *, seconds: float = 1, product: int = 10) -> list[int]:
-        """So many completed orders of user 2, so many seconds between them; nothing is delivered."""
+        """Place completed orders of user 2, this many seconds apart; deliver nothing."""
         placed = []
         for _ in range(count):
             self.later(seconds)
@@ -138,47 +138,47 @@ class ConnectedShop:
 
     @contextmanager
     def reading(self, **more: Any) -> Iterator[SyncContext]:
-        """The shop, ready to be read."""
+        """Return the shop, ready to be read."""
         reading = open_reading(self.database.transaction, self.shops, self.store, **more)
         with reading.shop:
             yield reading
 
     def poll(self, since: datetime | None = None, **more: Any) -> Report:
-        """One poll, a second later."""
+        """Poll once, a second later."""
         self.later()
         with self.reading(**more) as reading:
             return reconcile.poll(reading, since=since, now=self.now)
 
     def run_full_scan(self, limit: int = 200, **more: Any) -> tuple[Report, bool]:
-        """One call of the sweep, a second later."""
+        """Run one part of the full scan, a second later."""
         self.later()
         with self.reading(**more) as reading:
             return reconcile.run_full_scan(reading, now=self.now, limit=limit)
 
     def watch(self) -> CheckResult:
-        """One run of the watchdog."""
+        """Run the watchdog once."""
         return monitor.watch(self.post, self.store, now=self.now)
 
     def faults(self) -> list[Code]:
-        """Return what is wrong by the watchdog's look."""
+        """Return the problems that the watchdog finds."""
         return [fault.code for fault in monitor.look(self.post, self.store, now=self.now)[1]]
 
     def cursor(self) -> datetime | None:
-        """How far the shop was read."""
+        """Return the moment up to which the shop was synced."""
         return self.known().cursor_at
 
     def known(self) -> ShopRead:
-        """How far the shop was read, and what was seen of it."""
+        """Return the position of the sync and the orders it has processed."""
         with self.database.reading() as connection:
             return sync_state.find(connection, self.connected.store.id)
 
     def balances(self) -> dict[int, int]:
-        """Return what every user has, the books being right."""
+        """Return the balance of every user, after checking the ledger."""
         assert ledger_sql.faults(self.database) == []
         return ledger_sql.balances(self.database, store=self.slug)
 
     def asked(self) -> list[str]:
-        """The requests the shop got since last asked, as METHOD path, without parameters."""
+        """Return the requests since the last call, as METHOD path, without parameters."""
         got = [
             f"{method} {path.partition('?')[0].removeprefix('/wp-json/wc/v3/')}"
             for method, path in self.served.requests
@@ -188,7 +188,7 @@ class ConnectedShop:
 
 
 def connect(connected_shop: ConnectedShop, slug: str, url: str, key: Any, *, history: str = "grant") -> Connected:
-    """Connect a shop to the rig's bridge at the rig's moment; its `key` is one of the fake shop's, or None."""
+    """Connect a shop to the service of a connected one; its `key` is one of the fake shop's, or None."""
     names = {"consumer_key": key.consumer_key, "consumer_secret": key.consumer_secret} if key else {}
     wanted = NewStore(slug, url, webhook_secret=SECRET, history=history, **names)
     with connected_shop.database.transaction() as connection:
@@ -197,9 +197,9 @@ def connect(connected_shop: ConnectedShop, slug: str, url: str, key: Any, *, his
 
 @contextmanager
 def open_connected_shop(app: Flask, *, page: int = 100, **more: Any) -> Iterator[ConnectedShop]:
-    """A rig whose shop answers on loopback, in pages of so many orders; `more` are its fields."""
+    """Yield a connected shop that answers on loopback, in pages of this many orders; `more` are its fields."""
     connected_shop = ConnectedShop(app, **more)
-    # What the bridge compares the shop's clock with is the rig's moment too.
+    # The service compares the shop's clock with this time too.
     ours = SimpleNamespace(time=lambda: connected_shop.now.timestamp(), monotonic=time.monotonic)
     with ExitStack() as stack:
         connected_shop.served = stack.enter_context(serve(connected_shop.shop))

@@ -1,4 +1,4 @@
-"""A visitor who follows every link of the pages and sends every form, as an admin or signed out."""
+"""A crawler that follows every link of the pages and sends every form, as an admin or signed out."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class _Parser(HTMLParser):
 
 @dataclass
 class Crawler:
-    """Collects what went wrong in `faults`; `pages` are the addresses that were seen, `sent` the forms."""
+    """A crawler; `faults` lists the problems, `pages` the visited addresses, `sent` the forms."""
 
     client: FlaskClient
     below: str = ""
@@ -126,7 +126,7 @@ class Crawler:
                     self.faults.append(f"{key}, then {place}: {after.status_code}")
 
     def _inside(self, address: str, links: list[str]) -> list[str]:
-        """The links that stay on this host, without their fragments; one that leaves the path below it is a fault."""
+        """Return the links that stay on this host, without fragments; one that leaves the path below it is a fault."""
         found = []
         for link in links:
             parts = urlsplit(urljoin(f"{HERE}{address}", link))

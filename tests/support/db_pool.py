@@ -1,4 +1,4 @@
-"""PostgreSQL databases that tests share one after the other: emptied in a few milliseconds instead of made anew."""
+"""PostgreSQL databases that tests share one after the other: emptied in milliseconds instead of recreated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psycopg import sql
 from tests.support.postgres import Cluster
 
 USES = 200
-"""After so many tests a database has too many dead rows, and another is made."""
+"""After this many tests a database has too many dead rows and is replaced."""
 _OTHERS = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
 _TABLES = """
     select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace
@@ -32,14 +32,14 @@ _SHAPE = """
         (select version_num from alembic_version)
     )
 """
-"""What changes when anything of a database but its rows does: one made anew has a higher id."""
+"""Changes when anything in a database except its rows changes; a recreated object has a higher id."""
 
 
 class DatabasePool:
-    """Copies of one template, each given to one test at a time.
+    """Copies of one template, each used by one test at a time.
 
-    A database whose shape a test has changed (a constraint dropped, a trigger
-    added, a setting left) is thrown away and not given to anybody else.
+    A database whose schema a test has changed (a constraint dropped, a trigger
+    added, a setting left) is dropped and not used again.
     """
 
     def __init__(self, cluster: Cluster, template: str) -> None:
@@ -49,12 +49,12 @@ class DatabasePool:
         self._idle: list[str] = []
         self._uses: dict[str, int] = {}
         self._shapes: dict[str, str] = {}
-        # Kept open: a fresh connection spends longer on learning the catalog than on emptying the tables.
+        # Kept open: a new connection spends more time on the catalog than on emptying the tables.
         self._statement: sql.Composed | None = None
         self._connections: dict[str, psycopg.Connection[tuple[str, ...]]] = {}
 
     def take(self) -> str:
-        """The name of a database that is migrated and empty."""
+        """Return the name of a migrated, empty database."""
         if self._idle:
             return self._idle.pop()
         self._made += 1
@@ -76,12 +76,12 @@ class DatabasePool:
         self._cluster.drop_database(name)
 
     def close(self) -> None:
-        """Let go of every connection; the databases go with their server."""
+        """Close every connection; the databases end with their server."""
         for connection in self._connections.values():
             connection.close()
 
     def _empty(self, name: str) -> bool:
-        """Return whether the database is as it was when it was made."""
+        """Empty the database; return whether its schema is unchanged."""
         connection = self._connections[name]
         if not _is_left_alone(connection) or _shape_of(connection) != self._shapes[name]:
             return False
@@ -94,7 +94,7 @@ class DatabasePool:
             deletes = [sql.SQL("delete from {}").format(table) for table in tables]
             sequences = [sql.Literal(row[0]) for row in connection.execute(_SEQUENCES)]
             restarts = [sql.SQL("select setval({}, 1, false)").format(sequence) for sequence in sequences]
-            # As a replica it skips foreign keys, and triggers that forbid deleting.
+            # As a replica it skips foreign keys, and triggers that forbid deletes.
             steps = [sql.SQL("begin"), sql.SQL("set local session_replication_role = replica"), *deletes, *restarts]
             self._statement = sql.SQL("; ").join([*steps, sql.SQL("commit")])
         return self._statement
@@ -105,7 +105,7 @@ class DatabasePool:
 
 
 def _is_left_alone(connection: psycopg.Connection[tuple[str, ...]]) -> bool:
-    """Return whether nobody else is connected any more, once they were told to go."""
+    """Terminate all other connections and return whether they are gone."""
     connection.execute(f"select pg_terminate_backend(pid) {_OTHERS}")
     for _ in range(100):
         if connection.execute(f"select count(*) {_OTHERS}").fetchall() == [(0,)]:

@@ -10,7 +10,7 @@ from tests.support.architecture import is_product
 
 CONFIDENCE = 60
 CERTAIN = 80
-"""What vulture is so sure of is reported even for variables, which are often the fields of a row or a document."""
+"""Above this confidence, vulture also reports variables, which are often the fields of a row or a document."""
 CALLED_BY_DECORATORS = [
     "@*bp.*",
     "@root.*",
@@ -41,13 +41,13 @@ CALLED_BY_LIBRARIES = frozenset(
         "utcoffset",
     }
 )
-"""Names that Flask, Granian, urllib3, requests, woocommerce, SQLAlchemy, Pydantic and APScheduler look for."""
-READ_BY_TESTS = frozenset({"in_flight"})
+"""Names that Flask, Granian, urllib3, requests, woocommerce, SQLAlchemy, Pydantic and APScheduler look up."""
+READ_BY_TESTS: frozenset[str] = frozenset()
 """State that only tests can observe."""
 
 
 def dead_code_faults(sources: Mapping[str, str], *, known: frozenset[str]) -> list[str]:
-    """Functions, classes, methods, properties, imports and arguments that no module or template of the product uses."""
+    """Return functions, classes, methods, properties, imports and arguments that the product does not use."""
     vulture = Vulture(ignore_decorators=CALLED_BY_DECORATORS)
     in_templates: set[str] = set()
     for path, source in sources.items():

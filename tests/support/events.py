@@ -1,4 +1,4 @@
-"""What the tests do with a store's events: tell some, hand them out, send them, look at what became of them."""
+"""A store's events in tests: write, fan out, send, and read their states."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from bridge.clients.event_sender import Answer
 from bridge.domain.events.events import EventType, NewEvent
+from bridge.rendering.events import endpoint_document
 from bridge.rendering.ids import encode_id
 from bridge.services.events import dispatch, endpoints
 from bridge.services.secrets import Vault
@@ -24,7 +25,7 @@ LOOPBACK = "http://127.0.0.1:8000"
 
 @dataclass
 class Sender:
-    """Stands in for the client: keeps what it was asked to send; `answers` says the status by webhook-id."""
+    """A replacement for the HTTP client: it stores requests; `answers` gives the status by webhook-id."""
 
     default: int | None = 204
     answers: dict[str, int | None] = field(default_factory=dict)
@@ -40,14 +41,14 @@ class Sender:
 
 @dataclass
 class EventDriver:
-    """What the tests do with a store's events."""
+    """A driver for the events of one store."""
 
     shop: Shop
     database: Database
     vault: Vault = field(default_factory=lambda: Vault(SECRET_KEY))
 
     def endpoint(self, url: str = "http://127.0.0.1:9/hook", types: Iterable[EventType] | None = None, **more) -> dict:
-        """An endpoint of the store, with its secret."""
+        """Create an endpoint of the store, with its secret."""
         with self.database.transaction() as connection:
             created = endpoints.create(
                 connection,
@@ -58,16 +59,16 @@ class EventDriver:
                 vault_=self.vault,
                 now=NOW,
             )
-        return {**endpoints.endpoint_document(created.endpoint), "secret": created.secret}
+        return {**endpoint_document(created.endpoint), "secret": created.secret}
 
     def account(self, user_id: int) -> int:
-        """The account of a user."""
+        """Create the account of a user."""
         place = (self.shop.id, user_id)
         with self.database.transaction() as connection:
             return accounts.locate_or_add(connection, [place], now=NOW)[place]
 
     def tell(self, *user_ids: int | None, at: datetime = NOW, type_: EventType = EventType.BALANCE_LOW) -> list[str]:
-        """Write an event for each user, None for the store's own; their webhook-ids."""
+        """Write an event for each user, None for the store's own; return their webhook-ids."""
         new = [
             NewEvent(new_id(), self.shop.id, user and self.account(user), type_, {"available": number}, at)
             for number, user in enumerate(user_ids)
@@ -77,20 +78,20 @@ class EventDriver:
         return [encode_id("evt", event.id) for event in new]
 
     def fan_out(self, now: datetime = NOW) -> int:
-        """Hand out what waits."""
+        """Fan out the pending events."""
         return dispatch.fan_out(self.database.transaction, now=now)
 
     def send(self, send, now: datetime = NOW, *, limit: int = 500, draw: float = 0.5) -> int:
-        """Send what is due."""
+        """Send the due deliveries."""
         return dispatch.send_due(
             self.database.transaction, send, vault_=self.vault, now=now, limit=limit, draw=lambda: draw
         )
 
     def states(self) -> list[tuple[str, str, int]]:
-        """Every delivery: webhook-id, state and attempts, in order."""
+        """Return every delivery: webhook-id, state and attempts, in order."""
         found = rows(self.database, "select * from event_deliveries order by event_id, endpoint_id")
         return [(encode_id("evt", row["event_id"]), row["state"], row["attempts"]) for row in found]
 
     def call(self, method: str, path: str, headers=None, **options):
-        """A call to the API."""
+        """Call the API."""
         return self.shop.client.open(f"/v1/{path}", method=method, headers=headers or self.shop.headers, **options)

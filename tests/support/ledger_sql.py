@@ -1,4 +1,4 @@
-"""The books, read with plain SQL and added up again: the service's own audit is not asked."""
+"""The ledger, read with plain SQL and added up independently of the service's own audit."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Row = dict[str, Any]
 
 
 def rows(database: Database, sql: str, **values: Any) -> list[Row]:
-    """The rows of a query."""
+    """Return the rows of a query."""
     with database.engine.connect() as connection:
         return [dict(row) for row in connection.execute(text(sql), values).mappings()]
 
 
 def count(database: Database, table: str) -> int:
-    """How many rows a table has."""
+    """Return the number of rows of a table."""
     return int(rows(database, f"select count(*) as n from {table}")[0]["n"])
 
 
 def balances(database: Database, *, store: str = "shop") -> dict[int, int]:
-    """The balance of every user of a store that ever had an entry."""
+    """Return the balance of every user of a store that has an entry."""
     found = rows(
         database,
         "select a.user_id, a.balance from accounts a join stores s on s.id = a.store_id"
@@ -36,12 +36,12 @@ def balances(database: Database, *, store: str = "shop") -> dict[int, int]:
 
 
 def parked(database: Database) -> dict[int, str]:
-    """The orders that wait for a buyer, with the email they wait under."""
+    """Return the orders that wait for a buyer, with their email."""
     return {row["number"]: row["email_key"] for row in rows(database, "select * from orders where is_parked")}
 
 
 def faults(database: Database) -> list[str]:
-    """Everything in the books that does not add up; empty when all is well."""
+    """Return everything in the ledger that does not add up; empty when all is right."""
     return [
         *_account_faults(database),
         *_line_faults(database),
@@ -123,7 +123,7 @@ def _sums(database: Database, table: str, column: str) -> dict[tuple[int, str], 
 
 
 def _answer_faults(database: Database) -> list[str]:
-    """Every answer that promised a spend, and every spend that was answered, once each."""
+    """Check that each stored response of a spend has its spend, and each spend its response, exactly once."""
     kept = rows(database, "select status, answer from idempotency_keys where status = 201")
     answered = [document["id"] for row in kept if (document := json.loads(row["answer"]))["id"].startswith("sp_")]
     written = count(database, "spends")

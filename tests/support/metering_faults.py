@@ -1,4 +1,4 @@
-"""Requests to metering that make no sense: method, path, body, and the status and code they are told."""
+"""Invalid metering requests: method, path, body, and the expected status and code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A machine that does at random what callers, admins and the shop do, and compares each answer with the model's."""
+"""A state machine with random actions of callers, admins and the shop, checked against the model."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ _slugs = itertools.count(1)
 
 
 def written(fields: Fields) -> Fields:
-    """Return what the model says, with moments as the API writes them."""
+    """Return the model's values, with moments as the API writes them."""
     if isinstance(fields, datetime):
         return format_timestamp(fields)  # type: ignore[return-value]
     return {key: written(value) for key, value in fields.items()} if isinstance(fields, dict) else fields
 
 
 def acting(**choices: Sequence[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A rule with one of these values for each argument, after which several things are asked.
+    """Define a rule with one of these values for each argument; several requests follow it.
 
-    Hypothesis picks the rules and a seed; the values are drawn from the seed,
-    since those it draws itself are too much alike to meet each other.
+    Hypothesis chooses the rules and a seed; the values are drawn from the seed,
+    since the values Hypothesis draws are too similar to interact.
     """
 
     def decorate(act: Callable[..., None]) -> Callable[..., None]:
@@ -73,7 +73,7 @@ def acting(**choices: Sequence[Any]) -> Callable[[Callable[..., None]], Callable
 
 
 class Machine(RuleBasedStateMachine):
-    """One store of its own in a database that is shared by all runs."""
+    """One store in a database that all runs share."""
 
     database: Database
     asks = 0
@@ -85,7 +85,7 @@ class Machine(RuleBasedStateMachine):
         period=st.sampled_from(["daily", "weekly", "monthly", "never"]),
     )
     def connect(self, zone: str, start: datetime, order: list[str], period: str) -> None:
-        """Begin with a store, two limits, a plan to buy, and people who have something."""
+        """Start with a store, two limits, a plan to buy, and users with tokens."""
         self.now = start
         wanted = NewStore(f"machine-{next(_slugs)}", "https://shop.example.com", time_zone=zone)
         with self.database.transaction() as connection:
@@ -112,16 +112,16 @@ class Machine(RuleBasedStateMachine):
                 self.order(user, 1, plan)
         self.now = start
 
-    # Time passes.
+    # Time
 
     @acting(step=[1, 59, 3_600, 20_000, 86_400, 400_000], micros=[0, 0, 1])
     def wait(self, step: int, micros: int) -> None:
-        """A while passes."""
+        """Wait."""
         self.now += timedelta(seconds=step, microseconds=micros)
 
     @acting(what=["hold", "hold", "window", "plan"], name=PEOPLE, module=MODULES, micros=[-1, 0, 1])
     def wait_for_an_edge(self, what: str, name: Any, module: str, micros: int) -> None:
-        """Go to where something ends: a hold, a window, a plan's month; or just before it, or just after."""
+        """Move to, just before or just after the end of a hold, a window or a plan's month."""
         ends = [hold["expires_at"] for hold in self.model.holds.values() if hold["state"] == "open"]
         if what == "plan":
             ends = [plan["end"] for plan in self.model.plans(name, self.now)]
@@ -130,10 +130,10 @@ class Machine(RuleBasedStateMachine):
         moments = sorted(end + timedelta(microseconds=micros) for end in ends)
         self.now = next((moment for moment in moments if moment > self.now), self.now)
 
-    # Callers ask.
+    # Callers
 
     def ask_at_once(self) -> None:
-        """Three to eight asks in one transaction, each judged after the ones before it."""
+        """Send three to eight requests in one transaction; each sees the effects of those before it."""
         asked: list[tuple[Any, Fields]] = []
         spends, held = list(self.model.spends), list(self.model.holds)
         for _ in range(self.rng.randint(3, 8)):
@@ -156,7 +156,7 @@ class Machine(RuleBasedStateMachine):
         if kind == "operation" or rng.random() < 0.2:
             what = {"operation": rng.choice(OPERATIONS), "units": rng.randint(1, 12)}
             if isinstance(name, int) and rng.random() < 0.3:
-                # The request may bring news of the user's roles.
+                # The request may change the user's roles.
                 what["roles"] = rng.choice(ROLES)
         if kind == "hold":
             ttl = rng.choice([1, 60, 300, 86_400])
@@ -164,7 +164,7 @@ class Machine(RuleBasedStateMachine):
         return self.driver.spend(name, **what), self.model.spend(name, what, self.now)
 
     def _settle(self, kind: str, id_: str) -> tuple[Any, Fields]:
-        """Released, or captured: nothing of it, less, as much as was held, or more; late ones and settled ones too."""
+        """Release or capture a hold: nothing, less, all, or more; also late and settled ones."""
         if kind == "release":
             return self.driver.release(id_), self.model.release(id_, self.now)
         hold, more = self.model.holds[id_], self.rng.choice(SMALL)
@@ -175,27 +175,27 @@ class Machine(RuleBasedStateMachine):
         return self.driver.capture(id_, tokens, units=units), expected
 
     def _refund(self, id_: str) -> tuple[Any, Fields]:
-        """The whole of it, or a part, or too much."""
+        """Refund the whole amount, a part, or too much."""
         tokens = self.rng.choice([None, *SMALL[:20]])
         return self.driver.refund(id_, tokens), self.model.refund(id_, self.now, tokens=tokens)
 
     @precondition(lambda self: self.asked)
     @acting(back=range(100))
     def ask_again(self, back: int) -> None:
-        """The same key answers the same, whatever is true by now."""
+        """Repeat a key: the response is the same, whatever has changed."""
         ask, answer = self.asked[-1 - back % len(self.asked)]
         (reply,) = self.driver.replies([ask], now=self.now)
         assert (is_replay(reply), answer) == (True, {"status": status_of(reply), "text": text_of(reply)})
 
-    # The shop and its admin.
+    # The shop and its admin
 
     @acting(user=USERS, tokens=range(-120, 121, 7))
     def correct(self, user: int, tokens: int) -> None:
-        """A correction by hand."""
+        """Correct a balance by hand."""
         self.adjust(user, tokens)
 
     def adjust(self, user: int, tokens: int) -> None:
-        """Tokens are added or taken, if there are as many."""
+        """Add tokens, or remove them if there are as many."""
         code = self.model.adjust(user, tokens)
         with pytest.raises(BridgeError) if code else nullcontext() as raised:
             self.driver.give(user, tokens, now=self.now)
@@ -203,11 +203,11 @@ class Machine(RuleBasedStateMachine):
 
     @acting(user=USERS, tokens=SMALL, plan=[None, None, 70, 71])
     def buy(self, user: int, tokens: int, plan: int | None) -> None:
-        """An order of tokens, or of a month of a plan."""
+        """Buy tokens, or a month of a plan."""
         self.order(user, tokens, plan)
 
     def order(self, user: int, tokens: int, plan: int | None) -> None:
-        """The order comes in, completed."""
+        """Deliver the completed order."""
         number = next(self.numbers)
         self.model.orders[number] = {"user": user, "tokens": tokens, "plan": plan, "state": "new", "at": self.now}
         if plan:
@@ -218,7 +218,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.orders)
     @acting(status=["refunded", "refunded", "cancelled", "completed"])
     def turn(self, status: str) -> None:
-        """An order's money is returned, or it is completed again."""
+        """Refund an order, or complete it again."""
         self._turn(self.rng.choice(list(self.model.orders)[-6:]), status)
 
     @acting(
@@ -230,11 +230,11 @@ class Machine(RuleBasedStateMachine):
         barred=GIVEN,
     )
     def change_limit(self, module: str, period: str, user: Any, guest: Any, editor: Any, barred: Any) -> None:
-        """Another limit."""
+        """Change a limit."""
         self.limit(module, period, user, guest, editor, barred)
 
     def limit(self, module: str, period: str, user: Any, guest: Any, editor: Any, barred: Any) -> None:
-        """What a module gives for free."""
+        """Set what a module gives for free."""
         rules = {"user": user, "guest": guest, "role:editor": editor, "role:barred": barred}
         self.model.limits[module] = {"period": period, "rules": rules}
         named = {name.replace(":", "_"): given for name, given in rules.items()}
@@ -242,24 +242,24 @@ class Machine(RuleBasedStateMachine):
 
     @acting(order=list(itertools.permutations(["plan", "balance", "allowance"])))
     def change_order(self, order: Sequence[str]) -> None:
-        """Another order of the sources."""
+        """Change the order of the sources."""
         self.reorder(order)
 
     def reorder(self, order: Sequence[str]) -> None:
-        """The sources pay in this order."""
+        """Set the order in which the sources pay."""
         self.model.order = list(order)
         self.driver.settings(spend_order=list(order))
 
     @acting(module=["ai_forms", "ai_forms", "chat"])
     def switch_metering(self, module: str) -> None:
-        """Off where it is on, and on again."""
+        """Switch metering off where it is on, and on where it is off."""
         self.model.unmetered ^= {module}
         is_metered = module not in self.model.unmetered
         self._write(limits.put_module, module, label=module, is_metered=is_metered)
 
     @acting(user=USERS, module=MODULES, given=GIVEN, hours=[None, 1, 30])
     def override(self, user: int, module: str, given: Any, hours: int | None) -> None:
-        """A rule of one user's own, for ever or for a while."""
+        """Add a rule for one user, permanently or for a while."""
         ends_at = None if hours is None else self.now + timedelta(hours=hours)
         self.model.person(user)["own"][module] = (given, ends_at)
         rule_ = Override(module, rule_of(given), ends_at)
@@ -267,7 +267,7 @@ class Machine(RuleBasedStateMachine):
 
     @acting(user=[*USERS, None], module=[None, *MODULES], role=[False, True])
     def reset(self, user: int | None, module: str | None, role: bool) -> None:
-        """A reset by hand, of one user or of many."""
+        """Reset by hand, for one user or for many."""
         if user is not None:
             self.model.person(user)["resets"].append((self.now, module))
             self._write(overrides.reset_account, user, module, actor="test", now=self.now)
@@ -278,16 +278,16 @@ class Machine(RuleBasedStateMachine):
 
     @acting()
     def mark_expired(self) -> None:
-        """The job that marks holds; it changes no number."""
+        """Run the job that marks expired holds; it changes no number."""
         expiry.expire_due(self.database.transaction, now=self.now, limit=100)
 
     def teardown(self) -> None:
-        """What is written is what the model has."""
+        """Compare the stored rows with the model."""
         if hasattr(self, "model"):
             self.compare()
 
     def compare(self) -> None:
-        """Overridden where the rows can be read."""
+        """Compare the rows; overridden where they can be read."""
 
     def _amount(self, name: Any, module: str, amount: int | str) -> int:
         left = self.model.left(name, module, self.now).values()
@@ -296,7 +296,7 @@ class Machine(RuleBasedStateMachine):
         return max(1, sum(left) + (amount == "one more"))  # type: ignore[arg-type]
 
     def _compare(self, asked: list[tuple[Any, Fields]]) -> None:
-        """The service's answers are the model's, now and again; what was kept goes under the service's ids."""
+        """Compare the service's answers with the model's; its ids replace the model's own."""
         type(self).asks += len(asked)
         replies = self.driver.replies([ask for ask, _ in asked], now=self.now)
         for (ask, expected), reply in zip(asked, replies, strict=True):

@@ -1,6 +1,6 @@
-"""What this machine lacks: tests that need it are skipped and named at the end; with CI=true they fail.
+"""Requirements of tests that this machine lacks: skipped and listed at the end; with CI=true they fail.
 
-A test that quietly skips on the machine that decides what lands would prove nothing there.
+A test that is silently skipped in CI would prove nothing.
 """
 
 import os
@@ -14,10 +14,10 @@ _MARK = f"{TITLE}: "
 
 
 def require(name: str, present: bool, why: str) -> None:
-    """Return if what the caller needs is present; else skip the test, or fail it where `CI=true`.
+    """Return if the requirement is present; else skip the test, or fail it where `CI=true`.
 
     For fixtures and tests: `require("PostgreSQL", find_bindir() is not None, "no initdb found")`. `name` is what is
-    missing, `why` how one can tell or what to install.
+    missing, `why` how one can check or what to install.
     """
     if present:
         return
@@ -28,7 +28,7 @@ def require(name: str, present: bool, why: str) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Add the section that says what could not run, and how many tests that cost."""
+    """Add the section that lists what could not run, and how many tests depend on it."""
     counts = Counter(_reasons(terminalreporter))
     if not counts:
         return

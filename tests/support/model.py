@@ -1,8 +1,8 @@
-"""The rules of metering once more, in plain dictionaries: written from the issue's words, not from the code.
+"""A second implementation of the metering rules in plain dictionaries, written from the specification.
 
-Slow and simple on purpose. What a hold sets aside is added up from the open
-holds each time, a capture charges what was held before it looks at what else is
-there, and every plan's months are listed one by one.
+Slow and simple on purpose. The held amount is added up from the open
+holds each time, a capture charges what was held before it uses any other
+source, and every plan's months are listed one by one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Model:
-    """One store and its people."""
+    """One store and its users."""
 
     def __init__(self, zone: str) -> None:
         self.zone = ZoneInfo(zone)
@@ -34,14 +34,14 @@ class Model:
         self.orders: dict[int, Fields] = {}
 
     def person(self, name: Any) -> Fields:
-        """Somebody, with nothing at first; guests are named by a text, users by a number."""
+        """Add a user without tokens; guests are named by a text, users by a number."""
         empty: Fields = {"balance": 0, "debt": 0, "roles": (), "own": {}, "resets": [], "terms": {}}
         return self.people.setdefault(name, empty | {"used": Counter(), "plan_used": Counter(), "days": Counter()})
 
-    # What somebody has.
+    # Balances and limits
 
     def window(self, name: Any, module: str, now: datetime) -> tuple[datetime, datetime | None]:
-        """The window of a module's limit, which a reset by hand may have opened anew."""
+        """Return the window of a module's limit, which a manual reset may have restarted."""
         period, today = self.limits[module]["period"], now.astimezone(self.zone).date()
         start, end = ALWAYS, None
         if period != "never":
@@ -63,7 +63,7 @@ class Model:
         return start, end
 
     def rule(self, name: Any, module: str, now: datetime) -> int | str | None:
-        """Return what the limit gives: a number, `unlimited`, `disabled`, or None where nothing is said."""
+        """Return the amount of the limit: a number, `unlimited`, `disabled`, or None where no rule applies."""
         if module not in self.limits:
             return None
         person, rules = self.person(name), self.limits[module]["rules"]
@@ -81,19 +81,19 @@ class Model:
         return "disabled" if of_roles else rules.get("user")
 
     def counting(self, name: Any, now: datetime) -> list[Fields]:
-        """The holds that set tokens of somebody aside at this moment."""
+        """Return the open holds of a user."""
         mine = (hold for hold in self.holds.values() if hold["name"] == name)
         return [hold for hold in mine if hold["state"] == "open" and now < hold["expires_at"]]
 
     def shared(self, name: Any, now: datetime) -> Fields:
-        """Balance, held, available, debt."""
+        """Return balance, held, available and debt."""
         person = self.person(name)
         held = sum(hold["balance"] for hold in self.counting(name, now))
         available = max(0, person["balance"] - held)
         return {"balance": person["balance"], "held": held, "available": available, "debt": person["debt"]}
 
     def allowance(self, name: Any, module: str, now: datetime) -> Fields | None:
-        """Return what the limit of a module still gives; None where it says nothing."""
+        """Return what the limit of a module has left; None where no rule applies."""
         rule = self.rule(name, module, now)
         if rule is None:
             return None
@@ -108,7 +108,7 @@ class Model:
         return {"module": module, "limit": rule, "used": used, "held": held, "remaining": left, "resets_at": end}
 
     def plans(self, name: Any, now: datetime) -> list[Fields]:
-        """The running month of each plan with what it still pays, the first to end in front."""
+        """Return the current month of each plan with what it has left, the first to end in front."""
         person, running = self.person(name), []
         for product in {term["product"] for term in person["terms"].values()}:
             months: list[tuple[datetime, datetime, int]] = []
@@ -130,7 +130,7 @@ class Model:
         return sorted(running, key=lambda plan: (plan["end"], plan["place"]))
 
     def left(self, name: Any, module: str, now: datetime) -> dict[str, int | None]:
-        """Return what each source can pay now; None for no end."""
+        """Return what each source can pay now; None for unlimited."""
         free = self.allowance(name, module, now)
         return {
             "plan": sum(plan["left"] for plan in self.plans(name, now)),
@@ -138,10 +138,10 @@ class Model:
             "allowance": free["remaining"] if free else 0,
         }
 
-    # What callers ask for.
+    # Requests of callers
 
     def price(self, what: Fields) -> tuple[str, int, int] | str:
-        """Module, units and price of what is asked for, or the code of what is wrong with it."""
+        """Return module, units and price of a request, or the code of its error."""
         if "operation" not in what:
             module, units, tokens = what["module"], 1, what["tokens"]
         elif what["operation"] not in self.prices:
@@ -154,7 +154,7 @@ class Model:
         return module, units, 0 if module in self.unmetered else tokens
 
     def spend(self, name: Any, what: Fields, now: datetime) -> Fields:
-        """A spend: its answer, and under `kept` what it takes to give it back."""
+        """Spend; return the response, with the charge under `kept` for a later refund."""
         asked = self._decide(name, what, now)
         if asked["status"] != 201:
             return asked
@@ -163,7 +163,7 @@ class Model:
         return self._book(name, asked, paid, now)
 
     def hold(self, name: Any, what: Fields, now: datetime, *, ttl: int) -> Fields:
-        """A hold: like a spend, but nothing is charged yet."""
+        """Hold: like a spend, but nothing is charged yet."""
         asked = self._decide(name, what, now)
         if asked["status"] != 201:
             return asked
@@ -176,7 +176,7 @@ class Model:
         return self._answer(name, module, paid, now, kept=hold)
 
     def capture(self, hold_id: str, now: datetime, *, tokens: int | None, units: int | None) -> Fields:
-        """First what was set aside, as far as it still counts, then what else is there; the rest is uncovered."""
+        """Charge the held amount first, as far as it still counts, then other sources; the rest is uncovered."""
         hold = self.holds[hold_id]
         if hold["state"] in {"captured", "released"}:
             return {"code": f"hold_{hold['state']}"}
@@ -197,7 +197,7 @@ class Model:
         return self._book(name, asked, paid, now)
 
     def release(self, hold_id: str, now: datetime) -> Fields:
-        """All of it is free again."""
+        """Release the whole hold."""
         hold = self.holds[hold_id]
         if hold["state"] in {"captured", "released"}:
             return {"code": {"captured": "hold_captured", "released": "hold_released_before"}[hold["state"]]}
@@ -205,7 +205,7 @@ class Model:
         return self._answer(hold["name"], hold["module"], hold, now) | {"status": 200, "state": "released"}
 
     def refund(self, spend_id: str, now: datetime, *, tokens: int | None) -> Fields:
-        """Back to who paid, the last to pay first; what came from a window that has closed lapses."""
+        """Refund each source, the last one used first; the part from a closed window lapses."""
         spend = self.spends[spend_id]
         name, module, person = spend["name"], spend["module"], self.person(spend["name"])
         left = sum(spend["plan"].values()) + spend["balance"] + spend["allowance"] - spend["lapsed"]
@@ -238,31 +238,31 @@ class Model:
         answer = {"status": 201, "tokens": back.total(), "paid_by": paid_by, "lapsed": missing}
         return answer | {"balance": self.shared(name, now), "allowance": self.allowance(name, module, now)}
 
-    # What an admin and the shop do.
+    # Actions of admins and the shop
 
     def credit(self, name: Any, tokens: int) -> None:
-        """Tokens that come in pay the debt first."""
+        """Add tokens; they pay the debt first."""
         person = self.person(name)
         paid = min(person["debt"], tokens)
         person["debt"] -= paid
         person["balance"] += tokens - paid
 
     def take_back(self, name: Any, tokens: int) -> None:
-        """What is no longer there becomes debt."""
+        """Remove tokens; a missing balance becomes debt."""
         person = self.person(name)
         taken = min(person["balance"], tokens)
         person["balance"] -= taken
         person["debt"] += tokens - taken
 
     def adjust(self, name: Any, tokens: int) -> str | None:
-        """A correction by hand; the code where the balance would go below zero."""
+        """Adjust by hand; return the code where the balance would be negative."""
         person = self.person(name)
         if person["balance"] + tokens < 0:
             return "balance_out_of_range"
         person["balance"] += tokens
         return None
 
-    # How it is worked out.
+    # Computation
 
     def _decide(self, name: Any, what: Fields, now: datetime) -> Fields:
         priced = self.price(what)
@@ -336,7 +336,7 @@ class Model:
 
     def _answer(self, name: Any, module: str, paid: Fields, now: datetime, kept: Fields | None = None) -> Fields:
         if kept is not None and "expires_at" in kept:
-            # Counted from now on, under whatever id the service gives it.
+            # It counts from now on, under the id that the service assigns.
             self.holds["new"] = kept
         paid_by = {"plan": sum(paid["plan"].values()), "balance": paid["balance"], "allowance": paid["allowance"]}
         answer = {"status": 201, "paid_by": paid_by, "tokens": sum(paid_by.values()), "kept": kept}

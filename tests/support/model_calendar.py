@@ -1,4 +1,4 @@
-"""Days and months for the model of metering, found by looking and not by computing."""
+"""Days and months for the metering model, found by search instead of arithmetic."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 @cache
 def day_begins(zone: ZoneInfo, day: date) -> datetime:
-    """The first quarter of an hour whose local date is this day: found by looking, not by computing."""
+    """Return the first quarter of an hour whose local date is this day, found by search."""
     moment = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=16)
     while moment.astimezone(zone).date() < day:
         moment += timedelta(minutes=15)
@@ -17,7 +17,7 @@ def day_begins(zone: ZoneInfo, day: date) -> datetime:
 
 
 def months_later(zone: ZoneInfo, anchor: datetime, months: int) -> datetime:
-    """The same local day and time so many months later, or the last day of a month that has no such day."""
+    """Return the same local day and time this many months later, or the last day of a shorter month."""
     local = anchor.astimezone(zone)
     for day in range(local.day, 0, -1):
         number = local.year * 12 + local.month - 1 + months

@@ -1,4 +1,4 @@
-"""A service whose database fails, and the answers that its callers must get then and afterwards."""
+"""A service whose database fails, and the responses that callers must get during and after it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STARTED_WITH = 100
 
 
 def open_shop(url):
-    """A service on a migrated database, with a store, a package and a user who has tokens."""
+    """Open a service on a migrated database, with a store, a package and a user with tokens."""
     app = create_app(make_config(url))
     connected, _ = add_shop(app, "shop")
     shop = Shop(connected, app.test_client())
@@ -28,7 +28,7 @@ def close(parts: Runtime):
 
 
 def writes(shop):
-    """One request of each kind that writes."""
+    """Send one write request of each kind."""
     headers = shop.headers | {"Idempotency-Key": "outage"}
     yield spend(shop, 2, 30, key="outage-spend")
     yield deliver(shop, order(1))
@@ -37,7 +37,7 @@ def writes(shop):
 
 
 def assert_told_to_retry(responses):
-    """Every response is a 503 that says when to retry."""
+    """Check that every response is a 503 with a time to retry."""
     for response in responses:
         assert response.status_code == 503, response.text
         assert int(response.headers["Retry-After"]) > 0
@@ -46,7 +46,7 @@ def assert_told_to_retry(responses):
 
 
 def assert_not_ready(shop, *causes):
-    """`/readyz` answers 503 and names the cause."""
+    """Check that `/readyz` answers 503 and names the cause."""
     ready = shop.client.get("/readyz")
     assert ready.status_code == 503, ready.text
     assert int(ready.headers["Retry-After"]) > 0
@@ -55,7 +55,7 @@ def assert_not_ready(shop, *causes):
 
 
 def assert_works_again(parts, shop):
-    """The same requests pass, and only they are in the books."""
+    """Check that the same requests pass, and that only they are in the ledger."""
     answers = list(writes(shop))
     assert [answer.status_code for answer in answers] == [201, 200, 200, 201], [answer.text for answer in answers]
     assert balance_of(shop, 2) == STARTED_WITH - 30 + 1_000 + 5

@@ -1,4 +1,4 @@
-"""Pages as a browser without script reads them: their forms, tables and texts."""
+"""Pages as a browser without scripts reads them: forms, tables and texts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from bridge.domain.admin.admins import Role
 from bridge.runtime import Runtime
 from bridge.storage.admin import admins
 from bridge.web.context import utcnow
@@ -21,7 +22,7 @@ PASSWORD = "a long enough word"
 
 @dataclass
 class Form:
-    """A form: where it goes, and what its fields hold."""
+    """A form: its target, and the values of its fields."""
 
     action: str
     fields: dict[str, str] = field(default_factory=dict)
@@ -86,25 +87,25 @@ class Page(HTMLParser):
             self._texts[-1][2].append(data)
 
     def form(self, part: str) -> Form:
-        """The form whose address has this part."""
+        """Return the form whose address contains this part."""
         return next(form for form in self.forms if part in form.action)
 
 
 def read(response: TestResponse) -> Page:
-    """The page that was answered."""
+    """Parse the page of a response."""
     return Page(response.get_data(as_text=True))
 
 
 def send(client: FlaskClient, form: Form, **typed: str) -> TestResponse:
-    """Send a form with these fields typed in."""
+    """Send a form with these fields filled in."""
     return client.post(form.action, data=form.fields | typed)
 
 
 def add_owner(app: Flask) -> None:
-    """Let somebody sign in, with a hash that takes no time."""
+    """Add an admin, with a password hash that is fast to compute."""
     parts: Runtime = app.extensions["bridge"]
     with parts.database.transaction() as connection:
-        admins.add(connection, EMAIL, password_hash=_hash(), now=utcnow())
+        admins.add(connection, EMAIL, password_hash=_hash(), role=Role.OWNER, now=utcnow())
 
 
 @functools.cache
@@ -120,7 +121,7 @@ def try_sign_in(
 
 
 def sign_in(app: Flask) -> FlaskClient:
-    """A browser of a new admin who is signed in."""
+    """Return a browser of a new, signed-in admin."""
     add_owner(app)
     client = app.test_client()
     assert try_sign_in(client).status_code == 303

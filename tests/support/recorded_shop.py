@@ -1,4 +1,4 @@
-"""The recorded shop as it stood in the end: its REST answers in the documents it really sent."""
+"""The recorded shop in its final state: REST answers made of the documents it really sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REST_ORDERS = (
     "order--trashed",
     "order--aip",
 )
-"""Where an answer of REST was recorded it is newer than what any delivery showed, or the same."""
+"""A recorded REST answer is newer than any delivered document, or the same."""
 _REST_REFUNDS = {
     31: "refunds--refund-full",
     33: "refunds--refund-full-li",
@@ -34,15 +34,15 @@ _REST_REFUNDS = {
 }
 _DELETED_FOR_GOOD = frozenset({73})
 _REFUND_DELETED = frozenset({74})
-"""The scenario's last step, after its last delivery: nothing was told, and no answer was recorded."""
+"""The scenario's last step, after its last delivery: no webhook was sent, and no answer was recorded."""
 _PRODUCTS = ("product--tok100k", "product--mug")
 
 
 class RecordedShop:
-    """Answers for some of the recorded orders and for one that was given to another user; all else is gone."""
+    """A shop with some of the recorded orders and one that was given to another user; all others are gone."""
 
     def __init__(self, numbers: Iterable[int]) -> None:
-        """A shop with these orders and no others."""
+        """Create a shop with these orders and no others."""
         wanted = set(numbers)
         known = {**_last_delivered(), **{document["id"]: document for document in map(_body, _REST_ORDERS)}}
         known[REASSIGNED.document["id"]] = REASSIGNED.document
@@ -54,7 +54,7 @@ class RecordedShop:
         self.products = {document["id"]: document for document in map(_body, _PRODUCTS)}
 
     def __call__(self, asked: Asked) -> Reply:
-        """Return what the shop answers."""
+        """Return the shop's reply."""
         kind, *rest = asked.path.strip("/").split("/")
         if kind == "orders" and not rest:
             return self._list(asked)
@@ -66,7 +66,7 @@ class RecordedShop:
         if kind == "products":
             return _found(self.products.get(number), "product--deleted-404")
         if kind == "customers":
-            # What it said of its users is in no recording of orders: it shows none.
+            # No recording of orders contains customer answers, so it returns none.
             return _page(asked, [])
         raise AssertionError(f"nobody was meant to ask for {asked.target}")
 
@@ -93,14 +93,14 @@ class RecordedShop:
 
 
 def unreachable(_asked: Asked) -> Reply:
-    """Return what a shop answers that is down: a page for people."""
+    """Return the reply of a shop that is down: a page in HTML."""
     return Reply(b"<html><h1>Error establishing a database connection</h1>", 500, (("Content-Type", "text/html"),))
 
 
 def _reassigned() -> Recording:
-    """Order 29 given to user 4 a second later: the shop sends order.updated with the other customer and nothing else.
+    """Return order 29 given to user 4 a second later: an order.updated with another customer, otherwise the same.
 
-    It was observed, and no recording of it was kept: this is the recorded one with two fields changed.
+    This was observed but not recorded: the document is the recorded one with two fields changed.
     """
     first = recording("order.updated--created--created-as-completed")
     changed = {**first.document, "customer_id": 4, "date_modified_gmt": "2026-11-21T08:59:26"}
@@ -111,7 +111,7 @@ REASSIGNED = _reassigned()
 
 
 def _last_delivered() -> dict[int, Document]:
-    """The newest document of each order that was delivered, and ours by its signature."""
+    """Return the newest delivered document of each order that has our signature."""
     found: dict[int, Document] = {}
     for sent in all_recordings():
         if sent.order_state is not None:

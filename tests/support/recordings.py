@@ -1,4 +1,4 @@
-"""What a real shop sent, as it sent it: loaded, put in another order, sent again."""
+"""Recorded requests of a real shop: load, reorder and send them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Recording:
     stated_secret: str
 
     def header(self, name: str) -> str:
-        """The value of a header; empty where the shop sent none."""
+        """Return the value of a header; empty where the shop sent none."""
         return next((value for key, value in self.headers if key.casefold() == name.casefold()), "")
 
     @property
@@ -44,12 +44,12 @@ class Recording:
 
     @property
     def is_ours(self) -> bool:
-        """Return whether it is signed with the secret the tests' store has."""
+        """Return whether it is signed with the secret of the tests' store."""
         digest = hmac.new(SECRET.encode(), self.body, hashlib.sha256).digest()
         return self.header("X-WC-Webhook-Signature") == base64.b64encode(digest).decode()
 
     def signed(self) -> Recording:
-        """The same with a signature that fits its body, for one that was changed."""
+        """Return a changed recording with a signature that fits its body."""
         digest = base64.b64encode(hmac.new(SECRET.encode(), self.body, hashlib.sha256).digest()).decode()
         headers = [
             (key, digest if key.casefold() == "x-wc-webhook-signature" else value) for key, value in self.headers
@@ -58,33 +58,33 @@ class Recording:
 
     @property
     def order_number(self) -> int | None:
-        """The order it is about, whether it shows the order or only names it."""
+        """Return the number of its order, also where it contains only the number."""
         document, topic = self.document, self.header("X-WC-Webhook-Topic")
         number = document.get("arg") if topic.startswith("action.") else document.get("id")
         return number if topic.startswith(("order.", "action.")) else None
 
     @property
     def document(self) -> dict[str, Any]:
-        """The JSON the shop sent; empty for a ping."""
+        """Return the JSON the shop sent; empty for a ping."""
         return {} if self.is_ping else json.loads(self.body)
 
     @property
     def order_state(self) -> tuple[int, str] | None:
-        """Order number and time of change, where this is the document of an order."""
+        """Return order number and time of change, where this is the document of an order."""
         document = self.document
         return (document["id"], document["date_modified_gmt"]) if "line_items" in document else None
 
 
 @functools.cache
 def all_recordings() -> tuple[Recording, ...]:
-    """Every recording, in the order they came in."""
+    """Return every recording, in the order of arrival."""
     index = json.loads((FOLDER / "webhooks-index.json").read_text())
     return tuple(recording(entry["file"]) for entry in index)
 
 
 @functools.cache
 def recording(name: str) -> Recording:
-    """One recording by its file's name, with or without `.json`."""
+    """Return one recording by its file name, with or without `.json`."""
     name = name.removesuffix(".json")
     stored = json.loads((FOLDER / "webhooks" / f"{name}.json").read_text())
     request = stored["request"]
@@ -98,12 +98,12 @@ def recording(name: str) -> Recording:
 
 
 def send(client: FlaskClient, sent: Recording, *, store: str = "shop") -> TestResponse:
-    """Deliver a recording: its own bytes under its own headers."""
+    """Deliver a recording with its original bytes and headers."""
     return client.post(f"/webhooks/woocommerce/{store}", data=sent.body, headers=list(sent.headers))
 
 
 def send_all(client: FlaskClient, sequence: Iterable[Recording]) -> None:
-    """Deliver many; those of another secret must be refused, all others taken."""
+    """Deliver many; those of another secret must be refused, all others accepted."""
     for sent in sequence:
         expected = 200 if sent.is_ping or sent.is_ours else 401
         response = send(client, sent)
@@ -112,12 +112,12 @@ def send_all(client: FlaskClient, sequence: Iterable[Recording]) -> None:
 
 
 def doubled(sequence: Iterable[Recording]) -> list[Recording]:
-    """Each delivery twice, the second at once after the first."""
+    """Return each delivery twice, the second directly after the first."""
     return [sent for sent in sequence for _ in range(2)]
 
 
 def most_permutations(sequence: Sequence[Recording]) -> int:
-    """How many permutations the order with the most different states has, of those that were ever completed."""
+    """Return the number of permutations of the order with the most different states, of those ever completed."""
     completed = {
         sent.order_state[0] for sent in sequence if sent.order_state and sent.document["status"] == "completed"
     }
@@ -125,7 +125,7 @@ def most_permutations(sequence: Sequence[Recording]) -> int:
 
 
 def permuted(sequence: Sequence[Recording], rank: int) -> list[Recording]:
-    """The sequence with the documents of every order in their rank-th permutation by time of change.
+    """Return the sequence with the documents of every order in their rank-th permutation by time of change.
 
     All else stays in its place; documents of one second keep their order. Ranks
     from 0 to `most_permutations` show every permutation of every order.
@@ -147,10 +147,10 @@ def permuted(sequence: Sequence[Recording], rank: int) -> list[Recording]:
 
 
 def shuffled(sequence: Sequence[Recording], seed: int) -> list[Recording]:
-    """The sequence with all documents of orders, and all news of the trash, dealt out anew.
+    """Return the sequence with all order documents and trash notices shuffled.
 
-    Documents of one order and one second keep their order: nothing but their
-    arrival tells which of them is newer.
+    Documents of one order and one second keep their order: only their
+    arrival shows which of them is newer.
     """
     moving = [sent for sent in sequence if sent.order_state is not None or "order.deleted" in sent.name]
     dealt = random.Random(seed).sample(moving, len(moving))
@@ -164,7 +164,7 @@ def shuffled(sequence: Sequence[Recording], seed: int) -> list[Recording]:
 
 
 def ticking_clock() -> Iterator[datetime]:
-    """Moments a second apart, after everything that was recorded."""
+    """Return moments a second apart, after all recordings."""
     start = datetime(2026, 11, 22, tzinfo=UTC)
     return (start + timedelta(seconds=second) for second in itertools.count())
 

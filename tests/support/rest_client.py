@@ -1,4 +1,4 @@
-"""A service over HTTP, as a shop that delivers and an owner who answers reach it."""
+"""The service over HTTP, as called by a shop that delivers and an owner who answers."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from tests.factories import Document, Shop, line, order
 from tests.support import ledger_sql
 
 Refunds = tuple[list[int], str]
-"""The ids of refunds and all their money: what a caller names as seen."""
+"""The ids of refunds and all their money: the refunds that a caller marks as reviewed."""
 
 
 class Api:
-    """The service as a shop and a caller reach it over HTTP."""
+    """A client of the service for a shop and a caller."""
 
     def __init__(self, address: str, shop: Shop) -> None:
         self.address, self.shop, self.headers = address, shop, shop.headers
         self.actor = f"key {shop.connected.access_key[:9]}"
 
     def put(self, place: str, tokens: int) -> Response:
-        """Say what a piece of `7/lines/1` brings."""
+        """Set what a piece of `7/lines/1` grants."""
         return self._ask("PUT", f"orders/{place}", {"tokens": tokens})
 
     def see(self, number: int, ids: list[int], total: str) -> Response:
-        """Mark refunds as seen."""
+        """Mark refunds as reviewed."""
         return self._ask("POST", f"orders/{number}/seen", {"refunds": {"ids": ids, "total": total}})
 
     def open(self) -> dict[int, Document]:
-        """The orders with an open question, by number."""
+        """Return the orders with an open review item, by number."""
         return {item["number"]: item for item in self._ask("GET", "exceptions").json()["items"]}
 
     def questions(self) -> dict[int, str]:
-        """Return what is asked about each of them."""
+        """Return the review items of each of them."""
         return {number: item["question"] for number, item in self.open().items()}
 
     def deliver(self, document: Document, delivery: str = "") -> None:
@@ -52,7 +52,7 @@ class Api:
 
 
 def entries(database: Any) -> list[tuple[int, int, str]]:
-    """Each movement of an order: its line, its tokens, and who caused it."""
+    """Return each entry of an order: its line, its tokens, and its actor."""
     found = ledger_sql.rows(database, "select line_id, tokens, actor from entries where order_number > 0 order by id")
     return [(row["line_id"], row["tokens"], row["actor"]) for row in found]
 
@@ -63,6 +63,6 @@ def named(item: Document) -> Refunds:
 
 
 def unknown(number: int = 1, *, lines: int = 1, quantity: int = 1, **more: Any) -> Document:
-    """An order of products that were deleted before anybody told of them."""
+    """Return an order of products that were deleted before any delivery named them."""
     each = [line(id_, 0, quantity, name=f"Old pack {id_}") for id_ in range(1, lines + 1)]
     return order(number, lines=each, **more)

@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a call was answered."""
+    """The response to a call."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,7 +38,7 @@ class Answer:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The JSON in it."""
+        """Return the JSON in it."""
         return json.loads(self.text)
 
 
@@ -46,8 +46,8 @@ class Answer:
 class Service:
     """A running service on a database; `kill` and `start` it as often as you like.
 
-    The listening socket is this process's own: callers who come while nothing
-    runs wait in its queue, and nobody has to ask whether the port is open yet.
+    The listening socket belongs to this process: connections made while no service
+    runs wait in its queue, so tests need not wait until the port is open.
     """
 
     database_url: str
@@ -57,6 +57,7 @@ class Service:
     threads: int = 16
     request_seconds: int = 20
     log_level: str = "WARNING"
+    metrics_token: str = ""
     _socket: socket.socket = field(default_factory=socket.socket)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -67,7 +68,7 @@ class Service:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """Return the port of the service."""
         return int(self._socket.getsockname()[1])
 
     def start(self) -> None:
@@ -82,6 +83,8 @@ class Service:
             "BRIDGE_REQUEST_SECONDS": str(self.request_seconds),
             "BRIDGE_SCHEDULER": "off",
             "BRIDGE_LOG_LEVEL": self.log_level,
+            "BRIDGE_METRICS_DIR": str(self.folder / "metrics"),
+            "BRIDGE_METRICS_TOKEN": self.metrics_token,
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
         command = [sys.executable, "-m", "bridge.cli.web_server"]
@@ -98,7 +101,7 @@ class Service:
             )
 
     def processes(self) -> list[int]:
-        """The processes of the service: the main one and its workers."""
+        """Return the processes of the service: the main one and its workers."""
         if self._process is None:
             return []
         own, found = self._process.pid, []
@@ -111,12 +114,12 @@ class Service:
         return found
 
     def resident_bytes(self) -> int:
-        """The memory of all its processes."""
+        """Return the memory of all its processes."""
         pages = (int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.processes())
         return sum(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def settles_at(self, resident: float, *, seconds: float = 10) -> bool:
-        """Return whether its memory comes down to so many bytes before the time is over."""
+        """Return whether its memory falls to this many bytes in time."""
         deadline = time.monotonic() + seconds
         while self.resident_bytes() > resident and time.monotonic() < deadline:
             threading.Event().wait(0.2)
@@ -128,7 +131,7 @@ class Service:
         self._process.send_signal(number)
 
     def wait(self, seconds: float = CALL_SECONDS) -> int:
-        """The exit status, once the service has ended by itself."""
+        """Return the exit status, once the service has ended by itself."""
         assert self._process is not None
         return self._process.wait(seconds)
 
@@ -137,7 +140,7 @@ class Service:
         return self._process is None or self._process.poll() is not None
 
     def kill(self) -> None:
-        """End the whole process group with SIGKILL: nothing is finished, flushed or said."""
+        """Kill the whole process group with SIGKILL, without any cleanup."""
         process, self._process = self._process, None
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -145,16 +148,16 @@ class Service:
             process.wait()
 
     def close(self) -> None:
-        """Kill it and let go of the port."""
+        """Kill it and close its port."""
         self.kill()
         self._socket.close()
 
     def log(self) -> str:
-        """Return what it wrote so far."""
+        """Return its log so far."""
         return (self.folder / "service.log").read_text()
 
     def call(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | None:
-        """One request on a connection of its own; None where the connection broke before the whole answer came."""
+        """Send one request on a new connection; return None where the connection broke before the whole response."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=CALL_SECONDS)
         try:
             connection.request(method, path, body=body, headers=dict(headers))
@@ -166,7 +169,7 @@ class Service:
             connection.close()
 
     def insist(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """The answer to a request, sent again as it is until one comes; 503 is none."""
+        """Repeat a request until a response other than 503 comes, and return it."""
         for _ in range(ATTEMPTS):
             answer = self.call(method, path, body, headers)
             if answer is not None and answer.status != 503:
@@ -175,7 +178,7 @@ class Service:
 
 
 def all_at_once(act: Callable[[T], R], items: Iterable[T], *, threads: int) -> list[R]:
-    """Return what `act` returns for each item, from this many threads that start together; in the items' order."""
+    """Call `act` for each item in this many threads that start together; return the results in the items' order."""
     start = threading.Barrier(threads)
     with ThreadPoolExecutor(threads, initializer=start.wait) as pool:
         return list(pool.map(act, items))

@@ -1,4 +1,4 @@
-"""A service that stands for a whole module of tests: for those that must not move anything in it."""
+"""One service for a whole module of tests, which must not change anything in it."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ ENGINES = ("sqlite", "postgresql")
 
 @dataclass(frozen=True)
 class SharedApp:
-    """The service with the store `shop` in it, signing with `secret-of-shop`."""
+    """A service with the store `shop` in it, signing with `secret-of-shop`."""
 
     app: Flask
     shop: Shop
 
     @property
     def database(self) -> Database:
-        """The service's own database."""
+        """Return the service's own database."""
         parts: Runtime = self.app.extensions["bridge"]
         return parts.database
 
 
 @contextlib.contextmanager
 def open_shared_app(engine: str, request: pytest.FixtureRequest, name: str) -> Iterator[SharedApp]:
-    """A service on a fresh database of this engine; `name` tells databases of one server apart."""
+    """Open a service on a new database of this engine; `name` distinguishes databases of one server."""
     if engine == "sqlite":
         folder = request.getfixturevalue("tmp_path_factory").mktemp(name)
         shutil.copyfile(request.getfixturevalue("sqlite_template"), folder / "bridge.sqlite3")

@@ -1,4 +1,4 @@
-"""A shop on loopback: a real HTTP server that answers as it is told, in what was recorded or in what goes wrong."""
+"""A shop on loopback: a real HTTP server with set answers, recorded ones or faulty ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RECORDINGS = Path(__file__).resolve().parent.parent / "recordings" / "rest"
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as it came in; `connection` is the port it came from."""
+    """One received request; `connection` is its source port."""
 
     method: str
     target: str
@@ -32,19 +32,19 @@ class Asked:
 
     @property
     def path(self) -> str:
-        """Below `/wp-json/wc/v3/`."""
+        """Return the path below `/wp-json/wc/v3/`."""
         return urlsplit(self.target).path.removeprefix("/wp-json/wc/v3/")
 
     @property
     def params(self) -> dict[str, str]:
-        """The query, as PHP takes it: of two with one name the last."""
+        """Return the query as PHP reads it: the last of two parameters with one name."""
         query = parse_qs(urlsplit(self.target).query, keep_blank_values=True)
         return {name: values[-1] for name, values in query.items()}
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer: whole, unless `length` announces more; a `body` that is not bytes is sent as JSON."""
+    """An answer: whole, unless `length` announces more; a `body` that is not bytes is sent as JSON."""
 
     body: Any = b""
     status: int = 200
@@ -53,29 +53,29 @@ class Reply:
 
     @property
     def octets(self) -> bytes:
-        """The body as it is sent."""
+        """Return the body as it is sent."""
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
 def recorded(name: str) -> Reply:
-    """Return what the real shop answered."""
+    """Return the real shop's recorded answer."""
     response = json.loads((_RECORDINGS / f"{name}.json").read_text())["response"]
     return Reply(response["body"], response["status"], tuple((key, value) for key, value in response["headers"]))
 
 
 def listed(*ids: int, total: int | None = None, pages: int = 1) -> Reply:
-    """A page of documents that have an id and nothing else."""
+    """Return a page of documents that have an id and nothing else."""
     count = ("X-WP-Total", str(len(ids) if total is None else total))
     return Reply([{"id": number} for number in ids], headers=(count, ("X-WP-TotalPages", str(pages))))
 
 
 Answering = Callable[[Asked], "Reply | Callable[[Any], None]"]
-"""What answers a request: a reply, or something that writes to the open connection itself."""
+"""An answer to a request: a reply, or a function that writes to the open connection itself."""
 
 
 @dataclass
 class ShopServer:
-    """Keeps what it is asked in `asked`; `replies` are used up first, then `answer` is called."""
+    """A shop; its requests are in `asked`; `replies` are used up first, then `answer` is called."""
 
     answer: Answering = lambda _asked: Reply({"id": 1})
     replies: list[Any] = field(default_factory=list)
@@ -85,14 +85,14 @@ class ShopServer:
     """How far its clock is ahead."""
 
     def next(self, asked: Asked) -> Any:
-        """Return what to answer to this request."""
+        """Return the answer to this request."""
         self.asked.append(asked)
         return self.replies.pop(0) if self.replies else self.answer(asked)
 
 
 @contextmanager
 def shop_serving(*, certificate: Path | None = None) -> Iterator[ShopServer]:
-    """A shop on a free port, with a certificate over https."""
+    """Yield a shop on a free port, with a certificate over https."""
     shop = ShopServer()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""A desk that asks for tokens at any moment: straight to the service, in one transaction for each batch."""
+"""A driver that calls the metering service directly, in one transaction for each batch."""
 
 from __future__ import annotations
 
@@ -39,82 +39,82 @@ _numbers = itertools.count(1)
 
 
 def who_of(name: int | str, roles: tuple[str, ...] | None = None) -> Who:
-    """A user by number, or a guest by any text."""
+    """Return a user by number, or a guest by any text."""
     if isinstance(name, int):
         return Profile(name, roles=roles)
     return Visitor(hashlib.sha256(name.encode()).hexdigest())
 
 
 def rule(given: int | str) -> Rule:
-    """A limit's rule as the API writes it."""
+    """Return a limit's rule as the API writes it."""
     return Rule(Allows.AMOUNT, given) if isinstance(given, int) else Rule(Allows(given))
 
 
 @dataclass(frozen=True)
 class SpendDriver:
-    """Asks for one store; `caller` says with which key."""
+    """A driver for one store; `caller` is the key that it uses."""
 
     database: Database
     caller: Caller
     shop_orders: dict[int, int] = field(default_factory=dict)
 
-    # Asks, each under a fresh key unless one is given.
+    # Requests, each under a new key unless one is given.
 
     def spend(
         self, who: int | str, tokens: int = 1, *, module: str = "chat", key: str = "", **more: Any
     ) -> SpendRequest:
-        """Plain tokens in a module, or an operation where one is named."""
+        """Spend tokens in a module, or for an operation where one is named."""
         what = more if "operation" in more else {"module": module, "tokens": tokens} | more
         return SpendRequest(**self._asked(key, "spend", who, what), **self._who(who, what), **what)
 
     def hold(
         self, who: int | str, tokens: int = 1, *, ttl: int = 300, module: str = "chat", key: str = "", **more: Any
     ) -> HoldRequest:
-        """The same, set aside."""
+        """Hold the same."""
         what = more if "operation" in more else {"module": module, "tokens": tokens} | more
         return HoldRequest(**self._asked(key, "hold", who, what, ttl), **self._who(who, what), **what, ttl_seconds=ttl)
 
     def capture(
         self, hold: str | Document, tokens: int | None = None, *, units: int | None = None, key: str = ""
     ) -> CaptureRequest:
-        """Take what a hold really cost."""
+        """Capture the actual cost of a hold."""
         id_ = self._number("ho", hold)
         return CaptureRequest(
             **self._asked(key, "capture", id_, tokens, units), hold_id=id_, tokens=tokens, units=units
         )
 
     def release(self, hold: str | Document, *, key: str = "") -> ReleaseRequest:
-        """Free a hold."""
+        """Release a hold."""
         id_ = self._number("ho", hold)
         return ReleaseRequest(**self._asked(key, "release", id_), hold_id=id_)
 
     def refund(self, spend: str | Document, tokens: int | None = None, *, key: str = "") -> RefundRequest:
-        """Give a spend back."""
+        """Refund a spend."""
         id_ = self._number("sp", spend)
         return RefundRequest(**self._asked(key, "refund", id_, tokens), spend_id=id_, tokens=tokens, reason="it failed")
 
     def send(self, *asks: AnyRequest, now: datetime) -> list[Document]:
-        """Return what is answered to these asks, judged together at this moment."""
+        """Return the responses to these requests, decided together at this moment."""
         return [read(reply) for reply in self.replies(asks, now=now)]
 
     def one(self, ask: AnyRequest, *, now: datetime) -> Document:
-        """Return what is answered to one ask."""
+        """Return the response to one request."""
         return self.send(ask, now=now)[0]
 
     def replies(self, asks: Sequence[AnyRequest], *, now: datetime) -> list[Reply]:
-        """The replies as the service gives them."""
+        """Return the replies of the service itself."""
         with self.database.transaction() as connection:
             return spend_many(connection, asks, now=now)
 
-    # What the shop and its admin do.
+    # The shop and its admin.
 
     def put_user(self, user: int, *, now: datetime, roles: tuple[str, ...] | None = None) -> None:
-        """Let an account be there, with these roles."""
+        """Create an account with these roles."""
         with self.database.transaction() as connection:
             put_profile(connection, self.caller.store_id, Profile(user, roles=roles), now=now)
 
     def give(self, user: int, tokens: int, *, now: datetime) -> None:
-        """Add tokens to a balance by hand, or take some."""
+        """Adjust a balance by hand."""
         self.put_user(user, now=now)
         with self.database.transaction() as connection:
             adjust(connection, self.caller.store_id, user, Adjustment("a gift", tokens), actor="test", now=now)
@@ -126,14 +126,14 @@ class SpendDriver:
             limits.put_limit(connection, self.caller.store_id, Limit(module, Period(period), named))
 
     def settings(self, **changes: Any) -> None:
-        """Change the store's settings, named as the API names them."""
+        """Change the store's settings, named as in the API."""
         with self.database.transaction() as connection:
             stores.change_settings(connection, self.caller.store_id, changes)
 
     def order(
         self, number: int, user: int, *, status: str = "completed", now: datetime, tokens: int = 0, product: int = 10
     ) -> None:
-        """A state of an order: of `tokens` for good, or of whatever the product brings where they are 0."""
+        """Apply a state of an order: of `tokens`, or of the product's amount where they are 0."""
         self.shop_orders.setdefault(number, 0)
         self.shop_orders[number] += 1
         stamped = str(tokens) if tokens else None
@@ -153,7 +153,7 @@ class SpendDriver:
         in_transaction(self.database.transaction, apply)
 
     def plan(self, product: int, *, tokens: int, months: int, now: datetime) -> None:
-        """Let a product be a plan."""
+        """Turn a product into a plan."""
         with self.database.transaction() as connection:
             packages.set_package(
                 connection,

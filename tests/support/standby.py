@@ -1,4 +1,4 @@
-"""A PostgreSQL that is suspended, killed, or replaced by its standby, as happens to real ones."""
+"""PostgreSQL servers that are suspended, killed, or replaced by their standby."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _WAIT_SECONDS = 20
 
 
 def processes_of(cluster: Cluster) -> list[int]:
-    """The server's process and all its children."""
+    """Return the server's process and all its children."""
     main = int((cluster.folder / "data" / "postmaster.pid").read_text().split()[0])
     return [main, *(pid for pid in _all_pids() if _parent_of(pid) == main)]
 
 
 @contextlib.contextmanager
 def suspended(cluster: Cluster) -> Iterator[None]:
-    """Inside the block the server answers nothing, while its kernel still accepts connections and data."""
+    """Suspend the server inside the block, while its kernel still accepts connections and data."""
     stopped: list[int] = []
     try:
         for pid in processes_of(cluster):
@@ -41,14 +41,14 @@ def suspended(cluster: Cluster) -> Iterator[None]:
 
 
 def kill(cluster: Cluster) -> None:
-    """End the server and its children with SIGKILL."""
+    """Kill the server and its children with SIGKILL."""
     for pid in processes_of(cluster):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
 def start_standby(primary: Cluster) -> Cluster:
-    """A streaming standby of the primary, which from then on commits nothing that the standby does not have."""
+    """Start a streaming standby; from then on the primary commits only what the standby has."""
     folder = Path(tempfile.mkdtemp(prefix="bridge-pg-", dir=postgres._open_temp_folder()))
     try:
         identity = postgres._identity()
@@ -94,7 +94,7 @@ def _all_pids() -> list[int]:
 
 def _parent_of(pid: int) -> int | None:
     try:
-        # The name, in parentheses, may hold spaces.
+        # The name, in parentheses, may contain spaces.
         return int((Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
     except (OSError, ValueError):
         return None

@@ -1,4 +1,4 @@
-"""The statements a piece of work sends, counted; a stream of rows counts as one."""
+"""The SQL statements of a piece of work, counted; a stream of rows counts as one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bridge.storage.engine.database import FORGET_PLANS, Database
 
 @contextlib.contextmanager
 def counted(database: Database) -> Iterator[list[str]]:
-    """The statements sent to the database inside the block, in their order, but for what is said every few seconds."""
+    """Collect the statements sent inside the block, without those that are repeated every few seconds."""
     seen: list[str] = []
     send_copy = bulk._send_copy
 

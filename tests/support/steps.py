@@ -1,4 +1,4 @@
-"""The work SQLite does, counted in steps of its virtual machine: the same on every machine, however busy it is."""
+"""The work of SQLite in steps of its virtual machine: the same on every machine, however busy it is."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from sqlalchemy import event
 from bridge.storage.engine.database import Connection, Database
 
 STRIDE = 20
-"""How many steps pass between two calls of the counter."""
+"""The number of steps between two calls of the counter."""
 
 
 class Steps:
-    """The steps counted so far."""
+    """The number of steps so far."""
 
     def __init__(self) -> None:
         self.count = 0
 
     def note(self) -> int:
-        """Count one stride; 0 lets the statement go on."""
+        """Count one stride; return 0, so that the statement continues."""
         self.count += STRIDE
         return 0
 
 
 @contextlib.contextmanager
 def steps_counted(database: Database) -> Iterator[Steps]:
-    """The steps of all statements that connections checked out inside the block send to SQLite."""
+    """Count the steps of all statements that connections checked out inside the block send to SQLite."""
     steps = Steps()
 
     def start(driver: Any, *_: Any) -> None:
@@ -48,7 +48,7 @@ def steps_counted(database: Database) -> Iterator[Steps]:
 
 
 def steps_of(database: Database, work: Callable[[], object]) -> int:
-    """How many steps a piece of work takes; it runs once before, so that nothing has to be compiled."""
+    """Return the steps of a piece of work; it runs once before, so that everything is compiled."""
     work()
     with steps_counted(database) as steps:
         work()
@@ -57,7 +57,7 @@ def steps_of(database: Database, work: Callable[[], object]) -> int:
 
 @contextlib.contextmanager
 def plans_noted(database: Database) -> Iterator[dict[str, str]]:
-    """The plan of each statement sent inside the block, by its text, as the engine itself explains it."""
+    """Collect the plan of each statement sent inside the block, by its text."""
     plans: dict[str, str] = {}
     explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
 

@@ -5,7 +5,7 @@ from tests.support.browser import chromium_path, open_browser
 
 @pytest.mark.xdist_group("browser")
 def test_browser_shows_a_page(browser):
-    """The one that the flows use: playwright starts no second one in a process."""
+    """Use the browser of the flows: playwright starts no second one in a process."""
     page = browser.new_page()
     page.set_content("<title>Credits</title><p>100 000 tokens</p>")
 

@@ -1,4 +1,4 @@
-"""A database that one test leaves is to the next as good as new, or is not handed on."""
+"""Tests that a used database is like a new one for the next test, or is dropped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.db_pool import DatabasePool
 
 @pytest.fixture
 def mine(cluster, postgresql_template):
-    """Spares of this test's own; what they made is dropped after it."""
+    """Return a pool of this test's own, which drops its databases at the end."""
     pool = DatabasePool(cluster, postgresql_template)
     pool._made = 900_000
     yield pool

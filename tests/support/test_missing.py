@@ -24,11 +24,11 @@ TESTS = """
 
 @pytest.fixture
 def run(pytester, monkeypatch, pytestconfig):
-    """Runs the tests above in a pytest of their own, with CI set as told or absent."""
+    """Return a function that runs the tests above in another pytest, with CI set or absent."""
 
     def run(ci: str | None, *arguments: str) -> pytest.RunResult:
         monkeypatch.setenv("PYTHONPATH", str(pytestconfig.rootpath))
-        # Loading every plugin installed takes longer than the tests themselves.
+        # Loading every installed plugin takes longer than the tests themselves.
         monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         monkeypatch.delenv("CI", raising=False)
         if ci is not None:

@@ -53,7 +53,7 @@ def cluster():
 
 @pytest.fixture
 def start_elsewhere(pytestconfig, cluster):
-    """Starts a cluster in another process; gives that process, the cluster's folder, its server and its guard."""
+    """Start a cluster in another process; return that process, the cluster's folder, its server and its guard."""
     started = []
 
     def start(mode: str):
@@ -143,7 +143,7 @@ def test_wheel_serves_where_the_system_has_no_server(cluster, monkeypatch):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run the server as another user")
 def test_programs_nobody_else_can_reach_are_copied(cluster, monkeypatch, tmp_path):
-    """The wheel in a home folder: it is closed to others, and stays closed."""
+    """Check a wheel in a home folder: the folder is closed to others, and stays closed."""
     closed = tmp_path / "home"
     closed.mkdir(mode=0o700)
     wheel = postgres._wheel_bindirs()[0].parents[1]

@@ -1,4 +1,4 @@
-"""What can befall a shop's webhooks, done to a rig that listens and has sold order 20."""
+"""Failures of a shop's webhooks, applied to a connected shop that listens and has sold order 20."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HOUR = 3600
 
 
 def hook(connected_shop, topic="order.updated"):
-    """Our webhook of a topic."""
+    """Return our webhook of a topic."""
     (found,) = [
         hook for hook in connected_shop.shop.webhooks.values() if hook.topic == topic and hook.delivery_url == URL
     ]
@@ -18,17 +18,17 @@ def hook(connected_shop, topic="order.updated"):
 
 
 def delete(connected_shop):
-    """Somebody deletes the webhook."""
+    """Delete the webhook."""
     connected_shop.shop.delete_webhook(hook(connected_shop).id)
 
 
 def pause(connected_shop):
-    """Somebody pauses it."""
+    """Pause the webhook."""
     connected_shop.shop.update_webhook(hook(connected_shop).id, status="paused")
 
 
 def disable(connected_shop):
-    """The shop disables it: seven deliveries failed."""
+    """Let seven deliveries fail, after which the shop disables the webhook."""
     connected_shop.shop.fail_next(10, status=503)
     for _ in range(7):
         connected_shop.shop.save(20)
@@ -38,12 +38,12 @@ def disable(connected_shop):
 
 
 def point_elsewhere(connected_shop):
-    """Somebody lets it lead elsewhere."""
+    """Change the webhook's address."""
     connected_shop.shop.update_webhook(hook(connected_shop).id, delivery_url="http://127.0.0.1:1/elsewhere")
 
 
 def forget_secret(connected_shop):
-    """Somebody gives it another secret, and an order is told of with that."""
+    """Change the webhook's secret, and send an order with it."""
     connected_shop.later(HOUR)
     connected_shop.shop.update_webhook(hook(connected_shop).id, secret="another")
     connected_shop.shop.save(20)
@@ -52,7 +52,7 @@ def forget_secret(connected_shop):
 
 
 def demote(connected_shop):
-    """Its owner, who is another user than the key's, loses the rights to see orders, and one is told of."""
+    """Remove the right to see orders from its owner, who is not the key's user, and send an order."""
     connected_shop.later(HOUR)
     hook(connected_shop).user_id = connected_shop.shop.create_user("boss@example.test", roles=("shop_manager",)).id
     connected_shop.shop.set_role(hook(connected_shop).user_id, "subscriber")
@@ -61,6 +61,6 @@ def demote(connected_shop):
 
 
 def call_with_wrong_signature(connected_shop):
-    """Somebody delivers what the shop did not sign."""
+    """Send a delivery that the shop did not sign."""
     headers = factories.delivery_headers(b"{}", "order.updated", secret="not ours")
     return connected_shop.client.post("/webhooks/woocommerce/shop", data=b"{}", headers=headers)

@@ -1,4 +1,4 @@
-"""A store's access key that got into wrong hands is withdrawn from the page or a command, and opens nothing at once."""
+"""A leaked access key of a store is withdrawn by the page or a command, and is refused at once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_revoked_key_opens_nothing_although_it_was_remembered(app, shop, databas
     assert spend(shop, shop.headers, "two") == 401
     assert shop.client.get("/v1/store", headers=shop.headers).status_code == 401
     page = admin.get(PAGE)
-    assert "was revoked; requests with it are refused from now on." in page.text
+    assert "was revoked. Requests with it are refused from now on." in page.text
     assert revoke_forms(page) == []
     assert ledger_sql.balances(database, store="shop") == {2: 90}
 
@@ -98,11 +98,11 @@ def test_command_lists_makes_and_revokes(shop, flask):
     assert shop.client.get("/v1/store", headers=fresh).status_code == 200
     assert f"{made['access_key'][:9]}…" in flask("stores", "access-keys", "shop").output
     assert flask("stores", "access-keys", "shop", "--revoke", made["access_key"]).exit_code == 0
-    assert "There is none" in flask("stores", "access-keys", "shop").output
+    assert "The store has no access key" in flask("stores", "access-keys", "shop").output
 
 
 def test_command_revokes_nothing_that_is_not_one_whole_key(shop, database, flask):
-    """An empty variable of a script must not cut the shop off."""
+    """An empty variable in a script must not cut the shop off."""
     key = shop.headers["Authorization"].removeprefix("Bearer ")
 
     for written in ("", "t", "tb_", "tb_nobody", key[:8], key[:10], key[:-1] + "!", key + "x"):

@@ -61,7 +61,7 @@ def test_wrong_password_and_unknown_e_mail_look_alike(app, shop, email, password
     response = try_sign_in(client, email, password)
 
     assert response.status_code == 401
-    assert read(response).alerts[0].startswith("Email or password is wrong.")
+    assert read(response).alerts[0].startswith("The email or password is wrong.")
     assert read(response).form("sign-in").fields["email"] == email
     assert not _is_signed_in(client)
 
@@ -205,7 +205,7 @@ def test_form_without_its_token_does_nothing(app, shop):
         for token in ("", "wrong"):
             response = client.post(path, data={"csrf_token": token, "email": EMAIL, "password": PASSWORD})
             assert response.status_code == 400
-            assert "This form is no longer good" in response.text
+            assert "This form has expired" in response.text
     assert _is_signed_in(client)
 
 

@@ -1,4 +1,4 @@
-"""Answering on the exceptions page: the forms of unknown lines, and the button that marks refunds as seen."""
+"""Answers on the exceptions page: the forms of unknown lines, and the button that marks refunds as reviewed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def admin(app):
 
 
 def labels(page):
-    """The texts that say what the open fields of the list are for."""
+    """Return the labels of the open fields of the list."""
     return [values["for"] for tag, values in page.tags if tag == "label" and values["for"] != "order"]
 
 
@@ -41,11 +41,11 @@ def test_lines_are_told_one_after_the_other_in_the_admins_name(shop, admin, data
     assert "Old pack 1" in page.source
     assert "3 sold" in page.source
     assert (first.status_code, first.location) == (303, f"{LIST}?amounts=1")
-    told = "One piece of line 1 of order 1 grants 1,000 tokens: 3,000 tokens were granted."
+    told = "One unit of line 1 of order 1 grants 1,000 tokens: 3,000 tokens were granted."
     assert told in between.source
     assert labels(between) == ["tokens-2"]
     assert (second.status_code, second.location) == (303, LIST)
-    assert "One piece of line 2 of order 1 grants 0 tokens: no tokens moved." in after.text
+    assert "One unit of line 2 of order 1 grants 0 tokens: no tokens moved." in after.text
     assert [row[0] for row in read(after).rows] == ["2"]
     assert entries(database) == [(1, 3_000, EMAIL)]
     said = ledger_sql.rows(database, "select line_id, set_by from order_lines where order_number = 1 order by line_id")
@@ -62,8 +62,8 @@ def test_form_sent_twice_grants_once_and_with_another_number_is_refused(shop, ad
     assert "500 tokens were granted" in pages[0].text
     assert "no tokens moved" in pages[1].text
     assert read(pages[2]).alerts == [
-        "Nothing was changed: one piece of line 1 of order 1 grants 500 tokens already; correct the balance if that is"
-        " wrong."
+        "Nothing was changed: one unit of line 1 of order 1 already grants 500 tokens; if that is wrong, correct the"
+        " balance."
     ]
     assert entries(database) == [(1, 500, EMAIL)]
 
@@ -81,7 +81,7 @@ def test_slip_of_the_finger_is_told_beside_the_field_and_kept(shop, admin, datab
     page = read(answer)
 
     assert (answer.status_code, len(page.alerts)) == (status, 1)
-    assert page.alerts[0].startswith("Give the tokens of one piece as a whole number from 0 to 9,007,")
+    assert page.alerts[0].startswith("Enter how many tokens one unit grants, a whole number from 0 to 9,007,")
     assert page.form("1/lines/2").fields["tokens"] == typed[:40]
     assert page.form("1/lines/1").fields["tokens"] == ""
     (field,) = [values for tag, values in page.tags if tag == "input" and "aria-invalid" in values]
@@ -99,7 +99,7 @@ def test_more_than_can_be_counted_is_told_beside_the_field(shop, admin, database
     answer = send(admin, form, tokens=str(2**53 - 1))
 
     assert answer.status_code == 409
-    assert "That is too much" in read(answer).alerts[0]
+    assert "The amount is too large" in read(answer).alerts[0]
     assert read(answer).form("1/lines/1").fields["tokens"] == str(2**53 - 1)
     assert ledger_sql.rows(database, "select tokens, set_by from order_lines") == [{"tokens": None, "set_by": None}]
 
@@ -133,7 +133,7 @@ def test_more_than_the_buyers_balance_can_hold_is_told_beside_the_field(shop, ad
 
     page = read(send(admin, read(admin.get(f"{LIST}?amounts=1")).form("1/lines/1"), tokens="1"))
 
-    assert page.alerts == ["That is too much: The balance would leave the range of 0 to 2^53-1 tokens."]
+    assert page.alerts == ["The amount is too large: The balance would leave the range of 0 to 2^53-1 tokens."]
     assert page.form("1/lines/1").fields["tokens"] == "1"
 
 
@@ -162,7 +162,7 @@ def test_refunds_are_marked_as_seen_in_the_admins_name(shop, admin, database):
     after = admin.get(LIST).text
     assert (
         after.count(
-            "The refunds of order 1 are marked as reviewed: no tokens moved. A new refund opens the exception again."
+            "The refunds of order 1 were marked as reviewed: no tokens moved. A new refund opens the exception again."
         )
         == 2
     )

@@ -1,4 +1,4 @@
-"""The connection page: each step turns green by what really happened, each fault has its sentence and its button."""
+"""The connection page: each step turns green by real events, each problem has its sentence and its button."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def admin(connected_shop):
 
 
 def states(client):
-    """How each step stands."""
+    """Return the state of each step."""
     found = re.findall(r'<li class="step step--(\w+)">.*?<h2>(.*?) <span', client.get(PAGE).text, re.DOTALL)
     assert tuple(title for _, title in found) == STEPS
     return {title: state for state, title in found}
 
 
 def press(client, part, **fields):
-    """Press the first button of an action: the page that follows."""
+    """Press the first button of an action and return the page that follows."""
     answer = send(client, read(client.get(PAGE)).form(f"connection/{part}"), **fields)
     assert (answer.status_code, answer.location) == (303, PAGE)
     return client.get(answer.location)
@@ -65,10 +65,10 @@ def test_checklist_turns_green_step_by_step(connected_shop, admin):
     assert sorted(hook.topic for hook in connected_shop.shop.webhooks.values()) == sorted(TOPICS)
     assert {hook.secret for hook in connected_shop.shop.webhooks.values()} == {SECRET}
     assert (states(admin)["The shop answers"], states(admin)["Webhooks"]) == ("done", "done")
-    assert "The shop’s test call, which is not signed, arrived on" in installed.text
+    assert "The shop’s test request, which is not signed, arrived on" in installed.text
     assert states(admin)["First delivery"] == "waiting", "the ping proves little"
     assert "6 packages among 6 products were read." in press(admin, "packages").text
-    assert "grant nothing" in press(admin, "history", answer="skip").text
+    assert "are not granted" in press(admin, "history", answer="skip").text
     connected_shop.sell()
     connected_shop.shop.run_queue()
     assert set(states(admin).values()) == {"done"}
@@ -100,7 +100,7 @@ def test_look_repairs_what_can_be_repaired_and_says_what_is_left(connected_shop,
     assert re.search(r"Problems <span class=\"muted\">since <time", broken.text)
     for part in ("webhooks", "packages"):
         (alert,) = read(press(admin, part)).alerts
-        assert alert.startswith("That did not work: the shop answered HTTP 500")
+        assert alert.startswith("The action failed: the shop answered HTTP 500")
     connected_shop.served.faults.clear()
     assert "The shop cannot be read" not in press(admin, "look").text
     assert "flask" not in broken.text
@@ -195,12 +195,12 @@ def test_reading_back_is_shown_with_the_orders_that_stop_it(connected_shop, admi
     assert page.count("&lt;b&gt;why") == 10
     assert "and 20 more" in page
     assert "http://127.0.0.1:8000/webhooks/woocommerce/shop" in page
-    assert "Synced up to</dt><dd>nothing yet: it begins with the first order" in page
+    assert "Synced up to</dt><dd>nothing yet: the sync begins with the first order" in page
 
 
 @one_engine
 def test_page_asks_nobody_and_holds_no_transaction_while_a_button_does(connected_shop, admin, monkeypatch):
-    """The embedded database takes one writer at a time: another one gets through while the shop thinks."""
+    """SQLite has one writer at a time: another one succeeds while the request to the shop is open."""
     connected_shop.connect()
     connected_shop.asked()
     admin.get(PAGE)

@@ -1,4 +1,4 @@
-"""The Connection page says what each button does, repeats what was seen, and warns before anything is created."""
+"""The Connection page describes each button, repeats what was found, and warns before anything is created."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def admin(connected_shop):
 
 
 def steps(client):
-    """Each step's state, sentence and effect."""
+    """Return each step's state, sentence and effect."""
     page = client.get(PAGE).text
     found = re.findall(r'step--(\w+)">.*?<h2>(.*?) <span.*?<p>(.*?)</p>\s*(.*?)</div>', page, re.DOTALL)
     return {title: (state, html.unescape(words + more)) for state, title, words, more in found}
@@ -113,6 +113,13 @@ def test_mix_up_of_typed_keys_is_named_and_the_old_ones_stay(connected_shop, adm
 
     assert (wrong.status_code, words in read(wrong).alerts[0]) == (422, True)
     assert ledger_sql.rows(connected_shop.database, "select consumer_key from stores") == before
+
+
+@pytest.mark.parametrize("has_keys", [True, False])
+def test_products_are_to_be_imported_only_where_the_shop_can_be_read(connected_shop, admin, has_keys):
+    connected_shop.connect(has_keys=has_keys)
+
+    assert ("import the products, then set the tokens" in steps(admin)["Packages"][1]) is has_keys
 
 
 def test_problem_that_is_over_is_not_shown(connected_shop, admin):

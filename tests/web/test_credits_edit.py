@@ -43,19 +43,19 @@ def test_edit_keeps_the_place_in_the_list(app, people):
     assert "edit=" not in response.location
 
 
-# What is typed as balance and as reason, and what the page says to it.
+# The typed balance and reason, and the page's message.
 MISTAKES = [
-    ("", "why", "Give the new balance as a whole number"),
-    ("abc", "why", "Give the new balance as a whole number"),
-    ("-1", "why", "Give the new balance as a whole number"),
-    ("1.5", "why", "Give the new balance as a whole number"),
-    ("1,00", "why", "Give the new balance as a whole number"),
-    ("9007199254740992", "why", "Give the new balance as a whole number"),
-    ("٣", "why", "Give the new balance as a whole number"),
-    ("5000", "why", "The balance is 5,000 already"),
-    ("77", "  ", "Say why"),
-    ("77", "x" * 501, "Say why"),
-    ("77", "two\nlines", "Say why"),
+    ("", "why", "Enter the new balance as a whole number"),
+    ("abc", "why", "Enter the new balance as a whole number"),
+    ("-1", "why", "Enter the new balance as a whole number"),
+    ("1.5", "why", "Enter the new balance as a whole number"),
+    ("1,00", "why", "Enter the new balance as a whole number"),
+    ("9007199254740992", "why", "Enter the new balance as a whole number"),
+    ("٣", "why", "Enter the new balance as a whole number"),
+    ("5000", "why", "The balance is already 5,000"),
+    ("77", "  ", "Enter a reason"),
+    ("77", "x" * 501, "Enter a reason"),
+    ("77", "two\nlines", "Enter a reason"),
 ]
 
 
@@ -90,7 +90,7 @@ def test_balance_that_moved_meanwhile_is_not_overwritten(app, people, database):
 
 
 def test_mistake_does_not_hide_that_the_balance_moved(app, people):
-    """The form is judged by the balance the admin saw, however often it comes back."""
+    """The form is checked against the balance the admin saw, however often it comes back."""
     client = sign_in(app)
     form = read(client.get(f"{LIST}?edit=2")).form("balance")
     spend(people, 2, 1000)

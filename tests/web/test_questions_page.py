@@ -1,4 +1,4 @@
-"""The exceptions page: what is open, page by page, and what an admin can do about it."""
+"""The exceptions page: open review items, page by page, and the actions of an admin."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_order_is_given_to_a_user_in_the_admins_name(shop, admin, database):
     after = admin.get(done.location)
 
     assert (done.status_code, done.location) == (303, LIST)
-    assert "Order 1 is assigned to user 7: 1,000 tokens were granted." in after.text
+    assert "Order 1 was assigned to user 7: 1,000 tokens were granted." in after.text
     assert numbers(read(after)) == [2]
     assert "<b>" not in after.text
     (entry,) = ledger_sql.rows(database, "select tokens, actor, order_number from entries")
@@ -210,7 +210,7 @@ def test_every_review_item_has_a_sentence_and_a_button_for_each_choice(shop, adm
     assert "Order 900 belongs to the same purchase" in page.rows[0][2]
     assert forms[0].fields.items() >= {("kind", "related_order"), ("subject", "1")}
     done = send(admin, forms[0], choice="grant")
-    assert "Your choice about order 901 is stored" in admin.get(done.location).text
+    assert "Your choice about order 901 was saved" in admin.get(done.location).text
     gone = send(admin, forms[0], choice="grant")
     assert "Nothing was changed" in admin.get(gone.location).text
     assert admin.post(f"{LIST}/901/decide", data={}).status_code in {400, 403, 422}

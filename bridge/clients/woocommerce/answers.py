@@ -1,4 +1,4 @@
-"""Reads the JSON of a shop's answer, also where plugins and PHP print around it, within fixed bounds."""
+"""Read the JSON of a shop's response within fixed limits, even if plugins or PHP print text around it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 MAX_BODY_BYTES = 16 * 2**20
 MAX_CONTAINERS = 200_000
 MAX_VALUES = 1_000_000
-"""An answer of more objects and lists, or of more values, is refused before it is parsed.
+"""A response with more objects and lists, or more values, is refused before it is parsed.
 
-Parsed, an empty list of three bytes takes sixty: without this bound, the memory
-of a body would be many times its size.
+An empty list takes three bytes in JSON and sixty when parsed: without this limit,
+a body could take many times its size in memory.
 """
 MAX_DEPTH = 100
 EXCERPT = 80
@@ -21,7 +21,7 @@ EXCERPT = 80
 _MAX_NOISE = 2**16
 _MAX_STARTS = 50
 _FAILS_WITHIN = 40
-"""A bracket of a warning stops looking like JSON at once; JSON that was cut off goes on for longer."""
+"""A bracket in a warning stops looking like JSON soon; truncated JSON does so later."""
 _BLANK = "\ufeff\x00 \t\r\n"
 _PAGE = re.compile(r"<!doctype|<html|<head\b|<body\b|<form\b|<script", re.IGNORECASE)
 _BRACKET = re.compile(r"[\[{]")
@@ -35,18 +35,18 @@ _decoder = json.JSONDecoder()
 
 
 class NotJson(ValueError):
-    """The body does not hold exactly one JSON value."""
+    """The body is not exactly one JSON value."""
 
 
 class TooMuchJson(ValueError):
-    """The body holds more, or deeper nested, values than a shop's answer needs."""
+    """The body has more values, or deeper nesting, than a shop's response needs."""
 
 
 def parse(body: bytes) -> Any:
     """Return the one JSON value of a body; raises `NotJson` or `TooMuchJson`.
 
-    Byte-order marks, blank lines, PHP warnings before the value and comments
-    behind it are ignored. A page of HTML that contains JSON is no JSON.
+    Byte-order marks, blank lines, PHP warnings before the value and comments after
+    it are ignored. An HTML page that contains JSON is not JSON.
     """
     _check_size(body)
     text, is_clean = _decode(body)
@@ -84,7 +84,7 @@ def is_page(body: bytes) -> bool:
 
 
 def type_of(headers: Mapping[str, str]) -> str:
-    """The content type of an answer, where it looks like one."""
+    """Return the content type of a response, if it is a valid one."""
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return kind if _TYPE.fullmatch(kind) else "an unknown type"
 
@@ -96,7 +96,7 @@ def _check_size(body: bytes) -> None:
 
 
 def _decode(body: bytes) -> tuple[str, bool]:
-    """The text of a body, and whether all of it is text: a warning may hold other bytes, the JSON may not."""
+    """Return the text of a body, and whether it is valid text: a warning may contain other bytes, JSON may not."""
     encoding = json.detect_encoding(body).removesuffix("-sig")
     try:
         return body.decode(encoding).strip(_BLANK), True
@@ -105,7 +105,7 @@ def _decode(body: bytes) -> tuple[str, bool]:
 
 
 def _only_value(text: str) -> Any:
-    """The only object or list of objects in a text; raises `NotJson` where there is none, several or half of one."""
+    """Return the only object or list in a text; raises `NotJson` if there is none, several or an incomplete one."""
     found: list[Any] = []
     position, starts = 0, 0
     while (bracket := _BRACKET.search(text, position)) is not None:
@@ -131,7 +131,7 @@ def _only_value(text: str) -> Any:
 
 
 def _is_answer(value: Any) -> bool:
-    """Return whether a value has the shape of a REST answer; a PHP warning may hold `[0]` or `{}`."""
+    """Return whether a value has the shape of a REST response; a PHP warning may contain `[0]` or `{}`."""
     if isinstance(value, list):
         return all(isinstance(item, dict) for item in value)
     return bool(value)

@@ -1,7 +1,7 @@
-"""A WooCommerce shop's REST API (wc/v3): the requests of the bridge, with plain JSON documents as results.
+"""Requests to a WooCommerce shop's REST API (wc/v3); results are plain JSON documents.
 
 Only this module handles paths, parameters and paging; `payloads` reads the
-documents. What was observed of a real shop is in `docs/reference/woocommerce.md`.
+documents. `docs/reference/woocommerce.md` describes the behavior of real shops.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bridge.domain.shop.errors import ShopBroken, ShopPageBroken, ShopRefused
 
 MAX_PER_PAGE = 100
 MAX_PAGES = 100
-"""More pages than these are no list of a product's variations, an order's refunds or a shop's webhooks."""
+"""The most pages of a list of variations, refunds or webhooks; a longer list is an error."""
 
 _TRIES = 3
 _BEYOND = 10**6
@@ -31,14 +31,14 @@ _Params = dict[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class ShopClock:
-    """How many seconds the shop's clock is ahead of ours; None if it sent no time."""
+    """The seconds by which the shop's clock is ahead of ours; None if it sent no time."""
 
     offset_seconds: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class ShopCheck:
-    """Our permissions in the shop: `fault` is why reading failed, `can_write` None if that is unknown."""
+    """The key's permissions in the shop: `fault` is why reading failed, `can_write` None if unknown."""
 
     fault: ShopUnreachable | None
     write_fault: ShopUnreachable | None
@@ -47,11 +47,11 @@ class ShopCheck:
 
 
 class ShopClient:
-    """One shop; every method may raise a `ShopUnreachable`. Requests go out one at a time.
+    """One shop; every method may raise a `ShopUnreachable`. Requests are sent one at a time.
 
-    `get_` asks for one document and answers None where the shop says that there
-    is none, which no missing page and no refusal is taken for. What `list_`
-    returns comes in the order of ids.
+    `get_` methods return one document, or None if the shop says that there is
+    none; a missing page or a refusal raises. `list_` methods return documents in
+    the order of ids.
     """
 
     def __init__(self, session: ShopSession) -> None:
@@ -71,27 +71,27 @@ class ShopClient:
 
     @property
     def access(self) -> ShopAccess:
-        """The way to the shop's REST API that is used; a request may find another one."""
+        """The way to reach the shop's REST API; a request may change it."""
         return self._session.access
 
     def use(self, access: ShopAccess) -> None:
-        """Begin with the way that worked before."""
+        """Start with the way that worked before."""
         self._session.access = access
 
     def leave_out(self, numbers: Sequence[int]) -> None:
-        """List no orders of these numbers, over which the shop fails."""
+        """Leave out the orders with these numbers in lists, because the shop fails over them."""
         self._left_out = ",".join(map(str, numbers))
 
     def limit(self, *, requests: int, seconds: float) -> None:
-        """Send so many requests at most, and none after so many seconds; `ShopBudgetSpent` is raised for the next."""
+        """Limit the number of requests and the time in seconds; beyond them, `ShopBudgetSpent` is raised."""
         self._session.budget = Budget(requests, time.monotonic() + seconds)
 
     def get_order(self, number: int) -> Document | None:
-        """An order, also one in the trash; None when it was deleted for good or never was."""
+        """Return an order, even from the trash; None if it was permanently deleted or never existed."""
         return _found(self._session.read(f"orders/{number}"))
 
     def list_refunds(self, number: int) -> list[Document]:
-        """All refunds of an order with their lines; none for an order that is gone."""
+        """Return all refunds of an order with their lines; none if the order does not exist."""
         return self._list_all(f"orders/{number}/refunds")
 
     def list_orders(
@@ -104,14 +104,14 @@ class ShopClient:
         per_page: int = MAX_PER_PAGE,
         include: Sequence[int] | None = None,
     ) -> Page:
-        """A page of the orders changed after one moment and before another, both exclusive and to the second.
+        """Return a page of the orders changed after one moment and before another, exclusive, to the second.
 
-        A cursor must overlap by a second or more: of two changes in one second
-        the later finds the moment used up. `statuses` None is any, which leaves
-        out the trash. The order is that of ids, which a change in between does
-        not move, as it would the order of changes; an order that joins shows
-        one of another page twice, one that leaves makes `total` shrink. Orders
-        that the shop cannot show are the page's `broken`.
+        A cursor must overlap by a second or more, because the later of two
+        changes in one second would be missed. `statuses` None means any, without
+        the trash. Orders are sorted by id, so that a change meanwhile does not
+        move them. If an order is added meanwhile, one appears on two pages; if one
+        leaves, `total` shrinks. `broken` are the orders that the shop cannot
+        return.
         """
         if (statuses is not None and not statuses) or (include is not None and not include):
             return Page((), 0, 0)
@@ -119,7 +119,7 @@ class ShopClient:
         if modified_after is not None:
             params["modified_after"] = _seconds(modified_after)
         if modified_before is not None:
-            # Rounded up: a change in this very second, which has no fractions, is before the moment.
+            # Rounded up: the shop's times have no fractions, so a change in this second is before the moment.
             params["modified_before"] = _seconds(modified_before + timedelta(microseconds=999_999))
         if statuses is not None:
             params["status"] = ",".join(statuses)
@@ -137,11 +137,11 @@ class ShopClient:
         page: int = 1,
         per_page: int = MAX_PER_PAGE,
     ) -> Page:
-        """A page of the orders changed after a moment, exclusive and to the second, in the order of their changes.
+        """Return the orders changed after a moment, exclusive, to the second, sorted by their time of change.
 
-        Read on from the last change received, not by page: an order that changes in
-        between moves to the end, and those behind it would slip past. Raises
-        `ShopPageBroken` where the shop fails over one of them.
+        Continue from the last change received, not by page: an order that changes
+        meanwhile moves to the end, and others would be missed. Raises
+        `ShopPageBroken` if the shop fails over one of them.
         """
         params: _Params = {"dates_are_gmt": "true", "orderby": "modified", "order": "asc"}
         if modified_after is not None:
@@ -153,43 +153,45 @@ class ShopClient:
         return self._page("orders", params, page=page, per_page=per_page)
 
     def list_newest(self, *, page: int = 1, per_page: int = MAX_PER_PAGE) -> Page:
-        """A page of the orders that were placed last, the newest first."""
+        """Return a page of the latest orders, newest first."""
         return self._page("orders", {"order": "desc"}, page=page, per_page=per_page)
 
     def get_product(self, product_id: int) -> Document | None:
-        """A product or a variation."""
+        """Return a product or a variation."""
         return _found(self._session.read(f"products/{product_id}"))
 
     def list_products(self, *, page: int, per_page: int = MAX_PER_PAGE) -> Page:
-        """A page of the products of any status, without variations; those the shop cannot show are its `broken`."""
+        """Return a page of products of any status, without variations; `broken` are those it cannot return."""
         return self._page("products", {}, page=page, per_page=per_page, in_parts=True)
 
     def list_variations(self, product_id: int) -> list[Document]:
-        """All variations of a product; none for a product that is gone."""
+        """Return all variations of a product; none if the product does not exist."""
         return self._list_all(f"products/{product_id}/variations", in_parts=True)
 
     def list_customers(self, user_ids: Sequence[int]) -> list[Document]:
-        """Those of these users that the shop still has, whatever their role; 100 at most are asked for."""
+        """Return the existing users among these, whatever their role; 100 at most."""
         if not user_ids:
             return []
         return self._list_all("customers", {"include": ",".join(map(str, user_ids)), "role": "all"}, in_parts=True)
 
     def find_customers(self, email: str) -> list[Document]:
-        """The users with this email address, whatever their role, 100 at most.
+        """Return the users with this email address, whatever their role, 100 at most.
 
-        WordPress searches where the address begins or ends with `*`: others may come as well.
+        If the address begins or ends with `*`, WordPress searches with a wildcard,
+        and other users may be included.
         """
         params: _Params = {"email": email, "role": "all"}
         return list(self._page("customers", params, page=1, per_page=MAX_PER_PAGE).items)
 
     def list_webhooks(self) -> list[Document]:
-        """All webhooks, other people's too; without their secrets, which no shop returns."""
+        """Return all webhooks, including those of other services, without their secrets."""
         return self._list_all("webhooks")
 
     def create_webhook(self, *, name: str, topic: str, delivery_url: str, secret: str) -> Document:
-        """A new, active webhook; the shop pings its address before it answers.
+        """Create an active webhook and return it; the shop pings its delivery URL before it responds.
 
-        After a `ShopSilent` it may exist all the same: list before another try.
+        After a `ShopSilent` the webhook may exist: list the webhooks before another
+        attempt.
         """
         body = {"name": name, "topic": topic, "delivery_url": delivery_url, "secret": secret}
         document = _found(self._session.write("POST", "webhooks", body))
@@ -198,26 +200,26 @@ class ShopClient:
         return document
 
     def update_webhook(self, webhook_id: int, **changes: str) -> Document | None:
-        """The webhook with the fields changed: `status`, `name`, `topic`, `delivery_url`, `secret`; None if gone."""
+        """Change `status`, `name`, `topic`, `delivery_url` or `secret` of a webhook; None if it is gone."""
         return _found(self._session.write("PUT", f"webhooks/{webhook_id}", changes))
 
     def delete_webhook(self, webhook_id: int) -> None:
-        """Delete a webhook for good; one that is gone is no fault."""
-        # Without `force` a shop refuses: webhooks have no trash.
+        """Delete a webhook permanently; a missing one is not an error."""
+        # Without `force` the shop refuses, because webhooks have no trash.
         self._session.write("DELETE", f"webhooks/{webhook_id}", params={"force": "true"})
 
     def clock(self) -> ShopClock:
-        """How far the shop's clock is ahead, by the Date of an answer that was made for us."""
+        """Return how far the shop's clock is ahead, by the Date header of an uncached response."""
         return ShopClock(self._peek().offset_seconds)
 
     def check(self) -> ShopCheck:
-        """Return whether the shop answers, lets us read, and lets us write; changes nothing, and raises nothing."""
+        """Return whether the shop responds and allows reading and writing; changes nothing, raises nothing."""
         try:
             clock = ShopClock(self._peek().offset_seconds)
         except ShopUnreachable as fault:
             return ShopCheck(fault, None, None, ShopClock(None))
         try:
-            # There is no webhook 0; a key that may only read is refused before the lookup.
+            # There is no webhook 0; a read-only key is refused before the lookup.
             answer = self._session.write("PUT", "webhooks/0", {})
         except ShopRefused as fault:
             return ShopCheck(None, fault, False, clock)
@@ -230,7 +232,7 @@ class ShopClient:
         try:
             answer = self._session.read("orders", asked)
         except ShopPageBroken:
-            # The newest order may be the one the shop fails over; beyond the last there is none.
+            # The shop may fail over its newest order; beyond the last page there is none.
             answer = self._session.read("orders", {**asked, "page": _BEYOND})
         lists.documents(answer)
         assert answer is not None
@@ -239,7 +241,7 @@ class ShopClient:
     def _list_all(
         self, path: str, params: Mapping[str, str | int] | None = None, *, in_parts: bool = False
     ) -> list[Document]:
-        """Every page; read again from the first when the list changed its length in between."""
+        """Return every page; start again from the first if the list's length changes meanwhile."""
 
         def fetch(number: int) -> Page:
             return self._page(path, params or {}, page=number, per_page=MAX_PER_PAGE, in_parts=in_parts)
@@ -260,9 +262,9 @@ def open_shop(
     timeout: tuple[float, float] = (5, 30),
     sleep: Callable[[float], object] = time.sleep,
 ) -> ShopClient:
-    """The client of a shop; connects to nothing yet.
+    """Return the client of a shop, without connecting yet.
 
-    `timeout` is in seconds, to connect and between two bytes of an answer.
+    `timeout` is in seconds: to connect, and between two bytes of a response.
     Raises `BadShopAddress` for an address that is neither https nor loopback.
     """
     session = ShopSession(url, consumer_key=consumer_key, consumer_secret=consumer_secret, timeout=timeout, sleep=sleep)
@@ -270,7 +272,7 @@ def open_shop(
 
 
 def _seconds(moment: datetime) -> str:
-    """A moment as the shop compares it, with `dates_are_gmt`: in UTC, without a zone, cut to the second."""
+    """Return a time as a parameter for `dates_are_gmt`: in UTC, without a zone, cut to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 

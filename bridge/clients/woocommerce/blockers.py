@@ -1,7 +1,7 @@
-"""Recognizes what answers in place of a shop's REST API: challenges, firewalls, logins and maintenance pages.
+"""Recognize what responds in place of a shop's REST API: challenges, firewalls, logins, maintenance pages.
 
-Each is recognized by its headers or by words of its page, and comes with what the
-owner can allow or change.
+Each is recognized by its headers or by words on its page, and has a message that
+says what the owner can allow or change.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from bridge.clients.woocommerce.answers import type_of
 from bridge.domain.errors import ShopUnreachable
 from bridge.domain.shop.errors import ShopBlocked, ShopBroken, ShopInMaintenance
 
+WP_DIE = "wp_die"
+"""The code of WordPress' error document for a request that was ended before the REST API began."""
+
 _READ = 2**16
 _MAINTENANCE = (
-    "the shop is in maintenance mode; it is asked again by the next run, and where that lasts, switch the mode off or"
-    " exempt the path /wp-json/ from it"
+    "the shop is in maintenance mode; the next run tries again. If the mode stays on, switch it off or exempt the path"
+    " /wp-json/ from it"
 )
 _ALLOW = "allow this server's address for the path /wp-json/ there"
 
@@ -26,7 +29,7 @@ Kind = Callable[[str], ShopUnreachable]
 
 @dataclass(frozen=True, slots=True)
 class _Blocker:
-    """A service that answers, recognized by a header's value or a pattern in the page, and the sentence about it."""
+    """A service that responds in place of the shop, recognized by a header or a pattern, with its message."""
 
     sentence: str
     headers: tuple[tuple[str, str], ...] = ()
@@ -35,7 +38,7 @@ class _Blocker:
     kind: Kind = ShopBlocked
 
     def fits(self, status: int, headers: Mapping[str, str], page: str) -> bool:
-        """Return whether an answer is this blocker's."""
+        """Return whether a response comes from this blocker."""
         if self.statuses and status not in self.statuses:
             return False
         if any(re.search(pattern, headers.get(name, ""), re.IGNORECASE) for name, pattern in self.headers):
@@ -44,16 +47,16 @@ class _Blocker:
 
 
 _REFUSING = frozenset({202, 400, 401, 403, 405, 406, 409, 415, 418, 429, 503})
-"""The pages of a shop that is well name their firewall and captcha too, in scripts; those answer 200."""
+"""Normal pages of a shop also mention its firewall and captcha in scripts; those have status 200."""
 
 _BLOCKERS = (
     _Blocker(
-        f"SiteGround's bot protection answers with a captcha in place of the shop; ask SiteGround to {_ALLOW}",
+        f"SiteGround's bot protection responds with a captcha in place of the shop; ask SiteGround to {_ALLOW}",
         (("SG-Captcha", "."),),
         r"sgcaptcha|/\.well-known/captcha",
     ),
     _Blocker(
-        "Cloudflare answers with a challenge in place of the shop; add a Cloudflare rule (Security, WAF, custom rules)"
+        "Cloudflare responds with a challenge in place of the shop; add a Cloudflare rule (Security, WAF, custom rules)"
         " that skips the challenge for this server's address and the path /wp-json/",
         (("cf-mitigated", "challenge"),),
         r"<title>Just a moment|cf-chl|challenge-platform|cf_chl_opt|cdn-cgi/challenge",
@@ -106,7 +109,7 @@ _BLOCKERS = (
         page="_Incapsula_Resource|Incapsula incident",
     ),
     _Blocker(
-        f"a web application firewall of AWS answers with a challenge in place of the shop; {_ALLOW}",
+        f"a web application firewall of AWS responds with a challenge in place of the shop; {_ALLOW}",
         (("x-amzn-waf-action", "."),),
         "awswaf|aws-waf-token",
     ),
@@ -116,7 +119,7 @@ _BLOCKERS = (
         statuses=_REFUSING,
     ),
     _Blocker(
-        f"DDoS-Guard answers in place of the shop; {_ALLOW}",
+        f"DDoS-Guard responds in place of the shop; {_ALLOW}",
         (("Server", "ddos-guard"),),
         page="ddos-guard",
         statuses=_REFUSING,
@@ -136,18 +139,19 @@ _BLOCKERS = (
         statuses=frozenset({401}),
     ),
     _Blocker(
-        "the host has suspended the shop's account; the owner must settle that with the host",
+        "the hosting provider has suspended the shop's account; contact the hosting provider",
         page=r"suspendedpage|account (has been |is )?suspended",
         kind=ShopBroken,
     ),
     _Blocker(
-        "the shop's WordPress cannot reach its database; the shop's host must repair that",
+        "the shop's WordPress cannot reach its database; contact the hosting provider",
         page="Error establishing a database connection",
         kind=ShopBroken,
     ),
     _Blocker(
         _MAINTENANCE,
-        page=r"maintenance|coming soon|under construction|launching soon|be back|wp-die-message|id=.error-page",
+        page=r"maintenance|coming soon|under construction|launching soon|be back|wp-die-message|id=.error-page"
+        rf'|"code":"{WP_DIE}"',
         statuses=frozenset({503}),
         kind=ShopInMaintenance,
     ),
@@ -158,8 +162,8 @@ _BLOCKERS = (
         kind=ShopInMaintenance,
     ),
     _Blocker(
-        "the shop shows its login page in place of its REST API; exempt the path /wp-json/ from what closes the site to"
-        " visitors",
+        "the shop shows its login page in place of its REST API; exempt the path /wp-json/ from the plugin or setting"
+        " that closes the site to visitors",
         page="id=.loginform",
     ),
 )
@@ -169,7 +173,7 @@ _SUSPENDED = re.compile(r"suspendedpage|suspended", re.IGNORECASE)
 
 
 def fault_of_page(status: int, headers: Mapping[str, str], body: bytes) -> ShopUnreachable | None:
-    """Return the fault of a page that something else than the REST API made; None for an unknown page."""
+    """Return the error for a page that does not come from the REST API; None for an unknown page."""
     page = body[:_READ].decode("utf-8", "replace")
     for blocker in _BLOCKERS:
         if blocker.fits(status, headers, page):
@@ -178,18 +182,18 @@ def fault_of_page(status: int, headers: Mapping[str, str], body: bytes) -> ShopU
 
 
 def fault_of_redirect(location: str) -> ShopUnreachable | None:
-    """Return the fault of a redirect to a login or a page of the host; None for any other."""
+    """Return the error for a redirect to a login page or a page of the hosting provider; None for any other."""
     if _LOGIN.search(location):
         return ShopBlocked(
-            "the shop sends requests for its REST API to its login page; exempt the path /wp-json/ from what closes the"
-            " site to visitors"
+            "the shop redirects requests for its REST API to its login page; exempt the path /wp-json/ from the plugin"
+            " or setting that closes the site to visitors"
         )
     if "wp-admin/install.php" in location:
         return ShopBroken("the shop's WordPress is not installed: it redirects to its installation page")
     if "captcha" in location.casefold():
-        return ShopBlocked(f"a captcha answers in place of the shop; ask the host to {_ALLOW}")
+        return ShopBlocked(f"a captcha page responds in place of the shop; ask the host to {_ALLOW}")
     if "wp-signup.php" in location:
         return ShopBroken("there is no site at this address of a WordPress network: it redirects to its sign-up page")
     if _SUSPENDED.search(location):
-        return ShopBroken("the host has suspended the shop's account; the owner must settle that with the host")
+        return ShopBroken("the hosting provider has suspended the shop's account; contact the hosting provider")
     return None

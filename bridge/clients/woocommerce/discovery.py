@@ -1,4 +1,4 @@
-"""Finds where a WordPress site keeps its REST API: by its home page's link, or by the usual places."""
+"""Find the REST API of a WordPress site: by the link on its home page, or at the usual paths."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_LINKS = 8192
 
 
 class OtherHost(Exception):
-    """The home page names an API on another host, or one that is reached over another port."""
+    """The home page links to an API on another host or port."""
 
     def __init__(self, host: str) -> None:
         super().__init__(host)
@@ -23,7 +23,7 @@ class OtherHost(Exception):
 
 
 def usual_roots(folder: str) -> list[str]:
-    """Return the paths a site in a folder (empty or `/shop`) may have its API under, the usual one first."""
+    """Return the possible API paths of a site in a folder (empty or `/shop`), the usual one first."""
     return [
         f"{folder}/wp-json/",
         f"{folder}/?rest_route=/",
@@ -33,16 +33,16 @@ def usual_roots(folder: str) -> list[str]:
 
 
 def linked_root(home: str, header: str, page: str) -> str | None:
-    """Return the path of the API a home page names in its Link header or its head; None where it names none.
+    """Return the API path in the Link header or the head of a home page; None if there is none.
 
-    Raises `OtherHost` where that is not on the home page's own host.
+    Raises `OtherHost` if the API is not on the home page's own host.
     """
     for target in _targets(header, page):
         try:
             here, there = urlsplit(home), urlsplit(urljoin(home, target))
             is_same = (here.hostname, _port(here.scheme, here.port)) == (
                 there.hostname,
-                # A site behind a proxy may take itself for one on plain http; the connection stays as it is.
+                # A site behind a proxy may link to itself with http; the connection still uses https.
                 _port(here.scheme if there.port is None else there.scheme, there.port),
             )
             host = there.hostname or ""
@@ -57,7 +57,7 @@ def linked_root(home: str, header: str, page: str) -> str | None:
 
 
 def root_of_redirect(url: str, location: str) -> str | None:
-    """Return the API's path of a redirect on the same host that keeps the route; None for any other."""
+    """Return the API path of a redirect on the same host that keeps the route; None for other redirects."""
     try:
         there = urlsplit(urljoin(url, location))
     except ValueError:

@@ -1,7 +1,7 @@
-"""The shop's JSON, read into the bridge's own values.
+"""Read the shop's JSON documents into typed values.
 
-Real documents were recorded on WooCommerce 10.9; nothing of a document
-is trusted to be there, or to be of its usual type.
+Real documents were recorded on WooCommerce 10.9. Any field may be missing or
+have an unusual type.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Customer:
 class Product:
     """A product or variation as the shop describes it.
 
-    `tokens` is 0 for one that is no package, None where the document does not
-    say; `unreadable` is the amount of a package that is not clear. A marked
-    product whose variations carry the amounts is `is_per_variation`. A document
-    without meta has `is_partial`: it says nothing of tokens.
+    `tokens` is 0 if it is not a package, None if the document does not say;
+    `unreadable` is the unclear amount of a package. `is_per_variation` means that
+    the product is marked and its variations have the amounts. `is_partial` means
+    that the document has no meta and does not state tokens.
     """
 
     id: int
@@ -60,7 +60,7 @@ class Product:
 
 
 def resource_id(document: Json) -> int | None:
-    """The id a document is about; None where it has none, as an error object or an action's body."""
+    """Return the id in a document; None if it has none, as in an error object or an action's body."""
     return _whole(document.get("id"), high=MAX_USER_ID)
 
 
@@ -68,7 +68,7 @@ _KINDS = ("order", "product", "customer")
 
 
 def older_id(document: Json) -> tuple[str, int] | None:
-    """The kind and id of a document that an older API of WooCommerce wrote: `{"order": {"id": 20, …}}`."""
+    """Return the kind and id of a document in the format of an older WooCommerce API: `{"order": {"id": 20, …}}`."""
     for kind in _KINDS:
         inner = document.get(kind)
         if isinstance(inner, Mapping) and "id" not in document and (found := resource_id(inner)) is not None:
@@ -77,19 +77,19 @@ def older_id(document: Json) -> tuple[str, int] | None:
 
 
 def named_id(document: Json) -> int | None:
-    """The id a document is about, in any form it may have."""
+    """Return the id in a document, in any of the known formats."""
     older = older_id(document)
     return older[1] if older else resource_id(document)
 
 
 def looks_like_order(document: Json) -> bool:
-    """Return whether a document is an order's though its topic does not say so."""
+    """Return whether a document is an order, even if its topic is another."""
     key = document.get("order_key")
     return isinstance(key, str) and key.startswith("wc_order_") and "line_items" in document
 
 
 def is_bare(document: Json) -> bool:
-    """Return whether the document holds an id and nothing more, as the shop announces what was deleted."""
+    """Return whether the document has only an id, as in the shop's deliveries about deletions."""
     return set(document) == {"id"} and resource_id(document) is not None
 
 
@@ -100,28 +100,28 @@ _ORDER_ACTION = re.compile(
 
 
 def action_order(document: Json) -> int | None:
-    """The order an action's body is about: `{"action": "woocommerce_order_…", "arg": 20}`; None for another."""
+    """Return the order in an action's body: `{"action": "woocommerce_order_…", "arg": 20}`; None for another."""
     action = document.get("action")
     is_about_order = isinstance(action, str) and _ORDER_ACTION.match(action) is not None
     return _whole(document.get("arg"), high=MAX_USER_ID) if is_about_order else None
 
 
 def error_code(document: Json) -> str | None:
-    """The code of the shop's own error object, sent in place of what it meant to show; None for anything else."""
+    """Return the code of the shop's error object, sent in place of a document; None for anything else."""
     code = document.get("code")
     return _text(code, 200) if isinstance(code, str) and "message" in document and "id" not in document else None
 
 
 def is_refusal(document: Json) -> bool:
-    """Return whether an error object refuses access, and does not say that the object is gone."""
+    """Return whether an error object refuses access, rather than saying that the object does not exist."""
     return (error_code(document) or "").startswith("woocommerce_rest_cannot_")
 
 
 def read_order(document: Json, *, is_restored: bool = False) -> Order:
-    """The state of an order a document shows.
+    """Return the order in a document.
 
-    Raises `InvalidRequest` with the field where it is no order: without a
-    number, a status or a time of change nothing can be concluded from it.
+    Raises `InvalidRequest` with the missing field if the document has no number,
+    status or time of change: nothing can be concluded from it then.
     """
     number = resource_id(document)
     status = _text(document.get("status"), 64 + len("wc-")).removeprefix("wc-")[:64]
@@ -136,7 +136,7 @@ def read_order(document: Json, *, is_restored: bool = False) -> Order:
     billing = billing if isinstance(billing, Mapping) and billing else None
     refunds = _read_refund_list(document.get("refunds"))
     items = listed(document.get("line_items"))
-    # Of two lines with one id the later counts; the database takes each once.
+    # Of two lines with the same id the later counts; the database stores each id once.
     lines = None if items is None else tuple({line.id: line for line in _read_lines(items)}.values())
     return Order(
         number=number,
@@ -175,7 +175,7 @@ def _is_paid(status: str, document: Json) -> bool:
 
 
 def _paid_at(document: Json, modified_at: datetime) -> datetime | None:
-    """The later of the dates of payment and completion; of a document that has neither field its own."""
+    """Return the later of the dates of payment and completion; the document's own date if it has neither."""
     fields = ("date_paid_gmt", "date_completed_gmt")
     if not any(field in document for field in fields):
         return modified_at
@@ -188,13 +188,13 @@ def _parent(value: Any, order_id: int) -> int:
 
 
 def _shop_number(value: Any, order_id: int) -> str:
-    """The number the shop shows people; empty where it is the id."""
+    """Return the order number shown in the shop; empty if it is the id."""
     shown = str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value, 100).strip()
     return "" if shown == str(order_id) else shown
 
 
 def _read_refund_list(value: Any) -> list[tuple[int, Decimal]] | None:
-    """Each refund of an order with its money, once; None where the list or one of its entries cannot be read."""
+    """Return each refund of an order once, with its money; None if the list or one of its entries is unreadable."""
     items = listed(value)
     if items is None:
         return None
@@ -209,10 +209,10 @@ def _read_refund_list(value: Any) -> list[tuple[int, Decimal]] | None:
 
 
 def read_refunds(documents: Iterable[Json]) -> tuple[RefundDetail, ...]:
-    """The refunds of an order with their lines, as `GET /orders/ID/refunds` returns them.
+    """Return the refunds of an order with their lines, as `GET /orders/ID/refunds` returns them.
 
-    A refunded line names the order's line in its meta; quantities and money are
-    negative there.
+    The meta of a refunded line has the order line's id; quantities and money are
+    negative.
     """
     return tuple(
         RefundDetail(
@@ -247,7 +247,7 @@ def _line_money(line: Json) -> Decimal:
 
 
 def read_customer(document: Json) -> Customer:
-    """The user a customer document shows; raises `InvalidRequest` where it has no id."""
+    """Return the user in a customer document; raises `InvalidRequest` if it has no id."""
     user_id = resource_id(document)
     if not user_id:
         raise InvalidRequest("the customer has no id")
@@ -260,7 +260,7 @@ def read_customer(document: Json) -> Customer:
 
 
 def read_webhook(document: Json) -> Webhook:
-    """The webhook a document of the shop's REST shows, which has an id."""
+    """Return the webhook in a document, which must have an id."""
     return Webhook(
         id=resource_id(document) or 0,
         topic=_text(document.get("topic"), 200),
@@ -271,7 +271,7 @@ def read_webhook(document: Json) -> Webhook:
 
 
 def read_product(document: Json) -> Product:
-    """The product a document shows; raises `InvalidRequest` where it has no id."""
+    """Return the product in a document; raises `InvalidRequest` if it has no id."""
     product_id = resource_id(document)
     if not product_id:
         raise InvalidRequest("the product has no id")
@@ -323,7 +323,7 @@ def _read_lines(items: Iterable[Any]) -> Iterable[Line]:
 
 
 def _quantity(value: Any, *, is_signed: bool = False) -> int | Decimal | None:
-    """A quantity, exactly: a whole number as one; None where it cannot be read."""
+    """Return an exact quantity, as an int if it is whole; None if it cannot be read."""
     amount = _stated_money(value)
     if amount is None or abs(amount) > _MAX_QUANTITY or (amount < 0 and not is_signed):
         return None
@@ -339,12 +339,12 @@ def _whole(value: Any, *, high: int) -> int | None:
 
 
 def _money(value: Any) -> Decimal:
-    """An amount of money; what is none counts as nothing."""
+    """Return an amount of money; 0 if it cannot be read."""
     return _stated_money(value) or Decimal(0)
 
 
 def _stated_money(value: Any) -> Decimal | None:
-    """An amount of money; None where none can be read."""
+    """Return an amount of money; None if it cannot be read."""
     if not isinstance(value, str | int | float | Decimal) or isinstance(value, bool):
         return None
     try:
@@ -353,12 +353,12 @@ def _stated_money(value: Any) -> Decimal | None:
         return None
     if not amount.is_finite():
         return None
-    # Neither end may run away: 1e-999999999 is a few bytes here and a gigabyte as a fraction.
+    # Both ends are limited: 1e-999999999 takes a few bytes here and a gigabyte as a fraction.
     return amount if not amount or -12 <= amount.adjusted() < 15 else None
 
 
 def _utc(value: Any) -> datetime | None:
-    """One of the shop's `date_…_gmt` fields; None for a year that no order has."""
+    """Return the time in one of the shop's `date_…_gmt` fields; None for an impossible year."""
     moment = read_utc(value)
     return moment if moment is not None and 1970 <= moment.year < 9000 else None
 
@@ -369,19 +369,19 @@ def _person(document: Json) -> str:
 
 
 def _name(value: Any, most: int) -> str:
-    """A name for people: WordPress stores and sends it with HTML entities, which are decoded once."""
+    """Return a name for display: WordPress stores and sends it with HTML entities, which are decoded once."""
     return _text(plain_text(_text(value, 10 * most)), most)
 
 
 def _text(value: Any, most: int) -> str:
-    # PostgreSQL has no NUL in text, and a lone surrogate cannot be written as UTF-8.
+    # PostgreSQL cannot store NUL in text, and a lone surrogate cannot be written as UTF-8.
     if not isinstance(value, str):
         return ""
     return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:most]
 
 
 def listed(value: Any) -> list[Any] | None:
-    """The entries of a list, also of one that PHP wrote as an object with numeric keys; None for anything else."""
+    """Return the entries of a list, or of an object with numeric keys as PHP writes one; None for anything else."""
     if isinstance(value, list):
         return value
     if isinstance(value, Mapping) and all(isinstance(key, str) and key.isascii() and key.isdigit() for key in value):

@@ -1,7 +1,7 @@
-"""Names the fault of a shop in words its owner can act on.
+"""Describe failed requests to a shop so that its owner can act.
 
-Of what the shop sent, only a code, a type, a host and a short redacted excerpt
-are repeated: an answer may echo the address it was asked under.
+Messages repeat only a code, a content type, a host and a short redacted excerpt
+of the response, because a response may echo the URL, which can contain keys.
 """
 
 from __future__ import annotations
@@ -30,13 +30,15 @@ from bridge.domain.shop.errors import (
 _CODE = re.compile(r"[a-z0-9_-]{1,100}")
 _HOST = re.compile(r"[a-z0-9.:-]{1,253}")
 _CANNOT = re.compile(r"woocommerce_rest_cannot_[a-z]+")
+_NOT_AUTHENTICATED = "woocommerce_rest_authentication"
+_SIGNED_SECONDS = 15 * 60
 _TOO_HEAVY = frozenset({500, 502, 504, 508, 520, 522, 524})
-"""A shop answers so where PHP fails over one document of a page, or over the size of the page."""
+"""The statuses of a shop in which PHP fails over one document of a page, or over the size of the page."""
 _DNS = re.compile(r"name or service not known|no address|name resolution|nodename|getaddrinfo", re.IGNORECASE)
 
 
 class Hint(Enum):
-    """The facts about a fault that another request found."""
+    """What else to try after a failure."""
 
     NONE = 0
     KEYS_UNSEEN = 1
@@ -47,9 +49,9 @@ class Hint(Enum):
 class Failure:
     """A request that failed.
 
-    `is_passing` says that the same request may work in a moment, `wait` how
-    many seconds the shop asked for. `has_code` says that WordPress' REST API
-    itself answered. `root` is a path of the API that a redirect names.
+    `is_passing` means that the same request may succeed in a moment, `wait` is the
+    number of seconds the shop asked for. `has_code` means that WordPress' REST API
+    itself responded. `root` is the API path in a redirect.
     """
 
     fault: ShopUnreachable
@@ -61,26 +63,42 @@ class Failure:
 
 
 def code_of(document: Any) -> str:
-    """The code of the shop's own error document; empty where it is none."""
+    """Return the code of the shop's own error document; empty for any other document."""
     code = document.get("code") if isinstance(document, dict) else None
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
 
 def failure_of(
-    method: str, status: int, code: str, headers: Mapping[str, str], body: bytes, *, wait: int | None
+    method: str,
+    status: int,
+    code: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    wait: int | None,
+    signed_offset: int | None = None,
 ) -> Failure:
-    """Return the failure behind an answer of 400 or more."""
-    page_fault = None if code else blockers.fault_of_page(status, headers, body)
+    """Return the failure for a response with status 400 or more.
+
+    `signed_offset` is how many seconds the shop's clock is ahead, if the request
+    was signed with our time; None if it was not.
+    """
+    # In maintenance mode and similar cases, WordPress sends the page's text in a JSON error document.
+    page_fault = None if code and code != blockers.WP_DIE else blockers.fault_of_page(status, headers, body)
     if page_fault is not None:
         page_fault.retry_after_seconds = wait
         return Failure(page_fault, is_passing=status == 503 and isinstance(page_fault, ShopBroken), wait=wait)
     named = f"HTTP {status} {code or answers.type_of(headers)}"
     if status in {401, 403}:
+        if code.startswith(_NOT_AUTHENTICATED) and abs(signed_offset or 0) > _SIGNED_SECONDS:
+            return Failure(_stale_signature(named, signed_offset or 0), has_code=True)
         refused, hint = _refusal(method, status, code, named)
         return Failure(refused, hint=hint, has_code=bool(code))
     if status == 429:
         return Failure(
-            ShopBusy("the shop asks us to slow down (HTTP 429)", retry_after_seconds=wait), is_passing=True, wait=wait
+            ShopBusy("the shop limits the number of requests (HTTP 429)", retry_after_seconds=wait),
+            is_passing=True,
+            wait=wait,
         )
     if status == 404:
         return _missing(named, code)
@@ -95,21 +113,21 @@ def failure_of(
 
 
 def not_json(status: int, headers: Mapping[str, str], body: bytes, *, secrets: Collection[str]) -> Failure:
-    """Return the failure of an answer that says all is well, and holds no JSON or not only one value."""
+    """Return the failure for a successful response that is not exactly one JSON value."""
     page_fault = blockers.fault_of_page(status, headers, body)
     if page_fault is not None:
         return Failure(page_fault, hint=Hint.OTHER_ROOT if status == 200 else Hint.NONE)
     begins = answers.excerpt(body, secrets=secrets)
     quoted = f'; it begins: "{begins}"' if begins else "; it is empty"
     kind = answers.type_of(headers)
-    detail = f"the shop answered HTTP {status} with {kind} that is no JSON, or only half of it{quoted}"
+    detail = f"the shop answered HTTP {status} with {kind} that is not JSON or is incomplete{quoted}"
     if answers.is_page(body):
         return Failure(ShopBroken(detail), hint=Hint.OTHER_ROOT)
     return Failure(ShopPageBroken(detail))
 
 
 def moved(url: str, location: str) -> Failure:
-    """Return the failure of a redirect, which is never followed: the keys are meant for one address."""
+    """Return the failure for a redirect; redirects are not followed, because the keys belong to one address."""
     named = blockers.fault_of_redirect(location)
     if named is not None:
         return Failure(named)
@@ -125,37 +143,37 @@ def moved(url: str, location: str) -> Failure:
     if (here.scheme, here.netloc.casefold()) == (there.scheme, there.netloc.casefold()):
         return Failure(
             ShopMoved(
-                f"the shop redirects to {host}: its REST API is not where WordPress usually has it; check Settings,"
-                " Permalinks, and plugins that rename or redirect /wp-json/"
+                f"the shop redirects to {host}: its REST API is not at the usual path; check Settings, Permalinks in"
+                " WordPress, and plugins that rename or redirect /wp-json/"
             ),
             hint=Hint.OTHER_ROOT,
         )
-    return Failure(ShopMoved(f"the shop redirects to {host}: connect it with the address it really has"))
+    return Failure(ShopMoved(f"the shop redirects to {host}: connect the shop with that address"))
 
 
 def other_host(host: str) -> ShopMoved:
-    """Return the fault of a home page that names a REST API on another host."""
+    """Return the error for a home page that links to a REST API on another host."""
     shown = host if _HOST.fullmatch(host) else "another host"
     return ShopMoved(
-        f"the shop's home page names a REST API at {shown}, where its keys are not sent: connect the shop with the"
-        " address it really has"
+        f"the shop's home page links to a REST API at {shown}, and the keys are not sent to another host: connect the"
+        " shop with its real address"
     )
 
 
 def unreachable(error: BaseException, host: str) -> str:
-    """Say why there was no connection to a host, with what can be done about it."""
+    """Return why there was no connection to a host, and the remedy."""
     reason = reason_of(error)
     if "certificate" in reason or _is(error, ssl.SSLError):
         return f"{host} could not be reached over TLS: {reason}; the shop's host must repair its certificate or TLS"
     if _DNS.search(reason) or "NameResolution" in reason:
-        return f"{host} could not be reached: its name is not found (DNS: {reason}); check the shop's address"
+        return f"{host} could not be reached: its name was not found (DNS: {reason}); check the shop's address"
     if "timed out" in reason.casefold() or "Timeout" in reason:
-        return f"{host} could not be reached: no connection in time ({reason}); check the host and its firewall"
+        return f"{host} could not be reached in time ({reason}); check the host and its firewall"
     return f"{host} could not be reached: {reason}"
 
 
 def reason_of(error: BaseException) -> str:
-    """Why there was no connection, in the system's own words; never with an address in it."""
+    """Return the system's reason why there was no connection, without any URL."""
     cause: BaseException | None = error
     name = type(error).__name__
     while cause is not None:
@@ -163,7 +181,7 @@ def reason_of(error: BaseException) -> str:
             return f"its certificate was not accepted: {cause.verify_message}"
         if isinstance(cause, ssl.SSLError) and cause.reason:
             return f"TLS {cause.reason.replace('_', ' ').lower()}"
-        # What requests raises is an OSError as well, and says nothing by that.
+        # The exceptions of requests are OSErrors too; that says nothing about the cause.
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
         name = type(cause).__name__
@@ -188,36 +206,41 @@ def _is(error: BaseException, kind: type[BaseException]) -> bool:
 
 def _missing(named: str, code: str) -> Failure:
     if code == "rest_no_route":
-        why = "there is no WooCommerce REST API at this address: WordPress answers, and WooCommerce is not active there"
+        why = "there is no WooCommerce REST API at this address: WordPress responds, but WooCommerce is not active"
     else:
-        why = "there is no WooCommerce REST API at this address; the address is wrong, or pretty permalinks are off"
+        why = "there is no WooCommerce REST API at this address: the address is wrong, or permalinks are set to plain"
     return Failure(ShopBroken(f"{named}: {why}"), hint=Hint.OTHER_ROOT)
 
 
+def _stale_signature(named: str, offset: int) -> ShopBroken:
+    minutes, side = abs(offset) // 60, "ahead of" if offset > 0 else "behind"
+    return ShopBroken(
+        f"{named}: the shop's clock is {minutes} minutes {side} the clock of this host, and over plain http it accepts"
+        " only requests signed within the last 15 minutes; correct the clock that is wrong"
+    )
+
+
 def _refusal(method: str, status: int, code: str, named: str) -> tuple[ShopRefused, Hint]:
-    if code.startswith("woocommerce_rest_authentication"):
+    if code.startswith(_NOT_AUTHENTICATED):
         if method == "GET":
-            why = "the consumer secret is wrong, the key may not read, or our clocks are 15 minutes apart"
+            why = "the consumer secret is wrong, or the key has no read permission"
         else:
-            why = "the consumer key may only read; it needs read and write permission"
+            why = "the consumer key has read permission only; it needs read/write"
         return ShopKeysRefused(f"{named}: {why}"), Hint.NONE
     if _CANNOT.fullmatch(code) and status == 401:
         why = (
-            "the consumer key is unknown, or the shop does not see that the request came over https; behind a proxy"
-            " it must be told by X-Forwarded-Proto"
+            "the consumer key is unknown, or the shop does not detect that the request came over https; behind a"
+            " proxy, it needs the header X-Forwarded-Proto"
         )
         return ShopKeysRefused(f"{named}: {why}"), Hint.KEYS_UNSEEN
     if _CANNOT.fullmatch(code):
-        why = "the user the consumer key belongs to lacks the rights of a shop manager"
+        why = "the user of the consumer key lacks the rights of a shop manager"
         return ShopKeysRefused(f"{named}: {why}"), Hint.NONE
     if code:
-        why = (
-            "something in front of WooCommerce keeps the request out: a plugin closes the REST API to visitors; allow"
-            " the routes wc/v3 there"
-        )
+        why = "a plugin closes the REST API to visitors; allow the routes wc/v3 in its settings"
         return ShopBlocked(f"{named}: {why}"), Hint.KEYS_UNSEEN if status == 401 else Hint.NONE
     why = (
-        "something in front of WooCommerce keeps the request out, such as a security plugin, a firewall or a password;"
+        "something in front of WooCommerce blocks the request, such as a security plugin, a firewall or a password;"
         " allow this server's address for the path /wp-json/"
     )
     return ShopBlocked(f"{named}: {why}"), Hint.NONE

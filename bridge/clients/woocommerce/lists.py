@@ -1,4 +1,4 @@
-"""Pages of a shop's lists: checked against what was asked, and read in smaller parts where one document breaks them."""
+"""Read pages of a shop's lists: check them against the request, and read smaller parts if a document breaks one."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Document = dict[str, Any]
 Params = dict[str, str | int]
 
 _FAILS_BEFORE_A_TEST = 3
-"""After so many single documents that fail, one after the other, the list itself is tested."""
+"""After this many single documents fail in a row, the list itself is tested."""
 _BEYOND = 10**6
 _MOST_BROKEN = 25
 _PROBED = 60
-"""How many numbers between two documents are asked for, to find the one that breaks the list."""
+"""How many numbers between two documents are tried, to find the one that breaks the list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A document that the shop cannot show.
+    """A document that the shop cannot return.
 
-    Its `id` lies between `above` and `below`, where those are known; 0 where it
-    could not be found out.
+    Its `id` lies between `above` and `below`, if those are known; 0 if it could
+    not be determined.
     """
 
     id: int
@@ -41,11 +41,11 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list, with how many items and pages the shop counted at that moment.
+    """One page of a list, with the numbers of items and pages that the shop counted.
 
-    A page beyond the last is empty, and counts 0 of both. A `total` that
-    shrinks from one page to the next says that an item may have slipped by.
-    `broken` are the page's documents that the shop cannot show.
+    A page beyond the last is empty, and both numbers are 0. If `total` shrinks
+    from one page to the next, an item may have been missed. `broken` are the
+    page's documents that the shop cannot return.
     """
 
     items: tuple[Document, ...]
@@ -57,7 +57,7 @@ class Page:
 
 @dataclass(slots=True)
 class _Parts:
-    """The part of a page that was read in smaller parts; `failed` are the places of single documents that fail."""
+    """A page that is read in smaller parts; `failed` are the positions of single documents that fail."""
 
     smallest: int
     items: dict[int, Document] = field(default_factory=dict)
@@ -69,22 +69,22 @@ class _Parts:
 
 @dataclass(slots=True)
 class ShopLists:
-    """Reads pages of one shop's lists; remembers the page size that works."""
+    """Reads pages of one shop's lists, and keeps the page size that works."""
 
     session: ShopSession
     size: dict[str, int] = field(default_factory=dict)
     failing: dict[str, int] = field(default_factory=dict)
-    """How many single documents of a list failed since any of it was read."""
+    """How many single documents of a list failed since one was last read."""
 
     def page(
         self, path: str, params: Mapping[str, str | int], *, page: int, per_page: int, in_parts: bool = False
     ) -> Page:
         """Return one page, ordered by id unless the parameters say otherwise.
 
-        `in_parts` reads the page in smaller and smaller parts where the shop
-        fails over it, down to the documents it cannot show, which are named in
-        `broken`. Raises `ShopIgnoresQuery` where the answer does not fit what
-        was asked.
+        With `in_parts`, a page that the shop cannot return is read in smaller and
+        smaller parts, down to the single documents that fail; those are listed in
+        `broken`. Raises `ShopIgnoresQuery` if the response does not match the
+        request.
         """
         asked: Params = {"orderby": "id", "order": "asc", **params}
         size = self.size.get(path, per_page)
@@ -105,7 +105,7 @@ class ShopLists:
         total, pages = _count(answer, "X-WP-Total"), _count(answer, "X-WP-TotalPages")
         _check(path, asked, items, total)
         least = -(-total // per_page)
-        # A shop that gives shorter pages than asked has more of them; other counts of pages are none.
+        # A shop that returns shorter pages than requested has more of them; other page counts are ignored.
         return Page(items, total, pages if least < pages <= total else least, offset_seconds=answer.offset_seconds)
 
     def _assemble(self, path: str, asked: Params, page: int, per_page: int, size: int) -> Page:
@@ -124,7 +124,7 @@ class ShopLists:
         )
 
     def _read_parts(self, path: str, asked: Params, places: range, parts: _Parts) -> None:
-        """Read the documents at these places, a step at a time; what fails is read in smaller steps, down to one."""
+        """Read the documents at these positions in steps; a step that fails is read in smaller ones, down to one."""
         size = places.step
         for start in places:
             if parts.total is not None and start >= parts.total:
@@ -141,7 +141,7 @@ class ShopLists:
             parts.smallest = min(parts.smallest, size)
             parts.offset_seconds = found.offset_seconds
             if not found.items:
-                # Beyond the last document the shop counts none.
+                # Beyond the last document, the shop's count is 0.
                 parts.total = start if parts.total is None else parts.total
                 return
             parts.total = found.total
@@ -154,11 +154,11 @@ class ShopLists:
             raise error
         self.failing[path] = self.failing.get(path, 0) + 1
         if self.failing[path] == _FAILS_BEFORE_A_TEST:
-            # Beyond the last document a list is empty: where even that fails, no document is to blame.
+            # Beyond the last document a list is empty: if even that fails, no document is the cause.
             self._fetch(path, asked, _BEYOND, 1)
 
     def _name(self, path: str, asked: Params, parts: _Parts) -> tuple[Broken, ...]:
-        """The documents that fail, with their ids where those can be found out."""
+        """Return the documents that fail, with their ids if those can be determined."""
         named = []
         taken = {item["id"] for item in parts.items.values()}
         for place in parts.failed:
@@ -168,7 +168,7 @@ class ShopLists:
             found = self._id_by_fields(path, asked, place)
             if found is None:
                 found = self._id_by_probing(path, asked, one, taken)
-            log.warning("the shop cannot show %s %s: %s", path, found or "of an unknown id", parts.why)
+            log.warning("the shop cannot return %s %s: %s", path, found or "of an unknown id", parts.why)
             if found is not None:
                 taken.add(found)
                 one = replace(one, id=found)
@@ -176,7 +176,7 @@ class ShopLists:
         return tuple(named)
 
     def _id_by_fields(self, path: str, asked: Params, place: int) -> int | None:
-        """The id of the document at a place, asked for without the rest of it."""
+        """Return the id of the document at a position, requesting nothing but the id."""
         try:
             found = self._fetch(path, {**asked, "_fields": "id"}, place + 1, 1)
         except ShopPageBroken:
@@ -184,7 +184,7 @@ class ShopLists:
         return int(found.items[0]["id"]) if len(found.items) == 1 else None
 
     def _id_by_probing(self, path: str, asked: Params, one: Broken, taken: set[int]) -> int | None:
-        """The number the shop fails over, of those that were asked for or lie between its neighbours."""
+        """Return the number that the shop fails over, among those requested or between the neighboring documents."""
         for number in _candidates(asked, one):
             if number not in taken:
                 try:
@@ -195,7 +195,7 @@ class ShopLists:
 
 
 def _candidates(asked: Params, one: Broken) -> Sequence[int]:
-    """The numbers a document may have; none where they are too many to ask for."""
+    """Return the numbers a document may have; none if there are too many to try."""
     if "include" in asked:
         return [int(number) for number in str(asked["include"]).split(",")]
     if (asked["orderby"], asked["order"]) != ("id", "asc") or not (one.above or one.below):
@@ -206,7 +206,7 @@ def _candidates(asked: Params, one: Broken) -> Sequence[int]:
 
 
 def find_all(fetch: Callable[[int], Page], path: str, *, tries: int, most_pages: int) -> list[Document]:
-    """Return the documents of all pages of a short list; read again where its length changed in between."""
+    """Return the documents of all pages of a short list; start again if its length changes meanwhile."""
     for _ in range(tries):
         found: dict[int, Document] = {}
         totals = set()
@@ -224,41 +224,41 @@ def find_all(fetch: Callable[[int], Page], path: str, *, tries: int, most_pages:
             raise ShopBroken(f"the shop's list of {path} has more than {most_pages} pages")
         if len(totals) == 1:
             return list(found.values())
-    raise ShopBroken(f"the shop's list of {path} changes faster than it can be read")
+    raise ShopBroken(f"the shop's list of {path} changes faster than it can be read; try again later")
 
 
 def repeated(path: str, number: int) -> ShopIgnoresQuery:
-    """Return the fault of a page that holds only what came before."""
+    """Return the error for a page that only repeats earlier items."""
     return ShopIgnoresQuery(
-        f"page {number} of the shop's list of {path} repeats what came before: the shop, or a cache before it, ignores"
-        " the parameter page; let the query string through to /wp-json/ and exempt that path from caches"
+        f"page {number} of the shop's list of {path} repeats earlier items: the shop, or a cache in front of it,"
+        " ignores the parameter page; pass the query string on to /wp-json/, and exempt that path from caches"
     )
 
 
 def document(value: Any) -> Document:
-    """Return a document; raises `ShopBroken` for what has no id."""
+    """Return a document; raises `ShopBroken` if it has no id."""
     if not isinstance(value, dict) or type(value.get("id")) is not int:
-        raise ShopBroken("the shop sent JSON without an id where a document belongs")
+        raise ShopBroken("the shop sent JSON without an id instead of a document")
     return value
 
 
 def modified_at(document: Document) -> datetime | None:
-    """When an order was last changed, by the shop's clock; None where it does not say."""
+    """Return when an order last changed, by the shop's clock; None if it does not say."""
     return read_utc(document.get("date_modified_gmt"))
 
 
 def documents(answer: Answer | None) -> tuple[Document, ...]:
-    """Return the documents of a list; raises `ShopBroken` for what is none."""
+    """Return the documents of a list; raises `ShopBroken` if it is not a list."""
     if answer is None or not isinstance(answer.document, list):
-        raise ShopBroken("the shop sent JSON that is no list where a list belongs")
+        raise ShopBroken("the shop sent other JSON instead of a list")
     return tuple(map(document, answer.document))
 
 
 def _check(path: str, asked: Params, items: tuple[Document, ...], total: int) -> None:
     if total < len(items):
         raise ShopIgnoresQuery(
-            f"the shop counts {total} of its {path} (X-WP-Total) and sends {len(items)}: something on the way changes"
-            " the header"
+            f"the shop counts {total} {path} (X-WP-Total) but sends {len(items)}: something between the shop and this"
+            " service changes the header"
         )
     if len({item["id"] for item in items}) < len(items):
         raise ShopIgnoresQuery(f"the shop sends one of its {path} twice on one page")
@@ -267,7 +267,9 @@ def _check(path: str, asked: Params, items: tuple[Document, ...], total: int) ->
 def _count(answer: Answer, header: str) -> int:
     text = answer.headers.get(header, "")
     if not (text.isascii() and text.isdigit() and len(text) <= 12):
-        raise ShopBroken(f"the shop's list comes without {header}; something on its way takes the header out")
+        raise ShopBroken(
+            f"the shop's list comes without {header}: something between the shop and this service removes the header"
+        )
     return int(text)
 
 

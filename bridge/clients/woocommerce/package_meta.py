@@ -9,7 +9,7 @@ from typing import Any
 from bridge.domain.accounts.amounts import Reason, Unreadable, as_list, read_amount, shown
 
 LINE_TOKENS = "_tokens_granted"
-"""The meta key under which the WordPress plugin stamps the tokens of one piece on an order line."""
+"""The meta key in which the WordPress plugin writes the tokens per unit on an order line."""
 
 _YES = frozenset({"yes", "y", "1", "true", "on"})
 _NO = frozenset({"", "no", "n", "0", "false", "off", "null", "none"})
@@ -21,8 +21,8 @@ Meta = Mapping[str, Any]
 class PackageKeys:
     """A pair of meta keys that marks a package: the flag and the amount.
 
-    `is_typed` says that people enter both by hand, `on_variations` that a
-    variation may carry an amount of its own.
+    `is_typed` means that people enter both by hand, `on_variations` that a
+    variation may have its own amount.
     """
 
     flag: str
@@ -36,14 +36,14 @@ PACKAGE_KEYS = (
     PackageKeys("is_token_package", "tokens_granted", is_typed=True),
     PackageKeys("_aipkit_is_token_package", "_aipkit_tokens_amount", on_variations=False),
 )
-"""How a product says that it is a package. The first pair that says yes counts: the WordPress plugin's, the public
-custom fields, the AI Power plugin's."""
+"""The pairs of meta keys that mark a package. The first pair whose flag means yes counts: the WordPress plugin's, the
+public custom fields, the AI Power plugin's."""
 
 Tokens = int | Unreadable | None
 
 
 def meta_of(entries: Any) -> dict[str, Any]:
-    """The meta of a document by key; of a key that is there twice the last one counts."""
+    """Return the meta of a document by key; of a duplicate key the last value counts."""
     return {
         entry["key"]: entry.get("value")
         for entry in as_list(entries)
@@ -52,9 +52,10 @@ def meta_of(entries: Any) -> dict[str, Any]:
 
 
 def product_tokens(meta: Meta) -> int | Unreadable:
-    """The tokens a product's meta states: 0 for one that is no package.
+    """Return the tokens in a product's meta; 0 if it is not a package.
 
-    A product that is marked and has no clear amount above 0 is unreadable.
+    The result is unreadable if the product is marked without a clear amount above
+    0.
     """
     missing: Unreadable | None = None
     for keys in PACKAGE_KEYS:
@@ -71,10 +72,10 @@ def product_tokens(meta: Meta) -> int | Unreadable:
 
 
 def variation_tokens(meta: Meta) -> Tokens:
-    """The tokens a variation's own meta states; None where the parent product's count.
+    """Return the tokens in a variation's own meta; None if the parent product's amount counts.
 
-    A variation inherits nothing of its parent's meta (observed on WooCommerce 10.9):
-    it carries the amount without the flag. The AI Power plugin reads amounts of
+    A variation does not inherit its parent's meta (observed on WooCommerce 10.9):
+    it has the amount without the flag. The AI Power plugin reads amounts of
     products only.
     """
     for keys in PACKAGE_KEYS:
@@ -87,7 +88,7 @@ def variation_tokens(meta: Meta) -> Tokens:
 
 
 def stamped_tokens(entries: Any) -> Tokens:
-    """The amount stamped on an order line; the last one that states something counts."""
+    """Return the amount that the shop wrote on an order line; the last value counts."""
     for entry in reversed(as_list(entries)):
         if isinstance(entry, Mapping) and entry.get("key") == LINE_TOKENS:
             tokens = read_amount(entry.get("value"))
@@ -124,7 +125,7 @@ def _unreadable(key: str, value: Any, reason: Reason) -> Unreadable:
 
 
 def _single(value: Any) -> Any:
-    """The one value of a flag that a form stored as a list."""
+    """Return the only value of a flag that a form stored as a list."""
     entries: Iterable[Any] = as_list(value)
     if isinstance(value, Mapping) and len(value) == 1 and not entries:
         entries = [value[key] for key in ("value",) if key in value]

@@ -1,7 +1,7 @@
-"""One shop over HTTP: sends a request, and returns a JSON document or raises one of the shop's faults.
+"""HTTP requests to one shop: return a JSON document, or raise an error of the shop.
 
-`transport.ShopApi` sends the requests; the library it is built on looks at no
-status, which is done here.
+`transport.ShopApi` sends the requests; the library below it does not check the
+status, so this module does.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from bridge.domain.shop.errors import BadShopAddress, ShopBudgetSpent, ShopPageB
 
 RETRIES = 3
 MAX_WAIT_SECONDS = 60
-"""The longest all waits of one read may take together; a shop that wants more is asked another time."""
+"""The longest time that all waits of one read may take; if the shop asks for more, the read fails."""
 BODY_SECONDS = 60
-"""The longest an answer may take from its first byte to its last, however slowly the shop drips."""
+"""The longest time from the first byte of a response to its last."""
 QUERY_AGAIN_SECONDS = 6 * 3600
-"""How long keys that were refused in the query string are not tried there again."""
+"""How long keys are not sent in the query string again after they were refused there."""
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ _Params = Mapping[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of the shop: the JSON, its headers, and how far its clock is ahead; None if it sent no time."""
+    """A response of the shop: JSON, headers, and how far its clock is ahead (None if it sent no time)."""
 
     document: Any
     headers: Mapping[str, str]
@@ -55,7 +55,7 @@ class Answer:
 
 @dataclass(slots=True)
 class Budget:
-    """How many requests a run may still send to a shop, and until when by the monotonic clock."""
+    """The requests that a run may still send to a shop, and its end by the monotonic clock."""
 
     requests: int
     deadline: float
@@ -72,7 +72,7 @@ class Budget:
 
 
 class _Failed(Exception):
-    """Carries a failure from a request to the code that decides about another one."""
+    """Carries a failure from a request to the code that decides about another attempt."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__()
@@ -80,11 +80,11 @@ class _Failed(Exception):
 
 
 class ShopSession:
-    """Connections to one shop, kept open between requests, one request at a time, whichever thread sends it.
+    """Connections to one shop, kept open between requests; one request at a time, from any thread.
 
-    `access` is the way to the API that is used, and may change with a request:
-    where the usual way fails, others on the same host are tried. `budget`
-    limits what is sent; None for no limit.
+    `access` is the way to reach the API. It may change with a request: if the
+    usual way fails, others on the same host are tried. `budget` limits the
+    requests; None for no limit.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class ShopSession:
         url = transport.usable(url)
         for key in (consumer_key, consumer_secret):
             if not (key and key.isascii() and key.isprintable()):
-                raise BadShopAddress("the consumer key or secret is empty, or holds characters that no key has")
+                raise BadShopAddress("the consumer key or secret is empty, or has characters that no key contains")
         parts = urlsplit(url)
         self.access = ShopAccess()
         self.budget: Budget | None = None
@@ -118,13 +118,13 @@ class ShopSession:
         self._api.session.close()
 
     def read(self, path: str, params: _Params | None = None) -> Answer | None:
-        """Return what the shop has under a path; None where it says that there is no such thing.
+        """Return the document at a path; None if the shop says that it does not exist.
 
-        Asked again up to three times where that can help: no connection, or a
-        429, 502, 503 or 504. Each time is signed again, which a retry below
-        this floor would not be. `Retry-After` is kept to, or not waited for.
-        Where the API is not found, or the keys are not received, another
-        way is tried once.
+        Retries up to three times after no connection, 429, 502, 503 or 504. Each
+        attempt gets its own signature, which a retry in the HTTP library would not be.
+        `Retry-After` is respected; if it is too long, there is no retry. If the API
+        is not found, or the shop does not receive the keys, another way is tried
+        once.
         """
         with self._turn:
             outcome = self._read(path, params)
@@ -141,7 +141,7 @@ class ShopSession:
         body: Mapping[str, Any] | None = None,
         params: _Params | None = None,
     ) -> Answer | None:
-        """Change something, once: a request without a response may still have taken effect; None as in `read`."""
+        """Send a change once, because a request without a response may have taken effect; None as in `read`."""
         with self._turn:
             outcome = self._request(method, path, body=body, params=params)
         if isinstance(outcome, Failure):
@@ -163,7 +163,7 @@ class ShopSession:
         raise AssertionError("the last attempt returns")
 
     def _read_another_way(self, path: str, params: _Params | None, failure: Failure) -> Answer | Failure | None:
-        """Return the response by another way of access; the failure, with the ways tried, if none works."""
+        """Return the response by another way of access; if none works, the failure with the ways tried."""
         if failure.hint is Hint.OTHER_ROOT and not self._has_looked:
             self._has_looked = True
             if (lost := self._look_for_root(failure)) is not None:
@@ -175,7 +175,7 @@ class ShopSession:
         return self._try_query(path, params, failure) if failure.hint is Hint.KEYS_UNSEEN else failure
 
     def _try_query(self, path: str, params: _Params | None, failure: Failure) -> Answer | Failure | None:
-        """Send the keys in the query string, once and over https only, or again in the header where they were not."""
+        """Send the keys in the query string, once and over https only, or in the header if they were in the query."""
         before, now = self.access, int(time.time())
         is_due = before.has_keys_in_query or abs(now - before.query_refused_at) >= QUERY_AGAIN_SECONDS
         if not self._is_tls or not is_due:
@@ -184,7 +184,7 @@ class ShopSession:
         outcome = self._read(path, params)
         if not isinstance(outcome, Failure):
             where = "query string" if self.access.has_keys_in_query else "Authorization header"
-            log.warning("the shop %s takes its keys in the %s; that is remembered", self._host, where)
+            log.warning("the shop %s accepts its keys in the %s; this is stored", self._host, where)
             return outcome
         self.access = replace(before, query_refused_at=now)
         if not failure.has_code:
@@ -193,7 +193,7 @@ class ShopSession:
         return replace(failure, fault=type(failure.fault)(tried))
 
     def _look_for_root(self, failure: Failure) -> Failure | None:
-        """Find and use the path of the API; None where one was found, else the failure that says most."""
+        """Find the path of the API and use it; return None, or the most useful failure if there is no path."""
         roots = [failure.root] if failure.root else []
         try:
             linked = self._linked_root()
@@ -207,13 +207,13 @@ class ShopSession:
             outcome = self._request("GET", "orders", params=_PROBE)
             is_api = isinstance(outcome, Answer) and isinstance(outcome.document, list)
             if is_api or (isinstance(outcome, Failure) and outcome.has_code):
-                log.warning("the REST API of the shop %s is found at %s; that is remembered", self._host, root)
+                log.warning("the REST API of the shop %s was found at %s; this is stored", self._host, root)
                 return None
         self.access = before
         return failure
 
     def _linked_root(self) -> str | None:
-        """The path of the API the home page names, asked for without keys; raises `_Failed` where it is elsewhere."""
+        """Return the API path linked on the home page, requested without keys; raises `_Failed` for another host."""
         url = f"{self._origin}{self._folder}/"
         for _ in range(_HOME_HOPS):
             outcome = self._get_home(url)
@@ -233,7 +233,7 @@ class ShopSession:
         return None
 
     def _get_home(self, url: str) -> tuple[str, str, str] | None:
-        """Where a page redirects to, its Link header, and its first part; None where there is no answer."""
+        """Return a page's redirect target, Link header and first part; None without a response."""
         if self._take_budget() is not None:
             return None
         try:
@@ -267,16 +267,16 @@ class ShopSession:
                 content = self._read_body(response)
                 return content if isinstance(content, Failure) else self._answer(method, response, content, offset)
         except requests.ReadTimeout:
-            return Failure(ShopSilent(f"{self._host} did not answer within {self._timeout[1]} seconds"))
+            return Failure(ShopSilent(f"{self._host} did not respond within {self._timeout[1]} seconds"))
         except requests.RequestException as error:
             fault = ShopSilent(errors.unreachable(error, self._host))
             is_tls = isinstance(error, requests.exceptions.SSLError)
             return Failure(fault, is_passing=isinstance(error, requests.ConnectionError) and not is_tls)
         except ReadTimeoutError:
-            return Failure(ShopSilent(f"{self._host} fell silent in the middle of its answer"))
+            return Failure(ShopSilent(f"{self._host} stopped sending in the middle of its response"))
         except (HTTPError, OSError):
-            # Neither whole nor readable: cut off, or not compressed as it says.
-            return Failure(ShopPageBroken("the shop's answer was cut off or garbled"))
+            # Incomplete, or not compressed as its header says.
+            return Failure(ShopPageBroken("the shop's response was incomplete or damaged"))
         finally:
             milliseconds = (time.monotonic() - started) * 1000
             log.debug("%s %s /%s: %s, %.0f ms", method, self._host, path, status, milliseconds)
@@ -289,7 +289,7 @@ class ShopSession:
         self._api.timeout = self._limits()
 
     def _limits(self) -> tuple[float, float]:
-        """The time limits of a request, to connect and between two bytes, within what the budget leaves."""
+        """Return the timeouts of a request, to connect and between two bytes, within the budget."""
         if self.budget is None:
             return self._timeout
         left = max(1.0, self.budget.seconds)
@@ -300,7 +300,7 @@ class ShopSession:
         if budget is None:
             return None
         if budget.is_spent:
-            return ShopBudgetSpent("this run used up its requests or its time for the shop; the next run goes on")
+            return ShopBudgetSpent("this run has used up its requests or its time for the shop; the next run continues")
         budget.requests -= 1
         return None
 
@@ -308,13 +308,13 @@ class ShopSession:
         seconds = float(BODY_SECONDS) if self.budget is None else min(BODY_SECONDS, max(1.0, self.budget.seconds))
         deadline = time.monotonic() + seconds
         body = bytearray()
-        # `read1` returns what has come, and so lets the clock be looked at, which waiting for a full chunk does not.
+        # `read1` returns the bytes that have arrived, so that the time can be checked before a chunk is full.
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
             body += chunk
             if len(body) > MAX_BODY_BYTES:
-                return Failure(ShopPageBroken(f"the shop's answer is longer than {MAX_BODY_BYTES} bytes"))
+                return Failure(ShopPageBroken(f"the shop's response is longer than {MAX_BODY_BYTES} bytes"))
             if time.monotonic() > deadline:
-                return Failure(ShopSilent(f"{self._host} did not finish its answer within {seconds:.0f} seconds"))
+                return Failure(ShopSilent(f"{self._host} did not finish its response within {seconds:.0f} seconds"))
         return bytes(body)
 
     def _answer(
@@ -330,7 +330,7 @@ class ShopSession:
             document = answers.parse(body)
         except TooMuchJson:
             return Failure(
-                ShopPageBroken("the shop's answer holds more or deeper nested values than a page of documents can have")
+                ShopPageBroken("the shop's response has more or deeper nested values than a page of documents can have")
             )
         except NotJson:
             pass
@@ -339,11 +339,12 @@ class ShopSession:
                 return errors.not_json(status, headers, body, secrets=self._secrets)
             return Answer(document, headers, offset)
         code = errors.code_of(document)
-        # Updating a webhook that is gone is answered with 400, everything else that is gone with 404.
+        # WooCommerce responds with 400 when a missing webhook is updated, with 404 for everything else that is missing.
         if status in {400, 404} and code.endswith("_invalid_id"):
             return None
         wait = _wait_wanted(headers.get("Retry-After"))
-        return errors.failure_of(method, status, code, headers, body, wait=wait)
+        signed_offset = None if self._is_tls else offset
+        return errors.failure_of(method, status, code, headers, body, wait=wait, signed_offset=signed_offset)
 
 
 def _wait_wanted(header: str | None) -> int | None:
@@ -357,7 +358,7 @@ def _wait_wanted(header: str | None) -> int | None:
 
 def _offset(header: str | None, now: float) -> int | None:
     try:
-        # A Date is cut to the second; on average half of one is missing.
+        # A Date header is cut to the second; on average half a second is missing.
         return round(parsedate_to_datetime(header or "").timestamp() + 0.5 - now)
     except (ValueError, OverflowError):
         return None

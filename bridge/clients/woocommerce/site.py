@@ -18,7 +18,7 @@ from bridge.domain.stores.shop_address import comparable_shop
 from bridge.domain.stores.zones import wordpress_zone
 
 LOOK_SECONDS = 6.0
-"""The longest a look at a site may take, lookup of its name included."""
+"""The longest time to read a site's data, including the lookup of its host name."""
 
 _CONNECT_SECONDS, _READ_SECONDS = 3.0, 4.0
 _MAX_BYTES = 4 * 2**20
@@ -28,20 +28,20 @@ _MAX_REDIRECTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A WordPress site's name and time zone, each empty where the site does not state it."""
+    """A WordPress site's name and time zone; each is empty if the site does not state it."""
 
     name: str = ""
     time_zone: str = ""
 
 
 def look_up_site(url: str, *, timeout_seconds: float = LOOK_SECONDS) -> Site | None:
-    """Return the public data of the site at an address; None if it cannot be reached or is no WordPress."""
+    """Return the public data of the site at an address; None if it cannot be reached or is not WordPress."""
     found: queue.SimpleQueue[Site | None] = queue.SimpleQueue()
 
     def look() -> None:
         found.put(_look(url, time.monotonic() + timeout_seconds))
 
-    # Neither the lookup of a name nor a server that drips is bounded by a socket's timeout.
+    # A socket's timeout limits neither the lookup of a name nor a server that sends byte by byte.
     threading.Thread(target=look, daemon=True).start()
     try:
         return found.get(timeout=timeout_seconds)
@@ -60,7 +60,7 @@ def _look(url: str, until: float) -> Site | None:
 
 
 def _get(shop_url: str, address: str, until: float) -> Any:
-    """The JSON at an address; a redirect is followed only within the same shop."""
+    """Return the JSON at an address; a redirect is followed only within the same shop."""
     fields = {"_fields": "name,timezone_string,gmt_offset,namespaces"}
     with requests.Session() as session:
         session.trust_env = not is_loopback(shop_url)

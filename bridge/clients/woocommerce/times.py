@@ -7,7 +7,7 @@ from typing import Any
 
 
 def read_utc(value: Any) -> datetime | None:
-    """Return the moment a field states, which is UTC where it has no offset; None for anything else."""
+    """Return the time in a field, in UTC if it has no offset; None for anything else."""
     if not isinstance(value, str):
         return None
     try:

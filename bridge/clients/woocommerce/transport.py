@@ -1,4 +1,4 @@
-"""The connections to a shop: which addresses they may lead to, and the data sent with each request."""
+"""Connections to a shop: the permitted addresses, and the data sent with each request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bridge.clients.woocommerce import answers
 from bridge.domain.shop.errors import BadShopAddress
 
 PAGE_HEADERS = {"User-Agent": "TokenBridge", "Accept": "text/html,*/*"}
-"""The headers for the request of a page, to which no key is sent."""
+"""The headers of a request for a page, which is sent without a key."""
 
 _ROUTE_MARK = "&rest_path=/wp-json/wc/"
 """WooCommerce reads keys only where the address has this path in it, also one with the route in the query."""

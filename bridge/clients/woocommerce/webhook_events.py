@@ -1,4 +1,4 @@
-"""Reading a webhook's body: JSON once, then a typed event."""
+"""Read a webhook's body: parse the JSON once, then return a typed event."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ _READ = (Kind.ORDER, Kind.PRODUCT, Kind.CUSTOMER)
 
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """A webhook as it was understood.
+    """The contents of a webhook.
 
-    `number` is the ID of the order, product or customer; None where the body
-    names none. At most one of `order`, `product` and `customer` is set; none for a body
-    that holds an ID alone (`is_bare`), for an action and for an error.
-    `fault` is why a document cannot be read as API version v3 writes it: the
-    shop can then be asked by the ID. `invalid` is why a product or customer
-    states nothing that can be used. `error` is the code of an error that the shop sent in
-    place of a document, `is_refusal` says that it refuses access.
+    `number` is the ID of the order, product or customer; None if the body has
+    none. At most one of `order`, `product` and `customer` is set; none for a body
+    with an ID only (`is_bare`), an action or an error. `fault` is why the document
+    cannot be read in the format of API version v3; it can then be read from the
+    shop by its ID. `invalid` is why a product or customer has nothing that can be
+    used. `error` is the code of an error that the shop sent in place of a
+    document; `is_refusal` means that it refuses access.
     """
 
     kind: Kind
@@ -79,7 +79,7 @@ def read_event(topic: str, document: Mapping[str, Any]) -> WebhookEvent:
         return WebhookEvent(Kind.ACTION, action, documents.action_order(document))
     older = documents.older_id(document)
     if older is not None:
-        return WebhookEvent(Kind(older[0]), action, older[1], fault="an older API of WooCommerce wrote it")
+        return WebhookEvent(Kind(older[0]), action, older[1], fault="it has the format of an older WooCommerce API")
     kind = Kind(name) if name in _READ else Kind.OTHER
     if kind is Kind.OTHER and name != "subscription" and documents.looks_like_order(document):
         kind = Kind.ORDER
@@ -107,7 +107,7 @@ def _order_event(action: str, number: int | None, document: Mapping[str, Any]) -
 
 
 def _number(text: str) -> float | Decimal:
-    """A number of a body; one that a float would change is kept exactly."""
+    """Return a number in a body; one that a float would change is kept exact."""
     value = float(text)
     try:
         exact = Decimal(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ MAX_TOKENS = 2**53 - 1
 MAX_USER_ID = 2**53 - 1
 MAX_EMAIL = 320
 MAX_NAME = 200
+MAX_SEARCH_KEY = 600
+_JOINERS = "\u200c\u200d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,16 @@ def normalize_email(email: str | None) -> str | None:
         return None
     # Folding makes two or three letters of some; an address never gets that long.
     return email.strip().casefold()[:MAX_EMAIL] or None
+
+
+def search_text(*parts: str | None) -> str:
+    """Return texts as a search compares them: without case, accents and joiners, at most `MAX_SEARCH_KEY` characters.
+
+    A joiner (U+200C, U+200D) changes how letters look, not which they are.
+    """
+    decomposed = unicodedata.normalize("NFKD", " ".join(part for part in parts if part).casefold())
+    kept = (letter for letter in decomposed if not unicodedata.combining(letter) and letter not in _JOINERS)
+    return " ".join(unicodedata.normalize("NFC", "".join(kept)).split())[:MAX_SEARCH_KEY]
 
 
 def merge_roles(*, known: tuple[str, ...], reported: str) -> tuple[str, ...]:

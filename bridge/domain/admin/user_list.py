@@ -12,7 +12,10 @@ from bridge.domain.errors import FieldError, InvalidRequest
 
 PAGE = 50
 """The number of users on a page."""
+PAGES = (25, 50, 100)
+"""The page sizes to choose from."""
 MAX_SEARCH = 200
+INACTIVE_DAYS = 30
 _MAX_BIG = 2**63 - 1
 
 
@@ -41,6 +44,22 @@ class Sort(StrEnum):
         return not self.is_text
 
 
+class Filter(StrEnum):
+    """A condition on the users of the list; several are combined, and all must hold."""
+
+    HAS_BALANCE = "has_balance"
+    EXHAUSTED = "exhausted"
+    """Bought tokens before, and has none left."""
+    OVER_LIMIT = "over_limit"
+    """Has used up the free amount of a module in the current window."""
+    IN_DEBT = "in_debt"
+    WAITING = "waiting"
+    """Has an order that needs attention, or is not paid."""
+    HAS_PLAN = "has_plan"
+    INACTIVE = "inactive"
+    """No activity for `INACTIVE_DAYS` days."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A page boundary: the row's value in the sorted column, its account, and its position in the list.
@@ -64,6 +83,8 @@ class Listing:
     after: Place | None = None
     before: Place | None = None
     page: int = PAGE
+    filters: frozenset[Filter] = frozenset()
+    role: str | None = None
 
 
 def write_place(place: Place, sort: Sort) -> str:

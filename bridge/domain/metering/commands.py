@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.domain.accounts.accounts import Who
-from bridge.domain.stores.principals import Caller
+from bridge.domain.stores.principals import Principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class Request:
     from another request under the same key. Only a release may have no key.
     """
 
-    caller: Caller
+    caller: Principal
     key: str | None
     fingerprint: str
 

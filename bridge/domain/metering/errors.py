@@ -1,4 +1,4 @@
-"""Errors of metering: prices, limits, spends and holds, each with the code callers receive."""
+"""Errors of metering: prices, limits, spends and holds, each with the code that callers receive."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class UnknownSpend(NotFound):
 
 
 class HoldCaptured(BridgeError):
-    """The hold was captured already."""
+    """The hold was already captured."""
 
     code = "hold_captured"
 
 
 class HoldReleased(BridgeError):
-    """The hold was released already."""
+    """The hold was already released."""
 
     code = "hold_released"
 
 
 class RefundTooLarge(BridgeError):
-    """The refund is larger than what the spend still has to give back."""
+    """The refund is larger than the part of the spend that was not refunded yet."""
 
     code = "refund_exceeds_spend"
 
@@ -48,7 +48,7 @@ class NotASpend(BridgeError):
 
 
 class TooManyUnits(BridgeError):
-    """The operation takes fewer units in one call."""
+    """The quantity is above the operation's max_units."""
 
     code = "too_many_units"
 
@@ -66,43 +66,43 @@ class UnknownLimit(NotFound):
 
 
 class HoldReleasedBefore(BridgeError):
-    """The hold was released already; nothing is set aside any more."""
+    """The hold was released before this request, so it holds no tokens."""
 
     code = "hold_released_before"
 
 
 class LifetimeOutOfRange(InvalidRequest):
-    """A hold lives from 1 second to 24 hours."""
+    """A hold may last from 1 second to 24 hours."""
 
     code = "ttl_out_of_range"
 
 
 class TooManyItems(InvalidRequest):
-    """One request takes fewer items."""
+    """The request has too many items; split it into several."""
 
     code = "too_many_items"
 
 
 class OperationAndTokens(InvalidRequest):
-    """The price list prices an operation: name an operation, or tokens, and not both."""
+    """Send either an operation, whose price is in the price list, or a module with tokens, not both."""
 
     code = "operation_and_tokens"
 
 
 class TooManyUnknownIds(BridgeError):
-    """This linked-site key named too many spends or holds that are not its own; wait, then try again."""
+    """This linked-site key requested too many spends or holds that are not its own; wait, then try again."""
 
     code = "too_many_unknown_ids"
 
     def __init__(self, *, retry_after_seconds: int) -> None:
         super().__init__(
-            "this key named too many spends or holds that its site did not make;"
+            "this key requested too many spends or holds that are not its site's;"
             f" try again in {retry_after_seconds} seconds"
         )
         self.retry_after_seconds = retry_after_seconds
 
 
 class UseOutOfRange(BridgeError):
-    """The use counted in one window or one day would pass 2^53-1; nothing was charged."""
+    """The usage counted in one window or day would exceed 2^53-1 tokens; nothing was charged."""
 
     code = "use_out_of_range"

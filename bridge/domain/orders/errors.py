@@ -1,4 +1,4 @@
-"""Errors of an owner's answer to a question about an order."""
+"""Errors of decisions about an order."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ class UnknownLine(NotFound):
 
 
 class LineHasAmount(BridgeError):
-    """The amount of the line is fixed already; correct the balance if it is wrong."""
+    """The line already has an amount, which cannot be changed; correct the balance instead."""
 
     code = "line_has_amount"
 
 
 class RefundsChanged(BridgeError):
-    """The order's refunds are no longer the ones that were named."""
+    """The order's refunds changed since they were read; read them again."""
 
     code = "refunds_changed"
 
 
 class NoOpenRefunds(BridgeError):
-    """Nothing is open about the order's refunds."""
+    """The order has no refunds to review."""
 
     code = "no_open_refunds"
 
@@ -36,6 +36,6 @@ class UnknownChoice(InvalidRequest):
 
 
 class ReviewChanged(BridgeError):
-    """The order has no such review item any more; load it again."""
+    """The order no longer has this review item; read the order again."""
 
     code = "review_changed"

@@ -201,7 +201,7 @@ _FINDERS: tuple[Callable[[OrderState, Circumstances], Iterable[ReviewItem]], ...
 def with_decision(known: OrderState, item: ReviewItem, choice: str, *, by: str, at: datetime) -> OrderState:
     """Return the order with a person's choice about a review item; raises `UnknownChoice`."""
     if choice not in item.choices:
-        raise UnknownChoice(f"choose one of: {', '.join(item.choices) or 'nothing, another form answers this'}")
+        raise UnknownChoice(f"choose one of: {', '.join(item.choices) or 'none; use the other call for this item'}")
     return replace(known, decisions=(*known.decisions, Decision(item.kind, item.subject, choice, by, at)))
 
 
@@ -226,8 +226,8 @@ def with_amount(known: OrderState, line_id: int, *, tokens: int, by: str, at: da
     if line.tokens != tokens or line.months is not None:
         grants = f"{line.tokens} tokens" + (f" a month, for {line.months} months" if line.months is not None else "")
         raise LineHasAmount(
-            f"one piece of line {line_id} of order {known.shown_number} grants {grants} already;"
-            " correct the balance if that is wrong"
+            f"one unit of line {line_id} of order {known.shown_number} already grants {grants};"
+            " if that is wrong, correct the balance"
         )
     return known
 
@@ -239,13 +239,11 @@ def with_refunds_seen(known: OrderState, refunds: Refunds, *, by: str, at: datet
     `NoOpenRefunds` if none need a review.
     """
     if refunds != known.refunds:
-        raise RefundsChanged(
-            f"the refunds of order {known.shown_number} are not the ones that were named; look at them again"
-        )
+        raise RefundsChanged(f"the refunds of order {known.shown_number} changed since they were read; read them again")
     if _are_acknowledged(known):
         return known
     if known.effect is not Effect.GRANTS or _refund_question(known) is Question.NONE:
-        raise NoOpenRefunds(f"nothing is open about the refunds of order {known.shown_number}")
+        raise NoOpenRefunds(f"order {known.shown_number} has no refunds to review")
     return replace(known, seen=Acknowledgement(refunds, by, at))
 
 

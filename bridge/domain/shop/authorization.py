@@ -1,4 +1,4 @@
-"""Connecting a shop: the owner's input, and the exchange that returns REST keys."""
+"""Connect a shop: the owner's input, and the exchange that returns REST keys."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from bridge.domain.stores.pasted_text import clean_pasted, keys_mix_up
 from bridge.domain.stores.public_address import delivery_fault, is_loopback
 
 LIFE = timedelta(minutes=15)
-"""How long a shop may take to answer a key request: its owner signs in and approves meanwhile."""
+"""How long a key request is valid: in this time the owner signs in to the shop and approves."""
 APP_NAME = "Token Bridge"
 MAX_URL = 400
 RESERVED_SLUGS = frozenset({"connect", "stores", "sign-in", "sign-out"})
-"""Reserved slugs: their page would lie under another page's address."""
+"""Reserved slugs: their pages would have the addresses of other pages."""
 
 _HOST = re.compile(r"[\w.-]{1,253}|[0-9a-f:.]{2,45}")
 _KEYS = {"ck": re.compile(r"ck_[!-~]{8,120}", re.ASCII), "cs": re.compile(r"cs_[!-~]{8,120}", re.ASCII)}
 
 
 class UnknownKeyRequest(NotFound):
-    """There is no request for keys with this state."""
+    """There is no key request with this state; connect the shop again."""
 
     code = "unknown_key_request"
 
 
 class KeyRequestOver(BridgeError):
-    """The request for keys was answered already, or its time is over; connect the shop again."""
+    """The key request was already answered or has expired; connect the shop again."""
 
     code = "key_request_over"
 
 
 @dataclass(frozen=True, slots=True)
 class RestKeys:
-    """A shop's REST keys, plain."""
+    """A shop's REST keys in plain text."""
 
     consumer_key: str = field(repr=False)
     consumer_secret: str = field(repr=False)
@@ -51,15 +51,15 @@ class RestKeys:
 
     @property
     def mix_up(self) -> str:
-        """Return a sentence that names the pasted value if it is no key and secret; empty if they look right."""
+        """Return what was pasted in place of a key or secret; empty if both look right."""
         found = keys_mix_up(self.consumer_key, self.consumer_secret)
         if found or self.are_well_formed:
             return found
-        return "A consumer key begins with ck_, its secret with cs_; copy both whole."
+        return "A consumer key begins with ck_ and its secret with cs_. Copy both completely."
 
 
 def full_address(typed: str) -> str:
-    """Return the shop's address with its scheme, which owners leave out."""
+    """Return the shop's address with a scheme; owners often leave it out."""
     typed = clean_pasted(typed)
     return typed if re.match(r"[a-z][a-z0-9+.-]*://", typed, re.IGNORECASE) or not typed else f"https://{typed}"
 
@@ -72,14 +72,14 @@ def address_fault(url: str) -> str:
     except ValueError:
         parts, host = urlsplit(""), ""
     if not url.isprintable() or " " in url or not _HOST.fullmatch(host) or len(url) > MAX_URL:
-        return "Give the shop's address, such as https://shop.example.com."
+        return "Enter the shop's address, such as https://shop.example.com."
     if parts.username is not None or parts.query or parts.fragment:
-        return "Give the shop's address without a user, a question mark or a #."
+        return "Enter the shop's address without a user name, question mark or #."
     if parts.scheme.casefold() == "https" or (parts.scheme.casefold() == "http" and is_loopback(url)):
         return ""
     if parts.scheme.casefold() == "http":
-        return "Give the shop's https:// address: over plain http its orders would travel unencrypted."
-    return "Give an address that begins with https://."
+        return "Enter the shop's https:// address: over http, its orders would be sent unencrypted."
+    return "Enter an address that begins with https://."
 
 
 def suggest_slug(url: str) -> str:
@@ -92,17 +92,17 @@ def suggest_slug(url: str) -> str:
 
 
 def callback_fault(public_url: str, *, shop_url: str = "") -> str:
-    """Return why a shop would not send its keys to us; empty if it would.
+    """Return why a shop would not send its keys to the public URL; empty if it would.
 
-    WooCommerce sends keys to https alone, and by the same rules as deliveries. A
-    shop on this very machine may be made to do otherwise; without a shop's
-    address one elsewhere is meant.
+    WooCommerce sends keys to https addresses only, by the same rules as
+    deliveries. A shop on this machine may be configured otherwise. Without
+    `shop_url`, the shop is assumed to run elsewhere.
     """
     is_local = is_loopback(public_url)
     if is_local and shop_url and is_loopback(shop_url):
         return ""
     if is_local:
-        why = f"{public_url} can be reached from this machine alone"
+        why = f"{public_url} can be reached from this machine only"
     elif not public_url.startswith("https:"):
         why = f"{public_url} is not https"
     else:
@@ -110,13 +110,13 @@ def callback_fault(public_url: str, *, shop_url: str = "") -> str:
     if not why:
         return ""
     return (
-        f"WooCommerce sends its keys to an https address only, and to one that it can reach: {why}. Set"
-        " BRIDGE_PUBLIC_URL to the address under which shops reach this service, or type the keys by hand."
+        f"WooCommerce sends keys only to an https address that it can reach, but {why}. Set"
+        " BRIDGE_PUBLIC_URL to the address at which shops reach this service, or enter the keys by hand."
     )
 
 
 def authorize_url(shop_url: str, *, state: str, return_url: str, callback_url: str) -> str:
-    """Return the shop page on which its owner approves the keys, in any folder of the site."""
+    """Return the URL of the shop's page where the owner approves the keys; the shop may be in a subfolder."""
     query = {
         "app_name": APP_NAME,
         "scope": "read_write",

@@ -1,4 +1,4 @@
-"""Errors between us and a shop, each with the owner's remedy as its detail."""
+"""Errors of requests to a shop; the detail says what the owner can do."""
 
 from __future__ import annotations
 
@@ -6,49 +6,49 @@ from bridge.domain.errors import ShopUnreachable
 
 
 class BadShopAddress(ShopUnreachable):
-    """The shop's address or its keys cannot be used as they are written."""
+    """The shop's address or its REST keys are not valid; check how they are written."""
 
     code = "bad_shop_address"
 
 
 class ShopRefused(ShopUnreachable):
-    """The shop does not know these keys, or they may not do that."""
+    """The shop refused the request: it does not accept the REST keys, or they lack the permission."""
 
     code = "shop_refused"
 
 
 class ShopBusy(ShopUnreachable):
-    """The shop asks us to slow down."""
+    """The shop limits the number of requests; it is tried again later."""
 
     code = "shop_busy"
 
 
 class ShopBroken(ShopUnreachable):
-    """The shop answered with an error, or with something that is no answer."""
+    """The shop responded with an error, or with a response that cannot be read."""
 
     code = "shop_broken"
 
 
 class ShopSilent(ShopUnreachable):
-    """The shop could not be reached, or did not answer in time."""
+    """The shop could not be reached, or did not respond in time."""
 
     code = "shop_silent"
 
 
 class ShopMoved(ShopUnreachable):
-    """The shop sends us on to another address."""
+    """The shop redirects to another address; enter that address."""
 
     code = "shop_moved"
 
 
 class ShopKeysRefused(ShopRefused):
-    """The shop refuses the REST keys themselves."""
+    """The shop does not accept the REST keys; create new ones."""
 
     code = "shop_keys_refused"
 
 
 class ShopBlocked(ShopRefused):
-    """Something between us and the shop's REST API answers in its place."""
+    """Something in front of the shop's REST API, such as a firewall, responds in its place."""
 
     code = "shop_blocked"
 
@@ -60,24 +60,24 @@ class ShopInMaintenance(ShopBroken):
 
 
 class ShopPageBroken(ShopBroken):
-    """The shop cannot answer this request; a smaller one may work."""
+    """The shop failed to produce this page of results; a smaller page may work."""
 
     code = "shop_page_broken"
 
 
 class ShopIgnoresQuery(ShopBroken):
-    """The shop's answer does not fit the query parameters of the request."""
+    """The shop ignores the query parameters of the request."""
 
     code = "shop_ignores_query"
 
 
 class ShopCannotFilter(ShopIgnoresQuery):
-    """The shop pages its orders, and cannot list those that changed."""
+    """The shop cannot list the orders that changed."""
 
     code = "shop_cannot_filter"
 
 
 class ShopBudgetSpent(ShopUnreachable):
-    """This run may not send more requests to the shop."""
+    """This run has sent as many requests to the shop as it may; the next run continues."""
 
     code = "shop_budget_spent"

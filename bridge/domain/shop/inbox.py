@@ -100,5 +100,5 @@ def may_wait(received_at: datetime, *, now: datetime) -> bool:
 
 
 def retry_delay(attempts: int) -> timedelta:
-    """How long to wait after this many failed attempts: from 5 seconds, doubling, to an hour."""
+    """Return how long to wait after this many failed attempts: from 5 seconds, doubling, to an hour."""
     return min(LONGEST_RETRY, timedelta(seconds=5 * 2 ** min(attempts, 12)))

@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from bridge.domain.stores.shop_address import comparable_shop
+
 _LONGEST = 300
-_USUAL_PORTS = {"http": 80, "https": 443}
 
 
 def source_of(url: str) -> str:
-    """Return a site's address for comparison: host, port and path, without scheme, case, `www.` and last slash.
-
-    Empty for an address that cannot be read.
-    """
-    text = url.strip().casefold()
+    """Return a site's address in the form that two spellings of one shop share; empty if it cannot be read."""
+    text = url.strip()
+    text = text if "://" in text else f"//{text}"
     try:
-        parts = urlsplit(text if "://" in text else f"//{text}")
-        host, port = (parts.hostname or "").removeprefix("www."), parts.port
+        parts = urlsplit(text)
+        is_address = bool(parts.hostname) and (parts.port or 0) >= 0
     except ValueError:
         return ""
-    if not host or not text.isprintable():
-        return ""
-    shown = f":{port}" if port is not None and port not in _USUAL_PORTS.values() else ""
-    return f"{host}{shown}{parts.path.rstrip('/')}"
+    return comparable_shop(text) if is_address and text.isprintable() else ""
 
 
 def foreign_source(source: str, shop_url: str, accepted: Collection[str]) -> str | None:
@@ -31,6 +27,6 @@ def foreign_source(source: str, shop_url: str, accepted: Collection[str]) -> str
     if not source.strip():
         return None
     found = source_of(source)
-    if found == source_of(shop_url) or found in accepted:
+    if found == source_of(shop_url) or found in map(source_of, accepted):
         return None
     return (found or source.strip().casefold())[:_LONGEST]

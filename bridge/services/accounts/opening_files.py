@@ -101,7 +101,7 @@ def _read_cells(columns: list[str], cells: list[str], line: int, seen: dict[int,
 
 
 def _read_header(first: str) -> tuple[list[str], str]:
-    """The columns of the header line, and what separates them."""
+    """Return the columns of the header line, and what separates them."""
     separator = max(_SEPARATORS, key=first.count)
     try:
         cells = next(csv.reader([first], delimiter=separator, strict=True), [])
@@ -135,7 +135,7 @@ def _check_columns(columns: list[str]) -> None:
 
 
 def _encoding_of(raw: IO[bytes]) -> str:
-    """The encoding of a file, read to its end once: marked, UTF-16 by its zero bytes, UTF-8, or Windows-1252."""
+    """Return the encoding of a file, read to its end once: marked, UTF-16 by its zero bytes, UTF-8, or Windows-1252."""
     start = raw.read(_CHUNK)
     for bom, encoding in _BOMS:
         if start.startswith(bom):
@@ -191,7 +191,7 @@ class _Scan:
 
 
 def _bounded(lines: IO[str]) -> Iterator[str]:
-    """The lines of a file, none longer than `MAX_LINE`: one endless line is never read whole."""
+    """Yield the lines of a file, none longer than `MAX_LINE`: one endless line is never read whole."""
     number = 0
     while line := lines.readline(MAX_LINE + 1):
         number += 1

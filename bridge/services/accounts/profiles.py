@@ -34,7 +34,7 @@ class Adjustment:
 
 
 def get_account(connection: Connection, store_id: int, user_id: int) -> Account:
-    """The account of one user; raises `UnknownUser`."""
+    """Return the account of one user; raises `UnknownUser`."""
     account = accounts.find(connection, store_id=store_id, user_id=user_id)
     if account is None:
         raise UnknownUser(f"this store has no account for user {user_id}")
@@ -105,7 +105,7 @@ def adjust(
 
 
 def list_entries(connection: Connection, account: Account, *, before: int | None, limit: int) -> list[Entry]:
-    """An account's entries, the newest first."""
+    """Return an account's entries, the newest first."""
     return ledger.list_page(connection, account.id, before=before, limit=limit)
 
 

@@ -1,21 +1,62 @@
-"""The figures of a whole store: its users, what they have, and what was used of late."""
+"""The figures of a whole store: its users, what they have, and what was used by day and module.
+
+A store with few users is added up when it is asked for. For one with more than
+`LARGE`, jobs keep the figures (`services/admin/rollups.py`), and `as_of` says
+of which moment they are.
+"""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from bridge.domain.stores.stores import Store
-from bridge.storage.admin import user_list
-from bridge.storage.engine.cache import Memory
+from bridge.storage.admin import account_figures, rollups
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import policies
 
 USAGE_DAYS = 30
-KEPT_FOR = timedelta(minutes=1)
-SLOW_SECONDS = 0.25
-"""Figures that take longer than this to sum up are kept for a minute: a page must not wait for them each time."""
+LARGE = 5_000
+"""A store with more users than this is sorted and added up by a job, not by each page."""
+LATE_COMMITS = timedelta(hours=1)
+"""How far refunds are read again: one that was made a moment before the roll-up may have been committed after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayUse:
+    """The use of one module by the store on one of its local days; `module` is the key."""
+
+    day: date
+    module: str
+    units: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The use of a store from `first` to `last`, both included, days without any left out.
+
+    `as_of` is None where it is of this moment.
+    """
+
+    first: date
+    last: date
+    days: tuple[DayUse, ...]
+    as_of: datetime | None
+
+    @property
+    def tokens(self) -> int:
+        """Return all tokens used."""
+        return sum(use.tokens for use in self.days)
+
+    def by_module(self) -> list[tuple[str, int]]:
+        """Return each module with its tokens, the most used first."""
+        found: Counter[str] = Counter()
+        for use in self.days:
+            found[use.module] += use.tokens
+        return sorted(found.items(), key=lambda item: (-item[1], item[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,55 +71,79 @@ class ModuleUse:
 class Summary:
     """The figures of the whole store; what was used counts from the day `since` on and has the guests in it.
 
-    `as_of` is None where they are of this moment.
+    `used_before` counts the same number of days before that. `as_of` is None
+    where the figures are of this moment.
     """
 
     users: int
+    users_with_tokens: int
     balance: int
     debt: int
     used: int
+    used_before: int
     since: date
     modules: tuple[ModuleUse, ...]
     as_of: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    summary: Summary
-    at: datetime
-
-
-_kept: Memory[int, _Kept] = Memory(most=1_000)
-"""The last slow summary of each store; replaced whole, so no lock is needed."""
-
-
 def summary(connection: Connection, store: Store, *, now: datetime) -> Summary:
-    """The figures of a store, of this moment or of the last minute."""
+    """Return the figures of a store."""
     first = since(store, now)
-    kept = _kept.of(connection).get(store.id)
-    if kept is not None and kept.summary.since == first and kept.at <= now < kept.at + KEPT_FOR:
-        return replace(kept.summary, as_of=kept.at)
-    started = time.perf_counter()
-    found = _sum_up(connection, store, since=first)
-    if time.perf_counter() - started > SLOW_SECONDS:
-        _kept.keep(connection, {store.id: _Kept(found, now)})
-    return found
+    policy = policies.for_store(connection, store.id)
+    kept = account_figures.find(connection, store.id)
+    if kept is None:
+        users, with_tokens, balance, debt = account_figures.add_up(connection, store.id)
+    else:
+        users, with_tokens, balance, debt = kept.users, kept.users_with_tokens, kept.balance, kept.debt
+    used = use_between(connection, store, first - timedelta(days=USAGE_DAYS), today_of(store, now), now=now)
+    recent = Use(first, used.last, tuple(use for use in used.days if use.day >= first), used.as_of)
+    return Summary(
+        users=users,
+        users_with_tokens=with_tokens,
+        balance=balance,
+        debt=debt,
+        used=recent.tokens,
+        used_before=used.tokens - recent.tokens,
+        since=first,
+        modules=tuple(ModuleUse(policy.label_of(module), tokens) for module, tokens in recent.by_module()),
+        as_of=min((moment for moment in (kept.as_of if kept else None, used.as_of) if moment), default=None),
+    )
+
+
+def use_between(connection: Connection, store: Store, first: date, last: date, *, now: datetime) -> Use:
+    """Return what a store used from `first` to `last`, local days, by day and module.
+
+    Days that are over are read from the roll-up. Those it does not have yet are
+    added up here, and for a store with few users also the last two days and
+    those that a refund has changed since.
+    """
+    known = rollups.progress(connection)
+    if known is None:
+        return Use(first, last, _typed(rollups.days_of_now(connection, store.id, first=first, last=last)), None)
+    if account_figures.find(connection, store.id) is not None:
+        days = rollups.days_of(connection, store.id, first=first, last=min(last, known.day))
+        more = rollups.days_of_now(connection, store.id, first=max(first, known.day + timedelta(days=1)), last=last)
+        return Use(first, last, _typed([*days, *more]), known.as_of)
+    zone = store.calendar.zone
+    closed = min(known.day, known.as_of.astimezone(zone).date() - timedelta(days=2))
+    refunded = rollups.refunded_since(connection, known.as_of - LATE_COMMITS)
+    changed = {each.created_at.astimezone(zone).date() for each in refunded if each.store_id == store.id}
+    days = [row for row in rollups.days_of(connection, store.id, first=first, last=closed) if row[0] not in changed]
+    for day in sorted(day for day in changed if first <= day <= closed):
+        days += rollups.days_of_now(connection, store.id, first=day, last=day)
+    days += rollups.days_of_now(connection, store.id, first=max(first, closed + timedelta(days=1)), last=last)
+    return Use(first, last, _typed(sorted(days)), None)
 
 
 def since(store: Store, now: datetime) -> date:
-    """The first day that counts as of late: today, in the store's zone, is the last."""
-    return now.astimezone(store.calendar.zone).date() - timedelta(days=USAGE_DAYS - 1)
+    """Return the first of the last `USAGE_DAYS` days, of which today, in the store's zone, is the last."""
+    return today_of(store, now) - timedelta(days=USAGE_DAYS - 1)
 
 
-def _sum_up(connection: Connection, store: Store, *, since: date) -> Summary:
-    policy = policies.for_store(connection, store.id)
-    totals = user_list.totals(connection, store.id)
-    uses = user_list.usage_by_module(connection, store.id, since=since)
-    return Summary(
-        users=totals.users,
-        balance=totals.balance,
-        debt=totals.debt,
-        used=sum(use.tokens for use in uses),
-        since=since,
-        modules=tuple(ModuleUse(policy.label_of(use.module), use.tokens) for use in uses),
-    )
+def today_of(store: Store, now: datetime) -> date:
+    """Return the day of the store at a moment."""
+    return now.astimezone(store.calendar.zone).date()
+
+
+def _typed(rows: Iterable[tuple[date, str, int, int]]) -> tuple[DayUse, ...]:
+    return tuple(DayUse(*row) for row in rows)

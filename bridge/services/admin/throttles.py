@@ -86,7 +86,7 @@ class Throttle:
             self._records.pop(client, None)
 
     def __len__(self) -> int:
-        """How many clients are remembered."""
+        """Return how many clients are remembered."""
         return len(self._records)
 
     def _wait(self, client: str, now: datetime) -> int:
@@ -153,7 +153,7 @@ def _pair(client: Client, email: str) -> str:
 
 
 def unknown_id_throttle() -> Throttle:
-    """The throttle of linked-site keys that name spends and holds that are not their own."""
+    """Return the throttle of linked-site keys that name spends and holds that are not their own."""
     return Throttle(
         free=20,
         first_pause=timedelta(seconds=10),

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bridge.domain.admin.user_list import Listing, Place
+from bridge.domain.admin.user_list import Listing, Place, Sort
 from bridge.domain.errors import UnknownUser
 from bridge.domain.stores.stores import Store
-from bridge.services.admin import store_stats
-from bridge.storage.admin import user_list
+from bridge.services.admin import filters, store_stats
+from bridge.storage.admin import account_figures, user_list
 from bridge.storage.admin.user_list import UserLine
 from bridge.storage.engine.database import Connection
 
@@ -24,7 +24,9 @@ COUNTED = 10_000
 class UserPage:
     """One page of users. `first` is the number of its first line; `previous` and `next` are None at the ends.
 
-    `matches` counts the users that the search finds, up to `COUNTED` and one; None without a search.
+    `matches` counts the users that the search and the filters find, up to `COUNTED`
+    and one; None without any. `sorted_at` is the moment of the figures by which a
+    large store is sorted; None where they are of now.
     """
 
     lines: tuple[UserLine, ...]
@@ -32,6 +34,7 @@ class UserPage:
     previous: Place | None
     next: Place | None
     matches: int | None
+    sorted_at: datetime | None = None
 
 
 def list_page(
@@ -39,16 +42,33 @@ def list_page(
 ) -> UserPage:
     """Return one page of a store's users; the user `always` is on it in any case."""
     since = store_stats.since(store, now)
-    lines = user_list.list_users(connection, store.id, listing, since=since, now=now)
+    kept = account_figures.find(connection, store.id)
+    kept_at = kept.as_of if kept else None
+    among = filters.list_accounts(connection, store, listing.filters, now=now)
+    lines = user_list.list_users(
+        connection, store.id, listing, since=since, now=now, among_accounts=among, kept_at=kept_at
+    )
     lines, previous, following = _cut(lines, listing)
     if always is not None and all(line.user_id != always for line in lines):
         line = user_list.find_user(connection, store.id, always, since=since, now=now)
         lines = [*([line] if line else []), *lines]
     first = _first_number(listing, len(lines), is_start=previous is None)
     matches = None
-    if listing.search:
-        matches = user_list.count_users(connection, store.id, listing.search, most=COUNTED + 1)
-    return UserPage(tuple(lines), first, _place(previous, first), _place(following, first + len(lines)), matches)
+    if listing.search or listing.filters or listing.role:
+        matches = first + len(lines) - 1
+        if following is not None or previous is not None:
+            matches = user_list.count_users(
+                connection, store.id, listing, most=COUNTED + 1, now=now, among_accounts=among, kept_at=kept_at
+            )
+    is_kept = kept_at is not None and listing.sort not in {Sort.USER, Sort.PURCHASED}
+    return UserPage(
+        tuple(lines),
+        first,
+        _place(previous, first),
+        _place(following, first + len(lines)),
+        matches,
+        sorted_at=kept_at if is_kept else None,
+    )
 
 
 def get_line(connection: Connection, store: Store, user_id: int, *, now: datetime) -> UserLine:
@@ -60,7 +80,7 @@ def get_line(connection: Connection, store: Store, user_id: int, *, now: datetim
 
 
 def _cut(lines: Sequence[UserLine], listing: Listing) -> tuple[list[UserLine], UserLine | None, UserLine | None]:
-    """The lines of the page, and those at its edges where the list goes on before and after it."""
+    """Return the lines of the page, and those at its edges where the list goes on before and after it."""
     has_more = len(lines) > listing.page
     if listing.before is not None:
         kept = list(lines[1:] if has_more else lines)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bridge.domain.accounts.accounts import Account, Profile
 from bridge.domain.metering.commands import AnyRequest, CaptureRequest, RefundRequest, ReleaseRequest, SpendRequest
-from bridge.domain.stores.principals import Caller
+from bridge.domain.stores.principals import Principal
 from bridge.storage.accounts import accounts
 from bridge.storage.accounts.accounts import AccountKey
 from bridge.storage.engine.cache import Memory
@@ -43,12 +43,12 @@ def owners(connection: Connection, requests: Sequence[AnyRequest], *, now: datet
     return found
 
 
-def may_see(caller: Caller, *, store_id: int, site_id: int) -> bool:
+def may_see(caller: Principal, *, store_id: int, site_id: int) -> bool:
     """Return whether a caller may see a spend or hold: a store key all of its store, a site key only its own."""
     return caller.store_id == store_id and caller.site_id in {0, site_id}
 
 
-def _visible(owner: Owner | None, caller: Caller) -> int | None:
+def _visible(owner: Owner | None, caller: Principal) -> int | None:
     if owner is None or not may_see(caller, store_id=owner.store_id, site_id=owner.site_id):
         return None
     return owner.account_id

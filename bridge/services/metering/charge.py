@@ -16,7 +16,7 @@ from bridge.domain.metering.funding import Decision, PlanPart
 from bridge.domain.metering.limits import Allowance
 from bridge.domain.metering.pricing import price_of
 from bridge.domain.metering.spends import Spend
-from bridge.domain.stores.principals import Caller
+from bridge.domain.stores.principals import Principal
 from bridge.domain.stores.stores import Policy
 from bridge.rendering import documents
 from bridge.services.metering.funding import Funding
@@ -42,7 +42,7 @@ class Priced(NamedTuple):
 class Payment(NamedTuple):
     """Tokens that leave an account: what each source pays, in which windows, for what."""
 
-    caller: Caller
+    caller: Principal
     site_id: int
     priced: Priced
     decision: Decision

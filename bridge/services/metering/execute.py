@@ -18,6 +18,7 @@ from bridge.domain.metering.commands import (
 from bridge.domain.metering.errors import UnknownHold, UnknownSpend
 from bridge.domain.metering.idempotency import Answer, Outcome
 from bridge.domain.metering.spends import Receipt
+from bridge.domain.stores.principals import UnverifiedCaller
 from bridge.rendering.documents import serialize
 from bridge.rendering.receipts import receipt_document
 from bridge.services.metering import account_lookup, charge, holds, refunds
@@ -49,17 +50,17 @@ def spend_many(connection: Connection, requests: Sequence[AnyRequest], *, now: d
     whatever the balance is by now. A refusal is not stored: the same key is
     decided again. The number of statements does not grow with the number of asks.
     """
-    refused = access_keys.refusals(
-        connection, {request.caller.key_hash for request in requests if request.caller.key_hash}, now=now
-    )
+    hashes = [_unverified_hash(request) for request in requests]
+    refused = access_keys.refusals(connection, {key_hash for key_hash in hashes if key_hash is not None}, now=now)
     if not refused:
         return _spend(connection, requests, now=now)
-    admitted = [request for request in requests if request.caller.key_hash not in refused]
+    admitted = [request for request, key_hash in zip(requests, hashes, strict=True) if key_hash not in refused]
     replies = iter(_spend(connection, admitted, now=now) if admitted else ())
-    return [
-        refused[request.caller.key_hash] if request.caller.key_hash in refused else next(replies)
-        for request in requests
-    ]
+    return [next(replies) if key_hash is None or key_hash not in refused else refused[key_hash] for key_hash in hashes]
+
+
+def _unverified_hash(request: AnyRequest) -> str | None:
+    return request.caller.key_hash if isinstance(request.caller, UnverifiedCaller) else None
 
 
 def _spend(connection: Connection, requests: Sequence[AnyRequest], *, now: datetime) -> list[Reply]:

@@ -62,7 +62,9 @@ def check_delivery(public_url: str, *, shop_url: str = "") -> str:
     fault = delivery_fault(public_url, shop_url=shop_url, addresses=addresses)
     if not fault:
         return ""
-    return f"The shop cannot deliver to this service: {fault}. Set BRIDGE_PUBLIC_URL to an address that shops reach."
+    return (
+        f"The shop cannot deliver to this service: {fault}. Set BRIDGE_PUBLIC_URL to an address that shops can reach."
+    )
 
 
 def is_local_trial(shop_url: str) -> bool:

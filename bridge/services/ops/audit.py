@@ -32,7 +32,7 @@ class Part:
 
 
 def list_parts(connection: Connection, *, now: datetime, rows: int = ROWS) -> list[Part]:
-    """All there is to check, in parts of about `rows` rows; each may be checked in a transaction of its own."""
+    """Return all there is to check, in parts of about `rows` rows; each may be checked in a transaction of its own."""
     audit.take_time(connection)
     parts = []
     for low, high in audit.account_ranges(connection, rows=rows):
@@ -46,7 +46,7 @@ def list_parts(connection: Connection, *, now: datetime, rows: int = ROWS) -> li
 
 
 def check_part(connection: Connection, part: Part) -> Iterator[Fault]:
-    """The faults of one part, as they are found; look at one consistent state of the database.
+    """Yield the faults of one part, as they are found; look at one consistent state of the database.
 
     The memory it takes grows neither with the books nor with the faults.
     """
@@ -55,13 +55,13 @@ def check_part(connection: Connection, part: Part) -> Iterator[Fault]:
 
 
 def list_faults(connection: Connection, *, now: datetime, rows: int = ROWS) -> Iterator[Fault]:
-    """Every fault of one consistent state, as it is found; none when the books are sound."""
+    """Yield every fault of one consistent state, as it is found; none when the books are sound."""
     for part in list_parts(connection, now=now, rows=rows):
         yield from check_part(connection, part)
 
 
 def extent(connection: Connection) -> Extent:
-    """How much there is to look at."""
+    """Return how much there is to look at."""
     audit.take_time(connection)
     return audit.extent(connection)
 

@@ -19,7 +19,7 @@ def _balance(row: Row) -> str:
 
 
 def step(row: Row) -> str:
-    """The sentence for an entry that does not follow from the one before."""
+    """Return the sentence for an entry that does not follow from the one before."""
     return (
         f"entry {row.entry} of account {row.account} leaves balance {row.balance_after} and debt {row.debt_after};"
         f" with {row.tokens:+d} and {row.debt:+d} on {row.balance_before} and {row.debt_before} it should not"

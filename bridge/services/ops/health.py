@@ -72,7 +72,7 @@ class Readiness:
         return Report(True, document) if failure is None else _refused(document, failure)
 
     def _probe(self, now: datetime) -> Unavailable | None:
-        """The error of a small write; None where it was committed."""
+        """Return the error of a small write; None where it was committed."""
         if not self._lock.acquire(timeout=PROBE_SECONDS):
             return Unavailable()
         try:

@@ -21,7 +21,7 @@ _REMEDY = "If the clock is right, run: flask prune --force"
 
 
 def find_refusal(connection: Connection, *, now: datetime, is_regular: bool) -> str:
-    """The reason not to delete anything now, with its remedy; empty where there is none.
+    """Return the reason not to delete anything now, with its remedy; empty where there is none.
 
     A regular run, by the clock of this host, is compared with the clock of the
     database server and with the last such run as well.

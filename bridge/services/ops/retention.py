@@ -31,7 +31,7 @@ Step = Callable[[Connection], int]
 
 
 def count_old(connection: Connection, kind: str, *, now: datetime, limit: int) -> int:
-    """The number of rows of a kind that are old enough to be deleted, counted up to `limit`."""
+    """Return the number of rows of a kind that are old enough to be deleted, counted up to `limit`."""
     return retention.count_old(connection, kind, before=now - KINDS[kind], limit=limit)
 
 

@@ -50,7 +50,7 @@ def apply_order(connection: Connection, store: Store, order: Order, *, received_
 def apply_orders(
     connection: Connection, store: Store, wanted: Sequence[Order], *, received_at: datetime, now: datetime
 ) -> list[Settled]:
-    """The same for several orders, each of another number, in as many statements as for one."""
+    """Return the same for several orders, each of another number, in as many statements as for one."""
     # A parent is locked with its child, also before anything is known of it: both may come at once.
     numbers = {order.number for order in wanted} | {order.parent_id for order in wanted if order.parent_id}
     # Two orders of one payment that come at the same moment must see each other.
@@ -180,13 +180,13 @@ def is_known(connection: Connection, store: Store, number: int) -> bool:
 
 
 def shown_number(connection: Connection, store: Store, number: int) -> str:
-    """The number people know the order with this id by."""
+    """Return the number people know the order with this id by."""
     found = orders.find(connection, store.id, number)
     return str(number) if found is None else found.shown_number
 
 
 def find_id(connection: Connection, store: Store, text: str) -> int | None:
-    """The id of an order by what people type: the number the shop shows, or the id. None for what is neither."""
+    """Return the id of an order by what people type: the number the shop shows, or the id. None for what is neither."""
     text = text.strip().removeprefix("#")
     if not text.isprintable():
         return None
@@ -228,12 +228,12 @@ def check_together(transaction: Transaction, store: Store, numbers: Sequence[int
 
 
 def list_waiting_for(connection: Connection, store: Store, *, email: str) -> list[int]:
-    """The orders that wait for an account with that address."""
+    """Return the orders that wait for an account with that address."""
     return orders.list_parked(connection, store_id=store.id, email=email, limit=CLAIM_BATCH)
 
 
 def list_waiting_for_product(connection: Connection, store: Store, *, product_id: int) -> list[int]:
-    """The orders with a line of this product whose amount was not known when they came."""
+    """Return the orders with a line of this product whose amount was not known when they came."""
     return orders.list_unpriced(connection, store_id=store.id, product_id=product_id, limit=CLAIM_BATCH)
 
 
@@ -249,7 +249,7 @@ def _lock_known(connection: Connection, store: Store, number: int, *, now: datet
 
 
 def _merge(store: Store, known: OrderState, order: Order, *, received_at: datetime) -> OrderState:
-    """The state with a document merged; one of another order with this number is kept beside it."""
+    """Return the state with a document merged; one of another order with this number is kept beside it."""
     if rivals.is_rival(known, order):
         return rivals.with_rival(known, order, received_at=received_at)
     return _merge_document(store, known, order, received_at=received_at)

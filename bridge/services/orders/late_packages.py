@@ -49,7 +49,7 @@ class LatePackage:
 
 
 def count_late(connection: Connection, store_id: int) -> int:
-    """The number of packages that wait for the owner's decision, counted up to `LISTED`."""
+    """Return the number of packages that wait for the owner's decision, counted up to `LISTED`."""
     return sum(
         product_orders.count_orders(connection, store_id, package, most=1)
         for package in _undecided(connection, store_id)
@@ -57,7 +57,7 @@ def count_late(connection: Connection, store_id: int) -> int:
 
 
 def list_late(connection: Connection, store_id: int) -> list[LatePackage]:
-    """The packages that wait for the owner's decision, at most `LISTED`."""
+    """Return the packages that wait for the owner's decision, at most `LISTED`."""
     counted = ((package, count_orders(connection, store_id, package)) for package in _undecided(connection, store_id))
     return [LatePackage(package, count) for package, count in counted if count]
 
@@ -72,7 +72,7 @@ def _find(connection: Connection, store_id: int, keys: Sequence[tuple[int, int]]
 
 
 def count_orders(connection: Connection, store_id: int, package: Package) -> int:
-    """The number of orders that wait for a product's amount or for a decision about it, up to `COUNTED` and one.
+    """Return the number of orders that wait for a product's amount or for a decision about it, up to `COUNTED` and one.
 
     0 for a product that is no package: its order lines wait for nothing.
     """
@@ -82,14 +82,14 @@ def count_orders(connection: Connection, store_id: int, package: Package) -> int
 
 
 def count_without_amount(connection: Connection, store_id: int) -> int:
-    """The number of products without a clear amount, up to `COUNTED` and one."""
+    """Return the number of products without a clear amount, up to `COUNTED` and one."""
     return packages.count_open(connection, store_id, most=COUNTED + 1)
 
 
 def list_lines(
     connection: Connection, store_id: int, package: Package, *, after: tuple[int, int], limit: int
 ) -> list[OpenLine]:
-    """The order lines that bought a product before it was a package, after an order and line, to be decided."""
+    """Return the order lines that bought a product before it was a package, after an order and line, to be decided."""
     return product_orders.list_lines(connection, store_id, package, after=after, limit=limit)
 
 
@@ -118,7 +118,7 @@ def decide(
 
 
 def list_decided(connection: Connection, store: Store, package: Package, *, after: int, limit: int) -> list[int]:
-    """The orders above `after` that bought a package before it was one and whose lines a decision covers."""
+    """Return the orders above `after` that bought a package before it was one and whose lines a decision covers."""
     if not package.late and (store.history != GRANT or store.connected_at is None):
         return []
     placed_before = None if package.late else store.connected_at

@@ -26,7 +26,7 @@ class _Catalog:
 def fix_amounts(
     connection: Connection, store: Store, every: Sequence[OrderState], *, now: datetime
 ) -> list[OrderState]:
-    """The orders with the amount of each line fixed where it is known by now.
+    """Return the orders with the amount of each line fixed where it is known by now.
 
     In this order: the stamp on the line, the variation's amount, the product's,
     the one package with the same SKU. An amount that is not clear fixes nothing:
@@ -97,7 +97,7 @@ def _when_late(store: Store, known: OrderState, line: LineState, now: LineState,
 def _determine(
     connection: Connection, store: Store, line: LineState, catalog: _Catalog
 ) -> tuple[LineState, Package | None]:
-    """The line with its amount by what is known now, and the entry it comes from.
+    """Return the line with its amount by what is known now, and the entry it comes from.
 
     Without an amount its `basis` says why it waits; None for an unknown product.
     """
@@ -128,7 +128,7 @@ def _with(line: LineState, package: Package, basis: Basis) -> LineState:
 def _same_sku(
     connection: Connection, store: Store, line: LineState, catalog: _Catalog, *, is_known: bool
 ) -> Sequence[Package]:
-    """The packages with the line's SKU; for a deleted product without one, those with its name."""
+    """Return the packages with the line's SKU; for a deleted product without one, those with its name."""
     same = catalog.by_sku.get(_sku(line, catalog.entries), ())
     if same or is_known or not line.line.is_of_deleted_product or not line.line.name:
         return same
@@ -136,7 +136,7 @@ def _same_sku(
 
 
 def _sku(line: LineState, entries: PackageMap) -> str:
-    """The SKU of what was sold: as the order states it, else as the product does."""
+    """Return the SKU of what was sold: as the order states it, else as the product does."""
     if line.line.sku:
         return line.line.sku
     for variation_id in (line.line.variation_id, 0):

@@ -116,7 +116,7 @@ def list_settleable(connection: Connection, store: Store, *, product_id: int, va
 
 
 def get_package(connection: Connection, store_id: int, *, product_id: int, variation_id: int) -> Package:
-    """The package of exactly this product or variation; raises `UnknownPackage`."""
+    """Return the package of exactly this product or variation; raises `UnknownPackage`."""
     package = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
     if package is None or not package.is_stated:
         raise UnknownPackage()
@@ -132,7 +132,7 @@ def list_packages(
     query: str = "",
     is_open_only: bool = False,
 ) -> list[Package]:
-    """The store's products as far as they are known, by product and variation.
+    """Return the store's products as far as they are known, by product and variation.
 
     `query` is a part of the name or the SKU, or an id. `is_open_only` leaves out
     those whose amount is known.
@@ -141,7 +141,7 @@ def list_packages(
 
 
 def list_unreadable(connection: Connection, store_id: int, *, limit: int) -> list[Package]:
-    """The products whose amount is not clear and for which no admin has set one, at most `limit`."""
+    """Return the products whose amount is not clear and for which no admin has set one, at most `limit`."""
     return packages.list_unreadable(connection, store_id, limit=limit)
 
 

@@ -16,7 +16,7 @@ START: Cursor = (0, 0)
 
 
 def list_ready(connection: Connection, *, after: Cursor, limit: int) -> list[Cursor]:
-    """The next orders whose buyer or amount is known by now, above `after`; empty when all were seen.
+    """Return the next orders whose buyer or amount is known by now, above `after`; empty when all were seen.
 
     Parked orders whose email one account has, and lines whose package somebody
     has since said the amount of.
@@ -27,7 +27,7 @@ def list_ready(connection: Connection, *, after: Cursor, limit: int) -> list[Cur
 
 
 def list_unpaid(connection: Connection, *, now: datetime, limit: int) -> list[Cursor]:
-    """The granted orders that have had an unpaid status for so long that they need a person now."""
+    """Return the granted orders that have had an unpaid status for so long that they need a person now."""
     return pending.list_unpaid(connection, before=now - UNPAID_FOR, limit=limit)
 
 

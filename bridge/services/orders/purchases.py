@@ -19,8 +19,6 @@ from bridge.storage.orders.purchases import SoldOrder
 
 MAX_LINES_READ = 5000
 """How many lines one page of purchases reads; an order with more has a page of its own."""
-MAX_LINES_SHOWN = 20
-"""How many lines of a purchase a page prints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class PurchasePage(NamedTuple):
 
 
 def list_purchases(connection: Connection, account: Account, *, before: int | None, limit: int) -> PurchasePage:
-    """An account's purchases, the newest order first, below the order number `before`.
+    """Return an account's purchases, the newest order first, below the order number `before`.
 
     At most `limit`, and fewer where their lines are many: an order may have ten thousand.
     """
@@ -88,13 +86,6 @@ def get_purchase(connection: Connection, account: Account, order_number: int) ->
     if found is None or found.account_id != account.id:
         raise UnknownOrder()
     return _purchases(connection, account, [found])[0]
-
-
-def shown_lines(purchase: Purchase) -> tuple[str, ...]:
-    """The lines of a purchase as pages print them: the first few, and how many more there are."""
-    shown = [f"{line.name} × {line.quantity}" for line in purchase.lines[:MAX_LINES_SHOWN]]
-    more = len(purchase.lines) - len(shown)
-    return tuple([*shown, f"… (+{more:,})"] if more else shown)
 
 
 def _purchases(connection: Connection, account: Account, found: Sequence[SoldOrder]) -> list[Purchase]:

@@ -17,7 +17,7 @@ _GENERATIONS = 5
 def lock_family(
     connection: Connection, store: Store, every: Sequence[OrderState], *, now: datetime
 ) -> list[OrderState]:
-    """The whole families of these locked orders without themselves, locked: all are settled together.
+    """Return the whole families of these locked orders without themselves, locked: all are settled together.
 
     A relative that was settled without its own parent would be granted again.
     """
@@ -35,7 +35,7 @@ def lock_family(
 
 
 def list_same_payment(connection: Connection, store: Store, every: Iterable[OrderState]) -> dict[int, tuple[str, ...]]:
-    """The other granting orders with each order's transaction id, without its own family, by order id."""
+    """Return the other granting orders with each order's transaction id, without its own family, by order id."""
     paid = [known for known in every if known.transaction_id and known.effect is Effect.GRANTS]
     if not paid:
         return {}

@@ -104,7 +104,7 @@ def _remembered(known: OrderState, circumstances: Circumstances) -> orders.Remem
 
 
 def _with_choice(known: OrderState) -> OrderState:
-    """The order granted where a person decided so though its status does not say it."""
+    """Return the order granted where a person decided so though its status does not say it."""
     if known.effect is Effect.KEEPS and choice_of(known.decisions, Question.NOT_GRANTED, known.status) == GRANT:
         return replace(known, effect=Effect.GRANTS)
     return known

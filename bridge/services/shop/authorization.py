@@ -38,7 +38,7 @@ _MOST_NUMBERED = 100
 
 
 def check_wanted(connection: Connection, wanted: NewStore) -> NewStore:
-    """The shop to connect, its address in full and a slug suggested where none is given.
+    """Return the shop to connect, its address in full and a slug suggested where none is given.
 
     Raises `InvalidRequest` that names the bad field, and `StoreExists` for a
     slug or a shop that is there already.
@@ -64,13 +64,13 @@ def check_wanted(connection: Connection, wanted: NewStore) -> NewStore:
 
 
 def ask_for_new(connection: Connection, wanted: NewStore, *, now: datetime) -> str:
-    """The state under which a shop may send its keys, to become a store then; `wanted` is checked already."""
+    """Return the state under which a shop may send its keys, to become a store then; `wanted` is checked already."""
     about = {name: asdict(wanted)[name] for name in ("slug", "url", "name", "time_zone", "week_start")}
     return _ask(connection, store_id=None, wanted=about, now=now)
 
 
 def ask_again(connection: Connection, store: Store, *, now: datetime) -> str:
-    """The state under which the shop of a store may send new keys; the old ones are used until then."""
+    """Return the state under which the shop of a store may send new keys; the old ones are used until then."""
     return _ask(connection, store_id=store.id, wanted=None, now=now)
 
 
@@ -103,7 +103,7 @@ def receive(connection: Connection, state: str, keys: RestKeys, *, vault_: Vault
 
 
 def connect(connection: Connection, wanted: NewStore, keys: RestKeys, *, vault_: Vault, now: datetime) -> Store:
-    """A store with these keys and no access key yet, its owner still to be asked about past orders."""
+    """Return a store with these keys and no access key yet, its owner still to be asked about past orders."""
     wanted = replace(wanted, consumer_key=keys.consumer_key, consumer_secret=keys.consumer_secret, history="ask")
     settings.check_not_connected(connection, wanted.url)
     return settings.add_bare(connection, wanted, vault_=vault_, now=now)[0]
@@ -160,7 +160,7 @@ def _sentence(words: str) -> str:
 
 
 def _free_slug(connection: Connection, slug: str) -> str:
-    """The slug, with a number where it is taken."""
+    """Return the slug, with a number where it is taken."""
     taken = {store.slug for store in settings.list_stores(connection)}
     names = [slug, *(f"{slug}-{number}" for number in range(2, _MOST_NUMBERED))]
     return next((name for name in names if name not in taken), slug)

@@ -32,7 +32,7 @@ def stop(connection: Connection, store_id: int) -> None:
 
 
 def progress_of(connection: Connection, store_id: int) -> tuple[int, int] | None:
-    """How many past orders a run has read, and how many there are (0 while not known); None when none runs."""
+    """Return how many past orders a run has read, and how many there are (0 while not known); None when none runs."""
     known = sync_state.find(connection, store_id)
     return None if known.past_done is None else (known.past_done, known.past_total)
 

@@ -96,6 +96,6 @@ def _open_issues(known: ShopRead, *, has_keys: bool, packages: int) -> tuple[str
 
 
 def _address_fault(connection: Connection, store: Store, public_url: str, *, has_arrived: bool) -> str:
-    """A delivery that arrived is better evidence than the address."""
+    """Return the problem of the public URL; an arrived delivery proves that the shop can reach it."""
     where = addresses.service_address(connection, public_url, is_set=True)
     return where.mismatch or ("" if has_arrived else delivery_fault(public_url, shop_url=store.url))

@@ -59,7 +59,7 @@ def note_try(transaction: Transaction, store: Store, *, now: datetime) -> None:
 
 
 def in_lanes(connection: Connection, stores: Sequence[Store]) -> tuple[list[Store], list[Store]]:
-    """The stores whose last run went well, and the others, those first that had no turn for the longest time."""
+    """Return the stores whose last run went well, and the others, those first that had no turn for the longest time."""
     known = {store.id: sync_state.find(connection, store.id) for store in stores}
     slow = [store for store in stores if known[store.id].stopped]
     quick = [store for store in stores if not known[store.id].stopped]

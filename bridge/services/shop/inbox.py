@@ -120,7 +120,7 @@ def receive(connection: Connection, slug: str, received: Received, *, vault: Vau
 
 
 def _without_body(connection: Connection, store: Store, received: Received, *, now: datetime) -> Received:
-    """A delivery that is too large to be kept: its id alone, by which the shop can be asked, and a notice."""
+    """Return a delivery that is too large to be kept: its id alone, by which the shop can be asked, and a notice."""
     found = _FIRST_ID.match(received.body[:_PREFIX_BYTES])
     about = f"{received.topic or 'no topic'}, {len(received.body) // 1024**2} MiB"
     sync_state.note(connection, store.id, Notice(NoticeKind.TOO_LARGE, now, about))
@@ -128,7 +128,7 @@ def _without_body(connection: Connection, store: Store, received: Received, *, n
 
 
 def _repeated(connection: Connection, delivery: Delivery, document: Document, *, now: datetime) -> Delivery | None:
-    """The delivery whose repetition this one is, counted; None for another one.
+    """Return the delivery whose repetition this one is, counted; None for another one.
 
     A bare id or an action means something new each time, unless the shop's own
     delivery id is the same too.
@@ -200,7 +200,7 @@ def replay(connection: Connection, delivery_id: int, *, now: datetime) -> bool:
 
 
 def list_due(connection: Connection, *, now: datetime, limit: int) -> list[int]:
-    """The deliveries whose next attempt is due, the oldest first."""
+    """Return the deliveries whose next attempt is due, the oldest first."""
     return inbox.list_due(connection, now=now, limit=limit)
 
 
@@ -212,5 +212,5 @@ def list_deliveries(
 
 
 def find_delivery(connection: Connection, delivery_id: int) -> Delivery | None:
-    """One delivery, as it was received."""
+    """Return one delivery, as it was received."""
     return inbox.find(connection, delivery_id)

@@ -108,7 +108,7 @@ def remove(connection: Connection, store: Store, number: int, *, now: datetime) 
 def _look_into(
     sync: SyncContext, documents: Sequence[Document], report: Report, *, requested_at: datetime
 ) -> tuple[list[Wanted], ShopUnreachable | None]:
-    """The orders that could be looked into, and what kept the shop from being asked about the others."""
+    """Return the orders that could be looked into, and what kept the shop from being asked about the others."""
     read: list[Order] = []
     for document in documents:
         try:

@@ -182,7 +182,7 @@ def _look_here(connection: Connection, monitoring: MonitorContext, store: Store,
 
 
 def _unprocessed(connection: Connection, store: Store) -> Unprocessed | None:
-    """The deliveries whose processing failed and is repeated; None where there are none."""
+    """Return the deliveries whose processing failed and is repeated; None where there are none."""
     found = inbox.find_failing(connection, store.id)
     if found is None:
         return None
@@ -201,7 +201,7 @@ def _unreadable_amounts(connection: Connection, store: Store) -> tuple[UnclearAm
 
 
 def _ask(monitoring: MonitorContext, shop: ShopClient, seen: _Seen, *, now: datetime) -> HealthSnapshot:
-    """The sighting with what the shop says of itself."""
+    """Return the sighting with what the shop says of itself."""
     checked = shop.check()
     if checked.fault is not None:
         return _unreadable(seen.snapshot, checked.fault)
@@ -226,7 +226,7 @@ def _unreadable(snapshot: HealthSnapshot, fault: ShopUnreachable) -> HealthSnaps
 
 
 def _copy_of(monitoring: MonitorContext, known: ShopRead) -> OtherInstallation | None:
-    """The installation that looks after the webhooks, where it is not this one."""
+    """Return the installation that looks after the webhooks, where it is not this one."""
     caretaker = known.caretaker
     if caretaker is None or not caretaker.is_another(monitoring.public_url, monitoring.installation):
         return None
@@ -242,7 +242,7 @@ def _copy_by(listed: Sequence[Webhook], seen: _Seen) -> OtherInstallation | None
 
 
 def _changed(shop: ShopClient, seen: _Seen, snapshot: HealthSnapshot, *, now: datetime) -> int:
-    """How many orders changed since the last delivery of one and should have been told of by now."""
+    """Return how many orders changed since the last delivery of one and should have been told of by now."""
     ahead = timedelta(seconds=snapshot.clock_offset_seconds or 0)
     after, before = seen.reported_until + ahead, now + ahead - QUIET
     if after >= before:
@@ -277,7 +277,7 @@ def _is_reported(order: Document, reported_at: datetime | None, ahead: timedelta
 
 
 def _repair(shop: ShopClient, seen: _Seen, found: tuple[Issue, ...], *, now: datetime) -> HealthSnapshot | None:
-    """The sighting after the webhooks were put in order; None where nothing was done.
+    """Return the sighting after the webhooks were put in order; None where nothing was done.
 
     Nothing is, as long as this may be a copy of the installation that looks
     after them. For a wrong signature and an owner without rights it is done at
@@ -354,7 +354,7 @@ def _note(
 
 
 def _issues_to_keep(known: ShopRead, found: tuple[Issue, ...], left: tuple[Issue, ...]) -> Mapping[str, Issue]:
-    """The issues to keep by key, in their order."""
+    """Return the issues to keep by key, in their order."""
     kept = {issue.key: issue for issue in left}
     if any(issue.code is Code.SHOP for issue in found):
         # An issue that could not be checked is not over, and not news when it is found again.

@@ -47,7 +47,7 @@ class Batch:
 
 
 def list_steadily(fetch: Callable[[int], Page], *, first: int = 1, counted: int = 0) -> Iterator[tuple[int, Page]]:
-    """Every page of a list in the order of ids, with its number; begun anew where it got shorter in between.
+    """Yield every page of a list in the order of ids, with its number; begun anew where it got shorter in between.
 
     What leaves an earlier page moves the first of the next one into it, where
     nobody would look again. Some documents may come twice. A reading that was
@@ -95,7 +95,7 @@ def read_ahead(batches: Iterator[Batch]) -> Generator[Batch]:
 def list_changes(
     shop: ShopClient, statuses: Sequence[str] | None, *, since: datetime | None, now: datetime
 ) -> Iterator[Batch]:
-    """The orders changed since a moment, the earliest change first as far as the shop can sort.
+    """Yield the orders changed since a moment, the earliest change first as far as the shop can sort.
 
     Each page begins at the last second that is proved complete and not at a
     page number: an order that changes in between moves to the end, and none
@@ -142,7 +142,7 @@ def list_all_orders(shop: ShopClient, *, first: int, counted: int) -> Iterator[t
 
 
 def list_window(shop: ShopClient, *, after: datetime | None, until: datetime | None) -> Iterator[Batch]:
-    """The orders whose last change lies above `after` and up to the second `until`, by id."""
+    """Yield the orders whose last change lies above `after` and up to the second `until`, by id."""
 
     def fetch(number: int) -> Page:
         before = None if until is None else until + _SECOND
@@ -154,7 +154,7 @@ def list_window(shop: ShopClient, *, after: datetime | None, until: datetime | N
 
 
 def _changed_after(shop: ShopClient, statuses: Sequence[str] | None, after: datetime | None) -> Page | None:
-    """A page of changes that fits what was asked; None where the shop fails over one of its orders."""
+    """Return a page of changes that fits what was asked; None where the shop fails over one of its orders."""
     try:
         found = shop.list_changes(modified_after=after, statuses=statuses, per_page=PAGE)
     except ShopPageBroken:
@@ -166,7 +166,7 @@ def _changed_after(shop: ShopClient, statuses: Sequence[str] | None, after: date
 
 
 def _end_of_page(shop: ShopClient, statuses: Sequence[str] | None, after: datetime | None) -> datetime | None:
-    """When the order behind a page that fails was changed; None where there is no order behind it.
+    """Return when the order behind a page that fails was changed; None where there is no order behind it.
 
     Raises the fault where the shop fails over each of several.
     """
@@ -185,7 +185,7 @@ def _end_of_page(shop: ShopClient, statuses: Sequence[str] | None, after: dateti
 def _rest_by_id(
     shop: ShopClient, statuses: Sequence[str] | None, *, after: datetime | None, now: datetime
 ) -> Iterator[Batch]:
-    """The changes above `after` by id, where the shop cannot show one of the orders in the order of changes."""
+    """Yield the changes above `after` by id, where the shop cannot show one of the orders in the order of changes."""
 
     def fetch(number: int) -> Page:
         return shop.list_orders(modified_after=after, statuses=statuses, page=number, per_page=PAGE)
@@ -244,7 +244,7 @@ def _check(
 
 
 def _ignored(page: Page, *, after: datetime | None, before: datetime | None, statuses: Sequence[str] | None) -> str:
-    """The parameter that the orders on a page do not fit; empty where they do."""
+    """Return the parameter that the orders on a page do not fit; empty where they do."""
     moments = [moment for item in page.items if (moment := modified_at(item)) is not None]
     if after is not None and any(moment < after for moment in moments):
         return "modified_after"
@@ -270,7 +270,7 @@ _OLD = (
 
 
 def _named(shop: ShopClient, detail: str) -> ShopIgnoresQuery:
-    """The fault behind an answer that does not fit: one more request says whether the shop can page at all."""
+    """Return the fault behind an answer that does not fit: one more request says whether the shop can page at all."""
     page = shop.list_newest(page=2, per_page=1)
     if len(page.items) > 1:
         return ShopIgnoresQuery(_QUERY.format(asked=1, sent=len(page.items)))

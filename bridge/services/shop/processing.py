@@ -117,7 +117,7 @@ def _pending_of(stored: Stored) -> _Pending | None:
 
 
 def _load(transaction: Transaction, delivery_id: int) -> _Pending | None:
-    """The delivery with its event, read again from its body; None where it is processed or there is none."""
+    """Return the delivery with its event, read again from its body; None where it is processed or there is none."""
     with transaction() as connection:
         delivery = inbox.find(connection, delivery_id)
         if delivery is None or delivery.state is not State.RECEIVED:
@@ -173,7 +173,7 @@ def _enrich(transaction: Transaction, pending: _Pending, shops_: Shops, *, now: 
 
 
 def _enrich_resource(client: ShopClient, event: WebhookEvent) -> Enriched:
-    """The shop's own document of a product or customer that a delivery does not prove."""
+    """Return the shop's own document of a product or customer that a delivery does not prove."""
     if event.number is None or event.kind not in {Kind.PRODUCT, Kind.CUSTOMER}:
         return Enriched()
     with client as shop:
@@ -235,7 +235,7 @@ def _dispatch(
 def _process_unproven(
     connection: Connection, store: Store, delivery: Delivery, event: WebhookEvent, enriched: Enriched, *, now: datetime
 ) -> Processed:
-    """A delivery that counts only for what the shop says itself: of another site, or in another form."""
+    """Return a delivery that counts only for what the shop says itself: of another site, or in another form."""
     if enriched.is_gone:
         return Processed(State.IGNORED, f"the shop has no {event.kind} {event.number}", store)
     if enriched.products:

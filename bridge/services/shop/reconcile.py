@@ -53,7 +53,7 @@ def open_reading(
     requests: int = MOST_REQUESTS,
     seconds: float = MOST_SECONDS,
 ) -> SyncContext:
-    """The store's shop, ready to be read; close its `shop` after use.
+    """Return the store's shop, ready to be read; close its `shop` after use.
 
     It sends so many `requests` at most, and none after so many `seconds`.
     Raises `NoShopKeys` where no REST keys were given, and a `ShopUnreachable`
@@ -227,7 +227,7 @@ def run_full_scan(
 
 
 def compare_all(sync: SyncContext, *, now: datetime, progress: Progress | None = None) -> Report:
-    """The whole nightly comparison now, from its first order on."""
+    """Return the whole nightly comparison now, from its first order on."""
     if not sync.is_dry:
         _note(sync, swept_to=None)
         total, is_through = Report(), False
@@ -258,7 +258,7 @@ def _compare_dry(sync: SyncContext, *, now: datetime, progress: Progress | None)
 
 
 def read_one(sync: SyncContext, number: int, *, now: datetime) -> Report:
-    """One order read again and applied, or taken back where the shop no longer has it.
+    """Return one order read again and applied, or taken back where the shop no longer has it.
 
     Raises `UnknownOrder` for an order that neither the shop nor the store has,
     and a `ShopUnreachable`.
@@ -273,6 +273,8 @@ def read_one(sync: SyncContext, number: int, *, now: datetime) -> Report:
         ingest.apply_removal(sync, number, report, now=now)
     else:
         raise UnknownOrder(f"there is no order {number}")
+    if not sync.is_dry and not report.failed:
+        health.withdraw(sync, [number])
     return report
 
 
@@ -370,7 +372,7 @@ def _move_cursor(
 
 
 def _by_the_shops_clock(sync: SyncContext) -> SyncContext:
-    """The reading with the moment of connecting told in the shop's time, before anything is judged by it.
+    """Return the reading with the moment of connecting told in the shop's time, before anything is judged by it.
 
     Only where the shop is behind: its first orders would look as if they had
     been placed before.

@@ -35,7 +35,7 @@ OpenShop = Callable[[str, str, str], ShopClient]
 
 
 def open_client(url: str, consumer_key: str, consumer_secret: str) -> ShopClient:
-    """A client of the shop, with the time limits of everyday work."""
+    """Return a client of the shop, with the time limits of everyday work."""
     return open_shop(url, consumer_key=consumer_key, consumer_secret=consumer_secret)
 
 
@@ -47,7 +47,7 @@ class Shops:
     open: OpenShop = open_client
 
     def client_of(self, connection: Connection, store: Store) -> ShopClient | None:
-        """A client of the store's shop; None where no REST keys were given. Nothing is sent yet.
+        """Return a client of the store's shop; None where no REST keys were given. Nothing is sent yet.
 
         It begins with the way to the API that worked before, and is meant for a
         few requests; who reads more sets another limit.
@@ -61,7 +61,7 @@ class Shops:
         return client
 
     def client_of_address(self, connection: Connection, store: Store, url: str) -> ShopClient:
-        """A client with the store's keys for another address; raises `NoShopKeys`."""
+        """Return a client with the store's keys for another address; raises `NoShopKeys`."""
         shop = self.client_of(connection, replace(store, url=url))
         if shop is None:
             raise NoShopKeys()
@@ -103,7 +103,7 @@ def questions_of(connection: Connection, store: Store, order: Order, *, received
 def list_questions(
     connection: Connection, store: Store, every: Sequence[Order], *, received_at: datetime
 ) -> list[Questions]:
-    """The questions of several orders, in their order."""
+    """Return the questions of several orders, in their order."""
     known = orders.find_all(connection, store.id, [order.number for order in every])
     unpriced = [_unpriced(order, known.get(order.number)) for order in every]
     products = sorted({line.product_id for lines in unpriced for line in lines})
@@ -140,18 +140,18 @@ def _is_doubtful(store: Store, order: Order, known: OrderState | None, *, receiv
 
 
 def _read(known: OrderState | None) -> set[int]:
-    """The refunds whose lines were read back."""
+    """Return the refunds whose lines were read back."""
     return {detail.id for detail in known.refund_details} if known else set()
 
 
 def _unpriced(order: Order, known: OrderState | None) -> list[Line]:
-    """The lines whose amount neither they nor what was done before say."""
+    """Return the lines whose amount neither they nor what was done before say."""
     priced = {line.line.id for line in known.lines if line.tokens is not None} if known else set()
     return [line for line in order.lines or () if line.product_id and line.stamped is None and line.id not in priced]
 
 
 def _unknown(line: Line, found: Mapping[tuple[int, int], Package]) -> list[int]:
-    """The products to ask for on account of a line."""
+    """Return the products to ask for on account of a line."""
     # An amount that is not clear is asked for again: it may have been corrected.
     known = {key for key, package in found.items() if package.is_stated and package.open_fault is None}
     if (line.product_id, line.variation_id) in known:
@@ -178,5 +178,5 @@ def ask(shop: ShopClient, questions: Questions, *, asked: dict[int, Document | N
 
 
 def with_answers(order: Order, found: Answers) -> Order:
-    """The order with its refunds' lines."""
+    """Return the order with its refunds' lines."""
     return replace(order, refund_details=documents.read_refunds(found.refunds))

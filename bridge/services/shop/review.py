@@ -63,7 +63,7 @@ def list_open(
 
 
 def count_open(connection: Connection, store_id: int) -> int:
-    """How many orders and products need a person; orders are counted up to `COUNTED` and one."""
+    """Return how many orders and products need a person; orders are counted up to `COUNTED` and one."""
     return sync_state.count_questions(connection, store_id, most=COUNTED + 1) + late_packages.count_late(
         connection, store_id
     )
@@ -139,12 +139,12 @@ def decide(
 
 
 def get_order(connection: Connection, store: Store, number: int) -> OrderState:
-    """An order with its lines, grants and review items; raises `UnknownOrder`."""
+    """Return an order with its lines, grants and review items; raises `UnknownOrder`."""
     return _get(connection, store, number)
 
 
 def get_sources(connection: Connection, store_id: int) -> AcceptedSources:
-    """The accepted addresses of other sites, and the one that waits to be accepted."""
+    """Return the accepted addresses of other sites, and the one that waits to be accepted."""
     found = [one.detail for one in sync_state.find(connection, store_id).notices if one.kind is NoticeKind.OTHER_SITE]
     return AcceptedSources(store_rows.get(connection, store_id).accepted_sources, found[0] if found else None)
 
@@ -157,7 +157,7 @@ def _get(connection: Connection, store: Store, number: int) -> OrderState:
 
 
 def find_order(connection: Connection, store: Store, text: str) -> int | None:
-    """The id of an order by its id or the number the shop shows; None for a text that is neither."""
+    """Return the id of an order by its id or the number the shop shows; None for a text that is neither."""
     return apply.find_id(connection, store, text)
 
 

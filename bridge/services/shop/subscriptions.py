@@ -35,7 +35,7 @@ class WebhookTarget:
 
 
 def target_of(connection: Connection, store: Store, *, public_url: str, vault_: Vault) -> WebhookTarget:
-    """Where the webhooks of a store belong."""
+    """Return where the webhooks of a store belong."""
     secret = settings.webhook_secret(connection, store.id, vault_=vault_)
     # Made of the secret, so that another bridge's webhooks in the same shop are not taken for ours.
     mark = hashlib.sha256(f"webhook mark\0{store.first_slug}\0{secret}".encode()).hexdigest()[:8]
@@ -43,7 +43,7 @@ def target_of(connection: Connection, store: Store, *, public_url: str, vault_: 
 
 
 def list_webhooks(shop: ShopClient) -> tuple[Webhook, ...]:
-    """Every webhook of the shop, other people's too; raises a `ShopUnreachable`."""
+    """Return every webhook of the shop, other people's too; raises a `ShopUnreachable`."""
     return tuple(map(read_webhook, shop.list_webhooks()))
 
 
@@ -69,7 +69,7 @@ def sync_subscriptions(
 
 
 def changes_of(steps: Sequence[Step]) -> list[Step]:
-    """The steps that changed something."""
+    """Return the steps that changed something."""
     return [step for step in steps if step.action is not Action.KEEP]
 
 

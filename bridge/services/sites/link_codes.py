@@ -46,7 +46,7 @@ class Miss(StrEnum):
 
 
 def new_code(connection: Connection, store_id: int, user_id: int, *, now: datetime) -> NewCode:
-    """A code that links one site to the user's account within minutes; raises `UnknownUser`."""
+    """Return a code that links one site to the user's account within minutes; raises `UnknownUser`."""
     account = profiles.get_account(connection, store_id, user_id)
     link_codes.drop_expired(connection, before=now - _CODES_KEPT)
     code, expires_at = secrets.new_link_code(), now + LIFE

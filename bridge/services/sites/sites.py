@@ -10,10 +10,8 @@ from typing import Any
 
 from bridge.domain.errors import SiteNotLinked, UnknownSite
 from bridge.domain.metering.limits import Period, window_at
-from bridge.domain.sites.sites import Site, left_of_cap, state_of
+from bridge.domain.sites.sites import AccountState, Site, left_of_cap, state_of
 from bridge.domain.stores.principals import Caller
-from bridge.rendering import documents
-from bridge.rendering.ids import encode_id
 from bridge.services import secrets
 from bridge.services.metering.overview import AccountOverview, get_overview
 from bridge.storage.accounts import accounts
@@ -21,6 +19,7 @@ from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
 from bridge.storage.metering import holds, policies
 from bridge.storage.sites import sites
+from bridge.storage.sites.sites import SiteKey as SiteKey
 from bridge.storage.stores import stores
 
 _EXPIRED_KEYS_KEPT = timedelta(days=30)
@@ -36,13 +35,35 @@ class NewSite:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteAccountStatus:
-    """The account of a linked site as the site may see it; `cap` is the site's own use as JSON."""
+class SiteUse:
+    """A linked site, the tokens it used for good in the store's current month, and those its open holds set aside."""
 
-    state: str
+    site: Site
+    used_this_month: int
+    held: int
+
+    @property
+    def remaining(self) -> int | None:
+        """Return the tokens left of the monthly cap; None without a cap."""
+        return left_of_cap(self.site.monthly_cap, used=self.used_this_month, held=self.held)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteStatus:
+    """A linked site with its use, its valid keys (only their prefixes are known), and their last use."""
+
+    use: SiteUse
+    keys: tuple[SiteKey, ...]
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteAccountStatus:
+    """The account of a linked site as the site may see it, and the site's own use."""
+
+    state: AccountState
     overview: AccountOverview
-    purchase_url: str
-    cap: documents.Document
+    use: SiteUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +82,7 @@ def link_site(connection: Connection, wanted: NewSite, *, store_id: int, account
 
 
 def list_sites(connection: Connection, account_id: int, *, before: int | None, limit: int) -> list[Site]:
-    """An account's sites, the newest first; unlinked ones stay in the list."""
+    """Return an account's sites, the newest first; unlinked ones stay in the list."""
     return sites.list_page(connection, account_id, before=before, limit=limit)
 
 
@@ -92,31 +113,22 @@ def rotate_key(connection: Connection, store_id: int, site_id: int, *, grace: ti
     return Linked(site, _add_key(connection, site, now=now))
 
 
-def describe(connection: Connection, found: Sequence[Site], *, now: datetime) -> list[documents.Document]:
-    """Sites of one store as the API shows them: with the prefixes of their keys, never the keys."""
+def list_statuses(connection: Connection, found: Sequence[Site], *, now: datetime) -> list[SiteStatus]:
+    """Return the status of each of these sites, which are of one store, in their order."""
     if not found:
         return []
     ids = [site.id for site in found]
     keys = sites.live_keys(connection, ids, now=now)
     last_used = sites.last_uses(connection, ids)
-    caps = _cap_documents(connection, found, now=now)
+    uses = _uses(connection, found, now=now)
     return [
-        {
-            **caps[site.id],
-            "url": site.url,
-            "keys": [_key_document(key) for key in keys.get(site.id, []) if site.unlinked_at is None],
-            "last_used_at": documents.format_timestamp(last_used.get(site.id)),
-            "created_at": documents.format_timestamp(site.created_at),
-            "unlinked_at": documents.format_timestamp(site.unlinked_at),
-        }
+        SiteStatus(
+            use=uses[site.id],
+            keys=tuple(keys.get(site.id, ())) if site.unlinked_at is None else (),
+            last_used_at=last_used.get(site.id),
+        )
         for site in found
     ]
-
-
-def describe_linked(connection: Connection, linked: Linked, *, now: datetime) -> documents.Document:
-    """A site with its fresh access key: the one answer that holds it."""
-    (document,) = describe(connection, [linked.site], now=now)
-    return {**document, "access_key": linked.access_key}
 
 
 def get_site_account(connection: Connection, caller: Caller, *, now: datetime) -> SiteAccountStatus:
@@ -134,8 +146,7 @@ def get_site_account(connection: Connection, caller: Caller, *, now: datetime) -
         low_balance=known.policy.store.low_balance,
         has_more=any(tokens is None or tokens > 0 for tokens in left),
     )
-    cap = _cap_documents(connection, [site], now=now)[site.id]
-    return SiteAccountStatus(state.value, known, known.policy.store.purchase_url, cap)
+    return SiteAccountStatus(state, known, _uses(connection, [site], now=now)[site.id])
 
 
 def _get(connection: Connection, store_id: int, site_id: int, *, locked: bool = False) -> Site:
@@ -167,31 +178,11 @@ def _add_key(connection: Connection, site: Site, *, now: datetime) -> str:
     return key
 
 
-def _cap_documents(connection: Connection, found: Sequence[Site], *, now: datetime) -> dict[int, documents.Document]:
-    """Each site's name, its cap, and what is gone of it this month: used for good, or held by open holds."""
+def _uses(connection: Connection, found: Sequence[Site], *, now: datetime) -> dict[int, SiteUse]:
     calendar = policies.for_store(connection, found[0].store_id).calendar
     month = window_at(Period.MONTHLY, now, calendar).starts_at
     used = sites.uses(connection, [site.id for site in found], since=month)
     held: Counter[int] = Counter()
     for hold in holds.list_open(connection, {site.account_id for site in found}, now=now):
         held[hold.site_id] += hold.tokens
-    return {
-        site.id: {
-            "id": encode_id("si", site.id),
-            "name": site.name,
-            "monthly_cap": site.monthly_cap,
-            "used_this_month": used.get((site.id, month), 0),
-            "held": held[site.id],
-            "remaining": left_of_cap(site.monthly_cap, used=used.get((site.id, month), 0), held=held[site.id]),
-        }
-        for site in found
-    }
-
-
-def _key_document(key: sites.SiteKey) -> documents.Document:
-    return {
-        "prefix": key.prefix,
-        "created_at": documents.format_timestamp(key.created_at),
-        "last_used_at": documents.format_timestamp(key.last_used_at),
-        "expires_at": documents.format_timestamp(key.expires_at),
-    }
+    return {site.id: SiteUse(site, used.get((site.id, month), 0), held[site.id]) for site in found}

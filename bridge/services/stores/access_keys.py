@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bridge.domain.errors import AccessKeyExpired, BridgeError, NotSignedIn, SiteUnlinked, UnknownAccessKey
-from bridge.domain.stores.principals import Caller
+from bridge.domain.stores.principals import Caller, UnverifiedCaller
 from bridge.domain.stores.stores import Store
 from bridge.services import secrets
 from bridge.storage.engine.cache import Memory
@@ -25,7 +25,7 @@ _known: Memory[str, AccessKey] = Memory(most=10_000)
 
 
 def make(connection: Connection, store: Store, *, now: datetime) -> str:
-    """A further access key of a store, which is shown this once."""
+    """Return a further access key of a store, which is shown this once."""
     key = secrets.new_access_key()
     stores.add_key(
         connection,
@@ -38,12 +38,12 @@ def make(connection: Connection, store: Store, *, now: datetime) -> str:
 
 
 def list_keys(connection: Connection, store: Store) -> list[StoreKey]:
-    """The store's own access keys, the newest first; those of its linked sites are theirs."""
+    """Return the store's own access keys, the newest first; those of its linked sites are theirs."""
     return stores.list_keys(connection, store.id)
 
 
 def find(connection: Connection, store: Store, written: str) -> StoreKey:
-    """The one key of the store's own that begins with what is shown of it, or is this one, written in full.
+    """Return the one key of the store's own that begins with what is shown of it, or is this one, written in full.
 
     Raises `UnknownAccessKey` where there is none or several, and for less than
     what is shown.
@@ -85,7 +85,7 @@ def authenticate(connection: Connection, access_key: str, *, now: datetime) -> C
     return caller
 
 
-def remembered(database: Database, access_key: str, *, now: datetime) -> Caller | None:
+def remembered(database: Database, access_key: str, *, now: datetime) -> UnverifiedCaller | None:
     """Return who held this key when it was last looked up; None where that must be done now.
 
     What such a caller asks for may be done only where `refusals` looks the key
@@ -96,7 +96,16 @@ def remembered(database: Database, access_key: str, *, now: datetime) -> Caller 
     if found is None:
         return None
     caller = _caller(found, secrets.prefix_of(access_key), now=now)
-    return None if caller.is_stale else replace(caller, key_hash=key_hash)
+    if caller.is_stale:
+        return None
+    return UnverifiedCaller(
+        store_id=caller.store_id,
+        name=caller.name,
+        key_id=caller.key_id,
+        site_id=caller.site_id,
+        account_id=caller.account_id,
+        key_hash=key_hash,
+    )
 
 
 def refusals(connection: Connection, hashes: Collection[str], *, now: datetime) -> dict[str, BridgeError]:

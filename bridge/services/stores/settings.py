@@ -84,7 +84,7 @@ def add_store(connection: Connection, wanted: NewStore, *, vault_: Vault, now: d
 
 
 def check_new(wanted: NewStore) -> NewStore:
-    """The shop to connect as it will be written; raises `InvalidRequest` for what cannot be right."""
+    """Return the shop to connect as it will be written; raises `InvalidRequest` for what cannot be right."""
     url = shop_url(wanted.url)
     check_slug(wanted.slug)
     key, secret = (clean_credential(text or "") for text in (wanted.consumer_key, wanted.consumer_secret))
@@ -202,7 +202,7 @@ def set_keys(connection: Connection, store: Store, *, consumer_key: str, consume
 
 
 def get_store(connection: Connection, slug: str) -> Store:
-    """The store that has that slug, or had it before it was renamed; raises `UnknownStore`."""
+    """Return the store that has that slug, or had it before it was renamed; raises `UnknownStore`."""
     # What is no slug is not asked for: PostgreSQL refuses a NUL even in a question.
     is_slug = _SLUG.fullmatch(slug) is not None
     store = (stores.find(connection, slug) or stores.find_renamed(connection, slug)) if is_slug else None
@@ -212,12 +212,12 @@ def get_store(connection: Connection, slug: str) -> Store:
 
 
 def list_stores(connection: Connection) -> list[Store]:
-    """Every store, by name."""
+    """Return every store, by name."""
     return stores.list_all(connection)
 
 
 def webhook_secret(connection: Connection, store_id: int, *, vault_: Vault) -> str:
-    """The secret the shop signs its deliveries with."""
+    """Return the secret the shop signs its deliveries with."""
     return vault_.open(stores.credentials(connection, store_id).webhook_secret)
 
 
@@ -242,25 +242,6 @@ def change_settings(connection: Connection, store_id: int, changes: dict[str, An
             checked[name] = value
     stores.change(connection, store_id, checked)
     return stores.get(connection, store_id)
-
-
-def describe(store: Store) -> dict[str, Any]:
-    """A store's settings as the API shows them."""
-    return {
-        "slug": store.slug,
-        "name": store.name,
-        "url": store.url,
-        "time_zone": store.time_zone,
-        "week_start": WEEKDAYS[store.week_start],
-        "spend_order": [source.value for source in store.spend_order],
-        "grant_statuses": list(store.grant_statuses),
-        "purchase_url": store.purchase_url,
-        "low_balance": store.low_balance,
-        "reversal_policy": store.reversal_policy,
-        "guest_policy": store.guest_policy,
-        "accept_unknown_modules": store.accept_unknown_modules,
-        "past_orders_paid_later": store.past_orders_paid_later,
-    }
 
 
 def _boundaries(history: str, connected_at: datetime) -> dict[str, datetime | None]:
@@ -341,5 +322,5 @@ def _grant_statuses(statuses: list[str]) -> list[str]:
 
 
 def get_by_id(connection: Connection, store_id: int) -> Store:
-    """The store of that id, which must exist."""
+    """Return the store of that id, which must exist."""
     return stores.get(connection, store_id)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select
 
-from bridge.domain.accounts.accounts import MAX_NAME, Account, Profile, Who, normalize_email
+from bridge.domain.accounts.accounts import MAX_NAME, Account, Profile, Who, normalize_email, search_text
 from bridge.domain.events.events import Alert
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.bulk import Writer, among
@@ -43,9 +43,9 @@ _SET_BALANCES = Writer(
 )
 _SET_PROFILES = Writer(
     accounts,
-    ("id", "email", "email_key", "name", "name_key", "roles", "updated_at"),
+    ("id", "email", "email_key", "name", "name_key", "search_key", "roles", "updated_at"),
     keys=("id",),
-    replace=("email", "email_key", "name", "name_key", "roles", "updated_at"),
+    replace=("email", "email_key", "name", "name_key", "search_key", "roles", "updated_at"),
     is_update=True,
 )
 _BY_EMAIL = (
@@ -75,13 +75,13 @@ def lock(connection: Connection, account_ids: Collection[int]) -> dict[int, Acco
 
 
 def look(connection: Connection, account_ids: Collection[int]) -> dict[int, Account]:
-    """These accounts as they are, without a lock."""
+    """Return these accounts as they are, without a lock."""
     rows = connection.execute(_LOOK, {"ids": sorted(account_ids)})
     return {row.id: _to_account(row) for row in rows}
 
 
 def locate(connection: Connection, places: Iterable[AccountKey]) -> dict[AccountKey, int]:
-    """The ids of the accounts at these places; those that are not there are left out."""
+    """Return the ids of the accounts at these places; those that are not there are left out."""
     places = set(places)
     users = [place for place in places if isinstance(place[1], int)]
     guests = [place for place in places if isinstance(place[1], str)]
@@ -90,7 +90,7 @@ def locate(connection: Connection, places: Iterable[AccountKey]) -> dict[Account
 
 
 def locate_or_add(connection: Connection, places: Iterable[AccountKey], *, now: datetime) -> dict[AccountKey, int]:
-    """The ids of the accounts at these places, made where they are missing."""
+    """Return the ids of the accounts at these places, made where they are missing."""
     places = set(places)
     found = locate(connection, places)
     missing = sorted(places - found.keys(), key=str)
@@ -108,19 +108,19 @@ def locate_or_add(connection: Connection, places: Iterable[AccountKey], *, now: 
 
 
 def find(connection: Connection, *, store_id: int, user_id: int) -> Account | None:
-    """The account of one user of a store."""
+    """Return the account of one user of a store."""
     statement = select(*_COLUMNS).where(accounts.c.store_id == store_id, accounts.c.user_id == user_id)
     row = connection.execute(statement).one_or_none()
     return None if row is None else _to_account(row)
 
 
 def get(connection: Connection, account_id: int) -> Account:
-    """The account of that id, which must exist."""
+    """Return the account of that id, which must exist."""
     return _to_account(connection.execute(_GET, {"id": account_id}).one())
 
 
 def find_by_email(connection: Connection, *, store_id: int, emails: Iterable[str]) -> dict[str, int]:
-    """The id of the store's one user with each of these addresses, by `normalize_email`.
+    """Return the id of the store's one user with each of these addresses, by `normalize_email`.
 
     An address of no user, or of several, is left out.
     """
@@ -148,6 +148,7 @@ def set_profiles(connection: Connection, changed: Iterable[Account], *, now: dat
                 normalize_email(account.email),
                 account.name,
                 (normalize_email(account.name) or "")[:MAX_NAME] or None,
+                search_text(account.name, account.email) or None,
                 list(account.roles),
                 now,
             )

@@ -74,7 +74,7 @@ def add(connection: Connection, added: Iterable[tuple[Entry, Posting | None]]) -
 
 
 def list_page(connection: Connection, account_id: int, *, before: int | None, limit: int) -> list[Entry]:
-    """An account's entries, newest first, at most `limit`, older than the id `before`."""
+    """Return an account's entries, newest first, at most `limit`, older than the id `before`."""
     statement = select(entries).where(entries.c.account_id == account_id)
     if before is not None:
         statement = statement.where(entries.c.id < before)

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
 
-from bridge.domain.accounts.accounts import MAX_TOKENS
+from bridge.domain.accounts.accounts import MAX_SEARCH_KEY, MAX_TOKENS
 from bridge.storage.engine.columns import _amount, metadata
 from bridge.storage.engine.types import BIG, Instant
 from bridge.storage.stores.tables import stores
@@ -20,6 +31,8 @@ accounts = Table(
     Column("email_key", String(320)),
     Column("name", String(200)),
     Column("name_key", String(200)),
+    # Name and email as a search compares them, see `search_text`.
+    Column("search_key", String(MAX_SEARCH_KEY)),
     Column("roles", JSON, nullable=False),
     _amount("balance"),
     _amount("debt"),

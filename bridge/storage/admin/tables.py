@@ -1,11 +1,13 @@
-"""The tables of admins and their sessions."""
+"""The tables of admins and their sessions, and the figures kept for the console."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import JSON, CheckConstraint, Column, Date, ForeignKey, Index, Integer, String, Table, Text
 
+from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.columns import metadata
-from bridge.storage.engine.types import Instant
+from bridge.storage.engine.types import BIG, Instant
+from bridge.storage.stores.tables import stores
 
 admins = Table(
     "admins",
@@ -16,6 +18,26 @@ admins = Table(
     Column("password_hash", String(200), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("last_seen_at", Instant),
+    # The role in every store; null for a person who has roles in single stores only.
+    Column("role", String(10)),
+    # Second factor: the secret, sealed, the last time step that was used, and hashes of the recovery codes left.
+    Column("totp_secret", Text),
+    Column("totp_step", BIG),
+    Column("recovery_codes", JSON(none_as_null=True)),
+    # An invitation that was not accepted yet: the hash of its token.
+    Column("invite_hash", String(64)),
+    Column("invite_expires_at", Instant),
+)
+
+
+admin_roles = Table(
+    "admin_roles",
+    metadata,
+    Column("admin_id", ForeignKey("admins.id", ondelete="CASCADE"), primary_key=True),
+    Column("store_id", ForeignKey(stores.c.id), primary_key=True),
+    Column("role", String(10), nullable=False),
+    CheckConstraint("role in ('viewer','manager','owner')", name="role"),
+    Index("ix_admin_roles_store_id", "store_id"),
 )
 
 
@@ -26,5 +48,106 @@ admin_sessions = Table(
     Column("admin_id", ForeignKey("admins.id", ondelete="CASCADE"), nullable=False),
     Column("began_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
+    # The browser and address it was begun from, for the list of one's sessions.
+    Column("agent", String(200), nullable=False, server_default=""),
+    Column("address", String(60), nullable=False, server_default=""),
     Index("ix_admin_sessions_admin_id", "admin_id", "began_at"),
+)
+
+
+# The use of a whole store, its guests included, by day and module. Written by the job `roll_up`; never by a spend.
+store_days = Table(
+    "store_days",
+    metadata,
+    Column("store_id", ForeignKey(stores.c.id), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("module", String(64), primary_key=True),
+    Column("units", BIG, nullable=False),
+    Column("tokens", BIG, nullable=False),
+    Index("ix_store_days_day", "day"),
+)
+
+
+# How far `store_days` goes: it holds every day up to `day`, as of `as_of`.
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("day", Date, nullable=False),
+    Column("as_of", Instant, nullable=False),
+)
+
+
+# The figures of a store with so many users that summing them up would keep a page waiting.
+store_figures = Table(
+    "store_figures",
+    metadata,
+    Column("store_id", ForeignKey(stores.c.id), primary_key=True),
+    Column("users", BIG, nullable=False),
+    Column("users_with_tokens", BIG, nullable=False),
+    # Text: the balances of a thousand users at the limit would not fit 64 bits.
+    Column("balance", Text, nullable=False),
+    Column("debt", Text, nullable=False),
+    Column("as_of", Instant, nullable=False),
+    Column("took_ms", BIG, nullable=False),
+)
+
+
+# What the users of such a store are sorted by. A spend does not write it: it would pay for every index.
+account_figures = Table(
+    "account_figures",
+    metadata,
+    Column("account_id", ForeignKey(accounts.c.id), primary_key=True),
+    Column("store_id", Integer, nullable=False),
+    Column("balance", BIG, nullable=False),
+    Column("held", BIG, nullable=False),
+    Column("debt", BIG, nullable=False),
+    Column("used", BIG, nullable=False),
+    Column("active_at", Instant, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("search_key", Text, nullable=False),
+    Index("ix_account_figures_balance", "store_id", "balance", "account_id"),
+    Index("ix_account_figures_held", "store_id", "held", "account_id"),
+    Index("ix_account_figures_debt", "store_id", "debt", "account_id"),
+    Index("ix_account_figures_used", "store_id", "used", "account_id"),
+    Index("ix_account_figures_active", "store_id", "active_at", "account_id"),
+    Index("ix_account_figures_name", "store_id", "name", "account_id"),
+    Index("ix_account_figures_email", "store_id", "email", "account_id"),
+    Index("ix_account_figures_roles", "store_id", "roles", "account_id"),
+)
+
+
+# Many balances changed at once: a preview until an admin confirms it, then applied row by row.
+bulk_changes = Table(
+    "bulk_changes",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    Column("store_id", ForeignKey(stores.c.id), nullable=False),
+    Column("actor", String(340), nullable=False),
+    Column("source", String(10), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("confirmed_at", Instant),
+    Column("finished_at", Instant),
+    CheckConstraint("source in ('csv','selection','filter')", name="source"),
+    CheckConstraint("state in ('preview','running','done','cancelled')", name="state"),
+    Index("ix_bulk_changes_store_id", "store_id", "id"),
+)
+
+
+bulk_rows = Table(
+    "bulk_rows",
+    metadata,
+    Column("bulk_id", ForeignKey("bulk_changes.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("store_id", Integer, nullable=False),
+    Column("user_id", BIG),
+    Column("tokens", BIG),
+    Column("reason", String(500), nullable=False),
+    # What is wrong with the row; empty for one that can be applied.
+    Column("error", String(300), nullable=False, server_default=""),
+    # The ledger entry, once it is applied.
+    Column("entry_id", BIG),
 )

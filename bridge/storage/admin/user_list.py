@@ -1,13 +1,15 @@
-"""The credits list: the users of a store by page, and the figures of the whole store.
+"""The credits list: the users of a store by page.
 
 By user id, as the list opens, and by purchases a page reads fifty rows of an
-index. Sorted by anything else it looks at every account of the store once and
-keeps the first fifty: an index on what a spend changes would cost each spend,
-and a page of a million accounts is asked for far less often.
+index. For the rest there are two ways. A store with few users is sorted and
+searched as it is now. For a large one a job keeps what users are sorted by
+(`account_figures`), because an index on what a spend changes would cost each
+spend.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -22,26 +24,36 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
-    case,
     cast,
+    exists,
     func,
     literal,
     or_,
     select,
-    true,
     tuple_,
+    union_all,
 )
 
-from bridge.domain.accounts.accounts import MAX_USER_ID, normalize_email
-from bridge.domain.admin.user_list import Listing, Place, Sort
+from bridge.domain.accounts.accounts import MAX_USER_ID, search_text
+from bridge.domain.admin.user_list import INACTIVE_DAYS, Filter, Listing, Place, Sort
 from bridge.storage.accounts.tables import accounts
+from bridge.storage.admin.tables import account_figures
+from bridge.storage.engine.ids import first_id_at
+from bridge.storage.engine.sums import capped_sum
 from bridge.storage.metering.tables import holds, usage_days
+from bridge.storage.orders.tables import orders
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_SPLIT = 1_000_000
-"""Sums are taken in two halves: a thousand of the largest balances would not fit 64 bits."""
-_MOST = 2**62
+_KEPT = {Sort.ACTIVE: "active_at"}
+_FILTERS: dict[Filter, ColumnElement[bool]] = {
+    Filter.HAS_BALANCE: accounts.c.balance > 0,
+    Filter.EXHAUSTED: and_(accounts.c.balance == 0, accounts.c.purchased > 0),
+    Filter.IN_DEBT: accounts.c.debt > 0,
+    Filter.WAITING: exists().where(
+        orders.c.account_id == accounts.c.id, or_(orders.c.question != "", orders.c.unpaid_since.is_not(None))
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,37 +74,31 @@ class UserLine:
     value: int | str
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """All users of a store together."""
-
-    users: int
-    balance: int
-    debt: int
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleUse:
-    """The use of one module by a whole store, its guests included."""
-
-    module: str
-    units: int
-    tokens: int
-
-
 def list_users(
-    connection: Connection, store_id: int, listing: Listing, *, since: date, now: datetime
+    connection: Connection,
+    store_id: int,
+    listing: Listing,
+    *,
+    since: date,
+    now: datetime,
+    among_accounts: Sequence[int] | None = None,
+    kept_at: datetime | None = None,
 ) -> list[UserLine]:
-    """The users just after or before a place, in the order they are shown; one more than a page if there is one."""
-    value, tables = _sorted_by(listing.sort, store_id, since=since, now=now)
-    statement = _users(value, tables, store_id).where(_matches(listing.search))
+    """Return the users just after or before a place, in the order they are shown; one more than a page if there is one.
+
+    `among_accounts` leaves only these accounts. With `kept_at`, the moment of the
+    figures a job keeps for the store, users are sorted and searched by those.
+    """
+    source = _sorted_by(listing.sort, store_id, since=since, now=now, is_kept=kept_at is not None)
+    statement = select(accounts, source.value.label("value")).select_from(source.tables).where(source.of_store)
+    statement = statement.where(*_conditions(store_id, listing, among_accounts, kept_at=kept_at, now=now))
     place = listing.before or listing.after
     goes_down = listing.is_descending != (listing.before is not None)
     if place is not None:
-        bound = tuple_(literal(_bound(place, listing.sort), value.type), literal(place.account_id, BigInteger()))
-        row = tuple_(value, accounts.c.id)
+        bound = tuple_(literal(_bound(place, listing.sort), source.value.type), literal(place.account_id, BigInteger()))
+        row = tuple_(source.value, source.account_id)
         statement = statement.where(row < bound if goes_down else row > bound)
-    order = [value.desc(), accounts.c.id.desc()] if goes_down else [value, accounts.c.id]
+    order = [source.value.desc(), source.account_id.desc()] if goes_down else [source.value, source.account_id]
     rows = connection.execute(statement.order_by(*order).limit(listing.page + 1)).all()
     if listing.before is not None:
         rows = rows[::-1]
@@ -100,89 +106,135 @@ def list_users(
 
 
 def find_user(connection: Connection, store_id: int, user_id: int, *, since: date, now: datetime) -> UserLine | None:
-    """One user of the store as a line of the list."""
-    value, tables = _sorted_by(Sort.USER, store_id, since=since, now=now)
-    rows = connection.execute(_users(value, tables, store_id).where(accounts.c.user_id == user_id)).all()
+    """Return one user of the store as a line of the list."""
+    statement = select(accounts, accounts.c.user_id.label("value")).where(_of_store(store_id))
+    rows = connection.execute(statement.where(accounts.c.user_id == user_id)).all()
     return next(iter(_with_figures(connection, rows, since=since, now=now)), None)
 
 
-def count_users(connection: Connection, store_id: int, search: str, *, most: int) -> int:
-    """How many users match, counted to `most` and no further."""
-    found = select(accounts.c.id).where(_of_store(store_id), _matches(search)).limit(most).subquery()
+def count_users(
+    connection: Connection,
+    store_id: int,
+    listing: Listing,
+    *,
+    most: int,
+    now: datetime,
+    among_accounts: Sequence[int] | None = None,
+    kept_at: datetime | None = None,
+) -> int:
+    """Return how many users match the search and the filters, counted to `most` and no further."""
+    conditions = _conditions(store_id, listing, among_accounts, kept_at=kept_at, now=now)
+    found = select(accounts.c.id).where(_of_store(store_id), *conditions).limit(most).subquery()
     return connection.execute(select(func.count()).select_from(found)).scalar_one()
 
 
-def totals(connection: Connection, store_id: int) -> Totals:
-    """How many users a store has, and what they have together."""
-    row = connection.execute(
-        select(func.count().label("users"), *_halves(accounts.c.balance, "balance"), *_halves(accounts.c.debt, "debt"))
-        .select_from(accounts)
-        .where(_of_store(store_id))
-    ).one()
-    return Totals(row.users, _whole(row, "balance"), _whole(row, "debt"))
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What the list is sorted by, never null, the column of the account beside it, and the tables they are in."""
 
-
-def usage_by_module(connection: Connection, store_id: int, *, since: date) -> list[ModuleUse]:
-    """Return what the whole store used of each module since a day, the most used first."""
-    rows = connection.execute(
-        select(usage_days.c.module, *_halves(usage_days.c.units, "units"), *_halves(usage_days.c.tokens, "tokens"))
-        .join_from(usage_days, accounts, accounts.c.id == usage_days.c.account_id)
-        .where(usage_days.c.day >= since, accounts.c.store_id == store_id)
-        .group_by(usage_days.c.module)
-    )
-    found = [ModuleUse(row.module, _whole(row, "units"), _whole(row, "tokens")) for row in rows]
-    return sorted(found, key=lambda use: (-use.tokens, use.module))
+    value: ColumnElement[Any]
+    account_id: ColumnElement[int]
+    tables: FromClause
+    of_store: ColumnElement[bool]
 
 
 def _of_store(store_id: int) -> ColumnElement[bool]:
     return and_(accounts.c.store_id == store_id, accounts.c.user_id.is_not(None))
 
 
-def _matches(search: str) -> ColumnElement[bool]:
-    term = normalize_email(search)
-    if term is None:
-        return true()
-    found = [accounts.c.name_key.contains(term, autoescape=True), accounts.c.email_key.contains(term, autoescape=True)]
-    if term.isascii() and term.isdigit() and len(term) <= 16 and int(term) <= MAX_USER_ID:
-        found.append(accounts.c.user_id == int(term))
-    return or_(*found)
-
-
-def _users(value: ColumnElement[Any], tables: FromClause, store_id: int) -> Select[*tuple[Any, ...]]:
-    return select(accounts, value.label("value")).select_from(tables).where(_of_store(store_id))
-
-
-def _sorted_by(sort: Sort, store_id: int, *, since: date, now: datetime) -> tuple[ColumnElement[Any], FromClause]:
-    """Return what a column is sorted by, never null, and the tables it takes."""
+def _sorted_by(sort: Sort, store_id: int, *, since: date, now: datetime, is_kept: bool) -> _Source:
     plain: dict[Sort, ColumnElement[Any]] = {
         Sort.USER: accounts.c.user_id,
+        Sort.PURCHASED: accounts.c.purchased,
+    }
+    live: dict[Sort, ColumnElement[Any]] = {
         Sort.NAME: func.coalesce(accounts.c.name_key, ""),
         Sort.EMAIL: func.coalesce(accounts.c.email_key, ""),
         Sort.ROLES: cast(accounts.c.roles, Text),
         Sort.BALANCE: accounts.c.balance,
         Sort.DEBT: accounts.c.debt,
-        Sort.PURCHASED: accounts.c.purchased,
         Sort.ACTIVE: accounts.c.updated_at,
     }
-    if sort in plain:
-        return plain[sort], accounts
-    figures = (_used(since) if sort is Sort.USED else _held(now)).subquery()
-    value = cast(func.coalesce(figures.c.tokens, 0), BigInteger)
-    return value, accounts.outerjoin(figures, figures.c.account_id == accounts.c.id)
+    if sort not in plain and is_kept:
+        kept = account_figures
+        tables = kept.join(accounts, accounts.c.id == kept.c.account_id)
+        return _Source(kept.c[_KEPT.get(sort, sort.value)], kept.c.account_id, tables, kept.c.store_id == store_id)
+    of_store = _of_store(store_id)
+    if sort in plain or sort in live:
+        return _Source({**plain, **live}[sort], accounts.c.id, accounts, of_store)
+    mine = select(accounts.c.id).where(of_store)
+    figures = _used(since).where(usage_days.c.account_id.in_(mine)) if sort is Sort.USED else _held(now, store_id)
+    found = figures.subquery()
+    value = cast(func.coalesce(found.c.tokens, 0), BigInteger)
+    return _Source(value, accounts.c.id, accounts.outerjoin(found, found.c.account_id == accounts.c.id), of_store)
+
+
+def _conditions(
+    store_id: int, listing: Listing, among_accounts: Sequence[int] | None, *, kept_at: datetime | None, now: datetime
+) -> list[ColumnElement[bool]]:
+    conditions = [_FILTERS[each] for each in sorted(listing.filters) if each in _FILTERS]
+    if Filter.INACTIVE in listing.filters:
+        conditions.append(accounts.c.updated_at < now - timedelta(days=INACTIVE_DAYS))
+    if listing.role is not None:
+        # The roles are a JSON list: a quoted string in it is one of them.
+        quoted = json.dumps(listing.role)
+        conditions.append(cast(accounts.c.roles, Text).contains(quoted, autoescape=True))
+    if among_accounts is not None:
+        conditions.append(accounts.c.id.in_(list(among_accounts)))
+    matches = _matches(store_id, listing.search, kept_at=kept_at)
+    return conditions if matches is None else [*conditions, matches]
+
+
+def _matches(store_id: int, search: str, *, kept_at: datetime | None) -> ColumnElement[bool] | None:
+    """Return the condition that every word is in the name or email, or that the number is the user's or an order's."""
+    words = search_text(search).split()
+    if not words:
+        return None
+    if kept_at is None:
+        by_text = and_(*(accounts.c.search_key.contains(word, autoescape=True) for word in words))
+        found: list[ColumnElement[bool]] = [by_text]
+    else:
+        by_kept = and_(*(account_figures.c.search_key.contains(word, autoescape=True) for word in words))
+        fresh = and_(*(accounts.c.search_key.contains(word, autoescape=True) for word in words))
+        parts = union_all(
+            select(account_figures.c.account_id).where(account_figures.c.store_id == store_id, by_kept),
+            # Accounts that are newer than the figures.
+            select(accounts.c.id).where(accounts.c.id >= first_id_at(kept_at), accounts.c.store_id == store_id, fresh),
+        )
+        found = [accounts.c.id.in_(parts)]
+    number = search.strip().removeprefix("#")
+    if len(words) == 1 and number:
+        found.append(accounts.c.id.in_(_by_order(store_id, number)))
+    if _is_id(number):
+        found.append(accounts.c.user_id == int(number))
+    return or_(*found)
+
+
+def _by_order(store_id: int, number: str) -> Select[*tuple[Any, ...]]:
+    named = [orders.c.shop_number == number]
+    if _is_id(number):
+        named.append(orders.c.number == int(number))
+    return select(orders.c.account_id).where(
+        orders.c.store_id == store_id, or_(*named), orders.c.account_id.is_not(None)
+    )
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 16 and int(text) <= MAX_USER_ID
 
 
 def _used(since: date) -> Select[*tuple[Any, ...]]:
     return (
-        select(usage_days.c.account_id, _capped_sum(usage_days.c.tokens).label("tokens"))
+        select(usage_days.c.account_id, capped_sum(usage_days.c.tokens).label("tokens"))
         .where(usage_days.c.day >= since)
         .group_by(usage_days.c.account_id)
     )
 
 
-def _held(now: datetime) -> Select[*tuple[Any, ...]]:
+def _held(now: datetime, store_id: int) -> Select[*tuple[Any, ...]]:
     return (
         select(holds.c.account_id, func.sum(holds.c.from_balance).label("tokens"))
-        .where(holds.c.state == "open", holds.c.expires_at > now)
+        .where(holds.c.store_id == store_id, holds.c.state == "open", holds.c.expires_at > now)
         .group_by(holds.c.account_id)
     )
 
@@ -197,7 +249,7 @@ def _bound(place: Place, sort: Sort) -> Any:
 def _with_figures(connection: Connection, rows: Sequence[Row[Any]], *, since: date, now: datetime) -> list[UserLine]:
     ids = [row.id for row in rows]
     used = _figures(connection, _used(since).where(usage_days.c.account_id.in_(ids)))
-    held = _figures(connection, _held(now).where(holds.c.account_id.in_(ids)))
+    held = _figures(connection, _held(now, rows[0].store_id).where(holds.c.account_id.in_(ids))) if rows else {}
     return [
         UserLine(
             account_id=row.id,
@@ -219,20 +271,3 @@ def _with_figures(connection: Connection, rows: Sequence[Row[Any]], *, since: da
 
 def _figures(connection: Connection, statement: Select[*tuple[Any, ...]]) -> dict[int, int]:
     return {row.account_id: int(row.tokens) for row in connection.execute(statement)}
-
-
-def _halves(column: ColumnElement[int], name: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    return (
-        func.coalesce(func.sum(column // _SPLIT), 0).label(f"{name}_high"),
-        func.coalesce(func.sum(column % _SPLIT), 0).label(f"{name}_low"),
-    )
-
-
-def _capped_sum(column: ColumnElement[int]) -> ColumnElement[Any]:
-    """The sum, or 2^62 where it is larger: SQLite's own sum fails past 2^63, and so does a cast on PostgreSQL."""
-    high, low = func.sum(column // _SPLIT), func.sum(column % _SPLIT)
-    return case((high >= _MOST // _SPLIT, _MOST), else_=high * _SPLIT + low)
-
-
-def _whole(row: Row[*tuple[Any, ...]], name: str) -> int:
-    return int(getattr(row, f"{name}_high")) * _SPLIT + int(getattr(row, f"{name}_low"))

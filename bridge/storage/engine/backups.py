@@ -35,7 +35,7 @@ def save(database: Database, target: Path) -> None:
 
 
 def revision_in(source: Path) -> str:
-    """The schema's revision in a copy; raises `BackupFailed` for a file that is none, or is damaged."""
+    """Return the schema's revision in a copy; raises `BackupFailed` for a file that is none, or is damaged."""
     if not source.is_file():
         raise BackupFailed(f"there is no file {source}")
     try:

@@ -45,7 +45,7 @@ class _ListOf(TypeDecorator[Sequence[Any]]):
         self.kind = kind
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """The type the engine's own parameter has."""
+        """Return the type the engine's own parameter has."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(Text())
         items: dict[str, TypeEngine[Any]] = {
@@ -56,7 +56,7 @@ class _ListOf(TypeDecorator[Sequence[Any]]):
         return dialect.type_descriptor(ARRAY(items[self.kind]))
 
     def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
-        """The list as the engine takes it."""
+        """Return the list as the engine takes it."""
         items = list(value or ())
         if dialect.name != "sqlite":
             return items
@@ -72,7 +72,7 @@ class _Among(FunctionElement[bool]):
     inherit_cache = True
 
     def self_group(self, against: OperatorType | None = None) -> Self:
-        """The condition as it is: SQLAlchemy would add `= 1` on SQLite, which then reads the whole table."""
+        """Return the condition as it is: SQLAlchemy would add `= 1` on SQLite, which then reads the whole table."""
         return self
 
 
@@ -91,7 +91,7 @@ def _among_sqlite(element: _Among, compiler: Any, **options: Any) -> str:
 
 
 def among(column: Column[Any], parameter: str) -> ColumnElement[bool]:
-    """The condition that the column's value stands in the list given as `parameter` at run time."""
+    """Return the condition that the column's value stands in the list given as `parameter` at run time."""
     kind = "text" if isinstance(column.type, String) else "instant" if isinstance(column.type, Instant) else "big"
     return _Among(column, BindParameter(parameter, type_=_ListOf(kind)))
 
@@ -103,7 +103,7 @@ class _Within(FunctionElement[bool]):
     inherit_cache = True
 
     def self_group(self, against: OperatorType | None = None) -> Self:
-        """The condition as it is: SQLAlchemy would add `= 1` on SQLite."""
+        """Return the condition as it is: SQLAlchemy would add `= 1` on SQLite."""
         return self
 
 
@@ -121,7 +121,7 @@ def _within_sqlite(element: _Within, compiler: Any, **options: Any) -> str:
 
 
 def within(column: Column[int], lowest: str, highest: str) -> ColumnElement[bool]:
-    """The condition that the column's value lies within the two parameters, as a bound beside `among`."""
+    """Return the condition that the column's value lies within the two parameters, as a bound beside `among`."""
     return _Within(column, BindParameter(lowest, type_=column.type), BindParameter(highest, type_=column.type))
 
 
@@ -197,7 +197,7 @@ def _send_copy(connection: Connection, statement: str, columns: Iterable[Sequenc
 def _converted(
     rows: Sequence[Sequence[Any]], converters: Sequence[Converter | None], *, none: str | None = None
 ) -> list[Sequence[Any]]:
-    """The rows by column, each value as the engine takes it; `none` is what stands for None."""
+    """Return the rows by column, each value as the engine takes it; `none` is what stands for None."""
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
     for position, convert in enumerate(converters):
         if convert is not None:

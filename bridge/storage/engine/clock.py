@@ -13,7 +13,7 @@ from bridge.storage.shop.tables import deliveries
 
 
 def newest_moment(connection: Connection) -> datetime | None:
-    """The latest moment of anything that was written with a clock of the service; three seeks of an index."""
+    """Return the latest moment of anything that was written with a clock of the service; three seeks of an index."""
     newest_delivery = connection.execute(select(func.max(deliveries.c.id))).scalar()
     found = [
         connection.execute(select(func.max(idempotency_keys.c.created_at))).scalar(),
@@ -25,7 +25,7 @@ def newest_moment(connection: Connection) -> datetime | None:
 
 
 def server_offset(connection: Connection, now: datetime) -> timedelta | None:
-    """How far the clock of PostgreSQL is ahead of `now`; None for the embedded database, which has no clock."""
+    """Return how far the clock of PostgreSQL is ahead of `now`; None for the embedded database, which has no clock."""
     if connection.dialect.name != "postgresql":
         return None
     moment: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()

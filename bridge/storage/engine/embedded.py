@@ -19,7 +19,7 @@ class DatabaseFile:
         self._was_there = False
 
     def identity(self) -> tuple[int, int] | None:
-        """The device and number of the file; None where there is none."""
+        """Return the device and number of the file; None where there is none."""
         try:
             found = self._path.stat()
         except OSError:

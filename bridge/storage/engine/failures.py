@@ -105,12 +105,12 @@ A connection that could not be opened says nothing about those that are open.
 
 
 def sqlstate_of(error: BaseException) -> str:
-    """The SQLSTATE of an error of PostgreSQL; empty for all others."""
+    """Return the SQLSTATE of an error of PostgreSQL; empty for all others."""
     return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
 
 
 def translate(error: Exception) -> Unavailable | None:
-    """The error that a caller can answer; None for what is no outage but a fault of ours."""
+    """Return the error that a caller can answer; None for what is no outage but a fault of ours."""
     if isinstance(error, PoolTimeout):
         return Outage(Cause.OVERLOADED)
     if isinstance(error, PendingRollbackError):

@@ -16,7 +16,7 @@ _last = -1
 
 
 def new_ids(count: int) -> list[int]:
-    """This many fresh ids, each above every id this process made before.
+    """Return this many fresh ids, each above every id this process made before.
 
     An id is 42 bits of milliseconds and 21 of chance. Two processes can meet
     in one, about once in two million pairs made in the same millisecond; the
@@ -33,7 +33,7 @@ def new_ids(count: int) -> list[int]:
 
 
 def new_id() -> int:
-    """One fresh id; see `new_ids`."""
+    """Return one fresh id; see `new_ids`."""
     global _last
     moment = _moment()
     with _lock:
@@ -42,12 +42,12 @@ def new_id() -> int:
 
 
 def first_id_at(moment: datetime) -> int:
-    """The lowest id a row made at this moment can have."""
+    """Return the lowest id a row made at this moment can have."""
     return max(0, int(moment.timestamp() * 1000) - _EPOCH_MS) << _TAIL_BITS
 
 
 def moment_of(row_id: int) -> datetime:
-    """The moment at which an id was made, to the millisecond, by the clock of its process."""
+    """Return the moment at which an id was made, to the millisecond, by the clock of its process."""
     return datetime.fromtimestamp(((row_id >> _TAIL_BITS) + _EPOCH_MS) / 1000, UTC)
 
 

@@ -13,12 +13,12 @@ MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"
 
 
 def newest_revision() -> str:
-    """The revision the code expects, read from the names of the migration files."""
+    """Return the revision the code expects, read from the names of the migration files."""
     return max(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def revision_of(database: Database) -> str | None:
-    """The revision the database is at; None for an empty one, and for a file that is not there."""
+    """Return the revision the database is at; None for an empty one, and for a file that is not there."""
     if not is_there(database):
         return None
     with database.reading() as connection:
@@ -26,7 +26,7 @@ def revision_of(database: Database) -> str | None:
 
 
 def revision_in(connection: Connection) -> str | None:
-    """The revision of an open database; None for an empty one."""
+    """Return the revision of an open database; None for an empty one."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision: str | None = connection.execute(text("select version_num from alembic_version")).scalar()

@@ -10,7 +10,7 @@ from bridge.domain.ops.clock import TOLERANCE
 
 
 def is_due(column: ColumnElement[datetime], *, now: datetime, longest: timedelta) -> ColumnElement[bool]:
-    """The condition that a moment has come, or lies further ahead than any wait is long.
+    """Return the condition that a moment has come, or lies further ahead than any wait is long.
 
     Such a moment was written by a clock that was ahead, and counts as come.
     """

@@ -50,7 +50,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 def seconds_left(most: float) -> float:
-    """The seconds this thread may wait now: `most`, or what is left of its budget."""
+    """Return the seconds this thread may wait now: `most`, or what is left of its budget."""
     budget = _budget.get()
     return most if budget is None else max(LEAST_SECONDS, min(most, budget.left))
 

@@ -86,7 +86,7 @@ def take_time(connection: Connection) -> None:
 
 
 def _connection_class(dbapi: Any) -> Any:
-    """The driver's connection class, with an end to every wait for the server."""
+    """Return the driver's connection class, with an end to every wait for the server."""
     base = dbapi.Connection
     silent = dbapi.errors._WaitTimeout
 

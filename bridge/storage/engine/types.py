@@ -28,13 +28,13 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """The type the engine's own column has."""
+        """Return the type the engine's own column has."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(BigInteger())
         return dialect.type_descriptor(DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """The value the engine stores."""
+        """Return the value the engine stores."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -44,7 +44,7 @@ class Instant(TypeDecorator[datetime]):
         return value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """The moment, in UTC."""
+        """Return the moment, in UTC."""
         if value is None:
             return None
         if dialect.name == "sqlite":
@@ -63,9 +63,9 @@ class Money(TypeDecorator[Decimal]):
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
-        """The digits as written."""
+        """Return the digits as written."""
         return None if value is None else str(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
-        """The exact amount."""
+        """Return the exact amount."""
         return None if value is None else Decimal(value)

@@ -80,7 +80,7 @@ def promote(connection: Connection, endpoint_id: int, event_ids: Collection[int]
 
 
 def list_due(connection: Connection, endpoint_id: int, *, now: datetime, limit: int) -> list[Event]:
-    """The events an endpoint is due now, the longest due first, at most one of each account."""
+    """Return the events an endpoint is due now, the longest due first, at most one of each account."""
     statement = (
         select_events()
         .join(event_deliveries, event_deliveries.c.event_id == outbox.c.id)
@@ -96,7 +96,7 @@ def list_due(connection: Connection, endpoint_id: int, *, now: datetime, limit: 
 
 
 def pending_attempts(connection: Connection, endpoint_id: int, event_ids: Collection[int]) -> dict[int, int]:
-    """How often each of these was tried; those that are settled are left out."""
+    """Return how often each of these was tried; those that are settled are left out."""
     rows = connection.execute(_ATTEMPTS, {"endpoint": endpoint_id, "events": list(event_ids)})
     return {row.event_id: row.attempts for row in rows}
 
@@ -138,7 +138,7 @@ def end_pending(connection: Connection, endpoint_id: int, *, reason: str) -> Non
 
 
 def count_pending(connection: Connection, endpoint_id: int, *, most: int) -> int:
-    """How many deliveries an endpoint waits for, counted as far as `most`."""
+    """Return how many deliveries an endpoint waits for, counted as far as `most`."""
     waiting = select(event_deliveries.c.event_id).where(event_deliveries.c.endpoint_id == endpoint_id, IS_PENDING)
     return connection.execute(select(func.count()).select_from(waiting.limit(most).subquery())).scalar_one()
 

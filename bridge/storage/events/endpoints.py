@@ -44,13 +44,13 @@ def add(connection: Connection, endpoint: Endpoint) -> None:
 
 
 def list_for_store(connection: Connection, store_id: int) -> list[Endpoint]:
-    """A store's endpoints, the oldest first; there are few."""
+    """Return a store's endpoints, the oldest first; there are few."""
     statement = select(*_COLUMNS).where(event_endpoints.c.store_id == store_id).order_by(event_endpoints.c.id)
     return [_to_endpoint(row) for row in connection.execute(statement)]
 
 
 def count(connection: Connection, store_id: int) -> int:
-    """How many endpoints a store has."""
+    """Return how many endpoints a store has."""
     statement = select(func.count()).select_from(event_endpoints).where(event_endpoints.c.store_id == store_id)
     return connection.execute(statement).scalar_one()
 
@@ -64,7 +64,7 @@ def lock(connection: Connection, endpoint_id: int) -> Endpoint | None:
 
 
 def lock_open(connection: Connection, store_ids: Collection[int]) -> list[Endpoint]:
-    """The endpoints of these stores that are not disabled, locked in id order."""
+    """Return the endpoints of these stores that are not disabled, locked in id order."""
     rows = connection.execute(_OPEN, {"stores": sorted(store_ids)})
     return [_to_endpoint(row) for row in rows]
 

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Row, Select, and_, func, or_, select, text, u
 from bridge.domain.events.events import Event, EventType, NewEvent
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.bulk import Writer, among
-from bridge.storage.events.tables import outbox
+from bridge.storage.engine.ids import moment_of
+from bridge.storage.events.tables import event_deliveries, outbox
 from bridge.storage.stores.tables import stores
 
 _INSERT = Writer(outbox, ("id", "store_id", "account_id", "type", "payload", "created_at"))
@@ -69,10 +70,27 @@ def mark_handed_out(connection: Connection, event_ids: Collection[int], *, now: 
     connection.execute(_MARK.values(fanned_out_at=now), {"ids": list(event_ids)})
 
 
+def count_unsent(connection: Connection, *, limit: int) -> tuple[int, datetime | None]:
+    """Count the events that wait for an endpoint or are not handed out, up to a limit each; when the oldest was made.
+
+    An event that several endpoints wait for counts as often.
+    """
+    new = select(outbox.c.id).where(_IS_WAITING).order_by(outbox.c.id).limit(limit)
+    # Written out as the partial index has it.
+    due = select(event_deliveries.c.event_id.label("id")).where(text("event_deliveries.state = 'pending'")).limit(limit)
+    parts = (
+        new.with_hint(outbox, "INDEXED BY ix_outbox_waiting", "sqlite").subquery(),
+        due.with_hint(event_deliveries, "INDEXED BY ix_event_deliveries_pending", "sqlite").subquery(),
+    )
+    found = [connection.execute(select(func.count(), func.min(part.c.id))).one() for part in parts]
+    oldest = min((first for _, first in found if first is not None), default=None)
+    return sum(int(count) for count, _ in found), None if oldest is None else moment_of(oldest)
+
+
 def list_since(
     connection: Connection, store_id: int, *, since: datetime, after: Place | None, limit: int
 ) -> list[tuple[Addressed, Place]]:
-    """A store's events that were handed out, from a moment on, the oldest first."""
+    """Return a store's events that were handed out, from a moment on, the oldest first."""
     statement = _ADDRESSED.add_columns(outbox.c.created_at).where(
         outbox.c.store_id == store_id, outbox.c.created_at >= since, outbox.c.fanned_out_at.is_not(None)
     )
@@ -86,7 +104,7 @@ def list_since(
 
 
 def find_addressed(connection: Connection, store_id: int, event_id: int) -> Addressed | None:
-    """One of a store's events that was handed out."""
+    """Return one of a store's events that was handed out."""
     row = connection.execute(
         _ADDRESSED.where(outbox.c.id == event_id, outbox.c.store_id == store_id, outbox.c.fanned_out_at.is_not(None))
     ).one_or_none()
@@ -94,14 +112,14 @@ def find_addressed(connection: Connection, store_id: int, event_id: int) -> Addr
 
 
 def find_place(connection: Connection, store_id: int, event_id: int) -> Place | None:
-    """Where one of a store's events stands in its lists."""
+    """Return where one of a store's events stands in its lists."""
     statement = select(outbox.c.created_at).where(outbox.c.id == event_id, outbox.c.store_id == store_id)
     created_at = connection.execute(statement).scalar_one_or_none()
     return None if created_at is None else Place(created_at, event_id)
 
 
 def list_page(connection: Connection, store_id: int, *, before: Place | None, limit: int) -> list[Event]:
-    """A store's events, the newest first, at most `limit`, before that place."""
+    """Return a store's events, the newest first, at most `limit`, before that place."""
     statement = select_events().where(outbox.c.store_id == store_id)
     if before is not None:
         earlier = and_(outbox.c.created_at == before.created_at, outbox.c.id < before.id)
@@ -113,7 +131,7 @@ def list_page(connection: Connection, store_id: int, *, before: Place | None, li
 
 
 def select_events() -> Select[Any]:
-    """The columns an event is built from, with its store and its user; for `to_event`."""
+    """Return the columns an event is built from, with its store and its user; for `to_event`."""
     tables = outbox.join(stores, stores.c.id == outbox.c.store_id)
     tables = tables.outerjoin(accounts, accounts.c.id == outbox.c.account_id)
     columns: Sequence[Any] = (
@@ -128,7 +146,7 @@ def select_events() -> Select[Any]:
 
 
 def to_event(row: Row[Any]) -> Event:
-    """The event of a row of `select_events`."""
+    """Return the event of a row of `select_events`."""
     return Event(row.id, row.slug, row.user_id, EventType(row.type), row.payload, row.created_at)
 
 

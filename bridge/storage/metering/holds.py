@@ -79,18 +79,18 @@ def settle(connection: Connection, settled: Iterable[Hold]) -> None:
 
 
 def owners(connection: Connection, hold_ids: Collection[int]) -> dict[int, Owner]:
-    """The owner of each hold, which never changes; unknown ids are left out."""
+    """Return the owner of each hold, which never changes; unknown ids are left out."""
     rows = connection.execute(_OWNERS, {"ids": sorted(hold_ids)})
     return {row.id: Owner(row.store_id, row.site_id, row.account_id) for row in rows}
 
 
 def find_many(connection: Connection, hold_ids: Collection[int]) -> dict[int, Hold]:
-    """These holds as they are; the caller has locked their accounts if it means to change them."""
+    """Return these holds as they are; the caller has locked their accounts if it means to change them."""
     return {row.id: _to_hold(row) for row in connection.execute(_BY_ID, {"ids": sorted(hold_ids)})}
 
 
 def list_open(connection: Connection, account_ids: Collection[int], *, now: datetime) -> list[Hold]:
-    """The holds of these accounts that set tokens aside at this moment."""
+    """Return the holds of these accounts that set tokens aside at this moment."""
     return [_to_hold(row) for row in connection.execute(_OPEN, {"ids": sorted(account_ids), "now": now})]
 
 

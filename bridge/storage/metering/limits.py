@@ -35,7 +35,7 @@ _PUT_MODULES = Writer(
 
 
 def list_modules(connection: Connection, store_id: int) -> dict[str, Module]:
-    """The store's modules by key, in the order they are shown."""
+    """Return the store's modules by key, in the order they are shown."""
     rows = connection.execute(
         select(modules).where(modules.c.store_id == store_id).order_by(modules.c.position, modules.c.key)
     )
@@ -43,7 +43,7 @@ def list_modules(connection: Connection, store_id: int) -> dict[str, Module]:
 
 
 def count_modules(connection: Connection, store_id: int) -> int:
-    """How many modules the store has."""
+    """Return how many modules the store has."""
     return connection.execute(select(func.count()).where(modules.c.store_id == store_id)).scalar_one()
 
 
@@ -54,7 +54,7 @@ def put_modules(connection: Connection, store_id: int, listed: Iterable[Module],
 
 
 def list_limits(connection: Connection, store_id: int) -> dict[str, Limit]:
-    """The store's limits by module."""
+    """Return the store's limits by module."""
     rules: dict[str, dict[str, Rule]] = {}
     for row in connection.execute(select(limit_rules).where(limit_rules.c.store_id == store_id)):
         rules.setdefault(row.module, {})[row.audience] = Rule(Allows(row.allows), row.tokens)

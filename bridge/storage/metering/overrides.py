@@ -25,7 +25,7 @@ _LOOKED_AT = 1000
 def overrides(
     connection: Connection, account_ids: Collection[int], *, now: datetime
 ) -> dict[tuple[int, str], Override]:
-    """The rules of their own that these accounts have at this moment, by account and module."""
+    """Return the rules of their own that these accounts have at this moment, by account and module."""
     rows = connection.execute(_OVERRIDES, {"ids": list(account_ids), "now": now})
     return {
         (row.account_id, row.module): Override(row.module, Rule(Allows(row.allows), row.tokens), row.ends_at)
@@ -83,7 +83,7 @@ def add_reset(connection: Connection, reset_id: int, store_id: int, reset: Reset
 
 
 def account_resets(connection: Connection, account_ids: Collection[int]) -> dict[int, list[Reset]]:
-    """The resets by hand of these accounts alone."""
+    """Return the resets by hand of these accounts alone."""
     found: dict[int, list[Reset]] = {}
     for row in connection.execute(_RESETS, {"ids": list(account_ids)}):
         found.setdefault(row.account_id, []).append(Reset(row.reset_at, row.module, row.role, row.account_id))
@@ -101,7 +101,7 @@ def has_account_resets(connection: Connection, store_id: int) -> bool:
 
 
 def store_resets(connection: Connection, store_id: int) -> tuple[Reset, ...]:
-    """The latest reset by hand of each role and module of a store, and of all of them."""
+    """Return the latest reset by hand of each role and module of a store, and of all of them."""
     latest: dict[tuple[str | None, str | None], Reset] = {}
     rows = connection.execute(
         select(limit_resets)

@@ -27,7 +27,7 @@ _SET_USES = Writer(
 
 
 def terms(connection: Connection, account_ids: Collection[int]) -> dict[int, list[Term]]:
-    """The terms each of these accounts ever bought."""
+    """Return the terms each of these accounts ever bought."""
     found: dict[int, list[Term]] = {}
     for row in connection.execute(_TERMS, {"ids": list(account_ids)}):
         term = Term(

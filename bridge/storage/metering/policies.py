@@ -15,7 +15,7 @@ _known: Memory[int, Policy] = Memory(most=1_000)
 
 
 def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, Policy]:
-    """The rules of these stores as they stand in this transaction.
+    """Return the rules of these stores as they stand in this transaction.
 
     One statement reads the version of each store's rules; only a store whose
     version moved is read again. A change of rules counts from its commit on.
@@ -32,7 +32,7 @@ def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, 
 
 
 def for_store(connection: Connection, store_id: int) -> Policy:
-    """The rules of one store."""
+    """Return the rules of one store."""
     return for_stores(connection, [store_id])[store_id]
 
 

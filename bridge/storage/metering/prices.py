@@ -15,7 +15,7 @@ _PUT = Writer(operations, ("store_id", "key", *_VALUES), keys=("store_id", "key"
 
 
 def list_all(connection: Connection, store_id: int) -> dict[str, Operation]:
-    """The store's operations by key."""
+    """Return the store's operations by key."""
     rows = connection.execute(
         select(operations).where(operations.c.store_id == store_id).order_by(operations.c.module, operations.c.key)
     )

@@ -48,7 +48,7 @@ class LastUse:
 
 
 def newest(connection: Connection, store_ids: Collection[int]) -> dict[tuple[int, str], WindowRun]:
-    """The newest window noted for each store and module; one statement."""
+    """Return the newest window noted for each store and module; one statement."""
     last = (
         select(window_runs.c.store_id, window_runs.c.module, func.max(window_runs.c.starts_at).label("starts_at"))
         .where(window_runs.c.store_id.in_(store_ids))
@@ -65,13 +65,13 @@ def newest(connection: Connection, store_ids: Collection[int]) -> dict[tuple[int
 
 
 def find_newest(connection: Connection, store_id: int, module: str, *, until: datetime) -> WindowRun | None:
-    """The newest window noted of a module that begins no later than a moment."""
+    """Return the newest window noted of a module that begins no later than a moment."""
     row = connection.execute(_newest_of(store_id, module, until)).one_or_none()
     return None if row is None else _to_run(row)
 
 
 def lock_newest(connection: Connection, store_id: int, module: str, *, until: datetime) -> WindowRun | None:
-    """The same, locked until the transaction ends."""
+    """Return the same, locked until the transaction ends."""
     row = connection.execute(_newest_of(store_id, module, until).with_for_update()).one_or_none()
     return None if row is None else _to_run(row)
 
@@ -114,7 +114,7 @@ def advance(connection: Connection, run: WindowRun) -> None:
 
 
 def list_last_uses(connection: Connection, run: WindowRun, *, limit: int) -> list[LastUse]:
-    """The next users to look at for a window, each with their last used window before it.
+    """Return the next users to look at for a window, each with their last used window before it.
 
     Guests are left out: only the hash of a guest's id is stored, so no event
     could name one. The order, by window and account, is the one `reached` counts in.

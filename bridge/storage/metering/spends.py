@@ -56,14 +56,14 @@ _INSERT_SPENDS = Writer(spends, Spend._fields)
 
 
 def pack_parts(parts: Sequence[PlanPart]) -> list[list[Any]] | None:
-    """A plan's parts as JSON keeps them; None for none, which is nearly always."""
+    """Return a plan's parts as JSON keeps them; None for none, which is nearly always."""
     if not parts:
         return None
     return [[part.product_id, pack_time(part.starts_at), pack_time(part.ends_at), part.tokens] for part in parts]
 
 
 def unpack_parts(packed: Sequence[Any] | None) -> tuple[PlanPart, ...]:
-    """The parts that `pack_parts` packed."""
+    """Return the parts that `pack_parts` packed."""
     return tuple(
         PlanPart(product, unpack_time(starts), unpack_time(ends), tokens)
         for product, starts, ends, tokens in packed or ()
@@ -79,13 +79,13 @@ def add(connection: Connection, added: Iterable[Spend]) -> None:
 
 
 def owners(connection: Connection, spend_ids: Iterable[int]) -> dict[int, Owner]:
-    """The owner of each spend, which never changes; unknown ids are left out."""
+    """Return the owner of each spend, which never changes; unknown ids are left out."""
     rows = connection.execute(_OWNERS, {"ids": sorted(spend_ids)})
     return {row.id: Owner(row.store_id, row.site_id, row.account_id) for row in rows}
 
 
 def find_many(connection: Connection, spend_ids: Iterable[int]) -> dict[int, Spend]:
-    """These spends as they are; the caller has locked their accounts if it means to change them."""
+    """Return these spends as they are; the caller has locked their accounts if it means to change them."""
     found = {}
     for row in connection.execute(_SPENDS, {"ids": sorted(spend_ids)}):
         values = {name: getattr(row, name) for name in Spend._fields}

@@ -99,6 +99,8 @@ refunds = Table(
     Column("created_at", Instant, nullable=False),
     CheckConstraint("to_plan >= 0 and to_balance >= 0 and to_allowance >= 0 and lapsed >= 0", name="signs"),
     Index("ix_refunds_spend", "account_id", "spend_id"),
+    # Ids follow time: what was refunded since a moment.
+    Index("ix_refunds_id", "id"),
 )
 
 

@@ -26,7 +26,7 @@ class UsageRow:
 
 
 def usage(connection: Connection, account_id: int, *, since: date) -> Iterator[UsageRow]:
-    """An account's use by day since `since`, the newest day first, read row by row."""
+    """Yield an account's use by day since `since`, the newest day first, read row by row."""
     statement = (
         select(usage_days, sites.c.name.label("site_name"))
         .join_from(usage_days, sites, sites.c.id == usage_days.c.site_id, isouter=True)

@@ -66,13 +66,13 @@ def answer_spans(connection: Connection, *, rows: int) -> list[Span]:
 
 
 def list_faults(connection: Connection, check: str, **values: Any) -> Iterator[Row[Any]]:
-    """The rows that contradict others, read as they come; `check` is one of `OF_ACCOUNTS` or `OF_ORDERS`."""
+    """Yield the rows that contradict others, read as they come; `check` is one of `OF_ACCOUNTS` or `OF_ORDERS`."""
     query = queries.OF_ACCOUNTS.get(check)
     yield from _stream(connection, queries.OF_ORDERS[check] if query is None else query, values)
 
 
 def list_broken_steps(connection: Connection, low: int, high: int) -> Iterator[Row[Any]]:
-    """The entries whose balance does not follow from the entry before.
+    """Yield the entries whose balance does not follow from the entry before.
 
     Ids order the entries, and those of two machines whose clocks differ can
     cross; an account whose entries form a whole chain in some order is sound.
@@ -85,33 +85,33 @@ def list_broken_steps(connection: Connection, low: int, high: int) -> Iterator[R
 
 
 def list_plan_spends(connection: Connection, low: int, high: int) -> Iterator[Row[Any]]:
-    """The spends that plans paid for, by account."""
+    """Yield the spends that plans paid for, by account."""
     yield from _stream(connection, queries.PLAN_SPENDS, {"low": low, "high": high})
 
 
 def list_plan_uses(connection: Connection, low: int, high: int) -> Iterator[Row[Any]]:
-    """The use of each window of each plan, by account."""
+    """Yield the use of each window of each plan, by account."""
     yield from _stream(connection, queries.PLAN_USES, {"low": low, "high": high})
 
 
 def list_answers(connection: Connection, span: Span) -> Iterator[Row[Any]]:
-    """The stored answers of that span that moved something."""
+    """Yield the stored answers of that span that moved something."""
     yield from _stream(connection, queries.ANSWERS, {"since": span[0], "until": span[1]})
 
 
 def find_answered(connection: Connection, kind: str, ids: Collection[int]) -> dict[int, Any]:
-    """The spends (`sp`) or holds (`ho`) with these ids: store, account and tokens."""
+    """Return the spends (`sp`) or holds (`ho`) with these ids: store, account and tokens."""
     statement = _SPENDS if kind == "sp" else _HOLDS
     return {row.id: row for row in connection.execute(statement, {"ids": sorted(ids)})}
 
 
 def find_refunds(connection: Connection, places: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
-    """The tokens that refunds gave back, by account and refund, of those that are there."""
+    """Return the tokens that refunds gave back, by account and refund, of those that are there."""
     return {(account, id_): sum(given) for account, id_, *given in _REFUNDS.find(connection, places)}
 
 
 def extent(connection: Connection) -> Extent:
-    """How many rows the books have."""
+    """Return how many rows the books have."""
     counts = [
         connection.execute(text(f"select count(*) from {table}")).scalar_one()  # noqa: S608 -- four known names
         for table in ("accounts", "entries", "spends", "orders")

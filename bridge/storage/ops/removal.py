@@ -48,7 +48,9 @@ EXPORTED = (
     metering_tables.plan_terms,
 )
 """The contents of an export beside the store's settings; none of these tables has a secret."""
-NOT_OF_A_STORE = frozenset({"stores", "admins", "admin_sessions", "leases", "runs", "service_state", "link_guesses"})
+NOT_OF_A_STORE = frozenset(
+    {"stores", "admins", "admin_sessions", "leases", "runs", "service_state", "link_guesses", "rollups"}
+)
 """Tables that belong to the whole installation."""
 
 _SECRETS = frozenset({"webhook_secret", "consumer_key", "consumer_secret", "guest_salt"})
@@ -153,7 +155,7 @@ def _owned_tables() -> list[Table]:
 
 
 def _owned(table: Table, store_id: int) -> ColumnElement[bool]:
-    """The condition under which a row of a table is a store's."""
+    """Return the condition under which a row of a table is a store's."""
     column = table.c.get("store_id")
     if column is not None and not (column.nullable and "account_id" in table.c):
         return column == store_id

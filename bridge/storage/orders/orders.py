@@ -96,7 +96,7 @@ _PUT_LINES = Writer(order_lines, (*_LINE_KEY, *_LINE), keys=_LINE_KEY, replace=_
 
 
 def _numbered(column: Column[Any]) -> ColumnElement[bool]:
-    """The condition that the numbers are those of `_numbers`.
+    """Return the condition that the numbers are those of `_numbers`.
 
     Their bounds are named as well: of a table it thinks small, PostgreSQL reads
     all of a store's rows and compares each with the list. SQLite must not search
@@ -153,7 +153,7 @@ def find(connection: Connection, store_id: int, number: int) -> OrderState | Non
 
 
 def find_by_shop_number(connection: Connection, store_id: int, shown: str) -> int | None:
-    """The id of the newest order that the shop shows under a number other than its id."""
+    """Return the id of the newest order that the shop shows under a number other than its id."""
     # Written out as the partial index has it: with a parameter in its place the index would not fit.
     statement = select(orders.c.number).where(
         orders.c.store_id == store_id, orders.c.shop_number == shown, text("shop_number <> ''")
@@ -170,7 +170,7 @@ def find_all(connection: Connection, store_id: int, numbers: Collection[int]) ->
 
 
 def list_parked(connection: Connection, *, store_id: int, email: str, limit: int) -> list[int]:
-    """The numbers of orders that wait for an account with that address."""
+    """Return the numbers of orders that wait for an account with that address."""
     statement = (
         select(orders.c.number)
         .where(orders.c.store_id == store_id, text("orders.is_parked"), orders.c.email_key == normalize_email(email))
@@ -182,7 +182,7 @@ def list_parked(connection: Connection, *, store_id: int, email: str, limit: int
 
 
 def list_unpriced(connection: Connection, *, store_id: int, product_id: int, limit: int) -> list[int]:
-    """The numbers of orders with a line of this product whose amount is not set yet."""
+    """Return the numbers of orders with a line of this product whose amount is not set yet."""
     statement = (
         select(order_lines.c.order_number)
         .where(
@@ -291,7 +291,7 @@ def _to_line(row: Row[Any]) -> LineState:
 
 
 def _older_basis(row: Row[Any]) -> Basis | None:
-    """How the amount of a row was determined that was written before this was recorded."""
+    """Return how the amount of a row was determined that was written before this was recorded."""
     if row.tokens is None:
         return None
     if row.set_by is not None:

@@ -19,7 +19,7 @@ _MOST_SAME = 5000
 
 
 def find(connection: Connection, store_id: int, *, product_id: int, variation_id: int) -> Package | None:
-    """The package of exactly this product or variation."""
+    """Return the package of exactly this product or variation."""
     row = connection.execute(select(packages).where(*_at(store_id, product_id, variation_id))).one_or_none()
     return None if row is None else _to_package(row)
 
@@ -30,7 +30,7 @@ _OF_PRODUCTS = select(packages).where(
 
 
 def find_by_product(connection: Connection, store_id: int, product_ids: list[int]) -> dict[tuple[int, int], Package]:
-    """The packages of these products and all their variations, by (product, variation)."""
+    """Return the packages of these products and all their variations, by (product, variation)."""
     rows = connection.execute(_OF_PRODUCTS, {"store": store_id, "products": product_ids})
     found = [_to_package(row) for row in rows]
     return {(package.product_id, package.variation_id): package for package in found}
@@ -53,7 +53,7 @@ def find_by_sku(connection: Connection, store_id: int, skus: Sequence[str]) -> d
 
 
 def find_namesakes(connection: Connection, store_id: int, *, sku: str, name: str) -> list[Package]:
-    """The packages with this SKU or, where there is none, with this name; at most a few."""
+    """Return the packages with this SKU or, where there is none, with this name; at most a few."""
     for column, value in ((packages.c.sku, sku), (packages.c.name, name)):
         if value:
             statement = select(packages).where(packages.c.store_id == store_id, column == value).limit(5)
@@ -72,7 +72,7 @@ def list_page(
     query: str = "",
     is_open_only: bool = False,
 ) -> list[Package]:
-    """The store's products by product and variation, at most `limit`, after the one named.
+    """Return the store's products by product and variation, at most `limit`, after the one named.
 
     `query` is a part of the name or the SKU, or the number of a product or
     variation. `is_open_only` leaves out those with a clear amount.
@@ -99,7 +99,7 @@ def count_open(connection: Connection, store_id: int, *, most: int) -> int:
 
 
 def list_unreadable(connection: Connection, store_id: int, *, limit: int) -> list[Package]:
-    """The products whose amount is not clear and for which no admin has set one."""
+    """Return the products whose amount is not clear and for which no admin has set one."""
     statement = (
         select(packages)
         .where(packages.c.store_id == store_id, packages.c.unreadable.is_not(None), packages.c.admin_tokens.is_(None))

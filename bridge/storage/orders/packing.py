@@ -28,7 +28,7 @@ from bridge.storage.engine.json_times import pack_time, unpack_time
 
 
 def pack_refunds(known: OrderState) -> dict[str, Any] | None:
-    """The refunds as one JSON column keeps them; None for none."""
+    """Return the refunds as one JSON column keeps them; None for none."""
     if not known.refund_ids and not known.refund_details:
         return None
     details = [
@@ -44,7 +44,7 @@ def pack_refunds(known: OrderState) -> dict[str, Any] | None:
 
 
 def unpack_refunds(packed: dict[str, Any] | None) -> tuple[tuple[int, ...], tuple[RefundDetail, ...]]:
-    """The ids of the refunds and their details."""
+    """Return the ids of the refunds and their details."""
     if not packed:
         return (), ()
     details = tuple(
@@ -64,7 +64,7 @@ def _pack_number(value: int | Decimal) -> int | str:
 
 
 def unpack_number(value: int | str | Decimal | None) -> int | Decimal | None:
-    """A quantity: a whole number as one, a fraction exactly."""
+    """Return a quantity: a whole number as one, a fraction exactly."""
     if value is None or isinstance(value, int):
         return value
     number = Decimal(value)
@@ -92,7 +92,7 @@ def pack_sources(known: OrderState) -> dict[str, Any] | None:
 
 
 def unpack_sources(packed: dict[str, Any] | None, number: int) -> dict[str, Any]:
-    """The same as the values of an order."""
+    """Return the sources as values of an order."""
     if not packed:
         return {}
     return {
@@ -113,12 +113,12 @@ def unpack_sources(packed: dict[str, Any] | None, number: int) -> dict[str, Any]
 
 
 def _unpack_document(at: int, digest: str, seen: int, counted: int | None = None) -> DocumentDate:
-    """The date of a document; an older version did not store what it counts as."""
+    """Return the date of a document; an older version did not store what it counts as."""
     return DocumentDate(at, digest, seen, dates.counted(at, seen) if counted is None else counted)
 
 
 def _unpack_unplaced(packed: list[Any] | None, number: int) -> Unplaced | None:
-    """The document whose date cannot be compared."""
+    """Return the document whose date cannot be compared."""
     order = unpack_rival(packed[0], number) if packed else None
     return None if packed is None or order is None else Unplaced(order, packed[1])
 
@@ -129,7 +129,7 @@ def pack_line_sources(line: LineState) -> dict[str, Any] | None:
 
 
 def unpack_line_sources(packed: dict[str, Any] | None) -> tuple[dict[str, Rank], tuple[int, int]]:
-    """The ranks of a line's values, and its last variation with its product."""
+    """Return the ranks of a line's values, and its last variation with its product."""
     if not packed:
         return {}, (0, 0)
     product, variation = packed["varied"]
@@ -137,7 +137,7 @@ def unpack_line_sources(packed: dict[str, Any] | None) -> tuple[dict[str, Rank],
 
 
 def _pack_ranks(ranks: Mapping[str, Rank]) -> list[Any]:
-    """The ranks, each once with the names that have it: most values come from the same document."""
+    """Return the ranks, each once with the names that have it: most values come from the same document."""
     names: dict[Rank, list[str]] = {}
     for name, rank in ranks.items():
         names.setdefault(rank, []).append(name)
@@ -149,12 +149,12 @@ def _unpack_ranks(packed: list[Any]) -> dict[str, Rank]:
 
 
 def _unpack_rank(weight: int, epoch: int, at: int, seen: int) -> Rank:
-    """A rank; an older version stored dates that are ahead of their arrival as they were stated."""
+    """Return a rank; an older version stored dates that are ahead of their arrival as they were stated."""
     return Rank(weight, epoch, dates.counted(at, seen) if seen else at, seen)
 
 
 def pack_rival(order: Order | None) -> dict[str, Any] | None:
-    """The newest document of another order with the same number."""
+    """Return the newest document of another order with the same number."""
     if order is None:
         return None
     lines = [
@@ -171,7 +171,7 @@ def pack_rival(order: Order | None) -> dict[str, Any] | None:
 
 
 def unpack_rival(packed: dict[str, Any] | None, number: int) -> Order | None:
-    """The newest document of another order with the same number."""
+    """Return the newest document of another order with the same number."""
     if not packed:
         return None
     values: dict[str, Any] = {name: packed[name] for name in _RIVAL}
@@ -210,7 +210,7 @@ _TIMES = ("modified_at", "placed_at", "requested_at", "paid_at")
 
 
 def pack_seen(seen: Acknowledgement | None) -> dict[str, Any] | None:
-    """The refunds an owner has seen."""
+    """Return the refunds an owner has seen."""
     if seen is None:
         return None
     refunds = seen.refunds
@@ -218,7 +218,7 @@ def pack_seen(seen: Acknowledgement | None) -> dict[str, Any] | None:
 
 
 def unpack_seen(packed: dict[str, Any] | None) -> Acknowledgement | None:
-    """The refunds an owner has seen."""
+    """Return the refunds an owner has seen."""
     if not packed:
         return None
     refunds = Refunds(tuple(packed["ids"]), Decimal(packed["total"]))
@@ -239,12 +239,12 @@ def unpack_decisions(packed: list[Any] | None) -> tuple[Decision, ...]:
 
 
 def pack_reviews(items: Sequence[ReviewItem]) -> list[Any] | None:
-    """The open review items, the most urgent first."""
+    """Return the open review items, the most urgent first."""
     return [[one.kind.value, one.subject, dict(one.parameters), list(one.choices)] for one in items] or None
 
 
 def unpack_reviews(packed: list[Any] | None, question: str) -> tuple[ReviewItem, ...]:
-    """The open review items; of a row written before there was a list, the one that was kept."""
+    """Return the open review items; of a row written before there was a list, the one that was kept."""
     if packed is None:
         return (ReviewItem(Question(question)),) if question else ()
     return tuple(
@@ -253,10 +253,10 @@ def unpack_reviews(packed: list[Any] | None, question: str) -> tuple[ReviewItem,
 
 
 def pack_priced(priced: Priced | None) -> list[int | None] | None:
-    """The facts an amount was derived from."""
+    """Return the facts an amount was derived from."""
     return None if priced is None else [priced.product_id, priced.variation_id, priced.stamped]
 
 
 def unpack_priced(packed: list[Any] | None) -> Priced | None:
-    """The facts an amount was derived from."""
+    """Return the facts an amount was derived from."""
     return None if not packed else Priced(*packed)

@@ -74,7 +74,7 @@ def list_unknown_customers(connection: Connection, store_id: int, numbers: Colle
 def list_addresses(
     connection: Connection, store_id: int, numbers: Collection[int], *, only: tuple[datetime, int] | None = None
 ) -> list[str]:
-    """The addresses under which these orders are parked and which no account has, as they were typed.
+    """Return the addresses under which these orders are parked and which no account has, as they were typed.
 
     With `only`, a moment and the number of a day: of orders first heard of since
     the moment, and of a seventh of the others, another one each day.

@@ -36,7 +36,7 @@ class OpenLine:
 
 
 def count_orders(connection: Connection, store_id: int, package: Package, *, most: int) -> int:
-    """The number of granting orders with an open line that this entry decides, counted up to `most`."""
+    """Return the number of granting orders with an open line that this entry decides, counted up to `most`."""
     found: set[int] = set()
     for part in _parts(connection, store_id, package, select(order_lines.c.order_number)):
         found.update(connection.execute(part.distinct().limit(most)).scalars())
@@ -64,7 +64,7 @@ def list_orders(
 
 
 def list_with_sku(connection: Connection, store_id: int, sku: str, *, limit: int) -> list[int]:
-    """The numbers of orders with a line of this SKU that waits for an amount, in order."""
+    """Return the numbers of orders with a line of this SKU that waits for an amount, in order."""
     statement = select(order_lines.c.order_number).where(
         order_lines.c.store_id == store_id, order_lines.c.tokens.is_(None), order_lines.c.sku == sku, _HAS_SKU
     )
@@ -74,7 +74,7 @@ def list_with_sku(connection: Connection, store_id: int, sku: str, *, limit: int
 def list_lines(
     connection: Connection, store_id: int, package: Package, *, after: LineKey, limit: int
 ) -> list[OpenLine]:
-    """The open lines of these orders after the order and line named, in order."""
+    """Return the open lines of these orders after the order and line named, in order."""
     number, line = order_lines.c.order_number, order_lines.c.line_id
     wanted = select(
         number, line, order_lines.c.name.label("product"), order_lines.c.quantity, orders.c.placed_at,
@@ -134,7 +134,7 @@ def list_late(
 
 
 def _parts(connection: Connection, store_id: int, package: Package, wanted: Select[Any]) -> Iterator[Select[Any]]:
-    """The open lines that an entry decides: those of its product, and those with its SKU."""
+    """Yield the open lines that an entry decides: those of its product, and those with its SKU."""
     lines = wanted.join_from(
         order_lines,
         orders,

@@ -58,19 +58,19 @@ def add(connection: Connection, delivery: Delivery) -> None:
 
 
 def lock(connection: Connection, delivery_id: int) -> Delivery | None:
-    """A delivery, locked until the transaction ends; None where another process has it, or there is none."""
+    """Return a delivery, locked until the transaction ends; None where another process has it, or there is none."""
     row = connection.execute(_LOCK, {"wanted": delivery_id}).one_or_none()
     return None if row is None else _to_delivery(row)
 
 
 def find(connection: Connection, delivery_id: int) -> Delivery | None:
-    """A delivery, without a lock."""
+    """Return a delivery, without a lock."""
     row = connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
     return None if row is None else _to_delivery(row)
 
 
 def find_latest(connection: Connection, store_id: int, *, topic: str, resource_id: int | None) -> Delivery | None:
-    """The newest delivery of a topic about a resource, if it is among the newest few about it."""
+    """Return the newest delivery of a topic about a resource, if it is among the newest few about it."""
     about = {"store": store_id, "resource": resource_id}
     rows = connection.execute(_LATEST_OF_NONE if resource_id is None else _LATEST, about).all()
     return next((_to_delivery(row) for row in rows if row.topic == topic), None)
@@ -124,7 +124,7 @@ def postpone(connection: Connection, delivery_id: int, *, outcome: str, next_att
 
 
 def list_due(connection: Connection, *, now: datetime, limit: int) -> list[int]:
-    """The ids of deliveries whose next attempt is due, the oldest first."""
+    """Return the ids of deliveries whose next attempt is due, the oldest first."""
     statement = (
         select(deliveries.c.id)
         .where(
@@ -135,6 +135,24 @@ def list_due(connection: Connection, *, now: datetime, limit: int) -> list[int]:
         .limit(limit)
     )
     return list(connection.execute(statement).scalars())
+
+
+def count_waiting(connection: Connection, *, limit: int) -> tuple[int, datetime | None]:
+    """Count the deliveries that are not processed, up to a limit, and return when the oldest of them came.
+
+    Those of a site that the owner has to accept are not among them.
+    """
+    # Written out as the partial index has it.
+    waiting = (
+        select(deliveries.c.received_at)
+        .where(text("deliveries.state = 'received'"), deliveries.c.next_attempt_at.is_not(None))
+        .order_by(deliveries.c.next_attempt_at)
+        .limit(limit)
+        .with_hint(deliveries, "INDEXED BY ix_deliveries_due", "sqlite")
+        .subquery()
+    )
+    count, oldest = connection.execute(select(func.count(), func.min(waiting.c.received_at))).one()
+    return int(count), oldest
 
 
 def find_failing(connection: Connection, store_id: int) -> tuple[Delivery, int] | None:

@@ -43,7 +43,7 @@ def add(
 
 
 def use(connection: Connection, state_hash: str, *, now: datetime) -> KeyRequest | None:
-    """The request, which is used up now; None when it is used, past or unknown.
+    """Return the request, which is used up now; None when it is used, past or unknown.
 
     Of two answers that come at once the database lets one through.
     """

@@ -93,7 +93,7 @@ class OpenOrder:
 
 
 def find(connection: Connection, store_id: int) -> ShopRead:
-    """How far a store's shop was read."""
+    """Return how far a store's shop was read."""
     row = connection.execute(select(sync_states).where(sync_states.c.store_id == store_id)).one_or_none()
     if row is None:
         return ShopRead()
@@ -195,7 +195,7 @@ def last_delivery(
     state: State | None = None,
     until: datetime | None = None,
 ) -> datetime | None:
-    """When the shop last delivered anything it signed; only of these kinds, this topic or state, where named.
+    """Return when the shop last delivered anything it signed; only of these kinds, this topic or state, where named.
 
     Deliveries after `until` do not count.
     """
@@ -222,7 +222,7 @@ def last_delivery(
 def list_reported(
     connection: Connection, store_id: int, numbers: Sequence[int], *, since: datetime
 ) -> dict[int, datetime]:
-    """When the shop last delivered each of these orders since a moment, signed with our secret."""
+    """Return when the shop last delivered each of these orders since a moment, signed with our secret."""
     if not numbers:
         return {}
     last = func.max(deliveries.c.received_at, type_=deliveries.c.received_at.type)
@@ -286,6 +286,6 @@ def list_questions(connection: Connection, store_id: int, *, after: int, limit: 
 
 
 def count_questions(connection: Connection, store_id: int, *, most: int) -> int:
-    """How many orders want an owner's look, counted up to `most`."""
+    """Return how many orders want an owner's look, counted up to `most`."""
     some = select(orders.c.number).where(orders.c.store_id == store_id, _HAS_QUESTION).limit(most)
     return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())

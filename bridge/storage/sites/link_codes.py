@@ -20,7 +20,7 @@ def add(connection: Connection, *, code_hash: str, store_id: int, account_id: in
 
 
 def use(connection: Connection, code_hash: str, *, now: datetime) -> tuple[int, int] | None:
-    """The store and account the code links to, and the code is used up; None when it is used, past or unknown.
+    """Return the store and account the code links to, and the code is used up; None when it is used, past or unknown.
 
     Of two that come at once the database lets one through.
     """
@@ -58,7 +58,7 @@ def drop_expired(connection: Connection, *, before: datetime) -> None:
 
 
 def count_guesses(connection: Connection, client: str, *, since: datetime) -> int:
-    """How many wrong guesses a client made in the span that began at `since`."""
+    """Return how many wrong guesses a client made in the span that began at `since`."""
     statement = select(link_guesses.c.guesses).where(link_guesses.c.client == client, link_guesses.c.starts_at == since)
     return connection.execute(statement).scalar_one_or_none() or 0
 

@@ -101,20 +101,20 @@ def add(connection: Connection, site: Site) -> None:
 
 
 def find(connection: Connection, site_id: int, *, store_id: int) -> Site | None:
-    """The site of that id, if it is one of the store's."""
+    """Return the site of that id, if it is one of the store's."""
     row = connection.execute(select(sites).where(sites.c.id == site_id, sites.c.store_id == store_id)).one_or_none()
     return None if row is None else _to_site(row)
 
 
 def lock(connection: Connection, site_id: int, *, store_id: int) -> Site | None:
-    """The site of that id, if it is one of the store's, locked until the transaction ends."""
+    """Return the site of that id, if it is one of the store's, locked until the transaction ends."""
     statement = select(sites).where(sites.c.id == site_id, sites.c.store_id == store_id).with_for_update()
     row = connection.execute(statement).one_or_none()
     return None if row is None else _to_site(row)
 
 
 def list_page(connection: Connection, account_id: int, *, before: int | None, limit: int) -> list[Site]:
-    """An account's sites, the newest first, unlinked ones included; `before` is the id the page ends above."""
+    """Return an account's sites, the newest first, unlinked ones included; `before` is the id the page ends above."""
     statement = select(sites).where(sites.c.account_id == account_id)
     if before is not None:
         statement = statement.where(sites.c.id < before)
@@ -128,7 +128,7 @@ def change(connection: Connection, site_id: int, values: Mapping[str, Any]) -> N
 
 
 def live_keys(connection: Connection, site_ids: Sequence[int], *, now: datetime) -> dict[int, list[SiteKey]]:
-    """The keys of these sites that have not expired, the newest first."""
+    """Return the keys of these sites that have not expired, the newest first."""
     found: dict[int, list[SiteKey]] = {}
     for row in connection.execute(_LIVE_KEYS, {"ids": list(site_ids), "now": now}):
         key = SiteKey(row.prefix, row.created_at, row.last_used_at, row.expires_at)
@@ -137,7 +137,7 @@ def live_keys(connection: Connection, site_ids: Sequence[int], *, now: datetime)
 
 
 def last_uses(connection: Connection, site_ids: Sequence[int]) -> dict[int, datetime | None]:
-    """When any key of these sites was last used; sites that have no key are left out."""
+    """Return when any key of these sites was last used; sites that have no key are left out."""
     return {row.site_id: row.last_used_at for row in connection.execute(_LAST_USES, {"ids": list(site_ids)})}
 
 

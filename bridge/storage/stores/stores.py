@@ -83,19 +83,19 @@ def add(connection: Connection, values: Mapping[str, Any]) -> int:
 
 
 def find(connection: Connection, slug: str) -> Store | None:
-    """The store of that slug, unless it is being removed."""
+    """Return the store of that slug, unless it is being removed."""
     row = connection.execute(_FIND, {"slug": slug}).one_or_none()
     return None if row is None else _to_store(row)
 
 
 def find_renamed(connection: Connection, former_slug: str) -> Store | None:
-    """The store that had this slug before it was renamed; there are few stores, so all of them are looked at."""
+    """Return the store that had this slug before it was renamed; there are few stores, so all of them are looked at."""
     rows = connection.execute(select(stores).where(stores.c.former_slugs.is_not(None), _KEPT))
     return next((_to_store(row) for row in rows if former_slug in row.former_slugs), None)
 
 
 def find_removing(connection: Connection, slug: str) -> int | None:
-    """The id of the store of that slug that is being removed."""
+    """Return the id of the store of that slug that is being removed."""
     found = select(stores.c.id).where(stores.c.slug == slug, stores.c.removing_at.is_not(None))
     return connection.execute(found).scalar_one_or_none()
 
@@ -111,24 +111,24 @@ def delete_row(connection: Connection, store_id: int) -> None:
 
 
 def get(connection: Connection, store_id: int) -> Store:
-    """The store of that id, which must exist."""
+    """Return the store of that id, which must exist."""
     return _to_store(connection.execute(_GET, {"id": store_id}).one())
 
 
 def list_all(connection: Connection) -> list[Store]:
-    """Every store, by name; there are few."""
+    """Return every store, by name; there are few."""
     kept = select(stores).where(_KEPT).order_by(stores.c.name, stores.c.id)
     return [_to_store(row) for row in connection.execute(kept)]
 
 
 def credentials(connection: Connection, store_id: int) -> ShopCredentials:
-    """The encrypted credentials of a store."""
+    """Return the encrypted credentials of a store."""
     row = connection.execute(_CREDENTIALS, {"id": store_id}).one()
     return ShopCredentials(row.webhook_secret, row.consumer_key, row.consumer_secret)
 
 
 def connected_at(connection: Connection, store_id: int) -> datetime:
-    """When a store was connected."""
+    """Return when a store was connected."""
     found: datetime = connection.execute(select(stores.c.created_at).where(stores.c.id == store_id)).scalar_one()
     return found
 
@@ -151,7 +151,7 @@ def touch(connection: Connection, store_id: int) -> None:
 
 
 def versions(connection: Connection, store_ids: Collection[int]) -> dict[int, int]:
-    """The version of each store's rules, in one statement."""
+    """Return the version of each store's rules, in one statement."""
     rows = connection.execute(_VERSIONS, {"ids": list(store_ids)})
     return {row.id: row.config_version for row in rows}
 
@@ -180,7 +180,7 @@ def add_key(
 
 
 def find_keys(connection: Connection, hashes: Collection[str]) -> dict[str, AccessKey]:
-    """The access keys of these hashes, in one statement; they may have expired, or their sites be gone."""
+    """Return the access keys of these hashes, in one statement; they may have expired, or their sites be gone."""
     return {
         row.key_hash: AccessKey(
             id=row.id,
@@ -197,7 +197,7 @@ def find_keys(connection: Connection, hashes: Collection[str]) -> dict[str, Acce
 
 
 def list_keys(connection: Connection, store_id: int) -> list[StoreKey]:
-    """The access keys of a store itself, not of its linked sites, the newest first."""
+    """Return the access keys of a store itself, not of its linked sites, the newest first."""
     statement = (
         select(access_keys.c.id, access_keys.c.prefix, access_keys.c.created_at, access_keys.c.last_used_at)
         .where(access_keys.c.store_id == store_id, access_keys.c.site_id == 0)

@@ -1,4 +1,4 @@
-"""Connecting a shop: the form, the step to the shop and back, and the door its REST keys come in by."""
+"""Connect a shop: the form, the redirect to the shop and back, and the callback that receives its REST keys."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
+from bridge.domain.admin.admins import Role
 from bridge.domain.errors import InvalidRequest, ShopUnreachable, StoreExists
 from bridge.domain.shop.authorization import MAX_URL, RestKeys, callback_fault
 from bridge.domain.stores.pasted_text import clean_credential
@@ -21,7 +22,7 @@ from bridge.services.stores import settings
 from bridge.services.stores.settings import NewStore
 from bridge.storage.engine.database import Connection
 from bridge.web.admin import connect_view
-from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.admin.sessions import current_admin, needs
 from bridge.web.api.parsing import Body, read_body
 from bridge.web.api.responses import json_response
 from bridge.web.context import in_transaction, reading, transaction, utcnow
@@ -34,7 +35,7 @@ _MAX_STATE = 100
 
 
 class KeysIn(Body):
-    """The body a shop posts once its owner approved: the state as `user_id`, and the keys."""
+    """The body that a shop posts after its owner approved: the state as `user_id`, and the keys."""
 
     key_id: Annotated[int, Field(strict=True, ge=0)]
     user_id: Annotated[str, Field(strict=True, min_length=1, max_length=_MAX_STATE)]
@@ -44,16 +45,16 @@ class KeysIn(Body):
 
 
 @bp.get("/admin/connect")
-@signed_in
+@needs(Role.OWNER)
 def show() -> ResponseReturnValue:
-    """The form to connect a shop."""
+    """Show the form to connect a shop."""
     return _form(NewStore(slug="", url=""))
 
 
 @bp.post("/admin/connect")
-@signed_in
+@needs(Role.OWNER)
 def send() -> ResponseReturnValue:
-    """Go on to the shop, or take the keys that were typed; on any trouble the form again."""
+    """Redirect to the shop, or store the keys that were typed; show the form again after an error."""
     typed = _read_form()
     try:
         with reading() as connection:
@@ -61,7 +62,7 @@ def send() -> ResponseReturnValue:
         by_hand = request.form.get("way") == "keys"
         if by_hand:
             authorization.check_keys(runtime().shops, wanted.url, typed_keys())
-        # The shop is asked outside any transaction, and only where something was left open.
+        # The shop is called outside any transaction, and only if a field was left empty.
         site = None if typed.name and typed.time_zone else site_lookup.look_up_site(wanted.url)
         filled = site_lookup.from_site(typed, site)
         wanted = replace(wanted, name=filled.name or wanted.name, time_zone=filled.time_zone or wanted.time_zone)
@@ -82,9 +83,9 @@ def send() -> ResponseReturnValue:
 
 
 @bp.get("/admin/connect/return")
-@signed_in
+@needs(Role.OWNER)
 def come_back() -> ResponseReturnValue:
-    """Where the shop sends its owner back to, with the keys or without."""
+    """Receive the owner back from the shop, with or without the keys."""
     state = request.args.get("user_id", "")[:_MAX_STATE]
     with reading() as connection:
         asked, store = authorization.find_request(connection, state)
@@ -97,20 +98,20 @@ def come_back() -> ResponseReturnValue:
 
 @bp.post("/connect/woocommerce")
 def receive() -> Response:
-    """Take the keys a shop posts: from a request of ours that is still open, once; nobody else may send anything."""
-    # Also where no length is told beforehand.
+    """Store the keys that a shop posts; they must belong to an open key request, which is used once."""
+    # This also covers bodies without a Content-Length.
     request.max_content_length = _MAX_CALLBACK_BYTES
     body = read_body(KeysIn)
     keys = RestKeys(body.consumer_key, body.consumer_secret)
     if not keys.are_well_formed:
-        raise InvalidRequest("the keys are not as WooCommerce makes them")
+        raise InvalidRequest("the keys do not have the form that WooCommerce creates")
     vault = runtime().vault
     in_transaction(lambda connection: authorization.receive(connection, body.user_id, keys, vault_=vault, now=utcnow()))
     return json_response({"status": "received"})
 
 
 def go_to_shop(state: str, *, name: str, shop_url: str, store: Store | None = None, zone_source: str = "") -> str:
-    """The page with the link to the shop: a redirect there is what the pages' content policy forbids to forms."""
+    """Return the page with the link to the shop; the content policy forbids forms to redirect there."""
     page = connect_view.build_go_page(
         name=name,
         shop_url=shop_url,
@@ -124,13 +125,13 @@ def go_to_shop(state: str, *, name: str, shop_url: str, store: Store | None = No
 
 
 def _check_only(store: Store) -> None:
-    """Check a shop whose keys are new and keep the result, which the page shows."""
+    """Check a shop with new keys and store the result, which the page shows."""
     monitoring = MonitorContext(transaction, runtime().shops, runtime().config.public_url)
     monitor.watch(monitoring, store, now=utcnow(), may_repair=False)
 
 
 def typed_keys() -> RestKeys:
-    """The REST keys typed in a form."""
+    """Return the REST keys typed in the form."""
     key, secret = (request.form.get(name, "")[:1000] for name in ("consumer_key", "consumer_secret"))
     return RestKeys(clean_credential(key)[:200], clean_credential(secret)[:200])
 
@@ -142,7 +143,7 @@ def _connect_by_hand(wanted: NewStore, zone_source: str) -> ResponseReturnValue:
         return authorization.connect(connection, wanted, keys, vault_=vault, now=utcnow())
 
     store = in_transaction(connect)
-    # The page that follows says what the shop answers; nothing is changed there.
+    # The next page shows the shop's response; nothing is changed there.
     _check_only(store)
     flash(f"The shop accepts these keys; they are saved. {zone_source}".strip())
     return redirect(url_for("connection.show", store=store.slug), 303)
@@ -150,7 +151,7 @@ def _connect_by_hand(wanted: NewStore, zone_source: str) -> ResponseReturnValue:
 
 def _read_form() -> NewStore:
     typed = {name: request.form.get(name, "").strip() for name in ("url", "name", "slug", "time_zone", "week_start")}
-    # What cannot be printed PostgreSQL cannot keep.
+    # PostgreSQL cannot store characters that cannot be printed.
     clean = {name: "".join(letter for letter in text if letter.isprintable()) for name, text in typed.items()}
     return NewStore(
         slug=clean["slug"][:64],

@@ -1,4 +1,4 @@
-"""The views of the pages on which a shop is connected, before there is a store."""
+"""The views of the pages that connect a shop, before there is a store."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _REGIONS = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Austral
 
 @dataclass(frozen=True, slots=True)
 class ConnectPage:
-    """The form for a new shop with whatever was typed; `error` is about the field of that name.
+    """The form for a new shop with the typed values; `error` is about the field `error_field`.
 
-    `ask_fault` says why a shop would not send its keys by itself, empty where
-    it would.
+    `ask_fault` is why the shop would not send its keys automatically; empty if it
+    would.
     """
 
     form: NewStore
@@ -33,10 +33,10 @@ class ConnectPage:
 
 @dataclass(frozen=True, slots=True)
 class GoPage:
-    """The step to the shop: its page on which the owner approves, and for how many minutes that is worth something.
+    """The page before the shop's approval page, and the minutes in which the approval must happen.
 
-    `store` is the one that gets new keys; None for a shop that is new.
-    `zone_source` says which time zone the store gets, and why.
+    `store` is the store that gets new keys; None for a new shop. `zone_source`
+    says which time zone the store gets, and why.
     """
 
     name: str
@@ -48,7 +48,7 @@ class GoPage:
 
 
 def build(form: NewStore, *, public_url: str, is_first: bool, error: str = "", error_field: str = "") -> ConnectPage:
-    """The form to connect a shop."""
+    """Return the form to connect a shop."""
     return ConnectPage(
         form=form,
         zones=_zones(),
@@ -70,12 +70,12 @@ def build_go_page(
     store: Store | None = None,
     zone_source: str = "",
 ) -> GoPage:
-    """The step to the shop with a fresh state."""
+    """Return the page before the shop's approval page, with a new state."""
     there = authorize_url(shop_url, state=state, return_url=return_url, callback_url=callback_url)
     return GoPage(name, shop_url, there, int(LIFE.total_seconds()) // 60, store, zone_source)
 
 
 @functools.cache
 def _zones() -> tuple[str, ...]:
-    """The time zones worth suggesting: those of places, and UTC."""
+    """Return the time zones to suggest: those of places, and UTC."""
     return ("UTC", *sorted(name for name in available_timezones() if name.startswith(_REGIONS)))

@@ -1,4 +1,4 @@
-"""The connection page of a store: each step of connecting its shop has a button, which asks the shop and comes back."""
+"""The Connection page of a store: each step has a button that calls the shop and returns to the page."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import datetime
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from bridge.domain.admin.admins import Role
 from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnreachable
 from bridge.domain.shop.authorization import callback_fault
 from bridge.domain.stores.public_address import host_of
@@ -25,7 +26,7 @@ from bridge.storage.engine.database import Connection
 from bridge.web.admin import connection_view
 from bridge.web.admin.connect import go_to_shop, typed_keys
 from bridge.web.admin.packages import import_now
-from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.admin.sessions import current_admin, needs, signed_in
 from bridge.web.api.parsing import path_number
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 from bridge.web.i18n.formatting import number
@@ -33,10 +34,10 @@ from bridge.web.i18n.formatting import number
 bp = Blueprint("connection", __name__, url_prefix="/admin/<store>/connection")
 
 _BEGINNING_SECONDS = 5
-"""How long the answer about past orders reads the shop at once; the scheduler goes on from there."""
+"""How long the choice about past orders reads the shop in the request; the scheduler continues."""
 
 _PATIENCE_SECONDS = 20
-"""How long a button may read the shop back; the scheduler goes on from there."""
+"""How long a button may read the shop; the scheduler continues."""
 
 Act = Callable[[Store, datetime], str]
 
@@ -44,22 +45,22 @@ Act = Callable[[Store, datetime], str]
 @bp.get("")
 @signed_in
 def show(store: str) -> ResponseReturnValue:
-    """How it stands with the shop, step by step."""
+    """Show the state of the connection, step by step."""
     with reading() as connection:
         return _render(connection, settings.get_store(connection, store))
 
 
 @bp.post("/look")
-@signed_in
+@needs(Role.MANAGER)
 def look(store: str) -> ResponseReturnValue:
     """Check the shop now, as the monitor does every few minutes."""
     return _ask_shop(store, lambda found, now: "The shop was checked.")
 
 
 @bp.post("/webhooks")
-@signed_in
+@needs(Role.OWNER)
 def install_webhooks(store: str) -> ResponseReturnValue:
-    """Create the webhooks in the shop, or repair them; only confirmed where deliveries would not arrive."""
+    """Create or repair the webhooks; if deliveries would not arrive, the admin must confirm."""
     with reading() as connection:
         found = settings.get_store(connection, store)
         where = addresses.service_address(connection, runtime().config.public_url, is_set=True)
@@ -73,19 +74,19 @@ def install_webhooks(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/packages")
-@signed_in
+@needs(Role.OWNER)
 def import_packages(store: str) -> ResponseReturnValue:
-    """Read which products of the shop bring tokens."""
+    """Import the products of the shop."""
     return _ask_shop(store, _import)
 
 
 @bp.post("/history")
-@signed_in
+@needs(Role.OWNER)
 def answer_history(store: str) -> ResponseReturnValue:
-    """Take the owner's answer about orders placed before the shop was connected."""
+    """Store the owner's choice about orders placed before the shop was connected."""
     answer = request.form.get("answer", "")
     if answer not in {"grant", "skip"}:
-        raise InvalidRequest(fields=[FieldError("answer", "choose one of the two")])
+        raise InvalidRequest(fields=[FieldError("answer", "choose one of the two buttons")])
 
     def keep(connection: Connection) -> None:
         settings.answer_history(connection, settings.get_store(connection, store), answer)
@@ -94,26 +95,26 @@ def answer_history(store: str) -> ResponseReturnValue:
     if answer == "grant":
         _grant_past_orders(store)
     else:
-        flash("Orders placed before the shop was connected grant nothing.")
+        flash("Orders placed before the shop was connected are not granted.")
     return redirect(url_for("connection.show", store=store), 303)
 
 
 @bp.post("/sources")
-@signed_in
+@needs(Role.OWNER)
 def accept_source(store: str) -> ResponseReturnValue:
-    """Accept deliveries of another site as the shop's own; those that wait are processed by the scheduler."""
+    """Accept deliveries of another site as the shop's own; the scheduler processes those that wait."""
     url = request.form.get("url", "")[:500]
     count = in_transaction(
         lambda connection: inbox.accept_source(connection, settings.get_store(connection, store), url, now=utcnow())
     )
-    flash(f"Deliveries of that site are accepted; {number(count)} that waited are applied now.")
+    flash(f"Deliveries from that site are accepted. {number(count)} waiting deliveries are applied now.")
     return redirect(url_for("connection.show", store=store), 303)
 
 
 @bp.post("/ask")
-@signed_in
+@needs(Role.OWNER)
 def ask_again(store: str) -> ResponseReturnValue:
-    """Go to the shop for new REST keys."""
+    """Redirect to the shop for new REST keys."""
     with reading() as connection:
         found = settings.get_store(connection, store)
         if fault := callback_fault(runtime().config.public_url, shop_url=found.url):
@@ -123,9 +124,9 @@ def ask_again(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/keys")
-@signed_in
+@needs(Role.OWNER)
 def give_keys(store: str) -> ResponseReturnValue:
-    """Take REST keys typed by hand, once the shop has answered to them."""
+    """Store REST keys typed by hand, after the shop accepted them."""
     typed, vault = typed_keys(), runtime().vault
     with reading() as connection:
         found = settings.get_store(connection, store)
@@ -144,13 +145,13 @@ def give_keys(store: str) -> ResponseReturnValue:
         settings.set_keys(connection, found, consumer_key=key, consumer_secret=secret, vault_=vault)
 
     in_transaction(keep)
-    return _ask_shop(store, lambda found, now: "The shop accepts these keys; they are saved.")
+    return _ask_shop(store, lambda found, now: "The shop accepts these keys. They were saved.")
 
 
 @bp.post("/access-key")
-@signed_in
+@needs(Role.OWNER)
 def make_access_key(store: str) -> ResponseReturnValue:
-    """Make an access key and show it, this once: no redirect could carry it."""
+    """Create an access key and show it once, without a redirect, which could not carry it."""
 
     def make(connection: Connection) -> str:
         return access_keys.make(connection, settings.get_store(connection, store), now=utcnow())
@@ -161,21 +162,21 @@ def make_access_key(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/access-key/<key_id>/revoke")
-@signed_in
+@needs(Role.OWNER)
 def revoke_access_key(store: str, key_id: str) -> ResponseReturnValue:
-    """Withdraw an access key, for good."""
+    """Revoke an access key permanently."""
     wanted, admin = path_number(key_id, "key_id"), current_admin()
     revoked = in_transaction(
         lambda connection: access_keys.revoke(
             connection, settings.get_store(connection, store), wanted, actor=admin.email
         )
     )
-    flash(f"The access key {revoked.prefix}… was revoked; requests with it are refused from now on.")
+    flash(f"The access key {revoked.prefix}… was revoked. Requests with it are refused from now on.")
     return redirect(url_for("connection.show", store=store), 303)
 
 
 def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
-    """Do something that asks the shop, then look at it; what went wrong is told on the page, which follows."""
+    """Run an action that calls the shop, then check the shop; an error is shown on the next page."""
     with reading() as connection:
         store = settings.get_store(connection, slug)
     try:
@@ -183,14 +184,14 @@ def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
     except NoShopKeys:
         message, category = "The shop cannot be read: there are no API keys yet.", "bad"
     except ShopUnreachable as error:
-        message, category = f"That did not work: {error.detail}.", "bad"
+        message, category = f"The action failed: {error.detail}.", "bad"
     until = time.monotonic() + _PATIENCE_SECONDS
     config = runtime().config
     monitoring = MonitorContext(
         transaction, runtime().shops, config.public_url, lambda: time.monotonic() < until, config.installation
     )
     with reading() as connection:
-        # A button repairs webhooks that were installed; only the one that says so installs them.
+        # Every button repairs webhooks that were installed; only Install webhooks installs them.
         may_repair = connections.has_webhooks(connection, store)
     watched = monitor.watch(monitoring, store, now=utcnow(), may_repair=may_repair)
     if watched.repaired:
@@ -200,7 +201,7 @@ def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
 
 
 def _grant_past_orders(slug: str) -> None:
-    """Begin to grant past orders at once; the scheduler goes on where time runs out or the shop does not answer."""
+    """Start to grant past orders; the scheduler continues if time runs out or the shop does not respond."""
     with reading() as connection:
         store = settings.get_store(connection, slug)
     until = time.monotonic() + _BEGINNING_SECONDS
@@ -209,7 +210,7 @@ def _grant_past_orders(slug: str) -> None:
             transaction, runtime().shops, store, now=utcnow(), may_go_on=lambda: time.monotonic() < until
         )
     except ShopUnreachable as error:
-        flash(f"Past orders are granted as soon as the shop answers: {error.detail}."[:600], "bad")
+        flash(f"Past orders will be granted as soon as the shop responds: {error.detail}."[:600], "bad")
         return
     with reading() as connection:
         left = backfill.progress_of(connection, store.id)
@@ -238,5 +239,5 @@ def _render(
         connection, store, public_url=config.public_url, vault_=vault, new_key=new_key, error=error
     )
     if must_confirm and not page.delivery_fault:
-        page = replace(page, delivery_fault=f"{host_of(config.public_url)} is not reached from outside")
+        page = replace(page, delivery_fault=f"{host_of(config.public_url)} cannot be reached from outside")
     return render_template("connection.html", page=page, store=store, admin=current_admin())

@@ -1,4 +1,4 @@
-"""The view of a store's connection page: the steps of connecting, the problems, and the sync."""
+"""The view of a store's Connection page: the steps of connecting, the problems, and the sync."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bridge.web.admin.navigation import count_exceptions
 from bridge.web.i18n.formatting import LocalTime, local_time, number, zone_name
 
 _UNAPPLIED = 10
-"""How many of the orders that could not be applied are named."""
+"""How many of the orders that could not be applied are listed."""
 
 _REMEDIES = {
     Code.NO_KEYS: "keys",
@@ -40,21 +40,21 @@ _REMEDIES = {
     Code.NO_PACKAGES: "packages",
     Code.UNREADABLE_AMOUNT: "packages",
 }
-"""The faults a button of the page can do something about, and the step that has it."""
+"""The problems that a button of the page can solve, with the step of that button."""
 
 
 _NO_PACKAGES = (
-    "No product grants tokens yet: import the products, then set the tokens of each package on the Packages page. Or"
-    " give the product in WooCommerce the custom fields is_token_package (yes) and tokens_granted (5000)."
+    "No product grants tokens yet: {first}set the tokens of each package on the Packages page. Or give the product in"
+    " WooCommerce the custom fields is_token_package (yes) and tokens_granted (5000)."
+)
+_IMPORT = "Import products reads every product of the shop and changes nothing there."
+_IMPORT_LATER = (
+    "Products can be imported when there are API keys. Until then, each product appears with its first order."
 )
 
 
-_IMPORT = "Import products reads every product of the shop and changes nothing there."
-_IMPORT_LATER = "Products can be imported once there are API keys. Until then, each appears with its first order."
-
-
 class State(StrEnum):
-    """How a step stands: done, open to be done by hand, waiting for the shop, or gone wrong."""
+    """The state of a step: done, to be done by the admin, waiting for the shop, or failed."""
 
     DONE = "done"
     OPEN = "open"
@@ -64,9 +64,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of connecting; `at` is when it was last seen to be done. `is_next` marks the first one left to do.
+    """One step of connecting; `at` is when it was last found to be done.
 
-    `effect` says what the step's button does, before it does it.
+    `is_next` marks the first step that is left. `effect` says what the step's
+    button will do.
     """
 
     key: str
@@ -80,7 +81,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class FaultRow:
-    """An issue; `remedy` is the step whose button helps, empty for none. `site` can be accepted, empty for none."""
+    """A problem; `remedy` is the step whose button helps, `site` a site to accept; both may be empty."""
 
     code: str
     sentence: str
@@ -90,7 +91,7 @@ class FaultRow:
 
 @dataclass(frozen=True, slots=True)
 class SyncView:
-    """How far the shop was read back: every change up to the cursor is applied; `unapplied` says why it stands."""
+    """The progress of the sync: every change up to `cursor` is applied; `unapplied` lists what stops it."""
 
     polled: LocalTime | None
     cursor: LocalTime | None
@@ -101,7 +102,7 @@ class SyncView:
 
 @dataclass(frozen=True, slots=True)
 class AccessKeyRow:
-    """An access key of the store, by the part of it that may be shown."""
+    """An access key of the store; only its prefix may be shown."""
 
     id: int
     prefix: str
@@ -111,7 +112,7 @@ class AccessKeyRow:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPage:
-    """Everything the connection page prints; `new_key` is an access key just made, shown this once."""
+    """The contents of the Connection page; `new_key` is a new access key, shown only once."""
 
     store: Store
     open_questions: str
@@ -136,7 +137,7 @@ class ConnectionPage:
 def build(
     connection: Connection, store: Store, *, public_url: str, vault_: Vault, new_key: str = "", error: str = ""
 ) -> ConnectionPage:
-    """Return the page for what is stored here; the shop is not asked."""
+    """Return the page from stored data; the shop is not called."""
     state, zone = connections.describe(connection, store, public_url=public_url, vault_=vault_), store.calendar.zone
     known, access_keys = state.known, keys.list_keys(connection, store)
     faults = _fault_rows(state)
@@ -182,14 +183,14 @@ def build(
 
 
 def _fault_rows(state: ConnectionState) -> tuple[FaultRow, ...]:
-    """The notices of deliveries since the last check, and the issues that it found."""
+    """Return the notices from deliveries since the last check, and the problems found by it."""
     known = state.known
     reported = [_fault_row(issue) for issue in notice_issues(state.notices) if issue.key not in known.faults]
     return (*reported, *(_fault_row(known.issues.get(key) or key) for key in state.issues))
 
 
 def _fault_row(issue: Issue | str) -> FaultRow:
-    """The row of an issue, or of a key that was stored without its parameters."""
+    """Return the row of a problem, or of a stored key without parameters."""
     if isinstance(issue, str):
         code = issue.partition(" ")[0]
         return FaultRow(code, code.replace("_", " "), "")
@@ -199,13 +200,13 @@ def _fault_row(issue: Issue | str) -> FaultRow:
 
 def _keys_step(ending: str, *, is_by_hand: bool) -> Step:
     title = "API keys"
-    effect = "opens the shop, where you approve; the shop then sends its keys here by itself"
+    effect = "opens the shop, where you approve; the shop then sends its keys here automatically"
     if not ending:
         sentence = "No API keys yet. Without them, missed orders cannot be fetched, and webhooks cannot be checked."
         action = "Enter the keys by hand, below." if is_by_hand else f"Get keys from the shop {effect}."
         return Step("keys", title, State.OPEN, sentence, effect=action)
     sentence = f"The API keys are stored; the consumer key ends in …{ending}."
-    action = "" if is_by_hand else f"Reconnect {effect} in place of these."
+    action = "" if is_by_hand else f"Reconnect {effect}. They replace these keys."
     return Step("keys", title, State.DONE, sentence, effect=action)
 
 
@@ -213,8 +214,8 @@ def _answer_step(store: Store, state: ConnectionState, faults: Sequence[FaultRow
     known = state.known
     title, at = "The shop answers", _local(store, known.looked_at)
     if not state.key_ending:
-        return Step("answer", title, State.WAITING, "The shop is checked once there are keys.")
-    repairs = " and recreates webhooks of this service that are missing or off" if known.webhooks_set_at else ""
+        return Step("answer", title, State.WAITING, "The shop is checked when there are keys.")
+    repairs = " and recreates webhooks of this service that are missing or disabled" if known.webhooks_set_at else ""
     effect = f"Check now reads the state of the shop{repairs}."
     for fault in faults:
         if fault.code in {Code.SHOP, Code.KEYS_READ_ONLY}:
@@ -231,7 +232,7 @@ def _webhooks_step(store: Store, state: ConnectionState, faults: Sequence[FaultR
     wrong = next((fault for fault in faults if fault.remedy == "webhooks"), None)
     is_seen = has_keys and known.looked_at is not None and not any(fault.code == Code.SHOP for fault in faults)
     if known.webhooks_set_at is None and (wrong is not None or not is_seen):
-        effect = f"Install webhooks creates {count} webhooks in the shop; those of others stay as they are."
+        effect = f"Install webhooks creates {count} webhooks in the shop. Other webhooks are not changed."
         sentence = "The shop reports each order, product and customer through webhooks. They are not installed yet."
         if not has_keys:
             arrive = "Deliveries arrive. " if state.last_delivery_at is not None else ""
@@ -241,7 +242,7 @@ def _webhooks_step(store: Store, state: ConnectionState, faults: Sequence[FaultR
                 " webhook secret that flask stores add printed."
             )
         return Step("webhooks", title, State.OPEN, sentence, effect=effect)
-    effect = "Repair webhooks creates missing ones and replaces those that are off; those of others stay as they are."
+    effect = "Repair webhooks creates missing webhooks and replaces disabled ones. Other webhooks are not changed."
     if wrong is not None:
         return Step("webhooks", title, State.WRONG, _sentence(wrong.sentence), at, effect)
     sentence = f"All {count} are installed, signed with this store’s secret."
@@ -254,7 +255,8 @@ def _packages_step(state: ConnectionState) -> Step:
         words = f"The products are being imported: {_progress(state.importing)}. Reload this page to see the progress."
         return Step("packages", title, State.WAITING, words)
     if not count:
-        return Step("packages", title, State.OPEN, _NO_PACKAGES, effect=_IMPORT if has_keys else _IMPORT_LATER)
+        words = _NO_PACKAGES.format(first="import the products, then " if has_keys else "")
+        return Step("packages", title, State.OPEN, words, effect=_IMPORT if has_keys else _IMPORT_LATER)
     are = "1 product grants" if count == 1 else f"{number(count)} products grant"
     return Step("packages", title, State.DONE, f"{are} tokens.", effect=_IMPORT if has_keys else "")
 
@@ -267,15 +269,18 @@ def _progress(progress: Progress) -> str:
 def _history_step(store: Store, granting: Progress | None) -> Step:
     title = "Past orders"
     if store.history == "ask":
-        sentence = "Should orders placed before the shop was connected grant tokens? Until you choose, they grant none."
+        sentence = (
+            "Should orders placed before the shop was connected grant tokens? Until you choose, such an order"
+            " grants tokens only if the shop reports a change to it."
+        )
         effect = (
-            "Grant past orders gives the buyers of completed orders their tokens. Start from today gives them nothing;"
-            " you can grant them later."
+            "Grant past orders gives the buyers of completed orders their tokens. Start from today gives them none;"
+            " you can still grant them later."
         )
         return Step("history", title, State.OPEN, sentence, effect=effect)
     if store.history == "skip":
         begin = local_time(store.grants_from, store.calendar.zone).day if store.grants_from else ""
-        sentence = f"Orders placed since {begin} count; earlier ones grant nothing."
+        sentence = f"Orders placed since {begin} grant tokens; earlier ones do not."
         effect = "Grant past orders gives the buyers of earlier completed orders their tokens."
         return Step("history", title, State.DONE, sentence, effect=effect)
     if granting is not None:
@@ -288,24 +293,25 @@ def _delivery_step(store: Store, state: ConnectionState) -> Step:
     title, known, last = "First delivery", state.known, state.last_delivery_at
     if last is not None:
         return Step(
-            "delivery", title, State.DONE, "The shop delivers, signed with this store’s secret.", _local(store, last)
+            "delivery", title, State.DONE, "Deliveries arrive, signed with this store’s secret.", _local(store, last)
         )
     how = "To test it, open a product in the shop and press Update: a delivery arrives within minutes."
     if known.pinged_at is not None:
         at = local_time(known.pinged_at, store.calendar.zone).text
-        how = f"The shop’s test call, which is not signed, arrived on {at}. {how}"
+        how = f"The shop’s test request, which is not signed, arrived on {at}. {how}"
     if known.bad_signature_at is not None:
         at = local_time(known.bad_signature_at, store.calendar.zone).text
         how = (
-            f"A call with another signature arrived on {at}; if the shop sent it, its webhook has another secret. {how}"
+            f"A delivery with another signature arrived on {at}. If the shop sent it, its webhook has another secret."
+            f" {how}"
         )
     return Step("delivery", title, State.WAITING, how)
 
 
 def _access_step(*, keys_used: Sequence[datetime | None]) -> Step:
-    title, effect = "Access key", "Create access key makes one more key and shows it once."
+    title, effect = "Access key", "Create access key creates another key and shows it once."
     if not keys_used:
-        sentence = "AI features call this service with an access key of the store. There is none yet."
+        sentence = "AI features call this service with an access key of the store. There is no key yet."
         return Step("access", title, State.OPEN, sentence, effect=effect)
     if not any(keys_used):
         return Step("access", title, State.DONE, "There is an access key; it has not been used yet.", effect=effect)
@@ -313,7 +319,7 @@ def _access_step(*, keys_used: Sequence[datetime | None]) -> Step:
 
 
 def _with_next(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The steps, the first that somebody can do something about marked."""
+    """Return the steps, with the first one marked that the admin can act on."""
     first = next((step for step in steps if step.state in {State.OPEN, State.WRONG}), None)
     return tuple(replace(step, is_next=True) if step is first else step for step in steps)
 

@@ -1,4 +1,4 @@
-"""Browsers that signed in before: a signed cookie gives each a throttle of its own."""
+"""Browsers that signed in before: a signed cookie gives each its own throttle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIFE = timedelta(days=365)
 
 
 def client_of(email: str) -> Client:
-    """The client of this request, which tries to sign in with this email."""
+    """Return the client of this request, which tries to sign in with this email."""
     held = request.cookies.get(_name())
     if held is not None and len(held) < 1000:
         try:
@@ -31,7 +31,7 @@ def client_of(email: str) -> Client:
 
 
 def remember(response: Response, email: str) -> None:
-    """Let this browser be known for the account from now on."""
+    """Mark this browser as known for the account from now on."""
     response.set_cookie(
         _name(),
         str(_serializer().dumps([secrets.token_urlsafe(16), _account(email)])),

@@ -1,4 +1,4 @@
-"""The exceptions page: orders that want an owner's look, each with what can be done about it."""
+"""The Exceptions page: orders that need attention, each with its choices."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.accounts.accounts import MAX_TOKENS, MAX_USER_ID
+from bridge.domain.admin.admins import Role
 from bridge.domain.errors import (
     BalanceOutOfRange,
     FieldError,
@@ -31,7 +32,7 @@ from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
 from bridge.web.admin import exceptions_view
 from bridge.web.admin.exceptions_view import AmountForm, AssignForm, Form
-from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.admin.sessions import current_admin, needs, signed_in
 from bridge.web.api.parsing import MONEY, path_number, typed_amount
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 from bridge.web.i18n.formatting import number as written
@@ -44,7 +45,7 @@ _IDS = re.compile(r"(\d{1,16}(,\d{1,16})*)?", re.ASCII)
 @bp.get("")
 @signed_in
 def show(store: str) -> ResponseReturnValue:
-    """A page of the list; `?assign=` opens the form that gives an order away, `?amounts=` those of its lines."""
+    """Show a page of the list; `?assign=` opens the form to assign an order, `?amounts=` the forms of its lines."""
     assigned, amounts_of = request.args.get("assign"), request.args.get("amounts")
     if assigned:
         return _render(store, AssignForm(path_number(assigned, "assign")))
@@ -52,12 +53,12 @@ def show(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/<number>/assign")
-@signed_in
+@needs(Role.MANAGER)
 def assign(store: str, number: str) -> ResponseReturnValue:
-    """Give a guest's order to a user, in the admin's name; on any trouble the same page again."""
+    """Assign a guest's order to a user, in the admin's name; show the page again after an error."""
     order, typed, admin = path_number(number, "number"), request.form.get("user_id", "").strip()[:40], current_admin()
     if not typed.isascii() or not typed.isdigit() or len(typed) > 16 or not 1 <= int(typed) <= MAX_USER_ID:
-        return _render(store, AssignForm(order, typed, "Give the user’s ID in the shop, a whole number.")), 422
+        return _render(store, AssignForm(order, typed, "Enter the user’s ID in the shop, a whole number.")), 422
 
     def give(connection: Connection) -> ReviewedOrder:
         found = settings.get_store(connection, store)
@@ -66,23 +67,23 @@ def assign(store: str, number: str) -> ResponseReturnValue:
     try:
         settled = in_transaction(give)
     except UnknownUser:
-        error = f"There is no user {int(typed)} here yet. Users appear with their first order or use of a feature."
+        error = f"There is no user {int(typed)} yet. Users appear with their first order or use of an AI feature."
         return _render(store, AssignForm(order, typed, error)), 422
     except (OrderHasCustomer, BalanceOutOfRange) as error:
         return _render(store, AssignForm(order, typed, error.detail)), 409
-    flash(f"Order {settled.state.shown_number} is assigned to user {int(typed)}: {_moved(settled)}.")
+    flash(f"Order {settled.state.shown_number} was assigned to user {int(typed)}: {_moved(settled)}.")
     return _back(store)
 
 
 @bp.post("/<number>/lines/<line>")
-@signed_in
+@needs(Role.MANAGER)
 def set_amount(store: str, number: str, line: str) -> ResponseReturnValue:
-    """Say what a piece of an order's line brings, in the admin's name; on any trouble the same page again."""
+    """Set the tokens of an order line, in the admin's name; show the page again after an error."""
     order, place = path_number(number, "number"), path_number(line, "line")
     typed, admin = request.form.get("tokens", "").strip(), current_admin()
     form, tokens = AmountForm(order, place, typed[:40]), typed_amount(typed)
     if tokens is None:
-        error = f"Give the tokens of one piece as a whole number from 0 to {written(MAX_TOKENS)}."
+        error = f"Enter how many tokens one unit grants, a whole number from 0 to {written(MAX_TOKENS)}."
         return _render(store, replace(form, error=error)), 422
 
     def set_amounts(connection: Connection) -> ReviewedOrder:
@@ -92,20 +93,20 @@ def set_amount(store: str, number: str, line: str) -> ResponseReturnValue:
     try:
         settled = in_transaction(set_amounts)
     except BalanceOutOfRange as error:
-        return _render(store, replace(form, error=f"That is too much: {error.detail.rstrip('.')}.")), 409
+        return _render(store, replace(form, error=f"The amount is too large: {error.detail.rstrip('.')}.")), 409
     except LineHasAmount as error:
         flash(f"Nothing was changed: {error.detail}."[:600], "bad")
         return _back(store)
     shown = settled.state.shown_number
-    flash(f"One piece of line {place} of order {shown} grants {written(tokens)} tokens: {_moved(settled)}.")
+    flash(f"One unit of line {place} of order {shown} grants {written(tokens)} tokens: {_moved(settled)}.")
     is_more = any(item.kind is Question.UNKNOWN_PRODUCT for item in settled.state.reviews)
     return _back(store, amounts=order if is_more else None)
 
 
 @bp.post("/<number>/seen")
-@signed_in
+@needs(Role.MANAGER)
 def see_refunds(store: str, number: str) -> ResponseReturnValue:
-    """Mark the refunds that the page showed as seen, in the admin's name."""
+    """Mark the refunds shown on the page as reviewed, in the admin's name."""
     order, shown, admin = path_number(number, "number"), _shown_refunds(), current_admin()
 
     def see(connection: Connection) -> ReviewedOrder:
@@ -123,16 +124,16 @@ def see_refunds(store: str, number: str) -> ResponseReturnValue:
         flash(f"Order {_shown_number(store, order)} has no refunds to review.", "bad")
     else:
         flash(
-            f"The refunds of order {settled.state.shown_number} are marked as reviewed: {_moved(settled)}."
+            f"The refunds of order {settled.state.shown_number} were marked as reviewed: {_moved(settled)}."
             " A new refund opens the exception again."
         )
     return _back(store)
 
 
 @bp.post("/<number>/decide")
-@signed_in
+@needs(Role.MANAGER)
 def decide(store: str, number: str) -> ResponseReturnValue:
-    """Decide about a review item in the admin's name."""
+    """Store a decision about a review item, in the admin's name."""
     order, admin = path_number(number, "number"), current_admin()
     kind = next((kind for kind in Question if kind and kind.value == request.form.get("kind")), None)
     subject, choice = request.form.get("subject", "")[:500], request.form.get("choice", "")[:40]
@@ -153,20 +154,20 @@ def decide(store: str, number: str) -> ResponseReturnValue:
     except BalanceOutOfRange as error:
         flash(f"Nothing was changed: {error.detail}"[:600], "bad")
     else:
-        flash(f"Your choice about order {settled.state.shown_number} is stored: {_moved(settled)}.")
+        flash(f"Your choice about order {settled.state.shown_number} was saved: {_moved(settled)}.")
     return _back(store)
 
 
 @bp.post("/check")
-@signed_in
+@needs(Role.MANAGER)
 def check_by_number(store: str) -> ResponseReturnValue:
-    """Check an order by its ID or by the number the shop shows."""
+    """Check an order by its ID or the number shown in the shop."""
     typed = request.form.get("order", "").strip()[:100]
     with reading() as connection:
         found = settings.get_store(connection, store)
         order = review.find_order(connection, found, typed)
     if order is None:
-        flash("Give the ID of an order, or the number the shop shows.", "bad")
+        flash("Enter the ID of an order, or the number shown in the shop.", "bad")
         return _back(store)
     try:
         settled = review.check(transaction, runtime().shops, found, order, now=utcnow())
@@ -181,9 +182,9 @@ def check_by_number(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/<number>/check")
-@signed_in
+@needs(Role.MANAGER)
 def check(store: str, number: str) -> ResponseReturnValue:
-    """Look at an order again: read back from the shop if it can be asked, then settled."""
+    """Check an order again: read it from the shop if the store has keys, and apply it."""
     order = path_number(number, "number")
     with reading() as connection:
         found = settings.get_store(connection, store)

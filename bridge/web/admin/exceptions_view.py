@@ -1,4 +1,4 @@
-"""The view of the exceptions page: the orders of a store that need a person, and the forms to decide about them."""
+"""The view of the Exceptions page: the orders that need attention, and the forms to decide about them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bridge.web.admin.navigation import count_exceptions
 from bridge.web.i18n.formatting import LocalTime, local_time, zone_name
 
 _LATE = 5
-"""The most products that the page names because orders bought them before they were packages."""
+"""The most products listed with orders from before they were packages."""
 
 PAGE = 50
 """How many orders a page shows."""
@@ -27,7 +27,7 @@ _ABOUT_REFUNDS = frozenset({Question.UNREAD_REFUNDS, Question.UNALLOCATED_REFUND
 
 @dataclass(frozen=True, slots=True)
 class AssignForm:
-    """The form that gives an order to a user, with whatever was typed."""
+    """The form that assigns an order to a user, with the typed value."""
 
     number: int
     user_id: str = ""
@@ -36,7 +36,7 @@ class AssignForm:
 
 @dataclass(frozen=True, slots=True)
 class AmountForm:
-    """The forms that say what a piece of an order's lines brings, with whatever was typed for one; 0 for none yet."""
+    """The forms that set the tokens of an order's lines, with the value typed for one line; 0 for no line."""
 
     number: int
     line_id: int = 0
@@ -49,7 +49,7 @@ Form = AssignForm | AmountForm
 
 @dataclass(frozen=True, slots=True)
 class LineField:
-    """One line of which nobody has said what a piece brings, and its field; `sku` is empty for none."""
+    """One order line without an amount, and its field; `sku` is empty if there is none."""
 
     id: int
     name: str
@@ -61,7 +61,7 @@ class LineField:
 
 @dataclass(frozen=True, slots=True)
 class RefundsShown:
-    """The refunds a row asks about: what to send back to mark them as seen, and their money to read."""
+    """The refunds to review in a row: the values to send back, and their money as text."""
 
     ids: str
     total: str
@@ -70,11 +70,11 @@ class RefundsShown:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionRow:
-    """One order of the list; `total` is money as the shop writes it, `user_id` whose it is now.
+    """One order of the list; `total` is money as the shop writes it, `user_id` its current account.
 
-    `items` are its review items, the most urgent first.
-    `is_nameless` says that lines of it want an amount, `lines` are their
-    fields once the form is open. `refunds` is None where they are not asked about.
+    `items` are its review items, the most urgent first. `is_nameless` means that
+    some lines need an amount; `lines` are their fields if the form is open.
+    `refunds` is None if they need no review.
     """
 
     number: int
@@ -94,10 +94,10 @@ class ExceptionRow:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionsPage:
-    """Everything the exceptions page prints; `next` is the order its neighbour begins behind.
+    """The contents of the Exceptions page; `next` is the order after which the next page begins.
 
-    `error` is what went wrong in a form whose order is no longer in the list,
-    `late` names packages that orders bought before they were packages.
+    `error` is the error of a form whose order is no longer in the list, `late`
+    the packages with orders from before they were packages.
     """
 
     store: Store
@@ -111,7 +111,7 @@ class ExceptionsPage:
 
 
 def build(connection: Connection, store: Store, *, after: int = 0, form: Form | None = None) -> ExceptionsPage:
-    """The orders with an open question, by number above `after`."""
+    """Return the orders with open review items, with a number above `after`."""
     found, following = review.list_open(connection, store.id, after=after, limit=PAGE)
     rows = tuple(_row(store, one, known, form) for one, known in found)
     is_shown = any(row.form or any(line.error for line in row.lines) for row in rows)

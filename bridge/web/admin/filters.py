@@ -8,13 +8,15 @@ from pathlib import Path
 from flask import Flask, url_for
 from markupsafe import Markup, escape
 
+from bridge.domain.admin.admins import Role
+from bridge.web.admin import sessions
 from bridge.web.i18n.formatting import number
 
 _STYLES = ("admin.css", "docs.css")
 
 
 def install(app: Flask) -> None:
-    """Teach the templates what they share."""
+    """Install the filters and globals of all templates."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["number"] = number
@@ -22,6 +24,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters["breakable"] = _breakable
     folder = Path(app.static_folder or "")
     versions = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()[:12] for name in _STYLES}
+    app.jinja_env.globals["may"] = lambda role: sessions.may(Role(role))
     app.jinja_env.globals["style_url"] = lambda name=_STYLES[0]: url_for("static", filename=name, v=versions[name])
 
 
@@ -30,5 +33,5 @@ def _signed(value: int) -> str:
 
 
 def _breakable(address: str) -> Markup:
-    """An email address that a narrow column breaks before its @."""
+    """Return an email address that a narrow column breaks before the @."""
     return escape(address).replace("@", Markup("<wbr>@"))

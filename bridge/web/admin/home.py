@@ -1,4 +1,4 @@
-"""The admin's front door: signing in and out, and the list of stores."""
+"""The first admin pages: sign in, sign out, and the list of stores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import logging
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from bridge.domain.admin.admins import Admin, Role
 from bridge.domain.errors import TooManySignIns
+from bridge.domain.stores.stores import Store
 from bridge.runtime import runtime
 from bridge.services.admin import admins
 from bridge.services.stores import settings
@@ -20,19 +22,19 @@ log = logging.getLogger(__name__)
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 root = Blueprint("root", __name__)
 
-_WRONG = "Email or password is wrong. After several wrong passwords in a row you have to wait up to a minute."
-_TOO_MANY = "Too many wrong passwords came from here for this email."
+_WRONG = "The email or password is wrong. After several wrong passwords in a row, you must wait up to a minute."
+_TOO_MANY = "Too many wrong passwords from this address for this email."
 
 
 @root.get("/")
 def show_root() -> ResponseReturnValue:
-    """Lead to the admin's pages."""
+    """Redirect to the admin pages."""
     return redirect(url_for("admin.home"), 303)
 
 
 @bp.get("")
 def home() -> ResponseReturnValue:
-    """The sign-in form; for somebody signed in the stores, the only one at once, or the form to connect the first."""
+    """Show the sign-in form; redirect a signed-in admin to the stores, the only store, or the form to connect one."""
     wanted = own_path(request.args.get("next"))
     admin = sessions.find_admin()
     if admin is None:
@@ -40,8 +42,8 @@ def home() -> ResponseReturnValue:
     if wanted:
         return redirect(request.script_root + wanted, 303)
     with reading() as connection:
-        found = settings.list_stores(connection)
-    if not found:
+        found = _stores_of(admin, settings.list_stores(connection))
+    if not found and admin.role is Role.OWNER:
         return redirect(url_for("connecting.show"), 303)
     if len(found) == 1:
         return redirect(url_for("credits.show", store=found[0].slug), 303)
@@ -51,15 +53,15 @@ def home() -> ResponseReturnValue:
 @bp.get("/stores")
 @signed_in
 def list_stores() -> ResponseReturnValue:
-    """Every store, and the way to connect another shop."""
+    """Show all stores, and a button to connect another shop."""
     with reading() as connection:
-        found = settings.list_stores(connection)
+        found = _stores_of(current_admin(), settings.list_stores(connection))
     return render_template("stores.html", stores=found, admin=current_admin())
 
 
 @bp.post("/sign-in")
 def sign_in() -> ResponseReturnValue:
-    """Sign in, and go on to the page that was asked for."""
+    """Sign in, and redirect to the requested page."""
     email, password = request.form.get("email", "").strip(), request.form.get("password", "")
     wanted = own_path(request.form.get("next"))
     own = runtime()
@@ -90,10 +92,14 @@ def sign_out() -> ResponseReturnValue:
 @bp.get("/<store>")
 @signed_in
 def store_home(store: str) -> ResponseReturnValue:
-    """A store's first page: its credits."""
+    """Redirect to a store's first page, the credits page."""
     with reading() as connection:
         slug = settings.get_store(connection, store).slug
     return redirect(url_for("credits.show", store=slug), 303)
+
+
+def _stores_of(admin: Admin, found: list[Store]) -> list[Store]:
+    return [store for store in found if admin.role_in(store.id) is not None]
 
 
 def _sign_in_page(email: str, wanted: str | None, error: str, status: int) -> Response:

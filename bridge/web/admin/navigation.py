@@ -8,6 +8,6 @@ from bridge.storage.engine.database import Connection
 
 
 def count_exceptions(connection: Connection, store: Store) -> str:
-    """How many orders and products need a person: empty for none, `99+` for more than 99."""
+    """Return how many orders and products need attention: empty for none, `99+` for more than 99."""
     found = review.count_open(connection, store.id)
     return "" if not found else str(found) if found <= review.COUNTED else f"{review.COUNTED}+"

@@ -1,4 +1,4 @@
-"""The Packages page: which products bring tokens, and how many."""
+"""The Packages page: the products that grant tokens, and how many."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.accounts.amounts import Reason, read_amount
+from bridge.domain.admin.admins import Role
 from bridge.domain.errors import (
     BalanceOutOfRange,
     FieldError,
@@ -28,7 +29,7 @@ from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
 from bridge.web.admin import packages_view
 from bridge.web.admin.packages_view import AmountForm
-from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.admin.sessions import current_admin, needs, signed_in
 from bridge.web.api.parsing import path_number
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 from bridge.web.i18n.formatting import number
@@ -36,30 +37,30 @@ from bridge.web.i18n.formatting import number
 bp = Blueprint("packages", __name__, url_prefix="/admin/<store>/packages")
 
 _PATIENCE_SECONDS = 20
-"""The longest a button reads the shop; the scheduler does the rest."""
+"""The longest time a button reads the shop; the scheduler does the rest."""
 
 _DECIDING_SECONDS = 5
-"""The longest a decision settles orders at once; the scheduler does the rest."""
+"""The longest time a decision processes orders in the request; the scheduler does the rest."""
 
 _MAX_SEARCH = 200
 _TYPED_FAULTS = {
     Reason.AMBIGUOUS: "This can be read in two ways: write the number without separators.",
-    Reason.FRACTION: "Tokens are whole: give a number without decimals.",
-    Reason.NEGATIVE: "Give 0 or more tokens.",
+    Reason.FRACTION: "Enter a whole number, without decimals.",
+    Reason.NEGATIVE: "Enter 0 or more tokens.",
     Reason.TOO_LARGE: "This is too large: the most is 9,007,199,254,740,991.",
 }
-_TYPED_FAULT = "Give the tokens of one piece as a whole number, 0 for a product that is no package."
+_TYPED_FAULT = "Enter how many tokens one unit grants, a whole number; 0 if the product is not a package."
 
 
 @bp.get("")
 @signed_in
 def show(store: str) -> ResponseReturnValue:
-    """A page of the products."""
+    """Show a page of the products."""
     return _render(store)
 
 
 @bp.post("/import")
-@signed_in
+@needs(Role.OWNER)
 def import_products(store: str) -> ResponseReturnValue:
     """Read the products of the shop."""
     with reading() as connection:
@@ -74,9 +75,9 @@ def import_products(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/<product>/<variation>")
-@signed_in
+@needs(Role.OWNER)
 def save(store: str, product: str, variation: str) -> ResponseReturnValue:
-    """Set how many tokens a piece of a product brings; on a bad amount the same page again."""
+    """Set how many tokens one unit of a product grants; show the page again if the amount is invalid."""
     key, typed = _key(product, variation), request.form.get("tokens", "")[:100]
     tokens = read_amount(typed)
     if not isinstance(tokens, int):
@@ -95,15 +96,15 @@ def save(store: str, product: str, variation: str) -> ResponseReturnValue:
     settled = packages.settle_waiting(transaction, found, package, now=now)
     done = f" {number(settled)} waiting orders were checked." if settled else ""
     name = package.name or f"product {key[1] or key[0]}"
-    grants = f"grants {number(tokens)} tokens" if tokens else "is no package"
-    flash(f"One piece of {name} {grants}.{done}"[:600])
+    grants = f"grants {number(tokens)} tokens" if tokens else "is not a package"
+    flash(f"{name} {grants}.{done}"[:600])
     return _back(store)
 
 
 @bp.post("/<product>/<variation>/clear")
-@signed_in
+@needs(Role.OWNER)
 def clear(store: str, product: str, variation: str) -> ResponseReturnValue:
-    """Take back the amount set here; the shop's own counts again."""
+    """Remove the amount that was set; the shop's own counts again."""
     product_id, variation_id = _key(product, variation)
     now = utcnow()
 
@@ -123,7 +124,7 @@ def clear(store: str, product: str, variation: str) -> ResponseReturnValue:
 @bp.get("/<product>/<variation>/past-orders")
 @signed_in
 def show_past_orders(store: str, product: str, variation: str) -> ResponseReturnValue:
-    """The orders that bought a product before it was a package, to be decided one by one."""
+    """Show the orders of a product from before it was a package, to decide one by one."""
     product_id, variation_id = _key(product, variation)
     with reading() as connection:
         found = settings.get_store(connection, store)
@@ -133,13 +134,13 @@ def show_past_orders(store: str, product: str, variation: str) -> ResponseReturn
 
 
 @bp.post("/<product>/<variation>/past-orders")
-@signed_in
+@needs(Role.MANAGER)
 def decide_past_orders(store: str, product: str, variation: str) -> ResponseReturnValue:
-    """Grant or leave all orders that bought a product before it was a package."""
+    """Grant or leave all orders of a product from before it was a package."""
     product_id, variation_id = _key(product, variation)
     decision, admin, now = request.form.get("decision", ""), current_admin(), utcnow()
     if decision not in late_packages.DECISIONS:
-        raise InvalidRequest(fields=[FieldError("decision", "choose one of the two")])
+        raise InvalidRequest(fields=[FieldError("decision", "choose one of the two buttons")])
 
     def decide(connection: Connection) -> tuple[Store, Package]:
         found = settings.get_store(connection, store)
@@ -167,14 +168,14 @@ def decide_past_orders(store: str, product: str, variation: str) -> ResponseRetu
 
 
 @bp.post("/<product>/<variation>/past-orders/<order>/<line>")
-@signed_in
+@needs(Role.MANAGER)
 def decide_past_order(store: str, product: str, variation: str, order: str, line: str) -> ResponseReturnValue:
-    """Grant or leave one order line that bought a product before it was a package."""
+    """Grant or leave one order line from before its product was a package."""
     product_id, variation_id = _key(product, variation)
     order_id, line_id = path_number(order, "order"), path_number(line, "line")
     decision, admin, now = request.form.get("decision", ""), current_admin(), utcnow()
     if decision not in late_packages.DECISIONS:
-        raise InvalidRequest(fields=[FieldError("decision", "choose one of the two")])
+        raise InvalidRequest(fields=[FieldError("decision", "choose one of the two buttons")])
 
     def decide(connection: Connection) -> tuple[int, str]:
         found = settings.get_store(connection, store)
@@ -188,15 +189,15 @@ def decide_past_order(store: str, product: str, variation: str, order: str, line
     except (LineHasAmount, BalanceOutOfRange) as error:
         flash(f"Nothing was changed: {error.detail}."[:600], "bad")
     else:
-        flash(f"One piece of line {line_id} of order {shown} grants {number(tokens)} tokens.")
+        flash(f"One unit of line {line_id} of order {shown} grants {number(tokens)} tokens.")
     where = {"store": store, "product": product_id, "variation": variation_id}
     return redirect(url_for("packages.show_past_orders", **where), 303)  # type: ignore[arg-type]
 
 
 def import_now(store: Store, now: datetime, *, seconds: float) -> str:
-    """Read the products of a shop for so many seconds; what was read, in words.
+    """Read the products of a shop for this many seconds; return the result as a sentence.
 
-    Raises `NoShopKeys` and a `ShopUnreachable`.
+    Raises `NoShopKeys` and `ShopUnreachable`.
     """
     until = time.monotonic() + seconds
     shop = open_reading(transaction, runtime().shops, store, may_go_on=lambda: time.monotonic() < until)
@@ -205,7 +206,7 @@ def import_now(store: Store, now: datetime, *, seconds: float) -> str:
     if imported.left:
         left = f"The other {number(imported.left)} are read within minutes."
         return f"{number(imported.products)} products were read. {left}"
-    settled = f" {number(imported.settled)} waiting orders were settled." if imported.settled else ""
+    settled = f" {number(imported.settled)} waiting orders were processed." if imported.settled else ""
     return f"{number(imported.packages)} packages among {number(imported.products)} products were read.{settled}"
 
 
@@ -219,12 +220,12 @@ def _place(*, low: int = 1) -> tuple[int, int] | None:
         return None
     product, _, variation = text.partition(".")
     if not product or not variation:
-        raise InvalidRequest(fields=[FieldError("after", "open the list again from its first page")])
+        raise InvalidRequest(fields=[FieldError("after", "start again at the first page")])
     return path_number(product, "after", low=low), path_number(variation, "after", low=0)
 
 
 def _state() -> dict[str, str]:
-    """Return what the list shows, as its links and forms carry it on."""
+    """Return the parameters of the list, which its links and forms keep."""
     wanted = {name: request.args.get(name, "")[:_MAX_SEARCH] for name in ("q", "open", "after")}
     return {name: value for name, value in wanted.items() if value}
 

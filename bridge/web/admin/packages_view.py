@@ -35,10 +35,10 @@ class PackageRow:
     """One product or variation.
 
     `shop` is the shop's amount in words, `fault` the reason it cannot be read,
-    `tokens` the amount set here, empty for none. `waiting` is the number of
-    orders that wait for an amount, `late` of those that bought it before it was
-    a package and are not decided, `remaining` of those that are decided and not
-    settled yet, each empty for none. `brings` is the amount that counts.
+    `tokens` the amount set in Token Bridge. `waiting` is the number of orders that
+    wait for an amount, `late` of orders from before it was a package that are not
+    decided, `remaining` of those that are decided but not processed. Each is empty
+    if there is none. `brings` is the amount that counts.
     """
 
     product_id: int
@@ -60,7 +60,7 @@ class PackageRow:
 
 @dataclass(frozen=True, slots=True)
 class PackagesPage:
-    """Everything the Packages page prints; `after` and `next` are places in the list, empty at its ends."""
+    """The contents of the Packages page; `after` and `next` are places in the list, empty at its ends."""
 
     store: Store
     open_questions: str
@@ -78,7 +78,7 @@ class PackagesPage:
 
 @dataclass(frozen=True, slots=True)
 class LateLine:
-    """A line of an order that bought a product before it was a package."""
+    """An order line from before its product was a package."""
 
     number: int
     line_id: int
@@ -91,7 +91,7 @@ class LateLine:
 
 @dataclass(frozen=True, slots=True)
 class LatePage:
-    """The orders of one product that bought it before it was a package, to be decided one by one."""
+    """The orders of one product from before it was a package, to decide one by one."""
 
     store: Store
     open_questions: str
@@ -113,7 +113,7 @@ def build(
     is_open_only: bool = False,
     form: AmountForm | None = None,
 ) -> PackagesPage:
-    """A page of the store's products after the one named."""
+    """Return a page of the store's products after the named one."""
     found = packages.list_packages(
         connection, store.id, after=after, limit=PAGE + 1, query=search, is_open_only=is_open_only
     )
@@ -139,7 +139,7 @@ def build(
 def build_past_orders(
     connection: Connection, store: Store, package: Package, *, after: tuple[int, int] = (0, 0)
 ) -> LatePage:
-    """A page of the order lines that bought a product before it was a package."""
+    """Return a page of the order lines from before a product was a package."""
     found = late_packages.list_lines(connection, store.id, package, after=after, limit=PAGE + 1)
     zone = store.calendar.zone
     last = found[PAGE - 1] if len(found) > PAGE else None
@@ -168,7 +168,7 @@ def build_past_orders(
 
 
 def write_key(key: tuple[int, int]) -> str:
-    """A place in a list as an address carries it."""
+    """Return a place in a list as a URL parameter."""
     return f"{key[0]}.{key[1]}"
 
 
@@ -207,7 +207,7 @@ def _shop_words(package: Package) -> str:
         return "per variation"
     if package.shop_tokens is None:
         return "as its product" if package.variation_id else "not known"
-    return number(package.shop_tokens) if package.shop_tokens else "no package"
+    return number(package.shop_tokens) if package.shop_tokens else "not a package"
 
 
 def _counted(count: int) -> str:
@@ -215,7 +215,7 @@ def _counted(count: int) -> str:
 
 
 def _import_progress(connection: Connection, store: Store) -> str:
-    """How far a running import of products got, in words; empty when none runs."""
+    """Return the progress of a running import as text; empty if none runs."""
     progress = product_import.progress_of(connection, store)
     if progress is None:
         return ""

@@ -1,4 +1,4 @@
-"""An admin's session: a row on the server, whose id the browser keeps in a signed cookie."""
+"""An admin's session: a row on the server; a signed cookie in the browser holds its id."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from flask import g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.urls import iri_to_uri
 
-from bridge.domain.admin.admins import Admin
-from bridge.domain.errors import Unavailable
+from bridge.domain.admin.admins import Admin, Role
+from bridge.domain.errors import NotAllowed, Unavailable, UnknownStore
 from bridge.services.admin import admins
 from bridge.services.admin.admins import SignedIn
+from bridge.services.stores import settings
 from bridge.web.context import in_transaction, reading, utcnow
 
 log = logging.getLogger(__name__)
@@ -28,13 +29,13 @@ _OWN_PATH = re.compile(r"/admin(?:/[\w\-.~%/]*)?(?:\?[!-\[\]-~]*)?", re.ASCII)
 
 
 def begin(signed_in: SignedIn) -> None:
-    """Hand the browser its session; nothing of an earlier one is kept."""
+    """Start the session of this browser; nothing of an earlier session is kept."""
     session.clear()
     session["admin"] = signed_in.session_id
 
 
 def end() -> None:
-    """End the session of this browser, here and on the server."""
+    """End the session of this browser, in the cookie and on the server."""
     held = session.get("admin")
     session.clear()
     if isinstance(held, str):
@@ -42,7 +43,7 @@ def end() -> None:
 
 
 def find_admin() -> Admin | None:
-    """The admin who sent this request; None without a session, or with one that has ended."""
+    """Return the admin who sent this request; None without a session, or if it has ended."""
     held = session.get("admin")
     if not isinstance(held, str):
         session.pop("admin", None)
@@ -62,31 +63,67 @@ def _note_use(session_id: str, now: datetime) -> None:
     try:
         in_transaction(lambda connection: admins.note_session_use(connection, session_id, now=now))
     except Unavailable:
-        # A page that only reads is shown also while nothing can be written.
-        log.info("the use of a session was not noted")
+        # Pages that only read are shown even while the database accepts no writes.
+        log.info("the last use of a session could not be recorded")
+
+
+def needs(role: Role) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
+    """Return a decorator: only an admin with this role may use the page.
+
+    A page of one store, with its slug in the address, needs the role in that
+    store; a store in which the admin has no role does not exist for them. Any
+    other page needs it for the whole installation, but a viewer's is for
+    everyone who is signed in. A browser without a session is sent to the
+    sign-in, and back afterwards.
+    """
+
+    def protected(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
+        @functools.wraps(view)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+            admin = find_admin()
+            if admin is None:
+                wanted = iri_to_uri(request.full_path.rstrip("?")) if request.method == "GET" else None
+                return redirect(url_for("admin.home", next=wanted), 303)
+            g.admin, g.role = admin, _role_here(admin)
+            if role is not Role.VIEWER and (g.role is None or not g.role.includes(role)):
+                raise NotAllowed(f"This needs the role {role.value}. Ask an owner for it.")
+            return view(*args, **kwargs)
+
+        checked.needed_role = role  # type: ignore[attr-defined]
+        return checked
+
+    return protected
 
 
 def signed_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
-    """Let a page be seen by an admin only; anybody else is sent to the sign-in, and back afterwards."""
+    """Let only admins see a page; in a store, those who have a role in it."""
+    return needs(Role.VIEWER)(view)
 
-    @functools.wraps(view)
-    def asked(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
-        admin = find_admin()
-        if admin is None:
-            wanted = iri_to_uri(request.full_path.rstrip("?")) if request.method == "GET" else None
-            return redirect(url_for("admin.home", next=wanted), 303)
-        g.admin = admin
-        return view(*args, **kwargs)
 
-    return asked
+def _role_here(admin: Admin) -> Role | None:
+    slug = (request.view_args or {}).get("store")
+    if slug is None or admin.role is Role.OWNER:
+        return admin.role
+    with reading() as connection:
+        store = settings.get_store(connection, slug)
+    role = admin.role_in(store.id)
+    if role is None:
+        raise UnknownStore(f"There is no store {slug}.")
+    return role
 
 
 def current_admin() -> Admin:
-    """The admin who sent this request, behind `signed_in`."""
+    """Return the admin who sent this request, behind `needs`."""
     found: Admin = g.admin
     return found
 
 
+def may(role: Role) -> bool:
+    """Return whether the admin of this request has the role, in the store the page belongs to."""
+    held: Role | None = g.get("role")
+    return held is not None and held.includes(role)
+
+
 def own_path(text: str | None) -> str | None:
-    """The path to go on to after signing in; None for anything but a page of ours."""
+    """Return the path to redirect to after the sign-in; None for anything but a page of this service."""
     return text if text is not None and _OWN_PATH.fullmatch(text) else None

@@ -18,7 +18,7 @@ from bridge.web.admin import users_view
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.users_view import UserRow
 from bridge.web.allowances import AllowanceRow
-from bridge.web.i18n.formatting import Language, LocalTime, local_time, zone_name
+from bridge.web.i18n.formatting import Language, LocalTime, local_time, shortened, zone_name
 
 ENTRIES = 25
 PURCHASES = 10
@@ -34,7 +34,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class EntryRow:
-    """One line of the ledger; `tokens` is signed, `debt` what it moved there."""
+    """One line of the ledger; `tokens` and `debt` are signed."""
 
     at: LocalTime
     kind: str
@@ -61,7 +61,7 @@ class PurchaseRow:
 
 @dataclass(frozen=True, slots=True)
 class UserPage:
-    """Everything the page of one user prints; `older` and `earlier` are where the next pages begin."""
+    """The contents of the page of one user; `older` and `earlier` are where the next pages begin."""
 
     store: Store
     user: UserRow
@@ -87,7 +87,10 @@ def user_page(
     orders_before: int | None = None,
     now: datetime,
 ) -> UserPage:
-    """The page of one user: entries older than the id `before`, orders below `orders_before`; raises `UnknownUser`."""
+    """Return the page of one user: entries older than id `before`, orders below `orders_before`.
+
+    Raises `UnknownUser`.
+    """
     account = profiles.get_account(connection, store.id, user_id)
     known = get_overview(connection, account, now=now)
     user = users_view.user_row(connection, store, user_id, now=now)
@@ -129,7 +132,7 @@ def _purchase(purchase: Purchase, zone: tzinfo) -> PurchaseRow:
         order_number=purchase.shown_number,
         at=local_time(purchase.placed_at, zone) if purchase.placed_at else None,
         status=purchase.status,
-        lines=purchases.shown_lines(purchase),
+        lines=shortened((f"{line.name} × {line.quantity}" for line in purchase.lines), len(purchase.lines)),
         total=f"{purchase.total} {purchase.currency}".strip(),
         tokens=purchase.tokens,
         reversed=purchase.reversed,

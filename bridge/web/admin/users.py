@@ -1,4 +1,4 @@
-"""The credits page: every user of a store, and a balance put right in place."""
+"""The credits page: the users of a store, and the form that corrects a balance."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.accounts.accounts import MAX_TOKENS
+from bridge.domain.admin.admins import Role
 from bridge.domain.admin.user_list import MAX_SEARCH, Listing, Sort, read_place
 from bridge.domain.errors import BalanceChanged, FieldError, InvalidRequest, KeyReused
 from bridge.rendering.ids import decode_id
@@ -18,7 +19,7 @@ from bridge.services.admin import balance_edit
 from bridge.services.admin.balance_edit import BalanceChange
 from bridge.services.stores import settings
 from bridge.web.admin import user_view, users_view
-from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.admin.sessions import current_admin, needs, signed_in
 from bridge.web.admin.users_view import CreditsPage, EditForm
 from bridge.web.api.parsing import path_number, typed_amount
 from bridge.web.context import reading, transaction, utcnow
@@ -34,7 +35,7 @@ _MAX_REASON = 500
 @bp.get("")
 @signed_in
 def show(store: str) -> ResponseReturnValue:
-    """A page of the list; `?edit=` opens the form of one user."""
+    """Show a page of the list; `?edit=` opens the form of one user."""
     listing, now = _read_listing(), utcnow()
     editing, changed = request.args.get("edit"), request.args.get("changed")
     with reading() as connection:
@@ -50,7 +51,7 @@ def show(store: str) -> ResponseReturnValue:
 @bp.get("/<user_id>")
 @signed_in
 def show_user(store: str, user_id: str) -> ResponseReturnValue:
-    """One user: balance, limits, ledger and purchases."""
+    """Show one user: balance, limits, ledger and purchases."""
     with reading() as connection:
         page = user_view.user_page(
             connection,
@@ -64,9 +65,9 @@ def show_user(store: str, user_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/<user_id>/balance")
-@signed_in
+@needs(Role.MANAGER)
 def save_balance(store: str, user_id: str) -> ResponseReturnValue:
-    """Put a balance right; on any trouble the same page again, with all that was typed."""
+    """Correct a balance; after an error, show the page again with the typed values."""
     listing, number_ = _read_listing(), path_number(user_id, "user_id")
     form, change = _read_form(number_)
     if change is None:
@@ -80,14 +81,14 @@ def save_balance(store: str, user_id: str) -> ResponseReturnValue:
             form = users_view.after_conflict(connection, found, form)
         return _show_again(store, listing, form, status=409)
     except KeyReused:
-        error = "This form was sent before with something else in it. Look at the balance, then save again."
+        error = "This form was already sent with other values. Check the balance, then save again."
         return _show_again(store, listing, replace(form, error=error, error_field="balance"), status=409)
     flash(f"The balance of user {number_} is now {number(change.balance)} tokens.")
     return redirect(url_for("credits.show", store=store, changed=number_, **_state()), 303)
 
 
 def _show_again(store: str, listing: Listing, form: EditForm, *, status: int) -> ResponseReturnValue:
-    # A key of its own: the one that was sent may have been used.
+    # The new form has its own key: the one that was sent may have been used.
     form, now = replace(form, key=_new_key()), utcnow()
     with reading() as connection:
         page = users_view.credits_page(connection, settings.get_store(connection, store), listing, edit=form, now=now)
@@ -99,7 +100,7 @@ def _render(page: CreditsPage) -> str:
 
 
 def _read_form(user_id: int) -> tuple[EditForm, BalanceChange | None]:
-    """The form as it was typed, and the change it asks for; None where a field is wrong, which the form then says."""
+    """Return the typed form and its change; the change is None, and the form has an error, if a field is invalid."""
     typed, reason = request.form.get("balance", "").strip(), request.form.get("reason", "").strip()
     expected, key = request.form.get("expected_balance", ""), request.form.get("form_key", "")
     if not _COUNT.fullmatch(expected) or not _KEY.fullmatch(key):
@@ -107,13 +108,15 @@ def _read_form(user_id: int) -> tuple[EditForm, BalanceChange | None]:
     form = EditForm(user_id, typed[:40], int(expected), reason[:_MAX_REASON], key)
     balance = typed_amount(typed)
     if balance is None:
-        error = f"Give the new balance as a whole number from 0 to {number(MAX_TOKENS)}."
+        error = f"Enter the new balance as a whole number from 0 to {number(MAX_TOKENS)}."
         return replace(form, error=error, error_field="balance"), None
     if balance == form.expected_balance:
-        error = f"The balance is {number(balance)} already; give another one."
+        error = f"The balance is already {number(balance)}; enter a different one."
         return replace(form, error=error, error_field="balance"), None
     if not reason or len(reason) > _MAX_REASON or not reason.isprintable():
-        error = f"Say why, in one line of up to {_MAX_REASON} characters; it is kept in the ledger beside your name."
+        error = (
+            f"Enter a reason of one line and up to {_MAX_REASON} characters. It is stored in the ledger with your name."
+        )
         return replace(form, error=error, error_field="reason"), None
     return form, BalanceChange(balance, form.expected_balance, reason)
 
@@ -143,7 +146,7 @@ def _choice(name: str, choices: tuple[Any, ...], default: Any) -> Any:
 
 
 def _state() -> dict[str, Any]:
-    """Return what of the address says which part of the list is shown."""
+    """Return the URL parameters that select the shown part of the list."""
     names = ("q", "sort", "dir", "after", "before")
     return {name: request.args[name] for name in names if request.args.get(name)}
 

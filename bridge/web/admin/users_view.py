@@ -43,7 +43,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class EditForm:
-    """The form that corrects a balance, with whatever was typed; `error` is about the field of that name."""
+    """The form that corrects a balance, with the typed values; `error` is about the field `error_field`."""
 
     user_id: int
     balance: str
@@ -74,7 +74,7 @@ class UserRow:
 
 @dataclass(frozen=True, slots=True)
 class ModuleRow:
-    """The use of one module by the store; `percent` is its share of all."""
+    """The usage of one module in the store; `percent` is its share of all usage."""
 
     label: str
     tokens: int
@@ -83,9 +83,9 @@ class ModuleRow:
 
 @dataclass(frozen=True, slots=True)
 class CreditsPage:
-    """Everything the credits page prints; `previous` and `next` are the places its neighbours begin at.
+    """The contents of the credits page; `previous` and `next` are where the neighboring pages begin.
 
-    `as_of` is empty where the summary is of this moment.
+    `as_of` is empty if the summary is current.
     """
 
     store: Store
@@ -115,7 +115,7 @@ def credits_page(
     changed: int | None = None,
     now: datetime,
 ) -> CreditsPage:
-    """Return one page of a store's users with the figures on top; a user who is edited is always on it."""
+    """Return one page of a store's users with the summary; a user being edited is always on it."""
     page = user_list.list_page(connection, store, listing, always=edit.user_id if edit else None, now=now)
     summary = store_stats.summary(connection, store, now=now)
     return CreditsPage(

@@ -9,7 +9,7 @@ from typing import ParamSpec
 from flask import Response, g, request
 
 from bridge.domain.errors import BridgeError, NotSignedIn, SiteKeyRequired, StoreKeyRequired
-from bridge.domain.stores.principals import Caller
+from bridge.domain.stores.principals import Caller, Principal
 from bridge.runtime import runtime
 from bridge.services.stores import access_keys
 from bridge.web.context import glance, in_transaction, utcnow
@@ -56,16 +56,24 @@ def store_or_site_key(view: Callable[P, Response]) -> Callable[P, Response]:
 
 
 def caller() -> Caller:
-    """Return who sent this request."""
-    found: Caller = g.caller
+    """Return the caller of this request."""
+    found = g.caller
+    if not isinstance(found, Caller):
+        raise TypeError("this route does not verify the access key: it may only hand its caller to the group commit")
+    return found
+
+
+def principal() -> Principal:
+    """Return the holder of the key, which the group commit may still have to verify."""
+    found: Principal = g.caller
     return found
 
 
 def deferred_auth(view: Callable[P, Response]) -> Callable[P, Response]:
-    """Let a route be called with either kind of key, which the group commit looks up beside what it is asked to do.
+    """Let a route be called with either kind of key, which the group commit verifies.
 
-    Saves the look at the database that each request would begin with. Only for
-    routes that do nothing but hand one ask to the group commit.
+    Saves the query that each request would begin with. Only for routes that
+    do nothing but send one request to the group commit, with `principal()`.
     """
 
     @functools.wraps(view)
@@ -79,7 +87,7 @@ def deferred_auth(view: Callable[P, Response]) -> Callable[P, Response]:
         try:
             return view(*args, **kwargs)
         except BridgeError:
-            # Whatever else is wrong with the request, a key that opens nothing is what its sender hears of.
+            # An invalid key is reported before any other error of the request.
             _sign_in()
             raise
 

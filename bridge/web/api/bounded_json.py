@@ -1,4 +1,4 @@
-"""JSON of unknown callers: bounded before it is parsed, and unambiguous."""
+"""Check JSON from unknown callers: limit its size before it is parsed, and refuse ambiguous objects."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from bridge.domain.errors import FieldError, InvalidRequest, MalformedBody
 
 MAX_DEPTH = 20
 MAX_NAMES = 300
-"""How many fields one object may have; the largest that makes sense holds 200 rules."""
+"""How many fields one object may have; the largest useful one has 200 rules."""
 MAX_NAME_CHARACTERS = 200
 _MAX_SHOWN = 100
 _PREFIX_BYTES = 20_000
-"""Nesting is named as such where it shows this early, however large the rest is."""
+"""Nesting that begins within this many bytes is reported as such, however large the body is."""
 _STRING = re.compile(rb'"[^"]*"')
 _BRACKETS = b"[]{}"
 _OTHER = bytes(set(range(256)) - set(_BRACKETS))
 
 
 def check(raw: bytes, *, max_values: int) -> None:
-    """Raise for a body that is no JSON in UTF-8, that is too large in kind, or that can be read in two ways.
+    """Raise if a body is not JSON in UTF-8, has too many values, or can be read in two ways.
 
-    Costs a few copies of the body at most: the values are counted before any is
-    made. Raises `MalformedBody`, and `InvalidRequest` for too many values or a
-    field that is given twice.
+    Takes a few copies of the body at most: the values are counted before any is
+    created. Raises `MalformedBody`, and `InvalidRequest` for too many values or a
+    duplicate field.
     """
     try:
         raw.decode("utf-8")
@@ -43,7 +43,7 @@ def check(raw: bytes, *, max_values: int) -> None:
 
 
 def shorten(text: str, most: int) -> str:
-    """The text, cut to at most this many characters, without halves of characters that cannot be sent."""
+    """Return the text cut to at most this many characters, without lone surrogates, which cannot be sent."""
     text = text.encode("utf-8", "replace").decode()
     return text if len(text) <= most else text[: most - 1] + "\u2026"
 
@@ -75,13 +75,15 @@ def _refuse_size(max_values: int) -> NoReturn:
 
 
 def _check_object(pairs: list[tuple[str, Any]]) -> None:
-    """Refuse `{"tokens": 1, "tokens": 9}`: readers differ in which one they take."""
+    """Refuse `{"tokens": 1, "tokens": 9}`: parsers differ in which one they use."""
     if len(pairs) > MAX_NAMES:
         raise InvalidRequest(fields=[FieldError("body", f"has an object of more than {MAX_NAMES} fields")])
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
         doubled = next(name for name in names if names.count(name) > 1)
-        raise InvalidRequest(fields=[FieldError(shorten(doubled, _MAX_SHOWN), "this field is there twice")])
+        raise InvalidRequest(fields=[FieldError(shorten(doubled, _MAX_SHOWN), "this field appears twice")])
     for name in names:
         if len(name) > MAX_NAME_CHARACTERS:
-            raise InvalidRequest(fields=[FieldError(shorten(name, _MAX_SHOWN), "no field has a name this long")])
+            raise InvalidRequest(
+                fields=[FieldError(shorten(name, _MAX_SHOWN), "the field name is too long; no field has such a name")]
+            )

@@ -1,4 +1,4 @@
-"""Tables on the way out: CSV, sent while it is read."""
+"""CSV responses, sent while the rows are read."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def wants_csv() -> bool:
-    """Return whether the caller asked for a table: `?format=csv`, or it accepts text/csv before JSON."""
+    """Return whether the caller wants CSV: `?format=csv`, or it prefers text/csv to JSON."""
     if "format" in request.args:
         return request.args["format"] == "csv"
     return request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv"
 
 
 def csv_response(rows: Rows, *, name: str) -> Response:
-    """The rows as a CSV file of that name, sent as they are read, in constant memory."""
+    """Return the rows as a CSV file of this name, sent as they are read, in constant memory."""
     database = runtime().database
 
     def lines() -> Iterator[str]:
@@ -41,7 +41,7 @@ def csv_response(rows: Rows, *, name: str) -> Response:
 
 
 def _safe(value: str | int) -> str | int:
-    """The value as it may stand in a table: a text that a spreadsheet would run as a formula is quoted."""
+    """Return the value for a table; a text that a spreadsheet would run as a formula is quoted."""
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     return value

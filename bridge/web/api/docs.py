@@ -1,4 +1,4 @@
-"""The page that shows the API to a reader, rendered from the OpenAPI document."""
+"""The API reference page, rendered from the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ bp = Blueprint("api_docs", __name__, url_prefix="/v1")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A parameter, or a property of a body with its depth."""
+    """A parameter, or a property of a body with its nesting depth."""
 
     name: str
     kind: str
@@ -32,7 +32,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A status that an operation answers with: the fields of its body or the codes of its errors."""
+    """A response status of an operation, with the fields of its body or the codes of its errors."""
 
     status: str
     codes: tuple[str, ...]
@@ -86,7 +86,7 @@ def docs() -> Response:
 
 @lru_cache(maxsize=8)
 def _rendered(app: Flask, _script_root: str) -> str:
-    """Return the page, rendered once for each path the service is reached under: it is large."""
+    """Return the page, rendered once for each path prefix of the service, because it is large."""
     return render_template("docs.html", page=_page(app))
 
 

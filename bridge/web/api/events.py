@@ -1,4 +1,4 @@
-"""The API of events out: who gets them, what was told, and sending it again."""
+"""The API of events: endpoints, the list of events, and replays."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from bridge.domain.errors import (
     UnknownEvent,
 )
 from bridge.domain.events.events import EventType
+from bridge.rendering.documents import Document, format_timestamp
+from bridge.rendering.events import endpoint_document, event_document
+from bridge.rendering.ids import encode_id
 from bridge.runtime import runtime
 from bridge.services.events import dispatch, endpoints
-from bridge.services.events.endpoints import Replayed
+from bridge.services.events.endpoints import EndpointStatus, Replayed
 from bridge.web.api.answers.events import EventOut, ListedEndpoint, NewEndpoint, ReplayOut
 from bridge.web.api.answers.parts import ItemList
 from bridge.web.api.auth import caller, store_key
@@ -37,10 +40,10 @@ OpaqueId = Annotated[str, Field(strict=True, min_length=1, max_length=40)]
 
 
 class EndpointIn(Body):
-    """An address that receives events, of all types or of some."""
+    """A URL that receives events, of all types or of some."""
 
     url: Annotated[str, Field(strict=True, min_length=1, max_length=2000)]
-    """Address that receives the events."""
+    """URL that receives the events."""
     types: Annotated[list[EventType], Field(min_length=1, max_length=50)] | None = None
     """Event types; left out or null, all."""
 
@@ -60,9 +63,9 @@ class ReplayIn(Body):
     @field_validator("since")
     @classmethod
     def _of_our_time(cls, since: datetime | None) -> datetime | None:
-        # At the ends of the calendar a moment in another zone is none in ours.
+        # At the ends of the calendar, a time in another zone may not exist in UTC.
         if since is not None and since.year not in _YEARS:
-            raise ValueError("give a moment from the year 2000 on")
+            raise ValueError("must be in the year 2000 or later")
         return since
 
 
@@ -78,7 +81,7 @@ class ReplayIn(Body):
     example={"url": "https://receiver.example/events", "types": ["balance.low"]},
 )
 def create_endpoint() -> Response:
-    """Register an address for the store's events. The response contains the signing secret; store it."""
+    """Register a URL for the store's events. The response contains the signing secret; store it."""
     body = read_body(EndpointIn)
     store_id, now, own = caller().store_id, utcnow(), runtime()
     created = in_transaction(
@@ -92,7 +95,7 @@ def create_endpoint() -> Response:
             now=now,
         )
     )
-    return json_response({**endpoints.endpoint_document(created.endpoint), "secret": created.secret}, 201)
+    return json_response({**endpoint_document(created.endpoint), "secret": created.secret}, 201)
 
 
 @bp.get("/event-endpoints")
@@ -101,14 +104,15 @@ def create_endpoint() -> Response:
 def list_endpoints() -> Response:
     """Return the event endpoints with the results of their deliveries."""
     with reading() as connection:
-        return list_response(endpoints.list_endpoints(connection, caller().store_id), next_cursor=None)
+        found = endpoints.list_endpoints(connection, caller().store_id)
+    return list_response([_status_document(status) for status in found], next_cursor=None)
 
 
 @bp.delete("/event-endpoints/<endpoint_id>")
 @store_key
 @operation("Delete an event endpoint", tag="Events", answer=None, status=204, errors=(UnknownEndpoint,))
 def delete_endpoint(endpoint_id: str) -> Response:
-    """Stop sending events to an address."""
+    """Stop sending events to a URL."""
     store_id = caller().store_id
     in_transaction(lambda connection: endpoints.delete(connection, store_id, endpoint_id))
     return Response(status=204)
@@ -141,7 +145,7 @@ def replay(endpoint_id: str) -> Response:
             lambda connection: endpoints.replay_event(connection, store_id, endpoint_id, event, now=now)
         )
     else:
-        raise InvalidRequest(fields=[FieldError("since", "name exactly one of since and event")])
+        raise InvalidRequest(fields=[FieldError("since", "send exactly one of since and event")])
     return json_response({"replayed": replayed.events, "next": replayed.next_cursor})
 
 
@@ -152,4 +156,19 @@ def list_events() -> Response:
     """Return the store's events, newest first."""
     with reading() as connection:
         found, more = dispatch.list_events(connection, caller().store_id, before=cursor(), limit=page_limit())
-    return list_response(found, next_cursor=more)
+    shown = [{"id": encode_id("evt", event.id), **event_document(event)} for event in found]
+    return list_response(shown, next_cursor=shown[-1]["id"] if more else None)
+
+
+def _status_document(status: EndpointStatus) -> Document:
+    endpoint = status.endpoint
+    return {
+        **endpoint_document(endpoint),
+        "pending": status.pending,
+        "last_attempt_at": format_timestamp(endpoint.last_attempt_at),
+        "last_delivered_at": format_timestamp(endpoint.last_delivered_at),
+        "last_status": endpoint.last_status,
+        "last_error": endpoint.last_error or None,
+        "disabled_at": format_timestamp(endpoint.disabled_at),
+        "disabled_reason": endpoint.disabled_reason or None,
+    }

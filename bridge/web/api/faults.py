@@ -1,4 +1,4 @@
-"""The sentences about bad fields, by the kind of fault that validation reports."""
+"""The messages about invalid fields, by the kind of error that validation reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SENTENCES = {
     "bool_type": "must be true or false",
     "string_type": "must be a text",
     "string_unicode": "must be a text in UTF-8",
-    "string_pattern_mismatch": "does not have the expected form; see the description of the API",
+    "string_pattern_mismatch": "does not have the expected form; see the API reference",
     "list_type": "must be a list",
     "dict_type": "must be an object",
     "model_type": "must be an object",
@@ -35,11 +35,11 @@ _WITH_BOUNDS = {
     "too_short": "must have at least {min_length} items",
     "too_long": "must have at most {max_length} items",
 }
-_OTHER = "is not valid; see the description of the API"
+_OTHER = "is not valid; see the API reference"
 
 
 def sentence_of(fault: Mapping[str, Any]) -> str:
-    """Return what to change about a field, in our own words; a validator of ours brings its own sentence."""
+    """Return what to change in a field; our own validators provide their own message."""
     kind, context = fault["type"], fault.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])

@@ -1,4 +1,4 @@
-"""Slows down linked-site keys that name spends and holds that are not their own."""
+"""Slow down linked-site keys that request spends and holds that are not their own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bridge.domain.errors import Unavailable
 from bridge.domain.metering.errors import TooManyUnknownIds, UnknownHold, UnknownSpend
 from bridge.runtime import runtime
 from bridge.services.sites import unknown_ids
-from bridge.web.api.auth import caller
+from bridge.web.api.auth import principal
 from bridge.web.context import in_transaction, utcnow
 
 P = ParamSpec("P")
@@ -21,12 +21,12 @@ P = ParamSpec("P")
 def slow_guesses(view: Callable[P, Response]) -> Callable[P, Response]:
     """Count unknown ids per linked-site key and answer 429 after too many; a store key is never slowed.
 
-    Goes below the decorator that reads the access key.
+    Place it below the decorator that reads the access key.
     """
 
     @functools.wraps(view)
     def slowed(*args: P.args, **kwargs: P.kwargs) -> Response:
-        who = caller()
+        who = principal()
         if not who.site_id:
             return view(*args, **kwargs)
         throttle, client = runtime().unknown_ids, str(who.key_id)
@@ -43,7 +43,7 @@ def slow_guesses(view: Callable[P, Response]) -> Callable[P, Response]:
 
 
 def _count(key_id: int) -> int:
-    """Count an unknown id where every process sees it; 0 while nothing can be written, and each counts its own."""
+    """Count an unknown id for all processes; 0 if the database accepts no writes and each process counts alone."""
     now = utcnow()
     try:
         return in_transaction(lambda connection: unknown_ids.count(connection, key_id, now=now))

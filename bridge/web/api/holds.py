@@ -1,4 +1,4 @@
-"""The API of holds: set aside, capture, release."""
+"""The API of holds: create, read, capture, release."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bridge.runtime import runtime
 from bridge.services.metering import holds
 from bridge.web.api.answers.holds import HoldOut
 from bridge.web.api.answers.spends import SpendOut
-from bridge.web.api.auth import caller, deferred_auth, store_or_site_key
+from bridge.web.api.auth import caller, deferred_auth, principal, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
 from bridge.web.api.operations import operation
 from bridge.web.api.parsing import Amount, Body, NamedFaults, fingerprint, idempotency_key, one_of, read_body
@@ -38,7 +38,7 @@ bp = Blueprint("api_holds", __name__, url_prefix="/v1/holds")
 
 
 class HoldIn(SpendIn):
-    """A request to set tokens aside for 1 second to 24 hours."""
+    """A request to hold tokens for 1 second to 24 hours."""
 
     named_faults: ClassVar[NamedFaults] = {
         ("ttl_seconds", "greater_than_equal"): LifetimeOutOfRange,
@@ -79,10 +79,10 @@ class ReleaseIn(Body):
     example={"user": {"id": 42}, "module": "chat", "tokens": 120, "ttl_seconds": 600},
 )
 def hold() -> Response:
-    """Set tokens aside until the final cost is known. A hold that is not captured ends by itself."""
+    """Hold tokens until the final cost is known. A hold that is not captured expires."""
     key = idempotency_key()
     body = read_body(HoldIn)
-    ask = hold_request_of(body, caller(), key=key, ttl_seconds=body.ttl_seconds)
+    ask = hold_request_of(body, principal(), key=key, ttl_seconds=body.ttl_seconds)
     return reply_response(runtime().group_commit.spend(ask))
 
 
@@ -124,12 +124,12 @@ def capture(hold_id: str) -> Response:
     key = idempotency_key()
     body = read_body(CaptureIn)
     if (body.tokens is None) == (body.quantity is None):
-        raise InvalidRequest(fields=[FieldError("tokens", "give exactly one of tokens and quantity")])
+        raise InvalidRequest(fields=[FieldError("tokens", "send exactly one of tokens and quantity")])
     ask = CaptureRequest(
-        caller=caller(),
+        caller=principal(),
         key=key,
         fingerprint=fingerprint(f"capture {hold_id}", body),
-        hold_id=path_id("ho", hold_id, UnknownHold(), caller()),
+        hold_id=path_id("ho", hold_id, UnknownHold(), principal()),
         tokens=body.tokens,
         units=body.quantity,
     )
@@ -152,9 +152,9 @@ def release(hold_id: str) -> Response:
     """Make the held tokens available again. An Idempotency-Key is optional."""
     body = read_body(ReleaseIn)
     ask = ReleaseRequest(
-        caller=caller(),
+        caller=principal(),
         key=idempotency_key() if "Idempotency-Key" in request.headers else None,
         fingerprint=fingerprint(f"release {hold_id}", body),
-        hold_id=path_id("ho", hold_id, UnknownHold(), caller()),
+        hold_id=path_id("ho", hold_id, UnknownHold(), principal()),
     )
     return reply_response(runtime().group_commit.spend(ask))

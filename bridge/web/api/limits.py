@@ -1,4 +1,4 @@
-"""The API of metering's rules: the price list, exceptions to limits, and why a spend is decided as it is."""
+"""The API of prices, users' own limits, resets, and explanations of decisions."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ _OPERATION = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 
 
 def _no_number(value: object) -> object:
-    # In Python 1 equals true; what resets everything is to be said in so many words.
+    # In Python 1 equals True; a reset of everything must be requested explicitly.
     if value is not None and not isinstance(value, bool):
-        raise ValueError("give true, or leave it out")
+        raise ValueError("must be true, or left out")
     return value
 
 
@@ -95,7 +95,7 @@ class ResetIn(Body):
     @model_validator(mode="after")
     def _says_which(self) -> Self:
         if (self.module is None) == (self.all is None):
-            raise ValueError('name a module, or give "all": true for all of them')
+            raise ValueError('send a module, or "all": true for all modules')
         return self
 
 
@@ -116,7 +116,7 @@ class ResetManyIn(Body):
     def _says_which(self) -> Self:
         named = self.module is not None or self.role is not None
         if named == (self.all is not None):
-            raise ValueError('name a module, a role or both, or give "all": true for everything')
+            raise ValueError('send a module, a role or both, or "all": true for everything')
         return self
 
 
@@ -153,7 +153,7 @@ def put_operation(key: str) -> Response:
     """Create an operation or change its price."""
     body = read_body(OperationIn)
     if (body.tokens_per_unit is None) == (body.parts is None):
-        raise InvalidRequest(fields=[FieldError("tokens_per_unit", "give exactly one of tokens_per_unit and parts")])
+        raise InvalidRequest(fields=[FieldError("tokens_per_unit", "send exactly one of tokens_per_unit and parts")])
     operation = Operation(
         _path_key(key), body.module, body.tokens_per_unit or 0, body.max_units, tuple(body.parts or ())
     )
@@ -276,7 +276,7 @@ def reset_many() -> Response:
 
 
 def operation_document(operation: Operation) -> documents.Document:
-    """An operation as the API shows it."""
+    """Return an operation as JSON."""
     return {
         "key": operation.key,
         "module": operation.module,
@@ -303,6 +303,6 @@ def _reset_document(reset: Reset) -> documents.Document:
 def _path_key(key: str) -> str:
     if not _OPERATION.fullmatch(key):
         raise InvalidRequest(
-            fields=[FieldError("operation", "use 1 to 100 small letters, digits, dots, dashes and underscores")]
+            fields=[FieldError("operation", "use 1 to 100 lower-case letters, digits, dots, dashes and underscores")]
         )
     return key

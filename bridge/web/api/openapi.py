@@ -26,14 +26,14 @@ bp = Blueprint("openapi", __name__, url_prefix="/v1")
 
 TAGS = {
     "Spends": "Price, charge and refund tokens.",
-    "Holds": "Set tokens aside and charge the final cost later.",
+    "Holds": "Hold tokens and charge the final cost later.",
     "Users": "Profiles, balances, ledgers and purchases.",
     "Limits": "Own limits, resets and explanations of decisions.",
     "Modules and limits": "Modules of the store and their free allowances.",
     "Prices": "The price list of operations.",
     "Packages": "Products of the shop and the tokens they grant.",
     "Orders": "Orders and their review items.",
-    "Linked sites": "Other sites that draw on a user's account.",
+    "Linked sites": "Other sites that spend the tokens of a user's account.",
     "Events": "Signed messages about balances, allowances and grants.",
     "Store": "Settings of the store.",
     "Widget": "The usage widget as HTML.",
@@ -53,7 +53,7 @@ _HEADERS: dict[str, Schema] = {
         "schema": {"type": "string", "enum": ["true"]},
     },
     "Retry-After": {
-        "description": "Seconds after which to send the request again.",
+        "description": "Seconds to wait before sending the request again.",
         "required": True,
         "schema": {"type": "integer", "minimum": 1},
     },
@@ -62,17 +62,17 @@ _HEADERS: dict[str, Schema] = {
         "required": True,
         "schema": {"type": "string", "enum": ["Bearer"]},
     },
-    "Cache-Control": {"description": "No cache may store the response.", "schema": {"type": "string"}},
+    "Cache-Control": {"description": "Caches must not store the response.", "schema": {"type": "string"}},
     "Content-Disposition": {"description": "File name of a table.", "schema": {"type": "string"}},
     "Content-Language": {"description": "Language of the widget.", "schema": {"type": "string"}},
     "Location": {"description": "Path to use.", "required": True, "schema": {"type": "string"}},
     "ETag": {"description": "Version of the widget, for If-None-Match.", "schema": {"type": "string"}},
 }
 _INTRODUCTION = (
-    "Balances, limits and spends of tokens. Send `Authorization: Bearer <access key>`. A store key acts for every"
-    " account of its store and names one; a linked-site key acts for its own account and names none. Amounts are whole"
-    " numbers: 5.0 is refused. Times are RFC 3339 in UTC. Errors are `application/problem+json`; their `type` leads to"
-    " the description of the code."
+    "Balances, limits and spends of tokens. Send `Authorization: Bearer <access key>`. A store key acts for any account"
+    " of its store, which each request names; a linked-site key acts for its own account, and its requests name none."
+    " Amounts are whole numbers: 5.0 is refused. Times are RFC 3339 in UTC. Errors are `application/problem+json`;"
+    " their `type` links to the description of the code."
 )
 
 
@@ -101,7 +101,7 @@ def own_app() -> Flask:
 
 @cache
 def _serialized(app: Flask) -> str:
-    """Return the document as text, built once: it is large, and anyone may ask for it."""
+    """Return the document as text, built once, because it is large and public."""
     return json.dumps(describe(app))
 
 
@@ -194,7 +194,7 @@ def _parameters(rule: Rule, declared: Operation) -> list[dict[str, Any]]:
     if declared.is_keyed or declared.may_be_keyed:
         key = Parameter(
             "Idempotency-Key",
-            "A new key for each action. A repeated request with the same key returns the first response.",
+            "A new key for each action. A retry with the same key returns the first response.",
             {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x20-\x7e]*[\x21-\x7e][\x20-\x7e]*$"},
             "order-1001-image-1",
             declared.is_keyed,

@@ -1,4 +1,4 @@
-"""Declarations of the API's operations, made on the routes; the document and the docs page are built from them."""
+"""Declarations of the API's operations on their routes, from which the OpenAPI document is built."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _number(low: int = 1) -> Schema:
 PATH = {
     "user_id": Parameter("user_id", "ID of the user in the shop.", _number(), 42),
     "module": Parameter("module", "Key of the module.", _text(MODULE_PATTERN), "chat"),
-    "key": Parameter("key", "Key, in small letters.", _text(OPERATION_PATTERN), "chat"),
+    "key": Parameter("key", "Key, in lower-case letters.", _text(OPERATION_PATTERN), "chat"),
     "product": Parameter("product", "ID of the product in the shop.", _number(), 10),
     "variation": Parameter("variation", "ID of the variation in the shop; 0 for the product.", _number(0), 11),
     "order": Parameter("order", "ID of the order in the shop.", _number(), 1001),
@@ -82,7 +82,7 @@ PATH = {
 """The parameters of paths; the name in a route selects one."""
 
 PAGE = (
-    Parameter("limit", "Number of items, 50 without it.", {"type": "integer", "minimum": 1, "maximum": 200}, 50),
+    Parameter("limit", "Number of items; 50 by default.", {"type": "integer", "minimum": 1, "maximum": 200}, 50),
     Parameter("cursor", "The value of `next` on the previous page.", {"type": "string"}, ""),
 )
 """The parameters of a list."""
@@ -105,11 +105,11 @@ def operation(
     can_refuse: bool = False,
     media: tuple[str, ...] = ("application/json",),
 ) -> Callable[[View], View]:
-    """Declare a route's request, its answer and its errors.
+    """Declare the request, response and errors of a route.
 
-    `errors` are those of this route alone; the ones every route has are added to
-    the document. `is_keyed` is for a required Idempotency-Key, `may_be_keyed` for
-    an optional one.
+    `errors` are those of this route only; the errors common to all routes are
+    added to the document. `is_keyed` declares a required Idempotency-Key,
+    `may_be_keyed` an optional one.
     """
     declared = Operation(
         summary, tag, answer, status, body, example, errors, query, is_keyed, may_be_keyed, can_refuse, media

@@ -15,7 +15,7 @@ from bridge.services.shop.review import AcceptedSources, OpenOrder, ReviewedOrde
 
 
 def exception_document(one: OpenOrder, known: OrderState) -> Document:
-    """An order of the list of exceptions: its review items, the lines without an amount, its refunds."""
+    """Return an order of the list of exceptions: its review items, lines without an amount, and refunds."""
     return {
         "id": one.number,
         "number": shown_number(one.number, known.shop_number),
@@ -29,7 +29,7 @@ def exception_document(one: OpenOrder, known: OrderState) -> Document:
 
 
 def settled_document(order: ReviewedOrder) -> Document:
-    """An order after it was settled: `posted` is what was granted or reversed just now."""
+    """Return an order after it was processed; `posted` is what was granted or reversed by that."""
     return {
         **order_document(order.state),
         "tokens": order.tokens,
@@ -39,7 +39,7 @@ def settled_document(order: ReviewedOrder) -> Document:
 
 
 def late_document(late: LatePackage) -> Document:
-    """A package that orders bought before it was one, with the choices about them."""
+    """Return a package with orders from before it was a package, and the choices about them."""
     return {
         "product": late.package.product_id,
         "variation": late.package.variation_id or None,
@@ -51,12 +51,12 @@ def late_document(late: LatePackage) -> Document:
 
 
 def sources_document(sources: AcceptedSources) -> Document:
-    """The accepted addresses of other sites, and the one that waits."""
+    """Return the accepted addresses of other sites, and the one that waits."""
     return {"accepted": list(sources.accepted), "waiting": sources.waiting}
 
 
 def order_document(known: OrderState) -> Document:
-    """An order as the API shows it; `granted` is what it has granted by now, less what was taken back."""
+    """Return an order as JSON; `granted` is what it has granted so far, minus reversals."""
     return {
         "id": known.number,
         "number": shown_number(known.number, known.shop_number),
@@ -87,7 +87,7 @@ def order_document(known: OrderState) -> Document:
 
 
 def review_document(item: ReviewItem) -> Document:
-    """A review item as the API shows it: what to send back with a choice, and its parameters."""
+    """Return a review item as JSON: the values to send with a choice, and its parameters."""
     return {
         "kind": item.kind.value,
         "subject": item.subject,
@@ -97,7 +97,7 @@ def review_document(item: ReviewItem) -> Document:
 
 
 def _line_document(line: LineState) -> Document:
-    """A line; `tokens_each` is None while there is no amount, `basis` how it was determined."""
+    """Return a line; `tokens_each` is None without an amount, `basis` is how the amount was determined."""
     return {
         "id": line.line.id,
         "name": line.line.name,

@@ -1,4 +1,4 @@
-"""The API of orders that want an owner's look: what is open, what he answers, and looking again."""
+"""The API of orders that need attention: the list, decisions, and checking again."""
 
 from __future__ import annotations
 
@@ -78,10 +78,10 @@ class AssignIn(Body):
 
 
 class LineIn(Body):
-    """Tokens for one piece of an order line."""
+    """Tokens per unit of an order line."""
 
     tokens: Amount
-    """Tokens for each piece; 0 for no package."""
+    """Tokens per unit; 0 if the product is not a package."""
 
 
 class RefundsIn(Body):
@@ -127,7 +127,7 @@ def list_exceptions() -> Response:
 @store_key
 @operation("List packages with past orders", tag="Orders", answer=ItemList[LatePackageOut])
 def list_late_products() -> Response:
-    """Return the packages that orders bought before they were packages, with the number of those orders.
+    """Return the packages with orders from before they were packages, and the number of those orders.
 
     Decide about them with `POST /v1/packages/{product}/past-orders`.
     """
@@ -158,7 +158,7 @@ def show_order(number: str) -> Response:
     example={"kind": "paid_later", "choice": "grant"},
 )
 def decide(number: str) -> Response:
-    """Choose what happens to a review item of an order. The order is settled by the choice."""
+    """Choose what happens to a review item of an order. The order is processed by that choice."""
     body = read_body(DecisionIn)
     order, who, now = path_number(number, "number"), caller(), utcnow()
     kind = next((kind for kind in Question if kind and kind.value == body.kind), None)
@@ -212,7 +212,7 @@ def assign(number: str) -> Response:
     "Check an order again", tag="Orders", answer=SettledOrder, errors=(UnknownOrder, ShopUnreachable, NoShopKeys)
 )
 def check(number: str) -> Response:
-    """Read an order from the shop, if REST keys are stored, and settle it."""
+    """Read an order from the shop, if the store has REST keys, and process it."""
     order = path_number(number, "number")
     with reading() as connection:
         store = settings.get_by_id(connection, caller().store_id)
@@ -230,9 +230,9 @@ def check(number: str) -> Response:
     example={"tokens": 5000},
 )
 def set_amount(number: str, line: str) -> Response:
-    """Set the tokens of one piece of an order line that has no amount; the order grants by it.
+    """Set the tokens per unit of an order line that has no amount. The order grants them.
 
-    A line that has an amount keeps it: another amount is refused.
+    A line that has an amount keeps it: a different amount is refused.
     """
     body = read_body(LineIn)
     order, place, who, now = path_number(number, "number"), path_number(line, "line"), caller(), utcnow()
@@ -278,7 +278,7 @@ def see_refunds(number: str) -> Response:
 
 def _place(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 16:
-        raise InvalidRequest(fields=[FieldError("cursor", "send what an earlier page named under next")])
+        raise InvalidRequest(fields=[FieldError("cursor", "send the value of next from an earlier page")])
     return int(text)
 
 

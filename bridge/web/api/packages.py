@@ -35,19 +35,19 @@ from bridge.web.context import in_transaction, reading, transaction, utcnow
 bp = Blueprint("api_packages", __name__, url_prefix="/v1")
 
 _DECIDING_SECONDS = 5
-"""The longest a decision settles orders at once; the scheduler does the rest."""
+"""The longest time a decision processes orders in the request; the scheduler does the rest."""
 
 
 class PackageIn(Body):
-    """Tokens for each piece or, with a plan, for each of its months.
+    """Tokens per unit or, with a plan, per month.
 
-    Name and SKU identify a line of a product that was deleted since.
+    Name and SKU identify a line whose product was deleted since.
     """
 
     conditions: ClassVar[tuple[dict[str, Any], ...]] = (both_or_none("plan", "months"),)
 
     tokens: Amount
-    """Tokens for each piece; with a plan, per month."""
+    """Tokens per unit; with a plan, per month."""
     plan: Annotated[Text100, Field(min_length=1)] | None = None
     """Name of the monthly plan, with `months`."""
     months: Annotated[int, Field(strict=True, ge=1, le=120)] | None = None
@@ -59,7 +59,7 @@ class PackageIn(Body):
 
 
 class PastOrdersIn(Body):
-    """The decision about orders that bought a product before it was a package."""
+    """The decision about the orders of a product from before it was a package."""
 
     decision: Literal["grant", "leave"]
     """`grant` or `leave`."""
@@ -106,7 +106,7 @@ def put_package(product: str, variation: str) -> Response:
     body = read_body(PackageIn)
     if (body.plan is None) != (body.months is None):
         raise InvalidRequest(
-            fields=[FieldError("months" if body.months is None else "plan", "a plan has a name and its months")]
+            fields=[FieldError("months" if body.months is None else "plan", "send plan and months together")]
         )
     product_id, variation_id = _product(product, variation)
     store_id, now = caller().store_id, utcnow()
@@ -159,7 +159,7 @@ def delete_package(product: str, variation: str) -> Response:
     example={"decision": "grant"},
 )
 def decide_past_orders(product: str, variation: str) -> Response:
-    """Grant or leave the orders that bought a product before it was a package.
+    """Grant or leave the orders of a product from before it was a package.
 
     Granting continues in the background; `orders_waiting` is how many are left.
     """
@@ -200,5 +200,5 @@ def _package_cursor() -> tuple[int, int] | None:
         return None
     product, _, variation = text.partition(".")
     if not product or not variation:
-        raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
+        raise InvalidRequest(fields=[FieldError("cursor", "send the value of next from an earlier page")])
     return path_number(product, "cursor", low=0), path_number(variation, "cursor", low=0)

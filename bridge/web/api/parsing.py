@@ -1,4 +1,4 @@
-"""Requests, read once at the door into typed values."""
+"""Parse requests into typed values."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from bridge.web.api.bounded_json import shorten
 from bridge.web.api.faults import sentence_of
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
-"""The largest body the API takes; a batch of a thousand spends has some 300 KB."""
+"""The largest body the API accepts; a batch of a thousand spends has about 300 KB."""
 MAX_VALUES = 1000
 MAX_ERRORS = 20
-"""How many bad fields one answer names."""
+"""How many invalid fields one response lists."""
 MAX_FIELD_CHARACTERS = 200
 MAX_MESSAGE_CHARACTERS = 500
 MAX_KEY_CHARACTERS = 255
@@ -31,7 +31,7 @@ MAX_PAGE = 200
 DEFAULT_PAGE = 50
 
 MONEY = r"[0-9]{1,20}(\.[0-9]{1,60})?"
-"""An amount of a shop's money as we write it, zero or more."""
+"""An amount of a shop's money as this API writes it, zero or more."""
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _TYPED = re.compile(r"\d{1,16}|\d{1,3}(?:[,.' \u00a0\u2009\u202f]\d{3}){1,5}", re.ASCII)
@@ -42,7 +42,7 @@ NamedFaults = Mapping[tuple[str, str], type[InvalidRequest]]
 
 
 def _printable(value: str) -> str:
-    # PostgreSQL has no NUL in text; no other control character belongs in a name either.
+    # PostgreSQL cannot store NUL in text, and no other control character belongs in a name.
     if any(ord(letter) < 32 and letter not in "\t\r\n" for letter in value):
         raise ValueError("control characters are not allowed")
     return value
@@ -52,11 +52,11 @@ def _in_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
     except OverflowError:
-        raise ValueError("give a moment within the years 1 to 9999 in UTC") from None
+        raise ValueError("must be in the years 1 to 9999 in UTC") from None
 
 
 Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_utc)]
-"""A moment with its offset, kept in UTC."""
+"""A time with an offset, stored in UTC."""
 Tokens = Annotated[int, Field(strict=True, ge=1, le=MAX_TOKENS)]
 """Whole tokens, at least 1; a JSON number without a fraction."""
 Amount = Annotated[int, Field(strict=True, ge=0, le=MAX_TOKENS)]
@@ -113,25 +113,25 @@ def _given(*fields: str) -> dict[str, Any]:
 
 
 class Body(BaseModel):
-    """A request body; a field it does not know is an error, so that a misspelt one is not lost."""
+    """A request body; an unknown field is an error, so that a misspelt one is not lost."""
 
     about: ClassVar[str] = "body"
-    """The field that is named where the fields are each right and do not go together."""
+    """The field that is reported if each field is valid but they do not go together."""
     named_faults: ClassVar[NamedFaults] = {}
-    """The faults that have a code of their own, by the field and pydantic's type of the fault."""
+    """The errors with their own code, by the field and pydantic's type of the error."""
     max_values: ClassVar[int] = MAX_VALUES
     """How many fields and items a body may have in all, nested ones included."""
     may_be_absent: ClassVar[bool] = False
-    """Return whether no body counts as `{}`: only where that moves nothing or is refused in words."""
+    """Whether a missing body counts as `{}`; only if that moves nothing or is refused with a message."""
     conditions: ClassVar[tuple[dict[str, Any], ...]] = ()
-    """Which fields need or exclude each other, as JSON Schema."""
+    """Which fields require or exclude each other, as JSON Schema."""
     model_config = ConfigDict(
         extra="forbid", strict=True, use_attribute_docstrings=True, json_schema_extra=_add_conditions
     )
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
-        """This body from parsed JSON; raises `InvalidRequest` that names each bad field."""
+        """Return this body from parsed JSON; raises `InvalidRequest` with each invalid field."""
         try:
             return cls.model_validate(document)
         except ValidationError as error:
@@ -139,7 +139,7 @@ class Body(BaseModel):
 
 
 class UserIn(Body):
-    """A user of the shop; fields left out stay."""
+    """A user of the shop; fields left out stay unchanged."""
 
     id: UserId
     """ID of the user in the shop."""
@@ -169,9 +169,9 @@ class WhoIn(Body):
     """The guest."""
 
     def who(self, guest_salt: Callable[[], str]) -> Who:
-        """The person meant; a guest's id only as its hash under the store's salt, asked for where it is needed."""
+        """Return the user or guest; a guest's ID becomes its hash, salted with `guest_salt()`."""
         if (self.user is None) == (self.guest is None):
-            raise InvalidRequest(fields=[FieldError("user", "name exactly one of user and guest")])
+            raise InvalidRequest(fields=[FieldError("user", "send exactly one of user and guest")])
         if self.user is not None:
             return profile_of(self.user)
         guest_id = self.guest.id if self.guest else ""
@@ -200,11 +200,11 @@ class WhatIn(Body):
     operation: Text100 | None = None
     """Key of the operation, in place of `module` and `tokens`."""
     quantity: Tokens | None = None
-    """Units of the operation, 1 without it."""
+    """Units of the operation; 1 by default."""
 
     def check(self, prefix: str = "") -> None:
-        """Raise `InvalidRequest` unless it names exactly one of the two, in full: `OperationAndTokens` for both."""
-        both = "name an operation with a quantity, or a module with tokens"
+        """Raise `InvalidRequest` unless exactly one of the two is complete; `OperationAndTokens` for both."""
+        both = "send an operation with a quantity, or a module with tokens"
         if self.operation is not None:
             if self.tokens is not None:
                 raise OperationAndTokens(fields=[FieldError(prefix + "tokens", both)])
@@ -215,21 +215,21 @@ class WhatIn(Body):
             if getattr(self, field) is None:
                 raise InvalidRequest(fields=[FieldError(prefix + field, both)])
         if self.quantity is not None:
-            raise InvalidRequest(fields=[FieldError(prefix + "quantity", "a quantity goes with an operation")])
+            raise InvalidRequest(fields=[FieldError(prefix + "quantity", "send quantity only with an operation")])
 
 
 def profile_of(user: UserIn) -> Profile:
-    """Return what a request says of a user."""
+    """Return the profile data in a request."""
     roles = None if user.roles is None else tuple(dict.fromkeys(user.roles))
     return Profile(user.id, user.email, user.name, roles)
 
 
 def read_body(model: type[M]) -> M:
-    """The request's body as this model, however it is framed.
+    """Return the request's body as this model, with a length or in chunks.
 
-    No body at all is an error, except for a model that says `may_be_absent`.
-    Raises `BodyTooLarge`, `MalformedBody` for what is no JSON object in UTF-8,
-    and `InvalidRequest` that names each bad field.
+    A missing body is an error, except for a model with `may_be_absent`. Raises
+    `BodyTooLarge`, `MalformedBody` if the body is not a JSON object in UTF-8, and
+    `InvalidRequest` with each invalid field.
     """
     length = request.content_length
     if length is not None and length > MAX_BODY_BYTES:
@@ -268,12 +268,12 @@ def _field(fault: Any) -> str:
 
 
 def idempotency_key() -> str:
-    """The key of this request; raises `KeyRequired` or `KeyInvalid`."""
+    """Return the idempotency key of this request; raises `KeyRequired` or `KeyInvalid`."""
     return check_key(request.headers.get("Idempotency-Key"), "Idempotency-Key")
 
 
 def check_key(key: str | None, field: str) -> str:
-    """The key, if it can be one; raises `KeyRequired` or `KeyInvalid` that names the field."""
+    """Return a valid idempotency key; raises `KeyRequired` or `KeyInvalid` with the field."""
     fields = [FieldError(field, f"send 1 to {MAX_KEY_CHARACTERS} printable ASCII characters")]
     if key is None or not key.strip():
         raise KeyRequired(fields=fields)
@@ -283,42 +283,42 @@ def check_key(key: str | None, field: str) -> str:
 
 
 def fingerprint(act: str, body: Body) -> str:
-    """The hash that tells a repeated request from another one; spelling and order of fields do not matter."""
+    """Return the hash that distinguishes a retry from a different request, whatever the order of fields."""
     return hashlib.sha256(f"{act}\n{body.model_dump_json(exclude_unset=True)}".encode()).hexdigest()
 
 
 def path_number(text: str, field: str, *, low: int = 1) -> int:
-    """A whole number from the path; raises `InvalidRequest` that names it."""
+    """Return a whole number from the path; raises `InvalidRequest` with the field."""
     if not text.isascii() or not text.isdigit() or len(text) > 16 or not low <= int(text) <= MAX_USER_ID:
-        raise InvalidRequest(fields=[FieldError(field, f"give a whole number from {low} to 2^53-1")])
+        raise InvalidRequest(fields=[FieldError(field, f"must be a whole number from {low} to 2^53-1")])
     return int(text)
 
 
 def typed_amount(text: str) -> int | None:
-    """Tokens as somebody types them in a form, thousands parted or not; None for what is no amount."""
+    """Return tokens typed in a form, with or without separators; None if the text is not an amount."""
     amount = int(re.sub(r"\D", "", text)) if _TYPED.fullmatch(text) else None
     return amount if amount is not None and amount <= MAX_TOKENS else None
 
 
 def path_module(text: str) -> str:
-    """A module's key from the path; raises `InvalidRequest`."""
+    """Return a module's key from the path; raises `InvalidRequest`."""
     if not re.fullmatch(_MODULE, text):
         raise InvalidRequest(
-            fields=[FieldError("module", "use 1 to 64 small letters, digits, dots, dashes and underscores")]
+            fields=[FieldError("module", "use 1 to 64 lower-case letters, digits, dots, dashes and underscores")]
         )
     return text
 
 
 def page_limit() -> int:
-    """How many items a list may hold: `?limit=`, 1 to 200."""
+    """Return the page size of a list: `?limit=`, 1 to 200."""
     text = request.args.get("limit")
     if text is None:
         return DEFAULT_PAGE
     if not text.isascii() or not text.isdigit() or len(text) > 6 or not 1 <= int(text) <= MAX_PAGE:
-        raise InvalidRequest(fields=[FieldError("limit", f"give a whole number from 1 to {MAX_PAGE}")])
+        raise InvalidRequest(fields=[FieldError("limit", f"must be a whole number from 1 to {MAX_PAGE}")])
     return int(text)
 
 
 def cursor() -> str | None:
-    """Where a list goes on: `?cursor=` as an earlier page gave it under `next`."""
+    """Return where a list continues: `?cursor=`, the `next` of an earlier page."""
     return request.args.get("cursor") or None

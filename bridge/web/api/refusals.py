@@ -39,7 +39,7 @@ def refusal_document(refused: RefusedRequest) -> Document:
 
 
 def _remedy(refused: RefusedRequest) -> str:
-    """How and when the same request can succeed, as a sentence."""
+    """Return how and when the same request can succeed, as a sentence."""
     ways = []
     if refused.resets_at is not None:
         local = refused.resets_at.astimezone(refused.zone)

@@ -1,4 +1,4 @@
-"""From the requests of the spending API to the asks that are judged."""
+"""Convert the requests of the spending API into spend and hold requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from bridge.domain.accounts.accounts import Who
 from bridge.domain.errors import FieldError, SiteNamesUser
 from bridge.domain.metering.commands import HoldRequest, SpendRequest
-from bridge.domain.stores.principals import Caller
+from bridge.domain.stores.principals import Principal
 from bridge.rendering.ids import decode_id
 from bridge.services.accounts import profiles
 from bridge.web.api.parsing import Text100, Text200, WhatIn, WhoIn, fingerprint
@@ -18,25 +18,25 @@ class SpendIn(WhoIn, WhatIn):
     """A spend request: who pays and for what."""
 
     source: Text100 | None = None
-    """Integration that asks; shown in the history."""
+    """Integration that spends; shown in the history."""
     reference: Text200 | None = None
     """The caller's own reference."""
 
 
-def who_of(body: WhoIn, caller: Caller) -> Who | None:
-    """Return who a request is about; None for a linked site, which has one account and may name nobody."""
+def who_of(body: WhoIn, caller: Principal) -> Who | None:
+    """Return the user or guest of a request; None for a linked site, which has one account and names none."""
     if caller.account_id is not None:
         if body.user is not None or body.guest is not None:
             raise SiteNamesUser(
-                "a linked site's key acts only for its own account: name no user",
+                "a linked site's key acts for its own account only; the request must not name a user",
                 fields=[FieldError("guest" if body.user is None else "user", "leave it out")],
             )
         return None
     return body.who(partial(_guest_salt, caller.store_id))
 
 
-def request_of(body: SpendIn, caller: Caller, *, key: str) -> SpendRequest:
-    """The wish to spend that a request states; raises `InvalidRequest` and `SiteNamesUser`."""
+def request_of(body: SpendIn, caller: Principal, *, key: str) -> SpendRequest:
+    """Return the spend request of a body; raises `InvalidRequest` and `SiteNamesUser`."""
     body.check()
     return SpendRequest(
         caller=caller,
@@ -52,8 +52,8 @@ def request_of(body: SpendIn, caller: Caller, *, key: str) -> SpendRequest:
     )
 
 
-def hold_request_of(body: SpendIn, caller: Caller, *, key: str, ttl_seconds: int) -> HoldRequest:
-    """The wish to hold that a request states; raises `InvalidRequest` and `SiteNamesUser`."""
+def hold_request_of(body: SpendIn, caller: Principal, *, key: str, ttl_seconds: int) -> HoldRequest:
+    """Return the hold request of a body; raises `InvalidRequest` and `SiteNamesUser`."""
     body.check()
     return HoldRequest(
         caller=caller,
@@ -70,10 +70,11 @@ def hold_request_of(body: SpendIn, caller: Caller, *, key: str, ttl_seconds: int
     )
 
 
-def path_id(prefix: str, text: str, unknown: Exception, caller: Caller) -> int:
-    """The number behind an id in the path; raises `unknown` for what is none of that kind.
+def path_id(prefix: str, text: str, unknown: Exception, caller: Principal) -> int:
+    """Return the number behind an id in the path; raises `unknown` for what is none of that kind.
 
-    A linked site's key must give the whole id; ids from before they had tags are for the store's own keys.
+    A linked site's key must send the id with its tag; older ids without a tag are
+    accepted from the store's own keys only.
     """
     number = decode_id(prefix, text, allow_untagged=not caller.site_id)
     if number is None:

@@ -1,4 +1,4 @@
-"""JSON on the way out."""
+"""JSON responses."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from bridge.web.api.refusals import refusal_document
 
 
 def json_response(document: Document, status: int = 200) -> Response:
-    """A JSON document that no cache keeps."""
+    """Return a JSON response that caches must not store."""
     return _response(json.dumps(document), status)
 
 
 def text_response(document: str) -> Response:
-    """Return a JSON document that is serialized already, with status 200."""
+    """Return a serialized JSON document with status 200."""
     return _response(document, 200)
 
 
@@ -31,7 +31,7 @@ STATUS = {Outcome.CREATED: 201, Outcome.CHANGED: 200}
 
 
 def reply_response(reply: Reply) -> Response:
-    """Return an answer as it is stored under its key, byte for byte, or a refusal; raises its error, if it is one."""
+    """Return a stored response byte for byte, or a refusal; raises the error of an error."""
     if isinstance(reply, BridgeError):
         raise reply
     if isinstance(reply, RefusedRequest):
@@ -44,7 +44,7 @@ def reply_response(reply: Reply) -> Response:
 
 
 def list_response(items: Sequence[Any], *, next_cursor: str | None) -> Response:
-    """One page of a list, and where the next begins; None at the end."""
+    """Return one page of a list with the cursor of the next page; None at the end."""
     return json_response({"items": list(items), "next": next_cursor})
 
 

@@ -1,4 +1,4 @@
-"""Examples of requests in curl, PHP and Python, made from the OpenAPI document."""
+"""Example requests in curl, PHP and Python, built from the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def samples_of(server: str, path: str, method: str, call: dict[str, Any]) -> tup
 
 
 def url_of(server: str, path: str, call: dict[str, Any]) -> str:
-    """Return the address of the example request: path parameters filled, required query parameters added."""
+    """Return the URL of the example request, with path parameters and required query parameters."""
     query = {}
     for parameter in call["parameters"]:
         if parameter["in"] == "path":

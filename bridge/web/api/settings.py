@@ -12,6 +12,7 @@ from bridge.domain.metering.errors import UnknownLimit, UnknownModule
 from bridge.domain.metering.limits import Allows, Limit, Period, Rule
 from bridge.domain.stores.stores import Module
 from bridge.rendering import documents
+from bridge.rendering.stores import store_document
 from bridge.services.metering import limits
 from bridge.services.stores import settings
 from bridge.web.api.answers.parts import ItemList
@@ -38,12 +39,12 @@ _AUDIENCE = re.compile(r"guest|user|role:[^\s:][^:\x00-\x1f]{0,99}")
 
 
 class ModuleIn(Body):
-    """Label and metering of a module; fields left out stay."""
+    """Label and metering of a module; fields left out stay unchanged."""
 
     label: Annotated[Text100, Field(min_length=1)] | None = None
     """Name that users see; left out or null, it stays."""
     metered: StrictBool | None = None
-    """True if use costs tokens; left out or null, it stays."""
+    """True if usage costs tokens; left out or null, it stays."""
 
 
 class LimitIn(Body):
@@ -61,12 +62,12 @@ class LimitIn(Body):
     def _known_audiences(cls, rules: dict[str, int | str]) -> dict[str, int | str]:
         for audience in rules:
             if not _AUDIENCE.fullmatch(audience):
-                raise ValueError(f"{audience!r} is none of guest, user and role:<slug>")
+                raise ValueError(f"{audience!r} must be guest, user or role:<slug>")
         return rules
 
 
 class StoreIn(Body):
-    """Settings of the store; fields left out stay."""
+    """Settings of the store; fields left out stay unchanged."""
 
     name: Annotated[Text200, Field(min_length=1)] | None = None
     """Name that admins see."""
@@ -83,13 +84,13 @@ class StoreIn(Body):
     low_balance: Amount | None = None
     """Tokens below which a balance is low."""
     reversal_policy: Literal["debt", "forgive"] | None = None
-    """The treatment of refunded tokens that were spent."""
+    """What happens to refunded tokens that are already spent: `debt` or `forgive`."""
     guest_policy: Literal["automatic", "admin"] | None = None
-    """How guests' orders find their account."""
+    """How guests' orders are assigned to accounts: `automatic` or `admin`."""
     accept_unknown_modules: StrictBool | None = None
     """True if a spend creates a module that the store does not have."""
     past_orders_paid_later: Literal["review", "grant"] | None = None
-    """The treatment of orders from before the connection that are paid later."""
+    """What happens to orders placed before the connection and paid later: `review` or `grant`."""
 
 
 @bp.get("/modules")
@@ -121,7 +122,7 @@ def get_module(key: str) -> Response:
     example={"label": "Chat", "metered": True},
 )
 def put_module(key: str) -> Response:
-    """Create a module or change it. Fields left out stay."""
+    """Create a module or change it. Fields left out stay unchanged."""
     body = read_body(ModuleIn)
     store_id, module = caller().store_id, path_module(key)
     put = in_transaction(
@@ -185,7 +186,7 @@ def delete_limit(module: str) -> Response:
 def get_store() -> Response:
     """Return the settings of the store."""
     with reading() as connection:
-        return json_response(settings.describe(settings.get_by_id(connection, caller().store_id)))
+        return json_response(store_document(settings.get_by_id(connection, caller().store_id)))
 
 
 @bp.put("/store")
@@ -198,22 +199,22 @@ def get_store() -> Response:
     example={"low_balance": 500, "purchase_url": "https://shop.example/tokens"},
 )
 def put_store() -> Response:
-    """Change settings of the store. Fields left out stay."""
+    """Change settings of the store. Fields left out stay unchanged."""
     body = read_body(StoreIn)
     changes = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
     store_id = caller().store_id
     return json_response(
-        settings.describe(in_transaction(lambda connection: settings.change_settings(connection, store_id, changes)))
+        store_document(in_transaction(lambda connection: settings.change_settings(connection, store_id, changes)))
     )
 
 
 def module_document(module: Module) -> documents.Document:
-    """A module as the API shows it."""
+    """Return a module as JSON."""
     return {"key": module.key, "label": module.label, "metered": module.is_metered}
 
 
 def limit_document(limit: Limit) -> documents.Document:
-    """A limit as the API shows it: each rule a number, `unlimited` or `disabled`."""
+    """Return a limit as JSON; each rule is a number, `unlimited` or `disabled`."""
     return {
         "module": limit.module,
         "period": limit.period.value,

@@ -1,8 +1,8 @@
-"""The API of linked sites: linking, caps, keys, and the account a site draws on."""
+"""The API of linked sites: linking, caps, keys, and the account of a site."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from flask import Blueprint, Response, request
@@ -19,12 +19,12 @@ from bridge.domain.errors import (
     UnknownUser,
 )
 from bridge.domain.sites.sites import DEFAULT_GRACE, MAX_GRACE, read_name, read_url
-from bridge.rendering import documents as answers
-from bridge.rendering.ids import decode_id
+from bridge.rendering.documents import Document, format_timestamp
+from bridge.rendering.ids import decode_id, encode_id
 from bridge.services.accounts import profiles
 from bridge.services.sites import link_codes, sites
 from bridge.services.sites.link_codes import Miss
-from bridge.services.sites.sites import NewSite
+from bridge.services.sites.sites import Linked, NewSite, SiteKey, SiteStatus, SiteUse
 from bridge.storage.engine.database import Connection
 from bridge.web.api.account_documents import funds_document
 from bridge.web.api.answers.parts import ItemList
@@ -54,7 +54,7 @@ class SiteIn(Body):
 
 
 class SiteChangesIn(Body):
-    """Changes of a linked site; fields left out stay."""
+    """Changes of a linked site; fields left out stay unchanged."""
 
     url: SiteUrl = ""
     """Address of the site; left out, it stays."""
@@ -65,7 +65,7 @@ class SiteChangesIn(Body):
 
 
 class RotationIn(Body):
-    """The grace time of the old key."""
+    """The grace period of the old key."""
 
     grace_seconds: GraceSeconds = int(DEFAULT_GRACE.total_seconds())
     """Seconds for which the old key still works."""
@@ -99,10 +99,10 @@ def add_site(user_id: str) -> Response:
     number, store_id, now = path_number(user_id, "user_id"), caller().store_id, utcnow()
     wanted = NewSite(body.url, body.name, body.monthly_cap)
 
-    def add(connection: Connection) -> answers.Document:
+    def add(connection: Connection) -> Document:
         account = profiles.get_account(connection, store_id, number)
         linked = sites.link_site(connection, wanted, store_id=store_id, account_id=account.id, now=now)
-        return sites.describe_linked(connection, linked, now=now)
+        return _linked_document(connection, linked, now=now)
 
     return json_response(in_transaction(add), 201)
 
@@ -116,9 +116,9 @@ def list_sites(user_id: str) -> Response:
     with reading() as connection:
         account = profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
         found = sites.list_sites(connection, account.id, before=before, limit=limit + 1)
-        documents = sites.describe(connection, found[:limit], now=utcnow())
-    more = documents[-1]["id"] if len(found) > limit else None
-    return list_response(documents, next_cursor=more)
+        statuses = sites.list_statuses(connection, found[:limit], now=utcnow())
+    more = encode_id("si", found[limit - 1].id) if len(found) > limit else None
+    return list_response([_site_document(status) for status in statuses], next_cursor=more)
 
 
 @bp.patch("/sites/<site_id>")
@@ -136,9 +136,10 @@ def change_site(site_id: str) -> Response:
     changes = read_body(SiteChangesIn).model_dump(exclude_unset=True)
     number, store_id, now = _site_number(site_id), caller().store_id, utcnow()
 
-    def change(connection: Connection) -> answers.Document:
+    def change(connection: Connection) -> Document:
         site = sites.change_site(connection, store_id, number, changes)
-        return sites.describe(connection, [site], now=now)[0]
+        (status,) = sites.list_statuses(connection, [site], now=now)
+        return _site_document(status)
 
     return json_response(in_transaction(change))
 
@@ -147,7 +148,7 @@ def change_site(site_id: str) -> Response:
 @store_key
 @operation("Unlink a site", tag="Linked sites", answer=None, status=204, errors=(UnknownSite,))
 def unlink_site(site_id: str) -> Response:
-    """Unlink a site. Its keys stop working at once; its history stays."""
+    """Unlink a site. Its keys stop working at once; its history is kept."""
     number, store_id, now = _site_number(site_id), caller().store_id, utcnow()
     in_transaction(lambda connection: sites.unlink_site(connection, store_id, number, now=now))
     return Response(status=204)
@@ -164,13 +165,13 @@ def unlink_site(site_id: str) -> Response:
     example={"grace_seconds": 3600},
 )
 def rotate_key(site_id: str) -> Response:
-    """Create a new access key. The old key works until the grace time ends."""
+    """Create a new access key. The old key works until the grace period ends."""
     grace = timedelta(seconds=read_body(RotationIn).grace_seconds)
     number, store_id, now = _site_number(site_id), caller().store_id, utcnow()
 
-    def rotate(connection: Connection) -> answers.Document:
+    def rotate(connection: Connection) -> Document:
         linked = sites.rotate_key(connection, store_id, number, grace=grace, now=now)
-        return sites.describe_linked(connection, linked, now=now)
+        return _linked_document(connection, linked, now=now)
 
     return json_response(in_transaction(rotate))
 
@@ -182,7 +183,7 @@ def add_link_code(user_id: str) -> Response:
     """Create a code that links another site to the user's account."""
     number, store_id, now = path_number(user_id, "user_id"), caller().store_id, utcnow()
     made = in_transaction(lambda connection: link_codes.new_code(connection, store_id, number, now=now))
-    return json_response({"code": made.code, "expires_at": answers.format_timestamp(made.expires_at)}, 201)
+    return json_response({"code": made.code, "expires_at": format_timestamp(made.expires_at)}, 201)
 
 
 @bp.post("/link")
@@ -202,9 +203,9 @@ def link() -> Response:
     with reading() as connection:
         link_codes.check_guesses(connection, body.code, address, now=now)
 
-    def use_code(connection: Connection) -> answers.Document | Miss:
+    def use_code(connection: Connection) -> Document | Miss:
         linked = link_codes.link(connection, body.code, wanted, address=address, now=now)
-        return linked if isinstance(linked, Miss) else sites.describe_linked(connection, linked, now=now)
+        return linked if isinstance(linked, Miss) else _linked_document(connection, linked, now=now)
 
     answer = in_transaction(use_code)
     if answer is Miss.USED:
@@ -218,19 +219,57 @@ def link() -> Response:
 @site_key
 @operation("Get the site's account", tag="Linked sites", answer=SiteAccount, errors=(UnknownSite,))
 def get_account() -> Response:
-    """Return the account that this site draws on and its use of this month."""
+    """Return the account of this site, and the site's usage of this month."""
     with reading() as connection:
         status = sites.get_site_account(connection, caller(), now=utcnow())
     return json_response(
         {
-            "state": status.state,
-            # The shop's user ID is all that a linked site learns about the person.
+            "state": status.state.value,
+            # A linked site sees the user's ID in the shop and nothing else about the user.
             "user": {"id": status.overview.account.user_id},
             **funds_document(status.overview),
-            "purchase_url": status.purchase_url,
-            "site": status.cap,
+            "purchase_url": status.overview.policy.store.purchase_url,
+            "site": _use_document(status.use),
         }
     )
+
+
+def _linked_document(connection: Connection, linked: Linked, *, now: datetime) -> Document:
+    """Return a site with its new access key, which no other response holds."""
+    (status,) = sites.list_statuses(connection, [linked.site], now=now)
+    return {**_site_document(status), "access_key": linked.access_key}
+
+
+def _site_document(status: SiteStatus) -> Document:
+    site = status.use.site
+    return {
+        **_use_document(status.use),
+        "url": site.url,
+        "keys": [_key_document(key) for key in status.keys],
+        "last_used_at": format_timestamp(status.last_used_at),
+        "created_at": format_timestamp(site.created_at),
+        "unlinked_at": format_timestamp(site.unlinked_at),
+    }
+
+
+def _use_document(use: SiteUse) -> Document:
+    return {
+        "id": encode_id("si", use.site.id),
+        "name": use.site.name,
+        "monthly_cap": use.site.monthly_cap,
+        "used_this_month": use.used_this_month,
+        "held": use.held,
+        "remaining": use.remaining,
+    }
+
+
+def _key_document(key: SiteKey) -> Document:
+    return {
+        "prefix": key.prefix,
+        "created_at": format_timestamp(key.created_at),
+        "last_used_at": format_timestamp(key.last_used_at),
+        "expires_at": format_timestamp(key.expires_at),
+    }
 
 
 def _site_number(site_id: str) -> int:
@@ -246,5 +285,5 @@ def _cursor() -> int | None:
         return None
     number = decode_id("si", text)
     if number is None:
-        raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
+        raise InvalidRequest(fields=[FieldError("cursor", "send the value of next from an earlier page")])
     return number

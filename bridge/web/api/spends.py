@@ -1,4 +1,4 @@
-"""The API of spending: quotes, spends one by one and in batches, and refunds."""
+"""The API of spending: quotes, single and batched spends, and refunds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from bridge.services.metering.execute import MAX_REQUESTS, Reply
 from bridge.services.metering.refusals import RefusedRequest
 from bridge.web import errors
 from bridge.web.api.answers.spends import BatchResults, QuoteOut, RefundOut, SpendOut
-from bridge.web.api.auth import caller, deferred_auth, store_or_site_key
+from bridge.web.api.auth import caller, deferred_auth, principal, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
 from bridge.web.api.operations import operation
 from bridge.web.api.parsing import (
@@ -78,7 +78,7 @@ class UnreadBatch(Body):
 
 
 class BatchIn(Body):
-    """Up to 1000 spends. Each is validated alone, so a bad one does not stop the others."""
+    """Up to 1000 spends. Each is validated on its own, so an invalid one does not stop the others."""
 
     spends: Annotated[list[BatchItemIn], Field(min_length=1, max_length=MAX_REQUESTS)]
     """Up to 1000 spends."""
@@ -88,13 +88,13 @@ class RefundIn(Body):
     """The tokens to refund and the reason."""
 
     tokens: Tokens | None = None
-    """Tokens to refund; left out, all that remain."""
+    """Tokens to refund; left out, all that were not refunded yet."""
     reason: Reason
     """Reason for the refund."""
 
 
 SPEND_ERRORS = (UnknownOperation, UnknownModule, TooManyUnits, OperationAndTokens, BalanceOutOfRange, UseOutOfRange)
-"""The errors of a spend or a hold, besides refusals."""
+"""The errors of a spend or hold, other than refusals."""
 
 
 @bp.post("/quotes")
@@ -147,7 +147,7 @@ def quote() -> Response:
 def spend() -> Response:
     """Charge tokens now. A refusal charges nothing, and the same key can be used again."""
     key = idempotency_key()
-    return reply_response(runtime().group_commit.spend(request_of(read_body(SpendIn), caller(), key=key)))
+    return reply_response(runtime().group_commit.spend(request_of(read_body(SpendIn), principal(), key=key)))
 
 
 @bp.post("/spends/batch")
@@ -197,10 +197,10 @@ def refund(spend_id: str) -> Response:
         raise NotASpend()
     body = read_body(RefundIn)
     ask = RefundRequest(
-        caller=caller(),
+        caller=principal(),
         key=key,
         fingerprint=fingerprint(f"refund {spend_id}", body),
-        spend_id=path_id("sp", spend_id, UnknownSpend(), caller()),
+        spend_id=path_id("sp", spend_id, UnknownSpend(), principal()),
         tokens=body.tokens,
         reason=body.reason,
     )

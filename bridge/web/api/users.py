@@ -24,6 +24,7 @@ from bridge.services.accounts.profiles import Adjustment
 from bridge.services.metering import overview
 from bridge.services.metering.idempotency import once
 from bridge.services.ops import exports
+from bridge.services.ops.exports import DayOfUse
 from bridge.services.orders import apply, purchases
 from bridge.services.orders.purchases import Purchase, PurchasedLine
 from bridge.services.stores import settings
@@ -54,13 +55,13 @@ from bridge.web.api.responses import json_response, list_response, reply_respons
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 
 LINES = 50
-"""How many lines of a purchase a list of purchases shows."""
+"""How many lines of a purchase the list of purchases shows."""
 
 bp = Blueprint("api_users", __name__, url_prefix="/v1/users/<user_id>")
 
 
 class ProfileIn(Body):
-    """Profile of a user; fields left out stay."""
+    """Profile of a user; fields left out stay unchanged."""
 
     email: Email | None = None
     """Email address; left out or null, it stays."""
@@ -82,16 +83,16 @@ class AdjustmentIn(Body):
     balance: Amount | None = None
     """The balance to set."""
     expected_balance: Amount | None = None
-    """Fail if the balance is another one."""
+    """Fail if the current balance is a different one."""
     reason: Reason
     """Reason for the adjustment."""
 
     @model_validator(mode="after")
     def _one_of_them(self) -> AdjustmentIn:
         if (self.tokens is None) == (self.balance is None):
-            raise ValueError("give exactly one of tokens and balance")
+            raise ValueError("send exactly one of tokens and balance")
         if self.tokens == 0:
-            raise ValueError("tokens of 0 adjust nothing")
+            raise ValueError("tokens must not be 0")
         return self
 
 
@@ -134,7 +135,7 @@ def get_user(user_id: str) -> Response:
 @bp.get("/usage")
 @store_key
 @operation(
-    "Get a user's use by day",
+    "Get a user's usage by day",
     tag="Users",
     answer=UsageOut,
     query=(Parameter("days", "Number of days.", {"type": "string", "enum": ["30", "90", "365"]}, "30"), CSV),
@@ -142,7 +143,7 @@ def get_user(user_id: str) -> Response:
     media=("application/json", "text/csv"),
 )
 def usage(user_id: str) -> Response:
-    """Return a user's use by day in the store's time zone, newest first."""
+    """Return a user's usage by day in the store's time zone, newest first."""
     days = _days()
     account, now = _account(user_id), utcnow()
     if wants_csv():
@@ -150,7 +151,8 @@ def usage(user_id: str) -> Response:
             lambda connection: exports.usage_rows(connection, account, days=days, now=now), name="usage"
         )
     with reading() as connection:
-        return json_response({"days": exports.usage_by_day(connection, account, days=days, now=now)})
+        found = exports.usage_by_day(connection, account, days=days, now=now)
+    return json_response({"days": [_day_document(day) for day in found]})
 
 
 @bp.get("/entries")
@@ -252,8 +254,28 @@ def adjust(user_id: str) -> Response:
     return reply_response(answer)
 
 
+def _day_document(found: DayOfUse) -> documents.Document:
+    items = [
+        {
+            "module": row.module,
+            "operation": row.operation or None,
+            "site": row.site or None,
+            "source": row.source or None,
+            "units": row.units,
+            "tokens": row.tokens,
+        }
+        for row in found.rows
+    ]
+    return {
+        "date": found.day.isoformat(),
+        "tokens": sum(row.tokens for row in found.rows),
+        "units": sum(row.units for row in found.rows),
+        "items": items,
+    }
+
+
 def entry_document(entry: Entry) -> documents.Document:
-    """One line of the ledger as the API shows it; `tokens` is signed."""
+    """Return a ledger entry as JSON; `tokens` is signed."""
     return {
         "id": encode_id("en", entry.id),
         "kind": entry.kind.value,
@@ -271,7 +293,7 @@ def entry_document(entry: Entry) -> documents.Document:
 
 
 def purchase_document(purchase: Purchase) -> documents.Document:
-    """One purchase as the API shows it; money is text, as the shop writes it.
+    """Return a purchase as JSON; money is text, as the shop writes it.
 
     `lines` are the first fifty of `line_count`; `lines_next` is the cursor of the others.
     """
@@ -310,7 +332,7 @@ def _account(user_id: str) -> Account:
 def _days() -> int:
     text = request.args.get("days", "30")
     if text not in {str(span) for span in exports.SPANS}:
-        raise InvalidRequest(fields=[FieldError("days", "give 30, 90 or 365")])
+        raise InvalidRequest(fields=[FieldError("days", "must be 30, 90 or 365")])
     return int(text)
 
 
@@ -320,7 +342,7 @@ def _entry_cursor() -> int | None:
         return None
     number = decode_id("en", text)
     if number is None:
-        raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
+        raise InvalidRequest(fields=[FieldError("cursor", "send the value of next from an earlier page")])
     return number
 
 

@@ -1,4 +1,4 @@
-"""The route of the shops' webhooks: a delivery is stored and committed, then processed, then answered."""
+"""The route for the shops' webhooks: store and commit a delivery, process it, respond."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from flask import Blueprint, Response, current_app, request
 
@@ -27,7 +28,19 @@ _PING = re.compile(rb"webhook_id=\d{1,20}\s*")
 
 @bp.post("/webhooks/woocommerce/<store>")
 def receive(store: str) -> Response:
-    """Take one delivery; the shop gets its 200 as soon as it is stored, whatever processing then says."""
+    """Receive one delivery; the response is 200 once it is stored, whatever the result of processing."""
+    metrics = runtime().metrics
+    try:
+        result, response = _receive(store)
+    except BridgeError as error:
+        metrics.note_delivery(_header("Topic"), error.code)
+        raise
+    metrics.note_delivery(_header("Topic"), result)
+    return response
+
+
+def _receive(store: str) -> tuple[str, Response]:
+    """Return the result for the metrics, and the response."""
     if (request.content_length or 0) > HARD_LIMIT_BYTES:
         raise BodyTooLarge()
     body = request.get_data(cache=False)
@@ -35,7 +48,7 @@ def receive(store: str) -> Response:
         raise BodyTooLarge()
     signature = request.headers.get("X-WC-Webhook-Signature", "")
     if not signature and _PING.fullmatch(body):
-        return _answer_ping(store)
+        return "ping", _answer_ping(store)
     received = Received(
         body=body,
         signature=signature,
@@ -59,8 +72,10 @@ def receive(store: str) -> Response:
         raise MalformedBody(stored.delivery.outcome)
     shops = runtime().shops if stored.has_keys else None
     if not stored.is_repeat:
-        processing.process_received(transaction, stored, now=utcnow(), shops=shops)
-    return Response("stored\n", content_type="text/plain; charset=utf-8")
+        is_done = processing.process_received(transaction, stored, now=utcnow(), shops=shops)
+        runtime().metrics.note_processed(is_done)
+    answer = Response("stored\n", content_type="text/plain; charset=utf-8")
+    return "repeated" if stored.is_repeat else "stored", answer
 
 
 def _answer_ping(store: str) -> Response:
@@ -71,9 +86,9 @@ def _answer_ping(store: str) -> Response:
 
 
 def _note(store: str, what: str, note: Callable[..., None]) -> None:
-    """Note what anybody can send at most once a minute: whoever sends many costs no more than the answer.
+    """Record an unsigned request at most once a minute, so that many of them cost only their responses.
 
-    Only stores that exist come here, so what is remembered stays small.
+    Only existing stores are recorded, so the memory used stays small.
     """
     noted: dict[str, float] = current_app.extensions.setdefault(f"bridge.{what}", {})
     now = time.monotonic()
@@ -83,9 +98,12 @@ def _note(store: str, what: str, note: Callable[..., None]) -> None:
     try:
         in_transaction(lambda connection: note(connection, store, now=utcnow()))
     except BridgeError as error:
-        log.warning("the %s of store %s could not be noted: %s", what.replace("_", " "), store, error.detail)
+        log.warning("the %s of store %s could not be recorded: %s", what.replace("_", " "), store, error.detail)
 
 
 def _header(name: str) -> str:
-    # Headers arrive as Latin-1; what a database cannot hold is dropped.
-    return "".join(letter for letter in request.headers.get(f"X-WC-Webhook-{name}", "") if letter.isprintable())
+    # Headers arrive as Latin-1, and WordPress sends UTF-8; what a database cannot hold is dropped.
+    text = request.headers.get(f"X-WC-Webhook-{name}", "")
+    with suppress(UnicodeError):
+        text = text.encode("latin-1").decode("utf-8")
+    return "".join(letter for letter in text if letter.isprintable())

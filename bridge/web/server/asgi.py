@@ -1,7 +1,7 @@
-"""Runs the Flask app under an asynchronous server: no caller holds a thread while bytes travel.
+"""Run the Flask app under an asynchronous server, so that no caller occupies a thread while bytes travel.
 
-A request takes a thread when its body has arrived, and gives it back when the
-app has answered. The event loop waits for slow senders and slow readers, each
+A request takes a thread when its body has arrived, and releases it when the
+app has responded. The event loop waits for slow senders and slow readers, each
 with a deadline.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -31,20 +32,22 @@ log = logging.getLogger(__name__)
 
 Scope = dict[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+OnAnswer = Callable[[str, str, int, float], None]
 
 LARGE_BODY = 512 * 1024
 LARGE_AT_ONCE = 4
-"""How many larger bodies are worked on at once: parsed, they take many times their size."""
+"""How many larger bodies are processed at once: when parsed, they take many times their size."""
 WAITING_PER_THREAD = 8
-_RESERVED_PATHS = frozenset({"/healthz"})
 
 
 class AsgiApp:
-    """An ASGI application that answers with a WSGI one.
+    """An ASGI application that runs a WSGI application.
 
-    `threads` run requests; one more is kept for `/healthz`, which is answered
-    however busy the others are. `seconds` is the time a caller has to send a
-    body, and to accept each part of a long answer.
+    `threads` process requests. One more thread is reserved for `/healthz` and one
+    for `/metrics`, which respond however busy the others are. `seconds` is the
+    time a caller has to send a body, and to accept each part of a long response.
+    `on_answer` receives the route, method and status of each response, and the
+    seconds it took from when the body had arrived.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class AsgiApp:
         threads: int,
         seconds: float,
         public_url: str = "",
+        on_answer: OnAnswer = lambda *_answer: None,
         on_start: Callable[[], None] = lambda: None,
         on_stop: Callable[[], None] = lambda: None,
     ) -> None:
@@ -63,13 +67,22 @@ class AsgiApp:
         self._base_path = path_of(public_url)
         self._bodies = BodyReader(seconds=seconds)
         self._pool = WorkerPool(threads, threads * WAITING_PER_THREAD, name="request")
-        self._reserved = WorkerPool(1, 1024, name="health")
+        self._reserved = {
+            "/healthz": WorkerPool(1, 1024, name="health"),
+            "/metrics": WorkerPool(1, 32, name="metrics"),
+        }
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._on_answer = on_answer
         self._on_start = on_start
         self._on_stop = on_stop
 
+    @property
+    def in_flight(self) -> int:
+        """The requests that run or wait for a thread now."""
+        return self._pool.in_flight
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or run the lifespan of the server."""
+        """Handle one request, or run the lifespan of the server."""
         if scope["type"] == "http":
             await self._answer(scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -81,34 +94,38 @@ class AsgiApp:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self._pool.close()
-        self._reserved.close()
+        for pool in self._reserved.values():
+            pool.close()
         self._on_stop()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = self._own_path(scope["path"])
+        path, method = self._own_path(scope["path"]), scope["method"]
+        started = time.monotonic()
         try:
             headers = read_headers(scope)
-            async with self._bodies.read(scope["method"], path, headers, receive) as body:
+            async with self._bodies.read(method, path, headers, receive) as body:
+                started = time.monotonic()
                 call = WsgiCall(self._app, scope, headers, body)
-                if path in _RESERVED_PATHS:
-                    answer = await self._reserved.run(call.start)
-                elif len(body) > LARGE_BODY:
+                pool = self._reserved.get(path, self._pool)
+                if len(body) > LARGE_BODY:
                     async with self._large:
-                        answer = await self._pool.run(call.start)
+                        answer = await pool.run(call.start)
                 else:
-                    answer = await self._pool.run(call.start)
+                    answer = await pool.run(call.start)
+                self._on_answer(call.route, method, answer.status, time.monotonic() - started)
                 await self._send(call, answer, send)
         except BridgeError as error:
             refusal = error
         else:
             return
-        # Its traceback would keep what was read of the body while the answer travels.
+        self._on_answer("", method, status_of(refusal), time.monotonic() - started)
+        # Its traceback would keep the body in memory while the response is sent.
         refusal.__traceback__ = refusal.__cause__ = refusal.__context__ = None
         await self._refuse(refusal, path, receive, send)
 
     def _own_path(self, path: str) -> str:
-        """Return the path below the public URL's own, which a proxy may have kept."""
+        """Return the path without the public URL's own path, which a proxy may have kept."""
         base = self._base_path
         return path[len(base) :] if base and path.startswith(f"{base}/") else path
 
@@ -120,15 +137,15 @@ class AsgiApp:
         try:
             part = answer.body
             while part:
-                # A thread makes the next part only when the reader has taken this one.
+                # The next part is produced only after the client has accepted this one.
                 async with asyncio.timeout(self._seconds):
                     await send({"type": "http.response.body", "body": part, "more_body": True})
                 part = await self._pool.run(call.read_on)
             await send({"type": "http.response.body", "body": b""})
         except TimeoutError:
-            log.info("a reader of %s was too slow and is cut off", call.path)
+            log.info("a client reading %s was too slow; its connection is closed", call.path)
         except Overloaded:
-            log.warning("the answer to %s is cut off: too many requests wait", call.path)
+            log.warning("the response to %s is cut off: too many requests wait", call.path)
         finally:
             await self._close(call)
 

@@ -17,13 +17,13 @@ BODY_LIMITS: tuple[tuple[str, int], ...] = (
     ("/connect/", 4 * KIB),
     ("/admin", 256 * KIB),
 )
-"""Bytes by the beginning of the path; the first match counts. A view may accept less, never more."""
+"""The most bytes, by the beginning of the path; the first match counts. A view may accept less, never more."""
 
 OTHER_LIMIT = 4 * KIB
-"""Bytes of a body sent to any other path."""
+"""The most bytes of a body sent to any other path."""
 
 BODILESS_LIMIT = 64 * KIB
-"""Bytes of a body sent with a method that reads none; it is received and ignored."""
+"""The most bytes of a body sent with a method that reads none; the body is ignored."""
 
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 
@@ -37,19 +37,19 @@ def body_limit(method: str, path: str) -> int:
 def check_body_headers(path: str, content_type: str, content_encoding: str) -> None:
     """Raise `UnsupportedBody` for a compressed body, and for a multipart form.
 
-    What programs call reads JSON whatever the type says, and refuses a
-    multipart body as no JSON.
+    Paths for programs parse JSON whatever the content type, and refuse a multipart
+    body because it is not JSON.
     """
     if content_type.lstrip().lower().startswith("multipart/") and not is_for_machines(path):
-        raise UnsupportedBody("This page takes no multipart form.")
+        raise UnsupportedBody("This page does not accept multipart forms.")
     if content_encoding.strip().lower() not in {"", "identity"}:
-        raise UnsupportedBody("This address takes no compressed body: send it without Content-Encoding.")
+        raise UnsupportedBody("This path does not accept compressed bodies: send the body without Content-Encoding.")
 
 
 def install(app: Flask) -> None:
-    """Apply the limits inside the app as well, whatever server runs it and however the body is framed.
+    """Apply the limits inside the app as well, for any server and any framing of the body.
 
-    Install it before anything that reads a form: Werkzeug writes a multipart
+    Install this before anything that reads a form: Werkzeug writes a multipart
     form to the temporary folder while it reads it.
     """
     app.before_request(_check_request)
@@ -64,7 +64,7 @@ def _check_request() -> None:
         if request.content_length > limit:
             raise BodyTooLarge()
     elif request.environ.get("wsgi.input_terminated"):
-        # Werkzeug cuts a body of unknown length at its limit and says nothing; one byte more shows it.
+        # Werkzeug silently cuts a body of unknown length at its limit; one more byte shows it.
         request.max_content_length = limit + 1
         if len(request.get_data()) > limit:
             raise BodyTooLarge()

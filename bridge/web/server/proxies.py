@@ -1,4 +1,4 @@
-"""The X-Forwarded headers: believed from trusted proxies, and removed from every other request."""
+"""The X-Forwarded headers: used from trusted proxies, and removed from all other requests."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _PORTS = {"http": "80", "https": "443"}
 
 
 class TrustedProxies:
-    """Gives the app the address, scheme and host of the client, where a trusted proxy names them."""
+    """Passes the address, scheme and host of the client to the app if a trusted proxy states them."""
 
     def __init__(self, app: WSGIApplication, networks: Sequence[Network]) -> None:
         self._app = app
         self._networks = networks
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request as the app does."""
+        """Handle a request with the app."""
         named = {name: environ.pop(f"HTTP_X_FORWARDED_{name}", "") for name in _HEADERS}
         environ.pop("HTTP_FORWARDED", None)
         peer = environ.get("REMOTE_ADDR", "")
@@ -43,7 +43,7 @@ def install(app: Flask, networks: Sequence[Network]) -> None:
 
 
 def _apply(environ: WSGIEnvironment, last: dict[str, str]) -> None:
-    """Take over what the nearest proxy says; a value that cannot be right is left out."""
+    """Apply the values of the nearest proxy; an invalid value is ignored."""
     scheme = last["PROTO"].casefold()
     if scheme in _PORTS:
         environ["wsgi.url_scheme"] = scheme

@@ -1,4 +1,4 @@
-"""Serving below the path of the public URL, behind a proxy that keeps the path or strips it."""
+"""Serve below the path of the public URL, behind a proxy that keeps or strips the path."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class PublicPath:
-    """Tells the app the path it is served under; a request may carry the path or come without it."""
+    """Passes the app the path it is served under; requests may arrive with or without the path."""
 
     def __init__(self, app: WSGIApplication, path: str) -> None:
         self._app = app
         self._path = path
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request as the app does, links and redirects below the path."""
+        """Handle a request with the app; its links and redirects begin with the path."""
         asked = environ.get("PATH_INFO", "")
         if asked == self._path or asked.startswith(f"{self._path}/"):
             environ["PATH_INFO"] = asked[len(self._path) :] or "/"
@@ -31,7 +31,7 @@ class PublicPath:
 
 
 def install(app: Flask, public_url: str) -> None:
-    """Serve the app below the public URL's path, where it has one."""
+    """Serve the app below the public URL's path, if it has one."""
     if path := path_of(public_url):
         app.wsgi_app = PublicPath(app.wsgi_app, path)  # type: ignore[method-assign]
 

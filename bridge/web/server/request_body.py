@@ -1,4 +1,4 @@
-"""Request bodies, read before a thread is taken: within a limit, a deadline and one shared amount of memory."""
+"""Read request bodies before a thread is taken, within a limit, a deadline and a shared memory budget."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from bridge.web.server.body_limits import KIB, MIB, body_limit, check_body_heade
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 SMALL_BODY = 64 * KIB
-"""Bodies up to this size do not count: the number of connections bounds them."""
+"""Bodies up to this size do not count: the number of connections limits them."""
 MEMORY = 64 * MIB
 """The most bytes of larger bodies that one process holds."""
 DRAIN_BYTES = 4 * MIB
 DRAIN_SECONDS = 5.0
-"""How much of a refused body is still read, so that the sender reads the answer instead of a reset."""
+"""How much of a refused body is still read, so that the sender gets the response and not a reset."""
 
 
 class BodyMemory:
     """The memory that all bodies of a process share.
 
-    When it is used up, the body that has been arriving longest is given up:
-    a slow sender loses its place, a fast one is done in milliseconds. Used by
-    one event loop only.
+    When it is used up, the body that has been arriving longest is dropped: slow
+    senders are dropped, fast ones finish in milliseconds. Used by one event loop
+    only.
     """
 
     def __init__(self, capacity: int = MEMORY) -> None:
@@ -40,7 +40,7 @@ class BodyMemory:
         return self._used
 
     def hold(self, deadline: asyncio.Timeout) -> HeldBody:
-        """Return the account of one body that begins to arrive; give it up by ending its deadline."""
+        """Return the record of a body that begins to arrive; it is dropped by ending its deadline."""
         return HeldBody(self, deadline)
 
     def take(self, body: HeldBody, size: int) -> None:
@@ -58,11 +58,11 @@ class BodyMemory:
             self.release(slowest)
 
     def complete(self, body: HeldBody) -> None:
-        """Note that a body has arrived: it is not given up any more."""
+        """Record that a body has arrived; it is not dropped any more."""
         self._arriving.pop(body, None)
 
     def release(self, body: HeldBody) -> None:
-        """Give back the bytes of a body; harmless when done twice."""
+        """Release the bytes of a body; a second call does nothing."""
         self._arriving.pop(body, None)
         self._used -= body.size
         body.size = 0
@@ -89,7 +89,7 @@ class BodyReader:
 
     @asynccontextmanager
     async def read(self, method: str, path: str, headers: Mapping[str, str], receive: Receive) -> AsyncIterator[bytes]:
-        """The whole body, its memory held until the block ends.
+        """Yield the whole body; its memory is held until the block ends.
 
         Raises `BodyTooLarge`, `UnsupportedBody`, `MalformedBody` for broken
         framing or a sender that left, `RequestTimedOut` and `Overloaded`.
@@ -99,7 +99,7 @@ class BodyReader:
             yield b""
             return
         if coding is not None and coding.strip().lower() != "chunked":
-            raise MalformedBody("The only transfer coding this service takes is chunked.")
+            raise MalformedBody("This service accepts no transfer coding but chunked.")
         check_body_headers(path, headers.get("content-type", ""), headers.get("content-encoding", ""))
         limit = body_limit(method, path)
         if length is not None and int(length) > limit:
@@ -124,7 +124,7 @@ class BodyReader:
         first: bytes = message.get("body", b"")
         if not message.get("more_body", False) and len(first) <= min(limit, SMALL_BODY):
             return first
-        # One growing block instead of many parts: what is freed afterwards is one piece.
+        # One growing block instead of many parts, so that one block is freed afterwards.
         body = bytearray(first)
         while True:
             if len(body) > limit:
@@ -139,13 +139,13 @@ class BodyReader:
     async def _next(self, receive: Receive) -> dict[str, Any]:
         message = await receive()
         if message["type"] != "http.request":
-            # The framing is broken, or the sender left; what came so far is no body.
-            raise MalformedBody("The body broke off or is framed wrongly.")
+            # The framing is invalid, or the sender disconnected; the bytes so far are not a body.
+            raise MalformedBody("The body is incomplete or its framing is invalid.")
         return message
 
 
 async def drain(receive: Receive, seconds: float = DRAIN_SECONDS) -> None:
-    """Read and drop what a refused sender still sends, up to a bound; the server closes after more."""
+    """Read and drop the rest of a refused body, up to a limit; beyond it, the server closes the connection."""
     left = DRAIN_BYTES
     try:
         async with asyncio.timeout(min(seconds, DRAIN_SECONDS)):

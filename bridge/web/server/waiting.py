@@ -8,7 +8,7 @@ from bridge.services.transactions import begin_waiting, end_waiting
 
 
 def install(app: Flask) -> None:
-    """Give every request a budget: what waited its share is answered 503, however many transactions it opens."""
+    """Limit the time each request waits for the database in all its transactions; beyond it, respond 503."""
     app.before_request(_begin)
     app.teardown_request(_end)
 

@@ -16,7 +16,7 @@ from bridge.domain.errors import Overloaded
 log = logging.getLogger(__name__)
 
 QUEUE_SECONDS = 15
-"""The longest that a call waits for a thread; its caller has probably given up after it."""
+"""The longest time a call waits for a thread; after it, the caller has probably given up."""
 
 R = TypeVar("R")
 
@@ -49,7 +49,7 @@ class _Call(Generic[R]):
 
 
 class WorkerPool:
-    """Up to `threads` threads and up to `waiting` calls in line for them.
+    """Up to `threads` threads, with a queue of up to `waiting` calls.
 
     `run` belongs to one event loop. Threads start when they are first needed.
     Calls that finish together wake the loop once.
@@ -84,7 +84,7 @@ class WorkerPool:
         return await call.future
 
     def close(self) -> None:
-        """Let the threads end what they are at, and wait for them."""
+        """Let the threads finish their calls, and wait for them."""
         for _ in self._threads:
             self._calls.put(None)
         for thread in self._threads:

@@ -1,4 +1,4 @@
-"""One call of a WSGI app: the environment of a request, and its answer in parts."""
+"""One call of a WSGI app: the environment of a request, and its response in parts."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from bridge.domain.errors import MalformedBody
+from bridge.web.server.routes import ROUTE
 
 WsgiApp = Callable[..., Iterable[bytes]]
 Headers = dict[str, str]
 
 PART_BYTES = 256 * 1024
-"""Answers up to this size are sent whole; longer ones in parts about as long."""
+"""Responses up to this size are sent whole; longer ones in parts of about this size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The status and headers of an answer, with its body or the first part of it."""
+    """The status and headers of a response, with its body or the first part of it."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -30,11 +31,11 @@ class Answer:
 
 
 def read_headers(scope: dict[str, Any]) -> Headers:
-    """Return the headers by their lower-case names; a name that comes again is joined to the first.
+    """Return the headers by their lower-case names; repeated names are joined.
 
     Names with an underscore are dropped: in a WSGI environment they look like
     those with a dash. Raises `MalformedBody` for a request without exactly one
-    host, or with a target that is no path.
+    host, or with a target that is not a path.
     """
     headers: Headers = {}
     for raw_name, raw_value in scope["headers"]:
@@ -47,11 +48,11 @@ def read_headers(scope: dict[str, Any]) -> Headers:
             raise MalformedBody("The request names more than one host.")
         elif name != "content-length":
             headers[name] = f"{headers[name]}{'; ' if name == 'cookie' else ','}{value}"
-    # granian hands over a missing host as an empty one.
+    # granian passes a missing host as an empty one.
     if not headers.get("host") and scope["http_version"] == "1.1":
         raise MalformedBody("The request names no host.")
     if not scope["path"].startswith("/"):
-        raise MalformedBody("The target of the request is no path.")
+        raise MalformedBody("The target of the request is not a path.")
     return headers
 
 
@@ -60,6 +61,8 @@ class WsgiCall:
 
     def __init__(self, app: WsgiApp, scope: dict[str, Any], headers: Headers, body: bytes) -> None:
         self.path: str = scope["path"]
+        self.route = ""
+        """The template of the route that matched, once the app was called; empty where none did."""
         self._app = app
         self._scope = scope
         self._headers = headers
@@ -71,7 +74,7 @@ class WsgiCall:
         self._result: Iterable[bytes] = ()
 
     def start(self) -> Answer:
-        """Run the app up to the end of its answer, or up to a whole part of it."""
+        """Run the app to the end of its response, or until the first part is complete."""
         return self._context.run(self._start)
 
     def read_on(self) -> bytes:
@@ -79,7 +82,7 @@ class WsgiCall:
         return self._context.run(self._next_part)
 
     def close(self) -> None:
-        """Let the app release what its answer holds; harmless when done twice."""
+        """Let the app release the resources of its response; a second call does nothing."""
         self._context.run(self._close)
 
     def _close(self) -> None:
@@ -88,7 +91,9 @@ class WsgiCall:
             result.close()
 
     def _start(self) -> Answer:
-        self._result = self._app(self._environ(), self._start_response)
+        environ = self._environ()
+        self._result = self._app(environ, self._start_response)
+        self.route = environ.get(ROUTE, "")
         self._body = b""
         self._parts = iter(self._result)
         try:
@@ -144,7 +149,7 @@ class WsgiCall:
                 environ[f"HTTP_{name.upper().replace('-', '_')}"] = value
         if "content-type" in self._headers:
             environ["CONTENT_TYPE"] = self._headers["content-type"]
-        # However the body was framed, the app reads one of a known length.
+        # The app always reads a body of known length, whatever the framing of the request.
         if self._body or "content-length" in self._headers or "transfer-encoding" in self._headers:
             environ["CONTENT_LENGTH"] = str(len(self._body))
         return environ

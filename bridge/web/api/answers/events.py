@@ -12,12 +12,12 @@ from bridge.web.api.operations import Answer
 
 
 class EndpointOut(Answer):
-    """An address that receives events."""
+    """A URL that receives events."""
 
     id: Annotated[str, Field(examples=[example_id("ep")])]
     """ID of the endpoint."""
     url: Annotated[str, Field(examples=["https://receiver.example/events"])]
-    """Address that receives the events."""
+    """URL that receives the events."""
     types: Annotated[list[EventType] | None, Field(examples=[["balance.low"]])]
     """Event types; null for all."""
     created_at: Time

@@ -11,7 +11,7 @@ from bridge.web.api.operations import Answer
 
 
 class HoldOut(Answer):
-    """Tokens set aside for a later spend."""
+    """Tokens held for a later spend."""
 
     id: Annotated[str, Field(examples=[example_id("ho")])]
     """ID of the hold."""
@@ -24,7 +24,7 @@ class HoldOut(Answer):
     quantity: Annotated[int, Field(ge=0, examples=[1])]
     """Number of units."""
     tokens: Annotated[Count, Field(examples=[120])]
-    """Tokens set aside."""
+    """Tokens held."""
     paid_by: PaidBy
     """Tokens by source."""
     balance: Balance
@@ -32,10 +32,10 @@ class HoldOut(Answer):
     allowance: Allowance | None
     """Allowance of the module; null without a rule."""
     source: Annotated[str | None, Field(examples=["support-bot"])]
-    """Integration that asked."""
+    """Integration that requested the hold."""
     reference: Annotated[str | None, Field(examples=["job-1"])]
     """The caller's own reference."""
     created_at: Time
     """Time of the hold."""
     expires_at: Time
-    """Time at which an open hold ends."""
+    """Time at which an open hold expires."""

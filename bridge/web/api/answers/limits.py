@@ -16,7 +16,7 @@ class OperationOut(Answer):
     key: Annotated[str, Field(examples=["image.analysis"])]
     """Key of the operation."""
     module: Module
-    """Module it belongs to."""
+    """Key of its module."""
     tokens_per_unit: Annotated[Count, Field(examples=[40])]
     """Price of one unit; 0 for an operation made of parts."""
     max_units: Annotated[int | None, Field(examples=[100])]
@@ -97,9 +97,9 @@ class Explanation(Answer):
     module: Module
     """Key of the module."""
     metered: Annotated[bool, Field(examples=[True])]
-    """True if use of the module costs tokens."""
+    """True if usage of the module costs tokens."""
     tokens: Annotated[Count, Field(examples=[120])]
-    """Tokens asked for."""
+    """Tokens requested."""
     price: Annotated[Count, Field(examples=[120])]
     """Tokens it would cost."""
     roles: Annotated[list[str], Field(examples=[["subscriber"]])]

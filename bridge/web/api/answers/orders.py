@@ -52,9 +52,9 @@ class OrderLine(Answer):
     variation_id: Annotated[int | None, Field(examples=[None])]
     """ID of the variation."""
     quantity: Annotated[float | None, Field(examples=[1])]
-    """Pieces; null if not readable."""
+    """Quantity; null if not readable."""
     tokens_each: Annotated[Count | None, Field(examples=[5000])]
-    """Tokens for each piece; null if not known."""
+    """Tokens per unit; null if not known."""
     basis: Annotated[str | None, Field(examples=["product"])]
     """How the amount was determined."""
     months: Annotated[int | None, Field(examples=[None])]
@@ -93,7 +93,7 @@ class ExceptionOut(Answer):
     id: Annotated[int, Field(examples=[1001])]
     """ID of the order in the shop."""
     number: Annotated[int | str, Field(examples=[1001])]
-    """Number that the shop shows."""
+    """Order number shown in the shop."""
     question: Annotated[str | None, Field(examples=["no_buyer"])]
     """Kind of the first review item."""
     reviews: list[ReviewItemOut]
@@ -114,7 +114,7 @@ class OrderOut(Answer):
     id: Annotated[int, Field(examples=[1001])]
     """ID of the order in the shop."""
     number: Annotated[int | str, Field(examples=[1001])]
-    """Number that the shop shows."""
+    """Order number shown in the shop."""
     status: Annotated[str, Field(examples=["completed"])]
     """Status of the order."""
     question: Annotated[str | None, Field(examples=[None])]
@@ -157,7 +157,7 @@ class SettledOrder(OrderOut):
 
 
 class LatePackageOut(Answer):
-    """A package that orders bought before it was a package."""
+    """A package with orders from before it was a package."""
 
     product: Annotated[int, Field(examples=[10])]
     """ID of the product in the shop."""
@@ -166,7 +166,7 @@ class LatePackageOut(Answer):
     name: Annotated[str | None, Field(examples=["100k tokens"])]
     """Name of the product."""
     tokens: Count | None
-    """Tokens for each piece."""
+    """Tokens per unit."""
     orders: Count
     """Number of orders."""
     choices: Annotated[list[str], Field(examples=[["grant", "leave"]])]

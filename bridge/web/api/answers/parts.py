@@ -88,7 +88,7 @@ class Plan(Answer):
 
 
 class FieldProblem(Answer):
-    """One bad field of a request."""
+    """One invalid field of a request."""
 
     field: Annotated[str, Field(examples=["tokens"])]
     """Path of the field, with dots."""
@@ -100,17 +100,17 @@ class Problem(Answer):
     """An error, in the form of RFC 9457."""
 
     type: Annotated[str, Field(json_schema_extra={"format": "uri-reference"}, examples=["/v1/docs#invalid_request"])]
-    """Address of the code's description."""
+    """URL of the code's description."""
     title: Annotated[str, Field(examples=["Invalid request"])]
     """Short text of the code."""
     status: Annotated[int, Field(ge=400, le=599, examples=[422])]
     """HTTP status."""
     detail: Annotated[str, Field(examples=["tokens: must be 1 or more"])]
-    """The cause of the error; the sentence may change."""
+    """The cause of the error; the text may change."""
     code: Annotated[str, Field(examples=["invalid_request"])]
     """Stable code of the error."""
     errors: Annotated[list[FieldProblem], Field(default_factory=list)]
-    """The bad fields; absent for an error of no field."""
+    """The invalid fields; absent if the error is not about a field."""
 
 
 class Refusal(Answer):
@@ -119,13 +119,13 @@ class Refusal(Answer):
     type: Annotated[
         str, Field(json_schema_extra={"format": "uri-reference"}, examples=["/v1/docs#insufficient_tokens"])
     ]
-    """Address of the code's description."""
+    """URL of the code's description."""
     title: Annotated[str, Field(examples=["Not enough tokens"])]
     """Short text of the code."""
     status: Annotated[Literal[402, 403], Field(examples=[402])]
     """HTTP status."""
     detail: Annotated[str, Field(examples=["It costs 500 tokens, and 200 can be paid. Nothing was charged."])]
-    """The cause of the error; the sentence may change."""
+    """The cause of the error; the text may change."""
     code: Annotated[
         Literal["insufficient_tokens", "module_disabled", "site_cap_reached"], Field(examples=["insufficient_tokens"])
     ]

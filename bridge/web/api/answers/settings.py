@@ -18,7 +18,7 @@ class ModuleOut(Answer):
     label: Annotated[str, Field(examples=["Chat"])]
     """Name that users see."""
     metered: Annotated[bool, Field(examples=[True])]
-    """True if use of the module costs tokens."""
+    """True if usage of the module costs tokens."""
 
 
 class LimitOut(Answer):
@@ -43,7 +43,9 @@ class UnreadableAmount(Answer):
     """Value in the shop."""
     reason: Annotated[str, Field(examples=["fraction"])]
     """Code of the reason."""
-    sentence: Annotated[str, Field(examples=["_tokens_granted is 1.5, which is not a whole number; tokens are whole"])]
+    sentence: Annotated[
+        str, Field(examples=["_tokens_granted is 1.5, which is not a whole number; enter a whole number"])
+    ]
     """The reason as a sentence."""
 
 
@@ -55,7 +57,7 @@ class PackageOut(Answer):
     variation: Annotated[int | None, Field(examples=[None])]
     """ID of the variation; null for the product."""
     tokens: Annotated[Count | None, Field(examples=[100000])]
-    """Tokens for each piece; null if not known or not clear."""
+    """Tokens per unit; null if not known or not clear."""
     source: Annotated[Literal["shop", "admin"], Field(examples=["admin"])]
     """The person or key that set the amount."""
     shop_tokens: Annotated[Count | None, Field(examples=[100000])]
@@ -84,7 +86,7 @@ class StoreOut(Answer):
     """The settings of a store."""
 
     slug: Annotated[str, Field(examples=["shop"])]
-    """Name in addresses."""
+    """The store's name in URLs."""
     name: Annotated[str, Field(examples=["Shop"])]
     """Name that admins see."""
     url: Annotated[str, Field(examples=["https://shop.example"])]
@@ -104,10 +106,10 @@ class StoreOut(Answer):
     low_balance: Annotated[Count, Field(examples=[500])]
     """Tokens below which a balance is low."""
     reversal_policy: Annotated[Literal["debt", "forgive"], Field(examples=["debt"])]
-    """The treatment of refunded tokens that were spent."""
+    """What happens to refunded tokens that are already spent: `debt` or `forgive`."""
     guest_policy: Annotated[Literal["automatic", "admin"], Field(examples=["automatic"])]
-    """How guests' orders find their account."""
+    """How guests' orders are assigned to accounts: `automatic` or `admin`."""
     accept_unknown_modules: Annotated[bool, Field(examples=[False])]
     """True if a spend creates a module that the store does not have."""
     past_orders_paid_later: Annotated[Literal["review", "grant"], Field(examples=["review"])]
-    """The treatment of orders from before the connection that are paid later."""
+    """What happens to orders placed before the connection and paid later: `review` or `grant`."""

@@ -11,7 +11,7 @@ from bridge.web.api.operations import Answer
 
 
 class CapUse(Answer):
-    """A site and its use of this month."""
+    """A site and its usage of this month."""
 
     id: Annotated[str, Field(examples=[example_id("si")])]
     """ID of the site."""
@@ -37,7 +37,7 @@ class SiteKeyOut(Answer):
     last_used_at: Time | None
     """Time of the last use."""
     expires_at: Time | None
-    """End of the grace time after a rotation."""
+    """End of the grace period after a rotation."""
 
 
 class SiteOut(CapUse):
@@ -68,11 +68,11 @@ class LinkCodeOut(Answer):
     code: Annotated[str, Field(examples=["7KQ2-M4XP"])]
     """The code, for one use."""
     expires_at: Time
-    """End of the code."""
+    """Time at which the code expires."""
 
 
 class SiteUser(Answer):
-    """The user behind a site's account."""
+    """The user of a site's account."""
 
     id: Annotated[int | None, Field(examples=[42])]
     """ID of the user in the shop."""
@@ -82,7 +82,7 @@ class SiteAccount(Answer):
     """The account of a linked site."""
 
     state: Annotated[Literal["ok", "low", "exhausted"], Field(examples=["ok"])]
-    """How much can still be spent."""
+    """Balance level of the account: `ok`, `low` or `exhausted`."""
     user: SiteUser
     """The user of the account."""
     balance: Balance
@@ -94,4 +94,4 @@ class SiteAccount(Answer):
     purchase_url: Annotated[str | None, Field(examples=["https://shop.example/tokens"])]
     """Page that sells tokens."""
     site: CapUse
-    """The site's use of this month."""
+    """The site's usage of this month."""

@@ -24,7 +24,7 @@ class QuotedItem(Answer):
 
 
 class QuoteOut(Answer):
-    """The cost of a batch and who would pay it."""
+    """The cost of all items and the sources that would pay."""
 
     tokens: Annotated[Count, Field(examples=[120])]
     """Cost of all items."""
@@ -66,7 +66,7 @@ class SpendOut(Answer):
     hold: Annotated[str | None, Field(examples=[None])]
     """ID of the captured hold; null for a direct spend."""
     source: Annotated[str | None, Field(examples=["support-bot"])]
-    """Integration that asked."""
+    """Integration that spent."""
     reference: Annotated[str | None, Field(examples=["job-1"])]
     """The caller's own reference."""
     created_at: Time
@@ -97,11 +97,11 @@ class RefundOut(Answer):
     spend: Annotated[str, Field(examples=[example_id("sp")])]
     """ID of the spend."""
     tokens: Annotated[Count, Field(examples=[20])]
-    """Tokens that went back."""
+    """Tokens returned."""
     paid_by: PaidBy
-    """Tokens by the source they went back to."""
+    """Tokens by the source they were returned to."""
     lapsed: Annotated[int, Field(ge=0, examples=[0])]
-    """Tokens that could not go back because their window is over."""
+    """Tokens that could not be returned because their window has ended."""
     reason: Annotated[str, Field(examples=["The image was not usable"])]
     """Reason given."""
     balance: Balance

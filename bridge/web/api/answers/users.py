@@ -32,7 +32,7 @@ class UserOut(Answer):
 
 
 class UsageItem(Answer):
-    """Use of one kind on one day."""
+    """Usage of one kind on one day."""
 
     module: Module
     """Key of the module."""
@@ -41,15 +41,15 @@ class UsageItem(Answer):
     site: Annotated[str | None, Field(examples=["Blog"])]
     """Linked site that spent; null for the store."""
     source: Annotated[str | None, Field(examples=["support-bot"])]
-    """Integration that asked."""
+    """Integration that spent."""
     units: Annotated[Count, Field(examples=[1])]
     """Number of units."""
     tokens: Annotated[int, Field(examples=[120])]
-    """Tokens spent, less refunds."""
+    """Tokens spent, minus refunds."""
 
 
 class UsageDay(Answer):
-    """Use of one day."""
+    """Usage of one day."""
 
     date: Annotated[date, Field(examples=["2026-11-26"])]
     """Day in the store's time zone."""
@@ -58,14 +58,14 @@ class UsageDay(Answer):
     units: Annotated[Count, Field(examples=[1])]
     """Units of the day."""
     items: list[UsageItem]
-    """Use by module, operation, site and source."""
+    """Usage by module, operation, site and source."""
 
 
 class UsageOut(Answer):
-    """A user's use by day."""
+    """A user's usage by day."""
 
     days: list[UsageDay]
-    """Days with use, newest first."""
+    """Days with usage, newest first."""
 
 
 class EntryOut(Answer):
@@ -105,9 +105,9 @@ class PurchaseLine(Answer):
     name: Annotated[str, Field(examples=["100k tokens"])]
     """Name of the product."""
     quantity: Annotated[float | None, Field(examples=[1])]
-    """Pieces; null if not readable."""
+    """Quantity; null if not readable."""
     tokens_each: Annotated[Count | None, Field(examples=[100000])]
-    """Tokens for each piece; null if not known."""
+    """Tokens per unit; null if not known."""
     tokens: Annotated[Count, Field(examples=[100000])]
     """Tokens granted."""
     months: Annotated[int | None, Field(examples=[None])]
@@ -120,7 +120,7 @@ class PurchaseOut(Answer):
     order: Annotated[int, Field(examples=[1001])]
     """ID of the order in the shop."""
     number: Annotated[int | str, Field(examples=[1001])]
-    """Number that the shop shows."""
+    """Order number shown in the shop."""
     status: Annotated[str, Field(examples=["completed"])]
     """Status of the order."""
     date: Time | None

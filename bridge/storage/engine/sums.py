@@ -1,0 +1,33 @@
+"""Sums of columns that may pass 64 bits: a thousand of the largest balances would not fit.
+
+SQLite's own sum fails past 2^63, and so does a cast on PostgreSQL. So sums are
+taken in two halves, which are put together here or capped in the database.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, case, func
+
+_SPLIT = 1_000_000
+_MOST = 2**62
+
+
+def halves(column: ColumnElement[int], name: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """Return the two columns from which `whole` reads the exact sum; 0 where there are no rows."""
+    return (
+        func.coalesce(func.sum(column // _SPLIT), 0).label(f"{name}_high"),
+        func.coalesce(func.sum(column % _SPLIT), 0).label(f"{name}_low"),
+    )
+
+
+def whole(row: Row[*tuple[Any, ...]], name: str) -> int:
+    """Return the exact sum from the two columns of `halves`."""
+    return int(getattr(row, f"{name}_high")) * _SPLIT + int(getattr(row, f"{name}_low"))
+
+
+def capped_sum(column: ColumnElement[int]) -> ColumnElement[Any]:
+    """Return the sum as one column, or 2^62 where it is larger."""
+    high, low = func.sum(column // _SPLIT), func.sum(column % _SPLIT)
+    return case((high >= _MOST // _SPLIT, _MOST), else_=high * _SPLIT + low)
