@@ -83,14 +83,6 @@ def test_no_machine_paths_and_no_unfinished_work(sources):
     assert _faults(sources, architecture.text_faults, suffix="") == []
 
 
-def test_times_are_parsed_where_text_comes_in(sources):
-    assert _faults(sources, architecture.parsing_faults) == []
-
-
-def test_services_hold_no_markup(sources):
-    assert _faults(sources, architecture.markup_faults) == []
-
-
 def test_banned_words_only_become_fewer(sources):
     assert wording.allowance_faults(sources, wording.ALLOWED) == []
 
@@ -148,6 +140,9 @@ def test_migrations_are_numbered(sources):
         ("bridge/web/api.py", "from sqlalchemy import text"),
         ("bridge/web/api.py", "import requests"),
         ("bridge/web/api.py", "import app"),
+        ("bridge/web/widget/view.py", "from babel.numbers import format_decimal"),
+        ("bridge/services/metering/quotes.py", "from bridge.web.i18n.formatting import number"),
+        ("bridge/web/i18n/messages.py", "from flask import g"),
         ("bridge/cli.py", "from bridge.web import context"),
         ("bridge/cli/demo.py", "from fakeshop.model.shop import FakeShop"),
         ("fakeshop/shop.py", "from bridge.domain import orders"),
@@ -186,6 +181,7 @@ def test_guard_of_imports_finds(path, source):
         ("bridge/web/api.py", "from bridge.storage.engine.database import transaction\nimport flask\nimport pydantic"),
         ("bridge/web/api.py", "from bridge.storage.engine import database\nfrom bridge.web.context import bridge_of"),
         ("bridge/cli/stores.py", "import click\nfrom bridge.cli.output import table\nimport bridge.config"),
+        ("bridge/web/i18n/messages.py", "import babel.dates\nfrom bridge.web.i18n.formatting import number"),
         ("bridge/cli/x.py", "def f():\n    import granian.server"),
         ("schedulers/jobs.py", "import dotenv\nfrom bridge.services import inbox"),
         ("migrations/versions/0001_books.py", "import sqlalchemy as sa\nfrom alembic import op"),
@@ -288,26 +284,6 @@ def test_guard_of_texts_finds(source):
 @pytest.mark.parametrize("source", ["https://shop.example/work" + "/a", "TO" + "DOS", "return NotImplemented"])
 def test_guard_of_texts_lets_pass(source):
     assert architecture.text_faults("docs/a.md", source) == []
-
-
-def test_guard_of_parsing_finds():
-    source = "from datetime import datetime\ndatetime.fromisoformat('2026-11-20')"
-
-    assert len(architecture.parsing_faults("bridge/services/orders/apply.py", source)) == 1
-    assert len(architecture.parsing_faults("schedulers/jobs.py", source)) == 1
-    assert len(architecture.parsing_faults("bridge/storage/orders/packing.py", source)) == 1
-    assert len(architecture.parsing_faults("bridge/clients/woocommerce/documents.py", source)) == 1
-    assert architecture.parsing_faults("bridge/clients/woocommerce/times.py", source) == []
-
-
-@pytest.mark.parametrize("text", ["aria-sort", "aria_label", "<b>", "</td>", '<a href="/admin">', "<br/>"])
-def test_guard_of_markup_finds(text):
-    assert len(architecture.markup_faults("bridge/services/admin/users.py", f"TEXT = '{text}'")) == 1
-    assert architecture.markup_faults("bridge/web/admin/users.py", f"TEXT = '{text}'") == []
-
-
-def test_guard_of_markup_lets_comparisons_pass():
-    assert architecture.markup_faults("bridge/services/admin/users.py", "if a <b and c> d: ...") == []
 
 
 @pytest.mark.parametrize(

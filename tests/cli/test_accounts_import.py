@@ -1,4 +1,4 @@
-"""Opening balances are read however a spreadsheet saved them, or refused with one true sentence."""
+"""Opening balances are read in every spreadsheet's format, or refused with one correct sentence."""
 
 from __future__ import annotations
 

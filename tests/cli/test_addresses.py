@@ -31,7 +31,7 @@ def record(app, url):
 
 @pytest.fixture
 def commands(database_url):
-    """Commands of an installation whose settings are these."""
+    """Return the commands of an installation with these settings."""
     opened = []
 
     def commands(public_url, *, is_set):

@@ -1,4 +1,4 @@
-"""The commands say what they did, in words or as JSON, and end with a sentence where they cannot."""
+"""Commands report their result, in words or as JSON, and end with a sentence where they fail."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from tests.support import ledger_sql
 
 @pytest.fixture
 def flask(app):
-    """Run a command in process: exit status, output and errors."""
+    """Run a command in process and return exit status, output and errors."""
     return lambda *arguments: app.test_cli_runner().invoke(args=list(arguments))
 
 
@@ -67,10 +67,18 @@ def test_stores_add_takes_every_option_and_the_key_opens(flask, app):
     assert (store["name"], store["time_zone"], store["week_start"]) == ("Boutique", "Europe/Paris", "sunday")
 
 
+def test_stores_add_with_keys_says_that_they_are_not_tested(flask):
+    keys = ("--consumer-key", "ck_1", "--consumer-secret", "cs_1")
+    result = flask("stores", "add", "boutique", "--url", "https://shop.example.com", *keys)
+
+    assert "stored without a test. Test them: flask stores check boutique" in result.output
+
+
 def test_stores_add_for_people_shows_the_secrets_once(flask):
     result = flask("stores", "add", "boutique", "--url", "https://shop.example.com")
 
     assert result.exit_code == 0
+    assert "without a test" not in result.output
     assert re.search(r"access key +tb_\S{20}", result.output)
     assert "tb_" not in flask("stores", "list").output
 
@@ -142,7 +150,7 @@ def test_unknown_delivery_or_store_ends_with_a_sentence(flask, database, argumen
 
 def test_accounts_are_imported_twice_and_posted_once(flask, shop, tmp_path, audit_clean):
     file = tmp_path / "balances.csv"
-    # The mark spreadsheets put before the first letter does no harm.
+    # The byte order mark of spreadsheets does no harm.
     file.write_text("\ufeffuser_id,email,name,roles,balance\n42,ada@example.test,Ada,editor,1000\n43,,,,5\n")
 
     dry = flask("accounts", "import", "shop", str(file), "--dry-run")

@@ -1,4 +1,4 @@
-"""A database that cannot be used is named with its place and the cause, and no listing creates one."""
+"""An unusable database is named with its place and the cause, and no list command creates one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = MIGRATIONS.parent
 
 @pytest.fixture
 def run():
-    """Run a command on a database, whatever state that is in."""
+    """Run a command on a database, whatever its state."""
 
     def run(url, *arguments):
         app = create_app(make_config(url))

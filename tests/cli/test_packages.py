@@ -13,7 +13,7 @@ pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def run(app, shop):
-    """Runs a command of the group on the store: exit status and output."""
+    """Run a command of the group on the store and return exit status and output."""
 
     def run(command, *args):
         outcome = app.test_cli_runner().invoke(args=["packages", command, "shop", *args])

@@ -1,4 +1,4 @@
-"""The commands that talk with a shop say what they did, in words or as JSON, and what is wrong, with its remedy."""
+"""Commands that talk to a shop report their result, in words or as JSON, and each problem with its remedy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ URL = "http://127.0.0.1:8000/webhooks/woocommerce/shop"
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """A shop and a bridge, not connected yet."""
+    """Return a shop and a service, not connected yet."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app) as connected_shop:
         yield connected_shop
@@ -27,7 +27,7 @@ def connected_shop(app, caplog):
 
 @pytest.fixture
 def flask(app):
-    """Run a command in process: exit status, output and errors."""
+    """Run a command in process and return exit status, output and errors."""
     return lambda *arguments: app.test_cli_runner().invoke(args=list(arguments))
 
 

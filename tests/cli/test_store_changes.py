@@ -108,7 +108,7 @@ def test_same_shop_is_connected_once(app, shop, run, url):
 
 
 def fill(app, shop):
-    """Rows of every kind, in two stores alike."""
+    """Add rows of every kind, the same in two stores."""
     _, other = factories.add_shop(app, "other")
     factories.put_package(shop, 10, 1000)
     for number in range(1, 6):
@@ -163,7 +163,7 @@ def test_only_the_store_itself_is_removed(app, shop, run, database, tmp_path):
 
 
 def test_store_of_very_large_balances_is_counted(shop, run, database):
-    """Together they pass 2^63, where SQLite's own sum fails."""
+    """Their sum is above 2^63, where SQLite's own sum fails."""
     with database.transaction() as connection:
         row = {"store_id": shop.id, "roles": [], "balance": 2**53 - 1, "debt": 0, "purchased": 0}
         row |= {"created_at": utcnow(), "updated_at": utcnow()}
@@ -214,7 +214,7 @@ def test_rows_that_a_late_request_adds_are_removed_too(app, shop, database, tmp_
     def add(_rows):
         nonlocal added, emptied
         emptied += not ledger_sql.rows(database, f"select key from modules where store_id = {store_id}")
-        # Another table's turn has come by now: only another pass finds the row.
+        # Another table is processed by now: only another pass finds the row.
         if not added and emptied == 2:
             added += 1
             with database.transaction() as connection:

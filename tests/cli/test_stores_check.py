@@ -1,4 +1,4 @@
-"""`flask stores check` names each thing that is wrong with a shop in one sentence, with what to do about it."""
+"""`flask stores check` names each problem of a shop in one sentence, with its remedy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INSTALL = "recreate it with: flask webhooks install shop"
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """A shop with which all is well: it listens, its packages are known, an order was delivered."""
+    """Return a shop without problems: it listens, its packages are stored, an order was delivered."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app) as connected_shop:
         connected_shop.connect().listen()
@@ -33,7 +33,7 @@ def connected_shop(app, caplog):
 
 @pytest.fixture
 def check(app):
-    """Exit status, output and the JSON of the check."""
+    """Return exit status, output and the JSON of the check."""
 
     def check():
         outcome = app.test_cli_runner().invoke(args=["stores", "check", "shop"])
@@ -44,13 +44,13 @@ def check(app):
 
 
 def keep_silent(connected_shop):
-    """An order changes and the shop's queue does not run."""
+    """Change an order while the shop's queue does not run."""
     connected_shop.sell(3)
     connected_shop.later(HOUR)
 
 
 def break_an_order(connected_shop):
-    """An order is worth more than an account can hold."""
+    """Sell an order worth more than an account can hold."""
     factories.give(connected_shop, 2, 2**53 - 1 - 100_000)
     order = connected_shop.sell()
     connected_shop.poll()
@@ -59,20 +59,20 @@ def break_an_order(connected_shop):
 
 
 def leave_a_copy(connected_shop):
-    """A bridge elsewhere has our secret and listens too."""
+    """Let a service elsewhere use the same secret and listen too."""
     connected_shop.shop.create_webhook(
         "order.updated", "http://127.0.0.1:1/webhooks/woocommerce/shop", name=hook(connected_shop).name
     )
 
 
 def forget_packages(connected_shop):
-    """No product brings tokens."""
+    """Remove the tokens of every product."""
     with connected_shop.database.transaction() as connection:
         connection.exec_driver_sql("delete from packages")
 
 
 def garble_an_amount(connected_shop):
-    """A product's amount can be read in two ways."""
+    """Give a product an amount that can be read in two ways."""
     meta = [{"key": "is_token_package", "value": "yes"}, {"key": "tokens_granted", "value": "5.000"}]
     factories.deliver(
         connected_shop, {"id": 10, "name": "Pack", "type": "simple", "meta_data": meta}, "product.updated"
@@ -80,31 +80,31 @@ def garble_an_amount(connected_shop):
 
 
 def set_the_clock(connected_shop):
-    """The shop's clock is an hour ahead."""
+    """Set the shop's clock an hour ahead."""
     connected_shop.skew = HOUR
 
 
 def take_the_keys(connected_shop):
-    """The shop's owner revokes the REST keys."""
+    """Revoke the REST keys in the shop."""
     connected_shop.shop.keys.clear()
 
 
 def copy_the_database(connected_shop):
-    """The database is restored for a bridge at another address."""
+    """Restore the database for a service at another address."""
     with connected_shop.database.transaction() as connection:
         caretaker = Caretaker("https://tokens.example.com")
         sync_state.change(connection, connected_shop.connected.store.id, caretaker=caretaker)
 
 
 def fail_over_an_order(connected_shop):
-    """PHP fails over one order."""
+    """Let PHP fail over one order."""
     connected_shop.served.rest.sickness.broken = {connected_shop.sell()}
     connected_shop.shop.run_queue()
     connected_shop.poll()
 
 
 def drop_the_query(connected_shop):
-    """A cache answers each path without its query."""
+    """Let a cache answer each path without its query."""
     connected_shop.poll()
     connected_shop.later(HOUR)
     connected_shop.sell_many(15)
@@ -115,7 +115,7 @@ def drop_the_query(connected_shop):
 
 
 def block_writing(connected_shop):
-    """A firewall lets nothing be written."""
+    """Let a firewall reject every write."""
     connected_shop.served.faults.add(Kind.ERROR_PAGE, path="webhooks/0", times=None)
 
 
@@ -170,7 +170,7 @@ def test_fault_is_named_in_one_sentence_with_its_remedy(connected_shop, check, t
 
 
 def test_every_code_is_shown_here_or_beside(connected_shop, check):
-    """The rest needs another connecting, or deliveries: see the tests of signed deliveries and of names."""
+    """The rest needs another connection, or deliveries: see the tests of signed deliveries and of names."""
     beside = {Code.NO_KEYS, Code.KEYS_READ_ONLY, Code.ADDRESS_LOCAL, Code.UNREADABLE_AMOUNT, Code.UNPROCESSED}
     beside |= set(map(Code, _FROM_DELIVERIES))
 

@@ -1,4 +1,4 @@
-"""Keys are tested before they replace good ones; what was pasted wrongly is named."""
+"""Keys are tested before they replace good ones; wrongly pasted values are named."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def connected_shop(app):
 
 @pytest.fixture
 def give(connected_shop):
-    """Give the store these keys: the command's result, and whether the keys it has changed."""
+    """Set the store's keys and return the command's result, and whether the stored keys changed."""
 
     def give(key, secret, *more):
         before = ledger_sql.rows(connected_shop.database, "select consumer_key, consumer_secret from stores")

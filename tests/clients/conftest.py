@@ -1,4 +1,4 @@
-"""A shop on loopback, and a client of it that waits for nothing."""
+"""A shop on loopback, and a client of it that does not wait between attempts."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from tests.support.shop_server import KEY, SECRET, shop_serving
 
 @pytest.fixture
 def server():
-    """The shop; it answers as the test tells it."""
+    """Return the shop; the test sets its answers."""
     with shop_serving() as server:
         yield server
 
 
 @pytest.fixture
 def waits():
-    """The seconds the client would have waited; it does not."""
+    """Return the seconds the client would have waited."""
     return []
 
 
 @pytest.fixture
 def client(server, waits):
-    """A client of the shop."""
+    """Return a client of the shop."""
     with open_shop(server.url, consumer_key=KEY, consumer_secret=SECRET, sleep=waits.append) as client:
         yield client
 
 
 @pytest.fixture
 def hasty(server, waits):
-    """A client that waits for an answer a third of a second."""
+    """Return a client with a timeout of a third of a second."""
     keys = {"consumer_key": KEY, "consumer_secret": SECRET}
     with open_shop(server.url, **keys, timeout=(5, 0.3), sleep=waits.append) as hasty:
         yield hasty
@@ -41,7 +41,7 @@ def hasty(server, waits):
 
 @pytest.fixture
 def released():
-    """Ends what a silent shop waits for."""
+    """Return an event that releases a silent shop."""
     event = threading.Event()
     yield event
     event.set()
@@ -49,13 +49,13 @@ def released():
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
-    """A key and its certificate for 127.0.0.1, in one file that is also the authority."""
+    """Return a key and its certificate for 127.0.0.1, in one file that is also the authority."""
     return make_certificate(tmp_path_factory.mktemp("shop") / "shop.pem")
 
 
 @pytest.fixture
 def tls_server(certificate, monkeypatch):
-    """The shop over https, whose certificate is trusted."""
+    """Return the shop over https, whose certificate is trusted."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     with shop_serving(certificate=certificate) as server:
         yield server
@@ -63,6 +63,6 @@ def tls_server(certificate, monkeypatch):
 
 @pytest.fixture
 def tls_client(tls_server, waits):
-    """A client of the shop over https."""
+    """Return a client of the shop over https."""
     with open_shop(tls_server.url, consumer_key=KEY, consumer_secret=SECRET, sleep=waits.append) as client:
         yield client

@@ -1,4 +1,4 @@
-"""Signatures of outgoing events: the bytes, what they cover, and that receivers can verify them."""
+"""Signatures of outgoing events: the bytes, their coverage, and verification by receivers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing for a shop on plain http, against what a real shop accepted and a reading of RFC 5849 of the tests' own."""
+"""Signatures for a shop on plain http, compared with what a real shop accepted and with RFC 5849."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def fields_of(header):
 
 
 def wanted_signature(method, url, fields, *, secret=SECRET):
-    """What the shop works out from the request line and the header's fields, as the RFC has it."""
+    """Return the signature that the shop computes from the request line and the header's fields, by the RFC."""
     base, _, query = url.partition("?")
     pairs = [pair.partition("=")[::2] for pair in query.split("&") if pair]
     sent = [(unquote_plus(name), unquote_plus(value)) for name, value in pairs]

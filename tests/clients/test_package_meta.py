@@ -1,4 +1,4 @@
-"""Which products are packages: the flag and the amount, under three pairs of keys, as people and plugins store them."""
+"""Detection of packages: the flag and the amount, under three pairs of keys, as owners and plugins store them."""
 
 from __future__ import annotations
 

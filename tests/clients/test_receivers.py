@@ -1,4 +1,4 @@
-"""Posting to receivers: what counts as an answer, and where no event may go."""
+"""Requests to receivers: what counts as an answer, and addresses that no event may reach."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ LOOPBACK = {
     *("127.0.0.1", "127.1", "127.0.0.1.", "2130706433", "0x7f000001", "0x7f.1", "0x7f.0.0.1", "0177.0.0.1"),
     *("017700000001", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[0:0:0:0:0:ffff:7f00:1]"),
 }
-"""The spellings of this very machine; what carries its address inside another one is none."""
+"""The spellings of this machine's own address, also inside another address."""
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def loop() -> Receivers:
 
 
 def resolve_to(monkeypatch, *addresses):
-    """Let every name lead to these addresses."""
+    """Resolve every name to these addresses."""
 
     def look_up(_host, port, *_args, **_options):
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
@@ -155,7 +155,7 @@ def test_private_addresses_are_refused_as_written_and_when_posting(host):
     assert fault_of(url, may_loop=False) is not None
     answer = Receivers(may_loop=False).post(url, BODY, {})
     assert answer.status is None
-    # The resolver knows no name that ends like this one; no connection is tried either.
+    # No name with this ending resolves; no connection is tried either.
     assert answer.error == "the address is in a private network" or host == "127.0.0.1."
 
 
@@ -182,7 +182,7 @@ def test_names_that_lead_inside_are_refused_before_a_connection(monkeypatch, add
 
 
 def test_connection_goes_to_the_address_that_was_judged(monkeypatch, receiver):
-    """A name that answers differently the second time gains nothing."""
+    """A name that resolves differently the second time gains nothing."""
     opened = []
 
     def connect(address, *_args, **_options):
@@ -275,7 +275,7 @@ def test_tls_of_a_stranger_is_refused(loop, tmp_path):
 
 
 def test_receiver_that_drips_is_cut_off(monkeypatch, loop):
-    """Each byte starts the read timeout again; the total does not wait for it."""
+    """Each byte restarts the read timeout; the total timeout does not wait for it."""
     monkeypatch.setattr(event_sender, "TOTAL_SECONDS", 0.2)
     done = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -1,4 +1,4 @@
-"""The way to a shop's REST API: keys in the query string where the header is removed, and unusual roots."""
+"""Access to a shop's REST API: keys in the query string where the header is removed, and unusual roots."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FRONT_PAGE = Reply(b"<!DOCTYPE html><html><body>My shop, captcha and maintenance
 
 
 def strips_header(asked):
-    """The host removes the Authorization header; keys in the query string are seen."""
+    """The host removes the Authorization header; keys in the query string arrive."""
     if asked.params.get("consumer_key") == KEY and asked.params.get("consumer_secret") == SECRET:
         return Reply({"id": 1})
     return recorded("auth--none")
@@ -95,7 +95,7 @@ def test_keys_never_go_into_the_query_over_plain_http(server, client):
 
 
 def test_keys_in_the_query_are_in_no_log_and_no_error(tls_server, tls_client, caplog, released):
-    """Whatever goes wrong, however the shop echoes the address, down to the contexts of what is raised."""
+    """Whatever fails and however the shop echoes the address, including the contexts of exceptions."""
 
     def mirror(status):
         def answer(asked):
@@ -228,7 +228,7 @@ def test_root_without_pretty_permalinks_in_a_folder(server):
 
 
 def test_redirect_on_the_same_host_that_keeps_the_route_is_used(server, client):
-    """A plugin for languages puts one in front of each path."""
+    """A language plugin puts a prefix in front of each path."""
 
     def answer(asked):
         if asked.target.startswith("/en/wp-json/wc/v3/"):

@@ -1,4 +1,4 @@
-"""Answers that are none: of another shape, cut off, endless, or no JSON at all."""
+"""Invalid answers: of another shape, cut off, endless, or no JSON at all."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_answer_that_is_no_json(server, client, body):
 
 
 def test_json_is_taken_under_any_type(server, client):
-    """With a byte order mark in front, too, which a file of a theme may bring along."""
+    """Also with a byte order mark in front, which a theme's file may add."""
     server.replies = [Reply(b'\xef\xbb\xbf{"id":1}', headers=HTML)]
 
     assert client.get_order(1) == {"id": 1}
@@ -111,7 +111,7 @@ def test_endless_answer_ends(server, client, monkeypatch, status):
 
 
 def test_dripping_answer_ends(server, hasty, monkeypatch, released):
-    """Each byte starts the read timeout again."""
+    """Each byte restarts the read timeout."""
     monkeypatch.setattr(session, "BODY_SECONDS", 0.2)
 
     def drip(file):

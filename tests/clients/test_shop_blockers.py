@@ -1,4 +1,4 @@
-"""What answers in place of a shop is named, with what to allow or change; keys are not the matter there."""
+"""Blockers that answer in place of a shop are named, with what to allow or change; keys are not blamed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong with a shop: each fault has its class, says what to do, and is asked again only where that helps."""
+"""Faults of a shop: each has its class, says what to do, and is retried only where that helps."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_refused_signature_names_the_clock_only_where_it_is_wrong(server, client
 
 
 def test_shop_in_maintenance_is_not_waited_for(server, client, waits):
-    """WordPress says 600 seconds while it updates itself."""
+    """WordPress sends 600 seconds while it updates itself."""
     server.replies = [Reply(b"<h1>Maintenance</h1>", 503, (*HTML, ("Retry-After", "600")))]
 
     with pytest.raises(ShopBroken, match="HTTP 503 text/html") as broken:

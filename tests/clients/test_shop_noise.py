@@ -1,4 +1,4 @@
-"""Noise around the JSON of an answer: the one value is read where it is unambiguous, within fixed bounds."""
+"""Noise around the JSON of an answer: the value is read where it is unambiguous, within fixed bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to a shop: which addresses keys may go to, how they travel, and that nobody gets to read them."""
+"""Connections to a shop: allowed addresses for keys, their transport, and their secrecy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.shop_server import KEY, SECRET, Reply, listed, recorded, shop
 
 @pytest.mark.parametrize("scheme", ["https", "HTTPS"])
 def test_keys_travel_as_basic_over_https(certificate, monkeypatch, scheme):
-    """The library takes `HTTPS://` for plain http."""
+    """The library treats `HTTPS://` as plain http."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     with shop_serving(certificate=certificate) as server:
         url = server.url.replace("https", scheme)
@@ -56,7 +56,7 @@ def test_loopback_is_never_behind_a_proxy(server, client, monkeypatch):
 
 
 def test_keys_are_in_no_address_no_log_and_no_error(server, client, caplog):
-    """Whatever goes wrong, and though a shop's answer repeats all it was sent."""
+    """Whatever fails, even though a shop's answer repeats everything it was sent."""
 
     def mirror(status):
         def answer(asked):
@@ -114,7 +114,7 @@ def test_compressed_answer_is_read(server, client):
 
 
 def test_cookies_are_not_kept(server, client):
-    """A cookie of a visitor's makes WordPress want a nonce."""
+    """A visitor's cookie makes WordPress require a nonce."""
     server.answer = lambda _asked: Reply({"id": 1}, headers=(("Set-Cookie", "wp_session=1; Path=/"),))
 
     client.get_order(1)

@@ -1,4 +1,4 @@
-"""The WooCommerce client: what it asks a shop for, and what it makes of the answers a real one gave."""
+"""The WooCommerce client: its requests to a shop, and its results from real answers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_customer_of_any_role(server, client):
 
 
 def test_nobody_is_not_asked_for(server, client):
-    """An empty list of ids would be no condition at all: everybody."""
+    """An empty list of ids would be no condition at all, and match every customer."""
     assert client.list_customers([]) == []
     assert server.asked == []
 
@@ -196,7 +196,7 @@ def test_webhook_is_changed_and_deleted(server, client):
 
 
 def test_webhook_that_is_gone_is_no_fault(server, client):
-    """Told by 400 when it is to be updated, by 404 when it is to be deleted (seen in the shop's source)."""
+    """Indicated by 400 on an update, by 404 on a deletion (found in the shop's source)."""
     gone = {"code": "woocommerce_rest_shop_webhook_invalid_id", "message": "Invalid ID.", "data": {}}
     server.replies = [Reply(gone, 400), Reply(gone, 404)]
 

@@ -1,4 +1,4 @@
-"""Who holds tokens: addresses, roles and what can be spent."""
+"""Account holders: emails, roles and available tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Amounts as people and plugins write them: clear whole numbers are read, anything else says why not."""
+"""Amounts as people and plugins write them: clear whole numbers are read, others are refused with a reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bridge.rendering import amounts
 
 
 def name(value):
-    """A name of a parameter that tells "5" from 5."""
+    """Return the name of a parameter, which distinguishes "5" from 5."""
     return f"{type(value).__name__} {shown(value)[:60]}"
 
 

@@ -1,4 +1,4 @@
-"""What an owner types to connect a shop, and the way to the shop."""
+"""The address that an owner enters to connect a shop, and the link to the shop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses of databases: every usual form works, and a bad one is told without its password."""
+"""Addresses of databases: every usual form works, and an error names a bad one without its password."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""When a balance is worth an event, and when a failed one is tried again."""
+"""Events about balances, and the retries of failed deliveries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Movements: a debt is paid first, and what is gone becomes one."""
+"""Entries: a debt is paid first, and missing tokens become one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Limits: one window for each local day, week and month, whatever the clocks do; and who gets what.
+"""Limits: one window for each local day, week and month, whatever the clocks do; and the rule of each user.
 
-The changes of the clocks, from the time zone rules, with the instants worked
+The clock changes, from the time zone rules, with the instants computed
 out by hand:
 
 Paris springs forward on the last Sunday of March at 01:00 UTC (02:00 → 03:00)
@@ -223,7 +223,7 @@ RULES = {
     ],
 )
 def test_role_beats_user_and_the_most_generous_role_wins(roles, audience):
-    """Also where the role's rule is the meaner one: `pupil` has 100 where any user has 1000."""
+    """Also where the role's rule is the stricter one: `pupil` has 100 where any user has 1000."""
     assert rule_for(RULES, roles, guest=False) == MatchedRule(audience, RULES[audience])
 
 
@@ -249,7 +249,7 @@ def test_no_rule_is_no_allowance(rules, roles, guest):
         (Rule(AMOUNT, 0), 0, 0),
         (Rule(UNLIMITED), 10**15, None),
         (Rule(DISABLED), 0, 0),
-        # An amount that stands on a rule of another kind means nothing.
+        # An amount on a rule of another kind means nothing.
         (Rule(DISABLED, 50), 0, 0),
     ],
 )

@@ -1,4 +1,4 @@
-"""A row of opening balances is read, or refused with every fault in it."""
+"""A row of opening balances is read, or refused with all its faults."""
 
 import pytest
 

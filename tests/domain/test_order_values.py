@@ -1,4 +1,4 @@
-"""Values that a document does not state, documents of one second, and what a shop that was asked says."""
+"""Values that a document does not state, documents of one second, and the answers of a shop."""
 
 from __future__ import annotations
 

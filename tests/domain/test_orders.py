@@ -1,4 +1,4 @@
-"""What an order should have granted, whatever was heard of it and in whatever order."""
+"""The grants of an order, whatever was delivered of it and in whatever order."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def learn_all(states: Iterable[Order]) -> OrderState:
 
 
 def owed(known: OrderState) -> dict[int, int]:
-    """What each line should have granted, with the amounts of `AMOUNTS`; lines worth nothing left out."""
+    """Return the grant of each line, with the amounts of `AMOUNTS`; lines worth nothing left out."""
     priced = [replace(one, tokens=AMOUNTS.get(one.line.product_id)) for one in known.lines]
     return {one.line.id: tokens for one in priced if (tokens := tokens_owed(known, one))}
 
@@ -102,7 +102,7 @@ def test_status_of_the_owners_choice_grants_even_where_it_would_revoke():
         (0, 3, "10", "0", 0),
         (None, 3, "10", "0", 0),
         (1_000, 1, "10", "2.5", 750),
-        # A third of 100 is 33.33…: 33 are taken back, the rest stays with the buyer.
+        # A third of 100 is 33.33…: 33 are reversed, the rest stays with the buyer.
         (100, 1, "3", "1", 67),
         (100, 1, "3", "2", 34),
         (100, 1, "3", "2.99", 1),
@@ -111,7 +111,7 @@ def test_status_of_the_owners_choice_grants_even_where_it_would_revoke():
         (1, 1, "3", "2.99", 1),
         # Three decimals, as in Kuwait, and more tokens than a float can count.
         (2**53 - 1, 1, "3.000", "1.000", 2**53 - 1 - (2**53 - 1) // 3),
-        # What cost nothing cannot be refunded by share.
+        # A free line cannot be refunded by share.
         (1_000, 1, "0", "5", 1_000),
         (1_000, 1, "-1", "5", 1_000),
         (1_000, 1, "10", "-5", 1_000),
@@ -164,7 +164,7 @@ def test_history_in_every_order_of_arrival(history, expected, buyer):
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[list[Order], list[Order]]:
-    """Some states of one order, each of its own second, and the same in another order, some of them again."""
+    """Return some states of one order, each of its own second, and the same shuffled and partly repeated."""
     statuses = st.sampled_from(["completed", "processing", "refunded", "cancelled", "pending"])
     products = {number: draw(st.sampled_from([10, 11, 12, 99])) for number in (1, 2, 3)}
     states = [
@@ -242,7 +242,7 @@ def test_trashing_that_comes_first_holds_against_all_that_happened_before_it():
 
 
 def test_trashed_order_stays_trashed_where_the_shops_clock_is_ahead():
-    """The state it had when it was trashed brings it back on no clock."""
+    """The state it had when it was trashed restores it by no clock."""
     ahead = order(at=7_200)
     known = trashed(learn_all([ahead]))
 
@@ -275,7 +275,7 @@ def states_of(number: int) -> list[Recording]:
     "number", sorted({sent.order_state[0] for sent in all_recordings() if sent.order_state is not None})
 )
 def test_recorded_states_of_an_order_in_every_permutation(number):
-    """Every permutation of the distinct states of every recorded order, the last state of a second standing for it."""
+    """Return every permutation of the distinct states of every recorded order, with the last state of each second."""
     latest = {sent.order_state: sent for sent in states_of(number)}
     states: Sequence[Order] = [
         read_order(latest[moment].document, is_restored="order.restored" in latest[moment].name)

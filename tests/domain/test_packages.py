@@ -1,4 +1,4 @@
-"""Packages: whose word counts, and for which variation."""
+"""Packages: the source that counts, and for which variation."""
 
 from __future__ import annotations
 

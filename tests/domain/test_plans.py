@@ -22,7 +22,7 @@ def term(bought_at, *, months=3, tokens=100, number=1, product=7, name="Pro"):
 
 
 def windows(terms, moments, zone=UTC_ZONE):
-    """The running window's start of each moment, None for no plan."""
+    """Return the start of the running window at each moment, None for no plan."""
     found = [allotments_at(terms, moment, zone) for moment in moments]
     return [one[0].window.starts_at if one else None for one in found]
 
@@ -59,14 +59,14 @@ def test_windows_begin_at_the_same_local_time_on_either_side_of_a_clock_change()
 
 
 def test_local_time_that_does_not_exist_is_passed_over_and_one_that_comes_twice_is_its_first():
-    """At 02:30 on the 8th of March 2026 New York has no such time; on the 1st of November it comes twice."""
+    """At 02:30 on 8 March 2026 New York has no such time; on 1 November it comes twice."""
     assert add_months(at("2026-02-08T02:30", NEW_YORK), 1, NEW_YORK) == at("2026-03-08T07:30")
     assert add_months(at("2026-10-01T01:30", NEW_YORK), 1, NEW_YORK) == at("2026-11-01T05:30")
 
 
 @pytest.mark.parametrize("zone", [PARIS, NEW_YORK, ZoneInfo("Africa/Cairo"), ZoneInfo("Australia/Lord_Howe")])
 def test_windows_follow_each_other_without_a_gap_or_an_overlap(zone):
-    """Every six hours of nearly two years lie in the running window, and each begins where the last one ended."""
+    """Every six hours of nearly two years are in the running window, and each begins where the last one ended."""
     bought = at("2026-01-31T02:30", zone)
     found = []
     for step in range(4 * 700):

@@ -1,4 +1,4 @@
-"""Which public URL a shop's WordPress calls, and which one it refuses."""
+"""Public URLs that a shop's WordPress calls, and those it refuses."""
 
 from __future__ import annotations
 

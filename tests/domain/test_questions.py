@@ -1,4 +1,4 @@
-"""What is asked about an order, and what an owner's answers make of it."""
+"""The questions about an order, and the effect of an owner's answers."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_amount_said_again_changes_nothing_whoever_says_it():
         (line(tokens=1_000, product=10), 999),
         (line(tokens=1_000, set_by=OWNER, set_at=NOON), 1_001),
         (line(tokens=0, set_by=OWNER, set_at=NOON), 1),
-        # A plan's number is another thing: so many a month.
+        # A plan's number is different: so many a month.
         (line(tokens=1_000, months=12), 1_000),
     ],
 )
@@ -161,7 +161,7 @@ def test_line_that_is_not_there_is_told():
     ("after", "expected"),
     [
         ({}, Question.NONE),
-        # Read back, they are still the refunds that were seen.
+        # Read back, they are still the refunds that were reviewed.
         ({"refund_details": (LOOSE,)}, Question.NONE),
         ({"refund_ids": (901, 900), "refunded": Decimal(2)}, Question.UNREAD_REFUNDS),
         ({"refund_ids": (901,)}, Question.UNREAD_REFUNDS),

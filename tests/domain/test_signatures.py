@@ -1,4 +1,4 @@
-"""Signatures, on the raw bytes, with the secret as the shop really uses it."""
+"""Signatures on the raw bytes, with the secret as the shop really uses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Linked sites: their addresses and names, what a cap leaves, and how an account stands."""
+"""Linked sites: their addresses and names, the rest of a cap, and the state of an account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer to a spend: which sources pay, or what is missing."""
+"""The answer to a spend: the sources that pay, or the missing amount."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def parts(decision):
         (1, 0, 1, 0, (0, 1, 0)),
         (0, 0, 0, 0, (0, 0, 0)),
         (0, 5, 5, 5, (0, 0, 0)),
-        # An allowance without end pays whatever the others cannot.
+        # An unlimited allowance pays whatever the others cannot.
         (100, 0, 0, None, (0, 0, 100)),
         (2**53 - 1, 10, 10, None, (10, 10, 2**53 - 21)),
         (2**53 - 1, 0, 2**53 - 1, 0, (0, 2**53 - 1, 0)),

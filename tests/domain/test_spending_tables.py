@@ -1,4 +1,4 @@
-"""Who pays and who gets back, as a table: every order of the sources, every edge."""
+"""Payment and refund by source, as a table: every order of the sources, every limit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bridge.domain.metering.funding import (
 PLAN, BALANCE, ALLOWANCE = Source.PLAN, Source.BALANCE, Source.ALLOWANCE
 ORDERS = list(itertools.permutations(Source))
 LEFTS = [
-    # plan, balance, allowance (None: no end)
+    # plan, balance, allowance (None: unlimited)
     (0, 0, 0),
     (30, 0, 0),
     (0, 30, 0),
@@ -94,7 +94,7 @@ def test_disabled_module_that_nobody_can_pay_for_says_so(order, left, price):
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_disabled_module_costs_nothing_where_nothing_is_metered(order):
-    """An unmetered act has the price 0, and 0 is always paid."""
+    """An unmetered operation has the price 0, and 0 is always paid."""
     assert parts(decide(price=0, funding_sources=funding_sources(order, (0, 0, 0)), disabled=True)) == (0, 0, 0)
     assert decide(price=0, funding_sources=funding_sources(order, (0, 0, 0)), disabled=True).is_accepted
 
@@ -113,7 +113,7 @@ def test_drawing_takes_what_is_there_and_names_the_rest(order, left, price):
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("tokens", [0, 1, 4, 5, 9, 10, 14, 15])
 def test_refund_goes_back_the_way_the_price_came_the_last_to_pay_first(order, tokens):
-    """Five from each: a refund of all but so many leaves what a spend of the rest would have taken."""
+    """Five from each: after a partial refund, each source has paid what a spend of the rest would have taken."""
     back = give_back(tokens=tokens, open_=Decision(5, 5, 5), order=order)
 
     kept = draw(price=15 - tokens, funding_sources=funding_sources(order, (5, 5, 5)))
@@ -125,7 +125,7 @@ def test_refund_goes_back_the_way_the_price_came_the_last_to_pay_first(order, to
 @pytest.mark.parametrize(
     ("open_", "tokens", "expected"),
     [
-        # What has closed gets nothing; it lapses only when the others have their own again.
+        # A closed source gets nothing; its part lapses only when the others have theirs again.
         (Decision(0, 5, 5), 10, (0, 5, 5, 0)),
         (Decision(0, 5, 5), 11, (0, 5, 5, 1)),
         (Decision(5, 5, 0), 15, (5, 5, 0, 5)),

@@ -1,4 +1,4 @@
-"""The states of an order's trash, by each event."""
+"""The trash states of an order, by each event."""
 
 from __future__ import annotations
 

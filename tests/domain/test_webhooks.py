@@ -1,4 +1,4 @@
-"""Which webhooks are ours, what is to be done with them, and which faults they are."""
+"""Webhooks in a shop: those that are ours, what to do with them, and their faults."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_broken_webhook_is_made_anew_before_the_old_one_goes(told):
 
 
 def test_second_webhook_of_a_topic_goes_if_we_made_it():
-    """As after a creation whose answer was lost; one made by hand may stay."""
+    """As after a creation whose response was lost; one made by hand may stay."""
     double = replace(HEALTHY[0], id=50)
     by_hand = replace(double, id=51, name="by hand")
 
@@ -148,6 +148,6 @@ def test_clock_a_little_off_is_no_fault():
 
 
 def test_wrong_signature_alone_proves_nothing():
-    """Every caller can send one."""
+    """Any caller can send one."""
     assert find_issues(replace(SEEN, bad_signature_at=NOW), now=NOW) == ()
     assert find_issues(replace(SEEN, bad_signature_at=NOW, last_delivery_at=NOW - RECENT), now=NOW) == ()

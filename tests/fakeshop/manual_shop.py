@@ -1,4 +1,4 @@
-"""A shop for a test: its clock is moved by hand, and what it sends is kept and answered as told."""
+"""A shop with a clock that the test moves, and a listener that stores what it sends."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ SECRET = "test-secret"
 
 @dataclass
 class Listener:
-    """Who listens: keeps what is sent; `status` answers deliveries, `ping_status` pings, None refuses."""
+    """A listener: it stores requests; `status` answers deliveries, `ping_status` pings, None refuses."""
 
     status: int | None = 200
     ping_status: int | None = 200
     heard: list[tuple[str, tuple[tuple[str, str], ...], bytes]] = field(default_factory=list)
 
     def __call__(self, url, headers, body):
-        """Take one request."""
+        """Receive one request."""
         self.heard.append((url, tuple(headers), body))
         status = self.ping_status if body.startswith(b"webhook_id=") else self.status
         if status is None:
@@ -58,33 +58,33 @@ class ManualShop:
         self.shop = FakeShop(self.seed, clock=lambda: self.now, send=self.listener, duplicates=self.duplicates)
 
     def listen(self, *topics: str, secret: str = SECRET) -> None:
-        """Make a webhook for each topic, all where none is named, in the recorded order."""
+        """Create a webhook for each topic, all where none is named, in the recorded order."""
         for topic in topics or TOPICS:
             self.shop.create_webhook(topic, f"http://127.0.0.1:8981/cap/{topic}", secret=secret, name=topic)
         self.listener.heard.clear()
 
     def later(self, seconds: float = 1) -> None:
-        """Let time pass."""
+        """Move the time on."""
         self.now += timedelta(seconds=seconds)
 
     def told(self) -> list[str]:
-        """Run the queue: the topics it tells, with the status of the order where there is one."""
+        """Run the queue and return the topics delivered, with the status of the order where there is one."""
         return [f"{sent.topic} {json.loads(sent.body).get('status', '')}".strip() for sent in self.shop.run_queue()]
 
 
 def recorded_rest(name: str) -> dict[str, Any]:
-    """A recorded REST exchange."""
+    """Return a recorded REST exchange."""
     return json.loads((RECORDINGS / "rest" / f"{name}.json").read_text())
 
 
 def recorded_webhook(name: str) -> dict[str, Any]:
-    """A recorded delivery: its request, with `body` as bytes."""
+    """Return a recorded delivery: its request, with `body` as bytes."""
     request = json.loads((RECORDINGS / "webhooks" / f"{name}.json").read_text())["request"]
     return {**request, "body": base64.b64decode(request["body_base64"])}
 
 
 def shape(value: Any) -> Any:
-    """The keys of a document in their order, at every depth; of a list its first element's."""
+    """Return the keys of a document in their order, at every depth; of a list its first element's."""
     if isinstance(value, dict):
         return [(key, shape(part)) for key, part in value.items()]
     if isinstance(value, list):

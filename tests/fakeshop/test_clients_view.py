@@ -1,4 +1,4 @@
-"""The bridge's own client in front of the shop, over plain http and so with OAuth."""
+"""The service's own client with the fake shop, over plain http and so with OAuth."""
 
 import pytest
 

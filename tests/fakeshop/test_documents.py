@@ -1,4 +1,4 @@
-"""What the shop writes is what the real one was recorded to write: the same keys, in the same order, the same bytes."""
+"""The fake shop's documents have the keys, order and bytes of the recorded ones."""
 
 import json
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ def manual():
 
 
 def test_completed_order_is_told_in_the_recorded_bytes(manual):
-    """Order 20 of the rig, lived through again at the recorded seconds."""
+    """Order 20 of the recorded shop, played again at the recorded seconds."""
     recorded = recorded_webhook("order.updated--completed--simple")
     order = manual.shop.place_order(2, [(10, 1)], email="ada@example.test")
     order.key, order.first_name = "wc_order_6E951xg3HBZzz", "Ada"
@@ -164,7 +164,7 @@ def test_webhooks_have_the_recorded_keys_and_no_secret(manual):
 
 
 def test_every_topic_is_told_with_the_recorded_keys(manual):
-    """One of each topic, from one short life."""
+    """One of each topic, from one short history."""
     order = manual.shop.place_order(2, [(10, 2)])
     manual.shop.complete(order.id)
     manual.shop.refund_amount(order.id, "1.00")
@@ -180,7 +180,7 @@ def test_every_topic_is_told_with_the_recorded_keys(manual):
         if not sent.is_ping and "code" not in sent.document
     }
 
-    # User 2 is gone by now, so that his change is told as an error.
+    # User 2 is gone by now, so that their change is delivered as an error.
     assert told.pop("customer.updated") == {"code", "message", "data"}
     assert told == {topic: keys for topic, keys in recorded.items() if topic != "customer.updated"}
 

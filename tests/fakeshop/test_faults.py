@@ -1,4 +1,4 @@
-"""The shop's side of the network: its faults, its own requests over real HTTP, and the page that hands out keys."""
+"""The fake shop's network: its faults, its own requests over real HTTP, and the page that issues keys."""
 
 import http.client
 import http.server
@@ -32,7 +32,7 @@ def served(manual):
 
 
 def get(served, path=INDEX, *, key=None, timeout=10.0):
-    """One request without following anything: status, headers, body."""
+    """Send one request without following redirects and return status, headers and body."""
     host, _, port = served.url.removeprefix("http://").partition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
     query = f"?consumer_key={key.consumer_key}&consumer_secret={key.consumer_secret}&" if key else ""
@@ -104,7 +104,7 @@ def test_skew_shifts_the_date(served, manual):
 
 
 def test_shrinking_list_loses_a_row_between_two_pages(served, manual):
-    """Somebody who counts pages misses the order that slid onto the page before."""
+    """A reader who counts pages misses the order that moved onto the page before."""
     key = manual.shop.add_key()
     orders = [manual.shop.place_order(2) for _ in range(4)]
     path = "/wp-json/wc/v3/orders?order=asc&orderby=id&per_page=2&page={}"
@@ -169,7 +169,7 @@ def test_request_for_keys_is_checked(served, name):
 
 @contextmanager
 def listening(answers):
-    """A server that answers by path: (status, location); keeps method, path, headers and body."""
+    """Return a server that answers by path with (status, location) and stores method, path, headers and body."""
     seen = []
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""REST over real HTTP: who may ask, what is answered, and how lists are cut, as it was recorded."""
+"""REST over real HTTP: authorization, answers and pages of lists, as recorded."""
 
 import base64
 import hashlib
@@ -25,7 +25,7 @@ _OPENER = urllib.request.build_opener(_Still)
 
 
 def call(served, path, *, key=None, method="GET", body=None, headers=(), https=True):
-    """One request: its status, headers and JSON."""
+    """Send one request and return its status, headers and JSON."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(served.url + path, data=data, method=method)
     for name, value in headers:
@@ -62,7 +62,7 @@ def key(manual):
 
 @pytest.fixture
 def orders(manual):
-    """Seven completed orders, a minute apart."""
+    """Add seven completed orders, a minute apart."""
     made = []
     for _ in range(7):
         made.append(manual.shop.place_order(2, status="completed"))
@@ -113,7 +113,7 @@ def test_read_only_key_reads_and_may_not_write(manual, served):
 
 
 def oauth(url, key, *, secret=None, method="HMAC-SHA256", stamp=None, nonce="n1"):
-    """A path with the OAuth parameters, signed by the book."""
+    """Return a path with the OAuth parameters, signed by the RFC."""
     parts = urlsplit(url)
     told = dict(parse_qsl(parts.query))
     told |= {

@@ -1,4 +1,4 @@
-"""When the shop tells what, and what becomes of a webhook by its answers: each recorded rule, held against the fake."""
+"""The fake shop's webhooks and the effect of their answers: each recorded rule."""
 
 import json
 
@@ -20,7 +20,7 @@ def manual():
 
 @pytest.fixture
 def order(manual):
-    """A completed order of two packages and a mug, told already."""
+    """Return a completed order of two packages and a mug, delivered already."""
     order = manual.shop.place_order(2, [(10, 2), (14, 1)], status="completed")
     manual.told()
     manual.later()
@@ -29,10 +29,10 @@ def order(manual):
 
 @pytest.mark.parametrize("answer", [answer for answer in RULES if answer.isdecimal()])
 def test_answers_count_as_recorded(answer):
-    """One order, created and updated eight times, the queue run after each: as the experiment was done."""
+    """One order, created and updated eight times, the queue run after each, as in the recorded experiment."""
     recorded = RULES[answer]
     manual = ManualShop()
-    # The rig's pings followed a redirect to a place that answered 200.
+    # The recorded shop's pings followed a redirect to an address that answered 200.
     manual.listener.status = int(answer)
     manual.listener.ping_status = 200 if answer.startswith("3") and answer != "304" else int(answer)
     manual.shop.create_webhook("order.updated", "http://127.0.0.1:8981/x", secret=SECRET)
@@ -328,7 +328,7 @@ def test_outage_of_ours_loses_deliveries_without_sending_them(manual, order):
 
 
 def test_refunds_become_full_as_woocommerce_counts(manual):
-    """A line that cost nothing keeps an order from being refunded in full while pieces of it are left."""
+    """A free line keeps an order from being refunded in full while pieces of it are left."""
     order = manual.shop.place_order(2, [Item(10, 2, price=0)], status="completed")
     line = order.lines[0].id
 

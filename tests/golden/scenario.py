@@ -1,4 +1,4 @@
-"""A store with some of everything, and the requests whose responses the golden files hold."""
+"""A store with some of everything, and the requests whose responses are in the golden files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PAGES = {
 
 
 def take_answers(shop: Shop, admin: FlaskClient, advance: Callable[[], None]) -> Answers:
-    """Fill the store and return every response, with placeholders for what is random."""
+    """Fill the store and return every response, with placeholders for random values."""
     names = _Names()
     calls = _Calls(shop, advance)
     answers: Answers = {}
@@ -86,7 +86,7 @@ class _Names:
 
 
 class _Calls:
-    """Sends requests to the API, each a second after the one before, and keeps what they returned."""
+    """A client that calls the API, each time a second later, and stores the responses."""
 
     def __init__(self, shop: Shop, advance: Callable[[], None]) -> None:
         self.shop = shop

@@ -1,4 +1,4 @@
-"""Responses, widget and pages stay byte for byte as the golden files beside this test.
+"""Responses, widget and pages equal the golden files beside this test, byte for byte.
 
 After an intended change, renew them with `RENEW_GOLDEN=1 python -m pytest tests/golden` and
 review the difference with `git diff tests/golden` before committing it.

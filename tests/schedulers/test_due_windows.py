@@ -1,4 +1,4 @@
-"""Windows that opened are noted and announced once, whenever and however often the job runs."""
+"""Opened windows are stored and announced once, whenever and however often the job runs."""
 
 import contextlib
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,7 @@ def limited(shop):
 
 @pytest.fixture
 def use(shop, database):
-    """Use up some of somebody's allowance at a moment."""
+    """Use a part of a user's allowance at a moment."""
 
     def spend(user_id, tokens, moment, *, roles=(), guest=None):
         ask = SpendRequest(
@@ -58,7 +58,7 @@ def tick(database):
 
 @pytest.fixture
 def told(database):
-    """Who was told of a reset, in the order of the events."""
+    """Return the users of the reset events, in their order."""
 
     def users():
         sql = (
@@ -87,7 +87,7 @@ def runs(database):
     ],
 )
 def test_each_local_day_is_announced_once_over_a_clock_change(limited, use, tick, told, database, time_zone, change):
-    """Somebody who is out every day, and a tick every hour for four days: some twice, some left out."""
+    """A user who exhausts each day, and a run every hour for four days: some twice, some left out."""
     limited(time_zone)
     zone = ZoneInfo(time_zone)
     start = change - timedelta(hours=48)
@@ -167,7 +167,7 @@ def test_rule_of_ones_own_decides(limited, use, tick, told, shop, database):
 
 
 def test_two_schedulers_at_once_tell_everybody_once(limited, use, told, database, shop, monkeypatch):
-    """Both see the same window as due; they take turns, a batch each."""
+    """Both find the same window due; they take turns, a batch each."""
     limited()
     monkeypatch.setattr(resets, "BATCH", 2)
     noon = datetime(2026, 5, 10, 12, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The jobs do what is due, item by item, and one that fails stops no other."""
+"""The jobs process what is due, item by item, and a failing item stops no other."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ def states(database):
 
 
 def own_email(database, user_id, email):
-    """Let a user have an email as another process leaves it: nobody was asked to settle his orders."""
+    """Give a user an email as another process leaves it, before their orders are settled."""
     with database.transaction() as connection:
         connection.exec_driver_sql(f"update accounts set email_key = '{email}' where user_id = {user_id}")
 
@@ -105,7 +105,7 @@ def test_line_whose_package_became_known_is_settled(shop, database):
     factories.deliver(shop, factories.order(2, customer=2, lines=[factories.line(product=78, variation=5)]))
     factories.deliver(shop, factories.order(3, customer=2, lines=[factories.line(product=79)]))
     with database.transaction() as connection:
-        # As another process leaves it: nobody was asked to settle.
+        # As another process leaves it, before the order is settled.
         for product, variation in ((77, 0), (78, 5), (78, 6)):
             connection.exec_driver_sql(
                 "insert into packages (store_id, product_id, variation_id, admin_tokens, updated_at)"

@@ -1,4 +1,4 @@
-"""Of all schedulers one leads; when it falls silent another takes over, and never two at once."""
+"""One of several schedulers leads; if it stops, another takes over, and never two at once."""
 
 from datetime import UTC, datetime
 
@@ -17,7 +17,7 @@ def clock():
 
 @pytest.fixture
 def contender(database, clock):
-    """A scheduler that wants to lead; its monotonic clock is the same one."""
+    """Return a scheduler that tries to lead; its monotonic clock is the same one."""
 
     def make(**more):
         return Leader(database, clock=clock, monotonic=lambda: clock.now.timestamp(), **more)
@@ -62,7 +62,7 @@ def test_leader_that_comes_back_finds_another_one_leading(contender, clock):
 
 
 def test_two_never_lead_at_once(contender, clock):
-    """Attempts at odd moments, with stalls: whoever leads by its own clock is the only one."""
+    """Attempts at odd moments, with stalls: the one that leads by its own clock is the only one."""
     contenders = [contender() for _ in range(3)]
     for step in range(300):
         contenders[(step * step + step // 7) % 3].attempt()

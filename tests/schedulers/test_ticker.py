@@ -19,7 +19,7 @@ YEAR = timedelta(days=365)
 
 
 class Counter:
-    """Work that counts its runs, and the most that ran at the same time."""
+    """A job that counts its runs, and the most that ran at the same time."""
 
     def __init__(self, seconds=0.0):
         self.runs = self.most = self._running = 0
@@ -45,7 +45,7 @@ class Counter:
 
 @pytest.fixture
 def run_jobs(database):
-    """Starts a scheduler with these jobs: intervals and their work."""
+    """Return a function that starts a scheduler with these jobs: intervals and functions."""
     started = []
 
     def start(*jobs):

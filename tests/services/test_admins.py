@@ -131,7 +131,7 @@ def test_throttle_remembers_a_bounded_number_of_clients():
 
 
 def test_guesses_that_come_together_are_not_all_tried(database, owner, monkeypatch, throttles):
-    """The attempt counts before the password is looked at; afterwards would be too late."""
+    """The attempt counts before the password is checked; afterwards would be too late."""
     tried = []
     monkeypatch.setattr(admins, "_is_password", lambda hash_, _, is_known: tried.append(hash_) or False)
 

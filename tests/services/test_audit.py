@@ -1,4 +1,4 @@
-"""The audit finds every kind of fault, and nothing in books that are sound."""
+"""The audit finds every kind of fault, and nothing in a sound ledger."""
 
 from itertools import pairwise
 
@@ -17,7 +17,7 @@ from tests.support.spend_driver import SpendDriver
 
 @pytest.fixture
 def lived_in(shop, database):
-    """Books with everything in them: grants, a reversal into debt, spends from every source, refunds, holds, a site."""
+    """Return a ledger with everything: grants, a reversal into debt, spends of every source, refunds, holds, a site."""
     day = {"period": "daily", "rules": {"user": 100}}
     assert shop.client.put("/v1/limits/chat", json=day, headers=shop.headers).status_code == 200
     factories.put_package(shop, 10, 1000)
@@ -64,7 +64,7 @@ def faults(database, **how):
 
 
 def unguard(database):
-    """Drop every constraint that would stop a planted fault; on SQLite they are ignored by each connection."""
+    """Drop every constraint that would stop a planted fault; on SQLite each connection ignores them."""
     with database.transaction() as connection:
         connection.exec_driver_sql("drop index uq_entries_posting")
         if not database.is_sqlite:
@@ -72,7 +72,7 @@ def unguard(database):
 
 
 def plant(connection, statement):
-    """Change the books behind the service's back."""
+    """Change the ledger without the service."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("pragma ignore_check_constraints = on")
         connection.exec_driver_sql("pragma defer_foreign_keys = on")
@@ -94,7 +94,7 @@ def test_sound_books_have_no_fault(lived_in, database):
 
 
 def test_books_of_what_a_real_shop_sent_are_sound(shop, database):
-    """Its first orders: paid, cancelled, refunded whole and in part, put in the trash and taken out again."""
+    """Its first orders: paid, cancelled, refunded whole and in part, trashed and restored."""
     for product, tokens in ((10, 100_000), (11, 250_000), (12, 50_000), (13, 25_000), (15, 20_000)):
         factories.put_package(shop, product, tokens)
 
@@ -214,11 +214,11 @@ PLANTED = [
     ("answer", "cannot be read", _ANSWER.format("'sp_', 'sp_u'", "mixed")),
     ("answer", "which does not exist", "update idempotency_keys set store_id = 99 where key = 'mixed'"),
 ]
-"""For each check faults that are planted: what its sentence says, and the statement that plants it."""
+"""Planted faults for each check: its sentence, and the statement that plants it."""
 
 
 def test_planted_faults_are_found_by_their_checks_and_named(lived_in, database):
-    """Each is planted in a transaction that is rolled back, and the books are read in two ranges of accounts."""
+    """Each is planted in a transaction that is rolled back, and the ledger is read in two ranges of accounts."""
     unguard(database)
     missed = []
     for check, says, statement in PLANTED:

@@ -1,4 +1,4 @@
-"""A backup is one consistent moment of a database that is being written; a restore is all of it or nothing."""
+"""A backup is one consistent moment of a database in use; a restore is all of it or nothing."""
 
 import os
 import sqlite3
@@ -36,7 +36,7 @@ def noted(path):
 
 
 def test_backup_taken_while_others_write_is_consistent(database, tmp_path):
-    """Each writer notes two rows in a transaction; no backup holds one of them alone."""
+    """Each writer adds two rows in a transaction; no backup contains one of them alone."""
     done = threading.Event()
 
     def write():

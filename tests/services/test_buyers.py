@@ -1,4 +1,4 @@
-"""Who is behind an order is asked of the shop where no webhook told it: lost ones, and accounts older than we are."""
+"""Buyers are read from the shop where no webhook delivered them: lost deliveries, and older accounts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.support import ledger_sql
 from tests.support.connected_shop import DAY, open_connected_shop
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""What is read from a shop does not depend on where it is written to."""
+"""The values read from a shop do not depend on the database engine."""
 
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """A connected shop; whatever it tells is lost."""
+    """Return a connected shop whose deliveries are lost."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app, patience_seconds=0.3) as connected_shop:
         yield connected_shop.connect()
@@ -243,7 +243,7 @@ def test_delivery_that_comes_while_the_shop_is_asked_is_the_newer(connected_shop
 
 @one_engine
 def test_users_nobody_asked_for_are_not_made(connected_shop, monkeypatch):
-    """A shop, or a plugin of it, that does not know `include` lists everybody."""
+    """A shop, or a plugin of it, that does not support `include` lists everybody."""
     user = connected_shop.shop.create_user("ada@example.test")
     connected_shop.sell(user.id)
     connected_shop.poll()
@@ -285,7 +285,7 @@ def test_order_trashed_while_its_buyer_is_asked_for_stays_trashed(connected_shop
 
 
 def test_other_stores_orders_of_the_same_numbers_are_none_of_this_shops(connected_shop):
-    """Its shop is asked about its own buyers alone, and is told of no other's."""
+    """Its shop receives requests about its own buyers only, and its customers stay in its own store."""
     own = connected_shop.shop.create_user("own@example.test")
     numbers = [connected_shop.sell(own.id), guests_order(connected_shop, "guest@example.test")]
     connected_shop.poll()
@@ -303,7 +303,7 @@ def test_other_stores_orders_of_the_same_numbers_are_none_of_this_shops(connecte
 
 @one_engine
 def test_somebody_with_another_address_is_not_learnt(connected_shop, monkeypatch):
-    """A shop, or a plugin of it, that does not know `email` lists whom it likes."""
+    """A shop, or a plugin of it, that does not support `email` lists arbitrary customers."""
     guests_order(connected_shop, "jo@example.test")
     connected_shop.poll()
     other = connected_shop.shop.create_user("other@example.test")

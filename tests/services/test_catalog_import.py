@@ -1,4 +1,4 @@
-"""An import of products that is cut off goes on where it stopped, by the button, the command or the scheduler."""
+"""An import of products that is cut off continues there, by the button, the command or the scheduler."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from tests.support.connected_shop import open_connected_shop
 from tests.support.pages import read, send, sign_in
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""What is read from a shop does not depend on where it is written to."""
+"""The values read from a shop do not depend on the database engine."""
 PAGE = "/admin/shop/connection"
 
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """A connected shop of six products, two of which have variations or bring nothing, read in pages of two."""
+    """Return a connected shop of six products, two with variations or without tokens, in pages of two."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app, page=2) as connected_shop:
         yield connected_shop.connect()
 
 
 def go_on(connected_shop):
-    """What the scheduler does."""
+    """Run the scheduler's job."""
     connected_shop.later()
     return shop_jobs.import_packages(
         JobContext(connected_shop.database, lambda: connected_shop.now, lambda: True), shops=connected_shop.shops
@@ -36,14 +36,14 @@ def go_on(connected_shop):
 
 
 def begin(connected_shop, *, pages):
-    """An import that is told to stop after so many pages."""
+    """Start an import that stops after this many pages."""
     turns = iter([True] * (pages - 1))
     with connected_shop.reading(may_go_on=lambda: next(turns, False)) as reading:
         return product_import.import_products(reading, now=connected_shop.now)
 
 
 def pages_asked(connected_shop):
-    """Which pages of products were asked for since last asked."""
+    """Return the pages of products that were requested since the last call."""
     asked = [path for _, path in connected_shop.served.requests if "/products?" in path]
     connected_shop.served.requests.clear()
     return [path.partition("page=")[2].partition("&")[0] for path in (part.replace("per_page=", "") for part in asked)]

@@ -1,4 +1,4 @@
-"""What the connection page tells: the watchdog's faults in words, since when, and when it last looked."""
+"""The connection page: the watchdog's problems in words, since when, and the time of the last check."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_ping_is_noted_once_a_minute(connected_shop):
 
 @one_engine
 def test_call_with_another_signature_is_mentioned_while_no_delivery_has_come(connected_shop):
-    """It is no issue: anybody can send one."""
+    """It is no issue: any caller can send one."""
     connected_shop.connect(has_keys=False)
     call_with_wrong_signature(connected_shop)
     connected_shop.watch()

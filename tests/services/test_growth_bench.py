@@ -1,4 +1,4 @@
-"""The growth benchmark runs on small databases, leaves sound books, and names what grows too much."""
+"""The growth benchmark runs on small databases, leaves a sound ledger, and names what grows too much."""
 
 from __future__ import annotations
 

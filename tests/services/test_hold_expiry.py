@@ -1,4 +1,4 @@
-"""Holds expire many at a time, with the same result as one after the other."""
+"""Many holds that expire together have the same result as one after the other."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def states(database):
 
 
 def busy_store(driver, rng):
-    """Holds from every source, of users and of a capped site, that end at different moments."""
+    """Return holds from every source, of users and of a capped site, that end at different moments."""
     driver.limit("chat", "daily", user=40)
     driver.limit("ai_forms", "monthly", user="unlimited")
     driver.settings(spend_order=rng.sample(["plan", "allowance", "balance"], 3), low_balance=30)
@@ -77,7 +77,7 @@ def busy_store(driver, rng):
 
 
 def tried(database, limit):
-    """What the books hold after all holds due in an hour expired `limit` at a time; all is undone again."""
+    """Return the ledger after all holds due in an hour expired `limit` at a time; all is rolled back again."""
     with database.transaction() as connection:
 
         @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""An allowance that is used up is told of once for each crossing, by whatever took its last token."""
+"""An exhausted allowance is announced once for each crossing, whatever spent its last token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
 
 @pytest.fixture
 def driver(shop, database):
-    """User 2 has 30 of allowance in chat, each day, and it pays first."""
+    """Return user 2 with 30 of allowance in chat, each day, which pays first."""
     driver = SpendDriver(database, Caller(shop.id, "key"))
     driver.limit("chat", "daily", user=30, role_editor="unlimited")
     driver.settings(spend_order=["allowance", "balance", "plan"])
@@ -24,7 +24,7 @@ def driver(shop, database):
 
 
 def told(database):
-    """The payloads of what was told of allowances used up, in their order."""
+    """Return the payloads of the exhausted-allowance events, in their order."""
     found = rows(database, "select payload from outbox where type = 'allowance.exhausted' order by id")
     return [one["payload"] if isinstance(one["payload"], dict) else json.loads(one["payload"]) for one in found]
 
@@ -71,7 +71,7 @@ def test_what_the_balance_pays_or_has_no_end_uses_no_allowance_up(driver, databa
 
 
 def test_hold_of_yesterday_captured_today_tells_nothing_of_todays_allowance(driver, database):
-    """It is paid from the window it was set aside in; the one that runs now was used up, and told of, before."""
+    """It is paid from the window it was held in; the current one was exhausted, and announced, before."""
     tomorrow = NOW + timedelta(hours=14)
     held = driver.one(driver.hold(2, 5, ttl=86_400), now=NOW)
     driver.one(driver.spend(2, 30), now=tomorrow)

@@ -1,4 +1,4 @@
-"""Holds at their edges: the instant of their expiry, the end of a window, more than was held, less than is there."""
+"""Holds at their limits: the instant of expiry, the end of a window, more than was held, less than is there."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ORDERS = [
 
 @pytest.fixture
 def driver(shop, database):
-    """A desk whose books add up after each test."""
+    """Return a driver whose ledger adds up after each test."""
     yield SpendDriver(database, Caller(shop.id, "key"))
     with database.reading() as connection:
         assert list(audit.list_faults(connection, now=NOW + timedelta(days=60))) == []
@@ -36,7 +36,7 @@ def driver(shop, database):
 
 
 def available(driver, user, now):
-    """What a spend of too much says there is."""
+    """Return the available tokens that a refused spend reports."""
     return driver.one(driver.spend(user, 10**9), now=now)["available"]
 
 
@@ -80,7 +80,7 @@ def test_captured_less_frees_the_rest_at_once(driver):
 
 @pytest.mark.parametrize(("price", "paid", "uncovered"), [(60, 60, 0), (61, 61, 0), (80, 80, 0), (81, 80, 1)])
 def test_captured_above_the_hold_draws_what_is_free_and_the_rest_is_uncovered(driver, price, paid, uncovered):
-    """100 tokens, 20 of them held by somebody else's hold."""
+    """100 tokens, 20 of them held by another hold."""
     driver.give(2, 100, now=NOW)
     held, other = driver.send(driver.hold(2, 60), driver.hold(2, 20), now=NOW)
 
@@ -103,7 +103,7 @@ def test_late_capture_is_a_spend_of_what_is_there_by_then(driver):
 
 
 def test_allowance_that_was_used_meanwhile_is_not_drawn_again_beyond_a_hold_of_balance(driver):
-    """The hold paid nothing from the allowance, so its window has to be looked up all the same."""
+    """The hold used nothing of the allowance, so its window has to be looked up separately."""
     driver.limit("chat", "daily", user=50)
     driver.give(2, 10, now=NOW)
     held = driver.one(driver.hold(2, 10), now=NOW)
@@ -261,7 +261,7 @@ def test_override_that_ends_while_a_hold_is_open_does_not_shrink_the_hold(driver
 
 
 def test_another_stores_holds_and_spends_are_unknown_whatever_paid_for_them(driver, app):
-    """The other store's rules are not known in such a batch, so its rows must not even be looked at."""
+    """The other store's rules are not loaded in such a batch, so its rows must not be read."""
     driver.limit("chat", "daily", user=50)
     driver.plan(70, tokens=10, months=2, now=NOW)
     driver.order(1, 2, now=NOW, product=70)
@@ -279,7 +279,7 @@ def test_another_stores_holds_and_spends_are_unknown_whatever_paid_for_them(driv
 
 @pytest.mark.parametrize("news", ["override", "reset of one", "reset of all", "plan", "limit"])
 def test_exception_counts_from_the_next_ask_also_where_the_rules_were_known(driver, news):
-    """The rules are kept in memory; the first of a kind must make them be read again."""
+    """The rules are cached; the first of a kind must make them be read again."""
     driver.limit("chat", "daily", user=10)
     assert driver.one(driver.spend(2, 10), now=NOW)["status"] == 201
     assert driver.one(driver.spend(2, 1), now=NOW)["status"] == 402

@@ -1,4 +1,4 @@
-"""A quote and an explanation judge as a spend does, and write nothing at all."""
+"""Quotes and explanations decide as a spend does, and write nothing at all."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _slugs = count(1)
 
 
 def build(database, world):
-    """A store of its own where user 2 and a guest are as the world says."""
+    """Return a new store where user 2 and a guest are as in the parameters."""
     with database.transaction() as connection:
         wanted = NewStore(f"world-{next(_slugs)}", "https://shop.example.com", time_zone="Europe/Paris")
         store = add_store(connection, wanted, vault_=Vault("of the tests"), now=NOW).store

@@ -1,4 +1,4 @@
-"""Refunds: back to the sources that paid, while they can take it, and never more than was paid."""
+"""Refunds: to the sources that paid, while they can take it, and never more than was paid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TICK = timedelta(microseconds=1)
 
 @pytest.fixture
 def driver(shop, database):
-    """A desk whose books add up after each test."""
+    """Return a driver whose ledger adds up after each test."""
     yield SpendDriver(database, Caller(shop.id, "key"))
     with database.reading() as connection:
         assert list(audit.list_faults(connection, now=NOW + timedelta(days=60))) == []
@@ -33,7 +33,7 @@ def driver(shop, database):
 
 @pytest.fixture
 def rich(driver):
-    """User 2 has 10 of a plan, 20 of balance and 30 of allowance, each day."""
+    """Return user 2 with 10 of a plan, 20 of balance and 30 of allowance, each day."""
     driver.limit("chat", "daily", user=30)
     driver.plan(70, tokens=10, months=2, now=NOW)
     driver.order(1, 2, now=NOW, product=70)
@@ -164,7 +164,7 @@ def test_16_refunds_at_once_never_give_back_more_than_was_paid(rich, tokens):
 
 
 def test_refund_of_a_linked_sites_spend_survives_a_change_of_the_stores_zone(driver):
-    """The months begin at other moments then; what the new month does not have is not taken from it."""
+    """The months then begin at other moments; the new month is not charged for what it lacks."""
     driver.give(2, 100, now=NOW)
     with driver.database.transaction() as connection:
         account = rows(driver.database, "select id from accounts where user_id = 2")[0]["id"]

@@ -22,7 +22,7 @@ MOST = 25
 
 @pytest.fixture
 def driver(shop, database):
-    """A store that has everything: plans, overrides, resets, two limits; and 20 rich users."""
+    """Return a store that has everything: plans, overrides, resets, two limits; and 20 rich users."""
     driver = SpendDriver(database, Caller(shop.id, "key"))
     driver.limit("chat", "daily", user=100_000, guest=100_000)
     driver.limit("ai_forms", "monthly", user="unlimited")
@@ -44,7 +44,7 @@ def driver(shop, database):
 
 
 def count(driver, asks, *, now=NOW):
-    """How many statements the batch takes, BEGIN included; none of its asks may fail."""
+    """Return how many statements the batch takes, BEGIN included; none of its requests may fail."""
     with counted(driver.database) as seen:
         answers = driver.send(*asks, now=now)
     assert {answer["status"] for answer in answers} <= {200, 201}
@@ -84,7 +84,7 @@ def refunds(driver, size):
 
 
 def site_refunds(driver, size):
-    """Every user's spend came from a linked site of his own."""
+    """Every user's spend came from a linked site of their own."""
     found = {
         row["account_id"]: row["id"] for row in ledger_sql.rows(driver.database, "select id, account_id from sites")
     }
@@ -108,10 +108,10 @@ def mixed(driver, size):
     ids=lambda kind: kind.__name__,
 )
 def test_large_batch_takes_as_many_statements_as_one_of_10(driver, database, kind):
-    # Read first, so that both batches find the rules known.
+    # Read first, so that both batches find the rules cached.
     driver.one(driver.spend(1, 1), now=NOW)
 
-    # Only plain spends come in thousands; the others are as telling with fewer.
+    # Only plain spends come in thousands; fewer of the others show the same.
     small, large = (count(driver, kind(driver, size)) for size in (10, 1_000 if kind in {spends, mixed} else 200))
 
     assert small == large

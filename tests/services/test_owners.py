@@ -1,4 +1,4 @@
-"""Accounts met before are remembered by their ids; what is remembered is checked against what is read."""
+"""Existing accounts are cached by their ids, and compared with what is read."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_account_of_a_rolled_back_transaction_is_not_remembered(shop, database):
 
 
 def test_database_put_back_to_an_earlier_day_is_noticed(shop, database):
-    """The user was made anew there, and has another id."""
+    """The user was recreated there, and has another id."""
     for key in ("made", "met"):
         spend(database, ask(shop.id, 5, key=key))
     with database.transaction() as connection:

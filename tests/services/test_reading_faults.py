@@ -1,4 +1,4 @@
-"""A shop that fails while it is read: nothing is lost, nothing doubled, and the cursor passes no order not applied."""
+"""A shop that fails while it is read: nothing is lost or doubled, and the cursor passes only applied orders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support import ledger_sql
 from tests.support.connected_shop import open_connected_shop
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""What is read from a shop does not depend on where it is written to."""
+"""The values read from a shop do not depend on the database engine."""
 
 FAULTS = [
     pytest.param(Kind.UNAUTHORIZED, {}, "HTTP 401", id="401"),
@@ -30,14 +30,14 @@ FAULTS = [
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """A connected shop that is read in pages of ten by somebody who waits a fifth of a second."""
+    """Return a connected shop that is read in pages of ten with a timeout of a fifth of a second."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app, page=10, patience_seconds=0.2) as connected_shop:
         yield connected_shop.connect()
 
 
 def assert_cursor_passed_no_order_that_was_not_applied(connected_shop):
-    """What was changed up to there is known as the shop says it."""
+    """Check that the changes up to there are stored as the shop has them."""
     known = {
         row["number"]: row["status"]
         for row in ledger_sql.rows(connected_shop.database, "select number, status from orders")
@@ -74,7 +74,7 @@ def test_shop_that_fails_half_way_loses_and_doubles_nothing(connected_shop, kind
 
 @pytest.mark.parametrize(("kind", "more", "_sentence"), FAULTS)
 def test_order_whose_refunds_cannot_be_read_keeps_the_cursor_and_none_before_it(connected_shop, kind, more, _sentence):
-    """What was looked into before the shop failed is applied; where it fails for one order alone, all others are."""
+    """Orders read before the shop failed are applied; where it fails for one order alone, all others are."""
     connected_shop.sell(3)
     refunded = connected_shop.sell()
     connected_shop.shop.refund_amount(refunded, "2.00")
@@ -129,7 +129,7 @@ def test_page_that_shrinks_while_it_is_paged_hides_no_order(connected_shop):
 
 @pytest.mark.parametrize("skew", [-3600, 3600])
 def test_clocks_an_hour_apart_hide_no_order(connected_shop, skew):
-    """The cursor is the shop's time; our own is only what it may not pass, and an hour ahead it waits there."""
+    """The cursor is in the shop's time; ours only limits it, and a shop an hour ahead waits there."""
     connected_shop.skew = skew
     for _ in range(3):
         connected_shop.sell_many(12, seconds=20)

@@ -1,4 +1,4 @@
-"""What the shop changed is read back whole, in any number, and the cursor never passes what was not applied."""
+"""The sync reads all changes of the shop, and the cursor passes only applied orders."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tests.support import ledger_sql
 from tests.support.connected_shop import DAY, open_connected_shop
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""What is read from a shop does not depend on where it is written to."""
+"""The values read from a shop do not depend on the database engine."""
 
 
 @pytest.fixture
 def connected_shop(app):
-    """A shop and a bridge, not connected yet, who talk in pages of ten."""
+    """Return a shop and a service, not connected yet, with pages of ten."""
     with open_connected_shop(app, page=10) as connected_shop:
         yield connected_shop
 
 
 @pytest.fixture
 def broken_order(monkeypatch):
-    """Lets orders of the numbers put into it fail, by a fault nobody foresaw."""
+    """Return a set of order numbers that fail with an unexpected error."""
     numbers, real = set(), orders.apply_orders
 
     def apply(connection, store, wanted, **more):
@@ -102,10 +102,10 @@ def test_more_than_a_page_is_read_whole_even_within_one_second(connected_shop, s
 
 @one_engine
 def test_orders_of_one_second_that_leave_it_while_it_is_read_hide_no_other(connected_shop):
-    """An order of the first page is saved: every later one moves a place forward, across the page's end."""
+    """An order of the first page is saved: every later one moves one place forward, across the page's end."""
     connected_shop.connect()
     placed = connected_shop.sell_many(15, seconds=0)
-    connected_shop.poll(since=connected_shop.now + timedelta(days=1))  # the products are known now
+    connected_shop.poll(since=connected_shop.now + timedelta(days=1))  # the products are stored now
     real, saved = connected_shop.shop.orders[placed[0]], []
 
     def save(document):
@@ -132,7 +132,7 @@ def test_orders_of_one_second_that_leave_it_while_it_is_read_hide_no_other(conne
 
 @one_engine
 def test_shop_that_sorts_by_something_else_hides_no_order(connected_shop, monkeypatch):
-    """As by a local clock that went back, or by ids, whatever was asked for."""
+    """As by a local clock that went back, or by ids, whatever was requested."""
     connected_shop.connect()
     placed = connected_shop.sell_many(12)
     connected_shop.later()

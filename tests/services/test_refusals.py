@@ -1,4 +1,4 @@
-"""A refusal says from when the same request could succeed, and offers buying only where it helps."""
+"""A refusal says when the same request could succeed, and suggests a purchase only where it helps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def limit(shop: Shop, value: int | str, period: str = "daily") -> None:
 
 
 def refusal(shop: Shop, tokens: int, *, key: str | None = None, name: str = "refused") -> dict[str, Any]:
-    """The refusal of a spend of so many tokens."""
+    """Return the refusal of a spend of this many tokens."""
     who = {} if key else {"user": {"id": 2}}
     headers = (bearer(key) if key else shop.headers) | {"Idempotency-Key": name}
     answer = shop.client.post("/v1/spends", json={**who, "module": "chat", "tokens": tokens}, headers=headers)
@@ -30,7 +30,7 @@ def refusal(shop: Shop, tokens: int, *, key: str | None = None, name: str = "ref
 
 
 def month_end(moment: datetime) -> str:
-    """The end of the month in New York, where the store is."""
+    """Return the end of the month in New York, where the store is."""
     zone = ZoneInfo("America/New_York")
     local = moment.astimezone(zone)
     year, month = (local.year + 1, 1) if local.month == 12 else (local.year, local.month + 1)

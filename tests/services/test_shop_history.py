@@ -1,4 +1,4 @@
-"""Orders from before a shop was connected are granted when its owner says so, by the shop's own clock."""
+"""Orders from before the connection are granted when the owner decides so, by the shop's own clock."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bridge.services.stores import settings
 from tests.support.connected_shop import DAY, open_connected_shop
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""What is read from a shop does not depend on where it is written to."""
+"""The values read from a shop do not depend on the database engine."""
 
 
 @pytest.fixture
 def connected_shop(app):
-    """A shop and a bridge, not connected yet."""
+    """Return a shop and a service, not connected yet."""
     with open_connected_shop(app) as connected_shop:
         yield connected_shop
 
@@ -23,7 +23,7 @@ def connected_shop(app):
 @one_engine
 @pytest.mark.parametrize("skew", [-3600, 3600])
 def test_shop_whose_clock_is_an_hour_apart_loses_nothing(connected_shop, skew):
-    """The moments are the shop's; that of the connecting is told in its time first."""
+    """The moments are the shop's; the moment of the connection is first converted to its time."""
     connected_shop.skew = skew
     if skew < 0:
         connected_shop.sell(3)
@@ -78,7 +78,7 @@ def test_webhook_grants_a_past_order_while_the_owner_was_not_asked_and_no_longer
 
 @pytest.mark.parametrize(("given_back", "balances"), [("5.00", {9: 50_000}), ("10.00", {})])
 def test_guests_order_of_the_past_that_waits_is_still_refunded(connected_shop, given_back, balances):
-    """It waits since a webhook told of it; what is read back may not grant, but must take back."""
+    """It waits since its delivery; the sync may not grant it, but must reverse it."""
     past = connected_shop.sell(0, email="new@example.test")
     connected_shop.later(60)
     connected_shop.connect(history="ask").listen()
@@ -113,6 +113,6 @@ def test_history_taken_back_while_a_poll_runs_is_read_by_the_next(connected_shop
 
 
 def answer(connected_shop, word):
-    """What the owner says of the history."""
+    """The owner's decision about the history."""
     with connected_shop.database.transaction() as connection:
         settings.answer_history(connection, settings.get_store(connection, "shop"), word)

@@ -1,4 +1,4 @@
-"""A shop whose REST is sick: what is wrong is named, what can be read is applied, and nothing goes on for ever."""
+"""A shop with faulty REST: the fault is named, what can be read is applied, and every job ends."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from fakeshop.rest.faults import Kind
 from tests.support.connected_shop import DAY, open_connected_shop
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""What is read from a shop does not depend on where it is written to."""
+"""The values read from a shop do not depend on the database engine."""
 
 PRICE = 100_000
 
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """A connected shop that is read in pages of ten."""
+    """Return a connected shop that is read in pages of ten."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app, page=10) as connected_shop:
         yield connected_shop.connect()
 
 
 def requests_of(connected_shop, act):
-    """What the act returns, and how many requests it took."""
+    """Return the result of the function, and the number of requests it took."""
     connected_shop.served.requests.clear()
     result = act()
     return result, len(connected_shop.served.requests)
@@ -177,7 +177,7 @@ def test_order_the_shop_fails_over_is_set_aside_and_the_others_are_applied(
 
 
 def watch_faults(connected_shop):
-    """What is wrong by the watchdog's look."""
+    """Return the problems that the watchdog finds."""
     return monitor.look(connected_shop.post, connected_shop.store, now=connected_shop.now)[1]
 
 
@@ -333,7 +333,7 @@ def test_root_that_works_is_remembered_between_runs(connected_shop, root, link, 
 
 
 def set_aside_of(connected_shop):
-    """What is set aside, as kind and number."""
+    """Return the skipped documents, as kind and number."""
     return [(one.kind, one.number) for one in connected_shop.known().set_aside]
 
 

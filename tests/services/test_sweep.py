@@ -1,4 +1,4 @@
-"""The sweep finds what no date of change tells, a part at a time, and believes no shop that lost everything."""
+"""The full scan finds changes without a new date, a part at a time, and stops where a shop lost most orders."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fakeshop.rest.faults import Kind
 from tests.support.connected_shop import DAY, open_connected_shop
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""What is read from a shop does not depend on where it is written to."""
+"""The values read from a shop do not depend on the database engine."""
 
 
 @pytest.fixture
 def connected_shop(app):
-    """A shop and a bridge, not connected yet, who talk in pages of ten."""
+    """Return a shop and a service, not connected yet, with pages of ten."""
     with open_connected_shop(app, page=10) as connected_shop:
         yield connected_shop
 
@@ -64,7 +64,7 @@ def test_sweep_goes_on_where_it_stopped_and_an_outage_loses_no_order(connected_s
 
 @one_engine
 def test_sweep_believes_no_shop_that_lost_most_of_its_orders(connected_shop):
-    """An old copy was put back, or the address leads to another shop."""
+    """An old copy was restored, or the address leads to another shop."""
     connected_shop.connect()
     placed = connected_shop.sell_many(12)
     connected_shop.poll()
@@ -79,7 +79,7 @@ def test_sweep_believes_no_shop_that_lost_most_of_its_orders(connected_shop):
 
 @one_engine
 def test_sweep_lets_go_of_orders_that_are_older_than_its_span(connected_shop):
-    """Its own writing does not make an order young again."""
+    """The scan's own writes do not make an order young again."""
     connected_shop.connect()
     connected_shop.sell()
     connected_shop.poll()

@@ -1,4 +1,4 @@
-"""A shop that no longer tells us of its orders is found within one run, repaired, read back and told of."""
+"""A shop that stops sending orders is found within one run, repaired, synced and reported."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """A shop whose webhooks are all well, its history read, and one order delivered."""
+    """Return a shop with working webhooks, its history read, and one order delivered."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app) as connected_shop:
         connected_shop.connect().listen()
@@ -47,7 +47,7 @@ def connected_shop(app, caplog):
 
 
 def told(connected_shop):
-    """What the owner was told so far: the codes of each event."""
+    """Return the events for the owner so far: the codes of each."""
     rows = ledger_sql.rows(
         connected_shop.database, "select payload from outbox where type = 'store.webhook_silent' order by id"
     )
@@ -122,7 +122,7 @@ def test_disabled_webhook_is_made_anew_and_not_activated_again(connected_shop):
 
 @one_engine
 def test_silent_shop_whose_webhooks_look_well_is_read_back_and_told_of(connected_shop):
-    """Its queue does not run: nothing is lost, nothing can be repaired from here."""
+    """Its queue does not run: nothing is lost, and nothing can be repaired from here."""
     connected_shop.sell(3)
     connected_shop.later(600)
     assert connected_shop.watch().found == (), "its queue may take a while"
@@ -174,7 +174,7 @@ def test_others_webhooks_stay_as_they_are(connected_shop):
 
 @one_engine
 def test_copy_of_this_bridge_is_told_of_and_left_alone(connected_shop):
-    """A restored database on another machine: both would else take the shop from each other for ever."""
+    """A restored database on another machine: otherwise each would take the shop from the other for ever."""
     there = "http://127.0.0.1:1/webhooks/woocommerce/shop"
     connected_shop.shop.create_webhook("order.updated", there, name=hook(connected_shop).name)
 
@@ -249,7 +249,7 @@ def test_wrong_signatures_of_a_stranger_raise_no_alarm_and_touch_no_webhook(conn
 
 @one_engine
 def test_wrong_secret_is_over_with_the_next_good_delivery(connected_shop):
-    """A key that may only read cannot repair it: somebody types the right secret into the shop."""
+    """A key that may only read cannot repair it: a person enters the right secret in the shop."""
     forget_secret(connected_shop)
     connected_shop.shop.keys.update(
         {name: replace(key, permissions="read") for name, key in connected_shop.shop.keys.items()}
@@ -344,7 +344,7 @@ def test_store_without_keys_is_watched_by_what_comes_in(app, caplog):
     ("url", "installation"), [("https://staging.example.com", "first"), (PUBLIC_URL, "second")], ids=["url", "id"]
 )
 def test_restored_copy_of_the_database_leaves_webhooks_alone_until_it_is_confirmed(connected_shop, url, installation):
-    """Its monitor looks and tells; it neither creates, repairs nor deletes."""
+    """Its monitor checks and reports; it neither creates, repairs nor deletes."""
 
     def watch(url, installation):
         post = replace(connected_shop.post, public_url=url, installation=installation)

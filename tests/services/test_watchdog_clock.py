@@ -18,7 +18,7 @@ pytestmark = pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirec
 
 @pytest.fixture
 def connected_shop(app, caplog):
-    """A shop whose webhooks are all well, and one order delivered."""
+    """Return a shop with working webhooks, and one order delivered."""
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app) as connected_shop:
         connected_shop.connect().listen()
@@ -37,7 +37,7 @@ def codes(faults):
 
 
 def set_ahead(connected_shop, *columns):
-    """The clock of this host was a year ahead when these were noted."""
+    """The clock of this host was a year ahead when these were stored."""
     with connected_shop.database.transaction() as connection:
         sync_state.change(
             connection, connected_shop.store.id, **dict.fromkeys(columns, connected_shop.now + timedelta(days=365))
@@ -71,7 +71,7 @@ def test_a_moment_noted_by_a_clock_that_was_ahead_hides_no_silence(connected_sho
 
 
 def test_a_delivery_of_a_process_whose_clock_was_set_back_counts(connected_shop):
-    """Its ids go on from where they were; the moment it came at is right."""
+    """Its ids continue from where they were; its time of arrival is right."""
     order = connected_shop.sell(3)
     connected_shop.shop.run_queue()
     connected_shop.later(HOUR)

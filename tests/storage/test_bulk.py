@@ -1,4 +1,4 @@
-"""Rows written many at a time read back as they were given, whatever is in them, on either road and engine."""
+"""Rows written in bulk are read back unchanged, whatever their values, method and engine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TRICKY = [
 
 @pytest.mark.parametrize("rows", [1, len(TRICKY)])
 def test_text_reads_back_as_it_was(shop, database, rows):
-    """Few rows go in a statement, many as a stream, where a tab or a backslash would end a field or begin a code."""
+    """Few rows are sent in a statement, many as a stream, where a tab or a backslash has a meaning."""
     given = {(shop.id, 0, f"{number}{text}"): Answer("f", Outcome.CREATED, text) for number, text in enumerate(TRICKY)}
     parts = [dict(list(given.items())[first : first + rows]) for first in range(0, len(given), rows)]
 

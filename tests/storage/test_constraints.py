@@ -1,4 +1,4 @@
-"""What the database itself refuses, whatever the code above it does."""
+"""Constraints of the database, which hold whatever the code above it does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support import ledger_sql
 
 @pytest.fixture
 def filled(shop, database):
-    """User 2 has 5 pieces of a package of 1000, of which 30 tokens are spent."""
+    """Return user 2 with 5 pieces of a package of 1000, of which 30 tokens are spent."""
     put_package(shop, 10, 1_000)
     deliver(shop, order(lines=[line(quantity=5)]))
     spend(shop, 2, 30, key="used")
@@ -98,7 +98,7 @@ def test_rows_that_are_there_already(filled, table, changes):
 
 
 def test_line_may_grant_exactly_what_it_is_worth(filled):
-    """Also where the worth is past 64 bits: the check divides."""
+    """Also where the value is past 64 bits: the check divides."""
     worth = 2**53 - 1
 
     assert execute(filled, "update order_lines set granted = 5000") == 1
@@ -119,7 +119,7 @@ def test_guest_never_has_a_balance(shop, database):
 
 
 def test_a_row_that_is_there_already_is_tried_again_and_nothing_is_kept(filled):
-    """A doubled row is a meeting of two requests, as far as a door can know."""
+    """For a caller, a duplicate row means that two requests met."""
 
     def give_and_add_what_is_there():
         with filled.transaction() as connection:
@@ -136,7 +136,7 @@ def test_a_row_that_is_there_already_is_tried_again_and_nothing_is_kept(filled):
 
 
 def test_what_no_other_try_would_pass_is_not_tried_again(filled):
-    """A balance below zero is a fault of ours: one culprit must not send everybody in its batch away."""
+    """A balance below zero is a fault of the service: one item must not fail all others of its batch."""
 
     def give_and_take_too_much():
         with filled.transaction() as connection:
@@ -154,7 +154,7 @@ def _instant(database):
 
 
 def test_what_is_written_while_reading_is_not_kept(filled):
-    """PostgreSQL refuses at once; SQLite lets it be and forgets it."""
+    """PostgreSQL refuses at once; SQLite accepts it and forgets it."""
     with contextlib.suppress(InternalError), filled.reading() as connection:
         connection.execute(text("update accounts set balance = 0"))
 
@@ -163,7 +163,7 @@ def test_what_is_written_while_reading_is_not_kept(filled):
 
 
 def test_two_stores_keep_their_own_keys_orders_and_users(filled, shop, app):
-    """Everything that must be once is once for each store."""
+    """Everything that must be unique is unique for each store."""
     other, _ = add_shop(app, "other")
     neighbour = type(shop)(other, app.test_client())
     put_package(neighbour, 10, 7)

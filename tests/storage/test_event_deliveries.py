@@ -40,4 +40,4 @@ def test_handing_out_and_sending_look_everything_up_in_an_index(shop, database):
 
 
 WAITING = ["SCAN outbox USING INDEX ix_outbox_waiting"]
-"""The events nobody has handed out yet, which is all that index holds."""
+"""The events that were not fanned out yet, the only ones in that index."""

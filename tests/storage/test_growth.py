@@ -1,7 +1,7 @@
-"""The cost of a piece of work does not grow with rows it has nothing to do with.
+"""The cost of a piece of work does not grow with unrelated rows.
 
 On SQLite the steps of its virtual machine are counted, which are the same on every
-machine. The plans say why: no statement may read a table whole, or a whole store of it.
+machine. The plans say why: no statement may read a whole table, or all rows of a store in it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.support.steps import plans_noted, steps_of
 
 
 def is_flat(few: int, many: int) -> bool:
-    """Whether work beside twenty times the rows takes about as many steps; an index may be one level deeper."""
+    """Return whether work beside twenty times the rows takes about as many steps; an index may be one level deeper."""
     return many < few * 1.3 + 100
 
 
@@ -43,7 +43,7 @@ def run(database: Database, work):
 
 @pytest.fixture
 def far_apart(shop, database):
-    """Makes user 2 buy the first and the last of so many orders."""
+    """Return a function that makes user 2 buy the first and the last of this many orders."""
 
     def make(between: int) -> None:
         now = utcnow()
@@ -60,7 +60,7 @@ def more_orders(shop, database, *, first: int, count: int) -> None:
 
 
 PRUNED = {"events": "outbox", "keys": "idempotency_keys", "deliveries": "deliveries", "windows": "window_uses"}
-"""What each prune deletes from."""
+"""The tables that each prune deletes from."""
 
 
 def add_prunable(shop, database, name, *, first, count):
@@ -108,7 +108,7 @@ def test_prune_deletes_all_that_is_old_and_nothing_else(shop, database, name):
 
 
 def test_no_prune_reads_a_table_whole(shop, database):
-    """Each table is searched by an index or by the rows' own places, and never by a store alone."""
+    """Each table is searched by an index or by rowid, and never by a store alone."""
     with plans_noted(database) as plans:
         for step in retention.steps(now=utcnow()).values():
             run(database, step)
@@ -125,7 +125,7 @@ def test_no_prune_reads_a_table_whole(shop, database):
 
 
 def whole_tables(plan: str) -> list[str]:
-    """The lines of a plan that read a table whole, or all rows of a store; small tables may be read like that."""
+    """Return the lines of a plan that read a whole table or all rows of a store; small tables are exempt."""
     suspect = re.compile(
         r"SCAN (?!modules|runs|CONSTANT|anon_1|event_endpoints|value|json_each|wanted)(?!.*USING (COVERING )?INDEX)"
         r"|Seq Scan on (?!modules|runs|event_endpoints)|SEARCH (?!event_endpoints).*\(store_id=\?( AND site_id=\?)?\)$",
@@ -149,7 +149,7 @@ def test_pages_of_a_buyer_cost_the_same_however_many_orders_lie_between_theirs(a
 
 
 def buyer_pages(app, shop):
-    """The pages that list what user 2 bought."""
+    """Read the pages that list what user 2 bought."""
     admin = sign_in(app)
 
     def get(client, path):
@@ -165,7 +165,7 @@ def buyer_pages(app, shop):
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_open_orders_cost_the_same_however_many_orders_there_are(shop, database):
-    """Parked orders and lines without an amount are looked for each minute, and when a user or a product appears."""
+    """Parked orders and lines without an amount are read each minute, and when a user or a product appears."""
     growth_data.add_accounts(database, shop.id, 3, now=utcnow())
     costs, first = [], 10
     for others in (200, 8_000):
@@ -181,7 +181,7 @@ def test_open_orders_cost_the_same_however_many_orders_there_are(shop, database)
 
 
 def searches(store_id):
-    """Everything that looks for orders that wait."""
+    """Run everything that looks for orders that wait."""
     return [
         partial(pending.list_claimable, after=(0, 0), limit=200),
         partial(pending.list_priceable, after=(0, 0), limit=200),
@@ -193,7 +193,7 @@ def searches(store_id):
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_delivery_costs_the_same_however_many_orders_the_store_has(shop, database):
-    """An order with a payment, a parent and a SKU; and the number of orders that need attention."""
+    """Return an order with a payment, a parent and a SKU; and the number of orders that need attention."""
     factories.put_package(shop, 10, 1000)
     growth_data.add_accounts(database, shop.id, 3, now=utcnow())
     numbers, costs, first = itertools.count(5_000_000), [], 10
@@ -223,7 +223,7 @@ def test_delivery_costs_the_same_however_many_orders_the_store_has(shop, databas
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_nothing_of_these_reads_all_orders_or_accounts_of_a_store(app, shop, database):
-    """As SQLite explains it: no range of all orders, and no account looked at for being the store's."""
+    """As SQLite explains it: no range of all orders, and no account read to check its store."""
     growth_data.add_accounts(database, shop.id, 3, now=utcnow())
     growth_data.add_orders(database, shop.id, first=10, count=2, user=2, now=utcnow())
     pages = buyer_pages(app, shop)

@@ -1,4 +1,4 @@
-"""Spends are found by their id alone, and pages of accounts have room; books from before are brought forward whole."""
+"""Spends are found by their id alone, and pages of accounts have room; older databases are migrated whole."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_books_survive_the_way_back_and_forth(shop, database):
 
 
 def keys_of(database):
-    """The primary key of spends, and the names of their other indexes."""
+    """Return the primary key of spends, and the names of their other indexes."""
     found = inspect(database.engine)
     return found.get_pk_constraint("spends")["constrained_columns"], {
         index["name"] for index in found.get_indexes("spends")
@@ -70,4 +70,4 @@ def test_pages_of_accounts_keep_room_for_changed_balances(shop, database):
 
 
 _PLACES = "select (ctid::text::point)[0]::int from accounts where user_id %% 10 = 1 order by user_id"
-"""The page of each account whose balance changes: a row that moves to another page is written to every index."""
+"""Return the page of each account whose balance changes: a row that moves is written to every index."""

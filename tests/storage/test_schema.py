@@ -1,4 +1,4 @@
-"""The migrations make exactly the tables the code describes, on both engines."""
+"""The migrations create exactly the tables the code describes, on both engines."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_migrating_again_does_nothing(database_url):
 
 
 def test_orders_survive_the_way_back_and_forth(database_url):
-    """Answers given by hand are lost on the way back, and nothing else that was said."""
+    """A downgrade loses answers given by hand, and nothing else."""
     database = Database(database_url)
     settings = Config()
     settings.set_main_option("script_location", str(MIGRATIONS))
@@ -108,13 +108,13 @@ def _orders(database):
 
 
 def _written(rule):
-    """A rule as text: the condition of an index is an object of its own each time it is looked up."""
+    """Return a rule as text: the condition of an index is another object at each lookup."""
     options = rule.get("dialect_options", {})
     return f"{rule | {'dialect_options': {name: str(option) for name, option in options.items()}}}"
 
 
 def _rules(database):
-    """Everything the engine says of the two tables but the order of their columns."""
+    """Return everything the engine reports about the two tables except the order of their columns."""
     found = inspect(database.engine)
     return {
         (table, kind): sorted(map(_written, getattr(found, f"get_{kind}")(table)))

@@ -1,4 +1,4 @@
-"""Rows by composite keys: exactly those asked for, found by index whatever the planner knows."""
+"""Rows by composite keys: exactly the requested ones, found by index whatever the planner assumes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_asking_for_nothing_sends_nothing(database):
 
 @pytest.mark.parametrize("rows", [0, 2_000])
 def test_index_leads_to_each_key_however_little_the_planner_knows(shop, database, rows):
-    """The plan that PostgreSQL keeps is made once, perhaps while the table was empty, and never analysed."""
+    """PostgreSQL makes the plan once and keeps it, perhaps while the table was empty and never analysed."""
     keep(database, *((shop.id, 0, f"k{number}") for number in range(rows)))
     keys = json.dumps([{"k0": shop.id, "k1": 0, "k2": key} for key in ("k1", "zz")])
 
@@ -73,7 +73,7 @@ def test_index_leads_to_each_key_however_little_the_planner_knows(shop, database
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(("kept_seconds", "forgotten"), [(0, 3), (3_600, 0)])
 def test_plans_are_forgotten_every_few_seconds(shop, database, monkeypatch, kept_seconds, forgotten):
-    """Of an empty table all indexes cost the same: the one taken may read the store's rows for each key sought."""
+    """For an empty table all indexes cost the same: the chosen one may read the store's rows for each key."""
     monkeypatch.setattr(storage_database, "_PLANS_SECONDS", kept_seconds)
     said = []
 
@@ -82,7 +82,7 @@ def test_plans_are_forgotten_every_few_seconds(shop, database, monkeypatch, kept
 
     for _ in range(4):
         with database.transaction() as connection:
-            # A connection that is new has no plans to forget.
+            # A new connection has no plans to forget.
             if not connection.info.get("seen"):
                 connection.info["seen"] = True
                 event.listen(database.engine, "before_cursor_execute", note)
@@ -96,9 +96,9 @@ def test_plans_are_forgotten_every_few_seconds(shop, database, monkeypatch, kept
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_many_keys_are_walked_and_not_joined(shop, database):
-    """Asked for as many keys as there are rows, a planner that may would read the whole table and hash it.
+    """For as many keys as rows, a planner with the choice would read the whole table and hash it.
 
-    SQLite takes a join as it is written.
+    SQLite executes a join as it is written.
     """
     keep(database, *((shop.id, 0, f"k{number}") for number in range(500)))
     keys = json.dumps([{"k0": shop.id, "k1": 0, "k2": f"k{number}"} for number in range(2_000)])

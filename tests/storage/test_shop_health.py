@@ -1,4 +1,4 @@
-"""What is stored about the health of a shop comes back with its types."""
+"""The health of a shop is stored and read with its types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Caps and what was used of them: one statement for many sites, on both engines."""
+"""Caps and their use: one statement for many sites, on both engines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 @contextmanager
 def statements(connection: Connection) -> Iterator[list[str]]:
-    """What is sent to the database meanwhile, less the beginning of a transaction."""
+    """Return the statements sent to the database meanwhile, without the beginning of a transaction."""
     seen: list[str] = []
 
     def note(_connection, _cursor, statement, *_more):
@@ -40,7 +40,7 @@ def statements(connection: Connection) -> Iterator[list[str]]:
 
 @pytest.fixture
 def add_site(database: Database, shop: Shop) -> Callable[[int | None], int]:
-    """Links a site of a cap to user 2 and returns its id."""
+    """Return a function that links a site with a cap to user 2 and returns its id."""
     made: list[int] = []
 
     def add(cap: int | None) -> int:
@@ -82,7 +82,7 @@ def test_uses_add_up_month_by_month(database, add_site):
 
 
 def test_uses_are_given_back(database, add_site):
-    """Both engines check the row as proposed before they see that it is there: a plain upsert of -4 would fail."""
+    """Both engines check the proposed row before they find the existing one: a plain upsert of -4 would fail."""
     first, second = add_site(None), add_site(None)
     with database.transaction() as connection:
         sites.add_uses(connection, {(first, NOVEMBER): 10})

@@ -1,4 +1,4 @@
-"""Moments and money come back exactly as they went in, on both engines."""
+"""Moments and money are read exactly as they were written, on both engines."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_money_comes_back_to_the_last_digit(connection, money):
 
 
 def test_moments_are_compared_as_moments(connection):
-    """Half past two in Paris comes twice that night; the database must tell them apart."""
+    """Half past two in Paris comes twice that night; the database must distinguish the two."""
     zone = ZoneInfo("Europe/Paris")
     first, second = (datetime(2026, 10, 25, 2, 30, fold=fold, tzinfo=zone) for fold in (0, 1))
     connection.execute(insert(TABLE), [{"id": 1, "moment": first}, {"id": 2, "moment": second}])

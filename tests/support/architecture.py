@@ -18,12 +18,12 @@ MEASURED = {".py", ".html", ".js", ".css", ".php"}
 UNWELCOME_NAMES = {"utils.py", "common.py", "helpers.py", "services.py"}
 
 _OURS = ("app", "bridge", "schedulers", "migrations", "tests", "bench", "fakeshop")
-_DOOR_MODULE = r"bridge/(web/.+|cli/.+|config|garbage|logs)\.py|schedulers/.+\.py"
+_DOOR_MODULE = r"bridge/(web/.+|cli/.+|metrics/.+|config|garbage|logs)\.py|schedulers/.+\.py"
 _DOOR_SHARED = (
-    r"bridge\.(domain|rendering|services|config|garbage|logs|runtime|storage\.engine\.database|cli)|schedulers"
+    r"bridge\.(domain|rendering|services|config|garbage|logs|metrics|runtime|storage\.engine\.database|cli)|schedulers"
 )
 _NOT_FOR_DOORS = frozenset(
-    {"sqlalchemy", "alembic", "oauthlib", "requests", "standardwebhooks", "urllib3", "woocommerce"}
+    {"sqlalchemy", "alembic", "babel", "oauthlib", "requests", "standardwebhooks", "urllib3", "woocommerce"}
 )
 _UNFINISHED = "|".join(("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error"))
 _FORBIDDEN = re.compile(rf"(?<![\w.-])/(?:work|root|home|Users)/|\b(?:{_UNFINISHED})\b")
@@ -67,7 +67,12 @@ FLOORS: tuple[tuple[str, Floor], ...] = (
             frozenset({"cryptography", "argon2"}),
         ),
     ),
-    (r"bridge/runtime\.py", Floor(r"bridge\.(services|config|storage\.engine\.database)", frozenset({"flask"}))),
+    (
+        r"bridge/runtime\.py",
+        Floor(r"bridge\.(services|config|metrics|storage\.engine\.database)", frozenset({"flask"})),
+    ),
+    # One place formats numbers, dates and texts for people; it sees no use case and no request.
+    (r"bridge/web/i18n/.+", Floor(r"bridge\.(domain\.stores\.zones|web\.i18n)", frozenset({"babel"}))),
     (r"bridge/web/.+", Floor(rf"{_DOOR_SHARED}|bridge\.web", None, _NOT_FOR_DOORS)),
     (_DOOR_MODULE, Floor(_DOOR_SHARED, None, _NOT_FOR_DOORS)),
     # A shop must not depend on the service, and runs as a program of its own.
@@ -218,6 +223,38 @@ def markup_faults(path: str, source: str) -> list[str]:
         for number, line in enumerate(source.splitlines(), start=1)
         for found in _MARKUP.finditer(line)
     ]
+
+
+def status_faults(path: str, source: str) -> list[str]:
+    """HTTP statuses in services: they return typed results, and `bridge/web` has the status of each."""
+    if not path.startswith("bridge/services/") or not path.endswith(".py"):
+        return []
+    return [
+        f"{path}:{node.lineno} holds an HTTP status: return a type, and let the web layer map it"
+        for node in ast.walk(ast.parse(source))
+        if any(map(_is_status, _places_of_status(node)))
+    ]
+
+
+def _places_of_status(node: ast.AST) -> Sequence[ast.AST | None]:
+    match node:
+        case ast.Return(value=ast.Tuple(elts=[first, *_])):
+            return [first]
+        case ast.keyword(arg="status", value=value):
+            return [value]
+        case ast.Dict(keys=keys, values=values):
+            named = zip(keys, values, strict=True)
+            return [value for key, value in named if isinstance(key, ast.Constant) and key.value == "status"]
+    return []
+
+
+def _is_status(node: ast.AST | None) -> bool:
+    match node:
+        case ast.Constant(value=int(number)):
+            return 100 <= number < 600
+        case ast.IfExp(body=body, orelse=otherwise):
+            return _is_status(body) or _is_status(otherwise)
+    return False
 
 
 def circle_faults(sources: Mapping[str, str]) -> list[str]:

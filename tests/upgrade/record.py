@@ -25,7 +25,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SPREAD_DAYS = 10
 """The demo spreads the recorded deliveries over this many days."""
 DAYS = 2
-"""So many of them are kept: about 300 kB."""
+"""This many of them are used: about 300 kB."""
 
 
 def record(folder: Path) -> None:

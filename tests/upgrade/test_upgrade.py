@@ -54,13 +54,13 @@ class DemoStore:
 
 @pytest.fixture(params=REVISIONS)
 def recorded(request, engine):
-    """The recorded database as SQL text; its first line is the store's access key."""
+    """Return the recorded database as SQL text; its first line is the store's access key."""
     return (FOLDER / f"{request.param}-{engine}.sql").read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def database_url(engine, recorded, request, tmp_path):
-    """The recorded database as the earlier version left it."""
+    """Return the recorded database as the earlier version left it."""
     if engine == "sqlite":
         path = tmp_path / "bridge.sqlite3"
         with sqlite3.connect(path) as connection:
@@ -78,7 +78,7 @@ def database_url(engine, recorded, request, tmp_path):
 
 @pytest.fixture
 def balances_before(database_url):
-    """Balances and debts as the earlier version stored them."""
+    """Return balances and debts as the earlier version stored them."""
     database = Database(database_url)
     balances = _balances(database)
     database.close()
@@ -87,7 +87,7 @@ def balances_before(database_url):
 
 @pytest.fixture
 def upgraded(balances_before, database_url):
-    """The database after the upgrade."""
+    """Return the database after the upgrade."""
     database = Database(database_url)
     assert schema_version.bring_forward(database)
     yield database
@@ -96,7 +96,7 @@ def upgraded(balances_before, database_url):
 
 @pytest.fixture
 def demo(upgraded, recorded, database_url):
-    """The store of the upgraded database, with a client of a service that runs on it."""
+    """Return the store of the upgraded database, with a client of a service that runs on it."""
     app = create_app(make_config(database_url))
     runtime: Runtime = app.extensions["bridge"]
     with runtime.database.reading() as connection:

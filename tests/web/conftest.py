@@ -1,4 +1,4 @@
-"""What tests of several pages start from."""
+"""Fixtures for tests of several pages."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.factories import deliver, give, line, order, put_package, put_user, s
 
 @pytest.fixture
 def people(shop, database):
-    """Three users, no two alike in any column, each made in another order."""
+    """Add three users, no two alike in any column, each created in another order."""
     put_package(shop, 10, 600)
     put_user(shop, 10, name="anna Åström", email="c@example.test", roles=["zebra"])
     put_user(shop, 2, name="Émile", email="d@example.test", roles=["editor", "shop manager"])

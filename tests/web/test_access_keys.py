@@ -1,4 +1,4 @@
-"""A store's access key that got into wrong hands is withdrawn from the page or a command, and opens nothing at once."""
+"""A leaked access key of a store is withdrawn by the page or a command, and is refused at once."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_command_lists_makes_and_revokes(shop, flask):
 
 
 def test_command_revokes_nothing_that_is_not_one_whole_key(shop, database, flask):
-    """An empty variable of a script must not cut the shop off."""
+    """An empty variable in a script must not cut the shop off."""
     key = shop.headers["Authorization"].removeprefix("Bearer ")
 
     for written in ("", "t", "tb_", "tb_nobody", key[:8], key[:10], key[:-1] + "!", key + "x"):

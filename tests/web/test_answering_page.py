@@ -1,4 +1,4 @@
-"""Answering on the exceptions page: the forms of unknown lines, and the button that marks refunds as seen."""
+"""Answers on the exceptions page: the forms of unknown lines, and the button that marks refunds as reviewed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def admin(app):
 
 
 def labels(page):
-    """The texts that say what the open fields of the list are for."""
+    """Return the labels of the open fields of the list."""
     return [values["for"] for tag, values in page.tags if tag == "label" and values["for"] != "order"]
 
 

@@ -18,7 +18,7 @@ NEEDS_MORE = {
     "check": "a shop that answers",
     "see_refunds": "an order with these refunds",
 }
-"""The examples that cannot run against any store, and why."""
+"""The examples that cannot run against any store, with the reason."""
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def engine():
 
 @pytest.fixture
 def ready(shop):
-    """A store with everything that the examples name."""
+    """Return a store with everything that the examples name."""
     send = {"headers": shop.headers}
     shop.client.put("/v1/modules/chat", json={"label": "Chat"}, **send)
     shop.client.put("/v1/limits/chat", json={"period": "monthly", "rules": {"user": 100}}, **send)
@@ -42,7 +42,7 @@ def ready(shop):
 
 
 def _made(shop, name):
-    """An ID for a path: a new record for each example."""
+    """Return an ID for a path: a new record for each example."""
     spent = {"user": {"id": 42}, "module": "chat", "tokens": 120}
     if name == "site_id":
         return linked_sites.link(shop, 42)["id"]

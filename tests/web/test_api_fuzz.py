@@ -15,7 +15,7 @@ from tests.support.seeds import resolve
 from tests.support.shared_app import open_shared_app
 
 REDIRECTED = 2833928374
-"""A seed that asks for PUT /v1/packages/8203/0, which is redirected to the product's own address."""
+"""A seed that generates PUT /v1/packages/8203/0, which is redirected to the product's own address."""
 EXAMPLES = 150
 
 
@@ -28,7 +28,7 @@ def shared(request):
 
 
 def _whole(value):
-    """The value with 5.0 as 5: JSON Schema has one kind of number for both, and the API refuses the first."""
+    """Return the value with 5.0 as 5: JSON Schema has one kind of number for both, and the API refuses the first."""
     if isinstance(value, dict):
         return {name: _whole(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -37,7 +37,7 @@ def _whole(value):
 
 
 def _without_meaning(case):
-    """The checks that say nothing about this request.
+    """Return the checks that do not apply to this request.
 
     A valid form can still name a cursor, a time zone or a part that does not
     exist. Query parameters that no operation reads are ignored. A batch refuses

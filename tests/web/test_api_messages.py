@@ -1,4 +1,4 @@
-"""Messages about bad fields: always our own sentences, never those of the validation library."""
+"""Messages about bad fields are always our own sentences, never those of the validation library."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def engine():
 
 
 def models_of(app):
-    """Every request model of the API."""
+    """Return every request model of the API."""
     found = [operation_of(app.view_functions[rule.endpoint]).body for rule in openapi.rules_of(app)]
     return {model for model in found if model is not None}
 
 
 def bodies_of(model):
-    """Bodies with one bad value in each field, and some that are no object of fields."""
+    """Return bodies with one bad value in each field, and some that are no object of fields."""
     yield from ({}, {"no_such_field": 1})
     for field in model.model_fields:
         for value in BAD:

@@ -1,4 +1,4 @@
-"""What makes no sense is told so, each with a code of its own, and moves nothing."""
+"""Invalid requests are answered with a code of their own, and move nothing."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.support.linked_sites import bearer, link
 from tests.support.metering_faults import BOTH, CASES, CHAT, UNKNOWN, WHO, WHY
 
 _keys = itertools.count(1)
-# Who asks, and which ids a linked site guesses, is noted; none of it moves a token.
+# Callers, and the ids a linked site guesses, are recorded; neither moves a token.
 NOT_BOOKS = {"access_keys", "link_guesses"}
 
 
 def everything(database):
-    """Every row of every table of the books."""
+    """Return every row of every table of the ledger."""
     found = {}
     with database.reading() as connection:
         for table in metadata.sorted_tables:
@@ -35,7 +35,7 @@ def call(shop, method, path, body=None, *, headers=None):
 
 @pytest.fixture
 def there(shop, app):
-    """User 2 with tokens; an open, a captured and a released hold; a spend, a part of which was refunded."""
+    """Return user 2 with tokens; an open, a captured and a released hold; a spend, partly refunded."""
     give(shop, 2, 1_000)
     chat = {"user": {"id": 2}, "module": "chat", "tokens": 10}
     ids = {}
@@ -57,7 +57,7 @@ def there(shop, app):
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_each_bad_request_has_its_code_and_moves_nothing(shop, there, database):
-    """All in one database, since none of them leaves a trace in it."""
+    """All in one database, since none of them changes anything in it."""
     call(shop, "GET", "/users/2")
     before = everything(database)
     faults = []
@@ -107,7 +107,7 @@ def test_ids_that_are_none_are_unknown(shop, there, database):
         )
     ]
 
-    # The last kind of garbage is a spend's id that could be one: unknown as well.
+    # The last invalid value is a spend's id that could be one: unknown as well.
     assert {answer.status_code for answer in answers} == {404}
     assert {answer.get_json()["code"] for answer in answers} <= {"unknown_hold", "unknown_spend", "not_found"}
     assert everything(database) == before

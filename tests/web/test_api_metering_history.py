@@ -1,4 +1,4 @@
-"""History over HTTP: by day in the store's zone, by site and source, as JSON and as a table; lists to their end."""
+"""History over HTTP: by day in the store's zone, by site and source, as JSON and as a table; complete lists."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def table(shop, path, **more):
 
 
 def test_day_of_25_hours_is_one_day(shop, driver):
-    """A spend each half hour, from two hours before the day to two hours after it."""
+    """Spend each half hour, from two hours before the day to two hours after it."""
     moments = [CLOCKS_BACK + timedelta(minutes=30 * step) for step in range(-4, 54)]
     for moment in moments:
         driver.one(driver.spend(2, 1), now=moment)
@@ -138,7 +138,7 @@ def test_text_that_a_spreadsheet_would_run_is_quoted(shop, driver, start):
 
 
 def walk(shop, path, *, limit):
-    """Every item of a list, page by page, and how many pages that were."""
+    """Return every item of a list, page by page, and the number of pages."""
     items, cursor, pages = [], "", 0
     while pages < 100:
         page = get(shop, f"{path}?limit={limit}{cursor}").get_json()
@@ -152,7 +152,7 @@ def walk(shop, path, *, limit):
 
 @pytest.mark.parametrize("limit", [1, 7, 20, 21, 22, 200])
 def test_entries_are_each_met_once_the_newest_first(shop, driver, limit):
-    """20 spends and the gift before them."""
+    """20 spends and the adjustment before them."""
     driver.send(*(driver.spend(2, 1) for _ in range(20)), now=CLOCKS_BACK)
     known = rows(driver.database, "select count(*) as n from entries")[0]["n"]
 

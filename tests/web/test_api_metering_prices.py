@@ -1,4 +1,4 @@
-"""The price list and the modules over HTTP: what a store begins with, and what its owner makes of it."""
+"""The price list and the modules over HTTP: a store's defaults, and its owner's changes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def put(shop):
 
 @pytest.fixture
 def buy(shop):
-    """Spend an operation as user 2; the answer."""
+    """Spend an operation as user 2 and return the response."""
     numbers = iter(range(1_000))
 
     def buy(operation, quantity=1):

@@ -31,7 +31,7 @@ def scope(method="POST", path="/v1/spends", headers=(), **changes):
 
 
 class Caller:
-    """Sends a body in parts and notes the answer; `takes` lets one part of the answer through each time it is set."""
+    """A caller that sends a body in parts; `takes` lets one part of the answer through each time it is set."""
 
     def __init__(self, *parts, breaks_off=False, takes=None):
         self.parts = list(parts)
@@ -63,7 +63,7 @@ class Caller:
 
 
 class Noting:
-    """A WSGI app that notes what it was called with."""
+    """Return a WSGI app that records how it was called."""
 
     def __init__(self):
         self.calls = []
@@ -147,7 +147,7 @@ def test_refusal_leads_to_its_description_below_the_public_url():
 
 
 class Parts:
-    """A WSGI app whose answer comes in parts of 64 KiB; notes how many were made, and that it was closed."""
+    """Return a WSGI app whose answer comes in parts of 64 KiB; it records their number, and its closing."""
 
     def __init__(self, count):
         self.count = count

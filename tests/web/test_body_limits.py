@@ -11,7 +11,7 @@ CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
 
 
 class Endless(BytesIO):
-    """A body in chunks that never ends; counts what was read of it."""
+    """A body in chunks that never ends; it counts what was read of it."""
 
     taken = 0
 
@@ -88,7 +88,7 @@ def test_refusals_have_codes_of_their_own(shop):
 
 @pytest.mark.parametrize("path", ["/v1/holds/ho_x/release", "/v1/limits/reset", "/v1/users/7/limits/chat/reset"])
 def test_body_in_chunks_is_read_where_a_body_may_be_left_out(shop, path):
-    """No length is told beforehand; what is no JSON must not count as nothing."""
+    """No length is stated beforehand; a body that is no JSON must not count as nothing."""
     answer = shop.client.post(path, headers=shop.headers, input_stream=BytesIO(b"no JSON"), environ_overrides=CHUNKED)
     assert answer.status_code == 400 or answer.status_code == 404, answer.text
 

@@ -1,4 +1,4 @@
-"""Bodies of unknown callers: refused cheaply, with few and short errors, and never read in two ways."""
+"""Bodies of unknown callers are refused cheaply, with few and short errors, and never read in two ways."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MANY = b"{" + b",".join(b'"f%d":1' % number for number in range(150_000)) + b"}"
 
 @pytest.fixture
 def engine():
-    """One engine is enough: nothing here touches a table."""
+    """One engine is enough: nothing here uses a table."""
     return "sqlite"
 
 
@@ -72,7 +72,7 @@ def test_96_bodies_of_fields_leave_no_memory_behind(app):
 
 
 def resident() -> int:
-    """The memory of this process in KiB."""
+    """Return the memory of this process in KiB."""
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 

@@ -1,4 +1,4 @@
-"""The connection page: each step turns green by what really happened, each fault has its sentence and its button."""
+"""The connection page: each step turns green by real events, each problem has its sentence and its button."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def admin(connected_shop):
 
 
 def states(client):
-    """How each step stands."""
+    """Return the state of each step."""
     found = re.findall(r'<li class="step step--(\w+)">.*?<h2>(.*?) <span', client.get(PAGE).text, re.DOTALL)
     assert tuple(title for _, title in found) == STEPS
     return {title: state for state, title in found}
 
 
 def press(client, part, **fields):
-    """Press the first button of an action: the page that follows."""
+    """Press the first button of an action and return the page that follows."""
     answer = send(client, read(client.get(PAGE)).form(f"connection/{part}"), **fields)
     assert (answer.status_code, answer.location) == (303, PAGE)
     return client.get(answer.location)
@@ -200,7 +200,7 @@ def test_reading_back_is_shown_with_the_orders_that_stop_it(connected_shop, admi
 
 @one_engine
 def test_page_asks_nobody_and_holds_no_transaction_while_a_button_does(connected_shop, admin, monkeypatch):
-    """The embedded database takes one writer at a time: another one gets through while the shop thinks."""
+    """SQLite has one writer at a time: another one succeeds while the request to the shop is open."""
     connected_shop.connect()
     connected_shop.asked()
     admin.get(PAGE)

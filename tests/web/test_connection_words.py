@@ -1,4 +1,4 @@
-"""The Connection page says what each button does, repeats what was seen, and warns before anything is created."""
+"""The Connection page describes each button, repeats what was found, and warns before anything is created."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def admin(connected_shop):
 
 
 def steps(client):
-    """Each step's state, sentence and effect."""
+    """Return each step's state, sentence and effect."""
     page = client.get(PAGE).text
     found = re.findall(r'step--(\w+)">.*?<h2>(.*?) <span.*?<p>(.*?)</p>\s*(.*?)</div>', page, re.DOTALL)
     return {title: (state, html.unescape(words + more)) for state, title, words, more in found}

@@ -10,7 +10,7 @@ from tests.support.pages import read, send, sign_in
 
 LIST = "/admin/shop/credits"
 
-# What each column is sorted by, and the users in ascending order of it.
+# The sort key of each column, and the users in ascending order of it.
 ORDERS = {
     "user": [2, 3, 10],
     "name": [10, 3, 2],
@@ -42,7 +42,7 @@ def test_row_says_who_somebody_is_and_what_they_have(app, people):
 
 
 def test_debt_is_shown_and_purchases_are_less_what_was_taken_back(app, people):
-    """User 10 bought 600, spent them, was refunded, and bought 600 more, which the debt swallowed."""
+    """User 10 bought 600, spent them, was refunded, and bought 600 more, all of which paid the debt."""
     row = _row(sign_in(app), 10)
 
     assert row[4:9] == ["0", "0", "0", "600", "600"]
@@ -84,7 +84,7 @@ def test_heading_says_how_the_list_is_sorted_and_asks_for_the_other_way(app, peo
     assert "sort=debt&dir=desc" in page.links["Debt"]
 
 
-# What is typed, and whom it finds: the newest user first.
+# The search text, and the users it finds: the newest first.
 SEARCHES = [
     ("BERT", [3]),
     ("b@EXAMPLE", [3]),
@@ -174,7 +174,7 @@ def test_guests_are_not_listed_and_their_use_counts(app, shop):
 
 
 def test_use_by_somebody_without_a_balance_counts_as_activity(app, shop, database):
-    """Nothing moves in the books when an allowance pays; the list still says who was there."""
+    """Nothing moves in the ledger when an allowance pays; the list still shows the activity."""
     shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 500}}, headers=shop.headers)
     put_user(shop, 2)
     _set(database, "updated_at = :at", at=utcnow() - timedelta(days=400))

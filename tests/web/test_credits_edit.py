@@ -43,7 +43,7 @@ def test_edit_keeps_the_place_in_the_list(app, people):
     assert "edit=" not in response.location
 
 
-# What is typed as balance and as reason, and what the page says to it.
+# The typed balance and reason, and the page's message.
 MISTAKES = [
     ("", "why", "Enter the new balance as a whole number"),
     ("abc", "why", "Enter the new balance as a whole number"),
@@ -90,7 +90,7 @@ def test_balance_that_moved_meanwhile_is_not_overwritten(app, people, database):
 
 
 def test_mistake_does_not_hide_that_the_balance_moved(app, people):
-    """The form is judged by the balance the admin saw, however often it comes back."""
+    """The form is checked against the balance the admin saw, however often it comes back."""
     client = sign_in(app)
     form = read(client.get(f"{LIST}?edit=2")).form("balance")
     spend(people, 2, 1000)

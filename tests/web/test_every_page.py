@@ -1,4 +1,4 @@
-"""Every page is reachable in every state: no link is dead, no form goes nowhere, nothing answers 5xx."""
+"""Every page is reachable in every state: no link is dead, no form leads nowhere, no response is 5xx."""
 
 from __future__ import annotations
 
@@ -31,53 +31,53 @@ def connected_shop(app, caplog):
 
 
 def nothing(connected_shop):
-    """No store at all."""
+    """Start with no store at all."""
 
 
 def new(connected_shop):
-    """A shop that was just connected, its owner still to be asked about past orders."""
+    """Connect a shop whose owner has not decided about past orders."""
     connected_shop.connect(history="ask")
 
 
 def keyless(connected_shop):
-    """A shop that gave no keys."""
+    """Connect a shop without keys."""
     connected_shop.connect(has_keys=False, history="ask")
 
 
 def key_that_only_reads(connected_shop):
-    """A key without the right to write."""
+    """Use a key without the right to write."""
     connected_shop.connect(permissions="read").watch()
 
 
 def no_webhooks(connected_shop):
-    """Keys, and webhooks that were deleted."""
+    """Delete the webhooks of a shop with keys."""
     connected_shop.connect().listen()
     connected_shop.shop.webhooks.clear()
 
 
 def broken_webhooks(connected_shop):
-    """One webhook is gone, another one disabled."""
+    """Delete one webhook and disable another."""
     connected_shop.connect().listen()
     delete(connected_shop)
     next(iter(connected_shop.shop.webhooks.values())).status = "disabled"
 
 
 def down(connected_shop):
-    """A shop that answers nothing but an error page."""
+    """Let the shop answer with an error page only."""
     connected_shop.connect(history="ask").listen()
     connected_shop.served.faults.add(Kind.ERROR_PAGE, times=None)
     connected_shop.watch()
 
 
 def refused(connected_shop):
-    """A shop that revoked the keys."""
+    """Revoke the keys in the shop."""
     connected_shop.connect()
     connected_shop.shop.keys.clear()
     connected_shop.watch()
 
 
 def exceptions(connected_shop):
-    """Orders of strangers, of unknown products, refunds of no line."""
+    """Add orders of unknown users, of unknown products, and refunds of no line."""
     connected_shop.connect(has_keys=False)
     factories.put_package(connected_shop, 10, 1000)
     for number in range(1, 60):
@@ -87,7 +87,7 @@ def exceptions(connected_shop):
 
 
 def many_rows(connected_shop):
-    """Thousands of users, a few of them with everything."""
+    """Add thousands of users, a few of them with everything."""
     connected_shop.connect(has_keys=False)
     users = [(f"user {number}", number) for number in range(1000, 4000)]
     with connected_shop.database.transaction() as connection:
@@ -103,19 +103,19 @@ def many_rows(connected_shop):
 
 
 def two_stores(connected_shop):
-    """A second store."""
+    """Add a second store."""
     connected_shop.connect()
     factories.add_shop(connected_shop.app, "second")
 
 
 def renamed(connected_shop):
-    """A store under another name."""
+    """Rename the store."""
     connected_shop.connect()
     connected_shop.app.test_cli_runner().invoke(args=["stores", "rename", "shop", "boutique"])
 
 
 def removed(connected_shop):
-    """A store that is being removed beside one that stays."""
+    """Remove a store beside one that stays."""
     connected_shop.connect()
     other, _ = factories.add_shop(connected_shop.app, "second")
     parts: Runtime = connected_shop.app.extensions["bridge"]
@@ -173,7 +173,7 @@ PREFIX = "/in/bridge"
 
 @pytest.mark.parametrize("is_kept", [True, False], ids=["path kept", "path stripped"])
 def test_every_page_works_below_the_path_of_the_public_url(database_url, is_kept):
-    """A proxy may hand requests on with the path of the public URL, or without it."""
+    """A proxy may pass requests on with the path of the public URL, or without it."""
     app = create_app(make_config(database_url, public_url=f"http://127.0.0.1:8000{PREFIX}"))
     wsgi = app.wsgi_app
 

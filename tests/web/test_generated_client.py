@@ -24,7 +24,7 @@ def engine():
 
 @pytest.fixture
 def generated(app, tmp_path, monkeypatch):
-    """The import of a part of the generated client."""
+    """Return the import of a part of the generated client."""
     (tmp_path / "openapi.json").write_text(json.dumps(app.test_client().get("/v1/openapi.json").json))
     (tmp_path / "config.yml").write_text("post_hooks: []\n")
     command = [sys.executable, "-W", "ignore", "-m", "openapi_python_client", "generate"]
@@ -40,7 +40,7 @@ def generated(app, tmp_path, monkeypatch):
 
 @pytest.fixture
 def address(app):
-    """Where the service answers."""
+    """Return the address of the service."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

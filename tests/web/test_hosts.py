@@ -1,4 +1,4 @@
-"""The Host header is the caller's own word: it breaks no page and stands in no link."""
+"""The Host header is under the caller's control: it breaks no page and appears in no link."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_host_that_can_be_none_is_no_failure(app, host, path):
     "path", ["/v1//users/2", "/v1/users//2", "/v1/packages/10/0", "/admin//stores", "/webhooks//woocommerce/shop"]
 )
 def test_redirect_names_no_host(app, path):
-    """A cache that keeps it would send others to the host of the first caller."""
+    """A shared cache would send others to the host of the first caller."""
     answer = app.test_client().open(path, method="GET", base_url="http://evil.example", query_string="a=//b")
 
     assert answer.status_code in {308, 404, 405}

@@ -1,4 +1,4 @@
-"""Pages show sums past 2^63, which a linked site could bring about with captures without funds."""
+"""Pages show sums past 2^63, which a linked site could cause with captures without funds."""
 
 from __future__ import annotations
 

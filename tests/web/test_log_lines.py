@@ -13,7 +13,7 @@ from tests.conftest import make_config
 
 @pytest.fixture
 def own_handlers():
-    """The root logger as it was, afterwards."""
+    """Restore the root logger afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

@@ -1,4 +1,4 @@
-"""The API's description: complete, valid, and true to the routes."""
+"""The OpenAPI document is complete, valid, and in agreement with the routes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def document(app):
 
 
 def calls_of(document):
-    """The operations of the document with their names."""
+    """Return the operations of the document with their names."""
     return [(f"{method} {path}", call) for path, calls in document["paths"].items() for method, call in calls.items()]
 
 
@@ -89,7 +89,7 @@ def test_every_example_is_as_described(document):
 
 
 def test_writes_read_a_declared_body_or_none(app, shop):
-    """A route whose body is not declared takes a body with an unknown field."""
+    """A route whose body is not declared accepts a body with an unknown field."""
     for rule in openapi.rules_of(app):
         for method in (rule.methods or set()) & {"POST", "PUT", "PATCH"}:
             declared = operation_of(app.view_functions[rule.endpoint])
@@ -145,5 +145,5 @@ def test_every_link_on_the_docs_page_has_its_target(app):
 
 
 def codes_of(kind: type[BridgeError]) -> set[str]:
-    """The codes of all error classes below one."""
+    """Return the codes of all error classes below one."""
     return {code for below in kind.__subclasses__() for code in ({below.code} | codes_of(below))}

@@ -1,4 +1,4 @@
-"""The Packages page: products as the shop states them, an amount per row, and what orders wait for."""
+"""The Packages page: products as the shop states them, an amount per row, and the orders that wait."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def marked(amount):
 
 
 def rows(page):
-    """Each row's name, ids, shop's amount and orders."""
+    """Return each row's name, ids, shop's amount and orders."""
     return [(row[0], row[1], row[2], row[-1]) for row in page.rows]
 
 
 def typed(page):
-    """What the fields of the rows hold."""
+    """Return the values of the fields of the rows."""
     return [values["value"] for tag, values in page.tags if tag == "input" and values.get("name") == "tokens"]
 
 

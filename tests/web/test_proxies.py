@@ -44,7 +44,7 @@ def test_client_is_the_last_address_that_is_no_trusted_proxy(peer, forwarded, cl
 
 
 def guess(app, forwarded: str, peer: str = "127.0.0.1") -> int:
-    """One wrong link code; the status of the answer."""
+    """Send one wrong link code and return the status of the answer."""
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     body = BLOG | {"code": "ABCDE-FGHJK"}
     answer = app.test_client().post("/v1/link", json=body, headers=headers, environ_base={"REMOTE_ADDR": peer})
@@ -55,7 +55,7 @@ def test_callers_behind_a_trusted_proxy_are_told_apart(app, database_url):
     behind = create_app(make_config(database_url, trusted_proxies=TRUSTED))
 
     assert [guess(behind, "9.9.9.9, 203.0.113.9") for _ in range(11)][-1] == 429
-    # What the client wrote itself changes nothing; another client is another one.
+    # A header from the client itself changes nothing; another client is another one.
     assert guess(behind, "8.8.8.8, 203.0.113.9") == 429
     assert guess(behind, "203.0.113.10") == 404
     assert guess(behind, "203.0.113.10", peer="198.51.100.1") == 404

@@ -1,4 +1,4 @@
-"""The exceptions page: what is open, page by page, and what an admin can do about it."""
+"""The exceptions page: open review items, page by page, and the actions of an admin."""
 
 from __future__ import annotations
 

@@ -19,14 +19,14 @@ def _limit(shop, module, period="daily", message="", **rules):
 
 
 def _words(response) -> str:
-    """What a reader sees, with spaces between."""
+    """Return the text that a reader sees, with spaces between."""
     body = re.sub(r"<style>.*?</style>", "", response.text, flags=re.DOTALL)
     return " ".join(re.sub(r"<[^>]+>", " ", body).split())
 
 
 @pytest.fixture
 def ada(shop):
-    """A user with tokens, limits of every kind and a purchase."""
+    """Return a user with tokens, limits of every kind and a purchase."""
     put_package(shop, 10, 100_000)
     deliver(shop, order(41, lines=[line(quantity=2, name="Hundred thousand")]))
     put_user(shop, 2, roles=["subscriber"])
@@ -134,7 +134,7 @@ def test_held_tokens_and_debt_are_told(ada):
 
 
 def test_reset_is_told_in_the_stores_own_time(ada):
-    """11 December, 23:30 in New York: the day ends in half an hour, the bridge's UTC day ended long ago."""
+    """11 December, 23:30 in New York: the day ends in half an hour, while the UTC day ended long ago."""
     with time_machine.travel("2026-12-12T04:30:00+00:00", tick=False):
         words = _words(_get(ada, user_id=2))
 
