@@ -54,7 +54,7 @@ class SignedIn:
 def add_admin(
     connection: Connection, email: str, password: str | None, *, role: Role | None = Role.OWNER, now: datetime
 ) -> str:
-    """Let somebody sign in; the password, made here where none is given.
+    """Add an admin and return the password, which is generated if none is given.
 
     Raises `AdminExists`, and `InvalidRequest` for an invalid email or password.
     """

@@ -1,4 +1,4 @@
-"""Group commit: whoever waits is written together, and nobody is answered before the commit."""
+"""Group commit: waiting requests are written together, and none gets a response before the commit."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ Observe = Callable[[Sequence[AnyRequest], "Sequence[Reply] | Exception", float],
 
 
 class _Waiting:
-    """One ask and whoever waits for its reply.
+    """One request and the thread that waits for its reply.
 
-    A bare lock, held until the reply is there: a future's condition costs the
-    waker and the woken several times as much, hundreds of times in a batch.
+    It uses a bare lock, held until the reply is there: a future's condition costs
+    both threads several times as much, hundreds of times in a batch.
     """
 
     __slots__ = ("_error", "_lock", "_reply", "deadline", "request")
@@ -145,7 +145,7 @@ class GroupCommit:
             try:
                 self._commit(batch)
             except BaseException as error:
-                # The thread outlives whatever happens to a batch, and nobody is left waiting.
+                # The thread survives any failure of a batch, and every waiting caller gets a reply.
                 log.exception("a batch of %d asks failed", len(batch))
                 _fail(batch, error)
             callers = len(batch) + len(self._waiting)
@@ -159,9 +159,9 @@ class GroupCommit:
             return [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
 
     def _gather(self, callers: int) -> None:
-        """Let those who were just answered ask again, while more of them come and some of the `callers` are missing.
+        """Let callers that just got a reply ask again, while more arrive and some of the `callers` are missing.
 
-        Not a timer: after a lone ask there is nobody to wait for. Without it a
+        Not a timer: after a single request there is no one to wait for. Without it a
         busy writer takes the first few who woke, and the rest wait for another
         commit. `callers` is how many were answered last or waited meanwhile: by
         the last batch alone, two halves once parted would take turns for ever.

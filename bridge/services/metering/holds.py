@@ -63,12 +63,12 @@ def hold(
 
 
 def capture(work: UnitOfWork, request: CaptureRequest, account: Account) -> Receipt:
-    """Take what it really cost: first what was set aside, then more where the sources have it.
+    """Charge the actual cost: first from the held tokens, then from the sources.
 
-    What is set aside and not needed is free again. After the hold's expiry
-    nothing is set aside any more, and all of the price is drawn like a spend's.
-    What nobody can pay is answered and stored as `uncovered`. Raises
-    `HoldCaptured` and `HoldReleased` for a hold that is settled.
+    Held tokens that are not needed are released. After the hold's expiry nothing is
+    held, and the whole price is charged like a spend's. A part that no source can
+    pay is returned and stored as `uncovered`. Raises `HoldCaptured` and
+    `HoldReleased` for a hold that is settled.
     """
     found = _settleable(work, request.hold_id)
     price = _captured_price(work, request, found)

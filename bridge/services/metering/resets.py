@@ -46,9 +46,9 @@ def list_due(connection: Connection, *, now: datetime) -> list[Cursor]:
 def announce(connection: Connection, place: Cursor, *, now: datetime) -> bool:
     """Note a limit's window that opened and tell the next batch of users; whether all are told.
 
-    The window's row is locked meanwhile, and the batch's events and how far it
-    got are written together: cut off anywhere, or run by two at once, nobody is
-    told twice of one window and nobody is left out.
+    The window's row is locked meanwhile, and the batch's events and its progress are
+    written together. If the job is interrupted or runs twice at once, each user is
+    still notified exactly once of a window.
     """
     store_id, module = place
     policy = policies.for_store(connection, store_id)

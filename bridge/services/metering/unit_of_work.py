@@ -196,7 +196,7 @@ class UnitOfWork:
         """Count tokens as used by a linked site in the month of a moment."""
         if site_id:
             key = (site_id, self.month_of(account, moment))
-            # A store that changed its time zone counts its months anew: the month may not have as many to give back.
+            # After a change of the time zone, months are counted again: the month may have too few tokens to return.
             tokens = max(tokens, -self.site_uses.get(key, 0))
             self.site_uses[key] = self.site_uses.get(key, 0) + tokens
             self.new_site_uses[key] = self.new_site_uses.get(key, 0) + tokens
