@@ -34,7 +34,7 @@ def missed(app):
 
 
 def start(database_url):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
     settings = {
         "BRIDGE_DATABASE_URL": database_url,
         "BRIDGE_SECRET_KEY": SECRET_KEY,
@@ -43,7 +43,7 @@ def start(database_url):
     return subprocess.Popen(
         [sys.executable, "-m", "flask", "reconcile", "shop", "--json"],
         cwd=ROOT,
-        env=kept | settings,
+        env=inherited | settings,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -18,11 +18,11 @@ MEASURED = {".py", ".html", ".js", ".css", ".php"}
 UNWELCOME_NAMES = {"utils.py", "common.py", "helpers.py", "services.py"}
 
 _OURS = ("app", "bridge", "schedulers", "migrations", "tests", "bench", "fakeshop")
-_DOOR_MODULE = r"bridge/(web/.+|cli/.+|config|garbage|logs)\.py|schedulers/.+\.py"
-_DOOR_SHARED = (
+_ENTRY_MODULE = r"bridge/(web/.+|cli/.+|config|garbage|logs)\.py|schedulers/.+\.py"
+_ENTRY_SHARED = (
     r"bridge\.(domain|rendering|services|config|garbage|logs|runtime|storage\.engine\.database|cli)|schedulers"
 )
-_NOT_FOR_DOORS = frozenset(
+_NOT_FOR_ENTRY_POINTS = frozenset(
     {"sqlalchemy", "alembic", "oauthlib", "requests", "standardwebhooks", "urllib3", "woocommerce"}
 )
 _UNFINISHED = "|".join(("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error"))
@@ -32,7 +32,7 @@ _MIGRATION = re.compile(r"(\d{4})_[a-z0-9_]+\.py")
 
 
 @dataclass(frozen=True)
-class Floor:
+class Layer:
     """The names that modules of one layer may import: ours as a pattern, libraries by name or all but some."""
 
     ours: str
@@ -49,31 +49,31 @@ class Floor:
         return top not in self.never and (self.others is None or top in self.others)
 
 
-FLOORS: tuple[tuple[str, Floor], ...] = (
-    (r"bridge/domain/.+", Floor(r"bridge\.domain")),
-    (r"bridge/rendering/.+", Floor(r"bridge\.(domain|rendering)", frozenset({"pydantic_core"}))),
-    (r"bridge/storage/.+", Floor(r"bridge\.(domain|storage)", frozenset({"sqlalchemy", "alembic"}))),
+FLOORS: tuple[tuple[str, Layer], ...] = (
+    (r"bridge/domain/.+", Layer(r"bridge\.domain")),
+    (r"bridge/rendering/.+", Layer(r"bridge\.(domain|rendering)", frozenset({"pydantic_core"}))),
+    (r"bridge/storage/.+", Layer(r"bridge\.(domain|storage)", frozenset({"sqlalchemy", "alembic"}))),
     (
         r"bridge/clients/.+",
-        Floor(
+        Layer(
             r"bridge\.(domain|clients)",
             frozenset({"oauthlib", "requests", "standardwebhooks", "urllib3", "woocommerce"}),
         ),
     ),
     (
         r"bridge/services/.+",
-        Floor(
+        Layer(
             r"bridge\.(domain|rendering|storage|clients|services)",
             frozenset({"cryptography", "argon2"}),
         ),
     ),
-    (r"bridge/runtime\.py", Floor(r"bridge\.(services|config|storage\.engine\.database)", frozenset({"flask"}))),
-    (r"bridge/web/.+", Floor(rf"{_DOOR_SHARED}|bridge\.web", None, _NOT_FOR_DOORS)),
-    (_DOOR_MODULE, Floor(_DOOR_SHARED, None, _NOT_FOR_DOORS)),
+    (r"bridge/runtime\.py", Layer(r"bridge\.(services|config|storage\.engine\.database)", frozenset({"flask"}))),
+    (r"bridge/web/.+", Layer(rf"{_ENTRY_SHARED}|bridge\.web", None, _NOT_FOR_ENTRY_POINTS)),
+    (_ENTRY_MODULE, Layer(_ENTRY_SHARED, None, _NOT_FOR_ENTRY_POINTS)),
     # A shop must not depend on the service, and runs as a program of its own.
-    (r"fakeshop/.+", Floor(r"fakeshop")),
-    (r"app\.py", Floor(r"bridge|schedulers", None, frozenset({"sqlalchemy"}))),
-    (r"migrations/.+", Floor(r"bridge\.(storage|config|domain)|migrations", frozenset({"sqlalchemy", "alembic"}))),
+    (r"fakeshop/.+", Layer(r"fakeshop")),
+    (r"app\.py", Layer(r"bridge|schedulers", None, frozenset({"sqlalchemy"}))),
+    (r"migrations/.+", Layer(r"bridge\.(storage|config|domain)|migrations", frozenset({"sqlalchemy", "alembic"}))),
 )
 
 
