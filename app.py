@@ -12,6 +12,8 @@ from bridge.cli import commands
 from bridge.config import Config, load_config
 from bridge.domain.errors import BadSetting
 from bridge.logs import configure_logs
+from bridge.metrics.exposition import Exposition
+from bridge.metrics.recorder import Metrics, shared_metrics
 from bridge.rendering import ids
 from bridge.runtime import Runtime
 from bridge.services.metering.batcher import GroupCommit
@@ -22,7 +24,7 @@ from bridge.storage.engine.database import Database
 from bridge.web import BLUEPRINTS, errors, security
 from bridge.web.admin import filters
 from bridge.web.context import utcnow
-from bridge.web.server import body_limits, proxies, public_path, waiting, worker
+from bridge.web.server import body_limits, proxies, public_path, routes, waiting, worker
 from bridge.web.server.asgi import AsgiApp
 from schedulers.schedule import timetable_for
 from schedulers.ticker import Scheduler
@@ -31,10 +33,10 @@ _CONNECTIONS = 16
 """The most requests that read at once: each does so for a moment, and PostgreSQL counts its connections."""
 
 
-def create_app(config: Config | None = None) -> Flask:
+def create_app(config: Config | None = None, *, metrics: Metrics | None = None) -> Flask:
     """Return the web service, ready to answer; settings come from the environment where none are given."""
     try:
-        return _put_together(config or load_config())
+        return _put_together(config or load_config(), metrics or Metrics())
     except BadSetting as error:
         if click.get_current_context(silent=True) is None:
             raise
@@ -47,26 +49,36 @@ def create_app(config: Config | None = None) -> Flask:
 def create_worker() -> AsgiApp:
     """Return what a worker process of the web server runs."""
     config = load_config()
-    return worker.build(create_app(config), config)
+    return worker.build(create_app(config, metrics=shared_metrics(config.metrics_directory)), config)
 
 
-def _put_together(config: Config) -> Flask:
+def _put_together(config: Config, metrics: Metrics) -> Flask:
     configure_logs(config)
     ids.use_key(config.secret_key)
-    database = Database(config.database_url, pool_size=min(config.threads, _CONNECTIONS) + 2)
-    group_commit = GroupCommit(database, clock=utcnow)
+    database = Database(
+        config.database_url,
+        pool_size=min(config.threads, _CONNECTIONS) + 2,
+        on_outage=metrics.note_outage,
+        on_write_wait=metrics.note_write_wait,
+    )
+    group_commit = GroupCommit(database, clock=utcnow, on_batch=metrics.note_batch)
     app = Flask(__name__)
     app.secret_key = config.secret_key
     app.json.sort_keys = False  # type: ignore[attr-defined]
     vault = Vault(config.secret_key)
-    runtime = Runtime(config, database, vault, Shops(vault), group_commit)
+    runtime = Runtime(config, database, vault, Shops(vault), group_commit, metrics=metrics)
     app.extensions["bridge"] = runtime
     app.extensions["bridge.readiness"] = Readiness(database, now=utcnow())
+    app.extensions["bridge.exposition"] = Exposition(metrics, database, clock=utcnow)
     # Started by the worker that has it, after the fork.
     app.extensions["bridge.scheduler"] = Scheduler(
-        database, clock=utcnow, timetable=timetable_for(vault, config.public_url, installation=config.installation)
+        database,
+        clock=utcnow,
+        timetable=timetable_for(vault, config.public_url, installation=config.installation),
+        metrics=metrics,
     )
     commands.install(app)
+    routes.install(app)
     waiting.install(app)
     errors.install(app)
     body_limits.install(app)

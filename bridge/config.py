@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _SECRET_CHARACTERS = 32
+_TOKEN_CHARACTERS = 16
 _SECRETS = frozenset({"BRIDGE_SECRET_KEY"})
 """Settings that are taken as they are: a secret that is in use already must not change."""
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
@@ -50,6 +52,10 @@ class Config:
     listen_fd: int | None = None
     trusted_proxies: tuple[Network, ...] = ()
     """Whose X-Forwarded headers are believed."""
+    metrics_token: str = field(default="", repr=False)
+    """What scrapers of `/metrics` have to send; where it is empty, they get only what says nothing of a store."""
+    metrics_directory: Path | None = None
+    """Where the processes on this database share their metrics; None for processes that count for themselves."""
     is_public_url_set: bool = False
     """True where `public_url` was set, and not derived from the address to listen on."""
     installation: str = ""
@@ -73,8 +79,9 @@ def load_config(environ: Mapping[str, str] | None = None, *, root: Path = ROOT) 
     given = {name: value if name in _SECRETS else clean_pasted(value) for name, value in given.items()}
     instance = root / "instance"
     bind = _bind(given.get("BRIDGE_BIND") or "127.0.0.1:8000")
+    database_url = _database_url(given.get("BRIDGE_DATABASE_URL"), instance)
     return Config(
-        database_url=_database_url(given.get("BRIDGE_DATABASE_URL"), instance),
+        database_url=database_url,
         secret_key=_secret_key(given.get("BRIDGE_SECRET_KEY"), instance),
         public_url=_public_url(given.get("BRIDGE_PUBLIC_URL") or f"http://{_reachable(bind)}"),
         bind=bind,
@@ -88,6 +95,8 @@ def load_config(environ: Mapping[str, str] | None = None, *, root: Path = ROOT) 
         request_seconds=_number(given, "BRIDGE_REQUEST_SECONDS", default=20, low=1, high=300),
         listen_fd=_number(given, "BRIDGE_LISTEN_FD", default=0, low=0, high=1_000_000) or None,
         trusted_proxies=_networks(given.get("BRIDGE_TRUSTED_PROXIES") or ""),
+        metrics_token=_metrics_token(given.get("BRIDGE_METRICS_TOKEN") or ""),
+        metrics_directory=_metrics_directory(given.get("BRIDGE_METRICS_DIR"), instance, database_url),
         is_public_url_set=bool(given.get("BRIDGE_PUBLIC_URL")),
         installation=_installation(given, instance),
     )
@@ -97,6 +106,17 @@ def _database_url(given: str | None, instance: Path) -> str:
     if not given:
         return f"sqlite:///{instance / 'bridge.sqlite3'}"
     return normalize(given)
+
+
+def _metrics_token(given: str) -> str:
+    if given and (len(given) < _TOKEN_CHARACTERS or not given.isascii() or not given.isprintable() or " " in given):
+        raise BadSetting(f"BRIDGE_METRICS_TOKEN must have at least {_TOKEN_CHARACTERS} ASCII characters and no space")
+    return given
+
+
+def _metrics_directory(given: str | None, instance: Path, database_url: str) -> Path:
+    """Return a directory for each database: services on different ones may run in one checkout."""
+    return Path(given or instance / "metrics").absolute() / sha256(database_url.encode()).hexdigest()[:16]
 
 
 def _networks(given: str) -> tuple[Network, ...]:

@@ -8,6 +8,7 @@ from typing import cast
 from flask import current_app
 
 from bridge.config import Config
+from bridge.metrics.recorder import Metrics
 from bridge.services.admin.throttles import SignInThrottles, Throttle, unknown_id_throttle
 from bridge.services.metering.batcher import GroupCommit
 from bridge.services.secrets import Vault
@@ -19,8 +20,8 @@ from bridge.storage.engine.database import Database
 class Runtime:
     """The settings, the database they name, the vault of its secrets, and the clients of the shops.
 
-    `group_commit` and the throttles belong to one process: each worker of the
-    web server counts for itself.
+    `group_commit`, the throttles and the metrics belong to one process: each
+    worker of the web server counts for itself.
     """
 
     config: Config
@@ -30,6 +31,7 @@ class Runtime:
     group_commit: GroupCommit
     sign_ins: SignInThrottles = field(default_factory=SignInThrottles)
     unknown_ids: Throttle = field(default_factory=unknown_id_throttle)
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 def runtime() -> Runtime:

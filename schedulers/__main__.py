@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from bridge.config import load_config
 from bridge.domain.errors import BridgeError
 from bridge.logs import configure_logs
+from bridge.metrics.recorder import SAMPLE_SECONDS, shared_metrics
 from bridge.rendering import ids
 from bridge.services.ops import addresses, schema_version
 from bridge.services.secrets import Vault
@@ -24,7 +25,8 @@ def main() -> None:
     config = load_config()
     configure_logs(config)
     ids.use_key(config.secret_key)
-    database = Database(config.database_url)
+    metrics = shared_metrics(config.metrics_directory)
+    database = Database(config.database_url, on_outage=metrics.note_outage, on_write_wait=metrics.note_write_wait)
     schema_version.prepare(database)
     # Waited for and not handled: a handler that sets an event can meet its own thread inside that event's lock.
     stops = {signal.SIGTERM, signal.SIGINT}
@@ -32,9 +34,11 @@ def main() -> None:
     with database.reading() as connection:
         address = addresses.service_address(connection, config.public_url, is_set=config.is_public_url_set)
     timetable = timetable_for(Vault(config.secret_key), address.url, installation=config.installation)
-    scheduler = Scheduler(database, clock=lambda: datetime.now(UTC), timetable=timetable)
+    scheduler = Scheduler(database, clock=lambda: datetime.now(UTC), timetable=timetable, metrics=metrics)
     scheduler.start()
-    signal.sigwait(stops)
+    metrics.note_process("scheduler")
+    while signal.sigtimedwait(stops, SAMPLE_SECONDS) is None:
+        metrics.note_process("scheduler")
     scheduler.stop()
     database.close()
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from bridge.metrics.recorder import Metrics
 from bridge.services.ops import job_runs
 from bridge.services.transactions import in_transaction
 from bridge.storage.engine.database import Database
@@ -19,7 +20,7 @@ _LONGEST_PAUSE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """The database, the clock, and whether to go on: false once another process leads or this one ends.
+    """The database, the clock, the metrics, and whether to go on: false once another process leads or this one ends.
 
     A job asks before each item: one that goes on a moment too long does no
     harm, since every job may run twice.
@@ -28,6 +29,7 @@ class JobContext:
     database: Database
     clock: Callable[[], datetime]
     may_go_on: Callable[[], bool] = lambda: True
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,15 @@ def run(job: Job, context: JobContext) -> None:
     if not context.may_go_on():
         return
     transaction = context.database.transaction
+    began, is_ok = time.monotonic(), False
     try:
         in_transaction(transaction, lambda connection: job_runs.begin(connection, job.name, now=context.clock()))
         outcome = job.work(context)
+        is_ok = True
     except Exception as error:
         log.exception("job %s failed; it runs again in %d s", job.name, job.every_seconds)
         outcome = f"failed: {type(error).__name__}"
+    context.metrics.note_job(job.name, time.monotonic() - began, is_ok=is_ok)
     try:
         in_transaction(
             transaction, lambda connection: job_runs.end(connection, job.name, outcome=outcome, now=context.clock())

@@ -35,7 +35,9 @@ def retry_deliveries(context: JobContext, *, shops: Shops | None = None) -> str:
     for delivery_id in due:
         if not context.may_go_on():
             break
-        if processing.process_stored(context.database.transaction, delivery_id, now=now, shops=shops):
+        is_done = processing.process_stored(context.database.transaction, delivery_id, now=now, shops=shops)
+        context.metrics.note_processed(is_done)
+        if is_done:
             done += 1
         else:
             failed += 1

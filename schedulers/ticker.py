@@ -8,6 +8,7 @@ from datetime import datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from bridge.metrics.recorder import Metrics
 from bridge.storage.engine.database import Database
 from schedulers.context import Job, JobContext, run
 from schedulers.intervals import Every, OneRunEach, SteadyZone
@@ -25,13 +26,20 @@ class Scheduler:
     """
 
     def __init__(
-        self, database: Database, *, clock: Callable[[], datetime], timetable: Sequence[Job] = TIMETABLE
+        self,
+        database: Database,
+        *,
+        clock: Callable[[], datetime],
+        timetable: Sequence[Job] = TIMETABLE,
+        metrics: Metrics | None = None,
     ) -> None:
         self._timetable = timetable
         self._stopping = threading.Event()
         self._changing = threading.Lock()
         self._leader = Leader(database, clock=clock, on_change=self._lead)
-        self._shift = JobContext(database, clock, lambda: self._leader.leads and not self._stopping.is_set())
+        self._shift = JobContext(
+            database, clock, lambda: self._leader.leads and not self._stopping.is_set(), metrics or Metrics()
+        )
         self._ticker: BackgroundScheduler | None = None
 
     def start(self) -> None:

@@ -21,6 +21,7 @@ from bridge.cli.listening import inherited_socket, listen_on
 from bridge.config import load_config
 from bridge.garbage import return_freed_memory
 from bridge.logs import configure_logs
+from bridge.metrics import process_files
 
 CONNECTIONS = 4096
 """The most connections of one worker; further ones wait to be accepted."""
@@ -87,6 +88,8 @@ def main() -> None:
     """Serve until a signal arrives; exit with status 1 if the workers fail repeatedly."""
     config = load_config()
     configure_logs(config)
+    if config.metrics_directory is not None:
+        process_files.prepare(config.metrics_directory)
     return_freed_memory()
     host, port = config.host_and_port
     server = Server(

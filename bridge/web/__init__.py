@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from bridge.web import health
+from bridge.web import health, metrics
 from bridge.web.admin import connect, connection, exceptions, home, packages
 from bridge.web.admin import users as credits
 from bridge.web.api import docs, events, holds, limits, openapi, orders, settings, sites, spends, users
@@ -34,4 +34,5 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     openapi.bp,
     docs.bp,
     health.bp,
+    metrics.bp,
 )

@@ -67,10 +67,18 @@ def test_stores_add_takes_every_option_and_the_key_opens(flask, app):
     assert (store["name"], store["time_zone"], store["week_start"]) == ("Boutique", "Europe/Paris", "sunday")
 
 
+def test_stores_add_with_keys_says_that_they_are_not_tested(flask):
+    keys = ("--consumer-key", "ck_1", "--consumer-secret", "cs_1")
+    result = flask("stores", "add", "boutique", "--url", "https://shop.example.com", *keys)
+
+    assert "stored without a test. Test them: flask stores check boutique" in result.output
+
+
 def test_stores_add_for_people_shows_the_secrets_once(flask):
     result = flask("stores", "add", "boutique", "--url", "https://shop.example.com")
 
     assert result.exit_code == 0
+    assert "without a test" not in result.output
     assert re.search(r"access key +tb_\S{20}", result.output)
     assert "tb_" not in flask("stores", "list").output
 

@@ -210,7 +210,7 @@ def expected_without_rest(manner):
     """Return the expected column of the table when REST does not answer."""
     if manner == "none":
         return {order: {} for order in TABLE}
-    return column({"first half": "first_half", "last half": "last_half"}.get(manner, "heard"))
+    return column({"first half": "first_half", "last half": "last_half"}.get(manner, "delivered"))
 
 
 def test_table_is_about_recordings_of_which_half_is_really_half():

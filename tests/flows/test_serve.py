@@ -41,6 +41,7 @@ class Program:
             "BRIDGE_SECRET_KEY": SECRET_KEY,
             "BRIDGE_BIND": f"127.0.0.1:{self.port}",
             "BRIDGE_THREADS": "4",
+            "BRIDGE_METRICS_DIR": str(folder / "metrics"),
         }
         self.log = folder / f"{self.port}.log"
         with self.log.open("wb") as log:

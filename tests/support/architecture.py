@@ -18,9 +18,9 @@ MEASURED = {".py", ".html", ".js", ".css", ".php"}
 UNWELCOME_NAMES = {"utils.py", "common.py", "helpers.py", "services.py"}
 
 _OURS = ("app", "bridge", "schedulers", "migrations", "tests", "bench", "fakeshop")
-_ENTRY_MODULE = r"bridge/(web/.+|cli/.+|config|garbage|logs)\.py|schedulers/.+\.py"
+_ENTRY_MODULE = r"bridge/(web/.+|cli/.+|metrics/.+|config|garbage|logs)\.py|schedulers/.+\.py"
 _ENTRY_SHARED = (
-    r"bridge\.(domain|rendering|services|config|garbage|logs|runtime|storage\.engine\.database|cli)|schedulers"
+    r"bridge\.(domain|rendering|services|config|garbage|logs|metrics|runtime|storage\.engine\.database|cli)|schedulers"
 )
 _NOT_FOR_ENTRY_POINTS = frozenset(
     {"sqlalchemy", "alembic", "oauthlib", "requests", "standardwebhooks", "urllib3", "woocommerce"}
@@ -49,7 +49,7 @@ class Layer:
         return top not in self.never and (self.others is None or top in self.others)
 
 
-FLOORS: tuple[tuple[str, Layer], ...] = (
+LAYERS: tuple[tuple[str, Layer], ...] = (
     (r"bridge/domain/.+", Layer(r"bridge\.domain")),
     (r"bridge/rendering/.+", Layer(r"bridge\.(domain|rendering)", frozenset({"pydantic_core"}))),
     (r"bridge/storage/.+", Layer(r"bridge\.(domain|storage)", frozenset({"sqlalchemy", "alembic"}))),
@@ -67,7 +67,10 @@ FLOORS: tuple[tuple[str, Layer], ...] = (
             frozenset({"cryptography", "argon2"}),
         ),
     ),
-    (r"bridge/runtime\.py", Layer(r"bridge\.(services|config|storage\.engine\.database)", frozenset({"flask"}))),
+    (
+        r"bridge/runtime\.py",
+        Layer(r"bridge\.(services|config|metrics|storage\.engine\.database)", frozenset({"flask"})),
+    ),
     (r"bridge/web/.+", Layer(rf"{_ENTRY_SHARED}|bridge\.web", None, _NOT_FOR_ENTRY_POINTS)),
     (_ENTRY_MODULE, Layer(_ENTRY_SHARED, None, _NOT_FOR_ENTRY_POINTS)),
     # A shop must not depend on the service, and runs as a program of its own.
@@ -166,7 +169,7 @@ def _targets(node: ast.AST, package: Sequence[str]) -> list[str]:
 
 def import_faults(path: str, source: str) -> list[str]:
     """Return imports that point up or sideways, and imports inside a function that avoid a cycle."""
-    floor = next((floor for pattern, floor in FLOORS if re.fullmatch(pattern, path)), None)
+    floor = next((floor for pattern, floor in LAYERS if re.fullmatch(pattern, path)), None)
     if floor is None:
         is_empty = not ast.parse(source).body
         return [] if not is_product(path) or is_empty else [f"{path}:1 belongs to no layer"]
@@ -218,6 +221,38 @@ def markup_faults(path: str, source: str) -> list[str]:
         for number, line in enumerate(source.splitlines(), start=1)
         for found in _MARKUP.finditer(line)
     ]
+
+
+def status_faults(path: str, source: str) -> list[str]:
+    """HTTP statuses in services: they return typed results, and `bridge/web` has the status of each."""
+    if not path.startswith("bridge/services/") or not path.endswith(".py"):
+        return []
+    return [
+        f"{path}:{node.lineno} holds an HTTP status: return a type, and let the web layer map it"
+        for node in ast.walk(ast.parse(source))
+        if any(map(_is_status, _places_of_status(node)))
+    ]
+
+
+def _places_of_status(node: ast.AST) -> Sequence[ast.AST | None]:
+    match node:
+        case ast.Return(value=ast.Tuple(elts=[first, *_])):
+            return [first]
+        case ast.keyword(arg="status", value=value):
+            return [value]
+        case ast.Dict(keys=keys, values=values):
+            named = zip(keys, values, strict=True)
+            return [value for key, value in named if isinstance(key, ast.Constant) and key.value == "status"]
+    return []
+
+
+def _is_status(node: ast.AST | None) -> bool:
+    match node:
+        case ast.Constant(value=int(number)):
+            return 100 <= number < 600
+        case ast.IfExp(body=body, orelse=otherwise):
+            return _is_status(body) or _is_status(otherwise)
+    return False
 
 
 def circle_faults(sources: Mapping[str, str]) -> list[str]:

@@ -42,7 +42,7 @@ CALLED_BY_LIBRARIES = frozenset(
     }
 )
 """Names that Flask, Granian, urllib3, requests, woocommerce, SQLAlchemy, Pydantic and APScheduler look up."""
-READ_BY_TESTS = frozenset({"in_flight"})
+READ_BY_TESTS: frozenset[str] = frozenset()
 """State that only tests can observe."""
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from bridge.clients.event_sender import Answer
 from bridge.domain.events.events import EventType, NewEvent
+from bridge.rendering.events import endpoint_document
 from bridge.rendering.ids import encode_id
 from bridge.services.events import dispatch, endpoints
 from bridge.services.secrets import Vault
@@ -58,7 +59,7 @@ class EventDriver:
                 vault_=self.vault,
                 now=NOW,
             )
-        return {**endpoints.endpoint_document(created.endpoint), "secret": created.secret}
+        return {**endpoint_document(created.endpoint), "secret": created.secret}
 
     def account(self, user_id: int) -> int:
         """Create the account of a user."""

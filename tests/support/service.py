@@ -57,6 +57,7 @@ class Service:
     threads: int = 16
     request_seconds: int = 20
     log_level: str = "WARNING"
+    metrics_token: str = ""
     _socket: socket.socket = field(default_factory=socket.socket)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -82,6 +83,8 @@ class Service:
             "BRIDGE_REQUEST_SECONDS": str(self.request_seconds),
             "BRIDGE_SCHEDULER": "off",
             "BRIDGE_LOG_LEVEL": self.log_level,
+            "BRIDGE_METRICS_DIR": str(self.folder / "metrics"),
+            "BRIDGE_METRICS_TOKEN": self.metrics_token,
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
         command = [sys.executable, "-m", "bridge.cli.web_server"]

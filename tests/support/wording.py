@@ -16,7 +16,7 @@ ALLOWED = {
     "bridge/services/accounts": 3,
     "bridge/services/admin": 2,
     "bridge/services/metering": 7,
-    "bridge/services/ops": 4,
+    "bridge/services/ops": 3,
     "bridge/services/orders": 7,
     "bridge/services/shop": 12,
     "bridge/services/sites": 1,

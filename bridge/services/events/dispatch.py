@@ -13,7 +13,7 @@ from bridge.clients.event_sender import Answer, Receivers, is_loopback
 from bridge.clients.event_signing import signed_headers
 from bridge.domain.errors import BadSetting, FieldError, InvalidRequest
 from bridge.domain.events.events import LEASE, DeliveryState, Endpoint, Event, rest, retry_wait
-from bridge.rendering import documents
+from bridge.rendering.events import event_document
 from bridge.rendering.ids import decode_id, encode_id
 from bridge.services.secrets import Vault
 from bridge.services.transactions import Transaction, in_transaction
@@ -110,10 +110,8 @@ def send_due(
         return sum(pool.map(lambda endpoint: _serve(run, endpoint), claimed))
 
 
-def list_events(
-    connection: Connection, store_id: int, *, before: str | None, limit: int
-) -> tuple[list[documents.Document], str | None]:
-    """Return a page of a store's events, the newest first, and the cursor of the next; raises `InvalidRequest`."""
+def list_events(connection: Connection, store_id: int, *, before: str | None, limit: int) -> tuple[list[Event], bool]:
+    """Return a page of a store's events, the newest first, and whether there are more; raises `InvalidRequest`."""
     place = None
     if before is not None:
         event_id = decode_id("evt", before)
@@ -121,18 +119,7 @@ def list_events(
         if place is None:
             raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
     events = outbox.list_page(connection, store_id, before=place, limit=limit + 1)
-    shown = [{"id": encode_id("evt", event.id), **event_document(event)} for event in events[:limit]]
-    return shown, shown[-1]["id"] if len(events) > limit else None
-
-
-def event_document(event: Event) -> documents.Document:
-    """Return an event as it is told: the body that is signed, less its id, which is a header there."""
-    user = None if event.user_id is None else {"id": event.user_id}
-    return {
-        "type": event.type.value,
-        "timestamp": documents.format_timestamp(event.created_at),
-        "data": {"store": event.store, "user": user, **event.payload},
-    }
+    return events[:limit], len(events) > limit
 
 
 def _hand_out(connection: Connection, *, now: datetime) -> int:

@@ -18,7 +18,6 @@ from bridge.domain.errors import (
     UnknownEvent,
 )
 from bridge.domain.events.events import SIGNING_PREFIX, Endpoint, EventType
-from bridge.rendering import documents
 from bridge.rendering.ids import decode_id, encode_id
 from bridge.services.secrets import Vault
 from bridge.storage.engine.database import Connection
@@ -39,6 +38,14 @@ class Created:
 
     endpoint: Endpoint
     secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStatus:
+    """An endpoint and its pending deliveries, counted up to 10 000."""
+
+    endpoint: Endpoint
+    pending: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,31 +89,12 @@ def create(
     return Created(endpoint, secret)
 
 
-def list_endpoints(connection: Connection, store_id: int) -> list[documents.Document]:
-    """Return a store's endpoints and how it goes with each; `pending` is counted as far as 10 000."""
+def list_endpoints(connection: Connection, store_id: int) -> list[EndpointStatus]:
+    """Return a store's endpoints with what each still waits for."""
     return [
-        {
-            **endpoint_document(endpoint),
-            "pending": deliveries.count_pending(connection, endpoint.id, most=_COUNTED),
-            "last_attempt_at": documents.format_timestamp(endpoint.last_attempt_at),
-            "last_delivered_at": documents.format_timestamp(endpoint.last_delivered_at),
-            "last_status": endpoint.last_status,
-            "last_error": endpoint.last_error or None,
-            "disabled_at": documents.format_timestamp(endpoint.disabled_at),
-            "disabled_reason": endpoint.disabled_reason or None,
-        }
+        EndpointStatus(endpoint, deliveries.count_pending(connection, endpoint.id, most=_COUNTED))
         for endpoint in endpoints.list_for_store(connection, store_id)
     ]
-
-
-def endpoint_document(endpoint: Endpoint) -> documents.Document:
-    """Return an endpoint as the API shows it; `types` is null where it gets all."""
-    return {
-        "id": encode_id("ep", endpoint.id),
-        "url": endpoint.url,
-        "types": None if endpoint.types is None else sorted(type_.value for type_ in endpoint.types),
-        "created_at": documents.format_timestamp(endpoint.created_at),
-    }
 
 
 def delete(connection: Connection, store_id: int, endpoint_id: str) -> None:

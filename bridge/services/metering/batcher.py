@@ -35,6 +35,10 @@ _GATHERING_SECONDS = 0.0003
 _GATHERING_ROUNDS = 8
 
 
+Observe = Callable[[Sequence[AnyRequest], "Sequence[Reply] | Exception", float], None]
+"""Is told the requests of each batch, their replies or the error of all, and the seconds it took."""
+
+
 class _Waiting:
     """One ask and whoever waits for its reply.
 
@@ -85,9 +89,12 @@ class GroupCommit:
     commits hundreds together. Safe to call from any thread.
     """
 
-    def __init__(self, database: Database, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, *, clock: Callable[[], datetime], on_batch: Observe = lambda *_batch: None
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._on_batch = on_batch
         self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._closing = False
@@ -171,17 +178,21 @@ class GroupCommit:
         late = [waiting for waiting in batch if waiting.deadline - now < _LEAST_SECONDS]
         if late:
             # Nothing of theirs was tried; the rest need not fail with them.
-            _fail(late, Unavailable())
+            error = Unavailable()
+            _fail(late, error)
+            self._on_batch([waiting.request for waiting in late], error, 0.0)
             batch = [waiting for waiting in batch if not waiting.is_answered]
         if not batch:
             return
+        requests = [waiting.request for waiting in batch]
         try:
             # The first to come has waited longest.
             with waiting_at_most(min(waiting.deadline for waiting in batch) - now):
-                replies = self._write([waiting.request for waiting in batch])
+                replies = self._write(requests)
         except Exception as error:
             if len(batch) == 1 or isinstance(error, Unavailable):
                 _fail(batch, error)
+                self._on_batch(requests, error, time.monotonic() - now)
                 return
             log.exception("a batch of %d asks failed; trying each alone", len(batch))
             for item in batch:
@@ -189,6 +200,7 @@ class GroupCommit:
             return
         for waiting, reply in zip(batch, replies, strict=True):
             waiting.answer(reply)
+        self._on_batch(requests, replies, time.monotonic() - now)
 
     def _write(self, requests: Sequence[AnyRequest]) -> list[Reply]:
         for attempt in range(1, ATTEMPTS + 1):

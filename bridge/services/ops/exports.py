@@ -1,8 +1,9 @@
-"""History: what somebody used by day, and the same as rows of a table."""
+"""History of an account: its use by day, and its use, entries and purchases as rows of a table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 
@@ -13,6 +14,7 @@ from bridge.services.orders import purchases
 from bridge.storage.accounts import ledger
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import policies, usage
+from bridge.storage.metering.usage import UsageRow
 
 SPANS = (30, 90, 365)
 """The spans of days that may be asked for."""
@@ -23,31 +25,18 @@ _PAGE = 200
 Row = tuple[str | int, ...]
 
 
-def usage_by_day(connection: Connection, account: Account, *, days: int, now: datetime) -> list[documents.Document]:
-    """An account's use on each of the last `days` local days that had any, today's included, the newest first."""
+@dataclass(frozen=True, slots=True)
+class DayOfUse:
+    """The use of an account on one local day."""
+
+    day: date
+    rows: tuple[UsageRow, ...]
+
+
+def usage_by_day(connection: Connection, account: Account, *, days: int, now: datetime) -> list[DayOfUse]:
+    """Return an account's use on each of the last `days` local days that had any, today included, newest first."""
     rows = usage.usage(connection, account.id, since=_first_day(connection, account, days=days, now=now))
-    found = []
-    for day, group in groupby(rows, key=lambda row: row.day):
-        items = [
-            {
-                "module": row.module,
-                "operation": row.operation or None,
-                "site": row.site or None,
-                "source": row.source or None,
-                "units": row.units,
-                "tokens": row.tokens,
-            }
-            for row in group
-        ]
-        found.append(
-            {
-                "date": day.isoformat(),
-                "tokens": sum(int(item["tokens"] or 0) for item in items),
-                "units": sum(int(item["units"] or 0) for item in items),
-                "items": items,
-            }
-        )
-    return found
+    return [DayOfUse(day, tuple(group)) for day, group in groupby(rows, key=lambda row: row.day)]
 
 
 def usage_rows(connection: Connection, account: Account, *, days: int, now: datetime) -> Iterator[Row]:

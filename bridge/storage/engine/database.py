@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -47,9 +47,18 @@ class Database:
     silently.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        on_outage: Callable[[str], None] = lambda _cause: None,
+        on_write_wait: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
         self.url = _parse(url)
-        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._on_outage = on_outage
+        self._on_write_wait = on_write_wait
+        self.is_sqlite = self.kind == "sqlite"
         self._generation = 0
         self.outages = 0
         """How often a caller found the database unusable, since this process started."""
@@ -89,6 +98,11 @@ class Database:
         with self._answerable(), self._glance.connect() as connection:
             yield connection
 
+    @property
+    def kind(self) -> str:
+        """The name of the engine: `sqlite` or `postgresql`."""
+        return self.url.get_backend_name()
+
     def close(self) -> None:
         """Let go of every connection."""
         self.engine.dispose()
@@ -118,6 +132,7 @@ class Database:
         if not isinstance(known, Outage):
             return
         self.outages += 1
+        self._on_outage(known.cause.name.lower())
         patience.charge(started)
         if known.cause in RENEWS:
             self._generation += 1
@@ -136,6 +151,7 @@ class Database:
                 with patience.at_most(max(0.0, most - (time.monotonic() - started))):
                     connection = stack.enter_context(self._writer.begin())
                 patience.charge(started)
+                self._on_write_wait(time.monotonic() - started)
                 yield connection
         finally:
             if self._write_lock is not None:

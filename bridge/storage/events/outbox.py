@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Row, Select, and_, func, or_, select, text, u
 from bridge.domain.events.events import Event, EventType, NewEvent
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.bulk import Writer, among
-from bridge.storage.events.tables import outbox
+from bridge.storage.engine.ids import moment_of
+from bridge.storage.events.tables import event_deliveries, outbox
 from bridge.storage.stores.tables import stores
 
 _INSERT = Writer(outbox, ("id", "store_id", "account_id", "type", "payload", "created_at"))
@@ -67,6 +68,23 @@ def lock_waiting(connection: Connection, *, limit: int) -> list[Addressed]:
 def mark_handed_out(connection: Connection, event_ids: Collection[int], *, now: datetime) -> None:
     """Note that these events have a delivery for each endpoint that wants them."""
     connection.execute(_MARK.values(fanned_out_at=now), {"ids": list(event_ids)})
+
+
+def count_unsent(connection: Connection, *, limit: int) -> tuple[int, datetime | None]:
+    """Count the events that wait for an endpoint or are not handed out, up to a limit each; when the oldest was made.
+
+    An event that several endpoints wait for counts as often.
+    """
+    new = select(outbox.c.id).where(_IS_WAITING).order_by(outbox.c.id).limit(limit)
+    # Written out as the partial index has it.
+    due = select(event_deliveries.c.event_id.label("id")).where(text("event_deliveries.state = 'pending'")).limit(limit)
+    parts = (
+        new.with_hint(outbox, "INDEXED BY ix_outbox_waiting", "sqlite").subquery(),
+        due.with_hint(event_deliveries, "INDEXED BY ix_event_deliveries_pending", "sqlite").subquery(),
+    )
+    found = [connection.execute(select(func.count(), func.min(part.c.id))).one() for part in parts]
+    oldest = min((first for _, first in found if first is not None), default=None)
+    return sum(int(count) for count, _ in found), None if oldest is None else moment_of(oldest)
 
 
 def list_since(

@@ -68,6 +68,12 @@ def find(connection: Connection, job: str) -> Run | None:
     return None if row is None else Run(row.job, row.started_at, row.finished_at, row.outcome)
 
 
+def list_ends(connection: Connection) -> dict[str, datetime]:
+    """Return when each job last ended; one that never did, or runs for the first time, is left out."""
+    rows = connection.execute(select(runs.c.job, runs.c.finished_at).where(runs.c.finished_at.is_not(None)))
+    return {row.job: row.finished_at for row in rows}
+
+
 def last_tick(connection: Connection) -> datetime | None:
     """Return when any job last ended."""
     return connection.execute(select(func.max(runs.c.finished_at))).scalar()

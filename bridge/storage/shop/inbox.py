@@ -137,6 +137,24 @@ def list_due(connection: Connection, *, now: datetime, limit: int) -> list[int]:
     return list(connection.execute(statement).scalars())
 
 
+def count_waiting(connection: Connection, *, limit: int) -> tuple[int, datetime | None]:
+    """Count the deliveries that are not processed, up to a limit, and return when the oldest of them came.
+
+    Those of a site that the owner has to accept are not among them.
+    """
+    # Written out as the partial index has it.
+    waiting = (
+        select(deliveries.c.received_at)
+        .where(text("deliveries.state = 'received'"), deliveries.c.next_attempt_at.is_not(None))
+        .order_by(deliveries.c.next_attempt_at)
+        .limit(limit)
+        .with_hint(deliveries, "INDEXED BY ix_deliveries_due", "sqlite")
+        .subquery()
+    )
+    count, oldest = connection.execute(select(func.count(), func.min(waiting.c.received_at))).one()
+    return int(count), oldest
+
+
 def find_failing(connection: Connection, store_id: int) -> tuple[Delivery, int] | None:
     """The oldest delivery of a store whose processing failed and is repeated, and their number; None for none."""
     # The state is written out as the partial index has it, and SQLite is forced to use it: few rows wait.

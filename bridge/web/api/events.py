@@ -18,9 +18,12 @@ from bridge.domain.errors import (
     UnknownEvent,
 )
 from bridge.domain.events.events import EventType
+from bridge.rendering.documents import Document, format_timestamp
+from bridge.rendering.events import endpoint_document, event_document
+from bridge.rendering.ids import encode_id
 from bridge.runtime import runtime
 from bridge.services.events import dispatch, endpoints
-from bridge.services.events.endpoints import Replayed
+from bridge.services.events.endpoints import EndpointStatus, Replayed
 from bridge.web.api.answers.events import EventOut, ListedEndpoint, NewEndpoint, ReplayOut
 from bridge.web.api.answers.parts import ItemList
 from bridge.web.api.auth import caller, store_key
@@ -92,7 +95,7 @@ def create_endpoint() -> Response:
             now=now,
         )
     )
-    return json_response({**endpoints.endpoint_document(created.endpoint), "secret": created.secret}, 201)
+    return json_response({**endpoint_document(created.endpoint), "secret": created.secret}, 201)
 
 
 @bp.get("/event-endpoints")
@@ -101,7 +104,8 @@ def create_endpoint() -> Response:
 def list_endpoints() -> Response:
     """Return the event endpoints with the results of their deliveries."""
     with reading() as connection:
-        return list_response(endpoints.list_endpoints(connection, caller().store_id), next_cursor=None)
+        found = endpoints.list_endpoints(connection, caller().store_id)
+    return list_response([_status_document(status) for status in found], next_cursor=None)
 
 
 @bp.delete("/event-endpoints/<endpoint_id>")
@@ -152,4 +156,19 @@ def list_events() -> Response:
     """Return the store's events, newest first."""
     with reading() as connection:
         found, more = dispatch.list_events(connection, caller().store_id, before=cursor(), limit=page_limit())
-    return list_response(found, next_cursor=more)
+    shown = [{"id": encode_id("evt", event.id), **event_document(event)} for event in found]
+    return list_response(shown, next_cursor=shown[-1]["id"] if more else None)
+
+
+def _status_document(status: EndpointStatus) -> Document:
+    endpoint = status.endpoint
+    return {
+        **endpoint_document(endpoint),
+        "pending": status.pending,
+        "last_attempt_at": format_timestamp(endpoint.last_attempt_at),
+        "last_delivered_at": format_timestamp(endpoint.last_delivered_at),
+        "last_status": endpoint.last_status,
+        "last_error": endpoint.last_error or None,
+        "disabled_at": format_timestamp(endpoint.disabled_at),
+        "disabled_reason": endpoint.disabled_reason or None,
+    }

@@ -24,6 +24,7 @@ from bridge.services.accounts.profiles import Adjustment
 from bridge.services.metering import overview
 from bridge.services.metering.idempotency import once
 from bridge.services.ops import exports
+from bridge.services.ops.exports import DayOfUse
 from bridge.services.orders import apply, purchases
 from bridge.services.orders.purchases import Purchase, PurchasedLine
 from bridge.services.stores import settings
@@ -150,7 +151,8 @@ def usage(user_id: str) -> Response:
             lambda connection: exports.usage_rows(connection, account, days=days, now=now), name="usage"
         )
     with reading() as connection:
-        return json_response({"days": exports.usage_by_day(connection, account, days=days, now=now)})
+        found = exports.usage_by_day(connection, account, days=days, now=now)
+    return json_response({"days": [_day_document(day) for day in found]})
 
 
 @bp.get("/entries")
@@ -250,6 +252,26 @@ def adjust(user_id: str) -> Response:
         )
     )
     return reply_response(answer)
+
+
+def _day_document(found: DayOfUse) -> documents.Document:
+    items = [
+        {
+            "module": row.module,
+            "operation": row.operation or None,
+            "site": row.site or None,
+            "source": row.source or None,
+            "units": row.units,
+            "tokens": row.tokens,
+        }
+        for row in found.rows
+    ]
+    return {
+        "date": found.day.isoformat(),
+        "tokens": sum(row.tokens for row in found.rows),
+        "units": sum(row.units for row in found.rows),
+        "items": items,
+    }
 
 
 def entry_document(entry: Entry) -> documents.Document:

@@ -29,6 +29,18 @@ _PING = re.compile(rb"webhook_id=\d{1,20}\s*")
 @bp.post("/webhooks/woocommerce/<store>")
 def receive(store: str) -> Response:
     """Receive one delivery; the response is 200 once it is stored, whatever the result of processing."""
+    metrics = runtime().metrics
+    try:
+        result, response = _receive(store)
+    except BridgeError as error:
+        metrics.note_delivery(_header("Topic"), error.code)
+        raise
+    metrics.note_delivery(_header("Topic"), result)
+    return response
+
+
+def _receive(store: str) -> tuple[str, Response]:
+    """Return the result for the metrics, and the response."""
     if (request.content_length or 0) > HARD_LIMIT_BYTES:
         raise BodyTooLarge()
     body = request.get_data(cache=False)
@@ -36,7 +48,7 @@ def receive(store: str) -> Response:
         raise BodyTooLarge()
     signature = request.headers.get("X-WC-Webhook-Signature", "")
     if not signature and _PING.fullmatch(body):
-        return _answer_ping(store)
+        return "ping", _answer_ping(store)
     received = Received(
         body=body,
         signature=signature,
@@ -60,8 +72,10 @@ def receive(store: str) -> Response:
         raise MalformedBody(stored.delivery.outcome)
     shops = runtime().shops if stored.has_keys else None
     if not stored.is_repeat:
-        processing.process_received(transaction, stored, now=utcnow(), shops=shops)
-    return Response("stored\n", content_type="text/plain; charset=utf-8")
+        is_done = processing.process_received(transaction, stored, now=utcnow(), shops=shops)
+        runtime().metrics.note_processed(is_done)
+    answer = Response("stored\n", content_type="text/plain; charset=utf-8")
+    return "repeated" if stored.is_repeat else "stored", answer
 
 
 def _answer_ping(store: str) -> Response:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -31,20 +32,22 @@ log = logging.getLogger(__name__)
 
 Scope = dict[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+OnAnswer = Callable[[str, str, int, float], None]
 
 LARGE_BODY = 512 * 1024
 LARGE_AT_ONCE = 4
 """How many larger bodies are processed at once: when parsed, they take many times their size."""
 WAITING_PER_THREAD = 8
-_RESERVED_PATHS = frozenset({"/healthz"})
 
 
 class AsgiApp:
     """An ASGI application that runs a WSGI application.
 
-    `threads` process requests. One more thread is reserved for `/healthz`, which
-    responds however busy the others are. `seconds` is the time a caller has to
-    send a body, and to accept each part of a long response.
+    `threads` process requests. One more thread is reserved for `/healthz` and one
+    for `/metrics`, which respond however busy the others are. `seconds` is the
+    time a caller has to send a body, and to accept each part of a long response.
+    `on_answer` receives the route, method and status of each response, and the
+    seconds it took from when the body had arrived.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class AsgiApp:
         threads: int,
         seconds: float,
         public_url: str = "",
+        on_answer: OnAnswer = lambda *_answer: None,
         on_start: Callable[[], None] = lambda: None,
         on_stop: Callable[[], None] = lambda: None,
     ) -> None:
@@ -63,10 +67,19 @@ class AsgiApp:
         self._base_path = path_of(public_url)
         self._bodies = BodyReader(seconds=seconds)
         self._pool = WorkerPool(threads, threads * WAITING_PER_THREAD, name="request")
-        self._reserved = WorkerPool(1, 1024, name="health")
+        self._reserved = {
+            "/healthz": WorkerPool(1, 1024, name="health"),
+            "/metrics": WorkerPool(1, 32, name="metrics"),
+        }
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._on_answer = on_answer
         self._on_start = on_start
         self._on_stop = on_stop
+
+    @property
+    def in_flight(self) -> int:
+        """The requests that run or wait for a thread now."""
+        return self._pool.in_flight
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request, or run the lifespan of the server."""
@@ -81,28 +94,32 @@ class AsgiApp:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self._pool.close()
-        self._reserved.close()
+        for pool in self._reserved.values():
+            pool.close()
         self._on_stop()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = self._own_path(scope["path"])
+        path, method = self._own_path(scope["path"]), scope["method"]
+        started = time.monotonic()
         try:
             headers = read_headers(scope)
-            async with self._bodies.read(scope["method"], path, headers, receive) as body:
+            async with self._bodies.read(method, path, headers, receive) as body:
+                started = time.monotonic()
                 call = WsgiCall(self._app, scope, headers, body)
-                if path in _RESERVED_PATHS:
-                    answer = await self._reserved.run(call.start)
-                elif len(body) > LARGE_BODY:
+                pool = self._reserved.get(path, self._pool)
+                if len(body) > LARGE_BODY:
                     async with self._large:
-                        answer = await self._pool.run(call.start)
+                        answer = await pool.run(call.start)
                 else:
-                    answer = await self._pool.run(call.start)
+                    answer = await pool.run(call.start)
+                self._on_answer(call.route, method, answer.status, time.monotonic() - started)
                 await self._send(call, answer, send)
         except BridgeError as error:
             refusal = error
         else:
             return
+        self._on_answer("", method, status_of(refusal), time.monotonic() - started)
         # Its traceback would keep the body in memory while the response is sent.
         refusal.__traceback__ = refusal.__cause__ = refusal.__context__ = None
         await self._refuse(refusal, path, receive, send)

@@ -6,11 +6,13 @@ import asyncio
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable
 
 from flask import Flask
 
 from bridge.config import Config
 from bridge.garbage import collect_rarely
+from bridge.metrics.recorder import SAMPLE_SECONDS
 from bridge.web.server.asgi import AsgiApp
 
 _PARENT_CHECK_SECONDS = 1.0
@@ -21,11 +23,17 @@ def build(app: Flask, config: Config) -> AsgiApp:
     parts, scheduler = app.extensions["bridge"], app.extensions["bridge.scheduler"]
     main_process = multiprocessing.parent_process()
 
+    def sample() -> None:
+        parts.metrics.note_process("web")
+        parts.metrics.note_threads(threads=config.threads, in_flight=server.in_flight)
+
     def start() -> None:
         # A terminal sends Ctrl-C to every process, but the main process decides when the workers stop.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        loop = asyncio.get_running_loop()
         if main_process is not None and main_process.pid is not None:
-            background.append(asyncio.get_running_loop().create_task(_stop_without(main_process.pid)))
+            background.append(loop.create_task(_stop_without(main_process.pid)))
+        background.append(loop.create_task(_keep_sampling(sample)))
         collect_rarely()
         if config.scheduler:
             scheduler.start()
@@ -38,14 +46,22 @@ def build(app: Flask, config: Config) -> AsgiApp:
         parts.database.close()
 
     background: list[asyncio.Task[None]] = []
-    return AsgiApp(
+    server = AsgiApp(
         app,
         threads=config.threads,
         seconds=config.request_seconds,
         public_url=config.public_url,
+        on_answer=parts.metrics.note_request,
         on_start=start,
         on_stop=stop,
     )
+    return server
+
+
+async def _keep_sampling(sample: Callable[[], None]) -> None:
+    while True:
+        sample()
+        await asyncio.sleep(SAMPLE_SECONDS)
 
 
 async def _stop_without(parent: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from bridge.domain.errors import MalformedBody
+from bridge.web.server.routes import ROUTE
 
 WsgiApp = Callable[..., Iterable[bytes]]
 Headers = dict[str, str]
@@ -60,6 +61,8 @@ class WsgiCall:
 
     def __init__(self, app: WsgiApp, scope: dict[str, Any], headers: Headers, body: bytes) -> None:
         self.path: str = scope["path"]
+        self.route = ""
+        """The template of the route that matched, once the app was called; empty where none did."""
         self._app = app
         self._scope = scope
         self._headers = headers
@@ -88,7 +91,9 @@ class WsgiCall:
             result.close()
 
     def _start(self) -> Answer:
-        self._result = self._app(self._environ(), self._start_response)
+        environ = self._environ()
+        self._result = self._app(environ, self._start_response)
+        self.route = environ.get(ROUTE, "")
         self._body = b""
         self._parts = iter(self._result)
         try:

@@ -1,0 +1,154 @@
+"""Records what a process does, in metrics of the Prometheus library."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter as Tally
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridge.domain.errors import Unavailable
+from bridge.domain.metering.commands import (
+    AnyRequest,
+    CaptureRequest,
+    HoldRequest,
+    RefundRequest,
+    ReleaseRequest,
+    SpendRequest,
+)
+from bridge.domain.metering.idempotency import Answer
+from bridge.domain.shop.subscriptions import TOPICS
+from bridge.metrics import definitions
+from bridge.metrics.definitions import DEFINITIONS, Definition, Kind
+from bridge.metrics.process_files import ProcessFiles
+from bridge.services.metering.execute import Reply
+from bridge.services.metering.refusals import RefusedRequest
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+SAMPLE_SECONDS = 5
+"""How often each process notes its memory and its threads."""
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_WORDS: dict[type, str] = {
+    SpendRequest: "spend",
+    HoldRequest: "hold",
+    CaptureRequest: "capture",
+    ReleaseRequest: "release",
+    RefundRequest: "refund",
+}
+_STATM = Path("/proc/self/statm")
+
+
+class Metrics:
+    """The metrics of one process; safe to use from any thread.
+
+    `files` are those in which the process shares its values with others; without
+    them it counts for itself.
+    """
+
+    def __init__(self, files: ProcessFiles | None = None) -> None:
+        # The library reads the environment when it is imported: a process joins its directory first.
+        import prometheus_client
+
+        # Series that only say when another one began.
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.files = files
+        self.registry: CollectorRegistry = prometheus_client.CollectorRegistry()
+        self._metrics = {
+            definition.name: _made(definition, prometheus_client, self.registry)
+            for definition in DEFINITIONS
+            if definition.kind is not Kind.SCRAPED
+        }
+        self._children: dict[tuple[str, ...], Any] = {}
+
+    def note_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a response; `route` is the template of the address, empty where none matched."""
+        method = method if method in _METHODS else "OTHER"
+        self._of(definitions.REQUESTS, route or "none", method, f"{status // 100}xx").observe(seconds)
+
+    def note_batch(self, requests: Sequence[AnyRequest], outcome: Sequence[Reply] | Exception, seconds: float) -> None:
+        """Count a batch of decisions that was committed, or that failed as a whole."""
+        if isinstance(outcome, Exception):
+            result = "unavailable" if isinstance(outcome, Unavailable) else "failed"
+            tally = Tally((_WORDS[type(request)], result) for request in requests)
+        else:
+            tally = Tally(
+                (_WORDS[type(request)], _result(reply)) for request, reply in zip(requests, outcome, strict=True)
+            )
+            self._of(definitions.BATCH_SIZE).observe(len(requests))
+            self._of(definitions.BATCH_SECONDS).observe(seconds)
+        for labels, count in tally.items():
+            self._of(definitions.DECISIONS, *labels).inc(count)
+
+    def note_delivery(self, topic: str, result: str) -> None:
+        """Count a delivery that came in; `result` is a word of ours."""
+        known = topic if topic in TOPICS else "action" if topic.startswith("action.") else "other"
+        self._of(definitions.DELIVERIES, known, result).inc()
+
+    def note_processed(self, is_done: bool) -> None:
+        """Count an attempt to process a delivery."""
+        self._of(definitions.PROCESSED, "done" if is_done else "failed").inc()
+
+    def note_job(self, job: str, seconds: float, *, is_ok: bool) -> None:
+        """Count a run of a job."""
+        self._of(definitions.JOBS, job, "ok" if is_ok else "failed").observe(seconds)
+        if is_ok:
+            self._of(definitions.JOB_SUCCESS, job).set_to_current_time()
+
+    def note_outage(self, cause: str) -> None:
+        """Count a caller who found the database unusable."""
+        self._of(definitions.OUTAGES, cause).inc()
+
+    def note_write_wait(self, seconds: float) -> None:
+        """Count the wait of a writing transaction."""
+        self._of(definitions.WRITE_WAIT).observe(seconds)
+
+    def note_threads(self, *, threads: int, in_flight: int) -> None:
+        """Note how many threads answer requests, and how many requests are worked on or wait."""
+        self._of(definitions.THREADS).set(threads)
+        self._of(definitions.THREADS_IN_USE).set(min(threads, in_flight))
+        self._of(definitions.REQUESTS_WAITING).set(max(0, in_flight - threads))
+
+    def note_process(self, kind: str) -> None:
+        """Note that this process runs, and its memory where the system shows it."""
+        self._of(definitions.PROCESSES, kind).set(1)
+        if _STATM.exists():
+            pages = int(_STATM.read_text().split()[1])
+            self._of(definitions.MEMORY, kind).set(pages * os.sysconf("SC_PAGE_SIZE"))
+
+    def _of(self, definition: Definition, *labels: str) -> Any:
+        """Return the metric with these labels; finding it costs the library more than counting does."""
+        found = self._children.get((definition.name, *labels))
+        if found is None:
+            metric = self._metrics[definition.name]
+            found = self._children[definition.name, *labels] = metric.labels(*labels) if labels else metric
+        return found
+
+
+def shared_metrics(directory: Path | None) -> Metrics:
+    """Return the metrics of a process that shares them in a directory; its own where it cannot. Call it first."""
+    files = None if directory is None else ProcessFiles(directory)
+    return Metrics(files if files is not None and files.join() else None)
+
+
+def _made(definition: Definition, library: Any, registry: CollectorRegistry) -> Any:
+    options: dict[str, Any] = {"registry": registry}
+    if definition.kind is Kind.HISTOGRAM:
+        return library.Histogram(
+            definition.name, definition.help, definition.labels, buckets=definition.buckets, **options
+        )
+    if definition.kind is Kind.COUNTER:
+        return library.Counter(definition.name, definition.help, definition.labels, **options)
+    if definition.kind is Kind.SUMMARY:
+        return library.Summary(definition.name, definition.help, definition.labels, **options)
+    mode = definition.kind.value
+    return library.Gauge(definition.name, definition.help, definition.labels, multiprocess_mode=mode, **options)
+
+
+def _result(reply: Reply) -> str:
+    if isinstance(reply, Answer):
+        return "replayed" if reply.is_replay else "ok"
+    return reply.reason.value if isinstance(reply, RefusedRequest) else reply.code
