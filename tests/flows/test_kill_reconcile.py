@@ -66,7 +66,7 @@ def wait_for(connected_shop, words):
         if any(words in path for _, path in connected_shop.served.requests):
             return
         pause.wait(0.01)
-    raise AssertionError(f"nobody asked for {words}")
+    raise AssertionError(f"no request for {words}")
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -154,6 +154,28 @@ def test_widget_reads_well_on_a_foreign_page(app, browser, people, engine, schem
     context.close()
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_arabic_widget_runs_from_right_to_left(app, browser, people, engine):
+    """Also on a page that runs from left to right, and on a phone."""
+    put_user(people, 4)
+    assert spend(people, 4, 250).status_code == 201
+    fragment = people.client.get("/v1/widget?user_id=4&lang=ar", headers=people.headers).text
+    context = browser.new_context(viewport={"width": 320, "height": 800})
+    page = context.new_page()
+    page.set_content(f"<!doctype html><p>Outside</p><div>{fragment}</div>")
+
+    def box(part):
+        return page.locator(f".token-bridge__{part}").first.bounding_box()
+
+    label, state, track, fill = box("label"), box("state"), box("track"), box("fill")
+    assert label["x"] > state["x"] + state["width"]
+    assert track["width"] / 5 < fill["width"] < track["width"] / 2
+    assert abs((fill["x"] + fill["width"]) - (track["x"] + track["width"])) < 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.evaluate("getComputedStyle(document.querySelector('body > p')).direction") == "ltr"
+    context.close()
+
+
 # The contrast of every text in the widget with the card behind it.
 _CONTRASTS = """() => {
   const rgb = text => text.match(/[0-9.]+/g).slice(0, 3).map(Number);

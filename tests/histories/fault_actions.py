@@ -124,7 +124,7 @@ def delete_user(history: HistoryState, rng: random.Random) -> str | None:
         return None
     user_id = rng.choice(fitting)
     history.shop.delete_user(user_id)
-    return f"user {user_id} is deleted; his {len(orders.get(user_id, ()))} orders are nobody's"
+    return f"user {user_id} is deleted; {len(orders.get(user_id, ()))} orders have no customer"
 
 
 def delete_product(history: HistoryState, rng: random.Random) -> str | None:

@@ -243,7 +243,7 @@ def test_delivery_that_comes_while_the_shop_is_asked_is_the_newer(connected_shop
 
 @one_engine
 def test_users_that_were_not_requested_are_not_added(connected_shop, monkeypatch):
-    """A shop, or a plugin of it, that does not support `include` lists everybody."""
+    """A shop, or a plugin of it, that does not support `include` lists all customers."""
     user = connected_shop.shop.create_user("ada@example.test")
     connected_shop.sell(user.id)
     connected_shop.poll()
