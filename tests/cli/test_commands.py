@@ -205,7 +205,7 @@ def test_audit_shows_its_progress_on_a_terminal_and_nowhere_else(shop, database_
     assert done.stdout == "books balance: 0 accounts, 0 entries checked\n"
 
 
-def test_audit_of_wrong_books_prints_a_line_for_each_fault_and_exits_1(flask, shop, database):
+def test_audit_of_a_wrong_ledger_prints_a_line_for_each_fault_and_exits_1(flask, shop, database):
     for user in (2, 3):
         factories.give(shop, user, 10)
     with database.transaction() as connection:
