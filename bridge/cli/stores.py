@@ -118,10 +118,10 @@ def add(
     if as_json:
         click.echo(json.dumps(shown))
         return
-    click.echo("\n".join(_connected_lines(connected.store, shown, site_lookup.zone_source_of(given, site))))
+    click.echo("\n".join(_connected_lines(connected.store, shown, given, site_lookup.zone_source_of(given, site))))
 
 
-def _connected_lines(store: Store, shown: dict[str, str], zone_source: ZoneSource | None) -> list[str]:
+def _connected_lines(store: Store, shown: dict[str, str], given: NewStore, zone_source: ZoneSource | None) -> list[str]:
     lines = [f"{store.name} is connected as {store.slug}. Copy these values now: they are shown only once."]
     for label, key in (
         ("webhook URL", "webhook_url"),
@@ -137,6 +137,8 @@ def _connected_lines(store: Store, shown: dict[str, str], zone_source: ZoneSourc
     ]
     if zone_source is not None:
         lines.append(zones.describe(zone_source))
+    if given.consumer_key:
+        lines.append(f"The REST keys were stored without a test. Test them: flask stores check {store.slug}")
     if store.history == "ask":
         lines.append(_question(store))
     return lines

@@ -10,7 +10,7 @@ from bridge.web.admin import users as credits
 from bridge.web.api import docs, events, holds, limits, openapi, orders, settings, sites, spends, users
 from bridge.web.api import packages as api_packages
 from bridge.web.inbound import webhooks
-from bridge.web.widget import route
+from bridge.web.widget import view as widget
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     webhooks.bp,
@@ -23,7 +23,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     api_packages.bp,
     events.bp,
     sites.bp,
-    route.bp,
+    widget.bp,
     home.root,
     home.bp,
     connect.bp,

@@ -91,7 +91,7 @@ REFUSED = {
 
 @one_engine
 @pytest.mark.parametrize(("content", "place", "words"), REFUSED.values(), ids=REFUSED)
-def test_fault_is_told_in_one_sentence_and_nothing_is_imported(load, shop, database, content, place, words):
+def test_fault_is_reported_in_one_sentence_and_nothing_is_imported(load, shop, database, content, place, words):
     outcome = load(content)
 
     assert outcome.exit_code == 1
@@ -116,7 +116,7 @@ def test_rows_that_were_not_added_are_explained(load, shop):
 
 
 @one_engine
-def test_dry_run_tells_the_same_and_writes_nothing(load, shop, database):
+def test_dry_run_reports_the_same_and_writes_nothing(load, shop, database):
     load("user_id,balance\n42,1000\n")
 
     dry = load("user_id,balance\n42,2000\n43,5\n", "--dry-run")
@@ -127,7 +127,7 @@ def test_dry_run_tells_the_same_and_writes_nothing(load, shop, database):
 
 
 @one_engine
-def test_balance_past_the_most_is_told_with_what_was_done(load, shop):
+def test_balance_above_the_largest_is_reported_with_the_imported_rows(load, shop):
     factories.give(shop, 42, 2**53 - 10)
 
     outcome = load("user_id,balance\n42,1000\n")

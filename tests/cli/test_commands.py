@@ -67,10 +67,18 @@ def test_stores_add_takes_every_option_and_the_key_opens(flask, app):
     assert (store["name"], store["time_zone"], store["week_start"]) == ("Boutique", "Europe/Paris", "sunday")
 
 
+def test_stores_add_with_keys_says_that_they_are_not_tested(flask):
+    keys = ("--consumer-key", "ck_1", "--consumer-secret", "cs_1")
+    result = flask("stores", "add", "boutique", "--url", "https://shop.example.com", *keys)
+
+    assert "stored without a test. Test them: flask stores check boutique" in result.output
+
+
 def test_stores_add_for_people_shows_the_secrets_once(flask):
     result = flask("stores", "add", "boutique", "--url", "https://shop.example.com")
 
     assert result.exit_code == 0
+    assert "without a test" not in result.output
     assert re.search(r"access key +tb_\S{20}", result.output)
     assert "tb_" not in flask("stores", "list").output
 
@@ -197,7 +205,7 @@ def test_audit_shows_its_progress_on_a_terminal_and_nowhere_else(shop, database_
     assert done.stdout == "books balance: 0 accounts, 0 entries checked\n"
 
 
-def test_audit_of_wrong_books_prints_a_line_for_each_fault_and_exits_1(flask, shop, database):
+def test_audit_of_a_wrong_ledger_prints_a_line_for_each_fault_and_exits_1(flask, shop, database):
     for user in (2, 3):
         factories.give(shop, user, 10)
     with database.transaction() as connection:

@@ -72,7 +72,7 @@ def test_key_that_may_only_read_is_refused(connected_shop, give):
     assert "has read permission only" in outcome.stderr
 
 
-def test_shop_that_is_down_changes_nothing_unless_told_so(connected_shop, give):
+def test_shop_that_is_down_changes_nothing_unless_requested(connected_shop, give):
     key = connected_shop.shop.add_key()
     connected_shop.served.faults.add(Kind.ERROR_PAGE, times=None)
 

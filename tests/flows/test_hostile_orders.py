@@ -57,8 +57,8 @@ UNSTATED = pytest.mark.parametrize("refunds", [None, "missing", "text", 0, [{"id
 
 def without_refunds(document, refunds):
     """Return the document with another value in the place of its refunds."""
-    kept = {name: value for name, value in document.items() if name != "refunds"}
-    return kept if refunds == "missing" else kept | {"refunds": refunds}
+    others = {name: value for name, value in document.items() if name != "refunds"}
+    return others if refunds == "missing" else others | {"refunds": refunds}
 
 
 @UNSTATED

@@ -89,11 +89,11 @@ end $$
 """
 
 
-def test_sound_books_have_no_fault(lived_in, database):
+def test_sound_ledger_has_no_fault(lived_in, database):
     assert faults(database) == []
 
 
-def test_books_of_what_a_real_shop_sent_are_sound(shop, database):
+def test_ledger_of_a_real_shops_deliveries_is_sound(shop, database):
     """Its first orders: paid, cancelled, refunded whole and in part, trashed and restored."""
     for product, tokens in ((10, 100_000), (11, 250_000), (12, 50_000), (13, 25_000), (15, 20_000)):
         factories.put_package(shop, product, tokens)
@@ -231,7 +231,7 @@ def test_every_check_has_a_planted_fault():
     assert {*audit_sentences.SENTENCES, "chain", "plan", "answer"} == set(audit.CHECKS)
 
 
-def test_books_are_read_in_parts_that_hold_all_of_them(lived_in, database):
+def test_ledger_is_read_in_parts_that_cover_all_of_it(lived_in, database):
     """Small parts: a range for each account, and a span for two answers."""
     with database.reading() as connection:
         parts = audit.list_parts(connection, now=utcnow(), rows=2)
@@ -276,7 +276,7 @@ def test_entries_of_two_machines_whose_clocks_differ_are_no_fault(lived_in, data
     assert faults(database) == []
 
 
-def test_faults_of_large_books_are_read_as_they_come(lived_in, database):
+def test_faults_of_a_large_ledger_are_read_as_they_come(lived_in, database):
     unguard(database)
     with database.transaction() as connection:
         plant(connection, "update accounts set balance = balance + 1")

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from bridge.domain.admin.admins import Role
 from bridge.runtime import Runtime
 from bridge.storage.admin import admins
 from bridge.web.context import utcnow
@@ -104,7 +105,7 @@ def add_owner(app: Flask) -> None:
     """Add an admin, with a password hash that is fast to compute."""
     parts: Runtime = app.extensions["bridge"]
     with parts.database.transaction() as connection:
-        admins.add(connection, EMAIL, password_hash=_hash(), now=utcnow())
+        admins.add(connection, EMAIL, password_hash=_hash(), role=Role.OWNER, now=utcnow())
 
 
 @functools.cache

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 
 LONGEST_SESSION = timedelta(hours=12)
 """The longest life of a session, even if it is used."""
@@ -13,9 +15,40 @@ MAX_SESSIONS = 20
 """The most sessions of one admin; one more ends the oldest."""
 
 
+class Role(StrEnum):
+    """What an admin may do. Each role includes those before it."""
+
+    VIEWER = "viewer"
+    """Read every page."""
+    MANAGER = "manager"
+    """Change balances, limits of single users and resets, and answer exceptions."""
+    OWNER = "owner"
+    """Change settings, keys and admins, and remove users."""
+
+    def includes(self, other: Role) -> bool:
+        """Return whether this role may do everything that the other may."""
+        return _RANK[self] >= _RANK[other]
+
+
+_RANK = {Role.VIEWER: 1, Role.MANAGER: 2, Role.OWNER: 3}
+
+
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """A person who may sign in."""
+    """A person who may sign in.
+
+    `role` counts for every store and for the installation itself; None for a
+    person who has roles in single stores only, by store id in `stores`.
+    """
 
     id: int
     email: str
+    role: Role | None = Role.OWNER
+    stores: Mapping[int, Role] = field(default_factory=dict)
+
+    def role_in(self, store_id: int) -> Role | None:
+        """Return the role in a store, the higher one where there are two; None without any."""
+        own = self.stores.get(store_id)
+        if self.role is None or own is None:
+            return own if self.role is None else self.role
+        return own if own.includes(self.role) else self.role

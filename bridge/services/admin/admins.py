@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from bridge.domain.accounts.accounts import normalize_email
-from bridge.domain.admin.admins import IDLE_SESSION, LONGEST_SESSION, MAX_SESSIONS, Admin
+from bridge.domain.admin.admins import IDLE_SESSION, LONGEST_SESSION, MAX_SESSIONS, Admin, Role
 from bridge.domain.errors import (
     AdminExists,
     FieldError,
@@ -51,7 +51,9 @@ class SignedIn:
     session_id: str = field(repr=False)
 
 
-def add_admin(connection: Connection, email: str, password: str | None, *, now: datetime) -> str:
+def add_admin(
+    connection: Connection, email: str, password: str | None, *, role: Role | None = Role.OWNER, now: datetime
+) -> str:
     """Let somebody sign in; the password, made here where none is given.
 
     Raises `AdminExists`, and `InvalidRequest` for an email or a password that
@@ -61,7 +63,7 @@ def add_admin(connection: Connection, email: str, password: str | None, *, now: 
     password = _checked_password(password)
     if admins.lock_by_email(connection, email) is not None:
         raise AdminExists(f"{email} can sign in already")
-    admins.add(connection, email, password_hash=_HASHER.hash(password), now=now)
+    admins.add(connection, email, password_hash=_HASHER.hash(password), role=role, now=now)
     return password
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from bridge.domain.accounts.accounts import normalize_email
-from bridge.domain.admin.admins import Admin
-from bridge.storage.admin.tables import admins
+from bridge.domain.admin.admins import Admin, Role
+from bridge.storage.admin.tables import admin_roles, admins
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,15 @@ def count(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(admins)).scalar_one()
 
 
-def add(connection: Connection, email: str, *, password_hash: str, now: datetime) -> None:
+def add(connection: Connection, email: str, *, password_hash: str, role: Role | None, now: datetime) -> None:
     """Insert an admin; the caller has looked that the email is free."""
     connection.execute(
         insert(admins).values(
-            email=email, email_key=normalize_email(email), password_hash=password_hash, created_at=now
+            email=email,
+            email_key=normalize_email(email),
+            password_hash=password_hash,
+            role=None if role is None else role.value,
+            created_at=now,
         )
     )
 
@@ -55,7 +59,7 @@ def list_all(connection: Connection, *, lock: bool = False) -> list[ListedAdmin]
 def find(connection: Connection, admin_id: int) -> Admin | None:
     """Return the admin of that id."""
     row = connection.execute(select(admins).where(admins.c.id == admin_id)).one_or_none()
-    return None if row is None else _to_admin(row)
+    return None if row is None else to_admin(connection, row)
 
 
 def find_by_email(connection: Connection, email: str) -> Credentials | None:
@@ -81,8 +85,17 @@ def set_password(connection: Connection, admin_id: int, password_hash: str) -> N
 def _credentials(connection: Connection, email: str, *, lock: bool) -> Credentials | None:
     statement = select(admins).where(admins.c.email_key == normalize_email(email))
     row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
-    return None if row is None else Credentials(_to_admin(row), row.password_hash)
+    return None if row is None else Credentials(to_admin(connection, row), row.password_hash)
 
 
-def _to_admin(row: Row[Any]) -> Admin:
-    return Admin(id=row.id, email=row.email)
+def to_admin(connection: Connection, row: Row[*tuple[Any, ...]]) -> Admin:
+    """Return the admin of a row with `id`, `email` and `role`; a second statement reads roles in single stores."""
+    role = None if row.role is None else Role(row.role)
+    return Admin(row.id, row.email, role, {} if role is Role.OWNER else _roles_in_stores(connection, row.id))
+
+
+def _roles_in_stores(connection: Connection, admin_id: int) -> dict[int, Role]:
+    rows = connection.execute(
+        select(admin_roles.c.store_id, admin_roles.c.role).where(admin_roles.c.admin_id == admin_id)
+    )
+    return {row.store_id: Role(row.role) for row in rows}

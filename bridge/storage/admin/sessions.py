@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from bridge.domain.admin.admins import Admin
+from bridge.storage.admin.admins import to_admin
 from bridge.storage.admin.tables import admin_sessions, admins
 
 
@@ -26,13 +27,13 @@ def add(connection: Connection, id_hash: str, admin_id: int, *, now: datetime) -
 
 
 def find(connection: Connection, id_hash: str) -> Session | None:
-    """Return the session of that id with its admin, in one statement."""
+    """Return the session of that id with its admin: one statement, two where the admin is no owner."""
     row = connection.execute(
-        select(admins.c.id, admins.c.email, admin_sessions.c.began_at, admin_sessions.c.seen_at)
+        select(admins.c.id, admins.c.email, admins.c.role, admin_sessions.c.began_at, admin_sessions.c.seen_at)
         .join(admins, admins.c.id == admin_sessions.c.admin_id)
         .where(admin_sessions.c.id_hash == id_hash)
     ).one_or_none()
-    return None if row is None else Session(Admin(row.id, row.email), row.began_at, row.seen_at)
+    return None if row is None else Session(to_admin(connection, row), row.began_at, row.seen_at)
 
 
 def mark_seen(connection: Connection, id_hash: str, *, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Date, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, CheckConstraint, Column, Date, ForeignKey, Index, Integer, String, Table, Text
 
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.columns import metadata
@@ -18,6 +18,26 @@ admins = Table(
     Column("password_hash", String(200), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("last_seen_at", Instant),
+    # The role in every store; null for a person who has roles in single stores only.
+    Column("role", String(10)),
+    # Second factor: the secret, sealed, the last time step that was used, and hashes of the recovery codes left.
+    Column("totp_secret", Text),
+    Column("totp_step", BIG),
+    Column("recovery_codes", JSON(none_as_null=True)),
+    # An invitation that was not accepted yet: the hash of its token.
+    Column("invite_hash", String(64)),
+    Column("invite_expires_at", Instant),
+)
+
+
+admin_roles = Table(
+    "admin_roles",
+    metadata,
+    Column("admin_id", ForeignKey("admins.id", ondelete="CASCADE"), primary_key=True),
+    Column("store_id", ForeignKey(stores.c.id), primary_key=True),
+    Column("role", String(10), nullable=False),
+    CheckConstraint("role in ('viewer','manager','owner')", name="role"),
+    Index("ix_admin_roles_store_id", "store_id"),
 )
 
 
@@ -28,6 +48,9 @@ admin_sessions = Table(
     Column("admin_id", ForeignKey("admins.id", ondelete="CASCADE"), nullable=False),
     Column("began_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
+    # The browser and address it was begun from, for the list of one's sessions.
+    Column("agent", String(200), nullable=False, server_default=""),
+    Column("address", String(60), nullable=False, server_default=""),
     Index("ix_admin_sessions_admin_id", "admin_id", "began_at"),
 )
 
@@ -93,4 +116,38 @@ account_figures = Table(
     Index("ix_account_figures_name", "store_id", "name", "account_id"),
     Index("ix_account_figures_email", "store_id", "email", "account_id"),
     Index("ix_account_figures_roles", "store_id", "roles", "account_id"),
+)
+
+
+# Many balances changed at once: a preview until an admin confirms it, then applied row by row.
+bulk_changes = Table(
+    "bulk_changes",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    Column("store_id", ForeignKey(stores.c.id), nullable=False),
+    Column("actor", String(340), nullable=False),
+    Column("source", String(10), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("confirmed_at", Instant),
+    Column("finished_at", Instant),
+    CheckConstraint("source in ('csv','selection','filter')", name="source"),
+    CheckConstraint("state in ('preview','running','done','cancelled')", name="state"),
+    Index("ix_bulk_changes_store_id", "store_id", "id"),
+)
+
+
+bulk_rows = Table(
+    "bulk_rows",
+    metadata,
+    Column("bulk_id", ForeignKey("bulk_changes.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("store_id", Integer, nullable=False),
+    Column("user_id", BIG),
+    Column("tokens", BIG),
+    Column("reason", String(500), nullable=False),
+    # What is wrong with the row; empty for one that can be applied.
+    Column("error", String(300), nullable=False, server_default=""),
+    # The ledger entry, once it is applied.
+    Column("entry_id", BIG),
 )

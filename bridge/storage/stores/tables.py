@@ -37,6 +37,9 @@ stores = Table(
     Column("created_at", Instant, nullable=False),
     # The slugs the store had before, the first of all in front: webhooks made under one still arrive.
     Column("former_slugs", JSON(none_as_null=True)),
+    # Whether a balance changed by hand needs a reason, and what the shortcode box last chose.
+    Column("require_reason", Boolean, nullable=False, server_default=false()),
+    Column("shortcode", JSON(none_as_null=True)),
     # Set while the store is being removed: it is shown and served no more.
     Column("removing_at", Instant),
 )
@@ -51,8 +54,26 @@ access_keys = Table(
     Column("account_id", BIG),
     Column("key_hash", String(64), nullable=False, unique=True),
     Column("prefix", String(16), nullable=False),
+    Column("name", String(100), nullable=False, server_default=""),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Column("last_used_at", Instant),
     Index("ix_access_keys_site_id", "site_id"),
+)
+
+
+# Every change of a setting, a key or an admin. Rows are added, never changed; a pruned store takes its own with it.
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    # Null for a change of the whole installation, such as a new admin.
+    Column("store_id", ForeignKey("stores.id")),
+    Column("actor", String(340), nullable=False),
+    Column("subject", String(40), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("before", JSON(none_as_null=True)),
+    Column("after", JSON(none_as_null=True)),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_changes_store_id", "store_id", "id"),
 )

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
+from bridge.domain.admin.admins import Role
 from bridge.domain.errors import InvalidRequest, ShopUnreachable, StoreExists
 from bridge.domain.shop.authorization import MAX_URL, RestKeys, callback_fault
 from bridge.domain.stores.pasted_text import clean_credential
@@ -21,7 +22,7 @@ from bridge.services.stores import settings
 from bridge.services.stores.settings import NewStore
 from bridge.storage.engine.database import Connection
 from bridge.web.admin import connect_view
-from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.admin.sessions import current_admin, needs
 from bridge.web.api.parsing import Body, read_body
 from bridge.web.api.responses import json_response
 from bridge.web.context import in_transaction, reading, transaction, utcnow
@@ -44,14 +45,14 @@ class KeysIn(Body):
 
 
 @bp.get("/admin/connect")
-@signed_in
+@needs(Role.OWNER)
 def show() -> ResponseReturnValue:
     """Show the form to connect a shop."""
     return _form(NewStore(slug="", url=""))
 
 
 @bp.post("/admin/connect")
-@signed_in
+@needs(Role.OWNER)
 def send() -> ResponseReturnValue:
     """Redirect to the shop, or store the keys that were typed; show the form again after an error."""
     typed = _read_form()
@@ -82,7 +83,7 @@ def send() -> ResponseReturnValue:
 
 
 @bp.get("/admin/connect/return")
-@signed_in
+@needs(Role.OWNER)
 def come_back() -> ResponseReturnValue:
     """Receive the owner back from the shop, with or without the keys."""
     state = request.args.get("user_id", "")[:_MAX_STATE]

@@ -10,6 +10,7 @@ from datetime import datetime
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from bridge.domain.admin.admins import Role
 from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys, ShopUnreachable
 from bridge.domain.shop.authorization import callback_fault
 from bridge.domain.stores.public_address import host_of
@@ -25,7 +26,7 @@ from bridge.storage.engine.database import Connection
 from bridge.web.admin import connection_view
 from bridge.web.admin.connect import go_to_shop, typed_keys
 from bridge.web.admin.packages import import_now
-from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.admin.sessions import current_admin, needs, signed_in
 from bridge.web.api.parsing import path_number
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 from bridge.web.i18n.formatting import number
@@ -50,14 +51,14 @@ def show(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/look")
-@signed_in
+@needs(Role.MANAGER)
 def look(store: str) -> ResponseReturnValue:
     """Check the shop now, as the monitor does every few minutes."""
     return _ask_shop(store, lambda found, now: "The shop was checked.")
 
 
 @bp.post("/webhooks")
-@signed_in
+@needs(Role.OWNER)
 def install_webhooks(store: str) -> ResponseReturnValue:
     """Create or repair the webhooks; if deliveries would not arrive, the admin must confirm."""
     with reading() as connection:
@@ -73,14 +74,14 @@ def install_webhooks(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/packages")
-@signed_in
+@needs(Role.OWNER)
 def import_packages(store: str) -> ResponseReturnValue:
     """Import the products of the shop."""
     return _ask_shop(store, _import)
 
 
 @bp.post("/history")
-@signed_in
+@needs(Role.OWNER)
 def answer_history(store: str) -> ResponseReturnValue:
     """Store the owner's choice about orders placed before the shop was connected."""
     answer = request.form.get("answer", "")
@@ -99,7 +100,7 @@ def answer_history(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/sources")
-@signed_in
+@needs(Role.OWNER)
 def accept_source(store: str) -> ResponseReturnValue:
     """Accept deliveries of another site as the shop's own; the scheduler processes those that wait."""
     url = request.form.get("url", "")[:500]
@@ -111,7 +112,7 @@ def accept_source(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/ask")
-@signed_in
+@needs(Role.OWNER)
 def ask_again(store: str) -> ResponseReturnValue:
     """Redirect to the shop for new REST keys."""
     with reading() as connection:
@@ -123,7 +124,7 @@ def ask_again(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/keys")
-@signed_in
+@needs(Role.OWNER)
 def give_keys(store: str) -> ResponseReturnValue:
     """Store REST keys typed by hand, after the shop accepted them."""
     typed, vault = typed_keys(), runtime().vault
@@ -148,7 +149,7 @@ def give_keys(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/access-key")
-@signed_in
+@needs(Role.OWNER)
 def make_access_key(store: str) -> ResponseReturnValue:
     """Create an access key and show it once, without a redirect, which could not carry it."""
 
@@ -161,7 +162,7 @@ def make_access_key(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/access-key/<key_id>/revoke")
-@signed_in
+@needs(Role.OWNER)
 def revoke_access_key(store: str, key_id: str) -> ResponseReturnValue:
     """Revoke an access key permanently."""
     wanted, admin = path_number(key_id, "key_id"), current_admin()

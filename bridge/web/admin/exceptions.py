@@ -10,6 +10,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.accounts.accounts import MAX_TOKENS, MAX_USER_ID
+from bridge.domain.admin.admins import Role
 from bridge.domain.errors import (
     BalanceOutOfRange,
     FieldError,
@@ -31,7 +32,7 @@ from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
 from bridge.web.admin import exceptions_view
 from bridge.web.admin.exceptions_view import AmountForm, AssignForm, Form
-from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.admin.sessions import current_admin, needs, signed_in
 from bridge.web.api.parsing import MONEY, path_number, typed_amount
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 from bridge.web.i18n.formatting import number as written
@@ -52,7 +53,7 @@ def show(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/<number>/assign")
-@signed_in
+@needs(Role.MANAGER)
 def assign(store: str, number: str) -> ResponseReturnValue:
     """Assign a guest's order to a user, in the admin's name; show the page again after an error."""
     order, typed, admin = path_number(number, "number"), request.form.get("user_id", "").strip()[:40], current_admin()
@@ -75,7 +76,7 @@ def assign(store: str, number: str) -> ResponseReturnValue:
 
 
 @bp.post("/<number>/lines/<line>")
-@signed_in
+@needs(Role.MANAGER)
 def set_amount(store: str, number: str, line: str) -> ResponseReturnValue:
     """Set the tokens of an order line, in the admin's name; show the page again after an error."""
     order, place = path_number(number, "number"), path_number(line, "line")
@@ -103,7 +104,7 @@ def set_amount(store: str, number: str, line: str) -> ResponseReturnValue:
 
 
 @bp.post("/<number>/seen")
-@signed_in
+@needs(Role.MANAGER)
 def see_refunds(store: str, number: str) -> ResponseReturnValue:
     """Mark the refunds shown on the page as reviewed, in the admin's name."""
     order, shown, admin = path_number(number, "number"), _shown_refunds(), current_admin()
@@ -130,7 +131,7 @@ def see_refunds(store: str, number: str) -> ResponseReturnValue:
 
 
 @bp.post("/<number>/decide")
-@signed_in
+@needs(Role.MANAGER)
 def decide(store: str, number: str) -> ResponseReturnValue:
     """Store a decision about a review item, in the admin's name."""
     order, admin = path_number(number, "number"), current_admin()
@@ -158,7 +159,7 @@ def decide(store: str, number: str) -> ResponseReturnValue:
 
 
 @bp.post("/check")
-@signed_in
+@needs(Role.MANAGER)
 def check_by_number(store: str) -> ResponseReturnValue:
     """Check an order by its ID or the number shown in the shop."""
     typed = request.form.get("order", "").strip()[:100]
@@ -181,7 +182,7 @@ def check_by_number(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/<number>/check")
-@signed_in
+@needs(Role.MANAGER)
 def check(store: str, number: str) -> ResponseReturnValue:
     """Check an order again: read it from the shop if the store has keys, and apply it."""
     order = path_number(number, "number")

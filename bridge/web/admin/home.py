@@ -7,7 +7,9 @@ import logging
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from bridge.domain.admin.admins import Admin, Role
 from bridge.domain.errors import TooManySignIns
+from bridge.domain.stores.stores import Store
 from bridge.runtime import runtime
 from bridge.services.admin import admins
 from bridge.services.stores import settings
@@ -40,8 +42,8 @@ def home() -> ResponseReturnValue:
     if wanted:
         return redirect(request.script_root + wanted, 303)
     with reading() as connection:
-        found = settings.list_stores(connection)
-    if not found:
+        found = _stores_of(admin, settings.list_stores(connection))
+    if not found and admin.role is Role.OWNER:
         return redirect(url_for("connecting.show"), 303)
     if len(found) == 1:
         return redirect(url_for("credits.show", store=found[0].slug), 303)
@@ -53,7 +55,7 @@ def home() -> ResponseReturnValue:
 def list_stores() -> ResponseReturnValue:
     """Show all stores, and a button to connect another shop."""
     with reading() as connection:
-        found = settings.list_stores(connection)
+        found = _stores_of(current_admin(), settings.list_stores(connection))
     return render_template("stores.html", stores=found, admin=current_admin())
 
 
@@ -94,6 +96,10 @@ def store_home(store: str) -> ResponseReturnValue:
     with reading() as connection:
         slug = settings.get_store(connection, store).slug
     return redirect(url_for("credits.show", store=slug), 303)
+
+
+def _stores_of(admin: Admin, found: list[Store]) -> list[Store]:
+    return [store for store in found if admin.role_in(store.id) is not None]
 
 
 def _sign_in_page(email: str, wanted: str | None, error: str, status: int) -> Response:

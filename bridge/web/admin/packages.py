@@ -9,6 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.accounts.amounts import Reason, read_amount
+from bridge.domain.admin.admins import Role
 from bridge.domain.errors import (
     BalanceOutOfRange,
     FieldError,
@@ -28,7 +29,7 @@ from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
 from bridge.web.admin import packages_view
 from bridge.web.admin.packages_view import AmountForm
-from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.admin.sessions import current_admin, needs, signed_in
 from bridge.web.api.parsing import path_number
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 from bridge.web.i18n.formatting import number
@@ -59,7 +60,7 @@ def show(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/import")
-@signed_in
+@needs(Role.OWNER)
 def import_products(store: str) -> ResponseReturnValue:
     """Read the products of the shop."""
     with reading() as connection:
@@ -74,7 +75,7 @@ def import_products(store: str) -> ResponseReturnValue:
 
 
 @bp.post("/<product>/<variation>")
-@signed_in
+@needs(Role.OWNER)
 def save(store: str, product: str, variation: str) -> ResponseReturnValue:
     """Set how many tokens one unit of a product grants; show the page again if the amount is invalid."""
     key, typed = _key(product, variation), request.form.get("tokens", "")[:100]
@@ -101,7 +102,7 @@ def save(store: str, product: str, variation: str) -> ResponseReturnValue:
 
 
 @bp.post("/<product>/<variation>/clear")
-@signed_in
+@needs(Role.OWNER)
 def clear(store: str, product: str, variation: str) -> ResponseReturnValue:
     """Remove the amount that was set; the shop's own counts again."""
     product_id, variation_id = _key(product, variation)
@@ -133,7 +134,7 @@ def show_past_orders(store: str, product: str, variation: str) -> ResponseReturn
 
 
 @bp.post("/<product>/<variation>/past-orders")
-@signed_in
+@needs(Role.MANAGER)
 def decide_past_orders(store: str, product: str, variation: str) -> ResponseReturnValue:
     """Grant or leave all orders of a product from before it was a package."""
     product_id, variation_id = _key(product, variation)
@@ -167,7 +168,7 @@ def decide_past_orders(store: str, product: str, variation: str) -> ResponseRetu
 
 
 @bp.post("/<product>/<variation>/past-orders/<order>/<line>")
-@signed_in
+@needs(Role.MANAGER)
 def decide_past_order(store: str, product: str, variation: str, order: str, line: str) -> ResponseReturnValue:
     """Grant or leave one order line from before its product was a package."""
     product_id, variation_id = _key(product, variation)

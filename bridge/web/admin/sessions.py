@@ -13,10 +13,11 @@ from flask import g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.urls import iri_to_uri
 
-from bridge.domain.admin.admins import Admin
-from bridge.domain.errors import Unavailable
+from bridge.domain.admin.admins import Admin, Role
+from bridge.domain.errors import NotAllowed, Unavailable, UnknownStore
 from bridge.services.admin import admins
 from bridge.services.admin.admins import SignedIn
+from bridge.services.stores import settings
 from bridge.web.context import in_transaction, reading, utcnow
 
 log = logging.getLogger(__name__)
@@ -66,25 +67,61 @@ def _note_use(session_id: str, now: datetime) -> None:
         log.info("the last use of a session could not be recorded")
 
 
+def needs(role: Role) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
+    """Return a decorator: only an admin with this role may use the page.
+
+    A page of one store, with its slug in the address, needs the role in that
+    store; a store in which the admin has no role does not exist for them. Any
+    other page needs it for the whole installation, but a viewer's is for
+    everyone who is signed in. A browser without a session is sent to the
+    sign-in, and back afterwards.
+    """
+
+    def protected(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
+        @functools.wraps(view)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+            admin = find_admin()
+            if admin is None:
+                wanted = iri_to_uri(request.full_path.rstrip("?")) if request.method == "GET" else None
+                return redirect(url_for("admin.home", next=wanted), 303)
+            g.admin, g.role = admin, _role_here(admin)
+            if role is not Role.VIEWER and (g.role is None or not g.role.includes(role)):
+                raise NotAllowed(f"This needs the role {role.value}. Ask an owner for it.")
+            return view(*args, **kwargs)
+
+        checked.needed_role = role  # type: ignore[attr-defined]
+        return checked
+
+    return protected
+
+
 def signed_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
-    """Allow a page for admins only; redirect everyone else to the sign-in page, and back afterwards."""
+    """Let only admins see a page; in a store, those who have a role in it."""
+    return needs(Role.VIEWER)(view)
 
-    @functools.wraps(view)
-    def asked(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
-        admin = find_admin()
-        if admin is None:
-            wanted = iri_to_uri(request.full_path.rstrip("?")) if request.method == "GET" else None
-            return redirect(url_for("admin.home", next=wanted), 303)
-        g.admin = admin
-        return view(*args, **kwargs)
 
-    return asked
+def _role_here(admin: Admin) -> Role | None:
+    slug = (request.view_args or {}).get("store")
+    if slug is None or admin.role is Role.OWNER:
+        return admin.role
+    with reading() as connection:
+        store = settings.get_store(connection, slug)
+    role = admin.role_in(store.id)
+    if role is None:
+        raise UnknownStore(f"There is no store {slug}.")
+    return role
 
 
 def current_admin() -> Admin:
-    """Return the admin who sent this request; call it in views with `signed_in` only."""
+    """Return the admin who sent this request, behind `needs`."""
     found: Admin = g.admin
     return found
+
+
+def may(role: Role) -> bool:
+    """Return whether the admin of this request has the role, in the store the page belongs to."""
+    held: Role | None = g.get("role")
+    return held is not None and held.includes(role)
 
 
 def own_path(text: str | None) -> str | None:

@@ -11,6 +11,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.accounts.accounts import MAX_TOKENS
+from bridge.domain.admin.admins import Role
 from bridge.domain.admin.user_list import MAX_SEARCH, Listing, Sort, read_place
 from bridge.domain.errors import BalanceChanged, FieldError, InvalidRequest, KeyReused
 from bridge.rendering.ids import decode_id
@@ -18,7 +19,7 @@ from bridge.services.admin import balance_edit
 from bridge.services.admin.balance_edit import BalanceChange
 from bridge.services.stores import settings
 from bridge.web.admin import user_view, users_view
-from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.admin.sessions import current_admin, needs, signed_in
 from bridge.web.admin.users_view import CreditsPage, EditForm
 from bridge.web.api.parsing import path_number, typed_amount
 from bridge.web.context import reading, transaction, utcnow
@@ -64,7 +65,7 @@ def show_user(store: str, user_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/<user_id>/balance")
-@signed_in
+@needs(Role.MANAGER)
 def save_balance(store: str, user_id: str) -> ResponseReturnValue:
     """Correct a balance; after an error, show the page again with the typed values."""
     listing, number_ = _read_listing(), path_number(user_id, "user_id")

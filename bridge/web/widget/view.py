@@ -1,23 +1,47 @@
-"""The contents of the widget: balance, free allowances and purchases of a user or guest."""
+"""The usage widget, an HTML fragment for a page of another site: the route and what the fragment shows."""
 
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
 
-from bridge.domain.accounts.accounts import Who
+from flask import Blueprint, Response, render_template, request
+
+from bridge.domain.accounts.accounts import Profile, Visitor, Who
+from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.services import secrets
+from bridge.services.accounts import profiles
 from bridge.services.metering.overview import get_or_make_account, get_overview
 from bridge.services.orders import purchases
 from bridge.services.orders.purchases import Purchase, PurchasePage
 from bridge.storage.engine.database import Connection
 from bridge.web import allowances
 from bridge.web.allowances import AllowanceRow
-from bridge.web.i18n.formatting import Language, LocalTime, direction, isolate, local_time, number, shortened, zone_name
+from bridge.web.api.auth import caller, store_key
+from bridge.web.api.operations import Parameter, operation
+from bridge.web.api.parsing import path_module, path_number
+from bridge.web.context import reading, utcnow
+from bridge.web.i18n.formatting import (
+    Language,
+    LocalTime,
+    direction,
+    isolate,
+    language_of,
+    local_time,
+    number,
+    shortened,
+    zone_name,
+)
 from bridge.web.i18n.messages import Texts, texts_of
 
+bp = Blueprint("widget", __name__, url_prefix="/v1/widget")
+
+_MAX_GUEST = 255
+_MAX_MODULES = 50
 PURCHASES = 10
 """How many purchases the widget lists."""
 
@@ -27,6 +51,45 @@ class View(StrEnum):
 
     FULL = "full"
     SUMMARY = "summary"
+
+
+@bp.get("")
+@store_key
+@operation(
+    "Get the usage widget",
+    tag="Widget",
+    answer=None,
+    query=(
+        Parameter("user_id", "ID of the user in the shop.", {"type": "string"}, "42"),
+        Parameter("guest_id", "ID of a guest, in place of a user.", {"type": "string"}, ""),
+        Parameter("modules", "Keys of modules, separated by commas.", {"type": "string"}, "chat"),
+        Parameter("lang", f"Language, English for any other: {', '.join(Language)}.", {"type": "string"}, "en"),
+        Parameter("view", "What to show.", {"type": "string", "enum": [view.value for view in View]}, "full"),
+    ),
+    media=("text/html",),
+)
+def show() -> Response:
+    """Return the balance, limits and purchases of a user as an HTML fragment."""
+    view, modules, store_id = _view(), _modules(), caller().store_id
+    language = language_of(request.args.get("lang", ""))
+    with reading() as connection:
+        card = usage_card(
+            connection,
+            store_id,
+            _who(connection, store_id),
+            modules=modules,
+            view=view,
+            language=language,
+            now=utcnow(),
+        )
+    response = Response(
+        render_template("_widget.html", card=card, words=card.words), content_type="text/html; charset=utf-8"
+    )
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["Content-Language"] = language.value
+    response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
+    response.make_conditional(request)
+    return response
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +183,35 @@ def usage_card(
         purchases=tuple(_purchase(purchase, policy.calendar.zone, texts) for purchase in bought.purchases),
         latest_purchases="" if bought.next_before is None else _latest(texts, len(bought.purchases)),
     )
+
+
+def _who(connection: Connection, store_id: int) -> Who:
+    user, guest = request.args.get("user_id"), request.args.get("guest_id")
+    if (user is None) == (guest is None):
+        raise InvalidRequest(fields=[FieldError("user_id", "send exactly one of user_id and guest_id")])
+    if user is not None:
+        return Profile(path_number(user, "user_id"))
+    if not guest or len(guest) > _MAX_GUEST:
+        raise InvalidRequest(fields=[FieldError("guest_id", f"send 1 to {_MAX_GUEST} characters")])
+    return Visitor(secrets.hash_guest(guest, salt=profiles.guest_salt(connection, store_id)))
+
+
+def _view() -> View:
+    text = request.args.get("view", View.FULL.value)
+    if text not in set(View):
+        raise InvalidRequest(fields=[FieldError("view", f"use one of {', '.join(View)}")])
+    return View(text)
+
+
+def _modules() -> list[str]:
+    """Return the requested modules, each once, in the given order."""
+    keys = [key.strip() for key in request.args.get("modules", "").split(",") if key.strip()]
+    if len(keys) > _MAX_MODULES:
+        raise InvalidRequest(fields=[FieldError("modules", f"send at most {_MAX_MODULES} modules")])
+    try:
+        return [path_module(key) for key in dict.fromkeys(keys)]
+    except InvalidRequest as error:
+        raise InvalidRequest(fields=[FieldError("modules", fault.message) for fault in error.fields]) from error
 
 
 @functools.cache

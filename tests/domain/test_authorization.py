@@ -55,7 +55,7 @@ def test_address_of_a_shop_is_taken(typed):
         ("https://shop.example.com/#top", "without a user"),
     ],
 )
-def test_address_that_is_none_is_told(typed, words):
+def test_invalid_address_is_reported(typed, words):
     assert words in address_fault(full_address(typed))
 
 

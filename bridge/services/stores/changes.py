@@ -1,0 +1,65 @@
+"""The audit log: every change of a setting, a key or an admin, with the values before and after."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from bridge.storage.engine.database import Connection
+from bridge.storage.stores import changes
+from bridge.storage.stores.changes import Change
+
+__all__ = ["Change", "Subject", "list_page", "record"]
+
+
+class Subject(StrEnum):
+    """What a change was made of."""
+
+    STORE = "store"
+    MODULE = "module"
+    LIMIT = "limit"
+    PRICE = "price"
+    PACKAGE = "package"
+    OVERRIDE = "override"
+    RESET = "reset"
+    ACCESS_KEY = "access_key"
+    EVENT_ENDPOINT = "event_endpoint"
+    SHOP_KEYS = "shop_keys"
+    ADMIN = "admin"
+
+
+def record(
+    connection: Connection,
+    store_id: int | None,
+    subject: Subject,
+    name: str,
+    *,
+    before: Any,
+    after: Any,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Record a change in the transaction that makes it; nothing where the values are equal.
+
+    `before` and `after` are JSON values without secrets, None where there is
+    nothing. `store_id` is None for a change of the whole installation.
+    """
+    if before != after:
+        changes.add(
+            connection,
+            store_id=store_id,
+            actor=actor,
+            subject=subject.value,
+            name=name,
+            before=before,
+            after=after,
+            now=now,
+        )
+
+
+def list_page(
+    connection: Connection, store_id: int | None, *, before: int | None = None, subject: str | None = None, limit: int
+) -> list[Change]:
+    """Return recorded changes, the newest first; `before` is the id of the last one of the page before."""
+    return changes.list_page(connection, store_id, before=before, subject=subject, limit=limit)

@@ -1,0 +1,65 @@
+"""Recorded changes of settings, keys and admins, newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from bridge.storage.engine.ids import new_id
+from bridge.storage.stores.tables import changes
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change: who made it, of what, and the values before and after; None where there was or is nothing."""
+
+    id: int
+    store_id: int | None
+    actor: str
+    subject: str
+    name: str
+    before: Any
+    after: Any
+    created_at: datetime
+
+
+def add(
+    connection: Connection,
+    *,
+    store_id: int | None,
+    actor: str,
+    subject: str,
+    name: str,
+    before: Any,
+    after: Any,
+    now: datetime,
+) -> None:
+    """Insert a change."""
+    connection.execute(
+        insert(changes).values(
+            id=new_id(),
+            store_id=store_id,
+            actor=actor,
+            subject=subject,
+            name=name[:200],
+            before=before,
+            after=after,
+            created_at=now,
+        )
+    )
+
+
+def list_page(
+    connection: Connection, store_id: int | None, *, before: int | None, subject: str | None, limit: int
+) -> list[Change]:
+    """Return changes of a store, or of the installation for None, the newest first, older than the id `before`."""
+    statement = select(changes).where(changes.c.store_id.is_not_distinct_from(store_id))
+    if before is not None:
+        statement = statement.where(changes.c.id < before)
+    if subject is not None:
+        statement = statement.where(changes.c.subject == subject)
+    rows = connection.execute(statement.order_by(changes.c.id.desc()).limit(limit))
+    return [Change(**row._mapping) for row in rows]
