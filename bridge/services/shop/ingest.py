@@ -97,12 +97,8 @@ def look_into(sync: SyncContext, document: Document, *, requested_at: datetime) 
 
 def apply_removal(sync: SyncContext, number: int, report: Report, *, now: datetime) -> None:
     """Reverse an order that no longer exists; its failure is recorded."""
-    _settle(sync, number, str(number), lambda connection: remove(connection, sync.store, number, now=now), report)
-
-
-def remove(connection: Connection, store: Store, number: int, *, now: datetime) -> Settled:
-    """Reverse the grant of an order that the shop no longer has."""
-    return apply.trash_order(connection, store, number, delivery="", received_at=now, now=now)
+    act = partial(apply.remove_order, store=sync.store, number=number, now=now)
+    _settle(sync, number, str(number), act, report)
 
 
 def _look_into(
