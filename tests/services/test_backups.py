@@ -134,7 +134,7 @@ def test_restore_refuses_a_copy_of_a_newer_version(database, tmp_path):
         backups.restore(database, copy)
 
 
-def test_postgresql_is_told_of_pg_dump(tmp_path):
+def test_postgresql_backup_suggests_pg_dump(tmp_path):
     database = Database("postgresql+psycopg://nobody@127.0.0.1:1/none")
 
     for act in (backups.save, backups.restore):

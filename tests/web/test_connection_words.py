@@ -213,7 +213,7 @@ def test_webhooks_no_shop_reaches_are_created_only_when_confirmed(database_url):
     assert confirmed.status_code == 303
 
 
-def test_address_of_another_running_service_is_told(connected_shop, admin):
+def test_address_of_another_running_service_is_reported(connected_shop, admin):
     connected_shop.connect()
     parts: Runtime = connected_shop.app.extensions["bridge"]
     with parts.database.transaction() as connection:

@@ -43,7 +43,7 @@ def test_nothing_open_is_said(shop, admin):
     ) == (1, LIST)
 
 
-def test_each_question_is_told_with_what_can_be_done(shop, admin):
+def test_each_review_item_is_shown_with_its_actions(shop, admin):
     factories.put_package(shop, 10, 1000)
     factories.put_user(shop, 3)
     guest_order(shop, 1)
@@ -147,7 +147,7 @@ def test_order_is_assigned_to_a_user_found_by_name_or_email(shop, admin, databas
 
 
 @one_engine
-def test_order_goes_to_nobody_by_a_slip_of_the_finger(shop, admin, database):
+def test_mistyped_user_gets_no_order(shop, admin, database):
     factories.put_package(shop, 10, 1000)
     guest_order(shop, 1)
     factories.deliver(shop, factories.order(2, customer=2))

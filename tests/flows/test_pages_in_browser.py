@@ -77,8 +77,8 @@ def test_pages_fit_every_screen_and_break_no_rule_of_their_own(address, browser,
     """With scripts on, so that the browser can be queried; the console reports violations of the content policy."""
     context = browser.new_context(viewport={"width": 380, "height": 800}, color_scheme=scheme)
     page = context.new_page()
-    told: list[str] = []
-    page.on("console", lambda message: told.append(message.text))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{address}/admin")
@@ -99,12 +99,12 @@ def test_pages_fit_every_screen_and_break_no_rule_of_their_own(address, browser,
         }.get(scheme)
 
     context.close()
-    assert told == []
+    assert messages == []
     assert {url.split("/")[2] for url in asked} == {address.split("/")[2]}
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-def test_everything_one_can_act_on_has_a_name(address, context, people, engine):
+def test_every_control_has_a_name(address, context, people, engine):
     page = context.new_page()
     page.goto(f"{address}/admin")
     page.get_by_label("Email").fill(EMAIL)
@@ -129,7 +129,7 @@ def test_everything_one_can_act_on_has_a_name(address, context, people, engine):
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_widget_reads_well_on_a_page_of_somebody_else(app, browser, people, engine, scheme):
+def test_widget_reads_well_on_a_foreign_page(app, browser, people, engine, scheme):
     """A theme that styles every element it can name, on a background of its own."""
     fragment = people.client.get("/v1/widget?user_id=3&lang=de", headers=people.headers).text
     theme = """<style>body{background:#7a0;color:#7a0;font:40px serif} p,summary,a,span{color:#7a0;margin:99px;
