@@ -102,7 +102,7 @@ def granted_by_order(connection: Connection, store_id: int, account_id: int, num
 
 
 def net_by_order(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, int]:
-    """Return the tokens of these orders that are granted now, whoever holds them; orders without any are left out."""
+    """Return the tokens of these orders that all accounts hold now; orders without any are left out."""
     rows = connection.execute(_NET_BY_ORDER, {"store": store_id, "numbers": sorted(numbers)})
     return {row.order_number: int(row.tokens) for row in rows}
 
