@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -25,6 +25,7 @@ from bridge.services.shop.paging import Document
 from bridge.services.shop.rest import Questions
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage.engine.database import Connection
+from bridge.storage.shop import sync_state
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,17 @@ def apply_documents(sync: SyncContext, documents: Sequence[Document], report: Re
             _count(report, one.order.number, result)
     if fault is not None:
         raise fault
+
+
+def in_parts(documents: Sequence[Document]) -> Iterator[Sequence[Document]]:
+    """Return the documents, `TOGETHER` at a time."""
+    return (documents[start : start + TOGETHER] for start in range(0, len(documents), TOGETHER))
+
+
+def note_position(sync: SyncContext, **values: object) -> None:
+    """Store how far the shop was read; nothing in a dry run."""
+    if not sync.is_dry:
+        in_transaction(sync.transaction, lambda connection: sync_state.change(connection, sync.store.id, **values))
 
 
 def apply_document(connection: Connection, sync: SyncContext, wanted: Wanted, *, now: datetime) -> Settled:
