@@ -146,7 +146,7 @@ def test_refusal_leads_to_its_description_below_the_public_url():
     assert json.loads(caller.body)["type"] == "https://x.example/bridge/v1/docs#unsupported_media_type"
 
 
-class Parts:
+class ChunkedApp:
     """Return a WSGI app whose answer comes in parts of 64 KiB; it records their number, and its closing."""
 
     def __init__(self, count):
@@ -169,7 +169,7 @@ class Parts:
 
 def test_long_answer_is_made_as_it_is_taken_and_holds_no_thread():
     async def run():
-        app, takes = Parts(40), asyncio.Event()
+        app, takes = ChunkedApp(40), asyncio.Event()
         caller = Caller(takes=takes)
         asgi = AsgiApp(app, threads=1, seconds=5)
         request = asyncio.create_task(asgi(scope(method="GET"), caller.receive, caller.send))
@@ -191,7 +191,7 @@ def test_long_answer_is_made_as_it_is_taken_and_holds_no_thread():
 
 
 def test_reader_that_takes_nothing_is_cut_off_and_the_answer_closed():
-    app, caller = Parts(40), Caller(takes=asyncio.Event())
+    app, caller = ChunkedApp(40), Caller(takes=asyncio.Event())
     answer(app, caller, scope(method="GET"), seconds=0.1)
 
     assert [message["type"] for message in caller.messages] == ["http.response.start"]
