@@ -51,9 +51,9 @@ class Config:
     request_seconds: int = 20
     listen_fd: int | None = None
     trusted_proxies: tuple[Network, ...] = ()
-    """Whose X-Forwarded headers are believed."""
+    """The proxies whose X-Forwarded headers are trusted."""
     metrics_token: str = field(default="", repr=False)
-    """What scrapers of `/metrics` have to send; where it is empty, they get only what says nothing of a store."""
+    """The token that scrapers of `/metrics` send; where it is empty, they get no figures of stores."""
     metrics_directory: Path | None = None
     """Where the processes on this database share their metrics; None for processes that count for themselves."""
     is_public_url_set: bool = False

@@ -93,7 +93,7 @@ class Exposition:
         yield _gauge(definitions.JOB_END, [((job,), at.timestamp()) for job, at in found.job_ends.items()])
 
     def _read_backlog(self) -> Backlog | None:
-        """What waits in the database; None where it cannot be read."""
+        """Return the waiting items in the database; None where it cannot be read."""
         if self._backlog is None or time.monotonic() - self._backlog[0] >= BACKLOG_SECONDS:
             found = None
             try:

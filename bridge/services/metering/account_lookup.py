@@ -1,4 +1,4 @@
-"""Whose account each ask is about."""
+"""The account of each request."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _fetch_unknown_customers(sync: SyncContext, unknown_customers: Sequence[int]
 
 
 def _merge_address(sync: SyncContext, address: str, *, now: datetime) -> list[int]:
-    """Whoever has the address is learnt before anything is settled: where there are two, it is nobody's."""
+    """Add all users with the address before anything is settled: an address of two users matches neither."""
     try:
         documents = sync.shop.find_customers(address)
     except ShopBroken as error:

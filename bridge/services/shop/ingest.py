@@ -39,7 +39,7 @@ class _DryRun(Exception):
 
 
 def always() -> bool:
-    """Nobody tells a reading to stop."""
+    """Return True, so that a sync never stops."""
     return True
 
 
