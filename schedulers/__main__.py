@@ -39,6 +39,7 @@ def main() -> None:
     metrics.note_process("scheduler")
     while signal.sigtimedwait(stops, SAMPLE_SECONDS) is None:
         metrics.note_process("scheduler")
+        metrics.flush()
     scheduler.stop()
     database.close()
 

@@ -66,6 +66,7 @@ class Exposition:
         """The values of all processes that share a directory, else of this one."""
         from prometheus_client.multiprocess import MultiProcessCollector
 
+        self._metrics.flush()
         files = self._metrics.files
         if files is None:
             return list(self._metrics.registry.collect())

@@ -17,7 +17,6 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 ALLOWED = {
     "bridge/services/accounts": 3,
     "bridge/services/admin": 2,
-    "bridge/services/metering": 7,
     "bridge/services/ops": 3,
     "bridge/services/orders": 7,
     "bridge/services/shop": 9,
