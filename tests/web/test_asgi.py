@@ -196,20 +196,20 @@ def test_monitors_are_answered_while_every_thread_is_busy(path):
     assert [caller.status for caller in (monitor, *slow)] == [200] * 7
 
 
-def test_every_answer_is_told_with_its_route_and_status():
-    told = []
+def test_every_answer_is_reported_with_its_route_and_status():
+    reported = []
 
     def app(environ, start_response):
         environ[ROUTE] = "/v1/users/<user_id>"
         start_response("404 NOT FOUND", [])
         return [b"no"]
 
-    answer(app, Caller(), scope("GET", "/v1/users/7"), on_answer=lambda *what: told.append(what))
+    answer(app, Caller(), scope("GET", "/v1/users/7"), on_answer=lambda *what: reported.append(what))
     headers = [(b"content-length", b"3000000")]
-    answer(app, Caller(), scope(headers=headers), on_answer=lambda *what: told.append(what))
+    answer(app, Caller(), scope(headers=headers), on_answer=lambda *what: reported.append(what))
 
-    assert [what[:3] for what in told] == [("/v1/users/<user_id>", "GET", 404), ("", "POST", 413)]
-    assert all(0 <= what[3] < 5 for what in told)
+    assert [what[:3] for what in reported] == [("/v1/users/<user_id>", "GET", 404), ("", "POST", 413)]
+    assert all(0 <= what[3] < 5 for what in reported)
 
 
 def test_long_answer_is_made_as_it_is_taken_and_holds_no_thread():
