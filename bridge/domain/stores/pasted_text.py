@@ -43,7 +43,8 @@ def keys_mix_up(consumer_key: str, consumer_secret: str) -> str:
         return "The consumer key and the consumer secret are swapped: the key begins with ck_, the secret with cs_."
     for name, text, prefix in (("key", consumer_key, "ck_"), ("secret", consumer_secret, "cs_")):
         if not text.startswith(prefix):
-            return f"{_described(text, name, prefix)}; copy both whole from WooCommerce, Settings, Advanced, REST API."
+            fault = _described(text, name, prefix)
+            return f"{fault}; copy both completely from WooCommerce, Settings, Advanced, REST API."
     return ""
 
 
