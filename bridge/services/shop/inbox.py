@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -31,6 +32,7 @@ from bridge.domain.shop.sources import foreign_source, source_of
 from bridge.domain.stores.stores import Store
 from bridge.services.secrets import Vault
 from bridge.services.stores import settings
+from bridge.storage.accounts import ledger
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
 from bridge.storage.shop import inbox, sync_state
@@ -205,10 +207,24 @@ def list_due(connection: Connection, *, now: datetime, limit: int) -> list[int]:
 
 
 def list_deliveries(
-    connection: Connection, *, store_id: int | None, state: State | None, before: int | None, limit: int
+    connection: Connection,
+    *,
+    store_id: int | None,
+    state: State | None = None,
+    resource_id: int | None = None,
+    before: int | None = None,
+    limit: int,
 ) -> list[Delivery]:
-    """Return deliveries, newest first."""
-    return inbox.list_page(connection, store_id=store_id, state=state, before=before, limit=limit)
+    """Return deliveries without their bodies, the newest first; `resource_id` is the number of an order or product."""
+    return inbox.list_page(
+        connection, store_id=store_id, state=state, resource_id=resource_id, before=before, limit=limit
+    )
+
+
+def tokens_of_orders(connection: Connection, store: Store, deliveries: Iterable[Delivery]) -> dict[int, int]:
+    """Return the tokens granted now for each order that the deliveries are about, by its number."""
+    numbers = {each.resource_id for each in deliveries if each.topic.startswith("order.") and each.resource_id}
+    return ledger.net_by_order(connection, store.id, numbers) if numbers else {}
 
 
 def find_delivery(connection: Connection, delivery_id: int) -> Delivery | None:
