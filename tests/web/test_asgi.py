@@ -10,6 +10,7 @@ import pytest
 from bridge.domain.errors import Overloaded
 from bridge.web.server.asgi import AsgiApp
 from bridge.web.server.request_body import BodyMemory
+from bridge.web.server.routes import ROUTE
 from bridge.web.server.worker_pool import WorkerPool
 
 KIB = 1024
@@ -146,7 +147,7 @@ def test_refusal_leads_to_its_description_below_the_public_url():
     assert json.loads(caller.body)["type"] == "https://x.example/bridge/v1/docs#unsupported_media_type"
 
 
-class Parts:
+class ChunkedApp:
     """Return a WSGI app whose answer comes in parts of 64 KiB; it records their number, and its closing."""
 
     def __init__(self, count):
@@ -167,9 +168,53 @@ class Parts:
         self.is_closed = True
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/metrics"])
+def test_monitors_are_answered_while_every_thread_is_busy(path):
+    release = threading.Event()
+
+    def app(environ, start_response):
+        if environ["PATH_INFO"] == "/v1/slow":
+            release.wait(10)
+        start_response("200 OK", [])
+        return [b"done"]
+
+    async def run():
+        asgi = AsgiApp(app, threads=2, seconds=5)
+        slow = [Caller() for _ in range(6)]
+        busy = [asyncio.create_task(asgi(scope("GET", "/v1/slow"), caller.receive, caller.send)) for caller in slow]
+        await asyncio.sleep(0.05)
+        assert asgi.in_flight == 6
+        monitor = Caller()
+        try:
+            await asyncio.wait_for(asgi(scope("GET", path), monitor.receive, monitor.send), 5)
+        finally:
+            release.set()
+            await asyncio.gather(*busy)
+        return monitor, slow
+
+    monitor, slow = complete(run())
+    assert [caller.status for caller in (monitor, *slow)] == [200] * 7
+
+
+def test_every_answer_is_reported_with_its_route_and_status():
+    reported = []
+
+    def app(environ, start_response):
+        environ[ROUTE] = "/v1/users/<user_id>"
+        start_response("404 NOT FOUND", [])
+        return [b"no"]
+
+    answer(app, Caller(), scope("GET", "/v1/users/7"), on_answer=lambda *what: reported.append(what))
+    headers = [(b"content-length", b"3000000")]
+    answer(app, Caller(), scope(headers=headers), on_answer=lambda *what: reported.append(what))
+
+    assert [what[:3] for what in reported] == [("/v1/users/<user_id>", "GET", 404), ("", "POST", 413)]
+    assert all(0 <= what[3] < 5 for what in reported)
+
+
 def test_long_answer_is_made_as_it_is_taken_and_holds_no_thread():
     async def run():
-        app, takes = Parts(40), asyncio.Event()
+        app, takes = ChunkedApp(40), asyncio.Event()
         caller = Caller(takes=takes)
         asgi = AsgiApp(app, threads=1, seconds=5)
         request = asyncio.create_task(asgi(scope(method="GET"), caller.receive, caller.send))
@@ -191,7 +236,7 @@ def test_long_answer_is_made_as_it_is_taken_and_holds_no_thread():
 
 
 def test_reader_that_takes_nothing_is_cut_off_and_the_answer_closed():
-    app, caller = Parts(40), Caller(takes=asyncio.Event())
+    app, caller = ChunkedApp(40), Caller(takes=asyncio.Event())
     answer(app, caller, scope(method="GET"), seconds=0.1)
 
     assert [message["type"] for message in caller.messages] == ["http.response.start"]
