@@ -13,6 +13,9 @@ from bridge.runtime import Runtime, runtime
 from bridge.services.ops import addresses, schema_version
 from bridge.services.ops.addresses import ServiceAddress
 
+ACTOR = "command line"
+"""Who made a change, in the ledger and the audit log, where a command made it."""
+
 
 def prepared() -> Runtime:
     """Return the runtime with the database migrated; raises `BadSetting` if there is no database."""
