@@ -86,7 +86,7 @@ def test_stores_add_for_people_shows_the_secrets_once(flask):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("shop", "--url", "https://x.example"), "is there already"),
+        (("shop", "--url", "https://x.example"), "already exists"),
         (("Bad Slug", "--url", "https://x.example"), "slug: use 1 to 64"),
         (("new", "--url", "ftp://x.example"), "url: give the shop's address"),
         (("new", "--url", "https://x.example", "--timezone", "Mars/Base"), "time_zone: 'Mars/Base'"),
@@ -228,7 +228,7 @@ def test_admin_is_added_once_and_gets_new_passwords(flask, database):
     first, second = (re.search(r"password (\S+) \(shown", result.output)[1] for result in (added, reset))
     assert first != second
     assert (again.exit_code, unknown.exit_code) == (1, 1)
-    assert "can sign in already" in again.stderr
+    assert "is already an admin" in again.stderr
     assert "there is no admin" in unknown.stderr
 
 

@@ -257,7 +257,7 @@ def test_check_names_each_fault_in_a_sentence(connected_shop, flask):
     codes = [fault["code"] for fault in document["faults"]]
     assert codes == ["keys_read_only", "webhook_missing", "no_packages", "clock"]
     assert all(len(fault["sentence"].splitlines()) == 1 for fault in document["faults"])
-    assert "3600 seconds apart" in document["faults"][-1]["sentence"]
+    assert "differ by 3600 seconds" in document["faults"][-1]["sentence"]
 
 
 def test_packages_are_imported_and_what_waited_for_them_is_settled(connected_shop, flask):

@@ -51,7 +51,7 @@ def test_keys_that_the_shop_accepts_replace_the_old_ones(connected_shop, give):
         (SECRET, KEY, "swapped"),
         (KEY, "hush", "does not begin with cs_"),
         ("abcd efgh ijkl mnop qrst uvwx", SECRET, "application password"),
-        ("ck_1", "cs_1", "copy both whole"),
+        ("ck_1", "cs_1", "Copy both completely"),
     ],
 )
 def test_keys_that_cannot_be_leave_the_old_ones(give, key, secret, words):

@@ -114,7 +114,7 @@ def test_amount_set_again_changes_nothing_by_any_actor():
     ],
 )
 def test_other_amount_is_refused_once_one_is_fixed(known, tokens):
-    with pytest.raises(LineHasAmount, match="of order 7 grants"):
+    with pytest.raises(LineHasAmount, match="of order 7 already grants"):
         with_amount(order(known), 1, tokens=tokens, by=OWNER, at=LATER)
 
 

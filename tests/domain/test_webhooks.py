@@ -120,7 +120,7 @@ def test_healthy_shop_has_no_fault():
         ({"changed": 2}, Code.SILENT, "2 orders changed"),
         ({"unapplied": ("order 4: why",)}, Code.UNAPPLIED, "order 4: why could not be applied"),
         ({"packages": 0}, Code.NO_PACKAGES, "flask packages import shop"),
-        ({"clock_offset_seconds": -301}, Code.CLOCK, "301 seconds apart"),
+        ({"clock_offset_seconds": -301}, Code.CLOCK, "differ by 301 seconds"),
     ],
 )
 def test_each_fault_has_its_sentence_and_its_remedy(seen, code, words):

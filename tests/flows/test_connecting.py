@@ -265,9 +265,9 @@ def test_shop_is_connected_once_and_a_name_is_taken_once(connected_shop, admin):
 
     assert (again.status_code, read(again).alerts) == (
         409,
-        ["This shop is connected already, as shop; give it new keys on its own page."],
+        ["This shop is already connected as shop; enter new keys on its Connection page."],
     )
-    assert (taken.status_code, read(taken).alerts) == (409, ["A store named second is there already."])
+    assert (taken.status_code, read(taken).alerts) == (409, ["A store named second already exists."])
     post_keys(connected_shop.client, state_of(suggested))
     assert [row["slug"] for row in ledger_sql.rows(connected_shop.database, "select slug from stores order by id")] == [
         *("shop", "second", "shop-2")
@@ -322,7 +322,7 @@ def test_keys_typed_by_hand_are_tried_before_they_are_stored(connected_shop, adm
     def connect(secret):
         return send(admin, read(admin.get("/admin/connect")).form("/admin/connect"), **typed, consumer_secret=secret)
 
-    for secret, words in (("cs_" + "9" * 40, "HTTP 401"), ("", "copy both whole"), ("cs_é" + "9" * 40, "copy both")):
+    for secret, words in (("cs_" + "9" * 40, "HTTP 401"), ("", "opy both completely"), ("cs_é" + "9" * 40, "opy both")):
         wrong = connect(secret)
         assert (wrong.status_code, words in read(wrong).alerts[0]) == (422, True)
         assert key.consumer_key not in wrong.text

@@ -194,9 +194,9 @@ def test_order_is_found_by_the_number_the_shop_shows(shop, database, app):
         assert f"Order {typed} (completed; Tokens) was checked: no tokens moved. It has no exceptions." in checked
     for typed, words in (
         ("TB-1", "Enter the ID of an order"),
-        ("\0", "Give the ID"),
+        ("\0", "Enter the ID"),
         ("7", "there is no order 7"),
-        ("", "Give the ID"),
+        ("", "Enter the ID"),
     ):
         assert words in admin.get(send(admin, page.form("exceptions/check"), order=typed).location).text
 

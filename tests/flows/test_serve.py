@@ -170,7 +170,7 @@ def test_second_serve_on_the_same_port_ends_with_a_sentence(flask):
     second = flask("serve", BRIDGE_BIND=f"127.0.0.1:{service.port}")
 
     assert second.wait() == 1
-    assert second.log.read_text().startswith(f"Error: port {service.port} of 127.0.0.1 is taken already")
+    assert second.log.read_text().startswith(f"Error: port {service.port} of 127.0.0.1 is already in use")
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_shop_that_ignores_the_whole_query_is_found_out_after_two_requests(conne
     if is_cached:
         assert report.interruption
     else:
-        assert "ignores the query of our requests: 1 of its orders were asked for, and 10 came" in report.interruption
+        assert "ignores the query string: 1 orders were requested, and 10 came" in report.interruption
         assert count == 2
     assert count <= 6
     assert connected_shop.cursor() is None
