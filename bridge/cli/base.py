@@ -14,7 +14,7 @@ from bridge.services.ops import addresses, schema_version
 from bridge.services.ops.addresses import ServiceAddress
 
 ACTOR = "command line"
-"""Who made a change, in the ledger and the audit log, where a command made it."""
+"""The actor of changes that a command makes, in the ledger and the audit log."""
 
 
 def prepared() -> Runtime:
