@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from bridge.web import health, metrics
 from bridge.web.admin import connect, connection, deliveries, exceptions, home, packages
+from bridge.web.admin import limits as limits_page
 from bridge.web.admin import users as credits
 from bridge.web.api import docs, events, holds, limits, openapi, orders, settings, sites, spends, users
 from bridge.web.api import packages as api_packages
@@ -31,6 +32,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     exceptions.bp,
     deliveries.bp,
     packages.bp,
+    limits_page.bp,
     connection.bp,
     openapi.bp,
     docs.bp,
