@@ -43,8 +43,8 @@ def main() -> None:
     buyers.live(days=wanted.days, orders=wanted.orders)
     with serve(shop) as served:
         key = shop.add_key(description="the bridge")
-        told = {"url": served.url, "consumer_key": key.consumer_key, "consumer_secret": key.consumer_secret}
-        sys.stdout.write(json.dumps(told) + "\n")
+        announcement = {"url": served.url, "consumer_key": key.consumer_key, "consumer_secret": key.consumer_secret}
+        sys.stdout.write(json.dumps(announcement) + "\n")
         sys.stdout.close()
         closed, pause = _closed_input(), _FIRST_SECONDS
         while not closed.wait(pause):

@@ -63,9 +63,10 @@ class Exposition:
         return generate_latest(_Shown(metric for metric in found if is_full or metric.name in _PUBLIC))
 
     def _counted(self) -> list[Metric]:
-        """The values of all processes that share a directory, else of this one."""
+        """Return the values of all processes that share a directory, else of this one."""
         from prometheus_client.multiprocess import MultiProcessCollector
 
+        self._metrics.flush()
         files = self._metrics.files
         if files is None:
             return list(self._metrics.registry.collect())
@@ -93,7 +94,7 @@ class Exposition:
         yield _gauge(definitions.JOB_END, [((job,), at.timestamp()) for job, at in found.job_ends.items()])
 
     def _read_backlog(self) -> Backlog | None:
-        """What waits in the database; None where it cannot be read."""
+        """Return what waits in the database; None where it cannot be read."""
         if self._backlog is None or time.monotonic() - self._backlog[0] >= BACKLOG_SECONDS:
             found = None
             try:

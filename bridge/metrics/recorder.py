@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import Counter as Tally
+import threading
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,8 +30,8 @@ from bridge.services.metering.refusals import RefusedRequest
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-SAMPLE_SECONDS = 5
-"""How often each process notes its memory and its threads."""
+SAMPLE_SECONDS = 1
+"""How often each process flushes its counts, and notes its memory and its threads."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _WORDS: dict[type, str] = {
@@ -39,11 +41,16 @@ _WORDS: dict[type, str] = {
     ReleaseRequest: "release",
     RefundRequest: "refund",
 }
+_NO_BUCKET = -1
 _STATM = Path("/proc/self/statm")
 
 
 class Metrics:
     """The metrics of one process; safe to use from any thread.
+
+    Counting adds to a dictionary; `flush` moves the sums to the library. Its own
+    counting costs ten times as much in every request, and its files may be on a
+    disk that is busy.
 
     `files` are those in which the process shares its values with others; without
     them it counts for itself.
@@ -62,70 +69,90 @@ class Metrics:
             for definition in DEFINITIONS
             if definition.kind is not Kind.SCRAPED
         }
-        self._children: dict[tuple[str, ...], Any] = {}
+        self._lock = threading.Lock()
+        self._counts: defaultdict[tuple[str, tuple[str, ...], int], int] = defaultdict(int)
+        self._sums: defaultdict[tuple[str, tuple[str, ...]], float] = defaultdict(float)
 
     def note_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a response; `route` is the template of the address, empty where none matched."""
         method = method if method in _METHODS else "OTHER"
-        self._of(definitions.REQUESTS, route or "none", method, f"{status // 100}xx").observe(seconds)
+        self._observe(definitions.REQUESTS, seconds, route or "none", method, f"{status // 100}xx")
 
     def note_batch(self, requests: Sequence[AnyRequest], outcome: Sequence[Reply] | Exception, seconds: float) -> None:
         """Count a batch of decisions that was committed, or that failed as a whole."""
         if isinstance(outcome, Exception):
             result = "unavailable" if isinstance(outcome, Unavailable) else "failed"
-            tally = Tally((_WORDS[type(request)], result) for request in requests)
+            results = [result] * len(requests)
         else:
-            tally = Tally(
-                (_WORDS[type(request)], _result(reply)) for request, reply in zip(requests, outcome, strict=True)
-            )
-            self._of(definitions.BATCH_SIZE).observe(len(requests))
-            self._of(definitions.BATCH_SECONDS).observe(seconds)
-        for labels, count in tally.items():
-            self._of(definitions.DECISIONS, *labels).inc(count)
+            results = [_result(reply) for reply in outcome]
+            self._observe(definitions.BATCH_SIZE, len(requests))
+            self._observe(definitions.BATCH_SECONDS, seconds)
+        with self._lock:
+            for request, result in zip(requests, results, strict=True):
+                self._counts[definitions.DECISIONS.name, (_WORDS[type(request)], result), _NO_BUCKET] += 1
 
     def note_delivery(self, topic: str, result: str) -> None:
         """Count a delivery that came in; `result` is a word of ours."""
         known = topic if topic in TOPICS else "action" if topic.startswith("action.") else "other"
-        self._of(definitions.DELIVERIES, known, result).inc()
+        self._count(definitions.DELIVERIES, known, result)
 
     def note_processed(self, is_done: bool) -> None:
         """Count an attempt to process a delivery."""
-        self._of(definitions.PROCESSED, "done" if is_done else "failed").inc()
+        self._count(definitions.PROCESSED, "done" if is_done else "failed")
 
     def note_job(self, job: str, seconds: float, *, is_ok: bool) -> None:
         """Count a run of a job."""
-        self._of(definitions.JOBS, job, "ok" if is_ok else "failed").observe(seconds)
+        self._of(definitions.JOBS.name, job, "ok" if is_ok else "failed").observe(seconds)
         if is_ok:
-            self._of(definitions.JOB_SUCCESS, job).set_to_current_time()
+            self._of(definitions.JOB_SUCCESS.name, job).set_to_current_time()
 
     def note_outage(self, cause: str) -> None:
         """Count a caller who found the database unusable."""
-        self._of(definitions.OUTAGES, cause).inc()
+        self._count(definitions.OUTAGES, cause)
 
     def note_write_wait(self, seconds: float) -> None:
         """Count the wait of a writing transaction."""
-        self._of(definitions.WRITE_WAIT).observe(seconds)
+        self._observe(definitions.WRITE_WAIT, seconds)
 
     def note_threads(self, *, threads: int, in_flight: int) -> None:
         """Note how many threads answer requests, and how many requests are worked on or wait."""
-        self._of(definitions.THREADS).set(threads)
-        self._of(definitions.THREADS_IN_USE).set(min(threads, in_flight))
-        self._of(definitions.REQUESTS_WAITING).set(max(0, in_flight - threads))
+        self._of(definitions.THREADS.name).set(threads)
+        self._of(definitions.THREADS_IN_USE.name).set(min(threads, in_flight))
+        self._of(definitions.REQUESTS_WAITING.name).set(max(0, in_flight - threads))
 
     def note_process(self, kind: str) -> None:
         """Note that this process runs, and its memory where the system shows it."""
-        self._of(definitions.PROCESSES, kind).set(1)
+        self._of(definitions.PROCESSES.name, kind).set(1)
         if _STATM.exists():
             pages = int(_STATM.read_text().split()[1])
-            self._of(definitions.MEMORY, kind).set(pages * os.sysconf("SC_PAGE_SIZE"))
+            self._of(definitions.MEMORY.name, kind).set(pages * os.sysconf("SC_PAGE_SIZE"))
 
-    def _of(self, definition: Definition, *labels: str) -> Any:
-        """Return the metric with these labels; finding it costs the library more than counting does."""
-        found = self._children.get((definition.name, *labels))
-        if found is None:
-            metric = self._metrics[definition.name]
-            found = self._children[definition.name, *labels] = metric.labels(*labels) if labels else metric
-        return found
+    def flush(self) -> None:
+        """Move what was counted since the last flush to the library, where scrapes find it."""
+        with self._lock:
+            counts, self._counts = self._counts, defaultdict(int)
+            sums, self._sums = self._sums, defaultdict(float)
+        for (name, labels, bucket), number in counts.items():
+            metric = self._of(name, *labels)
+            # The library has no public way to add several observations at once.
+            counter = metric if bucket == _NO_BUCKET else metric._buckets[bucket]
+            counter.inc(number)
+        for (name, labels), total in sums.items():
+            self._of(name, *labels)._sum.inc(total)
+
+    def _count(self, definition: Definition, *labels: str) -> None:
+        with self._lock:
+            self._counts[definition.name, labels, _NO_BUCKET] += 1
+
+    def _observe(self, definition: Definition, value: float, *labels: str) -> None:
+        bucket = bisect_left(definition.buckets, value)
+        with self._lock:
+            self._counts[definition.name, labels, bucket] += 1
+            self._sums[definition.name, labels] += value
+
+    def _of(self, name: str, *labels: str) -> Any:
+        metric = self._metrics[name]
+        return metric.labels(*labels) if labels else metric
 
 
 def shared_metrics(directory: Path | None) -> Metrics:

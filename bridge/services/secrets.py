@@ -25,11 +25,11 @@ class Vault:
         self._opened = functools.lru_cache(maxsize=256)(self._decrypt)
 
     def seal(self, secret: str) -> str:
-        """Return the secret as it may be stored."""
+        """Return the secret encrypted, for storage."""
         return self._fernet.encrypt(secret.encode()).decode()
 
     def open(self, sealed: str) -> str:
-        """Return the secret itself; raises `BadSetting` when it was sealed under another secret key."""
+        """Return the decrypted secret; raises `BadSetting` if it was encrypted with another secret key."""
         return self._opened(sealed)
 
     def _decrypt(self, sealed: str) -> str:
@@ -37,17 +37,17 @@ class Vault:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken as error:
             raise BadSetting(
-                "BRIDGE_SECRET_KEY is not the one the shop credentials were stored under; put the old one back"
+                "BRIDGE_SECRET_KEY is not the one with which the shop credentials were encrypted; restore the old one"
             ) from error
 
 
 def new_access_key() -> str:
-    """Return a fresh access key: 256 random bits behind a prefix that leak scanners can find."""
+    """Return a new access key: 256 random bits after a prefix that leak scanners recognize."""
     return KEY_PREFIX + secrets.token_urlsafe(32)
 
 
 def hash_access_key(key: str) -> str:
-    """Return what is stored of an access key; it has 256 random bits, so a plain hash is enough."""
+    """Return the stored hash of an access key; it has 256 random bits, so a plain hash is enough."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -57,50 +57,50 @@ def prefix_of(key: str) -> str:
 
 
 def new_state() -> str:
-    """Return a fresh state for a request of a shop's keys: 256 random bits."""
+    """Return a new state for a request for a shop's keys: 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
 def hash_state(state: str) -> str:
-    """Return what is stored of a state, and looked up: how long a look takes tells nothing of the state itself."""
+    """Return the stored hash of a state; the time of looking it up reveals nothing about the state."""
     return hashlib.sha256(b"token-bridge key request\0" + state.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def new_session() -> str:
-    """Return a fresh id for an admin's session: 256 random bits."""
+    """Return a new id for an admin's session: 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
 def hash_session(session_id: str) -> str:
-    """Return what is stored of a session's id."""
+    """Return the stored hash of a session's id."""
     return hashlib.sha256(b"token-bridge session\0" + session_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def hash_guest(guest_id: str, *, salt: str) -> str:
-    """Return what is stored of a guest's id: a hash under the store's own salt."""
+    """Return the stored hash of a guest's id, with the store's own salt."""
     return hmac.new(salt.encode(), guest_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def new_link_code() -> str:
-    """Return a fresh link code of 50 random bits: enough while guesses are counted and its life is minutes."""
+    """Return a new link code of 50 random bits, which is enough for minutes with counted guesses."""
     return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
 
 
 def hash_link_code(code: str) -> str:
-    """Return what is stored of a link code, in its one spelling."""
+    """Return the stored hash of a link code in its normalized spelling."""
     return hashlib.sha256(b"token-bridge link code\0" + code.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def hash_address(address: str) -> str:
-    """Return what is stored of a client's address while its wrong guesses are counted."""
+    """Return the stored hash of a client's address, while its wrong guesses are counted."""
     return hashlib.sha256(b"token-bridge address\0" + address.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def new_secret() -> str:
-    """Return a fresh webhook secret, of characters WooCommerce neither decodes nor escapes."""
+    """Return a new webhook secret, of characters that WooCommerce neither decodes nor escapes."""
     return secrets.token_urlsafe(36)
 
 
 def new_salt() -> str:
-    """Return a fresh salt for guests' ids."""
+    """Return a new salt for guests' ids."""
     return secrets.token_hex(32)

@@ -1,4 +1,4 @@
-"""Transactions that a service opens itself, because it needs several, one after the other."""
+"""Transactions that a service opens itself, because it needs several in sequence."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["Transaction", "begin_waiting", "end_waiting", "in_transaction", "wai
 T = TypeVar("T")
 
 Transaction = Callable[[], AbstractContextManager[Connection]]
-"""Opens a transaction; handed to a service that needs several, one after the other."""
+"""Opens a transaction; passed to a service that needs several in sequence."""
 
 _ATTEMPTS = 5
 
 
 def in_transaction(transaction: Transaction, act: Callable[[Connection], T]) -> T:
-    """Return what `act` returns, in a transaction that is run again when it met another one."""
+    """Call `act` in a transaction and return its result; repeat it if it conflicts with another transaction."""
     for _ in range(_ATTEMPTS - 1):
         try:
             with transaction() as connection:

@@ -15,7 +15,7 @@ bp = Blueprint("metrics", __name__)
 
 @bp.get("/metrics")
 def show() -> Response:
-    """The metrics of all processes; without `BRIDGE_METRICS_TOKEN`, only those that say nothing of a store."""
+    """Return the metrics of all processes; without `BRIDGE_METRICS_TOKEN`, only those that say nothing of a store."""
     token = runtime().config.metrics_token
     if token:
         _check(token)

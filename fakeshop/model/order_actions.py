@@ -152,7 +152,7 @@ class OrderActions(ShopState):
     def move_to(self, order: Order, status: str, *, is_restoring: bool = False) -> None:
         """Set a status and the dates that go with it; no webhook is queued."""
         if order.status == "completed" and status in _UNDECIDED:
-            order.kept = copy.deepcopy(order)
+            order.last_decided = copy.deepcopy(order)
         is_completing = status == "completed" and (order.status != "completed" or is_restoring)
         order.status = status
         if is_completing:
@@ -166,9 +166,9 @@ class OrderActions(ShopState):
             order.paid_at = self.now()
         if order.status == "completed":
             order.completed_at = order.completed_at or self.now()
-            order.keeper_id = order.customer_id or order.keeper_id
+            order.completed_for = order.customer_id or order.completed_for
         if order.status not in _UNDECIDED:
-            order.kept = None
+            order.last_decided = None
 
     def _changed(self, order: Order) -> None:
         self._settle_dates(order)

@@ -105,8 +105,8 @@ class Refund:
 class Order:
     """One order; `customer_id` is 0 for a guest.
 
-    Three fields exist for `tests.histories.expected_grants` and appear in no document: `keeper_id`,
-    the last customer it was completed for; `kept`, the order as it was when it left
+    Three fields exist for `tests.histories.expected_grants` and appear in no document: `completed_for`,
+    the last customer it was completed for; `last_decided`, the order as it was when it left
     a deciding status for one that decides nothing; `version`, which each change
     increases, also those that send no webhook.
     """
@@ -132,8 +132,8 @@ class Order:
     completed_at: datetime | None = None
     paid_at: datetime | None = None
     status_before_trash: str = ""
-    keeper_id: int = 0
-    kept: Order | None = None
+    completed_for: int = 0
+    last_decided: Order | None = None
     version: int = 0
 
     @property

@@ -96,5 +96,5 @@ class Buyers:
     def _recent(self) -> int:
         completed = [order.id for order in self._shop.orders.values() if order.status == "completed"]
         if not completed:
-            raise Refused("nobody bought anything yet")
+            raise Refused("there is no order yet")
         return self._rng.choice(completed[-_RECENT:])

@@ -82,13 +82,13 @@ class LastingFaults:
         if self.is_old and query.get("orderby") == "modified":
             raise Denied("rest_invalid_param", "Invalid parameter(s): orderby", 400)
         dropped = self.ignores | (_SINCE_5_8 if self.is_old else frozenset())
-        kept = [
+        remaining = [
             (name, value)
             for name, value in request.query
             if not name.startswith("rest_route") and ("*" not in dropped or name.startswith("oauth_"))
             if name not in dropped
         ]
-        return replace(request, query=kept)
+        return replace(request, query=remaining)
 
     def signed(self, request: Request, target: str) -> Request:
         """Return the request as WordPress gets it, with or without its keys.

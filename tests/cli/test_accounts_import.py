@@ -71,9 +71,9 @@ REFUSED = {
     "missing column": ("user_id,email\n1,a@b.c\n", "line 1: must be the header", "balance is missing"),
     "unknown column": ("user_id,balance,points\n1,2,3\n", "line 1: ", "column 3 'points' is not known"),
     "renamed column": ("id,balance\n1,2\n", "line 1: ", "user_id is missing; column 1 'id' is not known"),
-    "column twice": ("user_id,balance,balance\n1,2,3\n", "line 1: ", "balance stands there twice"),
+    "column twice": ("user_id,balance,balance\n1,2,3\n", "line 1: ", "balance appears twice"),
     "empty file": ("", "line 1: ", "it is empty"),
-    "duplicate row": ("user_id,balance\n1,5\n2,5\n1,5\n", "line 4, column user_id: ", "the user of line 2 already"),
+    "duplicate row": ("user_id,balance\n1,5\n2,5\n1,5\n", "line 4, column user_id: ", "which line 2 already has"),
     "too few cells": ("user_id,name,balance\n1,x\n", "line 2: ", "has 2 columns and the header has 3"),
     "unquoted separator": ("user_id,balance\n1,1,000\n", "line 2: ", "has 3 columns and the header has 2"),
     "ambiguous": ("user_id;balance\n1;1.000\n", "line 2, column balance: ", "can be read in two ways"),
@@ -91,7 +91,7 @@ REFUSED = {
 
 @one_engine
 @pytest.mark.parametrize(("content", "place", "words"), REFUSED.values(), ids=REFUSED)
-def test_fault_is_told_in_one_sentence_and_nothing_is_imported(load, shop, database, content, place, words):
+def test_fault_is_reported_in_one_sentence_and_nothing_is_imported(load, shop, database, content, place, words):
     outcome = load(content)
 
     assert outcome.exit_code == 1
@@ -108,26 +108,26 @@ def test_rows_that_were_not_added_are_explained(load, shop):
 
     assert "1 balances imported, 1 tokens; 2 of 4 rows were already imported" in again.output
     assert "1 of those have a different balance in the file" in again.output
-    assert "  line 2: user 42 was imported before with 1,000 tokens; the file says 2,000 now" in again.output
-    assert "  line 3: user 43 was imported before with 7 tokens\n" in again.output
+    assert "  line 2: user 42 was already imported with 1,000 tokens; the file now says 2,000" in again.output
+    assert "  line 3: user 43 was already imported with 7 tokens\n" in again.output
     assert "  line 4: user 44 has a balance of 0, so there is nothing to add" in again.output
     assert factories.balance_of(shop, 42) == 1000
     assert "The file has no rows after its header.\n" in load("user_id,balance\n").output
 
 
 @one_engine
-def test_dry_run_tells_the_same_and_writes_nothing(load, shop, database):
+def test_dry_run_reports_the_same_and_writes_nothing(load, shop, database):
     load("user_id,balance\n42,1000\n")
 
     dry = load("user_id,balance\n42,2000\n43,5\n", "--dry-run")
 
     assert "1 balances would be imported, 5 tokens; 1 of 2 rows were already imported" in dry.output
-    assert "line 2: user 42 was imported before" in dry.output
+    assert "line 2: user 42 was already imported" in dry.output
     assert ledger_sql.count(database, "accounts") == 1
 
 
 @one_engine
-def test_balance_past_the_most_is_told_with_what_was_done(load, shop):
+def test_balance_above_the_largest_is_reported_with_the_imported_rows(load, shop):
     factories.give(shop, 42, 2**53 - 10)
 
     outcome = load("user_id,balance\n42,1000\n")

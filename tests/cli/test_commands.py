@@ -86,7 +86,7 @@ def test_stores_add_for_people_shows_the_secrets_once(flask):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("shop", "--url", "https://x.example"), "is there already"),
+        (("shop", "--url", "https://x.example"), "already exists"),
         (("Bad Slug", "--url", "https://x.example"), "slug: use 1 to 64"),
         (("new", "--url", "ftp://x.example"), "url: give the shop's address"),
         (("new", "--url", "https://x.example", "--timezone", "Mars/Base"), "time_zone: 'Mars/Base'"),
@@ -205,7 +205,7 @@ def test_audit_shows_its_progress_on_a_terminal_and_nowhere_else(shop, database_
     assert done.stdout == "books balance: 0 accounts, 0 entries checked\n"
 
 
-def test_audit_of_wrong_books_prints_a_line_for_each_fault_and_exits_1(flask, shop, database):
+def test_audit_of_a_wrong_ledger_prints_a_line_for_each_fault_and_exits_1(flask, shop, database):
     for user in (2, 3):
         factories.give(shop, user, 10)
     with database.transaction() as connection:
@@ -228,7 +228,7 @@ def test_admin_is_added_once_and_gets_new_passwords(flask, database):
     first, second = (re.search(r"password (\S+) \(shown", result.output)[1] for result in (added, reset))
     assert first != second
     assert (again.exit_code, unknown.exit_code) == (1, 1)
-    assert "can sign in already" in again.stderr
+    assert "is already an admin" in again.stderr
     assert "there is no admin" in unknown.stderr
 
 

@@ -105,7 +105,7 @@ def test_database_of_another_program_is_left_alone(run, tmp_path):
     assert len(before) == path.stat().st_size
 
 
-def test_newer_schema_is_told(run, database_url):
+def test_newer_schema_is_reported(run, database_url):
     database = Database(database_url)
     with database.transaction() as connection:
         connection.exec_driver_sql("update alembic_version set version_num = '9999'")

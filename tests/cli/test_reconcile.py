@@ -110,8 +110,8 @@ def test_reconcile_without_keys_says_how_to_give_them(connected_shop, flask):
     assert flask("stores", "keys", "shop", *secrets).exit_code == 0
     assert flask("reconcile", "shop").exit_code == 0
     assert connected_shop.balances() == {2: 100_000}
-    kept = ledger_sql.rows(connected_shop.database, "select consumer_key, consumer_secret from stores")
-    assert key.consumer_secret not in str(kept)
+    stored = ledger_sql.rows(connected_shop.database, "select consumer_key, consumer_secret from stores")
+    assert key.consumer_secret not in str(stored)
 
 
 @one_engine
@@ -132,7 +132,7 @@ def test_reconcile_that_was_cut_off_or_could_not_apply_all_ends_with_status_1(co
     assert "STOPPED HTTP 401" in stopped.output
 
 
-def test_owner_is_asked_about_past_orders_and_his_answer_counts(connected_shop, flask, app):
+def test_owner_is_asked_about_past_orders_and_the_answer_counts(connected_shop, flask, app):
     connected_shop.sell()
     connected_shop.later(60)
     key = connected_shop.shop.add_key()
@@ -257,7 +257,7 @@ def test_check_names_each_fault_in_a_sentence(connected_shop, flask):
     codes = [fault["code"] for fault in document["faults"]]
     assert codes == ["keys_read_only", "webhook_missing", "no_packages", "clock"]
     assert all(len(fault["sentence"].splitlines()) == 1 for fault in document["faults"])
-    assert "3600 seconds apart" in document["faults"][-1]["sentence"]
+    assert "differ by 3600 seconds" in document["faults"][-1]["sentence"]
 
 
 def test_packages_are_imported_and_what_waited_for_them_is_settled(connected_shop, flask):

@@ -104,7 +104,7 @@ def test_same_shop_is_connected_once(app, shop, run, url):
     moved = run("stores", "move", "shop", "--url", url)
 
     for refused in (added, moved):
-        assert (refused.exit_code, "connected already, as second" in refused.stderr) == (1, True)
+        assert (refused.exit_code, "already connected as second" in refused.stderr) == (1, True)
 
 
 def fill(app, shop):

@@ -120,13 +120,13 @@ def block_writing(connected_shop):
 
 
 TROUBLES = [
-    (copy_the_database, Code.COPY, ("belongs to the bridge at https://tokens.example.com", "not changed")),
+    (copy_the_database, Code.COPY, ("belongs to Token Bridge at https://tokens.example.com", "not changed")),
     (fail_over_an_order, Code.SET_ASIDE, ("could not be read, since", "HTTP 500", "every night")),
-    (drop_the_query, Code.SYNC_INCOMPLETE, ("incomplete since", "ignores the query of our requests")),
-    (block_writing, Code.WRITE_BLOCKED, ("not written to", "HTTP 500")),
+    (drop_the_query, Code.SYNC_INCOMPLETE, ("incomplete since", "ignores the query string")),
+    (block_writing, Code.WRITE_BLOCKED, ("but not changed", "HTTP 500")),
     (delete, Code.WEBHOOK_MISSING, ("no webhook for order.updated", INSTALL)),
     (pause, Code.WEBHOOK_PAUSED, ("webhook for order.updated is paused", INSTALL)),
-    (disable, Code.WEBHOOK_DISABLED, ("webhook for order.updated is disabled", "see that", "can be reached", INSTALL)),
+    (disable, Code.WEBHOOK_DISABLED, ("webhook for order.updated is disabled", "can reach", INSTALL)),
     (point_elsewhere, Code.WEBHOOK_WRONG_URL, ("delivers to another address, http://127.0.0.1", INSTALL)),
     (
         leave_a_copy,
@@ -147,7 +147,7 @@ TROUBLES = [
         Code.UNREADABLE_AMOUNT,
         ("product 10 (Pack): tokens_granted is 5.000", "read in two ways", "flask packages set shop PRODUCT TOKENS"),
     ),
-    (set_the_clock, Code.CLOCK, ("3600 seconds apart", "NTP")),
+    (set_the_clock, Code.CLOCK, ("differ by 3600 seconds", "NTP")),
     (
         take_the_keys,
         Code.SHOP,

@@ -51,7 +51,7 @@ def test_keys_that_the_shop_accepts_replace_the_old_ones(connected_shop, give):
         (SECRET, KEY, "swapped"),
         (KEY, "hush", "does not begin with cs_"),
         ("abcd efgh ijkl mnop qrst uvwx", SECRET, "application password"),
-        ("ck_1", "cs_1", "copy both whole"),
+        ("ck_1", "cs_1", "Copy both completely"),
     ],
 )
 def test_keys_that_cannot_be_leave_the_old_ones(give, key, secret, words):
@@ -72,7 +72,7 @@ def test_key_that_may_only_read_is_refused(connected_shop, give):
     assert "has read permission only" in outcome.stderr
 
 
-def test_shop_that_is_down_changes_nothing_unless_told_so(connected_shop, give):
+def test_shop_that_is_down_changes_nothing_unless_requested(connected_shop, give):
     key = connected_shop.shop.add_key()
     connected_shop.served.faults.add(Kind.ERROR_PAGE, times=None)
 

@@ -252,14 +252,14 @@ def test_public_addresses_are_no_fault(url):
     assert fault_of(url, may_loop=False) is None
 
 
-def test_loopback_is_told_from_a_public_address():
+def test_loopback_is_distinguished_from_a_public_address():
     urls = ("http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000", "http://127.8.9.1")
 
     assert all(is_loopback(url) for url in urls)
     assert not any(is_loopback(url) for url in ("https://bridge.example.com", "http://10.0.0.1", "http://["))
 
 
-def test_tls_of_a_stranger_is_refused(loop, tmp_path):
+def test_tls_of_an_unknown_authority_is_refused(loop, tmp_path):
     pem = _self_signed(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)

@@ -299,7 +299,7 @@ def test_host_that_cannot_be_reached_is_named_with_the_cause(url, words):
         gone.get_order(1)
 
 
-def test_host_without_tls_and_one_with_a_certificate_nobody_vouches_for_are_named(server, certificate):
+def test_host_without_tls_and_one_with_an_untrusted_certificate_are_named(server, certificate):
     with shop_serving(certificate=certificate) as untrusted:
         for url in (server.url.replace("http:", "https:"), untrusted.url):
             shop = open_shop(url, consumer_key=KEY, consumer_secret=SECRET, sleep=pytest.fail)
@@ -307,7 +307,7 @@ def test_host_without_tls_and_one_with_a_certificate_nobody_vouches_for_are_name
                 shop.get_order(1)
 
 
-def test_wait_a_busy_shop_asks_for_is_kept_within_the_budget(server, client, waits):
+def test_wait_a_busy_shop_asks_for_stays_within_the_budget(server, client, waits):
     server.answer = lambda _asked: Reply(b"", 429, (("Retry-After", "30"),))
     client.limit(requests=10, seconds=20)
 

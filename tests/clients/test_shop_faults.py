@@ -198,7 +198,7 @@ def test_dropped_connection_is_tried_again(server, client, waits):
     assert waits == [1, 2]
 
 
-def test_nobody_at_the_address(waits):
+def test_refused_connection(waits):
     with (
         open_shop("http://127.0.0.1:1", consumer_key=KEY, consumer_secret=SECRET, sleep=waits.append) as nowhere,
         pytest.raises(ShopSilent, match="could not be reached: Connection refused"),
@@ -230,7 +230,7 @@ def test_redirect_to_another_host_is_not_followed(server, client, status, locati
     assert len(server.asked) == 1
 
 
-def test_services_can_catch_all_and_doors_answer_502():
+def test_services_can_catch_all_and_entry_points_answer_502():
     for fault in (ShopBroken, ShopBusy, ShopMoved, ShopRefused, ShopSilent):
         assert issubclass(fault, ShopUnreachable)
         assert status_of(fault()) == 502

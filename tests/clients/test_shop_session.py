@@ -30,7 +30,7 @@ def test_keys_travel_as_basic_over_https(certificate, monkeypatch, scheme):
     assert server.asked[0].target == "/wp-json/wc/v3/orders/1"
 
 
-def test_certificate_nobody_vouches_for_gets_no_keys(certificate):
+def test_untrusted_certificate_gets_no_keys(certificate):
     with shop_serving(certificate=certificate) as server:
         with (
             open_shop(server.url, consumer_key=KEY, consumer_secret=SECRET, sleep=pytest.fail) as client,
@@ -113,7 +113,7 @@ def test_compressed_answer_is_read(server, client):
     assert "gzip" in server.asked[0].headers["accept-encoding"]
 
 
-def test_cookies_are_not_kept(server, client):
+def test_cookies_are_not_stored(server, client):
     """A visitor's cookie makes WordPress require a nonce."""
     server.answer = lambda _asked: Reply({"id": 1}, headers=(("Set-Cookie", "wp_session=1; Path=/"),))
 
@@ -140,7 +140,7 @@ def test_shop_in_a_folder(server):
     assert server.asked[0].target == "/shop/wp-json/wc/v3/orders/1"
 
 
-def test_connection_is_kept(server, client):
+def test_connection_is_reused(server, client):
     server.answer = lambda asked: recorded("order--missing-404") if asked.path == "orders/2" else listed(1)
 
     client.list_webhooks()

@@ -57,7 +57,7 @@ def test_customer_of_any_role(server, client):
     assert (server.asked[0].params["include"], server.asked[1].params["email"]) == ("3,7", "sub@example.test")
 
 
-def test_nobody_is_not_asked_for(server, client):
+def test_customer_0_is_not_requested(server, client):
     """An empty list of ids would be no condition at all, and match every customer."""
     assert client.list_customers([]) == []
     assert server.asked == []
@@ -236,7 +236,7 @@ def test_check_of_a_key_that_may_only_read(server, client):
     assert "has read permission only" in check.write_fault.detail
 
 
-def test_check_where_writing_is_not_told(server, client):
+def test_check_where_write_access_is_not_stated(server, client):
     server.replies = [recorded("auth--read-only-key-read"), Reply(b"<h1>Method not allowed</h1>", 405)]
 
     check = client.check()

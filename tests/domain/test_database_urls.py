@@ -42,8 +42,8 @@ def test_forms(given, wanted):
     ],
 )
 def test_bad_ones(given):
-    with pytest.raises(BadSetting) as told:
+    with pytest.raises(BadSetting) as error:
         normalize(given)
 
-    assert "BRIDGE_DATABASE_URL" in told.value.detail
-    assert "secret" not in told.value.detail
+    assert "BRIDGE_DATABASE_URL" in error.value.detail
+    assert "secret" not in error.value.detail

@@ -49,14 +49,14 @@ def test_no_balance_is_low_where_nothing_counts_as_low():
     assert alert_after(Alert.OK, available=1, low_balance=0) == (Alert.OK, None)
 
 
-def test_each_crossing_is_told_once_and_armed_again_when_the_balance_rises():
-    alert, told = Alert.NEW, []
+def test_each_crossing_is_announced_once_and_armed_again_when_the_balance_rises():
+    alert, emitted = Alert.NEW, []
     for available in (5000, 900, 500, 0, 0, 20, 5000, 999, 1000, 999, 0, 5000):
         alert, event = alert_after(alert, available=available, low_balance=LOW)
-        told.append(event and event.value.removeprefix("balance."))
+        emitted.append(event and event.value.removeprefix("balance."))
 
     low, exhausted, replenished = "low", "exhausted", "replenished"
-    assert told == [None, low, None, exhausted, None, replenished, None, low, None, low, exhausted, replenished]
+    assert emitted == [None, low, None, exhausted, None, replenished, None, low, None, low, exhausted, replenished]
 
 
 @pytest.mark.parametrize("failures", range(1, len(RETRY_SECONDS) + 1))

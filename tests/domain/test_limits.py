@@ -253,7 +253,7 @@ def test_no_rule_is_no_allowance(rules, roles, guest):
         (Rule(DISABLED, 50), 0, 0),
     ],
 )
-def test_what_a_rule_still_gives(rule, used, left):
+def test_rest_of_a_rule(rule, used, left):
     assert left_of(rule, used=used) == left
 
 

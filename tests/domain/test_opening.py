@@ -11,7 +11,7 @@ def test_row_is_read():
     assert read_row(ROW, line=2) == Opening(42, 1000, "ada@example.test", "Ada", ("editor", "author"))
 
 
-def test_what_a_row_does_not_say_is_none():
+def test_values_missing_in_a_row_are_none():
     assert read_row({"user_id": " 42 ", "balance": "0"}, line=2) == Opening(42, 0, None, None, None)
 
 
@@ -46,7 +46,7 @@ def test_fault_names_its_line_and_column(column, value):
     assert fault.field == f"line 7, column {column}"
 
 
-def test_every_fault_of_a_row_is_told():
+def test_every_fault_of_a_row_is_reported():
     assert len(read_row({"user_id": "x", "balance": "y", "email": "z"}, line=3)) == 3
 
 

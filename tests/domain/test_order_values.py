@@ -54,7 +54,7 @@ def order(status="completed", *, at=1, lines=(), refunded="0", refund_ids=(), to
     )
 
 
-def learn_all(states, *, known=None, start=0):
+def merge_all(states, *, known=None, start=0):
     known = known or OrderState(1, 1)
     for place, state in enumerate(states):
         effect = effect_of(state.status, ("completed",))
@@ -76,7 +76,7 @@ def kinds(known):
     [(Decimal("2.5"), 2_500), (2, 2_000), (Decimal("1.5"), 1_500), (Decimal("0.0004"), 0), (Decimal("0.0019"), 1)],
 )
 def test_tokens_of_a_fraction_are_rounded_down(quantity, expected):
-    known = learn_all([order(lines=[line(quantity=quantity)])])
+    known = merge_all([order(lines=[line(quantity=quantity)])])
 
     assert owed(known) == expected
     assert (Question.NO_TOKENS in kinds(known)) is (expected == 0)
@@ -87,14 +87,14 @@ def test_lines_that_are_not_stated_reverse_nothing_and_ask(raw):
     states = [order(lines=[line(quantity=2)]), replace(order(at=2), lines=raw)]
 
     for arrival in itertools.permutations(states):
-        known = learn_all(arrival)
+        known = merge_all(arrival)
         assert owed(known) == 2_000
         assert kinds(known) == [Question.LINES_UNCLEAR]
-    assert kinds(learn_all([*states, order(at=3, lines=[line(quantity=2)])])) == []
+    assert kinds(merge_all([*states, order(at=3, lines=[line(quantity=2)])])) == []
 
 
 def test_empty_list_that_the_shop_confirms_reverses():
-    known = learn_all([order(), replace(order(at=2), lines=(), requested_at=LATER + timedelta(minutes=1))])
+    known = merge_all([order(), replace(order(at=2), lines=(), requested_at=LATER + timedelta(minutes=1))])
 
     assert (owed(known), kinds(known)) == (0, [])
 
@@ -102,28 +102,28 @@ def test_empty_list_that_the_shop_confirms_reverses():
 def test_line_that_left_the_order_is_reversed_and_comes_back():
     states = [order(lines=[line(1), line(2)]), order(at=2, lines=[line(2)])]
 
-    assert owed(learn_all(states)) == 1_000
-    assert owed(learn_all([*states, order(at=3, lines=[line(1), line(2)])])) == 2_000
+    assert owed(merge_all(states)) == 1_000
+    assert owed(merge_all([*states, order(at=3, lines=[line(1), line(2)])])) == 2_000
 
 
 def test_incomplete_list_removes_no_line():
-    known = learn_all([order(lines=[line(1), line(2)]), order(at=2, lines=[line(2)], lines_are_complete=False)])
+    known = merge_all([order(lines=[line(1), line(2)]), order(at=2, lines=[line(2)], lines_are_complete=False)])
 
     assert (owed(known), kinds(known)) == (2_000, [Question.LINES_UNCLEAR])
 
 
 def test_quantity_that_cannot_be_read_moves_nothing_and_asks():
-    known = learn_all([order(lines=[line(quantity=3)]), order(at=2, lines=[line(quantity=None)])])
+    known = merge_all([order(lines=[line(quantity=3)]), order(at=2, lines=[line(quantity=None)])])
 
     assert (owed(known), kinds(known)) == (3_000, [Question.QUANTITY_UNCLEAR])
-    assert kinds(learn_all([order(lines=[line(quantity=None)])])) == [Question.QUANTITY_UNCLEAR]
+    assert kinds(merge_all([order(lines=[line(quantity=None)])])) == [Question.QUANTITY_UNCLEAR]
 
 
 @pytest.mark.parametrize(
     ("refunded", "status", "expected"), [(None, "completed", 500), ("0", "completed", 1_000), ("0", "refunded", 0)]
 )
 def test_refund_stands_until_a_list_without_it_is_stated(refunded, status, expected):
-    known = learn_all([order(refunded="5", refund_ids=[900]), order(status, at=2, refunded=refunded, refund_ids=())])
+    known = merge_all([order(refunded="5", refund_ids=[900]), order(status, at=2, refunded=refunded, refund_ids=())])
 
     assert owed(known) == expected
     if status == "refunded":
@@ -132,7 +132,7 @@ def test_refund_stands_until_a_list_without_it_is_stated(refunded, status, expec
 
 def test_values_that_are_not_stated_stay():
     silent = order(at=2, customer=None, email=None, total=None)
-    known = learn_all([order(customer=7, email="b@example.test"), silent])
+    known = merge_all([order(customer=7, email="b@example.test"), silent])
 
     assert (known.customer_id, known.email, known.total) == (7, "b@example.test", Decimal("10.00"))
 
@@ -140,9 +140,9 @@ def test_values_that_are_not_stated_stay():
 def test_repeat_of_a_known_document_overrides_no_later_one_of_its_second():
     first, second = order(lines=[line(quantity=3)]), order(lines=[line(quantity=5)])
 
-    assert owed(learn_all([first, second])) == 5_000
-    assert owed(learn_all([first, second, first, first])) == 5_000
-    assert owed(learn_all([first, second, first, second, first])) == 5_000
+    assert owed(merge_all([first, second])) == 5_000
+    assert owed(merge_all([first, second, first, first])) == 5_000
+    assert owed(merge_all([first, second, first, second, first])) == 5_000
 
 
 def test_document_that_came_earlier_and_is_merged_later_overrides_nothing():
@@ -154,31 +154,31 @@ def test_document_that_came_earlier_and_is_merged_later_overrides_nothing():
 
 def test_two_documents_of_one_second_are_for_the_shop_to_decide():
     first, second = order(lines=[line(quantity=3)]), order(lines=[line(quantity=5)])
-    known = learn_all([first])
+    known = merge_all([first])
 
     assert has_another_of_its_second(known, second)
     assert not has_another_of_its_second(known, first)
     assert not has_another_of_its_second(known, order(at=2))
     asked = replace(first, requested_at=LATER + timedelta(minutes=5))
-    assert owed(learn_all([first, second, asked])) == 3_000
+    assert owed(merge_all([first, second, asked])) == 3_000
 
 
 def test_document_just_read_wins_over_a_remembered_date():
     read = order(at=-500, lines=[line(quantity=2)], requested_at=LATER + timedelta(minutes=1))
     newest = order(at=50, lines=[line(quantity=9)])
 
-    known = learn_all([newest, read])
+    known = merge_all([newest, read])
 
     assert owed(known) == 2_000
-    assert owed(learn_all([newest], known=known, start=600)) == 2_000, "a replay of what came before the reading"
-    assert owed(learn_all([order(at=-400, lines=[line(quantity=4)])], known=known, start=600)) == 4_000
+    assert owed(merge_all([newest], known=known, start=600)) == 2_000, "a replay of what came before the reading"
+    assert owed(merge_all([order(at=-400, lines=[line(quantity=4)])], known=known, start=600)) == 4_000
 
 
 def test_document_asked_for_before_a_delivery_came_does_not_override_it():
     delivered = order(at=5, lines=[line(quantity=4)])
     stale = order(at=1, lines=[line(quantity=1)], requested_at=LATER - timedelta(seconds=1))
 
-    assert owed(learn_all([delivered, stale])) == 4_000
+    assert owed(merge_all([delivered, stale])) == 4_000
 
 
 def test_newest_granting_document_says_what_a_line_is():
@@ -190,7 +190,7 @@ def test_newest_granting_document_says_what_a_line_is():
         order("on-hold", at=5, lines=[line(product=14, stamped=902, quantity=9)]),
     ]
     for arrival in itertools.permutations(states):
-        (known,) = learn_all(arrival).lines
+        (known,) = merge_all(arrival).lines
         assert (known.line.product_id, known.line.stamped, known.line.quantity) == (11, 700, 1)
 
 
@@ -201,7 +201,7 @@ def test_stated_variation_and_stamp_win_over_their_absence():
         order(at=3, lines=[line(product=10)]),
     ]
     for arrival in itertools.permutations(states):
-        (known,) = learn_all(arrival).lines
+        (known,) = merge_all(arrival).lines
         assert (known.line.variation_id, known.line.stamped) == (12, 5)
 
 
@@ -251,14 +251,14 @@ def seen(known):
 @settings(max_examples=60, deadline=None)
 @given(documents(), st.randoms(use_true_random=False))
 def test_all_permutations_of_five_documents_once_and_twice_end_alike(states, rng):
-    natural = seen(learn_all(states))
+    natural = seen(merge_all(states))
     arrivals = list(itertools.permutations(states))
 
     for arrival in rng.sample(arrivals, min(24, len(arrivals))):
         twice = [*arrival, *arrival]
         rng.shuffle(twice)
-        assert seen(learn_all(arrival)) == natural
-        assert seen(learn_all(twice)) == natural
+        assert seen(merge_all(arrival)) == natural
+        assert seen(merge_all(twice)) == natural
 
 
 def refunded(amount, pieces, money, *, quantity=1, total="10.00"):
@@ -309,18 +309,18 @@ def test_rounding_of_one_refund_does_not_hide_the_loose_money_of_another():
 
 
 def test_order_written_before_values_had_sources_goes_on_by_its_dates():
-    older = learn_all([order(at=2, lines=[line(1, 3), line(2, 1)])])
+    older = merge_all([order(at=2, lines=[line(1, 3), line(2, 1)])])
     bare = replace(
         older,
         sources=Sources(),
         lines=tuple(replace(one, ranks={}, stated=None, varied=(0, 0)) for one in older.lines),
     )
 
-    assert owed(learn_all([order(at=1, lines=[line(1, 9)])], known=bare)) == 4_000
-    assert owed(learn_all([order(at=2, lines=[line(1, 3), line(2, 1)])], known=bare)) == 4_000
-    assert owed(learn_all([order(at=3, lines=[line(1, 5)])], known=bare)) == 5_000
-    assert owed(learn_all([order("refunded", at=3)], known=bare)) == 0
+    assert owed(merge_all([order(at=1, lines=[line(1, 9)])], known=bare)) == 4_000
+    assert owed(merge_all([order(at=2, lines=[line(1, 3), line(2, 1)])], known=bare)) == 4_000
+    assert owed(merge_all([order(at=3, lines=[line(1, 5)])], known=bare)) == 5_000
+    assert owed(merge_all([order("refunded", at=3)], known=bare)) == 0
     trashed = merge_trashing(bare, delivery="d", received_at=LATER)
     assert owed(trashed) == 0
     restored = replace(order(at=2, lines=[line(1, 3), line(2, 1)]), is_restored=True)
-    assert owed(learn_all([restored], known=trashed)) == 4_000
+    assert owed(merge_all([restored], known=trashed)) == 4_000

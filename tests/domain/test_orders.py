@@ -54,7 +54,7 @@ def order(status="completed", *, at=0, customer=2, lines=None, total="10", refun
     )
 
 
-def learn_all(states: Iterable[Order]) -> OrderState:
+def merge_all(states: Iterable[Order]) -> OrderState:
     known = OrderState(store_id=1, number=1)
     for place, state in enumerate(states):
         effect = effect_of(state.status, GRANTING)
@@ -154,7 +154,7 @@ def test_nothing_is_owed_before_an_order_grants_and_after_it_is_revoked(effect):
 )
 def test_history_in_every_order_of_arrival(history, expected, buyer):
     for arrival in itertools.permutations(history):
-        known = learn_all(arrival)
+        known = merge_all(arrival)
 
         assert owed(known) == expected
         assert known.buyer_id == buyer
@@ -189,7 +189,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Order], list[Order]]:
 def test_any_history_ends_alike_in_any_order_of_arrival(drawn):
     states, arrival = drawn
 
-    natural, other = learn_all(states), learn_all(arrival)
+    natural, other = merge_all(states), merge_all(arrival)
 
     assert owed(other) == owed(natural)
     assert other.buyer_id == natural.buyer_id
@@ -199,9 +199,9 @@ def test_any_history_ends_alike_in_any_order_of_arrival(drawn):
 
 @settings(max_examples=100, deadline=None)
 @given(histories())
-def test_a_state_heard_again_says_nothing_new(drawn):
+def test_a_repeated_state_changes_nothing(drawn):
     states, arrival = drawn
-    known = learn_all(arrival)
+    known = merge_all(arrival)
 
     for state in states:
         effect = effect_of(state.status, GRANTING)
@@ -213,8 +213,8 @@ def test_of_two_states_of_one_second_the_later_to_arrive_counts():
     """The shop builds a document when it sends it, so the later one is never the older."""
     first, second = order("completed", at=1), order("cancelled", at=1)
 
-    assert owed(learn_all([first, second])) == {}
-    assert owed(learn_all([second, first])) == {1: 1_000}
+    assert owed(merge_all([first, second])) == {}
+    assert owed(merge_all([second, first])) == {1: 1_000}
 
 
 def trashed(known: OrderState, *, delivery: str = "d", minutes: int = 0) -> OrderState:
@@ -222,7 +222,7 @@ def trashed(known: OrderState, *, delivery: str = "d", minutes: int = 0) -> Orde
 
 
 def test_trashing_revokes_until_something_newer_is_said():
-    known = trashed(learn_all([order(at=1)]))
+    known = trashed(merge_all([order(at=1)]))
 
     assert (known.status, owed(known)) == ("trash", {})
     for state, expected in [(order(at=1), {}), (order(at=0), {}), (order("processing", at=2), {})]:
@@ -244,14 +244,14 @@ def test_trashing_that_comes_first_holds_against_all_that_happened_before_it():
 def test_trashed_order_stays_trashed_where_the_shops_clock_is_ahead():
     """The state it had when it was trashed restores it by no clock."""
     ahead = order(at=7_200)
-    known = trashed(learn_all([ahead]))
+    known = trashed(merge_all([ahead]))
 
     assert ahead.modified_at > LATER
     assert owed(merge_document(known, ahead, effect=Effect.GRANTS, received_at=LATER)) == {}
 
 
 def test_trashing_announced_twice_under_one_delivery_counts_once():
-    known = trashed(learn_all([order(at=1)]), delivery="one")
+    known = trashed(merge_all([order(at=1)]), delivery="one")
     known = merge_document(known, order(at=2, is_restored=True), effect=Effect.GRANTS, received_at=LATER)
 
     assert owed(trashed(known, delivery="one")) == {1: 1_000}
@@ -259,7 +259,7 @@ def test_trashing_announced_twice_under_one_delivery_counts_once():
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(9, {1: 1_000}), (10, {1: 1_000}), (11, {})])
-def test_trashing_overtaken_by_the_restoring_is_believed_only_long_after_it(minutes, expected):
+def test_trashing_overtaken_by_the_restoring_counts_only_long_after_it(minutes, expected):
     known = merge_document(OrderState(1, 1), order(at=5, is_restored=True), effect=Effect.GRANTS, received_at=LATER)
 
     known = trashed(known, minutes=minutes)
@@ -281,10 +281,10 @@ def test_recorded_states_of_an_order_in_every_permutation(number):
         read_order(latest[moment].document, is_restored="order.restored" in latest[moment].name)
         for moment in sorted(latest)
     ]
-    natural = learn_all(states)
+    natural = merge_all(states)
 
     for arrival in itertools.permutations(states):
-        known = learn_all(arrival)
+        known = merge_all(arrival)
 
         assert owed(known) == owed(natural)
         assert (known.buyer_id, known.status, known.refunded) == (natural.buyer_id, natural.status, natural.refunded)

@@ -96,17 +96,17 @@ def test_renewal_before_the_end_extends_and_keeps_the_day():
     assert starts == [at("2027-04-30T12:00"), at("2027-05-31T12:00"), None]
 
 
-def test_renewal_at_the_very_end_begins_anew_and_one_just_before_it_extends():
+def test_renewal_at_the_very_end_starts_again_and_one_just_before_it_extends():
     first, end = term(at("2027-01-31T12:00")), at("2027-04-30T12:00")
 
-    anew = allotments_at([first, term(end, number=2, months=1)], at("2027-05-30T13:00"), UTC_ZONE)
+    renewed = allotments_at([first, term(end, number=2, months=1)], at("2027-05-30T13:00"), UTC_ZONE)
     extended = allotments_at([first, term(end - TICK, number=2, months=1)], at("2027-05-30T13:00"), UTC_ZONE)
 
-    assert anew == []
+    assert renewed == []
     assert extended[0].ends_at == at("2027-05-31T12:00")
 
 
-def test_renewal_after_the_end_begins_anew_with_its_own_day_and_amount():
+def test_renewal_after_the_end_starts_again_with_its_own_day_and_amount():
     terms = [term(at("2027-01-31T12:00"), months=1), term(at("2027-03-15T08:00"), number=2, months=1, tokens=500)]
 
     gap, running = at("2027-03-01T00:00"), at("2027-04-15T08:00") - TICK

@@ -8,7 +8,7 @@ from bridge.domain.sites.sites import AccountState, left_of_cap, read_name, read
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("given", "expected"),
     [
         ("https://blog.example.com", "https://blog.example.com"),
         (" HTTPS://blog.example.com/shop/ ", "https://blog.example.com/shop"),
@@ -18,8 +18,8 @@ from bridge.domain.sites.sites import AccountState, left_of_cap, read_name, read
         ("https://a.example/" + "x" * 482, "https://a.example/" + "x" * 482),
     ],
 )
-def test_address_of_a_site_is_kept_without_query_and_last_slash(given, kept):
-    assert read_url(given) == kept
+def test_address_of_a_site_is_stored_without_query_and_last_slash(given, expected):
+    assert read_url(given) == expected
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_address_of_a_site_is_kept_without_query_and_last_slash(given, kept):
     ],
 )
 def test_address_that_is_none_is_refused(given):
-    with pytest.raises(ValueError, match="give"):
+    with pytest.raises(ValueError, match="enter"):
         read_url(given)
 
 

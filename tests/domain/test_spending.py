@@ -120,7 +120,7 @@ def test_allowance_without_end_that_pays_first_spares_the_balance():
     balance=st.integers(0, 100),
     allowance=st.none() | st.integers(0, 100),
 )
-def test_all_or_nothing_and_never_more_than_a_purse_has(price, order, plan, balance, allowance):
+def test_all_or_nothing_and_never_more_than_a_source_has(price, order, plan, balance, allowance):
     decision = decide(
         price=price, funding_sources=funding_sources(order, plan=plan, balance=balance, allowance=allowance)
     )

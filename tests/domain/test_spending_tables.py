@@ -86,7 +86,7 @@ def test_each_order_at_each_edge(order, left, edge):
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(("left", "price"), [((0, 0, 0), 1), ((3, 4, 0), 8), ((0, 0, 0), 2**53 - 1)])
-def test_disabled_module_that_nobody_can_pay_for_says_so(order, left, price):
+def test_disabled_module_that_cannot_be_paid_is_reported(order, left, price):
     decision = decide(price=price, funding_sources=funding_sources(order, left), disabled=True)
 
     assert decision == Decision(refusal=Refusal.MODULE_DISABLED, shortfall=price - sum(left))
@@ -116,8 +116,8 @@ def test_refund_goes_back_the_way_the_price_came_the_last_to_pay_first(order, to
     """Five from each: after a partial refund, each source has paid what a spend of the rest would have taken."""
     back = give_back(tokens=tokens, open_=Decision(5, 5, 5), order=order)
 
-    kept = draw(price=15 - tokens, funding_sources=funding_sources(order, (5, 5, 5)))
-    assert (5 - back.plan, 5 - back.balance, 5 - back.allowance) == parts(kept)
+    rest = draw(price=15 - tokens, funding_sources=funding_sources(order, (5, 5, 5)))
+    assert (5 - back.plan, 5 - back.balance, 5 - back.allowance) == parts(rest)
     assert back.lapsed == 0
 
 

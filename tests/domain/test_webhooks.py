@@ -29,7 +29,7 @@ def changes(steps):
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("fields", "expected"),
     [
         ({}, SubscriptionState.ACTIVE),
         ({"name": "made by hand"}, SubscriptionState.ACTIVE),
@@ -47,8 +47,8 @@ def changes(steps):
         ),
     ],
 )
-def test_state_of_a_webhook(told, expected):
-    assert state_of(with_first(**told)[0], HERE) is expected
+def test_state_of_a_webhook(fields, expected):
+    assert state_of(with_first(**fields)[0], HERE) is expected
 
 
 def test_shop_without_webhooks_gets_one_for_each_topic():
@@ -59,9 +59,11 @@ def test_healthy_shop_is_left_alone():
     assert changes(plan(HEALTHY, HERE)) == []
 
 
-@pytest.mark.parametrize("told", [{"status": "paused"}, {"status": "disabled"}, {"delivery_url": "https://x.example/"}])
-def test_broken_webhook_is_made_anew_before_the_old_one_goes(told):
-    assert changes(plan(with_first(**told), HERE)) == [
+@pytest.mark.parametrize(
+    "fields", [{"status": "paused"}, {"status": "disabled"}, {"delivery_url": "https://x.example/"}]
+)
+def test_broken_webhook_is_recreated_before_the_old_one_goes(fields):
+    assert changes(plan(with_first(**fields), HERE)) == [
         (Action.CREATE, "order.created", 0),
         (Action.DELETE, "order.created", 1),
     ]
@@ -118,7 +120,7 @@ def test_healthy_shop_has_no_fault():
         ({"changed": 2}, Code.SILENT, "2 orders changed"),
         ({"unapplied": ("order 4: why",)}, Code.UNAPPLIED, "order 4: why could not be applied"),
         ({"packages": 0}, Code.NO_PACKAGES, "flask packages import shop"),
-        ({"clock_offset_seconds": -301}, Code.CLOCK, "301 seconds apart"),
+        ({"clock_offset_seconds": -301}, Code.CLOCK, "differ by 301 seconds"),
     ],
 )
 def test_each_fault_has_its_sentence_and_its_remedy(seen, code, words):

@@ -33,11 +33,11 @@ class Listener:
 
     status: int | None = 200
     ping_status: int | None = 200
-    heard: list[tuple[str, tuple[tuple[str, str], ...], bytes]] = field(default_factory=list)
+    received: list[tuple[str, tuple[tuple[str, str], ...], bytes]] = field(default_factory=list)
 
     def __call__(self, url, headers, body):
         """Receive one request."""
-        self.heard.append((url, tuple(headers), body))
+        self.received.append((url, tuple(headers), body))
         status = self.ping_status if body.startswith(b"webhook_id=") else self.status
         if status is None:
             raise ConnectionRefusedError
@@ -61,13 +61,13 @@ class ManualShop:
         """Create a webhook for each topic, all where none is named, in the recorded order."""
         for topic in topics or TOPICS:
             self.shop.create_webhook(topic, f"http://127.0.0.1:8981/cap/{topic}", secret=secret, name=topic)
-        self.listener.heard.clear()
+        self.listener.received.clear()
 
     def later(self, seconds: float = 1) -> None:
         """Move the time on."""
         self.now += timedelta(seconds=seconds)
 
-    def told(self) -> list[str]:
+    def delivered(self) -> list[str]:
         """Run the queue and return the topics delivered, with the status of the order where there is one."""
         return [f"{sent.topic} {json.loads(sent.body).get('status', '')}".strip() for sent in self.shop.run_queue()]
 

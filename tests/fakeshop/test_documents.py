@@ -25,7 +25,7 @@ def manual():
     return manual
 
 
-def test_completed_order_is_told_in_the_recorded_bytes(manual):
+def test_completed_order_is_delivered_in_the_recorded_bytes(manual):
     """Order 20 of the recorded shop, played again at the recorded seconds."""
     recorded = recorded_webhook("order.updated--completed--simple")
     order = manual.shop.place_order(2, [(10, 1)], email="ada@example.test")
@@ -163,7 +163,7 @@ def test_webhooks_have_the_recorded_keys_and_no_secret(manual):
         assert (written["hooks"], written["event"]) == (recorded["hooks"], recorded["event"])
 
 
-def test_every_topic_is_told_with_the_recorded_keys(manual):
+def test_every_topic_is_delivered_with_the_recorded_keys(manual):
     """One of each topic, from one short history."""
     order = manual.shop.place_order(2, [(10, 2)])
     manual.shop.complete(order.id)
@@ -173,7 +173,7 @@ def test_every_topic_is_told_with_the_recorded_keys(manual):
     manual.shop.set_product_tokens(10, 120_000)
     manual.shop.create_user("newbie@example.test")
     manual.shop.delete_user(2)
-    told = {sent.topic: set(json.loads(sent.body)) for sent in manual.shop.run_queue()}
+    sent_keys = {sent.topic: set(json.loads(sent.body)) for sent in manual.shop.run_queue()}
     recorded = {
         sent.header("X-WC-Webhook-Topic"): set(sent.document)
         for sent in all_recordings()
@@ -181,8 +181,8 @@ def test_every_topic_is_told_with_the_recorded_keys(manual):
     }
 
     # User 2 is gone by now, so that their change is delivered as an error.
-    assert told.pop("customer.updated") == {"code", "message", "data"}
-    assert told == {topic: keys for topic, keys in recorded.items() if topic != "customer.updated"}
+    assert sent_keys.pop("customer.updated") == {"code", "message", "data"}
+    assert sent_keys == {topic: keys for topic, keys in recorded.items() if topic != "customer.updated"}
 
 
 def test_json_is_written_as_php_does():

@@ -135,16 +135,16 @@ WANTED = {
 def test_approving_posts_the_keys_and_sends_the_owner_back(served, manual):
     page = get(served, f"/wc-auth/v1/authorize?{urlencode(WANTED)}")
     granted = get(served, f"/wc-auth/v1/access_granted/?{urlencode(WANTED)}")
-    url, headers, body = manual.listener.heard[-1]
-    told = json.loads(body)
+    url, headers, body = manual.listener.received[-1]
+    document = json.loads(body)
 
     assert b"Token &lt;Bridge&gt;" in page[2]
     assert b"Approve" in page[2]
     assert granted[1]["Location"] == "http://127.0.0.1:1/back?from=shop&success=1&user_id=store-7"
     assert (url, dict(headers)["Content-Type"]) == (WANTED["callback_url"], "application/json;charset=UTF-8")
-    assert list(told) == ["key_id", "user_id", "consumer_key", "consumer_secret", "key_permissions"]
-    assert (told["user_id"], told["key_permissions"]) == ("store-7", "read_write")
-    assert manual.shop.keys[told["consumer_key"]].consumer_secret == told["consumer_secret"]
+    assert list(document) == ["key_id", "user_id", "consumer_key", "consumer_secret", "key_permissions"]
+    assert (document["user_id"], document["key_permissions"]) == ("store-7", "read_write")
+    assert manual.shop.keys[document["consumer_key"]].consumer_secret == document["consumer_secret"]
 
 
 @pytest.mark.parametrize("answer", [500, None])
@@ -214,7 +214,7 @@ def test_redirects_of_pings_are_followed_and_of_deliveries_not(manual, status, m
     assert seen[2][3] == sent.body
 
 
-def test_nobody_there_is_a_failure(manual):
+def test_refused_connection_is_a_failure(manual):
     manual.shop.send = send_over_http
     with listening({}) as (url, _):
         pass

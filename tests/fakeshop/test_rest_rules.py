@@ -115,19 +115,19 @@ def test_read_only_key_reads_and_may_not_write(manual, served):
 def oauth(url, key, *, secret=None, method="HMAC-SHA256", stamp=None, nonce="n1"):
     """Return a path with the OAuth parameters, signed by the RFC."""
     parts = urlsplit(url)
-    told = dict(parse_qsl(parts.query))
-    told |= {
+    parameters = dict(parse_qsl(parts.query))
+    parameters |= {
         "oauth_consumer_key": key.consumer_key,
         "oauth_timestamp": str(int(stamp or time.time())),
         "oauth_nonce": nonce,
         "oauth_signature_method": method,
     }
-    pairs = "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in sorted(told.items()))
+    pairs = "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in sorted(parameters.items()))
     base = "&".join(quote(part, safe="~") for part in ("GET", url.partition("?")[0], pairs))
     hashing = hashlib.sha1 if method == "HMAC-SHA1" else hashlib.sha256
     digest = hmac.new(f"{secret or key.consumer_secret}&".encode(), base.encode(), hashing).digest()
-    told["oauth_signature"] = base64.b64encode(digest).decode()
-    return f"{parts.path}?{urlencode(told)}"
+    parameters["oauth_signature"] = base64.b64encode(digest).decode()
+    return f"{parts.path}?{urlencode(parameters)}"
 
 
 @pytest.mark.parametrize("method", ["HMAC-SHA1", "HMAC-SHA256"])
@@ -297,7 +297,7 @@ def test_webhooks_are_made_changed_and_deleted(served, manual, key):
     assert shape(made[2]) == shape(recorded_rest("webhook--one")["response"]["body"])
     assert (refused[0], gone[0], call(served, path, key=key)[0]) == (501, 200, 404)
     assert call(served, path, key=key, method="PUT", body={})[0] == 400
-    assert [body for _, _, body in manual.listener.heard] == [b"webhook_id=1"]
+    assert [body for _, _, body in manual.listener.received] == [b"webhook_id=1"]
     assert call(served, "/wp-json/wc/v3/webhooks", key=key, method="POST", body={"topic": "x"})[0] == 400
 
 

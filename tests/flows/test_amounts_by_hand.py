@@ -26,10 +26,10 @@ def api(address, shop, database):
     assert ledger_sql.faults(database) == []
 
 
-def test_line_brings_what_the_owner_says_through_all_that_follows(api, shop, database):
+def test_line_grants_the_amount_set_by_the_owner_through_later_changes(api, shop, database):
     api.deliver(unknown(at=0, quantity=2))
     (item,) = api.open().values()
-    told = utcnow()
+    began = utcnow()
 
     answer = api.put(LINE, 500).json()
 
@@ -37,7 +37,7 @@ def test_line_brings_what_the_owner_says_through_all_that_follows(api, shop, dat
     assert (answer["question"], answer["tokens"], answer["posted"]) == (None, 1_000, 1_000)
     (set_,) = answer["lines"]
     assert (set_["tokens_each"], set_["tokens"], set_["set_by"]) == (500, 1_000, api.actor)
-    assert told.isoformat()[:16] <= set_["set_at"][:16] <= utcnow().isoformat()[:16]
+    assert began.isoformat()[:16] <= set_["set_at"][:16] <= utcnow().isoformat()[:16]
     again = api.put(LINE, 500).json()
     assert (again["posted"], again["lines"]) == (0, answer["lines"])
     assert api.open() == {}
@@ -104,7 +104,7 @@ def test_order_without_a_buyer_waits_with_the_amount_it_was_given(api, shop, dat
     assert (balance_of(shop, 8), entries(database)) == (500, [(1, 500, "shop")])
 
 
-def test_amount_said_before_an_order_is_paid_is_kept_for_then(api, shop):
+def test_amount_set_before_an_order_is_paid_counts_when_it_is(api, shop):
     api.deliver(unknown(status="processing"))
 
     assert api.put(LINE, 500).json()["posted"] == 0

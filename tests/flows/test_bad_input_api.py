@@ -167,7 +167,7 @@ def test_nul_and_half_a_letter_in_every_text(send, method, path, body, field):
     ids=lambda value: str(value)[:40],
 )
 @pytest.mark.parametrize("text", ["ß" * 100, "İ" * 100, "𝔘" * 100, "\x7f\u202e\ufeff"], ids=["ss", "i", "wide", "odd"])
-def test_letters_that_grow_when_their_case_is_folded_are_kept(send, shop, method, path, body, text):
+def test_characters_that_grow_when_their_case_is_folded_are_stored(send, shop, method, path, body, text):
     assert send(method, path, with_text(body, text * 2 if "name" in body else text)).status_code == 200
 
 

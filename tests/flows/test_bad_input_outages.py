@@ -14,7 +14,7 @@ from bridge.storage.engine.migrate import migrate
 from tests.factories import deliver, order
 from tests.support import ledger_sql
 from tests.support.missing import require
-from tests.support.outages import assert_told_to_retry, assert_works_again, close, open_shop, writes
+from tests.support.outages import assert_retry_later, assert_works_again, close, open_shop, writes
 from tests.support.postgres import find_bindir, start_cluster
 
 
@@ -43,7 +43,7 @@ def test_locked(embedded):
     holder.execute("ROLLBACK")
     holder.close()
 
-    assert_told_to_retry(locked)
+    assert_retry_later(locked)
     assert read_on.status_code == 200
     assert_works_again(parts, shop)
 
@@ -66,7 +66,7 @@ def test_disk_full(embedded):
     parts.database.engine.dispose()
     filler.close()
 
-    assert_told_to_retry([full])
+    assert_retry_later([full])
     assert {response.status_code for response in big} <= {200, 503}
     assert deliver(shop, order(1)).status_code == 200
     assert ledger_sql.faults(parts.database) == []
@@ -76,15 +76,15 @@ def test_file_spoilt(embedded):
     """The database's first page is overwritten while the service runs."""
     parts, shop, path = embedded
     parts.database.engine.dispose()
-    kept = path.read_bytes()
+    content = path.read_bytes()
     path.write_bytes(b"no database at all" * 1_000)
 
     spoilt = list(writes(shop))
     read = shop.client.get("/v1/users/2", headers=shop.headers)
     parts.database.engine.dispose()
-    path.write_bytes(kept)
+    path.write_bytes(content)
 
-    assert_told_to_retry([*spoilt, read])
+    assert_retry_later([*spoilt, read])
     assert_works_again(parts, shop)
 
 
@@ -104,6 +104,6 @@ def test_server_gone():
     ready = shop.client.get("/readyz")
     close(parts)
 
-    assert_told_to_retry([*gone, read])
+    assert_retry_later([*gone, read])
     assert json.loads(alive.data) == {"status": "ok"}
     assert ready.status_code == 503

@@ -20,7 +20,7 @@ from tests.factories import (
 from tests.support import ledger_sql
 from tests.support.shared_app import ENGINES, open_shared_app
 
-DOOR = "/webhooks/woocommerce/shop"
+INBOX = "/webhooks/woocommerce/shop"
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -61,7 +61,7 @@ def test_delivery_with_no_or_another_signature(shop, database, signature):
     if signature is not None:
         headers["X-WC-Webhook-Signature"] = signature
 
-    response = shop.client.post(DOOR, data=b"{}", headers=headers)
+    response = shop.client.post(INBOX, data=b"{}", headers=headers)
 
     assert_refused_and_not_stored(database, before, response, 401, "bad_signature")
 
@@ -71,7 +71,7 @@ def test_body_that_was_changed_on_the_way(shop, database):
     body = json.dumps(order()).encode()
     headers = delivery_headers(body, "order.updated", secret=shop.connected.webhook_secret)
 
-    response = shop.client.post(DOOR, data=body.replace(b"10.00", b"99.00"), headers=headers)
+    response = shop.client.post(INBOX, data=body.replace(b"10.00", b"99.00"), headers=headers)
 
     assert_refused_and_not_stored(database, before, response, 401, "bad_signature")
 
@@ -109,14 +109,14 @@ def test_signed_body_of_many_mebibytes(shop, database, size, status):
     ],
     ids=lambda body: repr(body[:12]),
 )
-def test_signed_body_that_is_no_object_is_refused_and_kept(shop, database, body):
+def test_signed_body_that_is_no_object_is_refused_and_stored(shop, database, body):
     response = deliver(shop, body)
 
     assert response.status_code == 400
     assert response.get_json()["code"] == "malformed_body"
-    kept = last_delivery(database)
-    assert (kept["state"], bytes(kept["body"]), kept["next_attempt_at"]) == ("rejected", body, None)
-    assert kept["outcome"]
+    stored = last_delivery(database)
+    assert (stored["state"], bytes(stored["body"]), stored["next_attempt_at"]) == ("rejected", body, None)
+    assert stored["outcome"]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_object_that_says_nothing_of_use_is_stored_and_ignored(shop, database, d
 def test_ping_is_answered_exactly_200_and_stores_nothing(shop, database, body):
     before = ledger_sql.count(database, "deliveries")
 
-    response = shop.client.post(DOOR, data=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
+    response = shop.client.post(INBOX, data=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
 
     assert response.status_code == 200
     assert ledger_sql.count(database, "deliveries") == before
@@ -163,7 +163,7 @@ def test_ping_is_answered_exactly_200_and_stores_nothing(shop, database, body):
     "body", [b"webhook_id=", b"webhook_id=x", b"webhook_id=5&x=1", b"webhook_id=" + b"1" * 21, b""]
 )
 def test_what_only_looks_like_a_ping_needs_a_signature(shop, body):
-    assert shop.client.post(DOOR, data=body).status_code == 401
+    assert shop.client.post(INBOX, data=body).status_code == 401
 
 
 HEADERS = ["Topic", "Source", "Delivery-ID", "ID"]
@@ -172,7 +172,7 @@ HEADER_VALUES = ["x" * 6_000, "\x7f\x80\xad", "é" * 200, ""]
 
 @pytest.mark.parametrize("name", HEADERS)
 @pytest.mark.parametrize("value", HEADER_VALUES, ids=["long", "odd", "é", "empty"])
-def test_headers_nobody_signed_are_kept_as_far_as_they_fit(shop, database, name, value):
+def test_unsigned_headers_are_stored_as_far_as_they_fit(shop, database, name, value):
     # Each its own order: a repeat stores nothing, and the newest delivery would belong to another test.
     number = 4_100 + 10 * HEADERS.index(name) + HEADER_VALUES.index(value)
     body = json.dumps(order(number)).encode()
@@ -180,7 +180,7 @@ def test_headers_nobody_signed_are_kept_as_far_as_they_fit(shop, database, name,
     headers = delivery_headers(body, "order.updated", secret=shop.connected.webhook_secret, source=source)
     before = ledger_sql.count(database, "deliveries")
 
-    response = shop.client.post(DOOR, data=body, headers=headers | {f"X-WC-Webhook-{name}": value})
+    response = shop.client.post(INBOX, data=body, headers=headers | {f"X-WC-Webhook-{name}": value})
 
     assert response.status_code == 200
     assert ledger_sql.count(database, "deliveries") == before + 1

@@ -82,12 +82,17 @@ def test_shop_is_connected_by_its_owners_word(connected_shop, admin, caplog):
     response = admin.get(local(back))
 
     assert (status, response.location) == (302, "/admin/shop/connection")
-    (kept,) = ledger_sql.rows(connected_shop.database, "select * from stores")
+    (stored,) = ledger_sql.rows(connected_shop.database, "select * from stores")
     (key,) = connected_shop.shop.keys.values()
-    assert (kept["slug"], kept["name"], kept["time_zone"], kept["week_start"]) == ("shop", "Café", "Europe/Paris", 6)
-    assert (kept["asks_from"] is not None, ledger_sql.count(connected_shop.database, "access_keys")) == (True, 0)
-    assert connected_shop.shops.vault.open(kept["consumer_key"]) == key.consumer_key
-    assert connected_shop.shops.vault.open(kept["consumer_secret"]) == key.consumer_secret
+    assert (stored["slug"], stored["name"], stored["time_zone"], stored["week_start"]) == (
+        "shop",
+        "Café",
+        "Europe/Paris",
+        6,
+    )
+    assert (stored["asks_from"] is not None, ledger_sql.count(connected_shop.database, "access_keys")) == (True, 0)
+    assert connected_shop.shops.vault.open(stored["consumer_key"]) == key.consumer_key
+    assert connected_shop.shops.vault.open(stored["consumer_secret"]) == key.consumer_secret
     assert key.consumer_key[-7:] in admin.get(response.location).text
     _assert_secret(connected_shop, caplog, key.consumer_secret, [page, response, admin.get(response.location)], back)
     _assert_secret(connected_shop, caplog, key.consumer_key, [page, response, admin.get(response.location)], back)
@@ -104,7 +109,7 @@ def _assert_secret(connected_shop, caplog, secret, responses, address):
     assert secret not in str(rows)
 
 
-def test_state_is_good_once_and_kept_only_as_a_hash(connected_shop, admin):
+def test_state_is_valid_once_and_stored_only_as_a_hash(connected_shop, admin):
     state = state_of(ask(admin, connected_shop.served.url))
 
     first, second = (
@@ -114,8 +119,8 @@ def test_state_is_good_once_and_kept_only_as_a_hash(connected_shop, admin):
 
     assert (first.status_code, first.json) == (200, {"status": "received"})
     assert refusal(second) == (410, "key_request_over")
-    (kept,) = ledger_sql.rows(connected_shop.database, "select consumer_key from stores")
-    assert connected_shop.shops.vault.open(kept["consumer_key"]) == KEYS["consumer_key"]
+    (stored,) = ledger_sql.rows(connected_shop.database, "select consumer_key from stores")
+    assert connected_shop.shops.vault.open(stored["consumer_key"]) == KEYS["consumer_key"]
     (request,) = ledger_sql.rows(connected_shop.database, "select * from key_requests")
     assert state not in str(request)
     assert request["state_hash"] == secrets.hash_state(state)
@@ -207,7 +212,7 @@ def test_owner_who_denies_changes_nothing_and_may_be_asked_again(connected_shop,
 
 
 @one_engine
-def test_owner_who_comes_back_without_keys_is_told(connected_shop, admin):
+def test_owner_who_comes_back_without_keys_sees_a_message(connected_shop, admin):
     state = state_of(ask(admin, connected_shop.served.url))
 
     page = admin.get(f"/admin/connect/return?success=1&user_id={state}")
@@ -242,8 +247,8 @@ def test_connected_shop_gets_new_keys_and_the_old_ones_serve_until_then(connecte
 
     assert admin.get(local(back)).location == "/admin/shop/connection"
     assert (status, ledger_sql.count(connected_shop.database, "stores")) == (302, 1)
-    (kept,) = ledger_sql.rows(connected_shop.database, "select consumer_key from stores")
-    assert connected_shop.shops.vault.open(kept["consumer_key"]) in set(connected_shop.shop.keys) - {old}
+    (stored,) = ledger_sql.rows(connected_shop.database, "select consumer_key from stores")
+    assert connected_shop.shops.vault.open(stored["consumer_key"]) in set(connected_shop.shop.keys) - {old}
     assert connected_shop.known().looked_at is None
     with connected_shop.reading() as reading:
         assert reading.shop.check().write_fault is None
@@ -260,9 +265,9 @@ def test_shop_is_connected_once_and_a_name_is_taken_once(connected_shop, admin):
 
     assert (again.status_code, read(again).alerts) == (
         409,
-        ["This shop is connected already, as shop; give it new keys on its own page."],
+        ["This shop is already connected as shop; enter new keys on its Connection page."],
     )
-    assert (taken.status_code, read(taken).alerts) == (409, ["A store named second is there already."])
+    assert (taken.status_code, read(taken).alerts) == (409, ["A store named second already exists."])
     post_keys(connected_shop.client, state_of(suggested))
     assert [row["slug"] for row in ledger_sql.rows(connected_shop.database, "select slug from stores order by id")] == [
         *("shop", "second", "shop-2")
@@ -310,14 +315,14 @@ def test_bridge_no_shop_can_reach_says_so_and_takes_keys_by_hand(connected_shop,
 
 
 @one_engine
-def test_keys_typed_by_hand_are_tried_before_they_are_kept(connected_shop, admin, caplog):
+def test_keys_typed_by_hand_are_tried_before_they_are_stored(connected_shop, admin, caplog):
     key = connected_shop.shop.add_key()
     typed = {"url": connected_shop.served.url, "slug": "hand", "way": "keys", "consumer_key": key.consumer_key}
 
     def connect(secret):
         return send(admin, read(admin.get("/admin/connect")).form("/admin/connect"), **typed, consumer_secret=secret)
 
-    for secret, words in (("cs_" + "9" * 40, "HTTP 401"), ("", "copy both whole"), ("cs_é" + "9" * 40, "copy both")):
+    for secret, words in (("cs_" + "9" * 40, "HTTP 401"), ("", "opy both completely"), ("cs_é" + "9" * 40, "opy both")):
         wrong = connect(secret)
         assert (wrong.status_code, words in read(wrong).alerts[0]) == (422, True)
         assert key.consumer_key not in wrong.text
@@ -332,12 +337,12 @@ def test_keys_typed_by_hand_are_tried_before_they_are_kept(connected_shop, admin
 
 
 @one_engine
-def test_nobody_connects_without_signing_in_or_from_a_form_of_somebody_else(connected_shop):
-    stranger = connected_shop.app.test_client()
+def test_connecting_needs_a_session_and_its_own_form(connected_shop):
+    anonymous = connected_shop.app.test_client()
 
-    assert stranger.get("/admin/connect").location.startswith("/admin?next=")
-    assert stranger.post("/admin/connect", data={"url": connected_shop.served.url}).status_code == 400
+    assert anonymous.get("/admin/connect").location.startswith("/admin?next=")
+    assert anonymous.post("/admin/connect", data={"url": connected_shop.served.url}).status_code == 400
     admin = sign_in(connected_shop.app)
     assert admin.post("/admin/connect", data={"url": connected_shop.served.url, "way": "ask"}).status_code == 400
-    assert json.loads(stranger.post("/connect/woocommerce", data="{}").text)["code"] == "invalid_request"
+    assert json.loads(anonymous.post("/connect/woocommerce", data="{}").text)["code"] == "invalid_request"
     assert ledger_sql.count(connected_shop.database, "key_requests") == 0

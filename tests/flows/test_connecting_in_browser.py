@@ -127,8 +127,8 @@ def test_pages_fit_every_screen_and_can_be_read(connected_shop, address, browser
     factories.deliver(connected_shop, factories.order(4, total="123456789.00", refunds=["-12345678.00"]))
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
-    told: list[str] = []
-    page.on("console", lambda message: told.append(message.text))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
     sign_in(page, address)
 
     for path in ("connect", "stores", "shop/connection", "shop/exceptions?assign=1", "shop/exceptions?amounts=3"):
@@ -145,7 +145,7 @@ def test_pages_fit_every_screen_and_can_be_read(connected_shop, address, browser
                 assert '"' in line, line
         assert page.locator("h1").count() == 1
     context.close()
-    assert told == []
+    assert messages == []
 
 
 # The contrast of every text with its background.

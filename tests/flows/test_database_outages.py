@@ -26,7 +26,7 @@ from tests.support import ledger_sql
 from tests.support.clock import shift_at
 from tests.support.outages import (
     assert_not_ready,
-    assert_told_to_retry,
+    assert_retry_later,
     assert_works_again,
     close,
     open_shop,
@@ -91,7 +91,7 @@ def test_every_write_fails_with(service, database_url, state):
     parts, shop = service
     fail_writes(database_url, state)
 
-    assert_told_to_retry(writes(shop))
+    assert_retry_later(writes(shop))
     assert_not_ready(shop, STATES[state])
     assert ledger_sql.count(parts.database, "deliveries") == 0
 
@@ -121,7 +121,7 @@ def test_a_primary_that_became_read_only_is_left_and_found_again(service, databa
     execute(database_url, f"alter database {name} set default_transaction_read_only = on")
     parts.database.close()
 
-    assert_told_to_retry(writes(shop))
+    assert_retry_later(writes(shop))
     assert_not_ready(shop, "read_only")
     assert shop.client.get("/v1/users/2", headers=shop.headers).status_code == 200
     assert jobs.expire_holds(shift_at(parts.database, utcnow())) == "0 expired"
@@ -172,7 +172,7 @@ def test_a_server_without_free_connections_keeps_those_that_are_open(service, da
         opened = limited.extensions["bridge"].database
         with opened.reading():
             refused = client.get("/v1/users/2", headers=shop.headers)
-        assert_told_to_retry([refused])
+        assert_retry_later([refused])
         assert client.get("/v1/users/2", headers=shop.headers).status_code == 200
         assert opened._generation == 0
     finally:
@@ -203,7 +203,7 @@ class TestEmbedded:
 
         event.listen(parts.database.engine, "connect", forbid)
         parts.database.close()
-        assert_told_to_retry(writes(shop))
+        assert_retry_later(writes(shop))
         assert_not_ready(shop, "read_only")
         event.remove(parts.database.engine, "connect", forbid)
 
@@ -218,8 +218,8 @@ class TestEmbedded:
         for file in sorted(tmp_path.glob("bridge.sqlite3*")):
             os.rename(file, away / file.name)
 
-        assert_told_to_retry(writes(shop))
-        assert_told_to_retry([shop.client.get("/v1/users/2", headers=shop.headers)])
+        assert_retry_later(writes(shop))
+        assert_retry_later([shop.client.get("/v1/users/2", headers=shop.headers)])
         assert_not_ready(shop, "unreachable")
         assert not path.exists()
         for file in away.iterdir():
@@ -251,7 +251,7 @@ class TestEmbedded:
         with parts.database.transaction() as connection:
             connection.exec_driver_sql("alter table idempotency_keys rename to elsewhere")
 
-        assert_told_to_retry([spend(shop, 2, 30, key="gone")])
+        assert_retry_later([spend(shop, 2, 30, key="gone")])
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -274,7 +274,7 @@ def test_writers_wait_for_a_lock_together_and_not_one_after_another(database_url
     holder.execute("ROLLBACK")
     holder.close()
 
-    assert_told_to_retry([response for response, _ in answers])
+    assert_retry_later([response for response, _ in answers])
     assert max(seconds for _, seconds in answers) < 2.5
     assert ready.status_code == 503
     assert ready.get_json()["database"] == "locked"

@@ -28,7 +28,7 @@ def shop(shop):
 
 
 @pytest.fixture(autouse=True)
-def sound_books(database):
+def sound_ledger(database):
     yield
     assert ledger_sql.faults(database) == []
 

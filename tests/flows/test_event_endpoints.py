@@ -74,7 +74,7 @@ def test_secret_is_shown_once_and_stored_sealed(driver, database):
 
 def test_deleted_endpoint_gets_nothing_more(driver, database):
     endpoint = driver.endpoint()
-    driver.tell(1)
+    driver.emit(1)
     driver.fan_out()
 
     assert driver.call("DELETE", f"event-endpoints/{endpoint['id']}").status_code == 204
@@ -86,7 +86,7 @@ def test_deleted_endpoint_gets_nothing_more(driver, database):
 
 def test_endpoint_deleted_while_it_is_sent_to_ends_the_run(driver):
     endpoint = driver.endpoint()
-    driver.tell(1, 1)
+    driver.emit(1, 1)
     driver.fan_out()
     sender = Sender()
 
@@ -116,9 +116,9 @@ def test_store_has_a_bounded_number_of_endpoints(driver):
 
 
 def test_events_are_listed_newest_first_page_by_page(driver):
-    emitted = [driver.tell(user, at=NOW + number * MINUTE)[0] for number, user in enumerate((1, 2, None, 1, 2))]
+    emitted = [driver.emit(user, at=NOW + number * MINUTE)[0] for number, user in enumerate((1, 2, None, 1, 2))]
     # Of two at one moment, the one with the higher id is the newer.
-    emitted += driver.tell(3, 4, at=NOW + 4 * MINUTE)
+    emitted += driver.emit(3, 4, at=NOW + 4 * MINUTE)
 
     pages, path = [], "events?limit=3"
     while path:
@@ -144,7 +144,7 @@ def test_bad_queries_are_refused_by_field(driver):
 
 def test_replay_since_sends_again_what_was_delivered_and_what_was_given_up(driver):
     endpoint = driver.endpoint()
-    early, later, last = (driver.tell(1, at=NOW + number * MINUTE)[0] for number in range(3))
+    early, later, last = (driver.emit(1, at=NOW + number * MINUTE)[0] for number in range(3))
     sender = Sender(answers={later: 500})
     driver.fan_out()
     now = NOW
@@ -164,9 +164,9 @@ def test_replay_since_sends_again_what_was_delivered_and_what_was_given_up(drive
     assert {state for _, state, _ in driver.states()} == {"delivered"}
 
 
-def test_replay_brings_a_new_endpoint_the_events_from_before_it_was_there(driver):
-    emitted = driver.tell(1, 2)
-    (unwanted,) = driver.tell(3, type_=EventType.GRANT_CREATED)
+def test_replay_sends_a_new_endpoint_the_events_from_before_it_was_created(driver):
+    emitted = driver.emit(1, 2)
+    (unwanted,) = driver.emit(3, type_=EventType.GRANT_CREATED)
     driver.fan_out()
     endpoint = driver.endpoint(types=[EventType.BALANCE_LOW])
     path = f"event-endpoints/{endpoint['id']}/replay"
@@ -180,7 +180,7 @@ def test_replay_brings_a_new_endpoint_the_events_from_before_it_was_there(driver
 
 def test_replay_ends_the_wait_and_the_rest(driver):
     endpoint = driver.endpoint()
-    (emitted,) = driver.tell(1)
+    (emitted,) = driver.emit(1)
     sender = Sender(default=None)
     driver.fan_out()
     driver.send(sender)
@@ -194,7 +194,7 @@ def test_replay_ends_the_wait_and_the_rest(driver):
 
 def test_replay_of_many_goes_on_at_its_cursor(driver, monkeypatch):
     monkeypatch.setattr("bridge.services.events.endpoints.REPLAYED_AT_ONCE", 2)
-    emitted = driver.tell(1, 2, 3, 4, 5)
+    emitted = driver.emit(1, 2, 3, 4, 5)
     driver.fan_out()
     endpoint = driver.endpoint()
     path, body, counts = f"event-endpoints/{endpoint['id']}/replay", {"since": BEFORE}, []
@@ -212,7 +212,7 @@ def test_replay_of_many_goes_on_at_its_cursor(driver, monkeypatch):
 
 def test_replay_leaves_events_that_are_not_handed_out_yet_to_their_turn(driver):
     endpoint = driver.endpoint()
-    (emitted,) = driver.tell(1)
+    (emitted,) = driver.emit(1)
     path = f"event-endpoints/{endpoint['id']}/replay"
 
     assert driver.call("POST", path, json={"since": BEFORE}).get_json()["replayed"] == 0

@@ -41,7 +41,7 @@ class Killed(BaseException):
 
 def test_process_killed_between_sending_and_noting_sends_again_under_the_same_id(driver, receiver):
     driver.endpoint(receiver.url)
-    (emitted,) = driver.tell(1)
+    (emitted,) = driver.emit(1)
     post = Receivers(may_loop=True).post
     driver.fan_out()
 
@@ -62,7 +62,7 @@ def test_process_killed_between_sending_and_noting_sends_again_under_the_same_id
 def test_two_senders_at_once_send_each_event_once(driver):
     for number in range(4):
         driver.endpoint(f"http://127.0.0.1:9/{number}")
-    emitted = driver.tell(*range(1, 31))
+    emitted = driver.emit(*range(1, 31))
     driver.fan_out()
     sender, gate = Sender(), threading.Barrier(4)
 
@@ -80,7 +80,7 @@ def test_two_senders_at_once_send_each_event_once(driver):
 def test_sender_that_lost_its_claim_changes_nothing_that_is_settled(driver):
     """A process that slept through its claim wakes when another has finished the work."""
     driver.endpoint()
-    (emitted,) = driver.tell(1)
+    (emitted,) = driver.emit(1)
     driver.fan_out()
     quick = Sender()
 
@@ -97,7 +97,7 @@ def test_sender_that_lost_its_claim_changes_nothing_that_is_settled(driver):
 def test_handing_out_at_once_makes_one_delivery_for_each_endpoint(driver):
     driver.endpoint()
     driver.endpoint()
-    emitted = driver.tell(*[1, 2, 3, 4, 5] * 40)
+    emitted = driver.emit(*[1, 2, 3, 4, 5] * 40)
     gate = threading.Barrier(4)
 
     def hand_out() -> int:
@@ -123,7 +123,7 @@ def test_event_committed_after_one_with_a_higher_id_is_handed_out_too(driver):
     early = NewEvent(new_id(), driver.shop.id, None, EventType.WEBHOOK_SILENT, {}, NOW)
     with driver.database.transaction() as connection:
         outbox_rows.add(connection, [early])
-        driver.tell(1)
+        driver.emit(1)
         assert driver.fan_out() == 1
 
     assert driver.fan_out() == 1
@@ -143,7 +143,7 @@ def test_handing_out_and_noting_at_once_leave_no_event_behind(driver):
         sending = pool.submit(keep_sending)
         emitted = []
         for _ in range(40):
-            emitted += driver.tell(1)
+            emitted += driver.emit(1)
             driver.fan_out()
         done.set()
         sending.result()
@@ -156,9 +156,9 @@ def test_handing_out_and_noting_at_once_leave_no_event_behind(driver):
 def test_noting_waits_for_an_event_that_is_just_added_behind(driver):
     """Else neither would see the other, and the added event would never become the next."""
     driver.endpoint()
-    (first,) = driver.tell(1)
+    (first,) = driver.emit(1)
     driver.fan_out()
-    (second,) = driver.tell(1)
+    (second,) = driver.emit(1)
     sent, added, may_commit = threading.Event(), threading.Event(), threading.Event()
     sender = Sender()
 
@@ -190,8 +190,8 @@ def test_noting_waits_for_an_event_that_is_just_added_behind(driver):
 
 def test_endpoint_gets_only_the_types_it_wants(driver):
     endpoint = driver.endpoint(types=[EventType.GRANT_CREATED])
-    driver.tell(1)
-    (wanted,) = driver.tell(1, type_=EventType.GRANT_CREATED)
+    driver.emit(1)
+    (wanted,) = driver.emit(1, type_=EventType.GRANT_CREATED)
 
     driver.fan_out()
 
@@ -203,7 +203,7 @@ def test_stores_do_not_get_each_others_events(driver, app):
     connected, headers = add_shop(app, "other")
     theirs = driver.endpoint(store_id=connected.store.id)
     mine = driver.endpoint()
-    (emitted,) = driver.tell(1)
+    (emitted,) = driver.emit(1)
     event = NewEvent(new_id(), connected.store.id, None, EventType.WEBHOOK_SILENT, {}, NOW)
     with driver.database.transaction() as connection:
         outbox_rows.add(connection, [event])
@@ -226,9 +226,9 @@ def test_stores_do_not_get_each_others_events(driver, app):
         assert (answer.status_code, answer.get_json()["code"]) == (404, "unknown_event_endpoint")
 
 
-def test_process_that_is_told_to_stop_ends_after_the_round_it_is_at(driver):
+def test_process_asked_to_stop_ends_after_its_current_round(driver):
     driver.endpoint()
-    driver.tell(*range(1, 21))
+    driver.emit(*range(1, 21))
     driver.fan_out()
     sender = Sender()
 
@@ -238,9 +238,9 @@ def test_process_that_is_told_to_stop_ends_after_the_round_it_is_at(driver):
     assert driver.send(sender) == 12
 
 
-def test_old_events_are_pruned_once_nobody_waits_for_them(driver):
+def test_old_events_are_pruned_once_no_delivery_waits_for_them(driver):
     driver.endpoint()
-    _, waiting = driver.tell(1, 2)
+    _, waiting = driver.emit(1, 2)
     driver.fan_out()
     driver.send(Sender(answers={waiting: 500}))
 

@@ -33,7 +33,7 @@ def driver(shop, database) -> EventDriver:
 
 def test_event_arrives_signed_with_its_store_and_user(driver, receiver):
     endpoint = driver.endpoint(receiver.url)
-    (emitted,) = driver.tell(42)
+    (emitted,) = driver.emit(42)
 
     driver.fan_out()
     driver.send(Receivers(may_loop=True).post)
@@ -58,7 +58,7 @@ def test_receiver_down_for_two_days_gets_every_event_once_and_in_order(driver, r
         now = NOW + step * 30 * MINUTE
         if step % 16 == 0:
             for user in (1, 2, 3, None):
-                emitted[user] += driver.tell(user, at=now)
+                emitted[user] += driver.emit(user, at=now)
         driver.fan_out(now)
         driver.send(post, now, draw=(step % 10) / 10)
     assert receiver.received == []
@@ -80,8 +80,8 @@ def test_receiver_down_for_two_days_gets_every_event_once_and_in_order(driver, r
 
 def test_account_waits_for_its_earlier_event_and_no_other_does(driver):
     driver.endpoint()
-    first, second = driver.tell(1, 1)
-    (other,) = driver.tell(2)
+    first, second = driver.emit(1, 1)
+    (other,) = driver.emit(2)
     sender = Sender(answers={first: 500})
     driver.fan_out()
 
@@ -99,12 +99,12 @@ def test_account_waits_for_its_earlier_event_and_no_other_does(driver):
 
 def test_later_event_of_an_account_waits_though_handed_out_later(driver):
     driver.endpoint()
-    (first,) = driver.tell(1)
+    (first,) = driver.emit(1)
     sender = Sender(answers={first: 500})
     driver.fan_out()
     driver.send(sender)
 
-    (second,) = driver.tell(1)
+    (second,) = driver.emit(1)
     driver.fan_out(NOW + timedelta(seconds=1))
     driver.send(sender, NOW + timedelta(seconds=2))
 
@@ -112,9 +112,9 @@ def test_later_event_of_an_account_waits_though_handed_out_later(driver):
     assert driver.states() == [(first, "pending", 1), (second, "pending", 0)]
 
 
-def test_event_is_given_up_after_the_last_attempt_and_blocks_nobody(driver):
+def test_event_is_given_up_after_the_last_attempt_and_blocks_no_other(driver):
     driver.endpoint()
-    first, second = driver.tell(1, 1)
+    first, second = driver.emit(1, 1)
     sender = Sender(answers={first: 500})
     driver.fan_out()
 
@@ -129,7 +129,7 @@ def test_event_is_given_up_after_the_last_attempt_and_blocks_nobody(driver):
 
 def test_410_disables_the_endpoint_and_ends_its_deliveries(driver):
     endpoint = driver.endpoint()
-    first, second, other = driver.tell(1, 1, 2)
+    first, second, other = driver.emit(1, 1, 2)
     driver.fan_out()
 
     driver.send(Sender(answers={first: 410}))
@@ -139,16 +139,16 @@ def test_410_disables_the_endpoint_and_ends_its_deliveries(driver):
     assert shown["disabled_reason"] == "the receiver answered 410 Gone"
     assert (shown["disabled_at"], shown["pending"], shown["last_status"]) == ("2026-11-20T12:00:00.000000Z", 0, 410)
 
-    driver.tell(3)
+    driver.emit(3)
     driver.fan_out()
     assert len(driver.states()) == 3
     refused = driver.call("POST", f"event-endpoints/{endpoint['id']}/replay", json={"since": "2026-11-20T00:00:00Z"})
     assert (refused.status_code, refused.get_json()["code"]) == (409, "event_endpoint_disabled")
 
 
-def test_endpoint_nobody_answers_at_rests_and_is_probed_again(driver):
+def test_endpoint_without_an_answer_rests_and_is_probed_again(driver):
     driver.endpoint()
-    driver.tell(*range(1, 21))
+    driver.emit(*range(1, 21))
     sender = Sender(default=None)
     driver.fan_out()
 
@@ -164,7 +164,7 @@ def test_endpoint_nobody_answers_at_rests_and_is_probed_again(driver):
 
 def test_slow_endpoint_leaves_its_thread_to_others_after_a_while(driver):
     driver.endpoint()
-    driver.tell(*range(1, 41))
+    driver.emit(*range(1, 41))
     sender = Sender(seconds=11.0)
     driver.fan_out()
 
@@ -174,7 +174,7 @@ def test_slow_endpoint_leaves_its_thread_to_others_after_a_while(driver):
 
 def test_failing_endpoint_does_not_keep_events_from_another(driver):
     bad, good = driver.endpoint("http://127.0.0.1:9/bad"), driver.endpoint("http://127.0.0.1:9/good")
-    (emitted,) = driver.tell(1)
+    (emitted,) = driver.emit(1)
     driver.fan_out()
 
     driver.send(lambda url, _body, _headers: Answer(500 if url.endswith("bad") else 200))
@@ -188,7 +188,7 @@ def test_failing_endpoint_does_not_keep_events_from_another(driver):
 
 def test_secret_under_another_key_of_the_service_rests_the_endpoint(driver):
     driver.endpoint()
-    driver.tell(1)
+    driver.emit(1)
     driver.fan_out()
     driver.vault = Vault("another key of the service, put in by mistake")
 
@@ -201,7 +201,7 @@ def test_secret_under_another_key_of_the_service_rests_the_endpoint(driver):
 
 def test_job_hands_out_and_sends(driver, receiver):
     driver.endpoint(receiver.url)
-    (emitted,) = driver.tell(1)
+    (emitted,) = driver.emit(1)
 
     outcome = jobs.send_events(shift_at(driver.database, NOW), vault=driver.vault, public_url=LOOPBACK)
     again = jobs.send_events(shift_at(driver.database, NOW), vault=driver.vault, public_url=LOOPBACK)
@@ -212,7 +212,7 @@ def test_job_hands_out_and_sends(driver, receiver):
 
 def test_bridge_in_public_sends_nothing_to_a_private_address(driver, receiver):
     driver.endpoint(receiver.url)
-    driver.tell(1)
+    driver.emit(1)
 
     jobs.send_events(shift_at(driver.database, NOW), vault=driver.vault, public_url="https://bridge.example.com")
 
@@ -221,7 +221,7 @@ def test_bridge_in_public_sends_nothing_to_a_private_address(driver, receiver):
     assert (shown["pending"], shown["last_error"]) == (1, "the address is in a private network")
 
 
-def test_spending_and_granting_tell_of_each_crossing_once(shop, driver, receiver, app):
+def test_spending_and_granting_announce_each_crossing_once(shop, driver, receiver, app):
     """From the request to the event: the store warns below 1000 tokens."""
     endpoint = driver.endpoint(receiver.url)
     give(shop, 42, 2000)

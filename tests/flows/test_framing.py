@@ -245,7 +245,7 @@ def test_compressed_body_is_refused(service, shop):
     assert statuses(exchange(service.port, sent + LAST)) == [415, 200]
 
 
-def test_caller_who_expects_continue_is_told_to_go_on(service, shop):
+def test_caller_who_expects_continue_gets_it(service, shop):
     give(shop, 2, 10)
     body = spend_body()
     lines = bearer(shop, "Idempotency-Key: expecting", f"Content-Length: {len(body)}", "Expect: 100-continue")

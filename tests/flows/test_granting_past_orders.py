@@ -10,7 +10,7 @@ import pytest
 from bridge.services.shop import backfill
 from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
-from bridge.web.admin import connection as connection_door
+from bridge.web.admin import connection as connection_page
 from schedulers import shop_jobs
 from schedulers.context import JobContext
 from tests import factories
@@ -69,7 +69,7 @@ def press(admin, **fields):
 @one_engine
 def test_button_begins_at_once_and_the_page_says_how_far_it_is(connected_shop, monkeypatch):
     admin = sign_in(connected_shop.app)
-    monkeypatch.setattr(connection_door, "_BEGINNING_SECONDS", 0)
+    monkeypatch.setattr(connection_page, "_BEGINNING_SECONDS", 0)
     page = admin.get(press(admin, answer="grant").location)
     assert "Past orders are being granted." in page.text
     go_on(connected_shop, parts=1)
@@ -123,15 +123,15 @@ def test_owner_who_skips_after_all_ends_it(connected_shop):
 
 
 @one_engine
-def test_command_tells_of_the_progress_and_reconcile_ends_it(connected_shop):
+def test_command_reports_the_progress_and_reconcile_ends_it(connected_shop):
     run = connected_shop.app.test_cli_runner().invoke
     assert "flask stores check shop" in run(args=["stores", "history", "shop", "grant"]).output
     go_on(connected_shop, parts=1)
     assert "past orders    being granted: 50 of 120 read so far" in run(args=["stores", "check", "shop"]).output
 
-    told = run(args=["reconcile", "shop"])
+    outcome = run(args=["reconcile", "shop"])
 
-    assert (told.exit_code, connected_shop.balances(), progress(connected_shop)) == (0, {2: 12_000_000}, None)
+    assert (outcome.exit_code, connected_shop.balances(), progress(connected_shop)) == (0, {2: 12_000_000}, None)
 
 
 def test_without_rest_keys_the_orders_that_are_known_are_granted(shop, database):
@@ -163,8 +163,8 @@ def running(app, caplog):
 
 
 def reconcile(connected_shop, *args):
-    told = connected_shop.app.test_cli_runner().invoke(args=["reconcile", "shop", *args, "--json"])
-    return told.exit_code, json.loads(told.output)["reports"][0] if told.exit_code == 0 else told.output
+    outcome = connected_shop.app.test_cli_runner().invoke(args=["reconcile", "shop", *args, "--json"])
+    return outcome.exit_code, json.loads(outcome.output)["reports"][0] if outcome.exit_code == 0 else outcome.output
 
 
 @one_engine
@@ -193,9 +193,9 @@ def test_order_is_found_by_the_number_the_shop_shows(shop, database, app):
         assert f"Order {typed} (completed; Tokens) was checked: no tokens moved. It has no exceptions." in checked
     for typed, words in (
         ("TB-1", "Enter the ID of an order"),
-        ("\0", "Give the ID"),
+        ("\0", "Enter the ID"),
         ("7", "there is no order 7"),
-        ("", "Give the ID"),
+        ("", "Enter the ID"),
     ):
         assert words in admin.get(send(admin, page.form("exceptions/check"), order=typed).location).text
 
@@ -249,6 +249,6 @@ def test_options_that_do_not_go_together_are_refused(running, args):
 
 @one_engine
 def test_order_needs_a_store(running):
-    told = running.app.test_cli_runner().invoke(args=["reconcile", "--order", "1"])
+    outcome = running.app.test_cli_runner().invoke(args=["reconcile", "--order", "1"])
 
-    assert (told.exit_code, "SLUG" in told.output) == (1, True)
+    assert (outcome.exit_code, "SLUG" in outcome.output) == (1, True)

@@ -57,8 +57,8 @@ UNSTATED = pytest.mark.parametrize("refunds", [None, "missing", "text", 0, [{"id
 
 def without_refunds(document, refunds):
     """Return the document with another value in the place of its refunds."""
-    kept = {name: value for name, value in document.items() if name != "refunds"}
-    return kept if refunds == "missing" else kept | {"refunds": refunds}
+    others = {name: value for name, value in document.items() if name != "refunds"}
+    return others if refunds == "missing" else others | {"refunds": refunds}
 
 
 @UNSTATED
@@ -205,7 +205,7 @@ def test_large_delivery_whose_id_is_not_found_is_no_matter_of_the_api_version(co
     assert deliver(connected_shop, document).status_code == 200
 
     (row,) = ledger_sql.rows(connected_shop.database, "select state, outcome from deliveries")
-    assert row == {"state": "ignored", "outcome": "too large to be kept, and its ID is not at its beginning"}
+    assert row == {"state": "ignored", "outcome": "too large to be stored, and the ID is not at its beginning"}
     assert Code.DELIVERY_TOO_LARGE in connected_shop.faults()
     assert Code.OTHER_FORM not in connected_shop.faults()
 

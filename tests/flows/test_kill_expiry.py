@@ -34,7 +34,7 @@ def left(database, job):
 
 
 @pytest.mark.parametrize("job", ["expire_holds", "prune"])
-def test_killed_in_between_the_books_balance_and_the_next_run_does_the_rest(shop, database, database_url, job):
+def test_after_a_kill_the_ledger_adds_up_and_the_next_run_does_the_rest(shop, database, database_url, job):
     growth_data.add_accounts(database, shop.id, 50, now=utcnow())
     old = growth_data.long_ago()
     growth_data.add_holds(database, shop.id, first=1, count=HOLDS, users=50, expired_at=old)

@@ -34,7 +34,7 @@ def missed(app):
 
 
 def start(database_url):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
     settings = {
         "BRIDGE_DATABASE_URL": database_url,
         "BRIDGE_SECRET_KEY": SECRET_KEY,
@@ -43,7 +43,7 @@ def start(database_url):
     return subprocess.Popen(
         [sys.executable, "-m", "flask", "reconcile", "shop", "--json"],
         cwd=ROOT,
-        env=kept | settings,
+        env=inherited | settings,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -66,7 +66,7 @@ def wait_for(connected_shop, words):
         if any(words in path for _, path in connected_shop.served.requests):
             return
         pause.wait(0.01)
-    raise AssertionError(f"nobody asked for {words}")
+    raise AssertionError(f"no request for {words}")
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -15,7 +15,7 @@ _keys = itertools.count(1)
 
 
 @pytest.fixture(autouse=True)
-def sound_books(database):
+def sound_ledger(database):
     """Check afterwards that the ledger adds up."""
     yield
     assert faults(database) == []
@@ -67,7 +67,7 @@ def test_day_of_units_is_bounded_also_from_one_request_to_the_next(unlimited):
     assert answers[1].get_json()["code"] == "use_out_of_range"
 
 
-def test_what_nobody_pays_is_bounded_whatever_source_it_names(shop):
+def test_uncovered_use_is_bounded_whatever_source_it_names(shop):
     """A linked site may capture any amount, but no sum that a page or an audit cannot represent."""
     put_user(shop, 2)
     give(shop, 2, 100)

@@ -109,7 +109,7 @@ def test_line_at_nothing_of_a_product_that_is_no_package_can_be_given_an_amount(
 
 @one_engine
 @pytest.mark.parametrize("by", ["webhook", "api", "page", "command"])
-def test_whoever_makes_it_a_package_it_asks(asking, app, by):
+def test_product_made_a_package_by_any_actor_is_a_review_item(asking, app, by):
     mark(asking, None)
     deliver(asking, order(1))
     if by == "webhook":
@@ -123,8 +123,8 @@ def test_whoever_makes_it_a_package_it_asks(asking, app, by):
         app.test_cli_runner().invoke(args=["packages", "set", "shop", "10", "500"])
 
     assert [one["orders"] for one in get(asking, "exceptions/products")["items"]] == [1]
-    told = app.test_cli_runner().invoke(args=["packages", "past", "shop", "10", "grant"])
-    assert (told.exit_code, told.output) == (0, "1 orders were granted.\n")
+    outcome = app.test_cli_runner().invoke(args=["packages", "past", "shop", "10", "grant"])
+    assert (outcome.exit_code, outcome.output) == (0, "1 orders were granted.\n")
     assert balance_of(asking, 2) == 500
 
 

@@ -65,9 +65,9 @@ def test_code_links_a_site_that_has_no_key_yet(shop):
     assert linked.status_code == 201
     document = linked.get_json()
     assert (document["name"], document["monthly_cap"]) == ("Blog", None)
-    told = shop.client.get("/v1/account", headers={"Authorization": f"Bearer {document['access_key']}"})
-    assert told.get_json()["user"] == {"id": 2}
-    assert told.get_json()["site"]["id"] == document["id"]
+    response = shop.client.get("/v1/account", headers={"Authorization": f"Bearer {document['access_key']}"})
+    assert response.get_json()["user"] == {"id": 2}
+    assert response.get_json()["site"]["id"] == document["id"]
 
 
 def test_code_is_ten_clear_letters_and_says_how_long_it_lasts(shop):
@@ -103,17 +103,17 @@ def test_code_links_to_the_store_and_account_it_was_made_for(app, shop):
     assert other.store.slug == "other"
 
 
-def test_code_and_keys_are_kept_and_logged_nowhere(shop, database, caplog):
+def test_code_and_keys_are_stored_and_logged_nowhere(shop, database, caplog):
     caplog.set_level(logging.DEBUG)
     code = new_code(shop)
 
     key = send(shop, code).get_json()["access_key"]
     send(shop, code)
 
-    kept = str(rows(database, "select * from link_codes") + rows(database, "select * from access_keys"))
-    kept += str(rows(database, "select * from link_guesses"))
+    stored = str(rows(database, "select * from link_codes") + rows(database, "select * from access_keys"))
+    stored += str(rows(database, "select * from link_guesses"))
     for secret in (code, code.replace("-", ""), key, HERE):
-        assert secret not in kept + caplog.text
+        assert secret not in stored + caplog.text
 
 
 def test_code_works_once(shop, database):
@@ -314,9 +314,9 @@ def test_keys_long_ended_are_forgotten(database, shop):
             now = NOON + timedelta(days=day)
             sites.rotate_key(connection, shop.id, linked.site.id, grace=timedelta(0), now=now)
 
-    kept = rows(database, "select * from access_keys where site_id = :site", site=linked.site.id)
-    assert len(kept) == 5
-    assert secrets.hash_access_key(linked.access_key) not in {row["key_hash"] for row in kept}
+    stored = rows(database, "select * from access_keys where site_id = :site", site=linked.site.id)
+    assert len(stored) == 5
+    assert secrets.hash_access_key(linked.access_key) not in {row["key_hash"] for row in stored}
 
 
 def test_month_of_a_cap_is_the_store_s_own(database, shop):

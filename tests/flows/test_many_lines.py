@@ -73,7 +73,7 @@ def test_pages_of_purchases_end_before_their_lines_are_too_many(large, monkeypat
     assert len(list(csv.reader(io.StringIO(get(large, "purchases?format=csv").text)))) == 1 + LINES + 2
 
 
-def test_lines_of_an_order_of_somebody_else_are_not_found(large):
+def test_lines_of_another_users_order_are_not_found(large):
     put_user(large, 3)
 
     for path in ("/v1/users/3/purchases/2/lines", "/v1/users/2/purchases/99/lines"):

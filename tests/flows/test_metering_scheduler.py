@@ -99,7 +99,7 @@ def history(run: Run, hour: int, now: datetime) -> None:
         driver.order(60, 2, status="refunded", now=now, tokens=25)
 
 
-def resets_told(database: Database) -> Counter[tuple[Any, ...]]:
+def announced_resets(database: Database) -> Counter[tuple[Any, ...]]:
     found = ledger_sql.rows(
         database,
         "select user_id, payload from outbox o join accounts a on a.id = o.account_id where type = 'allowance.reset'",
@@ -108,7 +108,7 @@ def resets_told(database: Database) -> Counter[tuple[Any, ...]]:
         (row["user_id"], row["payload"] if isinstance(row["payload"], dict) else json.loads(row["payload"]))
         for row in found
     ]
-    return Counter((user, told["module"], told["started_at"]) for user, told in documents)
+    return Counter((user, announced["module"], announced["started_at"]) for user, announced in documents)
 
 
 def state_of(database: Database) -> list[Any]:
@@ -173,18 +173,18 @@ def test_three_days_without_the_scheduler_change_no_answer(runs):
     assert with_it.answers == without.answers
     assert len({str(answer) for _, answer in with_it.answers}) > 200
     assert state_of(with_it.driver.database) == state_of(without.driver.database)
-    told = resets_told(without.driver.database)
+    announced = announced_resets(without.driver.database)
     for one in runs:
         one.tick(end, TIMETABLE)
         one.tick(end + timedelta(seconds=30), TIMETABLE)
-        assert set(resets_told(one.driver.database).values()) == {1}
+        assert set(announced_resets(one.driver.database).values()) == {1}
         assert ledger_sql.faults(one.driver.database) == []
         with one.driver.database.reading() as connection:
             assert list(audit.list_faults(connection, now=end)) == []
-    assert resets_told(without.driver.database) == told
+    assert announced_resets(without.driver.database) == announced
     # The stopped one announces the windows that are open now, and none that came and went.
-    assert told.keys() <= resets_told(with_it.driver.database).keys()
-    assert {module for _, module, _ in told} == {"chat", "ai_forms", "image_optimizer"}
+    assert announced.keys() <= announced_resets(with_it.driver.database).keys()
+    assert {module for _, module, _ in announced} == {"chat", "ai_forms", "image_optimizer"}
     starts = "select module, starts_at, finished_at from window_runs order by module, starts_at desc"
     newest = [{row["module"]: row for row in ledger_sql.rows(one.driver.database, starts)[::-1]} for one in runs]
     assert {key: row["starts_at"] for key, row in newest[0].items()} == {

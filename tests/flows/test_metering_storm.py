@@ -47,18 +47,18 @@ class Storm:
     seed: int = 0
     ends_at: float = field(default_factory=lambda: time.monotonic() + SECONDS)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    told: dict[str, tuple[Any, list[tuple[int, str]]]] = field(default_factory=dict)
+    responses: dict[str, tuple[Any, list[tuple[int, str]]]] = field(default_factory=dict)
 
     def ask(self, ask: Any) -> dict[str, Any]:
         """Return the response, and store it beside the other thread's."""
         reply = self.group.spend(ask)
         with self.lock:
-            self.told.setdefault(ask.key, (ask, []))[1].append((status_of(reply), text_of(reply)))
+            self.responses.setdefault(ask.key, (ask, []))[1].append((status_of(reply), text_of(reply)))
         return read(reply)
 
     def goes_on(self) -> bool:
         """Return whether time is left, or too few requests were sent."""
-        return time.monotonic() < self.ends_at and len(self.told) < ASKS
+        return time.monotonic() < self.ends_at and len(self.responses) < ASKS
 
 
 def caller(storm: Storm, number: int) -> None:
@@ -140,7 +140,7 @@ def storm(shop, database):
 
 
 @pytest.mark.parametrize("seed", [FRESH])
-def test_64_threads_leave_sound_books_and_tell_everybody_the_same(storm, database, seed):
+def test_64_threads_leave_a_sound_ledger_and_equal_responses(storm, database, seed):
     """Threads interleave in another order each time, so a fixed seed would repeat nothing."""
     storm.seed = resolve(seed)
     with ThreadPoolExecutor(THREADS) as pool:
@@ -149,21 +149,21 @@ def test_64_threads_leave_sound_books_and_tell_everybody_the_same(storm, databas
         for run in runs:
             run.result()
 
-    asked = [ask for ask, _ in storm.told.values()]
+    asked = [ask for ask, _ in storm.responses.values()]
     # In parts: the queue has a limited size.
     again = [reply for part in batched(asked) for reply in storm.group.spend_all(part)]
 
-    for reply, (ask, told) in zip(again, storm.told.values(), strict=True):
+    for reply, (ask, responses) in zip(again, storm.responses.values(), strict=True):
         # A refusal is not stored, so of two with one key one may be refused, and their requests differ from then on.
-        successes = {answer for answer in told if 200 <= answer[0] < 400}
+        successes = {answer for answer in responses if 200 <= answer[0] < 400}
         assert len(successes) <= 1, ask
         if is_replay(reply):
             assert successes == {(status_of(reply), text_of(reply))}, ask
         elif read(reply).get("code") != "idempotency_key_reused":
             assert not successes, ask
-    asked_twice = [key for key, (_, told) in storm.told.items() if len(told) == 2]
-    assert len(asked_twice) > len(storm.told) // 2
-    assert {kind for (_, told) in storm.told.values() for kind, _ in told} >= {200, 201, 402}
+    asked_twice = [key for key, (_, responses) in storm.responses.items() if len(responses) == 2]
+    assert len(asked_twice) > len(storm.responses) // 2
+    assert {kind for (_, responses) in storm.responses.values() for kind, _ in responses} >= {200, 201, 402}
     with database.reading() as connection:
         assert list(audit.list_faults(connection, now=datetime.now(UTC))) == []
     assert ledger_sql.faults(database) == []

@@ -14,6 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.metrics.exposition import TEXT_SECONDS
+from bridge.metrics.recorder import SAMPLE_SECONDS
 from tests.conftest import SECRET_KEY
 from tests.support.service import ROOT, Service, all_at_once
 
@@ -34,8 +35,8 @@ def service(tmp_path, sqlite_template):
 
 
 def scrape(service):
-    """Every sample, by its name and labels; not from the text of a scrape before, which is used for a second."""
-    threading.Event().wait(TEXT_SECONDS)
+    """Every sample, by its name and labels; what was counted before is in it, whichever worker answers."""
+    threading.Event().wait(TEXT_SECONDS + 2 * SAMPLE_SECONDS)
     answer = service.insist("GET", "/metrics", b"", {"Authorization": f"Bearer {TOKEN}"})
     assert answer.status == 200, answer.text
     families = text_string_to_metric_families(answer.text)
@@ -76,6 +77,7 @@ def test_one_scrape_sums_both_workers(service):
     asked = 0
     while asked < 400 and sum(b"/healthz" in path.read_bytes() for path in histograms(service)) < 2:
         ask(service, 20)
+        threading.Event().wait(2 * SAMPLE_SECONDS)
         asked += 20
 
     found = scrape(service)

@@ -53,15 +53,18 @@ def test_name_and_zone_come_from_the_shop(app):
     with shop_serving() as shop:
         shop.answer = lambda asked: Reply(site if "rest_route" in asked.target else b"<html>")
 
-        told = run.invoke(args=["stores", "add", "shop", "--url", shop.url])
+        outcome = run.invoke(args=["stores", "add", "shop", "--url", shop.url])
         given = run.invoke(args=["stores", "add", "other", "--url", "http://127.0.0.1:1", "--name", "A &lt;b&gt;"])
 
-    assert (told.exit_code, given.exit_code) == (0, 0)
-    assert told.stdout.startswith("O'Neil & Sons is connected as shop.")
-    assert "Time zone: +05:30, as set in the shop." in told.stdout
-    assert "API version v3" in told.stdout
+    assert (outcome.exit_code, given.exit_code) == (0, 0)
+    assert outcome.stdout.startswith("O'Neil & Sons is connected as shop.")
+    assert "Time zone: +05:30, as set in the shop." in outcome.stdout
+    assert "API version v3" in outcome.stdout
     assert (
-        told.stdout.count("\n  order.") + told.stdout.count("\n  product.") + told.stdout.count("\n  customer.") == 10
+        outcome.stdout.count("\n  order.")
+        + outcome.stdout.count("\n  product.")
+        + outcome.stdout.count("\n  customer.")
+        == 10
     )
     assert "Time zone: UTC, because the shop could not be reached." in given.stdout
     rows = ledger_sql.rows(app.extensions["bridge"].database, "select name, time_zone from stores order by id")
@@ -82,14 +85,14 @@ def test_delivery_signed_with_the_consumer_secret_names_the_mix_up(app):
         mixed, wrong = deliver(secret), deliver("x")
 
         page = sign_in(app).get("/admin/shop/connection").text
-        told = app.test_cli_runner().invoke(args=["stores", "check", "shop"]).output
+        outcome = app.test_cli_runner().invoke(args=["stores", "check", "shop"]).output
         good = deliver(SECRET)
         after = app.test_cli_runner().invoke(args=["stores", "check", "shop"]).output
 
     assert (mixed.status_code, wrong.status_code) == (401, 401)
     assert "signed with the REST key's consumer secret" in mixed.json["detail"]
     assert "the shop signs its deliveries with the REST key&#39;s consumer secret" in page
-    assert "FAULT the shop signs its deliveries with the REST key's consumer secret" in told
+    assert "FAULT the shop signs its deliveries with the REST key's consumer secret" in outcome
     assert (good.status_code, "consumer secret" in after) == (200, False)
     assert "consumer" not in wrong.json["detail"]
     assert secret not in mixed.text

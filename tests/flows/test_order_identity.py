@@ -20,7 +20,7 @@ def shop(shop):
 
 
 @pytest.fixture(autouse=True)
-def sound_books(request, database):
+def sound_ledger(request, database):
     yield
     assert ledger_sql.faults(database) == []
 
@@ -53,8 +53,8 @@ def test_other_order_with_a_known_number_moves_nothing(shop):
 
     assert (balance_of(shop, 2), balance_of(shop, 3)) == (1_000, 0)
     assert items(shop) == {1: ["other_order"]}
-    kept = decide(shop, 1, "other_order", "keep")
-    assert (kept.status_code, kept.json["reviews"], kept.json["posted"]) == (200, [], 0)
+    decision = decide(shop, 1, "other_order", "keep")
+    assert (decision.status_code, decision.json["reviews"], decision.json["posted"]) == (200, [], 0)
     deliver(shop, second | {"date_modified_gmt": "2026-11-21T12:00:00"})
     assert (items(shop), balance_of(shop, 3)) == ({}, 0)
 

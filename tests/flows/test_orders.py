@@ -31,7 +31,7 @@ def shop(shop):
 
 
 @pytest.fixture(autouse=True)
-def sound_books(request, database):
+def sound_ledger(request, database):
     """Check afterwards that the ledger adds up."""
     yield
     assert ledger_sql.faults(database) == []
@@ -119,7 +119,7 @@ def test_another_customer_gets_a_spent_grant_in_full(shop):
     assert state_of(shop, 3) == {"balance": 1_000, "held": 0, "available": 1_000, "debt": 0}
 
 
-def test_customer_turned_to_nobody_keeps_the_grant(shop, database):
+def test_customer_changed_to_0_keeps_the_grant(shop, database):
     """The shop sends 0 once the user is deleted."""
     put_user(shop, 3, email="ada@example.test")
     deliver(shop, order(at=1, customer=2))
@@ -130,7 +130,7 @@ def test_customer_turned_to_nobody_keeps_the_grant(shop, database):
     assert ledger_sql.parked(database) == {}
 
 
-def test_older_state_that_still_names_the_customer_tells_whose_order_it_is(shop, database):
+def test_older_state_that_still_names_the_customer_assigns_the_order(shop, database):
     """The state without the customer came first, and waited."""
     deliver(shop, order(at=2, customer=0))
     parked = ledger_sql.parked(database)
@@ -249,7 +249,7 @@ def test_deleted_product_of_which_only_the_number_was_known_is_asked_about(shop,
     assert balance_of(shop, 2) == 500
 
 
-def test_trashed_order_gives_its_tokens_back_and_a_restored_one_brings_them_again(shop):
+def test_trashed_order_is_reversed_and_a_restored_one_granted_again(shop):
     deliver(shop, order(at=1))
     deliver(shop, {"id": 1}, "order.deleted")
     trashed = balance_of(shop, 2)

@@ -12,7 +12,7 @@ from fakeshop.rest.faults import Kind
 from schedulers import jobs, shop_jobs
 from schedulers.context import JobContext
 from schedulers.schedule import timetable_for
-from tests.histories.expected_grants import expected_books
+from tests.histories.expected_grants import expected_grants
 from tests.support.connected_shop import DAY, PUBLIC_URL, connect, open_connected_shop
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -65,7 +65,7 @@ def test_shop_that_is_gone_stops_no_other_and_one_without_keys_is_passed_over(co
 
 
 @one_engine
-def test_sweep_runs_once_a_night_to_its_end(connected_shop, monkeypatch):
+def test_full_scan_runs_once_a_night_to_its_end(connected_shop, monkeypatch):
     monkeypatch.setattr(shop_jobs, "FULL_SCANS_AT_ONCE", 2)
     placed = [connected_shop.sell() for _ in range(5)]
     reconcile(connected_shop)
@@ -81,7 +81,7 @@ def test_sweep_runs_once_a_night_to_its_end(connected_shop, monkeypatch):
 
 
 @one_engine
-def test_sweep_that_met_an_outage_goes_on_an_hour_later(connected_shop, monkeypatch):
+def test_full_scan_that_met_an_outage_continues_an_hour_later(connected_shop, monkeypatch):
     monkeypatch.setattr(shop_jobs, "FULL_SCANS_AT_ONCE", 2)
     placed = [connected_shop.sell() for _ in range(5)]
     reconcile(connected_shop)
@@ -96,7 +96,7 @@ def test_sweep_that_met_an_outage_goes_on_an_hour_later(connected_shop, monkeypa
 
 
 @one_engine
-def test_job_that_is_told_to_stop_ends_after_the_orders_it_is_at(connected_shop, monkeypatch):
+def test_job_asked_to_stop_ends_after_its_current_orders(connected_shop, monkeypatch):
     monkeypatch.setattr(ingest, "TOGETHER", 1)
     for _ in range(4):
         connected_shop.sell()
@@ -132,11 +132,11 @@ def test_delivery_waits_ten_minutes_for_a_shop_that_is_down_and_then_counts_for_
     assert connected_shop.balances() == {2: 100_000}
 
 
-def test_a_bad_week_ends_with_the_books_the_shop_has(connected_shop):
+def test_a_bad_week_ends_with_the_balances_of_the_shops_orders(connected_shop):
     """Webhooks fail, are disabled and recreated, orders move on meanwhile; the jobs make up for all of it."""
     connected_shop.listen()
     for day in range(3):
-        kept = [
+        completed = [
             connected_shop.sell(2 + day),
             connected_shop.sell(0, email="sub@example.test"),
             connected_shop.sell(2, product=17),
@@ -144,13 +144,13 @@ def test_a_bad_week_ends_with_the_books_the_shop_has(connected_shop):
         connected_shop.shop.run_queue(limit=2)
         connected_shop.shop.fail_next(30, status=503 if day % 2 else 301)
         connected_shop.later(60)
-        connected_shop.shop.refund_amount(kept[0], "3.00")
-        connected_shop.shop.trash(kept[2])
+        connected_shop.shop.refund_amount(completed[0], "3.00")
+        connected_shop.shop.trash(completed[2])
         connected_shop.shop.run_queue()
         connected_shop.shop.fail_next(0)
         if day == 2:
-            connected_shop.shop.restore(kept[2])
-            connected_shop.shop.delete_refund(kept[0], connected_shop.shop.order(kept[0]).refunds[0].id)
+            connected_shop.shop.restore(completed[2])
+            connected_shop.shop.delete_refund(completed[0], connected_shop.shop.order(completed[0]).refunds[0].id)
         connected_shop.later(DAY / 4)
         watch(connected_shop)
         reconcile(connected_shop)
@@ -162,6 +162,6 @@ def test_a_bad_week_ends_with_the_books_the_shop_has(connected_shop):
     reconcile(connected_shop)
     run_full_scan(connected_shop)
 
-    assert {user: tokens for user, tokens in connected_shop.balances().items() if tokens} == expected_books(
+    assert {user: tokens for user, tokens in connected_shop.balances().items() if tokens} == expected_grants(
         connected_shop.shop
     )

@@ -73,7 +73,7 @@ from tests.support.recordings import (
     ticking_clock,
 )
 
-BOOKS = {2: 2_775_777, 3: 190_000, 4: 25_000, 5: 550_000, 11: 100_000}
+BALANCES = {2: 2_775_777, 3: 190_000, 4: 25_000, 5: 550_000, 11: 100_000}
 PARKED = {26: "guest1@example.test", 46: "ada@example.test", 50: "guest2@example.test"}
 CLAIMS = {"guest1@example.test": 100_000, "ada@example.test": 100_000, "guest2@example.test": 200_000}
 PACKAGES = {
@@ -103,8 +103,8 @@ def priced(shop):
     return shop
 
 
-def assert_final_books(shop, database):
-    assert ledger_sql.balances(database) == BOOKS
+def assert_final_ledger(shop, database):
+    assert ledger_sql.balances(database) == BALANCES
     assert ledger_sql.parked(database) == PARKED
     assert ledger_sql.faults(database) == []
     assert ledger_sql.rows(database, "select outcome from deliveries where state = 'received'") == []
@@ -116,7 +116,7 @@ def assert_each_parked_order_is_claimed_once(shop, database):
             answer = put_user(shop, user_id, email=email.upper())
 
             assert answer["balance"] == {"balance": tokens, "held": 0, "available": tokens, "debt": 0}
-    assert ledger_sql.balances(database) == BOOKS | {101: 100_000, 102: 100_000, 103: 200_000}
+    assert ledger_sql.balances(database) == BALANCES | {101: 100_000, 102: 100_000, 103: 200_000}
     assert ledger_sql.parked(database) == {}
     assert ledger_sql.faults(database) == []
 
@@ -134,21 +134,21 @@ def test_table_is_about_the_recordings():
 def test_recordings_once(priced, database):
     send_all(priced.client, all_recordings())
 
-    assert_final_books(priced, database)
+    assert_final_ledger(priced, database)
     assert_each_parked_order_is_claimed_once(priced, database)
 
 
 def test_recordings_each_twice(priced, database):
     send_all(priced.client, doubled(all_recordings()))
 
-    assert_final_books(priced, database)
+    assert_final_ledger(priced, database)
     assert_each_parked_order_is_claimed_once(priced, database)
 
 
 def test_recordings_all_twice(priced, database):
     send_all(priced.client, [*all_recordings(), *all_recordings()])
 
-    assert_final_books(priced, database)
+    assert_final_ledger(priced, database)
     assert_each_parked_order_is_claimed_once(priced, database)
 
 
@@ -177,13 +177,13 @@ def test_recordings_with_each_orders_states_in_every_permutation(priced, databas
 
     send_all(priced.client, permuted(all_recordings(), RANKS[engine][turn]))
 
-    assert_final_books(priced, database)
+    assert_final_ledger(priced, database)
 
 
 def test_recordings_shuffled_over_all_orders(priced, database, engine):
     send_all(priced.client, shuffled(all_recordings(), SEEDS[engine]))
 
-    assert_final_books(priced, database)
+    assert_final_ledger(priced, database)
     assert_each_parked_order_is_claimed_once(priced, database)
 
 
@@ -195,7 +195,7 @@ def test_amounts_that_come_last_and_only_from_the_shop(shop, database):
 
         assert deliver(shop, document, "product.updated").status_code == 200
 
-    assert_final_books(shop, database)
+    assert_final_ledger(shop, database)
     assert_each_parked_order_is_claimed_once(shop, database)
 
 

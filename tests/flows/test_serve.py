@@ -143,7 +143,7 @@ def test_serve_starts_prints_its_addresses_answers_and_ends_cleanly(flask):
     assert not list(service.folder.glob("bridge.sqlite3-wal")), "every connection was closed"
 
 
-def test_request_in_flight_is_answered_when_the_service_is_told_to_end(flask):
+def test_request_in_flight_is_answered_when_the_service_is_stopped(flask):
     """By Ctrl-C, which a terminal sends to every process of the group."""
     service = flask("serve", BRIDGE_SCHEDULER="off")
     service.until(lambda: service.get("/healthz"))
@@ -170,7 +170,7 @@ def test_second_serve_on_the_same_port_ends_with_a_sentence(flask):
     second = flask("serve", BRIDGE_BIND=f"127.0.0.1:{service.port}")
 
     assert second.wait() == 1
-    assert second.log.read_text().startswith(f"Error: port {service.port} of 127.0.0.1 is taken already")
+    assert second.log.read_text().startswith(f"Error: port {service.port} of 127.0.0.1 is already in use")
 
 
 @pytest.mark.parametrize(

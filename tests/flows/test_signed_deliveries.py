@@ -28,7 +28,7 @@ def shop(shop):
 
 
 @pytest.fixture(autouse=True)
-def sound_books(database):
+def sound_ledger(database):
     yield
     assert ledger_sql.faults(database) == []
 
@@ -198,7 +198,7 @@ def test_large_delivery_is_accepted_and_a_larger_one_is_answered_and_named(shop,
 
 @one_engine
 @pytest.mark.parametrize("place", ["beginning", "end"])
-def test_order_that_is_too_large_to_be_kept_is_read_from_the_shop(app, place):
+def test_order_that_is_too_large_to_be_stored_is_read_from_the_shop(app, place):
     """By its ID where that is at the beginning of the document, else with the next sync."""
     with open_connected_shop(app) as connected_shop:
         connected_shop.connect()

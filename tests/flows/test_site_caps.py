@@ -51,7 +51,7 @@ def test_site_spends_from_its_own_account(shop, database):
     assert faults(database) == []
 
 
-def test_site_that_names_somebody_is_refused_and_nothing_is_taken(shop):
+def test_site_that_names_a_user_is_refused_and_nothing_is_taken(shop):
     """Not even its own account: a site that can name one user can name another."""
     give(shop, 2, 1000)
     site = link(shop)

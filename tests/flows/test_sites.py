@@ -33,7 +33,7 @@ def test_use_of_a_key_is_noted(shop):
     assert shown["keys"][0]["last_used_at"] == shown["last_used_at"]
 
 
-def test_key_is_shown_once_and_kept_and_logged_nowhere(shop, database, caplog):
+def test_key_is_shown_once_and_stored_and_logged_nowhere(shop, database, caplog):
     caplog.set_level(logging.DEBUG)
     site = link(shop)
     fresh = rotate(shop, site)
@@ -45,9 +45,9 @@ def test_key_is_shown_once_and_kept_and_logged_nowhere(shop, database, caplog):
     ]
     later.append(shop.client.patch(f"/v1/sites/{site['id']}", json={"name": "B"}, headers=shop.headers).text)
     later.append(account(shop, fresh["access_key"]).text)
-    kept = str(rows(database, "select * from access_keys")) + str(rows(database, "select * from sites"))
+    stored = str(rows(database, "select * from access_keys")) + str(rows(database, "select * from sites"))
     for key in (site["access_key"], fresh["access_key"]):
-        assert all(key not in text for text in [*later, kept, caplog.text])
+        assert all(key not in text for text in [*later, stored, caplog.text])
 
 
 def test_sites_come_in_pages_the_newest_first(shop):
@@ -216,14 +216,14 @@ def test_call_without_a_known_key_is_refused(shop):
         assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_site_is_told_how_its_account_stands_and_nothing_of_the_person(shop):
+def test_site_sees_the_state_of_its_account_and_no_personal_data(shop):
     put_user(shop, 2, email="ada@example.test", name="Ada Tester", roles=["subscriber"])
     give(shop, 2, 100_000)
     site = link(shop, monthly_cap=500)
 
-    told = account(shop, site["access_key"])
+    response = account(shop, site["access_key"])
 
-    document = told.get_json()
+    document = response.get_json()
     assert document["state"] == "ok"
     assert document["user"] == {"id": 2}
     assert document["balance"] == {"balance": 100_000, "held": 0, "available": 100_000, "debt": 0}
@@ -235,7 +235,7 @@ def test_site_is_told_how_its_account_stands_and_nothing_of_the_person(shop):
         "held": 0,
         "remaining": 500,
     }
-    assert not any(word in told.text for word in ("ada@example", "Ada Tester", "subscriber"))
+    assert not any(word in response.text for word in ("ada@example", "Ada Tester", "subscriber"))
 
 
 STATES = [
@@ -250,7 +250,7 @@ STATES = [
 ]
 
 
-def test_state_a_site_is_told(shop):
+def test_state_of_the_account_a_site_sees(shop):
     for user_id, (tokens, rule, state) in enumerate(STATES, start=2):
         if tokens:
             give(shop, user_id, tokens)

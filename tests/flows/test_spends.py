@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def sound_books(request, database):
+def sound_ledger(request, database):
     """Check afterwards that the ledger adds up."""
     yield
     assert ledger_sql.faults(database) == []

@@ -132,7 +132,7 @@ def test_a_prune_asks_the_clock_of_the_server(shop, database):
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_a_prune_whose_clock_jumped_deletes_nothing_until_it_is_told_to(shop, database, app):
+def test_a_prune_whose_clock_jumped_deletes_nothing_until_forced(shop, database, app):
     fill(shop)
     counts = {table: count_of(database, table) for table in ("idempotency_keys", "deliveries", "window_uses", "outbox")}
     assert run_prune(database, utcnow()) == "0 events, 0 keys, 0 deliveries, 0 windows"
@@ -236,7 +236,7 @@ def test_a_retry_far_in_the_future_is_due(shop, database):
 def test_an_endpoint_that_waits_far_into_the_future_is_served(shop, database, column):
     driver = EventDriver(shop, database)
     driver.endpoint()
-    driver.tell(1)
+    driver.emit(1)
     driver.fan_out()
     table = "event_deliveries" if column == "next_attempt_at" else "event_endpoints"
     far = int((NOW + YEAR).timestamp() * 1_000_000) if database.is_sqlite else f"'{(NOW + YEAR).isoformat()}'"
@@ -266,7 +266,7 @@ def test_a_link_code_made_by_a_clock_that_was_ahead_is_worth_nothing(shop, datab
         assert link_codes.use(connection, "x", now=utcnow()) is None
 
 
-def test_a_sweep_noted_by_a_clock_that_was_ahead_hides_no_later_one(shop, database):
+def test_a_full_scan_noted_by_a_clock_that_was_ahead_hides_no_later_one(shop, database):
     store = shop.connected.store
     with database.transaction() as connection:
         sync_state.change(connection, store.id, swept_at=utcnow())

@@ -5,7 +5,7 @@ rules it follows:
 
 - a completed order grants, a cancelled, failed, refunded, trashed or deleted one
   nothing; pending, processing and on-hold leave what was granted before, so such
-  an order counts as it was when it left `completed` (`Order.kept`);
+  an order counts as it was when it left `completed` (`Order.last_decided`);
 - a piece has the value it had when the order was placed (`Line.tokens`);
 - an order whose money was all refunded grants nothing;
 - money refunded on a line removes its share of the line's total (both without
@@ -32,7 +32,7 @@ from fakeshop.model.state import ShopState
 CENT = Decimal("0.01")
 
 
-def expected_books(shop: ShopState) -> dict[int, int]:
+def expected_grants(shop: ShopState) -> dict[int, int]:
     """Return the tokens each user should have been granted in total, by user id; users without any are left out."""
     granted: Counter[int] = Counter()
     for order, tokens in _granted(shop):
@@ -51,7 +51,7 @@ def expected_parked(shop: ShopState) -> dict[str, int]:
 
 def tokens_owed(order: Order) -> dict[int, int]:
     """Return what each line should have granted in total, by line id."""
-    decided = order.kept or order
+    decided = order.last_decided or order
     if decided.status != "completed":
         return {line.id: 0 for line in decided.lines}
     return {line.id: _owed(decided, line) for line in decided.lines}
@@ -63,8 +63,8 @@ def _granted(shop: ShopState) -> Iterator[tuple[Order, int]]:
 
 
 def _buyer(shop: ShopState, order: Order) -> int:
-    if order.customer_id or order.keeper_id:
-        return order.customer_id or order.keeper_id
+    if order.customer_id or order.completed_for:
+        return order.customer_id or order.completed_for
     wanted = order.email.strip().casefold()
     found = [user.id for user in shop.users.values() if user.email.strip().casefold() == wanted]
     return found[0] if len(found) == 1 else 0

@@ -116,14 +116,15 @@ def delete_user(history: HistoryState, rng: random.Random) -> str | None:
         user_id
         for user_id in sorted(set(history.shop.users) - staff)
         if all(
-            history.kept.get(order.id) == user_id and order.keeper_id == user_id for order in orders.get(user_id, ())
+            history.completed_for.get(order.id) == user_id and order.completed_for == user_id
+            for order in orders.get(user_id, ())
         )
     ]
     if not fitting or len(history.shop.users) < 5:
         return None
     user_id = rng.choice(fitting)
     history.shop.delete_user(user_id)
-    return f"user {user_id} is deleted; his {len(orders.get(user_id, ()))} orders are nobody's"
+    return f"user {user_id} is deleted; {len(orders.get(user_id, ()))} orders have no customer"
 
 
 def delete_product(history: HistoryState, rng: random.Random) -> str | None:
@@ -131,7 +132,7 @@ def delete_product(history: HistoryState, rng: random.Random) -> str | None:
     unheard = {
         line.product_id
         for order in history.shop.orders.values()
-        if order.id not in history.heard
+        if order.id not in history.delivered
         for line in order.lines
     }
     whole = [product.id for product in history.shop.products.values() if product.type != "variation"]
@@ -145,7 +146,7 @@ def delete_product(history: HistoryState, rng: random.Random) -> str | None:
 
 def add_package(history: HistoryState, rng: random.Random) -> str | None:
     """Add a new package and deliver it."""
-    if not history.can_hear("product.updated"):
+    if not history.would_arrive("product.updated"):
         return None
     tokens = rng.choice((1, 7, 999, 12_345, 1_000_000))
     product = history.shop.add_package(f"Package of {tokens}", "9.99", tokens, sku=f"P{tokens}")
@@ -161,7 +162,7 @@ def set_tokens(history: HistoryState, rng: random.Random) -> str | None:
         for product in history.shop.products.values()
         if product.sold == 0 and product.type == "simple" and product.meta_value("_tokens_granted")
     ]
-    if not fitting or not history.can_hear("product.updated"):
+    if not fitting or not history.would_arrive("product.updated"):
         return None
     product_id, tokens = rng.choice(fitting), rng.randrange(1, 200_000)
     history.shop.set_product_tokens(product_id, tokens)

@@ -10,7 +10,7 @@ from fakeshop.model.orders import Order
 from fakeshop.model.shop import FakeShop
 from fakeshop.webhooks.subscriptions import Delivery
 
-_TELLING = frozenset({"order.created", "order.updated", "order.restored"})
+_WITH_DOCUMENT = frozenset({"order.created", "order.updated", "order.restored"})
 _RECENT = 8
 
 
@@ -18,15 +18,15 @@ _RECENT = 8
 class HistoryState:
     """A shop, a function that moves its clock on by seconds, and what was delivered so far.
 
-    `heard` holds the orders whose document arrived at least once, `kept` the
+    `delivered` holds the orders whose document arrived at least once, `completed_for` the
     customer of the last completed document that arrived of each. Both decide
     what a history may do: see `tests.histories.shop_actions`.
     """
 
     shop: FakeShop
     forward: Callable[[float], object]
-    heard: set[int] = field(default_factory=set)
-    kept: dict[int, int] = field(default_factory=dict)
+    delivered: set[int] = field(default_factory=set)
+    completed_for: dict[int, int] = field(default_factory=dict)
     guests: list[str] = field(default_factory=list)
     registered: set[int] = field(default_factory=set)
 
@@ -37,10 +37,10 @@ class HistoryState:
             self._note(delivery)
         return sent
 
-    def can_hear(self, topic: str) -> bool:
+    def would_arrive(self, topic: str) -> bool:
         """Return whether an event of this topic would arrive now: an active webhook, its owner's rights, no outage."""
         return not self.shop.outage.left and any(
-            webhook.topic == topic and webhook.status == "active" and self._may_tell(webhook.user_id)
+            webhook.topic == topic and webhook.status == "active" and self._may_see_orders(webhook.user_id)
             for webhook in self.shop.webhooks.values()
         )
 
@@ -56,13 +56,13 @@ class HistoryState:
     def _note(self, delivery: Delivery) -> None:
         order = self.shop.orders.get(delivery.resource_id)
         webhook = self.shop.webhooks.get(delivery.webhook_id)
-        is_told = delivery.is_success and not delivery.is_lost and delivery.topic in _TELLING
-        if not is_told or order is None or webhook is None or not self._may_tell(webhook.user_id):
+        has_document = delivery.is_success and not delivery.is_lost and delivery.topic in _WITH_DOCUMENT
+        if not has_document or order is None or webhook is None or not self._may_see_orders(webhook.user_id):
             return
-        self.heard.add(order.id)
+        self.delivered.add(order.id)
         if order.status == "completed" and order.customer_id:
-            self.kept[order.id] = order.customer_id
+            self.completed_for[order.id] = order.customer_id
 
-    def _may_tell(self, user_id: int) -> bool:
+    def _may_see_orders(self, user_id: int) -> bool:
         owner = self.shop.users.get(user_id)
         return owner is not None and owner.may_see_orders

@@ -96,10 +96,10 @@ def play(history: HistoryState, step: Step) -> str:
         return f"{step}: {_introduce(history)}"
     history.forward(rng.choice(_PAUSES_SECONDS))
     try:
-        told = MOVES[step.move](history, rng)
+        result = MOVES[step.move](history, rng)
     except Refused as refused:
-        told = f"the shop refuses: {refused}"
-    return f"{step}: {told or 'nothing fits'}"
+        result = f"the shop refuses: {refused}"
+    return f"{step}: {result or 'nothing fits'}"
 
 
 def _introduce(history: HistoryState) -> str:

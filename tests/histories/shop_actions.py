@@ -42,7 +42,7 @@ def _coupon(rng: random.Random) -> Coupon | None:
     return rng.choice((None,) * 8 + (Coupon("free100", 100), Coupon("half", 50)))
 
 
-def _told(order: Order) -> str:
+def _describe(order: Order) -> str:
     buyer = f"user {order.customer_id}" if order.customer_id else order.email
     lines = ", ".join(f"{line.quantity} x {line.article_id}" for line in order.lines)
     return f"order {order.id} of {buyer} is {order.status}: {lines} for {order.total:.2f}"
@@ -52,7 +52,7 @@ def place(history: HistoryState, rng: random.Random) -> str:
     """Place a user's order through REST, in any status."""
     status = rng.choice(("pending", "processing", "on-hold", "completed"))
     order = history.shop.place_order(history.pick_user(rng), _items(history, rng), status=status, coupon=_coupon(rng))
-    return _told(order)
+    return _describe(order)
 
 
 def check_out(history: HistoryState, rng: random.Random) -> str:
@@ -64,7 +64,7 @@ def check_out(history: HistoryState, rng: random.Random) -> str:
         method=rng.choice(("rigpay", "rigpay", "bacs")),
         coupon=_coupon(rng),
     )
-    return _told(order)
+    return _describe(order)
 
 
 def place_as_guest(history: HistoryState, rng: random.Random) -> str:
@@ -75,7 +75,7 @@ def place_as_guest(history: HistoryState, rng: random.Random) -> str:
     if email.casefold() not in taken and email.casefold() not in history.guests:
         history.guests.append(email.casefold())
     order = history.shop.place_order(0, _items(history, rng), email=email, via="store-api", coupon=_coupon(rng))
-    return _told(order)
+    return _describe(order)
 
 
 def register(history: HistoryState, rng: random.Random) -> str | None:

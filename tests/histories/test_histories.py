@@ -9,7 +9,7 @@ from fakeshop.model.random_buyers import Buyers, Calendar
 from fakeshop.model.shop import FakeShop
 from fakeshop.webhooks.http_client import send_into
 from tests.fakeshop.manual_shop import TOPICS, ManualShop
-from tests.histories.expected_grants import expected_books, expected_parked
+from tests.histories.expected_grants import expected_grants, expected_parked
 from tests.histories.history_state import HistoryState
 from tests.histories.random_history import MOVES, play, random_history
 from tests.support.seeds import FRESH, resolve
@@ -33,7 +33,7 @@ def test_history_is_the_same_for_its_seed():
     (first, lines), (second, again) = live(5, 150), live(5, 150)
 
     assert lines == again
-    assert expected_books(first.shop) == expected_books(second.shop)
+    assert expected_grants(first.shop) == expected_grants(second.shop)
     assert [sent.body for sent in first.shop.deliveries] == [sent.body for sent in second.shop.deliveries]
     assert lines != live(6, 150)[1]
 
@@ -66,20 +66,20 @@ def test_nothing_in_a_history_makes_a_decided_order_undecided(seed):
     """Such an order would otherwise depend on what was delivered before."""
     manual, _ = live(resolve(seed), 120)
 
-    assert all(order.kept is None for order in manual.shop.orders.values())
+    assert all(order.last_decided is None for order in manual.shop.orders.values())
 
 
 def test_completed_packages_count_by_piece_and_the_rest_does_not(shop):
     shop.place_order(2, [(10, 2), (14, 3), (13, 1), (11, 1), (16, 1), Item(12, 2, stamped=5)], status="completed")
     shop.place_order(2, [(10, 1)], status="processing")
 
-    assert expected_books(shop) == {2: 200_000 + 250_000 + 25_000 + 10_000 + 10}
+    assert expected_grants(shop) == {2: 200_000 + 250_000 + 25_000 + 10_000 + 10}
 
 
 def test_coupon_and_gift_bring_all_their_tokens(shop):
     shop.place_order(2, [(10, 1), Item(12, price=0)], status="completed", coupon=Coupon("free100", 100))
 
-    assert expected_books(shop) == {2: 150_000}
+    assert expected_grants(shop) == {2: 150_000}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_refunds_take_back_what_they_name(shop, refund, left):
 
     refund(shop, order)
 
-    assert expected_books(shop).get(2, 0) == left
+    assert expected_grants(shop).get(2, 0) == left
 
 
 def test_deleted_refund_gives_back_what_it_took(shop):
@@ -117,11 +117,11 @@ def test_deleted_refund_gives_back_what_it_took(shop):
 
     shop.delete_refund(order.id, refund.id)
 
-    assert expected_books(shop) == {2: 200_000}
+    assert expected_grants(shop) == {2: 200_000}
 
 
 @pytest.mark.parametrize(
-    ("act", "books"),
+    ("act", "grants"),
     [
         (lambda shop, order: shop.cancel(order.id), {}),
         (lambda shop, order: shop.trash(order.id), {}),
@@ -153,21 +153,21 @@ def test_deleted_refund_gives_back_what_it_took(shop):
         "undecided-then-trashed",
     ],
 )
-def test_last_state_decides(shop, act, books):
+def test_last_state_decides(shop, act, grants):
     order = shop.place_order(2, [(10, 1)], status="completed")
 
     act(shop, order)
 
-    assert expected_books(shop) == books
+    assert expected_grants(shop) == grants
 
 
 def test_guests_orders_wait_for_their_one_user(shop):
     shop.place_order(0, [(10, 1)], email="Guest@Example.test", status="completed")
-    assert (expected_books(shop), expected_parked(shop)) == ({}, {"guest@example.test": 100_000})
+    assert (expected_grants(shop), expected_parked(shop)) == ({}, {"guest@example.test": 100_000})
 
     user = shop.create_user("guest@example.test")
 
-    assert (expected_books(shop), expected_parked(shop)) == ({user.id: 100_000}, {})
+    assert (expected_grants(shop), expected_parked(shop)) == ({user.id: 100_000}, {})
 
 
 def test_shop_can_send_into_an_app_in_process(shop):

@@ -19,7 +19,7 @@ from bridge.domain.orders.grants import tokens_owed
 from bridge.domain.shop.issues import Code
 from bridge.services.ops.audit import list_faults
 from bridge.storage.orders import orders
-from tests.histories.expected_grants import expected_books, expected_parked
+from tests.histories.expected_grants import expected_grants, expected_parked
 from tests.histories.history_state import HistoryState
 from tests.histories.random_history import play, random_history
 from tests.support import ledger_sql
@@ -72,13 +72,13 @@ def _follow(app, seed):
             BackgroundJobs(connected_shop, seed),
             HistoryState(connected_shop.shop, forward=connected_shop.later),
         )
-        told = []
+        steps = []
         for step in random_history(seed, steps=STEPS):
-            told += [play(history, step), *jobs.between()]
-        told += jobs.finish()
+            steps += [play(history, step), *jobs.between()]
+        steps += jobs.finish()
 
-        story, store_id = "\n".join(told), connected_shop.store.id
-        assert _granted(connected_shop.database, store_id) == _positive(expected_books(connected_shop.shop)), story
+        story, store_id = "\n".join(steps), connected_shop.store.id
+        assert _granted(connected_shop.database, store_id) == _positive(expected_grants(connected_shop.shop)), story
         assert _parked(connected_shop.database, store_id) == _positive(expected_parked(connected_shop.shop)), story
         assert _waiting(connected_shop.database, store_id) == [], story
         with connected_shop.database.reading() as connection:

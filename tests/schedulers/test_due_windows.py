@@ -57,7 +57,7 @@ def tick(database):
 
 
 @pytest.fixture
-def told(database):
+def announced(database):
     """Return the users of the reset events, in their order."""
 
     def users():
@@ -86,7 +86,9 @@ def runs(database):
         ("Africa/Cairo", datetime(2026, 10, 29, 21, tzinfo=UTC)),
     ],
 )
-def test_each_local_day_is_announced_once_over_a_clock_change(limited, use, tick, told, database, time_zone, change):
+def test_each_local_day_is_announced_once_over_a_clock_change(
+    limited, use, tick, announced, database, time_zone, change
+):
     """A user who exhausts each day, and a run every hour for four days: some twice, some left out."""
     limited(time_zone)
     zone = ZoneInfo(time_zone)
@@ -107,10 +109,10 @@ def test_each_local_day_is_announced_once_over_a_clock_change(limited, use, tick
     days = len(seen)
     assert days in {4, 5}
     assert len(runs(database)) == days
-    assert told() == [2] * (days - 1)
+    assert announced() == [2] * (days - 1)
 
 
-def test_scheduler_stopped_for_three_days_announces_the_open_window_alone(limited, use, tick, told, database):
+def test_scheduler_stopped_for_three_days_announces_the_open_window_alone(limited, use, tick, announced, database):
     limited()
     noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
     tick(noon)
@@ -121,10 +123,10 @@ def test_scheduler_stopped_for_three_days_announces_the_open_window_alone(limite
     tick(noon + timedelta(days=3))
 
     assert [row["ran_dry"] for row in runs(database)] == [0, 1]
-    assert told() == [3], "the other one has used a later window since, so it knows"
+    assert announced() == [3], "the other one has used a later window since, so it knows"
 
 
-def test_late_run_of_a_slow_clock_announces_nothing(limited, use, tick, told, database):
+def test_late_run_of_a_slow_clock_announces_nothing(limited, use, tick, announced, database):
     limited()
     noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
     use(2, 100, noon)
@@ -133,10 +135,10 @@ def test_late_run_of_a_slow_clock_announces_nothing(limited, use, tick, told, da
     tick(noon)
 
     assert len(runs(database)) == 1
-    assert told() == [2]
+    assert announced() == [2]
 
 
-def test_only_those_who_ran_dry_are_told(limited, use, tick, told):
+def test_only_users_who_ran_dry_get_an_event(limited, use, tick, announced):
     limited()
     noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
     use(2, 99, noon)
@@ -148,10 +150,10 @@ def test_only_those_who_ran_dry_are_told(limited, use, tick, told):
 
     tick(noon + timedelta(days=1))
 
-    assert told() == [3, 5]
+    assert announced() == [3, 5]
 
 
-def test_rule_of_ones_own_decides(limited, use, tick, told, shop, database):
+def test_rule_of_ones_own_decides(limited, use, tick, announced, shop, database):
     limited()
     noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
     use(2, 40, noon)
@@ -163,10 +165,10 @@ def test_rule_of_ones_own_decides(limited, use, tick, told, shop, database):
 
     tick(noon + timedelta(days=1))
 
-    assert told() == [2]
+    assert announced() == [2]
 
 
-def test_two_schedulers_at_once_tell_everybody_once(limited, use, told, database, shop, monkeypatch):
+def test_two_schedulers_at_once_announce_each_reset_once(limited, use, announced, database, shop, monkeypatch):
     """Both find the same window due; they take turns, a batch each."""
     limited()
     monkeypatch.setattr(resets, "BATCH", 2)
@@ -187,11 +189,11 @@ def test_two_schedulers_at_once_tell_everybody_once(limited, use, told, database
                 finished = resets.announce(connection, place, now=later)
 
     assert finished
-    assert told() == users
+    assert announced() == users
     assert [row["ran_dry"] for row in runs(database)] == [len(users)]
 
 
-def test_cut_off_between_two_batches_goes_on_where_it_was(limited, use, tick, told, database, shop, monkeypatch):
+def test_cut_off_between_two_batches_goes_on_where_it_was(limited, use, tick, announced, database, shop, monkeypatch):
     limited()
     monkeypatch.setattr(resets, "BATCH", 3)
     noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
@@ -206,10 +208,10 @@ def test_cut_off_between_two_batches_goes_on_where_it_was(limited, use, tick, to
 
     tick(later)
 
-    assert told() == list(range(2, 10))
+    assert announced() == list(range(2, 10))
 
 
-def test_limit_that_never_resets_is_not_announced(limited, use, tick, told, database):
+def test_limit_that_never_resets_is_not_announced(limited, use, tick, announced, database):
     limited(limit={"period": "never", "rules": {"user": 100}})
     noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
     use(2, 100, noon)

@@ -131,7 +131,7 @@ def test_order_that_cannot_be_settled_stops_no_other(shop, database, monkeypatch
     assert factories.balance_of(shop, 7) == 1000
 
 
-def test_prune_removes_what_served_its_time_and_keeps_the_books(shop, database, monkeypatch):
+def test_prune_removes_expired_rows_and_keeps_the_ledger(shop, database, monkeypatch):
     monkeypatch.setattr(retention, "BATCH", 2)
     shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 100}}, headers=shop.headers)
     shop.client.put("/v1/limits/ai_forms", json={"period": "never", "rules": {"user": 100}}, headers=shop.headers)

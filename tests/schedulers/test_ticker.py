@@ -77,7 +77,7 @@ def test_a_wall_clock_that_jumps_and_returns_neither_stops_a_job_nor_runs_it_twi
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_an_interval_is_kept(run_jobs):
+def test_an_interval_is_observed(run_jobs):
     began, often = time.monotonic(), Counter()
     run_jobs((0.2, often))
 

@@ -149,7 +149,7 @@ def test_guesses_that_come_together_are_not_all_tried(database, owner, monkeypat
     assert len(tried) == 11
 
 
-def test_too_many_at_once_are_told_to_come_back(database, owner, monkeypatch):
+def test_too_many_at_once_get_a_time_to_retry(database, owner, monkeypatch):
     """Each hash takes 19 MiB: parallel guesses must not take the machine's memory."""
     turns = threading.BoundedSemaphore(1)
     turns.acquire()
@@ -196,10 +196,10 @@ def test_password_is_made_up_where_none_is_given(database):
     assert _sign_in(database, "new@example.test", made) is not None
 
 
-def test_password_is_kept_as_a_hash_only(database, owner):
-    [kept] = rows(database, "select password_hash from admins")
+def test_password_is_stored_as_a_hash_only(database, owner):
+    [stored] = rows(database, "select password_hash from admins")
 
-    assert kept["password_hash"].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert stored["password_hash"].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 def test_second_admin_of_one_e_mail_is_refused(database, owner):
@@ -207,7 +207,7 @@ def test_second_admin_of_one_e_mail_is_refused(database, owner):
         admins.add_admin(connection, "OWNER@EXAMPLE.TEST", None, now=NOW)
 
 
-def test_password_of_nobody_cannot_be_reset(database):
+def test_password_of_an_unknown_admin_cannot_be_reset(database):
     with database.transaction() as connection, pytest.raises(UnknownAdmin):
         admins.reset_password(connection, "nobody@example.test", None, now=NOW)
 
@@ -233,7 +233,7 @@ def test_first_admin_is_made_once(database):
     assert again is None
 
 
-def test_first_admin_with_a_given_password_leaves_nothing_to_tell(database):
+def test_first_admin_with_a_given_password_leaves_nothing_to_print(database):
     with database.transaction() as connection:
         assert admins.ensure_first_admin(connection, "admin@localhost", RIGHT, now=NOW) is None
 

@@ -89,11 +89,11 @@ end $$
 """
 
 
-def test_sound_books_have_no_fault(lived_in, database):
+def test_sound_ledger_has_no_fault(lived_in, database):
     assert faults(database) == []
 
 
-def test_books_of_what_a_real_shop_sent_are_sound(shop, database):
+def test_ledger_of_a_real_shops_deliveries_is_sound(shop, database):
     """Its first orders: paid, cancelled, refunded whole and in part, trashed and restored."""
     for product, tokens in ((10, 100_000), (11, 250_000), (12, 50_000), (13, 25_000), (15, 20_000)):
         factories.put_package(shop, product, tokens)
@@ -115,17 +115,21 @@ PLANTED = [
     ("balance", "has balance 101,", "update accounts set balance = balance + 1 where user_id = 2"),
     ("balance", "debt 1 ", "update accounts set debt = debt + 1 where user_id = 2"),
     ("balance", "1001 purchased", "update accounts set purchased = purchased + 1 where user_id = 2"),
-    ("balance", "its entries make 70,", "delete from entries where reason = 'a gift' and tokens = 50"),
+    ("balance", "its entries sum up to 70,", "delete from entries where reason = 'a gift' and tokens = 50"),
     ("chain", "leaves balance 71", "update entries set balance_after = 71 where reason = 'a gift' and tokens = 70"),
     ("chain", "debt 1;", "update entries set debt_after = 1 where reason = 'a gift' and tokens = 50"),
-    ("entry", "no sound grant", "update entries set order_number = null where order_number = 1"),
-    ("entry", "no sound adjustment", "update entries set spend_id = 5 where reason = 'a gift'"),
-    ("entry", "no sound spend", "update entries set kind = 'spend' where kind = 'refund'"),
-    ("entry", "no sound refund", "update entries set kind = 'refund' where tokens = -600"),
-    ("entry", "no sound reversal", "update entries set kind = 'reversal' where order_number = 1"),
-    ("spend_parts", "cost 601 tokens, its parts make 600", "update spends set tokens = 601 where tokens = 600"),
+    ("entry", "not a valid grant", "update entries set order_number = null where order_number = 1"),
+    ("entry", "not a valid adjustment", "update entries set spend_id = 5 where reason = 'a gift'"),
+    ("entry", "not a valid spend", "update entries set kind = 'spend' where kind = 'refund'"),
+    ("entry", "not a valid refund", "update entries set kind = 'refund' where tokens = -600"),
+    ("entry", "not a valid reversal", "update entries set kind = 'reversal' where order_number = 1"),
+    (
+        "spend_parts",
+        "but its parts sum up to 600",
+        "update spends set tokens = 601 where tokens = 600",
+    ),
     ("spend_parts", "601 of 600 paid", "update spends set back_balance = 601 where tokens = 600"),
-    ("spend_entry", "which is not there", "update entries set spend_id = spend_id + 1 where tokens = -600"),
+    ("spend_entry", "which does not exist", "update entries set spend_id = spend_id + 1 where tokens = -600"),
     ("spend_entry", "2 entries took", "update entries set kind = 'spend' where kind = 'refund'"),
     ("spend_entry", "0 entries took", "delete from entries where tokens = -600"),
     (
@@ -134,23 +138,23 @@ PLANTED = [
         f"insert into entries (id, spend_id, {_ENTRY}) select id + 1, spend_id, {_ENTRY} from entries"
         " where tokens = -600",
     ),
-    ("refunds", "gave 100 back, its refunds 101", "update refunds set to_balance = 101 where to_balance = 100"),
-    ("refunds", "which is not there", "update refunds set spend_id = spend_id + 1"),
+    ("refunds", "returned 100, its refunds 101", "update refunds set to_balance = 101 where to_balance = 100"),
+    ("refunds", "which does not exist", "update refunds set spend_id = spend_id + 1"),
     ("refunds", "its refunds 0", "delete from refunds where to_balance = 100"),
     ("hold", "2 spends captured it", "update spends set hold_id = (select id from holds where tokens = 33)"),
-    ("hold", "which is not there", "update spends set hold_id = 5 where tokens = 30"),
+    ("hold", "which does not exist", "update spends set hold_id = 5 where tokens = 30"),
     ("hold", "0 spends captured it", "update spends set hold_id = null where tokens = 30"),
     ("hold", "names spend none", "update holds set state = 'released', spend_id = null where tokens = 33"),
     ("hold", "names spend 5", "update holds set spend_id = 5 where tokens = 33"),
-    ("hold", "contradicts itself", "update holds set from_balance = from_balance + 1 where tokens = 55"),
-    ("hold", "contradicts itself", "update holds set settled_at = created_at where tokens = 55"),
-    ("window", "has 51 used, its spends took 50", "update window_uses set used = used + 1"),
-    ("window", "has 0 used, its spends took 50", "delete from window_uses"),
-    ("plan", "has 6 used, its spends took 41", "update plan_uses set used = 6"),
-    ("plan", "has 0 used, its spends took 41", "delete from plan_uses"),
+    ("hold", "is inconsistent", "update holds set from_balance = from_balance + 1 where tokens = 55"),
+    ("hold", "is inconsistent", "update holds set settled_at = created_at where tokens = 55"),
+    ("window", "has 51 used; spends took 50", "update window_uses set used = used + 1"),
+    ("window", "has 0 used; spends took 50", "delete from window_uses"),
+    ("plan", "has 6 used; spends took 41", "update plan_uses set used = 6"),
+    ("plan", "has 0 used; spends took 41", "delete from plan_uses"),
     ("plan", "of plan 71 of account", "update plan_uses set product_id = 71"),
-    ("plan", "its parts do not make that", "update spends set plan_parts = null where tokens = 30"),
-    ("plan", "its parts do not make that", "update spends set plan_parts = '[[70, 1]]' where tokens = 30"),
+    ("plan", "its parts do not add up", "update spends set plan_parts = null where tokens = 30"),
+    ("plan", "its parts do not add up", "update spends set plan_parts = '[[70, 1]]' where tokens = 30"),
     (
         "usage",
         "901 tokens of chat",
@@ -168,7 +172,7 @@ PLANTED = [
     ("owner", "and of site 12345", "update holds set site_id = 12345 where tokens = 33"),
     ("order_line", "in 2 postings; 1 entries", "update order_lines set postings = 2 where order_number = 1"),
     ("order_line", "has 999 tokens granted", "update order_lines set granted = 999 where order_number = 1"),
-    ("order_line", "which is not there", "update entries set line_id = 77 where order_number = 1"),
+    ("order_line", "which does not exist", "update entries set line_id = 77 where order_number = 1"),
     ("order_line", "the last is posting 5", "update entries set posting = 5 where order_number = 1"),
     (
         "posting",
@@ -176,7 +180,11 @@ PLANTED = [
         f"insert into entries (id, {_POSTED}, {_ENTRY}) select id + 1, {_POSTED}, {_ENTRY} from entries"
         " where order_number = 1",
     ),
-    ("worth", "1 of 999 are not worth that", "update order_lines set tokens = 999 where order_number = 1"),
+    (
+        "worth",
+        "1 units of 999 tokens do not grant",
+        "update order_lines set tokens = 999 where order_number = 1",
+    ),
     ("worth", "1000 tokens granted", "update order_lines set quantity = 0 where order_number = 1"),
     (
         "holder",
@@ -189,11 +197,11 @@ PLANTED = [
         "which is account",
         "update plan_terms set account_id = (select id from accounts where user_id = 4)",
     ),
-    ("plan_term", "which is not there", "update plan_terms set line_id = 77"),
+    ("plan_term", "which does not exist", "update plan_terms set line_id = 77"),
     ("plan_term", "which is no account's", "update orders set account_id = null where number = 9"),
     (
         "answer",
-        "key mixed of store 1 was answered with spend sp_7",
+        "key mixed of store 1 has a response with spend sp_7",
         """update idempotency_keys set answer = '{"id":"sp_7' || substr(answer, 12) where key = 'mixed'""",
     ),
     ("answer", "spend sp_", "delete from spends where tokens = 450"),
@@ -204,7 +212,7 @@ PLANTED = [
     ("answer", "of 100 tokens; the row has 101", "update refunds set to_balance = 101 where to_balance = 100"),
     ("answer", "cannot be read", "update idempotency_keys set answer = '{' where key = 'mixed'"),
     ("answer", "cannot be read", _ANSWER.format("'sp_', 'sp_u'", "mixed")),
-    ("answer", "which is not there", "update idempotency_keys set store_id = 99 where key = 'mixed'"),
+    ("answer", "which does not exist", "update idempotency_keys set store_id = 99 where key = 'mixed'"),
 ]
 """Planted faults for each check: its sentence, and the statement that plants it."""
 
@@ -231,7 +239,7 @@ def test_every_check_has_a_planted_fault():
     assert {*audit_sentences.SENTENCES, "chain", "plan", "answer"} == set(audit.CHECKS)
 
 
-def test_books_are_read_in_parts_that_hold_all_of_them(lived_in, database):
+def test_ledger_is_read_in_parts_that_cover_all_of_it(lived_in, database):
     """Small parts: a range for each account, and a span for two answers."""
     with database.reading() as connection:
         parts = audit.list_parts(connection, now=utcnow(), rows=2)
@@ -251,7 +259,7 @@ def test_rows_of_no_account_are_in_a_part(lived_in, database):
     with database.transaction() as connection:
         plant(connection, "update spends set account_id = 3 where tokens = 600")
 
-    assert any("stands on account 3" in fault.sentence for fault in faults(database, rows=2))
+    assert any("is recorded for account 3" in fault.sentence for fault in faults(database, rows=2))
 
 
 def test_window_pruned_long_after_its_end_is_no_fault(lived_in, database):
@@ -276,7 +284,7 @@ def test_entries_of_two_machines_whose_clocks_differ_are_no_fault(lived_in, data
     assert faults(database) == []
 
 
-def test_faults_of_large_books_are_read_as_they_come(lived_in, database):
+def test_faults_of_a_large_ledger_are_read_as_they_come(lived_in, database):
     unguard(database)
     with database.transaction() as connection:
         plant(connection, "update accounts set balance = balance + 1")

@@ -98,7 +98,7 @@ def test_backup_overwrites_no_file(database, tmp_path):
     there = tmp_path / "precious.txt"
     there.write_text("precious")
 
-    with pytest.raises(BackupFailed, match="is there already"):
+    with pytest.raises(BackupFailed, match="already exists"):
         backups.save(database, there)
 
     assert there.read_text() == "precious"
@@ -134,7 +134,7 @@ def test_restore_refuses_a_copy_of_a_newer_version(database, tmp_path):
         backups.restore(database, copy)
 
 
-def test_postgresql_is_told_of_pg_dump(tmp_path):
+def test_postgresql_backup_suggests_pg_dump(tmp_path):
     database = Database("postgresql+psycopg://nobody@127.0.0.1:1/none")
 
     for act in (backups.save, backups.restore):

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from bridge.services.shop import product_import
-from bridge.web.admin import connection as connection_door
+from bridge.web.admin import connection as connection_page
 from fakeshop.rest.faults import Kind
 from schedulers import shop_jobs
 from schedulers.context import JobContext
@@ -61,7 +61,7 @@ def test_import_that_was_stopped_is_finished_by_the_job(connected_shop):
     assert connected_shop.client.get("/v1/packages", headers=connected_shop.headers).json["items"][0]["tokens"] > 0
 
 
-def test_list_that_got_shorter_meanwhile_is_begun_anew(connected_shop):
+def test_list_that_got_shorter_meanwhile_is_read_again(connected_shop):
     begin(connected_shop, pages=2)
     connected_shop.shop.delete_product(min(connected_shop.shop.products))
     connected_shop.served.requests.clear()
@@ -82,7 +82,7 @@ def test_shop_that_fails_half_way_is_asked_again_from_there(connected_shop):
 
 
 def test_page_that_runs_out_of_patience_says_how_far_it_got(connected_shop, monkeypatch):
-    monkeypatch.setattr(connection_door, "_PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(connection_page, "_PATIENCE_SECONDS", 0)
     admin = sign_in(connected_shop.app)
 
     page = admin.get(send(admin, read(admin.get(PAGE)).form("connection/packages")).location).text

@@ -23,7 +23,7 @@ def connected_shop(app, caplog):
         yield connected_shop
 
 
-def test_faults_are_kept_in_words_with_the_moment_they_were_found_and_of_the_last_look(connected_shop):
+def test_problems_are_stored_with_the_moments_of_finding_and_of_the_last_check(connected_shop):
     connected_shop.connect(permissions="read")
     found_at = connected_shop.now
 

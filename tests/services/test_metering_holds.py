@@ -115,7 +115,7 @@ def test_allowance_that_was_used_meanwhile_is_not_drawn_again_beyond_a_hold_of_b
     assert (answer["uncovered"], answer["allowance"]["used"], answer["allowance"]["remaining"]) == (5, 50, 0)
 
 
-def test_release_and_refund_tell_what_is_used_of_an_allowance_that_paid_nothing(driver):
+def test_release_and_refund_report_the_use_of_an_allowance_that_paid_nothing(driver):
     driver.limit("chat", "daily", user=50)
     driver.give(2, 20, now=NOW)
     held, spent, _ = driver.send(driver.hold(2, 10), driver.spend(2, 10), driver.spend(2, 30), now=NOW)
@@ -231,8 +231,8 @@ def test_settled_hold_is_settled_for_good(driver, settle):
 
     codes = [driver.one(ask, now=NOW)["code"] for ask in (driver.capture(held, 10), driver.release(held))]
 
-    told = {"capture": ["hold_captured", "hold_captured"], "release": ["hold_released", "hold_released_before"]}
-    assert codes == told[settle]
+    codes_of = {"capture": ["hold_captured", "hold_captured"], "release": ["hold_released", "hold_released_before"]}
+    assert codes == codes_of[settle]
 
 
 def test_reset_by_hand_leaves_a_hold_in_the_window_it_was_held_in(driver):
@@ -266,11 +266,11 @@ def test_another_stores_holds_and_spends_are_unknown_whatever_paid_for_them(driv
     driver.plan(70, tokens=10, months=2, now=NOW)
     driver.order(1, 2, now=NOW, product=70)
     theirs, _headers = add_shop(app, "other")
-    stranger = SpendDriver(driver.database, Caller(theirs.store.id, "key"))
+    other = SpendDriver(driver.database, Caller(theirs.store.id, "key"))
     held, spent = driver.send(driver.hold(2, 30), driver.spend(2, 20), now=NOW)
 
-    asks = [stranger.capture(held, 1), stranger.release(held), stranger.refund(spent), stranger.refund(spent, 1)]
-    alone = [stranger.one(ask, now=NOW)["code"] for ask in asks]
+    asks = [other.capture(held, 1), other.release(held), other.refund(spent), other.refund(spent, 1)]
+    alone = [other.one(ask, now=NOW)["code"] for ask in asks]
     mixed = driver.send(*asks, driver.release(held), now=NOW)
 
     assert alone == ["unknown_hold", "unknown_hold", "unknown_spend", "unknown_spend"]

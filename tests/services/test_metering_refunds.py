@@ -118,7 +118,7 @@ def test_plan_that_is_still_open_gets_its_own_when_another_has_closed(driver):
     assert [tuple(row.values()) for row in used] == [(70, 10), (71, 0)]
 
 
-def test_refund_to_somebody_in_debt_pays_the_debt_first(driver):
+def test_refund_to_a_user_in_debt_pays_the_debt_first(driver):
     driver.order(1, 2, now=NOW, tokens=100)
     spent = driver.one(driver.spend(2, 80), now=NOW)
     driver.order(1, 2, status="refunded", now=NOW, tokens=100)
@@ -131,7 +131,7 @@ def test_refund_to_somebody_in_debt_pays_the_debt_first(driver):
     assert [tuple(entry.values()) for entry in entries] == [(0, -50), (0, -30)]
 
 
-def test_what_nobody_paid_is_not_given_back(driver):
+def test_uncovered_tokens_are_not_refunded(driver):
     driver.give(2, 10, now=NOW)
     held = driver.one(driver.hold(2, 10), now=NOW)
     taken = driver.one(driver.capture(held, 25), now=NOW)

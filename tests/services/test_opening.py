@@ -52,7 +52,7 @@ def test_row_with_another_balance_later_is_not_imported_again(shop, database):
     assert (factories.balance_of(shop, 42), factories.balance_of(shop, 43)) == (1000, 5)
 
 
-def test_reference_a_caller_made_up_keeps_nobody_from_an_opening_balance(shop, database):
+def test_reference_a_caller_made_up_prevents_no_opening_balance(shop, database):
     factories.give(shop, 42, 10)
     assert factories.spend(shop, 42, 1, reference="import:shop:42").status_code == 201
 
@@ -87,7 +87,7 @@ def test_preview_says_what_would_be_done_and_writes_nothing(shop, database):
         (HEADER + '1,,"Ada,,5\n', "line 2"),
     ],
 )
-def test_fault_of_a_file_is_told_by_line_and_column(text, field):
+def test_fault_of_a_file_is_reported_by_line_and_column(text, field):
     with pytest.raises(InvalidRequest) as raised:
         list(opening_balances.read(text.splitlines(keepends=True)))
 

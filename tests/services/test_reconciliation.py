@@ -41,7 +41,7 @@ def broken_order(monkeypatch):
     return numbers
 
 
-def test_orders_nobody_told_of_are_applied_once(connected_shop):
+def test_undelivered_orders_are_applied_once(connected_shop):
     connected_shop.connect()
     connected_shop.sell(2)
     connected_shop.sell(2, product=16)
@@ -74,7 +74,7 @@ def test_trashed_order_is_taken_back_though_its_list_is_another(connected_shop):
     assert connected_shop.balances() == {2: 0}
 
 
-def test_dry_run_tells_and_writes_nothing(connected_shop):
+def test_dry_run_reports_and_writes_nothing(connected_shop):
     connected_shop.connect()
     connected_shop.sell()
 
@@ -222,20 +222,20 @@ def test_next_page_is_fetched_while_one_is_applied_and_no_further_one(connected_
     with connected_shop.reading() as reading:
         list_changes = reading.shop.list_changes
 
-        def tell(**asked):
+        def record(**asked):
             page = list_changes(**asked)
             if asked["modified_after"] is not None and asked["statuses"] is None:
                 fetched.release()
             return page
 
-        reading.shop.list_changes = tell
+        reading.shop.list_changes = record
         report = reconcile.poll(reading, since=None, now=connected_shop.now)
 
     assert (report.granted, len(applied)) == (45 * 100_000, 5)
 
 
 @one_engine
-def test_product_nobody_spoke_of_is_asked_for_once_and_not_for_each_order(connected_shop):
+def test_unknown_product_is_requested_once_and_not_for_each_order(connected_shop):
     connected_shop.connect()
     connected_shop.sell_many(9)
     connected_shop.asked()
@@ -279,7 +279,7 @@ def test_date_in_the_future_does_not_carry_the_cursor_along(connected_shop):
 
 
 @one_engine
-def test_store_without_keys_is_told_so(connected_shop):
+def test_store_without_keys_gets_an_error(connected_shop):
     connected_shop.connect(has_keys=False)
 
     with pytest.raises(NoShopKeys, match="flask stores keys shop"):

@@ -86,7 +86,7 @@ def test_end_of_the_month_does_not_help_an_account_that_cannot_pay(shop):
         ("disabled", 0, 1, False),
     ],
 )
-def test_reset_is_named_only_where_it_brings_enough(shop, rule, balance, tokens, resets):
+def test_reset_is_named_only_where_it_gives_enough(shop, rule, balance, tokens, resets):
     limit(shop, 10)
     put_user(shop, 2)
     used = shop.client.post(

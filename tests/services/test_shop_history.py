@@ -57,7 +57,7 @@ def test_new_store_reads_nothing_of_its_history_until_the_owner_says_grant(conne
     assert connected_shop.balances() == {2: 200_000, 3: 100_000}
 
 
-def test_webhook_grants_a_past_order_while_the_owner_was_not_asked_and_no_longer_once_he_skipped(connected_shop):
+def test_webhook_grants_a_past_order_before_the_owner_decides_and_not_after_they_skip(connected_shop):
     first, second = connected_shop.sell(2), connected_shop.sell(3)
     connected_shop.later(60)
     connected_shop.connect(history="ask").listen()

@@ -118,7 +118,7 @@ def test_guest_never_has_a_balance(shop, database):
         execute(database, "update accounts set balance = 1 where guest_hash is not null")
 
 
-def test_a_row_that_is_there_already_is_tried_again_and_nothing_is_kept(filled):
+def test_a_row_that_exists_already_is_retried_and_nothing_is_stored(filled):
     """For a caller, a duplicate row means that two requests met."""
 
     def give_and_add_what_is_there():
@@ -153,7 +153,7 @@ def _instant(database):
     return 0 if database.is_sqlite else datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def test_what_is_written_while_reading_is_not_kept(filled):
+def test_writes_in_a_reading_transaction_are_not_stored(filled):
     """PostgreSQL refuses at once; SQLite accepts it and forgets it."""
     with contextlib.suppress(InternalError), filled.reading() as connection:
         connection.execute(text("update accounts set balance = 0"))

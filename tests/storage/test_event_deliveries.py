@@ -14,8 +14,8 @@ from tests.support.events import NOW, EventDriver, Sender
 def test_handing_out_and_sending_look_everything_up_in_an_index(shop, database):
     driver = EventDriver(shop, database)
     endpoint = driver.endpoint()
-    (failing,) = driver.tell(1)
-    driver.tell(1, 2)
+    (failing,) = driver.emit(1)
+    driver.emit(1, 2)
     statements: dict[str, object] = {}
 
     def note(_connection, _cursor, statement, parameters, _context, many):

@@ -268,7 +268,7 @@ def rules_of(*store_ids):
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_store_without_exceptions_is_known_by_a_look_at_the_exceptions_alone(shop, database):
+def test_store_without_exceptions_is_found_by_reading_the_exceptions_alone(shop, database):
     costs = []
     for count in (500, 20_000):
         growth_data.add_accounts(database, shop.id, count, now=utcnow())

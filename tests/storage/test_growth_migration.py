@@ -24,7 +24,7 @@ def settings_for(database):
     return settings
 
 
-def test_books_survive_the_way_back_and_forth(shop, database):
+def test_ledger_survives_a_downgrade_and_an_upgrade(shop, database):
     factories.give(shop, 500, 100)
     spent = factories.spend(shop, 500, 60).get_json()
     growth_data.add_accounts(database, shop.id, 20, now=utcnow())

@@ -31,7 +31,7 @@ def connection(database_url):
     database.close()
 
 
-def kept(connection, **values):
+def written(connection, **values):
     connection.execute(insert(TABLE).values(id=1, **values))
     return connection.execute(select(TABLE)).one()
 
@@ -52,28 +52,28 @@ def kept(connection, **values):
     ids=str,
 )
 def test_moment_comes_back_in_utc_to_the_microsecond(connection, moment):
-    found = kept(connection, moment=moment).moment
+    found = written(connection, moment=moment).moment
 
     assert found == moment.astimezone(UTC)
     assert found.tzinfo is UTC
 
 
 def test_no_moment_and_no_money_stay_none(connection):
-    row = kept(connection, moment=None, money=None)
+    row = written(connection, moment=None, money=None)
 
     assert (row.moment, row.money) == (None, None)
 
 
 def test_moment_without_a_zone_is_refused(connection):
     with pytest.raises(StatementError, match="time zone"), connection.begin_nested():
-        kept(connection, moment=datetime(2026, 11, 21, 12))  # noqa: DTZ001
+        written(connection, moment=datetime(2026, 11, 21, 12))  # noqa: DTZ001
 
 
 @pytest.mark.parametrize(
     "money", ["0", "0.00", "10.00", "-5.00", "123456789012.3456", "0.1", "1E+3", "6.170000000000001"]
 )
 def test_money_comes_back_to_the_last_digit(connection, money):
-    found = kept(connection, money=Decimal(money)).money
+    found = written(connection, money=Decimal(money)).money
 
     assert found == Decimal(money)
     assert str(found) == money

@@ -18,12 +18,12 @@ MEASURED = {".py", ".html", ".js", ".css", ".php"}
 UNWELCOME_NAMES = {"utils.py", "common.py", "helpers.py", "services.py"}
 
 _OURS = ("app", "bridge", "schedulers", "migrations", "tests", "bench", "fakeshop")
-_DOOR_MODULE = r"bridge/(web/.+|cli/.+|metrics/.+|config|garbage|logs)\.py|schedulers/.+\.py"
-_DOOR_SHARED = (
+_ENTRY_MODULE = r"bridge/(web/.+|cli/.+|metrics/.+|config|garbage|logs)\.py|schedulers/.+\.py"
+_ENTRY_SHARED = (
     r"bridge\.(domain|rendering|services|config|garbage|logs|metrics|runtime|storage\.engine\.database|cli)|schedulers"
 )
-_NOT_FOR_DOORS = frozenset(
-    {"sqlalchemy", "alembic", "oauthlib", "requests", "standardwebhooks", "urllib3", "woocommerce"}
+_NOT_FOR_ENTRY_POINTS = frozenset(
+    {"sqlalchemy", "alembic", "babel", "oauthlib", "requests", "standardwebhooks", "urllib3", "woocommerce"}
 )
 _UNFINISHED = "|".join(("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error"))
 _FORBIDDEN = re.compile(rf"(?<![\w.-])/(?:work|root|home|Users)/|\b(?:{_UNFINISHED})\b")
@@ -32,7 +32,7 @@ _MIGRATION = re.compile(r"(\d{4})_[a-z0-9_]+\.py")
 
 
 @dataclass(frozen=True)
-class Floor:
+class Layer:
     """The names that modules of one layer may import: ours as a pattern, libraries by name or all but some."""
 
     ours: str
@@ -49,34 +49,36 @@ class Floor:
         return top not in self.never and (self.others is None or top in self.others)
 
 
-FLOORS: tuple[tuple[str, Floor], ...] = (
-    (r"bridge/domain/.+", Floor(r"bridge\.domain")),
-    (r"bridge/rendering/.+", Floor(r"bridge\.(domain|rendering)", frozenset({"pydantic_core"}))),
-    (r"bridge/storage/.+", Floor(r"bridge\.(domain|storage)", frozenset({"sqlalchemy", "alembic"}))),
+LAYERS: tuple[tuple[str, Layer], ...] = (
+    (r"bridge/domain/.+", Layer(r"bridge\.domain")),
+    (r"bridge/rendering/.+", Layer(r"bridge\.(domain|rendering)", frozenset({"pydantic_core"}))),
+    (r"bridge/storage/.+", Layer(r"bridge\.(domain|storage)", frozenset({"sqlalchemy", "alembic"}))),
     (
         r"bridge/clients/.+",
-        Floor(
+        Layer(
             r"bridge\.(domain|clients)",
             frozenset({"oauthlib", "requests", "standardwebhooks", "urllib3", "woocommerce"}),
         ),
     ),
     (
         r"bridge/services/.+",
-        Floor(
+        Layer(
             r"bridge\.(domain|rendering|storage|clients|services)",
             frozenset({"cryptography", "argon2"}),
         ),
     ),
     (
         r"bridge/runtime\.py",
-        Floor(r"bridge\.(services|config|metrics|storage\.engine\.database)", frozenset({"flask"})),
+        Layer(r"bridge\.(services|config|metrics|storage\.engine\.database)", frozenset({"flask"})),
     ),
-    (r"bridge/web/.+", Floor(rf"{_DOOR_SHARED}|bridge\.web", None, _NOT_FOR_DOORS)),
-    (_DOOR_MODULE, Floor(_DOOR_SHARED, None, _NOT_FOR_DOORS)),
+    # One place formats numbers, dates and texts for people; it sees no use case and no request.
+    (r"bridge/web/i18n/.+", Layer(r"bridge\.(domain\.stores\.zones|web\.i18n)", frozenset({"babel"}))),
+    (r"bridge/web/.+", Layer(rf"{_ENTRY_SHARED}|bridge\.web", None, _NOT_FOR_ENTRY_POINTS)),
+    (_ENTRY_MODULE, Layer(_ENTRY_SHARED, None, _NOT_FOR_ENTRY_POINTS)),
     # A shop must not depend on the service, and runs as a program of its own.
-    (r"fakeshop/.+", Floor(r"fakeshop")),
-    (r"app\.py", Floor(r"bridge|schedulers", None, frozenset({"sqlalchemy"}))),
-    (r"migrations/.+", Floor(r"bridge\.(storage|config|domain)|migrations", frozenset({"sqlalchemy", "alembic"}))),
+    (r"fakeshop/.+", Layer(r"fakeshop")),
+    (r"app\.py", Layer(r"bridge|schedulers", None, frozenset({"sqlalchemy"}))),
+    (r"migrations/.+", Layer(r"bridge\.(storage|config|domain)|migrations", frozenset({"sqlalchemy", "alembic"}))),
 )
 
 
@@ -169,7 +171,7 @@ def _targets(node: ast.AST, package: Sequence[str]) -> list[str]:
 
 def import_faults(path: str, source: str) -> list[str]:
     """Return imports that point up or sideways, and imports inside a function that avoid a cycle."""
-    floor = next((floor for pattern, floor in FLOORS if re.fullmatch(pattern, path)), None)
+    floor = next((floor for pattern, floor in LAYERS if re.fullmatch(pattern, path)), None)
     if floor is None:
         is_empty = not ast.parse(source).body
         return [] if not is_product(path) or is_empty else [f"{path}:1 belongs to no layer"]

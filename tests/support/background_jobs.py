@@ -38,18 +38,18 @@ class BackgroundJobs:
         self._turns: tuple[tuple[float, Callable[[], str]], ...] = (
             (0.10, self._poll),
             (0.06, self._watch),
-            (0.05, self._sweep),
+            (0.05, self._scan),
             (0.08, self._retry),
             (0.06, self._lose_rest),
         )
 
     def between(self) -> list[str]:
         """Run random jobs after a step of the shop, and return one line for each."""
-        told = []
+        lines = []
         if self.is_troubled and self._rng.random() < 0.25:
             self._end_trouble()
-            told.append("REST answers again")
-        return told + [self._note(turn) for share, turn in self._turns if self._rng.random() < share]
+            lines.append("REST answers again")
+        return lines + [self._note(turn) for share, turn in self._turns if self._rng.random() < share]
 
     def finish(self) -> list[str]:
         """Move on a day without faults: repair the webhooks, process the deliveries, sync.
@@ -59,9 +59,9 @@ class BackgroundJobs:
         self._end_trouble()
         self.connected_shop.shop.fail_next(0)
         self.connected_shop.later(DAY)
-        turns = [self._watch, self._poll, self._sweep, self._retry, self._settle]
+        turns = [self._watch, self._poll, self._scan, self._retry, self._settle]
         if self.seed % 2:
-            turns = [self._watch, self._retry, self._poll, self._sweep, self._settle]
+            turns = [self._watch, self._retry, self._poll, self._scan, self._settle]
         return [self._note(turn) for turn in turns]
 
     def _note(self, turn: Callable[[], str]) -> str:
@@ -70,16 +70,16 @@ class BackgroundJobs:
         return f"       {name}: {turn()}"
 
     def _poll(self) -> str:
-        return self._told(self.connected_shop.poll())
+        return self._describe(self.connected_shop.poll())
 
-    def _sweep(self) -> str:
+    def _scan(self) -> str:
         total, is_through = Report(), False
         while not is_through and not total.interruption:
             report, is_through = self.connected_shop.run_full_scan()
             total.join(report)
-        return self._told(total)
+        return self._describe(total)
 
-    def _told(self, report: Report) -> str:
+    def _describe(self, report: Report) -> str:
         """Check and describe a report; where REST answers, no order may fail to be applied."""
         trouble = [*report.failures, *([report.interruption] if report.interruption else [])]
         assert self.is_troubled or not trouble, trouble

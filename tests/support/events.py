@@ -67,7 +67,7 @@ class EventDriver:
         with self.database.transaction() as connection:
             return accounts.locate_or_add(connection, [place], now=NOW)[place]
 
-    def tell(self, *user_ids: int | None, at: datetime = NOW, type_: EventType = EventType.BALANCE_LOW) -> list[str]:
+    def emit(self, *user_ids: int | None, at: datetime = NOW, type_: EventType = EventType.BALANCE_LOW) -> list[str]:
         """Write an event for each user, None for the store's own; return their webhook-ids."""
         new = [
             NewEvent(new_id(), self.shop.id, user and self.account(user), type_, {"available": number}, at)

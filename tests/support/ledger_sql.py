@@ -109,8 +109,8 @@ def _spend_faults(database: Database) -> list[str]:
         for spend in paid
         if spend["from_balance"] != -spend["moved"] or spend["entries"] != (1 if spend["from_balance"] else 0)
     ]
-    kept = "tokens - back_plan - back_balance - back_allowance"
-    if _sums(database, "spends", kept) != _sums(database, "usage_days", "tokens"):
+    net = "tokens - back_plan - back_balance - back_allowance"
+    if _sums(database, "spends", net) != _sums(database, "usage_days", "tokens"):
         found.append("the days of history do not add up to the spends")
     if _sums(database, "spends", "from_allowance - back_allowance") != _sums(database, "window_uses", "used"):
         found.append("the windows do not add up to the spends")
@@ -124,8 +124,8 @@ def _sums(database: Database, table: str, column: str) -> dict[tuple[int, str], 
 
 def _answer_faults(database: Database) -> list[str]:
     """Check that each stored response of a spend has its spend, and each spend its response, exactly once."""
-    kept = rows(database, "select status, answer from idempotency_keys where status = 201")
-    answered = [document["id"] for row in kept if (document := json.loads(row["answer"]))["id"].startswith("sp_")]
+    net = rows(database, "select status, answer from idempotency_keys where status = 201")
+    answered = [document["id"] for row in net if (document := json.loads(row["answer"]))["id"].startswith("sp_")]
     written = count(database, "spends")
     if len(answered) != len(set(answered)) or len(answered) != written:
         return [f"{len(answered)} answers promise a spend, {written} spends are written"]

@@ -144,9 +144,9 @@ class Machine(RuleBasedStateMachine):
                 asked.append(self._settle(kind, self.rng.choice(held[-6:])))
             else:
                 asked.append(self._take(kind))
-            if (kept := asked[-1][1].get("kept")) is not None:
+            if (charge := asked[-1][1].get("kept")) is not None:
                 # It counts for the rest of the batch, though its id is not known yet.
-                self._known(kept)[asked[-1][0].key] = kept
+                self._known(charge)[asked[-1][0].key] = charge
         self._compare(asked)
 
     def _take(self, kind: str) -> tuple[Any, Fields]:
@@ -300,7 +300,7 @@ class Machine(RuleBasedStateMachine):
         type(self).asks += len(asked)
         replies = self.driver.replies([ask for ask, _ in asked], now=self.now)
         for (ask, expected), reply in zip(asked, replies, strict=True):
-            answer, kept = read(reply), expected.pop("kept", None)
+            answer, charge = read(reply), expected.pop("kept", None)
             allowance = expected.pop("allowance", None)
             assert {name: answer.get(name) for name in expected} == written(expected)
             if isinstance(reply, BridgeError):
@@ -311,13 +311,13 @@ class Machine(RuleBasedStateMachine):
             # A refusal is not stored: the same key is decided again.
             if text_of(reply):
                 self.asked.append((ask, {"status": status_of(reply), "text": text_of(reply)}))
-            if kept is not None:
-                known = self._known(kept)
+            if charge is not None:
+                known = self._known(charge)
                 known.pop(ask.key, None)
-                known[answer["id"]] = kept
+                known[answer["id"]] = charge
 
-    def _known(self, kept: Fields) -> dict[str, Fields]:
-        return self.model.holds if "expires_at" in kept else self.model.spends
+    def _known(self, charge: Fields) -> dict[str, Fields]:
+        return self.model.holds if "expires_at" in charge else self.model.spends
 
     def _turn(self, number: int, status: str) -> None:
         order = self.model.orders[number]

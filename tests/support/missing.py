@@ -41,7 +41,7 @@ def _reasons(terminalreporter: pytest.TerminalReporter) -> Iterator[str]:
     for outcome in ("skipped", "failed", "error"):
         for report in terminalreporter.stats.get(outcome, ()):
             # A skip carries file, line and reason; a failure without traceback carries its text.
-            told = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-            told = told.removeprefix("Skipped: ")
-            if told.startswith(_MARK):
-                yield told.removeprefix(_MARK).rstrip()
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            reason = reason.removeprefix("Skipped: ")
+            if reason.startswith(_MARK):
+                yield reason.removeprefix(_MARK).rstrip()

@@ -160,7 +160,7 @@ class Model:
             return asked
         paid = self._charge(name, asked["module"], asked["price"], now)
         assert not paid["uncovered"]
-        return self._book(name, asked, paid, now)
+        return self._store(name, asked, paid, now)
 
     def hold(self, name: Any, what: Fields, now: datetime, *, ttl: int) -> Fields:
         """Hold: like a spend, but nothing is charged yet."""
@@ -194,7 +194,7 @@ class Model:
         hold["state"] = "captured"
         paid = self._charge(name, module, price, now, reserve=counted)
         asked = {"module": module, "units": count, "operation": hold["operation"]}
-        return self._book(name, asked, paid, now)
+        return self._store(name, asked, paid, now)
 
     def release(self, hold_id: str, now: datetime) -> Fields:
         """Release the whole hold."""
@@ -326,7 +326,7 @@ class Model:
             paid["window"] = place
             person["used"][module, place] += taken
 
-    def _book(self, name: Any, asked: Fields, paid: Fields, now: datetime) -> Fields:
+    def _store(self, name: Any, asked: Fields, paid: Fields, now: datetime) -> Fields:
         module, day = asked["module"], now.astimezone(self.zone).date()
         place = (day, module, asked["operation"] or "")
         cost = sum(paid["plan"].values()) + paid["balance"] + paid["allowance"] + paid["uncovered"]

@@ -36,7 +36,7 @@ def writes(shop):
     yield shop.client.post("/v1/users/2/adjustments", json={"tokens": 5, "reason": "x"}, headers=headers)
 
 
-def assert_told_to_retry(responses):
+def assert_retry_later(responses):
     """Check that every response is a 503 with a time to retry."""
     for response in responses:
         assert response.status_code == 503, response.text

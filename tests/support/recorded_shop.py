@@ -68,7 +68,7 @@ class RecordedShop:
         if kind == "customers":
             # No recording of orders contains customer answers, so it returns none.
             return _page(asked, [])
-        raise AssertionError(f"nobody was meant to ask for {asked.target}")
+        raise AssertionError(f"unexpected request for {asked.target}")
 
     def _has_refunds(self, number: int) -> bool:
         return bool(self.orders[number]["refunds"])

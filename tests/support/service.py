@@ -86,13 +86,13 @@ class Service:
             "BRIDGE_METRICS_DIR": str(self.folder / "metrics"),
             "BRIDGE_METRICS_TOKEN": self.metrics_token,
         }
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
         command = [sys.executable, "-m", "bridge.cli.web_server"]
         with (self.folder / "service.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env=kept | settings,
+                env=inherited | settings,
                 pass_fds=[self._socket.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -27,7 +27,7 @@ def execute(cluster, name, *statements):
 ADMIN = "insert into admins (email, email_key, password_hash, created_at) values ('a', 'a', 'x', now()) returning id"
 
 
-def test_rows_are_gone_and_numbers_begin_anew(cluster, mine):
+def test_rows_are_gone_and_sequences_restart(cluster, mine):
     name = mine.take()
     execute(cluster, name, ADMIN)
     mine.give_back(name)
@@ -38,7 +38,7 @@ def test_rows_are_gone_and_numbers_begin_anew(cluster, mine):
         assert connection.execute(ADMIN).fetchone() == (1,)
 
 
-def test_whoever_is_still_connected_is_thrown_out(cluster, mine):
+def test_open_connections_are_terminated(cluster, mine):
     name = mine.take()
     left = psycopg.connect(cluster.url(name).replace("+psycopg", ""))
     left.execute("lock table admins")

@@ -142,7 +142,7 @@ def test_wheel_serves_where_the_system_has_no_server(cluster, monkeypatch):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run the server as another user")
-def test_programs_nobody_else_can_reach_are_copied(cluster, monkeypatch, tmp_path):
+def test_programs_other_users_cannot_reach_are_copied(cluster, monkeypatch, tmp_path):
     """Check a wheel in a home folder: the folder is closed to others, and stays closed."""
     closed = tmp_path / "home"
     closed.mkdir(mode=0o700)

@@ -15,8 +15,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
+from bridge.domain.accounts.accounts import Profile
+from bridge.domain.metering.commands import SpendRequest
+from bridge.domain.stores.principals import Caller
 from bridge.domain.stores.stores import Store
 from bridge.runtime import Runtime
+from bridge.services.metering.execute import spend_many
 from bridge.services.ops import audit, schema_version
 from bridge.services.stores import settings
 from bridge.storage.engine.database import Database
@@ -25,6 +29,7 @@ from bridge.web.context import utcnow
 from tests import factories
 from tests.conftest import make_config
 from tests.support.pages import read, sign_in
+from tests.support.spend_replies import is_replay, status_of, text_of
 
 FOLDER = Path(__file__).parent
 REVISIONS = ("0025",)
@@ -152,3 +157,24 @@ def test_credits_page_after_the_upgrade(demo, balances_before):
     shown = {int(row[0]): row[4] for row in page.rows}
     stored = {user: f"{balance:,}" for user, balance, _, _ in balances_before}
     assert shown == stored
+
+
+def test_stored_answers_are_replayed_after_the_upgrade(demo, upgraded):
+    """The spends of the demo are stored under their own names as keys and fingerprints."""
+    keys = "select key, fingerprint, status, answer from idempotency_keys where substr(key, 1, 5) = 'demo-'"
+    with upgraded.reading() as connection:
+        stored = connection.exec_driver_sql(keys).all()
+    balances = _balances(upgraded)
+    caller = Caller(demo.connected.store.id, "demo")
+    requests = [
+        SpendRequest(caller=caller, key=key, fingerprint=fingerprint, who=Profile(2), module="chat", tokens=1)
+        for key, fingerprint, _, _ in stored
+    ]
+
+    with upgraded.transaction() as connection:
+        replies = spend_many(connection, requests, now=utcnow())
+
+    assert len(replies) > 0
+    assert all(is_replay(reply) for reply in replies)
+    assert [(status_of(reply), text_of(reply)) for reply in replies] == [tuple(row[2:]) for row in stored]
+    assert _balances(upgraded) == balances

@@ -158,7 +158,7 @@ def test_wrong_passwords_of_others_keep_no_admin_out(app, shop):
         assert try_sign_in(attacker).status_code == 303
 
 
-def test_device_of_one_account_is_a_stranger_to_another(app, shop):
+def test_device_of_one_account_is_unknown_to_another(app, shop):
     known = sign_in(app)
     send(known, read(known.get("/admin/shop/credits")).form("sign-out"))
     form = read(known.get("/admin")).form("sign-in")
@@ -211,9 +211,9 @@ def test_form_without_its_token_does_nothing(app, shop):
 
 def test_token_of_another_session_is_worth_nothing(app, shop):
     client = sign_in(app)
-    stranger = read(app.test_client().get("/admin")).form("sign-in").fields["csrf_token"]
+    anonymous = read(app.test_client().get("/admin")).form("sign-in").fields["csrf_token"]
 
-    assert client.post("/admin/sign-out", data={"csrf_token": stranger}).status_code == 400
+    assert client.post("/admin/sign-out", data={"csrf_token": anonymous}).status_code == 400
 
 
 def test_api_and_webhooks_need_no_token(app, shop):
@@ -227,7 +227,7 @@ def test_api_and_webhooks_need_no_token(app, shop):
     ("public_url", "name", "is_secure"),
     [("http://127.0.0.1:8000", "token_bridge", False), ("https://bridge.example.com", "__Host-token_bridge", True)],
 )
-def test_cookie_is_kept_from_scripts_and_other_sites(sqlite_template, tmp_path, public_url, name, is_secure):
+def test_cookie_is_hidden_from_scripts_and_other_sites(sqlite_template, tmp_path, public_url, name, is_secure):
     database = tmp_path / "bridge.sqlite3"
     database.write_bytes(sqlite_template.read_bytes())
     app = create_app(make_config(f"sqlite:///{database}", public_url=public_url))
@@ -257,7 +257,7 @@ def test_page_may_load_nothing_from_elsewhere(app, shop):
         assert headers["Referrer-Policy"] == "same-origin"
 
 
-def test_pages_are_kept_by_no_cache_and_the_style_sheet_is(app, shop):
+def test_pages_are_not_cached_and_the_style_sheet_is(app, shop):
     client = sign_in(app)
     page = client.get("/admin/shop/credits")
     style = next(values["href"] for tag, values in read(page).tags if tag == "link" and "admin.css" in values["href"])

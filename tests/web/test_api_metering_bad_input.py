@@ -15,7 +15,7 @@ from tests.support.metering_faults import BOTH, CASES, CHAT, UNKNOWN, WHO, WHY
 
 _keys = itertools.count(1)
 # Callers, and the ids a linked site guesses, are recorded; neither moves a token.
-NOT_BOOKS = {"access_keys", "link_guesses"}
+NOT_LEDGER = {"access_keys", "link_guesses"}
 
 
 def everything(database):
@@ -23,7 +23,7 @@ def everything(database):
     found = {}
     with database.reading() as connection:
         for table in metadata.sorted_tables:
-            if table.name not in NOT_BOOKS:
+            if table.name not in NOT_LEDGER:
                 found[table.name] = sorted(map(repr, connection.execute(select(table))))
     return found
 
@@ -113,7 +113,7 @@ def test_ids_that_are_none_are_unknown(shop, there, database):
     assert everything(database) == before
 
 
-def test_bad_items_of_a_batch_are_told_each_and_the_good_ones_are_paid(shop, there):
+def test_bad_items_of_a_batch_are_each_reported_and_the_good_ones_are_paid(shop, there):
     spends = [
         {"key": "a"} | CHAT,
         {"key": "b"} | WHO | BOTH,

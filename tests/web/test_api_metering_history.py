@@ -81,7 +81,7 @@ def test_span_begins_on_its_first_local_day(shop, driver, days, first):
     assert [day["tokens"] for day in found] == [1]
 
 
-def test_use_is_told_by_module_operation_site_and_source_and_refunds_are_taken_off(shop, driver):
+def test_use_is_listed_by_module_operation_site_and_source_and_refunds_are_subtracted(shop, driver):
     account = rows(driver.database, "select id from accounts where user_id = 2")[0]["id"]
     with driver.database.transaction() as connection:
         wanted = NewSite("https://blog.example.com", "Blog")
@@ -137,7 +137,7 @@ def test_text_that_a_spreadsheet_would_run_is_quoted(shop, driver, start):
     assert day["items"][0]["source"] == evil
 
 
-def walk(shop, path, *, limit):
+def read_all(shop, path, *, limit):
     """Return every item of a list, page by page, and the number of pages."""
     items, cursor, pages = [], "", 0
     while pages < 100:
@@ -156,7 +156,7 @@ def test_entries_are_each_met_once_the_newest_first(shop, driver, limit):
     driver.send(*(driver.spend(2, 1) for _ in range(20)), now=CLOCKS_BACK)
     known = rows(driver.database, "select count(*) as n from entries")[0]["n"]
 
-    items, pages = walk(shop, "entries", limit=limit)
+    items, pages = read_all(shop, "entries", limit=limit)
 
     assert len({item["id"] for item in items}) == len(items) == known == 21
     assert [item["balance_after"] for item in items] == list(range(9_980, 10_001))
@@ -170,7 +170,7 @@ def test_purchases_are_each_met_once_the_newest_first(shop, driver, limit):
         driver.order(number, 2, now=CLOCKS_BACK)
     driver.order(4, 2, status="refunded", now=CLOCKS_BACK)
 
-    items, pages = walk(shop, "purchases", limit=limit)
+    items, pages = read_all(shop, "purchases", limit=limit)
 
     assert [item["order"] for item in items] == [9, 8, 7, 6, 5, 4, 3, 2, 1]
     assert [(item["tokens"], item["reversed"]) for item in items] == [
@@ -179,7 +179,7 @@ def test_purchases_are_each_met_once_the_newest_first(shop, driver, limit):
     assert pages == -(-9 // limit)
 
 
-def test_entry_that_comes_in_while_one_walks_moves_no_page(shop, driver):
+def test_new_entry_while_pages_are_read_moves_no_page(shop, driver):
     driver.send(*(driver.spend(2, 1) for _ in range(5)), now=CLOCKS_BACK)
     first = get(shop, "entries?limit=3").get_json()
     driver.one(driver.spend(2, 1), now=CLOCKS_BACK)

@@ -10,6 +10,7 @@ import pytest
 from bridge.domain.errors import Overloaded
 from bridge.web.server.asgi import AsgiApp
 from bridge.web.server.request_body import BodyMemory
+from bridge.web.server.routes import ROUTE
 from bridge.web.server.worker_pool import WorkerPool
 
 KIB = 1024
@@ -165,6 +166,50 @@ class Parts:
 
     def close(self):
         self.is_closed = True
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/metrics"])
+def test_monitors_are_answered_while_every_thread_is_busy(path):
+    release = threading.Event()
+
+    def app(environ, start_response):
+        if environ["PATH_INFO"] == "/v1/slow":
+            release.wait(10)
+        start_response("200 OK", [])
+        return [b"done"]
+
+    async def run():
+        asgi = AsgiApp(app, threads=2, seconds=5)
+        slow = [Caller() for _ in range(6)]
+        busy = [asyncio.create_task(asgi(scope("GET", "/v1/slow"), caller.receive, caller.send)) for caller in slow]
+        await asyncio.sleep(0.05)
+        assert asgi.in_flight == 6
+        monitor = Caller()
+        try:
+            await asyncio.wait_for(asgi(scope("GET", path), monitor.receive, monitor.send), 5)
+        finally:
+            release.set()
+            await asyncio.gather(*busy)
+        return monitor, slow
+
+    monitor, slow = complete(run())
+    assert [caller.status for caller in (monitor, *slow)] == [200] * 7
+
+
+def test_every_answer_is_told_with_its_route_and_status():
+    told = []
+
+    def app(environ, start_response):
+        environ[ROUTE] = "/v1/users/<user_id>"
+        start_response("404 NOT FOUND", [])
+        return [b"no"]
+
+    answer(app, Caller(), scope("GET", "/v1/users/7"), on_answer=lambda *what: told.append(what))
+    headers = [(b"content-length", b"3000000")]
+    answer(app, Caller(), scope(headers=headers), on_answer=lambda *what: told.append(what))
+
+    assert [what[:3] for what in told] == [("/v1/users/<user_id>", "GET", 404), ("", "POST", 413)]
+    assert all(0 <= what[3] < 5 for what in told)
 
 
 def test_long_answer_is_made_as_it_is_taken_and_holds_no_thread():

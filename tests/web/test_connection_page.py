@@ -111,7 +111,7 @@ def _faults(page):
 
 
 @one_engine
-def test_store_without_keys_is_told_how_to_get_them(connected_shop, admin):
+def test_store_without_keys_explains_how_to_get_them(connected_shop, admin):
     connected_shop.connect(has_keys=False)
 
     assert (states(admin)["API keys"], states(admin)["The shop answers"]) == ("open", "waiting")
@@ -126,7 +126,7 @@ def test_store_without_keys_is_told_how_to_get_them(connected_shop, admin):
 
 
 @one_engine
-def test_key_that_may_only_read_is_told_and_replaced_by_hand(connected_shop, admin):
+def test_read_only_key_is_reported_and_replaced_by_hand(connected_shop, admin):
     connected_shop.connect(permissions="read")
     key = connected_shop.shop.add_key()
     press(admin, "look")
@@ -199,7 +199,7 @@ def test_reading_back_is_shown_with_the_orders_that_stop_it(connected_shop, admi
 
 
 @one_engine
-def test_page_asks_nobody_and_holds_no_transaction_while_a_button_does(connected_shop, admin, monkeypatch):
+def test_page_sends_no_request_and_a_button_holds_no_transaction(connected_shop, admin, monkeypatch):
     """SQLite has one writer at a time: another one succeeds while the request to the shop is open."""
     connected_shop.connect()
     connected_shop.asked()

@@ -33,7 +33,7 @@ def _row(client, user_id, path=LIST):
     return next(row for row in read(client.get(path)).rows if row[0] == str(user_id))
 
 
-def test_row_says_who_somebody_is_and_what_they_have(app, people):
+def test_row_shows_the_user_and_their_tokens(app, people):
     row = _row(sign_in(app), 3)
 
     today = utcnow().astimezone(people.connected.store.calendar.zone)
@@ -150,7 +150,7 @@ def test_pages_lead_through_the_whole_list_and_back(app, shop, monkeypatch):
 _real_listing = target.Listing
 
 
-def test_page_that_nobody_linked_to_is_refused(app, people):
+def test_invalid_page_is_refused(app, people):
     client = sign_in(app)
 
     for query in ("after=x", "before=e30", "sort=password", "dir=up", "edit=x", "edit=0", "changed=-1"):
@@ -173,7 +173,7 @@ def test_guests_are_not_listed_and_their_use_counts(app, shop):
     assert ">321<" in page
 
 
-def test_use_by_somebody_without_a_balance_counts_as_activity(app, shop, database):
+def test_use_by_a_user_without_a_balance_counts_as_activity(app, shop, database):
     """Nothing moves in the ledger when an allowance pays; the list still shows the activity."""
     shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 500}}, headers=shop.headers)
     put_user(shop, 2)

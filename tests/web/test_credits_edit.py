@@ -59,7 +59,7 @@ MISTAKES = [
 ]
 
 
-def test_what_is_no_correction_is_told_and_stays_typed(app, people, database):
+def test_invalid_correction_is_reported_and_stays_typed(app, people, database):
     client = sign_in(app)
     before = count(database, "entries")
 
@@ -115,7 +115,7 @@ def test_form_that_is_sent_twice_posts_once(app, people, database):
     assert balance_of(people, 2) == 6000
 
 
-def test_double_click_posts_once_and_both_are_told_it_is_done(app, people, database):
+def test_double_click_posts_once_and_both_responses_report_success(app, people, database):
     client = sign_in(app)
     form = read(client.get(f"{LIST}?edit=2")).form("balance")
     before, statuses = count(database, "entries"), []

@@ -155,7 +155,7 @@ def test_signed_out_visitor_is_sent_to_the_sign_in(connected_shop, state):
 
 
 @pytest.mark.parametrize("success", ["0", "1"])
-def test_owner_who_was_asked_for_new_keys_and_denies_is_told(connected_shop, success):
+def test_owner_who_was_asked_for_new_keys_and_denies_sees_a_message(connected_shop, success):
     connected_shop.connect()
     client = sign_in(connected_shop.app)
     there = send(client, read(client.get("/admin/shop/connection")).form("connection/ask"))
@@ -171,8 +171,8 @@ def test_owner_who_was_asked_for_new_keys_and_denies_is_told(connected_shop, suc
 PREFIX = "/in/bridge"
 
 
-@pytest.mark.parametrize("is_kept", [True, False], ids=["path kept", "path stripped"])
-def test_every_page_works_below_the_path_of_the_public_url(database_url, is_kept):
+@pytest.mark.parametrize("keeps_path", [True, False], ids=["path kept", "path stripped"])
+def test_every_page_works_below_the_path_of_the_public_url(database_url, keeps_path):
     """A proxy may pass requests on with the path of the public URL, or without it."""
     app = create_app(make_config(database_url, public_url=f"http://127.0.0.1:8000{PREFIX}"))
     wsgi = app.wsgi_app
@@ -181,7 +181,7 @@ def test_every_page_works_below_the_path_of_the_public_url(database_url, is_kept
         if not environ["PATH_INFO"].startswith(f"{PREFIX}/"):
             start_response("404 Not Found", [])
             return [b"nothing here"]
-        if not is_kept:
+        if not keeps_path:
             environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(PREFIX)
         return wsgi(environ, start_response)
 

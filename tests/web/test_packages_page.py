@@ -125,8 +125,8 @@ def test_amount_of_a_plan_keeps_its_months(shop, admin):
     save(admin, page, "10/0", "200")
 
     assert "Gold, 12 months" in rows(page)[0][2]
-    told = shop.client.get("/v1/packages/10", headers=shop.headers).json
-    assert (told["tokens"], told["plan"], told["months"]) == (200, "Gold", 12)
+    package = shop.client.get("/v1/packages/10", headers=shop.headers).json
+    assert (package["tokens"], package["plan"], package["months"]) == (200, "Gold", 12)
 
 
 @one_engine
@@ -173,19 +173,19 @@ def test_store_without_products_says_the_next_step(shop, admin):
 
 @one_engine
 def test_products_are_imported_from_the_page_and_progress_is_shown(app, caplog, monkeypatch):
-    from bridge.web.admin import packages as packages_door
+    from bridge.web.admin import packages as packages_page
 
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app, page=2) as connected_shop:
         connected_shop.connect()
         admin = sign_in(app)
-        monkeypatch.setattr(packages_door, "_PATIENCE_SECONDS", 0)
+        monkeypatch.setattr(packages_page, "_PATIENCE_SECONDS", 0)
 
         begun = admin.get(send(admin, read(admin.get(LIST)).form("packages/import")).location).text
 
         assert "2 products were read. The other 4 are read within minutes." in begun
         assert "The products are being read: 2 of 6 so far." in begun
-        monkeypatch.setattr(packages_door, "_PATIENCE_SECONDS", 60)
+        monkeypatch.setattr(packages_page, "_PATIENCE_SECONDS", 60)
         done = admin.get(send(admin, read(admin.get(LIST)).form("packages/import")).location)
         assert "6 packages among 6 products" in done.text or "packages among 6 products" in done.text
         assert "being read" not in done.text

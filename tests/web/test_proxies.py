@@ -51,7 +51,7 @@ def guess(app, forwarded: str, peer: str = "127.0.0.1") -> int:
     return answer.status_code
 
 
-def test_callers_behind_a_trusted_proxy_are_told_apart(app, database_url):
+def test_callers_behind_a_trusted_proxy_are_distinguished(app, database_url):
     behind = create_app(make_config(database_url, trusted_proxies=TRUSTED))
 
     assert [guess(behind, "9.9.9.9, 203.0.113.9") for _ in range(11)][-1] == 429
@@ -61,7 +61,7 @@ def test_callers_behind_a_trusted_proxy_are_told_apart(app, database_url):
     assert guess(behind, "203.0.113.10", peer="198.51.100.1") == 404
 
 
-def test_forwarded_headers_of_strangers_are_not_believed(app):
+def test_forwarded_headers_of_untrusted_callers_are_ignored(app):
     assert [guess(app, f"203.0.113.{number}") for number in range(11)][-1] == 429
 
 

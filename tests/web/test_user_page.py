@@ -89,7 +89,7 @@ def test_many_purchases_are_read_page_by_page(app, shop):
     assert second.links["Latest"] == USER
 
 
-def test_addresses_nobody_linked_to_are_refused(app, shop):
+def test_invalid_addresses_are_refused(app, shop):
     put_user(shop, 2)
     client = sign_in(app)
 

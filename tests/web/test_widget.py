@@ -51,7 +51,7 @@ def test_fragment_has_one_root_and_only_its_own_classes(ada):
     assert all(name == "token-bridge" or name.startswith(("token-bridge__", "token-bridge--")) for name in names)
 
 
-def test_fragment_brings_no_script_and_asks_nobody_for_anything(ada):
+def test_fragment_contains_no_script_and_loads_nothing(ada):
     tags = Page(_get(ada, user_id=2).text).tags
 
     assert not {tag for tag, _ in tags} & {"script", "link", "img", "iframe", "object", "base", "form", "meta"}
@@ -119,7 +119,7 @@ def test_limit_that_shrank_below_the_use_is_used_up(shop):
     assert "Chat Used up 900 of 10 used 0 left" in _words(_get(shop, user_id=2, modules="chat"))
 
 
-def test_held_tokens_and_debt_are_told(ada):
+def test_held_tokens_and_debt_are_shown(ada):
     ada.client.post(
         "/v1/holds",
         json={"user": {"id": 2}, "module": "chat", "tokens": 456},
@@ -133,7 +133,7 @@ def test_held_tokens_and_debt_are_told(ada):
     assert "200,000 taken back" in words
 
 
-def test_reset_is_told_in_the_stores_own_time(ada):
+def test_reset_is_shown_in_the_stores_own_time(ada):
     """11 December, 23:30 in New York: the day ends in half an hour, while the UTC day ended long ago."""
     with time_machine.travel("2026-12-12T04:30:00+00:00", tick=False):
         words = _words(_get(ada, user_id=2))
@@ -210,7 +210,7 @@ def test_names_are_shown_as_text(shop):
     assert text.count("&lt;script&gt;") >= 3
 
 
-def test_fragment_is_kept_by_no_shared_cache_and_told_apart_by_its_etag(shop):
+def test_fragment_is_in_no_shared_cache_and_identified_by_its_etag(shop):
     _limit(shop, "chat", "never", user=1000)
     give(shop, 2, 5)
     first = _get(shop, user_id=2)
@@ -255,7 +255,7 @@ def test_fragment_needs_the_stores_own_key(app, shop):
     assert "Balance 0 " in _words(shop.client.get(f"{WIDGET}?user_id=2", headers=other))
 
 
-def test_plan_is_told_with_what_is_left_of_its_month(app, shop):
+def test_plan_is_shown_with_what_is_left_of_its_month(app, shop):
     plan = {"plan": "Studio", "tokens": 1000, "months": 12}
     assert shop.client.put("/v1/packages/10", json=plan, headers=shop.headers).status_code == 200
     deliver(shop, order(1))

@@ -48,10 +48,14 @@ class DocumentDate(NamedTuple):
 
 
 class Place(Enum):
-    """The place of a document beside one that was merged before."""
+    """The place of a document beside a stored one that it contradicts."""
 
-    BY_DATE = "by_date"
-    NEWEST = "newest"
+    UNOPPOSED = "unopposed"
+    """It contradicts none: its date counts."""
+    NEWER = "newer"
+    OLDER = "older"
+    LIKELY_NEWER = "likely_newer"
+    """It counts as newer, though the dates do not prove it."""
     UNKNOWN = "unknown"
 
 
@@ -74,18 +78,20 @@ def ahead_of(moment: datetime, arrived_at: datetime) -> timedelta | None:
 def counted(at: int, seen: int, others: Iterable[DocumentDate] = ()) -> int:
     """Return what a date counts as: itself, unless it is ahead of its arrival.
 
-    One that is ahead counts as the second it arrived. If `others` holds a
-    document that was as far ahead, the same clock dated both, and they keep
-    their distance.
+    One that is further ahead than `TOLERANCE` counts as the second it arrived.
+    If `others` holds a document that was about as far ahead, the same clock dated
+    both, and they keep their distance.
     """
-    ahead = at - seen
-    if ahead <= _TRUSTED:
-        return at
-    peers = [other for other in others if other.ahead > _TRUSTED and abs(other.ahead - ahead) <= _TRUSTED]
-    if not peers:
-        return _second(seen)
-    peer = min(peers, key=lambda other: abs(other.ahead - ahead))
-    return min(peer.counted + at - peer.at, seen + _TRUSTED)
+    ahead = max(0, at - seen)
+    peers = [
+        other
+        for other in others
+        if abs(other.ahead - ahead) <= _TRUSTED and (ahead > _TRUSTED or other.counted < other.at)
+    ]
+    if peers:
+        peer = min(peers, key=lambda other: abs(other.ahead - ahead))
+        return min(peer.counted + at - peer.at, seen + _TRUSTED)
+    return at if ahead <= _TRUSTED else _second(seen)
 
 
 def _second(moment: int) -> int:
@@ -97,6 +103,11 @@ def capped(moment: datetime, seen: datetime) -> datetime:
     return from_microseconds(counted(to_microseconds(moment), to_microseconds(seen)))
 
 
+def is_later(one: DocumentDate, other: DocumentDate) -> bool:
+    """Return whether a document is newer than another by dates that can be compared."""
+    return one.at > other.at and one.ahead - other.ahead <= _TRUSTED
+
+
 def compare(new: DocumentDate, known: DocumentDate, *, revokes: bool) -> Place:
     """Return the place of a document that contradicts the known one: it revokes what that grants, or grants again.
 
@@ -104,15 +115,19 @@ def compare(new: DocumentDate, known: DocumentDate, *, revokes: bool) -> Place:
     further ahead of its arrival than the other. Where they cannot, what revokes
     counts unless it is clearly older, and what grants waits for a person.
     """
+    if new.at == known.at:
+        return _newer_if(new.seen >= known.seen)
     earlier, later = sorted((new, known), key=lambda one: one.at)
-    apart = later.ahead - earlier.ahead
-    if new.at == known.at or apart <= _AGREEMENT:
-        return Place.BY_DATE
+    apart, came_last = later.ahead - earlier.ahead, new.seen >= known.seen
     if apart <= _TRUSTED:
-        is_overtaken = revokes and later is known and new.seen >= known.seen
-        return Place.UNKNOWN if is_overtaken else Place.BY_DATE
-    if earlier.at > (later.seen or later.counted) + _DAY:
-        return Place.BY_DATE
-    if revokes and new.seen >= known.seen and new.counted >= known.counted - _TRUSTED:
-        return Place.NEWEST
+        is_overtaken = revokes and came_last and later is known and apart > _AGREEMENT
+        return Place.UNKNOWN if is_overtaken else _newer_if(later is new)
+    if earlier.counted > (later.seen or later.counted) + _DAY:
+        return _newer_if(earlier is new)
+    if revokes and came_last and new.counted >= known.counted - _TRUSTED:
+        return Place.LIKELY_NEWER
     return Place.UNKNOWN
+
+
+def _newer_if(is_newer: bool) -> Place:
+    return Place.NEWER if is_newer else Place.OLDER

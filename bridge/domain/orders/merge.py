@@ -9,7 +9,15 @@ from typing import Any
 
 from bridge.domain.orders import dates
 from bridge.domain.orders.dates import Place
-from bridge.domain.orders.placing import date_of, epoch_of, place_of, stated_refunds, with_document, with_unplaced
+from bridge.domain.orders.placing import (
+    date_of,
+    epoch_of,
+    left_unplaced,
+    place_of,
+    stated_refunds,
+    with_document,
+    with_unplaced,
+)
 from bridge.domain.orders.state import (
     NEVER,
     Acknowledgement,
@@ -72,7 +80,8 @@ def is_place_unclear(known: OrderState, order: Order, *, effect: Effect, receive
     """Return whether dates alone do not say if this document is newer than what it contradicts."""
     heard = dates.to_microseconds(received_at)
     known = _with_sources(known, heard=heard)
-    return place_of(known, order, effect, date_of(known.sources, order, heard=heard)) is not Place.BY_DATE
+    place, _ = place_of(known, order, effect, date_of(known.sources, order, heard=heard))
+    return place in {Place.UNKNOWN, Place.LIKELY_NEWER}
 
 
 def merge_document(known: OrderState, order: Order, *, effect: Effect, received_at: datetime) -> OrderState:
@@ -93,12 +102,9 @@ def merge_document(known: OrderState, order: Order, *, effect: Effect, received_
     if is_read:
         rank = Rank(0, heard, dates.counted(dated.at, heard, known.sources.documents), heard)
     else:
-        place = place_of(known, order, effect, dated)
+        place, dated = place_of(known, order, effect, dated)
         if place is Place.UNKNOWN:
             return _with_effect(with_unplaced(known, order, dated, heard=heard))
-        if place is Place.NEWEST:
-            known_ranks = (known.sources.ranks.get(name, NEVER) for name in ("effect", "refunded"))
-            dated = dated._replace(counted=max(dated.counted, *(one.at for one in known_ranks)))
         rank = Rank(0, epoch_of(known.sources, dated), dated.counted, dated.seen)
     values = _Values(known, rank)
     _take_header(values, order)
@@ -106,6 +112,9 @@ def merge_document(known: OrderState, order: Order, *, effect: Effect, received_
     values.changes["lines"] = _merged_lines(values, order, rank._replace(weight=int(effect is Effect.GRANTS)))
     if order.refund_details:
         values.changes["refund_details"] = _joined(known.refund_details, order.refund_details)
+    unplaced = known.sources.unplaced
+    if is_read or (has_decided and not is_repeated):
+        unplaced = None if is_read else left_unplaced(known.sources, dated)
     values.changes["sources"] = Sources(
         ranks=values.ranks,
         documents=with_document(known.sources.documents, dated),
@@ -113,7 +122,7 @@ def merge_document(known: OrderState, order: Order, *, effect: Effect, received_
         heard_at=max(heard, known.sources.heard_at),
         status=values.changes.pop("status", known.sources.status),
         effect=values.changes.pop("effect", known.sources.effect),
-        unplaced=known.sources.unplaced if is_repeated or not (is_read or has_decided) else None,
+        unplaced=unplaced,
     )
     return _with_effect(replace(known, **values.changes))
 

@@ -29,32 +29,34 @@ def epoch_of(sources: Sources, dated: DocumentDate) -> int:
     return sources.read_at if dated.seen >= sources.read_at else 0
 
 
-def place_of(known: OrderState, order: Order, effect: Effect, dated: DocumentDate) -> Place:
-    """Return the place of a document that reverses a stored effect or refund; of any other it is by its date."""
+def place_of(known: OrderState, order: Order, effect: Effect, dated: DocumentDate) -> tuple[Place, DocumentDate]:
+    """Return the place of a document, and its date as it counts beside a stored effect or refund that it reverses."""
     unplaced = known.sources.unplaced
     if unplaced is not None and unplaced.digest == dated.digest:
-        return Place.UNKNOWN
+        return Place.UNKNOWN, dated
     if known.trash.state is TrashState.TRASHED:
-        return _place_after_trashing(known, effect, dated)
+        return _place_after_trashing(known, effect, dated), dated
     name, revokes = _contradiction(known, order, effect)
     rank = known.sources.ranks.get(name)
     if rank is None or rank.epoch != epoch_of(known.sources, dated):
-        return Place.BY_DATE
+        return Place.UNOPPOSED, dated
     if dated in known.sources.documents and (dated.counted, dated.seen) < (rank.at, rank.seen):
         # A repetition of a document that something newer followed.
-        return Place.BY_DATE
-    return dates.compare(dated, _decisive_date(known, rank), revokes=revokes)
+        return Place.UNOPPOSED, dated
+    place = dates.compare(dated, _decisive_date(known, rank), revokes=revokes)
+    if place in {Place.NEWER, Place.LIKELY_NEWER}:
+        return place, dated._replace(counted=max(dated.counted, rank.at))
+    return place, dated
 
 
 def _place_after_trashing(known: OrderState, effect: Effect, dated: DocumentDate) -> Place:
     """Return the place of a document that came of a trashed order; the trashing has no date of the shop's clock."""
     trashed_at, newest = known.trash.trashed_at, known.sources.ranks.get("status")
     if effect is not Effect.GRANTS or trashed_at is None or not dated.ahead:
-        return Place.BY_DATE
-    if newest is not None:
-        return dates.compare(dated, _decisive_date(known, newest), revokes=False)
+        return Place.UNOPPOSED
     moment = dates.to_microseconds(trashed_at)
-    return dates.compare(dated, DocumentDate(moment, "", moment, moment), revokes=False)
+    before = DocumentDate(moment, "", moment, moment) if newest is None else _decisive_date(known, newest)
+    return Place.UNKNOWN if dates.compare(dated, before, revokes=False) is Place.UNKNOWN else Place.UNOPPOSED
 
 
 def _contradiction(known: OrderState, order: Order, effect: Effect) -> tuple[str, bool]:
@@ -93,6 +95,13 @@ def with_unplaced(known: OrderState, order: Order, dated: DocumentDate, *, heard
     documents = with_document(sources.documents, dated)
     heard_at = max(heard, sources.heard_at)
     return replace(known, sources=replace(sources, documents=documents, heard_at=heard_at, unplaced=unplaced))
+
+
+def left_unplaced(sources: Sources, dated: DocumentDate) -> Unplaced | None:
+    """Return the document beside the state after another one decided, unless that is newer."""
+    unplaced = sources.unplaced
+    known = [one for one in sources.documents if unplaced is not None and one.digest == unplaced.digest]
+    return unplaced if any(dates.is_later(one, dated) for one in known) else None
 
 
 def with_document(documents: Iterable[DocumentDate], one: DocumentDate) -> tuple[DocumentDate, ...]:

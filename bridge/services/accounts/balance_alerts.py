@@ -1,4 +1,4 @@
-"""Alerts: what a changed balance is worth telling of, once for each crossing."""
+"""Balance alerts: one event each time a balance crosses a threshold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bridge.storage.engine.ids import new_id
 
 
 def watch(account: Account, account_balance: Balance, store: Store, *, now: datetime) -> tuple[Account, list[NewEvent]]:
-    """The account with what is told of its balance by now, and the event to tell it with, if a line was crossed."""
+    """Return the account with its current alert, and the event to send if a threshold was crossed."""
     alert, crossed = alert_after(account.alert, available=account_balance.available, low_balance=store.low_balance)
     if crossed is None:
         return (account if alert is account.alert else account._replace(alert=alert)), []

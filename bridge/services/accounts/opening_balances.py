@@ -1,4 +1,4 @@
-"""Importing opening balances: each row of the file once, however often the file is imported."""
+"""Import opening balances: each row of the file once, however often the file is imported."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _MAX_REASONS = 20
 class Imported:
     """The result of importing the rows of a file.
 
-    `posted` balances of `tokens` together; `known` rows that were imported
-    before, `changed` of them with another balance than now; `empty` rows with a
-    balance of 0, which post nothing. `reasons` names the first rows that were
-    not posted.
+    `posted` balances with `tokens` in total; `known` rows that were already
+    imported, `changed` of them with a different balance in the file; `empty` rows
+    with a balance of 0, which post nothing. `reasons` explains the first rows that
+    were not posted.
     """
 
     posted: int = 0
@@ -57,10 +57,10 @@ class Imported:
 
 
 def post(connection: Connection, store: Store, rows: Sequence[Opening], *, now: datetime) -> Imported:
-    """Add opening balances, at most `BATCH`, and what the file says of the users; one entry for each.
+    """Add at most `BATCH` opening balances and the profiles of their users; one entry for each.
 
-    A user whose opening balance was imported before is not given another: the
-    entry's reference tells, for good. Raises `BalanceOutOfRange`.
+    The entry's reference prevents a second opening balance for the same user,
+    permanently. Raises `BalanceOutOfRange`.
     """
     places = {row.user_id: (store.id, row.user_id) for row in rows}
     located = accounts.locate_or_add(connection, places.values(), now=now)
@@ -90,14 +90,14 @@ def preview(connection: Connection, store: Store, rows: Sequence[Opening]) -> Im
 
 
 def _imported(store: Store, rows: Sequence[Opening], known: Mapping[str, int]) -> Imported:
-    """Return what becomes of the rows, by the balances that were imported before, by reference."""
+    """Return the result for the rows, given the balances already imported, by reference."""
     new = [row for row in rows if row.balance and _reference(store, row) not in known]
     empty = [row for row in rows if not row.balance and _reference(store, row) not in known]
     before = [(row, known[_reference(store, row)]) for row in rows if _reference(store, row) in known]
     reasons = [(row.line, f"user {row.user_id} has a balance of 0, so there is nothing to add") for row in empty]
     for row, tokens in before:
-        differs = "" if tokens == row.balance else f"; the file says {row.balance:,} now, which is not added"
-        reasons.append((row.line, f"user {row.user_id} was imported before with {tokens:,} tokens{differs}"))
+        differs = "" if tokens == row.balance else f"; the file now says {row.balance:,}, which is ignored"
+        reasons.append((row.line, f"user {row.user_id} was already imported with {tokens:,} tokens{differs}"))
     return Imported(
         posted=len(new),
         tokens=sum(row.balance for row in new),
@@ -115,7 +115,7 @@ def _reference(store: Store, row: Opening) -> str:
 def _entry(entry_id: int, account: Account, row: Opening, store: Store, *, now: datetime) -> Entry:
     balance = account.balance + row.balance
     if balance > MAX_TOKENS:
-        raise BalanceOutOfRange(f"user {row.user_id} would have {balance} tokens, past 2^53-1")
+        raise BalanceOutOfRange(f"user {row.user_id} would have {balance} tokens, more than 2^53-1")
     return Entry(
         id=entry_id,
         account_id=account.id,

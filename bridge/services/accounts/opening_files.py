@@ -1,4 +1,4 @@
-"""Reading a file of opening balances as spreadsheets write it: its encoding, its separator and its header."""
+"""Read a file of opening balances as spreadsheets write it: encoding, separator and header."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bridge.domain.accounts.opening_balances import COLUMNS, REQUIRED, Opening, 
 from bridge.domain.errors import FieldError, InvalidRequest
 
 MAX_FAULTS = 20
-"""Reading stops after this many faults: a person is to correct them."""
+"""Reading stops after this many errors, which a person must correct."""
 MAX_ROWS = 1_000_000
 MAX_LINE = 10_000
-"""The most characters of one line, quoted line breaks aside."""
+"""The most characters of one line, without quoted line breaks."""
 
 _CHUNK = 2**16
 _UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
@@ -36,8 +36,8 @@ _BOMS = (
 def read_file(path: Path) -> Iterator[Opening]:
     """Return the opening balances of a CSV file, row by row; the file is never held in memory.
 
-    Raises `InvalidRequest` with every fault, up to `MAX_FAULTS`, by line and
-    column; so read it once to the end before anything is written.
+    Raises `InvalidRequest` with every error, up to `MAX_FAULTS`, by line and column.
+    Therefore read the file to its end before writing anything.
     """
     try:
         with path.open("rb") as raw:
@@ -65,7 +65,7 @@ def read(given: Iterable[str], *, most_rows: int = MAX_ROWS) -> Iterator[Opening
             found = _read_cells(columns, cells, line, seen)
             if len(seen) > most_rows:
                 found = [
-                    FieldError(f"line {line}", f"is one too many: split the file into parts of {most_rows:,} rows")
+                    FieldError(f"line {line}", f"is one row too many: split the file into parts of {most_rows:,} rows")
                 ]
             if isinstance(found, Opening):
                 yield found
@@ -87,8 +87,8 @@ def _read_cells(columns: list[str], cells: list[str], line: int, seen: dict[int,
         return [
             FieldError(
                 f"line {line}",
-                f"has {len(cells)} columns and the header has {len(columns)}: put cells with the"
-                " separator in them in double quotes",
+                f"has {len(cells)} columns and the header has {len(columns)}: put cells that contain"
+                " the separator in double quotes",
             )
         ]
     found = read_row(dict(zip(columns, cells, strict=False)), line=line)
@@ -96,12 +96,12 @@ def _read_cells(columns: list[str], cells: list[str], line: int, seen: dict[int,
         return found
     before = seen.setdefault(found.user_id, line)
     if before != line:
-        return [FieldError(f"line {line}, column user_id", f"is {found.user_id}, the user of line {before} already")]
+        return [FieldError(f"line {line}, column user_id", f"is {found.user_id}, which line {before} already has")]
     return found
 
 
 def _read_header(first: str) -> tuple[list[str], str]:
-    """Return the columns of the header line, and what separates them."""
+    """Return the columns of the header line, and their separator."""
     separator = max(_SEPARATORS, key=first.count)
     try:
         cells = next(csv.reader([first], delimiter=separator, strict=True), [])
@@ -128,7 +128,7 @@ def _check_columns(columns: list[str]) -> None:
         named = ", ".join(f"column {columns.index(name) + 1} {name[:40]!r}" for name in unknown[:5])
         problems.append(f"{named} {'is' if len(unknown) == 1 else 'are'} not known")
     if twice:
-        problems.append(f"{', '.join(twice)} stands there twice")
+        problems.append(f"{', '.join(twice)} appears twice")
     if problems:
         message = f"must be the header {','.join(COLUMNS)} in any order: {'; '.join(problems)}"
         raise InvalidRequest(fields=[FieldError("line 1", message)])
@@ -164,7 +164,7 @@ def _scan(raw: IO[bytes], chunk: bytes) -> str:
 
 @dataclass(slots=True)
 class _Scan:
-    """The encoding of a file so far: its first line that is not UTF-8, and how much looks like UTF-8."""
+    """The state of detecting a file's encoding: its first line that is not UTF-8, and how much looks like UTF-8."""
 
     line: int = 1
     bad_line: int | None = None
@@ -174,7 +174,7 @@ class _Scan:
     utf8: codecs.IncrementalDecoder = field(default_factory=codecs.getincrementaldecoder("utf-8"))
 
     def read(self, chunk: bytes, *, is_end: bool = False) -> None:
-        """Take the next part of the file; raises `InvalidRequest` for a NUL byte, which no text has."""
+        """Scan the next part of the file; raises `InvalidRequest` for a NUL byte, which no text contains."""
         if 0 in chunk:
             line = self.line + chunk[: chunk.index(0)].count(b"\n")
             raise InvalidRequest(fields=[FieldError(f"line {line}", "has a NUL byte: this is not a CSV file")])
@@ -191,7 +191,7 @@ class _Scan:
 
 
 def _bounded(lines: IO[str]) -> Iterator[str]:
-    """Yield the lines of a file, none longer than `MAX_LINE`: one endless line is never read whole."""
+    """Yield the lines of a file, none longer than `MAX_LINE`, so that an endless line is never read whole."""
     number = 0
     while line := lines.readline(MAX_LINE + 1):
         number += 1
@@ -205,9 +205,9 @@ def _bounded(lines: IO[str]) -> Iterator[str]:
 def _quote_fault(error: csv.Error) -> str:
     words = str(error)
     if "end of data" in words:
-        return "has a double quote that is never closed, before or in it"
+        return "has a double quote that is never closed, on this line or an earlier one"
     if "expected after" in words:
-        return "has text behind a closing double quote: write a double quote inside a cell twice"
+        return "has text after a closing double quote: write a double quote inside a cell twice"
     if "field larger" in words:
         return "has a cell that is too long: a double quote may be missing at its end"
     return f"cannot be read: {words}"

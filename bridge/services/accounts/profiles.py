@@ -1,4 +1,4 @@
-"""Accounts: who somebody is, what they have, and an admin's corrections."""
+"""Accounts: profiles, balances, and an admin's corrections."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from bridge.storage.stores import stores
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """An admin's wish: `tokens` to add or take, or the `balance` to reach; exactly one of them.
+    """A correction by an admin: `tokens` to add or remove, or the `balance` to set; exactly one of them.
 
-    `expected_balance` is what the admin saw; a balance that has moved since is
-    not overwritten.
+    `expected_balance` is the balance the admin saw. If the balance has changed
+    since, it is not overwritten.
     """
 
     reason: str
@@ -37,12 +37,12 @@ def get_account(connection: Connection, store_id: int, user_id: int) -> Account:
     """Return the account of one user; raises `UnknownUser`."""
     account = accounts.find(connection, store_id=store_id, user_id=user_id)
     if account is None:
-        raise UnknownUser(f"this store has no account for user {user_id}")
+        raise UnknownUser(f"the store has no account for user {user_id}")
     return account
 
 
 def put_profile(connection: Connection, store_id: int, profile: Profile, *, now: datetime) -> Account:
-    """Create or update the account of a user; what the profile does not say stays."""
+    """Create or update the account of a user; missing profile values stay unchanged."""
     place = accounts.place_of(store_id, profile)
     account_id = accounts.locate_or_add(connection, [place], now=now)[place]
     account = accounts.lock(connection, [account_id])[account_id]
@@ -53,7 +53,7 @@ def put_profile(connection: Connection, store_id: int, profile: Profile, *, now:
 
 
 def merge_customer(connection: Connection, store: Store, customer: Customer, *, now: datetime) -> Account:
-    """Take over what the shop says of one of its users."""
+    """Store the profile that the shop sent for one of its users."""
     known = accounts.find(connection, store_id=store.id, user_id=customer.user_id)
     roles = merge_roles(known=known.roles if known else (), reported=customer.role)
     profile = Profile(customer.user_id, customer.email or None, customer.name or None, roles)
@@ -61,7 +61,7 @@ def merge_customer(connection: Connection, store: Store, customer: Customer, *, 
 
 
 def is_unknown_customer(connection: Connection, store_id: int, user_id: int) -> bool:
-    """Return whether nobody has told an address of this user, or anything at all."""
+    """Return whether no email is stored for this user, or no account."""
     known = accounts.find(connection, store_id=store_id, user_id=user_id)
     return known is None or known.email is None
 
@@ -69,19 +69,19 @@ def is_unknown_customer(connection: Connection, store_id: int, user_id: int) -> 
 def adjust(
     connection: Connection, store_id: int, user_id: int, wanted: Adjustment, *, actor: str, now: datetime
 ) -> Entry:
-    """Correct a balance by hand, as one entry with a name and a reason.
+    """Correct a balance, as one entry with the actor and a reason.
 
-    Raises `UnknownUser`, `BalanceChanged` where the balance is not the expected
-    one, and `BalanceOutOfRange` where it would leave 0 to 2^53-1. Setting a
-    balance to what it is posts an entry of 0: somebody looked and said why.
+    Raises `UnknownUser`, `BalanceChanged` if the balance is not the expected one,
+    and `BalanceOutOfRange` if it would leave 0 to 2^53-1. Setting a balance to its
+    current value posts an entry of 0, which records the check and its reason.
     """
     found = get_account(connection, store_id, user_id)
     account = accounts.lock(connection, [found.id])[found.id]
     if wanted.expected_balance is not None and wanted.expected_balance != account.balance:
-        raise BalanceChanged(f"the balance is {account.balance} by now, not {wanted.expected_balance}")
+        raise BalanceChanged(f"the balance is now {account.balance}, not {wanted.expected_balance}")
     balance = wanted.balance if wanted.tokens is None else account.balance + wanted.tokens
     if balance is None or not 0 <= balance <= MAX_TOKENS:
-        raise BalanceOutOfRange(f"the balance is {account.balance} and would leave the range of 0 to 2^53-1")
+        raise BalanceOutOfRange(f"the balance is {account.balance} and would leave the range from 0 to 2^53-1")
     entry = Entry(
         id=new_id(),
         account_id=account.id,
@@ -110,5 +110,5 @@ def list_entries(connection: Connection, account: Account, *, before: int | None
 
 
 def guest_salt(connection: Connection, store_id: int) -> str:
-    """Return what the store's guest ids are hashed with."""
+    """Return the salt for the hashes of the store's guest ids."""
     return stores.guest_salt(connection, store_id)

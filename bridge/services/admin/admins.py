@@ -1,4 +1,4 @@
-"""Admins: adding people, new passwords, and signing in."""
+"""Admins: add people, set passwords, sign in."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ MIN_PASSWORD, MAX_PASSWORD = 8, 1000
 _MAX_EMAIL = 320
 
 _HASHER = PasswordHasher(memory_cost=19 * 1024, time_cost=2, parallelism=1)
-# Each hash holds 19 MiB while it is made; guesses that come together wait for their turn, and not for long.
+# Each hash takes 19 MiB while it is computed, so the number computed at once is limited; others wait briefly.
 _TURNS = threading.BoundedSemaphore(2)
-# Browsers that signed in before have a turn of their own: a flood of strangers does not keep them waiting.
+# Browsers that signed in before have their own queue, so that a flood of other attempts does not delay them.
 _KNOWN_TURNS = threading.BoundedSemaphore(1)
 _WAIT_SECONDS = 3.0
-# The hash of a word nobody knows: an email nobody has costs a guesser the same time as a wrong password.
+# The hash of a random password: an unknown email takes the same time as a wrong password.
 _UNUSED_HASH = "$argon2id$v=19$m=19456,t=2,p=1$RaUicffC0ZgM5rynG7C6qg$IcsX1VLDaqT/NfeL1G5pEcvVjRuG7sVmMI6mFQ9uQUU"
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """An admin who just signed in, and the id of the session that began."""
+    """An admin who just signed in, and the id of the new session."""
 
     admin: Admin
     session_id: str = field(repr=False)
@@ -54,23 +54,22 @@ class SignedIn:
 def add_admin(
     connection: Connection, email: str, password: str | None, *, role: Role | None = Role.OWNER, now: datetime
 ) -> str:
-    """Let somebody sign in; the password, made here where none is given.
+    """Add an admin and return the password, which is generated if none is given.
 
-    Raises `AdminExists`, and `InvalidRequest` for an email or a password that
-    cannot be one.
+    Raises `AdminExists`, and `InvalidRequest` for an invalid email or password.
     """
     email = _checked_email(email)
     password = _checked_password(password)
     if admins.lock_by_email(connection, email) is not None:
-        raise AdminExists(f"{email} can sign in already")
+        raise AdminExists(f"{email} is already an admin")
     admins.add(connection, email, password_hash=_HASHER.hash(password), role=role, now=now)
     return password
 
 
 def reset_password(connection: Connection, email: str, password: str | None, *, now: datetime) -> str:
-    """Set an admin's password, created here where none is given, and end their sessions.
+    """Set an admin's password, end their sessions, and return the password, generated if none is given.
 
-    Raises `UnknownAdmin`, and `InvalidRequest` for a password that cannot be one.
+    Raises `UnknownAdmin`, and `InvalidRequest` for an invalid password.
     """
     known = admins.lock_by_email(connection, email)
     if known is None:
@@ -82,14 +81,14 @@ def reset_password(connection: Connection, email: str, password: str | None, *, 
 
 
 def list_admins(connection: Connection) -> list[ListedAdmin]:
-    """Return everyone who may sign in."""
+    """Return all admins."""
     return admins.list_all(connection)
 
 
 def remove_admin(connection: Connection, email: str) -> ListedAdmin:
-    """Take an admin's right to sign in, and end their sessions.
+    """Remove an admin and end their sessions.
 
-    Raises `UnknownAdmin`, and `LastAdmin` for the only one there is.
+    Raises `UnknownAdmin`, and `LastAdmin` for the last one.
     """
     everyone = admins.list_all(connection, lock=True)
     wanted = normalize_email(email.strip())
@@ -103,10 +102,10 @@ def remove_admin(connection: Connection, email: str) -> ListedAdmin:
 
 
 def ensure_first_admin(connection: Connection, email: str, password: str | None, now: datetime) -> str | None:
-    """Let the first admin in where there is none yet; the password that was made up for it.
+    """Add the first admin if there is none, and return the generated password.
 
-    None where somebody can sign in already, and where a password was given:
-    then there is nothing to tell.
+    Returns None if there is an admin already, or if a password was given: there
+    is nothing to print then.
     """
     if admins.count(connection):
         return None
@@ -117,13 +116,13 @@ def ensure_first_admin(connection: Connection, email: str, password: str | None,
 def sign_in(
     database: Database, email: str, password: str, *, throttles: SignInThrottles, client: Client, now: datetime
 ) -> SignedIn | None:
-    """Sign in with an email and a password; None for a wrong password and for an unknown email alike.
+    """Sign in with an email and a password; None for a wrong password or an unknown email.
 
-    The attempt counts as failed before the password is checked, so guesses that
-    come at once are not all tried. What is counted is the client and the account
-    together: guesses of others do not keep the right password out. No
-    transaction is open while the hash is made. Raises `TooManySignIns` while
-    this client has to wait, and `Overloaded` when too many sign in at once.
+    The attempt counts as failed before the password is checked, so that parallel
+    guesses are not all tried. Failures are counted per client and account, so that
+    guesses from other clients do not block the right password. No transaction is
+    open while the hash is computed. Raises `TooManySignIns` while this client must
+    wait, and `Overloaded` if too many people sign in at once.
     """
     wait = throttles.begin(client, email, now=now)
     if wait:
@@ -149,21 +148,21 @@ def sign_in(
 
 
 def find_session(connection: Connection, session_id: str, *, now: datetime) -> Session | None:
-    """Return the session of that id; None once it has ended, whichever way."""
+    """Return the session with this id; None if it has ended for any reason."""
     found = sessions.find(connection, vault.hash_session(session_id))
     if found is None or now - found.began_at >= LONGEST_SESSION or now - found.seen_at >= IDLE_SESSION:
         return None
-    # Begun by a clock that was ahead, it would last until long after that moment.
+    # A session begun while the clock was ahead would last too long.
     return None if found.began_at - now > TOLERANCE else found
 
 
 def note_session_use(connection: Connection, session_id: str, *, now: datetime) -> None:
-    """Note that a session is in use, which keeps it from ending as idle."""
+    """Record that a session is in use, so that it does not end as idle."""
     sessions.mark_seen(connection, vault.hash_session(session_id), now=now)
 
 
 def end_session(connection: Connection, session_id: str) -> None:
-    """End a session; its cookie is worth nothing from this commit on."""
+    """End a session; its cookie is invalid from this commit on."""
     sessions.remove(connection, vault.hash_session(session_id))
 
 
@@ -178,7 +177,7 @@ def _begin_session(connection: Connection, admin: Admin, *, now: datetime) -> st
 def _is_password(password_hash: str, password: str, *, is_known: bool) -> bool:
     turns = _KNOWN_TURNS if is_known else _TURNS
     if not turns.acquire(timeout=_WAIT_SECONDS):
-        raise Overloaded("Too many people sign in at once; try again in a moment.")
+        raise Overloaded("Too many people are signing in at once; try again in a moment.")
     try:
         return _HASHER.verify(password_hash, password[:MAX_PASSWORD].encode("utf-8", "surrogatepass"))
     except (VerificationError, InvalidHashError):
@@ -194,7 +193,7 @@ def _is_email(email: str) -> bool:
 def _checked_email(email: str) -> str:
     email = email.strip()
     if not _is_email(email) or " " in email:
-        raise InvalidRequest(fields=[FieldError("email", f"{email!r} is no email address")])
+        raise InvalidRequest(fields=[FieldError("email", f"{email!r} is not an email address")])
     return email
 
 

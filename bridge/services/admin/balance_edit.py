@@ -40,7 +40,7 @@ def save(
 ) -> None:
     """Set a balance with one ledger entry under the admin's email, once for each form `key`.
 
-    A form that is sent twice is answered twice and posted once. Raises
+    A form that is sent twice gets two responses but is posted once. Raises
     `UnknownUser`, `BalanceChanged`, `BalanceOutOfRange`, and `KeyReused` for a
     form that was sent before with other values.
     """
@@ -51,7 +51,7 @@ def save(
     try:
         in_transaction(transaction, post)
     except BalanceChanged:
-        # A double click: the other request was first and changed the balance. The stored answer is found now.
+        # A double click: the other request came first and changed the balance. Its stored response is found now.
         in_transaction(transaction, post)
 
 

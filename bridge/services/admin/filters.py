@@ -21,7 +21,7 @@ _AT_ONCE = 500
 def list_accounts(
     connection: Connection, store: Store, wanted: frozenset[Filter], *, now: datetime
 ) -> list[int] | None:
-    """Return the accounts that match the filters of this module, at most `MOST`; None where none of them is wanted."""
+    """Return the accounts that match the filters of this module, at most `MOST`; None without such a filter."""
     if not wanted & {Filter.OVER_LIMIT, Filter.HAS_PLAN}:
         return None
     policy = policies.for_store(connection, store.id)
@@ -40,8 +40,8 @@ def is_over_limit(overview: AccountOverview) -> bool:
 
 
 def _over_limit(connection: Connection, policy: Policy, *, now: datetime) -> set[int]:
-    # Whoever has used as much as the smallest amount of a module may be over the limit: the rest is decided by the
-    # rules, as for a spend.
+    # A user who used at least the smallest amount of a module may be over the limit; the rules decide, as for a
+    # spend.
     likely: set[int] = set()
     for limit in policy.limits.values():
         least = _least(limit)

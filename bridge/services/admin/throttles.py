@@ -16,7 +16,7 @@ _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(seconds=60)
 _MEMORY = timedelta(minutes=15)
 MAX_CLIENTS = 10_000
-"""How many clients one throttle remembers; past it the one unused for longest is forgotten."""
+"""How many clients one throttle stores; beyond it, the one unused for longest is dropped."""
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class _Record:
     paused_until: datetime | None = None
 
     def follow(self, now: datetime) -> None:
-        """Begin a pause again at `now` where the clock was set back since: it lasts no longer than it would have."""
+        """If the clock was set back, move a pause to `now`, so that it does not last longer than planned."""
         back = self.last_at - now
         if back > timedelta():
             self.last_at = now
@@ -86,7 +86,7 @@ class Throttle:
             self._records.pop(client, None)
 
     def __len__(self) -> int:
-        """Return how many clients are remembered."""
+        """Return how many clients are stored."""
         return len(self._records)
 
     def _wait(self, client: str, now: datetime) -> int:
@@ -116,7 +116,7 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Where a sign-in comes from: an address, or a browser that signed in to this account before."""
+    """The client of a sign-in: an address, or a browser that signed in to this account before."""
 
     name: str
     is_known: bool = False
@@ -125,9 +125,9 @@ class Client:
 class SignInThrottles:
     """Slows down wrong passwords per client and account, and per address whatever the account.
 
-    A browser that signed in before is a client of its own, whatever its address:
-    an attacker behind the same address does not keep it out. No account is ever
-    locked for everyone.
+    A browser that signed in before is its own client, whatever its address, so that
+    an attacker with the same address does not block it. No account is ever locked
+    for everyone.
     """
 
     def __init__(self) -> None:
@@ -135,7 +135,7 @@ class SignInThrottles:
         self._clients = Throttle(free=100, first_pause=_FIRST_PAUSE, longest_pause=_LONGEST_PAUSE, forget_after=_MEMORY)
 
     def begin(self, client: Client, email: str, *, now: datetime) -> int:
-        """Count an attempt as failed before it is made; the seconds to wait where it must not be made yet."""
+        """Count an attempt as failed before it is made; return the seconds to wait if it must not be made yet."""
         wait = 0 if client.is_known else self._clients.wait_seconds(client.name, now=now)
         wait = wait or self._pairs.begin(_pair(client, email), now=now)
         if not wait and not client.is_known:
@@ -153,7 +153,7 @@ def _pair(client: Client, email: str) -> str:
 
 
 def unknown_id_throttle() -> Throttle:
-    """Return the throttle of linked-site keys that name spends and holds that are not their own."""
+    """Return the throttle of linked-site keys that request spends and holds that are not their own."""
     return Throttle(
         free=20,
         first_pause=timedelta(seconds=10),

@@ -46,7 +46,7 @@ def list_page(
     counts: bool = True,
     now: datetime,
 ) -> UserPage:
-    """Return one page of a store's users; the user `always` is on it in any case. Without `counts`, no matches."""
+    """Return one page of a store's users, including the user `always`. Without `counts`, no matches are counted."""
     since = store_stats.since(store, now)
     kept = account_figures.find(connection, store.id)
     kept_at = kept.as_of if kept else None
@@ -81,12 +81,12 @@ def get_line(connection: Connection, store: Store, user_id: int, *, now: datetim
     """Return one user as a line of the list; raises `UnknownUser`."""
     line = user_list.find_user(connection, store.id, user_id, since=store_stats.since(store, now), now=now)
     if line is None:
-        raise UnknownUser(f"this store has no account for user {user_id}")
+        raise UnknownUser(f"the store has no account for user {user_id}")
     return line
 
 
 def _cut(lines: Sequence[UserLine], listing: Listing) -> tuple[list[UserLine], UserLine | None, UserLine | None]:
-    """Return the lines of the page, and those at its edges where the list goes on before and after it."""
+    """Return the lines of the page, and the ones at its edges if the list continues before or after it."""
     has_more = len(lines) > listing.page
     if listing.before is not None:
         kept = list(lines[1:] if has_more else lines)

@@ -1,4 +1,4 @@
-"""The outbox: events are handed out to the endpoints that want them, and sent until each is delivered or given up."""
+"""The outbox: assign events to subscribed endpoints, and send each until it is delivered or given up."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ENDPOINTS_AT_ONCE = 16
 _SENT_AT_ONCE = 8
 _ROUNDS = 100
 _BUDGET_SECONDS = 20.0
-"""How long one endpoint may keep its thread before others get their turn; one more post may come on top."""
+"""How long one endpoint may use its thread before others are served; one more request may exceed it."""
 GONE = "the receiver answered 410 Gone"
 
 
@@ -55,9 +55,10 @@ def send_events(
     clock: Callable[[], datetime],
     may_go_on: Callable[[], bool] = lambda: True,
 ) -> int:
-    """Hand out what waits and send what is due; how many attempts. For the job, harmless run twice or late.
+    """Assign waiting events and send those that are due; return the number of attempts.
 
-    `public_url` is the bridge's own: one that is itself on loopback may send there.
+    Safe to run twice or late. A service whose `public_url` is on loopback may send
+    to loopback.
     """
     receivers = Receivers(may_loop=is_loopback(public_url))
     fan_out(transaction, now=clock())
@@ -73,7 +74,7 @@ def send_events(
 
 
 def fan_out(transaction: Transaction, *, now: datetime) -> int:
-    """Give each waiting event one delivery for every endpoint that wants it; how many events that were."""
+    """Create one delivery of each waiting event for every subscribed endpoint; return the number of events."""
     total = 0
     for _ in range(_ROUNDS):
         count = in_transaction(transaction, lambda connection: _hand_out(connection, now=now))
@@ -93,11 +94,11 @@ def send_due(
     draw: Callable[[], float] = random.random,
     may_go_on: Callable[[], bool] = lambda: True,
 ) -> int:
-    """Send what is due, at most `limit` to each endpoint; how many attempts that were.
+    """Send the due events, at most `limit` to each endpoint; return the number of attempts.
 
-    An endpoint is claimed first and then served by this caller alone, with no
-    transaction open while it is waited for. What was sent but not noted, because
-    the process died, is sent again under the same webhook-id once the claim ends.
+    An endpoint is claimed first and then served by this caller only. No transaction
+    is open during a request. If the process ends before a result is recorded, the
+    event is sent again with the same webhook-id when the claim expires.
     """
     claimed = in_transaction(
         transaction,
@@ -117,7 +118,7 @@ def list_events(connection: Connection, store_id: int, *, before: str | None, li
         event_id = decode_id("evt", before)
         place = None if event_id is None else outbox.find_place(connection, store_id, event_id)
         if place is None:
-            raise InvalidRequest(fields=[FieldError("cursor", "give the cursor an earlier page named under next")])
+            raise InvalidRequest(fields=[FieldError("cursor", "send the value of next from an earlier page")])
     events = outbox.list_page(connection, store_id, before=place, limit=limit + 1)
     return events[:limit], len(events) > limit
 
@@ -136,7 +137,7 @@ def _hand_out(connection: Connection, *, now: datetime) -> int:
 
 
 def _serve(run: _Run, endpoint: Endpoint) -> int:
-    """Send what one claimed endpoint is due, in rounds of different accounts; how many attempts."""
+    """Send the due events of one claimed endpoint, in rounds of different accounts; return the attempts."""
     try:
         secret = run.vault.open(endpoint.secret)
     except BadSetting as error:
@@ -163,7 +164,7 @@ def _post(run: _Run, endpoint: Endpoint, event: Event, secret: str) -> Answer:
 
 
 def _next_due(connection: Connection, run: _Run, endpoint: Endpoint, *, left: int) -> list[Event]:
-    """Return what to send next; nothing more, and the endpoint is let go of."""
+    """Return the events to send next; if there are none, release the endpoint."""
     due = deliveries.list_due(connection, endpoint.id, now=run.now, limit=min(left, _SENT_AT_ONCE))
     if not due:
         event_endpoints.release(connection, endpoint)
@@ -173,7 +174,7 @@ def _next_due(connection: Connection, run: _Run, endpoint: Endpoint, *, left: in
 def _noting(
     run: _Run, endpoint: Endpoint, attempts: Sequence[tuple[Event, Answer]], *, left: int
 ) -> Callable[[Connection], list[Event]]:
-    """Notes what came of a round of attempts, and gives the next round."""
+    """Records the results of a round of attempts, and returns the next round."""
 
     def note(connection: Connection) -> list[Event]:
         known = event_endpoints.lock(connection, endpoint.id)
@@ -206,7 +207,7 @@ def _outcome(run: _Run, event: Event, answer: Answer, tried: int) -> Outcome:
 
 
 def _with_health(run: _Run, endpoint: Endpoint, got: Sequence[Answer]) -> Endpoint:
-    """Return the endpoint as it is after these answers; one that could not be reached rests for a while."""
+    """Return the endpoint after these responses; one that could not be reached is paused."""
     failed = [answer for answer in got if not answer.is_delivered]
     last = failed[-1] if failed else got[-1]
     unreachable = all(answer.is_unreachable for answer in got)

@@ -1,4 +1,4 @@
-"""Event endpoints: who gets a store's events, how it goes with them, and sending them earlier ones again."""
+"""Event endpoints: create, list and delete them, and send earlier events again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """An endpoint just added, with the secret that is shown this once."""
+    """A new endpoint with its secret, which is shown only once."""
 
     endpoint: Endpoint
     secret: str = field(repr=False)
@@ -50,7 +50,7 @@ class EndpointStatus:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many events are due again, and the cursor of those still to come; None at the end."""
+    """How many events are sent again, and the cursor of the remaining ones; None at the end."""
 
     events: int
     next_cursor: str | None
@@ -66,10 +66,10 @@ def create(
     vault_: Vault,
     now: datetime,
 ) -> Created:
-    """Let an address have a store's events of these types, or of all, from now on.
+    """Create an endpoint for a store's events of these types, or of all types.
 
-    Raises `InvalidRequest` for an address that no event may go to. `public_url`
-    is the bridge's own: one that is itself on loopback may send there.
+    Raises `InvalidRequest` for a URL that events must not be sent to. A service
+    whose `public_url` is on loopback may send to loopback.
     """
     fault = event_sender.fault_of(url, may_loop=event_sender.is_loopback(public_url))
     if fault is not None:
@@ -98,16 +98,17 @@ def list_endpoints(connection: Connection, store_id: int) -> list[EndpointStatus
 
 
 def delete(connection: Connection, store_id: int, endpoint_id: str) -> None:
-    """Take an endpoint away, with all it still waits for; raises `UnknownEndpoint`."""
+    """Delete an endpoint and its waiting deliveries; raises `UnknownEndpoint`."""
     endpoints.remove(connection, _lock(connection, store_id, endpoint_id).id)
 
 
 def replay_since(
     connection: Connection, store_id: int, endpoint_id: str, *, since: datetime, after: str | None, now: datetime
 ) -> Replayed:
-    """Send an endpoint the events since a moment, whatever became of them, and those from before it was there.
+    """Send an endpoint the events since a moment again, whatever their state.
 
-    At most a thousand in one call; `after` is the cursor the call before gave.
+    This includes events from before the endpoint was created. At most a thousand
+    in one call; `after` is the cursor from the call before.
     """
     endpoint = _lock_open(connection, store_id, endpoint_id)
     place = None
@@ -115,7 +116,7 @@ def replay_since(
         event_id = decode_id("evt", after)
         place = None if event_id is None else outbox.find_place(connection, store_id, event_id)
         if place is None:
-            raise InvalidRequest(fields=[FieldError("cursor", "give the cursor the call before named under next")])
+            raise InvalidRequest(fields=[FieldError("cursor", "send the value of next from the call before")])
     found = outbox.list_since(connection, store_id, since=since, after=place, limit=REPLAYED_AT_ONCE + 1)
     page = [event for event, _ in found[:REPLAYED_AT_ONCE]]
     wanted = [event for event in page if endpoint.wants(event.type)]
@@ -125,7 +126,7 @@ def replay_since(
 
 
 def replay_event(connection: Connection, store_id: int, endpoint_id: str, event_id: str, *, now: datetime) -> Replayed:
-    """Send an endpoint one event again, whatever its type and whatever became of it; raises `UnknownEvent`."""
+    """Send an endpoint one event again, whatever its type and state; raises `UnknownEvent`."""
     endpoint = _lock_open(connection, store_id, endpoint_id)
     number = decode_id("evt", event_id)
     event = None if number is None else outbox.find_addressed(connection, store_id, number)

@@ -1,4 +1,4 @@
-"""Whose account each ask is about."""
+"""The account of each request."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from bridge.storage.metering import holds, spends
 from bridge.storage.metering.spends import Owner
 
 _known: Memory[AccountKey, int] = Memory(most=100_000)
-"""The account of each user met before, some 20 MB at most: an account keeps its id for ever."""
+"""The accounts of users found before, some 20 MB at most: the id of an account never changes."""
 
 
 def owners(connection: Connection, requests: Sequence[AnyRequest], *, now: datetime) -> list[int | None]:
-    """The account each ask is about; None for a hold or spend that is not there, or that the caller may not see.
+    """Return the account of each request; None for a hold or spend that does not exist or is not the caller's.
 
-    Accounts that are missing are made. Some ids are from memory: see `check`.
+    Accounts that do not exist are created. Some ids are from the cache: see `check`.
     """
     places = [_place_of(request) for request in requests]
     located = _locate(connection, {place for place in places if place is not None}, now=now)
@@ -57,9 +57,9 @@ def _visible(owner: Owner | None, caller: Principal) -> int | None:
 def check(
     connection: Connection, requests: Iterable[AnyRequest], found: Iterable[int | None], read: Mapping[int, Account]
 ) -> None:
-    """Raise `TryAgain`, with nothing remembered, where the accounts as read are not those that were remembered.
+    """Raise `TryAgain`, and empty the cache, if the accounts that were read are not the cached ones.
 
-    It happens when the database was put back to a copy of an earlier day.
+    This happens after the database was restored from a backup.
     """
     for request, account_id in zip(requests, found, strict=True):
         if isinstance(request, SpendRequest) and isinstance(request.who, Profile):

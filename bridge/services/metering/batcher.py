@@ -1,4 +1,4 @@
-"""Group commit: whoever waits is written together, and nobody is answered before the commit."""
+"""Group commit: one transaction for all requests that wait, and no reply before its commit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bridge.storage.engine.database import Database, TryAgain
 log = logging.getLogger(__name__)
 
 BATCH = 512
-"""The most asks in one transaction: past this a batch gains nothing and its locks are held longer."""
+"""The most requests in one transaction: more gain nothing, and hold its locks longer."""
 QUEUE = 10_000
 """The most requests that may wait; one more raises `Overloaded`."""
 ATTEMPTS = 5
@@ -36,14 +36,14 @@ _GATHERING_ROUNDS = 8
 
 
 Observe = Callable[[Sequence[AnyRequest], "Sequence[Reply] | Exception", float], None]
-"""Is told the requests of each batch, their replies or the error of all, and the seconds it took."""
+"""Called with the requests of each batch, their replies or the error of all, and the seconds it took."""
 
 
 class _Waiting:
-    """One ask and whoever waits for its reply.
+    """One request, and a lock that its caller waits for.
 
-    A bare lock, held until the reply is there: a future's condition costs the
-    waker and the woken several times as much, hundreds of times in a batch.
+    The lock is held until the reply is set. The condition of a future costs
+    several times as much on both sides, hundreds of times in a batch.
     """
 
     __slots__ = ("_error", "_lock", "_reply", "deadline", "request")
@@ -58,22 +58,22 @@ class _Waiting:
 
     @property
     def is_answered(self) -> bool:
-        """Return whether the waiting is over."""
+        """Return whether there is a reply or an error."""
         return self._reply is not None or self._error is not None
 
     def answer(self, reply: Reply) -> None:
-        """End the waiting with a reply."""
+        """Set the reply, and let the caller go on."""
         self._reply = reply
         self._lock.release()
 
     def fail(self, error: BaseException) -> None:
-        """End the waiting with an error, unless it has ended."""
+        """Set an error, and let the caller go on; does nothing after a reply or an error."""
         if not self.is_answered:
             self._error = error
             self._lock.release()
 
     def wait(self) -> Reply:
-        """The reply; raises its error, and `Unavailable` where none came in time."""
+        """Return the reply; raises its error, and `Unavailable` where none came in time."""
         if not self._lock.acquire(timeout=max(0.0, self.deadline + _GRACE_SECONDS - time.monotonic())):
             raise Unavailable()
         self._lock.release()
@@ -83,10 +83,10 @@ class _Waiting:
 
 
 class GroupCommit:
-    """One writer thread that drains the queue of asks, one transaction for all that wait.
+    """One writer thread that takes the queue of requests, in one transaction for all that wait.
 
-    There is no timer: an idle service commits a lone ask at once, a busy one
-    commits hundreds together. Safe to call from any thread.
+    There is no timer: an idle service commits a single request at once, a busy
+    one commits hundreds together. Safe to call from any thread.
     """
 
     def __init__(
@@ -101,20 +101,21 @@ class GroupCommit:
         self._thread: threading.Thread | None = None
 
     def spend(self, request: AnyRequest) -> Reply:
-        """The reply to one ask, once it is durable.
+        """Return the reply to one request, after its commit.
 
         Raises `Overloaded` when too many wait and `Unavailable` when the
         database could not take it in time: then nothing was charged, unless the
-        commit itself was cut off. The same request with the same key resolves it.
+        connection broke during the commit. The same request with the same key
+        resolves it.
         """
         return self.spend_all([request])[0]
 
     def spend_all(self, requests: Sequence[AnyRequest]) -> list[Reply]:
-        """The replies to several asks, in their order; each stands alone."""
+        """Return the replies to several requests, in their order; one that fails does not affect the others."""
         return [waiting.wait() for waiting in self._enqueue(requests)]
 
     def close(self) -> None:
-        """Answer everyone who waits, then stop; later asks are refused. Done by itself when the process ends."""
+        """Reply to all requests that wait, then stop; later ones are refused. Runs by itself when the process ends."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -145,8 +146,8 @@ class GroupCommit:
             try:
                 self._commit(batch)
             except BaseException as error:
-                # The thread outlives whatever happens to a batch, and nobody is left waiting.
-                log.exception("a batch of %d asks failed", len(batch))
+                # The thread survives a batch that fails, and its callers get the error.
+                log.exception("a batch of %d requests failed", len(batch))
                 _fail(batch, error)
             callers = len(batch) + len(self._waiting)
 
@@ -159,12 +160,13 @@ class GroupCommit:
             return [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
 
     def _gather(self, callers: int) -> None:
-        """Let those who were just answered ask again, while more of them come and some of the `callers` are missing.
+        """Wait for the next requests of callers that just got a reply, while more arrive and some are missing.
 
-        Not a timer: after a lone ask there is nobody to wait for. Without it a
-        busy writer takes the first few who woke, and the rest wait for another
-        commit. `callers` is how many were answered last or waited meanwhile: by
-        the last batch alone, two halves once parted would take turns for ever.
+        Not a timer: after a single request there is nothing to wait for. Without
+        it a busy writer takes the first few requests, and the rest wait for
+        another commit. `callers` is the number that got a reply last or waited
+        meanwhile. With the last batch alone, two halves of the callers would
+        alternate for ever.
         """
         seen = 0
         for _ in range(_GATHERING_ROUNDS):
@@ -194,7 +196,7 @@ class GroupCommit:
                 _fail(batch, error)
                 self._on_batch(requests, error, time.monotonic() - now)
                 return
-            log.exception("a batch of %d asks failed; trying each alone", len(batch))
+            log.exception("a batch of %d requests failed; trying each alone", len(batch))
             for item in batch:
                 self._commit([item])
             return

@@ -1,4 +1,4 @@
-"""Taking tokens: what an ask costs, and the rows a paid price leaves in the books."""
+"""Charging: the price of a request, the bounds of a payment, and the rows it writes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LARGE = 2**32
 
 
 class Priced(NamedTuple):
-    """An ask with its price worked out, in whole tokens; 0 where nothing is charged."""
+    """The price of a request, in whole tokens; 0 where nothing is charged."""
 
     module: str
     operation: str | None
@@ -55,9 +55,9 @@ class Payment(NamedTuple):
 
 
 def price(policy: Policy, request: SpendRequest) -> Priced:
-    """Return what an ask costs by the store's price list.
+    """Return the price of a request by the store's price list.
 
-    Raises `UnknownOperation`, `UnknownModule`, `TooManyUnits`, and `InvalidRequest` where the ask
+    Raises `UnknownOperation`, `UnknownModule`, `TooManyUnits`, and `InvalidRequest` where the request
     names neither an operation nor a module with tokens. In an unmetered module
     everything costs 0.
     """
@@ -81,7 +81,7 @@ def price(policy: Policy, request: SpendRequest) -> Priced:
 def spend(
     work: UnitOfWork, request: SpendRequest, account: Account, priced: Priced, sources: Funding, decision: Decision
 ) -> Spend:
-    """Take what was decided, at once."""
+    """Charge what was decided, at once."""
     window = sources.allowance.window if sources.allowance else None
     payment = Payment(
         caller=request.caller,
@@ -157,7 +157,7 @@ def _emit_exhausted(work: UnitOfWork, account: Account, module: str, before: All
 
 
 def read_days(connection: Connection, work: UnitOfWork, requests: Iterable[AnyRequest]) -> None:
-    """Read what today's history of the accounts counts where a large amount is asked for; nothing otherwise."""
+    """Read the totals of today's history of the accounts, if a request is large; otherwise nothing."""
     if any(_is_large(work, request) for request in requests):
         today = {(id_, work.day_of(account, work.now)) for id_, account in work.accounts.items()}
         found = spends.usage_totals(connection, work.accounts.keys(), {day for _, day in today})
@@ -165,7 +165,7 @@ def read_days(connection: Connection, work: UnitOfWork, requests: Iterable[AnyRe
 
 
 def _check_bounds(work: UnitOfWork, account: Account, taken: Spend) -> None:
-    """Raise `UseOutOfRange` where a payment would pass a bound; to be asked before anything of it is counted."""
+    """Raise `UseOutOfRange` for a payment that would pass a bound; call it before anything of it is counted."""
     if taken.from_allowance and taken.window_starts_at is not None:
         used = work.uses.get((account.id, taken.module, taken.window_starts_at), 0)
         _check_bound("the window", used + taken.from_allowance)

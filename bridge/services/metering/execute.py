@@ -1,4 +1,4 @@
-"""Spending: many asks judged and written together, each standing alone."""
+"""Decide and write many requests together; one that fails does not affect the others."""
 
 from __future__ import annotations
 
@@ -31,24 +31,25 @@ from bridge.storage.metering import policies
 from bridge.storage.metering.idempotency import KeyPlace
 
 MAX_REQUESTS = 1000
-"""The most asks in one batch of the API."""
+"""The most requests in one batch of the API."""
 
 
 Reply = Answer | RefusedRequest | BridgeError
-"""The result of one request: the answer of a success, a refusal, or the error of a request that made no sense.
+"""The result of one request: the answer of a success, a refusal, or the error of a request that is not valid.
 
 Only an answer is stored under the request's key. The others moved nothing.
 """
 
 
 def spend_many(connection: Connection, requests: Sequence[AnyRequest], *, now: datetime) -> list[Reply]:
-    """Judge the asks in their order and write what was decided; one reply for each.
+    """Decide the requests in their order and write the results; one reply for each.
 
-    Access keys that were not looked up at the door are looked up first. Then
-    the accounts are locked, in id order, until the transaction ends, and the
-    idempotency keys looked up: one that was answered before is answered alike,
-    whatever the balance is by now. A refusal is not stored: the same key is
-    decided again. The number of statements does not grow with the number of asks.
+    The access keys of unverified callers are looked up first. Then the
+    accounts are locked, in id order, until the transaction ends, and the
+    idempotency keys are looked up: a key with a stored answer gets it again,
+    whatever the balance is now. A refusal is not stored: the same key is
+    decided again. The number of statements does not grow with the number of
+    requests.
     """
     hashes = [_unverified_hash(request) for request in requests]
     refused = access_keys.refusals(connection, {key_hash for key_hash in hashes if key_hash is not None}, now=now)
@@ -74,7 +75,7 @@ def _spend(connection: Connection, requests: Sequence[AnyRequest], *, now: datet
 
 
 def key_place(request: AnyRequest) -> KeyPlace | None:
-    """Where the ask's key is looked up; None for one without a key."""
+    """Return where the idempotency key of a request is stored; None for a request without one."""
     return None if request.key is None else (request.caller.store_id, request.caller.site_id, request.key)
 
 
@@ -120,7 +121,7 @@ def _answer(work: UnitOfWork, request: AnyRequest, owner: int | None) -> Reply:
 
 
 def _decide(work: UnitOfWork, request: AnyRequest, owner: int | None) -> Receipt | RefusedRequest:
-    """Return the result of a request; raises, before anything is changed, for what makes no sense."""
+    """Return the result of a request; raises, before anything is changed, for one that is not valid."""
     account = work.accounts.get(owner) if owner is not None else None
     is_ours = account is not None and account.store_id == request.caller.store_id
     if account is None or not is_ours or request.caller.account_id not in {None, account.id}:
@@ -146,7 +147,7 @@ def _decide(work: UnitOfWork, request: AnyRequest, owner: int | None) -> Receipt
 
 
 def introduce(work: UnitOfWork, who: Who | None, account: Account) -> Account:
-    """The account with what this request says of its user; what it does not say stays."""
+    """Return the account with the profile that the request states; fields left out stay."""
     if not isinstance(who, Profile) or (who.email is None and who.name is None and who.roles is None):
         return account
     updated = account.with_profile(email=who.email, name=who.name, roles=who.roles)

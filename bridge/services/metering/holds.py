@@ -63,11 +63,11 @@ def hold(
 
 
 def capture(work: UnitOfWork, request: CaptureRequest, account: Account) -> Receipt:
-    """Take what it really cost: first what was set aside, then more where the sources have it.
+    """Charge the final price: first from what was set aside, then from the sources if they have more.
 
-    What is set aside and not needed is free again. After the hold's expiry
-    nothing is set aside any more, and all of the price is drawn like a spend's.
-    What nobody can pay is answered and stored as `uncovered`. Raises
+    Tokens that were set aside and are not needed become available. After its
+    expiry a hold sets nothing aside, and the price is charged like a spend's.
+    What no source can pay is stored and returned as `uncovered`. Raises
     `HoldCaptured` and `HoldReleased` for a hold that is settled.
     """
     found = _settleable(work, request.hold_id)
@@ -102,7 +102,7 @@ def release(work: UnitOfWork, request: ReleaseRequest, account: Account) -> Rece
 
 
 def look(connection: Connection, caller: Caller, hold_id: int, *, now: datetime) -> Receipt:
-    """A hold as it stands, without a lock; raises `UnknownHold` for one the caller may not see."""
+    """Return a hold and its state, without a lock; raises `UnknownHold` for one the caller may not see."""
     found = holds.find_many(connection, [hold_id]).get(hold_id)
     if found is None or not may_see(caller, store_id=found.store_id, site_id=found.site_id):
         raise UnknownHold()

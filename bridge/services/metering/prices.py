@@ -1,4 +1,4 @@
-"""The price list: what an owner asks for each operation."""
+"""The price list: the price of each operation."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Windows: noting that a new one opened, and telling those who had used up the one before.
+"""Windows: recording that one opened, and announcing it to users who had used up the one before.
 
-It changes no number anyone reads: a window is computed from the clock, and its
-use is counted under its start. Late, missed or run twice, this tells of the
-window that is open now, once.
+It changes no count: a window is computed from the clock, and its use is counted
+under its start. Late, missed or run twice, it announces the window that is open
+now, once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Cursor = tuple[int, str]
 
 
 def list_due(connection: Connection, *, now: datetime) -> list[Cursor]:
-    """The limits whose window opened and was not noted yet, or whose announcing is not finished."""
+    """Return the limits with a window that is not recorded, or not announced to all users."""
     store_ids = [store.id for store in stores.list_all(connection)]
     work = policies.for_stores(connection, store_ids)
     noted = resets.newest(connection, store_ids)
@@ -44,11 +44,11 @@ def list_due(connection: Connection, *, now: datetime) -> list[Cursor]:
 
 
 def announce(connection: Connection, place: Cursor, *, now: datetime) -> bool:
-    """Note a limit's window that opened and tell the next batch of users; whether all are told.
+    """Record a limit's window that opened, announce it to the next batch of users, and return whether that is all.
 
-    The window's row is locked meanwhile, and the batch's events and how far it
-    got are written together: cut off anywhere, or run by two at once, nobody is
-    told twice of one window and nobody is left out.
+    The window's row is locked, and the events and the position are written
+    together: after a crash, or with two processes at once, each user gets one
+    event for a window.
     """
     store_id, module = place
     policy = policies.for_store(connection, store_id)

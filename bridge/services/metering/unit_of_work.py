@@ -1,8 +1,7 @@
-"""The books of one batch: read once, changed in memory, written once.
+"""The rows of one batch: read once, changed in memory, written once.
 
-Everything that moves tokens works on these: the accounts are locked, so what
-was read stays true until the transaction ends, and the number of statements
-does not grow with the number of asks.
+The accounts are locked, so what was read stays true until the transaction
+ends. The number of statements does not grow with the number of requests.
 """
 
 from __future__ import annotations
@@ -108,15 +107,15 @@ class UnitOfWork:
     new_answers: dict[KeyPlace, Answer] = field(default_factory=dict)
 
     def policy_of(self, account: Account) -> Policy:
-        """The rules the account's store spends by."""
+        """Return the policy of the account's store."""
         return self.policies_by_store[account.store_id]
 
     def balance_of(self, account: Account) -> Balance:
-        """The account's balance as it stands at this point of the batch."""
+        """Return the account's balance at this point of the batch."""
         return Balance(balance=account.balance, held=self.held_balances.get(account.id, 0), debt=account.debt)
 
     def window_of(self, account: Account, module: str) -> Window:
-        """The window the account's use of a module counts in now, resets by hand included."""
+        """Return the window that the account's use of a module counts in now, manual resets included."""
         policy = self.policy_of(account)
         if (account.store_id, module) not in self.windows:
             period = policy.limits[module].period
@@ -150,7 +149,7 @@ class UnitOfWork:
         return Receipt(item, self.balance_of(self.accounts[account.id]), self.allowance_of(account, module))
 
     def month_of(self, account: Account, moment: datetime) -> datetime:
-        """When the store's calendar month around a moment begins."""
+        """Return the beginning of the store's calendar month around a moment."""
         return window_at(Period.MONTHLY, moment, self.policy_of(account).calendar).starts_at
 
     def plan_lefts(self, account: Account) -> list[PlanPart]:
@@ -196,13 +195,13 @@ class UnitOfWork:
         """Count tokens as used by a linked site in the month of a moment."""
         if site_id:
             key = (site_id, self.month_of(account, moment))
-            # A store that changed its time zone counts its months anew: the month may not have as many to give back.
+            # After a change of the time zone months begin elsewhere: this one may have fewer tokens to give back.
             tokens = max(tokens, -self.site_uses.get(key, 0))
             self.site_uses[key] = self.site_uses.get(key, 0) + tokens
             self.new_site_uses[key] = self.new_site_uses.get(key, 0) + tokens
 
     def day_of(self, account: Account, moment: datetime) -> date:
-        """The day of history a moment counts in, on the store's own clock."""
+        """Return the day of history of a moment, in the store's time zone."""
         return _day_of(moment, self.policy_of(account).calendar.zone)
 
     def use_day(self, account: Account, spend: Spend, *, units: int, tokens: int) -> None:
@@ -248,7 +247,7 @@ def _count(counted: dict[K, int], key: K, tokens: int) -> None:
 
 @functools.lru_cache(maxsize=64)
 def _day_of(moment: datetime, zone: tzinfo) -> date:
-    """The local day of a moment; a batch asks for the same one each time."""
+    """Return the local day of a moment. Cached: a batch needs the same one for each request."""
     return moment.astimezone(zone).date()
 
 
@@ -354,7 +353,7 @@ def _read_plans(connection: Connection, work: UnitOfWork) -> None:
 
 
 def emit_events(work: UnitOfWork) -> None:
-    """Compare each changed balance with what was last told of it; a crossing is an event."""
+    """Compare each changed balance with what was last announced; a crossing is an event."""
     for account_id in sorted(work.changed_accounts):
         account = work.accounts[account_id]
         updated, events = watch(account, work.balance_of(account), work.policy_of(account).store, now=work.now)

@@ -1,4 +1,4 @@
-"""The service's public URL: recorded while it runs, and checked before a shop is told to deliver there."""
+"""The service's public URL: recorded while it runs, and checked before webhooks are created with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PUBLIC_URL = "public_url"
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddress:
-    """The public URL to use, and the one the running service recorded; None where none was recorded."""
+    """The public URL to use, and the one that the running service recorded; None if there is none."""
 
     url: str
     recorded_url: str | None = None
@@ -28,7 +28,7 @@ class ServiceAddress:
 
     @property
     def mismatch(self) -> str:
-        """Why nothing may be installed under `url`; empty where it is the running service's."""
+        """Why webhooks must not be created with `url`; empty if it is the running service's."""
         if not self.differs:
             return ""
         return (
@@ -51,9 +51,9 @@ def service_address(connection: Connection, configured_url: str, *, is_set: bool
 
 
 def check_delivery(public_url: str, *, shop_url: str = "") -> str:
-    """Return why the shop cannot deliver to the public URL, as a sentence; empty where it can.
+    """Return why the shop cannot deliver to the public URL, as a sentence; empty if it can.
 
-    Looks the host up, which takes seconds where the network does not answer; no
+    Looks up the host name, which takes seconds if the network does not respond; no
     transaction may be open.
     """
     host = host_of(public_url)
@@ -68,5 +68,5 @@ def check_delivery(public_url: str, *, shop_url: str = "") -> str:
 
 
 def is_local_trial(shop_url: str) -> bool:
-    """Return whether the shop runs on this machine: then it may reach this machine, and nothing is refused."""
+    """Return whether the shop runs on this machine and can reach it; then nothing is refused."""
     return bool(shop_url) and is_loopback(shop_url)

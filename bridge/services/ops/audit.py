@@ -1,4 +1,4 @@
-"""The audit: proves that the books agree with themselves. It reports, and never repairs."""
+"""The audit: check that balances, orders and spends agree. It reports, and never repairs."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from bridge.storage.ops import audit
 from bridge.storage.ops.audit_queries import OF_ACCOUNTS, OF_ORDERS
 
 ROWS = 2_000_000
-"""About how many rows one part reads of the largest table."""
+"""The approximate number of rows that one part reads from the largest table."""
 
 _LONGEST_WINDOW = timedelta(days=32)
 
 CHECKS = (*OF_ACCOUNTS, "chain", "plan", *OF_ORDERS, "answer")
-"""Every check, by the name its faults have."""
+"""Every check, by the name in its faults."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One check of one part of the books; all rows that must agree are in it."""
+    """One check of one part of the data; it contains all rows that must agree."""
 
     check: str
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
 def list_parts(connection: Connection, *, now: datetime, rows: int = ROWS) -> list[Part]:
-    """Return all there is to check, in parts of about `rows` rows; each may be checked in a transaction of its own."""
+    """Return all checks in parts of about `rows` rows; each part may be checked in its own transaction."""
     audit.take_time(connection)
     parts = []
     for low, high in audit.account_ranges(connection, rows=rows):
@@ -46,22 +46,22 @@ def list_parts(connection: Connection, *, now: datetime, rows: int = ROWS) -> li
 
 
 def check_part(connection: Connection, part: Part) -> Iterator[Fault]:
-    """Yield the faults of one part, as they are found; look at one consistent state of the database.
+    """Yield the faults of one part as they are found, in one consistent state of the database.
 
-    The memory it takes grows neither with the books nor with the faults.
+    The memory used does not grow with the data or the faults.
     """
     audit.take_time(connection)
     yield from (Fault(part.check, sentence) for sentence in _sentences(connection, part))
 
 
 def list_faults(connection: Connection, *, now: datetime, rows: int = ROWS) -> Iterator[Fault]:
-    """Yield every fault of one consistent state, as it is found; none when the books are sound."""
+    """Yield every fault of one consistent state, as it is found."""
     for part in list_parts(connection, now=now, rows=rows):
         yield from check_part(connection, part)
 
 
 def extent(connection: Connection) -> Extent:
-    """Return how much there is to look at."""
+    """Return the number of rows to check."""
     audit.take_time(connection)
     return audit.extent(connection)
 

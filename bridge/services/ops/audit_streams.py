@@ -1,7 +1,7 @@
-"""The audit's checks that read JSON: plans' windows against the spends they paid, and stored answers against rows.
+"""The audit's checks that read JSON: plan windows against spends, and stored responses against rows.
 
-They read two streams side by side, or a batch at a time; what is in memory is
-one account's plans, or one batch.
+They read two streams in parallel, or a batch at a time; only one account's plans,
+or one batch, is in memory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bridge.storage.ops import audit
 
 _BATCH = 1000
 _LETTERS = 13
-"""How many letters of a visible id are its number; what follows is a tag."""
+"""How many letters of a visible id are its number; the rest is a tag."""
 
 Row = Any
 
@@ -32,7 +32,7 @@ def list_plan_faults(connection: Connection, low: int, high: int) -> Iterator[st
     """Windows of plans whose use is not what spends took of them, less what refunds gave back."""
     uses = audit.list_plan_uses(connection, low, high)
     spends = audit.list_plan_spends(connection, low, high)
-    # An account's windows first, so that its spends find them.
+    # An account's windows come first, so that its spends can be compared with them.
     rows = merge(
         ((row.account, 0, number, row) for number, row in enumerate(uses)),
         ((row.account, 1, number, row) for number, row in enumerate(spends)),
@@ -53,14 +53,14 @@ def _plan_faults(account: int, rows: Sequence[Row]) -> Iterator[str]:
         except (TypeError, ValueError):
             parts = ()
         if sum(part.tokens for part in parts) != row.from_plan:
-            yield f"spend {row.spend} of account {account} took {row.from_plan} of plans, its parts do not make that"
+            yield f"spend {row.spend} of account {account} took {row.from_plan} from plans; its parts do not add up"
         for part in left_of_parts(parts, given_back=row.back_plan):
             taken[part.product_id, part.starts_at] += part.tokens
     for window in sorted(used.keys() | taken.keys()):
         if used.get(window, 0) != taken[window]:
             yield (
                 f"the window of {documents.format_timestamp(window[1])} of plan {window[0]} of account {account}"
-                f" has {used.get(window, 0)} used, its spends took {taken[window]}"
+                f" has {used.get(window, 0)} used; spends took {taken[window]}"
             )
 
 
@@ -87,7 +87,7 @@ def list_answer_faults(connection: Connection, span: audit.Span) -> Iterator[str
             try:
                 answer = _read(row)
             except (TypeError, ValueError, KeyError):
-                yield f"the answer under key {row.key} of store {row.store} cannot be read"
+                yield f"the response under key {row.key} of store {row.store} cannot be read"
                 continue
             if answer is not None:
                 read.append(answer)
@@ -112,9 +112,9 @@ def _answer_faults(connection: Connection, read: Sequence[_Answer]) -> Iterator[
             tokens = refunds.get((row.account_id, answer.id))
         named = f"{_NAMES[answer.kind]} {answer.kind}_{_letters(answer)}"
         if tokens is None:
-            yield f"{answer.key} was answered with {named}, which is not there"
+            yield f"{answer.key} has a response with {named}, which does not exist"
         elif tokens != answer.tokens:
-            yield f"{answer.key} was answered with {named} of {answer.tokens} tokens; the row has {tokens}"
+            yield f"{answer.key} has a response with {named} of {answer.tokens} tokens; the row has {tokens}"
 
 
 _NAMES = {"sp": "spend", "ho": "hold", "rf": "refund"}
@@ -125,7 +125,7 @@ def _letters(answer: _Answer) -> str:
 
 
 def _read(row: Row) -> _Answer | None:
-    """Return what an answer names; None for one that names no spend, hold or refund. Raises where it cannot be read."""
+    """Return the row in a response; None if it has no spend, hold or refund. Raises if it cannot be read."""
     document = json.loads(row.answer)
     kind, _, _ = str(document.get("id") or "").partition("_")
     if kind not in _NAMES:
@@ -135,7 +135,7 @@ def _read(row: Row) -> _Answer | None:
 
 
 def _number(kind: str, visible_id: str) -> int:
-    """The number in an id as callers see it; its tag counts for nothing here, and may be of another secret key."""
+    """Return the number in a visible id; the tag is ignored, and may be of another secret key."""
     number = decode_id(kind, visible_id[: len(kind) + 1 + _LETTERS])
     if number is None:
         raise ValueError(visible_id)

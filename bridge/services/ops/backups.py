@@ -1,4 +1,4 @@
-"""Backups of the embedded database."""
+"""Backups of the SQLite database."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from bridge.storage.engine import backups
 from bridge.storage.engine.database import Database
 from bridge.storage.engine.migrate import newest_revision
 
-_USE_PG_DUMP = "this service runs on PostgreSQL: take its copies with pg_dump and put them back with pg_restore"
+_USE_PG_DUMP = "this service uses PostgreSQL: back it up with pg_dump and restore it with pg_restore"
 
 
 def save(database: Database, target: Path) -> None:
     """Write a consistent copy to a new file while the service runs on.
 
-    Raises `BackupFailed`, with a sentence that names pg_dump for PostgreSQL.
+    Raises `BackupFailed`; for PostgreSQL, the message names pg_dump.
     """
     if not database.is_sqlite:
         raise BackupFailed(_USE_PG_DUMP)
@@ -23,10 +23,10 @@ def save(database: Database, target: Path) -> None:
 
 
 def restore(database: Database, source: Path) -> None:
-    """Put a copy in the place of the database, which may be an older version's: prepare it afterwards.
+    """Replace the database with a copy, which may have an older revision: prepare it afterwards.
 
-    Raises `BackupFailed` while the service runs, for a file that is no copy,
-    and for one a newer version wrote.
+    Raises `BackupFailed` while the service runs, for a file that is not a copy, and
+    for a copy of a newer version.
     """
     if not database.is_sqlite:
         raise BackupFailed(_USE_PG_DUMP)

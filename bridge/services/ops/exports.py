@@ -17,7 +17,7 @@ from bridge.storage.metering import policies, usage
 from bridge.storage.metering.usage import UsageRow
 
 SPANS = (30, 90, 365)
-"""The spans of days that may be asked for."""
+"""The permitted numbers of days."""
 
 _PAGE = 200
 """How many rows of a table are read at a time."""
@@ -40,7 +40,7 @@ def usage_by_day(connection: Connection, account: Account, *, days: int, now: da
 
 
 def usage_rows(connection: Connection, account: Account, *, days: int, now: datetime) -> Iterator[Row]:
-    """Yield the same as rows of a table, the headings first, read as they are asked for."""
+    """Yield the same as rows of a table, the headings first, read on demand."""
     yield ("date", "module", "operation", "site", "source", "units", "tokens")
     for row in usage.usage(connection, account.id, since=_first_day(connection, account, days=days, now=now)):
         yield (row.day.isoformat(), row.module, row.operation, row.site, row.source, row.units, row.tokens)

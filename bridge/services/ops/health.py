@@ -1,4 +1,4 @@
-"""Health: what has to be in order before work is taken."""
+"""Health: the conditions for accepting work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bridge.storage.engine.migrate import newest_revision, revision_in
 from bridge.storage.jobs import runs
 
 SCHEDULER_LATE_SECONDS = 180
-"""A scheduler that ticks every few seconds and was silent this long is not running."""
+"""A scheduler ticks every few seconds; after this time without a tick it is not running."""
 
 PROBE_SECONDS = 3.0
 """How long the probe waits for other writers before the database counts as not writable."""
@@ -46,8 +46,8 @@ class _Probed:
 class Readiness:
     """Checks the database, its schema and the scheduler; one for each process.
 
-    The database is written to at most once a second, however many ask: one
-    caller writes, and the others share its result.
+    The database is written to at most once a second, however many callers there
+    are: one writes, and the others share its result.
     """
 
     def __init__(self, database: Database, *, now: datetime, kept_seconds: float = 1.0) -> None:
@@ -58,7 +58,7 @@ class Readiness:
         self._probed: _Probed | None = None
 
     def check(self, *, clock_: Callable[[], datetime]) -> Report:
-        """Check everything; a late scheduler and a wrong clock are reported and not refused."""
+        """Check everything; a late scheduler and a wrong clock are reported, but do not make it unready."""
         with waiting_at_most(_READ_SECONDS):
             try:
                 with self._database.reading() as connection:
@@ -76,7 +76,7 @@ class Readiness:
         if not self._lock.acquire(timeout=PROBE_SECONDS):
             return Unavailable()
         try:
-            # A caller that waited for another one's write shares its result.
+            # A caller that waited for another caller's write shares its result.
             if self._probed is None or not self._is_fresh(self._probed):
                 failure = self._write(now)
                 self._probed = _Probed(time.monotonic(), self._database.outages, failure)

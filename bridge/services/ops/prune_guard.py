@@ -1,4 +1,4 @@
-"""Refusing to delete where the clock may be wrong: what was deleted by mistake cannot be brought back."""
+"""Refuse to delete rows if the clock may be wrong, because deleted rows cannot be restored."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from bridge.storage.engine.database import Connection
 from bridge.storage.jobs import runs
 
 LONGEST_GAP = timedelta(days=7)
-"""The longest time between two runs that is believed: more often it is a clock that was set forward."""
+"""The longest plausible time between two runs: beyond it, the clock was probably set forward."""
 MANY_TIMES = 100
 MANY_ROWS = 20_000
-"""A run that would delete more than this, and many times what the last one did, is refused."""
+"""A run that would delete more than this, and many times as much as the last one, is refused."""
 REFUSED = "refused"
 _RECORD = "prune.done"
 _REMEDY = "If the clock is right, run: flask prune --force"
 
 
 def find_refusal(connection: Connection, *, now: datetime, is_regular: bool) -> str:
-    """Return the reason not to delete anything now, with its remedy; empty where there is none.
+    """Return the reason not to delete anything now, with its remedy; empty if there is none.
 
-    A regular run, by the clock of this host, is compared with the clock of the
-    database server and with the last such run as well.
+    A regular run is also compared with the clock of the database server and with
+    the last regular run.
     """
     checked = clock.check(connection, now=now)
     if checked.state is ClockState.BEHIND or (is_regular and checked.state is ClockState.DIFFERS):
@@ -38,7 +38,7 @@ def _compared(connection: Connection, *, now: datetime) -> str:
         return ""
     gap = now - last.finished_at
     if gap < -TOLERANCE:
-        return f"the last run lies {-gap.total_seconds():.0f} seconds in the future. {_REMEDY}"
+        return f"the last run is {-gap.total_seconds():.0f} seconds in the future. {_REMEDY}"
     is_gap_long = gap > LONGEST_GAP
     usual = _counts_in(last.outcome)
     for name, limit in {name: max(MANY_ROWS, MANY_TIMES * usual.get(name, 0)) for name in retention.KINDS}.items():
@@ -52,7 +52,7 @@ def _compared(connection: Connection, *, now: datetime) -> str:
 
 
 def record(connection: Connection, removed: Mapping[str, int], *, now: datetime) -> None:
-    """Note that a run deleted what was old: the next one is compared with it."""
+    """Record what a run deleted; the next run is compared with it."""
     runs.start(connection, _RECORD, now=now)
     runs.finish(connection, _RECORD, outcome=", ".join(f"{count} {name}" for name, count in removed.items()), now=now)
 

@@ -1,10 +1,10 @@
-"""Pruning: what served its time is removed, in small transactions; the books are never pruned.
+"""Pruning: delete expired rows in small transactions; ledger rows are never deleted.
 
-Entries, spends, refunds, orders and the days of history stay for good. A key
-is kept for as long as any caller may still repeat its request; a delivery for
-as long as somebody may want to look at it or replay it (the order it told of
-stays); an event for as long, and until nobody waits for it; the use of a window
-for longer than any page looks back.
+Entries, spends, refunds, orders and daily usage are kept permanently. An
+idempotency key is kept as long as a caller may retry its request; a delivery as
+long as people may inspect or replay it (its order is kept); an event for the same
+time, and until no endpoint waits for it; the usage of a window longer than any
+page shows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DELIVERIES_KEPT = timedelta(days=90)
 EVENTS_KEPT = timedelta(days=90)
 USES_KEPT = timedelta(days=400)
 BATCH = 1000
-"""The most rows one step removes in its transaction."""
+"""The most rows that one step deletes in its transaction."""
 
 KINDS = {"events": EVENTS_KEPT, "keys": KEYS_KEPT, "deliveries": DELIVERIES_KEPT, "windows": USES_KEPT}
 """How long rows of each kind are kept."""
@@ -36,7 +36,7 @@ def count_old(connection: Connection, kind: str, *, now: datetime, limit: int) -
 
 
 def steps(*, now: datetime) -> dict[str, Step]:
-    """Return what there is to prune, by name; each step removes one batch and says how many rows it was, 0 for none."""
+    """Return the steps of pruning by name; each deletes one batch and returns the number of rows."""
     return {
         "events": partial(deliveries.forget_events, before=now - EVENTS_KEPT, limit=BATCH),
         "keys": partial(retention.forget_keys, before=now - KEYS_KEPT, limit=BATCH),

@@ -1,4 +1,4 @@
-"""Removing a store: a final export is written, then everything of the store goes, in bounded transactions."""
+"""Remove a store: write a final export, then delete everything of the store in small transactions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bridge.storage.ops import removal
 from bridge.storage.stores import stores as store_rows
 
 _EXPORTS = 3
-"""How often an export is begun again where tokens moved meanwhile."""
+"""How often an export is started again if tokens moved meanwhile."""
 _PASSES = 5
 
 
@@ -41,15 +41,15 @@ def count(connection: Connection, store: Store) -> Owned:
 
 
 def find_removing(connection: Connection, slug: str) -> int | None:
-    """Return the id of a store whose removal began and was cut off."""
+    """Return the id of a store whose removal was interrupted."""
     return store_rows.find_removing(connection, slug)
 
 
 def begin(database: Database, store: Store, file: Path, *, vault_: Vault, now: Callable[[], datetime]) -> None:
-    """Write the final export to a new file, then mark the store as being removed; its keys and secrets go with that.
+    """Write the final export to a new file, then mark the store as being removed and delete its keys and secrets.
 
-    Raises `BackupFailed` where the file cannot be written, and `StoreInUse`
-    where tokens keep moving; nothing is changed then.
+    Raises `BackupFailed` if the file cannot be written, and `StoreInUse` if tokens
+    keep moving; nothing is changed then.
     """
     if file.exists():
         raise BackupFailed(f"{file} exists already; name a new file with --export")
@@ -66,13 +66,15 @@ def begin(database: Database, store: Store, file: Path, *, vault_: Vault, now: C
         if in_transaction(database.transaction, mark):
             return
         file.unlink(missing_ok=True)
-    raise StoreInUse(f"tokens of the store {store.slug} move all the time; revoke its access keys first")
+    raise StoreInUse(
+        f"the store {store.slug} is in use, so a consistent export is not possible; revoke its access keys first"
+    )
 
 
 def finish(database: Database, store_id: int, *, progress: Callable[[int], None] = lambda _rows: None) -> None:
-    """Delete everything of a store that is marked; safe to repeat after it was cut off anywhere.
+    """Delete everything of a marked store; safe to repeat after an interruption.
 
-    Raises `TryRemovalAgain` where a request that was under way keeps adding rows.
+    Raises `TryRemovalAgain` if an unfinished request keeps adding rows.
     """
     for _ in range(_PASSES):
         _delete_rows(database, store_id, progress)
@@ -82,7 +84,7 @@ def finish(database: Database, store_id: int, *, progress: Callable[[int], None]
 
 
 def check_removable(connection: Connection, slug: str) -> None:
-    """Raise `UnknownStore` where there is neither a store of that slug nor one that is being removed."""
+    """Raise `UnknownStore` if there is neither a store with this slug nor one that is being removed."""
     if store_rows.find(connection, slug) is None and find_removing(connection, slug) is None:
         raise UnknownStore(f"there is no store named {slug}")
 

@@ -1,4 +1,4 @@
-"""Granting: the ledger is made to agree with what the shop's orders say."""
+"""Apply orders: make the ledger agree with the shop's orders."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from bridge.storage.orders import orders, relations
 log = logging.getLogger(__name__)
 
 CLAIM_BATCH = 500
-"""The most parked or unpriced orders one call names; what is over comes with the next run of the job."""
+"""The most parked or unpriced orders that one call returns; the job processes the rest."""
 
 
 def apply_order(connection: Connection, store: Store, order: Order, *, received_at: datetime, now: datetime) -> Settled:
-    """Make the ledger agree with the order: post what it owes less what it has.
+    """Make the ledger agree with an order: post the difference between what it owes and what it granted.
 
-    Safe to call with the same order any number of times, and with an older
-    state of it: then nothing is posted.
+    Safe to call repeatedly with the same order, and with an older state of it: then
+    nothing is posted.
     """
     (settled,) = apply_orders(connection, store, [order], received_at=received_at, now=now)
     return settled
@@ -50,10 +50,10 @@ def apply_order(connection: Connection, store: Store, order: Order, *, received_
 def apply_orders(
     connection: Connection, store: Store, wanted: Sequence[Order], *, received_at: datetime, now: datetime
 ) -> list[Settled]:
-    """Return the same for several orders, each of another number, in as many statements as for one."""
-    # A parent is locked with its child, also before anything is known of it: both may come at once.
+    """Apply several orders with different numbers, in as many statements as one order."""
+    # A parent is locked with its child, even if it is not known yet, because both may arrive at once.
     numbers = {order.number for order in wanted} | {order.parent_id for order in wanted if order.parent_id}
-    # Two orders of one payment that come at the same moment must see each other.
+    # Two orders of one payment that arrive at once must see each other.
     payments = {order.transaction_id for order in wanted if order.transaction_id}
     relations.lock_payments(connection, store.id, payments)
     found = orders.lock(connection, store.id, numbers, now=now)
@@ -71,33 +71,33 @@ def trash_order(
     now: datetime,
     is_late: bool = False,
 ) -> Settled:
-    """Take back what an order granted: the shop put it in the trash and sent its ID, nothing more.
+    """Reverse what an order granted, because the shop moved it to the trash and sent only its ID.
 
-    An announcement that `is_late`, held, retried or replayed, is ignored where
-    something newer came after it.
+    A delivery that `is_late` (held, retried or replayed) is ignored if something
+    newer arrived after it.
     """
     known = _lock(connection, store, number, now=now)
     if rivals.is_of_another(known):
-        # The shop's order of that number is not the one that is granted here.
+        # The shop's order with that number is not the one granted here.
         return _settle_one(connection, store, known, now=now)
     trashed = merge_trashing(known, delivery=delivery, received_at=received_at, is_late=is_late)
     return _settle_one(connection, store, trashed, now=now)
 
 
 def check_again(connection: Connection, store: Store, number: int, *, now: datetime) -> Settled:
-    """Settle an order anew with what is known by now: its buyer may have appeared, or its package."""
+    """Process an order again with current data: its buyer or package may be known by now."""
     return _settle_one(connection, store, _lock(connection, store, number, now=now), now=now)
 
 
 def assign(connection: Connection, store: Store, number: int, *, account_id: int, actor: str, now: datetime) -> Settled:
-    """Let a guest's order belong to an account from now on, in the actor's name.
+    """Assign a guest's order to an account, in the actor's name.
 
     Raises `UnknownOrder` and `OrderHasCustomer`.
     """
     known = _lock_known(connection, store, number, now=now)
     if known.buyer_id:
         raise OrderHasCustomer(
-            f"order {known.shown_number} belongs to user {known.buyer_id} of the shop; assign it to another there"
+            f"order {known.shown_number} belongs to user {known.buyer_id} of the shop; change its customer there"
         )
     return _settle_one(connection, store, replace(known, claimed_by=account_id), actor=actor, now=now)
 
@@ -105,7 +105,7 @@ def assign(connection: Connection, store: Store, number: int, *, account_id: int
 def set_amount(
     connection: Connection, store: Store, number: int, line_id: int, *, tokens: int, actor: str, now: datetime
 ) -> Settled:
-    """Fix by hand what a piece of one line brings, and settle the order by it, in the actor's name.
+    """Set the tokens per unit of one line, and process the order with them, in the actor's name.
 
     Raises `UnknownOrder`, `UnknownLine` and `LineHasAmount`.
     """
@@ -113,14 +113,14 @@ def set_amount(
     with_amounts = with_amount(known, line_id, tokens=tokens, by=actor, at=now)
     for line in with_amounts.lines:
         if line.line.id == line_id and (owed := tokens_owed(with_amounts, line)) > MAX_TOKENS:
-            raise BalanceOutOfRange(f"the line is worth {owed} tokens, past 2^53-1")
+            raise BalanceOutOfRange(f"the line would grant {owed} tokens, more than 2^53-1")
     return _settle_one(connection, store, with_amounts, actor=actor, now=now)
 
 
 def see_refunds(
     connection: Connection, store: Store, number: int, refunds: Refunds, *, actor: str, now: datetime
 ) -> Settled:
-    """Note that somebody has looked at an order's refunds and is content; that in itself moves no tokens.
+    """Record that a person has reviewed an order's refunds; this moves no tokens.
 
     Raises `UnknownOrder`, `RefundsChanged` and `NoOpenRefunds`.
     """
@@ -139,9 +139,9 @@ def decide(
     actor: str,
     now: datetime,
 ) -> Settled:
-    """Store a person's choice about a review item of an order, and settle the order by it.
+    """Store a person's choice about a review item of an order, and process the order with it.
 
-    Raises `UnknownOrder`, `ReviewChanged` where the item is no longer open, and `UnknownChoice`.
+    Raises `UnknownOrder`, `ReviewChanged` if the item is no longer open, and `UnknownChoice`.
     """
     known = _lock_known(connection, store, number, now=now)
     item = next((one for one in known.reviews if (one.kind, one.subject) == (kind, subject)), None)
@@ -159,7 +159,7 @@ def decide(
 def _decide_rival(
     connection: Connection, store: Store, known: OrderState, choice: str, *, actor: str, now: datetime
 ) -> Settled:
-    """Keep the first of two orders with one number, or take back its tokens and let the second replace it."""
+    """Keep the first of two orders with one number, or reverse its tokens and replace it with the second."""
     rival = known.rival
     if choice != REPLACE or rival is None:
         return _settle_one(connection, store, replace(known, rival=None), actor=actor, now=now)
@@ -174,19 +174,19 @@ def _decide_rival(
 
 
 def is_known(connection: Connection, store: Store, number: int) -> bool:
-    """Return whether the shop ever told of an order of that number."""
+    """Return whether the shop ever sent an order with this number."""
     found = orders.find(connection, store.id, number)
     return found is not None and found.is_known
 
 
 def shown_number(connection: Connection, store: Store, number: int) -> str:
-    """Return the number people know the order with this id by."""
+    """Return the order number shown to people for this id."""
     found = orders.find(connection, store.id, number)
     return str(number) if found is None else found.shown_number
 
 
 def find_id(connection: Connection, store: Store, text: str) -> int | None:
-    """Return the id of an order by what people type: the number the shop shows, or the id. None for what is neither."""
+    """Return the id of an order by what people type: its number in the shop, or its id; None for neither."""
     text = text.strip().removeprefix("#")
     if not text.isprintable():
         return None
@@ -198,9 +198,9 @@ def find_id(connection: Connection, store: Store, text: str) -> int | None:
 
 
 def check_all(transaction: Transaction, store: Store, numbers: Iterable[int], *, now: datetime) -> None:
-    """Settle several orders anew, each in a transaction of its own, so that one fault stops no other.
+    """Process several orders again, each in its own transaction, so that one failure stops no other.
 
-    What fails or is cut off here is found again by the scheduled job.
+    The scheduled job retries orders that fail or are interrupted here.
     """
     for number in numbers:
         try:
@@ -209,13 +209,13 @@ def check_all(transaction: Transaction, store: Store, numbers: Iterable[int], *,
         except Unavailable:
             raise
         except BridgeError as error:
-            log.warning("order %d of store %s could not be settled: %s", number, store.slug, error.detail)
+            log.warning("order %d of store %s could not be processed: %s", number, store.slug, error.detail)
         except Exception:
-            log.exception("order %d of store %s could not be settled", number, store.slug)
+            log.exception("order %d of store %s could not be processed", number, store.slug)
 
 
 def check_together(transaction: Transaction, store: Store, numbers: Sequence[int], *, now: datetime) -> None:
-    """Settle several orders in one transaction, or each alone where one of them does not let the others pass."""
+    """Process several orders in one transaction, or each alone if one of them fails."""
     try:
         with transaction() as connection:
             found = orders.lock(connection, store.id, numbers, now=now)
@@ -223,17 +223,17 @@ def check_together(transaction: Transaction, store: Store, numbers: Sequence[int
     except Unavailable:
         raise
     except Exception:
-        log.info("orders of store %s are settled one by one", store.slug, exc_info=True)
+        log.info("orders of store %s are processed one by one", store.slug, exc_info=True)
         check_all(transaction, store, numbers, now=now)
 
 
 def list_waiting_for(connection: Connection, store: Store, *, email: str) -> list[int]:
-    """Return the orders that wait for an account with that address."""
+    """Return the orders that wait for an account with this email."""
     return orders.list_parked(connection, store_id=store.id, email=email, limit=CLAIM_BATCH)
 
 
 def list_waiting_for_product(connection: Connection, store: Store, *, product_id: int) -> list[int]:
-    """Return the orders with a line of this product whose amount was not known when they came."""
+    """Return the orders with a line of this product that has no amount yet."""
     return orders.list_unpriced(connection, store_id=store.id, product_id=product_id, limit=CLAIM_BATCH)
 
 
@@ -242,14 +242,14 @@ def _lock(connection: Connection, store: Store, number: int, *, now: datetime) -
 
 
 def _lock_known(connection: Connection, store: Store, number: int, *, now: datetime) -> OrderState:
-    # Locking makes what is missing: an order nobody heard of would come into being.
+    # Locking creates missing rows, so an unknown order is refused first.
     if not is_known(connection, store, number):
         raise UnknownOrder(f"there is no order {number}")
     return _lock(connection, store, number, now=now)
 
 
 def _merge(store: Store, known: OrderState, order: Order, *, received_at: datetime) -> OrderState:
-    """Return the state with a document merged; one of another order with this number is kept beside it."""
+    """Return the state with a document merged; a document of another order with this number is stored beside it."""
     if rivals.is_rival(known, order):
         return rivals.with_rival(known, order, received_at=received_at)
     return _merge_document(store, known, order, received_at=received_at)

@@ -1,4 +1,4 @@
-"""Products that became packages after they were bought: the owner decides what becomes of those orders."""
+"""Products that became packages after they were ordered: the owner decides about those orders."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOGETHER = 50
 """The most orders of one transaction."""
 
 _SETTLED = 1000
-"""The most packages of a store that one run settles orders of."""
+"""The most packages of a store whose orders one run processes."""
 
 COUNTED = 999
 """How far the orders of a product are counted."""
@@ -42,7 +42,7 @@ def _always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LatePackage:
-    """A package that orders bought before it was one; `orders` is their number, up to `COUNTED` and one."""
+    """A package with orders from before it was a package; `orders` counts them, up to `COUNTED` and one."""
 
     package: Package
     orders: int
@@ -72,9 +72,9 @@ def _find(connection: Connection, store_id: int, keys: Sequence[tuple[int, int]]
 
 
 def count_orders(connection: Connection, store_id: int, package: Package) -> int:
-    """Return the number of orders that wait for a product's amount or for a decision about it, up to `COUNTED` and one.
+    """Return the number of orders that wait for a product's amount or a decision, up to `COUNTED` and one.
 
-    0 for a product that is no package: its order lines wait for nothing.
+    0 for a product that is not a package, because its order lines do not wait.
     """
     if package.tokens == 0:
         return 0
@@ -89,7 +89,7 @@ def count_without_amount(connection: Connection, store_id: int) -> int:
 def list_lines(
     connection: Connection, store_id: int, package: Package, *, after: tuple[int, int], limit: int
 ) -> list[OpenLine]:
-    """Return the order lines that bought a product before it was a package, after an order and line, to be decided."""
+    """Return the undecided order lines from before a product was a package, after an order and line."""
     return product_orders.list_lines(connection, store_id, package, after=after, limit=limit)
 
 
@@ -103,22 +103,22 @@ def decide(
     actor: str,
     now: datetime,
 ) -> Package:
-    """Keep the owner's decision about the orders that bought a product before it was a package.
+    """Store the owner's decision about the orders of a product from before it was a package.
 
-    It holds for all of them until the product stops being a package;
-    `settle_package` carries it out. Raises `UnknownPackage` for a product that
-    brings no tokens.
+    It applies to all of them until the product stops being a package;
+    `settle_package` executes it. Raises `UnknownPackage` for a product that grants
+    no tokens.
     """
     package = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
     if package is None or not package.tokens:
         raise UnknownPackage()
     packages.decide_late(connection, store_id, package, decision, actor=actor, now=now)
-    log.info("orders that bought product %d of store %d before: %s, by %s", product_id, store_id, decision, actor)
+    log.info("past orders of product %d of store %d: %s, by %s", product_id, store_id, decision, actor)
     return replace(package, late=decision)
 
 
 def list_decided(connection: Connection, store: Store, package: Package, *, after: int, limit: int) -> list[int]:
-    """Return the orders above `after` that bought a package before it was one and whose lines a decision covers."""
+    """Return the orders above `after` from before a product was a package, with lines that a decision covers."""
     if not package.late and (store.history != GRANT or store.connected_at is None):
         return []
     placed_before = None if package.late else store.connected_at
@@ -135,10 +135,10 @@ def settle_package(
     now: datetime,
     may_go_on: Callable[[], bool] = _always,
 ) -> int:
-    """Settle the orders that a decision is about, some in each transaction; the number of orders that were settled.
+    """Process the orders of a decision, some in each transaction; return the number of orders processed.
 
-    Safe to cut off and to repeat: each order is settled by what is known of it.
-    Without a decision these are the past orders of a store that grants them.
+    Safe to interrupt and repeat: each order is processed with its stored state.
+    Without a decision, these are the past orders of a store that grants them.
     """
     after = settled = 0
     while may_go_on():
@@ -152,7 +152,7 @@ def settle_package(
 
 
 def _settle_known_skus(transaction: Transaction, store: Store, *, now: datetime, may_go_on: Callable[[], bool]) -> int:
-    """Settle orders of unknown products that have the SKU of a package, until none is left or nothing changes."""
+    """Process orders of unknown products with the SKU of a package, until none is left or nothing changes."""
     before: list[int] = []
     settled = 0
     while may_go_on():
@@ -168,7 +168,7 @@ def _settle_known_skus(transaction: Transaction, store: Store, *, now: datetime,
 def settle_store(
     transaction: Transaction, store: Store, *, now: datetime, may_go_on: Callable[[], bool] = _always
 ) -> int:
-    """Settle the orders of all packages of a store that are decided; the number of orders that were settled."""
+    """Process the orders of all decided packages of a store; return the number of orders processed."""
     with transaction() as connection:
         store = stores.get(connection, store.id)
         is_decided = None if store.history == GRANT else True

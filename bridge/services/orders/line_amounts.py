@@ -1,4 +1,4 @@
-"""The amounts of order lines: how many tokens a piece brings, fixed when it is first known."""
+"""The amounts of order lines: the tokens per unit, fixed when they are first known."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class _Catalog:
 def fix_amounts(
     connection: Connection, store: Store, every: Sequence[OrderState], *, now: datetime
 ) -> list[OrderState]:
-    """Return the orders with the amount of each line fixed where it is known by now.
+    """Return the orders with the amount of each line fixed if it is known.
 
-    In this order: the stamp on the line, the variation's amount, the product's,
-    the one package with the same SKU. An amount that is not clear fixes nothing:
-    the line waits. A stamp that cannot be read also removes an amount that has
-    granted nothing yet; what was granted stays, and is a review item. A line of a
-    product that is no package stands at 0 and gets no amount later by itself, see
+    In this order: the amount on the line, the variation's amount, the product's,
+    the one package with the same SKU. An unclear amount fixes nothing: the line
+    waits. An unreadable amount on the line also removes an amount that has granted
+    nothing yet; tokens already granted stay, with a review item. A line of a
+    product that is not a package gets 0, and no other amount automatically, see
     `_when_late`. Products that orders wait for are added to the store's list.
     """
     lines = [line for known in every for line in known.lines if _is_open(line)]
@@ -49,7 +49,7 @@ def _is_open(line: LineState) -> bool:
 
 
 def _is_stamped_unclear(line: LineState) -> bool:
-    """Return whether a stamp that cannot be read came after an amount that has granted nothing yet."""
+    """Return whether an unreadable amount on the line follows an amount that has granted nothing yet."""
     is_decided = line.basis in {Basis.HAND, Basis.LEFT}
     return bool(line.line.unclear_stamp) and line.tokens is not None and not line.granted and not is_decided
 
@@ -72,7 +72,7 @@ def _fix(connection: Connection, store: Store, known: OrderState, line: LineStat
         return _determine(connection, store, line, catalog)[0]
     if line.wants_amount:
         found = _determine(connection, store, line, catalog)[0]
-        # What was fixed stays until the amount for the new facts is known: nothing is reversed for want of one.
+        # The fixed amount stays until the amount for the new facts is known, so that nothing is reversed without one.
         return line if found.tokens is None and line.tokens is not None else found
     if line.basis is Basis.NO_PACKAGE:
         return _when_late(store, known, line, *_determine(connection, store, line, catalog))
@@ -80,7 +80,7 @@ def _fix(connection: Connection, store: Store, known: OrderState, line: LineStat
 
 
 def _when_late(store: Store, known: OrderState, line: LineState, now: LineState, package: Package | None) -> LineState:
-    """A line whose product became a package after it was bought: it gets the amount by the owner's decision only."""
+    """Return a line whose product became a package later; only the owner's decision gives it the amount."""
     if not now.tokens or package is None:
         return line
     is_covered = (
@@ -97,9 +97,9 @@ def _when_late(store: Store, known: OrderState, line: LineState, now: LineState,
 def _determine(
     connection: Connection, store: Store, line: LineState, catalog: _Catalog
 ) -> tuple[LineState, Package | None]:
-    """Return the line with its amount by what is known now, and the entry it comes from.
+    """Return the line with its amount by current data, and the entry the amount comes from.
 
-    Without an amount its `basis` says why it waits; None for an unknown product.
+    Without an amount, its `basis` is why it waits; None for an unknown product.
     """
     line = replace(line, tokens=None, months=None, basis=None, priced=None)
     if line.line.stamped is not None:
@@ -136,7 +136,7 @@ def _same_sku(
 
 
 def _sku(line: LineState, entries: PackageMap) -> str:
-    """Return the SKU of what was sold: as the order states it, else as the product does."""
+    """Return the SKU sold: the order's, otherwise the product's."""
     if line.line.sku:
         return line.line.sku
     for variation_id in (line.line.variation_id, 0):
@@ -149,7 +149,7 @@ def _sku(line: LineState, entries: PackageMap) -> str:
 def _add_missing(
     connection: Connection, store: Store, every: Sequence[OrderState], catalog: _Catalog, *, now: datetime
 ) -> None:
-    """Add the products that lines wait for and that the store's list does not have, by what the orders call them."""
+    """Add products that lines wait for and that are missing in the store's list, with their names in the orders."""
     missing: dict[tuple[int, int], Package] = {}
     for line in (line for known in every for line in known.lines):
         if line.tokens is not None or not line.line.product_id or not line.line.quantity:

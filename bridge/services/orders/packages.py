@@ -1,4 +1,4 @@
-"""The catalog: which products bring tokens, by the shop's word and by the admin's."""
+"""The catalog: the products that grant tokens, as stated by the shop and by admins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bridge.storage.engine.database import Connection
 from bridge.storage.orders import packages, product_orders
 
 _NAMED = 5
-"""The most products with an unclear amount that one sentence names."""
+"""The most products with an unclear amount in one message."""
 
 
 def set_package(
@@ -31,12 +31,13 @@ def set_package(
     sku: str | None = None,
     now: datetime,
 ) -> Package:
-    """Say by hand how many tokens a piece of a product brings; this wins over what the shop says.
+    """Set the tokens per unit of a product by hand; this overrides the shop's amount.
 
-    With `plan` and `months` a piece brings that many tokens a month for so long.
+    With `plan` and `months`, one unit grants that many tokens a month for that many
+    months.
 
-    Orders already placed keep the amount they were given; those that waited for
-    one are settled by whoever calls, outside this transaction.
+    Orders that have an amount keep it. The caller processes the waiting orders,
+    outside this transaction.
     """
     before = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
     package = before or Package(product_id, variation_id)
@@ -55,7 +56,7 @@ def set_package(
 def set_tokens(
     connection: Connection, store_id: int, *, product_id: int, variation_id: int, tokens: int, now: datetime
 ) -> Package:
-    """Set how many tokens a piece brings and keep everything else, a plan and its months too."""
+    """Set the tokens per unit and keep everything else, including a plan and its months."""
     before = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
     return set_package(
         connection,
@@ -70,11 +71,11 @@ def set_tokens(
 
 
 def merge_product(connection: Connection, store_id: int, product: Product, *, now: datetime) -> bool:
-    """Take over what the shop says of a product; whether an amount is known for it now."""
+    """Store a product as the shop describes it; return whether its amount is known now."""
     product_id, variation_id = (product.parent_id, product.id) if product.parent_id else (product.id, 0)
     before = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
     says_nothing = product.unreadable is None and not product.tokens
-    # A variation without an amount of its own has its parent's: there is nothing to keep.
+    # A variation without its own amount has its parent's, so there is nothing to store.
     if before is None and says_nothing and product.parent_id:
         return False
     package = before or Package(product_id, variation_id)
@@ -94,9 +95,9 @@ def merge_product(connection: Connection, store_id: int, product: Product, *, no
 
 
 def settle_waiting(transaction: Transaction, store: Store, package: Package, *, now: datetime) -> int:
-    """Settle orders that waited for a product's amount; the number of orders that were looked at.
+    """Process orders that waited for a product's amount; return the number of orders checked.
 
-    At most a few hundred, each in a transaction of its own; the scheduled job does the rest.
+    At most a few hundred, each in its own transaction; the scheduled job does the rest.
     """
     with transaction() as connection:
         waiting = list_settleable(connection, store, product_id=package.product_id, variation_id=package.variation_id)
@@ -105,7 +106,7 @@ def settle_waiting(transaction: Transaction, store: Store, package: Package, *, 
 
 
 def list_settleable(connection: Connection, store: Store, *, product_id: int, variation_id: int) -> list[int]:
-    """The orders that the amount of a product settles, the first few hundred; the scheduled jobs find the others."""
+    """Return the orders that wait for a product's amount, a few hundred at most; the jobs find the others."""
     found = set(apply.list_waiting_for_product(connection, store, product_id=variation_id or product_id))
     package = packages.find(connection, store.id, product_id=product_id, variation_id=variation_id)
     if package is not None and package.tokens:
@@ -132,7 +133,7 @@ def list_packages(
     query: str = "",
     is_open_only: bool = False,
 ) -> list[Package]:
-    """Return the store's products as far as they are known, by product and variation.
+    """Return the known products of the store, by product and variation.
 
     `query` is a part of the name or the SKU, or an id. `is_open_only` leaves out
     those whose amount is known.
@@ -146,7 +147,7 @@ def list_unreadable(connection: Connection, store_id: int, *, limit: int) -> lis
 
 
 def drop_package(connection: Connection, store_id: int, *, product_id: int, variation_id: int, now: datetime) -> None:
-    """Take back what was set by hand; the shop's own amount counts again. Raises `UnknownPackage`."""
+    """Remove the amount set by hand; the shop's own amount counts again. Raises `UnknownPackage`."""
     package = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
     if package is None or not package.is_stated:
         raise UnknownPackage()

@@ -1,4 +1,4 @@
-"""Orders that can be settled by now, though nothing more will be heard of them."""
+"""Orders that can be processed now without a new delivery."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bridge.storage.orders.pending import Cursor
 from bridge.storage.stores import stores
 
 START: Cursor = (0, 0)
-"""Below every order."""
+"""A position before every order."""
 
 
 def list_ready(connection: Connection, *, after: Cursor, limit: int) -> list[Cursor]:
-    """Return the next orders whose buyer or amount is known by now, above `after`; empty when all were seen.
+    """Return the next orders above `after` whose buyer or amount is known by now; empty at the end.
 
-    Parked orders whose email one account has, and lines whose package somebody
-    has since said the amount of.
+    These are parked orders whose email belongs to one account, and lines whose
+    package has an amount now.
     """
     claimable = pending.list_claimable(connection, after=after, limit=limit)
     priceable = pending.list_priceable(connection, after=after, limit=limit)
@@ -32,6 +32,6 @@ def list_unpaid(connection: Connection, *, now: datetime, limit: int) -> list[Cu
 
 
 def settle(connection: Connection, place: Cursor, *, now: datetime) -> None:
-    """Settle one of them with what is known by now."""
+    """Process one of these orders with current data."""
     store_id, number = place
     apply.check_again(connection, stores.get(connection, store_id), number, now=now)

@@ -1,4 +1,4 @@
-"""Granting: the differences of an order's lines, posted to the ledger."""
+"""Post the differences of an order's lines to the ledger."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ACTOR = "shop"
 class PostingRequest:
     """The tokens an order owes by line, and the account that receives them.
 
-    `actor` is who caused it: the shop, or whoever gave the order to somebody by hand.
+    `actor` is the cause: the shop, or the person who assigned the order.
     """
 
     known: OrderState
@@ -37,18 +37,18 @@ class PostingRequest:
 
     @property
     def holder(self) -> int:
-        """The account that has by now what the order granted."""
+        """The account that currently holds the order's grant."""
         return self.known.account_id or self.buyer
 
 
 def post(
     connection: Connection, store: Store, bills: Sequence[PostingRequest], *, now: datetime
 ) -> list[tuple[OrderState, list[Entry]]]:
-    """Post to each buyer what the order owes less what it has, and take back what another account held of it.
+    """Post to each buyer what the order owes minus what it granted, and reverse what another account holds.
 
-    Locks all accounts at once, in id order; the bills count in theirs. Each
-    difference is posted under the line's next number, which the database takes
-    once.
+    Locks all accounts at once, in id order; the bills count in their order. Each
+    difference is posted under the line's next number, which the database accepts
+    only once.
     """
     if not bills:
         return []
@@ -74,7 +74,7 @@ def post(
 def emit_events(
     connection: Connection, store: Store, locked: dict[int, Account], posted: Sequence[Entry], *, now: datetime
 ) -> None:
-    """Put what was posted in the outbox, and what it means for the balances, which are marked in `locked`."""
+    """Write events for the postings and for the balances they changed, which are updated in `locked`."""
     events = []
     for entry in posted:
         type_ = EventType.GRANT_CREATED if entry.kind is Kind.GRANT else EventType.GRANT_REVERSED
@@ -108,7 +108,7 @@ def _move(
     actor: str,
     now: datetime,
 ) -> list[LineState]:
-    """Post the difference of each line to one account, which is changed in `locked`; the lines as they are then."""
+    """Post the difference of each line to one account, updated in `locked`; return the lines afterwards."""
     after = []
     for line in lines:
         difference = owed[line.line.id] - line.granted

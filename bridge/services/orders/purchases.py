@@ -1,4 +1,4 @@
-"""Purchases: the orders of an account, the tokens they granted and what of them was reversed."""
+"""Purchases: the orders of an account, with tokens granted and reversed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bridge.storage.orders import purchases as stored
 from bridge.storage.orders.purchases import SoldOrder
 
 MAX_LINES_READ = 5000
-"""How many lines one page of purchases reads; an order with more has a page of its own."""
+"""How many lines one page of purchases reads; an order with more has its own page."""
 GRANTS = 200
 """How many ledger entries of an order are listed."""
 
@@ -33,9 +33,9 @@ class OrderGrant(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PurchasedLine:
-    """One package of a purchase: the tokens of a piece, and the tokens of the line that are granted now.
+    """One package of a purchase: the tokens per unit, and the tokens of the line granted now.
 
-    `months` is how long a piece of a plan lasts; None for tokens that do not expire.
+    `months` is how long one unit of a plan lasts; None for tokens that do not expire.
     """
 
     id: int
@@ -48,7 +48,7 @@ class PurchasedLine:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """One order whose grants an account holds: tokens granted in all, and tokens reversed since."""
+    """One order whose grants an account holds: all tokens granted, and tokens reversed since."""
 
     order_number: int
     status: str
@@ -62,7 +62,7 @@ class Purchase:
 
     @property
     def shown_number(self) -> str:
-        """The number people know the order by."""
+        """The order number shown to people."""
         return self.shop_number or str(self.order_number)
 
 
@@ -76,7 +76,7 @@ class PurchasePage(NamedTuple):
 def list_purchases(connection: Connection, account: Account, *, before: int | None, limit: int) -> PurchasePage:
     """Return an account's purchases, the newest order first, below the order number `before`.
 
-    At most `limit`, and fewer where their lines are many: an order may have ten thousand.
+    At most `limit`, and fewer if they have many lines: an order may have ten thousand.
     """
     found, has_more = stored.list_for_account(
         connection,
@@ -91,7 +91,7 @@ def list_purchases(connection: Connection, account: Account, *, before: int | No
 
 
 def get_purchase(connection: Connection, account: Account, order_number: int) -> Purchase:
-    """One purchase with all its lines; raises `UnknownOrder` for an order whose grants the account does not hold."""
+    """Return one purchase with all its lines; raises `UnknownOrder` if the account does not hold its grants."""
     found = stored.find(connection, account.store_id, order_number)
     if found is None or found.account_id != account.id:
         raise UnknownOrder()
@@ -112,7 +112,7 @@ def _purchase(order: SoldOrder, granted_tokens: int) -> Purchase:
         if line.tokens
     )
     kept = sum(line.granted for line in lines)
-    # What a line granted, lost and was granted again counts once.
+    # Tokens that a line granted, lost and granted again count once.
     most = max(
         kept,
         min(

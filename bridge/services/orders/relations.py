@@ -1,4 +1,4 @@
-"""Relations of orders: which are settled together, and what others mean for one."""
+"""Relations of orders: which are processed together, and how others affect one."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from bridge.storage.engine.database import Connection
 from bridge.storage.orders import orders, relations
 
 _GENERATIONS = 5
-"""How many generations of orders a family is followed through."""
+"""The most generations of orders in a family."""
 
 
 def lock_family(
     connection: Connection, store: Store, every: Sequence[OrderState], *, now: datetime
 ) -> list[OrderState]:
-    """Return the whole families of these locked orders without themselves, locked: all are settled together.
+    """Lock and return the relatives of these locked orders, which are processed together.
 
-    A relative that was settled without its own parent would be granted again.
+    A relative processed without its own parent would be granted again.
     """
     family, found = {known.number: known for known in every}, []
     for _ in range(_GENERATIONS):

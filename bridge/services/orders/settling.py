@@ -1,4 +1,4 @@
-"""Settling: orders post what they owe, and their review items are found."""
+"""Process orders: post what they owe, and find their review items."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from bridge.storage.stores import stores
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The result of settling an order: the entries posted now, and whether it waits for its buyer.
+    """The result of processing an order: the entries posted now, and whether it waits for its buyer.
 
-    `shown_number` is the number people know the order by.
+    `shown_number` is the order number shown to people.
     """
 
     entries: tuple[Entry, ...]
@@ -39,7 +39,7 @@ class Settled:
 
     @property
     def outcome(self) -> str:
-        """The result in a few words, for the inbox."""
+        """The result as a short text, for the inbox."""
         if self.is_parked:
             return f"{self.owed} tokens wait for the buyer's account"
         moved = sum(entry.tokens - entry.debt for entry in self.entries)
@@ -49,7 +49,7 @@ class Settled:
 def settle(
     connection: Connection, store: Store, every: Sequence[OrderState], *, actor: str = posting.ACTOR, now: datetime
 ) -> list[Settled]:
-    """Post what locked orders owe, and write what is known of them; answers in their order."""
+    """Post what locked orders owe, and store their state; return the results in their order."""
     asked = [known.number for known in every]
     every = [*every, *relations.lock_family(connection, store, every, now=now)]
     every = [_with_choice(past_orders.released(store, known)) for known in every]
@@ -62,7 +62,7 @@ def settle(
         PostingRequest(known, dues[known.number].tokens, buyer, actor) for known, buyer in buyers if buyer is not None
     ]
     if covered:
-        # What a buyer gets from one order of a family comes before what goes back of another: no debt in between.
+        # Within a family, grants are posted before reversals, so that no debt arises in between.
         bills.sort(key=lambda bill: sum(line.granted for line in bill.known.lines) - sum(bill.owed.values()))
     posted = {known.number: (known, entries) for known, entries in posting.post(connection, store, bills, now=now)}
     waiting = {known.number: known for known, buyer in buyers if buyer is None}
@@ -104,7 +104,7 @@ def _remembered(known: OrderState, circumstances: Circumstances) -> orders.Remem
 
 
 def _with_choice(known: OrderState) -> OrderState:
-    """Return the order granted where a person decided so though its status does not say it."""
+    """Return the order as granting if a person decided so despite its status."""
     if known.effect is Effect.KEEPS and choice_of(known.decisions, Question.NOT_GRANTED, known.status) == GRANT:
         return replace(known, effect=Effect.GRANTS)
     return known
@@ -112,7 +112,7 @@ def _with_choice(known: OrderState) -> OrderState:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """The amounts an order owes: tokens by line, terms of plans, and lines that are worth too much."""
+    """The amounts an order owes: tokens by line, terms of plans, and lines above the maximum."""
 
     tokens: dict[int, int]
     terms: list[Term]
@@ -124,7 +124,7 @@ class _Due:
 
 
 def _due(known: OrderState, covered: Mapping[int, str]) -> _Due:
-    """Return the amounts an order owes; a line that another order grants owes nothing, one worth too much stays."""
+    """Return the amounts an order owes; a line that another order grants owes 0, a line above the maximum stays."""
     tokens, too_large = {}, []
     for line in known.lines:
         owed = 0 if line.line.id in covered else tokens_owed(known, line)
@@ -136,7 +136,7 @@ def _due(known: OrderState, covered: Mapping[int, str]) -> _Due:
 
 
 def _terms_owed(known: OrderState, covered: Mapping[int, str]) -> list[Term]:
-    """Return what the order's lines of plans bought: so many months each, from the day it was placed."""
+    """Return the plan terms of the order's lines: their months, from the day the order was placed."""
     return [
         Term(
             order_number=known.number,
@@ -159,18 +159,18 @@ def _put_terms(connection: Connection, store: Store, known: OrderState, terms: l
     terms = [replace(term, name=names.get(term.product_id) or term.name) for term in terms]
     plans.put_terms(connection, store.id, known.number, account_id=buyer, bought=terms)
     if is_first:
-        # From now on spends of this store have to look for plans.
+        # From now on, spends of this store must query plans.
         stores.touch(connection, store.id)
 
 
 def _buyers_of(
     connection: Connection, store: Store, every: Sequence[OrderState], *, now: datetime
 ) -> list[tuple[OrderState, int | None]]:
-    """With each order the account its grant belongs to; None while no account is found.
+    """Return each order with the account its grant belongs to; None while there is no account.
 
-    The order's customer; or, of a guest's order, the one account with its
-    email, which then keeps it. A grant whose customer the shop turned to 0
-    stays where it is.
+    This is the order's customer or, for a guest's order, the one account with its
+    email, which then keeps the grant. If the shop changed the customer to 0, the
+    grant stays where it is.
     """
     places = {(store.id, known.buyer_id) for known in every if known.buyer_id}
     located = accounts.locate_or_add(connection, places, now=now)
@@ -188,6 +188,6 @@ def _buyers_of(
 
 
 def _is_open(store: Store, known: OrderState) -> bool:
-    """Return whether an order is a guest's whose account may still be found by its email."""
+    """Return whether a guest's order may still be assigned by its email."""
     is_taken = known.buyer_id or known.claimed_by is not None or known.account_id is not None
     return not is_taken and bool(known.email) and store.guest_policy == "automatic"

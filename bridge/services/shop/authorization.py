@@ -1,4 +1,4 @@
-"""Requests for shops' REST keys: the owner is sent to the shop with a state good once, and the keys come back."""
+"""Requests for shops' REST keys: the owner approves in the shop with a one-time state, and the shop sends the keys."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ from bridge.storage.stores import stores as store_rows
 log = logging.getLogger(__name__)
 
 _KEPT = timedelta(days=1)
-"""How long a request is remembered past its end, so that a late answer can be told from a made-up one."""
+"""How long a request is stored after it expires, so that a late response differs from an invented one."""
 _MOST_NUMBERED = 100
 
 
 def check_wanted(connection: Connection, wanted: NewStore) -> NewStore:
-    """Return the shop to connect, its address in full and a slug suggested where none is given.
+    """Return the shop to connect, with its full address and a suggested slug if none is given.
 
-    Raises `InvalidRequest` that names the bad field, and `StoreExists` for a
-    slug or a shop that is there already.
+    Raises `InvalidRequest` with the invalid field, and `StoreExists` for a slug or
+    shop that already exists.
     """
     url = full_address(wanted.url)
     if fault := address_fault(url):
         raise InvalidRequest(fields=[FieldError("url", fault)])
     if wanted.slug in RESERVED_SLUGS:
-        raise InvalidRequest(fields=[FieldError("slug", "This name is the pages' own; choose another one.")])
+        raise InvalidRequest(fields=[FieldError("slug", "This name is reserved; choose another one.")])
     slug = wanted.slug or _free_slug(connection, suggest_slug(url))
     wanted = settings.check_new(replace(wanted, url=url, slug=slug))
     for store in settings.list_stores(connection):
         if store.slug == wanted.slug:
-            raise StoreExists(fields=[FieldError("slug", f"A store named {store.slug} is there already.")])
+            raise StoreExists(fields=[FieldError("slug", f"A store named {store.slug} already exists.")])
         if comparable_shop(store.url) == comparable_shop(wanted.url):
-            sentence = f"This shop is connected already, as {store.slug}; give it new keys on its own page."
+            sentence = f"This shop is already connected as {store.slug}; enter new keys on its Connection page."
             raise StoreExists(fields=[FieldError("url", sentence)])
     try:
         settings.check_free(connection, wanted.slug)
@@ -64,22 +64,22 @@ def check_wanted(connection: Connection, wanted: NewStore) -> NewStore:
 
 
 def ask_for_new(connection: Connection, wanted: NewStore, *, now: datetime) -> str:
-    """Return the state under which a shop may send its keys, to become a store then; `wanted` is checked already."""
+    """Return the state with which a shop may send its keys and become a store; `wanted` is already checked."""
     about = {name: asdict(wanted)[name] for name in ("slug", "url", "name", "time_zone", "week_start")}
     return _ask(connection, store_id=None, wanted=about, now=now)
 
 
 def ask_again(connection: Connection, store: Store, *, now: datetime) -> str:
-    """Return the state under which the shop of a store may send new keys; the old ones are used until then."""
+    """Return the state with which a store's shop may send new keys; the old ones are used until then."""
     return _ask(connection, store_id=store.id, wanted=None, now=now)
 
 
 def receive(connection: Connection, state: str, keys: RestKeys, *, vault_: Vault, now: datetime) -> Store:
-    """Take the keys a shop sends under a state, once: a store is made with them, or gets them.
+    """Store the keys that a shop sends with a state, once: create the store, or update its keys.
 
-    The shop sends past orders nowhere, and its owner is still to be asked about
-    them. Raises `UnknownKeyRequest`, `KeyRequestOver`, and `StoreExists` where
-    the name was taken meanwhile; nothing is changed then.
+    The owner still has to decide about past orders. Raises `UnknownKeyRequest`,
+    `KeyRequestOver`, and `StoreExists` if the name was taken meanwhile; nothing is
+    changed then.
     """
     state_hash = secrets.hash_state(state)
     request = key_requests.use(connection, state_hash, now=now)
@@ -103,17 +103,17 @@ def receive(connection: Connection, state: str, keys: RestKeys, *, vault_: Vault
 
 
 def connect(connection: Connection, wanted: NewStore, keys: RestKeys, *, vault_: Vault, now: datetime) -> Store:
-    """Return a store with these keys and no access key yet, its owner still to be asked about past orders."""
+    """Create a store with these keys, without an access key; its owner decides about past orders later."""
     wanted = replace(wanted, consumer_key=keys.consumer_key, consumer_secret=keys.consumer_secret, history="ask")
     settings.check_not_connected(connection, wanted.url)
     return settings.add_bare(connection, wanted, vault_=vault_, now=now)[0]
 
 
 def check_keys(shops: Shops, url: str, keys: RestKeys) -> None:
-    """Ask the shop whether these keys may read and write it; no transaction may be open.
+    """Check in the shop that these keys may read and write; no transaction may be open.
 
-    Raises `InvalidRequest` for what are no keys, and a `ShopUnreachable` with
-    what the shop says.
+    Raises `InvalidRequest` for invalid keys, and a `ShopUnreachable` with the
+    shop's reason.
     """
     if mix_up := keys.mix_up:
         raise InvalidRequest(fields=[FieldError("consumer_key", mix_up)])
@@ -125,7 +125,7 @@ def check_keys(shops: Shops, url: str, keys: RestKeys) -> None:
 
 
 def store_of_key(connection: Connection, consumer_key: str, *, vault_: Vault) -> Store | None:
-    """Return the store that has this consumer key; there are few stores, so all of them are looked at."""
+    """Return the store with this consumer key; there are few stores, so all are checked."""
     for store in settings.list_stores(connection):
         sealed = store_rows.credentials(connection, store.id).consumer_key
         if sealed and hmac.compare_digest(vault_.open(sealed).encode(), consumer_key.encode()):
@@ -134,7 +134,7 @@ def store_of_key(connection: Connection, consumer_key: str, *, vault_: Vault) ->
 
 
 def find_request(connection: Connection, state: str) -> tuple[KeyRequest, Store | None]:
-    """Return what became of a request, and the store that has its keys; raises `UnknownKeyRequest`."""
+    """Return the state of a request, and the store with its keys; raises `UnknownKeyRequest`."""
     request = key_requests.find(connection, secrets.hash_state(state))
     if request is None:
         raise UnknownKeyRequest()
@@ -160,7 +160,7 @@ def _sentence(words: str) -> str:
 
 
 def _free_slug(connection: Connection, slug: str) -> str:
-    """Return the slug, with a number where it is taken."""
+    """Return the slug, with a number if it is taken."""
     taken = {store.slug for store in settings.list_stores(connection)}
     names = [slug, *(f"{slug}-{number}" for number in range(2, _MOST_NUMBERED))]
     return next((name for name in names if name not in taken), slug)

@@ -1,4 +1,4 @@
-"""Granting past orders: the shop is read from its first order, in the background, with its progress kept."""
+"""Grant past orders: read the shop from its first order, in the background, with stored progress."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _TOGETHER = 50
 
 
 def begin(connection: Connection, store_id: int) -> None:
-    """Note that past orders are to be granted; `go_on` does it."""
+    """Record that past orders are to be granted; `go_on` grants them."""
     sync_state.change(connection, store_id, past_done=0, past_total=0)
 
 
 def stop(connection: Connection, store_id: int) -> None:
-    """Note that past orders are no longer to be granted."""
+    """Record that past orders are no longer to be granted."""
     sync_state.change(connection, store_id, past_done=None, past_total=None)
 
 
 def progress_of(connection: Connection, store_id: int) -> tuple[int, int] | None:
-    """Return how many past orders a run has read, and how many there are (0 while not known); None when none runs."""
+    """Return how many past orders a run has read, and how many there are (0 if unknown); None if none runs."""
     known = sync_state.find(connection, store_id)
     return None if known.past_done is None else (known.past_done, known.past_total)
 
@@ -47,10 +47,10 @@ def go_on(
     seconds: float = reconcile.MOST_SECONDS,
     progress: Progress | None = None,
 ) -> Report | None:
-    """Grant past orders from where the last run stopped; None where nothing is to be done.
+    """Grant past orders from where the last run stopped; None if there is nothing to do.
 
-    Safe to cut off and to repeat. Without REST keys the orders that are known
-    are granted. Raises a `ShopUnreachable`.
+    Safe to interrupt and repeat. Without REST keys, the stored orders are granted.
+    Raises a `ShopUnreachable`.
     """
     with transaction() as connection:
         begun = progress_of(connection, store.id)
@@ -82,7 +82,7 @@ def go_on(
 
 def _note(transaction: Transaction, store: Store, done: int, total: int) -> None:
     def note(connection: Connection) -> None:
-        # A run that was ended meanwhile stays ended.
+        # A run that was stopped meanwhile stays stopped.
         if progress_of(connection, store.id) is not None:
             sync_state.change(connection, store.id, past_done=done, past_total=max(done, total))
 
@@ -90,7 +90,7 @@ def _note(transaction: Transaction, store: Store, done: int, total: int) -> None
 
 
 def _release_known(transaction: Transaction, store: Store, *, now: datetime, may_go_on: Callable[[], bool]) -> bool:
-    """Settle the past orders that are known and were withheld; False where it was told to stop before the last."""
+    """Process the stored past orders that were withheld; False if it was stopped before the last."""
     after = 0
     while may_go_on():
         with transaction() as connection:

@@ -1,4 +1,4 @@
-"""The state of a store's connection to its shop, as far as it is stored here."""
+"""The stored state of a store's connection to its shop."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from bridge.storage.shop.sync_state import ShopRead
 from bridge.storage.stores import stores
 
 _ENDING = 7
-"""How many characters of a consumer key may be shown, as many as WooCommerce itself shows in its list."""
+"""How many characters of a consumer key may be shown, as in WooCommerce's own list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many items a background run has read, of how many; `total` is 0 while it is not known."""
+    """How many items a background run has read, and the total; `total` is 0 if unknown."""
 
     done: int
     total: int
@@ -32,13 +32,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionState:
-    """The stored state of a store's shop; the shop itself is not asked.
+    """The stored state of a store's shop, without calling the shop.
 
-    `key_ending` is the end of the consumer key, empty without REST keys.
-    `issues` are the keys of the last check's issues that are not known to be
-    over, `notices` what deliveries reported since. `address_fault` is the reason
-    why deliveries would not arrive at the public URL, empty where they do.
-    `importing` and `granting_past` are None where no such run is under way.
+    `key_ending` is the end of the consumer key, empty without REST keys. `issues`
+    are the keys of the last check's problems that may still exist, `notices` what
+    deliveries reported since. `address_fault` is why deliveries would not arrive at
+    the public URL; empty if they do. `importing` and `granting_past` are None if no
+    such run is active.
     """
 
     known: ShopRead
@@ -54,7 +54,7 @@ class ConnectionState:
 
     @property
     def other_site(self) -> str:
-        """The site that delivers with this store's secret without being accepted; empty for none."""
+        """The site that delivers with this store's secret and is not accepted; empty if there is none."""
         return next((one.detail for one in self.known.notices if one.kind is NoticeKind.OTHER_SITE), "")
 
 
@@ -90,7 +90,7 @@ def _open_issues(known: ShopRead, *, has_keys: bool, packages: int) -> tuple[str
     if packages or known.import_page is not None:
         over.add(Code.NO_PACKAGES)
     if known.looked_at is None:
-        # The keys are new: issues found with the old ones do not apply to them.
+        # The keys are new: problems found with the old ones do not apply to them.
         over |= {Code.SHOP, Code.KEYS_READ_ONLY}
     return tuple(key for key in known.faults if key.partition(" ")[0] not in over)
 

@@ -1,4 +1,4 @@
-"""Buyers: what the shop tells of users whom only their orders named, and of guests who have an account by now."""
+"""Buyers: read users known only from orders, and guests who may have an account now, from the shop."""
 
 from __future__ import annotations
 
@@ -23,27 +23,26 @@ from bridge.storage.orders import pending
 log = logging.getLogger(__name__)
 
 _MANY = 500
-"""With more parked orders than these, not each of them is asked about every night."""
+"""With more parked orders than this, not all of them are checked every night."""
 _RECENT = timedelta(days=3)
 _WILDCARD = "*"
-"""WordPress searches for an address that begins or ends with it, and allows it in addresses."""
+"""WordPress treats it as a wildcard at the beginning or end of a search, and allows it in addresses."""
 
 
 def enrich(connection: Connection, store: Store, customer: Customer, *, now: datetime) -> list[int]:
-    """Take over what the shop says of one of its users; the orders that waited for an account with that address."""
+    """Store the profile of a shop's user; return the orders that waited for an account with this email."""
     profiles.merge_customer(connection, store, customer, now=now)
     return apply.list_waiting_for(connection, store, email=customer.email) if customer.email else []
 
 
 def look_for(sync: SyncContext, numbers: Collection[int], *, now: datetime, sparingly: bool = False) -> list[int]:
-    """Ask the shop who is behind these orders where that is not known; the orders that can be settled by it.
+    """Read the unknown buyers of these orders from the shop; return the orders that can be processed then.
 
-    A webhook that told of a new account may be lost, and of accounts older than
-    the connection none ever tells. Users without a known address are asked for
-    in one request, each address of a parked order in one of its own. Where the
-    store has very many of those, `sparingly` asks for the older ones once a week
-    only. What the shop does not answer here is asked another time, and raises
-    nothing.
+    A webhook about a new account may be lost, and accounts older than the
+    connection cause none. Users without a stored email are read in one request,
+    each email of a parked order in its own. If the store has very many parked
+    orders, `sparingly` checks the older ones once a week only. Failures of the shop
+    raise nothing; the next run tries again.
     """
     if sync.is_dry:
         return []
@@ -61,12 +60,12 @@ def look_for(sync: SyncContext, numbers: Collection[int], *, now: datetime, spar
                 break
             waiting.update(_merge_address(sync, address, now=now))
     except ShopUnreachable as error:
-        log.warning("store %s does not tell of its customers: %s", sync.store.slug, error.detail)
+        log.warning("the shop of store %s does not return its customers: %s", sync.store.slug, error.detail)
     return sorted(waiting)
 
 
 def _in_turn(addresses: Sequence[str], now: datetime) -> Sequence[str]:
-    """The addresses, begun elsewhere each day: where one silences the shop, those behind it come first another time."""
+    """Return the emails, starting at another one each day, so that one that fails does not always block the others."""
     start = now.toordinal() % len(addresses) if addresses else 0
     return [address for address in (*addresses[start:], *addresses[:start]) if _WILDCARD not in address]
 
@@ -75,13 +74,13 @@ def _fetch_unknown_customers(sync: SyncContext, unknown_customers: Sequence[int]
     try:
         found = [customer for one in sync.shop.list_customers(unknown_customers) if (customer := _read(sync, one))]
     except ShopBroken as error:
-        log.warning("store %s does not tell of some customers: %s", sync.store.slug, error.detail)
+        log.warning("the shop of store %s does not return some customers: %s", sync.store.slug, error.detail)
         return []
 
     def act(connection: Connection) -> list[int]:
         waiting: list[int] = []
         for customer in found:
-            # A delivery that came meanwhile is newer than the answer.
+            # A delivery that arrived meanwhile is newer than the response.
             if customer.user_id in unknown_customers and profiles.is_unknown_customer(
                 connection, sync.store.id, customer.user_id
             ):
@@ -92,11 +91,11 @@ def _fetch_unknown_customers(sync: SyncContext, unknown_customers: Sequence[int]
 
 
 def _merge_address(sync: SyncContext, address: str, *, now: datetime) -> list[int]:
-    """Whoever has the address is learnt before anything is settled: where there are two, it is nobody's."""
+    """Find the users with an email before anything is processed: an email shared by two users matches neither."""
     try:
         documents = sync.shop.find_customers(address)
     except ShopBroken as error:
-        log.warning("store %s does not tell who has an address: %s", sync.store.slug, error.detail)
+        log.warning("the shop of store %s does not return the user of an email: %s", sync.store.slug, error.detail)
         return []
     found = [customer for one in documents if (customer := _read(sync, one)) and _has(customer, address)]
 
@@ -114,5 +113,5 @@ def _read(sync: SyncContext, document: Document) -> Customer | None:
     try:
         return payloads.read_customer(document)
     except InvalidRequest as error:
-        log.warning("a customer of store %s cannot be read: %s", sync.store.slug, error.detail)
+        log.warning("a customer document of store %s cannot be read: %s", sync.store.slug, error.detail)
         return None

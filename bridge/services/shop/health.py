@@ -1,4 +1,4 @@
-"""Parts of a shop that could not be read: set aside, tried each night, stored until they can be."""
+"""Parts of a shop that could not be read: set aside, and retried each night."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from bridge.storage.engine.database import Connection
 from bridge.storage.shop import sync_state
 
 FAILING = "failing order"
-"""The kind of an order that failed by itself in the last run, and is not set aside yet."""
+"""The kind of an order that failed on its own in the last run and is not set aside yet."""
 _PATIENCE = timedelta(hours=1)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def note_run(sync: SyncContext, kind: str, fault: ShopUnreachable | None, report: Report, *, now: datetime) -> None:
-    """Note how a run ended: why it stopped, and since when runs of its kind do; and how the shop was reached."""
+    """Record how a run ended: why it stopped, since when such runs stop, and how the shop was reached."""
 
     def note(connection: Connection) -> None:
         known = sync_state.find(connection, sync.store.id)
@@ -35,7 +35,7 @@ def note_run(sync: SyncContext, kind: str, fault: ShopUnreachable | None, report
         if fault is not None:
             stopped[kind] = Stop(before.since if before else now, fault.code, fault.detail)
         elif report.interruption and before is not None:
-            # It was told to stop: the next run says whether what was wrong is over.
+            # The run was stopped: the next run shows whether the problem is over.
             stopped[kind] = before
         values: dict[str, object] = {}
         if stopped != known.stopped:
@@ -54,12 +54,12 @@ def note_run(sync: SyncContext, kind: str, fault: ShopUnreachable | None, report
 
 
 def note_try(transaction: Transaction, store: Store, *, now: datetime) -> None:
-    """Note that a store whose last run did not get to its end has its turn."""
+    """Record the attempt of a store whose last run did not finish."""
     in_transaction(transaction, lambda connection: sync_state.change(connection, store.id, tried_at=now))
 
 
 def in_lanes(connection: Connection, stores: Sequence[Store]) -> tuple[list[Store], list[Store]]:
-    """Return the stores whose last run went well, and the others, those first that had no turn for the longest time."""
+    """Return the stores whose last run succeeded, and the others, the one that waited longest first."""
     known = {store.id: sync_state.find(connection, store.id) for store in stores}
     slow = [store for store in stores if known[store.id].stopped]
     quick = [store for store in stores if not known[store.id].stopped]
@@ -67,9 +67,9 @@ def in_lanes(connection: Connection, stores: Sequence[Store]) -> tuple[list[Stor
 
 
 def give_up(sync: SyncContext, report: Report, *, now: datetime) -> None:
-    """Set aside the orders of a report that have failed by themselves for an hour: reading goes on behind them.
+    """Set aside the orders of a report that have failed on their own for an hour, so that reading continues.
 
-    Until then the cursor waits for them, since most faults pass.
+    Until then the cursor waits for them, because most failures are temporary.
     """
     if not report.failing or sync.is_dry:
         return
@@ -92,20 +92,19 @@ def set_aside(
     after: datetime | None = None,
     until: datetime | None = None,
 ) -> None:
-    """Remember documents that the shop cannot show, so that reading may go on behind them.
+    """Store documents that the shop cannot return, so that reading continues after them.
 
-    Raises `ShopBroken` where too many are set aside already: then it is the
-    shop that fails.
+    Raises `ShopBroken` if too many are set aside: then the whole shop fails.
     """
     new = [SetAside(kind, one.id, one.why, now, one.above, one.below, after, until) for kind, one in broken]
     for one in new:
-        report.put_aside(f"{one.name} is set aside, since the shop cannot show it: {one.why}")
+        report.put_aside(f"{one.name} is set aside, because the shop cannot return it: {one.why}")
     if new and not sync.is_dry:
         _change(sync, lambda known: joined(known, new))
 
 
 def withdraw(sync: SyncContext, numbers: Collection[int]) -> None:
-    """Forget orders that could be read after all."""
+    """Remove orders that could be read after all."""
     with sync.transaction() as connection:
         known = sync_state.find(connection, sync.store.id).set_aside
     done = [one for one in known if one.kind == "order" and one.number in numbers]
@@ -114,7 +113,7 @@ def withdraw(sync: SyncContext, numbers: Collection[int]) -> None:
 
 
 def retry(sync: SyncContext, report: Report, *, now: datetime) -> None:
-    """Try again what is set aside; what can be read now is applied and forgotten. Raises a `ShopUnreachable`."""
+    """Retry the documents set aside; apply and remove those that can be read. Raises a `ShopUnreachable`."""
     with sync.transaction() as connection:
         known = sync_state.find(connection, sync.store.id).set_aside
     for one in known:
@@ -138,14 +137,14 @@ def retry(sync: SyncContext, report: Report, *, now: datetime) -> None:
 
 
 def note_products(sync: SyncContext, broken: Sequence[Broken], *, now: datetime) -> None:
-    """Remember the products that the shop cannot show."""
+    """Store the products that the shop cannot return."""
     new = [SetAside("product", one.id, one.why, now, one.above, one.below) for one in broken]
     if new:
         _change(sync, lambda known: joined(known, new))
 
 
 def _retry_product(sync: SyncContext, one: SetAside, *, now: datetime) -> None:
-    """Read a product again; one of an unknown number is left to the next import."""
+    """Read a product again; one with an unknown number is left to the next import."""
     try:
         document = sync.shop.get_product(one.number) if one.number else None
     except ShopPageBroken:
@@ -173,7 +172,7 @@ def _retry_order(sync: SyncContext, number: int, report: Report, *, now: datetim
 
 
 def _retry_window(sync: SyncContext, one: SetAside, report: Report, *, now: datetime) -> bool:
-    """Read again the orders among which one of an unknown number was; whether the shop shows all of them."""
+    """Read the orders around one with an unknown number again; return whether the shop returns all of them."""
     failed_before = report.failed
     for batch in paging.list_window(sync.shop, after=one.after, until=one.until):
         ingest.apply_documents(sync, batch.documents, report, now=now)
@@ -190,7 +189,7 @@ def _change(sync: SyncContext, act: Callable[[tuple[SetAside, ...]], tuple[SetAs
         known = sync_state.find(connection, sync.store.id).set_aside
         every = act(known)
         if len(every) > max(MAX_SET_ASIDE, len(known)):
-            raise ShopBroken(f"the shop cannot show more than {MAX_SET_ASIDE} of its documents")
+            raise ShopBroken(f"the shop cannot return more than {MAX_SET_ASIDE} of its documents")
         sync_state.change(connection, sync.store.id, set_aside=every)
 
     in_transaction(sync.transaction, change)

@@ -1,8 +1,9 @@
-"""The inbox: a delivery is verified and stored, and listed until it is processed."""
+"""The inbox: verify and store deliveries, and list those that are not processed."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -31,6 +32,7 @@ from bridge.domain.shop.sources import foreign_source, source_of
 from bridge.domain.stores.stores import Store
 from bridge.services.secrets import Vault
 from bridge.services.stores import settings
+from bridge.storage.accounts import ledger
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
 from bridge.storage.shop import inbox, sync_state
@@ -41,7 +43,7 @@ _PREFIX_BYTES = 4096
 _FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*(\d{1,16})\s*[,}]')
 _MOST_SOURCES = 20
 _FIRST_RETRY = timedelta(seconds=30)
-"""When the job looks at a delivery whose processing was cut off before it could say so."""
+"""After this time, the job retries a delivery whose processing was interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,8 @@ class Received:
 class Stored:
     """A delivery in the inbox, its store and its parsed body.
 
-    `has_keys` says whether the shop can be asked. `is_repeat` says that the same
-    bytes were stored before: nothing is left to do.
+    `has_keys` means that the shop can be read. `is_repeat` means that the same bytes
+    were stored before, so nothing is left to do.
     """
 
     delivery: Delivery
@@ -74,10 +76,10 @@ class Stored:
 def receive(connection: Connection, slug: str, received: Received, *, vault: Vault, now: datetime) -> Stored:
     """Verify a webhook on its raw bytes and store it; durable once the caller commits.
 
-    Raises `UnknownStore`, `BadSignature` for what the shop did not sign, and
-    `BodyTooLarge` for more than is kept that it did not sign either. A signed
-    body that is not a JSON object is stored as rejected; of one that is too large
-    only its id is stored. The same bytes again are counted.
+    Raises `UnknownStore`, `BadSignature` if the shop did not sign it, and
+    `BodyTooLarge` for an unsigned body above the stored size. A signed body that is
+    not a JSON object is stored as rejected; only the id of one that is too large is
+    stored. Repeats of the same bytes are counted.
     """
     store = settings.get_store(connection, slug)
     credentials = store_rows.credentials(connection, store.id)
@@ -91,7 +93,7 @@ def receive(connection: Connection, slug: str, received: Received, *, vault: Vau
         document = parse_body(received.body)
         resource, state, outcome = documents.named_id(document), State.RECEIVED, ""
         if is_large and resource is None:
-            state, outcome = State.IGNORED, "too large to be kept, and its ID is not at its beginning"
+            state, outcome = State.IGNORED, "too large to be stored, and the ID is not at its beginning"
     except MalformedBody as error:
         document, resource, state, outcome = {}, None, State.REJECTED, error.detail
     held_for = foreign_source(received.source, store.url, store.accepted_sources)
@@ -120,7 +122,7 @@ def receive(connection: Connection, slug: str, received: Received, *, vault: Vau
 
 
 def _without_body(connection: Connection, store: Store, received: Received, *, now: datetime) -> Received:
-    """Return a delivery that is too large to be kept: its id alone, by which the shop can be asked, and a notice."""
+    """Return a delivery that is too large to be stored: its id only, with which the shop can be read, and a notice."""
     found = _FIRST_ID.match(received.body[:_PREFIX_BYTES])
     about = f"{received.topic or 'no topic'}, {len(received.body) // 1024**2} MiB"
     sync_state.note(connection, store.id, Notice(NoticeKind.TOO_LARGE, now, about))
@@ -128,16 +130,16 @@ def _without_body(connection: Connection, store: Store, received: Received, *, n
 
 
 def _repeated(connection: Connection, delivery: Delivery, document: Document, *, now: datetime) -> Delivery | None:
-    """Return the delivery whose repetition this one is, counted; None for another one.
+    """Return the stored delivery that this one repeats, and count it; None for a new one.
 
-    A bare id or an action means something new each time, unless the shop's own
-    delivery id is the same too.
+    A body with an id only, or an action, is new each time, unless the shop's own
+    delivery id is also the same.
     """
     before = inbox.find_latest(connection, delivery.store_id, topic=delivery.topic, resource_id=delivery.resource_id)
     if before is None or before.digest != delivery.digest or before.held_for != delivery.held_for:
         return None
     if before.shown_state is State.RECEIVED:
-        # It is being processed: counting would lock it, and it would be passed over.
+        # It is being processed: counting would lock it, and the job would skip it.
         return None
     says_all = not documents.is_bare(document) and documents.action_order(document) is None
     if not says_all and before.shop_delivery != delivery.shop_delivery:
@@ -153,13 +155,13 @@ def _repeated(connection: Connection, delivery: Delivery, document: Document, *,
 
 
 def accept_source(connection: Connection, store: Store, address: str, *, now: datetime) -> int:
-    """Accept deliveries of another site as the store's own; those that wait become due. How many they are.
+    """Accept deliveries of another site as the store's own; return how many waiting ones become due.
 
-    Raises `InvalidRequest` for an address that cannot be read.
+    Raises `InvalidRequest` for an invalid address.
     """
     source = source_of(address)
     if not source:
-        raise InvalidRequest(fields=[FieldError("url", "give the address of a site")])
+        raise InvalidRequest(fields=[FieldError("url", "enter the address of a site")])
     if source != source_of(store.url) and source not in store.accepted_sources:
         if len(store.accepted_sources) >= _MOST_SOURCES:
             raise InvalidRequest(fields=[FieldError("url", f"at most {_MOST_SOURCES} addresses can be accepted")])
@@ -169,29 +171,29 @@ def accept_source(connection: Connection, store: Store, address: str, *, now: da
 
 
 def _is_consumer_secret(received: Received, credentials: ShopCredentials, vault: Vault) -> bool:
-    """Return whether a delivery is signed with the REST key's consumer secret: only the shop has it besides us."""
+    """Return whether a delivery is signed with the REST key's consumer secret, which only the shop and we have."""
     sealed = credentials.consumer_secret
     return sealed is not None and is_signed(received.body, received.signature, vault.open(sealed))
 
 
 def note_consumer_secret(connection: Connection, slug: str, *, now: datetime) -> None:
-    """Keep for the owner that the shop signs with the consumer secret in place of the webhook secret."""
+    """Record a notice that the shop signs with the consumer secret instead of the webhook secret."""
     notice = Notice(NoticeKind.CONSUMER_SECRET, now, "")
     sync_state.note(connection, settings.get_store(connection, slug).id, notice)
 
 
 def note_bad_signature(connection: Connection, slug: str, *, now: datetime) -> None:
-    """Note for the watchdog that somebody delivered to a store what its shop did not sign with our secret."""
+    """Record a delivery to a store that was not signed with its secret, for the monitor."""
     sync_state.change(connection, settings.get_store(connection, slug).id, bad_signature_at=now)
 
 
 def note_ping(connection: Connection, slug: str, *, now: datetime) -> None:
-    """Note that somebody came as a shop does that tries a new webhook's address; it is unsigned and proves little."""
+    """Record a ping, which a shop sends for a new webhook; it is unsigned, so it proves little."""
     sync_state.change(connection, settings.get_store(connection, slug).id, pinged_at=now)
 
 
 def replay(connection: Connection, delivery_id: int, *, now: datetime) -> bool:
-    """Make a delivery due again, whatever became of it; False where there is none or it cannot be read."""
+    """Make a delivery due again, whatever its state; False if it does not exist or cannot be read."""
     delivery = inbox.lock(connection, delivery_id)
     if delivery is None or delivery.state is State.REJECTED:
         return False
@@ -205,10 +207,24 @@ def list_due(connection: Connection, *, now: datetime, limit: int) -> list[int]:
 
 
 def list_deliveries(
-    connection: Connection, *, store_id: int | None, state: State | None, before: int | None, limit: int
+    connection: Connection,
+    *,
+    store_id: int | None,
+    state: State | None = None,
+    resource_id: int | None = None,
+    before: int | None = None,
+    limit: int,
 ) -> list[Delivery]:
-    """Deliveries, the newest first."""
-    return inbox.list_page(connection, store_id=store_id, state=state, before=before, limit=limit)
+    """Return deliveries without their bodies, the newest first; `resource_id` is the number of an order or product."""
+    return inbox.list_page(
+        connection, store_id=store_id, state=state, resource_id=resource_id, before=before, limit=limit
+    )
+
+
+def tokens_of_orders(connection: Connection, store: Store, deliveries: Iterable[Delivery]) -> dict[int, int]:
+    """Return the tokens granted now for each order that the deliveries are about, by its number."""
+    numbers = {each.resource_id for each in deliveries if each.topic.startswith("order.") and each.resource_id}
+    return ledger.net_by_order(connection, store.id, numbers) if numbers else {}
 
 
 def find_delivery(connection: Connection, delivery_id: int) -> Delivery | None:

@@ -1,4 +1,4 @@
-"""Documents of a shop's orders, applied: several in a transaction, and each alone where one of them fails."""
+"""Apply documents of a shop's orders: several in a transaction, or each alone if one of them fails."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from bridge.storage.engine.database import Connection
 log = logging.getLogger(__name__)
 
 TOGETHER = 50
-"""The most orders of one transaction: the accounts it moves are locked meanwhile."""
+"""The most orders in one transaction, which locks their accounts."""
 
 T = TypeVar("T")
 
 
 class _DryRun(Exception):
-    """Ends a transaction that was only for looking."""
+    """Ends the transaction of a dry run."""
 
 
 def always() -> bool:
-    """Nobody tells a reading to stop."""
+    """Never stop a run."""
     return True
 
 
 @dataclass(frozen=True, slots=True)
 class SyncContext:
-    """One shop being read: its store, its client, what opens a transaction, and whether to go on."""
+    """One shop being read: its store, its client, a transaction factory, and whether to continue."""
 
     transaction: Transaction
     store: Store
@@ -56,19 +56,19 @@ class SyncContext:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An order to be applied, with what the shop said of it and of products nobody had spoken of."""
+    """An order to apply, with what the shop returned about it and about unknown products."""
 
     order: Order
     products: tuple[Product, ...] = ()
 
 
 def apply_documents(sync: SyncContext, documents: Sequence[Document], report: Report, *, now: datetime) -> None:
-    """Apply orders as they are now, `TOGETHER` at most; what is one order's fault is noted and stops no other.
+    """Apply the current state of orders, `TOGETHER` at most; a failure of one order is recorded and stops no other.
 
-    The shop is asked what the documents leave open before any transaction is
-    opened. Raises a `ShopUnreachable` where it is the shop that fails.
+    Missing details are read from the shop before any transaction is opened. Raises
+    a `ShopUnreachable` if the shop fails.
     """
-    # A document that came twice counts as the later one.
+    # Of a document that came twice, the later one counts.
     by_number = {document["id"]: document for document in documents}
     wanted, fault = _look_into(sync, list(by_number.values()), report, requested_at=now)
     settled = _together(sync, wanted, now=now) if len(wanted) > 1 else None
@@ -83,12 +83,12 @@ def apply_documents(sync: SyncContext, documents: Sequence[Document], report: Re
 
 
 def apply_document(connection: Connection, sync: SyncContext, wanted: Wanted, *, now: datetime) -> Settled:
-    """Apply one order that was looked into; raises what keeps it from being applied."""
+    """Apply one prepared order; raises the reason why it cannot be applied."""
     return _act(connection, sync.store, [wanted], now=now)[0]
 
 
 def look_into(sync: SyncContext, document: Document, *, requested_at: datetime) -> Wanted:
-    """Return an order asked for at a moment, with what it leaves open; raises `InvalidRequest`, `ShopUnreachable`."""
+    """Return an order read at a moment, with its missing details; raises `InvalidRequest`, `ShopUnreachable`."""
     order = replace(payloads.read_order(document), requested_at=requested_at)
     with sync.transaction() as connection:
         questions = rest.questions_of(connection, sync.store, order, received_at=requested_at)
@@ -96,19 +96,19 @@ def look_into(sync: SyncContext, document: Document, *, requested_at: datetime) 
 
 
 def apply_removal(sync: SyncContext, number: int, report: Report, *, now: datetime) -> None:
-    """Take back an order that is gone; its own fault is noted."""
+    """Reverse an order that no longer exists; its failure is recorded."""
     _settle(sync, number, str(number), lambda connection: remove(connection, sync.store, number, now=now), report)
 
 
 def remove(connection: Connection, store: Store, number: int, *, now: datetime) -> Settled:
-    """Take back what an order granted that the shop no longer has."""
+    """Reverse the grant of an order that the shop no longer has."""
     return apply.trash_order(connection, store, number, delivery="", received_at=now, now=now)
 
 
 def _look_into(
     sync: SyncContext, documents: Sequence[Document], report: Report, *, requested_at: datetime
 ) -> tuple[list[Wanted], ShopUnreachable | None]:
-    """Return the orders that could be looked into, and what kept the shop from being asked about the others."""
+    """Return the prepared orders, and the error that stopped reading the others from the shop."""
     read: list[Order] = []
     for document in documents:
         try:
@@ -136,7 +136,7 @@ def _look_into(
 
 
 def _fault_of_the_shop(sync: SyncContext, error: ShopUnreachable) -> ShopUnreachable | None:
-    """Is it what was asked about one order, or the shop? None for the former: then something easy is answered."""
+    """Return the error if the whole shop fails; None if a simple request works, so that one order is the cause."""
     if not isinstance(error, ShopBroken):
         return error
     try:
@@ -152,7 +152,7 @@ def _answered(sync: SyncContext, order: Order, questions: Questions, asked: dict
 
 
 def _together(sync: SyncContext, wanted: Sequence[Wanted], *, now: datetime) -> list[Settled] | None:
-    """Return what became of the orders, applied in one transaction; None where one of them does not let it pass."""
+    """Apply the orders in one transaction and return the results; None if one of them fails."""
     try:
         return _run(sync, lambda connection: _act(connection, sync.store, wanted, now=now))
     except Unavailable:
@@ -165,7 +165,7 @@ def _together(sync: SyncContext, wanted: Sequence[Wanted], *, now: datetime) -> 
 def _act(connection: Connection, store: Store, wanted: Sequence[Wanted], *, now: datetime) -> list[Settled]:
     for product in {product.id: product for one in wanted for product in one.products}.values():
         packages.merge_product(connection, store.id, product, now=now)
-    # Until the owner has answered, nothing is granted that was sold before the shop was connected.
+    # Until the owner has decided, orders from before the connection are not granted.
     held = replace(store, grants_from=store.grants_from or store.asks_from)
     return apply.apply_orders(connection, held, [one.order for one in wanted], received_at=now, now=now)
 
@@ -205,7 +205,7 @@ def _count(report: Report, number: int, settled: Settled) -> None:
 
 
 def _run(sync: SyncContext, act: Callable[[Connection], T]) -> T:
-    """Return what the act returns; in a dry run its transaction is undone."""
+    """Call `act` and return its result; in a dry run, roll back its transaction."""
     if not sync.is_dry:
         return in_transaction(sync.transaction, act)
     found: list[T] = []

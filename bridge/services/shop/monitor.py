@@ -1,4 +1,4 @@
-"""The watchdog: whether each shop still tells us of its orders, and what can be done where it does not."""
+"""The monitor: check that each shop still delivers its orders, and repair what can be repaired."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ from bridge.storage.stores import stores
 log = logging.getLogger(__name__)
 
 _REPORTED_STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")
-"""Of orders in these states the shop delivers each change; of abandoned drafts, for one, it does not."""
+"""The shop delivers each change of orders with these statuses, but not of abandoned drafts, for example."""
 POLL_REQUESTS, POLL_SECONDS = 500, 120.0
-"""The requests and seconds for reading a silent shop; the next poll does the rest."""
+"""The limits for reading a silent shop; the next sync does the rest."""
 _DAY = timedelta(days=1)
 _CLOCKS = timedelta(seconds=5)
-"""How far the measured difference of two clocks may be off."""
+"""The possible error of the measured difference of two clocks."""
 _MENDABLE = frozenset({Code.WEBHOOK_MISSING, Code.WEBHOOK_PAUSED, Code.WEBHOOK_DISABLED, Code.WEBHOOK_WRONG_URL})
 
 
@@ -55,9 +55,9 @@ def _always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class MonitorContext:
-    """The context of monitoring: transactions, clients, the address of deliveries, and whether to go on.
+    """The context of monitoring: transactions, clients, the delivery address, and whether to continue.
 
-    `installation` tells this installation from a copy of its database elsewhere; empty where that is not known.
+    `installation` distinguishes this installation from a copy of its database; empty if unknown.
     """
 
     transaction: Transaction
@@ -69,9 +69,9 @@ class MonitorContext:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One look at a shop: the faults found, those that are left, and the orders read back because of them.
+    """The result of checking a shop: the problems found, those left after repairs, and the orders read because of them.
 
-    `clock_offset_seconds` is how far the shop's clock is ahead; None where it was not read.
+    `clock_offset_seconds` is how far the shop's clock is ahead; None if it was not read.
     """
 
     found: tuple[Issue, ...]
@@ -81,13 +81,13 @@ class CheckResult:
 
     @property
     def repaired(self) -> int:
-        """How many faults were repaired."""
+        """The number of problems repaired."""
         return len(self.found) - len(self.left)
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The stored facts, before the shop is asked; nothing older than `reported_until` is still expected."""
+    """The stored facts before the shop is read; nothing older than `reported_until` is still expected."""
 
     target: WebhookTarget
     snapshot: HealthSnapshot
@@ -99,7 +99,7 @@ class _Seen:
 
 
 def look(monitoring: MonitorContext, store: Store, *, now: datetime) -> tuple[HealthSnapshot, tuple[Issue, ...]]:
-    """Return what is seen of a shop, and everything that is wrong with it; changes nothing."""
+    """Return the state of a shop and all its problems; changes nothing."""
     seen, shop = _open(monitoring, store, now=now)
     if shop is not None:
         with shop:
@@ -108,12 +108,12 @@ def look(monitoring: MonitorContext, store: Store, *, now: datetime) -> tuple[He
 
 
 def watch(monitoring: MonitorContext, store: Store, *, now: datetime, may_repair: bool = True) -> CheckResult:
-    """Look at a shop, repair what can be repaired, read back what may have been missed, and tell the owner.
+    """Check a shop, repair what can be repaired, read what may have been missed, and notify the owner.
 
-    Without `may_repair` nothing is changed in the shop, and nothing is read back.
+    Without `may_repair`, nothing is changed in the shop and nothing is read.
 
-    The owner is told once of each fault that keeps deliveries from us, until it
-    is over, by an event and in the log.
+    The owner is notified once of each problem that stops deliveries, by an event
+    and in the log, until the problem is over.
     """
     seen, shop = _open(monitoring, store, now=now)
     if shop is None:
@@ -149,7 +149,7 @@ def _open(monitoring: MonitorContext, store: Store, *, now: datetime) -> tuple[_
 
 
 def _look_here(connection: Connection, monitoring: MonitorContext, store: Store, *, now: datetime) -> _Seen:
-    # A moment ahead of now, noted by a clock that was wrong, would hide what comes until then.
+    # A moment in the future, recorded by a wrong clock, would hide everything until then.
     until = now + TOLERANCE
     last = partial(sync_state.last_delivery, connection, store.id, until=until)
     known = sync_state.find(connection, store.id)
@@ -182,7 +182,7 @@ def _look_here(connection: Connection, monitoring: MonitorContext, store: Store,
 
 
 def _unprocessed(connection: Connection, store: Store) -> Unprocessed | None:
-    """Return the deliveries whose processing failed and is repeated; None where there are none."""
+    """Return the deliveries whose processing failed and is retried; None if there are none."""
     found = inbox.find_failing(connection, store.id)
     if found is None:
         return None
@@ -201,7 +201,7 @@ def _unreadable_amounts(connection: Connection, store: Store) -> tuple[UnclearAm
 
 
 def _ask(monitoring: MonitorContext, shop: ShopClient, seen: _Seen, *, now: datetime) -> HealthSnapshot:
-    """Return the sighting with what the shop says of itself."""
+    """Return the snapshot with data read from the shop."""
     checked = shop.check()
     if checked.fault is not None:
         return _unreadable(seen.snapshot, checked.fault)
@@ -226,7 +226,7 @@ def _unreadable(snapshot: HealthSnapshot, fault: ShopUnreachable) -> HealthSnaps
 
 
 def _copy_of(monitoring: MonitorContext, known: ShopRead) -> OtherInstallation | None:
-    """Return the installation that looks after the webhooks, where it is not this one."""
+    """Return the installation that manages the webhooks, if it is not this one."""
     caretaker = known.caretaker
     if caretaker is None or not caretaker.is_another(monitoring.public_url, monitoring.installation):
         return None
@@ -235,14 +235,14 @@ def _copy_of(monitoring: MonitorContext, known: ShopRead) -> OtherInstallation |
 
 
 def _copy_by(listed: Sequence[Webhook], seen: _Seen) -> OtherInstallation | None:
-    """As `_copy_of`, by the shop's webhooks where no caretaker is recorded: all of ours lead to another bridge."""
+    """As `_copy_of`, if no caretaker is recorded: all our webhooks in the shop deliver to another address."""
     ours = {state_of(webhook, seen.target.address) for webhook in listed} - {SubscriptionState.UNMANAGED}
     is_other = seen.known.caretaker is None and ours == {SubscriptionState.OTHER_INSTANCE}
     return OtherInstallation() if is_other else None
 
 
 def _changed(shop: ShopClient, seen: _Seen, snapshot: HealthSnapshot, *, now: datetime) -> int:
-    """Return how many orders changed since the last delivery of one and should have been told of by now."""
+    """Return how many orders changed since the last delivery of one and should have been delivered by now."""
     ahead = timedelta(seconds=snapshot.clock_offset_seconds or 0)
     after, before = seen.reported_until + ahead, now + ahead - QUIET
     if after >= before:
@@ -256,7 +256,7 @@ def _changed(shop: ShopClient, seen: _Seen, snapshot: HealthSnapshot, *, now: da
 def _unsigned(
     monitoring: MonitorContext, shop: ShopClient, seen: _Seen, snapshot: HealthSnapshot, *, now: datetime
 ) -> int:
-    """How many orders changed of which nothing with a right signature came, where a wrong one came since the last."""
+    """Return how many changed orders came without a valid signature, if a delivery with a wrong one came."""
     bad_at, set_at = snapshot.bad_signature_at, snapshot.webhooks_set_at
     since = max(moment for moment in (seen.updated_at, set_at, seen.connected_at) if moment is not None)
     if bad_at is None or bad_at <= since:
@@ -277,11 +277,11 @@ def _is_reported(order: Document, reported_at: datetime | None, ahead: timedelta
 
 
 def _repair(shop: ShopClient, seen: _Seen, found: tuple[Issue, ...], *, now: datetime) -> HealthSnapshot | None:
-    """Return the sighting after the webhooks were put in order; None where nothing was done.
+    """Return the snapshot after the webhooks were repaired; None if nothing was done.
 
-    Nothing is, as long as this may be a copy of the installation that looks
-    after them. For a wrong signature and an owner without rights it is done at
-    most once an hour.
+    Nothing is repaired as long as this may be a copy of the installation that
+    manages them. A wrong signature or an owner without rights is repaired at most
+    once an hour.
     """
     codes, set_at = {fault.code for fault in found}, seen.snapshot.webhooks_set_at
     may_reset = set_at is None or not -TOLERANCE <= now - set_at < RECENT
@@ -312,7 +312,7 @@ def _note(
     access: ShopAccess | None = None,
     now: datetime,
 ) -> bool:
-    """Keep what is left and tell what is new; whether something new keeps deliveries from us."""
+    """Store the remaining problems and report new ones; return whether a new one stops deliveries."""
     remaining = {fault.key for fault in left}
     news = [fault for fault in found if fault.key not in seen.known.faults]
     for fault in news:
@@ -354,10 +354,10 @@ def _note(
 
 
 def _issues_to_keep(known: ShopRead, found: tuple[Issue, ...], left: tuple[Issue, ...]) -> Mapping[str, Issue]:
-    """Return the issues to keep by key, in their order."""
+    """Return the problems to store by key, in their order."""
     kept = {issue.key: issue for issue in left}
     if any(issue.code is Code.SHOP for issue in found):
-        # An issue that could not be checked is not over, and not news when it is found again.
+        # A problem that could not be checked is not over, and is not new when it is found again.
         for key in known.faults:
             code, *topics = key.split(" ")
             if code in STOPPING:

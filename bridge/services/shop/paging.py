@@ -1,4 +1,4 @@
-"""Reading a shop's lists without a gap, though they change while they are read, and though the shop is not well."""
+"""Read a shop's lists without gaps, although they change meanwhile and the shop may fail."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ written some time after the moment it carries, and a copy of the database that R
 
 _SECOND = timedelta(seconds=1)
 _TRIES = 20
-"""How often a list that got shorter while it was read is begun anew."""
+"""How often a list that got shorter while it was read is started again."""
 _PLACES = 3
-"""How many places behind a page that fails are asked for its end, before the whole list counts as failing."""
+"""How many positions after a failing page are tried, before the whole list counts as failing."""
 
 Document = dict[str, Any]
 Progress = Callable[[int, int], None]
-"""Told how many things were read by now, and how many there are in all as far as the shop says."""
+"""Called with the number of items read so far, and the total if the shop states it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some documents, and how many are left with these, as far as the shop says.
+    """Some documents, and how many are left including these, if the shop states it.
 
-    With this one every change up to `complete_to` was handed out; None where
-    nothing is proved. `broken` are those that the shop cannot show, which were
-    changed above `after` and up to `until`, where those are known.
+    With this batch, every change up to `complete_to` was returned; None if that is
+    not proved. `broken` are documents that the shop cannot return, changed after
+    `after` and up to `until`, if those are known.
     """
 
     documents: tuple[Document, ...]
@@ -47,13 +47,13 @@ class Batch:
 
 
 def list_steadily(fetch: Callable[[int], Page], *, first: int = 1, counted: int = 0) -> Iterator[tuple[int, Page]]:
-    """Yield every page of a list in the order of ids, with its number; begun anew where it got shorter in between.
+    """Yield every page of a list by id, with its number; start again if the list got shorter meanwhile.
 
-    What leaves an earlier page moves the first of the next one into it, where
-    nobody would look again. Some documents may come twice. A reading that was
-    cut off goes on with its page `first`, when the list had `counted` items.
-    Raises `ShopBroken` where the list never stands still, and
-    `ShopIgnoresQuery` where a page repeats what came before.
+    When an item leaves an earlier page, the first item of the next page moves into
+    it and would be missed. Some documents may come twice. An interrupted run
+    continues with page `first`, when the list had `counted` items. Raises
+    `ShopBroken` if the list keeps changing, and `ShopIgnoresQuery` if a page repeats
+    earlier items.
     """
     number, total = first, counted
     for _ in range(_TRIES):
@@ -70,20 +70,20 @@ def list_steadily(fetch: Callable[[int], Page], *, first: int = 1, counted: int 
             if page.items or page.broken:
                 yield number, page
             elif number < page.pages:
-                raise ShopBroken(f"the shop counts {total} things in a list and shows none on page {number}")
+                raise ShopBroken(f"the shop counts {total} items in a list but returns none on page {number}")
             if number >= page.pages:
                 return
             number += 1
         number, total = 1, 0
-    raise ShopBroken("the shop's list changes faster than it can be read")
+    raise ShopBroken("the shop's list changes faster than it can be read; the next run tries again")
 
 
 def read_ahead(batches: Iterator[Batch]) -> Generator[Batch]:
-    """The same batches, each fetched by another thread while the one before it is worked on, and never more than one.
+    """Yield the same batches, each read in another thread while the one before is processed, one at most.
 
-    What keeps the next one from being fetched is raised in its place. No
-    transaction waits for the shop: whoever works on a batch does not know. To be
-    closed by who leaves early; that waits for what is being fetched.
+    An error of the next batch is raised in its place. No transaction waits for the
+    shop. Close the generator when leaving early; that waits for the batch being
+    read.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
         coming = pool.submit(next, batches, None)
@@ -95,16 +95,16 @@ def read_ahead(batches: Iterator[Batch]) -> Generator[Batch]:
 def list_changes(
     shop: ShopClient, statuses: Sequence[str] | None, *, since: datetime | None, now: datetime
 ) -> Iterator[Batch]:
-    """Yield the orders changed since a moment, the earliest change first as far as the shop can sort.
+    """Yield the orders changed since a moment, the earliest change first if the shop can sort.
 
-    Each page begins at the last second that is proved complete and not at a
-    page number: an order that changes in between moves to the end, and none
-    slips past. The proof is the shop's own count of that span of time, since its
-    order cannot be trusted: within one second it has none, and some shops sort
-    by a local clock, which goes back an hour each autumn.
+    Each page begins at the last second that is proved complete, not at a page
+    number: an order that changes meanwhile moves to the end, and none is missed. The
+    proof is the shop's own count for that span of time. Its sorting cannot be
+    trusted: within one second there is no order, and some shops sort by local time,
+    which goes back an hour each autumn.
 
-    Raises `ShopCannotFilter` where the shop pages its orders and cannot tell
-    those that changed, and `ShopIgnoresQuery` where it ignores the query.
+    Raises `ShopCannotFilter` if the shop cannot list the orders that changed, and
+    `ShopIgnoresQuery` if it ignores the query.
     """
     after = None if since is None else (since - OVERLAP).replace(microsecond=0)
     while True:
@@ -121,8 +121,8 @@ def list_changes(
                 yield Batch(found.items, found.total, last)
                 return
         if last is None:
-            raise ShopBroken("the shop's list of orders holds none that says when it was changed")
-        # The page's end may cut the last second in two; it is read whole by the next page, or alone.
+            raise ShopBroken("no order in the shop's list says when it was changed")
+        # The end of the page may split the last second; the next page, or a separate one, reads it completely.
         until = last - _SECOND
         if after is not None and until <= after:
             until = last
@@ -133,7 +133,7 @@ def list_changes(
 
 
 def list_all_orders(shop: ShopClient, *, first: int, counted: int) -> Iterator[tuple[int, Page]]:
-    """Every page of all orders by id, for a shop that cannot tell those that changed; from a page on, as counted."""
+    """Yield every page of all orders by id from a page on, for a shop that cannot list changed orders."""
 
     def fetch(number: int) -> Page:
         return shop.list_orders(modified_after=None, statuses=None, page=number, per_page=PAGE)
@@ -154,7 +154,7 @@ def list_window(shop: ShopClient, *, after: datetime | None, until: datetime | N
 
 
 def _changed_after(shop: ShopClient, statuses: Sequence[str] | None, after: datetime | None) -> Page | None:
-    """Return a page of changes that fits what was asked; None where the shop fails over one of its orders."""
+    """Return a page of changes that matches the request; None if the shop fails over one of its orders."""
     try:
         found = shop.list_changes(modified_after=after, statuses=statuses, per_page=PAGE)
     except ShopPageBroken:
@@ -166,9 +166,9 @@ def _changed_after(shop: ShopClient, statuses: Sequence[str] | None, after: date
 
 
 def _end_of_page(shop: ShopClient, statuses: Sequence[str] | None, after: datetime | None) -> datetime | None:
-    """Return when the order behind a page that fails was changed; None where there is no order behind it.
+    """Return when the order after a failing page was changed; None if there is none after it.
 
-    Raises the fault where the shop fails over each of several.
+    Raises the error if the shop fails over each of several.
     """
     fault = ShopPageBroken()
     for place in range(PAGE + 1, PAGE + 1 + _PLACES):
@@ -185,7 +185,7 @@ def _end_of_page(shop: ShopClient, statuses: Sequence[str] | None, after: dateti
 def _rest_by_id(
     shop: ShopClient, statuses: Sequence[str] | None, *, after: datetime | None, now: datetime
 ) -> Iterator[Batch]:
-    """Yield the changes above `after` by id, where the shop cannot show one of the orders in the order of changes."""
+    """Yield the changes after `after` by id, if the shop cannot return one of the orders sorted by change."""
 
     def fetch(number: int) -> Page:
         return shop.list_orders(modified_after=after, statuses=statuses, page=number, per_page=PAGE)
@@ -196,7 +196,7 @@ def _rest_by_id(
         moments = [moment for item in page.items if (moment := modified_at(item)) is not None]
         latest = max((moment for moment in (latest, *moments) if moment is not None), default=None)
         if began is None and page.offset_seconds is not None:
-            # By the shop's clock. What changes while pages are read is not proved to be on one of them.
+            # By the shop's clock. Orders that change while pages are read are not proved to be on one of them.
             began = now + timedelta(seconds=page.offset_seconds) - _SECOND
         yield Batch(page.items, page.total, None, page.broken, after)
     yield Batch((), 0, began or latest)
@@ -205,7 +205,7 @@ def _rest_by_id(
 def _span(
     shop: ShopClient, statuses: Sequence[str] | None, found: Page, *, after: datetime | None, until: datetime
 ) -> Iterator[Batch]:
-    """The changes above `after` up to the second `until`: from the page found where that has them all, else by id."""
+    """Yield the changes after `after` up to the second `until`, from the page found if complete, otherwise by id."""
     end = until + _SECOND
 
     def fetch(number: int, per_page: int = PAGE) -> Page:
@@ -233,7 +233,7 @@ def _check(
     statuses: Sequence[str] | None,
     per_page: int,
 ) -> None:
-    """Raise where a page does not fit what was asked: `ShopCannotFilter`, or `ShopIgnoresQuery` for anything else."""
+    """Raise if a page does not match the request: `ShopCannotFilter`, or `ShopIgnoresQuery` for anything else."""
     is_long = len(page.items) > per_page
     ignored = _ignored(page, after=after, before=before if is_long else None, statuses=statuses)
     if not ignored:
@@ -244,13 +244,13 @@ def _check(
 
 
 def _ignored(page: Page, *, after: datetime | None, before: datetime | None, statuses: Sequence[str] | None) -> str:
-    """Return the parameter that the orders on a page do not fit; empty where they do."""
+    """Return the parameter that the orders on a page do not match; empty if they match."""
     moments = [moment for item in page.items if (moment := modified_at(item)) is not None]
     if after is not None and any(moment < after for moment in moments):
         return "modified_after"
     if before is not None and any(moment >= before for moment in moments):
         return "modified_before"
-    # One order may change its status while the shop answers; most of a page do not.
+    # One order may change its status during the request, but not most of a page.
     wrong = [item for item in page.items if statuses is not None and _status(item) not in statuses]
     return "status" if 2 * len(wrong) > len(page.items) else ""
 
@@ -260,20 +260,20 @@ def _status(document: Document) -> str:
 
 
 _QUERY = (
-    "the shop ignores the query of our requests: {asked} of its orders were asked for, and {sent} came; let the query"
-    " string through to /wp-json/, and exempt that path from caches and rewrite rules"
+    "the shop ignores the query string: {asked} orders were requested, and {sent} came; pass the query string on to"
+    " /wp-json/, and exempt that path from caches and rewrite rules"
 )
 _OLD = (
-    "{detail}, as WooCommerce before 5.8 does: all orders are read page by page, a few times a day, and a change may be"
-    " seen hours late; update WooCommerce"
+    "{detail}, as WooCommerce before 5.8 does. All orders are read page by page a few times a day, so a change may be"
+    " applied hours late; update WooCommerce"
 )
 
 
 def _named(shop: ShopClient, detail: str) -> ShopIgnoresQuery:
-    """Return the fault behind an answer that does not fit: one more request says whether the shop can page at all."""
+    """Return the error for a response that does not match; one more request shows whether the shop can page at all."""
     page = shop.list_newest(page=2, per_page=1)
     if len(page.items) > 1:
         return ShopIgnoresQuery(_QUERY.format(asked=1, sent=len(page.items)))
     if "modified" in detail or "rest_invalid_param" in detail:
         return ShopCannotFilter(_OLD.format(detail=detail))
-    return ShopIgnoresQuery(f"{detail}; let the whole query string through to /wp-json/")
+    return ShopIgnoresQuery(f"{detail}; pass the whole query string on to /wp-json/")

@@ -1,4 +1,4 @@
-"""Processing a stored delivery: ask the shop what it leaves open, apply it once, and try again what fails."""
+"""Process a stored delivery: read missing details from the shop, apply it once, retry after failures."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from bridge.storage.stores import stores
 log = logging.getLogger(__name__)
 
 _PROMPT = timedelta(seconds=5)
-"""A delivery that is processed later than this after it came was held, cut off or retried."""
+"""A delivery processed later than this after its arrival was held, interrupted or retried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Processed:
-    """The result of a delivery, and the orders that can be settled because of it."""
+    """The result of a delivery, and the orders that can be processed because of it."""
 
     state: State
     outcome: str
@@ -44,11 +44,11 @@ class Processed:
 
 @dataclass(frozen=True, slots=True)
 class Enriched:
-    """The answer of the shop's REST API about a delivery, read before any transaction is open.
+    """What the shop's REST API returned about a delivery, read before any transaction is open.
 
-    `order` is the order with its refunds' lines, or as it is now where the
-    delivery does not prove it; `is_gone` says that the shop no longer has it.
-    `customers` and `products` are as the shop shows them now.
+    `order` is the order with its refunds' lines, or its current state if the
+    delivery does not prove it; `is_gone` means that the shop no longer has it.
+    `customers` and `products` are in their current state.
     """
 
     order: Order | None = None
@@ -72,14 +72,14 @@ def process_received(transaction: Transaction, stored: Stored, *, now: datetime,
 
 
 def process_stored(transaction: Transaction, delivery_id: int, *, now: datetime, shops: Shops | None = None) -> bool:
-    """Process a stored delivery and settle the orders that waited for it; return whether that went well.
+    """Process a stored delivery and the orders that waited for it; return whether that succeeded.
 
-    `shops` lets it ask the shop what the delivery leaves open. A delivery waits
-    ten minutes for a shop that does not answer; then it counts for what it says
-    by itself, as without REST keys, and reading the shop back adds the rest.
+    Missing details are read through `shops`. A delivery waits ten minutes for a shop
+    that does not respond. Then it is applied as it is, as without REST keys, and the
+    next sync adds the rest.
 
-    What fails, whatever it is, is logged and put off, never raised: the
-    delivery is stored, and the shop need not send it again.
+    Failures are logged and retried later, never raised: the delivery is stored, and
+    the shop does not have to send it again.
     """
     return _attempt(transaction, delivery_id, None, shops, now=now)
 
@@ -99,13 +99,13 @@ def _attempt(
         if isinstance(error, ShopUnreachable):
             log.warning("delivery %d waits for the shop: %s", delivery_id, error.detail)
         else:
-            log.exception("delivery %d failed; it is tried again", delivery_id)
+            log.exception("delivery %d failed; it will be retried", delivery_id)
         reason = error
         try:
             in_transaction(transaction, lambda connection: _postpone(connection, delivery_id, reason, now=now))
         except Exception:
-            # Even so it is due: receiving gave it the time of its first retry.
-            log.exception("delivery %d could not be put off", delivery_id)
+            # It is due anyway: the time of its first retry was set when it was received.
+            log.exception("the retry of delivery %d could not be scheduled", delivery_id)
         return False
     return True
 
@@ -117,7 +117,7 @@ def _pending_of(stored: Stored) -> _Pending | None:
 
 
 def _load(transaction: Transaction, delivery_id: int) -> _Pending | None:
-    """Return the delivery with its event, read again from its body; None where it is processed or there is none."""
+    """Return the delivery with its event, read from its body; None if it is processed or does not exist."""
     with transaction() as connection:
         delivery = inbox.find(connection, delivery_id)
         if delivery is None or delivery.state is not State.RECEIVED:
@@ -132,14 +132,14 @@ def _enrich_or_wait(transaction: Transaction, pending: _Pending, shops: Shops, *
     except ShopUnreachable as error:
         if may_wait(pending.delivery.received_at, now=now):
             raise
-        log.warning("delivery %d is processed without asking the shop: %s", pending.delivery.id, error.detail)
+        log.warning("delivery %d is processed without reading the shop: %s", pending.delivery.id, error.detail)
         return Enriched()
 
 
 def _enrich(transaction: Transaction, pending: _Pending, shops_: Shops, *, now: datetime) -> Enriched:
-    """Ask the shop what the delivery leaves open; nothing where it says all, or there are no REST keys.
+    """Read the missing details of a delivery from the shop; nothing if it is complete or there are no REST keys.
 
-    Raises a `ShopUnreachable` where the shop does not answer: the delivery then waits.
+    Raises a `ShopUnreachable` if the shop does not respond; the delivery then waits.
     """
     event, store = pending.event, pending.store
     is_proof = pending.delivery.held_for is None and not event.fault
@@ -184,15 +184,16 @@ def _enrich_resource(client: ShopClient, event: WebhookEvent) -> Enriched:
 
 
 def _process(connection: Connection, pending: _Pending, enriched: Enriched, *, now: datetime) -> Processed | None:
-    """Do what a stored delivery asks for, and note that it was done, in one transaction.
+    """Apply a stored delivery and record the result, in one transaction.
 
-    None where it is done already, waits for its site to be accepted, or another
-    process is at it. Raises what went wrong; the delivery is then put off.
+    Returns None if it is already processed, waits for its site to be accepted, or is
+    being processed by another process. Raises on failure; the delivery is then
+    retried later.
     """
     delivery = inbox.lock(connection, pending.delivery.id)
     if delivery is None or delivery.state is not State.RECEIVED:
         return None
-    # Read again: the settings may have changed while the shop was asked.
+    # Read again, because the settings may have changed while the shop was read.
     store = stores.get(connection, delivery.store_id)
     for product in enriched.products:
         packages.merge_product(connection, store.id, product, now=now)
@@ -235,7 +236,7 @@ def _dispatch(
 def _process_unproven(
     connection: Connection, store: Store, delivery: Delivery, event: WebhookEvent, enriched: Enriched, *, now: datetime
 ) -> Processed:
-    """Return a delivery that counts only for what the shop says itself: of another site, or in another form."""
+    """Process a delivery of another site or in another format, using only the shop's own data."""
     if enriched.is_gone:
         return Processed(State.IGNORED, f"the shop has no {event.kind} {event.number}", store)
     if enriched.products:
@@ -249,7 +250,7 @@ def _process_unproven(
 
 def _process_error(connection: Connection, store: Store, delivery: Delivery, event: WebhookEvent) -> Processed:
     if event.is_refusal and delivery.held_for is None:
-        # The watchdog looks into it: the user who made the webhooks has lost the rights to what they tell of.
+        # The monitor reports it: the user who created the webhooks may no longer read the objects.
         sync_state.change(connection, store.id, shop_error_at=delivery.received_at, shop_error_topic=delivery.topic)
     return Processed(State.IGNORED, f"the shop sent an error: {event.error}", store)
 
@@ -276,7 +277,7 @@ def _process_order(
         delivery=delivery.shop_delivery,
         received_at=delivery.received_at,
         now=now,
-        # A delivery that is processed as it comes is judged without a clock, which may be wrong.
+        # A delivery processed on arrival does not depend on the clock, which may be wrong.
         is_late=delivery.attempts > 0 or now - delivery.received_at >= _PROMPT,
     )
     where = "is gone" if enriched.is_gone else "in the trash"
@@ -306,7 +307,7 @@ def _process_customer(
 
 
 def _postpone(connection: Connection, delivery_id: int, error: Exception, *, now: datetime) -> None:
-    """Note that processing failed and when it is tried again; the delivery is never given up."""
+    """Record that processing failed and when it is retried; a delivery is never given up."""
     delivery = inbox.lock(connection, delivery_id)
     if delivery is None or delivery.state is not State.RECEIVED:
         return

@@ -1,4 +1,4 @@
-"""Importing the catalog: every product of the shop read through REST, and what waited for it settled."""
+"""Import the catalog: read every product of the shop through REST, and process the orders that waited."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from bridge.storage.shop import sync_state
 
 @dataclass(slots=True)
 class Imported:
-    """The result of an import: products, their variations, those of both that grant tokens, and orders settled.
+    """The result of an import: products, variations, packages among them, and orders processed.
 
-    Where it was told to stop before the last product, `left` says how many
-    there still are, as far as the shop says.
+    If the import was stopped before the last product, `left` is the number of
+    remaining products, if the shop states it.
     """
 
     products: int = 0
@@ -35,17 +35,17 @@ class Imported:
 
 
 def import_products(sync: SyncContext, *, now: datetime, progress: Progress | None = None) -> Imported:
-    """Take over what the shop says of every product, as a delivery of each would; raises a `ShopUnreachable`.
+    """Store every product of the shop, as a delivery of each would; raises a `ShopUnreachable`.
 
-    Safe to run again, and after it was cut off. Amounts set by hand win. Where
-    it is cut off, by whatever, `go_on` does the rest.
+    Safe to repeat and to interrupt. Amounts set by hand stay. After an
+    interruption, `go_on` does the rest.
     """
     _note(sync, page=1, total=0)
     return go_on(sync, now=now, progress=progress)
 
 
 def go_on(sync: SyncContext, *, now: datetime, progress: Progress | None = None) -> Imported:
-    """Import the rest of the products, where an import was begun and not ended; raises a `ShopUnreachable`."""
+    """Import the remaining products of an unfinished import; raises a `ShopUnreachable`."""
     with sync.transaction() as connection:
         known = sync_state.find(connection, sync.store.id)
     imported, seen = Imported(), set[int]()
@@ -74,12 +74,12 @@ def go_on(sync: SyncContext, *, now: datetime, progress: Progress | None = None)
 
 
 def is_under_way(connection: Connection, store: Store) -> bool:
-    """Return whether an import was begun and not ended."""
+    """Return whether there is an unfinished import."""
     return sync_state.find(connection, store.id).import_page is not None
 
 
 def progress_of(connection: Connection, store: Store) -> tuple[int, int] | None:
-    """How many products a running import has read, and how many there are (0 while not known); None when none runs."""
+    """Return how many products a running import has read, and the total (0 if unknown); None if none runs."""
     known = sync_state.find(connection, store.id)
     if known.import_page is None:
         return None
@@ -96,7 +96,7 @@ def _note(sync: SyncContext, *, page: int | None, total: int | None) -> None:
 def _import(sync: SyncContext, document: Document, imported: Imported, *, now: datetime) -> None:
     variations: Sequence[Document] = ()
     if document.get("variations"):
-        # Older shops say neither that these are variations nor whose.
+        # Older shops state neither that these are variations nor their parent.
         about = {"type": "variation", "parent_id": document["id"]}
         variations = [{**found, **about} for found in sync.shop.list_variations(document["id"])]
     products = [documents.read_product(found) for found in (document, *variations)]

@@ -1,4 +1,4 @@
-"""Reconciliation: the shop's orders are read back, and the books made to agree with them."""
+"""Reconciliation: read the shop's orders, and make the ledger agree with them."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ log = logging.getLogger(__name__)
 
 FULL_SCAN_SPAN = timedelta(days=60)
 MOST_GONE = 10
-"""When more orders than this are gone, and more than half of those asked for, it is another shop or an old copy."""
+"""If more orders than this, and more than half of those requested, are missing, it is another shop or an old copy."""
 MOST_REQUESTS = 1_000_000
 MOST_SECONDS = 24 * 3600.0
-"""The limits of a reading that a person started; runs of the scheduler have much less."""
+"""The limits of a run that a person started; runs of the scheduler have much lower ones."""
 _COMPARED = 200  # The orders of one part of a whole comparison.
 _LOOKED_AT = 500
-"""After so many orders, and each ten times as many, the database is to look at its tables again."""
+"""After this many orders, and each ten times as many, the database refreshes its table statistics."""
 _TRASH = ("trash",)
 _BEHIND = timedelta(hours=26)
 _CLOCKS_AGREE = timedelta(minutes=1)
@@ -55,9 +55,9 @@ def open_reading(
 ) -> SyncContext:
     """Return the store's shop, ready to be read; close its `shop` after use.
 
-    It sends so many `requests` at most, and none after so many `seconds`.
-    Raises `NoShopKeys` where no REST keys were given, and a `ShopUnreachable`
-    for keys or an address that cannot be used.
+    It sends at most `requests` requests, and none after `seconds` seconds. Raises
+    `NoShopKeys` without REST keys, and a `ShopUnreachable` if the keys or the address
+    cannot be used.
     """
     with transaction() as connection:
         client = shops_.client_of(connection, store)
@@ -65,7 +65,7 @@ def open_reading(
     if client is None:
         raise NoShopKeys(
             f"the store {store.slug} has no REST keys, so its shop cannot be read;"
-            f" give them with: flask stores keys {store.slug} --consumer-key ck_… --consumer-secret cs_…"
+            f" set them with: flask stores keys {store.slug} --consumer-key ck_… --consumer-secret cs_…"
         )
     client.limit(requests=requests, seconds=seconds)
     client.leave_out([one.number for one in aside if one.kind == "order" and one.number])
@@ -73,11 +73,11 @@ def open_reading(
 
 
 def poll(sync: SyncContext, *, since: datetime | None, now: datetime, progress: Progress | None = None) -> Report:
-    """Apply every order the shop changed since the cursor, or since a moment.
+    """Apply every order that changed in the shop since the cursor, or since a moment.
 
-    The cursor follows what is proved complete and applied, so a run that is cut
-    off goes on from there; it never passes an order that was not applied. Where
-    the shop stops answering, the report says so.
+    The cursor follows what is proved complete and applied, so an interrupted run
+    continues from there; it never passes an order that was not applied. If the shop
+    stops responding, the report has the reason.
     """
     report = Report()
     with sync.transaction() as connection:
@@ -96,7 +96,7 @@ def poll(sync: SyncContext, *, since: datetime | None, now: datetime, progress: 
     except ShopUnreachable as error:
         limit = error
         report.interruption = error.detail
-        log.warning("store %s could not be read to the end: %s", sync.store.slug, error.detail)
+        log.warning("the shop of store %s could not be read completely: %s", sync.store.slug, error.detail)
     if not sync.is_dry:
         health.note_run(sync, "poll", limit, report, now=now)
         if since is None and not report.interruption:
@@ -107,10 +107,10 @@ def poll(sync: SyncContext, *, since: datetime | None, now: datetime, progress: 
 def _read_all(
     sync: SyncContext, fault: ShopCannotFilter, report: Report, *, now: datetime, progress: Progress | None
 ) -> ShopUnreachable:
-    """Read all orders of a shop that cannot list those that changed, or the newest between two readings.
+    """Read all orders of a shop that cannot list changed ones, or only the newest between two full reads.
 
-    The cursor stays where it is. Returns what keeps the reading from being
-    complete, which is `fault` where all went well.
+    The cursor does not move. Returns why the read is incomplete, which is `fault` if
+    nothing else failed.
     """
     with sync.transaction() as connection:
         scan = sync_state.find(connection, sync.store.id).scan
@@ -142,9 +142,9 @@ def _poll(
     now: datetime,
     progress: Progress | None = None,
 ) -> None:
-    """Read one list of changes and apply it, the cursor in `column` following."""
+    """Read one list of changes and apply it; the cursor in `column` follows."""
     failed_before, done = report.blocking, 0
-    # What lies between the cursor and a later moment is not read, so the cursor may not jump over it.
+    # Changes between the cursor and a later moment are not read, so the cursor must not skip them.
     moves = not sync.is_dry and (since is None or (cursor is not None and since <= cursor))
     changes = paging.list_changes(sync.shop, statuses, since=since or cursor, now=now)
     with closing(paging.read_ahead(changes)) as batches:
@@ -169,11 +169,11 @@ def _apply_batch(
     done: int = 0,
     left: int = 0,
 ) -> bool:
-    """Apply some orders, a few at a time; False where the reading was told to stop before the last."""
+    """Apply some orders, a few at a time; False if the run was stopped before the last."""
     total = done + left
     for some in _parts(documents):
         if not sync.may_go_on():
-            report.interruption = "it was told to stop; the next run goes on from here"
+            report.interruption = "the run was stopped; the next run continues from here"
             return False
         ingest.apply_documents(sync, some, report, now=now)
         if not sync.is_dry and any(done < _LOOKED_AT * 10**times <= done + len(some) for times in range(4)):
@@ -187,10 +187,10 @@ def _apply_batch(
 def run_full_scan(
     sync: SyncContext, *, now: datetime, limit: int, progress: Progress | None = None
 ) -> tuple[Report, bool]:
-    """Read again the orders of the last weeks that have grants, refunds or open questions, `limit` at most.
+    """Read the orders of the last weeks with grants, refunds or review items again, `limit` at most.
 
-    Some changes reach nobody: a deleted refund, a permanent deletion. Goes on
-    where the last call stopped; the report, and whether the sweep is through.
+    Some changes are never delivered: a deleted refund, a permanent deletion.
+    Continues where the last call stopped; returns the report, and whether it is done.
     """
     report = Report()
     with sync.transaction() as connection:
@@ -211,12 +211,12 @@ def run_full_scan(
             if progress is not None:
                 progress(start + len(some), len(numbers))
             _note(sync, swept_to=some[-1])
-            # Noted before: what the shop does not tell of its customers keeps no order from being read.
+            # Recorded first: missing customer data must not stop orders from being read.
             waiting = customers.look_for(sync, some, now=now, sparingly=True)
             apply.check_all(sync.transaction, sync.store, waiting, now=now)
     except ShopUnreachable as error:
         report.interruption = error.detail
-        log.warning("the sweep of store %s stopped: %s", sync.store.slug, error.detail)
+        log.warning("the full scan of store %s stopped: %s", sync.store.slug, error.detail)
         health.note_run(sync, "sweep", error, report, now=now)
         return report, False
     is_through = len(numbers) < limit
@@ -227,7 +227,7 @@ def run_full_scan(
 
 
 def compare_all(sync: SyncContext, *, now: datetime, progress: Progress | None = None) -> Report:
-    """Return the whole nightly comparison now, from its first order on."""
+    """Run the whole nightly comparison now, from its first order on."""
     if not sync.is_dry:
         _note(sync, swept_to=None)
         total, is_through = Report(), False
@@ -239,7 +239,7 @@ def compare_all(sync: SyncContext, *, now: datetime, progress: Progress | None =
 
 
 def _compare_dry(sync: SyncContext, *, now: datetime, progress: Progress | None) -> Report:
-    """Return what the comparison would post; the place in the list is kept here, since a dry run notes nothing."""
+    """Return what the comparison would post; a dry run stores no position, so it is kept here."""
     report, after = Report(), 0
     try:
         while True:
@@ -258,10 +258,10 @@ def _compare_dry(sync: SyncContext, *, now: datetime, progress: Progress | None)
 
 
 def read_one(sync: SyncContext, number: int, *, now: datetime) -> Report:
-    """Return one order read again and applied, or taken back where the shop no longer has it.
+    """Read one order again and apply it, or reverse it if the shop no longer has it.
 
-    Raises `UnknownOrder` for an order that neither the shop nor the store has,
-    and a `ShopUnreachable`.
+    Raises `UnknownOrder` if neither the shop nor the store has it, and a
+    `ShopUnreachable`.
     """
     report = Report()
     with sync.transaction() as connection:
@@ -279,19 +279,19 @@ def read_one(sync: SyncContext, number: int, *, now: datetime) -> Report:
 
 
 def is_full_scan_due(connection: Connection, store: Store, *, now: datetime) -> bool:
-    """Return whether a full scan was cut off, or none ran since three in the morning, store time."""
+    """Return whether a full scan was interrupted, or none ran since 3 a.m. in the store's time zone."""
     known = sync_state.find(connection, store.id)
     if known.swept_to is not None or known.swept_at is None:
         return True
-    # A sweep in the future was noted by a clock that was ahead, and must not keep the next one waiting until then.
+    # A full scan in the future was recorded while the clock was ahead, and must not delay the next one.
     return not last_night(store.calendar.zone, now=now) <= known.swept_at <= now + TOLERANCE
 
 
 def check_order(transaction: Transaction, shops_: Shops, store: Store, number: int, *, now: datetime) -> Settled | None:
-    """Read one order again and settle it; by what is known of it where no REST keys were given.
+    """Read one order again and process it; without REST keys, process its stored state.
 
-    None where neither the shop nor the bridge knows such an order. Raises a
-    `ShopUnreachable`, and what kept the order from being applied.
+    None if neither the shop nor the store has the order. Raises a
+    `ShopUnreachable`, and the reason why the order could not be applied.
     """
     with transaction() as connection:
         client = shops_.client_of(connection, store)
@@ -308,7 +308,7 @@ def check_order(transaction: Transaction, shops_: Shops, store: Store, number: i
                 return None
             return in_transaction(transaction, lambda connection: ingest.remove(connection, store, number, now=now))
         wanted = ingest.look_into(sync, document, requested_at=now)
-        # At once: by the time anything else was asked, the document may be an old one.
+        # At once: after any other request, the document may be outdated.
         settled = in_transaction(
             transaction, lambda connection: ingest.apply_document(connection, sync, wanted, now=now)
         )
@@ -321,7 +321,7 @@ def check_order(transaction: Transaction, shops_: Shops, store: Store, number: i
 
 
 def _full_scan(sync: SyncContext, numbers: Sequence[int], report: Report, *, now: datetime) -> bool:
-    """Read these orders again; False where the shop is not to be believed, and nothing was done."""
+    """Read these orders again; False if the shop is not plausible and nothing was done."""
     found = sync.shop.list_orders(modified_after=None, statuses=None, page=1, per_page=PAGE, include=numbers)
     health.set_aside(sync, [("order", one) for one in found.broken], report, now=now)
     hidden = {one.id for one in found.broken}
@@ -338,8 +338,8 @@ def _full_scan(sync: SyncContext, numbers: Sequence[int], report: Report, *, now
     gone = [number for number in numbers if documents[number] is None]
     if len(gone) >= MOST_GONE and 2 * len(gone) > len(numbers):
         report.fail(
-            f"the shop no longer has {len(gone)} of {len(numbers)} orders it sold, {gone[0]} among them: this looks"
-            " like another shop or an old copy, and nothing was taken back; check an order by hand to confirm"
+            f"the shop no longer has {len(gone)} of {len(numbers)} orders, {gone[0]} among them. It may be another"
+            " shop or an old copy, so nothing was reversed; check an order by hand to confirm"
         )
         return False
     subscription_state = [document for number in numbers if (document := documents[number]) is not None]
@@ -357,12 +357,12 @@ def _parts(documents: Sequence[Document]) -> Iterator[Sequence[Document]]:
 def _move_cursor(
     sync: SyncContext, column: str, complete_to: datetime, *, seen: datetime | None, now: datetime
 ) -> datetime | None:
-    """Move a cursor on; where it is now. Not beyond our own clock: a date in the future would hide what comes next."""
+    """Move a cursor forward and return it, not beyond our own clock: a future date would hide later changes."""
     goal = min(complete_to, now)
 
     def move(connection: Connection) -> datetime | None:
         known: datetime | None = getattr(sync_state.find(connection, sync.store.id), column)
-        # One that was taken back meanwhile, so that all is read anew, stays taken back.
+        # A cursor that was reset meanwhile, so that everything is read again, stays reset.
         if (known is None and seen is not None) or (known is not None and known >= goal):
             return known
         sync_state.change(connection, sync.store.id, **{column: goal})
@@ -372,10 +372,10 @@ def _move_cursor(
 
 
 def _by_the_shops_clock(sync: SyncContext) -> SyncContext:
-    """Return the reading with the moment of connecting told in the shop's time, before anything is judged by it.
+    """Return the context with the moment of connecting in the shop's time, before it is used.
 
-    Only where the shop is behind: its first orders would look as if they had
-    been placed before.
+    Only if the shop's clock is behind: its first orders would otherwise seem to be
+    placed before the connection.
     """
     offset = timedelta(seconds=sync.shop.clock().offset_seconds or 0)
     if sync.is_dry or not -_BEHIND <= offset <= -_CLOCKS_AGREE:

@@ -1,4 +1,4 @@
-"""Talking with a shop: the client of a store, and what a delivery does not say."""
+"""Requests to a shop: the client of a store, and the details missing in a delivery."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OpenShop = Callable[[str, str, str], ShopClient]
 
 
 def open_client(url: str, consumer_key: str, consumer_secret: str) -> ShopClient:
-    """Return a client of the shop, with the time limits of everyday work."""
+    """Return a client of the shop, with the usual timeouts."""
     return open_shop(url, consumer_key=consumer_key, consumer_secret=consumer_secret)
 
 
@@ -47,10 +47,10 @@ class Shops:
     open: OpenShop = open_client
 
     def client_of(self, connection: Connection, store: Store) -> ShopClient | None:
-        """Return a client of the store's shop; None where no REST keys were given. Nothing is sent yet.
+        """Return a client of the store's shop, without sending anything; None without REST keys.
 
-        It begins with the way to the API that worked before, and is meant for a
-        few requests; who reads more sets another limit.
+        It starts with the way to the API that worked before, and is limited to a few
+        requests; set another limit to read more.
         """
         found = stores.credentials(connection, store.id)
         if not found.consumer_key or not found.consumer_secret:
@@ -92,10 +92,10 @@ class Answers:
 
 
 def questions_of(connection: Connection, store: Store, order: Order, *, received_at: datetime) -> Questions:
-    """Return what is to be asked about an order that came at a moment before it is applied.
+    """Return what to read about an order that arrived at a moment, before it is applied.
 
-    The lines of a refund never change and an amount that was frozen on a line
-    stays, so what is known already is not asked again.
+    The lines of a refund never change and a fixed amount on a line stays, so known
+    details are not read again.
     """
     return list_questions(connection, store, [order], received_at=received_at)[0]
 
@@ -120,7 +120,7 @@ def list_questions(
 
 
 def _is_doubtful(store: Store, order: Order, known: OrderState | None, *, received_at: datetime) -> bool:
-    """Return whether only the shop can say which state of an order counts: it is asked for the order itself."""
+    """Return whether only the shop can decide which state of an order counts, so that the order is read again."""
     if order.requested_at is not None:
         return False
     has_lines = known is not None and any(line.line.quantity for line in known.lines)
@@ -129,7 +129,7 @@ def _is_doubtful(store: Store, order: Order, known: OrderState | None, *, receiv
     if any(line.quantity is None for line in order.lines or ()):
         return True
     if known is not None and order.refunded is not None and not set(known.refund_ids) <= set(order.refund_ids):
-        # A refund that is missing was deleted in the shop, or left out of the document.
+        # A missing refund was deleted in the shop, or is not in this document.
         return True
     if known is None:
         return False
@@ -140,19 +140,19 @@ def _is_doubtful(store: Store, order: Order, known: OrderState | None, *, receiv
 
 
 def _read(known: OrderState | None) -> set[int]:
-    """Return the refunds whose lines were read back."""
+    """Return the refunds whose lines were read."""
     return {detail.id for detail in known.refund_details} if known else set()
 
 
 def _unpriced(order: Order, known: OrderState | None) -> list[Line]:
-    """Return the lines whose amount neither they nor what was done before say."""
+    """Return the lines whose amount is neither on them nor stored."""
     priced = {line.line.id for line in known.lines if line.tokens is not None} if known else set()
     return [line for line in order.lines or () if line.product_id and line.stamped is None and line.id not in priced]
 
 
 def _unknown(line: Line, found: Mapping[tuple[int, int], Package]) -> list[int]:
-    """Return the products to ask for on account of a line."""
-    # An amount that is not clear is asked for again: it may have been corrected.
+    """Return the products to read for a line."""
+    # An unclear amount is read again, because it may have been corrected.
     known = {key for key, package in found.items() if package.is_stated and package.open_fault is None}
     if (line.product_id, line.variation_id) in known:
         return []
@@ -164,9 +164,9 @@ def _unknown(line: Line, found: Mapping[tuple[int, int], Package]) -> list[int]:
 
 
 def ask(shop: ShopClient, questions: Questions, *, asked: dict[int, Document | None] | None = None) -> Answers:
-    """Ask the shop; raises a `ShopUnreachable` where it does not answer. No transaction may be open.
+    """Read the details from the shop; raises a `ShopUnreachable`. No transaction may be open.
 
-    `asked` holds the products that were asked for already, and is added to.
+    `asked` holds the products already read, and is extended.
     """
     asked = {} if asked is None else asked
     refunds = shop.list_refunds(questions.number) if questions.refunds else []

@@ -1,4 +1,4 @@
-"""Questions: orders that want an owner's look, and what he answers to them by hand."""
+"""Review items: list orders that need attention, and apply the owner's decisions."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ COUNTED = 99
 
 @dataclass(frozen=True, slots=True)
 class ReviewedOrder:
-    """An order after it was settled.
+    """An order after it was processed.
 
-    `tokens` is what it owes in all, `posted` what was granted, or reversed where
-    it is below 0, just now.
+    `tokens` is all it owes, `posted` what was granted just now, or reversed if
+    negative.
     """
 
     state: OrderState
@@ -65,7 +65,7 @@ class AcceptedSources(NamedTuple):
 def list_open(
     connection: Connection, store_id: int, *, after: int, limit: int
 ) -> tuple[list[tuple[OpenOrder, OrderState]], int | None]:
-    """The orders with an open question, with what is known of each, and the number the next page begins behind."""
+    """Return the orders with open review items and their state, and the number after which the next page begins."""
     found = sync_state.list_questions(connection, store_id, after=after, limit=limit + 1)
     known = stored.find_all(connection, store_id, [one.number for one in found[:limit]])
     items = [(one, known[one.number]) for one in found[:limit]]
@@ -73,7 +73,7 @@ def list_open(
 
 
 def count_open(connection: Connection, store_id: int) -> int:
-    """Return how many orders and products need a person; orders are counted up to `COUNTED` and one."""
+    """Return how many orders and products need attention; orders are counted up to `COUNTED` and one."""
     return sync_state.count_questions(connection, store_id, most=COUNTED + 1) + late_packages.count_late(
         connection, store_id
     )
@@ -82,21 +82,21 @@ def count_open(connection: Connection, store_id: int) -> int:
 def assign(
     connection: Connection, store: Store, number: int, profile: Profile, *, actor: str, now: datetime
 ) -> ReviewedOrder:
-    """Give a guest's order to a user, who gets what it grants; assigned again to another one, the grant moves.
+    """Assign a guest's order to a user, who receives its grant; assigning it again moves the grant.
 
-    The entries carry the actor's name. Raises `UnknownOrder`, and
-    `OrderHasCustomer` for an order that is a user's already.
+    The entries have the actor's name. Raises `UnknownOrder`, and `OrderHasCustomer`
+    for an order that already belongs to a user.
     """
     account = profiles.put_profile(connection, store.id, profile, now=now)
     settled = apply.assign(connection, store, number, account_id=account.id, actor=actor, now=now)
-    log.info("order %d of store %s was given to user %d by %s", number, store.slug, profile.user_id, actor)
+    log.info("order %d of store %s was assigned to user %d by %s", number, store.slug, profile.user_id, actor)
     return _settled(connection, store, number, settled)
 
 
 def assign_to_known(
     connection: Connection, store: Store, number: int, user_id: int, *, actor: str, now: datetime
 ) -> ReviewedOrder:
-    """Assign a guest's order as `assign` does, to a user who has an account here already.
+    """Assign a guest's order as `assign` does, to a user who already has an account.
 
     Raises `UnknownUser`, `UnknownOrder` and `OrderHasCustomer`.
     """
@@ -107,24 +107,24 @@ def assign_to_known(
 def set_amount(
     connection: Connection, store: Store, number: int, line_id: int, *, tokens: int, actor: str, now: datetime
 ) -> ReviewedOrder:
-    """Say what one piece of a line brings, 0 for no package; the order grants by it, in the actor's name.
+    """Set the tokens per unit of a line, 0 if it is not a package; the order grants them, in the actor's name.
 
-    Raises `UnknownOrder`, `UnknownLine`, and `LineHasAmount` where another amount is fixed.
+    Raises `UnknownOrder`, `UnknownLine`, and `LineHasAmount` if another amount is fixed.
     """
     settled = apply.set_amount(connection, store, number, line_id, tokens=tokens, actor=actor, now=now)
-    log.info("line %d of order %d of store %s: %d tokens a piece, by %s", line_id, number, store.slug, tokens, actor)
+    log.info("line %d of order %d of store %s: %d tokens per unit, by %s", line_id, number, store.slug, tokens, actor)
     return _settled(connection, store, number, settled)
 
 
 def see_refunds(
     connection: Connection, store: Store, number: int, refunds: Refunds, *, actor: str, now: datetime
 ) -> ReviewedOrder:
-    """Mark an order's refunds as seen, those that are named; another refund asks anew.
+    """Mark these refunds of an order as reviewed; another refund opens the item again.
 
     Raises `UnknownOrder`, `RefundsChanged` and `NoOpenRefunds`.
     """
     settled = apply.see_refunds(connection, store, number, refunds, actor=actor, now=now)
-    log.info("the refunds of order %d of store %s were seen by %s", number, store.slug, actor)
+    log.info("the refunds of order %d of store %s were marked as reviewed by %s", number, store.slug, actor)
     return _settled(connection, store, number, settled)
 
 
@@ -139,9 +139,9 @@ def decide(
     actor: str,
     now: datetime,
 ) -> ReviewedOrder:
-    """Store a person's choice about a review item, and settle the order by it.
+    """Store a person's choice about a review item, and process the order with it.
 
-    Raises `UnknownOrder`, `ReviewChanged` where the item is no longer open, and `UnknownChoice`.
+    Raises `UnknownOrder`, `ReviewChanged` if the item is no longer open, and `UnknownChoice`.
     """
     settled = apply.decide(connection, store, number, kind=kind, subject=subject, choice=choice, actor=actor, now=now)
     log.info("order %d of store %s: %s decided as %s by %s", number, store.slug, kind.value, choice, actor)
@@ -174,9 +174,9 @@ def find_order(connection: Connection, store: Store, text: str) -> int | None:
 
 
 def check(transaction: Transaction, shops: Shops, store: Store, number: int, *, now: datetime) -> ReviewedOrder:
-    """Look at an order again: read from the shop where REST keys were given, then settled.
+    """Check an order again: read it from the shop if there are REST keys, then process it.
 
-    Raises `UnknownOrder`, and a `ShopUnreachable` where the shop does not answer.
+    Raises `UnknownOrder`, and a `ShopUnreachable` if the shop does not respond.
     """
     settled = reconcile.check_order(transaction, shops, store, number, now=now)
     if settled is None:

@@ -1,4 +1,4 @@
-"""Taking a new store's name and time zone from the shop's public site, where the owner gave none."""
+"""Read a new store's name and time zone from the shop's public site, if the owner set none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def from_site(wanted: NewStore, site: Site | None) -> NewStore:
 
 
 def zone_source_of(wanted: NewStore, site: Site | None) -> ZoneSource | None:
-    """Return where the time zone comes from; None where the owner, whose input is `wanted`, chose it."""
+    """Return where the time zone comes from; None if the owner chose it in `wanted`."""
     if wanted.time_zone:
         return None
     if site is None:

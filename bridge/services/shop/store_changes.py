@@ -1,4 +1,4 @@
-"""Changing what a store is: its slug, and the address of its shop."""
+"""Change a store's slug, and the address of its shop."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class SameShop:
 
 
 def rename(connection: Connection, store: Store, slug: str, *, name: str = "") -> Store:
-    """Give a store another slug; deliveries and pages under the old one still find it.
+    """Rename a store; deliveries and pages with the old slug still find it.
 
-    Raises `InvalidRequest` for what is no slug, and `StoreExists` for one that
-    is another store's, or was before it was renamed.
+    Raises `InvalidRequest` for an invalid slug, and `StoreExists` if another store
+    has it, or had it before it was renamed.
     """
     settings.check_slug(slug)
     settings.check_free(connection, slug, own_id=store.id)
     values: dict[str, object] = {}
     if slug != store.slug:
-        # Only the first is needed for what is derived from it; the others serve webhooks that are still there.
+        # The first slug is needed for values derived from it, the others for webhooks that still use them.
         former = [store.first_slug, *(each for each in store.former_slugs if each != store.first_slug), store.slug]
         kept = list(dict.fromkeys(former))
         values |= {"slug": slug, "former_slugs": [kept[0], *kept[1:][-_FORMER_SLUGS:]]}
@@ -45,18 +45,18 @@ def rename(connection: Connection, store: Store, slug: str, *, name: str = "") -
 
 
 def check_same_shop(database: Database, shops: Shops, store: Store, url: str) -> SameShop:
-    """Ask the shop at another address whether it is the store's; no transaction may be open.
+    """Check that the shop at another address is the store's shop; no transaction may be open.
 
-    Its REST keys open only the shop they were made in, or a copy of it. Raises a
-    `ShopUnreachable` where the shop at the address refuses them, and
-    `InvalidRequest` where it lacks the newest order that is known.
+    Its REST keys work only in the shop that created them, or a copy of it. Raises a
+    `ShopUnreachable` if the shop at the address refuses them, and `InvalidRequest`
+    if it lacks the newest stored order.
     """
     try:
         with database.reading() as connection:
             shop = shops.client_of_address(connection, store, url)
             newest = order_rows.newest_number(connection, store.id)
     except NoShopKeys:
-        return SameShop(doubt="the store has no REST keys, so the shop at the new address could not be asked")
+        return SameShop(doubt="the store has no REST keys, so the shop at the new address could not be checked")
     with shop:
         checked = shop.check()
         if checked.fault is not None:
@@ -65,13 +65,15 @@ def check_same_shop(database: Database, shops: Shops, store: Store, url: str) ->
             return SameShop("it accepts the store's REST keys")
         if shop.get_order(newest) is None:
             raise InvalidRequest(
-                fields=[FieldError("url", f"the shop at {url} has no order {newest}, so it is another shop, or a copy")]
+                fields=[
+                    FieldError("url", f"the shop at {url} has no order {newest}, so it is another shop, or an old copy")
+                ]
             )
     return SameShop(f"it accepts the store's REST keys and has order {newest}")
 
 
 def move(connection: Connection, store: Store, url: str) -> Store:
-    """Give a store its shop's new address; raises `StoreExists` where another store has that shop."""
+    """Set the new address of a store's shop; raises `StoreExists` if another store has that shop."""
     settings.check_not_connected(connection, url, own_id=store.id)
     values: dict[str, object] = {"url": url}
     if store.purchase_url.startswith(store.url):

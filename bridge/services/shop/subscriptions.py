@@ -1,4 +1,4 @@
-"""The shop's webhooks: looked at through REST, and put in order."""
+"""The shop's webhooks: read and repaired through REST."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ PATH = "/webhooks/woocommerce/"
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """Where a store's webhooks come in, and the secret they are signed with."""
+    """The delivery address of a store's webhooks, and the secret that signs them."""
 
     address: Address
     secret: str
 
 
 def target_of(connection: Connection, store: Store, *, public_url: str, vault_: Vault) -> WebhookTarget:
-    """Return where the webhooks of a store belong."""
+    """Return the address and secret for the webhooks of a store."""
     secret = settings.webhook_secret(connection, store.id, vault_=vault_)
-    # Made of the secret, so that another bridge's webhooks in the same shop are not taken for ours.
+    # Derived from the secret, so that the webhooks of another installation in the same shop are not taken for ours.
     mark = hashlib.sha256(f"webhook mark\0{store.first_slug}\0{secret}".encode()).hexdigest()[:8]
     return WebhookTarget(Address(f"{public_url}{PATH}{store.slug}", mark), secret)
 
 
 def list_webhooks(shop: ShopClient) -> tuple[Webhook, ...]:
-    """Return every webhook of the shop, other people's too; raises a `ShopUnreachable`."""
+    """Return every webhook of the shop, including those of other services; raises a `ShopUnreachable`."""
     return tuple(map(read_webhook, shop.list_webhooks()))
 
 
@@ -56,11 +56,11 @@ def sync_subscriptions(
     resets_secret: bool = False,
     is_dry: bool = False,
 ) -> list[Step]:
-    """Make every topic have one active webhook of ours; the steps that were taken.
+    """Give every topic one active webhook of ours; return the steps taken.
 
-    Safe to call again after it was cut off. `is_recreated` replaces the healthy ones as
-    well, `resets_secret` gives those that stay our secret. Others' webhooks are
-    not touched. Raises a `ShopUnreachable`.
+    Safe to call again after an interruption. `is_recreated` also replaces healthy
+    webhooks, `resets_secret` sets our secret on those that stay. Other webhooks are
+    not changed. Raises a `ShopUnreachable`.
     """
     steps = plan(list_webhooks(shop), target.address, is_recreated=is_recreated, replaced=replaced)
     for step in () if is_dry else steps:
@@ -95,10 +95,10 @@ def install(
     is_dry: bool = False,
     now: datetime,
 ) -> tuple[WebhookTarget, list[Step]]:
-    """Create a shop's webhooks or repair them, on request; return where they lead, and the steps.
+    """Create or repair a shop's webhooks on request; return their address, and the steps.
 
-    The request says that the service runs here now, so webhooks that lead to its
-    former address are removed. Raises `NoShopKeys` and a `ShopUnreachable`.
+    The request confirms that the service runs here now, so webhooks with its former
+    address are removed. Raises `NoShopKeys` and a `ShopUnreachable`.
     """
     with transaction() as connection:
         target = target_of(connection, store, public_url=public_url, vault_=shops_.vault)
@@ -120,7 +120,7 @@ def install(
 def note_installed(
     connection: Connection, store: Store, *, public_url: str = "", installation: str = "", now: datetime
 ) -> None:
-    """Note that all webhooks were given our secret, by hand, and that this installation looks after them."""
+    """Record that all webhooks have our secret, and that this installation manages them."""
     values: dict[str, object] = {"webhooks_set_at": now}
     if public_url:
         known = sync_state.find(connection, store.id).caretaker or Caretaker(public_url)

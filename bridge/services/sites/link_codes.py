@@ -1,4 +1,4 @@
-"""Link codes: made for an account, used once from the other site, guessed by nobody."""
+"""Link codes: created for an account, used once from another site, protected against guessing."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from bridge.storage.sites import link_codes
 
 _EVERYBODY = "everybody"
 _CODES_KEPT = timedelta(days=1)
-"""How long a code is remembered past its end, so that one used twice can be told from one that never was."""
+"""How long a code is stored after it expires, so that a used code differs from an unknown one."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewCode:
-    """A fresh link code, which is shown this once, and the moment from which it is worth nothing."""
+    """A new link code, which is shown only once, and the moment when it expires."""
 
     code: str = field(repr=False)
     expires_at: datetime
@@ -61,10 +61,10 @@ def new_code(connection: Connection, store_id: int, user_id: int, *, now: dateti
 
 
 def check_guesses(connection: Connection, typed: str, address: str, *, now: datetime) -> None:
-    """Raise `TooManyGuesses` for a client that guessed wrong too often, and for a wrong code while all of them did.
+    """Raise `TooManyGuesses` if this client guessed wrong too often, or all clients did and this code is wrong.
 
-    A look that takes no lock, so that a flood of guesses costs no writes. A
-    right code works whatever others guess: they cannot stop linking.
+    Takes no lock, so that a flood of guesses causes no writes. A valid code works
+    whatever others guess, so guesses cannot prevent linking.
     """
     window = guess_window(now)
     if link_codes.count_guesses(connection, _client(address), since=window.starts_at) >= MAX_GUESSES_EACH:
@@ -75,13 +75,13 @@ def check_guesses(connection: Connection, typed: str, address: str, *, now: date
 
 
 def link(connection: Connection, typed: str, wanted: NewSite, *, address: str, now: datetime) -> Linked | Miss:
-    """Link the site that sent a code to the account the code was made for, or say why not.
+    """Link the site that sent a code to the code's account, or return why not.
 
-    The guess is counted before the code is looked up, and taken back when it
-    was right: guesses that come at once wait for each other. A miss is an
-    answer, not an exception, so that its count is committed. Past the limit of
-    all clients together nothing more is counted, so the table stays small.
-    Raises `TooManyGuesses`.
+    The guess is counted before the code is looked up, and the count is undone if
+    the code is valid; parallel guesses wait for each other. A miss is a return
+    value, not an exception, so that its count is committed. Beyond the limit of all
+    clients together, nothing more is counted, so the table stays small. Raises
+    `TooManyGuesses`.
     """
     window = guess_window(now)
     counted = [_EVERYBODY]
@@ -89,7 +89,7 @@ def link(connection: Connection, typed: str, wanted: NewSite, *, address: str, n
     if together == 1:
         link_codes.drop_guesses(connection, before=window.starts_at)
     if together <= MAX_GUESSES_TOGETHER:
-        # Always after the row of all, so that two guesses never wait for each other in a circle.
+        # Always after the row of all clients, so that two guesses cannot deadlock.
         counted.append(_client(address))
         if link_codes.add_guess(connection, counted[-1], since=window.starts_at) > MAX_GUESSES_EACH:
             raise _too_many(window, now=now)

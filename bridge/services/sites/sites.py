@@ -1,4 +1,4 @@
-"""Linked sites: linking, changing, rotating keys, unlinking, and what a site is told of its account."""
+"""Linked sites: link, change, rotate keys, unlink, and the account as a site sees it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class NewSite:
 
 @dataclass(frozen=True, slots=True)
 class SiteUse:
-    """A linked site, the tokens it used for good in the store's current month, and those its open holds set aside."""
+    """A linked site, the tokens it used in the store's current month, and the tokens in its open holds."""
 
     site: Site
     used_this_month: int
@@ -68,7 +68,7 @@ class SiteAccountStatus:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A site with a fresh access key, which is shown this once."""
+    """A site with a new access key, which is shown only once."""
 
     site: Site
     access_key: str = field(repr=False)
@@ -94,7 +94,7 @@ def change_site(connection: Connection, store_id: int, site_id: int, changes: di
 
 
 def unlink_site(connection: Connection, store_id: int, site_id: int, *, now: datetime) -> None:
-    """Unlink a site: from this commit on its keys open nothing. Unlinking it again changes nothing.
+    """Unlink a site: its keys are refused from this commit on. Unlinking it again changes nothing.
 
     Raises `UnknownSite`.
     """
@@ -103,7 +103,7 @@ def unlink_site(connection: Connection, store_id: int, site_id: int, *, now: dat
 
 
 def rotate_key(connection: Connection, store_id: int, site_id: int, *, grace: timedelta, now: datetime) -> Linked:
-    """Give a site a fresh key; those it had end after the grace time, or sooner if they were ending already.
+    """Give a site a new key; its earlier keys end after the grace period, or earlier if they were already ending.
 
     Raises `UnknownSite` or `SiteNotLinked`.
     """
@@ -134,7 +134,7 @@ def list_statuses(connection: Connection, found: Sequence[Site], *, now: datetim
 def get_site_account(connection: Connection, caller: Caller, *, now: datetime) -> SiteAccountStatus:
     """Return the account that a linked site draws on, and the site's own use of this month.
 
-    Raises `UnknownSite` for a caller that is no linked site.
+    Raises `UnknownSite` for a caller that is not a linked site.
     """
     site = _get(connection, caller.store_id, caller.site_id)
     known = get_overview(connection, accounts.get(connection, site.account_id), now=now)

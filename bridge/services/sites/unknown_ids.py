@@ -1,4 +1,4 @@
-"""Counts the unknown ids that a linked site's key names, in the database: all processes share one count."""
+"""Count the unknown ids that a linked site's key requests, in the database, for all processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bridge.storage.sites import link_codes
 
 
 def count(connection: Connection, key_id: int, *, now: datetime) -> int:
-    """Count one more unknown id of a key, and return how many there are in this quarter of an hour."""
+    """Count one more unknown id of a key, and return the count in this quarter of an hour."""
     since = guess_window(now).starts_at
     found = link_codes.add_guess(connection, f"site key {key_id}", since=since)
     if found == 1:

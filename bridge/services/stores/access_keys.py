@@ -1,4 +1,4 @@
-"""Access keys: who holds one, looked up at the door or with the deed."""
+"""Access keys: create, list, revoke, and find the holder of one."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ log = logging.getLogger(__name__)
 _USE_NOTED_EVERY = timedelta(minutes=5)
 
 _known: Memory[str, AccessKey] = Memory(most=10_000)
-"""The keys that were found valid, by their hashes; worth something only with `refusals`."""
+"""Keys found valid earlier, by hash; they may be used only together with `refusals`."""
 
 
 def make(connection: Connection, store: Store, *, now: datetime) -> str:
-    """Return a further access key of a store, which is shown this once."""
+    """Create another access key of a store and return it; it is shown only once."""
     key = secrets.new_access_key()
     stores.add_key(
         connection,
@@ -38,15 +38,15 @@ def make(connection: Connection, store: Store, *, now: datetime) -> str:
 
 
 def list_keys(connection: Connection, store: Store) -> list[StoreKey]:
-    """Return the store's own access keys, the newest first; those of its linked sites are theirs."""
+    """Return the store's own access keys, newest first, without those of its linked sites."""
     return stores.list_keys(connection, store.id)
 
 
 def find(connection: Connection, store: Store, written: str) -> StoreKey:
-    """Return the one key of the store's own that begins with what is shown of it, or is this one, written in full.
+    """Return the store's own key with this prefix, or this full key.
 
-    Raises `UnknownAccessKey` where there is none or several, and for less than
-    what is shown.
+    Raises `UnknownAccessKey` if there is none or several, or the prefix is too
+    short.
     """
     whole = stores.find_keys(connection, [key_hash := secrets.hash_access_key(written)]).get(key_hash)
     of_store = list_keys(connection, store)
@@ -54,16 +54,16 @@ def find(connection: Connection, store: Store, written: str) -> StoreKey:
     if len(found) != 1:
         raise UnknownAccessKey(
             f"{len(found) or 'no'} access keys of {store.slug} begin with that:"
-            " name one by all that is shown of it, such as tb_1a2B3c"
+            " enter the whole prefix as it is listed, such as tb_1a2B3c"
         )
     return found[0]
 
 
 def revoke(connection: Connection, store: Store, key_id: int, *, actor: str) -> StoreKey:
-    """Withdraw one of the store's own access keys, for good: the next request with it is refused, in every process.
+    """Revoke one of the store's own access keys permanently; the next request with it is refused everywhere.
 
-    Raises `UnknownAccessKey` for one of another store or of a linked site, and
-    for one that is withdrawn already.
+    Raises `UnknownAccessKey` for a key of another store or of a linked site, and
+    for one already revoked.
     """
     found = next((key for key in list_keys(connection, store) if key.id == key_id), None)
     if found is None or not stores.delete_key(connection, store.id, key_id):
@@ -80,16 +80,16 @@ def authenticate(connection: Connection, access_key: str, *, now: datetime) -> C
     key_hash = secrets.hash_access_key(access_key)
     found = _valid(stores.find_keys(connection, [key_hash]).get(key_hash), now=now)
     caller = _caller(found, secrets.prefix_of(access_key), now=now)
-    # Whoever gets a stale caller notes the use: it counts from here on.
+    # The caller records the use of a stale key; it counts as used from here on.
     _known.keep(connection, {key_hash: replace(found, last_used_at=now) if caller.is_stale else found})
     return caller
 
 
 def remembered(database: Database, access_key: str, *, now: datetime) -> UnverifiedCaller | None:
-    """Return who held this key when it was last looked up; None where that must be done now.
+    """Return the holder of this key from the cache; None if it must be looked up now.
 
-    What such a caller asks for may be done only where `refusals` looks the key
-    up again in the same transaction: a key may have been withdrawn since.
+    The request of such a caller may be executed only if `refusals` looks up the key
+    again in the same transaction, because the key may have been revoked since.
     """
     key_hash = secrets.hash_access_key(access_key)
     found = _known.of(database).get(key_hash)
@@ -109,7 +109,7 @@ def remembered(database: Database, access_key: str, *, now: datetime) -> Unverif
 
 
 def refusals(connection: Connection, hashes: Collection[str], *, now: datetime) -> dict[str, BridgeError]:
-    """Why keys of these hashes open nothing any more; those that still do are left out. One statement for all."""
+    """Return why keys with these hashes are no longer valid, without the valid ones; one statement for all."""
     if not hashes:
         return {}
     found = stores.find_keys(connection, hashes)
@@ -124,7 +124,7 @@ def refusals(connection: Connection, hashes: Collection[str], *, now: datetime) 
 
 
 def note_use(connection: Connection, caller: Caller, *, now: datetime) -> None:
-    """Note that a key is in use; asked for at most every few minutes."""
+    """Record that a key is in use; called at most every few minutes."""
     stores.mark_key_used(connection, caller.key_id, now=now)
 
 
@@ -132,7 +132,7 @@ def _valid(found: AccessKey | None, *, now: datetime) -> AccessKey:
     if found is None:
         raise NotSignedIn("the access key is unknown or revoked")
     if found.unlinked_at is not None:
-        raise SiteUnlinked("the site this access key was made for is no longer linked")
+        raise SiteUnlinked("the site of this access key is no longer linked")
     if found.expires_at is not None and found.expires_at <= now:
         raise AccessKeyExpired("the access key has expired; use the one that replaced it")
     return found

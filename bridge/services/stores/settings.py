@@ -1,4 +1,4 @@
-"""Stores: connecting a shop, its settings, and who may act for it."""
+"""Stores: connect a shop, and read and change its settings."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _STATUS = re.compile(r"[a-z0-9_-]{1,64}")
 HISTORY_ANSWERS = ("grant", "skip", "ask")
 _FIRST_LOOK_BACK = timedelta(days=1)
-"""How long before its connecting a shop is read from first: what was placed then may be paid for later."""
+"""How long before the connection the first sync begins: orders placed then may be paid later."""
 DEFAULT_LOW_BALANCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class NewStore:
-    """The data to connect a shop; the credentials are in plain text here and nowhere later.
+    """The data to connect a shop; the credentials are in plain text only here.
 
-    `name` and `time_zone` may be empty: the host and UTC stand in for them.
-    `history` says what becomes of orders placed before: `grant` or `skip` them,
-    or `ask` and let `answer_history` say it.
+    If `name` or `time_zone` is empty, the host or UTC is used. `history` decides
+    about orders placed before: `grant` or `skip` them, or `ask` and let
+    `answer_history` decide later.
     """
 
     slug: str
@@ -66,7 +66,7 @@ class NewStore:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A store just added, with the secrets that are shown this once."""
+    """A new store with its secrets, which are shown only once."""
 
     store: Store
     webhook_secret: str = field(repr=False)
@@ -76,20 +76,20 @@ class Connected:
 def add_store(connection: Connection, wanted: NewStore, *, vault_: Vault, now: datetime) -> Connected:
     """Connect a shop: its row, its default modules and a first access key.
 
-    Raises `InvalidRequest` for what cannot be right and `StoreExists` for a
-    slug that is taken.
+    Raises `InvalidRequest` for invalid data and `StoreExists` for a slug that is
+    taken.
     """
     store, secret = add_bare(connection, wanted, vault_=vault_, now=now)
     return Connected(store, secret, access_keys.make(connection, store, now=now))
 
 
 def check_new(wanted: NewStore) -> NewStore:
-    """Return the shop to connect as it will be written; raises `InvalidRequest` for what cannot be right."""
+    """Return the shop to connect as it will be stored; raises `InvalidRequest` for invalid data."""
     url = shop_url(wanted.url)
     check_slug(wanted.slug)
     key, secret = (clean_credential(text or "") for text in (wanted.consumer_key, wanted.consumer_secret))
     if bool(key) != bool(secret):
-        raise InvalidRequest(fields=[FieldError("consumer_secret", "give the consumer key and its secret together")])
+        raise InvalidRequest(fields=[FieldError("consumer_secret", "enter the consumer key and its secret together")])
     if key and (fault := keys_mix_up(key, secret)):
         raise InvalidRequest(fields=[FieldError("consumer_key", fault)])
     webhook_secret = clean_pasted(wanted.webhook_secret or "")
@@ -108,36 +108,38 @@ def check_new(wanted: NewStore) -> NewStore:
 
 
 def check_slug(slug: str) -> None:
-    """Raise `InvalidRequest` for what cannot be a slug."""
+    """Raise `InvalidRequest` for an invalid slug."""
     if not _SLUG.fullmatch(slug):
         raise InvalidRequest(
-            fields=[FieldError("slug", "use 1 to 64 small letters, digits and dashes, no dash at either end")]
+            fields=[
+                FieldError("slug", "use 1 to 64 lower-case letters, digits and dashes, without a dash at either end")
+            ]
         )
 
 
 def check_free(connection: Connection, slug: str, *, own_id: int | None = None) -> None:
-    """Raise `StoreExists` where a slug is a store's, or was one's before it was renamed; the store `own_id` aside."""
+    """Raise `StoreExists` if another store than `own_id` has this slug, or had it before it was renamed."""
     if stores.find_removing(connection, slug) is not None:
         raise StoreExists(f"the store {slug} is being removed; finish that with: flask stores remove {slug}")
     found = stores.find(connection, slug)
     if found is not None and found.id != own_id:
-        raise StoreExists(f"a store named {slug} is there already")
+        raise StoreExists(f"a store named {slug} already exists")
     renamed = stores.find_renamed(connection, slug)
     if renamed is not None and renamed.id != own_id:
         raise StoreExists(f"the store {renamed.slug} was named {slug} before, and its webhooks may still deliver there")
 
 
 def check_not_connected(connection: Connection, url: str, *, own_id: int | None = None) -> None:
-    """Raise `StoreExists` where another store has the same shop, however its address is written."""
+    """Raise `StoreExists` if another store has the same shop, however its address is written."""
     wanted = comparable_shop(url)
     for store in stores.list_all(connection):
         if store.id != own_id and comparable_shop(store.url) == wanted:
-            sentence = f"This shop is connected already, as {store.slug} ({store.url})."
+            sentence = f"This shop is already connected as {store.slug} ({store.url})."
             raise StoreExists(sentence, fields=[FieldError("url", sentence)])
 
 
 def add_bare(connection: Connection, wanted: NewStore, *, vault_: Vault, now: datetime) -> tuple[Store, str]:
-    """Connect a shop for which nobody has an access key yet; the store, and its webhook secret.
+    """Connect a shop without an access key; return the store and its webhook secret.
 
     Raises as `add_store` does.
     """
@@ -166,7 +168,7 @@ def add_bare(connection: Connection, wanted: NewStore, *, vault_: Vault, now: da
     )
     _begin_reading(connection, store_id, wanted.history, now)
     if wanted.history == "grant" and wanted.consumer_key:
-        # The job that grants past orders begins within seconds; the regular reading would begin later.
+        # The job that grants past orders starts within seconds; the regular sync would start later.
         sync_state.change(connection, store_id, past_done=0, past_total=0)
     modules = [Module(module, label) for module, label in DEFAULT_MODULES.items()]
     limits.put_modules(connection, store_id, modules, position=0)
@@ -175,10 +177,10 @@ def add_bare(connection: Connection, wanted: NewStore, *, vault_: Vault, now: da
 
 
 def answer_history(connection: Connection, store: Store, answer: str) -> Store:
-    """Say what becomes of the orders placed before the shop was connected: `grant`, `skip`, or `ask` again later.
+    """Decide about the orders placed before the shop was connected: `grant`, `skip`, or `ask` later.
 
-    To grant them the shop is read again from its first order, by `backfill`; what
-    was granted already stays as it is whatever the answer.
+    To grant them, `backfill` reads the shop from its first order. Tokens already
+    granted stay, whatever the decision.
     """
     connected_at = store.asks_from or store.grants_from or stores.connected_at(connection, store.id)
     stores.change(connection, store.id, _boundaries(answer, connected_at))
@@ -192,18 +194,18 @@ def answer_history(connection: Connection, store: Store, answer: str) -> Store:
 
 
 def set_keys(connection: Connection, store: Store, *, consumer_key: str, consumer_secret: str, vault_: Vault) -> None:
-    """Let the store's shop be asked with these REST keys from now on; nobody has looked at it with them yet."""
+    """Store REST keys for the store's shop; the shop counts as not yet checked with them."""
     sealed = {"consumer_key": vault_.seal(consumer_key), "consumer_secret": vault_.seal(consumer_secret)}
     stores.change(connection, store.id, sealed)
     sync_state.change(connection, store.id, looked_at=None, access=None)
     if store.history == "grant" and sync_state.find(connection, store.id).cursor_at is None:
-        # Nothing of the shop was read yet: without keys nothing could be.
+        # Nothing was read from the shop yet, because there were no keys.
         sync_state.change(connection, store.id, past_done=0, past_total=0)
 
 
 def get_store(connection: Connection, slug: str) -> Store:
-    """Return the store that has that slug, or had it before it was renamed; raises `UnknownStore`."""
-    # What is no slug is not asked for: PostgreSQL refuses a NUL even in a question.
+    """Return the store that has this slug, or had it before it was renamed; raises `UnknownStore`."""
+    # An invalid slug is not queried: PostgreSQL refuses NUL even in a query.
     is_slug = _SLUG.fullmatch(slug) is not None
     store = (stores.find(connection, slug) or stores.find_renamed(connection, slug)) if is_slug else None
     if store is None:
@@ -217,7 +219,7 @@ def list_stores(connection: Connection) -> list[Store]:
 
 
 def webhook_secret(connection: Connection, store_id: int, *, vault_: Vault) -> str:
-    """Return the secret the shop signs its deliveries with."""
+    """Return the secret with which the shop signs its deliveries."""
     return vault_.open(stores.credentials(connection, store_id).webhook_secret)
 
 
@@ -259,10 +261,10 @@ def _begin_reading(connection: Connection, store_id: int, history: str, connecte
 
 
 def correct_boundaries(connection: Connection, *, now: datetime) -> list[Store]:
-    """Move boundaries that lie ahead to `now`, and return their stores; call it only when `now` is known to be right.
+    """Move boundaries in the future to `now`, and return their stores; call it only if `now` is known to be right.
 
-    A store that was connected by a clock that was ahead grants no order, and
-    reads none back, until that time comes.
+    A store that was connected while the clock was ahead grants and reads no order
+    until that time has come.
     """
     corrected = []
     for store in stores.list_all(connection):
@@ -281,13 +283,13 @@ def correct_boundaries(connection: Connection, *, now: datetime) -> list[Store]:
 
 
 def shop_url(given: str) -> str:
-    """Return a shop's address as it is stored; raises `InvalidRequest` for what is no address."""
+    """Return a shop's address as it is stored; raises `InvalidRequest` for an invalid address."""
     try:
         parts = urlsplit(clean_pasted(given))
     except ValueError:
         parts = urlsplit("")
     if parts.scheme.casefold() not in {"http", "https"} or not parts.hostname or parts.username:
-        raise InvalidRequest(fields=[FieldError("url", "give the shop's address, such as https://shop.example.com")])
+        raise InvalidRequest(fields=[FieldError("url", "enter the shop's address, such as https://shop.example.com")])
     clean = parts._replace(scheme=parts.scheme.casefold(), query="", fragment="")
     return without_page(clean.geturl()).rstrip("/")[:500]
 
@@ -295,7 +297,7 @@ def shop_url(given: str) -> str:
 def _time_zone(name: str) -> str:
     found = canonical_zone(name)
     if found is None:
-        message = f"{name!r} is no time zone such as Europe/Paris, or an offset such as +05:30"
+        message = f"{name!r} is neither a time zone such as Europe/Paris nor an offset such as +05:30"
         raise InvalidRequest(fields=[FieldError("time_zone", message)])
     return found
 
@@ -309,7 +311,9 @@ def _week_start(day: str) -> int:
 def _spend_order(names: list[str]) -> list[str]:
     if sorted(names) != sorted(source.value for source in Source):
         raise InvalidRequest(
-            fields=[FieldError("spend_order", "name plan, balance and allowance, each once, the first to pay first")]
+            fields=[
+                FieldError("spend_order", "list plan, balance and allowance, each once, in the order in which they pay")
+            ]
         )
     return names
 
@@ -317,10 +321,10 @@ def _spend_order(names: list[str]) -> list[str]:
 def _grant_statuses(statuses: list[str]) -> list[str]:
     clean = [status.removeprefix("wc-") for status in statuses]
     if not clean or not all(_STATUS.fullmatch(status) for status in clean):
-        raise InvalidRequest(fields=[FieldError("grant_statuses", "name at least one order status, such as completed")])
+        raise InvalidRequest(fields=[FieldError("grant_statuses", "list at least one order status, such as completed")])
     return clean
 
 
 def get_by_id(connection: Connection, store_id: int) -> Store:
-    """Return the store of that id, which must exist."""
+    """Return the store with this id, which must exist."""
     return stores.get(connection, store_id)

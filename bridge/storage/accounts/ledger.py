@@ -48,6 +48,11 @@ _GRANTED = (
     )
     .group_by(entries.c.order_number)
 )
+_NET_BY_ORDER = (
+    select(entries.c.order_number, func.sum(entries.c.tokens - entries.c.debt - entries.c.forgiven).label("tokens"))
+    .where(entries.c.store_id == bindparam("store"), among(entries.c.order_number, "numbers"))
+    .group_by(entries.c.order_number)
+)
 _PURCHASE = Writer(accounts, ("id", "purchased"), keys=("id",), add=("purchased",), is_update=True)
 _PURCHASES = frozenset({Kind.GRANT, Kind.REVERSAL})
 
@@ -100,6 +105,12 @@ def find_references(
 def granted_by_order(connection: Connection, store_id: int, account_id: int, numbers: Sequence[int]) -> dict[int, int]:
     """Return the tokens that grants of these orders added to an account, without those that paid its debt."""
     rows = connection.execute(_GRANTED, {"store": store_id, "account": account_id, "numbers": list(numbers)})
+    return {row.order_number: int(row.tokens) for row in rows}
+
+
+def net_by_order(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, int]:
+    """Return the tokens of these orders that all accounts hold now; orders without any are left out."""
+    rows = connection.execute(_NET_BY_ORDER, {"store": store_id, "numbers": sorted(numbers)})
     return {row.order_number: int(row.tokens) for row in rows}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, literal, select, text, update
 
 from bridge.domain.shop.inbox import LONGEST_RETRY, Delivery, State
 from bridge.storage.engine.moments import is_due
@@ -172,10 +172,19 @@ def find_failing(connection: Connection, store_id: int) -> tuple[Delivery, int] 
 
 
 def list_page(
-    connection: Connection, *, store_id: int | None, state: State | None, before: int | None, limit: int
+    connection: Connection,
+    *,
+    store_id: int | None,
+    state: State | None = None,
+    resource_id: int | None = None,
+    before: int | None = None,
+    limit: int,
 ) -> list[Delivery]:
-    """Deliveries, the newest first, at most `limit`, older than the id `before`."""
-    statement = select(deliveries)
+    """Return deliveries without their bodies, the newest first, at most `limit`, older than the id `before`.
+
+    A body may have 10 MiB, so a list of them is not read.
+    """
+    statement = select(*(deliveries.c[name] for name in _COLUMNS if name != "body"), literal(b"").label("body"))
     if store_id is not None:
         statement = statement.where(deliveries.c.store_id == store_id)
     if state is State.HELD:
@@ -185,12 +194,14 @@ def list_page(
         statement = statement.where(deliveries.c.held_for.is_(None) | deliveries.c.next_attempt_at.is_not(None))
     if state is not None:
         statement = statement.where(deliveries.c.state == state.value)
+    if resource_id is not None:
+        statement = statement.where(deliveries.c.resource_id == resource_id)
     if before is not None:
         statement = statement.where(deliveries.c.id < before)
     rows = connection.execute(statement.order_by(deliveries.c.id.desc()).limit(limit))
     return [_to_delivery(row) for row in rows]
 
 
-def _to_delivery(row: Row[Any]) -> Delivery:
+def _to_delivery(row: Row[*tuple[Any, ...]]) -> Delivery:
     values = {name: getattr(row, name) for name in _COLUMNS}
     return Delivery(**{**values, "state": State(row.state), "body": bytes(row.body)})

@@ -56,9 +56,9 @@ def show(store: str) -> ResponseReturnValue:
 @needs(Role.MANAGER)
 def assign(store: str, number: str) -> ResponseReturnValue:
     """Assign a guest's order to a user, in the admin's name; show the page again after an error."""
-    order, typed, admin = path_number(number, "number"), request.form.get("user_id", "").strip()[:40], current_admin()
+    order, typed, admin = path_number(number, "number"), request.form.get("user_id", "").strip()[:200], current_admin()
     if not typed.isascii() or not typed.isdigit() or len(typed) > 16 or not 1 <= int(typed) <= MAX_USER_ID:
-        return _render(store, AssignForm(order, typed, "Enter the user’s ID in the shop, a whole number.")), 422
+        return _find_users(store, order, typed)
 
     def give(connection: Connection) -> ReviewedOrder:
         found = settings.get_store(connection, store)
@@ -73,6 +73,16 @@ def assign(store: str, number: str) -> ResponseReturnValue:
         return _render(store, AssignForm(order, typed, error.detail)), 409
     flash(f"Order {settled.state.shown_number} was assigned to user {int(typed)}: {_moved(settled)}.")
     return _back(store)
+
+
+def _find_users(store: str, order: int, typed: str) -> ResponseReturnValue:
+    """Show the users whose name or email was typed, to choose one of them."""
+    with reading() as connection:
+        found = exceptions_view.matching_users(connection, settings.get_store(connection, store), typed, now=utcnow())
+    if found:
+        return _render(store, AssignForm(order, typed, matches=found))
+    error = "Enter the user’s ID, or a part of the name or email." if not typed else f"No user matches “{typed}”."
+    return _render(store, AssignForm(order, typed, error)), 422
 
 
 @bp.post("/<number>/lines/<line>")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
+from bridge.domain.admin.user_list import Listing, Sort
 from bridge.domain.orders.merge import OrderState
 from bridge.domain.orders.review import WANT_AMOUNTS, open_lines
 from bridge.domain.orders.review_items import Question, ReviewItem
 from bridge.domain.stores.stores import Store
+from bridge.services.admin import user_list
 from bridge.services.orders import late_packages
 from bridge.services.shop import review
 from bridge.services.shop.review import OpenOrder
@@ -24,14 +27,27 @@ PAGE = 50
 
 _ABOUT_REFUNDS = frozenset({Question.UNREAD_REFUNDS, Question.UNALLOCATED_REFUND})
 
+MATCHES = 10
+"""The most users to choose from when an order is assigned."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserMatch:
+    """One user to choose; `text` has the name, the email and the ID."""
+
+    user_id: int
+    text: str
+    balance: int
+
 
 @dataclass(frozen=True, slots=True)
 class AssignForm:
-    """The form that assigns an order to a user, with the typed value."""
+    """The form that assigns an order to a user, with the typed value and the users whose name or email has it."""
 
     number: int
     user_id: str = ""
     error: str = ""
+    matches: tuple[UserMatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,4 +187,15 @@ def _refunds(known: OrderState) -> RefundsShown:
         ids=",".join(map(str, refunds.ids)),
         total=f"{refunds.total:f}",
         text=f"{refunds.total:f} {known.currency}".strip(),
+    )
+
+
+def matching_users(connection: Connection, store: Store, typed: str, *, now: datetime) -> tuple[UserMatch, ...]:
+    """Return the first users whose name or email has every word that was typed; none for an empty text."""
+    if not typed:
+        return ()
+    page = user_list.list_page(connection, store, Listing(search=typed, sort=Sort.ACTIVE, page=MATCHES), now=now)
+    return tuple(
+        UserMatch(line.user_id, " · ".join(filter(None, (line.name, line.email, f"user {line.user_id}"))), line.balance)
+        for line in page.lines
     )

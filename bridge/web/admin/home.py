@@ -13,7 +13,7 @@ from bridge.domain.stores.stores import Store
 from bridge.runtime import runtime
 from bridge.services.admin import admins
 from bridge.services.stores import settings
-from bridge.web.admin import devices, sessions
+from bridge.web.admin import devices, sessions, stores_view
 from bridge.web.admin.sessions import current_admin, own_path, signed_in
 from bridge.web.context import reading, utcnow
 
@@ -47,16 +47,14 @@ def home() -> ResponseReturnValue:
         return redirect(url_for("connecting.show"), 303)
     if len(found) == 1:
         return redirect(url_for("credits.show", store=found[0].slug), 303)
-    return render_template("stores.html", stores=found, admin=admin)
+    return _stores_page(admin)
 
 
 @bp.get("/stores")
 @signed_in
 def list_stores() -> ResponseReturnValue:
     """Show all stores, and a button to connect another shop."""
-    with reading() as connection:
-        found = _stores_of(current_admin(), settings.list_stores(connection))
-    return render_template("stores.html", stores=found, admin=current_admin())
+    return _stores_page(current_admin())
 
 
 @bp.post("/sign-in")
@@ -96,6 +94,14 @@ def store_home(store: str) -> ResponseReturnValue:
     with reading() as connection:
         slug = settings.get_store(connection, store).slug
     return redirect(url_for("credits.show", store=slug), 303)
+
+
+def _stores_page(admin: Admin) -> str:
+    own = runtime()
+    with reading() as connection:
+        found = _stores_of(admin, settings.list_stores(connection))
+        shown = stores_view.cards(connection, found, public_url=own.config.public_url, vault=own.vault, now=utcnow())
+    return render_template("stores.html", stores=shown, admin=admin)
 
 
 def _stores_of(admin: Admin, found: list[Store]) -> list[Store]:

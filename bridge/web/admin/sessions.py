@@ -56,6 +56,7 @@ def find_admin() -> Admin | None:
         return None
     if now - found.seen_at >= _SEEN_EVERY:
         _note_use(held, now)
+    g.admin, g.role = found.admin, found.admin.role
     return found.admin
 
 
@@ -84,7 +85,7 @@ def needs(role: Role) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P
             if admin is None:
                 wanted = iri_to_uri(request.full_path.rstrip("?")) if request.method == "GET" else None
                 return redirect(url_for("admin.home", next=wanted), 303)
-            g.admin, g.role = admin, _role_here(admin)
+            g.role = _role_here(admin)
             if role is not Role.VIEWER and (g.role is None or not g.role.includes(role)):
                 raise NotAllowed(f"This needs the role {role.value}. Ask an owner for it.")
             return view(*args, **kwargs)

@@ -56,7 +56,6 @@ class _Conventions:
     minus: str
     months: tuple[str, ...]
     day: str
-    clock: str
     moment: str
     is_right_to_left: bool
 
@@ -90,8 +89,10 @@ def isolate(text: str, language: Language) -> str:
 
 def shortened(names: Iterable[str], count: int, language: Language = Language.ENGLISH) -> tuple[str, ...]:
     """Return the first of `count` names as they are shown in a list, and how many more there are."""
-    shown = tuple(isolate(name, language) for name in islice(names, MAX_LISTED))
+    shown = tuple(islice(names, MAX_LISTED))
     more = count - len(shown)
+    if _conventions(language).is_right_to_left:
+        shown = tuple(isolate(name, language) for name in shown)
     return (*shown, f"… (+{number(more, language)})") if more else shown
 
 
@@ -119,11 +120,9 @@ def day(on: date, language: Language = Language.ENGLISH) -> str:
 
 def local_time(at: datetime, zone: tzinfo, language: Language = Language.ENGLISH) -> LocalTime:
     """Return a moment in local time, such as `3 Dec 2026, 14:05`."""
-    local, rules = at.astimezone(zone), _conventions(language)
-    on, hour = day(local.date(), language), f"{local.hour:02d}"
-    # Two digits for the hour also where CLDR has one: times stand below each other.
-    clock = rules.clock % {"H": hour, "HH": hour, "mm": f"{local.minute:02d}"}
-    return LocalTime(local.isoformat(timespec="minutes"), on, rules.moment.format(clock, on))
+    local = at.astimezone(zone)
+    iso, on = local.isoformat(timespec="minutes"), day(local, language)
+    return LocalTime(iso, on, _conventions(language).moment % {"day": on, "HH": iso[11:13], "mm": iso[14:16]})
 
 
 def zone_name(zone: tzinfo) -> str:
@@ -136,13 +135,14 @@ def _conventions(language: Language) -> _Conventions:
     locale = locale_of(language)
     symbols = locale.number_symbols["latn"]
     months = locale.months["format"]["abbreviated"]
+    # Two digits for the hour also where CLDR has one: times stand below each other.
+    clock = str(parse_pattern(locale.datetime_skeletons["Hm"]).format).replace("%(H)s", "%(HH)s")
     return _Conventions(
         least_grouped=10_000 if language in _GROUPED_FROM_FIVE_DIGITS else 1_000,
         group=symbols["group"],
         minus=symbols["minusSign"].replace("-", "\u2212"),
         months=tuple(months[month] for month in range(1, 13)),
         day=str(parse_pattern(locale.datetime_skeletons["yMMMd"]).format),
-        clock=str(parse_pattern(locale.datetime_skeletons["Hm"]).format),
-        moment=str(locale.datetime_formats["medium"]),
+        moment=str(locale.datetime_formats["medium"]).format(clock, "%(day)s"),
         is_right_to_left=locale.text_direction == "rtl",
     )

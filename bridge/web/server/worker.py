@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import signal
@@ -15,6 +16,8 @@ from bridge.garbage import collect_rarely
 from bridge.metrics.recorder import SAMPLE_SECONDS
 from bridge.web.server.asgi import AsgiApp
 
+log = logging.getLogger(__name__)
+
 _PARENT_CHECK_SECONDS = 1.0
 
 
@@ -24,6 +27,7 @@ def build(app: Flask, config: Config) -> AsgiApp:
     main_process = multiprocessing.parent_process()
 
     def sample() -> None:
+        parts.metrics.flush()
         parts.metrics.note_process("web")
         parts.metrics.note_threads(threads=config.threads, in_flight=server.in_flight)
 
@@ -44,6 +48,7 @@ def build(app: Flask, config: Config) -> AsgiApp:
             scheduler.stop()
         parts.group_commit.close()
         parts.database.close()
+        parts.metrics.flush()
 
     background: list[asyncio.Task[None]] = []
     server = AsgiApp(
@@ -60,7 +65,11 @@ def build(app: Flask, config: Config) -> AsgiApp:
 
 async def _keep_sampling(sample: Callable[[], None]) -> None:
     while True:
-        sample()
+        # In a thread of its own: the files of the metrics may be on a disk that is busy.
+        try:
+            await asyncio.to_thread(sample)
+        except Exception:
+            log.exception("the metrics of this process could not be noted")
         await asyncio.sleep(SAMPLE_SECONDS)
 
 

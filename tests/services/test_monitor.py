@@ -46,7 +46,7 @@ def connected_shop(app, caplog):
         yield connected_shop
 
 
-def told(connected_shop):
+def reported(connected_shop):
     """Return the events for the owner so far: the codes of each."""
     rows = ledger_sql.rows(
         connected_shop.database, "select payload from outbox where type = 'store.webhook_silent' order by id"
@@ -66,7 +66,7 @@ def test_healthy_shop_is_only_looked_at(connected_shop):
 
     watched = connected_shop.watch()
 
-    assert (watched.found, watched.report, told(connected_shop)) == ((), None, [])
+    assert (watched.found, watched.report, reported(connected_shop)) == ((), None, [])
     assert {request.split()[0] for request in connected_shop.asked()} == {"GET", "PUT"}, (
         "the PUT is of webhook 0, which is none"
     )
@@ -84,7 +84,7 @@ def test_healthy_shop_is_only_looked_at(connected_shop):
         (demote, Code.OWNER_DEMOTED),
     ],
 )
-def test_trouble_is_found_repaired_read_back_and_told_once(connected_shop, trouble, code):
+def test_trouble_is_found_repaired_read_back_and_reported_once(connected_shop, trouble, code):
     trouble(connected_shop)
     connected_shop.later()
     order = connected_shop.sell(3)
@@ -94,7 +94,7 @@ def test_trouble_is_found_repaired_read_back_and_told_once(connected_shop, troub
     watched = connected_shop.watch()
 
     assert (codes(watched.found), watched.left) == ([code], ())
-    assert told(connected_shop) == [[(code.value, True)]]
+    assert reported(connected_shop) == [[(code.value, True)]]
     assert connected_shop.balances() == {2: 100_000, 3: 100_000}, "what was missed is read back at once"
     connected_shop.later()
     connected_shop.shop.cancel(order)
@@ -103,11 +103,11 @@ def test_trouble_is_found_repaired_read_back_and_told_once(connected_shop, troub
     assert hook(connected_shop).failures == 0
     connected_shop.later(300)
     assert connected_shop.watch().found == ()
-    assert len(told(connected_shop)) == 1
+    assert len(reported(connected_shop)) == 1
 
 
 @one_engine
-def test_disabled_webhook_is_made_anew_and_not_activated_again(connected_shop):
+def test_disabled_webhook_is_recreated_and_not_activated_again(connected_shop):
     disable(connected_shop)
     old = hook(connected_shop).id
 
@@ -121,7 +121,7 @@ def test_disabled_webhook_is_made_anew_and_not_activated_again(connected_shop):
 
 
 @one_engine
-def test_silent_shop_whose_webhooks_look_well_is_read_back_and_told_of(connected_shop):
+def test_silent_shop_whose_webhooks_look_well_is_read_back_and_reported(connected_shop):
     """Its queue does not run: nothing is lost, and nothing can be repaired from here."""
     connected_shop.sell(3)
     connected_shop.later(600)
@@ -131,18 +131,18 @@ def test_silent_shop_whose_webhooks_look_well_is_read_back_and_told_of(connected
     watched = connected_shop.watch()
 
     assert (codes(watched.found), codes(watched.left)) == ([Code.SILENT], [Code.SILENT])
-    assert told(connected_shop) == [[("silent", False)]]
+    assert reported(connected_shop) == [[("silent", False)]]
     assert connected_shop.balances()[3] == 100_000
     connected_shop.later(300)
     connected_shop.watch()
-    assert len(told(connected_shop)) == 1, "told once, until it is over"
+    assert len(reported(connected_shop)) == 1, "told once, until it is over"
     connected_shop.shop.run_queue()
     connected_shop.later(1200)
     assert connected_shop.watch().found == ()
     connected_shop.sell(3)
     connected_shop.later(1200)
     connected_shop.watch()
-    assert len(told(connected_shop)) == 2
+    assert len(reported(connected_shop)) == 2
 
 
 @one_engine
@@ -173,14 +173,14 @@ def test_others_webhooks_stay_as_they_are(connected_shop):
 
 
 @one_engine
-def test_copy_of_this_bridge_is_told_of_and_left_alone(connected_shop):
+def test_copy_of_this_service_is_reported_and_left_alone(connected_shop):
     """A restored database on another machine: otherwise each would take the shop from the other for ever."""
     there = "http://127.0.0.1:1/webhooks/woocommerce/shop"
     connected_shop.shop.create_webhook("order.updated", there, name=hook(connected_shop).name)
 
     watched = connected_shop.watch()
 
-    assert (codes(watched.found), told(connected_shop)) == ([Code.WEBHOOK_OTHER_INSTANCE], [])
+    assert (codes(watched.found), reported(connected_shop)) == ([Code.WEBHOOK_OTHER_INSTANCE], [])
     assert len(connected_shop.shop.webhooks) == 11
 
 
@@ -196,7 +196,7 @@ def test_shop_out_of_reach_keeps_what_was_known_and_is_no_news_again(connected_s
     assert codes(connected_shop.watch().left) == [Code.SHOP]
     connected_shop.served.faults.clear()
     assert connected_shop.watch().left == ()
-    assert told(connected_shop) == [[("webhook_paused", True)]]
+    assert reported(connected_shop) == [[("webhook_paused", True)]]
 
 
 @one_engine
@@ -220,7 +220,7 @@ def test_repair_that_is_cut_off_is_finished_by_the_next_run(connected_shop):
 
 
 @one_engine
-def test_wrong_signatures_of_a_stranger_raise_no_alarm_and_touch_no_webhook(connected_shop):
+def test_wrong_signatures_of_others_raise_no_alarm_and_touch_no_webhook(connected_shop):
     """They come beside good deliveries, alone on a quiet day, and while the shop's queue takes its time."""
     connected_shop.later(HOUR)
     before = set(connected_shop.shop.webhooks)
@@ -240,7 +240,7 @@ def test_wrong_signatures_of_a_stranger_raise_no_alarm_and_touch_no_webhook(conn
             assert connected_shop.watch().found == ()
 
     assert set(connected_shop.shop.webhooks) == before
-    assert told(connected_shop) == []
+    assert reported(connected_shop) == []
     changed = [
         request for request in connected_shop.asked() if not request.startswith("GET") and not request.endswith("/0")
     ]
@@ -297,7 +297,7 @@ def test_wrong_signature_is_noted_once_a_minute(connected_shop):
 
 
 @one_engine
-def test_knock_at_an_unknown_store_is_not_remembered(connected_shop):
+def test_delivery_to_an_unknown_store_is_not_recorded(connected_shop):
     assert connected_shop.client.post("/webhooks/woocommerce/nobody", data=b"{}").status_code == 404
     assert "bridge.bad_signatures" not in connected_shop.app.extensions
 
@@ -312,20 +312,20 @@ def test_order_that_is_gone_before_the_queue_runs_is_no_demoted_owner(connected_
 
 
 @one_engine
-def test_read_only_key_is_a_fault_and_the_owner_is_told_what_could_not_be_repaired(app, caplog):
+def test_read_only_key_is_a_problem_and_unrepaired_webhooks_are_reported(app, caplog):
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app) as connected_shop:
         connected_shop.connect(permissions="read")
         connected_shop.sell()
 
         assert codes(connected_shop.watch().left)[:2] == [Code.KEYS_READ_ONLY, Code.WEBHOOK_MISSING]
-        assert told(connected_shop) == [[("webhook_missing", False)]]
+        assert reported(connected_shop) == [[("webhook_missing", False)]]
         assert connected_shop.balances() == {2: 100_000}
         connected_shop.served.faults.add(Kind.UNAUTHORIZED, times=None)
         connected_shop.watch()
         connected_shop.served.faults.clear()
         connected_shop.watch()
-        assert len(told(connected_shop)) == 1, "what could not be looked at meanwhile was not over"
+        assert len(reported(connected_shop)) == 1, "what could not be looked at meanwhile was not over"
 
 
 @one_engine
@@ -336,7 +336,7 @@ def test_store_without_keys_is_watched_by_what_comes_in(app, caplog):
         call_with_wrong_signature(connected_shop)
 
         assert codes(connected_shop.watch().left) == [Code.NO_KEYS, Code.NO_PACKAGES]
-        assert told(connected_shop) == [], "a wrong signature alone proves nothing"
+        assert reported(connected_shop) == [], "a wrong signature alone proves nothing"
 
 
 @one_engine

@@ -43,7 +43,7 @@ def test_nothing_open_is_said(shop, admin):
     ) == (1, LIST)
 
 
-def test_each_question_is_told_with_what_can_be_done(shop, admin):
+def test_each_review_item_is_shown_with_its_actions(shop, admin):
     factories.put_package(shop, 10, 1000)
     factories.put_user(shop, 3)
     guest_order(shop, 1)
@@ -124,8 +124,30 @@ def test_order_is_given_to_a_user_in_the_admins_name(shop, admin, database):
     assert ledger_sql.faults(database) == []
 
 
+def test_order_is_assigned_to_a_user_found_by_name_or_email(shop, admin, database):
+    factories.put_package(shop, 10, 1000)
+    factories.put_user(shop, 7, name="Zoë Smith", email="zoe@example.test")
+    factories.put_user(shop, 8, name="Zoltan <i>", email="z8@example.test")
+    guest_order(shop, 1)
+    form = read(admin.get(f"{LIST}?assign=1")).form("1/assign")
+
+    listed = send(admin, form, user_id="smith zoe")
+    both = send(admin, form, user_id="example.test")
+
+    assert listed.status_code == 200
+    assert "Zoë Smith · zoe@example.test · user 7" in listed.text
+    assert 'name="user_id" value="7"' in listed.text
+    assert 'name="user_id" value="8"' not in listed.text
+    assert 'name="user_id" value="8"' in both.text
+    assert "<i>" not in both.text
+    assert ledger_sql.rows(database, "select tokens from entries") == []
+    send(admin, form, user_id="7")
+    (entry,) = ledger_sql.rows(database, "select tokens from entries")
+    assert entry["tokens"] == 1000
+
+
 @one_engine
-def test_order_goes_to_nobody_by_a_slip_of_the_finger(shop, admin, database):
+def test_mistyped_user_gets_no_order(shop, admin, database):
     factories.put_package(shop, 10, 1000)
     guest_order(shop, 1)
     factories.deliver(shop, factories.order(2, customer=2))
@@ -143,7 +165,7 @@ def test_order_goes_to_nobody_by_a_slip_of_the_finger(shop, admin, database):
         answer = send(admin, form, user_id=typed)
         page = read(answer)
         assert (answer.status_code, len(page.alerts)) == (status, 1), typed
-        assert page.form("1/assign").fields["user_id"] == typed[:40]
+        assert page.form("1/assign").fields["user_id"] == typed
     form.action = form.action.replace("/1/", "/2/")
     assert send(admin, form, user_id="2").status_code == 409
     form.action = form.action.replace("/2/", "/99/")

@@ -81,26 +81,26 @@ def test_question_of_an_order(known, is_parked, expected):
     assert question_of(known, is_parked=is_parked) is expected
 
 
-def test_amount_said_by_hand_is_the_lines_and_tells_who_said_it():
+def test_amount_set_by_hand_belongs_to_the_line_and_records_the_actor():
     known = order(line(1, quantity=2), line(2), line(3, 50, product=10))
 
-    told = with_amount(known, 1, tokens=300, by=OWNER, at=NOON)
+    answered = with_amount(known, 1, tokens=300, by=OWNER, at=NOON)
 
-    assert [(one.tokens, one.set_by, one.set_at) for one in told.lines] == [
+    assert [(one.tokens, one.set_by, one.set_at) for one in answered.lines] == [
         (300, OWNER, NOON),
         (None, None, None),
         (50, None, None),
     ]
-    assert [tokens_owed(told, one) for one in told.lines] == [600, 0, 50]
-    assert ([one.line.id for one in open_lines(known)], [one.line.id for one in open_lines(told)]) == ([1, 2], [2])
-    assert question_of(told, is_parked=False) is Question.UNKNOWN_PRODUCT
-    assert question_of(with_amount(told, 2, tokens=0, by=OWNER, at=NOON), is_parked=False) is Question.NONE
+    assert [tokens_owed(answered, one) for one in answered.lines] == [600, 0, 50]
+    assert ([one.line.id for one in open_lines(known)], [one.line.id for one in open_lines(answered)]) == ([1, 2], [2])
+    assert question_of(answered, is_parked=False) is Question.UNKNOWN_PRODUCT
+    assert question_of(with_amount(answered, 2, tokens=0, by=OWNER, at=NOON), is_parked=False) is Question.NONE
 
 
-def test_amount_said_again_changes_nothing_whoever_says_it():
-    told = with_amount(order(line()), 1, tokens=0, by=OWNER, at=NOON)
+def test_amount_set_again_changes_nothing_by_any_actor():
+    answered = with_amount(order(line()), 1, tokens=0, by=OWNER, at=NOON)
 
-    assert with_amount(told, 1, tokens=0, by="another", at=LATER) == told
+    assert with_amount(answered, 1, tokens=0, by="another", at=LATER) == answered
 
 
 @pytest.mark.parametrize(
@@ -114,14 +114,14 @@ def test_amount_said_again_changes_nothing_whoever_says_it():
     ],
 )
 def test_other_amount_is_refused_once_one_is_fixed(known, tokens):
-    with pytest.raises(LineHasAmount, match="of order 7 grants"):
+    with pytest.raises(LineHasAmount, match="of order 7 already grants"):
         with_amount(order(known), 1, tokens=tokens, by=OWNER, at=LATER)
 
 
 def test_line_at_0_that_no_person_set_takes_an_amount():
-    told = with_amount(order(line(tokens=0, product=10, basis=Basis.NO_PACKAGE)), 1, tokens=5, by=OWNER, at=NOON)
+    answered = with_amount(order(line(tokens=0, product=10, basis=Basis.NO_PACKAGE)), 1, tokens=5, by=OWNER, at=NOON)
 
-    assert [(one.tokens, one.basis, one.set_by) for one in told.lines] == [(5, Basis.HAND, OWNER)]
+    assert [(one.tokens, one.basis, one.set_by) for one in answered.lines] == [(5, Basis.HAND, OWNER)]
 
 
 def test_every_review_item_is_listed_the_most_urgent_first():
@@ -146,13 +146,13 @@ def test_decision_closes_an_item_until_its_subject_changes():
         with_decision(order(), item, "maybe", by=OWNER, at=NOON)
 
 
-def test_amount_of_a_package_said_again_is_no_contradiction():
+def test_amount_of_a_package_set_again_is_no_contradiction():
     known = order(line(tokens=1_000, product=10))
 
     assert with_amount(known, 1, tokens=1_000, by=OWNER, at=LATER) == known
 
 
-def test_line_that_is_not_there_is_told():
+def test_missing_line_is_reported():
     with pytest.raises(UnknownLine):
         with_amount(order(line(1)), 2, tokens=5, by=OWNER, at=NOON)
 
@@ -171,7 +171,7 @@ def test_line_that_is_not_there_is_told():
         ({"effect": Effect.REVOKES}, Question.NONE),
     ],
 )
-def test_seen_refunds_are_asked_about_again_once_they_are_others(after, expected):
+def test_reviewed_refunds_are_a_review_item_again_once_they_are_others(after, expected):
     seen = with_refunds_seen(order(ids=[900], refunded="1"), refunds(900, total="1.00"), by=OWNER, at=NOON)
 
     assert seen.seen is not None
@@ -186,7 +186,7 @@ def test_order_of_refunds_in_a_document_is_nothing_new():
     assert question_of(replace(seen, refund_ids=(900, 901)), is_parked=False) is Question.NONE
 
 
-def test_seen_refunds_leave_the_other_questions_open():
+def test_reviewed_refunds_leave_the_other_items_open():
     known = order(line(tokens=5), line(2), ids=[900], refunded="1")
     seen = with_refunds_seen(known, refunds(900, total="1"), by=OWNER, at=NOON)
 
@@ -194,7 +194,7 @@ def test_seen_refunds_leave_the_other_questions_open():
     assert question_of(order(), is_parked=True) is Question.NO_BUYER
 
 
-def test_refunds_seen_again_keep_who_saw_them_first():
+def test_refunds_reviewed_again_keep_the_first_reviewer():
     seen = with_refunds_seen(order(ids=[900], refunded="1"), refunds(900, total="1"), by=OWNER, at=NOON)
 
     assert with_refunds_seen(seen, refunds(900, total="1"), by="another", at=LATER) == seen

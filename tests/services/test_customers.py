@@ -37,7 +37,7 @@ def profiles(connected_shop):
     return [(row["user_id"], row["name"], row["email"]) for row in rows]
 
 
-def test_guest_whose_account_no_webhook_told_of_is_found_by_the_sweep(connected_shop):
+def test_guest_whose_account_no_webhook_delivered_is_found_by_the_scan(connected_shop):
     guests_order(connected_shop, "Jo@Example.test")
     guests_order(connected_shop, "jo@example.test")
     guests_order(connected_shop, "other@example.test")
@@ -86,9 +86,9 @@ def test_checking_one_order_again_asks_for_its_buyer(connected_shop):
     connected_shop.poll()
     user = connected_shop.shop.create_user("late@example.test")
 
-    told = connected_shop.client.post(f"/v1/orders/{number}/check", headers=connected_shop.headers)
+    response = connected_shop.client.post(f"/v1/orders/{number}/check", headers=connected_shop.headers)
 
-    assert (told.status_code, told.get_json()["waits_for_buyer"]) == (200, False)
+    assert (response.status_code, response.get_json()["waits_for_buyer"]) == (200, False)
     assert connected_shop.balances() == {user.id: 100_000}
 
 
@@ -105,7 +105,7 @@ def test_owner_who_gives_guests_orders_by_hand_is_not_forestalled(connected_shop
     assert "GET customers" not in connected_shop.asked()
 
 
-def test_dry_run_learns_nobody(connected_shop):
+def test_dry_run_adds_no_user(connected_shop):
     guests_order(connected_shop, "jo@example.test")
     connected_shop.poll()
     connected_shop.shop.create_user("jo@example.test")
@@ -119,7 +119,7 @@ def test_dry_run_learns_nobody(connected_shop):
     "kind", [Kind.UNAUTHORIZED, Kind.NOT_FOUND, Kind.ERROR_PAGE, Kind.TRUNCATED, Kind.TOO_MANY, Kind.SILENCE]
 )
 @one_engine
-def test_shop_that_does_not_show_its_customers_is_swept_all_the_same(connected_shop, kind):
+def test_shop_that_does_not_show_its_customers_is_scanned_all_the_same(connected_shop, kind):
     user = connected_shop.shop.create_user("jo@example.test")
     guests_order(connected_shop, "jo@example.test")
     refunded = connected_shop.sell()
@@ -176,7 +176,7 @@ def test_address_that_silences_the_shop_comes_last_another_day(connected_shop, m
     assert connected_shop.balances() == dict.fromkeys(users, 100_000)
 
 
-def test_two_users_with_one_address_are_nobody_in_particular(connected_shop):
+def test_email_shared_by_two_users_matches_neither(connected_shop):
     guests_order(connected_shop, "ann@example.test")
     connected_shop.poll()
     for address in ("Ann@Example.test", "ann@example.test"):
@@ -210,7 +210,7 @@ def test_old_orders_of_a_store_with_very_many_are_asked_about_once_a_week(connec
 
 
 @one_engine
-def test_sweep_that_is_told_to_stop_asks_nobody_else(connected_shop):
+def test_scan_asked_to_stop_makes_no_more_requests(connected_shop):
     guests_order(connected_shop, "jo@example.test")
     connected_shop.poll()
     connected_shop.asked()
@@ -242,8 +242,8 @@ def test_delivery_that_comes_while_the_shop_is_asked_is_the_newer(connected_shop
 
 
 @one_engine
-def test_users_nobody_asked_for_are_not_made(connected_shop, monkeypatch):
-    """A shop, or a plugin of it, that does not support `include` lists everybody."""
+def test_users_that_were_not_requested_are_not_added(connected_shop, monkeypatch):
+    """A shop, or a plugin of it, that does not support `include` lists all customers."""
     user = connected_shop.shop.create_user("ada@example.test")
     connected_shop.sell(user.id)
     connected_shop.poll()
@@ -255,13 +255,13 @@ def test_users_nobody_asked_for_are_not_made(connected_shop, monkeypatch):
     assert [user_id for user_id, _, _ in profiles(connected_shop)] == [user.id]
 
 
-def test_order_not_heard_of_is_checked_and_its_buyer_found_at_once(connected_shop):
+def test_undelivered_order_is_checked_and_its_buyer_found_at_once(connected_shop):
     user = connected_shop.shop.create_user("late@example.test")
     number = guests_order(connected_shop, "late@example.test")
 
-    told = connected_shop.client.post(f"/v1/orders/{number}/check", headers=connected_shop.headers).json
+    response = connected_shop.client.post(f"/v1/orders/{number}/check", headers=connected_shop.headers).json
 
-    assert (told["waits_for_buyer"], told["posted"]) == (False, 100_000)
+    assert (response["waits_for_buyer"], response["posted"]) == (False, 100_000)
     assert connected_shop.balances() == {user.id: 100_000}
 
 
@@ -302,7 +302,7 @@ def test_other_stores_orders_of_the_same_numbers_are_none_of_this_shops(connecte
 
 
 @one_engine
-def test_somebody_with_another_address_is_not_learnt(connected_shop, monkeypatch):
+def test_user_with_another_email_is_not_added(connected_shop, monkeypatch):
     """A shop, or a plugin of it, that does not support `email` lists arbitrary customers."""
     guests_order(connected_shop, "jo@example.test")
     connected_shop.poll()

@@ -71,10 +71,10 @@ def test_index_leads_to_each_key_however_little_the_planner_knows(shop, database
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
-@pytest.mark.parametrize(("kept_seconds", "forgotten"), [(0, 3), (3_600, 0)])
-def test_plans_are_forgotten_every_few_seconds(shop, database, monkeypatch, kept_seconds, forgotten):
+@pytest.mark.parametrize(("plan_seconds", "forgotten"), [(0, 3), (3_600, 0)])
+def test_plans_are_forgotten_every_few_seconds(shop, database, monkeypatch, plan_seconds, forgotten):
     """For an empty table all indexes cost the same: the chosen one may read the store's rows for each key."""
-    monkeypatch.setattr(storage_database, "_PLANS_SECONDS", kept_seconds)
+    monkeypatch.setattr(storage_database, "_PLANS_SECONDS", plan_seconds)
     said = []
 
     def note(_connection, _cursor, statement, *_):
@@ -95,7 +95,7 @@ def test_plans_are_forgotten_every_few_seconds(shop, database, monkeypatch, kept
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
-def test_many_keys_are_walked_and_not_joined(shop, database):
+def test_many_keys_are_read_one_by_one_and_not_joined(shop, database):
     """For as many keys as rows, a planner with the choice would read the whole table and hash it.
 
     SQLite executes a join as it is written.

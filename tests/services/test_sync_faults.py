@@ -17,9 +17,9 @@ pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 FAULTS = [
     pytest.param(Kind.UNAUTHORIZED, {}, "HTTP 401", id="401"),
     pytest.param(Kind.NOT_FOUND, {}, "no WooCommerce REST API at this address", id="404"),
-    pytest.param(Kind.TOO_MANY, {"seconds": 3600}, "slow down", id="429 for an hour"),
+    pytest.param(Kind.TOO_MANY, {"seconds": 3600}, "limits the number", id="429 for an hour"),
     pytest.param(Kind.ERROR_PAGE, {}, "HTTP 500", id="500 with HTML"),
-    pytest.param(Kind.TRUNCATED, {}, "cut off", id="truncated JSON"),
+    pytest.param(Kind.TRUNCATED, {}, "incomplete", id="truncated JSON"),
     pytest.param(Kind.SILENCE, {"seconds": 70}, "did not respond within", id="70 s of silence"),
     pytest.param(Kind.REDIRECT, {}, "redirects to", id="redirect elsewhere"),
     pytest.param(

@@ -40,7 +40,7 @@ def test_place_comes_back_as_it_was_written(sort, value):
         (Sort.NAME, {"name": 1}),
     ],
 )
-def test_place_nobody_wrote_is_refused(sort, parts):
+def test_invalid_place_is_refused(sort, parts):
     text = base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
     with pytest.raises(InvalidRequest):

@@ -45,7 +45,7 @@ def elsewhere(database, sql):
         connection.execute(text(sql))
 
 
-def test_remembered_key_is_looked_up_only_with_the_deed(app, shop, site):
+def test_cached_key_is_checked_only_in_the_transaction_of_the_write(app, shop, site):
     parts: Runtime = app.extensions["bridge"]
 
     with counted(parts.database) as seen:
@@ -85,7 +85,7 @@ def test_key_withdrawn_by_another_process_moves_nothing(shop, database, site, sq
     assert ledger_sql.faults(database) == []
 
 
-def test_replay_under_a_withdrawn_key_tells_nothing(shop, database, site):
+def test_replay_under_a_withdrawn_key_reveals_nothing(shop, database, site):
     elsewhere(database, "update sites set unlinked_at = created_at")
 
     assert spent(shop, site["access_key"], once="first") == (401, "site_unlinked")
@@ -102,7 +102,7 @@ def test_withdrawn_store_key_makes_no_account(shop, database):
     assert ledger_sql.rows(database, "select user_id from accounts") == [{"user_id": 5}]
 
 
-def test_withdrawn_key_is_what_a_bad_request_hears_of(shop, database, site):
+def test_bad_request_under_a_withdrawn_key_is_refused_for_the_key(shop, database, site):
     elsewhere(database, "update sites set unlinked_at = created_at")
 
     assert spent(shop, site["access_key"], once="late", body={"module": "chat"}) == (401, "site_unlinked")
@@ -121,7 +121,7 @@ def test_rotated_key_ends_with_its_grace_while_it_is_remembered(shop, site, monk
     assert spent(shop, fresh["access_key"], once="fresh") == (201, None)
 
 
-def test_one_withdrawn_key_of_a_batch_stops_nobody_else(app, shop, database, site):
+def test_one_withdrawn_key_of_a_batch_stops_no_other(app, shop, database, site):
     """The requests share a transaction; one of them has a key that was withdrawn."""
     parts: Runtime = app.extensions["bridge"]
     other = link(shop, 3)

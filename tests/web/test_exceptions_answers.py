@@ -27,7 +27,7 @@ def focused(page):
     return [values["id"] for tag, values in page.tags if tag == "input" and "autofocus" in values]
 
 
-def test_lines_are_told_one_after_the_other_in_the_admins_name(shop, admin, database):
+def test_lines_are_answered_one_after_the_other_in_the_admins_name(shop, admin, database):
     factories.deliver(shop, unknown(1, lines=2, quantity=3))
     factories.deliver(shop, unknown(2))
     page = read(admin.get(f"{LIST}?amounts=1"))
@@ -41,8 +41,8 @@ def test_lines_are_told_one_after_the_other_in_the_admins_name(shop, admin, data
     assert "Old pack 1" in page.source
     assert "3 sold" in page.source
     assert (first.status_code, first.location) == (303, f"{LIST}?amounts=1")
-    told = "One unit of line 1 of order 1 grants 1,000 tokens: 3,000 tokens were granted."
-    assert told in between.source
+    sentence = "One unit of line 1 of order 1 grants 1,000 tokens: 3,000 tokens were granted."
+    assert sentence in between.source
     assert labels(between) == ["tokens-2"]
     assert (second.status_code, second.location) == (303, LIST)
     assert "One unit of line 2 of order 1 grants 0 tokens: no tokens moved." in after.text
@@ -73,7 +73,7 @@ def test_form_sent_twice_grants_once_and_with_another_number_is_refused(shop, ad
     ("typed", "status"),
     [("", 422), ("x", 422), ("-1", 422), ("1.5", 422), ("²", 422), ("1e3", 422), (str(2**53), 422), ("9" * 50, 422)],
 )
-def test_slip_of_the_finger_is_told_beside_the_field_and_kept(shop, admin, database, typed, status):
+def test_invalid_value_is_reported_beside_the_field_and_stays_typed(shop, admin, database, typed, status):
     factories.deliver(shop, unknown(lines=2))
     form = read(admin.get(f"{LIST}?amounts=1")).form("1/lines/2")
 
@@ -92,7 +92,7 @@ def test_slip_of_the_finger_is_told_beside_the_field_and_kept(shop, admin, datab
 
 
 @one_engine
-def test_more_than_can_be_counted_is_told_beside_the_field(shop, admin, database):
+def test_more_than_can_be_counted_is_reported_beside_the_field(shop, admin, database):
     factories.deliver(shop, unknown(quantity=2))
     form = read(admin.get(f"{LIST}?amounts=1")).form("1/lines/1")
 
@@ -105,7 +105,7 @@ def test_more_than_can_be_counted_is_told_beside_the_field(shop, admin, database
 
 
 @one_engine
-def test_slip_in_a_form_whose_order_left_the_list_is_told_all_the_same(shop, admin):
+def test_invalid_value_in_a_form_whose_order_left_the_list_is_reported_all_the_same(shop, admin):
     factories.deliver(shop, unknown())
     form = read(admin.get(f"{LIST}?amounts=1")).form("1/lines/1")
     send(admin, form, tokens="5")
@@ -116,7 +116,7 @@ def test_slip_in_a_form_whose_order_left_the_list_is_told_all_the_same(shop, adm
 
 
 @one_engine
-def test_slip_in_a_field_that_is_gone_is_told_beside_the_fields_that_are_left(shop, admin):
+def test_invalid_value_in_a_field_that_is_gone_is_reported_beside_the_fields_that_are_left(shop, admin):
     factories.deliver(shop, unknown(lines=2))
     form = read(admin.get(f"{LIST}?amounts=1")).form("1/lines/1")
     send(admin, form, tokens="5")
@@ -127,7 +127,7 @@ def test_slip_in_a_field_that_is_gone_is_told_beside_the_fields_that_are_left(sh
 
 
 @one_engine
-def test_more_than_the_buyers_balance_can_hold_is_told_beside_the_field(shop, admin):
+def test_more_than_the_buyers_balance_can_hold_is_reported_beside_the_field(shop, admin):
     factories.give(shop, 2, 2**53 - 1)
     factories.deliver(shop, unknown())
 
@@ -148,7 +148,7 @@ def test_order_without_unknown_lines_opens_no_form(shop, admin):
         assert not [form for form in page.forms if "/lines/" in form.action], asked
 
 
-def test_refunds_are_marked_as_seen_in_the_admins_name(shop, admin, database):
+def test_refunds_are_marked_as_reviewed_in_the_admins_name(shop, admin, database):
     factories.put_package(shop, 10, 1000)
     factories.deliver(shop, factories.order(refunds=["-1.00", "-0.50"]))
     form = read(admin.get(LIST)).form("1/seen")
@@ -203,7 +203,7 @@ def test_what_is_sent_beside_the_forms_answers_nothing(app, shop, admin, databas
     for form in (amount, seen):
         fields = {name: value for name, value in form.fields.items() if name != "csrf_token"}
         assert admin.post(form.action, data=fields | {"tokens": "5"}).status_code == 400
-        stranger = app.test_client().post(form.action, data=form.fields | {"tokens": "5"})
-        assert stranger.status_code in {303, 400, 401}
+        anonymous = app.test_client().post(form.action, data=form.fields | {"tokens": "5"})
+        assert anonymous.status_code in {303, 400, 401}
     assert ledger_sql.rows(database, "select set_by from order_lines where set_by is not null") == []
     assert [row[0] for row in read(admin.get(LIST)).rows if row[0].isdigit()] == ["1", "2"]

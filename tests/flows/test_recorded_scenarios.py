@@ -53,7 +53,7 @@ class Ends:
     scenario: str
     reachable: dict[Any, int]
     """REST answers: whatever was delivered."""
-    heard: dict[Any, int]
+    delivered: dict[Any, int]
     """REST does not answer, and everything was delivered, in any order and any number of times."""
     first_half: dict[Any, int]
     """REST does not answer, and the later half of the deliveries was lost."""
@@ -85,7 +85,7 @@ TABLE = {
 PACKAGES = {10: (100_000, "100K Token Package"), 14: (0, "Mug"), 48: (5_000, "Doomed tokens")}
 
 
-def told():
+def table_deliveries():
     """Return the deliveries of the table's orders, as they came, with the constructed one in its place."""
     found = [sent for sent in all_recordings() if sent.order_number in TABLE and sent.is_ours]
     last = max(place for place, sent in enumerate(found) if sent.order_number == 29)
@@ -95,19 +95,19 @@ def told():
 def half(*, is_first):
     """Return the earlier or the later deliveries of each order; of an odd number the earlier ones are more."""
     by_order = defaultdict(list)
-    for sent in told():
+    for sent in table_deliveries():
         by_order[sent.order_number].append(sent)
-    kept = []
+    selected = []
     for sequence in by_order.values():
         middle = (len(sequence) + 1) // 2
-        kept += sequence[:middle] if is_first else sequence[middle:]
-    return [sent for sent in told() if sent in kept]
+        selected += sequence[:middle] if is_first else sequence[middle:]
+    return [sent for sent in table_deliveries() if sent in selected]
 
 
 MANNERS = {
-    "all": told,
-    "in any order": lambda: shuffled(told(), 1),
-    "doubled, in any order": lambda: doubled(shuffled(told(), 2)),
+    "all": table_deliveries,
+    "in any order": lambda: shuffled(table_deliveries(), 1),
+    "doubled, in any order": lambda: doubled(shuffled(table_deliveries(), 2)),
     "none": list,
     "first half": lambda: half(is_first=True),
     "last half": lambda: half(is_first=False),
@@ -142,7 +142,7 @@ class Run:
                 )
         return self
 
-    def hear(self, manner):
+    def deliver(self, manner):
         """Deliver; a delivery that could not be processed is retried until an hour later."""
         client = self.app.test_client()
         for sent in MANNERS[manner]():
@@ -159,8 +159,8 @@ class Run:
             store = store_rows.get(connection, self.store.id)
         with (reading := reconcile.open_reading(self.database.transaction, self.shops, store)).shop:
             report = reconcile.poll(reading, since=None, now=next(self.clock))
-            swept, is_through = reconcile.run_full_scan(reading, now=next(self.clock), limit=200)
-        return report.is_clean and swept.is_clean and is_through
+            scanned, is_through = reconcile.run_full_scan(reading, now=next(self.clock), limit=200)
+        return report.is_clean and scanned.is_clean and is_through
 
     def holdings(self):
         """Return the tokens of each order of the table, after checking the ledger."""
@@ -206,16 +206,16 @@ def column(name):
     return {order: getattr(ends, name) for order, ends in TABLE.items()}
 
 
-def heard_alone(manner):
+def expected_without_rest(manner):
     """Return the expected column of the table when REST does not answer."""
     if manner == "none":
         return {order: {} for order in TABLE}
-    return column({"first half": "first_half", "last half": "last_half"}.get(manner, "heard"))
+    return column({"first half": "first_half", "last half": "last_half"}.get(manner, "delivered"))
 
 
 def test_table_is_about_recordings_of_which_half_is_really_half():
-    assert {sent.order_number for sent in told()} == set(TABLE)
-    assert len(half(is_first=True)) + len(half(is_first=False)) == len(told()) == 73
+    assert {sent.order_number for sent in table_deliveries()} == set(TABLE)
+    assert len(half(is_first=True)) + len(half(is_first=False)) == len(table_deliveries()) == 73
     assert set(RecordedShop(TABLE).orders) == set(TABLE) - {73}
 
 
@@ -224,7 +224,7 @@ def test_table_is_about_recordings_of_which_half_is_really_half():
 def test_shop_that_can_be_read_has_the_last_word(begin, manner):
     run = begin("shop")
 
-    run.hear(manner)
+    run.deliver(manner)
 
     assert run.read_back()
     assert run.holdings() == column("reachable")
@@ -232,15 +232,15 @@ def test_shop_that_can_be_read_has_the_last_word(begin, manner):
 
 @pytest.mark.parametrize("manner", ["doubled, in any order", "none", "first half", "last half"])
 @one_engine
-def test_shop_that_cannot_be_read_is_believed_as_far_as_it_was_heard(begin, manner):
+def test_shop_that_cannot_be_read_counts_by_its_deliveries(begin, manner):
     """Its keys are valid and it is down; once it is up again the rest is synced."""
     begin.server.answer = unreachable
     run = begin("down")
 
-    run.hear(manner)
+    run.deliver(manner)
 
     assert not run.read_back()
-    assert run.holdings() == heard_alone(manner)
+    assert run.holdings() == expected_without_rest(manner)
     begin.server.answer = RecordedShop(TABLE)
     assert run.read_back()
     assert run.holdings() == column("reachable")
@@ -250,18 +250,18 @@ def test_shop_that_cannot_be_read_is_believed_as_far_as_it_was_heard(begin, mann
 def test_shop_without_keys_ends_as_one_that_is_down(begin):
     run = begin("keyless", has_keys=False)
 
-    run.hear("in any order")
+    run.deliver("in any order")
 
-    assert run.holdings() == heard_alone("in any order")
+    assert run.holdings() == expected_without_rest("in any order")
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_the_other_engine_ends_alike(begin):
     run, down = begin("shop"), begin("down")
-    run.hear("last half")
+    run.deliver("last half")
     assert run.read_back()
     assert run.holdings() == column("reachable")
 
     begin.server.answer = unreachable
-    down.hear("in any order")
-    assert down.holdings() == heard_alone("in any order")
+    down.deliver("in any order")
+    assert down.holdings() == expected_without_rest("in any order")

@@ -55,7 +55,7 @@ def test_address_of_a_shop_is_taken(typed):
         ("https://shop.example.com/#top", "without a user"),
     ],
 )
-def test_address_that_is_none_is_told(typed, words):
+def test_invalid_address_is_reported(typed, words):
     assert words in address_fault(full_address(typed))
 
 
@@ -80,9 +80,9 @@ def test_slug_is_suggested_from_the_host(url, slug):
     [
         ("https://bridge.example.com", "https://shop.example.com", ""),
         ("http://127.0.0.1:8000", "http://localhost:8980", ""),
-        ("http://127.0.0.1:8000", "https://shop.example.com", "from this machine alone"),
-        ("https://localhost", "https://shop.example.com", "from this machine alone"),
-        ("http://127.0.0.1:8000", "", "from this machine alone"),
+        ("http://127.0.0.1:8000", "https://shop.example.com", "from this machine only"),
+        ("https://localhost", "https://shop.example.com", "from this machine only"),
+        ("http://127.0.0.1:8000", "", "from this machine only"),
         ("http://bridge.example.com", "https://shop.example.com", "is not https"),
         ("http://10.0.0.7", "http://localhost", "is not https"),
     ],

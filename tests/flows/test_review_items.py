@@ -86,7 +86,7 @@ def test_guests_order_is_given_to_a_user_and_can_move_on_to_another(shop, listed
 
 
 @one_engine
-def test_order_that_has_a_customer_is_given_to_nobody_else(shop):
+def test_order_that_has_a_customer_is_given_to_no_other(shop):
     factories.put_package(shop, 10, 1000)
     factories.deliver(shop, factories.order(1, customer=2))
 

@@ -26,7 +26,7 @@ def api(address, shop, database):
     assert ledger_sql.faults(database) == []
 
 
-def test_seen_refunds_stay_closed_until_there_are_others(api, shop, database):
+def test_reviewed_refunds_stay_closed_until_there_are_others(api, shop, database):
     factories.put_package(shop, 10, 1_000)
     for one in (order(at=0), order(at=1, refunds=["-1.00"])):
         api.deliver(one)
@@ -53,7 +53,7 @@ def test_seen_refunds_stay_closed_until_there_are_others(api, shop, database):
     assert api.questions() == {1: "unread_refunds"}, "one of them was deleted: what is left is not what was seen"
 
 
-def test_seen_refunds_survive_a_cancellation_and_its_end(api, shop):
+def test_reviewed_refunds_survive_a_cancellation_and_its_end(api, shop):
     factories.put_package(shop, 10, 1_000)
     api.deliver(order(at=1, refunds=["-1.00"]))
     api.see(1, [900], "1.00")
@@ -77,7 +77,7 @@ def test_refunds_are_marked_by_what_was_listed_however_odd_their_money(api, shop
     assert api.questions() == {}
 
 
-def test_refunds_seen_twice_at_once_are_seen_once(api, shop):
+def test_refunds_reviewed_twice_at_once_are_reviewed_once(api, shop):
     factories.put_package(shop, 10, 1_000)
     api.deliver(order(refunds=["-1.00"]))
     gate = threading.Barrier(4)
@@ -161,7 +161,7 @@ def test_reading_the_shop_back_finds_nothing_to_correct_in_what_was_answered(app
         assert api.questions() == {}, "these are the refunds that were seen"
 
 
-def test_refunds_seen_unread_stay_seen_when_their_lines_are_read(app, address, caplog):
+def test_refunds_reviewed_unread_stay_reviewed_when_their_lines_are_read(app, address, caplog):
     caplog.set_level(logging.CRITICAL)
     with open_connected_shop(app) as connected_shop:
         connected_shop.connect(has_keys=False).listen()

@@ -77,8 +77,8 @@ def test_pages_fit_every_screen_and_break_no_rule_of_their_own(address, browser,
     """With scripts on, so that the browser can be queried; the console reports violations of the content policy."""
     context = browser.new_context(viewport={"width": 380, "height": 800}, color_scheme=scheme)
     page = context.new_page()
-    told: list[str] = []
-    page.on("console", lambda message: told.append(message.text))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{address}/admin")
@@ -99,12 +99,12 @@ def test_pages_fit_every_screen_and_break_no_rule_of_their_own(address, browser,
         }.get(scheme)
 
     context.close()
-    assert told == []
+    assert messages == []
     assert {url.split("/")[2] for url in asked} == {address.split("/")[2]}
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-def test_everything_one_can_act_on_has_a_name(address, context, people, engine):
+def test_every_control_has_a_name(address, context, people, engine):
     page = context.new_page()
     page.goto(f"{address}/admin")
     page.get_by_label("Email").fill(EMAIL)
@@ -129,7 +129,7 @@ def test_everything_one_can_act_on_has_a_name(address, context, people, engine):
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_widget_reads_well_on_a_page_of_somebody_else(app, browser, people, engine, scheme):
+def test_widget_reads_well_on_a_foreign_page(app, browser, people, engine, scheme):
     """A theme that styles every element it can name, on a background of its own."""
     fragment = people.client.get("/v1/widget?user_id=3&lang=de", headers=people.headers).text
     theme = """<style>body{background:#7a0;color:#7a0;font:40px serif} p,summary,a,span{color:#7a0;margin:99px;
@@ -151,6 +151,28 @@ def test_widget_reads_well_on_a_page_of_somebody_else(app, browser, people, engi
     page.get_by_text("Käufe").click()
     assert page.get_by_text("Bestellung 1").is_visible()
     assert asked == []
+    context.close()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_arabic_widget_runs_from_right_to_left(app, browser, people, engine):
+    """Also on a page that runs from left to right, and on a phone."""
+    put_user(people, 4)
+    assert spend(people, 4, 250).status_code == 201
+    fragment = people.client.get("/v1/widget?user_id=4&lang=ar", headers=people.headers).text
+    context = browser.new_context(viewport={"width": 320, "height": 800})
+    page = context.new_page()
+    page.set_content(f"<!doctype html><p>Outside</p><div>{fragment}</div>")
+
+    def box(part):
+        return page.locator(f".token-bridge__{part}").first.bounding_box()
+
+    label, state, track, fill = box("label"), box("state"), box("track"), box("fill")
+    assert label["x"] > state["x"] + state["width"]
+    assert track["width"] / 5 < fill["width"] < track["width"] / 2
+    assert abs((fill["x"] + fill["width"]) - (track["x"] + track["width"])) < 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.evaluate("getComputedStyle(document.querySelector('body > p')).direction") == "ltr"
     context.close()
 
 

@@ -20,9 +20,9 @@ def connected_shop(app):
         yield connected_shop
 
 
-def test_sweep_finds_what_no_date_tells(connected_shop):
+def test_scan_finds_changes_without_a_new_date(connected_shop):
     connected_shop.connect().listen()
-    kept, refunded, deleted = connected_shop.sell(2), connected_shop.sell(3), connected_shop.sell(4)
+    unchanged, refunded, deleted = connected_shop.sell(2), connected_shop.sell(3), connected_shop.sell(4)
     refund = connected_shop.shop.refund_amount(refunded, "5.00")
     connected_shop.shop.run_queue()
     assert connected_shop.balances() == {2: 100_000, 3: 50_000, 4: 100_000}
@@ -38,10 +38,10 @@ def test_sweep_finds_what_no_date_tells(connected_shop):
     assert is_through
     assert [(found.order, found.posted) for found in report.differences] == [(refunded, 50_000), (deleted, -100_000)]
     assert connected_shop.balances() == {2: 100_000, 3: 100_000, 4: 0, 5: 100_000}
-    assert kept not in [found.order for found in report.differences]
+    assert unchanged not in [found.order for found in report.differences]
 
 
-def test_sweep_goes_on_where_it_stopped_and_an_outage_loses_no_order(connected_shop):
+def test_scan_continues_where_it_stopped_and_an_outage_loses_no_order(connected_shop):
     connected_shop.connect()
     placed = connected_shop.sell_many(5)
     connected_shop.poll()
@@ -63,7 +63,7 @@ def test_sweep_goes_on_where_it_stopped_and_an_outage_loses_no_order(connected_s
 
 
 @one_engine
-def test_sweep_believes_no_shop_that_lost_most_of_its_orders(connected_shop):
+def test_scan_stops_for_a_shop_that_lost_most_of_its_orders(connected_shop):
     """An old copy was restored, or the address leads to another shop."""
     connected_shop.connect()
     placed = connected_shop.sell_many(12)
@@ -78,7 +78,7 @@ def test_sweep_believes_no_shop_that_lost_most_of_its_orders(connected_shop):
 
 
 @one_engine
-def test_sweep_lets_go_of_orders_that_are_older_than_its_span(connected_shop):
+def test_scan_drops_orders_that_are_older_than_its_span(connected_shop):
     """The scan's own writes do not make an order young again."""
     connected_shop.connect()
     connected_shop.sell()
@@ -95,7 +95,7 @@ def test_sweep_lets_go_of_orders_that_are_older_than_its_span(connected_shop):
 
 
 @one_engine
-def test_sweep_is_due_once_a_night_and_after_one_that_was_cut_off(connected_shop):
+def test_scan_is_due_once_a_night_and_after_one_that_was_cut_off(connected_shop):
     connected_shop.connect()
 
     def is_due():
