@@ -53,7 +53,7 @@ class Config:
     trusted_proxies: tuple[Network, ...] = ()
     """The networks whose X-Forwarded headers are used."""
     metrics_token: str = field(default="", repr=False)
-    """What scrapers of `/metrics` have to send; where it is empty, they get only what says nothing of a store."""
+    """The token that scrapers of `/metrics` send; where it is empty, they get no figures of stores."""
     metrics_directory: Path | None = None
     """Where the processes on this database share their metrics; None for processes that count for themselves."""
     is_public_url_set: bool = False

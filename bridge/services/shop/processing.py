@@ -44,7 +44,7 @@ class Processed:
 
 @dataclass(frozen=True, slots=True)
 class Enriched:
-    """What the shop's REST API returned about a delivery, read before any transaction is open.
+    """The answer of the shop's REST API about a delivery, read before any transaction is open.
 
     `order` is the order with its refunds' lines, or its current state if the
     delivery does not prove it; `is_gone` means that the shop no longer has it.

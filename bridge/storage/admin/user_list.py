@@ -128,7 +128,7 @@ def count_users(
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What the list is sorted by, never null, the column of the account beside it, and the tables they are in."""
+    """The sort key of the list, never null, the column of the account beside it, and the tables they are in."""
 
     value: ColumnElement[Any]
     account_id: ColumnElement[int]

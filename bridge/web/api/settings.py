@@ -84,13 +84,13 @@ class StoreIn(Body):
     low_balance: Amount | None = None
     """Tokens below which a balance is low."""
     reversal_policy: Literal["debt", "forgive"] | None = None
-    """What happens to refunded tokens that are already spent: `debt` or `forgive`."""
+    """The treatment of refunded tokens that are already spent: `debt` or `forgive`."""
     guest_policy: Literal["automatic", "admin"] | None = None
     """How guests' orders are assigned to accounts: `automatic` or `admin`."""
     accept_unknown_modules: StrictBool | None = None
     """True if a spend creates a module that the store does not have."""
     past_orders_paid_later: Literal["review", "grant"] | None = None
-    """What happens to orders placed before the connection and paid later: `review` or `grant`."""
+    """The treatment of orders placed before the connection and paid later: `review` or `grant`."""
 
 
 @bp.get("/modules")
