@@ -150,7 +150,7 @@ def test_list_has_the_users_of_its_own_store_only(app, people):
     assert [item["id"] for item in theirs] == [77]
 
 
-def test_a_linked_site_and_a_stranger_get_no_list(shop):
+def test_only_a_store_key_gets_the_list(shop):
     give(shop, 2, 10)
     site = linked_sites.link(shop)
 
