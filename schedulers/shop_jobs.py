@@ -10,7 +10,7 @@ from bridge.domain.errors import NoShopKeys, ShopUnreachable
 from bridge.domain.shop.reconciliation import Report
 from bridge.domain.stores.stores import Store
 from bridge.services.ops import clock
-from bridge.services.shop import backfill, monitor, product_import, reconcile
+from bridge.services.shop import backfill, full_scan, monitor, product_import, reconcile
 from bridge.services.shop.ingest import SyncContext
 from bridge.services.shop.monitor import MonitorContext
 from bridge.services.shop.reconcile import open_reading
@@ -57,13 +57,13 @@ def full_scan_orders(context: JobContext, *, shops: Shops) -> str:
 
     def run_full_scan(store: Store, slot: Slot) -> Report | None:
         with context.database.reading() as connection:
-            if not reconcile.is_full_scan_due(connection, store, now=context.clock()):
+            if not full_scan.is_full_scan_due(connection, store, now=context.clock()):
                 return None
         total, is_through = Report(), False
         reading = _open(context, shops, store, slot)
         with reading.shop:
             while not is_through and context.may_go_on() and not total.interruption:
-                report, is_through = reconcile.run_full_scan(reading, now=context.clock(), limit=FULL_SCANS_AT_ONCE)
+                report, is_through = full_scan.run_full_scan(reading, now=context.clock(), limit=FULL_SCANS_AT_ONCE)
                 total.join(report)
         return total
 

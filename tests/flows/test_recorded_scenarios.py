@@ -19,7 +19,7 @@ import pytest
 
 from bridge.domain.orders.grants import tokens_owed
 from bridge.services.orders import packages
-from bridge.services.shop import inbox, reconcile
+from bridge.services.shop import full_scan, inbox, reconcile
 from bridge.services.shop.rest import Shops
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.orders import orders
@@ -166,7 +166,7 @@ class Run:
             store = store_rows.get(connection, self.store.id)
         with (reading := reconcile.open_reading(self.database.transaction, self.shops, store)).shop:
             report = reconcile.poll(reading, since=None, now=next(self.clock))
-            scanned, is_through = reconcile.run_full_scan(reading, now=next(self.clock), limit=200)
+            scanned, is_through = full_scan.run_full_scan(reading, now=next(self.clock), limit=200)
         return report.is_clean and scanned.is_clean and is_through
 
     def holdings(self):
