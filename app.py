@@ -1,4 +1,4 @@
-"""Token Bridge: puts the parts together."""
+"""Token Bridge: compose the application."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from schedulers.schedule import timetable_for
 from schedulers.ticker import Scheduler
 
 _CONNECTIONS = 16
-"""The most requests that read at once: each does so for a moment, and PostgreSQL counts its connections."""
+"""The most requests that read at once: each takes a moment, and PostgreSQL limits connections."""
 
 
 def create_app(config: Config | None = None, *, metrics: Metrics | None = None) -> Flask:
@@ -87,6 +87,6 @@ def _put_together(config: Config, metrics: Metrics) -> Flask:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     public_path.install(app, config.public_url)
-    # Outermost: everything else sees the client's own address.
+    # Outermost, so that everything else sees the client's address.
     proxies.install(app, config.trusted_proxies)
     return app

@@ -25,7 +25,7 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _SECRET_CHARACTERS = 32
 _TOKEN_CHARACTERS = 16
 _SECRETS = frozenset({"BRIDGE_SECRET_KEY"})
-"""Settings that are taken as they are: a secret that is in use already must not change."""
+"""Settings that are used unchanged: a secret already in use must not change."""
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _ROUTES = frozenset(
     ["admin", "account", "connect", "healthz", "metrics", "readyz", "static", "v1", "webhooks", "widget"]
@@ -35,7 +35,7 @@ _ROUTES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Every setting, checked; `docs/reference/settings.md` says what each is for."""
+    """Every setting, validated; `docs/reference/settings.md` describes each one."""
 
     database_url: str
     secret_key: str = field(repr=False)
@@ -51,15 +51,15 @@ class Config:
     request_seconds: int = 20
     listen_fd: int | None = None
     trusted_proxies: tuple[Network, ...] = ()
-    """Whose X-Forwarded headers are believed."""
+    """The networks whose X-Forwarded headers are used."""
     metrics_token: str = field(default="", repr=False)
-    """What scrapers of `/metrics` have to send; where it is empty, they get only what says nothing of a store."""
+    """The token that scrapers of `/metrics` send; where it is empty, they get no figures of stores."""
     metrics_directory: Path | None = None
     """Where the processes on this database share their metrics; None for processes that count for themselves."""
     is_public_url_set: bool = False
-    """True where `public_url` was set, and not derived from the address to listen on."""
+    """True if `public_url` was set, not derived from the listen address."""
     installation: str = ""
-    """Distinguishes this installation from one with a copy of its database; empty where none is stored."""
+    """Distinguishes this installation from one with a copy of its database; empty if none is stored."""
 
     @property
     def host_and_port(self) -> tuple[str, int]:
@@ -69,10 +69,10 @@ class Config:
 
 
 def load_config(environ: Mapping[str, str] | None = None, *, root: Path = ROOT) -> Config:
-    """Return the settings from `.env` below `root` and the environment, which wins.
+    """Return the settings from `.env` below `root` and the environment, which takes precedence.
 
-    Raises `BadSetting` with a sentence that names the variable. Makes the
-    secret key where none is given, and keeps it in `instance/`.
+    Raises `BadSetting` with the name of the variable. Creates the secret key if none
+    is set, and stores it in `instance/`.
     """
     given: dict[str, str] = {key: value or "" for key, value in dotenv_values(root / ".env").items()}
     given.update(os.environ if environ is None else environ)
@@ -134,7 +134,7 @@ def _secret_key(given: str | None, instance: Path) -> str:
     try:
         return _kept(instance, "secret-key", secrets.token_urlsafe(48))
     except OSError as error:
-        raise BadSetting(f"BRIDGE_SECRET_KEY is not set, and none can be kept in {instance}: {error}") from error
+        raise BadSetting(f"BRIDGE_SECRET_KEY is not set, and none can be stored in {instance}: {error}") from error
 
 
 def _installation(given: Mapping[str, str], instance: Path) -> str:
@@ -151,7 +151,7 @@ def _kept(instance: Path, name: str, new: str) -> str:
     """Return what a file of `instance/` holds; the file is written with `new` where it is missing."""
     path = instance / name
     instance.mkdir(parents=True, exist_ok=True)
-    # Written whole under another name first: of two processes that start at once, one file wins and both read it.
+    # First written under another name: if two processes start at once, one file wins and both read it.
     draft = instance / f"{name}.{os.getpid()}"
     if not path.exists():
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -1,4 +1,4 @@
-"""How often a long-lived process looks for garbage, and how it gives memory back to the system."""
+"""Garbage collection of a long-lived process, and returning memory to the system."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _WRITTEN_OUT = {number: f"\\x{number:02x}" for number in (*range(32), *range(127
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes a record as one JSON object, with what was handed over as `extra`."""
+    """Writes a record as one JSON object, including its `extra` values."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
@@ -35,12 +35,12 @@ class TextFormatter(logging.Formatter):
     """Writes a record as one line of text, and the traceback of an error below it."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- the name is the library's
-        """Return the line, its control characters written out: a caller's path cannot begin a line of its own."""
+        """Return the line with escaped control characters, so that a caller's path cannot start a new line."""
         return super().formatMessage(record).translate(_WRITTEN_OUT)
 
 
 def configure_logs(config: Config) -> None:
-    """Send the log to standard error in the form the settings ask for."""
+    """Send the log to standard error in the format of the settings."""
     handler = logging.StreamHandler(sys.stderr)
     if config.log_format == "json":
         handler.setFormatter(JsonFormatter())
@@ -51,5 +51,5 @@ def configure_logs(config: Config) -> None:
     root.setLevel(config.log_level)
     # APScheduler logs each run; the outcome of a run is in the table of runs.
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
-    # Of a migration one line is enough, and it is ours.
+    # One line about a migration is enough, and we write it.
     logging.getLogger("alembic").setLevel(logging.WARNING)

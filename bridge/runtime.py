@@ -1,4 +1,4 @@
-"""The parts of the running service, made once in `app.py` and handed to pages, API, commands and jobs."""
+"""The parts of the running service, created once in `app.py` and passed to pages, API, commands and jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scheduler alone: `python -m schedulers`."""
+"""The scheduler in its own process: `python -m schedulers`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from schedulers.ticker import Scheduler
 
 
 def main() -> None:
-    """Run until SIGTERM or Ctrl-C; a running job finishes the item it is at."""
+    """Run until SIGTERM or Ctrl-C; a running job finishes its current item."""
     argparse.ArgumentParser(prog="python -m schedulers", description=__doc__).parse_args()
     config = load_config()
     configure_logs(config)
@@ -28,7 +28,7 @@ def main() -> None:
     metrics = shared_metrics(config.metrics_directory)
     database = Database(config.database_url, on_outage=metrics.note_outage, on_write_wait=metrics.note_write_wait)
     schema_version.prepare(database)
-    # Waited for and not handled: a handler that sets an event can meet its own thread inside that event's lock.
+    # The signal is waited for, not handled: a handler that sets an event can deadlock with its own thread.
     stops = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     with database.reading() as connection:

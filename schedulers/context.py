@@ -34,7 +34,7 @@ class JobContext:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One line of the timetable; `work` returns what it did in a few words."""
+    """One job of the timetable; `work` returns its result as a short text."""
 
     name: str
     every_seconds: int
@@ -42,16 +42,16 @@ class Job:
 
 
 def pause(began: float) -> None:
-    """Pause for as long as a batch took that began at this monotonic moment, at most `_LONGEST_PAUSE` seconds.
+    """Pause as long as the batch took that began at this monotonic moment, at most `_LONGEST_PAUSE` seconds.
 
-    SQLite has one writer at a time and no queue: a job that begins its next
-    batch at once can keep every spend waiting until it is done.
+    SQLite has one writer at a time and no queue: a job that starts its next batch at
+    once could block every spend until it is done.
     """
     time.sleep(min(time.monotonic() - began, _LONGEST_PAUSE))
 
 
 def run(job: Job, context: JobContext) -> None:
-    """Run a job once, its start and its end noted; what it raises is logged, and the next tick comes all the same."""
+    """Run a job once and record its start and end; an exception is logged and does not stop later runs."""
     if not context.may_go_on():
         return
     transaction = context.database.transaction
@@ -69,4 +69,4 @@ def run(job: Job, context: JobContext) -> None:
             transaction, lambda connection: job_runs.end(connection, job.name, outcome=outcome, now=context.clock())
         )
     except Exception:
-        log.exception("the end of job %s could not be noted", job.name)
+        log.exception("the end of job %s could not be recorded", job.name)

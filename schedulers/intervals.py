@@ -46,7 +46,7 @@ class SteadyZone(tzinfo):
 class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
     """Runs a job at once, and then at this interval from the start of its last run.
 
-    Missed runs are one, however many: no list of them is made.
+    Several missed runs count as one; no list of them is created.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -54,11 +54,11 @@ class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
         self._is_postponed = False
 
     def postpone(self) -> None:
-        """Try again soon instead of after an interval: the last run has not ended."""
+        """Try again soon instead of after an interval, because the last run has not ended."""
         self._is_postponed = True
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """Return `now` for a job that did not run yet, else the end of the interval that begins now."""
+        """Return `now` for a job that has not run yet, otherwise the end of the interval that begins now."""
         if previous_fire_time is None:
             return now
         wait = min(self._interval, _SOON) if self._is_postponed else self._interval
@@ -70,7 +70,7 @@ class OneRunEach(ThreadPoolExecutor):  # type: ignore[misc]  # APScheduler ships
     """Runs each job of an `Every` trigger in one thread at a time; a run that is due meanwhile follows soon after."""
 
     def submit_job(self, job: Job, run_times: list[datetime]) -> None:
-        """Run the job, or postpone it while its last run goes on."""
+        """Run the job, or postpone it while its last run continues."""
         try:
             super().submit_job(job, run_times)
         except MaxInstancesReachedError:

@@ -1,4 +1,4 @@
-"""The jobs: each takes a bounded batch of ids, then a transaction for each, and may run twice or late."""
+"""The jobs: each processes a limited batch of ids, one transaction per id, and may run twice or late."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ log = logging.getLogger(__name__)
 
 BATCH = 200
 _MOST_FAILED = 1000
-"""How many broken holds end a run: each costs a transaction, and is tried again by the next run."""
+"""How many failed holds end a run: each costs a transaction, and the next run retries it."""
 
 
 def retry_deliveries(context: JobContext, *, shops: Shops | None = None) -> str:
-    """Process the deliveries that are due: those that failed, were cut off, or were replayed."""
+    """Process the deliveries that are due: those that failed, were interrupted, or were replayed."""
     now = context.clock()
     with context.database.reading() as connection:
         due = inbox.list_due(connection, now=now, limit=BATCH)
@@ -45,7 +45,7 @@ def retry_deliveries(context: JobContext, *, shops: Shops | None = None) -> str:
 
 
 def settle_open_orders(context: JobContext) -> str:
-    """Settle orders whose buyer or package is available by now, without a new delivery from the shop."""
+    """Process orders whose buyer or package is known by now, without a new delivery from the shop."""
     now = context.clock()
     with context.database.reading() as connection:
         unpaid = pending.list_unpaid(connection, now=now, limit=BATCH)
@@ -63,19 +63,19 @@ def settle_open_orders(context: JobContext) -> str:
 
 
 def _settle_orders(context: JobContext, places: Sequence[tuple[int, int]], *, now: datetime) -> tuple[int, int]:
-    """Settle orders one by one, so that one of them stops no other; how many were settled, and how many failed."""
+    """Process orders one by one, so that a failure stops no other; return how many succeeded and failed."""
     failed = 0
     for place in places:
         try:
             in_transaction(context.database.transaction, partial(pending.settle, place=place, now=now))
         except Exception:
-            log.exception("order %d of store %d could not be settled", place[1], place[0])
+            log.exception("order %d of store %d could not be processed", place[1], place[0])
             failed += 1
     return len(places) - failed, failed
 
 
 def settle_past_orders(context: JobContext) -> str:
-    """Settle orders that bought a product before it was a package, where the owner decided about them."""
+    """Process orders from before their product was a package, if the owner has decided about them."""
     done = failed = 0
     with context.database.reading() as connection:
         found = settings.list_stores(connection)
@@ -87,13 +87,13 @@ def settle_past_orders(context: JobContext) -> str:
                 context.database.transaction, store, now=context.clock(), may_go_on=context.may_go_on
             )
         except Exception:
-            log.exception("the past orders of store %s could not be settled", store.slug)
+            log.exception("the past orders of store %s could not be processed", store.slug)
             failed += 1
     return _outcome(done, "settled", failed)
 
 
 def expire_holds(context: JobContext) -> str:
-    """Mark holds past their expiry, and announce the balances that are available again."""
+    """Mark expired holds, and send events about balances that are available again."""
     expired, failed = 0, frozenset[int]()
     while context.may_go_on():
         began = time.monotonic()
@@ -116,7 +116,7 @@ def due_windows(context: JobContext) -> str:
         try:
             act = partial(resets.announce, place=place, now=now)
             while context.may_go_on() and not in_transaction(context.database.transaction, act):
-                log.debug("more users of store %d to tell of %s", *place)
+                log.debug("more users of store %d to notify of %s", *place)
             done += 1
         except Exception:
             log.exception("the window of %s in store %d could not be announced", place[1], place[0])
@@ -125,7 +125,7 @@ def due_windows(context: JobContext) -> str:
 
 
 def send_events(context: JobContext, *, vault: Vault, public_url: str) -> str:
-    """Hand out the events that wait, and send those that are due."""
+    """Assign waiting events to endpoints, and send those that are due."""
     sent = dispatch.send_events(
         context.database.transaction,
         vault_=vault,
@@ -137,12 +137,12 @@ def send_events(context: JobContext, *, vault: Vault, public_url: str) -> str:
 
 
 def prune_and_record(context: JobContext) -> str:
-    """Prune, and note what that deleted: a later run that would delete far more is refused."""
+    """Prune, and record the numbers deleted: a later run that would delete far more is refused."""
     return prune(context, is_recorded=True)
 
 
 def prune(context: JobContext, *, is_recorded: bool = False, is_forced: bool = False) -> str:
-    """Delete what is old, in small transactions between which others may write; nothing where the clock looks wrong."""
+    """Delete expired rows in small transactions, between which others may write; nothing if the clock looks wrong."""
     if not is_forced:
         with context.database.reading() as connection:
             reason = prune_guard.find_refusal(connection, now=context.clock(), is_regular=is_recorded)

@@ -1,4 +1,4 @@
-"""Leading: of all schedulers on one database, one works and the others stand by."""
+"""Leader election: of all schedulers on one database, one works and the others stand by."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ log = logging.getLogger(__name__)
 
 RENEW_SECONDS = 4.0
 STANDBY_SECONDS = 2.0
-"""How often a standby tries: with the lease's span it takes over at most 15 seconds after a leader was killed."""
+"""How often a standby tries: with the lease's duration, it takes over within 15 seconds after a leader was killed."""
 
 
 class Leader:
-    """Takes the lease, renews it in a thread of its own, and calls `on_change` when it was won or lost.
+    """Takes the lease, renews it in its own thread, and calls `on_change` when it is won or lost.
 
-    A leader trusts its lease by the monotonic clock, from before it asked: when
-    the database falls silent it stops by itself, before another may begin.
+    A leader measures its lease by the monotonic clock, from before it asked. If the
+    database does not respond, it stops before another may begin.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class Leader:
 
     @property
     def leads(self) -> bool:
-        """Return whether this one leads at this moment."""
+        """Return whether this process leads now."""
         return self._monotonic() < self._until
 
     def attempt(self) -> bool:
-        """Try once to lead, or to go on leading; whether this one leads now."""
+        """Try once to take or renew the lease; return whether this process leads now."""
         asked_at = self._monotonic()
         try:
             with waiting_at_most(RENEW_SECONDS):
@@ -64,10 +64,10 @@ class Leader:
                 )
             self._until = asked_at + job_runs.LEASE_SPAN.total_seconds() if won else float("-inf")
         except BridgeError as error:
-            # A lease won before lasts until its end; the next attempt comes soon.
-            log.warning("the scheduler's lease could not be asked for: %s", error.detail)
+            # An earlier lease lasts until its end; the next attempt comes soon.
+            log.warning("the scheduler's lease could not be requested: %s", error.detail)
         except Exception:
-            log.exception("the scheduler's lease could not be asked for")
+            log.exception("the scheduler's lease could not be requested")
         if self.leads != self._was_leading:
             self._was_leading = self.leads
             log.info("%s %s the scheduler", self.holder, "leads" if self._was_leading else "no longer leads")
@@ -75,12 +75,12 @@ class Leader:
         return self._was_leading
 
     def start(self) -> None:
-        """Keep trying, until `stop`."""
+        """Keep trying until `stop`."""
         self._thread = threading.Thread(target=self._keep_trying, name="scheduler-lease", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Try no more, and let go of the lease so that a standby takes over at once; call it when no job runs."""
+        """Stop trying, and release the lease so that a standby takes over at once; call it when no job runs."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
@@ -92,7 +92,7 @@ class Leader:
                 self._database.transaction, lambda connection: job_runs.step_down(connection, holder=self.holder)
             )
         except Exception:
-            log.exception("the scheduler's lease could not be given back; it ends by itself")
+            log.exception("the scheduler's lease could not be released; it expires")
 
     def _keep_trying(self) -> None:
         while not self._stopping.is_set():

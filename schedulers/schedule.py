@@ -23,7 +23,7 @@ TIMETABLE = (
 def timetable_for(vault: Vault, public_url: str, *, installation: str = "") -> tuple[Job, ...]:
     """Return the whole timetable, with the jobs that need the vault or the bridge's own address.
 
-    The full scan is checked each hour and runs once a night, by each store's clock.
+    The full scan is checked each hour and runs once a night, in each store's time zone.
     """
     shops = Shops(vault)
     return (

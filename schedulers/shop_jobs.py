@@ -1,4 +1,4 @@
-"""The jobs that ask the shops, all side by side: one that is slow, sick or gone delays no other."""
+"""The jobs that read the shops, all in parallel: a slow or failing shop delays no other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bridge.domain.errors import NoShopKeys, ShopUnreachable
 from bridge.domain.shop.reconciliation import Report
 from bridge.domain.stores.stores import Store
 from bridge.services.ops import clock
-from bridge.services.shop import backfill, monitor, product_import, reconcile
+from bridge.services.shop import backfill, full_scan, monitor, product_import, reconcile
 from bridge.services.shop.ingest import SyncContext
 from bridge.services.shop.monitor import MonitorContext
 from bridge.services.shop.reconcile import open_reading
@@ -27,7 +27,7 @@ POLL_EVERY, FULL_SCAN_EVERY, WATCH_EVERY, IMPORT_EVERY, GRANT_EVERY = 900, 3600,
 FULL_SCANS_AT_ONCE = 200
 _REQUESTS = 5_000
 _SECONDS = 300.0
-"""The limits of one shop in one run; a long reading goes on with the next."""
+"""The limits of one shop in one run; a longer read continues in the next run."""
 
 
 @dataclass(slots=True)
@@ -53,17 +53,17 @@ def reconcile_orders(context: JobContext, *, shops: Shops, every_seconds: float 
 
 
 def full_scan_orders(context: JobContext, *, shops: Shops) -> str:
-    """Read again each store's orders of the last weeks, once a night, where the last full scan stopped."""
+    """Read each store's orders of the last weeks again, once a night, from where the last full scan stopped."""
 
     def run_full_scan(store: Store, slot: Slot) -> Report | None:
         with context.database.reading() as connection:
-            if not reconcile.is_full_scan_due(connection, store, now=context.clock()):
+            if not full_scan.is_full_scan_due(connection, store, now=context.clock()):
                 return None
         total, is_through = Report(), False
         reading = _open(context, shops, store, slot)
         with reading.shop:
             while not is_through and context.may_go_on() and not total.interruption:
-                report, is_through = reconcile.run_full_scan(reading, now=context.clock(), limit=FULL_SCANS_AT_ONCE)
+                report, is_through = full_scan.run_full_scan(reading, now=context.clock(), limit=FULL_SCANS_AT_ONCE)
                 total.join(report)
         return total
 
@@ -71,7 +71,7 @@ def full_scan_orders(context: JobContext, *, shops: Shops) -> str:
 
 
 def import_packages(context: JobContext, *, shops: Shops) -> str:
-    """Go on with imports of products that were cut off, or are too long for the page that began them."""
+    """Continue product imports that were interrupted, or are too long for the page that started them."""
     with context.database.reading() as connection:
         under_way = [
             store for store in settings.list_stores(connection) if product_import.is_under_way(connection, store)
@@ -91,7 +91,7 @@ def import_packages(context: JobContext, *, shops: Shops) -> str:
 
 
 def grant_past_orders(context: JobContext, *, shops: Shops) -> str:
-    """Go on with granting past orders, where an owner decided so and not all of them were read."""
+    """Continue granting past orders, if the owner decided so and not all of them were read."""
 
     def grant(store: Store, slot: Slot) -> Report | None:
         return backfill.go_on(
@@ -103,12 +103,12 @@ def grant_past_orders(context: JobContext, *, shops: Shops) -> str:
             seconds=slot.seconds,
         )
 
-    # A run may take longer than the time to the next one: owners wait for the first one to begin.
+    # A run may take longer than the interval, because owners wait for the first results.
     return _read_each(context, grant, every_seconds=WATCH_EVERY)
 
 
 def watch_webhooks(context: JobContext, *, shops: Shops, public_url: str, installation: str = "") -> str:
-    """Check that each shop still delivers its orders; if not, repair, read back and report."""
+    """Check that each shop still delivers its orders; if not, repair, read orders and report."""
     monitoring = MonitorContext(context.database.transaction, shops, public_url, context.may_go_on, installation)
 
     def watch(store: Store, _slot: Slot) -> _Done:

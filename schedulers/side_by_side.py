@@ -1,4 +1,4 @@
-"""Runs a job's work for all stores side by side, so that a shop that is slow or sick delays no other."""
+"""Run a job's work for all stores in parallel, so that a slow or failing shop delays no other."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 QUICK_THREADS = 16
 SLOW_THREADS = 4
-"""Stores whose last run did not get to its end share these few threads, and keep none of the others waiting."""
+"""Stores whose last run did not finish share these few threads, so that the others do not wait."""
 _SHARE = 0.8
-"""The part of the time between two runs that one may take."""
+"""The share of the interval that one run may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ def for_each(
     requests: int,
     seconds: float,
 ) -> list[T]:
-    """Return what the work returned for each store that it was done for; it raises nothing.
+    """Run the work for each store and return the results; raises nothing.
 
-    The run ends before the next one is due: a store that has no turn by then
-    comes first the next time, among those that are slow.
+    The run ends before the next one is due. A slow store that was not processed by
+    then comes first in the next run.
     """
     end = time.monotonic() + every_seconds * _SHARE
     with context.database.reading() as connection:

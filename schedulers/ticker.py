@@ -17,12 +17,11 @@ from schedulers.schedule import TIMETABLE
 
 
 class Scheduler:
-    """The scheduler of one process. Start it after a fork, never at import: a fork leaves its threads behind.
+    """The scheduler of one process. Start it after a fork, never at import: a fork does not copy threads.
 
-    APScheduler runs the jobs. There is a thread for each, so that one that takes
-    long delays no other, and a job never overtakes itself. Intervals do not
-    follow the wall clock: set forward and back again, it neither stops a job nor
-    runs it twice.
+    APScheduler runs the jobs, each in its own thread, so that a long job delays no
+    other and never runs twice at once. Intervals do not follow the wall clock:
+    setting it forward or back neither stops a job nor runs it twice.
     """
 
     def __init__(
@@ -43,15 +42,15 @@ class Scheduler:
         self._ticker: BackgroundScheduler | None = None
 
     def start(self) -> None:
-        """Stand by, and work as soon as this one leads; each job then runs once at once."""
+        """Stand by, and work as soon as this process leads; each job then runs once immediately."""
         threads = OneRunEach(len(self._timetable), {"thread_name_prefix": "job"})
         ticker = BackgroundScheduler(
             timezone=SteadyZone(),
             executors={"default": threads},
-            # A run that is late still happens.
+            # A late run still happens.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        # Paused until it leads; what is due by then runs once, at once.
+        # Paused until it leads; jobs that are due by then run once immediately.
         ticker.start(paused=True)
         for job in self._timetable:
             ticker.add_job(run, Every(job.every_seconds), args=(job, self._shift), id=job.name)
@@ -59,7 +58,7 @@ class Scheduler:
         self._leader.start()
 
     def stop(self) -> None:
-        """Let running jobs finish the item they are at, then give the lead back."""
+        """Let running jobs finish their current item, then release the lease."""
         with self._changing:
             self._stopping.set()
             ticker, self._ticker = self._ticker, None

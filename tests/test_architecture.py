@@ -91,6 +91,10 @@ def test_identifiers_use_the_terms_of_the_style(sources):
     assert _faults(sources, wording.old_name_faults) == []
 
 
+def test_docstrings_begin_with_a_verb_or_a_noun(sources):
+    assert _faults(sources, wording.question_faults) == []
+
+
 def test_all_code_is_used(sources):
     known = dead_code.CALLED_BY_LIBRARIES | dead_code.READ_BY_TESTS
 
@@ -315,7 +319,24 @@ def test_guard_of_words_lets_pass():
 @pytest.mark.parametrize("source", ["class Tools: ...", "purse_of = 1", "def f(rulebook): ...", "x.find_verdict()"])
 def test_guard_of_old_names_finds(source):
     assert len(wording.old_name_faults("bridge/domain/a.py", source)) == 1
-    assert wording.old_name_faults("tests/a.py", source) == []
+    assert len(wording.old_name_faults("tests/a.py", source)) == 1
+    assert wording.old_name_faults("migrations/a.py", source) == []
+
+
+@pytest.mark.parametrize("source", ["def can_hear(): ...", "expected_book = 1", "def test_sweep_ends(): ...", "Rig()"])
+@pytest.mark.parametrize("path", ["tests/a.py", "fakeshop/a.py", "bench/a.py", "conftest.py"])
+def test_guard_of_old_names_finds_more_beside_the_product(path, source):
+    assert len(wording.old_name_faults(path, source)) == 1
+
+
+@pytest.mark.parametrize("word", ["What", "Whether", "Who", "Somebody"])
+def test_guard_of_docstrings_finds_a_question(word):
+    source = f'def f():\n    """{word} is paid."""'
+
+    assert len(wording.question_faults("bridge/domain/a.py", source)) == 1
+    assert len(wording.question_faults("tests/a.py", source)) == 1
+    assert wording.question_faults("migrations/a.py", source) == []
+    assert wording.question_faults("tests/a.py", 'def f():\n    """Return who paid."""') == []
 
 
 @pytest.mark.parametrize("source", ["Column('swept_at')", "row.swept_at", "import posting", "x = {'verdict': 1}"])

@@ -18,7 +18,7 @@ from bridge.domain.shop.reconciliation import Report
 from bridge.domain.stores.stores import Store
 from bridge.runtime import Runtime
 from bridge.services.orders import apply
-from bridge.services.shop import backfill, reconcile
+from bridge.services.shop import backfill, full_scan, reconcile
 from bridge.services.shop.ingest import SyncContext
 from bridge.services.shop.paging import Progress
 from bridge.services.shop.rest import Shops
@@ -124,7 +124,7 @@ def _grant_past_orders(run: _Run) -> Report | None:
 def _compare(run: _Run) -> Report:
     """Run the whole nightly comparison."""
     with run.reading() as reading, _progress(f"Comparing {run.store.slug}", is_hidden=run.is_hidden) as progress:
-        return reconcile.compare_all(reading, now=utcnow(), progress=progress)
+        return full_scan.compare_all(reading, now=utcnow(), progress=progress)
 
 
 def _read_order(run: _Run, *, text: str) -> Report:

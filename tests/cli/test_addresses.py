@@ -94,7 +94,7 @@ def test_address_that_differs_from_the_running_one_installs_nothing(app, command
     [
         ("https://bridge.example.com:8443", "port 8443"),
         ("http://10.0.0.7", "private network"),
-        ("http://localhost:8080", "this machine alone"),
+        ("http://localhost:8080", "this machine only"),
     ],
 )
 def test_unreachable_address_is_reported_before_anything_is_created(app, commands, public_url, words):

@@ -48,7 +48,7 @@ def merged(known, document, seconds):
 
 
 def is_as(known, last):
-    """Whether the state is that of the last document that decides, or a review item says that this is not clear."""
+    """Return whether the state is that of the last deciding document, or unclear by a review item."""
     if known.sources.unplaced is not None:
         return True
     is_same = known.effect is effect(last)

@@ -28,10 +28,10 @@ def test_address_that_wordpress_calls(public_url):
     [
         ("https://bridge.example.com:8443", "port 8443"),
         ("http://bridge.example.com:8010", "port 8010"),
-        ("http://127.0.0.1:8000", "this machine alone"),
-        ("http://localhost", "this machine alone"),
-        ("http://[::1]", "this machine alone"),
-        ("http://[::ffff:127.0.0.1]", "this machine alone"),
+        ("http://127.0.0.1:8000", "this machine only"),
+        ("http://localhost", "this machine only"),
+        ("http://[::1]", "this machine only"),
+        ("http://[::ffff:127.0.0.1]", "this machine only"),
         ("http://10.0.0.7", "private network"),
         ("http://192.168.1.20:8080", "private network"),
         ("https://172.16.0.1", "private network"),
@@ -40,9 +40,9 @@ def test_address_that_wordpress_calls(public_url):
         ("http://[fe80::1]", "private network"),
         ("http://[fd00::1]", "private network"),
         ("http://0.0.0.0", "private network"),
-        ("https://bridge", "name of a private network"),
-        ("https://bridge.local", "name of a private network"),
-        ("https://bridge.INTERNAL.", "name of a private network"),
+        ("https://bridge", "name in a private network"),
+        ("https://bridge.local", "name in a private network"),
+        ("https://bridge.INTERNAL.", "name in a private network"),
     ],
 )
 def test_address_that_wordpress_refuses(public_url, words):

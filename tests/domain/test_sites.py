@@ -46,7 +46,7 @@ def test_address_of_a_site_is_stored_without_query_and_last_slash(given, expecte
     ],
 )
 def test_address_that_is_none_is_refused(given):
-    with pytest.raises(ValueError, match="give"):
+    with pytest.raises(ValueError, match="enter"):
         read_url(given)
 
 

@@ -31,6 +31,7 @@ def restored(trash: Trash) -> Trash:
     ],
 )
 def test_each_event_leads_to_one_state(trash, after_announced, after_restored, after_outside):
+    assert trash.absent(at=LATER, newest=NOW).state is TrashState.TRASHED
     assert announced(trash).state is after_announced
     assert restored(trash).state is after_restored
     assert trash.outside().state is after_outside

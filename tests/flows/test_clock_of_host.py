@@ -52,7 +52,7 @@ def test_a_clock_that_is_ahead_of_every_shop_is_named(app, connected_shop):
 
     assert named["state"] == "differs_from_shops"
     assert named["seconds"] == pytest.approx(-HOUR, abs=20)
-    assert "ahead of that of the only shop that was asked" in named["detail"]
+    assert "ahead of the clock of the only shop that was read" in named["detail"]
     checked = app.test_cli_runner().invoke(args=["stores", "check", "shop", "--json"])
     assert named["detail"] in {fault["sentence"] for fault in json.loads(checked.output)["faults"]}
 
@@ -128,4 +128,4 @@ def test_the_nearest_shop_counts(offsets, nearest):
     checked = check_clock(utcnow(), newest=None, server_offset=None, shops=nearest_clock(offsets))
     assert (checked.state is ClockState.DIFFERS_FROM_SHOPS) == (abs(nearest) > 300)
     if nearest < 0 and len(offsets) > 1:
-        assert "ahead of those of all" in checked.sentence
+        assert "ahead of the clocks of all" in checked.sentence

@@ -16,13 +16,14 @@ from tests.support.pages import read, send, sign_in
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = (
-    *("bridge/storage/", "bridge/web/server/", "bridge/web/i18n/"),
+    *("bridge/storage/", "bridge/metrics/", "bridge/web/server/", "bridge/web/i18n/"),
     *("bridge/runtime.py", "bridge/web/context.py", "bridge/web/errors.py", "bridge/web/security.py"),
     *("bridge/web/api/parsing.py", "bridge/web/api/bounded_json.py", "bridge/web/api/openapi.py"),
     *("bridge/services/transactions.py", "bridge/services/secrets.py", "bridge/services/stores/settings.py"),
     *("bridge/rendering/ids.py", "bridge/rendering/documents.py"),
     # Value types of the domain.
-    *("bridge/domain/accounts/accounts.py", "bridge/domain/events/events.py", "bridge/domain/admin/user_list.py"),
+    *("bridge/domain/accounts/accounts.py", "bridge/domain/events/events.py"),
+    *("bridge/domain/admin/admins.py", "bridge/domain/admin/user_list.py"),
     *(f"bridge/domain/stores/{name}.py" for name in ("stores", "zones", "public_address")),
 )
 """The foundations that requests share: every other file that a request enters must be listed."""

@@ -19,7 +19,7 @@ import pytest
 
 from bridge.domain.orders.grants import tokens_owed
 from bridge.services.orders import packages
-from bridge.services.shop import inbox, reconcile
+from bridge.services.shop import full_scan, inbox, reconcile
 from bridge.services.shop.rest import Shops
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.orders import orders
@@ -133,12 +133,19 @@ class Run:
         wanted = NewStore(self.slug, self.server.url, webhook_secret=SECRET, history="grant", **keys)
         now = next(self.clock) - timedelta(days=30)
         with self.database.transaction() as connection:
-            self.store = add_store(connection, wanted, vault_=self.shops.vault, now=now).store
+            self.store = add_store(connection, wanted, vault_=self.shops.vault, actor="test", now=now).store
             # The recordings contain the recorded shop's address; its REST answers have another one here.
-            inbox.accept_source(connection, self.store, "http://127.0.0.1:8980", now=now)
+            inbox.accept_source(connection, self.store, "http://127.0.0.1:8980", actor="test", now=now)
             for product, (tokens, name) in PACKAGES.items():
                 packages.set_package(
-                    connection, self.store.id, product_id=product, variation_id=0, tokens=tokens, name=name, now=now
+                    connection,
+                    self.store.id,
+                    product_id=product,
+                    variation_id=0,
+                    tokens=tokens,
+                    name=name,
+                    actor="test",
+                    now=now,
                 )
         return self
 
@@ -159,7 +166,7 @@ class Run:
             store = store_rows.get(connection, self.store.id)
         with (reading := reconcile.open_reading(self.database.transaction, self.shops, store)).shop:
             report = reconcile.poll(reading, since=None, now=next(self.clock))
-            scanned, is_through = reconcile.run_full_scan(reading, now=next(self.clock), limit=200)
+            scanned, is_through = full_scan.run_full_scan(reading, now=next(self.clock), limit=200)
         return report.is_clean and scanned.is_clean and is_through
 
     def holdings(self):

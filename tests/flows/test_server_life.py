@@ -155,9 +155,8 @@ def test_worker_that_dies_is_replaced_and_the_other_serves_meanwhile(run, shop):
 def test_workers_stop_when_their_main_process_is_killed(run):
     service = run(workers=2)
     until(lambda: len(service.processes()) == 3)
-    main = min(service.processes())
 
-    os.kill(main, signal.SIGKILL)
+    service.signal(signal.SIGKILL)
     service.wait()
 
     until(lambda: service.processes() == [], 20)

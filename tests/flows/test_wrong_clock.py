@@ -13,7 +13,7 @@ from bridge.domain.shop.inbox import may_wait
 from bridge.services.metering import resets
 from bridge.services.ops import clock as clocks
 from bridge.services.ops import prune_guard
-from bridge.services.shop import inbox, reconcile
+from bridge.services.shop import full_scan, inbox
 from bridge.storage.engine import ids
 from bridge.storage.shop import sync_state
 from bridge.storage.sites import link_codes
@@ -270,9 +270,9 @@ def test_a_full_scan_noted_by_a_clock_that_was_ahead_hides_no_later_one(shop, da
     store = shop.connected.store
     with database.transaction() as connection:
         sync_state.change(connection, store.id, swept_at=utcnow())
-        assert not reconcile.is_full_scan_due(connection, store, now=utcnow())
+        assert not full_scan.is_full_scan_due(connection, store, now=utcnow())
         sync_state.change(connection, store.id, swept_at=utcnow() + YEAR)
-        assert reconcile.is_full_scan_due(connection, store, now=utcnow())
+        assert full_scan.is_full_scan_due(connection, store, now=utcnow())
 
 
 def test_a_delivery_from_the_future_waits_no_longer_for_its_shop():

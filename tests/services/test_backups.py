@@ -98,7 +98,7 @@ def test_backup_overwrites_no_file(database, tmp_path):
     there = tmp_path / "precious.txt"
     there.write_text("precious")
 
-    with pytest.raises(BackupFailed, match="is there already"):
+    with pytest.raises(BackupFailed, match="already exists"):
         backups.save(database, there)
 
     assert there.read_text() == "precious"

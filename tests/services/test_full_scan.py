@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.services.shop import reconcile
+from bridge.services.shop import full_scan
 from bridge.storage.shop import sync_state
 from fakeshop.rest.faults import Kind
 from tests.support.connected_shop import DAY, open_connected_shop
@@ -74,7 +74,7 @@ def test_scan_stops_for_a_shop_that_lost_most_of_its_orders(connected_shop):
     report, _ = connected_shop.run_full_scan()
 
     assert connected_shop.balances() == {2: 1_200_000}
-    assert "looks like another shop" in report.failures[0]
+    assert "It may be another shop" in report.failures[0]
 
 
 @one_engine
@@ -88,7 +88,7 @@ def test_scan_drops_orders_that_are_older_than_its_span(connected_shop):
         connected_shop.run_full_scan()
 
     with connected_shop.database.reading() as connection:
-        since = connected_shop.now - reconcile.FULL_SCAN_SPAN
+        since = connected_shop.now - full_scan.FULL_SCAN_SPAN
         assert (
             sync_state.list_due_for_full_scan(connection, connected_shop.store.id, since=since, after=0, limit=9) == []
         )
@@ -100,7 +100,7 @@ def test_scan_is_due_once_a_night_and_after_one_that_was_cut_off(connected_shop)
 
     def is_due():
         with connected_shop.database.reading() as connection:
-            return reconcile.is_full_scan_due(connection, connected_shop.store, now=connected_shop.now)
+            return full_scan.is_full_scan_due(connection, connected_shop.store, now=connected_shop.now)
 
     assert is_due()
     connected_shop.now = connected_shop.now.replace(hour=2, minute=59)

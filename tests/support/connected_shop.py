@@ -24,7 +24,7 @@ from bridge.domain.shop.issues import Code
 from bridge.domain.shop.reconciliation import Report
 from bridge.domain.shop.subscriptions import TOPICS
 from bridge.runtime import Runtime
-from bridge.services.shop import monitor, paging, product_import, reconcile, subscriptions
+from bridge.services.shop import full_scan, monitor, paging, product_import, reconcile, subscriptions
 from bridge.services.shop.ingest import SyncContext
 from bridge.services.shop.monitor import CheckResult, MonitorContext
 from bridge.services.shop.reconcile import open_reading
@@ -153,7 +153,7 @@ class ConnectedShop:
         """Run one part of the full scan, a second later."""
         self.later()
         with self.reading(**more) as reading:
-            return reconcile.run_full_scan(reading, now=self.now, limit=limit)
+            return full_scan.run_full_scan(reading, now=self.now, limit=limit)
 
     def watch(self) -> CheckResult:
         """Run the watchdog once."""
@@ -192,7 +192,9 @@ def connect(connected_shop: ConnectedShop, slug: str, url: str, key: Any, *, his
     names = {"consumer_key": key.consumer_key, "consumer_secret": key.consumer_secret} if key else {}
     wanted = NewStore(slug, url, webhook_secret=SECRET, history=history, **names)
     with connected_shop.database.transaction() as connection:
-        return settings.add_store(connection, wanted, vault_=connected_shop.shops.vault, now=connected_shop.now)
+        return settings.add_store(
+            connection, wanted, vault_=connected_shop.shops.vault, actor="test", now=connected_shop.now
+        )
 
 
 @contextmanager
@@ -204,7 +206,7 @@ def open_connected_shop(app: Flask, *, page: int = 100, **more: Any) -> Iterator
     with ExitStack() as stack:
         connected_shop.served = stack.enter_context(serve(connected_shop.shop))
         stack.enter_context(patch.object(session, "time", ours))
-        for reader in (paging, reconcile, product_import):
+        for reader in (paging, reconcile, full_scan, product_import):
             stack.enter_context(patch.object(reader, "PAGE", page))
         for target in (web_webhooks, cli_reconcile, cli_packages, cli_stores, cli_webhooks):
             stack.enter_context(patch.object(target, "utcnow", lambda: connected_shop.now))

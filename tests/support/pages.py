@@ -30,7 +30,10 @@ class Form:
 
 @dataclass
 class Page(HTMLParser):
-    """A page: its forms, the rows of its tables as texts by class, its links and the attributes of its headings."""
+    """A page: its forms, the rows of its tables as texts by class, its links and the attributes of its headings.
+
+    A table that is folded away in a `<details>` has no rows here.
+    """
 
     source: str
     forms: list[Form] = field(default_factory=list)
@@ -46,6 +49,7 @@ class Page(HTMLParser):
         self._form: Form | None = None
         self._texts: list[tuple[str, dict[str, str], list[str]]] = []
         self._in_body = False
+        self._folded = 0
         self.feed(self.source)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -56,8 +60,10 @@ class Page(HTMLParser):
             self.forms.append(self._form)
         elif tag == "input" and self._form is not None and "name" in values:
             self._form.fields[values["name"]] = values.get("value", "")
+        elif tag == "details":
+            self._folded += 1
         elif tag == "tbody":
-            self._in_body = True
+            self._in_body = not self._folded
         elif tag == "tr" and self._in_body:
             self.rows.append([])
             self.row_classes.append(values.get("class", ""))
@@ -67,15 +73,17 @@ class Page(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "tbody":
             self._in_body = False
+        elif tag == "details":
+            self._folded -= 1
         if not self._texts or self._texts[-1][0] != tag:
             return
         _, values, parts = self._texts.pop()
         text = " ".join("".join(parts).split())
         if tag == "a":
             self.links[values.get("aria-label") or text] = values.get("href", "")
-        elif tag == "th" and values.get("scope") == "col":
+        elif tag == "th" and values.get("scope") == "col" and not self._folded:
             self.sorts[text.rstrip("↑↓")] = values.get("aria-sort", "")
-        elif tag in {"td", "th"} and self.rows:
+        elif tag in {"td", "th"} and self.rows and self._in_body:
             self.rows[-1].append(text)
         elif tag == "p" and values.get("role") == "alert":
             self.alerts.append(text)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.support.recordings import Recording, all_recordings, recording
-from tests.support.shop_server import Asked, Reply, recorded
+from tests.support.shop_server import ReceivedRequest, Reply, recorded
 
 Document = dict[str, Any]
 
@@ -53,7 +53,7 @@ class RecordedShop:
         }
         self.products = {document["id"]: document for document in map(_body, _PRODUCTS)}
 
-    def __call__(self, asked: Asked) -> Reply:
+    def __call__(self, asked: ReceivedRequest) -> Reply:
         """Return the shop's reply."""
         kind, *rest = asked.path.strip("/").split("/")
         if kind == "orders" and not rest:
@@ -73,7 +73,7 @@ class RecordedShop:
     def _has_refunds(self, number: int) -> bool:
         return bool(self.orders[number]["refunds"])
 
-    def _list(self, asked: Asked) -> Reply:
+    def _list(self, asked: ReceivedRequest) -> Reply:
         params = asked.params
         wanted: Callable[[Document], bool] = (
             (lambda order: order["status"] in params["status"].split(","))
@@ -92,7 +92,7 @@ class RecordedShop:
         return _page(asked, found)
 
 
-def unreachable(_asked: Asked) -> Reply:
+def unreachable(_asked: ReceivedRequest) -> Reply:
     """Return the reply of a shop that is down: a page in HTML."""
     return Reply(b"<html><h1>Error establishing a database connection</h1>", 500, (("Content-Type", "text/html"),))
 
@@ -130,7 +130,7 @@ def _found(document: Document | None, otherwise: str) -> Reply:
     return recorded(otherwise) if document is None else Reply(document)
 
 
-def _page(asked: Asked, found: list[Document]) -> Reply:
+def _page(asked: ReceivedRequest, found: list[Document]) -> Reply:
     size, page = int(asked.params["per_page"]), int(asked.params["page"])
     rows = found[(page - 1) * size : page * size]
     count = len(found) if rows else 0

@@ -21,7 +21,7 @@ _RECORDINGS = Path(__file__).resolve().parent.parent / "recordings" / "rest"
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     """One received request; `connection` is its source port."""
 
     method: str
@@ -69,7 +69,7 @@ def listed(*ids: int, total: int | None = None, pages: int = 1) -> Reply:
     return Reply([{"id": number} for number in ids], headers=(count, ("X-WP-TotalPages", str(pages))))
 
 
-Answering = Callable[[Asked], "Reply | Callable[[Any], None]"]
+Answering = Callable[[ReceivedRequest], "Reply | Callable[[Any], None]"]
 """An answer to a request: a reply, or a function that writes to the open connection itself."""
 
 
@@ -79,12 +79,12 @@ class ShopServer:
 
     answer: Answering = lambda _asked: Reply({"id": 1})
     replies: list[Any] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[ReceivedRequest] = field(default_factory=list)
     url: str = ""
     ahead_seconds: int = 0
     """How far its clock is ahead."""
 
-    def next(self, asked: Asked) -> Any:
+    def next(self, asked: ReceivedRequest) -> Any:
         """Return the answer to this request."""
         self.asked.append(asked)
         return self.replies.pop(0) if self.replies else self.answer(asked)
@@ -103,7 +103,7 @@ def shop_serving(*, certificate: Path | None = None) -> Iterator[ShopServer]:
             length = int(self.headers.get("content-length") or 0)
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(length)
-            reply = shop.next(Asked(self.command, self.path, headers, body, self.client_address[1]))
+            reply = shop.next(ReceivedRequest(self.command, self.path, headers, body, self.client_address[1]))
             if not isinstance(reply, Reply):
                 self.close_connection = True
                 reply(self.wfile)

@@ -10,6 +10,8 @@ from tests.support.architecture import is_product
 
 # Written apart, so that this file has none of them.
 _BANNED = re.compile(rf"(?<![a-z])({'|'.join(('nobody', 'somebody', 'whoever', 'anew', 'thereby', 'lest'))})(?![a-z])")
+_QUESTION = re.compile(r"(What|Who|Whose|Whoever|Whether|Somebody|Everybody|Nobody)\b")
+_BESIDE = ("tests/", "fakeshop/", "bench/")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 ALLOWED: dict[str, int] = {}
@@ -49,6 +51,17 @@ OLD_WORDS = frozenset(
 """Words that no identifier may contain: docs/style.md has a term for each."""
 OLD_NAMES = frozenset({"Parts", "Tools", "Shift", "Reading", "Post", "Means", "Standing", "Watched", "Bill", "Seen"})
 """Identifiers that were replaced; as part of a longer name the word may be right."""
+OLD_TEST_WORDS = OLD_WORDS | {
+    *("book", "deeds", "ear", "ears", "goods", "hear", "heard", "hears", "knock", "knocks", "sweeping", "sweeps"),
+    *("telling", "tells", "walk", "walks"),
+}
+"""Words that no identifier of the tests, the fake shop and the benchmarks may contain."""
+OLD_TEST_NAMES = OLD_NAMES | {
+    *("Asked", "Books", "Gate", "Hands", "People", "Rig", "Shelves", "Sickness", "Spares", "Upkeep"),
+}
+"""Identifiers that were replaced there."""
+LIBRARY_NAMES = frozenset({"walk"})
+"""Names of the standard library."""
 STORED_NAMES = frozenset({"swept_at", "swept_to"})
 """Columns, which keep their names."""
 
@@ -57,7 +70,7 @@ def banned_words(path: str, source: str) -> list[str]:
     """Each banned word of a template, or of the identifiers and docstrings of a module: `path:line word`."""
     if path.startswith("templates/"):
         return [f"{path}:{line} {word}" for line, word in _find(source, 1)]
-    if not is_product(path):
+    if not _is_ours(path):
         return []
     tree = ast.parse(source)
     texts = [*_identifiers(tree), *_docstrings(tree)]
@@ -80,14 +93,31 @@ def allowance_faults(sources: Mapping[str, str], allowed: Mapping[str, int]) -> 
 
 
 def old_name_faults(path: str, source: str) -> list[str]:
-    """Identifiers of the product in the vocabulary that docs/style.md replaced."""
-    if not is_product(path):
+    """Identifiers in the vocabulary that docs/style.md replaced."""
+    if not _is_ours(path):
         return []
+    words, names = (OLD_WORDS, OLD_NAMES) if is_product(path) else (OLD_TEST_WORDS, OLD_TEST_NAMES)
     return [
         f"{path}:{line} is called {name}: use the term of docs/style.md"
         for line, name in dict.fromkeys(_identifiers(ast.parse(source)))
-        if name not in STORED_NAMES and (name in OLD_NAMES or OLD_WORDS & {w.lower() for w in _WORD.findall(name)})
+        if name not in STORED_NAMES | LIBRARY_NAMES
+        and (name in names or words & {word.lower() for word in _WORD.findall(name)})
     ]
+
+
+def question_faults(path: str, source: str) -> list[str]:
+    """Docstrings that begin with a question word or with a person."""
+    if not _is_ours(path):
+        return []
+    return [
+        f"{path}:{line} begins with {found[0]}: begin with a verb or a noun"
+        for line, text in _docstrings(ast.parse(source))
+        if (found := _QUESTION.match(text))
+    ]
+
+
+def _is_ours(path: str) -> bool:
+    return path.endswith(".py") and (is_product(path) or path == "conftest.py" or path.startswith(_BESIDE))
 
 
 def _directory(path: str) -> str:

@@ -147,7 +147,7 @@ def test_refusal_leads_to_its_description_below_the_public_url():
     assert json.loads(caller.body)["type"] == "https://x.example/bridge/v1/docs#unsupported_media_type"
 
 
-class Parts:
+class ChunkedApp:
     """Return a WSGI app whose answer comes in parts of 64 KiB; it records their number, and its closing."""
 
     def __init__(self, count):
@@ -196,25 +196,25 @@ def test_monitors_are_answered_while_every_thread_is_busy(path):
     assert [caller.status for caller in (monitor, *slow)] == [200] * 7
 
 
-def test_every_answer_is_told_with_its_route_and_status():
-    told = []
+def test_every_answer_is_reported_with_its_route_and_status():
+    reported = []
 
     def app(environ, start_response):
         environ[ROUTE] = "/v1/users/<user_id>"
         start_response("404 NOT FOUND", [])
         return [b"no"]
 
-    answer(app, Caller(), scope("GET", "/v1/users/7"), on_answer=lambda *what: told.append(what))
+    answer(app, Caller(), scope("GET", "/v1/users/7"), on_answer=lambda *what: reported.append(what))
     headers = [(b"content-length", b"3000000")]
-    answer(app, Caller(), scope(headers=headers), on_answer=lambda *what: told.append(what))
+    answer(app, Caller(), scope(headers=headers), on_answer=lambda *what: reported.append(what))
 
-    assert [what[:3] for what in told] == [("/v1/users/<user_id>", "GET", 404), ("", "POST", 413)]
-    assert all(0 <= what[3] < 5 for what in told)
+    assert [what[:3] for what in reported] == [("/v1/users/<user_id>", "GET", 404), ("", "POST", 413)]
+    assert all(0 <= what[3] < 5 for what in reported)
 
 
 def test_long_answer_is_made_as_it_is_taken_and_holds_no_thread():
     async def run():
-        app, takes = Parts(40), asyncio.Event()
+        app, takes = ChunkedApp(40), asyncio.Event()
         caller = Caller(takes=takes)
         asgi = AsgiApp(app, threads=1, seconds=5)
         request = asyncio.create_task(asgi(scope(method="GET"), caller.receive, caller.send))
@@ -236,7 +236,7 @@ def test_long_answer_is_made_as_it_is_taken_and_holds_no_thread():
 
 
 def test_reader_that_takes_nothing_is_cut_off_and_the_answer_closed():
-    app, caller = Parts(40), Caller(takes=asyncio.Event())
+    app, caller = ChunkedApp(40), Caller(takes=asyncio.Event())
     answer(app, caller, scope(method="GET"), seconds=0.1)
 
     assert [message["type"] for message in caller.messages] == ["http.response.start"]

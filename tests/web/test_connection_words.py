@@ -101,7 +101,7 @@ def test_shop_that_accepted_typed_keys_has_been_asked(connected_shop, admin):
         ((SECRET, KEY), "swapped"),
         ((KEY, KEY), "consumer key was given as the consumer secret"),
         (("abcd efgh ijkl mnop qrst uvwx", SECRET), "application password"),
-        ((KEY[3:], SECRET), "lacks its beginning ck_"),
+        ((KEY[3:], SECRET), "is missing its beginning ck_"),
     ],
 )
 def test_mix_up_of_typed_keys_is_named_and_the_old_ones_stay(connected_shop, admin, typed, words):
@@ -196,7 +196,15 @@ def test_webhooks_no_shop_reaches_are_created_only_when_confirmed(database_url):
     connected, _ = factories.add_shop(app, "shop")
     parts: Runtime = app.extensions["bridge"]
     with parts.database.transaction() as connection:
-        settings.set_keys(connection, connected.store, consumer_key="ck_1", consumer_secret="cs_1", vault_=parts.vault)
+        settings.set_keys(
+            connection,
+            connected.store,
+            consumer_key="ck_1",
+            consumer_secret="cs_1",
+            vault_=parts.vault,
+            actor="test",
+            now=utcnow(),
+        )
     client = sign_in(app)
     page = client.get(PAGE)
     form = read(page).form("connection/webhooks")
@@ -207,7 +215,7 @@ def test_webhooks_no_shop_reaches_are_created_only_when_confirmed(database_url):
 
     app.extensions["bridge"].group_commit.close()
     app.extensions["bridge"].database.close()
-    assert "The shop’s deliveries may not arrive: 10.0.0.7 is an address of a private network" in page.text
+    assert "The shop’s deliveries may not arrive: 10.0.0.7 is an address in a private network" in page.text
     assert 'name="confirm"' in page.text
     assert (refused.status_code, "Nothing was created" in read(refused).alerts[0]) == (422, True)
     assert confirmed.status_code == 303

@@ -38,7 +38,7 @@ _DNS = re.compile(r"name or service not known|no address|name resolution|nodenam
 
 
 class Hint(Enum):
-    """What else to try after a failure."""
+    """The next attempt after a failure."""
 
     NONE = 0
     KEYS_UNSEEN = 1

@@ -20,7 +20,7 @@ _JOINERS = "\u200c\u200d"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Profile data a caller sends for a user; None keeps the stored value."""
+    """Profile data that a caller sends for a user; None keeps the stored value."""
 
     user_id: int
     email: str | None = None
@@ -85,7 +85,7 @@ class Account(NamedTuple):
 
 
 class Balance(NamedTuple):
-    """Return a balance as callers see it: whole tokens, zero or more."""
+    """A balance as callers see it: whole tokens, zero or more."""
 
     balance: int
     held: int
@@ -93,7 +93,7 @@ class Balance(NamedTuple):
 
     @property
     def available(self) -> int:
-        """Return the tokens that can be spent now: the balance less the open holds."""
+        """Return the tokens that can be spent now: the balance minus the open holds."""
         return max(0, self.balance - self.held)
 
 
@@ -101,7 +101,7 @@ def normalize_email(email: str | None) -> str | None:
     """Return an email in its compared form, at most 320 characters; None for an empty one."""
     if email is None:
         return None
-    # Folding makes two or three letters of some; an address never gets that long.
+    # Case folding turns some letters into two or three, so the length is limited afterwards.
     return email.strip().casefold()[:MAX_EMAIL] or None
 
 

@@ -100,7 +100,7 @@ def shown(value: Any) -> str:
 
 
 def _bounded(value: Any, *, depth: int) -> Any:
-    """Return a value cut to a few entries, so that writing it as text is cheap."""
+    """Return a value cut to a few entries, so that converting it to text is cheap."""
     if depth > _DEPTH:
         return "…"
     if isinstance(value, list):

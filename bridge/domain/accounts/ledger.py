@@ -41,8 +41,8 @@ class Entry(NamedTuple):
     `tokens` is signed; `balance_after` and `debt_after` are the account's
     amounts after this entry. `actor` names the cause.
 
-    A named tuple: one is made for every token that moves, and a frozen
-    dataclass of as many fields takes several times as long to make.
+    A named tuple, because one is created for every movement, and creating a frozen
+    dataclass with as many fields takes several times as long.
     """
 
     id: int
@@ -65,11 +65,11 @@ class Entry(NamedTuple):
 def credit(*, tokens: int, balance: int, debt: int) -> Movement:
     """Add tokens to an account: they pay its debt first, the rest becomes balance.
 
-    Raises `OverflowError` where the balance would pass 2^53-1.
+    Raises `OverflowError` if the balance would exceed 2^53-1.
     """
     paid = min(debt, tokens)
     if balance + tokens - paid > MAX_TOKENS:
-        raise OverflowError("the balance would pass 2^53-1 tokens")
+        raise OverflowError("the balance would exceed 2^53-1 tokens")
     return Movement(tokens=tokens - paid, debt=-paid)
 
 

@@ -19,7 +19,7 @@ _ROLE = re.compile(r"[a-z0-9_-]{1,100}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _SHOWN = 40
 _BALANCE = {
-    None: "is empty: give a whole number of tokens, 0 or more",
+    None: "is empty: enter a whole number of tokens, 0 or more",
     Reason.NEGATIVE: "is {value!r}, below 0: a balance is 0 or more",
     Reason.FRACTION: "is {value!r}, not a whole number: tokens are whole",
     Reason.TOO_LARGE: f"is {{value!r}}, more than {MAX_TOKENS}, the most an account can hold",
@@ -40,7 +40,7 @@ class Opening:
 
 
 def read_row(row: Mapping[str, str], *, line: int) -> Opening | list[FieldError]:
-    """Return the opening balance in one row of a file, or every fault in it, named by line and column."""
+    """Return the opening balance in one row of a file, or every error in it, with line and column."""
     faults: list[FieldError] = []
 
     def fault(column: str, message: str) -> None:

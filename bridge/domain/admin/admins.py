@@ -16,7 +16,7 @@ MAX_SESSIONS = 20
 
 
 class Role(StrEnum):
-    """What an admin may do. Each role includes those before it."""
+    """The rights of an admin. Each role includes those before it."""
 
     VIEWER = "viewer"
     """Read every page."""

@@ -12,8 +12,8 @@ from bridge.domain.stores.principals import Principal
 class Request:
     """The fields of every request: the caller, and the idempotency key.
 
-    `fingerprint` is the hash of the request. It distinguishes a repetition
-    from another request under the same key. Only a release may have no key.
+    `fingerprint` is the hash of the request. It distinguishes a retry from a
+    different request with the same key. Only a release may have no key.
     """
 
     caller: Principal
@@ -40,14 +40,14 @@ class SpendRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldRequest(SpendRequest):
-    """A request to set tokens aside for `ttl_seconds`, 1 to 86400."""
+    """A request to hold tokens for `ttl_seconds`, 1 to 86400."""
 
     ttl_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureRequest(Request):
-    """A request to charge a hold's real cost: `tokens`, or `units` of the hold's operation."""
+    """A request to charge the actual cost of a hold: `tokens`, or `units` of its operation."""
 
     hold_id: int
     tokens: int | None = None
@@ -56,7 +56,7 @@ class CaptureRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseRequest(Request):
-    """A request to free everything a hold set aside."""
+    """A request to release all tokens of a hold."""
 
     hold_id: int
 

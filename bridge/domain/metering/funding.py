@@ -71,7 +71,7 @@ class Decision(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GivenBack:
-    """The tokens a refund gives back to each source; `lapsed` are those of a closed window."""
+    """The tokens that a refund returns to each source; `lapsed` are those of a closed window."""
 
     plan: int = 0
     balance: int = 0
@@ -80,7 +80,7 @@ class GivenBack:
 
 
 def draw(*, price: int, funding_sources: Sequence[FundingSource]) -> Decision:
-    """Take as much of a price as the purses hold, in the given order; the rest is the shortfall."""
+    """Take as much of a price as the sources hold, in the given order; the rest is the shortfall."""
     plan = balance = allowance = 0
     missing = price
     for funding_source in funding_sources:
@@ -96,10 +96,10 @@ def draw(*, price: int, funding_sources: Sequence[FundingSource]) -> Decision:
 
 
 def decide(*, price: int, funding_sources: Sequence[FundingSource], disabled: bool = False) -> Decision:
-    """Split a price over the purses in the given order: all of it, or nothing.
+    """Split a price over the sources in the given order: all of it, or nothing.
 
     Amounts are whole tokens, zero or more. A refusal is a `Decision`, not an
-    exception: it is an everyday answer, and it says how much was missing.
+    exception, because it is a normal result; it has the missing amount.
     `disabled` means that the module's rule disables free use; other sources
     can still pay.
     """
@@ -113,9 +113,9 @@ def decide(*, price: int, funding_sources: Sequence[FundingSource], disabled: bo
 def give_back(*, tokens: int, open_: Decision, order: Sequence[Source]) -> GivenBack:
     """Split a refund over the sources that paid, the last to pay first.
 
-    `open_` is what each source paid, was not given back yet, and can take: what
-    came from a closed window cannot go back to it. Only the rest, after every
-    source has been repaid, lapses.
+    `open_` is what each source paid, has not been returned, and can be returned:
+    tokens from a closed window cannot. Only the rest, after every source has been
+    repaid, lapses.
     """
     left = {Source.PLAN: open_.plan, Source.BALANCE: open_.balance, Source.ALLOWANCE: open_.allowance}
     back = dict.fromkeys(left, 0)

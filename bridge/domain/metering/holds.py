@@ -1,4 +1,4 @@
-"""Holds: tokens set aside until the price is final."""
+"""Holds: tokens reserved until the price is final."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_TTL_SECONDS = 24 * 60 * 60
 
 
 class HoldState(StrEnum):
-    """The state of a hold. An open one past its expiry counts for nothing, marked or not."""
+    """The state of a hold. An open hold past its expiry no longer counts, even before it is marked."""
 
     OPEN = "open"
     CAPTURED = "captured"
@@ -23,7 +23,7 @@ class HoldState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Tokens set aside, and the sources they were set aside from; whole tokens, zero or more."""
+    """Held tokens and the sources they are held from; whole tokens, zero or more."""
 
     id: int
     account_id: int
@@ -48,5 +48,5 @@ class Hold:
     spend_id: int | None = None
 
     def counts_at(self, now: datetime) -> bool:
-        """Return whether the hold sets tokens aside at this moment; at its expiry it no longer does."""
+        """Return whether the hold still holds tokens at this moment; at its expiry it does not."""
         return self.state is HoldState.OPEN and now < self.expires_at

@@ -125,10 +125,9 @@ class Reset:
 def first_instant(day: date, zone: tzinfo) -> datetime:
     """Return the moment a local day begins, in UTC.
 
-    Where midnight does not exist (Cairo and Santiago spring forward at 00:00),
-    the day begins at the jump; where it comes twice, at the first. PEP 495
-    gives both: a missing or doubled time with fold 0 is read with the offset
-    in force before the change.
+    If midnight does not exist (Cairo and Santiago spring forward at 00:00), the day
+    begins at the jump; if it comes twice, at the first. PEP 495 gives both: a
+    missing or repeated time with fold 0 has the offset before the change.
     """
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
@@ -165,8 +164,8 @@ def since_reset(window: Window, resets: Iterable[datetime], now: datetime) -> Wi
 def rule_for(rules: Mapping[str, Rule], roles: Iterable[str], *, guest: bool) -> MatchedRule | None:
     """Return the rule that applies to an account; None means no free allowance.
 
-    Rules for a user's roles beat the one for `user`; of several roles the most
-    generous wins.
+    Rules for a user's roles take precedence over the one for `user`; of several
+    roles, the most generous rule applies.
     """
     if guest:
         return MatchedRule("guest", rules["guest"]) if "guest" in rules else None

@@ -46,9 +46,9 @@ def add_months(anchor: datetime, months: int, zone: tzinfo) -> datetime:
 def allotments_at(terms: Iterable[Term], now: datetime, zone: tzinfo) -> list[Allotment]:
     """Return an account's plan windows at this moment, the first to end in front.
 
-    A term bought while an earlier one of the same plan runs extends it: it
-    begins where that one ends, and the windows go on from the first purchase's
-    day. A term bought after the end starts a new series of windows.
+    A term bought during an earlier one of the same plan extends it: it begins where
+    that one ends, and the windows continue from the day of the first purchase. A
+    term bought after the end starts a new series of windows.
     """
     by_product: dict[int, list[Term]] = {}
     for term in sorted(terms, key=lambda term: (term.bought_at, term.order_number, term.line_id)):
@@ -63,7 +63,7 @@ def _current(chain: list[Term], now: datetime, zone: tzinfo) -> Allotment | None
     months_of: list[tuple[int, Term]] = []
     for term in chain:
         if term.bought_at >= add_months(anchor, months, zone):
-            # The plan had run out: this purchase begins a new one.
+            # The plan had ended: this purchase starts a new one.
             if now < term.bought_at:
                 break
             anchor, months, months_of = term.bought_at, 0, []

@@ -12,11 +12,11 @@ from bridge.domain.metering.errors import TooManyUnits
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A billable act in a module.
+    """A billable action in a module.
 
-    `tokens_per_unit` is whole tokens, 0 for a free one; `max_units` is the most
-    units in one call, None for no cap. `parts` names the operations it is made
-    of, empty for one that stands alone.
+    `tokens_per_unit` is whole tokens, 0 if it is free; `max_units` is the most units
+    in one call, None for no limit. `parts` lists the operations it consists of;
+    empty for a simple operation.
     """
 
     key: str
@@ -36,26 +36,26 @@ DEFAULT_OPERATIONS = (
     Operation("image.preview", "image_optimizer", 0, max_units=5),
     Operation("alt_text.generation", "alt_text", 1),
 )
-"""The price list a new store begins with."""
+"""The price list of a new store."""
 
 
 def price_of(operation: Operation, quantity: int) -> int:
     """Return the price of this many units, in whole tokens.
 
-    Raises `TooManyUnits` above the operation's cap, and `InvalidRequest` where
-    the price would pass 2^53-1 tokens.
+    Raises `TooManyUnits` above the operation's `max_units`, and `InvalidRequest` if
+    the price would exceed 2^53-1 tokens.
     """
     if operation.max_units is not None and quantity > operation.max_units:
         raise TooManyUnits(
-            f"{operation.key} takes at most {operation.max_units} units in one call",
+            f"{operation.key} allows at most {operation.max_units} units in one call",
             fields=[FieldError("quantity", f"at most {operation.max_units}")],
         )
     price = operation.tokens_per_unit * quantity
     if price > MAX_TOKENS:
-        raise InvalidRequest(fields=[FieldError("quantity", "the price would pass 2^53-1 tokens")])
+        raise InvalidRequest(fields=[FieldError("quantity", "the price would exceed 2^53-1 tokens")])
     return price
 
 
 def sum_of(parts: Iterable[Operation]) -> int:
-    """Return the tokens per unit of an operation made of these parts."""
+    """Return the tokens per unit of an operation that consists of these parts."""
     return sum(part.tokens_per_unit for part in parts)

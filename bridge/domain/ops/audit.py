@@ -1,4 +1,4 @@
-"""The results of an audit of the books."""
+"""The results of an audit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A contradiction in the books: the check that found it, and a sentence about it."""
+    """A contradiction in the data: the check that found it, and a message about it."""
 
     check: str
     sentence: str

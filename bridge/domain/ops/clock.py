@@ -32,8 +32,8 @@ class ClockState(StrEnum):
 class ClockCheck:
     """The clock of this host, compared with the newest row, the database server, the shops and the monotonic clock.
 
-    `seconds` is how far the clock is behind them; negative where it is ahead,
-    and where it was set forward.
+    `seconds` is how far the clock is behind; negative if it is ahead or was set
+    forward.
     """
 
     state: ClockState
@@ -52,7 +52,11 @@ class ClockCheck:
         if self.state is ClockState.DIFFERS:
             return f"the clock of this host is {apart} {side} the clock of the database server: synchronize both hosts"
         if self.state is ClockState.DIFFERS_FROM_SHOPS:
-            shops = f"those of all {self.shops} shops" if self.shops > 1 else "that of the only shop that was asked"
+            shops = (
+                f"the clocks of all {self.shops} shops"
+                if self.shops > 1
+                else "the clock of the only shop that was read"
+            )
             return f"the clock of this host is {apart} {side} {shops}: compare it with one you trust, then {_SEE}"
         if self.state is ClockState.JUMPED:
             way = "back" if self.seconds > 0 else "forward"
@@ -70,7 +74,7 @@ _SEE = "see docs/how-to/fix-the-clock.md"
 class ShopClocks:
     """The number of shop clocks read, and how far the nearest is ahead of ours.
 
-    0 where some are ahead and others behind.
+    0 if some are ahead and others behind.
     """
 
     shops: int

@@ -43,7 +43,7 @@ class DocumentDate(NamedTuple):
 
     @property
     def moment(self) -> int:
-        """What the date counts as beside moments of our clock: the arrival itself where that took its place."""
+        """Return the date as a moment of our clock: the arrival itself where that took its place."""
         return self.seen if self.counted != self.at and self.counted == _second(self.seen) else self.counted
 
 

@@ -14,7 +14,7 @@ from bridge.domain.orders.state import Effect, LineState, OrderState, RefundDeta
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A refund of a line whose pieces and money have different values."""
+    """A refund of a line whose quantity and money have different values."""
 
     refund_id: int
     line_id: int
@@ -30,12 +30,11 @@ class Disagreement:
 def tokens_owed(known: OrderState, line: LineState) -> int:
     """Return the whole tokens a line should have granted: tokens × (quantity − refunded quantity), rounded down.
 
-    Refunds count by their money, which is stated with and without REST keys: the
-    money of a line by its share of the line's total, money of no line, or of
-    refunds with unknown lines, by its share of the order's total. A share that
-    is a whole number of pieces reverses these pieces; any other is rounded
-    down. Pieces count where money cannot: on a line that cost nothing, or where a
-    person decided so.
+    Refunds count by their money, which is known with and without REST keys: money on
+    a line by its share of the line's total; money on no line, or of refunds with
+    unknown lines, by its share of the order's total. A share that is a whole number
+    of units reverses these units; any other share is rounded down. Units count
+    instead of money on a line that cost nothing, or if a person decided so.
     """
     if known.effect is not Effect.GRANTS or not line.tokens or line.months:
         return 0
@@ -50,7 +49,7 @@ def months_owed(known: OrderState, line: LineState) -> int:
 
 
 def list_disagreements(known: OrderState) -> list[Disagreement]:
-    """Return the refunds of package lines whose pieces and money differ by more than one minor unit."""
+    """Return the refunds of package lines whose quantity and money differ by more than one minor unit."""
     if known.is_refunded_whole:
         return []
     return [
@@ -63,7 +62,7 @@ def list_disagreements(known: OrderState) -> list[Disagreement]:
 
 
 def _less_refunds(known: OrderState, line: LineState, *, each: int) -> int:
-    """Return the rest of the pieces' value (`each` per piece) after every refund."""
+    """Return the rest of the line's value (`each` per unit) after every refund."""
     if known.is_refunded_whole:
         return 0
     pieces, money, cost = Fraction(0), Decimal(0), line.line.total or Decimal(0)
@@ -88,7 +87,7 @@ def _refunds_of(known: OrderState, line: LineState) -> Iterator[tuple[RefundDeta
 
 
 def _agrees(known: OrderState, line: LineState, refunded: RefundedLine) -> bool:
-    """Return whether the refunded money is the price of the refunded pieces, to one minor unit."""
+    """Return whether the refunded money is the price of the refunded units, to one minor unit."""
     if not line.quantity:
         return True
     price = Fraction(line.line.total or 0) / line.quantity
@@ -97,7 +96,7 @@ def _agrees(known: OrderState, line: LineState, refunded: RefundedLine) -> bool:
 
 
 def _share(quantity: Fraction, part: Decimal, whole: Decimal, *, each: int, unit: Decimal) -> tuple[int, int]:
-    """Return the share of the money: whole pieces if it differs from their price by rounding only, else tokens."""
+    """Return the share of the money: whole units if it differs from their price by rounding only, else tokens."""
     if part <= 0 or whole <= 0 or not quantity:
         return 0, 0
     share = min(Fraction(1), Fraction(part) / Fraction(whole))

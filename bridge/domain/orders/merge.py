@@ -34,7 +34,7 @@ from bridge.domain.orders.state import (
     Refunds,
     Sources,
 )
-from bridge.domain.orders.trash import TrashState
+from bridge.domain.orders.trash import Trash, TrashState
 
 __all__ = [
     "NEVER",
@@ -54,6 +54,7 @@ __all__ = [
     "effect_of",
     "has_another_of_its_second",
     "is_place_unclear",
+    "merge_absence",
     "merge_document",
     "merge_trashing",
     "merge_unplaced",
@@ -152,10 +153,24 @@ def merge_trashing(known: OrderState, *, delivery: str, received_at: datetime, i
     known = _with_sources(known, heard=heard)
     if is_late and _is_overtaken(known, received_at):
         return known
+    trash = known.trash.announced(delivery, at=received_at, newest=_newest_date(known))
+    return _with_trash(known, trash, heard=heard)
+
+
+def merge_absence(known: OrderState, *, read_at: datetime) -> OrderState:
+    """Return the state after the shop was asked for the order and no longer had it."""
+    heard = dates.to_microseconds(read_at)
+    known = _with_sources(known, heard=heard)
+    return _with_trash(known, known.trash.absent(at=read_at, newest=_newest_date(known)), heard=heard)
+
+
+def _newest_date(known: OrderState) -> datetime | None:
+    """Return what the date of the newest document counts as."""
     newest = known.sources.ranks.get("status")
-    trash = known.trash.announced(
-        delivery, at=received_at, newest=None if newest is None else dates.from_microseconds(newest.at)
-    )
+    return None if newest is None else dates.from_microseconds(newest.at)
+
+
+def _with_trash(known: OrderState, trash: Trash, *, heard: int) -> OrderState:
     sources = replace(known.sources, heard_at=max(heard, known.sources.heard_at))
     if trash.state is not TrashState.TRASHED:
         return replace(known, trash=trash, sources=sources)

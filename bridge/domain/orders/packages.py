@@ -35,7 +35,7 @@ class Package:
 
     @property
     def tokens(self) -> int | None:
-        """The amount that counts, in whole tokens a piece; None if it is missing or not clear."""
+        """The amount that counts, in whole tokens per unit; None if it is missing or not clear."""
         return self.shop_tokens if self.admin_tokens is None else self.admin_tokens
 
     @property
@@ -54,7 +54,7 @@ class Package:
 
     @property
     def open_fault(self) -> Unreadable | None:
-        """The unclear amount that keeps order lines waiting; None once an admin has set one."""
+        """The unclear amount for which order lines wait; None once an admin has set one."""
         return self.unreadable if self.admin_tokens is None else None
 
 
@@ -63,11 +63,11 @@ PackageMap = Mapping[tuple[int, int], Package]
 
 
 def package_of(packages: PackageMap, *, product_id: int, variation_id: int) -> Package | None:
-    """Return the entry that decides the tokens of a piece: the variation's own, else the product's.
+    """Return the entry that decides the tokens per unit: the variation's own, else the product's.
 
-    None when neither states anything. The entry's `tokens` is None where its
-    amount is not clear: the order line then waits. A variation whose amount is 0
-    counts as its product where that is no package.
+    None if neither states anything. The entry's `tokens` is None if its amount is
+    not clear: the order line then waits. A variation with the amount 0 counts as its
+    product if that is not a package.
     """
     product = packages.get((product_id, 0))
     for package in (packages.get((product_id, variation_id)), product):

@@ -18,8 +18,8 @@ def is_past(store: Store, placed_at: datetime | None) -> bool:
 def effect_for(store: Store, known: OrderState, order: Order, effect: Effect) -> Effect:
     """Return the effect of a document for this store: a granting one of a past order changes nothing.
 
-    It grants all the same where the order was granted before, where it was paid
-    later and the owner says so for the order, or else the store's setting.
+    It still grants if the order was granted before, or if it was paid later and the
+    owner's decision about the order, or else the store's setting, says so.
     """
     is_new = effect is Effect.GRANTS and known.account_id is None and known.effect is not Effect.GRANTS
     if not is_new or not is_past(store, order.placed_at or known.placed_at or order.modified_at):

@@ -1,4 +1,4 @@
-"""Find the uncertain points of an order, and apply an owner's answers to them."""
+"""Find the uncertain points of an order, and apply an owner's decisions about them."""
 
 from __future__ import annotations
 
@@ -206,16 +206,16 @@ def with_decision(known: OrderState, item: ReviewItem, choice: str, *, by: str, 
 
 
 def open_lines(known: OrderState) -> tuple[LineState, ...]:
-    """Return the lines without an amount, of pieces that were sold."""
+    """Return the lines without an amount and with a quantity."""
     return tuple(line for line in known.lines if line.tokens is None and line.line.quantity)
 
 
 def with_amount(known: OrderState, line_id: int, *, tokens: int, by: str, at: datetime) -> OrderState:
-    """Return the order with one line's amount set manually, in whole tokens a piece; 0 for no package.
+    """Return the order with one line's amount set manually, in whole tokens per unit; 0 if not a package.
 
-    Only a line without an amount takes one, or a line at 0 that no person set.
-    The same amount again changes nothing. Raises `UnknownLine`, and
-    `LineHasAmount` where another amount is fixed.
+    Only a line without an amount, or with 0 that no person set, accepts one. The same
+    amount again changes nothing. Raises `UnknownLine`, and `LineHasAmount` if
+    another amount is fixed.
     """
     line = next((line for line in known.lines if line.line.id == line_id), None)
     if line is None:

@@ -16,7 +16,7 @@ KEEP = "keep"
 APPLY = "apply"
 """The choice that applies the document an item is about as the newest."""
 PIECES = "pieces"
-"""The choice that reverses by a refund's pieces instead of its money."""
+"""The choice that reverses by a refund's quantity instead of its money."""
 REPLACE = "replace"
 """The choice that replaces the first of two orders with one number by the second."""
 

@@ -22,15 +22,16 @@ class TrashState(Enum):
 class Trash:
     """An order's trash state and the announcements behind it.
 
-    Events: the shop announces a trashing without a date (`announced`), a
-    document says that the order was restored (`restored`), or one that decides
-    or was read from the shop proves that it is not in the trash (`outside`).
+    Events: the shop announces a trashing without a date (`announced`), the shop
+    was asked for the order and has none (`absent`), a document says that the
+    order was restored (`restored`), or one that decides or was read from the shop
+    proves that it is not in the trash (`outside`).
 
-    | state | announced | restored | outside |
-    | --- | --- | --- | --- |
-    | OUTSIDE | TRASHED | RESTORED_FIRST | OUTSIDE |
-    | TRASHED | TRASHED | OUTSIDE | OUTSIDE |
-    | RESTORED_FIRST | OUTSIDE within `REORDERING_SPAN`, then TRASHED | RESTORED_FIRST | RESTORED_FIRST |
+    | state | announced | absent | restored | outside |
+    | --- | --- | --- | --- | --- |
+    | OUTSIDE | TRASHED | TRASHED | RESTORED_FIRST | OUTSIDE |
+    | TRASHED | TRASHED | TRASHED | OUTSIDE | OUTSIDE |
+    | RESTORED_FIRST | OUTSIDE within `REORDERING_SPAN`, then TRASHED | TRASHED | RESTORED_FIRST | RESTORED_FIRST |
 
     The same announcement or restoring sent twice changes nothing. `key` is the
     delivery of the last announcement, `trashed_at` when it came, `trashed_after`
@@ -63,6 +64,10 @@ class Trash:
         if seen_at is not None and at - seen_at <= REORDERING_SPAN:
             return noted
         return replace(noted, trashed_at=at, trashed_after=newest)
+
+    def absent(self, *, at: datetime, newest: datetime | None) -> Trash:
+        """Return the trash after the shop, asked for the order, had none; no restoring can have overtaken that."""
+        return replace(self, restores_ahead=False, trashed_at=at, trashed_after=newest)
 
     def restored(self, *, dated: datetime, at: datetime) -> Trash:
         """Return the trash after a restoring of a date that came at a moment."""

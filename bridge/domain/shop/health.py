@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 MAX_SET_ASIDE = 200
-"""The most documents set aside; with more, reading stops: the shop fails, not single documents."""
+"""The most documents set aside; with more, reading stops, because the whole shop fails."""
 _MAX_INSTALLATIONS = 20
 _SCAN_AGAIN = timedelta(hours=6)
 

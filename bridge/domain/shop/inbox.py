@@ -15,13 +15,13 @@ HARD_LIMIT_BYTES = 24 * 1024 * 1024
 """The largest delivery that is read at all."""
 
 REPEAT_SPAN = timedelta(minutes=10)
-"""How long after a delivery the same bytes count as its repetition."""
+"""How long after a delivery the same bytes count as a repeat."""
 
 MANY_REPEATS = 20
-"""The number of repetitions of one delivery at which the owner is notified."""
+"""The number of repeats of one delivery at which the owner is notified."""
 
 PATIENCE = timedelta(minutes=10)
-"""How long a delivery waits for a shop that does not answer the question it leaves open."""
+"""How long a delivery waits for a shop that does not respond about missing details."""
 
 LONGEST_RETRY = timedelta(hours=1)
 """The longest wait between two attempts at one delivery."""
@@ -95,7 +95,7 @@ class Notice:
 
 
 def may_wait(received_at: datetime, *, now: datetime) -> bool:
-    """Return True while a delivery may still wait for its shop; one from the future has waited by a wrong clock."""
+    """Return whether a delivery may still wait for its shop; one from the future was dated by a wrong clock."""
     return -TOLERANCE <= now - received_at < PATIENCE
 
 

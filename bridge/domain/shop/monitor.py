@@ -37,7 +37,7 @@ _NOTICED = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class Unprocessed:
-    """Deliveries whose processing failed and is repeated: their number, and the oldest with its reason."""
+    """Deliveries whose processing failed and is retried: their number, and the oldest with its reason."""
 
     count: int
     topic: str
@@ -51,15 +51,14 @@ class HealthSnapshot:
     """The observations of a shop at one moment.
 
     `shop_fault` is why it could not be read, `write_fault` why it could not be
-    written to; both empty where that went well or was not tried, and the keys'
-    own fault where `is_keys_fault`. `copy_of` names the installation that looks
-    after the webhooks, where it is not this one. `stopped` is why runs do not
-    get to their end, `set_aside` what the shop could not show. `webhooks` is
-    None where they could not be listed. `changed` counts the orders that changed
-    since the last delivery of one, those of the last minutes left out.
-    `unsigned` counts those of them that had no delivery with a right
-    signature, although one with a wrong signature came. Anybody can send the
-    latter: it proves nothing while deliveries for all changed orders arrive.
+    changed; both are empty if that succeeded or was not tried, and `is_keys_fault`
+    means that the keys are the cause. `copy_of` is the installation that manages the
+    webhooks, if it is not this one. `stopped` is why runs do not finish, `set_aside`
+    what the shop could not return. `webhooks` is None if they could not be listed.
+    `changed` counts the orders that changed since the last delivery of one, without
+    those of the last minutes. `unsigned` counts those of them without a valid
+    delivery, if a delivery with a wrong signature came. Anyone can send the latter,
+    so it proves nothing while deliveries for all changed orders arrive.
     `last_processed_at` is when a delivery of the topic was last processed that
     came as an error at `shop_error_at`.
     """
@@ -181,7 +180,7 @@ def notice_issues(notices: Iterable[Notice]) -> Iterator[Issue]:
 
 
 def states(webhooks: Iterable[Webhook], address: Address) -> dict[str, set[SubscriptionState]]:
-    """Return the standing of our webhooks by topic; empty for a topic without one."""
+    """Return the states of our webhooks by topic; empty for a topic without one."""
     found: dict[str, set[SubscriptionState]] = {topic: set() for topic in TOPICS}
     for webhook in webhooks:
         if (
@@ -217,7 +216,7 @@ def _webhook_issues(seen: HealthSnapshot) -> list[Issue]:
 
 
 def _place(seen: HealthSnapshot, subscription_state: SubscriptionState) -> str:
-    """Return the host of the first webhook with that standing; the rest of its URL may hold a secret."""
+    """Return the host of the first webhook in that state; the rest of its URL may contain a secret."""
     for webhook in seen.webhooks or ():
         if state_of(webhook, seen.address) is subscription_state:
             try:

@@ -84,7 +84,7 @@ class Report:
             self.differences.append(Difference(number, expected, before, moved, is_parked, shown_number or str(number)))
 
     def fail(self, sentence: str, *, number: int = 0) -> None:
-        """Count one order that could not be applied; `number` is its number, where it is one order's own fault."""
+        """Count one order that could not be applied; `number` is its number if it failed on its own."""
         self.seen += 1
         self.failed += 1
         if number and len(self.failing) < LISTED:
@@ -93,7 +93,7 @@ class Report:
             self.failures.append(sentence)
 
     def put_aside(self, sentence: str) -> None:
-        """Count one document that the shop cannot show, and that is tried again each night."""
+        """Count one document that the shop cannot return, and that is retried each night."""
         self.failed += 1
         self.set_aside += 1
         if len(self.aside) < LISTED:
@@ -134,7 +134,7 @@ class Report:
 
 
 def last_night(zone: tzinfo, *, now: datetime) -> datetime:
-    """Return the last three o'clock in the morning in that time zone."""
+    """Return the last 3 a.m. in this time zone."""
     local = now.astimezone(zone)
     night = local.replace(hour=_NIGHT_HOUR, minute=0, second=0, microsecond=0)
     return night if night <= local else night - timedelta(days=1)

@@ -1,4 +1,4 @@
-"""The webhooks a shop keeps for us: those required, those that are ours, and the steps to repair them."""
+"""Our webhooks in a shop: those required, those that exist, and the steps to repair them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAKER = "Token Bridge "
 
 
 class SubscriptionState(StrEnum):
-    """The standing of a webhook towards us.
+    """The state of a webhook in relation to this service.
 
     `astray` is ours and delivers elsewhere, `moved` is ours by its name and
     delivers to a bridge at another address: our former one, or a copy of us.
@@ -80,7 +80,7 @@ class Step:
 
 
 def state_of(webhook: Webhook, address: Address) -> SubscriptionState:
-    """Return the standing of a webhook; one that neither delivers to us nor carries our mark is foreign."""
+    """Return the state of a webhook; one that neither delivers to us nor has our mark is foreign."""
     if webhook.delivery_url == address.url:
         known = {
             subscription_state.value: subscription_state
@@ -113,8 +113,8 @@ def plan(
 
     A webhook that was paused or disabled is recreated and not activated again:
     activating keeps its count of failures, and the next failure disables it. `is_recreated`
-    replaces the healthy ones too; `replaced` are the standings that are deleted
-    besides those. A topic's new webhook comes before the old one goes.
+    replaces the healthy ones too; `replaced` are further states whose webhooks are
+    deleted. A topic's new webhook is created before the old one is deleted.
     """
     wanted = {SubscriptionState.PAUSED, SubscriptionState.DISABLED, SubscriptionState.WRONG_URL, *replaced}
     steps: list[Step] = []

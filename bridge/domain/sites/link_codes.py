@@ -25,7 +25,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_code(typed: str) -> str:
-    """Return a code in its one spelling: capitals, no dashes or spaces, look-alikes as digits."""
+    """Return a code in its normalized spelling: capitals, no dashes or spaces, look-alikes as digits."""
     return typed.upper().translate(_MISREAD)
 
 

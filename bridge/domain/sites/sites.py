@@ -1,4 +1,4 @@
-"""Linked sites: other WordPress sites that draw on one account, each with its own key and cap."""
+"""Linked sites: other WordPress sites that spend the tokens of one account, each with its own key and cap."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class AccountState(StrEnum):
 class Site:
     """A WordPress site that draws on one account.
 
-    `monthly_cap` is in tokens for a calendar month of the store; 0 may spend
-    nothing, None has no cap. An unlinked site stays for the sake of its history.
+    `monthly_cap` is in tokens for a calendar month of the store; 0 allows nothing,
+    None is no cap. An unlinked site is kept for its history.
     """
 
     id: int
@@ -44,17 +44,17 @@ class Site:
 
 
 def left_of_cap(cap: int | None, *, used: int, held: int) -> int | None:
-    """Return the rest of a site's monthly cap, its open holds taken off; None for no cap."""
+    """Return the rest of a site's monthly cap minus its open holds; None for no cap."""
     return None if cap is None else max(0, cap - used - held)
 
 
 def state_of(*, available: int, low_balance: int, has_more: bool) -> AccountState:
     """Return the state of an account; amounts are whole tokens.
 
-    `available` is the balance less open holds, `has_more` says that a plan or
-    the free allowance of some module still pays. Exhausted is an account that
-    without any source that pays; low is one whose available tokens are below
-    `low_balance`. The cap of a site is no part of it.
+    `available` is the balance minus open holds; `has_more` means that a plan or the
+    free allowance of some module still pays. An account is exhausted if no source
+    pays, and low if its available tokens are below `low_balance`. The cap of a site
+    does not matter.
     """
     if available == 0 and not has_more:
         return AccountState.EXHAUSTED
@@ -62,8 +62,8 @@ def state_of(*, available: int, low_balance: int, has_more: bool) -> AccountStat
 
 
 def read_url(given: str) -> str:
-    """Return a site's address, without query and last slash; raises `ValueError` that names the fault."""
-    complaint = "give the site's address, such as https://blog.example.com"
+    """Return a site's address without query and final slash; raises `ValueError` with the problem."""
+    complaint = "enter the site's address, such as https://blog.example.com"
     url = given.strip()
     if any(letter.isspace() or unicodedata.category(letter) in _UNSEEN for letter in url):
         raise ValueError(complaint)
@@ -76,18 +76,18 @@ def read_url(given: str) -> str:
     if not is_address:
         raise ValueError(complaint)
     if parts.username is not None or parts.password is not None:
-        raise ValueError("give the address without a user name and password")
+        raise ValueError("enter the address without a user name and password")
     clean = parts._replace(query="", fragment="").geturl().rstrip("/")
     if len(clean) > MAX_URL_CHARACTERS:
-        raise ValueError(f"give an address of at most {MAX_URL_CHARACTERS} characters")
+        raise ValueError(f"enter an address of at most {MAX_URL_CHARACTERS} characters")
     return clean
 
 
 def read_name(given: str) -> str:
-    """Return a site's name, trimmed; raises `ValueError` that names the fault."""
+    """Return a site's name, trimmed; raises `ValueError` with the problem."""
     name = given.strip()
     if not name or len(name) > MAX_NAME_CHARACTERS:
-        raise ValueError(f"give a name of 1 to {MAX_NAME_CHARACTERS} characters")
+        raise ValueError(f"enter a name of 1 to {MAX_NAME_CHARACTERS} characters")
     if any(unicodedata.category(letter) in _UNSEEN for letter in name):
         raise ValueError("control characters and line breaks are not allowed")
     return name

@@ -1,4 +1,4 @@
-"""Cleaning what people paste: secrets, keys and settings carry spaces, line ends and invisible characters."""
+"""Clean pasted text: secrets, keys and settings often have extra spaces, line breaks or invisible characters."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def clean_credential(text: str) -> str:
 
 
 def keys_mix_up(consumer_key: str, consumer_secret: str) -> str:
-    """Return a sentence that names the value given in place of a consumer key and its secret; empty for a pair.
+    """Return what was given in place of a consumer key and its secret; empty if both are right.
 
     Both are clean. The shop itself refuses values that merely look short or odd.
     """
     if not consumer_key and not consumer_secret:
-        return "Give the consumer key, which begins with ck_, and its secret, which begins with cs_."
+        return "Enter the consumer key, which begins with ck_, and its secret, which begins with cs_."
     if consumer_key.startswith("cs_") and consumer_secret.startswith("ck_"):
         return "The consumer key and the consumer secret are swapped: the key begins with ck_, the secret with cs_."
     for name, text, prefix in (("key", consumer_key, "ck_"), ("secret", consumer_secret, "cs_")):
@@ -49,7 +49,7 @@ def keys_mix_up(consumer_key: str, consumer_secret: str) -> str:
 
 
 def webhook_secret_mix_up(secret: str) -> str:
-    """Return a sentence that names a REST key or an access key given as the webhook secret; empty for a secret."""
+    """Return which key was given in place of the webhook secret; empty if it is a secret."""
     if secret.startswith(("ck_", "cs_")):
         part = "key" if secret.startswith("ck_") else "secret"
         return (
@@ -80,7 +80,7 @@ def _described(text: str, name: str, prefix: str) -> str:
     if _APPLICATION_PASSWORD.fullmatch(text):
         return f"A WordPress application password was given as the consumer {name}, which begins with {prefix}"
     if _BARE_KEY.fullmatch(text):
-        return f"The consumer {name} lacks its beginning {prefix}"
+        return f"The consumer {name} is missing its beginning {prefix}"
     return f"The consumer {name} does not begin with {prefix}"
 
 

@@ -1,8 +1,8 @@
-"""Rules on the public URL: addresses a shop can deliver to.
+"""Rules for the public URL: addresses a shop can deliver to.
 
-WordPress calls other servers with `wp_safe_remote_request`: it accepts ports 80,
-443 and 8080 only, and no host with a private or loopback address. Both rules are
-waived for the shop's own host, the port rule only for the shop's own port.
+WordPress sends requests with `wp_safe_remote_request`, which accepts ports 80, 443
+and 8080 only, and no host with a private or loopback address. For the shop's own
+host, private addresses and the shop's own port are also accepted.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def is_loopback(url: str) -> bool:
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL in small letters, without the final dot; empty where there is none."""
+    """Return the host of a URL in lower case, without the final dot; empty if there is none."""
     return (_split(url).hostname or "").casefold().rstrip(".")
 
 
@@ -44,21 +44,21 @@ def is_private_address(address: str) -> bool:
 
 
 def delivery_fault(public_url: str, *, shop_url: str = "", addresses: Iterable[str] = ()) -> str:
-    """Return why a shop's WordPress refuses to call a public URL; empty where it calls it.
+    """Return why a shop's WordPress refuses to call a public URL; empty if it does not.
 
-    `addresses` are the IP addresses the URL's host resolves to. Without
-    `shop_url` any shop elsewhere is meant.
+    `addresses` are the IP addresses of the URL's host. Without `shop_url`, the shop
+    is assumed to run elsewhere.
     """
     parts, host = _split(public_url), host_of(public_url)
     same_host = bool(shop_url) and host == host_of(shop_url)
     if not same_host:
         if is_loopback(public_url):
-            return f"{public_url} can be reached from this machine alone"
+            return f"{public_url} can be reached from this machine only"
         if ("." not in host and ":" not in host) or host.endswith(_LOCAL_NAMES):
-            return f"{host} is a name of a private network, and WordPress refuses to call it"
+            return f"{host} is a name in a private network, and WordPress refuses to call it"
         if private := next((each for each in (host, *addresses) if is_private_address(each)), None):
             what = f"{host} is" if private == host else f"{host} resolves to {private},"
-            return f"{what} an address of a private network, and WordPress refuses to call it"
+            return f"{what} an address in a private network, and WordPress refuses to call it"
     port = _port(parts)
     if port not in WORDPRESS_PORTS and not (same_host and port == _port(_split(shop_url))):
         return f"{public_url} has port {port}, and WordPress calls ports 80, 443 and 8080 only"

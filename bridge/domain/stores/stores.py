@@ -26,19 +26,19 @@ DEFAULT_MODULES = {
 
 
 MAX_MODULES_BY_USE = 200
-"""The number of modules from which use creates no more of them."""
+"""The number of modules at which usage creates no more of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
     """A WooCommerce shop with its own users. `low_balance` is in tokens; a balance below it counts as low.
 
-    `reversal_policy` decides about tokens that are reversed and already spent:
-    `debt` or `forgive`. `guest_policy` decides how a guest's order reaches
-    the account with its email: `automatic`, or manually by the `admin`. Orders
-    placed before `grants_from` grant nothing: the owner chose to start
-    there. While `asks_from` is set the owner has not answered yet: orders placed
-    before it grant nothing if they are read back from the shop, and grant if the shop delivers them.
+    `reversal_policy` decides about reversed tokens that are already spent: `debt` or
+    `forgive`. `guest_policy` decides how a guest's order is assigned to the account
+    with its email: `automatic`, or manually by the `admin`. Orders placed before
+    `grants_from` grant nothing, because the owner chose to start there. While
+    `asks_from` is set, the owner has not decided yet: orders placed before it grant
+    nothing if they are read from the shop, and grant if the shop delivers them.
     """
 
     id: int

@@ -12,14 +12,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from bridge.domain.orders.grants import tokens_owed
 from bridge.domain.stores.stores import Store
 from bridge.storage.admin import account_figures, rollups
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import policies
+from bridge.storage.orders import orders, pending
 
 USAGE_DAYS = 30
 LARGE = 5_000
 """A store with more users than this is sorted and added up by a job, not by each page."""
+PARKED = 100
+"""How many orders that wait for a buyer are read."""
+PARKED_LINES = 5_000
+"""How many lines of such orders are read: one order may have ten thousand."""
 LATE_COMMITS = timedelta(hours=1)
 """How far refunds are read again: one that was made a moment before the roll-up may have been committed after it."""
 
@@ -50,6 +56,10 @@ class Use:
     def tokens(self) -> int:
         """Return all tokens used."""
         return sum(use.tokens for use in self.days)
+
+    def since(self, first: date) -> Use:
+        """Return the part from a day on."""
+        return Use(first, self.last, tuple(use for use in self.days if use.day >= first), self.as_of)
 
     def by_module(self) -> list[tuple[str, int]]:
         """Return each module with its tokens, the most used first."""
@@ -86,8 +96,23 @@ class Summary:
     as_of: datetime | None = None
 
 
-def summary(connection: Connection, store: Store, *, now: datetime) -> Summary:
-    """Return the figures of a store."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The orders of a store that wait for a buyer, and the tokens they would grant; at least so many if incomplete."""
+
+    orders: int
+    tokens: int
+    is_complete: bool
+
+
+def recent_use(connection: Connection, store: Store, *, days: int, now: datetime) -> Use:
+    """Return the use of the last days, of which today is one: of this many, or of those a summary needs, if more."""
+    first = today_of(store, now) - timedelta(days=max(days, 2 * USAGE_DAYS) - 1)
+    return use_between(connection, store, first, today_of(store, now), now=now)
+
+
+def summary(connection: Connection, store: Store, *, use: Use | None = None, now: datetime) -> Summary:
+    """Return the figures of a store; `use` is its recent use, where the caller has it already."""
     first = since(store, now)
     policy = policies.for_store(connection, store.id)
     kept = account_figures.find(connection, store.id)
@@ -95,8 +120,9 @@ def summary(connection: Connection, store: Store, *, now: datetime) -> Summary:
         users, with_tokens, balance, debt = account_figures.add_up(connection, store.id)
     else:
         users, with_tokens, balance, debt = kept.users, kept.users_with_tokens, kept.balance, kept.debt
-    used = use_between(connection, store, first - timedelta(days=USAGE_DAYS), today_of(store, now), now=now)
-    recent = Use(first, used.last, tuple(use for use in used.days if use.day >= first), used.as_of)
+    used = use or recent_use(connection, store, days=2 * USAGE_DAYS, now=now)
+    used = used.since(first - timedelta(days=USAGE_DAYS))
+    recent = used.since(first)
     return Summary(
         users=users,
         users_with_tokens=with_tokens,
@@ -108,6 +134,19 @@ def summary(connection: Connection, store: Store, *, now: datetime) -> Summary:
         modules=tuple(ModuleUse(policy.label_of(module), tokens) for module, tokens in recent.by_module()),
         as_of=min((moment for moment in (kept.as_of if kept else None, used.as_of) if moment), default=None),
     )
+
+
+def list_waiting(connection: Connection, store: Store) -> Waiting:
+    """Return the orders that no user could be found for yet; the first `PARKED` of them are read."""
+    parked = pending.list_parked(connection, store.id, limit=PARKED + 1)
+    numbers, lines = list[int](), 0
+    for number, count in parked[:PARKED]:
+        lines += count
+        if lines <= PARKED_LINES:
+            numbers.append(number)
+    known = orders.find_all(connection, store.id, numbers)
+    tokens = sum(tokens_owed(order, line) for order in known.values() for line in order.lines)
+    return Waiting(min(len(parked), PARKED), tokens, is_complete=len(numbers) == len(parked))
 
 
 def use_between(connection: Connection, store: Store, first: date, last: date, *, now: datetime) -> Use:

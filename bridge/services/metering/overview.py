@@ -41,6 +41,11 @@ class AccountOverview:
     allowances: tuple[Allowance, ...]
 
 
+def get_policy(connection: Connection, store_id: int) -> Policy:
+    """Return the policy for spends of a store: its modules, limits and prices."""
+    return policies.for_store(connection, store_id)
+
+
 def get_overview(connection: Connection, account: Account, *, now: datetime) -> AccountOverview:
     """Return the overview of an account, without locks.
 

@@ -1,4 +1,4 @@
-"""What waits in the database, for monitors: deliveries, events, and when each job last ended."""
+"""The backlog in the database, for monitors: deliveries, events, and when each job last ended."""
 
 from __future__ import annotations
 

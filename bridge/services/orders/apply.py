@@ -18,6 +18,7 @@ from bridge.domain.orders.merge import (
     OrderState,
     Refunds,
     effect_of,
+    merge_absence,
     merge_document,
     merge_trashing,
     merge_unplaced,
@@ -82,6 +83,14 @@ def trash_order(
         return _settle_one(connection, store, known, now=now)
     trashed = merge_trashing(known, delivery=delivery, received_at=received_at, is_late=is_late)
     return _settle_one(connection, store, trashed, now=now)
+
+
+def remove_order(connection: Connection, store: Store, number: int, *, now: datetime) -> Settled:
+    """Reverse what an order granted, because the shop was asked for it and no longer has it."""
+    known = _lock(connection, store, number, now=now)
+    if not rivals.is_of_another(known):
+        known = merge_absence(known, read_at=now)
+    return _settle_one(connection, store, known, now=now)
 
 
 def check_again(connection: Connection, store: Store, number: int, *, now: datetime) -> Settled:

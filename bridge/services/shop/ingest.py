@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -25,6 +25,7 @@ from bridge.services.shop.paging import Document
 from bridge.services.shop.rest import Questions
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage.engine.database import Connection
+from bridge.storage.shop import sync_state
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,17 @@ def apply_documents(sync: SyncContext, documents: Sequence[Document], report: Re
         raise fault
 
 
+def in_parts(documents: Sequence[Document]) -> Iterator[Sequence[Document]]:
+    """Return the documents, `TOGETHER` at a time."""
+    return (documents[start : start + TOGETHER] for start in range(0, len(documents), TOGETHER))
+
+
+def note_position(sync: SyncContext, **values: object) -> None:
+    """Store how far the shop was read; nothing in a dry run."""
+    if not sync.is_dry:
+        in_transaction(sync.transaction, lambda connection: sync_state.change(connection, sync.store.id, **values))
+
+
 def apply_document(connection: Connection, sync: SyncContext, wanted: Wanted, *, now: datetime) -> Settled:
     """Apply one prepared order; raises the reason why it cannot be applied."""
     return _act(connection, sync.store, [wanted], now=now)[0]
@@ -97,12 +109,8 @@ def look_into(sync: SyncContext, document: Document, *, requested_at: datetime) 
 
 def apply_removal(sync: SyncContext, number: int, report: Report, *, now: datetime) -> None:
     """Reverse an order that no longer exists; its failure is recorded."""
-    _settle(sync, number, str(number), lambda connection: remove(connection, sync.store, number, now=now), report)
-
-
-def remove(connection: Connection, store: Store, number: int, *, now: datetime) -> Settled:
-    """Reverse the grant of an order that the shop no longer has."""
-    return apply.trash_order(connection, store, number, delivery="", received_at=now, now=now)
+    act = partial(apply.remove_order, store=sync.store, number=number, now=now)
+    _settle(sync, number, str(number), act, report)
 
 
 def _look_into(

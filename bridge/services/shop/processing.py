@@ -44,7 +44,7 @@ class Processed:
 
 @dataclass(frozen=True, slots=True)
 class Enriched:
-    """What the shop's REST API returned about a delivery, read before any transaction is open.
+    """The answer of the shop's REST API about a delivery, read before any transaction is open.
 
     `order` is the order with its refunds' lines, or its current state if the
     delivery does not prove it; `is_gone` means that the shop no longer has it.
@@ -266,6 +266,8 @@ def _apply(connection: Connection, store: Store, delivery: Delivery, order: Orde
 def _process_order(
     connection: Connection, store: Store, delivery: Delivery, event: WebhookEvent, enriched: Enriched, *, now: datetime
 ) -> Processed:
+    if enriched.is_gone and event.number is not None:
+        return _process_absence(connection, store, event.number, is_deletion=event.action == "deleted", now=now)
     if event.order is not None:
         return _apply(connection, store, delivery, event.order, now=now)
     if event.action != "deleted" or event.number is None:
@@ -280,8 +282,17 @@ def _process_order(
         # A delivery processed on arrival does not depend on the clock, which may be wrong.
         is_late=delivery.attempts > 0 or now - delivery.received_at >= _PROMPT,
     )
-    where = "is gone" if enriched.is_gone else "in the trash"
-    return Processed(State.PROCESSED, f"order {event.number} {where}: {settled.outcome}", store)
+    return Processed(State.PROCESSED, f"order {event.number} in the trash: {settled.outcome}", store)
+
+
+def _process_absence(
+    connection: Connection, store: Store, number: int, *, is_deletion: bool, now: datetime
+) -> Processed:
+    """Reverse an order that the shop, asked because of a delivery, no longer has."""
+    if not is_deletion and not apply.is_known(connection, store, number):
+        return Processed(State.IGNORED, f"the shop has no order {number}", store)
+    settled = apply.remove_order(connection, store, number, now=now)
+    return Processed(State.PROCESSED, f"order {number} is gone: {settled.outcome}", store)
 
 
 def _process_product(connection: Connection, store: Store, product: Product | None, *, now: datetime) -> Processed:

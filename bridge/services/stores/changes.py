@@ -14,7 +14,7 @@ __all__ = ["Change", "Subject", "list_page", "record"]
 
 
 class Subject(StrEnum):
-    """What a change was made of."""
+    """The kind of record that a change concerns."""
 
     STORE = "store"
     MODULE = "module"

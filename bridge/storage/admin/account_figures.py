@@ -1,4 +1,4 @@
-"""What the users of a large store are sorted and searched by: brought up to date by a job, a batch of users at a time.
+"""Figures by which the users of a large store are sorted and searched: updated by a job, a batch of users at a time.
 
 A statement copies only what differs, so a run over users who did nothing
 writes nothing. No spend writes these rows.

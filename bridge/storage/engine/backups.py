@@ -1,4 +1,4 @@
-"""Copies of the embedded database, taken and put back whole."""
+"""Create and restore complete copies of the SQLite database."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from bridge.storage.engine.database import Database
 
 
 def save(database: Database, target: Path) -> None:
-    """Write a consistent copy of the embedded database to a file that is not there yet, while others write on.
+    """Write a consistent copy of the SQLite database to a new file, while others keep writing.
 
-    The copy is one file, whole under its name or not there at all.
+    The copy is one file, either complete or absent.
     """
     draft = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
@@ -27,7 +27,7 @@ def save(database: Database, target: Path) -> None:
         os.chmod(draft, 0o600)
         os.link(draft, target)
     except FileExistsError as error:
-        raise BackupFailed(f"{target} is there already; name a file that is not") from error
+        raise BackupFailed(f"{target} already exists; enter the name of a new file") from error
     except (OSError, sqlite3.Error) as error:
         raise BackupFailed(f"the copy could not be written to {target}: {error}") from error
     finally:
@@ -45,13 +45,13 @@ def revision_in(source: Path) -> str:
             (revision,) = copy.execute("SELECT version_num FROM alembic_version").fetchone()
             return str(revision)
     except (sqlite3.Error, TypeError) as error:
-        raise BackupFailed(f"{source} is no copy of this service's database: {error}") from error
+        raise BackupFailed(f"{source} is not a copy of this service's database: {error}") from error
 
 
 def put_back(database: Database, source: Path) -> None:
-    """Replace the embedded database by a copy; it is the copy or, cut off anywhere, what it was.
+    """Replace the SQLite database with a copy; an interruption leaves it unchanged.
 
-    Raises `BackupFailed` while anybody else has the database open.
+    Raises `BackupFailed` while another process has the database open.
     """
     database.close()
     path = _path_of(database)

@@ -41,10 +41,9 @@ a whole store for each row it seeks; PostgreSQL would keep it until the table is
 class Database:
     """An open database, embedded (SQLite) or PostgreSQL.
 
-    SQLite takes one writer at a time: writers of this process queue on a lock
-    of ours, since its own busy wait is a lottery. Writers begin with BEGIN
-    IMMEDIATE; with the default a debit read before another's commit is lost
-    silently.
+    SQLite allows one writer at a time: writers of this process queue on our own lock,
+    because its busy wait is not fair. Writers begin with BEGIN IMMEDIATE; with the
+    default, a debit read before another commit would be lost silently.
     """
 
     def __init__(
@@ -76,25 +75,25 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A transaction that may write; commits on leaving, rolls back on any exception.
+        """Open a transaction that may write; it commits on leaving and rolls back on any exception.
 
-        Raises `TryAgain` where two transactions met: nothing was written. Raises
-        `Unavailable` where the database cannot take it: nothing was written
-        either, unless the commit itself was cut off. Only a repetition under the
-        same idempotency key can show it then.
+        Raises `TryAgain` if two transactions conflicted: nothing was written. Raises
+        `Unavailable` if the database cannot be used: nothing was written either,
+        unless the commit itself was interrupted. Then only a retry with the same
+        idempotency key can show the result.
         """
         with self._answerable(), self._queued() as connection:
             yield connection
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A consistent look at the database that takes no write lock and always ends in a rollback."""
+        """Open a consistent read transaction, without a write lock; it always ends in a rollback."""
         with self._answerable(is_reading=True), self.engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
     def glance(self) -> Iterator[Connection]:
-        """A connection for a single statement that only reads, at the cost of that statement alone."""
+        """Open a connection for a single statement that only reads."""
         with self._answerable(), self._glance.connect() as connection:
             yield connection
 
@@ -104,7 +103,7 @@ class Database:
         return self.url.get_backend_name()
 
     def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         self.engine.dispose()
 
     @contextlib.contextmanager

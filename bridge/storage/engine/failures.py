@@ -15,7 +15,7 @@ from bridge.domain.errors import Unavailable
 
 
 class TryAgain(Unavailable):
-    """Two transactions met; the same one, run again, will pass."""
+    """Two transactions conflicted; repeat this one."""
 
     code = "try_again"
 
@@ -89,7 +89,7 @@ SQLITE: dict[int, Cause] = {
 """Causes by SQLite's primary result code."""
 
 _AGAIN = {"40001", "40P01"}
-"""PostgreSQL ended one of two transactions that met; nothing of it was written."""
+"""PostgreSQL aborted one of two conflicting transactions; nothing of it was written."""
 
 LOST_PLANS = {"26000", "42P05"}
 """A prepared statement is not there, or is there already: something hands our transactions to other connections."""
@@ -160,9 +160,9 @@ def _is_taken(error: IntegrityError) -> bool:
 
 
 class Breaker:
-    """Refuses at once while the server is silent, so that callers do not all wait for it.
+    """Refuses callers at once while the server does not respond, so that they do not all wait.
 
-    Every `PAUSE_SECONDS` one caller tries; the first answer closes it again.
+    Every `PAUSE_SECONDS` one caller tries; the first response closes the breaker.
     """
 
     PAUSE_SECONDS = 2.0
@@ -174,7 +174,7 @@ class Breaker:
         self._next_try = 0.0
 
     def enter(self) -> None:
-        """Return where the database may be asked; raise `Outage` where it was silent a moment ago."""
+        """Return if the database may be used; raise `Outage` if it did not respond a moment ago."""
         if not self._is_open:
             return
         with self._lock:
@@ -184,12 +184,12 @@ class Breaker:
             self._next_try = now + self.PAUSE_SECONDS
 
     def trip(self) -> None:
-        """Note that the server was silent."""
+        """Record that the server did not respond."""
         with self._lock:
             self._is_open, self._next_try = True, self._monotonic() + self.PAUSE_SECONDS
 
     def reset(self) -> None:
-        """Note that the server answered."""
+        """Record that the server responded."""
         if self._is_open:
             with self._lock:
                 self._is_open, self._next_try = False, 0.0

@@ -1,4 +1,4 @@
-"""Sentences about a database that cannot be used: which one it is, where it is, and why."""
+"""Messages about a database that cannot be used: which one it is, where it is, and why."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def cause_of(error: BaseException, database: Database) -> str:
 
 
 def make_folder(database: Database) -> None:
-    """Make the folder of an embedded database; raises `BadSetting` where that cannot be."""
+    """Create the folder of a SQLite database; raises `BadSetting` if that fails."""
     if not database.is_sqlite:
         return
     try:
         Path(database.url.database or "").parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadSetting(f"BRIDGE_DATABASE_URL names a folder that cannot be made: {error}") from error
+        raise BadSetting(f"BRIDGE_DATABASE_URL has a folder that cannot be created: {error}") from error
 
 
 def is_there(database: Database) -> bool:

@@ -45,7 +45,7 @@ _ADD_USAGE = Writer(
 
 
 class Owner(NamedTuple):
-    """Whose a spend or a hold is: the store, the linked site that made it (0 for the store itself), the account."""
+    """The owner of a spend or a hold: the store, the linked site that made it (0 for the store itself), the account."""
 
     store_id: int
     site_id: int

@@ -113,6 +113,24 @@ def has_parked(connection: Connection, store_id: int, *, more_than: int) -> bool
     return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()) > more_than
 
 
+def list_parked(connection: Connection, store_id: int, *, limit: int) -> list[tuple[int, int]]:
+    """Return the numbers of parked orders of a store, each with the count of its lines; at most `limit` orders."""
+    some = (
+        select(orders.c.number)
+        .where(orders.c.store_id == store_id, _IS_PARKED)
+        .limit(limit)
+        .with_hint(orders, "INDEXED BY ix_orders_parked", "sqlite")
+    )
+    numbers = sorted(connection.execute(some).scalars())
+    counted = (
+        select(order_lines.c.order_number, func.count().label("lines"))
+        .where(order_lines.c.store_id == store_id, order_lines.c.order_number.in_(numbers))
+        .group_by(order_lines.c.order_number)
+    )
+    lines = {row.order_number: row.lines for row in connection.execute(counted)} if numbers else {}
+    return [(number, lines.get(number, 0)) for number in numbers]
+
+
 def list_priceable(connection: Connection, *, after: Cursor, limit: int) -> list[Cursor]:
     """Return orders with a line whose amount is not fixed but available by now, by store and number, above `after`."""
     is_package_of = and_(

@@ -5,20 +5,19 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import replace
-from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.accounts.accounts import MAX_TOKENS
 from bridge.domain.admin.admins import Role
-from bridge.domain.admin.user_list import MAX_SEARCH, Listing, Sort, read_place
+from bridge.domain.admin.user_list import Listing
 from bridge.domain.errors import BalanceChanged, FieldError, InvalidRequest, KeyReused
 from bridge.rendering.ids import decode_id
 from bridge.services.admin import balance_edit
 from bridge.services.admin.balance_edit import BalanceChange
 from bridge.services.stores import settings
-from bridge.web.admin import user_view, users_view
+from bridge.web.admin import user_query, user_view, users_view
 from bridge.web.admin.sessions import current_admin, needs, signed_in
 from bridge.web.admin.users_view import CreditsPage, EditForm
 from bridge.web.api.parsing import path_number, typed_amount
@@ -36,7 +35,7 @@ _MAX_REASON = 500
 @signed_in
 def show(store: str) -> ResponseReturnValue:
     """Show a page of the list; `?edit=` opens the form of one user."""
-    listing, now = _read_listing(), utcnow()
+    listing, days, now = user_query.read_listing(), user_query.read_days(), utcnow()
     editing, changed = request.args.get("edit"), request.args.get("changed")
     with reading() as connection:
         found = settings.get_store(connection, store)
@@ -44,7 +43,7 @@ def show(store: str) -> ResponseReturnValue:
         if editing is not None:
             edit = users_view.begin_edit(connection, found, path_number(editing, "edit"), key=_new_key())
         highlighted = path_number(changed, "changed") if changed is not None else None
-        page = users_view.credits_page(connection, found, listing, edit=edit, changed=highlighted, now=now)
+        page = users_view.credits_page(connection, found, listing, edit=edit, changed=highlighted, days=days, now=now)
     return _render(page)
 
 
@@ -68,7 +67,7 @@ def show_user(store: str, user_id: str) -> ResponseReturnValue:
 @needs(Role.MANAGER)
 def save_balance(store: str, user_id: str) -> ResponseReturnValue:
     """Correct a balance; after an error, show the page again with the typed values."""
-    listing, number_ = _read_listing(), path_number(user_id, "user_id")
+    listing, number_ = user_query.read_listing(), path_number(user_id, "user_id")
     form, change = _read_form(number_)
     if change is None:
         return _show_again(store, listing, form, status=422)
@@ -84,19 +83,23 @@ def save_balance(store: str, user_id: str) -> ResponseReturnValue:
         error = "This form was already sent with other values. Check the balance, then save again."
         return _show_again(store, listing, replace(form, error=error, error_field="balance"), status=409)
     flash(f"The balance of user {number_} is now {number(change.balance)} tokens.")
-    return redirect(url_for("credits.show", store=store, changed=number_, **_state()), 303)
+    return redirect(url_for("credits.show", store=store, changed=number_, **user_query.list_state()), 303)
 
 
 def _show_again(store: str, listing: Listing, form: EditForm, *, status: int) -> ResponseReturnValue:
     # The new form has its own key: the one that was sent may have been used.
     form, now = replace(form, key=_new_key()), utcnow()
+    days = user_query.read_days()
     with reading() as connection:
-        page = users_view.credits_page(connection, settings.get_store(connection, store), listing, edit=form, now=now)
+        found = settings.get_store(connection, store)
+        page = users_view.credits_page(connection, found, listing, edit=form, days=days, now=now)
     return _render(page), status
 
 
 def _render(page: CreditsPage) -> str:
-    return render_template("credits.html", page=page, store=page.store, state=_state(), admin=current_admin())
+    return render_template(
+        "credits.html", page=page, store=page.store, state=user_query.list_state(), admin=current_admin()
+    )
 
 
 def _read_form(user_id: int) -> tuple[EditForm, BalanceChange | None]:
@@ -119,36 +122,6 @@ def _read_form(user_id: int) -> tuple[EditForm, BalanceChange | None]:
         )
         return replace(form, error=error, error_field="reason"), None
     return form, BalanceChange(balance, form.expected_balance, reason)
-
-
-def _read_listing() -> Listing:
-    sort = _choice("sort", tuple(Sort), Sort.USER)
-    direction = _choice("dir", ("asc", "desc"), "desc" if sort.starts_descending else "asc")
-    after, before = request.args.get("after"), request.args.get("before")
-    search = "".join(letter for letter in request.args.get("q", "") if letter.isprintable()).strip()
-    return Listing(
-        search=search[:MAX_SEARCH],
-        sort=sort,
-        is_descending=direction == "desc",
-        after=read_place(after, sort) if after and not before else None,
-        before=read_place(before, sort) if before else None,
-    )
-
-
-def _choice(name: str, choices: tuple[Any, ...], default: Any) -> Any:
-    text = request.args.get(name)
-    if text is None:
-        return default
-    for choice in choices:
-        if text == choice:
-            return choice
-    raise InvalidRequest(fields=[FieldError(name, f"use one of {', '.join(choices)}")])
-
-
-def _state() -> dict[str, Any]:
-    """Return the URL parameters that select the shown part of the list."""
-    names = ("q", "sort", "dir", "after", "before")
-    return {name: request.args[name] for name in names if request.args.get(name)}
 
 
 def _entry_before() -> int | None:

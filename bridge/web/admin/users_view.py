@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bridge.domain.admin.user_list import Listing, Place, Sort, write_place
 from bridge.domain.stores.stores import Store
 from bridge.services.accounts import profiles
 from bridge.services.admin import store_stats, user_list
-from bridge.services.admin.store_stats import Summary
+from bridge.services.admin.store_stats import Summary, Waiting
 from bridge.services.admin.user_list import COUNTED, UserLine
+from bridge.services.metering.overview import get_policy
 from bridge.storage.engine.database import Connection
 from bridge.web.admin.navigation import count_exceptions
-from bridge.web.allowances import percent_of
+from bridge.web.admin.usage_chart import UsageChart, usage_chart
 from bridge.web.i18n.formatting import LocalTime, day, local_time, number
 
 _LABELS = {
@@ -73,26 +74,20 @@ class UserRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ModuleRow:
-    """The usage of one module in the store; `percent` is its share of all usage."""
-
-    label: str
-    tokens: int
-    percent: int
-
-
-@dataclass(frozen=True, slots=True)
 class CreditsPage:
     """The contents of the credits page; `previous` and `next` are where the neighboring pages begin.
 
-    `as_of` is empty if the summary is current.
+    `as_of` is empty if the summary is current. `change` compares what was used with
+    the time before.
     """
 
     store: Store
     summary: Summary
     since: str
     as_of: str
-    modules: tuple[ModuleRow, ...]
+    change: str
+    waiting: Waiting
+    chart: UsageChart
     columns: tuple[Column, ...]
     rows: tuple[UserRow, ...]
     search: str
@@ -113,19 +108,22 @@ def credits_page(
     *,
     edit: EditForm | None = None,
     changed: int | None = None,
+    days: int,
     now: datetime,
 ) -> CreditsPage:
     """Return one page of a store's users with the summary; a user being edited is always on it."""
     page = user_list.list_page(connection, store, listing, always=edit.user_id if edit else None, now=now)
-    summary = store_stats.summary(connection, store, now=now)
+    use = store_stats.recent_use(connection, store, days=days, now=now)
+    summary = store_stats.summary(connection, store, use=use, now=now)
+    shown = use.since(use.last - timedelta(days=days - 1))
     return CreditsPage(
         store=store,
         summary=summary,
         since=day(summary.since),
         as_of=local_time(summary.as_of, store.calendar.zone).text if summary.as_of else "",
-        modules=tuple(
-            ModuleRow(use.label, use.tokens, percent_of(use.tokens, summary.used)) for use in summary.modules
-        ),
+        change=_change(summary),
+        waiting=store_stats.list_waiting(connection, store),
+        chart=usage_chart(store, get_policy(connection, store.id), shown, now=now),
         columns=tuple(_column(sort, listing) for sort in Sort),
         rows=tuple(_row(store, line, edit=edit, changed=changed) for line in page.lines),
         search=listing.search,
@@ -192,6 +190,18 @@ def _row(store: Store, line: UserLine, *, edit: EditForm | None, changed: int | 
         is_changed=line.user_id == changed,
         edit=edit if edit is not None and edit.user_id == line.user_id else None,
     )
+
+
+def _change(summary: Summary) -> str:
+    """Return how much more or less was used than in the same number of days before."""
+    before, days = summary.used_before, f"the {store_stats.USAGE_DAYS} days before"
+    if before == summary.used:
+        return f"the same as in {days}" if before else f"nothing in {days} either"
+    if not before:
+        return f"▲ nothing in {days}"
+    percent = abs(summary.used - before) * 100 // before
+    much = number(percent) if percent else "less than 1"
+    return f"▲ {much} % more than in {days}" if summary.used > before else f"▼ {much} % less than in {days}"
 
 
 def _matches(count: int | None) -> str:

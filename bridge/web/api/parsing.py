@@ -122,7 +122,7 @@ class Body(BaseModel):
     max_values: ClassVar[int] = MAX_VALUES
     """How many fields and items a body may have in all, nested ones included."""
     may_be_absent: ClassVar[bool] = False
-    """Whether a missing body counts as `{}`; only if that moves nothing or is refused with a message."""
+    """True if a missing body counts as `{}`; only where that moves nothing or is refused with a message."""
     conditions: ClassVar[tuple[dict[str, Any], ...]] = ()
     """Which fields require or exclude each other, as JSON Schema."""
     model_config = ConfigDict(

@@ -44,7 +44,7 @@ _FIRST_STRONG_ISOLATE, _POP_DIRECTIONAL_ISOLATE = "\u2068", "\u2069"
 
 @dataclass(frozen=True, slots=True)
 class _Conventions:
-    """What one language's output is made of.
+    """The parts of one language's output.
 
     Babel's own functions parse a pattern or build a Decimal in each call:
     15 µs for each of some thirty values of a widget. These are read from its

@@ -106,10 +106,10 @@ class StoreOut(Answer):
     low_balance: Annotated[Count, Field(examples=[500])]
     """Tokens below which a balance is low."""
     reversal_policy: Annotated[Literal["debt", "forgive"], Field(examples=["debt"])]
-    """What happens to refunded tokens that are already spent: `debt` or `forgive`."""
+    """The treatment of refunded tokens that are already spent: `debt` or `forgive`."""
     guest_policy: Annotated[Literal["automatic", "admin"], Field(examples=["automatic"])]
     """How guests' orders are assigned to accounts: `automatic` or `admin`."""
     accept_unknown_modules: Annotated[bool, Field(examples=[False])]
     """True if a spend creates a module that the store does not have."""
     past_orders_paid_later: Annotated[Literal["review", "grant"], Field(examples=["review"])]
-    """What happens to orders placed before the connection and paid later: `review` or `grant`."""
+    """The treatment of orders placed before the connection and paid later: `review` or `grant`."""
