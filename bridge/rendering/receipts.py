@@ -20,7 +20,7 @@ def receipt_document(receipt: Receipt) -> Document:
         case Spend() as spend:
             return _spend_document(spend, after)
         case Hold() as hold:
-            return _hold_document(hold, after)
+            return hold_document(hold, after)
         case Refund() as refund:
             return _refund_document(refund, after)
 
@@ -73,7 +73,8 @@ def _spend_document(spend: Spend, after: Document) -> Document:
     }
 
 
-def _hold_document(hold: Hold, after: Document) -> Document:
+def hold_document(hold: Hold, after: Document | None = None) -> Document:
+    """Return a hold, with what its account has `after` it."""
     return {
         "id": encode_id("ho", hold.id),
         "state": hold.state.value,
@@ -82,7 +83,7 @@ def _hold_document(hold: Hold, after: Document) -> Document:
         "quantity": hold.units,
         "tokens": hold.tokens,
         "paid_by": {"plan": hold.from_plan, "balance": hold.from_balance, "allowance": hold.from_allowance},
-        **after,
+        **(after or {}),
         "source": hold.source,
         "reference": hold.reference,
         "created_at": format_timestamp(hold.created_at),

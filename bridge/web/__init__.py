@@ -8,7 +8,7 @@ from bridge.web import health, metrics
 from bridge.web.admin import connect, connection, deliveries, exceptions, home, packages
 from bridge.web.admin import limits as limits_page
 from bridge.web.admin import users as credits
-from bridge.web.api import docs, events, holds, limits, openapi, orders, settings, sites, spends, users
+from bridge.web.api import docs, events, holds, limits, openapi, orders, settings, sites, spends, user_list, users
 from bridge.web.api import packages as api_packages
 from bridge.web.inbound import webhooks
 from bridge.web.widget import view as widget
@@ -20,6 +20,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     limits.bp,
     orders.bp,
     users.bp,
+    user_list.bp,
     settings.bp,
     api_packages.bp,
     events.bp,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -287,3 +288,43 @@ def test_store_has_overrides_of_its_own_accounts_alone(app, shop, database):
     ]
 
     assert found == [True, False]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_lists_of_a_small_store_cost_the_same_beside_a_large_one(app, shop, database):
+    """Another store grows: its users, their use and their open holds are not read for this one."""
+    _, small = factories.add_shop(app, "small")
+    answer = shop.client.put("/v1/users/7", json={"name": "Ada"}, headers=small)
+    assert answer.status_code == 200
+    reads = [partial(_read, shop, path, small) for path in LISTS]
+    costs, first = [], 1
+    for count in (300, 9_000):
+        growth_data.add_accounts(database, shop.id, count, now=utcnow())
+        _add_use(database, shop.id, day=(utcnow() - timedelta(days=1 + len(costs))).date().isoformat())
+        later = utcnow() + timedelta(hours=1)
+        growth_data.add_holds(database, shop.id, first=first, count=count, users=count, expired_at=later)
+        first += count
+        costs.append([steps_of(database, read) for read in reads])
+
+    assert all(map(is_flat, *costs)), list(zip(LISTS, *costs, strict=True))
+
+
+LISTS = (
+    "/v1/holds",
+    *(f"/v1/users?sort={sort}" for sort in ("-id", "name", "-balance", "-held", "-used_30_days", "active_at")),
+    *(f"/v1/users?filter={name}" for name in ("waiting", "over_limit", "has_plan", "inactive")),
+)
+
+
+def _add_use(database, store_id, *, day):
+    with database.transaction() as connection:
+        connection.exec_driver_sql(
+            "insert into usage_days (account_id, day, module, operation, site_id, source, units, tokens)"
+            " select id, ?, 'chat', '', 0, '', 1, 1 from accounts where store_id = ?",
+            (day, store_id),
+        )
+
+
+def _read(shop, path, headers):
+    response = shop.client.get(path, headers=headers)
+    assert response.status_code == 200, response.text

@@ -38,9 +38,15 @@ class UserPage:
 
 
 def list_page(
-    connection: Connection, store: Store, listing: Listing, *, always: int | None = None, now: datetime
+    connection: Connection,
+    store: Store,
+    listing: Listing,
+    *,
+    always: int | None = None,
+    counts: bool = True,
+    now: datetime,
 ) -> UserPage:
-    """Return one page of a store's users, including the user `always`."""
+    """Return one page of a store's users, including the user `always`. Without `counts`, no matches are counted."""
     since = store_stats.since(store, now)
     kept = account_figures.find(connection, store.id)
     kept_at = kept.as_of if kept else None
@@ -54,7 +60,7 @@ def list_page(
         lines = [*([line] if line else []), *lines]
     first = _first_number(listing, len(lines), is_start=previous is None)
     matches = None
-    if listing.search or listing.filters or listing.role:
+    if counts and (listing.search or listing.filters or listing.role):
         matches = first + len(lines) - 1
         if following is not None or previous is not None:
             matches = user_list.count_users(

@@ -11,14 +11,24 @@ from math import floor
 from typing import NamedTuple
 
 from bridge.domain.accounts.accounts import Account
+from bridge.domain.accounts.ledger import Entry
 from bridge.domain.errors import UnknownOrder
-from bridge.storage.accounts import ledger
+from bridge.storage.accounts import accounts, ledger
 from bridge.storage.engine.database import Connection
 from bridge.storage.orders import purchases as stored
 from bridge.storage.orders.purchases import SoldOrder
 
 MAX_LINES_READ = 5000
 """How many lines one page of purchases reads; an order with more has its own page."""
+GRANTS = 200
+"""How many ledger entries of an order are listed."""
+
+
+class OrderGrant(NamedTuple):
+    """A ledger entry of an order, and the user it belongs to."""
+
+    entry: Entry
+    user_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +130,10 @@ def _purchase(order: SoldOrder, granted_tokens: int) -> Purchase:
         lines=lines,
         shop_number=order.shop_number,
     )
+
+
+def list_grants(connection: Connection, store_id: int, order_number: int) -> list[OrderGrant]:
+    """Return what an order granted and what was reversed of it, newest first, at most `GRANTS`."""
+    found = ledger.list_of_order(connection, store_id, order_number, limit=GRANTS)
+    known = accounts.look(connection, {entry.account_id for entry in found})
+    return [OrderGrant(entry, known[entry.account_id].user_id) for entry in found]

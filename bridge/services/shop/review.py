@@ -15,10 +15,12 @@ from bridge.domain.shop.inbox import NoticeKind
 from bridge.domain.stores.stores import Store
 from bridge.services.accounts import profiles
 from bridge.services.orders import apply, late_packages
+from bridge.services.orders.purchases import OrderGrant, list_grants
 from bridge.services.orders.settling import Settled
 from bridge.services.shop import reconcile
 from bridge.services.shop.rest import Shops
 from bridge.services.transactions import Transaction
+from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
 from bridge.storage.orders import orders as stored
 from bridge.storage.shop import sync_state
@@ -43,6 +45,14 @@ class ReviewedOrder:
     tokens: int
     posted: int
     waits_for_buyer: bool
+
+
+class OrderRecord(NamedTuple):
+    """An order, the user whose account it belongs to (None without one), and its ledger entries, newest first."""
+
+    state: OrderState
+    user_id: int | None
+    grants: list[OrderGrant]
 
 
 class AcceptedSources(NamedTuple):
@@ -138,9 +148,11 @@ def decide(
     return _settled(connection, store, number, settled)
 
 
-def get_order(connection: Connection, store: Store, number: int) -> OrderState:
-    """Return an order with its lines, grants and review items; raises `UnknownOrder`."""
-    return _get(connection, store, number)
+def get_record(connection: Connection, store: Store, number: int) -> OrderRecord:
+    """Return an order with its owner and its ledger entries; raises `UnknownOrder`."""
+    known = _get(connection, store, number)
+    owner = None if known.account_id is None else accounts.get(connection, known.account_id).user_id
+    return OrderRecord(known, owner, list_grants(connection, store.id, number))
 
 
 def get_sources(connection: Connection, store_id: int) -> AcceptedSources:

@@ -87,6 +87,13 @@ def list_page(connection: Connection, account_id: int, *, before: int | None, li
     return [_to_entry(row) for row in rows]
 
 
+def list_of_order(connection: Connection, store_id: int, order_number: int, *, limit: int) -> list[Entry]:
+    """Return the entries of an order's lines, newest first, at most `limit`."""
+    statement = select(entries).where(entries.c.store_id == store_id, entries.c.order_number == order_number)
+    rows = connection.execute(statement.order_by(entries.c.id.desc()).limit(limit))
+    return [_to_entry(row) for row in rows]
+
+
 def find_references(
     connection: Connection, account_ids: Collection[int], references: Collection[str]
 ) -> dict[str, int]:

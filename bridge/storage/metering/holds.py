@@ -94,6 +94,17 @@ def list_open(connection: Connection, account_ids: Collection[int], *, now: date
     return [_to_hold(row) for row in connection.execute(_OPEN, {"ids": sorted(account_ids), "now": now})]
 
 
+def list_open_of_store(
+    connection: Connection, store_id: int, *, before: int | None, limit: int, now: datetime
+) -> list[Hold]:
+    """Return the holds of a store that set tokens aside at this moment, newest first, older than the id `before`."""
+    statement = select(holds).where(holds.c.store_id == store_id, _IS_OPEN, holds.c.expires_at > now)
+    if before is not None:
+        statement = statement.where(holds.c.id < before)
+    rows = connection.execute(statement.order_by(holds.c.id.desc()).limit(limit))
+    return [_to_hold(row) for row in rows]
+
+
 def held_balances(connection: Connection, account_ids: Collection[int], *, now: datetime) -> dict[int, int]:
     """Return what open holds set aside of each account's balance; accounts without holds are left out."""
     rows = connection.execute(_HELD, {"ids": sorted(account_ids), "now": now})

@@ -82,6 +82,14 @@ holds = Table(
         postgresql_where=text("state = 'open'"),
         sqlite_where=text("state = 'open'"),
     ),
+    # The open holds of a store, newest first, whatever other stores hold.
+    Index(
+        "ix_holds_open_of_store",
+        "store_id",
+        "id",
+        postgresql_where=text("state = 'open'"),
+        sqlite_where=text("state = 'open'"),
+    ),
 )
 
 

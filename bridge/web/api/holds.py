@@ -7,7 +7,16 @@ from typing import Annotated, Any, ClassVar
 from flask import Blueprint, Response, request
 from pydantic import Field
 
-from bridge.domain.errors import BalanceOutOfRange, FieldError, InvalidRequest, KeyInvalid, KeyRequired, KeyReused
+from bridge.domain.errors import (
+    BalanceOutOfRange,
+    FieldError,
+    InvalidRequest,
+    KeyInvalid,
+    KeyRequired,
+    KeyReused,
+    SiteNamesUser,
+    UnknownUser,
+)
 from bridge.domain.metering.commands import CaptureRequest, ReleaseRequest
 from bridge.domain.metering.errors import (
     HoldCaptured,
@@ -20,17 +29,33 @@ from bridge.domain.metering.errors import (
     UseOutOfRange,
 )
 from bridge.domain.metering.holds import DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS
-from bridge.rendering.receipts import receipt_document
+from bridge.domain.stores.principals import Caller
+from bridge.rendering.documents import Document
+from bridge.rendering.ids import decode_id, encode_id
+from bridge.rendering.receipts import hold_document, receipt_document
 from bridge.runtime import runtime
-from bridge.services.metering import holds
-from bridge.web.api.answers.holds import HoldOut
+from bridge.services.metering import holds, records
+from bridge.services.metering.records import OpenHold
+from bridge.web.api.answers.holds import HoldOut, OpenHoldOut
+from bridge.web.api.answers.parts import ItemList
 from bridge.web.api.answers.spends import SpendOut
 from bridge.web.api.auth import caller, deferred_auth, principal, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
-from bridge.web.api.operations import operation
-from bridge.web.api.parsing import Amount, Body, NamedFaults, fingerprint, idempotency_key, one_of, read_body
-from bridge.web.api.requests import SpendIn, hold_request_of, path_id
-from bridge.web.api.responses import json_response, reply_response
+from bridge.web.api.operations import PAGE, PATH, Parameter, operation
+from bridge.web.api.parsing import (
+    Amount,
+    Body,
+    NamedFaults,
+    cursor,
+    fingerprint,
+    idempotency_key,
+    one_of,
+    page_limit,
+    path_number,
+    read_body,
+)
+from bridge.web.api.requests import SpendIn, hold_request_of, owner_document, path_id
+from bridge.web.api.responses import json_response, list_response, reply_response
 from bridge.web.api.spends import SPEND_ERRORS
 from bridge.web.context import reading, utcnow
 
@@ -84,6 +109,36 @@ def hold() -> Response:
     body = read_body(HoldIn)
     ask = hold_request_of(body, principal(), key=key, ttl_seconds=body.ttl_seconds)
     return reply_response(runtime().group_commit.spend(ask))
+
+
+@bp.get("")
+@store_or_site_key
+@operation(
+    "List open holds",
+    tag="Holds",
+    answer=ItemList[OpenHoldOut],
+    query=(
+        Parameter("state", "`open`, the only state that is listed.", {"type": "string", "enum": ["open"]}, "open"),
+        Parameter("user_id", "ID of a user in the shop, whose holds are listed.", PATH["user_id"].schema, 42),
+        *PAGE,
+    ),
+    errors=(UnknownUser,),
+)
+def list_holds() -> Response:
+    """Return the open holds of the store or of a user, newest first. A linked-site key gets its own site's holds."""
+    who, user, place, limit = caller(), request.args.get("user_id"), cursor(), page_limit()
+    if request.args.get("state", "open") != "open":
+        raise InvalidRequest(fields=[FieldError("state", "must be open")])
+    user_id = None if user is None else path_number(user, "user_id")
+    if who.account_id is not None and user_id is not None:
+        raise SiteNamesUser(fields=[FieldError("user_id", "leave it out")])
+    before = None if place is None else decode_id("ho", place)
+    if place is not None and before is None:
+        raise InvalidRequest(fields=[FieldError("cursor", "send the value of next from an earlier page")])
+    with reading() as connection:
+        page = records.list_open_holds(connection, who, user_id=user_id, before=before, limit=limit, now=utcnow())
+    following = None if page.next_before is None else encode_id("ho", page.next_before)
+    return list_response([_open_document(one, who) for one in page.holds], next_cursor=following)
 
 
 @bp.get("/<hold_id>")
@@ -158,3 +213,7 @@ def release(hold_id: str) -> Response:
         hold_id=path_id("ho", hold_id, UnknownHold(), principal()),
     )
     return reply_response(runtime().group_commit.spend(ask))
+
+
+def _open_document(one: OpenHold, who: Caller) -> Document:
+    return {**hold_document(one.hold), **owner_document(who, user_id=one.user_id, site_id=one.hold.site_id)}

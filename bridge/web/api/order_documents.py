@@ -9,9 +9,11 @@ from bridge.domain.orders.review import open_lines
 from bridge.domain.orders.review_items import ReviewItem
 from bridge.rendering import documents
 from bridge.rendering.documents import Document
+from bridge.rendering.ids import encode_id
 from bridge.services.orders import late_packages
 from bridge.services.orders.late_packages import LatePackage
-from bridge.services.shop.review import AcceptedSources, OpenOrder, ReviewedOrder
+from bridge.services.orders.purchases import OrderGrant
+from bridge.services.shop.review import AcceptedSources, OpenOrder, OrderRecord, ReviewedOrder
 
 
 def exception_document(one: OpenOrder, known: OrderState) -> Document:
@@ -83,6 +85,29 @@ def order_document(known: OrderState) -> Document:
         "granted": sum(line.granted for line in known.lines),
         "refunds": _refunds_document(known.refunds),
         "seen": _seen_document(known.seen),
+    }
+
+
+def record_document(record: OrderRecord) -> Document:
+    """Return an order with its user and the ledger entries of its lines."""
+    return {
+        **order_document(record.state),
+        "user_id": record.user_id,
+        "grants": [_grant_document(grant) for grant in record.grants],
+    }
+
+
+def _grant_document(grant: OrderGrant) -> Document:
+    entry = grant.entry
+    return {
+        "id": encode_id("en", entry.id),
+        "kind": entry.kind.value,
+        "user_id": grant.user_id,
+        "line": entry.line_id,
+        "granted": entry.tokens - entry.debt - entry.forgiven,
+        "tokens": entry.tokens,
+        "debt": entry.debt,
+        "created_at": documents.format_timestamp(entry.created_at),
     }
 
 

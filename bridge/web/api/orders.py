@@ -36,7 +36,7 @@ from bridge.web.api.answers.orders import (
     AcceptedSource,
     ExceptionOut,
     LatePackageOut,
-    OrderOut,
+    OrderRecordOut,
     SettledOrder,
     SourcesOut,
 )
@@ -46,7 +46,7 @@ from bridge.web.api.operations import PAGE, operation
 from bridge.web.api.order_documents import (
     exception_document,
     late_document,
-    order_document,
+    record_document,
     settled_document,
     sources_document,
 )
@@ -138,13 +138,13 @@ def list_late_products() -> Response:
 
 @bp.get("/orders/<number>")
 @store_key
-@operation("Get an order", tag="Orders", answer=OrderOut, errors=(UnknownOrder,))
+@operation("Get an order", tag="Orders", answer=OrderRecordOut, errors=(UnknownOrder,))
 def show_order(number: str) -> Response:
-    """Return an order with its lines, grants and review items."""
+    """Return an order with its user, lines, amounts, grants and review items; the latest 200 grants and reversals."""
     order = path_number(number, "number")
     with reading() as connection:
         store = settings.get_by_id(connection, caller().store_id)
-        return json_response(order_document(review.get_order(connection, store, order)))
+        return json_response(record_document(review.get_record(connection, store, order)))
 
 
 @bp.post("/orders/<number>/decisions")

@@ -8,7 +8,8 @@ from bridge.domain.accounts.accounts import Who
 from bridge.domain.errors import FieldError, SiteNamesUser
 from bridge.domain.metering.commands import HoldRequest, SpendRequest
 from bridge.domain.stores.principals import Principal
-from bridge.rendering.ids import decode_id
+from bridge.rendering.documents import Document
+from bridge.rendering.ids import decode_id, encode_id
 from bridge.services.accounts import profiles
 from bridge.web.api.parsing import Text100, Text200, WhatIn, WhoIn, fingerprint
 from bridge.web.context import reading
@@ -80,6 +81,14 @@ def path_id(prefix: str, text: str, unknown: Exception, caller: Principal) -> in
     if number is None:
         raise unknown
     return number
+
+
+def owner_document(caller: Principal, *, user_id: int | None, site_id: int) -> Document:
+    """Return whose a spend or hold is; a linked site's key does not get the ID of its user."""
+    return {
+        "user_id": None if caller.site_id else user_id,
+        "site": encode_id("si", site_id) if site_id else None,
+    }
 
 
 def _guest_salt(store_id: int) -> str:

@@ -22,12 +22,13 @@ from bridge.domain.metering.errors import (
     UnknownSpend,
     UseOutOfRange,
 )
+from bridge.rendering.receipts import receipt_document
 from bridge.runtime import runtime
-from bridge.services.metering import quotes
+from bridge.services.metering import quotes, records
 from bridge.services.metering.execute import MAX_REQUESTS, Reply
 from bridge.services.metering.refusals import RefusedRequest
 from bridge.web import errors
-from bridge.web.api.answers.spends import BatchResults, QuoteOut, RefundOut, SpendOut
+from bridge.web.api.answers.spends import BatchResults, QuoteOut, RefundOut, SpendOut, SpendRecordOut
 from bridge.web.api.auth import caller, deferred_auth, principal, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
 from bridge.web.api.operations import operation
@@ -45,7 +46,7 @@ from bridge.web.api.parsing import (
 )
 from bridge.web.api.quote_documents import quote_document
 from bridge.web.api.refusals import refusal_document
-from bridge.web.api.requests import SpendIn, path_id, request_of, who_of
+from bridge.web.api.requests import SpendIn, owner_document, path_id, request_of, who_of
 from bridge.web.api.responses import STATUS, json_response, reply_response
 from bridge.web.context import reading, utcnow
 
@@ -175,6 +176,26 @@ def spend_batch() -> Response:
     replies = iter(runtime().group_commit.spend_all([ask for ask in asks if isinstance(ask, SpendRequest)]))
     results = [_result(ask if isinstance(ask, BridgeError) else next(replies)) for ask in asks]
     return json_response({"results": results})
+
+
+@bp.get("/spends/<spend_id>")
+@store_or_site_key
+@slow_guesses
+@operation("Get a spend", tag="Spends", answer=SpendRecordOut, errors=(UnknownSpend, TooManyUnknownIds))
+def get_spend(spend_id: str) -> Response:
+    """Return a spend and what was refunded of it, with the current balance and allowance."""
+    who = caller()
+    number = path_id("sp", spend_id, UnknownSpend(), who)
+    with reading() as connection:
+        record = records.get_spend(connection, who, number, now=utcnow())
+    spent = record.spend
+    document = {
+        **receipt_document(record.receipt),
+        **owner_document(who, user_id=record.user_id, site_id=spent.site_id),
+        "refunded": {"plan": spent.back_plan, "balance": spent.back_balance, "allowance": spent.back_allowance},
+        "lapsed": spent.lapsed,
+    }
+    return json_response(document)
 
 
 @bp.post("/spends/<spend_id>/refund")

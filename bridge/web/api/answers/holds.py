@@ -10,8 +10,8 @@ from bridge.web.api.answers.parts import Allowance, Balance, Count, Module, Paid
 from bridge.web.api.operations import Answer
 
 
-class HoldOut(Answer):
-    """Tokens held for a later spend."""
+class HeldTokens(Answer):
+    """The tokens of a hold and their sources."""
 
     id: Annotated[str, Field(examples=[example_id("ho")])]
     """ID of the hold."""
@@ -27,10 +27,6 @@ class HoldOut(Answer):
     """Tokens held."""
     paid_by: PaidBy
     """Tokens by source."""
-    balance: Balance
-    """Balance of the account."""
-    allowance: Allowance | None
-    """Allowance of the module; null without a rule."""
     source: Annotated[str | None, Field(examples=["support-bot"])]
     """Integration that requested the hold."""
     reference: Annotated[str | None, Field(examples=["job-1"])]
@@ -39,3 +35,21 @@ class HoldOut(Answer):
     """Time of the hold."""
     expires_at: Time
     """Time at which an open hold expires."""
+
+
+class HoldOut(HeldTokens):
+    """Tokens held for a later spend."""
+
+    balance: Balance
+    """Balance of the account."""
+    allowance: Allowance | None
+    """Allowance of the module; null without a rule."""
+
+
+class OpenHoldOut(HeldTokens):
+    """An open hold in the list of holds."""
+
+    user_id: Annotated[int | None, Field(examples=[42])]
+    """ID of the user in the shop; null for a guest, and for a linked-site key."""
+    site: Annotated[str | None, Field(examples=[None])]
+    """ID of the linked site that holds; null for the store."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from bridge.domain.accounts.ledger import Kind
 from bridge.web.api.answers.parts import Count, Time
 from bridge.web.api.operations import Answer
 
@@ -143,6 +144,36 @@ class OrderOut(Answer):
     """Refunds of the order."""
     seen: ReviewedRefunds | None
     """Refunds marked as reviewed; null without any."""
+
+
+class OrderGrantOut(Answer):
+    """A ledger entry of an order: a grant or a reversal."""
+
+    id: Annotated[str, Field(examples=["en_01J8XG2M4Q7RB"])]
+    """ID of the entry."""
+    kind: Annotated[Kind, Field(examples=["grant"])]
+    """Kind of the entry."""
+    user_id: Annotated[int | None, Field(examples=[42])]
+    """ID of the user in the shop."""
+    line: Annotated[int | None, Field(examples=[7])]
+    """ID of the order line."""
+    granted: Annotated[int, Field(examples=[5000])]
+    """Tokens that count for the line; negative for a reversal."""
+    tokens: Annotated[int, Field(examples=[5000])]
+    """Tokens added to the balance; negative for tokens removed."""
+    debt: Annotated[int, Field(examples=[0])]
+    """Tokens added to the debt; negative for debt that was paid."""
+    created_at: Time
+    """Time of the entry."""
+
+
+class OrderRecordOut(OrderOut):
+    """An order with its user and its grants."""
+
+    user_id: Annotated[int | None, Field(examples=[42])]
+    """ID of the user whose account has the order; null without one."""
+    grants: list[OrderGrantOut]
+    """Grants and reversals, newest first, at most 200."""
 
 
 class SettledOrder(OrderOut):

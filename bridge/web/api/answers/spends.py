@@ -73,6 +73,19 @@ class SpendOut(Answer):
     """Time of the spend."""
 
 
+class SpendRecordOut(SpendOut):
+    """A spend, with what was refunded of it. `balance` and `allowance` are current."""
+
+    user_id: Annotated[int | None, Field(examples=[42])]
+    """ID of the user in the shop; null for a guest, and for a linked-site key."""
+    site: Annotated[str | None, Field(examples=[None])]
+    """ID of the linked site that spent; null for the store."""
+    refunded: Annotated[PaidBy, Field(examples=[{"plan": 0, "balance": 20, "allowance": 0}])]
+    """Tokens refunded so far, by the source they were returned to."""
+    lapsed: Annotated[int, Field(ge=0, examples=[0])]
+    """Refunded tokens that could not be returned because their window had ended."""
+
+
 class BatchSpend(SpendOut):
     """A spend of a batch that succeeded."""
 

@@ -31,6 +31,42 @@ class UserOut(Answer):
     """Allowance of each module."""
 
 
+class ListedUser(Answer):
+    """A user in the list of users."""
+
+    id: Annotated[int, Field(examples=[42])]
+    """ID of the user in the shop."""
+    email: Annotated[str | None, Field(examples=["ada@example.com"])]
+    """Email address."""
+    name: Annotated[str | None, Field(examples=["Ada"])]
+    """Name."""
+    roles: Annotated[list[str], Field(examples=[["subscriber"]])]
+    """Roles in WordPress."""
+    balance: Count
+    """Sum of all entries."""
+    held: Annotated[Count, Field(examples=[0])]
+    """Tokens of the balance in open holds."""
+    debt: Annotated[Count, Field(examples=[0])]
+    """Tokens owed after a reversal of tokens that were spent."""
+    used_30_days: Annotated[int, Field(examples=[800])]
+    """Tokens spent in the last 30 days, minus refunds."""
+    purchased: Annotated[Count, Field(examples=[2000])]
+    """Tokens granted by orders, less reversals."""
+    active_at: Time
+    """Time of the last change of the balance or the profile."""
+
+
+class UserPageOut(Answer):
+    """One page of the list of users."""
+
+    items: list[ListedUser]
+    """The users of this page."""
+    next: Annotated[str | None, Field(examples=[None])]
+    """Cursor of the next page; null on the last page."""
+    as_of: Annotated[Time | None, Field(examples=[None])]
+    """Time of the figures by which a large store is sorted; null if the order is current."""
+
+
 class UsageItem(Answer):
     """Usage of one kind on one day."""
 
