@@ -1,15 +1,14 @@
-"""What-if: the last complete month replayed by limits and prices that are not saved. Nothing is stored."""
+"""Replay of the last complete month by limits that are not saved; nothing is stored."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from bridge.domain.metering import replay
 from bridge.domain.metering.limits import Limit, Override, Period, Rule, Window, rule_for, window_at
-from bridge.domain.metering.pricing import Operation
 from bridge.domain.stores.stores import Policy
 from bridge.storage.admin import replays
 from bridge.storage.admin.replays import Subject
@@ -86,26 +85,6 @@ class Replay:
     modules: tuple[ModuleReplay, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """The units of an operation in the month, what they cost, and what they would have cost."""
-
-    operation: str
-    units: int
-    tokens: int
-    new_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class PriceReplay:
-    """The costs of operations by new prices; `is_cut` means that the store has more accounts than were read."""
-
-    month: Month
-    accounts: int
-    is_cut: bool
-    costs: tuple[Cost, ...]
-
-
 @dataclass(slots=True)
 class _Use:
     windows: dict[tuple[int, str], list[tuple[datetime, int]]] = field(default_factory=lambda: defaultdict(list))
@@ -142,33 +121,6 @@ def replay_limits(connection: Connection, store_id: int, wanted: Sequence[NewLim
         for account in batch:
             _replay_account(policy, account, wanted, use, own, found)
     return Replay(month, read, is_cut or left <= 0, tuple(found.values()))
-
-
-def replay_prices(connection: Connection, store_id: int, wanted: Iterable[Operation], *, now: datetime) -> PriceReplay:
-    """Return what last month's use of these operations would have cost by their new prices."""
-    policy = policies.for_store(connection, store_id)
-    month = last_month(policy, now)
-    subjects = replays.list_subjects(connection, store_id, since=month.window.starts_at, limit=MAX_USERS + 1)
-    read = subjects[:MAX_USERS]
-    operations = {operation.key: operation for operation in wanted}
-    used = replays.operation_use_of(
-        connection, [each.id for each in read], list(operations), first=month.first, end=month.end
-    )
-    costs = [
-        Cost(
-            key,
-            used[key].units if key in used else 0,
-            used[key].tokens if key in used else 0,
-            _new_cost(policy, operation, used[key].units if key in used else 0),
-        )
-        for key, operation in operations.items()
-    ]
-    return PriceReplay(month, len(read), len(subjects) > MAX_USERS, tuple(costs))
-
-
-def _new_cost(policy: Policy, operation: Operation, units: int) -> int:
-    # The limit of units in one call says nothing about a month.
-    return operation.tokens_per_unit * units if policy.is_metered(operation.module) else 0
 
 
 def _needs_days(wanted: NewLimit) -> bool:

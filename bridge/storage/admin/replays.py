@@ -25,7 +25,7 @@ class Subject(NamedTuple):
 
 
 class WindowUse(NamedTuple):
-    """What the free allowance of a module paid for an account in the window that began at a moment."""
+    """The tokens the free allowance of a module paid for an account in the window that began at a moment."""
 
     account_id: int
     module: str
@@ -34,18 +34,11 @@ class WindowUse(NamedTuple):
 
 
 class DayUse(NamedTuple):
-    """What an account used of a module on one local day, whatever paid for it."""
+    """The tokens an account used of a module on one local day, whatever paid for it."""
 
     account_id: int
     module: str
     day: date
-    tokens: int
-
-
-class OperationUse(NamedTuple):
-    """The units of an operation and the tokens they cost."""
-
-    units: int
     tokens: int
 
 
@@ -119,25 +112,3 @@ def day_uses_of(
     )
     rows = connection.execute(statement, {"ids": list(account_ids), "modules": list(modules)})
     return [DayUse(row.account_id, row.module, row.day, int(row.used)) for row in rows]
-
-
-def operation_use_of(
-    connection: Connection, account_ids: Collection[int], operations: Collection[str], *, first: date, end: date
-) -> dict[str, OperationUse]:
-    """Return what these accounts used of each operation from `first` to before `end`."""
-    statement = (
-        select(
-            usage_days.c.operation,
-            func.sum(usage_days.c.units).label("units"),
-            func.sum(usage_days.c.tokens).label("tokens"),
-        )
-        .where(
-            among(usage_days.c.account_id, "ids"),
-            among(usage_days.c.operation, "operations"),
-            usage_days.c.day >= first,
-            usage_days.c.day < end,
-        )
-        .group_by(usage_days.c.operation)
-    )
-    rows = connection.execute(statement, {"ids": list(account_ids), "operations": list(operations)})
-    return {row.operation: OperationUse(int(row.units), int(row.tokens)) for row in rows}
