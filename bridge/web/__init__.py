@@ -7,7 +7,20 @@ from flask import Blueprint
 from bridge.web import health, metrics
 from bridge.web.admin import connect, connection, deliveries, exceptions, home, packages
 from bridge.web.admin import users as credits
-from bridge.web.api import docs, events, holds, limits, openapi, orders, settings, sites, spends, user_list, users
+from bridge.web.api import (
+    docs,
+    events,
+    holds,
+    limits,
+    openapi,
+    orders,
+    settings,
+    sites,
+    spends,
+    usage,
+    user_list,
+    users,
+)
 from bridge.web.api import packages as api_packages
 from bridge.web.inbound import webhooks
 from bridge.web.widget import view as widget
@@ -20,6 +33,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     orders.bp,
     users.bp,
     user_list.bp,
+    usage.bp,
     settings.bp,
     api_packages.bp,
     events.bp,
