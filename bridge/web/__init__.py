@@ -8,6 +8,7 @@ from bridge.web import health, metrics
 from bridge.web.admin import connect, connection, deliveries, exceptions, home, packages
 from bridge.web.admin import users as credits
 from bridge.web.api import (
+    adjustments,
     docs,
     events,
     holds,
@@ -32,6 +33,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     limits.bp,
     orders.bp,
     users.bp,
+    adjustments.bp,
     user_list.bp,
     usage.bp,
     settings.bp,
