@@ -39,9 +39,9 @@ def prepare(url: str, *, users: int) -> Prepared:
     now = datetime.now(UTC)
     with database.transaction() as connection:
         wanted = NewStore("bench", "https://shop.example.com", webhook_secret=WEBHOOK_SECRET)
-        connected = add_store(connection, wanted, vault_=Vault(SECRET), now=now)
+        connected = add_store(connection, wanted, vault_=Vault(SECRET), actor="test", now=now)
         store_id = connected.store.id
-        set_package(connection, store_id, product_id=10, variation_id=0, tokens=1000, now=now)
+        set_package(connection, store_id, product_id=10, variation_id=0, tokens=1000, actor="test", now=now)
         for user in range(1, users + 1):
             profiles.put_profile(connection, store_id, Profile(user), now=now)
             funds = Adjustment("funds for the benchmark", tokens=FUNDS)

@@ -109,7 +109,7 @@ def _connected(database: Database, address: str, keys: tuple[str, str]) -> Itera
     vault = Vault(SECRET)
     wanted = NewStore("shop", address, history="grant", consumer_key=keys[0], consumer_secret=keys[1])
     with database.transaction() as connection:
-        store = add_store(connection, wanted, vault_=vault, now=datetime.now(UTC)).store
+        store = add_store(connection, wanted, vault_=vault, actor="test", now=datetime.now(UTC)).store
     reading = reconcile.open_reading(database.transaction, Shops(vault), store)
     with reading.shop:
         yield reading

@@ -159,5 +159,5 @@ def shop(app: Flask) -> Shop:
     parts: Runtime = app.extensions["bridge"]
     wanted = NewStore("shop", "http://127.0.0.1:8980", "Shop", "America/New_York", webhook_secret="test-secret")
     with parts.database.transaction() as connection:
-        connected = add_store(connection, wanted, vault_=parts.vault, now=utcnow())
+        connected = add_store(connection, wanted, vault_=parts.vault, actor="test", now=utcnow())
     return Shop(connected, app.test_client())

@@ -205,5 +205,5 @@ def add_shop(app: Flask, slug: str) -> tuple[Connected, dict[str, str]]:
     parts: Runtime = app.extensions["bridge"]
     wanted = NewStore(slug, f"https://{slug}.example.com", webhook_secret=f"secret-of-{slug}")
     with parts.database.transaction() as connection:
-        connected = add_store(connection, wanted, vault_=parts.vault, now=utcnow())
+        connected = add_store(connection, wanted, vault_=parts.vault, actor="test", now=utcnow())
     return connected, {"Authorization": f"Bearer {connected.access_key}"}

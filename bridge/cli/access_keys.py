@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bridge.cli.base import Command, prepared, utcnow
+from bridge.cli.base import ACTOR, Command, prepared, utcnow
 from bridge.rendering import documents
 from bridge.services.stores import access_keys, settings
 from bridge.services.transactions import in_transaction
@@ -35,10 +35,10 @@ def command(slug: str, make: bool, revoke: str | None, as_json: bool) -> None:
         done: dict[str, Any] = {}
         if revoke is not None:
             done["revoked"] = access_keys.revoke(
-                connection, store, access_keys.find(connection, store, revoke).id, actor="a command"
+                connection, store, access_keys.find(connection, store, revoke).id, actor=ACTOR, now=utcnow()
             ).prefix
         if make:
-            done["access_key"] = access_keys.make(connection, store, now=utcnow())
+            done["access_key"] = access_keys.make(connection, store, actor=ACTOR, now=utcnow())
         done["items"] = [
             {
                 "prefix": key.prefix,

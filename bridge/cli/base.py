@@ -13,6 +13,9 @@ from bridge.runtime import Runtime, runtime
 from bridge.services.ops import addresses, schema_version
 from bridge.services.ops.addresses import ServiceAddress
 
+ACTOR = "command line"
+"""The actor of changes that a command makes, in the ledger and the audit log."""
+
 
 def prepared() -> Runtime:
     """Return the runtime with the database migrated; raises `BadSetting` if there is no database."""

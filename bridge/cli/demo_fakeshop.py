@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 
-from bridge.cli.base import utcnow
+from bridge.cli.base import ACTOR, utcnow
 from bridge.config import ROOT, Config
 from bridge.domain.errors import NotFound
 from bridge.domain.stores.stores import Store
@@ -65,7 +65,7 @@ def connect(database: Database, vault: Vault, shop: dict[str, str], *, public_ur
         consumer_secret=shop["consumer_secret"],
     )
     with database.transaction() as connection:
-        store = settings.add_store(connection, wanted, vault_=vault, now=now).store
+        store = settings.add_store(connection, wanted, vault_=vault, actor=ACTOR, now=now).store
         target = subscriptions.target_of(connection, store, public_url=public_url, vault_=vault)
     reading = reconcile.open_reading(database.transaction, Shops(vault), store)
     with reading.shop:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from bridge.cli.base import ACTOR
 from bridge.config import ROOT
 from bridge.domain.accounts.accounts import Profile
 from bridge.domain.accounts.opening_balances import Opening
@@ -93,12 +94,14 @@ class DemoShop:
         """Create a shop with packages, limits and users with opening balances."""
         wanted = NewStore("demo", _SHOP, "Demo shop", "Europe/Berlin", webhook_secret=_SECRET)
         with database.transaction() as connection:
-            connected = settings.add_store(connection, wanted, vault_=vault, now=now)
+            connected = settings.add_store(connection, wanted, vault_=vault, actor=ACTOR, now=now)
             store_id = connected.store.id
             for product, tokens in _PACKAGES.items():
-                packages.set_package(connection, store_id, product_id=product, variation_id=0, tokens=tokens, now=now)
+                packages.set_package(
+                    connection, store_id, product_id=product, variation_id=0, tokens=tokens, actor=ACTOR, now=now
+                )
             for limit in _limits():
-                limits.put_limit(connection, store_id, limit)
+                limits.put_limit(connection, store_id, limit, actor=ACTOR, now=now)
             opening_balances.post(connection, connected.store, _openings(), now=now)
         rng = random.Random(7)  # noqa: S311 -- a demo is no secret
         return cls(database, vault, connected.store, connected.access_key, now, rng)

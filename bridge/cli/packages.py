@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bridge.cli.base import Group, prepared, utcnow
+from bridge.cli.base import ACTOR, Group, prepared, utcnow
 from bridge.domain.accounts.accounts import MAX_USER_ID
 from bridge.domain.accounts.amounts import read_amount
 from bridge.domain.errors import FieldError, InvalidRequest
@@ -82,7 +82,7 @@ def set_(slug: str, product: str, tokens: str) -> None:
     package = in_transaction(
         runtime.database.transaction,
         lambda connection: packages.set_tokens(
-            connection, store.id, product_id=product_id, variation_id=variation_id, tokens=amount, now=now
+            connection, store.id, product_id=product_id, variation_id=variation_id, tokens=amount, actor=ACTOR, now=now
         ),
     )
     settled = packages.settle_waiting(runtime.database.transaction, store, package, now=now)
@@ -100,7 +100,7 @@ def clear(slug: str, product: str) -> None:
     in_transaction(
         runtime.database.transaction,
         lambda connection: packages.drop_package(
-            connection, store.id, product_id=product_id, variation_id=variation_id, now=utcnow()
+            connection, store.id, product_id=product_id, variation_id=variation_id, actor=ACTOR, now=utcnow()
         ),
     )
     click.echo(f"The shop's own amount of product {product} counts again.")
@@ -123,7 +123,7 @@ def past(slug: str, product: str, decision: str) -> None:
             product_id=product_id,
             variation_id=variation_id,
             decision=decision,
-            actor="command line",
+            actor=ACTOR,
             now=now,
         ),
     )

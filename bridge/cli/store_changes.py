@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bridge.cli import addresses
-from bridge.cli.base import Command, prepared, utcnow
+from bridge.cli.base import ACTOR, Command, prepared, utcnow
 from bridge.config import ROOT
 from bridge.domain.errors import InvalidRequest, ShopUnreachable
 from bridge.domain.stores.stores import Store
@@ -34,7 +34,8 @@ def rename(slug: str, new: str, name: str) -> None:
     with runtime.database.reading() as connection:
         store = settings.get_store(connection, slug)
     renamed = in_transaction(
-        runtime.database.transaction, lambda connection: store_changes.rename(connection, store, new, name=name)
+        runtime.database.transaction,
+        lambda connection: store_changes.rename(connection, store, new, name=name, actor=ACTOR, now=utcnow()),
     )
     shown = f" and is shown as {renamed.name}" if name else ""
     click.echo(f"The store {store.slug} is now named {renamed.slug}{shown}.")
@@ -61,7 +62,10 @@ def move(slug: str, url: str, force: bool) -> None:
         store = settings.get_store(connection, slug)
         settings.check_not_connected(connection, url, own_id=store.id)
     seen = SameShop(doubt="--force skips the check") if force else _checked(runtime, store, url)
-    in_transaction(runtime.database.transaction, lambda connection: store_changes.move(connection, store, url))
+    in_transaction(
+        runtime.database.transaction,
+        lambda connection: store_changes.move(connection, store, url, actor=ACTOR, now=utcnow()),
+    )
     click.echo(f"The shop of {store.slug} has moved from {store.url} to {url}.")
     click.echo(f"It is the same shop: {seen.evidence}." if seen.evidence else f"Not checked: {seen.doubt}.")
     addresses.warn(runtime, url, is_for_machines=False)

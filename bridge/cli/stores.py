@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from bridge.cli import access_keys, addresses, store_changes
-from bridge.cli.base import Group, address, created, local, prepared, utcnow
+from bridge.cli.base import ACTOR, Group, address, created, local, prepared, utcnow
 from bridge.domain.errors import InvalidRequest, ShopUnreachable
 from bridge.domain.metering.limits import WEEKDAYS
 from bridge.domain.shop.authorization import RestKeys
@@ -106,7 +106,7 @@ def add(
     def connect(connection: Connection) -> Connected:
         settings.check_not_connected(connection, given.url)
         wanted = site_lookup.from_site(given, site)
-        return settings.add_store(connection, wanted, vault_=runtime.vault, now=utcnow())
+        return settings.add_store(connection, wanted, vault_=runtime.vault, actor=ACTOR, now=utcnow())
 
     connected = in_transaction(runtime.database.transaction, connect)
     shown = {
@@ -194,6 +194,8 @@ def keys(slug: str, consumer_key: str, consumer_secret: str, untested: bool) -> 
             consumer_key=typed.consumer_key,
             consumer_secret=typed.consumer_secret,
             vault_=runtime.vault,
+            actor=ACTOR,
+            now=utcnow(),
         ),
     )
     how = "They were not tested" if untested else f"{store.url} accepted them: they can read and write"
@@ -216,7 +218,10 @@ def history(slug: str, answer: str) -> None:
     runtime = prepared()
     with runtime.database.reading() as connection:
         store = settings.get_store(connection, slug)
-    in_transaction(runtime.database.transaction, lambda connection: settings.answer_history(connection, store, answer))
+    in_transaction(
+        runtime.database.transaction,
+        lambda connection: settings.answer_history(connection, store, answer, actor=ACTOR, now=utcnow()),
+    )
     if answer == "grant":
         click.echo(
             "The running service starts to grant past orders within seconds, in the background."
@@ -237,7 +242,7 @@ def accept_source(slug: str, url: str) -> None:
     runtime = prepared()
 
     def accept(connection: Connection) -> int:
-        return inbox.accept_source(connection, settings.get_store(connection, slug), url, now=utcnow())
+        return inbox.accept_source(connection, settings.get_store(connection, slug), url, actor=ACTOR, now=utcnow())
 
     count = in_transaction(runtime.database.transaction, accept)
     click.echo(f"Deliveries from {url} are accepted. {count} waiting deliveries are processed now.")

@@ -17,6 +17,15 @@ def document(package: Package, *, orders_waiting: int) -> dict[str, Any]:
     decision, up to a thousand.
     """
     return {
+        **amount_document(package),
+        "orders_waiting": orders_waiting,
+        "decision": package.late,
+    }
+
+
+def amount_document(package: Package) -> dict[str, Any]:
+    """Return what one unit of a product grants, and who set it, as JSON."""
+    return {
         "product": package.product_id,
         "variation": package.variation_id or None,
         "tokens": package.tokens,
@@ -28,8 +37,6 @@ def document(package: Package, *, orders_waiting: int) -> dict[str, Any]:
         "sku": package.sku,
         "state": package.state,
         "unreadable": None if package.unreadable is None else _unreadable(package.unreadable),
-        "orders_waiting": orders_waiting,
-        "decision": package.late,
     }
 
 

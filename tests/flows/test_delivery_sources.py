@@ -66,7 +66,7 @@ def test_international_name_of_the_stores_own_site_is_written_in_two_ways(app, u
     parts = app.extensions["bridge"]
     wanted = NewStore("names", url, webhook_secret="secret")
     with parts.database.transaction() as connection:
-        connected = settings.add_store(connection, wanted, vault_=parts.vault, now=utcnow())
+        connected = settings.add_store(connection, wanted, vault_=parts.vault, actor="test", now=utcnow())
     shop = Shop(connected, app.test_client())
     put_package(shop, 10, 1_000)
     spellings = [

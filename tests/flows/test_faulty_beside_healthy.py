@@ -110,7 +110,7 @@ def test_healthy_shop_is_never_later_than_its_schedule(app, caplog):
                 history="grant",
             )
             with parts.database.transaction() as connection:
-                settings.add_store(connection, wanted, vault_=parts.vault, now=clock())
+                settings.add_store(connection, wanted, vault_=parts.vault, actor="test", now=clock())
             return served, orders
 
         for slug, sickness in SICK.items():

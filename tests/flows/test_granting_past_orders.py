@@ -11,6 +11,7 @@ from bridge.services.shop import backfill
 from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
 from bridge.web.admin import connection as connection_page
+from bridge.web.context import utcnow
 from schedulers import shop_jobs
 from schedulers.context import JobContext
 from tests import factories
@@ -35,7 +36,7 @@ def connected_shop(app, caplog):
 def answer(connected_shop, what):
     in_transaction(
         connected_shop.database.transaction,
-        lambda connection: settings.answer_history(connection, connected_shop.store, what),
+        lambda connection: settings.answer_history(connection, connected_shop.store, what, actor="test", now=utcnow()),
     )
 
 
@@ -115,7 +116,7 @@ def test_owner_who_skips_after_all_ends_it(connected_shop):
     answer(connected_shop, "grant")
     go_on(connected_shop, parts=1)
     before = connected_shop.balances()
-    answer(connected_shop, "skip")
+    answer(connected_shop, "skip", actor="test", now=utcnow())
 
     run_job(connected_shop)
 
@@ -137,13 +138,13 @@ def test_command_reports_the_progress_and_reconcile_ends_it(connected_shop):
 def test_without_rest_keys_the_orders_that_are_known_are_granted(shop, database):
     """The shop delivered them while they were skipped."""
     with database.transaction() as connection:
-        settings.answer_history(connection, settings.get_store(connection, "shop"), "skip")
+        settings.answer_history(connection, settings.get_store(connection, "shop"), "skip", actor="test", now=utcnow())
     factories.put_package(shop, 10, 1000)
     for number in range(1, 61):
         factories.deliver(shop, factories.order(number))
     factories.deliver(shop, factories.order(61, status="processing"))
     with database.transaction() as connection:
-        settings.answer_history(connection, settings.get_store(connection, "shop"), "grant")
+        settings.answer_history(connection, settings.get_store(connection, "shop"), "grant", actor="test", now=utcnow())
     shops = shop.client.application.extensions["bridge"].shops
 
     for _ in range(2):

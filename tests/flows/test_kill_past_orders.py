@@ -95,7 +95,13 @@ def test_865_past_orders_arrive_exactly_once_though_every_job_is_killed(app, dat
         with connected_shop.database.transaction() as connection:
             store = connected_shop.connected.store.id
             packages.set_package(
-                connection, store, product_id=course, variation_id=0, tokens=TOKENS, now=connected_shop.now
+                connection,
+                store,
+                product_id=course,
+                variation_id=0,
+                tokens=TOKENS,
+                actor="test",
+                now=connected_shop.now,
             )
         kills += run_killed(connected_shop, database_url, "settle_past_orders", "entries", total=ORDERS, rng=rng)
 

@@ -11,6 +11,7 @@ from bridge.services.orders import late_packages
 from bridge.services.shop import product_import
 from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
+from bridge.web.context import utcnow
 from schedulers import jobs
 from schedulers.context import JobContext
 from tests import factories
@@ -28,7 +29,7 @@ def asking(shop, database):
     """Return a store that does not grant past orders; afterwards the ledger must add up."""
 
     def ask(connection):
-        settings.answer_history(connection, settings.get_store(connection, "shop"), "ask")
+        settings.answer_history(connection, settings.get_store(connection, "shop"), "ask", actor="test", now=utcnow())
 
     in_transaction(database.transaction, ask)
     yield shop
@@ -291,7 +292,8 @@ def test_past_orders_of_a_shop_whose_products_were_marked_later_arrive_exactly_o
     assert past.balances() == {}
 
     in_transaction(
-        past.database.transaction, lambda connection: settings.answer_history(connection, past.store, "grant")
+        past.database.transaction,
+        lambda connection: settings.answer_history(connection, past.store, "grant", actor="test", now=utcnow()),
     )
     if is_killed:
         turns = iter([True])

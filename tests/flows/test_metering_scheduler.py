@@ -141,7 +141,7 @@ def runs(engine, request, tmp_path):
     for database in databases:
         with database.transaction() as connection:
             wanted = NewStore("shop", "https://shop.example.com", time_zone="America/New_York")
-            store = add_store(connection, wanted, vault_=Vault("of the tests"), now=START).store
+            store = add_store(connection, wanted, vault_=Vault("of the tests"), actor="test", now=START).store
         found.append(Run(SpendDriver(database, Caller(store.id, "key"))))
         prepare(found[-1])
     yield found

@@ -22,7 +22,7 @@ def store(shop, database):
     """Return a store that starts from today, with one package; afterwards the ledger must add up."""
 
     def skip(connection):
-        settings.answer_history(connection, settings.get_store(connection, "shop"), "skip")
+        settings.answer_history(connection, settings.get_store(connection, "shop"), "skip", actor="test", now=utcnow())
 
     in_transaction(database.transaction, skip)
     factories.put_package(shop, 10, 1000)

@@ -133,12 +133,19 @@ class Run:
         wanted = NewStore(self.slug, self.server.url, webhook_secret=SECRET, history="grant", **keys)
         now = next(self.clock) - timedelta(days=30)
         with self.database.transaction() as connection:
-            self.store = add_store(connection, wanted, vault_=self.shops.vault, now=now).store
+            self.store = add_store(connection, wanted, vault_=self.shops.vault, actor="test", now=now).store
             # The recordings contain the recorded shop's address; its REST answers have another one here.
-            inbox.accept_source(connection, self.store, "http://127.0.0.1:8980", now=now)
+            inbox.accept_source(connection, self.store, "http://127.0.0.1:8980", actor="test", now=now)
             for product, (tokens, name) in PACKAGES.items():
                 packages.set_package(
-                    connection, self.store.id, product_id=product, variation_id=0, tokens=tokens, name=name, now=now
+                    connection,
+                    self.store.id,
+                    product_id=product,
+                    variation_id=0,
+                    tokens=tokens,
+                    name=name,
+                    actor="test",
+                    now=now,
                 )
         return self
 

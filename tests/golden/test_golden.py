@@ -36,7 +36,7 @@ def answers(sqlite_template, tmp_path_factory):
         runtime = app.extensions["bridge"]
         wanted = NewStore("shop", "http://127.0.0.1:8980", "Shop", "America/New_York", webhook_secret="test-secret")
         with runtime.database.transaction() as connection:
-            connected = add_store(connection, wanted, vault_=runtime.vault, now=utcnow())
+            connected = add_store(connection, wanted, vault_=runtime.vault, actor="test", now=utcnow())
         shop = Shop(connected, app.test_client())
         taken = take_answers(shop, sign_in(app), lambda: traveller.shift(timedelta(seconds=1)))
     runtime.group_commit.close()

@@ -56,7 +56,7 @@ def build(database, world):
     """Return a new store where user 2 and a guest are as in the parameters."""
     with database.transaction() as connection:
         wanted = NewStore(f"world-{next(_slugs)}", "https://shop.example.com", time_zone="Europe/Paris")
-        store = add_store(connection, wanted, vault_=Vault("of the tests"), now=NOW).store
+        store = add_store(connection, wanted, vault_=Vault("of the tests"), actor="test", now=NOW).store
     driver = SpendDriver(database, Caller(store.id, "key"))
     driver.settings(spend_order=list(world["order"]))
     if world["rules"]:
@@ -73,7 +73,9 @@ def build(database, world):
             overrides.put_override(connection, store.id, 2, override, actor="admin", now=NOW)
         if world["reset"]:
             overrides.reset_account(connection, store.id, 2, "chat", actor="admin", now=NOW + timedelta(seconds=1))
-        limits.put_module(connection, store.id, "chat", label="Chat", is_metered=world["is_metered"])
+        limits.put_module(
+            connection, store.id, "chat", label="Chat", is_metered=world["is_metered"], actor="admin", now=NOW
+        )
     return driver
 
 

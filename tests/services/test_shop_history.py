@@ -7,6 +7,7 @@ import pytest
 from bridge.services.orders import apply
 from bridge.services.shop import reconcile
 from bridge.services.stores import settings
+from bridge.web.context import utcnow
 from tests.support.connected_shop import DAY, open_connected_shop
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -115,4 +116,4 @@ def test_history_taken_back_while_a_poll_runs_is_read_by_the_next(connected_shop
 def answer(connected_shop, word):
     """The owner's decision about the history."""
     with connected_shop.database.transaction() as connection:
-        settings.answer_history(connection, settings.get_store(connection, "shop"), word)
+        settings.answer_history(connection, settings.get_store(connection, "shop"), word, actor="test", now=utcnow())

@@ -192,7 +192,9 @@ def connect(connected_shop: ConnectedShop, slug: str, url: str, key: Any, *, his
     names = {"consumer_key": key.consumer_key, "consumer_secret": key.consumer_secret} if key else {}
     wanted = NewStore(slug, url, webhook_secret=SECRET, history=history, **names)
     with connected_shop.database.transaction() as connection:
-        return settings.add_store(connection, wanted, vault_=connected_shop.shops.vault, now=connected_shop.now)
+        return settings.add_store(
+            connection, wanted, vault_=connected_shop.shops.vault, actor="test", now=connected_shop.now
+        )
 
 
 @contextmanager

@@ -57,6 +57,7 @@ class EventDriver:
                 types=types,
                 public_url=LOOPBACK,
                 vault_=self.vault,
+                actor="test",
                 now=NOW,
             )
         return {**endpoint_document(created.endpoint), "secret": created.secret}

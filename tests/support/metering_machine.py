@@ -89,7 +89,7 @@ class Machine(RuleBasedStateMachine):
         self.now = start
         wanted = NewStore(f"machine-{next(_slugs)}", "https://shop.example.com", time_zone=zone)
         with self.database.transaction() as connection:
-            store = add_store(connection, wanted, vault_=Vault("of the tests"), now=start).store
+            store = add_store(connection, wanted, vault_=Vault("of the tests"), actor="test", now=start).store
         self.driver = SpendDriver(self.database, Caller(store.id, "key"))
         self.model = Model(zone)
         for operation in DEFAULT_OPERATIONS:

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from bridge.clients.woocommerce.documents import read_order
@@ -123,12 +123,18 @@ class SpendDriver:
         """Set a limit; `role_editor=…` is the rule of the role."""
         named = {name.replace("role_", "role:", 1): rule(given) for name, given in rules.items()}
         with self.database.transaction() as connection:
-            limits.put_limit(connection, self.caller.store_id, Limit(module, Period(period), named))
+            limits.put_limit(
+                connection,
+                self.caller.store_id,
+                Limit(module, Period(period), named),
+                actor="test",
+                now=datetime.now(UTC),
+            )
 
     def settings(self, **changes: Any) -> None:
         """Change the store's settings, named as in the API."""
         with self.database.transaction() as connection:
-            stores.change_settings(connection, self.caller.store_id, changes)
+            stores.change_settings(connection, self.caller.store_id, changes, actor="test", now=datetime.now(UTC))
 
     def order(
         self, number: int, user: int, *, status: str = "completed", now: datetime, tokens: int = 0, product: int = 10
@@ -163,6 +169,7 @@ class SpendDriver:
                 tokens=tokens,
                 plan=f"Plan {product}",
                 months=months,
+                actor="test",
                 now=now,
             )
 

@@ -196,7 +196,15 @@ def test_webhooks_no_shop_reaches_are_created_only_when_confirmed(database_url):
     connected, _ = factories.add_shop(app, "shop")
     parts: Runtime = app.extensions["bridge"]
     with parts.database.transaction() as connection:
-        settings.set_keys(connection, connected.store, consumer_key="ck_1", consumer_secret="cs_1", vault_=parts.vault)
+        settings.set_keys(
+            connection,
+            connected.store,
+            consumer_key="ck_1",
+            consumer_secret="cs_1",
+            vault_=parts.vault,
+            actor="test",
+            now=utcnow(),
+        )
     client = sign_in(app)
     page = client.get(PAGE)
     form = read(page).form("connection/webhooks")

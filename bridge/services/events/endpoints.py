@@ -18,8 +18,11 @@ from bridge.domain.errors import (
     UnknownEvent,
 )
 from bridge.domain.events.events import SIGNING_PREFIX, Endpoint, EventType
+from bridge.rendering.events import endpoint_document
 from bridge.rendering.ids import decode_id, encode_id
 from bridge.services.secrets import Vault
+from bridge.services.stores import changes
+from bridge.services.stores.changes import Subject
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
 from bridge.storage.events import deliveries, endpoints, outbox
@@ -64,6 +67,7 @@ def create(
     types: Collection[EventType] | None,
     public_url: str,
     vault_: Vault,
+    actor: str,
     now: datetime,
 ) -> Created:
     """Create an endpoint for a store's events of these types, or of all types.
@@ -86,6 +90,8 @@ def create(
         created_at=now,
     )
     endpoints.add(connection, endpoint)
+    after = endpoint_document(endpoint)
+    changes.record(connection, store_id, Subject.EVENT_ENDPOINT, url, before=None, after=after, actor=actor, now=now)
     return Created(endpoint, secret)
 
 
@@ -97,9 +103,12 @@ def list_endpoints(connection: Connection, store_id: int) -> list[EndpointStatus
     ]
 
 
-def delete(connection: Connection, store_id: int, endpoint_id: str) -> None:
+def delete(connection: Connection, store_id: int, endpoint_id: str, *, actor: str, now: datetime) -> None:
     """Delete an endpoint and its waiting deliveries; raises `UnknownEndpoint`."""
-    endpoints.remove(connection, _lock(connection, store_id, endpoint_id).id)
+    endpoint = _lock(connection, store_id, endpoint_id)
+    endpoints.remove(connection, endpoint.id)
+    before, name = endpoint_document(endpoint), endpoint.url
+    changes.record(connection, store_id, Subject.EVENT_ENDPOINT, name, before=before, after=None, actor=actor, now=now)
 
 
 def replay_since(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bridge.domain.metering.errors import UnknownLimit, UnknownModule
 from bridge.domain.metering.limits import Limit
 from bridge.domain.stores.stores import Module, label_of
+from bridge.rendering.settings import limit_document, module_document
+from bridge.services.stores import changes
+from bridge.services.stores.changes import Subject
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import limits, policies
 from bridge.storage.stores import stores
@@ -24,16 +29,34 @@ def get_module(connection: Connection, store_id: int, key: str) -> Module:
 
 
 def put_module(
-    connection: Connection, store_id: int, key: str, *, label: str | None, is_metered: bool | None
+    connection: Connection,
+    store_id: int,
+    key: str,
+    *,
+    label: str | None,
+    is_metered: bool | None,
+    actor: str,
+    now: datetime,
 ) -> Module:
     """Add a module, or change what it is called and whether it costs anything; None leaves that as it is."""
     stores.touch(connection, store_id)
-    known = limits.list_modules(connection, store_id).get(key) or Module(key, label_of(key))
+    before = limits.list_modules(connection, store_id).get(key)
+    known = before or Module(key, label_of(key))
     module = Module(
         key, known.label if label is None else label, known.is_metered if is_metered is None else is_metered
     )
     limits.put_modules(connection, store_id, [module], position=limits.count_modules(connection, store_id))
+    _record_module(connection, store_id, before, module, actor=actor, now=now)
     return module
+
+
+def add_missing_module(connection: Connection, store_id: int, key: str, *, actor: str, now: datetime) -> None:
+    """Add a module that a limit or a price names, unless the store has it."""
+    known = limits.list_modules(connection, store_id)
+    if key not in known:
+        module = Module(key, label_of(key))
+        limits.put_modules(connection, store_id, [module], position=len(known))
+        _record_module(connection, store_id, None, module, actor=actor, now=now)
 
 
 def list_limits(connection: Connection, store_id: int) -> list[Limit]:
@@ -49,22 +72,50 @@ def get_limit(connection: Connection, store_id: int, module: str) -> Limit:
     return found
 
 
-def put_limit(connection: Connection, store_id: int, limit: Limit) -> Limit:
+def put_limit(connection: Connection, store_id: int, limit: Limit, *, actor: str, now: datetime) -> Limit:
     """Replace the limit of a module, which is added where it is new; it counts from the commit on.
 
     What was used in the running window stays used.
     """
     # The store's row is changed first: two changes of one store's rules queue on it.
     stores.touch(connection, store_id)
-    known = limits.list_modules(connection, store_id)
-    if limit.module not in known:
-        limits.put_modules(connection, store_id, [Module(limit.module, label_of(limit.module))], position=len(known))
+    add_missing_module(connection, store_id, limit.module, actor=actor, now=now)
+    before = limits.list_limits(connection, store_id).get(limit.module)
     limits.put_limit(connection, store_id, limit)
+    _record_limit(connection, store_id, before, limit, actor=actor, now=now)
     return limit
 
 
-def drop_limit(connection: Connection, store_id: int, module: str) -> None:
+def drop_limit(connection: Connection, store_id: int, module: str, *, actor: str, now: datetime) -> None:
     """Remove the limit of a module: no rule, no free allowance. Raises `UnknownLimit`."""
     stores.touch(connection, store_id)
-    if not limits.delete_limit(connection, store_id, module):
+    before = limits.list_limits(connection, store_id).get(module)
+    if before is None or not limits.delete_limit(connection, store_id, module):
         raise UnknownLimit(f"module {module} has no limit")
+    _record_limit(connection, store_id, before, None, actor=actor, now=now)
+
+
+def _record_module(
+    connection: Connection, store_id: int, before: Module | None, after: Module, *, actor: str, now: datetime
+) -> None:
+    known = None if before is None else module_document(before)
+    changes.record(
+        connection,
+        store_id,
+        Subject.MODULE,
+        after.key,
+        before=known,
+        after=module_document(after),
+        actor=actor,
+        now=now,
+    )
+
+
+def _record_limit(
+    connection: Connection, store_id: int, before: Limit | None, after: Limit | None, *, actor: str, now: datetime
+) -> None:
+    documents = [None if limit is None else limit_document(limit) for limit in (before, after)]
+    name = next(limit.module for limit in (after, before) if limit is not None)
+    changes.record(
+        connection, store_id, Subject.LIMIT, name, before=documents[0], after=documents[1], actor=actor, now=now
+    )

@@ -9,7 +9,10 @@ from bridge.domain.events.events import EventType, NewEvent
 from bridge.domain.metering.errors import UnknownLimit
 from bridge.domain.metering.limits import Override, Reset
 from bridge.rendering import documents
+from bridge.rendering.settings import override_document, reset_document
 from bridge.services.accounts.profiles import get_account
+from bridge.services.stores import changes
+from bridge.services.stores.changes import Subject
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
 from bridge.storage.events import outbox
@@ -30,16 +33,22 @@ def put_override(
     account = get_account(connection, store_id, user_id)
     policies.for_store(connection, store_id).check_module(override.module)
     stores.touch(connection, store_id)
+    before = overrides.overrides(connection, [account.id], now=now).get((account.id, override.module))
     overrides.put_override(connection, account.id, override, actor=actor, now=now)
+    _record_override(connection, store_id, user_id, before, override, actor=actor, now=now)
     return override
 
 
-def drop_override(connection: Connection, store_id: int, user_id: int, module: str) -> None:
+def drop_override(
+    connection: Connection, store_id: int, user_id: int, module: str, *, actor: str, now: datetime
+) -> None:
     """Take an account's own rule away; raises `UnknownUser` and `UnknownLimit`."""
     account = get_account(connection, store_id, user_id)
     stores.touch(connection, store_id)
+    before = overrides.overrides(connection, [account.id], now=now).get((account.id, module))
     if not overrides.drop_override(connection, account.id, module):
         raise UnknownLimit(f"user {user_id} has no rule of his own for {module}")
+    _record_override(connection, store_id, user_id, before, None, actor=actor, now=now)
 
 
 def reset_account(
@@ -57,6 +66,10 @@ def reset_account(
     payload = {"module": module, "reset_at": documents.format_timestamp(now), "by_hand": True}
     event = NewEvent(new_id(), store_id, account.id, EventType.ALLOWANCE_RESET, payload, now)
     outbox.add(connection, [event])
+    after = {"user": user_id, **reset_document(reset)}
+    changes.record(
+        connection, store_id, Subject.RESET, f"user {user_id}", before=None, after=after, actor=actor, now=now
+    )
     return reset
 
 
@@ -68,7 +81,27 @@ def reset_many(
     reset = Reset(now, module, role)
     stores.touch(connection, store_id)
     overrides.add_reset(connection, new_id(), store_id, reset, actor=actor)
+    name, after = role or module or "", reset_document(reset)
+    changes.record(connection, store_id, Subject.RESET, name, before=None, after=after, actor=actor, now=now)
     return reset
+
+
+def _record_override(
+    connection: Connection,
+    store_id: int,
+    user_id: int,
+    before: Override | None,
+    after: Override | None,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Record an account's own rule; one that has ended counts as none."""
+    documents_ = [None if rule is None else override_document(user_id, rule) for rule in (before, after)]
+    name = f"user {user_id}"
+    changes.record(
+        connection, store_id, Subject.OVERRIDE, name, before=documents_[0], after=documents_[1], actor=actor, now=now
+    )
 
 
 def _check_module(connection: Connection, store_id: int, module: str | None) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from bridge.domain.accounts.accounts import MAX_TOKENS
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.metering.errors import UnknownOperation
 from bridge.domain.metering.pricing import Operation, sum_of
-from bridge.domain.stores.stores import Module
+from bridge.rendering.settings import operation_document
+from bridge.services.metering.limits import add_missing_module
+from bridge.services.stores import changes
+from bridge.services.stores.changes import Subject
 from bridge.storage.engine.database import Connection
-from bridge.storage.metering import limits, policies, prices
+from bridge.storage.metering import policies, prices
 from bridge.storage.stores import stores
 
 
@@ -27,7 +31,9 @@ def get_operation(connection: Connection, store_id: int, key: str) -> Operation:
     return found
 
 
-def put_operation(connection: Connection, store_id: int, operation: Operation) -> Operation:
+def put_operation(
+    connection: Connection, store_id: int, operation: Operation, *, actor: str, now: datetime
+) -> Operation:
     """Add an operation, or change its price; it counts from the commit on.
 
     One made of others costs what they cost together, also after their prices
@@ -41,10 +47,7 @@ def put_operation(connection: Connection, store_id: int, operation: Operation) -
         operation = replace(operation, tokens_per_unit=sum_of(known[part] for part in operation.parts))
         if operation.tokens_per_unit > MAX_TOKENS:
             raise InvalidRequest(fields=[FieldError("parts", "together they cost more than 2^53-1 tokens")])
-    modules = limits.list_modules(connection, store_id)
-    if operation.module not in modules:
-        label = operation.module.replace("_", " ").capitalize()
-        limits.put_modules(connection, store_id, [Module(operation.module, label)], position=len(modules))
+    add_missing_module(connection, store_id, operation.module, actor=actor, now=now)
     now_known = known | {operation.key: operation}
     applied = [
         replace(made, tokens_per_unit=sum_of(now_known[part] for part in made.parts))
@@ -52,17 +55,37 @@ def put_operation(connection: Connection, store_id: int, operation: Operation) -
         if operation.key in made.parts
     ]
     prices.put(connection, store_id, [operation, *applied])
+    for changed in (operation, *applied):
+        _record(connection, store_id, known.get(changed.key), changed, actor=actor, now=now)
     return operation
 
 
-def drop_operation(connection: Connection, store_id: int, key: str) -> None:
+def drop_operation(connection: Connection, store_id: int, key: str, *, actor: str, now: datetime) -> None:
     """Take an operation off the list; raises `UnknownOperation`, and `InvalidRequest` while others are made of it."""
     stores.touch(connection, store_id)
-    for made in prices.list_all(connection, store_id).values():
+    known = prices.list_all(connection, store_id)
+    for made in known.values():
         if key in made.parts:
             raise InvalidRequest(fields=[FieldError("operation", f"{made.key} is made of it")])
     if not prices.remove(connection, store_id, key):
         raise UnknownOperation(f"the price list has no operation {key}")
+    _record(connection, store_id, known[key], None, actor=actor, now=now)
+
+
+def _record(
+    connection: Connection,
+    store_id: int,
+    before: Operation | None,
+    after: Operation | None,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    documents = [None if operation is None else operation_document(operation) for operation in (before, after)]
+    name = next(operation.key for operation in (after, before) if operation is not None)
+    changes.record(
+        connection, store_id, Subject.PRICE, name, before=documents[0], after=documents[1], actor=actor, now=now
+    )
 
 
 def _check_parts(operation: Operation, known: dict[str, Operation]) -> None:

@@ -9,7 +9,10 @@ from bridge.clients.woocommerce.documents import Product
 from bridge.domain.errors import UnknownPackage
 from bridge.domain.orders.packages import Package
 from bridge.domain.stores.stores import Store
+from bridge.rendering.packages import amount_document
 from bridge.services.orders import apply, late_packages
+from bridge.services.stores import changes
+from bridge.services.stores.changes import Subject
 from bridge.services.transactions import Transaction
 from bridge.storage.engine.database import Connection
 from bridge.storage.orders import packages, product_orders
@@ -29,6 +32,7 @@ def set_package(
     months: int | None = None,
     name: str | None = None,
     sku: str | None = None,
+    actor: str,
     now: datetime,
 ) -> Package:
     """Set the tokens per unit of a product by hand; this overrides the shop's amount.
@@ -50,11 +54,19 @@ def set_package(
         sku=package.sku if sku is None else sku,
     )
     packages.put(connection, store_id, package, now=now)
+    _record(connection, store_id, before, package, actor=actor, now=now)
     return package
 
 
 def set_tokens(
-    connection: Connection, store_id: int, *, product_id: int, variation_id: int, tokens: int, now: datetime
+    connection: Connection,
+    store_id: int,
+    *,
+    product_id: int,
+    variation_id: int,
+    tokens: int,
+    actor: str,
+    now: datetime,
 ) -> Package:
     """Set the tokens per unit and keep everything else, including a plan and its months."""
     before = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
@@ -66,6 +78,7 @@ def set_tokens(
         tokens=tokens,
         plan=before.plan if before else None,
         months=before.months if before else None,
+        actor=actor,
         now=now,
     )
 
@@ -146,12 +159,34 @@ def list_unreadable(connection: Connection, store_id: int, *, limit: int) -> lis
     return packages.list_unreadable(connection, store_id, limit=limit)
 
 
-def drop_package(connection: Connection, store_id: int, *, product_id: int, variation_id: int, now: datetime) -> None:
+def drop_package(
+    connection: Connection, store_id: int, *, product_id: int, variation_id: int, actor: str, now: datetime
+) -> None:
     """Remove the amount set by hand; the shop's own amount counts again. Raises `UnknownPackage`."""
     package = packages.find(connection, store_id, product_id=product_id, variation_id=variation_id)
     if package is None or not package.is_stated:
         raise UnknownPackage()
     if not replace(package, admin_tokens=None).is_stated:
         packages.remove(connection, store_id, product_id=product_id, variation_id=variation_id)
+        _record(connection, store_id, package, None, actor=actor, now=now)
     else:
-        packages.put(connection, store_id, replace(package, admin_tokens=None, plan=None, months=None), now=now)
+        cleared = replace(package, admin_tokens=None, plan=None, months=None)
+        packages.put(connection, store_id, cleared, now=now)
+        _record(connection, store_id, package, cleared, actor=actor, now=now)
+
+
+def _record(
+    connection: Connection,
+    store_id: int,
+    before: Package | None,
+    after: Package | None,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    documents = [None if package is None else amount_document(package) for package in (before, after)]
+    package = next(package for package in (after, before) if package is not None)
+    name = f"{package.product_id}/{package.variation_id}" if package.variation_id else str(package.product_id)
+    changes.record(
+        connection, store_id, Subject.PACKAGE, name, before=documents[0], after=documents[1], actor=actor, now=now
+    )

@@ -21,6 +21,7 @@ from bridge.domain.shop.authorization import (
 from bridge.domain.stores.shop_address import comparable_shop
 from bridge.domain.stores.stores import Store
 from bridge.services import secrets
+from bridge.services.orders.posting import ACTOR
 from bridge.services.secrets import Vault
 from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
@@ -93,20 +94,24 @@ def receive(connection: Connection, state: str, keys: RestKeys, *, vault_: Vault
             consumer_key=keys.consumer_key,
             consumer_secret=keys.consumer_secret,
             vault_=vault_,
+            actor=ACTOR,
+            now=now,
         )
     else:
         wanted = NewStore(**(request.wanted or {}), history="ask")
-        store = connect(connection, wanted, keys, vault_=vault_, now=now)
+        store = connect(connection, wanted, keys, vault_=vault_, actor=ACTOR, now=now)
         key_requests.set_store(connection, state_hash, store.id)
     log.info("the shop %s sent its REST keys for the store %s", store.url, store.slug)
     return store
 
 
-def connect(connection: Connection, wanted: NewStore, keys: RestKeys, *, vault_: Vault, now: datetime) -> Store:
+def connect(
+    connection: Connection, wanted: NewStore, keys: RestKeys, *, vault_: Vault, actor: str, now: datetime
+) -> Store:
     """Create a store with these keys, without an access key; its owner decides about past orders later."""
     wanted = replace(wanted, consumer_key=keys.consumer_key, consumer_secret=keys.consumer_secret, history="ask")
     settings.check_not_connected(connection, wanted.url)
-    return settings.add_bare(connection, wanted, vault_=vault_, now=now)[0]
+    return settings.add_bare(connection, wanted, vault_=vault_, actor=actor, now=now)[0]
 
 
 def check_keys(shops: Shops, url: str, keys: RestKeys) -> None:

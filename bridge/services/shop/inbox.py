@@ -31,7 +31,8 @@ from bridge.domain.shop.signatures import is_signed
 from bridge.domain.shop.sources import foreign_source, source_of
 from bridge.domain.stores.stores import Store
 from bridge.services.secrets import Vault
-from bridge.services.stores import settings
+from bridge.services.stores import changes, settings
+from bridge.services.stores.changes import Subject
 from bridge.storage.accounts import ledger
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
@@ -154,7 +155,7 @@ def _repeated(connection: Connection, delivery: Delivery, document: Document, *,
     return before
 
 
-def accept_source(connection: Connection, store: Store, address: str, *, now: datetime) -> int:
+def accept_source(connection: Connection, store: Store, address: str, *, actor: str, now: datetime) -> int:
     """Accept deliveries of another site as the store's own; return how many waiting ones become due.
 
     Raises `InvalidRequest` for an invalid address.
@@ -165,7 +166,12 @@ def accept_source(connection: Connection, store: Store, address: str, *, now: da
     if source != source_of(store.url) and source not in store.accepted_sources:
         if len(store.accepted_sources) >= _MOST_SOURCES:
             raise InvalidRequest(fields=[FieldError("url", f"at most {_MOST_SOURCES} addresses can be accepted")])
-        store_rows.change(connection, store.id, {"accepted_sources": [*store.accepted_sources, source]})
+        accepted = [*store.accepted_sources, source]
+        store_rows.change(connection, store.id, {"accepted_sources": accepted})
+        before, after = {"accepted_sources": list(store.accepted_sources)}, {"accepted_sources": accepted}
+        changes.record(
+            connection, store.id, Subject.STORE, store.slug, before=before, after=after, actor=actor, now=now
+        )
     sync_state.forget_notice(connection, store.id, NoticeKind.OTHER_SITE)
     return inbox.release_held(connection, store.id, source=source, now=now)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from bridge.domain.errors import FieldError, InvalidRequest, NoShopKeys
 from bridge.domain.stores.pasted_text import plain_text
@@ -11,7 +12,6 @@ from bridge.services.shop.rest import Shops
 from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection, Database
 from bridge.storage.orders import orders as order_rows
-from bridge.storage.stores import stores as store_rows
 
 _FORMER_SLUGS = 20
 
@@ -24,7 +24,7 @@ class SameShop:
     doubt: str = ""
 
 
-def rename(connection: Connection, store: Store, slug: str, *, name: str = "") -> Store:
+def rename(connection: Connection, store: Store, slug: str, *, name: str = "", actor: str, now: datetime) -> Store:
     """Rename a store; deliveries and pages with the old slug still find it.
 
     Raises `InvalidRequest` for an invalid slug, and `StoreExists` if another store
@@ -40,8 +40,7 @@ def rename(connection: Connection, store: Store, slug: str, *, name: str = "") -
         values |= {"slug": slug, "former_slugs": [kept[0], *kept[1:][-_FORMER_SLUGS:]]}
     if clean := plain_text(name).strip():
         values["name"] = clean[:200]
-    store_rows.change(connection, store.id, values)
-    return settings.get_by_id(connection, store.id)
+    return settings.change_recorded(connection, store.id, values, actor=actor, now=now)
 
 
 def check_same_shop(database: Database, shops: Shops, store: Store, url: str) -> SameShop:
@@ -72,11 +71,10 @@ def check_same_shop(database: Database, shops: Shops, store: Store, url: str) ->
     return SameShop(f"it accepts the store's REST keys and has order {newest}")
 
 
-def move(connection: Connection, store: Store, url: str) -> Store:
+def move(connection: Connection, store: Store, url: str, *, actor: str, now: datetime) -> Store:
     """Set the new address of a store's shop; raises `StoreExists` if another store has that shop."""
     settings.check_not_connected(connection, url, own_id=store.id)
     values: dict[str, object] = {"url": url}
     if store.purchase_url.startswith(store.url):
         values["purchase_url"] = (url + store.purchase_url[len(store.url) :])[:500]
-    store_rows.change(connection, store.id, values)
-    return settings.get_by_id(connection, store.id)
+    return settings.change_recorded(connection, store.id, values, actor=actor, now=now)

@@ -10,7 +10,10 @@ from datetime import datetime, timedelta
 from bridge.domain.errors import AccessKeyExpired, BridgeError, NotSignedIn, SiteUnlinked, UnknownAccessKey
 from bridge.domain.stores.principals import Caller, UnverifiedCaller
 from bridge.domain.stores.stores import Store
+from bridge.rendering.documents import Document, format_timestamp
 from bridge.services import secrets
+from bridge.services.stores import changes
+from bridge.services.stores.changes import Subject
 from bridge.storage.engine.cache import Memory
 from bridge.storage.engine.database import Connection, Database
 from bridge.storage.stores import stores
@@ -24,7 +27,7 @@ _known: Memory[str, AccessKey] = Memory(most=10_000)
 """Keys found valid earlier, by hash; they may be used only together with `refusals`."""
 
 
-def make(connection: Connection, store: Store, *, now: datetime) -> str:
+def make(connection: Connection, store: Store, *, actor: str, now: datetime) -> str:
     """Create another access key of a store and return it; it is shown only once."""
     key = secrets.new_access_key()
     stores.add_key(
@@ -34,6 +37,8 @@ def make(connection: Connection, store: Store, *, now: datetime) -> str:
         prefix=secrets.prefix_of(key),
         created_at=now,
     )
+    shown = {"prefix": secrets.prefix_of(key), "created_at": format_timestamp(now)}
+    _record(connection, store, shown["prefix"], before=None, after=shown, actor=actor, now=now)
     return key
 
 
@@ -59,7 +64,7 @@ def find(connection: Connection, store: Store, written: str) -> StoreKey:
     return found[0]
 
 
-def revoke(connection: Connection, store: Store, key_id: int, *, actor: str) -> StoreKey:
+def revoke(connection: Connection, store: Store, key_id: int, *, actor: str, now: datetime) -> StoreKey:
     """Revoke one of the store's own access keys permanently; the next request with it is refused everywhere.
 
     Raises `UnknownAccessKey` for a key of another store or of a linked site, and
@@ -68,6 +73,8 @@ def revoke(connection: Connection, store: Store, key_id: int, *, actor: str) -> 
     found = next((key for key in list_keys(connection, store) if key.id == key_id), None)
     if found is None or not stores.delete_key(connection, store.id, key_id):
         raise UnknownAccessKey()
+    shown = {"prefix": found.prefix, "created_at": format_timestamp(found.created_at)}
+    _record(connection, store, found.prefix, before=shown, after=None, actor=actor, now=now)
     log.info("access key %s… of store %s was revoked by %s", found.prefix, store.slug, actor)
     return found
 
@@ -126,6 +133,20 @@ def refusals(connection: Connection, hashes: Collection[str], *, now: datetime) 
 def note_use(connection: Connection, caller: Caller, *, now: datetime) -> None:
     """Record that a key is in use; called at most every few minutes."""
     stores.mark_key_used(connection, caller.key_id, now=now)
+
+
+def _record(
+    connection: Connection,
+    store: Store,
+    prefix: str,
+    *,
+    before: Document | None,
+    after: Document | None,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Record a change of an access key by what is shown of it, never the key itself."""
+    changes.record(connection, store.id, Subject.ACCESS_KEY, prefix, before=before, after=after, actor=actor, now=now)
 
 
 def _valid(found: AccessKey | None, *, now: datetime) -> AccessKey:

@@ -28,9 +28,11 @@ from bridge.domain.stores.pasted_text import (
 from bridge.domain.stores.shop_address import comparable_shop, without_page
 from bridge.domain.stores.stores import DEFAULT_GRANT_STATUSES, DEFAULT_MODULES, Module, Store
 from bridge.domain.stores.zones import canonical_zone
+from bridge.rendering.stores import store_document
 from bridge.services import secrets
 from bridge.services.secrets import Vault
-from bridge.services.stores import access_keys
+from bridge.services.stores import access_keys, changes
+from bridge.services.stores.changes import Subject
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import limits, prices
 from bridge.storage.shop import sync_state
@@ -73,14 +75,14 @@ class Connected:
     access_key: str = field(repr=False)
 
 
-def add_store(connection: Connection, wanted: NewStore, *, vault_: Vault, now: datetime) -> Connected:
+def add_store(connection: Connection, wanted: NewStore, *, vault_: Vault, actor: str, now: datetime) -> Connected:
     """Connect a shop: its row, its default modules and a first access key.
 
     Raises `InvalidRequest` for invalid data and `StoreExists` for a slug that is
     taken.
     """
-    store, secret = add_bare(connection, wanted, vault_=vault_, now=now)
-    return Connected(store, secret, access_keys.make(connection, store, now=now))
+    store, secret = add_bare(connection, wanted, vault_=vault_, actor=actor, now=now)
+    return Connected(store, secret, access_keys.make(connection, store, actor=actor, now=now))
 
 
 def check_new(wanted: NewStore) -> NewStore:
@@ -138,7 +140,9 @@ def check_not_connected(connection: Connection, url: str, *, own_id: int | None 
             raise StoreExists(sentence, fields=[FieldError("url", sentence)])
 
 
-def add_bare(connection: Connection, wanted: NewStore, *, vault_: Vault, now: datetime) -> tuple[Store, str]:
+def add_bare(
+    connection: Connection, wanted: NewStore, *, vault_: Vault, actor: str, now: datetime
+) -> tuple[Store, str]:
     """Connect a shop without an access key; return the store and its webhook secret.
 
     Raises as `add_store` does.
@@ -173,10 +177,12 @@ def add_bare(connection: Connection, wanted: NewStore, *, vault_: Vault, now: da
     modules = [Module(module, label) for module, label in DEFAULT_MODULES.items()]
     limits.put_modules(connection, store_id, modules, position=0)
     prices.put(connection, store_id, DEFAULT_OPERATIONS)
-    return stores.get(connection, store_id), secret
+    store = stores.get(connection, store_id)
+    _record(connection, store_id, None, store, actor=actor, now=now)
+    return store, secret
 
 
-def answer_history(connection: Connection, store: Store, answer: str) -> Store:
+def answer_history(connection: Connection, store: Store, answer: str, *, actor: str, now: datetime) -> Store:
     """Decide about the orders placed before the shop was connected: `grant`, `skip`, or `ask` later.
 
     To grant them, `backfill` reads the shop from its first order. Tokens already
@@ -190,17 +196,35 @@ def answer_history(connection: Connection, store: Store, answer: str) -> Store:
     is_unread = sync_state.find(connection, store.id).cursor_at is None
     if answer != store.history and (answer == "grant" or is_unread):
         _begin_reading(connection, store.id, answer, connected_at)
+    before, after = {"past_orders": store.history}, {"past_orders": answer}
+    changes.record(connection, store.id, Subject.STORE, store.slug, before=before, after=after, actor=actor, now=now)
     return stores.get(connection, store.id)
 
 
-def set_keys(connection: Connection, store: Store, *, consumer_key: str, consumer_secret: str, vault_: Vault) -> None:
+def set_keys(
+    connection: Connection,
+    store: Store,
+    *,
+    consumer_key: str,
+    consumer_secret: str,
+    vault_: Vault,
+    actor: str,
+    now: datetime,
+) -> None:
     """Store REST keys for the store's shop; the shop counts as not yet checked with them."""
+    known = stores.credentials(connection, store.id)
     sealed = {"consumer_key": vault_.seal(consumer_key), "consumer_secret": vault_.seal(consumer_secret)}
     stores.change(connection, store.id, sealed)
     sync_state.change(connection, store.id, looked_at=None, access=None)
     if store.history == "grant" and sync_state.find(connection, store.id).cursor_at is None:
         # Nothing was read from the shop yet, because there were no keys.
         sync_state.change(connection, store.id, past_done=0, past_total=0)
+    held = [known.consumer_key, known.consumer_secret]
+    if [sealed_ and vault_.open(sealed_) for sealed_ in held] != [consumer_key, consumer_secret]:
+        before, after = (None, "set") if known.consumer_key is None else ("set", "replaced")
+        changes.record(
+            connection, store.id, Subject.SHOP_KEYS, store.slug, before=before, after=after, actor=actor, now=now
+        )
 
 
 def get_store(connection: Connection, slug: str) -> Store:
@@ -228,10 +252,12 @@ def has_shop_keys(connection: Connection, store_id: int) -> bool:
     return stores.credentials(connection, store_id).consumer_key is not None
 
 
-def change_settings(connection: Connection, store_id: int, changes: dict[str, Any]) -> Store:
+def change_settings(
+    connection: Connection, store_id: int, wanted: dict[str, Any], *, actor: str, now: datetime
+) -> Store:
     """Change some of a store's settings, named as the API names them; raises `InvalidRequest` for a bad one."""
     checked: dict[str, Any] = {}
-    for name, value in changes.items():
+    for name, value in wanted.items():
         if name == "time_zone":
             checked[name] = _time_zone(value)
         elif name == "week_start":
@@ -242,8 +268,28 @@ def change_settings(connection: Connection, store_id: int, changes: dict[str, An
             checked[name] = _grant_statuses(value)
         else:
             checked[name] = value
-    stores.change(connection, store_id, checked)
-    return stores.get(connection, store_id)
+    return change_recorded(connection, store_id, checked, actor=actor, now=now)
+
+
+def change_recorded(
+    connection: Connection, store_id: int, values: dict[str, Any], *, actor: str, now: datetime
+) -> Store:
+    """Change columns of a store that are settings, and record the settings before and after."""
+    # The row is locked first, so that the values before are those that this change replaces.
+    stores.touch(connection, store_id)
+    before = stores.get(connection, store_id)
+    stores.change(connection, store_id, values)
+    after = stores.get(connection, store_id)
+    _record(connection, store_id, before, after, actor=actor, now=now)
+    return after
+
+
+def _record(
+    connection: Connection, store_id: int, before: Store | None, after: Store, *, actor: str, now: datetime
+) -> None:
+    known = None if before is None else store_document(before)
+    document = store_document(after)
+    changes.record(connection, store_id, Subject.STORE, after.slug, before=known, after=document, actor=actor, now=now)
 
 
 def _boundaries(history: str, connected_at: datetime) -> dict[str, datetime | None]:

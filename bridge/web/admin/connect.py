@@ -137,10 +137,10 @@ def typed_keys() -> RestKeys:
 
 
 def _connect_by_hand(wanted: NewStore, zone_source: str) -> ResponseReturnValue:
-    keys, vault = typed_keys(), runtime().vault
+    admin, keys, vault = current_admin(), typed_keys(), runtime().vault
 
     def connect(connection: Connection) -> Store:
-        return authorization.connect(connection, wanted, keys, vault_=vault, now=utcnow())
+        return authorization.connect(connection, wanted, keys, vault_=vault, actor=admin.email, now=utcnow())
 
     store = in_transaction(connect)
     # The next page shows the shop's response; nothing is changed there.

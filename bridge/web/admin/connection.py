@@ -88,8 +88,11 @@ def answer_history(store: str) -> ResponseReturnValue:
     if answer not in {"grant", "skip"}:
         raise InvalidRequest(fields=[FieldError("answer", "choose one of the two buttons")])
 
+    admin = current_admin()
+
     def keep(connection: Connection) -> None:
-        settings.answer_history(connection, settings.get_store(connection, store), answer)
+        found = settings.get_store(connection, store)
+        settings.answer_history(connection, found, answer, actor=admin.email, now=utcnow())
 
     in_transaction(keep)
     if answer == "grant":
@@ -103,9 +106,11 @@ def answer_history(store: str) -> ResponseReturnValue:
 @needs(Role.OWNER)
 def accept_source(store: str) -> ResponseReturnValue:
     """Accept deliveries of another site as the shop's own; the scheduler processes those that wait."""
-    url = request.form.get("url", "")[:500]
+    admin, url = current_admin(), request.form.get("url", "")[:500]
     count = in_transaction(
-        lambda connection: inbox.accept_source(connection, settings.get_store(connection, store), url, now=utcnow())
+        lambda connection: inbox.accept_source(
+            connection, settings.get_store(connection, store), url, actor=admin.email, now=utcnow()
+        )
     )
     flash(f"Deliveries from that site are accepted. {number(count)} waiting deliveries are applied now.")
     return redirect(url_for("connection.show", store=store), 303)
@@ -140,9 +145,19 @@ def give_keys(store: str) -> ResponseReturnValue:
         with reading() as connection:
             return _render(connection, found, error=sentence), 422
 
+    admin = current_admin()
+
     def keep(connection: Connection) -> None:
         key, secret = typed.consumer_key, typed.consumer_secret
-        settings.set_keys(connection, found, consumer_key=key, consumer_secret=secret, vault_=vault)
+        settings.set_keys(
+            connection,
+            found,
+            consumer_key=key,
+            consumer_secret=secret,
+            vault_=vault,
+            actor=admin.email,
+            now=utcnow(),
+        )
 
     in_transaction(keep)
     return _ask_shop(store, lambda found, now: "The shop accepts these keys. They were saved.")
@@ -153,8 +168,10 @@ def give_keys(store: str) -> ResponseReturnValue:
 def make_access_key(store: str) -> ResponseReturnValue:
     """Create an access key and show it once, without a redirect, which could not carry it."""
 
+    admin = current_admin()
+
     def make(connection: Connection) -> str:
-        return access_keys.make(connection, settings.get_store(connection, store), now=utcnow())
+        return access_keys.make(connection, settings.get_store(connection, store), actor=admin.email, now=utcnow())
 
     key = in_transaction(make)
     with reading() as connection:
@@ -168,7 +185,7 @@ def revoke_access_key(store: str, key_id: str) -> ResponseReturnValue:
     wanted, admin = path_number(key_id, "key_id"), current_admin()
     revoked = in_transaction(
         lambda connection: access_keys.revoke(
-            connection, settings.get_store(connection, store), wanted, actor=admin.email
+            connection, settings.get_store(connection, store), wanted, actor=admin.email, now=utcnow()
         )
     )
     flash(f"The access key {revoked.prefix}… was revoked. Requests with it are refused from now on.")

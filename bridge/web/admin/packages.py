@@ -83,12 +83,12 @@ def save(store: str, product: str, variation: str) -> ResponseReturnValue:
     if not isinstance(tokens, int):
         error = _TYPED_FAULTS.get(tokens, _TYPED_FAULT) if tokens is not None else _TYPED_FAULT
         return _render(store, AmountForm(key, typed[:40], error)), 422
-    now = utcnow()
+    admin, now = current_admin(), utcnow()
 
     def put(connection: Connection) -> tuple[Store, Package]:
         found = settings.get_store(connection, store)
         package = packages.set_tokens(
-            connection, found.id, product_id=key[0], variation_id=key[1], tokens=tokens, now=now
+            connection, found.id, product_id=key[0], variation_id=key[1], tokens=tokens, actor=admin.email, now=now
         )
         return found, package
 
@@ -106,11 +106,13 @@ def save(store: str, product: str, variation: str) -> ResponseReturnValue:
 def clear(store: str, product: str, variation: str) -> ResponseReturnValue:
     """Remove the amount that was set; the shop's own counts again."""
     product_id, variation_id = _key(product, variation)
-    now = utcnow()
+    admin, now = current_admin(), utcnow()
 
     def drop(connection: Connection) -> None:
         found = settings.get_store(connection, store)
-        packages.drop_package(connection, found.id, product_id=product_id, variation_id=variation_id, now=now)
+        packages.drop_package(
+            connection, found.id, product_id=product_id, variation_id=variation_id, actor=admin.email, now=now
+        )
 
     try:
         in_transaction(drop)

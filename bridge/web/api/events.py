@@ -83,15 +83,16 @@ class ReplayIn(Body):
 def create_endpoint() -> Response:
     """Register a URL for the store's events. The response contains the signing secret; store it."""
     body = read_body(EndpointIn)
-    store_id, now, own = caller().store_id, utcnow(), runtime()
+    who, now, own = caller(), utcnow(), runtime()
     created = in_transaction(
         lambda connection: endpoints.create(
             connection,
-            store_id,
+            who.store_id,
             url=body.url,
             types=body.types,
             public_url=own.config.public_url,
             vault_=own.vault,
+            actor=who.name,
             now=now,
         )
     )
@@ -113,8 +114,8 @@ def list_endpoints() -> Response:
 @operation("Delete an event endpoint", tag="Events", answer=None, status=204, errors=(UnknownEndpoint,))
 def delete_endpoint(endpoint_id: str) -> Response:
     """Stop sending events to a URL."""
-    store_id = caller().store_id
-    in_transaction(lambda connection: endpoints.delete(connection, store_id, endpoint_id))
+    who, now = caller(), utcnow()
+    in_transaction(lambda connection: endpoints.delete(connection, who.store_id, endpoint_id, actor=who.name, now=now))
     return Response(status=204)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from flask import Blueprint, Response, request
@@ -12,9 +11,9 @@ from pydantic import BeforeValidator, Field, model_validator
 from bridge.domain.accounts.accounts import MAX_USER_ID
 from bridge.domain.errors import FieldError, InvalidRequest, UnknownUser
 from bridge.domain.metering.errors import UnknownLimit, UnknownModule, UnknownOperation
-from bridge.domain.metering.limits import Allows, Override, Reset, Rule
+from bridge.domain.metering.limits import Allows, Override, Rule
 from bridge.domain.metering.pricing import Operation
-from bridge.rendering import documents
+from bridge.rendering.settings import operation_document, override_document, reset_document
 from bridge.services.metering import overrides, prices, quotes
 from bridge.web.api.answers.limits import Explanation, OperationOut, OverrideOut, ResetOut, UserResetOut
 from bridge.web.api.answers.parts import (
@@ -157,8 +156,10 @@ def put_operation(key: str) -> Response:
     operation = Operation(
         _path_key(key), body.module, body.tokens_per_unit or 0, body.max_units, tuple(body.parts or ())
     )
-    store_id = caller().store_id
-    stored = in_transaction(lambda connection: prices.put_operation(connection, store_id, operation))
+    who, now = caller(), utcnow()
+    stored = in_transaction(
+        lambda connection: prices.put_operation(connection, who.store_id, operation, actor=who.name, now=now)
+    )
     return json_response(operation_document(stored))
 
 
@@ -167,8 +168,10 @@ def put_operation(key: str) -> Response:
 @operation("Delete an operation", tag="Prices", answer=None, status=204, errors=(UnknownOperation,))
 def delete_operation(key: str) -> Response:
     """Remove an operation from the price list."""
-    store_id, operation = caller().store_id, _path_key(key)
-    in_transaction(lambda connection: prices.drop_operation(connection, store_id, operation))
+    who, operation, now = caller(), _path_key(key), utcnow()
+    in_transaction(
+        lambda connection: prices.drop_operation(connection, who.store_id, operation, actor=who.name, now=now)
+    )
     return Response(status=204)
 
 
@@ -218,7 +221,7 @@ def put_override(user_id: str, module: str) -> Response:
     in_transaction(
         lambda connection: overrides.put_override(connection, who.store_id, number, override, actor=who.name, now=now)
     )
-    return json_response(_override_document(number, override))
+    return json_response(override_document(number, override))
 
 
 @bp.delete("/users/<user_id>/limits/<module>")
@@ -226,8 +229,10 @@ def put_override(user_id: str, module: str) -> Response:
 @operation("Remove a user's own limit", tag="Limits", answer=None, status=204, errors=(UnknownUser, UnknownLimit))
 def delete_override(user_id: str, module: str) -> Response:
     """Remove a user's own limit. The limits of the user's roles apply again."""
-    store_id, number, key = caller().store_id, path_number(user_id, "user_id"), path_module(module)
-    in_transaction(lambda connection: overrides.drop_override(connection, store_id, number, key))
+    who, number, key, now = caller(), path_number(user_id, "user_id"), path_module(module), utcnow()
+    in_transaction(
+        lambda connection: overrides.drop_override(connection, who.store_id, number, key, actor=who.name, now=now)
+    )
     return Response(status=204)
 
 
@@ -250,7 +255,7 @@ def reset_user(user_id: str) -> Response:
             connection, who.store_id, number, body.module, actor=who.name, now=now
         )
     )
-    return json_response({"user": number, **_reset_document(reset)})
+    return json_response({"user": number, **reset_document(reset)})
 
 
 @bp.post("/limits/reset")
@@ -272,32 +277,7 @@ def reset_many() -> Response:
             connection, who.store_id, module=body.module, role=body.role, actor=who.name, now=now
         )
     )
-    return json_response(_reset_document(reset))
-
-
-def operation_document(operation: Operation) -> documents.Document:
-    """Return an operation as JSON."""
-    return {
-        "key": operation.key,
-        "module": operation.module,
-        "tokens_per_unit": operation.tokens_per_unit,
-        "max_units": operation.max_units,
-        "parts": list(operation.parts),
-    }
-
-
-def _override_document(user_id: int, override: Override) -> documents.Document:
-    ends_at: datetime | None = override.ends_at
-    return {
-        "user": user_id,
-        "module": override.module,
-        "limit": override.rule.document,
-        "ends_at": documents.format_timestamp(ends_at),
-    }
-
-
-def _reset_document(reset: Reset) -> documents.Document:
-    return {"module": reset.module, "role": reset.role, "reset_at": documents.format_timestamp(reset.reset_at)}
+    return json_response(reset_document(reset))
 
 
 def _path_key(key: str) -> str:

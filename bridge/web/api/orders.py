@@ -309,11 +309,11 @@ def list_sources() -> Response:
 )
 def accept_source() -> Response:
     """Accept webhooks of another address of the shop. Deliveries that wait are applied."""
-    body, store_id, now = read_body(SourceIn), caller().store_id, utcnow()
+    body, who, now = read_body(SourceIn), caller(), utcnow()
 
     def accept(connection: Connection) -> dict[str, Any]:
-        store = settings.get_by_id(connection, store_id)
-        count = inbox.accept_source(connection, store, body.url, now=now)
-        return {**sources_document(review.get_sources(connection, store_id)), "released": count}
+        store = settings.get_by_id(connection, who.store_id)
+        count = inbox.accept_source(connection, store, body.url, actor=who.name, now=now)
+        return {**sources_document(review.get_sources(connection, who.store_id)), "released": count}
 
     return json_response(in_transaction(accept))

@@ -109,11 +109,11 @@ def put_package(product: str, variation: str) -> Response:
             fields=[FieldError("months" if body.months is None else "plan", "send plan and months together")]
         )
     product_id, variation_id = _product(product, variation)
-    store_id, now = caller().store_id, utcnow()
+    who, now = caller(), utcnow()
     package = in_transaction(
         lambda connection: packages.set_package(
             connection,
-            store_id,
+            who.store_id,
             product_id=product_id,
             variation_id=variation_id,
             tokens=body.tokens,
@@ -121,11 +121,12 @@ def put_package(product: str, variation: str) -> Response:
             months=body.months,
             name=body.name,
             sku=body.sku,
+            actor=who.name,
             now=now,
         )
     )
     with reading() as connection:
-        store = settings.get_by_id(connection, store_id)
+        store = settings.get_by_id(connection, who.store_id)
     packages.settle_waiting(transaction, store, package, now=now)
     with reading() as connection:
         return json_response(_package_document(connection, caller().store_id, package))
@@ -138,10 +139,10 @@ def put_package(product: str, variation: str) -> Response:
 def delete_package(product: str, variation: str) -> Response:
     """Remove the amount set by hand. The amount in the shop applies again."""
     product_id, variation_id = _product(product, variation)
-    store_id, now = caller().store_id, utcnow()
+    who, now = caller(), utcnow()
     in_transaction(
         lambda connection: packages.drop_package(
-            connection, store_id, product_id=product_id, variation_id=variation_id, now=now
+            connection, who.store_id, product_id=product_id, variation_id=variation_id, actor=who.name, now=now
         )
     )
     return Response(status=204)

@@ -10,8 +10,7 @@ from pydantic import Field, StrictBool, field_validator
 
 from bridge.domain.metering.errors import UnknownLimit, UnknownModule
 from bridge.domain.metering.limits import Allows, Limit, Period, Rule
-from bridge.domain.stores.stores import Module
-from bridge.rendering import documents
+from bridge.rendering.settings import limit_document, module_document
 from bridge.rendering.stores import store_document
 from bridge.services.metering import limits
 from bridge.services.stores import settings
@@ -30,7 +29,7 @@ from bridge.web.api.parsing import (
     read_body,
 )
 from bridge.web.api.responses import json_response, list_response
-from bridge.web.context import in_transaction, reading
+from bridge.web.context import in_transaction, reading, utcnow
 
 bp = Blueprint("api_settings", __name__, url_prefix="/v1")
 
@@ -124,9 +123,11 @@ def get_module(key: str) -> Response:
 def put_module(key: str) -> Response:
     """Create a module or change it. Fields left out stay unchanged."""
     body = read_body(ModuleIn)
-    store_id, module = caller().store_id, path_module(key)
+    who, module, now = caller(), path_module(key), utcnow()
     put = in_transaction(
-        lambda connection: limits.put_module(connection, store_id, module, label=body.label, is_metered=body.metered)
+        lambda connection: limits.put_module(
+            connection, who.store_id, module, label=body.label, is_metered=body.metered, actor=who.name, now=now
+        )
     )
     return json_response(module_document(put))
 
@@ -165,8 +166,8 @@ def put_limit(module: str) -> Response:
     body = read_body(LimitIn)
     rules = {audience: _rule(value) for audience, value in body.rules.items()}
     limit = Limit(path_module(module), Period(body.period), rules, body.message)
-    store_id = caller().store_id
-    in_transaction(lambda connection: limits.put_limit(connection, store_id, limit))
+    who, now = caller(), utcnow()
+    in_transaction(lambda connection: limits.put_limit(connection, who.store_id, limit, actor=who.name, now=now))
     return json_response(limit_document(limit))
 
 
@@ -175,8 +176,8 @@ def put_limit(module: str) -> Response:
 @operation("Delete a limit", tag="Modules and limits", answer=None, status=204, errors=(UnknownModule, UnknownLimit))
 def delete_limit(module: str) -> Response:
     """Delete the limit of a module, which ends its free allowance."""
-    store_id, key = caller().store_id, path_module(module)
-    in_transaction(lambda connection: limits.drop_limit(connection, store_id, key))
+    who, key, now = caller(), path_module(module), utcnow()
+    in_transaction(lambda connection: limits.drop_limit(connection, who.store_id, key, actor=who.name, now=now))
     return Response(status=204)
 
 
@@ -202,25 +203,11 @@ def put_store() -> Response:
     """Change settings of the store. Fields left out stay unchanged."""
     body = read_body(StoreIn)
     changes = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
-    store_id = caller().store_id
-    return json_response(
-        store_document(in_transaction(lambda connection: settings.change_settings(connection, store_id, changes)))
+    who, now = caller(), utcnow()
+    store = in_transaction(
+        lambda connection: settings.change_settings(connection, who.store_id, changes, actor=who.name, now=now)
     )
-
-
-def module_document(module: Module) -> documents.Document:
-    """Return a module as JSON."""
-    return {"key": module.key, "label": module.label, "metered": module.is_metered}
-
-
-def limit_document(limit: Limit) -> documents.Document:
-    """Return a limit as JSON; each rule is a number, `unlimited` or `disabled`."""
-    return {
-        "module": limit.module,
-        "period": limit.period.value,
-        "rules": {audience: rule.document for audience, rule in limit.rules.items()},
-        "message": limit.message,
-    }
+    return json_response(store_document(store))
 
 
 def _rule(value: int | str) -> Rule:
