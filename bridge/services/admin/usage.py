@@ -12,7 +12,7 @@ from bridge.domain.stores.stores import Store
 from bridge.services.admin import store_stats
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import usage
-from bridge.storage.metering.usage import GroupedUse
+from bridge.storage.metering.usage import GroupedUse as GroupedUse
 
 MAX_DAYS = 400
 """The longest range of days."""

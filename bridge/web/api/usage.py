@@ -13,9 +13,8 @@ from bridge.rendering.documents import Document, format_timestamp
 from bridge.rendering.ids import encode_id
 from bridge.services.admin import store_stats
 from bridge.services.admin import usage as service
-from bridge.services.admin.usage import MAX_DAYS, Grouping
+from bridge.services.admin.usage import MAX_DAYS, GroupedUse, Grouping
 from bridge.services.stores import settings
-from bridge.storage.metering.usage import GroupedUse
 from bridge.web.api.answers.usage import StoreUsageOut
 from bridge.web.api.auth import caller, store_key
 from bridge.web.api.operations import Parameter, operation
