@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 
+from bridge.services.stores import changes
 from tests.support.pages import read
 
 PAGE = "/admin/shop/settings/limits"
@@ -35,9 +36,8 @@ def grid(response):
     """Return the form of a page with the fields a browser would send."""
     page = read(response)
     form = page.form("settings/limits")
-    is_box = lambda values: values.get("type") == "checkbox"  # noqa: E731
     for tag, values in page.tags:
-        if tag == "input" and is_box(values) and "checked" not in values:
+        if tag == "input" and values.get("type") == "checkbox" and "checked" not in values:
             form.fields.pop(values["name"], None)
     source, at = page.source, 0
     for place in range(len([name for name in form.fields if name.endswith("-key") and name != "new-key"])):
@@ -61,3 +61,12 @@ def error_texts(response):
     """Return the errors beside the fields."""
     text_ = html.unescape(response.get_data(as_text=True))
     return [part.partition(">")[2].partition("<")[0] for part in text_.split('class="grid__error"')[1:]]
+
+
+def recorded(database, shop):
+    """Return actor, subject and name of the recorded changes."""
+    with database.reading() as connection:
+        return [
+            (change.actor, change.subject, change.name)
+            for change in changes.list_page(connection, shop.connected.store.id, limit=20)
+        ]

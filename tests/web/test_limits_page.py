@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import text
 
 from bridge.domain.admin.admins import Role
-from bridge.services.stores import changes
 from bridge.web.admin import limits_form
 from tests import factories
 from tests.support.limits_form import PAGE, error_texts, grid, limit, modules, name_of, opened, place_of, put, recorded
@@ -27,14 +26,6 @@ def role(app, client, wanted):
     with parts.database.transaction() as connection:
         connection.execute(text("update admins set role = :role"), {"role": wanted.value})
     return client
-
-
-def recorded(database, shop):
-    with database.reading() as connection:
-        return [
-            (change.actor, change.subject, change.name)
-            for change in changes.list_page(connection, shop.connected.store.id, limit=20)
-        ]
 
 
 def test_grid_is_saved_as_a_whole(shop, admin, database):
