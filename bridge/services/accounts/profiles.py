@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from bridge.clients.woocommerce.documents import Customer
 from bridge.domain.accounts.accounts import MAX_TOKENS, Account, Balance, Profile, merge_roles
@@ -13,7 +15,7 @@ from bridge.domain.stores.stores import Store
 from bridge.services.accounts.balance_alerts import watch
 from bridge.storage.accounts import accounts, ledger
 from bridge.storage.engine.database import Connection
-from bridge.storage.engine.ids import new_id
+from bridge.storage.engine.ids import new_ids
 from bridge.storage.events import outbox
 from bridge.storage.metering import holds
 from bridge.storage.stores import stores
@@ -24,13 +26,23 @@ class Adjustment:
     """A correction by an admin: `tokens` to add or remove, or the `balance` to set; exactly one of them.
 
     `expected_balance` is the balance the admin saw. If the balance has changed
-    since, it is not overwritten.
+    since, it is not overwritten. `reference` is stored with the entry.
     """
 
     reason: str
     tokens: int | None = None
     balance: int | None = None
     expected_balance: int | None = None
+    reference: str | None = None
+
+
+class Correction(NamedTuple):
+    """Tokens to add to a locked account, or to remove if negative, with the reason and the entry's reference."""
+
+    account: Account
+    tokens: int
+    reason: str
+    reference: str | None
 
 
 def get_account(connection: Connection, store_id: int, user_id: int) -> Account:
@@ -82,26 +94,43 @@ def adjust(
     balance = wanted.balance if wanted.tokens is None else account.balance + wanted.tokens
     if balance is None or not 0 <= balance <= MAX_TOKENS:
         raise BalanceOutOfRange(f"the balance is {account.balance} and would leave the range from 0 to 2^53-1")
-    entry = Entry(
-        id=new_id(),
-        account_id=account.id,
-        kind=Kind.ADJUSTMENT,
-        tokens=balance - account.balance,
-        debt=0,
-        balance_after=balance,
-        debt_after=account.debt,
-        actor=actor,
-        reason=wanted.reason,
-        created_at=now,
-    )
-    held = holds.held_balances(connection, [account.id], now=now).get(account.id, 0)
-    account_balance = Balance(balance=balance, held=held, debt=account.debt)
-    store = stores.get(connection, store_id)
-    updated, events = watch(account._replace(balance=balance), account_balance, store, now=now)
-    accounts.set_balances(connection, [updated], now=now)
-    outbox.add(connection, events)
-    ledger.add(connection, [(entry, None)])
+    correction = Correction(account, balance - account.balance, wanted.reason, wanted.reference)
+    (entry,) = post_corrections(connection, store_id, [correction], actor=actor, now=now)
     return entry
+
+
+def post_corrections(
+    connection: Connection, store_id: int, corrections: Sequence[Correction], *, actor: str, now: datetime
+) -> list[Entry]:
+    """Post one entry for each of these locked accounts, no account twice; the balances stay in their range."""
+    entries = [
+        Entry(
+            id=entry_id,
+            account_id=account.id,
+            kind=Kind.ADJUSTMENT,
+            tokens=tokens,
+            debt=0,
+            balance_after=account.balance + tokens,
+            debt_after=account.debt,
+            actor=actor,
+            reason=reason,
+            created_at=now,
+            reference=reference,
+        )
+        for entry_id, (account, tokens, reason, reference) in zip(new_ids(len(corrections)), corrections, strict=True)
+    ]
+    held = holds.held_balances(connection, [account.id for account, *_ in corrections], now=now)
+    store = stores.get(connection, store_id)
+    updated, events = [], []
+    for account, tokens, *_ in sorted(corrections, key=lambda correction: correction.account.id):
+        balance = Balance(balance=account.balance + tokens, held=held.get(account.id, 0), debt=account.debt)
+        watched, crossed = watch(account._replace(balance=balance.balance), balance, store, now=now)
+        updated.append(watched)
+        events += crossed
+    accounts.set_balances(connection, updated, now=now)
+    outbox.add(connection, events)
+    ledger.add(connection, [(entry, None) for entry in entries])
+    return entries
 
 
 def list_entries(connection: Connection, account: Account, *, before: int | None, limit: int) -> list[Entry]:
