@@ -7,6 +7,7 @@ from flask import Blueprint
 from bridge.web import health, metrics
 from bridge.web.admin import balance, changes, connect, connection, deliveries, exceptions, home, packages
 from bridge.web.admin import limits as limits_page
+from bridge.web.admin import prices as prices_page
 from bridge.web.admin import users as credits
 from bridge.web.api import (
     adjustments,
@@ -51,6 +52,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     deliveries.bp,
     packages.bp,
     limits_page.bp,
+    prices_page.bp,
     changes.bp,
     connection.bp,
     openapi.bp,
