@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from bridge.web import health, metrics
-from bridge.web.admin import changes, connect, connection, deliveries, exceptions, home, packages
+from bridge.web.admin import admins, changes, connect, connection, deliveries, exceptions, home, packages
 from bridge.web.admin import users as credits
 from bridge.web.api import docs, events, holds, limits, openapi, orders, settings, sites, spends, user_list, users
 from bridge.web.api import packages as api_packages
@@ -33,6 +33,9 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     deliveries.bp,
     packages.bp,
     changes.bp,
+    admins.bp,
+    admins.store_bp,
+    admins.invitations_bp,
     connection.bp,
     openapi.bp,
     docs.bp,

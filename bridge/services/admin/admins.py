@@ -24,6 +24,8 @@ from bridge.domain.errors import (
 from bridge.domain.ops.clock import TOLERANCE
 from bridge.services import secrets as vault
 from bridge.services.admin.throttles import Client, SignInThrottles
+from bridge.services.stores import changes
+from bridge.services.stores.changes import Subject
 from bridge.storage.admin import admins, sessions
 from bridge.storage.admin.admins import ListedAdmin
 from bridge.storage.admin.sessions import Session
@@ -52,21 +54,37 @@ class SignedIn:
 
 
 def add_admin(
-    connection: Connection, email: str, password: str | None, *, role: Role | None = Role.OWNER, now: datetime
+    connection: Connection,
+    email: str,
+    password: str | None,
+    *,
+    role: Role | None = Role.OWNER,
+    actor: str,
+    now: datetime,
 ) -> str:
     """Add an admin and return the password, which is generated if none is given.
 
     Raises `AdminExists`, and `InvalidRequest` for an invalid email or password.
     """
-    email = _checked_email(email)
-    password = _checked_password(password)
+    email = checked_email(email)
+    password = checked_password(password)
     if admins.lock_by_email(connection, email) is not None:
         raise AdminExists(f"{email} is already an admin")
     admins.add(connection, email, password_hash=_HASHER.hash(password), role=role, now=now)
+    after = {"role": None if role is None else role.value}
+    changes.record(connection, None, Subject.ADMIN, email, before=None, after=after, actor=actor, now=now)
     return password
 
 
-def reset_password(connection: Connection, email: str, password: str | None, *, now: datetime) -> str:
+def reset_password(
+    connection: Connection,
+    email: str,
+    password: str | None,
+    *,
+    removes_second_factor: bool = False,
+    actor: str,
+    now: datetime,
+) -> str:
     """Set an admin's password, end their sessions, and return the password, generated if none is given.
 
     Raises `UnknownAdmin`, and `InvalidRequest` for an invalid password.
@@ -74,9 +92,16 @@ def reset_password(connection: Connection, email: str, password: str | None, *, 
     known = admins.lock_by_email(connection, email)
     if known is None:
         raise UnknownAdmin(f"there is no admin {email}")
-    password = _checked_password(password)
+    password = checked_password(password)
     admins.set_password(connection, known.admin.id, _HASHER.hash(password))
     sessions.remove_all(connection, known.admin.id)
+    admins.set_invitation(connection, known.admin.id, None, expires_at=None)
+    after = {"password": "reset"}
+    if removes_second_factor:
+        admins.set_second_factor(connection, known.admin.id, None, step=None, recovery_codes=None)
+        after["second_factor"] = "removed"
+    name = known.admin.email
+    changes.record(connection, None, Subject.ADMIN, name, before={}, after=after, actor=actor, now=now)
     return password
 
 
@@ -85,7 +110,7 @@ def list_admins(connection: Connection) -> list[ListedAdmin]:
     return admins.list_all(connection)
 
 
-def remove_admin(connection: Connection, email: str) -> ListedAdmin:
+def remove_admin(connection: Connection, email: str, *, actor: str, now: datetime) -> ListedAdmin:
     """Remove an admin and end their sessions.
 
     Raises `UnknownAdmin`, and `LastAdmin` for the last one.
@@ -98,6 +123,8 @@ def remove_admin(connection: Connection, email: str) -> ListedAdmin:
     if len(everyone) == 1:
         raise LastAdmin(f"{found.email} is the last admin: add another one first, with: flask admins add EMAIL")
     removal.delete_admin(connection, found.id)
+    before = {"role": None if found.admin.role is None else found.admin.role.value}
+    changes.record(connection, None, Subject.ADMIN, found.email, before=before, after=None, actor=actor, now=now)
     return found
 
 
@@ -109,7 +136,7 @@ def ensure_first_admin(connection: Connection, email: str, password: str | None,
     """
     if admins.count(connection):
         return None
-    made = add_admin(connection, email, password or None, now=now)
+    made = add_admin(connection, email, password or None, actor="first start", now=now)
     return None if password else made
 
 
@@ -190,14 +217,21 @@ def _is_email(email: str) -> bool:
     return "@" in email and email.isprintable() and len(email) <= _MAX_EMAIL
 
 
-def _checked_email(email: str) -> str:
+def hash_password(password: str) -> str:
+    """Return the hash of a password, as it is stored."""
+    return _HASHER.hash(password)
+
+
+def checked_email(email: str) -> str:
+    """Return an email without spaces around it; raises `InvalidRequest` for what cannot be one."""
     email = email.strip()
     if not _is_email(email) or " " in email:
         raise InvalidRequest(fields=[FieldError("email", f"{email!r} is not an email address")])
     return email
 
 
-def _checked_password(password: str | None) -> str:
+def checked_password(password: str | None) -> str:
+    """Return a password, created here for None; raises `InvalidRequest` for one that is too short or too long."""
     if password is None:
         return secrets.token_urlsafe(15)
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
