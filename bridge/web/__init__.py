@@ -5,7 +5,18 @@ from __future__ import annotations
 from flask import Blueprint
 
 from bridge.web import health, metrics
-from bridge.web.admin import admins, changes, connect, connection, deliveries, exceptions, home, packages
+from bridge.web.admin import (
+    account,
+    admins,
+    changes,
+    connect,
+    connection,
+    deliveries,
+    exceptions,
+    home,
+    packages,
+    second_step,
+)
 from bridge.web.admin import users as credits
 from bridge.web.api import (
     adjustments,
@@ -49,6 +60,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     deliveries.bp,
     packages.bp,
     changes.bp,
+    account.bp,
+    second_step.bp,
     admins.bp,
     admins.store_bp,
     admins.invitations_bp,

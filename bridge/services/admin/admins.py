@@ -23,7 +23,9 @@ from bridge.domain.errors import (
 )
 from bridge.domain.ops.clock import TOLERANCE
 from bridge.services import secrets as vault
+from bridge.services.admin import second_factor
 from bridge.services.admin.throttles import Client, SignInThrottles
+from bridge.services.secrets import Vault
 from bridge.services.stores import changes
 from bridge.services.stores.changes import Subject
 from bridge.storage.admin import admins, sessions
@@ -51,6 +53,15 @@ class SignedIn:
 
     admin: Admin
     session_id: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SecondStep:
+    """A right password of an admin who also needs a code; worth nothing once the password changes."""
+
+    admin_id: int
+    email: str
+    fingerprint: str = field(repr=False)
 
 
 def add_admin(
@@ -141,8 +152,16 @@ def ensure_first_admin(connection: Connection, email: str, password: str | None,
 
 
 def sign_in(
-    database: Database, email: str, password: str, *, throttles: SignInThrottles, client: Client, now: datetime
-) -> SignedIn | None:
+    database: Database,
+    email: str,
+    password: str,
+    *,
+    throttles: SignInThrottles,
+    client: Client,
+    agent: str = "",
+    address: str = "",
+    now: datetime,
+) -> SignedIn | SecondStep | None:
     """Sign in with an email and a password; None for a wrong password or an unknown email.
 
     The attempt counts as failed before the password is checked, so that parallel
@@ -159,7 +178,7 @@ def sign_in(
         with database.reading() as connection:
             found = admins.find_by_email(connection, email)
     if (
-        not _is_password(found.password_hash if found else _UNUSED_HASH, password, is_known=client.is_known)
+        not is_password(found.password_hash if found else _UNUSED_HASH, password, is_known=client.is_known)
         or found is None
     ):
         return None
@@ -168,10 +187,44 @@ def sign_in(
         if current is None or current.password_hash != found.password_hash:
             # The password was changed meanwhile.
             return None
-        admins.mark_signed_in(connection, current.admin.id, now=now)
-        session_id = _begin_session(connection, current.admin, now=now)
+        if second_factor.is_on(connection, current.admin.id):
+            # The failures stay counted: the right password must not allow endless guesses of the code.
+            return SecondStep(current.admin.id, current.admin.email, vault.hash_state(current.password_hash))
+        signed_in = _begin_session(connection, current.admin, agent=agent, address=address, now=now)
     throttles.clear(client, email)
-    return SignedIn(found.admin, session_id)
+    return signed_in
+
+
+def finish_sign_in(
+    database: Database,
+    step: SecondStep,
+    code: str,
+    *,
+    throttles: SignInThrottles,
+    client: Client,
+    vault_: Vault,
+    agent: str = "",
+    address: str = "",
+    now: datetime,
+) -> SignedIn | None:
+    """Finish a sign-in with a code of the second factor; None for a wrong one, or if the password has changed since.
+
+    Wrong codes count as wrong passwords do. Raises `TooManySignIns`.
+    """
+    wait = throttles.begin(client, step.email, now=now)
+    if wait:
+        raise TooManySignIns(retry_after_seconds=wait)
+    with database.transaction() as connection:
+        current = admins.lock_by_email(connection, step.email)
+        if current is None or current.admin.id != step.admin_id:
+            return None
+        if vault.hash_state(current.password_hash) != step.fingerprint:
+            return None
+        if not second_factor.use(connection, step.admin_id, code, vault_=vault_, now=now):
+            return None
+        signed_in = _begin_session(connection, current.admin, agent=agent, address=address, now=now)
+    throttles.clear(client, step.email)
+    return signed_in
 
 
 def find_session(connection: Connection, session_id: str, *, now: datetime) -> Session | None:
@@ -193,15 +246,17 @@ def end_session(connection: Connection, session_id: str) -> None:
     sessions.remove(connection, vault.hash_session(session_id))
 
 
-def _begin_session(connection: Connection, admin: Admin, *, now: datetime) -> str:
+def _begin_session(connection: Connection, admin: Admin, *, agent: str, address: str, now: datetime) -> SignedIn:
+    admins.mark_signed_in(connection, admin.id, now=now)
     session_id = vault.new_session()
     sessions.prune(connection, began_before=now - LONGEST_SESSION, seen_before=now - IDLE_SESSION)
     sessions.keep_newest(connection, admin.id, most=MAX_SESSIONS - 1)
-    sessions.add(connection, vault.hash_session(session_id), admin.id, now=now)
-    return session_id
+    sessions.add(connection, vault.hash_session(session_id), admin.id, agent=agent, address=address, now=now)
+    return SignedIn(admin, session_id)
 
 
-def _is_password(password_hash: str, password: str, *, is_known: bool) -> bool:
+def is_password(password_hash: str, password: str, *, is_known: bool) -> bool:
+    """Return whether a password has this hash; raises `Overloaded` when too many are checked at once."""
     turns = _KNOWN_TURNS if is_known else _TURNS
     if not turns.acquire(timeout=_WAIT_SECONDS):
         raise Overloaded("Too many people are signing in at once; try again in a moment.")
