@@ -8,6 +8,7 @@ from bridge.web import health, metrics
 from bridge.web.admin import (
     account,
     admins,
+    balance,
     changes,
     connect,
     connection,
@@ -56,6 +57,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     home.bp,
     connect.bp,
     credits.bp,
+    balance.bp,
     exceptions.bp,
     deliveries.bp,
     packages.bp,
