@@ -18,6 +18,7 @@ from bridge.web.admin import (
     packages,
     second_step,
 )
+from bridge.web.admin import limits as limits_page
 from bridge.web.admin import users as credits
 from bridge.web.api import (
     adjustments,
@@ -61,6 +62,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     exceptions.bp,
     deliveries.bp,
     packages.bp,
+    limits_page.bp,
     changes.bp,
     account.bp,
     second_step.bp,
