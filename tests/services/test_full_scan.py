@@ -79,7 +79,7 @@ def test_scan_stops_for_a_shop_that_lost_most_of_its_orders(connected_shop):
     assert "It may be another shop" in report.failures[0]
     connected_shop.watch()
     assert Code.SYNC_INCOMPLETE in connected_shop.faults()
-    assert "the shop no longer has 11 of 12 orders" in connected_shop.known().stopped["sweep"].why
+    assert "the shop no longer has 10 of 10 orders" in connected_shop.known().stopped["sweep"].why
     for number in placed[:11]:
         connected_shop.shop.orders[number] = removed[number]
     connected_shop.run_full_scan()
