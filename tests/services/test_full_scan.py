@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.domain.shop.issues import Code
 from bridge.services.shop import full_scan
 from bridge.storage.shop import sync_state
 from fakeshop.rest.faults import Kind
@@ -68,6 +69,7 @@ def test_scan_stops_for_a_shop_that_lost_most_of_its_orders(connected_shop):
     connected_shop.connect()
     placed = connected_shop.sell_many(12)
     connected_shop.poll()
+    removed = dict(connected_shop.shop.orders)
     for number in placed[:11]:
         connected_shop.shop.force_delete(number)
 
@@ -75,6 +77,14 @@ def test_scan_stops_for_a_shop_that_lost_most_of_its_orders(connected_shop):
 
     assert connected_shop.balances() == {2: 1_200_000}
     assert "It may be another shop" in report.failures[0]
+    connected_shop.watch()
+    assert Code.SYNC_INCOMPLETE in connected_shop.faults()
+    assert "the shop no longer has 10 of 10 orders" in connected_shop.known().stopped["sweep"].why
+    for number in placed[:11]:
+        connected_shop.shop.orders[number] = removed[number]
+    connected_shop.run_full_scan()
+    connected_shop.watch()
+    assert Code.SYNC_INCOMPLETE not in connected_shop.faults(), "a later scan was fine"
 
 
 @one_engine

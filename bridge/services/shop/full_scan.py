@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bridge.clients.woocommerce.lists import Broken
 from bridge.domain.errors import ShopUnreachable
 from bridge.domain.ops.clock import TOLERANCE
-from bridge.domain.shop.errors import ShopPageBroken
+from bridge.domain.shop.errors import ShopBroken, ShopPageBroken
 from bridge.domain.shop.reconciliation import Report, last_night
 from bridge.domain.stores.stores import Store
 from bridge.services.orders import apply
@@ -50,6 +50,7 @@ def run_full_scan(
             some = numbers[start : start + PAGE]
             if not _scan(sync, some, report, now=now):
                 ingest.note_position(sync, swept_to=None, swept_at=now)
+                health.note_run(sync, "sweep", ShopBroken(report.failures[-1]), report, now=now)
                 return report, True
             if progress is not None:
                 progress(start + len(some), len(numbers))
