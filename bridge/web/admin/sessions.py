@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import ParamSpec
 
-from flask import current_app, g, redirect, request, session, url_for
+from flask import Response, current_app, g, make_response, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.urls import iri_to_uri
 
@@ -18,6 +18,7 @@ from bridge.domain.errors import NotAllowed, Unavailable, UnknownStore
 from bridge.services.admin import admins
 from bridge.services.admin.admins import SignedIn
 from bridge.services.stores import settings
+from bridge.web.admin import devices
 from bridge.web.context import in_transaction, reading, utcnow
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,19 @@ def begin(signed_in: SignedIn) -> None:
     """Start the session of this browser; nothing of an earlier session is kept."""
     session.clear()
     session["admin"] = signed_in.session_id
+
+
+def welcome(signed_in: SignedIn, email: str, wanted: str | None) -> Response:
+    """Begin a session and redirect to the page that was wanted; the browser counts as known from now on."""
+    begin(signed_in)
+    response = make_response(redirect(request.script_root + wanted if wanted else url_for("admin.home"), 303))
+    devices.remember(response, email)
+    return response
+
+
+def browser() -> dict[str, str]:
+    """Return the browser and the address of this request, for the list of an admin's sessions."""
+    return {"agent": request.user_agent.string, "address": request.remote_addr or ""}
 
 
 def end() -> None:
@@ -68,14 +82,17 @@ def _note_use(session_id: str, now: datetime) -> None:
         log.info("the last use of a session could not be recorded")
 
 
-def needs(role: Role) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
+def needs(
+    role: Role, *, resume: Callable[[], str] | None = None
+) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
     """Return a decorator: only an admin with this role may use the page.
 
     A page of one store, with its slug in the address, needs the role in that
     store; a store in which the admin has no role does not exist for them. Any
     other page needs it for the whole installation, but a viewer's is for
     everyone who is signed in. A browser without a session is sent to the
-    sign-in, and back afterwards.
+    sign-in, and back afterwards: after a form, to the page that `resume` returns,
+    which has the typed values.
     """
 
     def protected(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
@@ -84,6 +101,8 @@ def needs(role: Role) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P
             admin = find_admin()
             if admin is None:
                 wanted = iri_to_uri(request.full_path.rstrip("?")) if request.method == "GET" else None
+                if wanted is None and resume is not None:
+                    wanted = resume().removeprefix(request.script_root)
                 return redirect(url_for("admin.home", next=wanted), 303)
             g.role = _role_here(admin)
             if role is not Role.VIEWER and (g.role is None or not g.role.includes(role)):
@@ -91,6 +110,7 @@ def needs(role: Role) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P
             return view(*args, **kwargs)
 
         checked.needed_role = role  # type: ignore[attr-defined]
+        checked.resumes = resume is not None  # type: ignore[attr-defined]
         return checked
 
     return protected
