@@ -1,0 +1,74 @@
+"""axe-core on every page of the console and the API reference, in light and dark, filled and empty."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.factories import deliver, give, line, order, put_package, put_user, spend
+from tests.support.pages import EMAIL, PASSWORD, add_owner
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+PUBLIC = ("/admin", "/v1/docs")
+RUN = """(rules) => axe.run(document, rules).then(found => found.violations.map(
+  each => `${each.id}: ${each.help}: ${each.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | ')}`))"""
+ONLY_CONTRAST = {"runOnly": ["color-contrast"]}
+"""What can differ in dark."""
+
+
+def _violations(page: Page, url: str, rules: dict[str, object]) -> list[str]:
+    page.goto(url)
+    page.evaluate(AXE)
+    found: list[str] = page.evaluate(RUN, rules)
+    return [f"{page.url} {each}" for each in found]
+
+
+def _pages(app) -> list[str]:
+    """Return every page of the console that takes no more than the store, and the main ones of single records."""
+    found = set()
+    for rule in app.url_map.iter_rules():
+        if str(rule).startswith("/admin") and "GET" in rule.methods and rule.arguments <= {"store"}:
+            found.add(str(rule).replace("<store>", "shop"))
+    found -= {path for path in found if path.endswith((".csv", "/return")) or path in {"/admin", "/admin/shop"}}
+    return [*sorted(found), "/admin/shop/credits/2", "/admin/shop/credits?edit=2", "/admin/shop/exceptions?assign=2"]
+
+
+@pytest.fixture(params=["empty", "filled"])
+def console(request, app, shop):
+    """Return the paths of the pages, with a store that has nothing, or something of each kind."""
+    add_owner(app)
+    put_user(shop, 2, name="Ada", email="ada@example.test", roles=["customer"])
+    if request.param == "filled":
+        put_package(shop, 10, 600)
+        shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 100}}, headers=shop.headers)
+        shop.client.put("/v1/operations/image", json={"module": "images", "tokens_per_unit": 40}, headers=shop.headers)
+        deliver(shop, order(1, customer=2, lines=[line(quantity=2)]))
+        give(shop, 2, 5_000)
+        spend(shop, 2, 700)
+    deliver(shop, order(2, customer=0, email="guest@example.test"))
+    return _pages(app)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_no_page_has_a_violation(address: str, browser: Browser, console: list[str]) -> None:
+    found = []
+    for scheme, rules in (("light", {}), ("dark", ONLY_CONTRAST)):
+        context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        for path in PUBLIC:
+            found += _violations(page, f"{address}{path}", rules)
+        page.goto(f"{address}/admin")
+        page.fill("#email", EMAIL)
+        page.fill("#password", PASSWORD)
+        page.click("form[action*=sign-in] button")
+        page.wait_for_url("**/credits")
+        for path in console:
+            found += _violations(page, f"{address}{path}", rules)
+        context.close()
+
+    assert found == []
