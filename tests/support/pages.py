@@ -32,13 +32,15 @@ class Form:
 class Page(HTMLParser):
     """A page: its forms, the rows of its tables as texts by class, its links and the attributes of its headings.
 
-    A table that is folded away in a `<details>` has no rows here.
+    A table that is folded away in a `<details>` has no rows here. `users` are the ids of the rows that are about a
+    user.
     """
 
     source: str
     forms: list[Form] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
     row_classes: list[str] = field(default_factory=list)
+    users: list[int] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)
     sorts: dict[str, str] = field(default_factory=dict)
     alerts: list[str] = field(default_factory=list)
@@ -67,6 +69,8 @@ class Page(HTMLParser):
         elif tag == "tr" and self._in_body:
             self.rows.append([])
             self.row_classes.append(values.get("class", ""))
+            if "data-user" in values:
+                self.users.append(int(values["data-user"]))
         if tag in {"a", "td", "th", "p"}:
             self._texts.append((tag, values, []))
 
