@@ -161,7 +161,7 @@ def use_between(connection: Connection, store: Store, first: date, last: date, *
         return Use(first, last, _typed(rollups.days_of_now(connection, store.id, first=first, last=last)), None)
     if account_figures.find(connection, store.id) is not None:
         days = rollups.days_of(connection, store.id, first=first, last=min(last, known.day))
-        more = rollups.days_of_now(connection, store.id, first=max(first, known.day + timedelta(days=1)), last=last)
+        more = _days_of_now(connection, store, first=max(first, known.day + timedelta(days=1)), last=last)
         return Use(first, last, _typed([*days, *more]), known.as_of)
     zone = store.calendar.zone
     closed = min(known.day, known.as_of.astimezone(zone).date() - timedelta(days=2))
@@ -169,9 +169,13 @@ def use_between(connection: Connection, store: Store, first: date, last: date, *
     changed = {each.created_at.astimezone(zone).date() for each in refunded if each.store_id == store.id}
     days = [row for row in rollups.days_of(connection, store.id, first=first, last=closed) if row[0] not in changed]
     for day in sorted(day for day in changed if first <= day <= closed):
-        days += rollups.days_of_now(connection, store.id, first=day, last=day)
-    days += rollups.days_of_now(connection, store.id, first=max(first, closed + timedelta(days=1)), last=last)
+        days += _days_of_now(connection, store, first=day, last=day)
+    days += _days_of_now(connection, store, first=max(first, closed + timedelta(days=1)), last=last)
     return Use(first, last, _typed(sorted(days)), None)
+
+
+def _days_of_now(connection: Connection, store: Store, *, first: date, last: date) -> list[tuple[date, str, int, int]]:
+    return rollups.days_of_now(connection, store.id, first=first, last=last) if first <= last else []
 
 
 def since(store: Store, now: datetime) -> date:
