@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bridge.domain.admin.user_list import Listing, Place, Sort
 from bridge.domain.errors import UnknownUser
 from bridge.domain.stores.stores import Store
 from bridge.services.admin import filters, store_stats
+from bridge.services.metering.overview import AccountOverview, list_overviews
 from bridge.storage.admin import account_figures, user_list
 from bridge.storage.admin.user_list import UserLine
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import policies
 
-__all__ = ["COUNTED", "UserLine", "UserPage", "get_line", "list_page", "list_roles"]
+__all__ = ["COUNTED", "UserLine", "UserPage", "UserRecord", "get_line", "iterate", "list_page", "list_roles"]
+
+Read = Callable[[], AbstractContextManager[Connection]]
 
 COUNTED = 10_000
 """How far the matches of a search are counted."""
+BATCH = 500
+"""How many users an export reads at once."""
 _ROLES = 50
 _ROLES_OF = 1_000
 """The roles of so many users are read, and so many roles are offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """One user of the list, with the plan and the free use of the account."""
+
+    line: UserLine
+    overview: AccountOverview
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +99,37 @@ def list_page(
         matches,
         sorted_at=kept_at if is_kept else None,
     )
+
+
+def iterate(reading: Read, store: Store, listing: Listing, *, now: datetime) -> Iterator[list[UserRecord]]:
+    """Yield all users of a listing in its order, from the first one, in batches with the overviews of their accounts.
+
+    Each batch is read in a transaction of its own, so that a slow reader holds none.
+    """
+    since = store_stats.since(store, now)
+    with reading() as connection:
+        kept = account_figures.find(connection, store.id)
+        among = filters.list_accounts(connection, store, listing.filters, now=now)
+    following: Place | None = None
+    while True:
+        part = replace(listing, after=following, before=None, is_last=False, page=BATCH)
+        with reading() as connection:
+            lines = user_list.list_users(
+                connection,
+                store.id,
+                part,
+                since=since,
+                now=now,
+                among_accounts=among,
+                kept_at=kept.as_of if kept else None,
+            )
+            lines, _, last = _cut(lines, part)
+            policy = policies.for_store(connection, store.id)
+            known = list_overviews(connection, [line.account_id for line in lines], policy=policy, now=now)
+        yield [UserRecord(line, known[line.account_id]) for line in lines if line.account_id in known]
+        if last is None:
+            return
+        following = _place(last, 1)
 
 
 def list_roles(connection: Connection, store: Store) -> list[str]:

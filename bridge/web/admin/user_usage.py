@@ -62,6 +62,13 @@ def usage_cell(overview: AccountOverview, *, now: datetime) -> UsageCell:
     return UsageCell(tuple(lines[:SHOWN]), tuple(lines[SHOWN:]), unused)
 
 
+def usage_text(overview: AccountOverview, *, now: datetime) -> str:
+    """Return the same in one line, for a table of texts."""
+    cell = usage_cell(overview, now=now)
+    parts = (f"{line.label}: {line.amount}{f' ({line.mark})' if line.mark else ''}" for line in cell.shown + cell.more)
+    return "; ".join(parts)
+
+
 def ago(at: datetime, *, now: datetime) -> str:
     """Return how long ago a moment is, in its largest unit: `3 hours ago`."""
     length = now - at
