@@ -75,8 +75,7 @@ def test_heading_says_how_the_list_is_sorted_and_asks_for_the_other_way(app, peo
 
     assert {label: sort for label, sort in page.sorts.items() if sort != "none"} == {
         "Balance": "descending",
-        "Details": "",
-        "Edit": "",
+        "Actions": "",
         "Free use this period": "",
     }
     assert "sort=balance&dir=asc" in page.links["Balance↓"]
