@@ -34,15 +34,13 @@ class Form:
 class Page(HTMLParser):
     """A page: its forms, the rows of its tables as texts by class, its links and the attributes of its headings.
 
-    A table that is folded away in a `<details>` has no rows here. `users` are the ids of the rows that are about a
-    user.
+    A table that is folded away in a `<details>` has no rows here.
     """
 
     source: str
     forms: list[Form] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
     row_classes: list[str] = field(default_factory=list)
-    users: list[int] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)
     sorts: dict[str, str] = field(default_factory=dict)
     alerts: list[str] = field(default_factory=list)
@@ -77,8 +75,6 @@ class Page(HTMLParser):
         elif tag == "tr" and self._in_body:
             self.rows.append([])
             self.row_classes.append(values.get("class", ""))
-            if "data-user" in values:
-                self.users.append(int(values["data-user"]))
         if tag in {"a", "td", "th", "p"}:
             self._texts.append((tag, values, []))
 
@@ -105,6 +101,11 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._texts:
             self._texts[-1][2].append(data)
+
+    @property
+    def users(self) -> list[int]:
+        """Return the ids of the rows that are about a user."""
+        return [int(values["data-user"]) for tag, values in self.tags if tag == "tr" and "data-user" in values]
 
     def form(self, part: str) -> Form:
         """Return the form whose address contains this part."""
