@@ -5,7 +5,21 @@ from __future__ import annotations
 from flask import Blueprint
 
 from bridge.web import health, metrics
-from bridge.web.admin import balance, changes, connect, connection, deliveries, exceptions, home, packages, user_export
+from bridge.web.admin import (
+    account,
+    admins,
+    balance,
+    changes,
+    connect,
+    connection,
+    deliveries,
+    exceptions,
+    home,
+    packages,
+    second_step,
+    user_export,
+)
+from bridge.web.admin import limits as limits_page
 from bridge.web.admin import users as credits
 from bridge.web.api import (
     adjustments,
@@ -50,7 +64,13 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     exceptions.bp,
     deliveries.bp,
     packages.bp,
+    limits_page.bp,
     changes.bp,
+    account.bp,
+    second_step.bp,
+    admins.bp,
+    admins.store_bp,
+    admins.invitations_bp,
     connection.bp,
     openapi.bp,
     docs.bp,
