@@ -5,7 +5,17 @@ from __future__ import annotations
 from flask import Blueprint
 
 from bridge.web import health, metrics
-from bridge.web.admin import changes, connect, connection, deliveries, exceptions, home, packages, user_export
+from bridge.web.admin import (
+    changes,
+    connect,
+    connection,
+    deliveries,
+    exceptions,
+    home,
+    packages,
+    shortcode,
+    user_export,
+)
 from bridge.web.admin import users as credits
 from bridge.web.api import docs, events, holds, limits, openapi, orders, settings, sites, spends, user_list, users
 from bridge.web.api import packages as api_packages
@@ -30,6 +40,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     connect.bp,
     credits.bp,
     user_export.bp,
+    shortcode.bp,
     exceptions.bp,
     deliveries.bp,
     packages.bp,
