@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from bridge.web import health, metrics
 from bridge.web.admin import (
+    balance,
     changes,
     connect,
     connection,
@@ -17,7 +18,21 @@ from bridge.web.admin import (
     user_export,
 )
 from bridge.web.admin import users as credits
-from bridge.web.api import docs, events, holds, limits, openapi, orders, settings, sites, spends, user_list, users
+from bridge.web.api import (
+    adjustments,
+    docs,
+    events,
+    holds,
+    limits,
+    openapi,
+    orders,
+    settings,
+    sites,
+    spends,
+    usage,
+    user_list,
+    users,
+)
 from bridge.web.api import packages as api_packages
 from bridge.web.inbound import webhooks
 from bridge.web.widget import view as widget
@@ -29,7 +44,9 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     limits.bp,
     orders.bp,
     users.bp,
+    adjustments.bp,
     user_list.bp,
+    usage.bp,
     settings.bp,
     api_packages.bp,
     events.bp,
@@ -41,6 +58,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     credits.bp,
     user_export.bp,
     shortcode.bp,
+    balance.bp,
     exceptions.bp,
     deliveries.bp,
     packages.bp,

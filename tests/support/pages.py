@@ -34,15 +34,13 @@ class Form:
 class Page(HTMLParser):
     """A page: its forms, the rows of its tables as texts by class, its links and the attributes of its headings.
 
-    A table that is folded away in a `<details>` has no rows here. `users` are the ids of the rows that are about a
-    user.
+    A table that is folded away in a `<details>` has no rows here.
     """
 
     source: str
     forms: list[Form] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
     row_classes: list[str] = field(default_factory=list)
-    users: list[int] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)
     sorts: dict[str, str] = field(default_factory=dict)
     alerts: list[str] = field(default_factory=list)
@@ -51,6 +49,7 @@ class Page(HTMLParser):
     def __post_init__(self) -> None:
         super().__init__()
         self._form: Form | None = None
+        self._select = ""
         self._texts: list[tuple[str, dict[str, str], list[str]]] = []
         self._in_body = False
         self._folded = 0
@@ -64,6 +63,11 @@ class Page(HTMLParser):
             self.forms.append(self._form)
         elif tag == "input" and self._form is not None and "name" in values:
             self._form.fields[values["name"]] = values.get("value", "")
+        elif tag == "select":
+            self._select = values.get("name", "")
+        elif tag == "option" and self._form is not None and self._select:
+            if "selected" in values or self._select not in self._form.fields:
+                self._form.fields[self._select] = values.get("value", "")
         elif tag == "details":
             self._folded += 1
         elif tag == "tbody":
@@ -71,8 +75,6 @@ class Page(HTMLParser):
         elif tag == "tr" and self._in_body:
             self.rows.append([])
             self.row_classes.append(values.get("class", ""))
-            if "data-user" in values:
-                self.users.append(int(values["data-user"]))
         if tag in {"a", "td", "th", "p"}:
             self._texts.append((tag, values, []))
 
@@ -99,6 +101,11 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._texts:
             self._texts[-1][2].append(data)
+
+    @property
+    def users(self) -> list[int]:
+        """Return the ids of the rows that are about a user."""
+        return [int(values["data-user"]) for tag, values in self.tags if tag == "tr" and "data-user" in values]
 
     def form(self, part: str) -> Form:
         """Return the form whose address contains this part."""

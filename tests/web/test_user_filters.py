@@ -198,5 +198,6 @@ def test_held_and_debt_are_columns_only_where_there_are_any(app, shop, database)
 def test_actions_lead_to_the_sections_of_the_user_page(app, users):
     page = sign_in(app).get(f"{LIST}?q=rich").text
 
-    for section in ("purchases", "ledger", "usage", "limits", "holds"):
+    assert f'href="{LIST}/2/purchases"' in page
+    for section in ("ledger", "usage", "limits", "holds"):
         assert f'href="{LIST}/2#{section}"' in page
