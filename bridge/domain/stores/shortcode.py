@@ -14,7 +14,7 @@ FORBIDDEN = '"[]<>'
 
 @dataclass(frozen=True, slots=True)
 class Shortcode:
-    """What the widget shows: `modules` in this order, or all of the store where it is empty.
+    """The content of the widget: `modules` in this order, or all of the store if empty.
 
     An empty `title` or `buy_label` stands for the widget's own words.
     """
