@@ -17,6 +17,7 @@ from bridge.web.admin import (
     home,
     packages,
     second_step,
+    shortcode,
     user_export,
 )
 from bridge.web.admin import limits as limits_page
@@ -60,6 +61,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     connect.bp,
     credits.bp,
     user_export.bp,
+    shortcode.bp,
     balance.bp,
     exceptions.bp,
     deliveries.bp,
