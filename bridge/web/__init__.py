@@ -17,6 +17,8 @@ from bridge.web.admin import (
     home,
     packages,
     second_step,
+    shortcode,
+    user_export,
 )
 from bridge.web.admin import limits as limits_page
 from bridge.web.admin import prices as prices_page
@@ -59,6 +61,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     home.bp,
     connect.bp,
     credits.bp,
+    user_export.bp,
+    shortcode.bp,
     balance.bp,
     exceptions.bp,
     deliveries.bp,

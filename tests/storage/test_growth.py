@@ -329,3 +329,35 @@ def _add_use(database, store_id, *, day):
 def _read(shop, path, headers):
     response = shop.client.get(path, headers=headers)
     assert response.status_code == 200, response.text
+
+
+CREDITS = (
+    "",
+    "?days=365",
+    "?filter=has_balance&sort=balance",
+    "?filter=over_limit&filter=in_debt",
+    "?page=last&sort=name",
+)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_credits_page_of_a_store_costs_the_same_however_large_another_store_is(app, shop, database):
+    other, headers = factories.add_shop(app, "small")
+    small = type(shop)(other, shop.client)
+    factories.put_user(small, 2, name="Ada", roles=["customer"])
+    shop.client.put("/v1/limits/chat", json={"period": "daily", "rules": {"user": 5}}, headers=headers)
+    admin = sign_in(app)
+    costs, first = [], 1_000_000
+    for users in (500, 20_000):
+        growth_data.add_accounts(database, shop.id, users, now=utcnow())
+        growth_data.add_orders(database, shop.id, first=first, count=users, user=3, now=utcnow())
+        first += users
+        costs.append(
+            [steps_of(database, partial(open_page, admin, f"/admin/small/credits{query}")) for query in CREDITS]
+        )
+
+    assert all(map(is_flat, *costs)), costs
+
+
+def open_page(client, path):
+    assert client.get(path).status_code == 200, path

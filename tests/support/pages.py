@@ -102,6 +102,11 @@ class Page(HTMLParser):
         if self._texts:
             self._texts[-1][2].append(data)
 
+    @property
+    def users(self) -> list[int]:
+        """Return the ids of the rows that are about a user."""
+        return [int(values["data-user"]) for tag, values in self.tags if tag == "tr" and "data-user" in values]
+
     def form(self, part: str) -> Form:
         """Return the form whose address contains this part."""
         return next(form for form in self.forms if part in form.action)

@@ -75,16 +75,30 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The requested part of the list: rows that match `search`, sorted, just after or before a place."""
+    """The requested part of the list: rows that match `search`, sorted, just after or before a place.
+
+    `is_last` asks for the rows at the end of the list.
+    """
 
     search: str = ""
     sort: Sort = Sort.USER
     is_descending: bool = True
     after: Place | None = None
     before: Place | None = None
+    is_last: bool = False
     page: int = PAGE
     filters: frozenset[Filter] = frozenset()
     role: str | None = None
+
+    @property
+    def is_upwards(self) -> bool:
+        """Return whether the rows are read from the end of the page to its beginning."""
+        return self.is_last or self.before is not None
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Return whether the list leaves out users: those without a match."""
+        return bool(self.search or self.filters or self.role)
 
 
 def write_place(place: Place, sort: Sort) -> str:

@@ -11,6 +11,7 @@ from bridge.domain.metering.errors import UnknownModule
 from bridge.domain.metering.funding import DEFAULT_ORDER, Source
 from bridge.domain.metering.limits import Calendar, Limit, MatchedRule, Reset, rule_for
 from bridge.domain.metering.pricing import Operation
+from bridge.domain.stores.shortcode import Shortcode
 from bridge.domain.stores.zones import zone_of
 
 DEFAULT_GRANT_STATUSES = ("completed",)
@@ -62,6 +63,7 @@ class Store:
     connected_at: datetime | None = None
     former_slugs: tuple[str, ...] = ()
     accepted_sources: tuple[str, ...] = ()
+    shortcode: Shortcode = field(default_factory=Shortcode)
 
     @property
     def first_slug(self) -> str:

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bridge.domain.admin.user_list import Listing, Place, Sort
 from bridge.domain.errors import UnknownUser
 from bridge.domain.stores.stores import Store
 from bridge.services.admin import filters, store_stats
+from bridge.services.metering.overview import AccountOverview, list_overviews
 from bridge.storage.admin import account_figures, user_list
 from bridge.storage.admin.user_list import UserLine
 from bridge.storage.engine.database import Connection
+from bridge.storage.metering import policies
 
-__all__ = ["COUNTED", "UserLine", "UserPage", "get_line", "list_page"]
+__all__ = ["COUNTED", "UserLine", "UserPage", "UserRecord", "get_line", "iterate", "list_page", "list_roles"]
+
+Read = Callable[[], AbstractContextManager[Connection]]
 
 COUNTED = 10_000
 """How far the matches of a search are counted."""
+BATCH = 500
+"""How many users an export reads at once."""
+_ROLES = 50
+_ROLES_OF = 1_000
+"""The roles of so many users are read, and so many roles are offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """One user of the list, with the plan and the free use of the account."""
+
+    line: UserLine
+    overview: AccountOverview
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +76,20 @@ def list_page(
     if always is not None and all(line.user_id != always for line in lines):
         line = user_list.find_user(connection, store.id, always, since=since, now=now)
         lines = [*([line] if line else []), *lines]
-    first = _first_number(listing, len(lines), is_start=previous is None)
-    matches = None
-    if counts and (listing.search or listing.filters or listing.role):
-        matches = first + len(lines) - 1
-        if following is not None or previous is not None:
-            matches = user_list.count_users(
-                connection, store.id, listing, most=COUNTED + 1, now=now, among_accounts=among, kept_at=kept_at
-            )
+    matches, is_whole = None, following is None and previous is None
+    if counts and listing.is_narrowed and not is_whole:
+        matches = user_list.count_users(
+            connection, store.id, listing, most=COUNTED + 1, now=now, among_accounts=among, kept_at=kept_at
+        )
+    elif counts and listing.is_narrowed:
+        matches = len(lines)
+    if listing.is_last:
+        total = matches
+        if total is None:
+            total = kept.users if kept else account_figures.add_up(connection, store.id)[0]
+        first = max(1, total - len(lines) + 1)
+    else:
+        first = _first_number(listing, len(lines), is_start=previous is None)
     is_kept = kept_at is not None and listing.sort not in {Sort.USER, Sort.PURCHASED}
     return UserPage(
         tuple(lines),
@@ -75,6 +99,44 @@ def list_page(
         matches,
         sorted_at=kept_at if is_kept else None,
     )
+
+
+def iterate(reading: Read, store: Store, listing: Listing, *, now: datetime) -> Iterator[list[UserRecord]]:
+    """Yield all users of a listing in its order, from the first one, in batches with the overviews of their accounts.
+
+    Each batch is read in a transaction of its own, so that a slow reader holds none.
+    """
+    since = store_stats.since(store, now)
+    with reading() as connection:
+        kept = account_figures.find(connection, store.id)
+        among = filters.list_accounts(connection, store, listing.filters, now=now)
+    following: Place | None = None
+    while True:
+        part = replace(listing, after=following, before=None, is_last=False, page=BATCH)
+        with reading() as connection:
+            lines = user_list.list_users(
+                connection,
+                store.id,
+                part,
+                since=since,
+                now=now,
+                among_accounts=among,
+                kept_at=kept.as_of if kept else None,
+            )
+            lines, _, last = _cut(lines, part)
+            policy = policies.for_store(connection, store.id)
+            known = list_overviews(connection, [line.account_id for line in lines], policy=policy, now=now)
+        yield [UserRecord(line, known[line.account_id]) for line in lines if line.account_id in known]
+        if last is None:
+            return
+        following = _place(last, 1)
+
+
+def list_roles(connection: Connection, store: Store) -> list[str]:
+    """Return the roles to choose from: those of the store's newest users, and those that its limits name."""
+    limits = policies.for_store(connection, store.id).limits.values()
+    named = {audience.removeprefix("role:") for limit in limits for audience in limit.rules if ":" in audience}
+    return sorted(named.union(user_list.list_roles(connection, store.id, among=_ROLES_OF, limit=_ROLES)))
 
 
 def get_line(connection: Connection, store: Store, user_id: int, *, now: datetime) -> UserLine:
@@ -88,9 +150,9 @@ def get_line(connection: Connection, store: Store, user_id: int, *, now: datetim
 def _cut(lines: Sequence[UserLine], listing: Listing) -> tuple[list[UserLine], UserLine | None, UserLine | None]:
     """Return the lines of the page, and the ones at its edges if the list continues before or after it."""
     has_more = len(lines) > listing.page
-    if listing.before is not None:
+    if listing.is_upwards:
         kept = list(lines[1:] if has_more else lines)
-        return kept, kept[0] if has_more else None, kept[-1] if kept else None
+        return kept, kept[0] if has_more else None, kept[-1] if kept and not listing.is_last else None
     kept = list(lines[: listing.page])
     return kept, kept[0] if kept and listing.after else None, kept[-1] if has_more else None
 

@@ -91,14 +91,14 @@ def list_users(
     statement = select(accounts, source.value.label("value")).select_from(source.tables).where(source.of_store)
     statement = statement.where(*_conditions(store_id, listing, among_accounts, kept_at=kept_at, now=now))
     place = listing.before or listing.after
-    goes_down = listing.is_descending != (listing.before is not None)
+    goes_down = listing.is_descending != listing.is_upwards
     if place is not None:
         bound = tuple_(literal(_bound(place, listing.sort), source.value.type), literal(place.account_id, BigInteger()))
         row = tuple_(source.value, source.account_id)
         statement = statement.where(row < bound if goes_down else row > bound)
     order = [source.value.desc(), source.account_id.desc()] if goes_down else [source.value, source.account_id]
     rows = connection.execute(statement.order_by(*order).limit(listing.page + 1)).all()
-    if listing.before is not None:
+    if listing.is_upwards:
         rows = rows[::-1]
     return _with_figures(connection, rows, since=since, now=now)
 
@@ -124,6 +124,17 @@ def count_users(
     conditions = _conditions(store_id, listing, among_accounts, kept_at=kept_at, now=now)
     found = select(accounts.c.id).where(_of_store(store_id), *conditions).limit(most).subquery()
     return connection.execute(select(func.count()).select_from(found)).scalar_one()
+
+
+def list_roles(connection: Connection, store_id: int, *, among: int, limit: int) -> list[str]:
+    """Return the roles of the newest users of a store; `among` of them are read."""
+    newest = (
+        select(accounts.c.roles).where(_of_store(store_id)).order_by(accounts.c.user_id.desc()).limit(among).subquery()
+    )
+    # Compared as text: PostgreSQL has no equality of JSON.
+    text = cast(newest.c.roles, Text)
+    found = connection.execute(select(text).distinct().limit(among)).scalars()
+    return sorted({role for roles in found for role in json.loads(roles)})[:limit]
 
 
 @dataclass(frozen=True, slots=True)

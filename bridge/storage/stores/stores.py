@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from bridge.domain.metering.funding import Source
+from bridge.domain.stores.shortcode import read_shortcode
 from bridge.domain.stores.stores import Store
 from bridge.storage.engine.bulk import among
 from bridge.storage.sites.tables import sites
@@ -241,4 +242,5 @@ def _to_store(row: Row[Any]) -> Store:
         connected_at=row.created_at,
         former_slugs=tuple(row.former_slugs or ()),
         accepted_sources=tuple(row.accepted_sources or ()),
+        shortcode=read_shortcode(row.shortcode),
     )

@@ -11,7 +11,7 @@ from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.web.admin.usage_chart import PERIODS
 
 _MAX_ROLE = 100
-_NAMES = ("q", "sort", "dir", "role", "size", "days", "after", "before")
+_NAMES = ("q", "sort", "dir", "role", "size", "days", "after", "before", "page")
 
 
 def read_listing() -> Listing:
@@ -27,6 +27,7 @@ def read_listing() -> Listing:
         is_descending=direction == "desc",
         after=read_place(after, sort) if after and not before else None,
         before=read_place(before, sort) if before else None,
+        is_last=_choice("page", ("last",), "") == "last" and not after and not before,
         page=_number("size", PAGES, PAGE),
         filters=_filters(),
         role=role[:_MAX_ROLE] if role.isprintable() and role else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,25 +11,14 @@ from bridge.domain.stores.stores import Store
 from bridge.services.admin import store_stats, user_list
 from bridge.services.admin.store_stats import Summary, Waiting
 from bridge.services.admin.user_list import COUNTED, UserLine
-from bridge.services.metering.overview import get_policy
+from bridge.services.metering.overview import get_policy, list_overviews
 from bridge.storage.engine.database import Connection
 from bridge.web.admin.balance_view import EditForm
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.usage_chart import UsageChart, usage_chart
+from bridge.web.admin.user_filters import SORTS, FilterBar, filter_bar
+from bridge.web.admin.user_usage import UsageCell, ago, usage_cell
 from bridge.web.i18n.formatting import LocalTime, day, local_time, number
-
-_LABELS = {
-    Sort.USER: "User ID",
-    Sort.NAME: "Name",
-    Sort.EMAIL: "Email",
-    Sort.ROLES: "Roles",
-    Sort.BALANCE: "Balance",
-    Sort.HELD: "Held",
-    Sort.DEBT: "Debt",
-    Sort.USED: f"Used, {store_stats.USAGE_DAYS} days",
-    Sort.PURCHASED: "Purchased",
-    Sort.ACTIVE: "Last activity",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +46,8 @@ class UserRow:
     used: int
     purchased: int
     active: LocalTime
+    active_ago: str
+    usage: UsageCell
     is_changed: bool
     edit: EditForm | None
 
@@ -63,6 +55,9 @@ class UserRow:
 @dataclass(frozen=True, slots=True)
 class CreditsPage:
     """The contents of the credits page; `previous` and `next` are where the neighboring pages begin.
+
+    `columns` are those that sort. `matches` counts the users in words where the
+    list leaves out some; `has_last` is whether a link can lead to the end.
 
     `as_of` is empty if the summary is current. `change` compares what was used with
     the time before.
@@ -78,7 +73,11 @@ class CreditsPage:
     columns: tuple[Column, ...]
     rows: tuple[UserRow, ...]
     search: str
+    filters: FilterBar
+    is_narrowed: bool
     matches: str
+    has_last: bool
+    sorted_at: str
     sort: str
     direction: str
     first: int
@@ -103,6 +102,8 @@ def credits_page(
     use = store_stats.recent_use(connection, store, days=days, now=now)
     summary = store_stats.summary(connection, store, use=use, now=now)
     shown = use.since(use.last - timedelta(days=days - 1))
+    policy = get_policy(connection, store.id)
+    usage = list_overviews(connection, [line.account_id for line in page.lines], policy=policy, now=now)
     return CreditsPage(
         store=store,
         summary=summary,
@@ -110,11 +111,18 @@ def credits_page(
         as_of=local_time(summary.as_of, store.calendar.zone).text if summary.as_of else "",
         change=_change(summary),
         waiting=store_stats.list_waiting(connection, store),
-        chart=usage_chart(store, get_policy(connection, store.id), shown, now=now),
-        columns=tuple(_column(sort, listing) for sort in Sort),
-        rows=tuple(_row(store, line, edit=edit, changed=changed) for line in page.lines),
+        chart=usage_chart(store, policy, shown, now=now),
+        columns=tuple(_column(sort, listing) for sort in _columns(page.lines, listing)),
+        rows=tuple(
+            _row(store, line, usage_cell(usage[line.account_id], now=now), edit=edit, changed=changed, now=now)
+            for line in page.lines
+        ),
         search=listing.search,
+        filters=filter_bar(listing, user_list.list_roles(connection, store)),
+        is_narrowed=listing.is_narrowed,
         matches=_matches(page.matches),
+        has_last=page.next is not None and (page.matches or 0) <= COUNTED,
+        sorted_at=local_time(page.sorted_at, store.calendar.zone).text if page.sorted_at else "",
         sort=listing.sort.value,
         direction="desc" if listing.is_descending else "asc",
         first=page.first,
@@ -127,11 +135,22 @@ def credits_page(
 
 def user_row(connection: Connection, store: Store, user_id: int, *, now: datetime) -> UserRow:
     """Return one user as a row of the list; raises `UnknownUser`."""
-    return _row(store, user_list.get_line(connection, store, user_id, now=now), edit=None, changed=None)
+    line = user_list.get_line(connection, store, user_id, now=now)
+    return _row(store, line, UsageCell(), edit=None, changed=None, now=now)
 
 
 def _write(place: Place | None, listing: Listing) -> str | None:
     return None if place is None else write_place(place, listing.sort)
+
+
+def _columns(lines: Sequence[UserLine], listing: Listing) -> list[Sort]:
+    """Return the columns of the page: held and debt only where a user has any, or the list is sorted by them."""
+    shown = [Sort.NAME, Sort.BALANCE]
+    if listing.sort is Sort.HELD or any(line.held for line in lines):
+        shown.append(Sort.HELD)
+    if listing.sort is Sort.DEBT or any(line.debt for line in lines):
+        shown.append(Sort.DEBT)
+    return [*shown, Sort.USED, Sort.PURCHASED, Sort.ACTIVE]
 
 
 def _column(sort: Sort, listing: Listing) -> Column:
@@ -139,14 +158,16 @@ def _column(sort: Sort, listing: Listing) -> Column:
     descends = not listing.is_descending if is_sorted else sort.starts_descending
     return Column(
         sort=sort.value,
-        label=_LABELS[sort],
+        label="User" if sort is Sort.NAME else SORTS[sort],
         is_number=not sort.is_text and sort not in {Sort.USER, Sort.ACTIVE},
         aria_sort=("descending" if listing.is_descending else "ascending") if is_sorted else "none",
         next_direction="desc" if descends else "asc",
     )
 
 
-def _row(store: Store, line: UserLine, *, edit: EditForm | None, changed: int | None) -> UserRow:
+def _row(
+    store: Store, line: UserLine, usage: UsageCell, *, edit: EditForm | None, changed: int | None, now: datetime
+) -> UserRow:
     return UserRow(
         user_id=line.user_id,
         name=line.name or "",
@@ -158,6 +179,8 @@ def _row(store: Store, line: UserLine, *, edit: EditForm | None, changed: int | 
         used=line.used,
         purchased=line.purchased,
         active=local_time(line.active_at, store.calendar.zone),
+        active_ago=ago(line.active_at, now=now),
+        usage=usage,
         is_changed=line.user_id == changed,
         edit=edit if edit is not None and edit.user_id == line.user_id else None,
     )

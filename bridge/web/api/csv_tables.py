@@ -31,7 +31,7 @@ def csv_response(rows: Rows, *, name: str) -> Response:
         with database.reading() as connection:
             for row in rows(connection):
                 line = io.StringIO()
-                csv.writer(line).writerow([_safe(value) for value in row])
+                csv.writer(line).writerow([safe(value) for value in row])
                 yield line.getvalue()
 
     response = Response(lines(), content_type="text/csv; charset=utf-8")
@@ -40,7 +40,7 @@ def csv_response(rows: Rows, *, name: str) -> Response:
     return response
 
 
-def _safe(value: str | int) -> str | int:
+def safe(value: str | int) -> str | int:
     """Return the value for a table; a text that a spreadsheet would run as a formula is quoted."""
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"

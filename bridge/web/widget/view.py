@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from enum import StrEnum
 
@@ -13,6 +13,7 @@ from flask import Blueprint, Response, render_template, request
 
 from bridge.domain.accounts.accounts import Profile, Visitor, Who
 from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.stores.shortcode import Shortcode
 from bridge.services import secrets
 from bridge.services.accounts import profiles
 from bridge.services.metering.overview import get_or_make_account, get_overview
@@ -130,6 +131,7 @@ class UsageCard:
     held: str
     debt: str
     purchase_url: str
+    shows_purchases: bool
     zone: str
     plan: AllowanceRow | None
     rows: tuple[AllowanceRow, ...]
@@ -142,8 +144,8 @@ def usage_card(
     store_id: int,
     who: Who,
     *,
-    modules: Sequence[str],
-    view: View,
+    modules: Sequence[str] | None,
+    view: View | None,
     language: Language,
     now: datetime,
 ) -> UsageCard:
@@ -151,24 +153,28 @@ def usage_card(
 
     Without an account, it shows a balance of 0 and the free allowances that apply
     to everyone. `modules` are the ones to show, in order; empty for all of the
-    store.
+    store. The store's own shortcode decides where they or `view` are None.
     """
     account = get_or_make_account(connection, store_id, who)
     known = get_overview(connection, account, now=now)
     texts, policy, balance = texts_of(language), known.policy, known.balance
+    default = policy.store.shortcode
+    view = View(default.view) if view is None else view
+    modules = default.modules if modules is None else modules
     bought = PurchasePage([], None)
-    if view is View.FULL and not account.is_guest:
+    if view is View.FULL and default.shows_purchases and not account.is_guest:
         bought = purchases.list_purchases(connection, account, before=None, limit=PURCHASES)
     return UsageCard(
         view=view,
         language=language,
         direction=direction(language),
-        words=_words(language),
+        words=_words_of(default, language),
         is_guest=account.is_guest,
         balance=number(balance.balance, language),
         held=_held(texts, balance.held) if balance.held else "",
         debt=_debt(texts, balance.debt) if balance.debt else "",
-        purchase_url=policy.store.purchase_url,
+        purchase_url=policy.store.purchase_url if default.shows_buy else "",
+        shows_purchases=view is View.FULL and default.shows_purchases and not account.is_guest,
         zone=zone_name(policy.calendar.zone),
         plan=allowances.plan_row(policy, known.plan, language, now=now),
         rows=allowances.rows(
@@ -196,15 +202,19 @@ def _who(connection: Connection, store_id: int) -> Who:
     return Visitor(secrets.hash_guest(guest, salt=profiles.guest_salt(connection, store_id)))
 
 
-def _view() -> View:
-    text = request.args.get("view", View.FULL.value)
+def _view() -> View | None:
+    text = request.args.get("view")
+    if text is None:
+        return None
     if text not in set(View):
         raise InvalidRequest(fields=[FieldError("view", f"use one of {', '.join(View)}")])
     return View(text)
 
 
-def _modules() -> list[str]:
-    """Return the requested modules, each once, in the given order."""
+def _modules() -> list[str] | None:
+    """Return the requested modules, each once, in the given order; None without the parameter."""
+    if "modules" not in request.args:
+        return None
     keys = [key.strip() for key in request.args.get("modules", "").split(",") if key.strip()]
     if len(keys) > _MAX_MODULES:
         raise InvalidRequest(fields=[FieldError("modules", f"send at most {_MAX_MODULES} modules")])
@@ -227,6 +237,11 @@ def _words(language: Language) -> Words:
         purchases=texts.gettext("Purchases"),
         no_purchases=texts.gettext("No purchases yet."),
     )
+
+
+def _words_of(shortcode: Shortcode, language: Language) -> Words:
+    words = _words(language)
+    return replace(words, title=shortcode.title or words.title, buy=shortcode.buy_label or words.buy)
 
 
 def _latest(texts: Texts, count: int) -> str:
