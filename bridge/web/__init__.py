@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint
 
 from bridge.web import health, metrics
-from bridge.web.admin import connect, connection, deliveries, exceptions, home, packages
-from bridge.web.admin import users as credits
+from bridge.web.admin import connect, connection, deliveries, exceptions, home, packages, user_limits
+from bridge.web.admin import user as credits
 from bridge.web.api import docs, events, holds, limits, openapi, orders, settings, sites, spends, user_list, users
 from bridge.web.api import packages as api_packages
 from bridge.web.inbound import webhooks
@@ -29,6 +29,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     home.bp,
     connect.bp,
     credits.bp,
+    user_limits.bp,
     exceptions.bp,
     deliveries.bp,
     packages.bp,

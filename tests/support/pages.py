@@ -113,11 +113,12 @@ def add_owner(app: Flask) -> None:
     """Add an admin, with a password hash that is fast to compute."""
     parts: Runtime = app.extensions["bridge"]
     with parts.database.transaction() as connection:
-        admins.add(connection, EMAIL, password_hash=_hash(), role=Role.OWNER, now=utcnow())
+        admins.add(connection, EMAIL, password_hash=hash_password(), role=Role.OWNER, now=utcnow())
 
 
 @functools.cache
-def _hash() -> str:
+def hash_password() -> str:
+    """Return the hash of `PASSWORD`, fast to compute."""
     return PasswordHasher(memory_cost=8, time_cost=1, parallelism=1).hash(PASSWORD)
 
 

@@ -57,7 +57,7 @@ def test_limits_have_bars_and_the_local_time_of_their_reset(app, shop):
     ]
     assert "times in America/New York" in response.text
     assert ", 00:00</time>" in response.text
-    assert "Use it as much as you like." in response.text
+    assert "No limit." in response.text
     assert "Does not reset" in response.text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -15,7 +16,11 @@ from bridge.services.orders.purchases import Purchase
 from bridge.storage.engine.database import Connection
 from bridge.web import allowances
 from bridge.web.admin import users_view
+from bridge.web.admin.explain_view import Explained as Explained
+from bridge.web.admin.explain_view import ExplainForm as ExplainForm
+from bridge.web.admin.explain_view import explain
 from bridge.web.admin.navigation import count_exceptions
+from bridge.web.admin.user_limits_view import LimitCard, LimitForm, limit_cards, module_choices
 from bridge.web.admin.users_view import UserRow
 from bridge.web.allowances import AllowanceRow
 from bridge.web.i18n.formatting import Language, LocalTime, local_time, shortened, zone_name
@@ -60,6 +65,19 @@ class PurchaseRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """The requested part of the page: entries older than id `before`, orders below `orders_before`.
+
+    `explain` is a question to answer, `limit_form` a form that is shown again.
+    """
+
+    before: int | None = None
+    orders_before: int | None = None
+    explain: ExplainForm | None = None
+    limit_form: LimitForm | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UserPage:
     """The contents of the page of one user; `older` and `earlier` are where the next pages begin."""
 
@@ -68,7 +86,10 @@ class UserPage:
     available: int
     zone: str
     plan: AllowanceRow | None
-    limits: tuple[AllowanceRow, ...]
+    limits: tuple[LimitCard, ...]
+    explain: ExplainForm
+    explanation: Explained | None
+    modules: Sequence[tuple[str, str]]
     entries: tuple[EntryRow, ...]
     older: str | None
     is_first_page: bool
@@ -82,34 +103,34 @@ def user_page(
     connection: Connection,
     store: Store,
     user_id: int,
+    shown: Shown,
     *,
-    before: int | None = None,
-    orders_before: int | None = None,
     now: datetime,
 ) -> UserPage:
-    """Return the page of one user: entries older than id `before`, orders below `orders_before`.
-
-    Raises `UnknownUser`.
-    """
+    """Return the page of one user; raises `UnknownUser`."""
     account = profiles.get_account(connection, store.id, user_id)
     known = get_overview(connection, account, now=now)
     user = users_view.user_row(connection, store, user_id, now=now)
-    entries = profiles.list_entries(connection, account, before=before, limit=ENTRIES + 1)
-    bought = purchases.list_purchases(connection, account, before=orders_before, limit=PURCHASES)
+    entries = profiles.list_entries(connection, account, before=shown.before, limit=ENTRIES + 1)
+    bought = purchases.list_purchases(connection, account, before=shown.orders_before, limit=PURCHASES)
     zone = store.calendar.zone
+    asked, explanation = explain(connection, known, shown.explain, now=now)
     return UserPage(
         store=store,
         user=user,
         available=known.balance.available,
         zone=zone_name(zone),
         plan=allowances.plan_row(known.policy, known.plan, Language.ENGLISH, now=now),
-        limits=allowances.rows(known.policy, known.allowances, known.policy.module_keys, Language.ENGLISH, now=now),
+        limits=limit_cards(connection, known, form=shown.limit_form, now=now),
+        explain=asked,
+        explanation=explanation,
+        modules=module_choices(known.policy),
         entries=tuple(_entry(entry, zone) for entry in entries[:ENTRIES]),
         older=encode_id("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
-        is_first_page=before is None,
+        is_first_page=shown.before is None,
         purchases=tuple(_purchase(purchase, zone) for purchase in bought.purchases),
         earlier=bought.next_before,
-        is_latest_purchases=orders_before is None,
+        is_latest_purchases=shown.orders_before is None,
         open_questions=count_exceptions(connection, store),
     )
 

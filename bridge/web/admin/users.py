@@ -13,11 +13,10 @@ from bridge.domain.accounts.accounts import MAX_TOKENS
 from bridge.domain.admin.admins import Role
 from bridge.domain.admin.user_list import Listing
 from bridge.domain.errors import BalanceChanged, FieldError, InvalidRequest, KeyReused
-from bridge.rendering.ids import decode_id
 from bridge.services.admin import balance_edit
 from bridge.services.admin.balance_edit import BalanceChange
 from bridge.services.stores import settings
-from bridge.web.admin import user_query, user_view, users_view
+from bridge.web.admin import user_query, users_view
 from bridge.web.admin.sessions import current_admin, needs, signed_in
 from bridge.web.admin.users_view import CreditsPage, EditForm
 from bridge.web.api.parsing import path_number, typed_amount
@@ -45,22 +44,6 @@ def show(store: str) -> ResponseReturnValue:
         highlighted = path_number(changed, "changed") if changed is not None else None
         page = users_view.credits_page(connection, found, listing, edit=edit, changed=highlighted, days=days, now=now)
     return _render(page)
-
-
-@bp.get("/<user_id>")
-@signed_in
-def show_user(store: str, user_id: str) -> ResponseReturnValue:
-    """Show one user: balance, limits, ledger and purchases."""
-    with reading() as connection:
-        page = user_view.user_page(
-            connection,
-            settings.get_store(connection, store),
-            path_number(user_id, "user_id"),
-            before=_entry_before(),
-            orders_before=_orders_before(),
-            now=utcnow(),
-        )
-    return render_template("user.html", page=page, user=page.user, store=page.store, admin=current_admin())
 
 
 @bp.post("/<user_id>/balance")
@@ -122,21 +105,6 @@ def _read_form(user_id: int) -> tuple[EditForm, BalanceChange | None]:
         )
         return replace(form, error=error, error_field="reason"), None
     return form, BalanceChange(balance, form.expected_balance, reason)
-
-
-def _entry_before() -> int | None:
-    text = request.args.get("entries")
-    if not text:
-        return None
-    found = decode_id("en", text)
-    if found is None:
-        raise InvalidRequest(fields=[FieldError("entries", "start at the newest entry")])
-    return found
-
-
-def _orders_before() -> int | None:
-    text = request.args.get("orders")
-    return path_number(text, "orders", low=0) if text else None
 
 
 def _new_key() -> str:
