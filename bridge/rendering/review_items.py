@@ -33,6 +33,11 @@ _TEXTS: dict[Question, tuple[str, str]] = {
         "Paid later",
         "The order was placed before the shop was connected and paid afterwards. Grant it, or leave it.",
     ),
+    Question.REFUNDS_UNREADABLE: (
+        "Refunds not readable",
+        "The shop sent refunds of this order that cannot be read, so no tokens were removed for them: {refunds}."
+        " Check the order again, or correct the balance if needed and mark this as reviewed.",
+    ),
     Question.UNREAD_REFUNDS: (
         "Refund details missing",
         "The shop did not say which items were refunded, so tokens were removed in proportion to the money."

@@ -231,6 +231,7 @@ def documents(draw):
             ),
             lines=draw(lists),
             lines_are_complete=draw(st.booleans()),
+            unclear_refunds=draw(st.sampled_from(["", "", "[null]", "[1]"])),
         )
         for second in range(draw(st.integers(2, 5)))
     ]

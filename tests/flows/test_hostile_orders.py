@@ -87,7 +87,70 @@ def test_refund_stands_with_rest_keys_where_a_document_does_not_state_the_refund
     deliver(connected_shop, document)
 
     assert connected_shop.balances() == {2: 100_000}
-    assert connected_shop.asked() == [], "what is not stated leaves nothing to ask"
+    is_stated = refunds not in (None, "missing")
+    assert (f"GET orders/{number}" in connected_shop.asked()) is is_stated, "what is not stated leaves nothing to ask"
+
+
+UNREADABLE = pytest.mark.parametrize(
+    "refunds",
+    [[{"id": 5, "total": "-5,00"}], [{"id": 5}], [{"id": 5, "total": ""}], [{"id": 5, "total": None}], [None], "text"],
+    ids=repr,
+)
+"""Refunds of an order without a known one that are stated and cannot be read."""
+
+
+@UNREADABLE
+def test_unreadable_refund_is_a_review_item_without_rest_keys(shop, database, refunds):
+    put_package(shop, 10, 1_000)
+    deliver(shop, order(1))
+
+    deliver(shop, order(1, at=5) | {"refunds": refunds})
+
+    assert balance_of(shop, 2) == 1_000
+    ((kind, subject),) = reviews_of(shop)
+    assert kind == "refunds_unreadable"
+    deliver(shop, order(1, at=7) | {"refunds": refunds})
+    decision = {"kind": kind, "subject": subject, "choice": "leave"}
+    assert shop.client.post("/v1/orders/1/decisions", json=decision, headers=shop.headers).status_code == 200
+    deliver(shop, order(1, at=9) | {"refunds": refunds})
+    assert reviews_of(shop) == [], "the same list again is reviewed"
+    deliver(shop, order(1, at=11) | {"refunds": [{"id": 5, "total": "?"}]})
+    assert [kind for kind, _ in reviews_of(shop)] == ["refunds_unreadable"]
+    deliver(shop, order(1, at=13, refunds=["-10.00"]))
+    assert (balance_of(shop, 2), reviews_of(shop)) == (0, [])
+    assert ledger_sql.faults(database) == []
+
+
+@pytest.mark.parametrize("refunds", [None, "missing", [], {}], ids=repr)
+def test_refunds_that_are_not_stated_or_none_ask_nothing(shop, refunds):
+    put_package(shop, 10, 1_000)
+    deliver(shop, order(1))
+
+    deliver(shop, without_refunds(order(1, at=5), refunds))
+
+    assert (balance_of(shop, 2), reviews_of(shop)) == (1_000, [])
+
+
+@UNREADABLE
+def test_unreadable_refund_is_read_again_with_rest_keys(connected_shop, refunds):
+    connected_shop.connect().listen()
+    number = connected_shop.shop.place_order(2, [(10, 2)], status="completed").id
+    connected_shop.shop.run_queue()
+    connected_shop.later(5)
+    (sold,) = connected_shop.shop.orders[number].lines
+    connected_shop.shop.refund_lines(number, {sold.id: 1})
+    connected_shop.shop.queue.clear()
+
+    deliver(connected_shop, changed(connected_shop, number, refunds=refunds))
+
+    assert connected_shop.balances() == {2: 100_000}
+    assert reviews_of(connected_shop) == []
+
+
+def reviews_of(shop):
+    """Return kind and subject of all open review items."""
+    listed = shop.client.get("/v1/exceptions", headers=shop.headers).json["items"]
+    return [(review["kind"], review["subject"]) for item in listed for review in item["reviews"]]
 
 
 def test_refund_that_was_deleted_in_the_shop_is_granted_again(connected_shop):

@@ -7,8 +7,7 @@ import pytest
 from bridge.domain.admin.admins import Role
 from tests.factories import add_shop, give, put_user, spend
 from tests.support.ledger_sql import rows
-from tests.support.pages import EMAIL, read, send, sign_in
-from tests.support.roles import sign_in_as
+from tests.support.pages import EMAIL, add_admin, read, send, sign_in, try_sign_in
 
 USER = "/admin/shop/credits/2"
 
@@ -171,7 +170,11 @@ FORMS = [("limits/chat", {"allows": "amount", "tokens": "1"}), ("limits/chat/rem
 @pytest.mark.parametrize(("path", "typed"), FORMS)
 def test_forms_need_a_manager_of_the_store(app, limited, path, typed, database):
     second, _ = add_shop(app, "second")
-    viewer, other = sign_in_as(app, Role.VIEWER), sign_in_as(app, Role.MANAGER, store_id=second.store.id)
+    viewer, other = app.test_client(), app.test_client()
+    add_admin(app, "viewer@example.test", Role.VIEWER)
+    add_admin(app, "other@example.test", None, stores={second.store.id: Role.MANAGER})
+    assert try_sign_in(viewer, "viewer@example.test").status_code == 303
+    assert try_sign_in(other, "other@example.test").status_code == 303
     signed_out = app.test_client()
 
     answers = [_post(client, f"{USER}/{path}", typed) for client in (viewer, other, signed_out)]

@@ -6,23 +6,22 @@ have an unusual type.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-from bridge.clients.woocommerce import package_meta
-from bridge.clients.woocommerce.times import read_utc
+from bridge.clients.woocommerce import fields, package_meta
 from bridge.domain.accounts.accounts import MAX_NAME, MAX_USER_ID
 from bridge.domain.accounts.amounts import Reason, Unreadable
 from bridge.domain.errors import InvalidRequest
 from bridge.domain.orders.merge import Line, Order, RefundDetail, RefundedLine
 from bridge.domain.shop.subscriptions import Webhook
-from bridge.domain.stores.pasted_text import plain_text
 
-_MAX_QUANTITY = 2**31 - 1
+_MAX_UNCLEAR = 100
 
 _REFUND_LINES = ("line_items", "shipping_lines", "fee_lines")
 
@@ -61,7 +60,7 @@ class Product:
 
 def resource_id(document: Json) -> int | None:
     """Return the id in a document; None if it has none, as in an error object or an action's body."""
-    return _whole(document.get("id"), high=MAX_USER_ID)
+    return fields.whole(document.get("id"), high=MAX_USER_ID)
 
 
 _KINDS = ("order", "product", "customer")
@@ -103,13 +102,13 @@ def action_order(document: Json) -> int | None:
     """Return the order in an action's body: `{"action": "woocommerce_order_…", "arg": 20}`; None for another."""
     action = document.get("action")
     is_about_order = isinstance(action, str) and _ORDER_ACTION.match(action) is not None
-    return _whole(document.get("arg"), high=MAX_USER_ID) if is_about_order else None
+    return fields.whole(document.get("arg"), high=MAX_USER_ID) if is_about_order else None
 
 
 def error_code(document: Json) -> str | None:
     """Return the code of the shop's error object, sent in place of a document; None for anything else."""
     code = document.get("code")
-    return _text(code, 200) if isinstance(code, str) and "message" in document and "id" not in document else None
+    return fields.text(code, 200) if isinstance(code, str) and "message" in document and "id" not in document else None
 
 
 def is_refusal(document: Json) -> bool:
@@ -124,8 +123,8 @@ def read_order(document: Json, *, is_restored: bool = False) -> Order:
     status or time of change: nothing can be concluded from it then.
     """
     number = resource_id(document)
-    status = _text(document.get("status"), 64 + len("wc-")).removeprefix("wc-")[:64]
-    modified_at = _utc(document.get("date_modified_gmt"))
+    status = fields.text(document.get("status"), 64 + len("wc-")).removeprefix("wc-")[:64]
+    modified_at = fields.utc(document.get("date_modified_gmt"))
     if number is None:
         raise InvalidRequest("the document has no order number")
     if not status:
@@ -135,27 +134,28 @@ def read_order(document: Json, *, is_restored: bool = False) -> Order:
     billing = document.get("billing")
     billing = billing if isinstance(billing, Mapping) and billing else None
     refunds = _read_refund_list(document.get("refunds"))
-    items = listed(document.get("line_items"))
+    items = fields.listed(document.get("line_items"))
     # Of two lines with the same id the later counts; the database stores each id once.
     lines = None if items is None else tuple({line.id: line for line in _read_lines(items)}.values())
     return Order(
         number=number,
         status=status,
         modified_at=modified_at,
-        customer_id=_whole(document.get("customer_id"), high=MAX_USER_ID),
-        email=_text(billing["email"], 320).strip() if billing and isinstance(billing.get("email"), str) else None,
+        customer_id=fields.whole(document.get("customer_id"), high=MAX_USER_ID),
+        email=fields.text(billing["email"], 320).strip() if billing and isinstance(billing.get("email"), str) else None,
         name=_person(billing) if billing else None,
-        total=_stated_money(document.get("total")),
+        total=fields.stated_money(document.get("total")),
         refunded=None if refunds is None else sum((money for _, money in refunds), Decimal(0)),
         refund_ids=tuple(id_ for id_, _ in refunds or ()),
-        currency=_text(document.get("currency"), 8),
-        placed_at=_utc(document.get("date_created_gmt")),
+        unclear_refunds="" if refunds is not None else _unclear_refunds(document.get("refunds")),
+        currency=fields.text(document.get("currency"), 8),
+        placed_at=fields.utc(document.get("date_created_gmt")),
         lines=lines,
         lines_are_complete=items is None or all(_line_id(item) is not None for item in items),
         is_restored=is_restored,
-        key=_text(document.get("order_key"), 100).strip(),
+        key=fields.text(document.get("order_key"), 100).strip(),
         parent_id=_parent(document.get("parent_id"), number),
-        transaction_id=_text(document.get("transaction_id"), 200).strip(),
+        transaction_id=fields.text(document.get("transaction_id"), 200).strip(),
         shop_number=_shop_number(document.get("number"), number),
         is_finished=bool(document["date_completed_gmt"]) if "date_completed_gmt" in document else None,
         is_paid=_is_paid(status, document),
@@ -176,36 +176,60 @@ def _is_paid(status: str, document: Json) -> bool:
 
 def _paid_at(document: Json, modified_at: datetime) -> datetime | None:
     """Return the later of the dates of payment and completion; the document's own date if it has neither."""
-    fields = ("date_paid_gmt", "date_completed_gmt")
-    if not any(field in document for field in fields):
+    dates = ("date_paid_gmt", "date_completed_gmt")
+    if not any(name in document for name in dates):
         return modified_at
-    return max((moment for field in fields if (moment := _utc(document.get(field)))), default=None)
+    return max((moment for name in dates if (moment := fields.utc(document.get(name)))), default=None)
 
 
 def _parent(value: Any, order_id: int) -> int:
-    parent = _whole(value, high=MAX_USER_ID) or 0
+    parent = fields.whole(value, high=MAX_USER_ID) or 0
     return 0 if parent == order_id else parent
 
 
 def _shop_number(value: Any, order_id: int) -> str:
     """Return the order number shown in the shop; empty if it is the id."""
-    shown = str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value, 100).strip()
+    shown = str(value) if isinstance(value, int) and not isinstance(value, bool) else fields.text(value, 100).strip()
     return "" if shown == str(order_id) else shown
 
 
 def _read_refund_list(value: Any) -> list[tuple[int, Decimal]] | None:
     """Return each refund of an order once, with its money; None if the list or one of its entries is unreadable."""
-    items = listed(value)
+    items = fields.listed(value)
     if items is None:
         return None
     refunds: dict[int, Decimal] = {}
     for item in items:
         refund_id = resource_id(item) if isinstance(item, Mapping) else None
-        money = _stated_money(item.get("total")) if isinstance(item, Mapping) else None
+        money = fields.stated_money(item.get("total")) if isinstance(item, Mapping) else None
         if refund_id is None or money is None:
             return None
         refunds[refund_id] = abs(money)
     return list(refunds.items())
+
+
+def _unclear_refunds(value: Any) -> str:
+    """Return a list of refunds that cannot be read as text, without reasons; empty if none is stated."""
+    if value is None:
+        return ""
+    shown = [
+        {name: _plain(item.get(name)) for name in ("id", "total")} if isinstance(item, Mapping) else _plain(item)
+        for item in fields.listed(value) or [value]
+    ]
+    return fields.text(json.dumps(shown[:_MAX_UNCLEAR], ensure_ascii=False), _MAX_UNCLEAR)
+
+
+def _plain(value: Any) -> str | None:
+    """Return a value as text; of a list or an object only that it is one."""
+    return (
+        None
+        if value is None
+        else "{…}"
+        if isinstance(value, Mapping)
+        else "[…]"
+        if isinstance(value, list)
+        else str(value)
+    )
 
 
 def read_refunds(documents: Iterable[Json]) -> tuple[RefundDetail, ...]:
@@ -217,9 +241,10 @@ def read_refunds(documents: Iterable[Json]) -> tuple[RefundDetail, ...]:
     return tuple(
         RefundDetail(
             id=refund_id,
-            amount=abs(_money(document.get("amount"))),
+            amount=abs(fields.money(document.get("amount"))),
             tied=sum(
-                (_line_money(line) for kind in _REFUND_LINES for line in _mappings(document.get(kind))), Decimal(0)
+                (_line_money(line) for kind in _REFUND_LINES for line in fields.mappings(document.get(kind))),
+                Decimal(0),
             ),
             lines=tuple(_read_refunded_lines(document.get("line_items"))),
         )
@@ -229,21 +254,21 @@ def read_refunds(documents: Iterable[Json]) -> tuple[RefundDetail, ...]:
 
 
 def _read_refunded_lines(items: Any) -> Iterable[RefundedLine]:
-    for item in _mappings(items):
+    for item in fields.mappings(items):
         names = [
-            _whole(entry.get("value"), high=MAX_USER_ID)
-            for entry in _mappings(item.get("meta_data"))
+            fields.whole(entry.get("value"), high=MAX_USER_ID)
+            for entry in fields.mappings(item.get("meta_data"))
             if entry.get("key") == "_refunded_item_id"
         ]
         line_id = next((name for name in names if name is not None), None)
         if line_id is None:
             continue
-        pieces = _quantity(item.get("quantity"), is_signed=True) or 0
-        yield RefundedLine(line_id, pieces if pieces > 0 else -pieces, abs(_money(item.get("total"))))
+        pieces = fields.quantity(item.get("quantity"), is_signed=True) or 0
+        yield RefundedLine(line_id, pieces if pieces > 0 else -pieces, abs(fields.money(item.get("total"))))
 
 
 def _line_money(line: Json) -> Decimal:
-    return abs(_money(line.get("total"))) + abs(_money(line.get("total_tax")))
+    return abs(fields.money(line.get("total"))) + abs(fields.money(line.get("total_tax")))
 
 
 def read_customer(document: Json) -> Customer:
@@ -253,9 +278,9 @@ def read_customer(document: Json) -> Customer:
         raise InvalidRequest("the customer has no id")
     return Customer(
         user_id=user_id,
-        email=_text(document.get("email"), 320).strip(),
+        email=fields.text(document.get("email"), 320).strip(),
         name=_person(document),
-        role=_text(document.get("role"), 100),
+        role=fields.text(document.get("role"), 100),
     )
 
 
@@ -263,10 +288,10 @@ def read_webhook(document: Json) -> Webhook:
     """Return the webhook in a document, which must have an id."""
     return Webhook(
         id=resource_id(document) or 0,
-        topic=_text(document.get("topic"), 200),
-        status=_text(document.get("status"), 20),
-        delivery_url=_text(document.get("delivery_url"), 2000),
-        name=_text(document.get("name"), 300),
+        topic=fields.text(document.get("topic"), 200),
+        status=fields.text(document.get("status"), 20),
+        delivery_url=fields.text(document.get("delivery_url"), 2000),
+        name=fields.text(document.get("name"), 300),
     )
 
 
@@ -285,9 +310,9 @@ def read_product(document: Json) -> Product:
     is_per_variation = unreadable is not None and unreadable.reason is Reason.MISSING and _has_variations(document)
     return Product(
         id=product_id,
-        parent_id=(_whole(document.get("parent_id"), high=MAX_USER_ID) or 0) if is_variation else 0,
-        name=_name(document.get("name"), 300),
-        sku=_text(document.get("sku"), 200),
+        parent_id=(fields.whole(document.get("parent_id"), high=MAX_USER_ID) or 0) if is_variation else 0,
+        name=fields.name(document.get("name"), 300),
+        sku=fields.text(document.get("sku"), 200),
         tokens=None if isinstance(tokens, Unreadable) else tokens,
         unreadable=None if is_per_variation else unreadable,
         is_per_variation=is_per_variation,
@@ -300,7 +325,7 @@ def _has_variations(document: Json) -> bool:
 
 
 def _line_id(item: Any) -> int | None:
-    return _whole(item.get("id"), high=MAX_USER_ID) if isinstance(item, Mapping) else None
+    return fields.whole(item.get("id"), high=MAX_USER_ID) if isinstance(item, Mapping) else None
 
 
 def _read_lines(items: Iterable[Any]) -> Iterable[Line]:
@@ -311,83 +336,17 @@ def _read_lines(items: Iterable[Any]) -> Iterable[Line]:
         stamped = package_meta.stamped_tokens(item.get("meta_data"))
         yield Line(
             id=line_id,
-            product_id=_whole(item.get("product_id"), high=MAX_USER_ID) or 0,
-            variation_id=_whole(item.get("variation_id"), high=MAX_USER_ID) or 0,
-            quantity=_quantity(item.get("quantity")),
-            total=_stated_money(item.get("total")),
-            name=_name(item.get("name"), 300),
-            sku=_text(item.get("sku"), 200),
+            product_id=fields.whole(item.get("product_id"), high=MAX_USER_ID) or 0,
+            variation_id=fields.whole(item.get("variation_id"), high=MAX_USER_ID) or 0,
+            quantity=fields.quantity(item.get("quantity")),
+            total=fields.stated_money(item.get("total")),
+            name=fields.name(item.get("name"), 300),
+            sku=fields.text(item.get("sku"), 200),
             stamped=None if isinstance(stamped, Unreadable) else stamped,
             unclear_stamp=stamped.value if isinstance(stamped, Unreadable) else "",
         )
 
 
-def _quantity(value: Any, *, is_signed: bool = False) -> int | Decimal | None:
-    """Return an exact quantity, as an int if it is whole; None if it cannot be read."""
-    amount = _stated_money(value)
-    if amount is None or abs(amount) > _MAX_QUANTITY or (amount < 0 and not is_signed):
-        return None
-    return int(amount) if amount == amount.to_integral_value() else amount
-
-
-def _whole(value: Any, *, high: int) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= high:
-        return None
-    return value
-
-
-def _money(value: Any) -> Decimal:
-    """Return an amount of money; 0 if it cannot be read."""
-    return _stated_money(value) or Decimal(0)
-
-
-def _stated_money(value: Any) -> Decimal | None:
-    """Return an amount of money; None if it cannot be read."""
-    if not isinstance(value, str | int | float | Decimal) or isinstance(value, bool):
-        return None
-    try:
-        amount = Decimal(str(value).strip()[:40])
-    except InvalidOperation:
-        return None
-    if not amount.is_finite():
-        return None
-    # Both ends are limited: 1e-999999999 takes a few bytes here and a gigabyte as a fraction.
-    return amount if not amount or -12 <= amount.adjusted() < 15 else None
-
-
-def _utc(value: Any) -> datetime | None:
-    """Return the time in one of the shop's `date_…_gmt` fields; None for an impossible year."""
-    moment = read_utc(value)
-    return moment if moment is not None and 1970 <= moment.year < 9000 else None
-
-
 def _person(document: Json) -> str:
-    parts = (_name(document.get("first_name"), 100), _name(document.get("last_name"), 100))
+    parts = (fields.name(document.get("first_name"), 100), fields.name(document.get("last_name"), 100))
     return " ".join(part.strip() for part in parts if part.strip())[:MAX_NAME]
-
-
-def _name(value: Any, most: int) -> str:
-    """Return a name for display: WordPress stores and sends it with HTML entities, which are decoded once."""
-    return _text(plain_text(_text(value, 10 * most)), most)
-
-
-def _text(value: Any, most: int) -> str:
-    # PostgreSQL cannot store NUL in text, and a lone surrogate cannot be written as UTF-8.
-    if not isinstance(value, str):
-        return ""
-    return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:most]
-
-
-def listed(value: Any) -> list[Any] | None:
-    """Return the entries of a list, or of an object with numeric keys as PHP writes one; None for anything else."""
-    if isinstance(value, list):
-        return value
-    if isinstance(value, Mapping) and all(isinstance(key, str) and key.isascii() and key.isdigit() for key in value):
-        return [value[key] for key in sorted(value, key=int)] if all(len(key) < 20 for key in value) else None
-    return None
-
-
-def _mappings(value: Any) -> list[Json]:
-    return [entry for entry in listed(value) or () if isinstance(entry, Mapping)]

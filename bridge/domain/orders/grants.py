@@ -8,8 +8,9 @@ from decimal import Decimal
 from fractions import Fraction
 from math import floor
 
+from bridge.domain.orders.currencies import minor_unit
 from bridge.domain.orders.review_items import PIECES, Question, choice_of
-from bridge.domain.orders.state import Effect, LineState, OrderState, RefundDetail, RefundedLine, minor_unit
+from bridge.domain.orders.state import Effect, LineState, OrderState, RefundDetail, RefundedLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,6 +236,7 @@ def _take_decision(values: _Values, order: Order, effect: Effect) -> bool:
     values.take("total", order.total, weight=int(decides))
     if values.take("refunded", stated_refunds(order), weight=int(decides)):
         values.changes["refund_ids"] = order.refund_ids
+    values.take("unclear_refunds", order.unclear_refunds or None, weight=int(decides))
     if effect is Effect.GRANTS and order.customer_id and values.take("keeper_id", order.customer_id):
         values.changes["keeper_at"] = order.modified_at
     return has_decided

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from bridge.domain.orders.currencies import minor_unit
 from bridge.domain.orders.errors import LineHasAmount, NoOpenRefunds, RefundsChanged, UnknownChoice, UnknownLine
 from bridge.domain.orders.grants import list_disagreements
 from bridge.domain.orders.review_items import (
@@ -21,7 +22,7 @@ from bridge.domain.orders.review_items import (
     ReviewItem,
     open_items,
 )
-from bridge.domain.orders.state import Acknowledgement, Basis, Effect, LineState, OrderState, Refunds, minor_unit
+from bridge.domain.orders.state import Acknowledgement, Basis, Effect, LineState, OrderState, Refunds
 
 __all__ = [
     "UNPAID_FOR",
@@ -177,6 +178,10 @@ def _refund_items(known: OrderState, circumstances: Circumstances) -> Iterator[R
     """Find refunds that no owner has reviewed in their current form."""
     if known.effect is not Effect.GRANTS:
         return
+    is_package = any(line.tokens != 0 and line.line.quantity for line in known.lines)
+    if known.refunds_are_doubtful and is_package and not known.is_refunded_whole:
+        stated = {"refunds": known.unclear_refunds}
+        yield ReviewItem(Question.REFUNDS_UNREADABLE, known.unclear_refunds, stated, (LEAVE,))
     if not _are_acknowledged(known) and (kind := _refund_question(known)):
         yield ReviewItem(kind)
     for one in list_disagreements(known):

@@ -41,6 +41,7 @@ class Question(StrEnum):
     NOT_GRANTED = "not_granted"
     PAID_LATER = "paid_later"
     UNPAID = "unpaid"
+    REFUNDS_UNREADABLE = "refunds_unreadable"
     UNREAD_REFUNDS = "unread_refunds"
     UNALLOCATED_REFUND = "loose_refund"
     REFUND_UNCLEAR = "refund_unclear"

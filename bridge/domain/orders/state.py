@@ -11,21 +11,10 @@ from fractions import Fraction
 from hashlib import blake2b
 from typing import NamedTuple
 
+from bridge.domain.orders.currencies import minor_unit
 from bridge.domain.orders.dates import DocumentDate
 from bridge.domain.orders.review_items import Decision, ReviewItem
 from bridge.domain.orders.trash import Trash, TrashState
-
-_NO_DECIMALS = frozenset(
-    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
-)
-_THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
-
-
-def minor_unit(currency: str) -> Decimal:
-    """Return the smallest amount of a currency: 0.01 for most."""
-    if currency in _NO_DECIMALS:
-        return Decimal(1)
-    return Decimal("0.001") if currency in _THREE_DECIMALS else Decimal("0.01")
 
 
 class Basis(StrEnum):
@@ -159,7 +148,8 @@ class Order:
     `customer_id` is 0 for a guest and for a user who was deleted. `total` and
     `refunded` are money of the whole order, `refunded` zero or more: the sum
     over the refunds in `refund_ids`; `refund_details` holds those that were
-    read back. `lines_are_complete` is False where some could not be read.
+    read back, and `unclear_refunds` is a list of refunds that is stated and cannot
+    be read. `lines_are_complete` is False where some could not be read.
     `requested_at` is when the shop was asked for a document that was read
     through its REST, None for a delivery. `key` is the shop's order key,
     `shop_number` the number people see where it is not the id. `paid_at` is when
@@ -189,6 +179,7 @@ class Order:
     is_finished: bool | None = None
     is_paid: bool | None = None
     paid_at: datetime | None = None
+    unclear_refunds: str = ""
 
     @property
     def shown_number(self) -> str:
@@ -205,11 +196,13 @@ class Order:
     @property
     def digest(self) -> str:
         """Return a digest that distinguishes this document from another one of the same second."""
-        said = (
+        said: tuple[object, ...] = (
             *(self.status, self.modified_at, self.customer_id, self.email, self.name, self.total, self.refunded),
             *(self.currency, self.placed_at, self.lines, self.refund_ids, self.key, self.parent_id),
             *(self.transaction_id, self.shop_number, self.is_finished, self.is_paid, self.lines_are_complete),
         )
+        if self.unclear_refunds:
+            said = (*said, self.unclear_refunds)
         return blake2b(repr(said).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
@@ -301,7 +294,8 @@ class OrderState:
     were open when the order was last written. `rival` is the newest document of
     another order with this number. `unpaid_since` is since when a granted order
     has an unpaid status. `paid_at` is the latest date of payment or completion
-    that a document states.
+    that a document states, `unclear_refunds` the newest list of refunds that cannot
+    be read.
     """
 
     store_id: int
@@ -333,6 +327,7 @@ class OrderState:
     is_finished: bool = False
     is_paid: bool = True
     paid_at: datetime | None = None
+    unclear_refunds: str = ""
     sources: Sources = field(default_factory=Sources)
     rival: Order | None = None
     unpaid_since: datetime | None = None
@@ -378,6 +373,11 @@ class OrderState:
     def lines_are_doubtful(self) -> bool:
         """Return whether the newest document that counts for the lines does not state them."""
         return self.sources.ranks.get("doubt", NEVER) > self.sources.ranks.get("lines", NEVER)
+
+    @property
+    def refunds_are_doubtful(self) -> bool:
+        """Return whether the newest document that states refunds states some that cannot be read."""
+        return self.sources.ranks.get("unclear_refunds", NEVER) > self.sources.ranks.get("refunded", NEVER)
 
     @property
     def shown_number(self) -> str:

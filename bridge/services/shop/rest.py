@@ -126,7 +126,7 @@ def _is_doubtful(store: Store, order: Order, known: OrderState | None, *, receiv
     has_lines = known is not None and any(line.line.quantity for line in known.lines)
     if order.lines_are_doubtful and (has_lines or order.total is None or order.total > 0):
         return True
-    if any(line.quantity is None for line in order.lines or ()):
+    if order.unclear_refunds or any(line.quantity is None for line in order.lines or ()):
         return True
     if known is not None and order.refunded is not None and not set(known.refund_ids) <= set(order.refund_ids):
         # A missing refund was deleted in the shop, or is not in this document.

@@ -88,6 +88,7 @@ def pack_sources(known: OrderState) -> dict[str, Any] | None:
         "paid": known.is_paid,
         "paid_at": pack_time(known.paid_at),
         "unpaid": pack_time(known.unpaid_since),
+        "unclear_refunds": known.unclear_refunds,
     }
 
 
@@ -109,6 +110,7 @@ def unpack_sources(packed: dict[str, Any] | None, number: int) -> dict[str, Any]
         "is_paid": packed["paid"],
         "unpaid_since": unpack_time(packed["unpaid"]),
         "paid_at": unpack_time(packed.get("paid_at")),
+        "unclear_refunds": packed.get("unclear_refunds", ""),
     }
 
 
@@ -167,7 +169,12 @@ def pack_rival(order: Order | None) -> dict[str, Any] | None:
     plain = {name: getattr(order, name) for name in _RIVAL}
     money = {name: _text(getattr(order, name)) for name in ("total", "refunded")}
     times = {name: pack_time(getattr(order, name)) for name in _TIMES}
-    return {**plain, **money, **times, "lines": None if order.lines is None else lines, "refunds": order.refund_ids}
+    lists = {
+        "lines": None if order.lines is None else lines,
+        "refunds": order.refund_ids,
+        "unclear_refunds": order.unclear_refunds,
+    }
+    return {**plain, **money, **times, **lists}
 
 
 def unpack_rival(packed: dict[str, Any] | None, number: int) -> Order | None:
@@ -177,6 +184,7 @@ def unpack_rival(packed: dict[str, Any] | None, number: int) -> Order | None:
     values: dict[str, Any] = {name: packed[name] for name in _RIVAL}
     values |= {name: None if packed[name] is None else Decimal(packed[name]) for name in ("total", "refunded")}
     values |= {name: unpack_time(packed.get(name)) for name in _TIMES}
+    values["unclear_refunds"] = packed.get("unclear_refunds", "")
     lines = None if packed["lines"] is None else tuple(_unpack_rival_line(*line) for line in packed["lines"])
     return Order(number=number, lines=lines, refund_ids=tuple(packed["refunds"]), **values)
 
