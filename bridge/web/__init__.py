@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from bridge.web import health, metrics
-from bridge.web.admin import changes, connect, connection, deliveries, exceptions, home, packages, user_limits
+from bridge.web.admin import balance, changes, connect, connection, deliveries, exceptions, home, packages, user_limits
 from bridge.web.admin import user as credits
 from bridge.web.api import (
     adjustments,
@@ -46,6 +46,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     connect.bp,
     credits.bp,
     user_limits.bp,
+    balance.bp,
     exceptions.bp,
     deliveries.bp,
     packages.bp,

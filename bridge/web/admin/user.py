@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 
 from flask import render_template, request
@@ -12,6 +11,7 @@ from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.rendering.ids import decode_id
 from bridge.services.stores import settings
 from bridge.web.admin import user_view
+from bridge.web.admin.balance_form import new_key
 from bridge.web.admin.sessions import current_admin, signed_in
 from bridge.web.admin.user_limits_view import LimitForm
 from bridge.web.admin.user_view import ExplainForm, Shown
@@ -38,7 +38,7 @@ def render_user(store: str, user_id: int, *, limit_form: LimitForm | None = None
     with reading() as connection:
         page = user_view.user_page(connection, settings.get_store(connection, store), user_id, shown, now=now)
     # One key for all forms of the page: it counts only together with what a form states.
-    form_key = secrets.token_urlsafe(18)
+    form_key = new_key()
     return render_template(
         "user.html", page=page, user=page.user, store=page.store, form_key=form_key, admin=current_admin()
     )
