@@ -5,7 +5,18 @@ from __future__ import annotations
 from flask import Blueprint
 
 from bridge.web import health, metrics
-from bridge.web.admin import balance, changes, connect, connection, deliveries, exceptions, home, packages, user_limits
+from bridge.web.admin import (
+    balance,
+    changes,
+    connect,
+    connection,
+    deliveries,
+    exceptions,
+    home,
+    packages,
+    user_limits,
+    user_sites,
+)
 from bridge.web.admin import limits as limits_page
 from bridge.web.admin import user as credits
 from bridge.web.api import (
@@ -47,6 +58,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     connect.bp,
     credits.bp,
     user_limits.bp,
+    user_sites.bp,
     balance.bp,
     exceptions.bp,
     deliveries.bp,

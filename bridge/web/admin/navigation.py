@@ -50,7 +50,7 @@ SETTINGS = Section(
 )
 
 NAVIGATION: tuple[Item | Section, ...] = (
-    Item("Credits", "credits.show", also=("balance", "user_limits")),
+    Item("Credits", "credits.show", also=("balance", "user_limits", "user_sites")),
     Item("Exceptions", "questions.show"),
     Item("Deliveries", "deliveries.show"),
     SETTINGS,
