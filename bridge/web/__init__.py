@@ -6,6 +6,8 @@ from flask import Blueprint
 
 from bridge.web import health, metrics
 from bridge.web.admin import (
+    account,
+    admins,
     balance,
     changes,
     connect,
@@ -14,6 +16,7 @@ from bridge.web.admin import (
     exceptions,
     home,
     packages,
+    second_step,
     user_limits,
     user_sites,
 )
@@ -65,6 +68,11 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     packages.bp,
     limits_page.bp,
     changes.bp,
+    account.bp,
+    second_step.bp,
+    admins.bp,
+    admins.store_bp,
+    admins.invitations_bp,
     connection.bp,
     openapi.bp,
     docs.bp,
