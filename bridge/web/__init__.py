@@ -21,6 +21,7 @@ from bridge.web.admin import (
     user_sites,
 )
 from bridge.web.admin import limits as limits_page
+from bridge.web.admin import prices as prices_page
 from bridge.web.admin import user as credits
 from bridge.web.api import (
     adjustments,
@@ -67,6 +68,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     deliveries.bp,
     packages.bp,
     limits_page.bp,
+    prices_page.bp,
     changes.bp,
     account.bp,
     second_step.bp,
