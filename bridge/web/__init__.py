@@ -19,10 +19,12 @@ from bridge.web.admin import (
     second_step,
     shortcode,
     user_export,
+    user_limits,
+    user_sites,
 )
 from bridge.web.admin import limits as limits_page
 from bridge.web.admin import prices as prices_page
-from bridge.web.admin import users as credits
+from bridge.web.admin import user as credits
 from bridge.web.api import (
     adjustments,
     docs,
@@ -63,6 +65,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     credits.bp,
     user_export.bp,
     shortcode.bp,
+    user_limits.bp,
+    user_sites.bp,
     balance.bp,
     exceptions.bp,
     deliveries.bp,
