@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from bridge.web import health, metrics
-from bridge.web.admin import connect, connection, deliveries, exceptions, home, packages
+from bridge.web.admin import connect, connection, deliveries, exceptions, home, packages, store_settings
 from bridge.web.admin import users as credits
 from bridge.web.api import docs, events, holds, limits, openapi, orders, settings, sites, spends, user_list, users
 from bridge.web.api import packages as api_packages
@@ -32,6 +32,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     exceptions.bp,
     deliveries.bp,
     packages.bp,
+    store_settings.bp,
     connection.bp,
     openapi.bp,
     docs.bp,
