@@ -16,6 +16,7 @@ from app import create_app
 from bridge.config import Config
 from bridge.runtime import Runtime
 from bridge.services.stores.settings import Connected, NewStore, add_store
+from bridge.storage.engine import ids
 from bridge.storage.engine.database import Database
 from bridge.storage.engine.migrate import migrate
 from bridge.web.context import utcnow
@@ -77,6 +78,13 @@ def browser() -> Iterator[Browser]:
     """Return one browser for all tests; those that use it share the xdist group `browser`."""
     with open_browser() as chromium:
         yield chromium
+
+
+@pytest.fixture(autouse=True)
+def _ids_follow_the_clock() -> Iterator[None]:
+    """Forget ids of a later moment: a test that sets the clock ahead would date the rows of all tests after it."""
+    yield
+    ids._last = -1
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

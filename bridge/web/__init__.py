@@ -5,9 +5,23 @@ from __future__ import annotations
 from flask import Blueprint
 
 from bridge.web import health, metrics
-from bridge.web.admin import connect, connection, deliveries, exceptions, home, packages, store_settings
+from bridge.web.admin import changes, connect, connection, deliveries, exceptions, home, packages, store_settings
 from bridge.web.admin import users as credits
-from bridge.web.api import docs, events, holds, limits, openapi, orders, settings, sites, spends, user_list, users
+from bridge.web.api import (
+    adjustments,
+    docs,
+    events,
+    holds,
+    limits,
+    openapi,
+    orders,
+    settings,
+    sites,
+    spends,
+    usage,
+    user_list,
+    users,
+)
 from bridge.web.api import packages as api_packages
 from bridge.web.inbound import webhooks
 from bridge.web.widget import view as widget
@@ -19,7 +33,9 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     limits.bp,
     orders.bp,
     users.bp,
+    adjustments.bp,
     user_list.bp,
+    usage.bp,
     settings.bp,
     api_packages.bp,
     events.bp,
@@ -33,6 +49,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     deliveries.bp,
     packages.bp,
     store_settings.bp,
+    changes.bp,
     connection.bp,
     openapi.bp,
     docs.bp,

@@ -88,9 +88,9 @@ def test_stores_add_for_people_shows_the_secrets_once(flask):
     [
         (("shop", "--url", "https://x.example"), "already exists"),
         (("Bad Slug", "--url", "https://x.example"), "slug: use 1 to 64"),
-        (("new", "--url", "ftp://x.example"), "url: give the shop's address"),
+        (("new", "--url", "ftp://x.example"), "url: enter the shop's address"),
         (("new", "--url", "https://x.example", "--timezone", "Mars/Base"), "time_zone: 'Mars/Base'"),
-        (("new", "--url", "https://x.example", "--consumer-key", "ck"), "consumer_secret: give"),
+        (("new", "--url", "https://x.example", "--consumer-key", "ck"), "consumer_secret: enter"),
     ],
 )
 def test_stores_add_that_cannot_be_ends_with_a_sentence(flask, shop, arguments, sentence):

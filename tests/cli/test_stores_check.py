@@ -171,7 +171,14 @@ def test_fault_is_named_in_one_sentence_with_its_remedy(connected_shop, check, t
 
 def test_every_code_is_shown_here_or_beside(connected_shop, check):
     """The rest needs another connection, or deliveries: see the tests of signed deliveries and of names."""
-    beside = {Code.NO_KEYS, Code.KEYS_READ_ONLY, Code.ADDRESS_LOCAL, Code.UNREADABLE_AMOUNT, Code.UNPROCESSED}
+    beside = {
+        Code.NO_KEYS,
+        Code.KEYS_READ_ONLY,
+        Code.ADDRESS_LOCAL,
+        Code.UNREADABLE_AMOUNT,
+        Code.UNPROCESSED,
+        Code.DATED_AHEAD,
+    }
     beside |= set(map(Code, _FROM_DELIVERIES))
 
     assert {code for _, code, _ in TROUBLES} | beside == set(Code)

@@ -332,7 +332,7 @@ def test_keys_typed_by_hand_are_tried_before_they_are_stored(connected_shop, adm
     right = connect(key.consumer_secret)
 
     assert (right.status_code, right.location) == (303, "/admin/hand/connection")
-    assert "They were saved" in admin.get(right.location).text
+    assert "The shop accepts these keys; they are saved." in admin.get(right.location).text
     _assert_secret(connected_shop, caplog, key.consumer_secret, [right, admin.get(right.location)], right.location)
 
 

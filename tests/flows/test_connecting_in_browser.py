@@ -71,7 +71,7 @@ def test_shop_is_connected_without_script(connected_shop, address, context):
     page.get_by_role("link", name=f"Assign order {order} to a user").click()
     page.get_by_label("User").fill("2")
     page.keyboard.press("Enter")
-    assert "There is no user 2 here yet." in page.get_by_role("alert").inner_text()
+    assert "There is no user 2 yet." in page.get_by_role("alert").inner_text()
     connected_shop.shop.save_user(2)
     connected_shop.shop.run_queue()
     page.get_by_role("button", name=f"Assign order {order}").click()

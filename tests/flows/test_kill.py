@@ -70,6 +70,36 @@ def test_killed_in_a_storm_of_spends_every_key_is_charged_once(shop, service, da
     assert ledger_sql.faults(database) == []
 
 
+def test_killed_in_a_storm_of_bulk_adjustments_every_key_counts_once(shop, service, database):
+    """40 batches of 25, each sent twice at once; a batch whose connection broke is sent again."""
+    give(shop, 2, 500)
+    killer = Killer(service, at=15)
+
+    def request(number):
+        items = [
+            {"key": f"bulk-{number}-{place}", "user": {"id": 2 + place % 7}, "tokens": 10, "reason": "gift"}
+            for place in range(25)
+        ]
+        body = json.dumps({"adjustments": items}).encode()
+        return "POST", "/v1/adjustments/bulk", body, shop.headers
+
+    def adjust(number):
+        first = service.call(*request(number % 40))
+        killer.note(first)
+        return first if first is not None and first.status == 200 else service.insist(*request(number % 40))
+
+    answers = all_at_once(adjust, range(80), threads=8)
+
+    assert killer.seen > 15
+    assert {answer.status for answer in answers} == {200}, service.log()
+    results = [[result["id"] for result in answer.document["results"]] for answer in answers]
+    assert results[:40] == results[40:]
+    assert len({entry for batch in results for entry in batch}) == 1_000
+    entries = ledger_sql.rows(database, "select count(*) as n, sum(tokens) as tokens from entries")
+    assert [(row["n"], int(row["tokens"])) for row in entries] == [(1_001, 10_500)]
+    assert ledger_sql.faults(database) == []
+
+
 def test_killed_in_a_storm_of_deliveries_every_one_answered_200_is_granted_once(shop, service, database):
     """The shop repeats nothing: a delivery without its 200 may be lost, one with it may not."""
     put_package(shop, 10, 1_000)

@@ -312,6 +312,7 @@ def test_lists_of_a_small_store_cost_the_same_beside_a_large_one(app, shop, data
 LISTS = (
     "/v1/holds",
     *(f"/v1/users?sort={sort}" for sort in ("-id", "name", "-balance", "-held", "-used_30_days", "active_at")),
+    *(f"/v1/usage?by={by}" for by in ("day", "day,site,source", "operation,module")),
     *(f"/v1/users?filter={name}" for name in ("waiting", "over_limit", "has_plan", "inactive")),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -14,6 +15,7 @@ from werkzeug.test import TestResponse
 from bridge.domain.admin.admins import Role
 from bridge.runtime import Runtime
 from bridge.storage.admin import admins
+from bridge.storage.admin.tables import admin_roles
 from bridge.web.context import utcnow
 
 EMAIL = "owner@example.test"
@@ -114,6 +116,16 @@ def add_owner(app: Flask) -> None:
     parts: Runtime = app.extensions["bridge"]
     with parts.database.transaction() as connection:
         admins.add(connection, EMAIL, password_hash=_hash(), role=Role.OWNER, now=utcnow())
+
+
+def add_admin(app: Flask, email: str, role: Role | None, *, stores: Mapping[int, Role] | None = None) -> None:
+    """Add an admin with the password of these tests, with a role everywhere or roles in single stores by id."""
+    parts: Runtime = app.extensions["bridge"]
+    with parts.database.transaction() as connection:
+        admins.add(connection, email, password_hash=_hash(), role=role, now=utcnow())
+        added = admins.find_by_email(connection, email)
+        for store_id, own in (stores or {}).items():
+            connection.execute(admin_roles.insert().values(admin_id=added.admin.id, store_id=store_id, role=own.value))
 
 
 @functools.cache

@@ -45,7 +45,7 @@ def _without_meaning(case):
     """
     body = case.meta.components.get(ParameterLocation.BODY)
     is_bad_body = body is not None and body.mode is schemathesis.GenerationMode.NEGATIVE
-    is_refused_as_a_whole = is_bad_body and case.operation.path != "/v1/spends/batch"
+    is_refused_as_a_whole = is_bad_body and case.operation.path not in {"/v1/spends/batch", "/v1/adjustments/bulk"}
     return [positive_data_acceptance, *([] if is_refused_as_a_whole else [negative_data_rejection])]
 
 

@@ -90,7 +90,9 @@ def failure_of(
         return Failure(page_fault, is_passing=status == 503 and isinstance(page_fault, ShopBroken), wait=wait)
     named = f"HTTP {status} {code or answers.type_of(headers)}"
     if status in {401, 403}:
-        if code.startswith(_NOT_AUTHENTICATED) and abs(signed_offset or 0) > _SIGNED_SECONDS:
+        # A shop that refuses only writing has accepted the signature of the reading before it.
+        is_stale = method == "GET" and abs(signed_offset or 0) > _SIGNED_SECONDS
+        if code.startswith(_NOT_AUTHENTICATED) and is_stale:
             return Failure(_stale_signature(named, signed_offset or 0), has_code=True)
         refused, hint = _refusal(method, status, code, named)
         return Failure(refused, hint=hint, has_code=bool(code))

@@ -83,6 +83,12 @@ class TooManyItems(InvalidRequest):
     code = "too_many_items"
 
 
+class UsageRangeTooLarge(InvalidRequest):
+    """The range has too much usage for one response; request fewer days or fewer groupings."""
+
+    code = "usage_range_too_large"
+
+
 class OperationAndTokens(InvalidRequest):
     """Send either an operation, whose price is in the price list, or a module with tokens, not both."""
 

@@ -15,7 +15,19 @@ LIFE = timedelta(minutes=15)
 """How long a key request is valid: in this time the owner signs in to the shop and approves."""
 APP_NAME = "Token Bridge"
 MAX_URL = 400
-RESERVED_SLUGS = frozenset({"connect", "stores", "sign-in", "sign-out"})
+RESERVED_SLUGS = frozenset(
+    {
+        "account",
+        "admins",
+        "changes",
+        "connect",
+        "invitations",
+        "second-factor",
+        "sign-in",
+        "sign-out",
+        "stores",
+    }
+)
 """Reserved slugs: their pages would have the addresses of other pages."""
 
 _HOST = re.compile(r"[\w.-]{1,253}|[0-9a-f:.]{2,45}")

@@ -67,22 +67,48 @@ def is_unknown_customer(connection: Connection, store_id: int, user_id: int) -> 
 
 
 def adjust(
-    connection: Connection, store_id: int, user_id: int, wanted: Adjustment, *, actor: str, now: datetime
+    connection: Connection,
+    store_id: int,
+    user_id: int,
+    wanted: Adjustment,
+    *,
+    profile: Profile | None = None,
+    actor: str,
+    now: datetime,
 ) -> Entry:
     """Correct a balance, as one entry with the actor and a reason.
 
-    Raises `UnknownUser`, `BalanceChanged` if the balance is not the expected one,
-    and `BalanceOutOfRange` if it would leave 0 to 2^53-1. Setting a balance to its
-    current value posts an entry of 0, which records the check and its reason.
+    With a `profile`, the account is created or updated first. Raises
+    `UnknownUser`, and the errors of `make_entry`.
     """
+    if profile is not None:
+        put_profile(connection, store_id, profile, now=now)
     found = get_account(connection, store_id, user_id)
     account = accounts.lock(connection, [found.id])[found.id]
+    entry = make_entry(account, wanted, actor=actor, now=now)
+    held = holds.held_balances(connection, [account.id], now=now).get(account.id, 0)
+    account_balance = Balance(balance=entry.balance_after, held=held, debt=account.debt)
+    store = stores.get(connection, store_id)
+    updated, events = watch(account._replace(balance=entry.balance_after), account_balance, store, now=now)
+    accounts.set_balances(connection, [updated], now=now)
+    outbox.add(connection, events)
+    ledger.add(connection, [(entry, None)])
+    return entry
+
+
+def make_entry(account: Account, wanted: Adjustment, *, actor: str, now: datetime) -> Entry:
+    """Return the entry that adjusts a locked account.
+
+    Setting a balance to its current value makes an entry of 0, which records the
+    check and its reason. Raises `BalanceChanged` if the balance is not the
+    expected one, and `BalanceOutOfRange` if it would leave 0 to 2^53-1.
+    """
     if wanted.expected_balance is not None and wanted.expected_balance != account.balance:
         raise BalanceChanged(f"the balance is now {account.balance}, not {wanted.expected_balance}")
     balance = wanted.balance if wanted.tokens is None else account.balance + wanted.tokens
     if balance is None or not 0 <= balance <= MAX_TOKENS:
         raise BalanceOutOfRange(f"the balance is {account.balance} and would leave the range from 0 to 2^53-1")
-    entry = Entry(
+    return Entry(
         id=new_id(),
         account_id=account.id,
         kind=Kind.ADJUSTMENT,
@@ -94,14 +120,6 @@ def adjust(
         reason=wanted.reason,
         created_at=now,
     )
-    held = holds.held_balances(connection, [account.id], now=now).get(account.id, 0)
-    account_balance = Balance(balance=balance, held=held, debt=account.debt)
-    store = stores.get(connection, store_id)
-    updated, events = watch(account._replace(balance=balance), account_balance, store, now=now)
-    accounts.set_balances(connection, [updated], now=now)
-    outbox.add(connection, events)
-    ledger.add(connection, [(entry, None)])
-    return entry
 
 
 def list_entries(connection: Connection, account: Account, *, before: int | None, limit: int) -> list[Entry]:

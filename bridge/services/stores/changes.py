@@ -59,7 +59,13 @@ def record(
 
 
 def list_page(
-    connection: Connection, store_id: int | None, *, before: int | None = None, subject: str | None = None, limit: int
+    connection: Connection,
+    store_id: int | None,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    subject: str | None = None,
+    limit: int,
 ) -> list[Change]:
-    """Return recorded changes, the newest first; `before` is the id of the last one of the page before."""
-    return changes.list_page(connection, store_id, before=before, subject=subject, limit=limit)
+    """Return recorded changes, the newest first: those just older than the id `before`, or just newer than `after`."""
+    return changes.list_page(connection, store_id, before=before, after=after, subject=subject, limit=limit)

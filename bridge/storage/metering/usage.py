@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
+from bridge.storage.accounts.tables import accounts
+from bridge.storage.engine.bulk import among
+from bridge.storage.engine.sums import capped_sum
 from bridge.storage.metering.tables import usage_days
 from bridge.storage.sites.tables import sites
 
@@ -23,6 +26,76 @@ class UsageRow:
     source: str
     units: int
     tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedUse:
+    """The use of a store in one group; a property is None where the use is not grouped by it.
+
+    `operation` and `source` are blank for none, `site_id` is 0 for the store
+    itself. `rows` is the number of rows of history in the group.
+    """
+
+    units: int
+    tokens: int
+    day: date | None = None
+    module: str | None = None
+    operation: str | None = None
+    site_id: int | None = None
+    site_name: str | None = None
+    source: str | None = None
+    rows: int = 0
+
+
+def of_store(
+    connection: Connection,
+    store_id: int,
+    by: Sequence[str],
+    *,
+    first: date,
+    last: date,
+    most_rows: int,
+    most_groups: int,
+) -> list[GroupedUse]:
+    """Return the use of a store from day `first` to day `last`, grouped and sorted by these properties.
+
+    At most `most_rows` rows of history are read and `most_groups` groups returned.
+    The rows are found by the store's accounts, so another store's use costs nothing.
+    """
+    read = (
+        select(usage_days)
+        .join_from(accounts, usage_days, accounts.c.id == usage_days.c.account_id)
+        .where(accounts.c.store_id == store_id, usage_days.c.day.between(first, last))
+        .limit(most_rows)
+        .subquery()
+    )
+    columns = [read.c["site_id" if name == "site" else name] for name in by]
+    figures = (
+        capped_sum(read.c.units).label("units"),
+        capped_sum(read.c.tokens).label("tokens"),
+        func.count().label("rows"),
+    )
+    statement = select(*columns, *figures).group_by(*columns).order_by(*columns).limit(most_groups)
+    found = connection.execute(statement).all()
+    names = _site_names(connection, {row.site_id for row in found}) if "site" in by else {}
+    keys = [column.name for column in columns]
+    return [
+        GroupedUse(
+            units=int(row.units),
+            tokens=int(row.tokens),
+            rows=row.rows,
+            site_name=names.get(row.site_id) if "site" in by else None,
+            **{key: getattr(row, key) for key in keys},
+        )
+        for row in found
+    ]
+
+
+def _site_names(connection: Connection, site_ids: set[int]) -> dict[int, str]:
+    rows = connection.execute(
+        select(sites.c.id, sites.c.name).where(among(sites.c.id, "ids")), {"ids": sorted(site_ids - {0})}
+    )
+    return {row.id: row.name for row in rows}
 
 
 def usage(connection: Connection, account_id: int, *, since: date) -> Iterator[UsageRow]:

@@ -53,13 +53,25 @@ def add(
 
 
 def list_page(
-    connection: Connection, store_id: int | None, *, before: int | None, subject: str | None, limit: int
+    connection: Connection,
+    store_id: int | None,
+    *,
+    before: int | None,
+    after: int | None,
+    subject: str | None,
+    limit: int,
 ) -> list[Change]:
-    """Return changes of a store, or of the installation for None, the newest first, older than the id `before`."""
+    """Return changes of a store, or of the installation for None, the newest first.
+
+    They are those just older than the id `before`, or just newer than `after`.
+    """
     statement = select(changes).where(changes.c.store_id.is_not_distinct_from(store_id))
     if before is not None:
         statement = statement.where(changes.c.id < before)
     if subject is not None:
         statement = statement.where(changes.c.subject == subject)
+    if after is not None:
+        newer = statement.where(changes.c.id > after).order_by(changes.c.id).limit(limit)
+        return [Change(**row._mapping) for row in reversed(connection.execute(newer).all())]
     rows = connection.execute(statement.order_by(changes.c.id.desc()).limit(limit))
     return [Change(**row._mapping) for row in rows]

@@ -12,7 +12,7 @@ from bridge.domain.admin.admins import Role
 from bridge.web.admin import navigation, sessions
 from bridge.web.i18n.formatting import number
 
-_STYLES = ("admin.css", "docs.css")
+_STYLES = ("admin.css", "docs.css", "settings.css")
 
 
 def install(app: Flask) -> None:
@@ -24,6 +24,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters["breakable"] = _breakable
     folder = Path(app.static_folder or "")
     versions = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()[:12] for name in _STYLES}
+    app.jinja_env.globals["may_use"] = sessions.may_use
     app.jinja_env.globals["build_menu"] = navigation.build_menu
     app.jinja_env.globals["may"] = lambda role: sessions.may(Role(role))
     app.jinja_env.globals["style_url"] = lambda name=_STYLES[0]: url_for("static", filename=name, v=versions[name])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import ParamSpec
 
-from flask import g, redirect, request, session, url_for
+from flask import current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.urls import iri_to_uri
 
@@ -123,6 +123,12 @@ def may(role: Role) -> bool:
     """Return whether the admin of this request has the role, in the store the page belongs to."""
     held: Role | None = g.get("role")
     return held is not None and held.includes(role)
+
+
+def may_use(endpoint: str) -> bool:
+    """Return whether the admin of this request has the role that a page of the same store declares."""
+    needed: Role = getattr(current_app.view_functions[endpoint], "needed_role")  # noqa: B009 -- set by `needs`
+    return may(needed)
 
 
 def own_path(text: str | None) -> str | None:

@@ -13,6 +13,7 @@ from bridge.domain.metering.idempotency import Outcome
 from bridge.rendering.documents import Document
 from bridge.services.metering.execute import Reply
 from bridge.services.metering.refusals import RefusedRequest
+from bridge.web import errors
 from bridge.web.api.refusals import refusal_document
 
 
@@ -41,6 +42,18 @@ def reply_response(reply: Reply) -> Response:
     if reply.is_replay:
         response.headers["Idempotent-Replayed"] = "true"
     return response
+
+
+def batch_result(reply: Reply) -> Document:
+    """Return the reply to one request of a batch, with the status it would have alone."""
+    if isinstance(reply, BridgeError):
+        return errors.document_of(reply)
+    if isinstance(reply, RefusedRequest):
+        return refusal_document(reply)
+    result: Document = {"status": STATUS[reply.outcome], **json.loads(reply.document)}
+    if reply.is_replay:
+        result["replayed"] = True
+    return result
 
 
 def list_response(items: Sequence[Any], *, next_cursor: str | None) -> Response:

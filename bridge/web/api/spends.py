@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, ClassVar
 
 from flask import Blueprint, Response
@@ -25,9 +24,7 @@ from bridge.domain.metering.errors import (
 from bridge.rendering.receipts import receipt_document
 from bridge.runtime import runtime
 from bridge.services.metering import quotes, records
-from bridge.services.metering.execute import MAX_REQUESTS, Reply
-from bridge.services.metering.refusals import RefusedRequest
-from bridge.web import errors
+from bridge.services.metering.execute import MAX_REQUESTS
 from bridge.web.api.answers.spends import BatchResults, QuoteOut, RefundOut, SpendOut, SpendRecordOut
 from bridge.web.api.auth import caller, deferred_auth, principal, store_or_site_key
 from bridge.web.api.guesses import slow_guesses
@@ -45,9 +42,8 @@ from bridge.web.api.parsing import (
     read_body,
 )
 from bridge.web.api.quote_documents import quote_document
-from bridge.web.api.refusals import refusal_document
 from bridge.web.api.requests import SpendIn, owner_document, path_id, request_of, who_of
-from bridge.web.api.responses import STATUS, json_response, reply_response
+from bridge.web.api.responses import batch_result, json_response, reply_response
 from bridge.web.context import reading, utcnow
 
 bp = Blueprint("api_spends", __name__, url_prefix="/v1")
@@ -174,7 +170,7 @@ def spend_batch() -> Response:
         except BridgeError as error:
             asks.append(error)
     replies = iter(runtime().group_commit.spend_all([ask for ask in asks if isinstance(ask, SpendRequest)]))
-    results = [_result(ask if isinstance(ask, BridgeError) else next(replies)) for ask in asks]
+    results = [batch_result(ask if isinstance(ask, BridgeError) else next(replies)) for ask in asks]
     return json_response({"results": results})
 
 
@@ -226,14 +222,3 @@ def refund(spend_id: str) -> Response:
         reason=body.reason,
     )
     return reply_response(runtime().group_commit.spend(ask))
-
-
-def _result(reply: Reply) -> dict[str, Any]:
-    if isinstance(reply, BridgeError):
-        return errors.document_of(reply)
-    if isinstance(reply, RefusedRequest):
-        return refusal_document(reply)
-    result: dict[str, Any] = {"status": STATUS[reply.outcome], **json.loads(reply.document)}
-    if reply.is_replay:
-        result["replayed"] = True
-    return result

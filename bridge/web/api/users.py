@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 from flask import Blueprint, Response, request
-from pydantic import model_validator
 
 from bridge.domain.accounts.accounts import Account, Profile
 from bridge.domain.accounts.ledger import Entry
 from bridge.domain.errors import (
-    BalanceChanged,
-    BalanceOutOfRange,
     FieldError,
     InvalidRequest,
     UnknownOrder,
@@ -20,9 +15,7 @@ from bridge.domain.errors import (
 from bridge.rendering import documents
 from bridge.rendering.ids import decode_id, encode_id
 from bridge.services.accounts import profiles
-from bridge.services.accounts.profiles import Adjustment
 from bridge.services.metering import overview
-from bridge.services.metering.idempotency import once
 from bridge.services.ops import exports
 from bridge.services.ops.exports import DayOfUse
 from bridge.services.orders import apply, purchases
@@ -36,22 +29,16 @@ from bridge.web.api.csv_tables import csv_response, wants_csv
 from bridge.web.api.operations import CSV, PAGE, Parameter, operation
 from bridge.web.api.order_documents import quantity, shown_number
 from bridge.web.api.parsing import (
-    Amount,
     Body,
     Email,
-    Movement,
-    Reason,
     Roles,
     Text200,
     cursor,
-    fingerprint,
-    idempotency_key,
-    one_of,
     page_limit,
     path_number,
     read_body,
 )
-from bridge.web.api.responses import json_response, list_response, reply_response
+from bridge.web.api.responses import json_response, list_response
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 
 LINES = 50
@@ -69,31 +56,6 @@ class ProfileIn(Body):
     """Name; left out or null, it stays."""
     roles: Roles | None = None
     """Roles in WordPress; left out or null, they stay."""
-
-
-class AdjustmentIn(Body):
-    """Tokens to add or remove, or the balance to set, with a reason."""
-
-    conditions: ClassVar[tuple[dict[str, Any], ...]] = (one_of("tokens", "balance"),)
-
-    about: ClassVar[str] = "tokens"
-
-    tokens: Movement | None = None
-    """Tokens to add, negative to remove; exactly one of tokens and balance."""
-    balance: Amount | None = None
-    """The balance to set."""
-    expected_balance: Amount | None = None
-    """Fail if the current balance is a different one."""
-    reason: Reason
-    """Reason for the adjustment."""
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> AdjustmentIn:
-        if (self.tokens is None) == (self.balance is None):
-            raise ValueError("send exactly one of tokens and balance")
-        if self.tokens == 0:
-            raise ValueError("tokens must not be 0")
-        return self
 
 
 @bp.put("")
@@ -219,39 +181,6 @@ def list_purchase_lines(user_id: str, order: str) -> Response:
     found = [line for line in purchase.lines if after is None or line.id > after]
     more = str(found[limit - 1].id) if len(found) > limit else None
     return list_response([_line_document(line) for line in found[:limit]], next_cursor=more)
-
-
-@bp.post("/adjustments")
-@store_key
-@operation(
-    "Adjust a balance",
-    tag="Users",
-    answer=EntryOut,
-    status=201,
-    body=AdjustmentIn,
-    errors=(UnknownUser, BalanceChanged, BalanceOutOfRange),
-    is_keyed=True,
-    example={"tokens": 500, "reason": "Goodwill"},
-)
-def adjust(user_id: str) -> Response:
-    """Add or remove tokens with a reason, or set the balance."""
-    key = idempotency_key()
-    body = read_body(AdjustmentIn)
-    number, now, who = path_number(user_id, "user_id"), utcnow(), caller()
-    wanted = Adjustment(body.reason, body.tokens, body.balance, body.expected_balance)
-    answer = in_transaction(
-        lambda connection: once(
-            connection,
-            who,
-            key=key,
-            fingerprint=fingerprint(f"adjust {number}", body),
-            create=lambda: entry_document(
-                profiles.adjust(connection, who.store_id, number, wanted, actor=who.name, now=now)
-            ),
-            now=now,
-        )
-    )
-    return reply_response(answer)
 
 
 def _day_document(found: DayOfUse) -> documents.Document:

@@ -1,0 +1,203 @@
+"""The use of a whole store over HTTP: ranges of days, groupings, bounds."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import time_machine
+
+from bridge.domain.metering.errors import UsageRangeTooLarge
+from bridge.services.admin import rollups, store_stats
+from bridge.services.admin import usage as service
+from bridge.services.admin.usage import Grouping
+from bridge.services.stores import settings
+from tests.factories import add_shop, give, put_user, spend
+from tests.support.linked_sites import bearer, link
+
+NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
+GROUPINGS = [
+    ",".join(chosen)
+    for count in range(1, len(Grouping) + 1)
+    for chosen in itertools.combinations([each.value for each in Grouping], count)
+]
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def used(shop, clock):
+    """Spend on three days, of two modules, by the store and a linked site, with and without a source."""
+    for user in (2, 3):
+        give(shop, user, 10_000)
+    shop.client.put("/v1/operations/draw", json={"module": "images", "tokens_per_unit": 5}, headers=shop.headers)
+    key = bearer(link(shop, name="Blog")["access_key"])
+    for ago in (40, 1, 0):
+        clock.move_to(NOW - timedelta(days=ago))
+        spend(shop, 2, 10 + ago)
+        spend(shop, 3, 7, source="bot")
+        body = {"operation": "draw", "quantity": 2}
+        made = shop.client.post("/v1/spends", json=body, headers=key | {"Idempotency-Key": f"site-{ago}"})
+        assert made.status_code == 201, made.text
+    return shop
+
+
+def get(shop, headers=None, **query):
+    return shop.client.get("/v1/usage", query_string=query, headers=headers or shop.headers)
+
+
+def items(shop, **query):
+    response = get(shop, **query)
+    assert response.status_code == 200, response.text
+    return response.json["items"]
+
+
+def test_by_default_the_last_30_days_are_returned_by_day(used):
+    document = get(used).json
+
+    assert (document["from"], document["to"], document["by"]) == ("2026-10-22", "2026-11-20", ["day"])
+    assert document["items"] == [
+        {"day": "2026-11-19", "units": 4, "tokens": 28},
+        {"day": "2026-11-20", "units": 4, "tokens": 27},
+    ]
+    assert document["as_of"] is None
+
+
+def test_site_operation_and_source_are_named(used):
+    found = items(used, by="site,operation,source,module", **{"from": "2026-11-20"})
+
+    assert [{key: value for key, value in item.items() if key != "site_id"} for item in found] == [
+        {"module": "chat", "operation": None, "site": None, "source": None, "units": 1, "tokens": 10},
+        {"module": "chat", "operation": None, "site": None, "source": "bot", "units": 1, "tokens": 7},
+        {"module": "images", "operation": "draw", "site": "Blog", "source": None, "units": 2, "tokens": 10},
+    ]
+    sites = used.client.get("/v1/users/2/sites", headers=used.headers).json["items"]
+    assert [item["site_id"] for item in found] == [None, None, sites[0]["id"]]
+
+
+def test_every_grouping_has_the_same_sum_and_every_group_once(used):
+    for by in GROUPINGS:
+        found = items(used, by=by, **{"from": "2026-10-01"})
+
+        assert (sum(item["tokens"] for item in found), sum(item["units"] for item in found)) == (122, 12), by
+        places = Counter(
+            tuple(value for key, value in item.items() if key not in {"units", "tokens"}) for item in found
+        )
+        assert set(places.values()) == {1}, by
+        assert set(found[0]) - {"site_id"} == {*by.split(","), "units", "tokens"}
+
+
+def test_both_days_of_a_range_are_included(used):
+    one_day = items(used, **{"from": "2026-11-19", "to": "2026-11-19"})
+
+    assert [item["day"] for item in one_day] == ["2026-11-19"]
+    assert items(used, **{"from": "2026-11-19", "to": "2026-11-20"})[1]["day"] == "2026-11-20"
+    assert items(used, **{"from": "2026-11-01", "to": "2026-11-18"}) == []
+
+
+def test_refund_lowers_the_day_of_the_spend(used, clock):
+    spent = spend(used, 2, 100).json["id"]
+    clock.shift(86_400)
+    headers = used.headers | {"Idempotency-Key": "back"}
+    used.client.post(f"/v1/spends/{spent}/refund", json={"tokens": 40, "reason": "bad"}, headers=headers)
+
+    assert items(used, **{"from": "2026-11-20"}) == [{"day": "2026-11-20", "units": 5, "tokens": 87}]
+
+
+def test_large_store_gets_kept_figures_with_their_time(used, database, clock, monkeypatch):
+    monkeypatch.setattr(store_stats, "LARGE", 1)
+    read, write = database.reading, database.transaction
+    rollups.roll_up(read, write, now=NOW, may_go_on=lambda: True)
+    with read() as connection:
+        store = settings.get_by_id(connection, used.id)
+    rollups.refresh(read, write, store, now=NOW, may_go_on=lambda: True)
+    clock.shift(60)
+    spend(used, 2, 500)
+
+    kept = get(used, by="day,module", **{"from": "2026-11-20"}).json
+    current = get(used, by="module,source", **{"from": "2026-11-20"}).json
+
+    assert kept["as_of"] == "2026-11-20T15:00:00.000000Z"
+    assert sum(item["tokens"] for item in kept["items"]) == 27
+    assert current["as_of"] is None
+    assert sum(item["tokens"] for item in current["items"]) == 527
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"from": "2026-11-21", "to": "2026-11-20"}, "from"),
+        ({"from": "2025-10-16", "to": "2026-11-20"}, "from"),
+        ({"from": "2026-11-31"}, "from"),
+        ({"from": ""}, "from"),
+        ({"to": "20261120"}, "to"),
+        ({"to": "2026-W47-5"}, "to"),
+        ({"to": "２０２６-11-20"}, "to"),
+        ({"by": ""}, "by"),
+        ({"by": "day,"}, "by"),
+        ({"by": "user"}, "by"),
+    ],
+)
+def test_invalid_parameters_are_refused_with_their_name(shop, query, field):
+    response = get(shop, **query)
+
+    assert response.status_code == 422
+    assert [error["field"] for error in response.json["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"from": "2025-10-17", "to": "2026-11-20"},
+        {"to": "0001-01-05"},
+        {"from": "9999-12-01", "to": "9999-12-31"},
+    ],
+)
+@pytest.mark.parametrize("by", ["day", "site"])
+def test_longest_range_and_the_ends_of_the_calendar_are_answered(shop, query, by):
+    assert items(shop, by=by, **query) == []
+
+
+def test_store_sees_its_own_use_only(app, used):
+    _other, headers = add_shop(app, "other")
+
+    assert get(used, headers, by="day,site").json["items"] == []
+    assert get(used, headers).json["items"] == []
+    site = link(used, 3)
+    assert get(used, bearer(site["access_key"])).status_code == 403
+    assert used.client.get("/v1/usage").status_code == 401
+
+
+def test_more_groups_than_a_response_may_have_are_refused(shop, database):
+    put_user(shop, 2)
+    series = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 10001) "
+    insert = "insert into usage_days (account_id, day, module, operation, site_id, source, units, tokens) "
+    select = "select accounts.id, '2026-11-20', 'chat', '', 0, 'source ' || n.i, 1, 1 from accounts, n"
+    if not database.is_sqlite:
+        select = select.replace("'2026-11-20'", "cast('2026-11-20' as date)")
+    with database.transaction() as connection:
+        connection.exec_driver_sql(insert + series + select)
+
+    response = get(shop, by="source", **{"from": "2026-11-20", "to": "2026-11-20"})
+
+    assert (response.status_code, response.json["code"]) == (422, "usage_range_too_large")
+    day = get(shop, by="day,site", **{"from": "2026-11-20", "to": "2026-11-20"}).json
+    assert day["items"] == [{"day": "2026-11-20", "site": None, "site_id": None, "units": 10001, "tokens": 10001}]
+
+
+def test_more_rows_of_history_than_a_request_may_read_are_refused(used, database):
+    by = frozenset({Grouping.SITE})
+    with database.reading() as connection:
+        store = settings.get_by_id(connection, used.id)
+        first, last = date(2026, 11, 19), date(2026, 11, 20)
+        found = service.use_of_store(connection, store, first, last, by, now=NOW, most_rows=6)
+        with pytest.raises(UsageRangeTooLarge):
+            service.use_of_store(connection, store, first, last, by, now=NOW, most_rows=5)
+
+    assert sum(item.tokens for item in found.items) == 55
