@@ -23,4 +23,5 @@ def store_document(store: Store) -> Document:
         "guest_policy": store.guest_policy,
         "accept_unknown_modules": store.accept_unknown_modules,
         "past_orders_paid_later": store.past_orders_paid_later,
+        "require_reason": store.require_reason,
     }

@@ -5,7 +5,17 @@ from __future__ import annotations
 from flask import Blueprint
 
 from bridge.web import health, metrics
-from bridge.web.admin import changes, connect, connection, deliveries, exceptions, home, packages, store_settings
+from bridge.web.admin import (
+    balance,
+    changes,
+    connect,
+    connection,
+    deliveries,
+    exceptions,
+    home,
+    packages,
+    store_settings,
+)
 from bridge.web.admin import users as credits
 from bridge.web.api import (
     adjustments,
@@ -45,11 +55,12 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     home.bp,
     connect.bp,
     credits.bp,
+    balance.bp,
     exceptions.bp,
     deliveries.bp,
     packages.bp,
-    store_settings.bp,
     changes.bp,
+    store_settings.bp,
     connection.bp,
     openapi.bp,
     docs.bp,

@@ -66,7 +66,7 @@ def test_balance_is_edited_without_script_and_without_a_mouse(address, context, 
     _press(page, "Enter")
     page.wait_for_url("**changed=2*")
 
-    assert page.get_by_role("status").first.inner_text() == "The balance of user 2 is now 4,321 tokens."
+    assert page.get_by_role("status").first.inner_text() == "The balance of user 2 changed from 5,000 to 4,321 tokens."
     assert "changed" in page.locator("tr.is-changed").inner_text()
     assert balance_of(people, 2) == 4321
 
@@ -120,7 +120,7 @@ def test_every_control_has_a_name(address, context, people, engine):
         role = text.split(" ")[0].rstrip(":")
         if role in {"link", "button", "textbox", "searchbox", "meter", "navigation", "region", "table"}:
             assert '"' in text or role == "table", text
-    assert page.get_by_role("textbox", name="New balance").input_value() == "5,000"
+    assert page.get_by_role("textbox", name="Tokens").input_value() == "5,000"
     assert page.get_by_role("textbox", name="Reason").count() == 1
     assert page.get_by_role("columnheader", name="Balance").count() == 1
     assert page.get_by_role("searchbox", name="Search by name, email or user ID").count() == 1

@@ -49,6 +49,7 @@ class Page(HTMLParser):
     def __post_init__(self) -> None:
         super().__init__()
         self._form: Form | None = None
+        self._select = ""
         self._texts: list[tuple[str, dict[str, str], list[str]]] = []
         self._in_body = False
         self._folded = 0
@@ -62,6 +63,11 @@ class Page(HTMLParser):
             self.forms.append(self._form)
         elif tag == "input" and self._form is not None and "name" in values:
             self._form.fields[values["name"]] = values.get("value", "")
+        elif tag == "select":
+            self._select = values.get("name", "")
+        elif tag == "option" and self._form is not None and self._select:
+            if "selected" in values or self._select not in self._form.fields:
+                self._form.fields[self._select] = values.get("value", "")
         elif tag == "details":
             self._folded += 1
         elif tag == "tbody":

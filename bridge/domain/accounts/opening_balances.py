@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bridge.domain.accounts.accounts import MAX_NAME, MAX_TOKENS, MAX_USER_ID
 from bridge.domain.accounts.amounts import Reason, read_amount
 from bridge.domain.errors import FieldError
-from bridge.domain.stores.pasted_text import plain_text
+from bridge.domain.stores.pasted_text import is_line, plain_text
 
 COLUMNS = ("user_id", "email", "name", "roles", "balance")
 REQUIRED = ("user_id", "balance")
@@ -54,10 +53,10 @@ def read_row(row: Mapping[str, str], *, line: int) -> Opening | list[FieldError]
         sentence = _BALANCE.get(balance, "is {value!r}, not a number: give a whole number of tokens")
         fault("balance", sentence.format(value=row.get("balance", "").strip()[:_SHOWN]))
     email = row.get("email", "").strip()
-    if email and (len(email) > 320 or not _EMAIL.fullmatch(email) or not _is_text(email)):
+    if email and (len(email) > 320 or not _EMAIL.fullmatch(email) or not is_line(email)):
         fault("email", f"is {_shown(email)}, not an email address")
     name = plain_text(row.get("name", "")).strip()
-    if len(name) > MAX_NAME or not _is_text(name):
+    if len(name) > MAX_NAME or not is_line(name):
         fault("name", f"must have at most {MAX_NAME} characters and no line breaks or control characters")
     roles = tuple(role.strip() for role in row.get("roles", "").split("|") if role.strip())
     if not all(_ROLE.fullmatch(role) for role in roles):
@@ -71,11 +70,6 @@ def _whole_id(text: str) -> int | None:
     """Return a user's ID; a spreadsheet may have written it as 42.0 or with a separator."""
     found = read_amount(text)
     return found if isinstance(found, int) and 1 <= found <= MAX_USER_ID else None
-
-
-def _is_text(text: str) -> bool:
-    """Return whether a text has no control character, line break or lone surrogate; joiners are allowed."""
-    return not any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp", "Cn"} for character in text)
 
 
 def _shown(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u180e\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
 _QUOTES = tuple(zip("\"'`\u201c\u201e\u2018\u00ab", "\"'`\u201d\u201c\u2019\u00bb", strict=True))
@@ -89,3 +90,8 @@ def _trim(text: str) -> str:
     while before != text:
         before, text = text, text.strip().strip(_INVISIBLE)
     return text
+
+
+def is_line(text: str) -> bool:
+    """Return whether a text has no control character, line break or lone surrogate; joiners are allowed."""
+    return not any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp", "Cn"} for character in text)

@@ -56,6 +56,7 @@ class Store:
     guest_policy: str = "automatic"
     accept_unknown_modules: bool = False
     past_orders_paid_later: str = "review"
+    require_reason: bool = False
     grants_from: datetime | None = None
     asks_from: datetime | None = None
     connected_at: datetime | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,13 +25,14 @@ class Adjustment:
     """A correction by an admin: `tokens` to add or remove, or the `balance` to set; exactly one of them.
 
     `expected_balance` is the balance the admin saw. If the balance has changed
-    since, it is not overwritten.
+    since, it is not overwritten. `reference` is stored with the entry.
     """
 
     reason: str
     tokens: int | None = None
     balance: int | None = None
     expected_balance: int | None = None
+    reference: str | None = None
 
 
 def get_account(connection: Connection, store_id: int, user_id: int) -> Account:
@@ -85,15 +87,27 @@ def adjust(
         put_profile(connection, store_id, profile, now=now)
     found = get_account(connection, store_id, user_id)
     account = accounts.lock(connection, [found.id])[found.id]
-    entry = make_entry(account, wanted, actor=actor, now=now)
-    held = holds.held_balances(connection, [account.id], now=now).get(account.id, 0)
-    account_balance = Balance(balance=entry.balance_after, held=held, debt=account.debt)
-    store = stores.get(connection, store_id)
-    updated, events = watch(account._replace(balance=entry.balance_after), account_balance, store, now=now)
-    accounts.set_balances(connection, [updated], now=now)
-    outbox.add(connection, events)
-    ledger.add(connection, [(entry, None)])
+    (entry,) = adjust_locked(connection, store_id, [(account, wanted)], actor=actor, now=now)
     return entry
+
+
+def adjust_locked(
+    connection: Connection, store_id: int, adjusted: Sequence[tuple[Account, Adjustment]], *, actor: str, now: datetime
+) -> list[Entry]:
+    """Post one entry for each of these locked accounts, no account twice; raises the errors of `make_entry`."""
+    entries = [make_entry(account, wanted, actor=actor, now=now) for account, wanted in adjusted]
+    held = holds.held_balances(connection, [account.id for account, _ in adjusted], now=now)
+    store = stores.get(connection, store_id)
+    updated, events = [], []
+    for (account, _), entry in zip(adjusted, entries, strict=True):
+        balance = Balance(balance=entry.balance_after, held=held.get(account.id, 0), debt=account.debt)
+        watched, crossed = watch(account._replace(balance=entry.balance_after), balance, store, now=now)
+        updated.append(watched)
+        events += crossed
+    accounts.set_balances(connection, sorted(updated, key=lambda account: account.id), now=now)
+    outbox.add(connection, events)
+    ledger.add(connection, [(entry, None) for entry in entries])
+    return entries
 
 
 def make_entry(account: Account, wanted: Adjustment, *, actor: str, now: datetime) -> Entry:
@@ -119,6 +133,7 @@ def make_entry(account: Account, wanted: Adjustment, *, actor: str, now: datetim
         actor=actor,
         reason=wanted.reason,
         created_at=now,
+        reference=wanted.reference,
     )
 
 

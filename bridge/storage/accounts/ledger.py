@@ -94,6 +94,13 @@ def list_of_order(connection: Connection, store_id: int, order_number: int, *, l
     return [_to_entry(row) for row in rows]
 
 
+def find(connection: Connection, account_id: int, entry_id: int) -> Entry | None:
+    """Return one entry of an account."""
+    found = select(entries).where(entries.c.account_id == account_id, entries.c.id == entry_id)
+    row = connection.execute(found).one_or_none()
+    return None if row is None else _to_entry(row)
+
+
 def find_references(
     connection: Connection, account_ids: Collection[int], references: Collection[str]
 ) -> dict[str, int]:

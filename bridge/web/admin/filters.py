@@ -1,4 +1,4 @@
-"""Filters for every template: formatted numbers, and the style sheet's address."""
+"""Filters for every template: formatted numbers, and the addresses of style sheets and scripts."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ def install(app: Flask) -> None:
     app.jinja_env.filters["signed"] = _signed
     app.jinja_env.filters["breakable"] = _breakable
     folder = Path(app.static_folder or "")
-    versions = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()[:12] for name in _STYLES}
+    names = [*_STYLES, *(f"admin/{file.name}" for file in (folder / "admin").iterdir())]
+    versions = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()[:12] for name in names}
     app.jinja_env.globals["may_use"] = sessions.may_use
     app.jinja_env.globals["build_menu"] = navigation.build_menu
     app.jinja_env.globals["may"] = lambda role: sessions.may(Role(role))
     app.jinja_env.globals["style_url"] = lambda name=_STYLES[0]: url_for("static", filename=name, v=versions[name])
+    app.jinja_env.globals["script_url"] = lambda name: url_for("static", filename=name, v=versions[name])
 
 
 def _signed(value: int) -> str:

@@ -68,14 +68,17 @@ def _note_use(session_id: str, now: datetime) -> None:
         log.info("the last use of a session could not be recorded")
 
 
-def needs(role: Role) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
+def needs(
+    role: Role, *, resume: Callable[[], str] | None = None
+) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
     """Return a decorator: only an admin with this role may use the page.
 
     A page of one store, with its slug in the address, needs the role in that
     store; a store in which the admin has no role does not exist for them. Any
     other page needs it for the whole installation, but a viewer's is for
     everyone who is signed in. A browser without a session is sent to the
-    sign-in, and back afterwards.
+    sign-in, and back afterwards: after a form, to the page that `resume` returns,
+    which has the typed values.
     """
 
     def protected(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
@@ -84,6 +87,8 @@ def needs(role: Role) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P
             admin = find_admin()
             if admin is None:
                 wanted = iri_to_uri(request.full_path.rstrip("?")) if request.method == "GET" else None
+                if wanted is None and resume is not None:
+                    wanted = resume().removeprefix(request.script_root)
                 return redirect(url_for("admin.home", next=wanted), 303)
             g.role = _role_here(admin)
             if role is not Role.VIEWER and (g.role is None or not g.role.includes(role)):
@@ -91,6 +96,7 @@ def needs(role: Role) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P
             return view(*args, **kwargs)
 
         checked.needed_role = role  # type: ignore[attr-defined]
+        checked.resumes = resume is not None  # type: ignore[attr-defined]
         return checked
 
     return protected

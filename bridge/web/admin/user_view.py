@@ -107,7 +107,7 @@ def user_page(
         entries=tuple(_entry(entry, zone) for entry in entries[:ENTRIES]),
         older=encode_id("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
         is_first_page=before is None,
-        purchases=tuple(_purchase(purchase, zone) for purchase in bought.purchases),
+        purchases=tuple(purchase_row(purchase, zone) for purchase in bought.purchases),
         earlier=bought.next_before,
         is_latest_purchases=orders_before is None,
         open_questions=count_exceptions(connection, store),
@@ -127,7 +127,8 @@ def _entry(entry: Entry, zone: tzinfo) -> EntryRow:
     )
 
 
-def _purchase(purchase: Purchase, zone: tzinfo) -> PurchaseRow:
+def purchase_row(purchase: Purchase, zone: tzinfo) -> PurchaseRow:
+    """Return a purchase as a row of a table."""
     return PurchaseRow(
         order_number=purchase.shown_number,
         at=local_time(purchase.placed_at, zone) if purchase.placed_at else None,

@@ -1,18 +1,18 @@
-"""The view of the credits page: its columns and rows, and the form that corrects a balance."""
+"""The view of the credits page: its columns and rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bridge.domain.admin.user_list import Listing, Place, Sort, write_place
 from bridge.domain.stores.stores import Store
-from bridge.services.accounts import profiles
 from bridge.services.admin import store_stats, user_list
 from bridge.services.admin.store_stats import Summary, Waiting
 from bridge.services.admin.user_list import COUNTED, UserLine
 from bridge.services.metering.overview import get_policy
 from bridge.storage.engine.database import Connection
+from bridge.web.admin.balance_view import EditForm
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.usage_chart import UsageChart, usage_chart
 from bridge.web.i18n.formatting import LocalTime, day, local_time, number
@@ -40,19 +40,6 @@ class Column:
     is_number: bool
     aria_sort: str
     next_direction: str
-
-
-@dataclass(frozen=True, slots=True)
-class EditForm:
-    """The form that corrects a balance, with the typed values; `error` is about the field `error_field`."""
-
-    user_id: int
-    balance: str
-    expected_balance: int
-    reason: str
-    key: str
-    error: str = ""
-    error_field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,22 +128,6 @@ def credits_page(
 def user_row(connection: Connection, store: Store, user_id: int, *, now: datetime) -> UserRow:
     """Return one user as a row of the list; raises `UnknownUser`."""
     return _row(store, user_list.get_line(connection, store, user_id, now=now), edit=None, changed=None)
-
-
-def begin_edit(connection: Connection, store: Store, user_id: int, *, key: str) -> EditForm:
-    """Return a fresh form for the balance of a user; raises `UnknownUser`."""
-    account = profiles.get_account(connection, store.id, user_id)
-    return EditForm(user_id, number(account.balance), account.balance, "", key)
-
-
-def after_conflict(connection: Connection, store: Store, form: EditForm) -> EditForm:
-    """Return the form as it was typed, with the balance as it is now and an error; raises `UnknownUser`."""
-    balance = profiles.get_account(connection, store.id, form.user_id).balance
-    error = (
-        f"The balance changed while you were editing: it was {number(form.expected_balance)} and is {number(balance)} "
-        "now. Nothing was saved. Check your number, then save again."
-    )
-    return replace(form, expected_balance=balance, error=error, error_field="balance")
 
 
 def _write(place: Place | None, listing: Listing) -> str | None:

@@ -90,6 +90,8 @@ class StoreIn(Body):
     """True if a spend creates a module that the store does not have."""
     past_orders_paid_later: Literal["review", "grant"] | None = None
     """The treatment of orders placed before the connection and paid later: `review` or `grant`."""
+    require_reason: StrictBool | None = None
+    """True if an admin must give a reason when they change a balance on the credits page."""
 
 
 @bp.get("/modules")

@@ -113,3 +113,5 @@ class StoreOut(Answer):
     """True if a spend creates a module that the store does not have."""
     past_orders_paid_later: Annotated[Literal["review", "grant"], Field(examples=["review"])]
     """The treatment of orders placed before the connection and paid later: `review` or `grant`."""
+    require_reason: Annotated[bool, Field(examples=[False])]
+    """True if an admin must give a reason when they change a balance on the credits page."""
