@@ -16,6 +16,7 @@ from bridge.web.admin import (
     packages,
     store_settings,
 )
+from bridge.web.admin import limits as limits_page
 from bridge.web.admin import users as credits
 from bridge.web.api import (
     adjustments,
@@ -59,6 +60,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     exceptions.bp,
     deliveries.bp,
     packages.bp,
+    limits_page.bp,
     changes.bp,
     store_settings.bp,
     connection.bp,
