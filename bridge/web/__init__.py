@@ -6,11 +6,13 @@ from flask import Blueprint
 
 from bridge.web import health, metrics
 from bridge.web.admin import (
+    access_keys,
     balance,
     changes,
     connect,
     connection,
     deliveries,
+    event_endpoints,
     exceptions,
     home,
     packages,
@@ -63,6 +65,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     limits_page.bp,
     changes.bp,
     store_settings.bp,
+    event_endpoints.bp,
+    access_keys.bp,
     connection.bp,
     openapi.bp,
     docs.bp,
