@@ -42,8 +42,10 @@ def command(slug: str, make: bool, revoke: str | None, as_json: bool) -> None:
         done["items"] = [
             {
                 "prefix": key.prefix,
+                "name": key.name,
                 "created_at": documents.format_timestamp(key.created_at),
                 "last_used_at": documents.format_timestamp(key.last_used_at),
+                "expires_at": documents.format_timestamp(key.expires_at),
             }
             for key in access_keys.list_keys(connection, store)
         ]
@@ -58,6 +60,8 @@ def command(slug: str, make: bool, revoke: str | None, as_json: bool) -> None:
     if make:
         click.echo(f"The new access key, shown only once: {done['access_key']}")
     for key in done["items"]:
-        click.echo(f"{key['prefix']}…  created {key['created_at']}  last used {key['last_used_at'] or '-'}")
+        name = f"  {key['name']}" if key["name"] else ""
+        end = f"  expires {key['expires_at']}" if key["expires_at"] else ""
+        click.echo(f"{key['prefix']}…  created {key['created_at']}  last used {key['last_used_at'] or '-'}{end}{name}")
     if not done["items"]:
         click.echo(f"The store has no access key. Create one: flask stores access-keys {slug} --make")

@@ -106,6 +106,18 @@ class UnknownAccessKey(NotFound):
     code = "unknown_access_key"
 
 
+class KeyNameTaken(BridgeError):
+    """Another access key of the store has this name; choose another name."""
+
+    code = "key_name_taken"
+
+
+class KeyReplaced(BridgeError):
+    """The access key was already replaced by another one; replace that one."""
+
+    code = "key_replaced"
+
+
 class UnknownDelivery(NotFound):
     """There is no such delivery."""
 

@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from bridge.web import health, metrics
 from bridge.web.admin import (
+    access_keys,
     account,
     admins,
     balance,
@@ -13,11 +14,13 @@ from bridge.web.admin import (
     connect,
     connection,
     deliveries,
+    event_endpoints,
     exceptions,
     home,
     packages,
     second_step,
     shortcode,
+    store_settings,
     user_export,
     user_limits,
     user_sites,
@@ -79,6 +82,9 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     admins.bp,
     admins.store_bp,
     admins.invitations_bp,
+    store_settings.bp,
+    event_endpoints.bp,
+    access_keys.bp,
     connection.bp,
     openapi.bp,
     docs.bp,

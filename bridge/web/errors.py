@@ -30,6 +30,8 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.StoreExists: 409,
     errors.EndpointDisabled: 409,
     errors.TooManyEndpoints: 409,
+    errors.KeyNameTaken: 409,
+    errors.KeyReplaced: 409,
     errors.AddressRefused: 409,
     errors.LastAdmin: 409,
     errors.StoreInUse: 409,

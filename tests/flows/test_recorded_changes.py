@@ -202,13 +202,13 @@ def test_packages_on_the_page_are_recorded_with_the_admin(shop, admin, log):
 
 
 def test_access_keys_are_recorded_without_the_key(shop, admin, log):
-    page = send(admin, read(admin.get("/admin/shop/connection")).form("access-key"))
+    page = send(admin, read(admin.get("/admin/shop/settings/keys")).form("settings/keys"), name="Chat")
     assert page.status_code == 200
     made = log("access_key")[0]
-    revoke = read(admin.get("/admin/shop/connection")).form("/revoke")
+    revoke = read(admin.get("/admin/shop/settings/keys")).form("/revoke")
     assert send(admin, revoke).status_code == 303
 
-    assert (made.actor, made.before, set(made.after)) == (EMAIL, None, {"prefix", "created_at"})
+    assert (made.actor, made.before, set(made.after)) == (EMAIL, None, {"prefix", "name", "created_at"})
     assert len(made.after["prefix"]) < 12
     gone = log("access_key")[0]
     assert (gone.actor, gone.after) == (EMAIL, None)

@@ -11,7 +11,7 @@ from tests.support import ledger_sql
 from tests.support.linked_sites import link
 from tests.support.pages import read, send, sign_in
 
-PAGE = "/admin/shop/connection"
+PAGE = "/admin/shop/settings/keys"
 
 
 @pytest.fixture
@@ -60,10 +60,10 @@ def test_key_revoked_twice_or_of_another_store_or_site_is_refused(app, shop, dat
 
     assert len(strange) == 2
     for key_id in [*strange, 999_999]:
-        form.action = f"{PAGE}/access-key/{key_id}/revoke"
+        form.action = f"{PAGE}/{key_id}/revoke"
         assert send(admin, form).status_code == 404
     for odd in ("0", "x", "²", "9" * 40):
-        form.action = f"{PAGE}/access-key/{odd}/revoke"
+        form.action = f"{PAGE}/{odd}/revoke"
         assert send(admin, form).status_code in {404, 422}
     form.action = own
     assert [send(admin, form).status_code for _ in range(2)] == [303, 404]
@@ -74,7 +74,7 @@ def test_key_revoked_twice_or_of_another_store_or_site_is_refused(app, shop, dat
 
 def test_of_two_keys_the_one_that_was_meant_is_revoked_and_named(app, shop):
     admin = sign_in(app)
-    send(admin, read(admin.get(PAGE)).form("access-key"))
+    send(admin, read(admin.get(PAGE)).form("settings/keys"), name="Chat")
     newer, older = revoke_forms(admin.get(PAGE))
 
     page = admin.get(send(admin, older).location)

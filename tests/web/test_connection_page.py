@@ -169,20 +169,6 @@ def test_past_orders_are_granted_when_the_owner_says_so(connected_shop, admin):
 
 
 @one_engine
-def test_access_key_is_shown_once_and_opens_the_api(connected_shop, admin):
-    connected_shop.connect()
-
-    made = send(admin, read(admin.get(PAGE)).form("access-key"))
-    (key,) = re.findall(r"<code>(tb_[\w-]{40,})</code>", made.text)
-
-    headers = {"Authorization": f"Bearer {key}"}
-    assert connected_shop.client.get("/v1/store", headers=headers).json["slug"] == "shop"
-    assert made.headers["Cache-Control"] == "no-store"
-    assert key not in admin.get(PAGE).text
-    assert f"{key[:9]}…" in admin.get(PAGE).text
-
-
-@one_engine
 def test_reading_back_is_shown_with_the_orders_that_stop_it(connected_shop, admin):
     connected_shop.connect()
     connected_shop.poll()
@@ -227,7 +213,7 @@ def test_another_stores_buttons_do_nothing_here(connected_shop, admin):
     other = admin.get("/admin/other/connection")
 
     assert connected_shop.served.url not in other.text
-    for part in ("look", "webhooks", "packages", "history", "ask", "keys", "access-key"):
+    for part in ("look", "webhooks", "packages", "history", "ask", "keys"):
         assert admin.post(f"{PAGE}/{part}").status_code == 400, "no form of ours"
         form = read(admin.get(PAGE)).form("connection/look")
         form.action = f"/admin/nowhere/connection/{part}"

@@ -33,6 +33,11 @@ def canonical_zone(name: str) -> str | None:
     return _written(minutes)
 
 
+def list_zones() -> list[str]:
+    """Return the names of the time zones, by name, without those that are not of a place."""
+    return sorted(name for name in _names() if "/" in name and not name.startswith(("Etc/", "posix/", "right/")))
+
+
 def wordpress_zone(timezone_string: object, gmt_offset: object) -> str | None:
     """Return the zone of a WordPress site by its two settings; None where they name none.
 

@@ -31,7 +31,8 @@ from bridge.storage.events.outbox import Addressed
 MAX_ENDPOINTS = 20
 """How many endpoints a store may have: each event is sent once to each."""
 REPLAYED_AT_ONCE = 1000
-_COUNTED = 10_000
+COUNTED = 10_000
+"""How many pending deliveries are counted at most."""
 _SECRET_BYTES = 32
 
 
@@ -98,7 +99,7 @@ def create(
 def list_endpoints(connection: Connection, store_id: int) -> list[EndpointStatus]:
     """Return a store's endpoints with what each still waits for."""
     return [
-        EndpointStatus(endpoint, deliveries.count_pending(connection, endpoint.id, most=_COUNTED))
+        EndpointStatus(endpoint, deliveries.count_pending(connection, endpoint.id, most=COUNTED))
         for endpoint in endpoints.list_for_store(connection, store_id)
     ]
 

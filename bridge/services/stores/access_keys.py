@@ -7,7 +7,15 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bridge.domain.errors import AccessKeyExpired, BridgeError, NotSignedIn, SiteUnlinked, UnknownAccessKey
+from bridge.domain.errors import (
+    AccessKeyExpired,
+    BridgeError,
+    KeyNameTaken,
+    KeyReplaced,
+    NotSignedIn,
+    SiteUnlinked,
+    UnknownAccessKey,
+)
 from bridge.domain.stores.principals import Caller, UnverifiedCaller
 from bridge.domain.stores.stores import Store
 from bridge.rendering.documents import Document, format_timestamp
@@ -27,19 +35,46 @@ _known: Memory[str, AccessKey] = Memory(most=10_000)
 """Keys found valid earlier, by hash; they may be used only together with `refusals`."""
 
 
-def make(connection: Connection, store: Store, *, actor: str, now: datetime) -> str:
-    """Create another access key of a store and return it; it is shown only once."""
-    key = secrets.new_access_key()
-    stores.add_key(
-        connection,
-        store_id=store.id,
-        key_hash=secrets.hash_access_key(key),
-        prefix=secrets.prefix_of(key),
-        created_at=now,
-    )
-    shown = {"prefix": secrets.prefix_of(key), "created_at": format_timestamp(now)}
-    _record(connection, store, shown["prefix"], before=None, after=shown, actor=actor, now=now)
-    return key
+def make(connection: Connection, store: Store, *, name: str = "", actor: str, now: datetime) -> str:
+    """Create another access key of a store and return it; it is shown only once.
+
+    Raises `KeyNameTaken` if another key in use has the name.
+    """
+    stores.lock_row(connection, store.id)
+    _check_name(list_keys(connection, store), name)
+    return _add(connection, store, name, actor=actor, now=now)
+
+
+def rename(connection: Connection, store: Store, key_id: int, name: str, *, actor: str, now: datetime) -> StoreKey:
+    """Name one of the store's own access keys; later entries of the ledger show the new name.
+
+    Raises `UnknownAccessKey` or `KeyNameTaken`.
+    """
+    stores.lock_row(connection, store.id)
+    found = _own(connection, store, key_id)
+    _check_name([key for key in list_keys(connection, store) if key.id != key_id], name)
+    stores.change_key(connection, key_id, {"name": name})
+    named = replace(found, name=name)
+    _record(connection, store, found.prefix, before=_document(found), after=_document(named), actor=actor, now=now)
+    return named
+
+
+def rotate(
+    connection: Connection, store: Store, key_id: int, *, grace: timedelta, actor: str, now: datetime
+) -> tuple[StoreKey, str]:
+    """Create a key with the same name, and let the earlier one end after the grace period.
+
+    Return the earlier key and the new one in full, which is shown only once. Raises
+    `UnknownAccessKey`, or `KeyReplaced` if it was replaced already.
+    """
+    stores.lock_row(connection, store.id)
+    found = _own(connection, store, key_id)
+    if found.expires_at is not None:
+        raise KeyReplaced()
+    ending = replace(found, expires_at=now + grace)
+    stores.change_key(connection, key_id, {"expires_at": ending.expires_at})
+    _record(connection, store, found.prefix, before=_document(found), after=_document(ending), actor=actor, now=now)
+    return ending, _add(connection, store, found.name, actor=actor, now=now)
 
 
 def list_keys(connection: Connection, store: Store) -> list[StoreKey]:
@@ -70,11 +105,10 @@ def revoke(connection: Connection, store: Store, key_id: int, *, actor: str, now
     Raises `UnknownAccessKey` for a key of another store or of a linked site, and
     for one already revoked.
     """
-    found = next((key for key in list_keys(connection, store) if key.id == key_id), None)
-    if found is None or not stores.delete_key(connection, store.id, key_id):
+    found = _own(connection, store, key_id)
+    if not stores.delete_key(connection, store.id, key_id):
         raise UnknownAccessKey()
-    shown = {"prefix": found.prefix, "created_at": format_timestamp(found.created_at)}
-    _record(connection, store, found.prefix, before=shown, after=None, actor=actor, now=now)
+    _record(connection, store, found.prefix, before=_document(found), after=None, actor=actor, now=now)
     log.info("access key %s… of store %s was revoked by %s", found.prefix, store.slug, actor)
     return found
 
@@ -121,18 +155,58 @@ def refusals(connection: Connection, hashes: Collection[str], *, now: datetime) 
         return {}
     found = stores.find_keys(connection, hashes)
     refused: dict[str, BridgeError] = {}
+    known = _known.of(connection)
     for key_hash in hashes:
         try:
-            _valid(found.get(key_hash), now=now)
+            valid = _valid(found.get(key_hash), now=now)
         except BridgeError as error:
             refused[key_hash] = error
-            _known.of(connection).pop(key_hash, None)
+            known.pop(key_hash, None)
+        else:
+            if (remembered := known.get(key_hash)) is not None and remembered.name != valid.name:
+                known[key_hash] = replace(remembered, name=valid.name)
     return refused
 
 
 def note_use(connection: Connection, caller: Caller, *, now: datetime) -> None:
     """Record that a key is in use; called at most every few minutes."""
     stores.mark_key_used(connection, caller.key_id, now=now)
+
+
+def _own(connection: Connection, store: Store, key_id: int) -> StoreKey:
+    found = next((key for key in list_keys(connection, store) if key.id == key_id), None)
+    if found is None:
+        raise UnknownAccessKey()
+    return found
+
+
+def _check_name(others: Collection[StoreKey], name: str) -> None:
+    """Raise `KeyNameTaken`; a key that was replaced keeps its name beside its successor."""
+    if name and any(key.name == name and key.expires_at is None for key in others):
+        raise KeyNameTaken()
+
+
+def _add(connection: Connection, store: Store, name: str, *, actor: str, now: datetime) -> str:
+    key = secrets.new_access_key()
+    prefix = secrets.prefix_of(key)
+    stores.add_key(
+        connection,
+        store_id=store.id,
+        key_hash=secrets.hash_access_key(key),
+        prefix=prefix,
+        name=name,
+        created_at=now,
+    )
+    after = _document(StoreKey(0, prefix, now, None, name))
+    _record(connection, store, prefix, before=None, after=after, actor=actor, now=now)
+    return key
+
+
+def _document(key: StoreKey) -> Document:
+    """Return what is shown of a key."""
+    named = {"name": key.name} if key.name else {}
+    ending = {"expires_at": format_timestamp(key.expires_at)} if key.expires_at else {}
+    return {"prefix": key.prefix, "created_at": format_timestamp(key.created_at)} | named | ending
 
 
 def _record(
@@ -162,9 +236,16 @@ def _valid(found: AccessKey | None, *, now: datetime) -> AccessKey:
 def _caller(found: AccessKey, prefix: str, *, now: datetime) -> Caller:
     return Caller(
         store_id=found.store_id,
-        name=f"site {found.site_name}" if found.site_id else f"key {prefix}",
+        name=_name(found, prefix),
         key_id=found.id,
         site_id=found.site_id,
         account_id=found.account_id,
         is_stale=found.last_used_at is None or now - found.last_used_at > _USE_NOTED_EVERY,
     )
+
+
+def _name(found: AccessKey, prefix: str) -> str:
+    """Return how the ledger names the holder; the prefix tells two keys of one name apart."""
+    if found.site_id:
+        return f"site {found.site_name}"
+    return f"key {prefix} ({found.name})" if found.name else f"key {prefix}"

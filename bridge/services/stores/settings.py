@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -257,17 +258,15 @@ def change_settings(
 ) -> Store:
     """Change some of a store's settings, named as the API names them; raises `InvalidRequest` for a bad one."""
     checked: dict[str, Any] = {}
+    faults: list[FieldError] = []
     for name, value in wanted.items():
-        if name == "time_zone":
-            checked[name] = _time_zone(value)
-        elif name == "week_start":
-            checked[name] = _week_start(value)
-        elif name == "spend_order":
-            checked[name] = _spend_order(value)
-        elif name == "grant_statuses":
-            checked[name] = _grant_statuses(value)
-        else:
-            checked[name] = value
+        check = _CHECKS.get(name)
+        try:
+            checked[name] = value if check is None else check(value)
+        except InvalidRequest as error:
+            faults.extend(error.fields)
+    if faults:
+        raise InvalidRequest(fields=faults)
     return change_recorded(connection, store_id, checked, actor=actor, now=now)
 
 
@@ -369,6 +368,15 @@ def _grant_statuses(statuses: list[str]) -> list[str]:
     if not clean or not all(_STATUS.fullmatch(status) for status in clean):
         raise InvalidRequest(fields=[FieldError("grant_statuses", "list at least one order status, such as completed")])
     return clean
+
+
+_CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "time_zone": _time_zone,
+    "week_start": _week_start,
+    "spend_order": _spend_order,
+    "grant_statuses": _grant_statuses,
+}
+"""The settings whose values are checked and converted before they are stored."""
 
 
 def get_by_id(connection: Connection, store_id: int) -> Store:

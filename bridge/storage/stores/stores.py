@@ -32,12 +32,15 @@ _KEYS = (
         access_keys.c.account_id,
         access_keys.c.last_used_at,
         access_keys.c.expires_at,
+        access_keys.c.name.label("key_name"),
         sites.c.name,
         sites.c.unlinked_at,
     )
     .join_from(access_keys, sites, sites.c.id == access_keys.c.site_id, isouter=True)
     .where(among(access_keys.c.key_hash, "hashes"))
 )
+
+_LISTED = tuple(access_keys.c[name] for name in ("id", "prefix", "created_at", "last_used_at", "name", "expires_at"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +60,22 @@ class AccessKey:
     last_used_at: datetime | None
     expires_at: datetime | None
     unlinked_at: datetime | None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreKey:
-    """An access key of a store as it may be listed: its first characters, and whether it is in use."""
+    """An access key of a store as it may be listed: its first characters, its name, and whether it is in use.
+
+    A key that was replaced stops working at `expires_at`.
+    """
 
     id: int
     prefix: str
     created_at: datetime
     last_used_at: datetime | None
+    name: str = ""
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +175,7 @@ def add_key(
     created_at: datetime,
     site_id: int = 0,
     account_id: int | None = None,
+    name: str = "",
 ) -> None:
     """Insert an access key of a store, or of one of its linked sites; only its hash is kept."""
     connection.execute(
@@ -175,6 +185,7 @@ def add_key(
             account_id=account_id,
             key_hash=key_hash,
             prefix=prefix,
+            name=name,
             created_at=created_at,
         )
     )
@@ -192,6 +203,7 @@ def find_keys(connection: Connection, hashes: Collection[str]) -> dict[str, Acce
             last_used_at=row.last_used_at,
             expires_at=row.expires_at,
             unlinked_at=row.unlinked_at,
+            name=row.key_name,
         )
         for row in connection.execute(_KEYS, {"hashes": list(hashes)})
     }
@@ -199,12 +211,14 @@ def find_keys(connection: Connection, hashes: Collection[str]) -> dict[str, Acce
 
 def list_keys(connection: Connection, store_id: int) -> list[StoreKey]:
     """Return the access keys of a store itself, not of its linked sites, the newest first."""
-    statement = (
-        select(access_keys.c.id, access_keys.c.prefix, access_keys.c.created_at, access_keys.c.last_used_at)
-        .where(access_keys.c.store_id == store_id, access_keys.c.site_id == 0)
-        .order_by(access_keys.c.id.desc())
-    )
-    return [StoreKey(row.id, row.prefix, row.created_at, row.last_used_at) for row in connection.execute(statement)]
+    of_store = (access_keys.c.store_id == store_id, access_keys.c.site_id == 0)
+    rows = connection.execute(select(*_LISTED).where(*of_store).order_by(access_keys.c.id.desc()))
+    return [StoreKey(**row._mapping) for row in rows]
+
+
+def change_key(connection: Connection, key_id: int, values: Mapping[str, Any]) -> None:
+    """Set the name or the end of an access key."""
+    connection.execute(update(access_keys).where(access_keys.c.id == key_id).values(**values))
 
 
 def delete_key(connection: Connection, store_id: int, key_id: int) -> bool:

@@ -21,13 +21,12 @@ from bridge.services.shop import authorization, backfill, inbox, monitor
 from bridge.services.shop import connection as connections
 from bridge.services.shop import subscriptions as hooks
 from bridge.services.shop.monitor import MonitorContext
-from bridge.services.stores import access_keys, settings
+from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
 from bridge.web.admin import connection_view
 from bridge.web.admin.connect import go_to_shop, typed_keys
 from bridge.web.admin.packages import import_now
 from bridge.web.admin.sessions import current_admin, needs, signed_in
-from bridge.web.api.parsing import path_number
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 from bridge.web.i18n.formatting import number
 
@@ -163,35 +162,6 @@ def give_keys(store: str) -> ResponseReturnValue:
     return _ask_shop(store, lambda found, now: "The shop accepts these keys. They were saved.")
 
 
-@bp.post("/access-key")
-@needs(Role.OWNER)
-def make_access_key(store: str) -> ResponseReturnValue:
-    """Create an access key and show it once, without a redirect, which could not carry it."""
-
-    admin = current_admin()
-
-    def make(connection: Connection) -> str:
-        return access_keys.make(connection, settings.get_store(connection, store), actor=admin.email, now=utcnow())
-
-    key = in_transaction(make)
-    with reading() as connection:
-        return _render(connection, settings.get_store(connection, store), new_key=key)
-
-
-@bp.post("/access-key/<key_id>/revoke")
-@needs(Role.OWNER)
-def revoke_access_key(store: str, key_id: str) -> ResponseReturnValue:
-    """Revoke an access key permanently."""
-    wanted, admin = path_number(key_id, "key_id"), current_admin()
-    revoked = in_transaction(
-        lambda connection: access_keys.revoke(
-            connection, settings.get_store(connection, store), wanted, actor=admin.email, now=utcnow()
-        )
-    )
-    flash(f"The access key {revoked.prefix}… was revoked. Requests with it are refused from now on.")
-    return redirect(url_for("connection.show", store=store), 303)
-
-
 def _ask_shop(slug: str, act: Act) -> ResponseReturnValue:
     """Run an action that calls the shop, then check the shop; an error is shown on the next page."""
     with reading() as connection:
@@ -248,13 +218,9 @@ def _import(store: Store, now: datetime) -> str:
     return import_now(store, now, seconds=_PATIENCE_SECONDS)
 
 
-def _render(
-    connection: Connection, store: Store, *, new_key: str = "", error: str = "", must_confirm: bool = False
-) -> str:
+def _render(connection: Connection, store: Store, *, error: str = "", must_confirm: bool = False) -> str:
     config, vault = runtime().config, runtime().vault
-    page = connection_view.build(
-        connection, store, public_url=config.public_url, vault_=vault, new_key=new_key, error=error
-    )
+    page = connection_view.build(connection, store, public_url=config.public_url, vault_=vault, error=error)
     if must_confirm and not page.delivery_fault:
         page = replace(page, delivery_fault=f"{host_of(config.public_url)} cannot be reached from outside")
     return render_template("connection.html", page=page, store=store, admin=current_admin())

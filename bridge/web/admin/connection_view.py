@@ -101,18 +101,8 @@ class SyncView:
 
 
 @dataclass(frozen=True, slots=True)
-class AccessKeyRow:
-    """An access key of the store; only its prefix may be shown."""
-
-    id: int
-    prefix: str
-    created: LocalTime
-    used: LocalTime | None
-
-
-@dataclass(frozen=True, slots=True)
 class ConnectionPage:
-    """The contents of the Connection page; `new_key` is a new access key, shown only once."""
+    """The contents of the Connection page."""
 
     store: Store
     open_questions: str
@@ -129,14 +119,10 @@ class ConnectionPage:
     other_site: str
     delivery_fault: str
     is_local_trial: bool
-    access_keys: tuple[AccessKeyRow, ...]
-    new_key: str = ""
     error: str = ""
 
 
-def build(
-    connection: Connection, store: Store, *, public_url: str, vault_: Vault, new_key: str = "", error: str = ""
-) -> ConnectionPage:
+def build(connection: Connection, store: Store, *, public_url: str, vault_: Vault, error: str = "") -> ConnectionPage:
     """Return the page from stored data; the shop is not called."""
     state, zone = connections.describe(connection, store, public_url=public_url, vault_=vault_), store.calendar.zone
     known, access_keys = state.known, keys.list_keys(connection, store)
@@ -173,11 +159,6 @@ def build(
         other_site=state.other_site,
         delivery_fault=state.address_fault,
         is_local_trial=state.is_local_trial,
-        access_keys=tuple(
-            AccessKeyRow(key.id, key.prefix, local_time(key.created_at, zone), _local(store, key.last_used_at))
-            for key in access_keys
-        ),
-        new_key=new_key,
         error=error,
     )
 
@@ -313,7 +294,7 @@ def _delivery_step(store: Store, state: ConnectionState) -> Step:
 
 
 def _access_step(*, keys_used: Sequence[datetime | None]) -> Step:
-    title, effect = "Access key", "Create access key creates another key and shows it once."
+    title, effect = "Access key", "The page Access keys creates, names and revokes keys."
     if not keys_used:
         sentence = "AI features call this service with an access key of the store. There is no key yet."
         return Step("access", title, State.OPEN, sentence, effect=effect)

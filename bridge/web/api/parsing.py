@@ -240,6 +240,11 @@ def read_body(model: type[M]) -> M:
     if model.may_be_absent and not raw.strip():
         raw = b"{}"
     bounded_json.check(raw, max_values=model.max_values)
+    return validate(model, raw)
+
+
+def validate(model: type[M], raw: bytes) -> M:
+    """Return a JSON document as this model; raises `MalformedBody`, or `InvalidRequest` with each invalid field."""
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
