@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from bridge.web import health, metrics
-from bridge.web.admin import balance, changes, connect, connection, deliveries, exceptions, home, packages
+from bridge.web.admin import balance, bulk, changes, connect, connection, deliveries, exceptions, home, packages
 from bridge.web.admin import users as credits
 from bridge.web.api import (
     adjustments,
@@ -46,6 +46,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     connect.bp,
     credits.bp,
     balance.bp,
+    bulk.bp,
     exceptions.bp,
     deliveries.bp,
     packages.bp,

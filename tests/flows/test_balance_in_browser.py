@@ -141,3 +141,21 @@ def test_purchases_and_undo_work_without_script(address, context, people):
     page.get_by_role("button", name="Undo the change of user 110").click()
     expect(page.get_by_role("status").first).to_have_text("The change was undone: the balance is now 5,600.")
     assert balance_of(people, 110) == 5600
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_file_with_a_bad_row_is_previewed_and_applied(address, browser, people, has_script):
+    context = browser.new_context(java_script_enabled=has_script, viewport={"width": 380, "height": 800})
+    page = context.new_page()
+    _enter(page, f"{address}/admin/shop/credits/bulk")
+    text = b"user_id,tokens,reason\n110,400,Bonus\nabc,5,\n"
+    page.get_by_label("CSV file").set_input_files({"name": "a.csv", "mimeType": "text/csv", "buffer": text})
+    page.get_by_role("button", name="Show preview").click()
+    expect(page.get_by_text("1 row has an error")).to_be_visible()
+    assert balance_of(people, 110) == 5600
+    if has_script:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 380
+    page.get_by_role("button", name="Apply 1 row").click()
+    expect(page.get_by_text("1 of 2 rows applied, 1 failed")).to_be_visible()
+    assert balance_of(people, 110) == 6000
+    context.close()
