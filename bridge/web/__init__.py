@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from bridge.web import health, metrics
 from bridge.web.admin import balance, bulk, changes, connect, connection, deliveries, exceptions, home, packages
+from bridge.web.admin import limits as limits_page
 from bridge.web.admin import users as credits
 from bridge.web.api import (
     adjustments,
@@ -50,6 +51,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     exceptions.bp,
     deliveries.bp,
     packages.bp,
+    limits_page.bp,
     changes.bp,
     connection.bp,
     openapi.bp,

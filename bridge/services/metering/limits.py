@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from bridge.domain.metering.errors import UnknownLimit, UnknownModule
@@ -50,6 +51,31 @@ def put_module(
     return module
 
 
+def drop_module(connection: Connection, store_id: int, key: str, *, actor: str, now: datetime) -> None:
+    """Remove a module and its limit; raises `UnknownModule`. The caller has checked that nothing uses it."""
+    stores.touch(connection, store_id)
+    before = limits.list_modules(connection, store_id).get(key)
+    if before is None:
+        raise UnknownModule(f"there is no module {key}")
+    if key in limits.list_limits(connection, store_id):
+        drop_limit(connection, store_id, key, actor=actor, now=now)
+    limits.delete_module(connection, store_id, key)
+    _record_module(connection, store_id, before, None, actor=actor, now=now)
+
+
+def order_modules(connection: Connection, store_id: int, keys: Sequence[str], *, actor: str, now: datetime) -> None:
+    """Show these modules in this order, and the store's other modules after them."""
+    stores.touch(connection, store_id)
+    before = list(limits.list_modules(connection, store_id))
+    after = [key for key in keys if key in before]
+    after += [key for key in before if key not in after]
+    if after != before:
+        limits.set_positions(connection, store_id, after)
+        changes.record(
+            connection, store_id, Subject.STORE, "module_order", before=before, after=after, actor=actor, now=now
+        )
+
+
 def add_missing_module(connection: Connection, store_id: int, key: str, *, actor: str, now: datetime) -> None:
     """Add a module that a limit or a price names, unless the store has it."""
     known = limits.list_modules(connection, store_id)
@@ -96,18 +122,12 @@ def drop_limit(connection: Connection, store_id: int, module: str, *, actor: str
 
 
 def _record_module(
-    connection: Connection, store_id: int, before: Module | None, after: Module, *, actor: str, now: datetime
+    connection: Connection, store_id: int, before: Module | None, after: Module | None, *, actor: str, now: datetime
 ) -> None:
-    known = None if before is None else module_document(before)
+    documents = [None if module is None else module_document(module) for module in (before, after)]
+    name = next(module.key for module in (after, before) if module is not None)
     changes.record(
-        connection,
-        store_id,
-        Subject.MODULE,
-        after.key,
-        before=known,
-        after=module_document(after),
-        actor=actor,
-        now=now,
+        connection, store_id, Subject.MODULE, name, before=documents[0], after=documents[1], actor=actor, now=now
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from bridge.domain.metering.limits import Allows, Limit, Period, Rule
 from bridge.domain.stores.stores import Module
@@ -51,6 +51,19 @@ def put_modules(connection: Connection, store_id: int, listed: Iterable[Module],
     """Insert or replace modules, in one statement; new ones are shown from this position on, others stay in place."""
     rows = enumerate(listed, start=position)
     _PUT_MODULES.write(connection, [(store_id, one.key, one.label, one.is_metered, place) for place, one in rows])
+
+
+def set_positions(connection: Connection, store_id: int, keys: Iterable[str]) -> None:
+    """Show the store's modules in the order of these keys."""
+    for position, key in enumerate(keys):
+        at = (modules.c.store_id == store_id, modules.c.key == key)
+        connection.execute(update(modules).where(*at).values(position=position))
+
+
+def delete_module(connection: Connection, store_id: int, key: str) -> bool:
+    """Remove a module; return whether the store had it."""
+    removed = connection.execute(delete(modules).where(modules.c.store_id == store_id, modules.c.key == key))
+    return removed.rowcount > 0
 
 
 def list_limits(connection: Connection, store_id: int) -> dict[str, Limit]:

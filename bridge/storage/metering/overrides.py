@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from bridge.domain.metering.limits import Allows, Override, Reset, Rule
 from bridge.storage.accounts.tables import accounts
@@ -43,6 +43,17 @@ def has_overrides(connection: Connection, store_id: int) -> bool:
     some = select(limit_overrides.c.account_id).distinct().limit(_LOOKED_AT + 1)
     found = connection.execute(select(accounts.c.store_id).where(accounts.c.id.in_(some))).scalars().all()
     return store_id in found or len(found) > _LOOKED_AT
+
+
+def count_of_module(connection: Connection, store_id: int, module: str) -> int:
+    """Return how many accounts of the store have a rule of their own for a module, expired ones included."""
+    statement = (
+        select(func.count())
+        .select_from(limit_overrides)
+        .join(accounts, accounts.c.id == limit_overrides.c.account_id)
+        .where(accounts.c.store_id == store_id, limit_overrides.c.module == module)
+    )
+    return connection.execute(statement).scalar_one()
 
 
 def put_override(connection: Connection, account_id: int, override: Override, *, actor: str, now: datetime) -> None:

@@ -166,8 +166,7 @@ def get_limit(module: str) -> Response:
 def put_limit(module: str) -> Response:
     """Replace the limit of a module."""
     body = read_body(LimitIn)
-    rules = {audience: _rule(value) for audience, value in body.rules.items()}
-    limit = Limit(path_module(module), Period(body.period), rules, body.message)
+    limit = limit_of(path_module(module), body)
     who, now = caller(), utcnow()
     in_transaction(lambda connection: limits.put_limit(connection, who.store_id, limit, actor=who.name, now=now))
     return json_response(limit_document(limit))
@@ -210,6 +209,12 @@ def put_store() -> Response:
         lambda connection: settings.change_settings(connection, who.store_id, changes, actor=who.name, now=now)
     )
     return json_response(store_document(store))
+
+
+def limit_of(module: str, body: LimitIn) -> Limit:
+    """Return the limit of a module that a body describes."""
+    rules = {audience: _rule(value) for audience, value in body.rules.items()}
+    return Limit(module, Period(body.period), rules, body.message)
 
 
 def _rule(value: int | str) -> Rule:

@@ -1,0 +1,206 @@
+"""Replay of the last complete month by limits that are not saved; nothing is stored."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from bridge.domain.metering import replay
+from bridge.domain.metering.limits import Limit, Override, Period, Rule, Window, rule_for, window_at
+from bridge.domain.stores.stores import Policy
+from bridge.storage.admin import replays
+from bridge.storage.admin.replays import Subject
+from bridge.storage.engine.database import Connection
+from bridge.storage.metering import overrides, policies
+
+MAX_USERS = 5_000
+"""The most accounts whose use is read."""
+MAX_ROWS = 20_000
+"""The most rows of use that are read; at the end of each batch of accounts, no further one is begun."""
+
+_BATCH = 500
+_LONG_AGO = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """The last complete month of a store on its own calendar: its days `[first, end)` and its window."""
+
+    first: date
+    end: date
+    window: Window
+
+    @property
+    def last(self) -> date:
+        """Return the last day of the month."""
+        return self.end - timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NewLimit:
+    """The limit a module would have, None for none, and the one it has."""
+
+    module: str
+    limit: Limit | None
+    current: Limit | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """An account that would have been stopped, in the window that began at a moment."""
+
+    account: Subject
+    at: datetime
+
+
+@dataclass(slots=True)
+class ModuleReplay:
+    """The accounts that the new limit of a module would have stopped, and the first of them.
+
+    `is_estimate` means that the windows of the old and the new period do not
+    match, so that daily use was assigned to windows.
+    """
+
+    module: str
+    is_estimate: bool
+    stopped: int = 0
+    first: Stopped | None = None
+
+    def add(self, account: Subject, at: datetime) -> None:
+        """Count an account that is stopped at a moment."""
+        self.stopped += 1
+        if self.first is None or at < self.first.at:
+            self.first = Stopped(account, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The result for all new limits; `is_cut` means that the store has more accounts or use than was read."""
+
+    month: Month
+    accounts: int
+    is_cut: bool
+    modules: tuple[ModuleReplay, ...]
+
+
+@dataclass(slots=True)
+class _Use:
+    windows: dict[tuple[int, str], list[tuple[datetime, int]]] = field(default_factory=lambda: defaultdict(list))
+    days: dict[tuple[int, str], list[tuple[datetime, int]]] = field(default_factory=lambda: defaultdict(list))
+    rows: int = 0
+
+
+def last_month(policy: Policy, now: datetime) -> Month:
+    """Return the last month that is over on the store's calendar."""
+    this = window_at(Period.MONTHLY, now, policy.calendar)
+    window = window_at(Period.MONTHLY, this.starts_at - _LONG_AGO, policy.calendar)
+    zone = policy.calendar.zone
+    return Month(window.starts_at.astimezone(zone).date(), this.starts_at.astimezone(zone).date(), window)
+
+
+def replay_limits(connection: Connection, store_id: int, wanted: Sequence[NewLimit], *, now: datetime) -> Replay:
+    """Return how many accounts the new limits would have stopped on last month's use.
+
+    Balances and users' own limits are those of now.
+    """
+    policy = policies.for_store(connection, store_id)
+    month = last_month(policy, now)
+    subjects = replays.list_subjects(connection, store_id, since=month.window.starts_at, limit=MAX_USERS + 1)
+    is_cut, read, left = len(subjects) > MAX_USERS, 0, MAX_ROWS
+    found = {each.module: ModuleReplay(each.module, _needs_days(each)) for each in wanted}
+    for start in range(0, min(len(subjects), MAX_USERS), _BATCH):
+        if left <= 0:
+            is_cut = True
+            break
+        batch = subjects[start : start + _BATCH][: MAX_USERS - start]
+        use = _read(connection, policy, month, batch, wanted, limit=left)
+        left, read = left - use.rows, read + len(batch)
+        own = overrides.overrides(connection, [each.id for each in batch], now=now) if policy.has_overrides else {}
+        for account in batch:
+            _replay_account(policy, account, wanted, use, own, found)
+    return Replay(month, read, is_cut or left <= 0, tuple(found.values()))
+
+
+def _needs_days(wanted: NewLimit) -> bool:
+    """Return whether the replay cannot add up the stored windows."""
+    if wanted.current is None or wanted.limit is None or wanted.limit.period is wanted.current.period:
+        return False
+    return wanted.current.period is Period.NEVER or not replay.keeps_windows(wanted.current.period, wanted.limit.period)
+
+
+def _read(
+    connection: Connection,
+    policy: Policy,
+    month: Month,
+    batch: Sequence[Subject],
+    wanted: Sequence[NewLimit],
+    *,
+    limit: int,
+) -> _Use:
+    ids, use = [each.id for each in batch], _Use()
+    windows = replays.window_uses_of(
+        connection,
+        ids,
+        [each.module for each in wanted],
+        first=month.window.starts_at,
+        end=month.window.ends_at or month.window.starts_at,
+        limit=limit,
+    )
+    endless = {each.module for each in wanted if each.current is not None and each.current.period is Period.NEVER}
+    for row in windows:
+        # A window without an end may be left from a limit that never reset and has another period now.
+        if row.module in endless or row.starts_at >= month.window.starts_at:
+            use.windows[row.account_id, row.module].append((row.starts_at, row.used))
+    by_day = [each.module for each in wanted if _needs_days(each)]
+    days = []
+    if by_day and len(windows) < limit:
+        days = replays.day_uses_of(
+            connection, ids, by_day, first=month.first, end=month.end, limit=limit - len(windows)
+        )
+    for day in days:
+        use.days[day.account_id, day.module].append((replay.noon_of(day.day, policy.calendar), day.tokens))
+    use.rows = len(windows) + len(days)
+    return use
+
+
+def _replay_account(
+    policy: Policy,
+    account: Subject,
+    wanted: Sequence[NewLimit],
+    use: _Use,
+    own: dict[tuple[int, str], Override],
+    found: dict[str, ModuleReplay],
+) -> None:
+    for each in wanted:
+        windows = use.windows.get((account.id, each.module), [])
+        # A rule of the account's own beats those of its audiences: the new limit does not reach it.
+        if not windows or (account.id, each.module) in own:
+            continue
+        rule = _rule(each, account)
+        used = _used_in_windows(policy, each, windows, use.days.get((account.id, each.module), []))
+        for at, tokens in sorted(used.items()):
+            if replay.is_stopped(rule, tokens, balance=account.balance, order=policy.spend_order):
+                found[each.module].add(account, at)
+                break
+
+
+def _rule(wanted: NewLimit, account: Subject) -> Rule | None:
+    if wanted.limit is None:
+        return None
+    matched = rule_for(wanted.limit.rules, account.roles, guest=account.user_id is None)
+    return None if matched is None else matched.rule
+
+
+def _used_in_windows(
+    policy: Policy, wanted: NewLimit, windows: list[tuple[datetime, int]], days: list[tuple[datetime, int]]
+) -> dict[datetime, int]:
+    """Return what the allowance paid in each window of the new period."""
+    if _needs_days(wanted) and wanted.limit is not None:
+        free, total = sum(tokens for _, tokens in windows), sum(tokens for _, tokens in days)
+        return replay.add_up(replay.without_first(days, max(0, total - free)), wanted.limit.period, policy.calendar)
+    if wanted.current is None or wanted.limit is None or wanted.limit.period is wanted.current.period:
+        # Resets by hand open windows of their own.
+        return dict(windows)
+    return replay.add_up(windows, wanted.limit.period, policy.calendar)

@@ -1,0 +1,210 @@
+"""The form of modules and limits: what was typed, and the settings it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bridge.domain.accounts.amounts import Reason, read_amount
+from bridge.domain.errors import FieldError, InvalidRequest
+from bridge.domain.metering.limits import Allows, Period, Rule
+from bridge.domain.stores.stores import Module, label_of
+from bridge.services.admin.limit_settings import NEW, ModuleEdit, ModuleSettings, trimmed
+from bridge.web.api.parsing import path_module
+from bridge.web.api.settings import LimitIn, ModuleIn, limit_of
+
+MAX_AUDIENCES = 40
+"""The most columns of the grid; rules of further audiences stay as they are."""
+MAX_MODULES = 60
+"""The most modules of one form."""
+
+_LOST = "load the page again; parts of its form are missing"
+_FAULTS = {
+    Reason.AMBIGUOUS: "Can be read in two ways: write it without separators.",
+    Reason.FRACTION: "Enter a whole number.",
+    Reason.NEGATIVE: "Enter 0 or more.",
+    Reason.TOO_LARGE: "The most is 9,007,199,254,740,991.",
+}
+_FAULT = "Enter a whole number, unlimited or disabled."
+
+
+@dataclass(slots=True)
+class ModuleForm:
+    """The fields of one module as they were typed; `errors` is by field, an audience for a cell of the grid."""
+
+    key: str
+    version: str
+    label: str
+    is_metered: bool
+    place: str
+    period: str
+    message: str
+    rules: dict[str, str]
+    is_removed: bool = False
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_new(self) -> bool:
+        """Return whether the store does not have the module yet."""
+        return self.version == NEW
+
+
+@dataclass(slots=True)
+class LimitsForm:
+    """The whole form; `errors` is by field of the fields that belong to no module."""
+
+    audiences: list[str]
+    modules: list[ModuleForm]
+    role: str = ""
+    new_key: str = ""
+    new_label: str = ""
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def has_errors(self) -> bool:
+        """Return whether a field is invalid."""
+        return bool(self.errors) or any(module.errors for module in self.modules)
+
+    @property
+    def order(self) -> list[str] | None:
+        """Return the keys sorted by the typed places; None if they stay as they are."""
+        keys = [module.key for module in self.modules]
+        places = {module.key: int(module.place) if module.place.isdecimal() else 0 for module in self.modules}
+        wanted = sorted(keys, key=lambda key: places[key])
+        return wanted if wanted != keys else None
+
+    def add_role(self) -> None:
+        """Add a column for the typed role, or state why not."""
+        audience = f"role:{self.role}"
+        try:
+            LimitIn.read({"period": "monthly", "rules": {audience: 0}})
+        except InvalidRequest:
+            self.errors["role"] = "Enter the role's slug, such as editor: up to 100 characters, no colon."
+            return
+        if len(self.audiences) >= MAX_AUDIENCES:
+            self.errors["role"] = f"The grid has {MAX_AUDIENCES} columns already. Set further roles with the API."
+            return
+        if audience not in self.audiences:
+            self.audiences.append(audience)
+        self.role = ""
+
+    def add_module(self, known: Mapping[str, ModuleSettings]) -> None:
+        """Add a card for the typed module, or state why not."""
+        try:
+            key = path_module(self.new_key)
+        except InvalidRequest as error:
+            self.errors["new_key"] = _sentence(error.fields[0].message)
+            return
+        if key in known or any(module.key == key for module in self.modules):
+            self.errors["new_key"] = "The store already has this module."
+            return
+        label = self.new_label or label_of(key)
+        place = str(len(known) + sum(module.is_new for module in self.modules) + 1)
+        self.modules.append(ModuleForm(key, NEW, label, True, place, Period.MONTHLY.value, "", {}))
+        self.new_key = self.new_label = ""
+
+
+def form_of(settings: ModuleSettings, place: int) -> ModuleForm:
+    """Return the form of a module as it is stored."""
+    limit = settings.limit
+    return ModuleForm(
+        key=settings.key,
+        version=settings.version,
+        label=settings.module.label,
+        is_metered=settings.module.is_metered,
+        place=str(place),
+        period=limit.period.value if limit else Period.MONTHLY.value,
+        message=limit.message if limit else "",
+        rules={audience: str(rule.document) for audience, rule in limit.rules.items()} if limit else {},
+    )
+
+
+def read_form(sent: Mapping[str, str]) -> LimitsForm:
+    """Return the form that was sent; raises `InvalidRequest` if parts of it are missing."""
+    audiences: list[str] = []
+    while (audience := sent.get(f"a{len(audiences)}")) is not None:
+        audiences.append(audience)
+    modules: list[ModuleForm] = []
+    while (key := sent.get(f"m{len(modules)}-key")) is not None:
+        modules.append(_read_module(sent, f"m{len(modules)}", path_module(key), audiences))
+    is_double = len({module.key for module in modules}) < len(modules) or len(set(audiences)) < len(audiences)
+    if is_double or len(audiences) > MAX_AUDIENCES or len(modules) > 2 * MAX_MODULES:
+        raise InvalidRequest(fields=[FieldError("form", _LOST)])
+    typed = {name: sent.get(name, "").strip()[:200] for name in ("new-role", "new-key", "new-label")}
+    return LimitsForm(audiences, modules, typed["new-role"], typed["new-key"], typed["new-label"])
+
+
+def to_edits(form: LimitsForm, known: Mapping[str, ModuleSettings]) -> list[ModuleEdit]:
+    """Return the settings that the form stands for; invalid fields get an error in the form."""
+    if any(not module.place.isdecimal() or len(module.place) > 6 for module in form.modules):
+        for module in form.modules:
+            if not module.place.isdecimal() or len(module.place) > 6:
+                module.errors["place"] = "Enter a whole number."
+    return [_edit_of(module, form.audiences, known.get(module.key)) for module in form.modules]
+
+
+def _read_module(sent: Mapping[str, str], prefix: str, key: str, audiences: Sequence[str]) -> ModuleForm:
+    version = sent.get(f"{prefix}-was")
+    if version is None:
+        raise InvalidRequest(fields=[FieldError("form", _LOST)])
+    return ModuleForm(
+        key=key,
+        version=version[:16],
+        label=sent.get(f"{prefix}-label", "").strip()[:200],
+        is_metered=f"{prefix}-metered" in sent,
+        place=sent.get(f"{prefix}-place", "").strip()[:20],
+        period=sent.get(f"{prefix}-period", "")[:20],
+        message=sent.get(f"{prefix}-message", "").strip()[:600],
+        rules={audience: sent.get(f"{prefix}-r{at}", "").strip()[:60] for at, audience in enumerate(audiences)},
+        is_removed=f"{prefix}-remove" in sent,
+    )
+
+
+def _edit_of(form: ModuleForm, audiences: Sequence[str], current: ModuleSettings | None) -> ModuleEdit:
+    rules = _other_rules(current, audiences)
+    for audience in audiences:
+        rule = _read_rule(form.rules.get(audience, ""))
+        if isinstance(rule, str):
+            form.errors[audience] = rule
+        elif rule is not None:
+            rules[audience] = rule.document
+    label, limit = form.label, None
+    try:
+        if not form.label:
+            raise InvalidRequest(fields=[FieldError("label", "must not be empty")])
+        ModuleIn.read({"label": form.label, "metered": form.is_metered})
+    except InvalidRequest as error:
+        form.errors["label"] = _sentence(error.fields[0].message)
+    try:
+        body = LimitIn.read({"period": form.period, "rules": rules, "message": form.message})
+        limit = limit_of(form.key, body)
+    except InvalidRequest as error:
+        for fault in error.fields:
+            place = fault.field if fault.field in {"period", "message"} else "module"
+            form.errors.setdefault(place, _sentence(fault.message))
+    settings = ModuleSettings(Module(form.key, label, form.is_metered), trimmed(limit))
+    return ModuleEdit(settings, form.version, form.is_removed)
+
+
+def _other_rules(current: ModuleSettings | None, audiences: Sequence[str]) -> dict[str, int | str]:
+    """Return the rules that the form does not show."""
+    if current is None or current.limit is None:
+        return {}
+    return {audience: rule.document for audience, rule in current.limit.rules.items() if audience not in audiences}
+
+
+def _read_rule(text: str) -> Rule | str | None:
+    """Return the rule that was typed, None for an empty field, or the error."""
+    word = text.casefold()
+    if not word:
+        return None
+    if word in {Allows.UNLIMITED.value, Allows.DISABLED.value}:
+        return Rule(Allows(word))
+    tokens = read_amount(text)
+    if isinstance(tokens, int):
+        return Rule(Allows.AMOUNT, tokens)
+    return _FAULT if tokens is None else _FAULTS.get(tokens, _FAULT)
+
+
+def _sentence(message: str) -> str:
+    return f"{message[:1].upper()}{message[1:]}."
