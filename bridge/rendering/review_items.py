@@ -38,6 +38,11 @@ _TEXTS: dict[Question, tuple[str, str]] = {
         "The shop sent refunds of this order that cannot be read, so no tokens were removed for them: {refunds}."
         " Check the order again, or correct the balance if needed and mark this as reviewed.",
     ),
+    Question.PLACED_UNCLEAR: (
+        "Placed before or after connecting",
+        "By the shop’s clock the order was placed before the shop was connected, but the shop sent it afterwards and"
+        " dated it before. The shop’s clock is probably behind. Compare the order in the shop: grant it, or leave it.",
+    ),
     Question.UNREAD_REFUNDS: (
         "Refund details missing",
         "The shop did not say which items were refunded, so tokens were removed in proportion to the money."

@@ -5,7 +5,20 @@ from __future__ import annotations
 from flask import Blueprint
 
 from bridge.web import health, metrics
-from bridge.web.admin import balance, bulk, changes, connect, connection, deliveries, exceptions, home, packages
+from bridge.web.admin import (
+    account,
+    admins,
+    balance,
+    bulk,
+    changes,
+    connect,
+    connection,
+    deliveries,
+    exceptions,
+    home,
+    packages,
+    second_step,
+)
 from bridge.web.admin import limits as limits_page
 from bridge.web.admin import users as credits
 from bridge.web.api import (
@@ -53,6 +66,11 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     packages.bp,
     limits_page.bp,
     changes.bp,
+    account.bp,
+    second_step.bp,
+    admins.bp,
+    admins.store_bp,
+    admins.invitations_bp,
     connection.bp,
     openapi.bp,
     docs.bp,

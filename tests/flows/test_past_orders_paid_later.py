@@ -9,7 +9,10 @@ import pytest
 
 from bridge.services.stores import settings
 from bridge.services.transactions import in_transaction
+from bridge.web.admin import connection_view
 from bridge.web.context import utcnow
+from schedulers import shop_jobs
+from schedulers.context import JobContext
 from tests import factories
 from tests.factories import balance_of, deliver, order
 from tests.support import ledger_sql
@@ -118,3 +121,84 @@ def test_past_order_without_a_package_asks_nothing(store):
     deliver(store, past(paid=1, lines=[factories.line(product=11)]))
 
     assert open_items(store) == {}
+
+
+def behind(number=1, status="completed", *, hours=3, seconds=0, **more):
+    """Return a state of an order placed just now by a shop whose clock is so many hours behind."""
+    moment = utcnow() - timedelta(hours=hours) + timedelta(seconds=seconds)
+    at = moment.replace(tzinfo=None).isoformat()[:19]
+    dates = {"date_created_gmt": at, "date_modified_gmt": at, "date_paid_gmt": at, "date_completed_gmt": at}
+    return order(number, status, **more) | dates
+
+
+@pytest.mark.parametrize("hours", [1, 3, 25])
+def test_order_of_a_shop_whose_clock_is_behind_is_granted_when_it_is_announced_as_new(store, hours):
+    deliver(store, behind(hours=hours), "order.created")
+
+    assert (balance_of(store, 2), open_items(store)) == (1000, {})
+
+
+def test_order_announced_as_new_is_granted_when_it_is_paid(store):
+    deliver(store, behind(status="pending"), "order.created")
+    deliver(store, behind(seconds=60), "order.updated")
+
+    assert (balance_of(store, 2), open_items(store)) == (1000, {})
+
+
+def test_order_of_such_a_shop_that_is_first_reported_as_changed_asks_until_it_is_announced_as_new(store):
+    created = behind(status="processing")
+    deliver(store, behind(seconds=60), "order.updated")
+    assert open_items(store) == {1: "placed_unclear"}
+
+    deliver(store, created, "order.created")
+
+    assert (balance_of(store, 2), open_items(store)) == (1000, {})
+
+
+@one_engine
+@pytest.mark.parametrize(("choice", "tokens"), [("grant", 1000), ("leave", 0)])
+def test_owner_decides_about_an_order_of_such_a_shop(store, choice, tokens):
+    factories.put_user(store, 2)
+    deliver(store, behind(), "order.updated")
+
+    body = {"kind": "placed_unclear", "choice": choice}
+    answer = store.client.post("/v1/orders/1/decisions", json=body, headers=store.headers)
+    deliver(store, behind(seconds=60), "order.created")
+
+    assert answer.status_code == 200
+    assert (balance_of(store, 2), open_items(store)) == (tokens, {})
+
+
+@one_engine
+def test_old_order_that_is_imported_into_the_shop_grants_nothing(store):
+    """Its date of creation is old, and its document is dated by the same clock as the connection."""
+    imported = past(paid=-30) | {"date_modified_gmt": (utcnow() + timedelta(seconds=9)).isoformat()[:19]}
+    deliver(store, imported, "order.created")
+
+    assert open_items(store) == {}
+
+
+@pytest.mark.parametrize("topic", ["order.updated", "order.created"])
+def test_order_that_was_left_stays_left_when_past_orders_are_granted(store, database, topic):
+    factories.put_user(store, 2)
+    for number in (1, 2):
+        deliver(store, past(number, paid=1))
+    assert decide(store, "leave").status_code == 200
+
+    def grant(connection):
+        found = settings.get_store(connection, "shop")
+        settings.answer_history(connection, found, "grant", actor="test", now=utcnow())
+
+    in_transaction(database.transaction, grant)
+    parts = store.client.application.extensions["bridge"]
+    shops = parts.shops
+    shop_jobs.grant_past_orders(JobContext(database, utcnow), shops=shops)
+    deliver(store, past(at=5, paid=1), topic)
+
+    assert (balance_of(store, 2), open_items(store)) == (1000, {})
+    assert get(store, "orders/1")["granted"] == 0
+    with database.reading() as connection:
+        found = settings.get_store(connection, "shop")
+        page = connection_view.build(connection, found, public_url="", vault_=parts.vault)
+    (step,) = [step for step in page.steps if step.title == "Past orders"]
+    assert step.sentence == "Past orders grant tokens as well, except 1 order for which “Leave it” was chosen."

@@ -116,7 +116,7 @@ def is_refusal(document: Json) -> bool:
     return (error_code(document) or "").startswith("woocommerce_rest_cannot_")
 
 
-def read_order(document: Json, *, is_restored: bool = False) -> Order:
+def read_order(document: Json, *, is_restored: bool = False, is_created: bool = False) -> Order:
     """Return the order in a document.
 
     Raises `InvalidRequest` with the missing field if the document has no number,
@@ -153,6 +153,7 @@ def read_order(document: Json, *, is_restored: bool = False) -> Order:
         lines=lines,
         lines_are_complete=items is None or all(_line_id(item) is not None for item in items),
         is_restored=is_restored,
+        is_created=is_created,
         key=fields.text(document.get("order_key"), 100).strip(),
         parent_id=_parent(document.get("parent_id"), number),
         transaction_id=fields.text(document.get("transaction_id"), 200).strip(),
@@ -221,15 +222,9 @@ def _unclear_refunds(value: Any) -> str:
 
 def _plain(value: Any) -> str | None:
     """Return a value as text; of a list or an object only that it is one."""
-    return (
-        None
-        if value is None
-        else "{…}"
-        if isinstance(value, Mapping)
-        else "[…]"
-        if isinstance(value, list)
-        else str(value)
-    )
+    if isinstance(value, Mapping | list):
+        return "{…}" if isinstance(value, Mapping) else "[…]"
+    return None if value is None else str(value)
 
 
 def read_refunds(documents: Iterable[Json]) -> tuple[RefundDetail, ...]:

@@ -100,7 +100,7 @@ def read_event(topic: str, document: Mapping[str, Any]) -> WebhookEvent:
 
 def _order_event(action: str, number: int | None, document: Mapping[str, Any]) -> WebhookEvent:
     try:
-        order = documents.read_order(document, is_restored=action == "restored")
+        order = documents.read_order(document, is_restored=action == "restored", is_created=action == "created")
     except InvalidRequest as error:
         return WebhookEvent(Kind.ORDER, action, number, fault=error.detail)
     return WebhookEvent(Kind.ORDER, action, order.number, order)

@@ -100,6 +100,8 @@ def merge_document(known: OrderState, order: Order, *, effect: Effect, received_
     dated = date_of(known.sources, order, heard=heard)
     is_repeated = not is_read and dated in known.sources.documents
     known = _merge_restoring(known, order, is_read=is_read, received_at=received_at)
+    if order.requested_at is None:
+        known = _merge_sending(known, order)
     if is_read:
         rank = Rank(0, heard, dates.counted(dated.at, heard, known.sources.documents), heard)
     else:
@@ -348,6 +350,15 @@ def _joined(known: Iterable[RefundDetail], read: Iterable[RefundDetail]) -> tupl
     """Return both lists together, each refund once: the lines of a refund never change."""
     joined = {detail.id: detail for detail in (*known, *read)}
     return tuple(joined[refund] for refund in sorted(joined))
+
+
+def _merge_sending(known: OrderState, order: Order) -> OrderState:
+    """Return the state with the date of a delivered document, of which the earliest counts."""
+    sent_at = min(order.modified_at, known.sent_at or order.modified_at)
+    created_at = known.created_at
+    if order.is_created:
+        created_at = min(order.modified_at, created_at or order.modified_at)
+    return replace(known, sent_at=sent_at, created_at=created_at)
 
 
 def _merge_restoring(known: OrderState, order: Order, *, is_read: bool, received_at: datetime) -> OrderState:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from bridge.domain.orders.review_items import GRANT, Question, choice_of
+from bridge.domain.orders.review_items import GRANT, LEAVE, Question
 from bridge.domain.orders.state import Effect, Order, OrderState
 from bridge.domain.stores.stores import Store
+
+_BEHIND = timedelta(hours=26)
+"""The most by which a shop's clock is taken to be behind."""
+_ASKED = (Question.PAID_LATER, Question.PLACED_UNCLEAR)
+"""The review items of withheld orders."""
 
 
 def is_past(store: Store, placed_at: datetime | None) -> bool:
@@ -22,18 +27,23 @@ def effect_for(store: Store, known: OrderState, order: Order, effect: Effect) ->
     owner's decision about the order, or else the store's setting, says so.
     """
     is_new = effect is Effect.GRANTS and known.account_id is None and known.effect is not Effect.GRANTS
-    if not is_new or not is_past(store, order.placed_at or known.placed_at or order.modified_at):
+    decided = _decision_of(known)
+    if is_new and decided == LEAVE:
+        return Effect.KEEPS
+    placed_at = order.placed_at or known.placed_at or order.modified_at
+    if not is_new or decided == GRANT or not is_past(store, placed_at):
         return effect
     paid_at = max(filter(None, (known.paid_at, order.paid_at)), default=None)
-    decided = choice_of(known.decisions, Question.PAID_LATER, "")
     is_released = store.past_orders_paid_later == GRANT and _is_later(store, paid_at)
-    is_released = decided == GRANT if decided else is_released
+    created_at = order.modified_at if order.is_created else known.created_at
+    is_released = is_released or _is_dated_early(store, placed_at, created_at)
     return Effect.GRANTS if is_released else Effect.KEEPS
 
 
 def is_withheld(store: Store, known: OrderState) -> bool:
-    """Return whether an order would grant, if it had not been placed before the store began to."""
-    return known.effect is Effect.KEEPS and known.status in store.grant_statuses and is_past(store, known.placed_at)
+    """Return whether an order would grant, if it had not been placed before the store began to, or been left."""
+    is_granting = known.effect is Effect.KEEPS and known.status in store.grant_statuses
+    return is_granting and (is_past(store, known.placed_at) or _decision_of(known) == LEAVE)
 
 
 def is_paid_later(store: Store, known: OrderState) -> bool:
@@ -41,10 +51,20 @@ def is_paid_later(store: Store, known: OrderState) -> bool:
     return is_withheld(store, known) and _is_later(store, known.paid_at)
 
 
+def is_placing_unclear(store: Store, known: OrderState) -> bool:
+    """Return whether a withheld order was sent after the store was connected by a document dated before that.
+
+    The shop's clock is behind then, so the order may have been placed afterwards.
+    """
+    return is_withheld(store, known) and _is_dated_early(store, known.placed_at, known.sent_at)
+
+
 def released(store: Store, known: OrderState) -> OrderState:
     """Return the order as granting, if it was withheld and the owner granted it or all past orders."""
-    is_released = is_withheld(store, known) and _is_granted_by_hand(known)
-    if not is_released and not _is_covered(store, known):
+    decided = _decision_of(known)
+    is_new = decided == GRANT or _is_dated_early(store, known.placed_at, known.created_at)
+    is_released = (is_withheld(store, known) and is_new) or _is_covered(store, known)
+    if decided == LEAVE or not is_released:
         return known
     ranks = {**known.sources.ranks}
     if "status" in ranks:
@@ -65,8 +85,18 @@ def _is_covered(store: Store, known: OrderState) -> bool:
     )
 
 
-def _is_granted_by_hand(known: OrderState) -> bool:
-    return choice_of(known.decisions, Question.PAID_LATER, "") == GRANT
+def _decision_of(known: OrderState) -> str:
+    """Return what a person decided about the withheld order; empty for nothing."""
+    made = [one.choice for one in known.decisions if one.kind in _ASKED]
+    return made[-1] if made else ""
+
+
+def _is_dated_early(store: Store, placed_at: datetime | None, sent_at: datetime | None) -> bool:
+    """Return whether the shop dated a delivery, which it can only have sent since, before the store's beginning."""
+    begin = store.grants_from
+    if begin is None or placed_at is None or sent_at is None:
+        return False
+    return begin - _BEHIND <= placed_at and sent_at < begin
 
 
 def _is_later(store: Store, paid_at: datetime | None) -> bool:

@@ -62,7 +62,8 @@ class Circumstances:
     order; `same_payment` are orders with the order's transaction id; `too_large`
     are lines worth more than a balance can hold. `now` is None where time does
     not count. An order `is_withheld` where it was placed before the store began
-    to grant, and `is_paid_later` where it was paid after that. To let a kind
+    to grant, and `is_paid_later` where it was paid after that, and `is_placing_unclear`
+    where the shop's clock may be the reason. To let a kind
     depend on something else, add it here and fill it in `services/orders`.
     """
 
@@ -73,6 +74,7 @@ class Circumstances:
     now: datetime | None = None
     is_withheld: bool = False
     is_paid_later: bool = False
+    is_placing_unclear: bool = False
 
 
 def review_items(known: OrderState, circumstances: Circumstances) -> tuple[ReviewItem, ...]:
@@ -166,6 +168,8 @@ def _status_items(known: OrderState, circumstances: Circumstances) -> Iterator[R
     is_package = any(line.tokens != 0 and line.line.quantity for line in known.lines)
     if circumstances.is_paid_later and is_package:
         yield ReviewItem(Question.PAID_LATER, "", {"status": known.status}, (GRANT, LEAVE))
+    elif circumstances.is_placing_unclear and is_package:
+        yield ReviewItem(Question.PLACED_UNCLEAR, "", {"status": known.status}, (GRANT, LEAVE))
     if known.effect is Effect.KEEPS and known.is_finished and is_package and not circumstances.is_withheld:
         yield ReviewItem(Question.NOT_GRANTED, known.status, {"status": known.status}, (GRANT, LEAVE))
     now = circumstances.now

@@ -40,6 +40,7 @@ class Question(StrEnum):
     SAME_PAYMENT = "same_payment"
     NOT_GRANTED = "not_granted"
     PAID_LATER = "paid_later"
+    PLACED_UNCLEAR = "placed_unclear"
     UNPAID = "unpaid"
     REFUNDS_UNREADABLE = "refunds_unreadable"
     UNREAD_REFUNDS = "unread_refunds"

@@ -168,6 +168,7 @@ class Order:
     placed_at: datetime | None
     lines: tuple[Line, ...] | None
     is_restored: bool = False
+    is_created: bool = False
     refund_ids: tuple[int, ...] = ()
     refund_details: tuple[RefundDetail, ...] = ()
     requested_at: datetime | None = None
@@ -295,7 +296,8 @@ class OrderState:
     another order with this number. `unpaid_since` is since when a granted order
     has an unpaid status. `paid_at` is the latest date of payment or completion
     that a document states, `unclear_refunds` the newest list of refunds that cannot
-    be read.
+    be read. `sent_at` is the earliest date of a delivered document, `created_at` the
+    date of the one that the shop delivered when the order was created.
     """
 
     store_id: int
@@ -328,6 +330,8 @@ class OrderState:
     is_paid: bool = True
     paid_at: datetime | None = None
     unclear_refunds: str = ""
+    sent_at: datetime | None = None
+    created_at: datetime | None = None
     sources: Sources = field(default_factory=Sources)
     rival: Order | None = None
     unpaid_since: datetime | None = None

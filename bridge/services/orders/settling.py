@@ -78,6 +78,7 @@ def settle(
             is_parked=known.number in waiting,
             is_withheld=past_orders.is_withheld(store, known),
             is_paid_later=past_orders.is_paid_later(store, known),
+            is_placing_unclear=past_orders.is_placing_unclear(store, known),
             covered=covered.get(known.number, {}),
             same_payment=same_payment.get(known.number, ()),
             too_large=dues[known.number].too_large,

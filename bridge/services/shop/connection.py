@@ -14,6 +14,7 @@ from bridge.services.ops import addresses
 from bridge.services.secrets import Vault
 from bridge.services.shop import backfill, product_import
 from bridge.storage.engine.database import Connection
+from bridge.storage.orders import pending
 from bridge.storage.shop import sync_state
 from bridge.storage.shop.sync_state import ShopRead
 from bridge.storage.stores import stores
@@ -38,7 +39,8 @@ class ConnectionState:
     are the keys of the last check's problems that may still exist, `notices` what
     deliveries reported since. `address_fault` is why deliveries would not arrive at
     the public URL; empty if they do. `importing` and `granting_past` are None if no
-    such run is active.
+    such run is active. `left_out` counts the past orders that grant nothing though
+    past orders do, because a person decided to leave them.
     """
 
     known: ShopRead
@@ -51,6 +53,7 @@ class ConnectionState:
     is_local_trial: bool
     importing: Progress | None
     granting_past: Progress | None
+    left_out: int = 0
 
     @property
     def other_site(self) -> str:
@@ -77,6 +80,7 @@ def describe(connection: Connection, store: Store, *, public_url: str, vault_: V
         is_local_trial=addresses.is_local_trial(store.url),
         importing=None if importing is None else Progress(*importing),
         granting_past=None if granting is None else Progress(*granting),
+        left_out=pending.count_withheld(connection, store) if store.history == "grant" and granting is None else 0,
     )
 
 

@@ -89,6 +89,8 @@ def pack_sources(known: OrderState) -> dict[str, Any] | None:
         "paid_at": pack_time(known.paid_at),
         "unpaid": pack_time(known.unpaid_since),
         "unclear_refunds": known.unclear_refunds,
+        "sent": pack_time(known.sent_at),
+        "created": pack_time(known.created_at),
     }
 
 
@@ -111,6 +113,8 @@ def unpack_sources(packed: dict[str, Any] | None, number: int) -> dict[str, Any]
         "unpaid_since": unpack_time(packed["unpaid"]),
         "paid_at": unpack_time(packed.get("paid_at")),
         "unclear_refunds": packed.get("unclear_refunds", ""),
+        "sent_at": unpack_time(packed.get("sent")),
+        "created_at": unpack_time(packed.get("created")),
     }
 
 

@@ -41,17 +41,25 @@ def list_withheld(connection: Connection, store: Store, *, after: int, limit: in
     """The numbers above `after` of orders from before a store was connected that would grant and were withheld."""
     statement = (
         select(orders.c.number)
-        .where(
-            orders.c.store_id == store.id,
-            orders.c.number > after,
-            orders.c.effect == Effect.KEEPS.value,
-            orders.c.status.in_(store.grant_statuses),
-            orders.c.placed_at < store.connected_at,
-        )
+        .where(orders.c.number > after, *_is_withheld(store))
         .order_by(orders.c.number)
         .limit(limit)
     )
     return list(connection.execute(statement).scalars())
+
+
+def count_withheld(connection: Connection, store: Store) -> int:
+    """Return how many orders from before a store was connected would grant and are withheld."""
+    return connection.execute(select(func.count()).select_from(orders).where(*_is_withheld(store))).scalar_one()
+
+
+def _is_withheld(store: Store) -> tuple[ColumnElement[bool], ...]:
+    return (
+        orders.c.store_id == store.id,
+        orders.c.effect == Effect.KEEPS.value,
+        orders.c.status.in_(store.grant_statuses),
+        orders.c.placed_at < store.connected_at,
+    )
 
 
 def list_unknown_customers(connection: Connection, store_id: int, numbers: Collection[int]) -> list[int]:

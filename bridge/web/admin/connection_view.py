@@ -147,7 +147,7 @@ def build(
         _answer_step(store, state, faults),
         _webhooks_step(store, state, faults),
         _packages_step(state),
-        _history_step(store, state.granting_past),
+        _history_step(store, state),
         _delivery_step(store, state),
         _access_step(keys_used=[key.last_used_at for key in access_keys]),
     )
@@ -266,8 +266,8 @@ def _progress(progress: Progress) -> str:
     return f"{number(progress.done)}{of} so far"
 
 
-def _history_step(store: Store, granting: Progress | None) -> Step:
-    title = "Past orders"
+def _history_step(store: Store, state: ConnectionState) -> Step:
+    title, granting = "Past orders", state.granting_past
     if store.history == "ask":
         sentence = (
             "Should orders placed before the shop was connected grant tokens? Until you choose, such an order"
@@ -286,6 +286,10 @@ def _history_step(store: Store, granting: Progress | None) -> Step:
     if granting is not None:
         words = f"Past orders are being granted: {_progress(granting)}. Reload this page to see more."
         return Step("history", title, State.WAITING, words)
+    if state.left_out:
+        orders = "1 order" if state.left_out == 1 else f"{number(state.left_out)} orders"
+        words = f"Past orders grant tokens as well, except {orders} for which “Leave it” was chosen."
+        return Step("history", title, State.DONE, words)
     return Step("history", title, State.DONE, "Past orders grant tokens as well.")
 
 
