@@ -20,6 +20,7 @@ from bridge.web.admin import (
     second_step,
 )
 from bridge.web.admin import limits as limits_page
+from bridge.web.admin import prices as prices_page
 from bridge.web.admin import users as credits
 from bridge.web.api import (
     adjustments,
@@ -65,6 +66,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     deliveries.bp,
     packages.bp,
     limits_page.bp,
+    prices_page.bp,
     changes.bp,
     account.bp,
     second_step.bp,
