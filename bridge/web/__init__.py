@@ -5,9 +5,25 @@ from __future__ import annotations
 from flask import Blueprint
 
 from bridge.web import health, metrics
-from bridge.web.admin import balance, changes, connect, connection, deliveries, exceptions, home, packages
+from bridge.web.admin import (
+    account,
+    admins,
+    balance,
+    bulk,
+    changes,
+    connect,
+    connection,
+    deliveries,
+    exceptions,
+    home,
+    packages,
+    second_step,
+    user_limits,
+    user_sites,
+)
 from bridge.web.admin import limits as limits_page
-from bridge.web.admin import users as credits
+from bridge.web.admin import prices as prices_page
+from bridge.web.admin import user as credits
 from bridge.web.api import (
     adjustments,
     docs,
@@ -46,12 +62,21 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     home.bp,
     connect.bp,
     credits.bp,
+    user_limits.bp,
+    user_sites.bp,
     balance.bp,
+    bulk.bp,
     exceptions.bp,
     deliveries.bp,
     packages.bp,
     limits_page.bp,
+    prices_page.bp,
     changes.bp,
+    account.bp,
+    second_step.bp,
+    admins.bp,
+    admins.store_bp,
+    admins.invitations_bp,
     connection.bp,
     openapi.bp,
     docs.bp,

@@ -274,7 +274,7 @@ def test_old_key_ends_at_the_end_of_its_grace(database, shop):
     assert isinstance(linked, Linked)
     with database.transaction() as connection:
         grace = timedelta(seconds=60)
-        fresh = sites.rotate_key(connection, shop.id, linked.site.id, grace=grace, now=NOON)
+        fresh = sites.rotate_key(connection, shop.id, linked.site.id, grace=grace, actor="test", now=NOON)
     end = NOON + timedelta(seconds=60)
 
     with database.reading() as connection:
@@ -288,8 +288,8 @@ def test_later_rotation_never_lengthens_a_grace(database, shop):
     linked = link_at(database, code_at(database, shop, NOON), NOON)
     assert isinstance(linked, Linked)
     with database.transaction() as connection:
-        sites.rotate_key(connection, shop.id, linked.site.id, grace=timedelta(seconds=60), now=NOON)
-        sites.rotate_key(connection, shop.id, linked.site.id, grace=MAX_GRACE, now=NOON)
+        sites.rotate_key(connection, shop.id, linked.site.id, grace=timedelta(seconds=60), actor="test", now=NOON)
+        sites.rotate_key(connection, shop.id, linked.site.id, grace=MAX_GRACE, actor="test", now=NOON)
 
     with database.reading() as connection, pytest.raises(AccessKeyExpired):
         access_keys.authenticate(connection, linked.access_key, now=NOON + timedelta(seconds=60))
@@ -299,8 +299,8 @@ def test_key_of_a_site_that_is_gone_says_so_even_past_its_grace(database, shop):
     linked = link_at(database, code_at(database, shop, NOON), NOON)
     assert isinstance(linked, Linked)
     with database.transaction() as connection:
-        sites.rotate_key(connection, shop.id, linked.site.id, grace=timedelta(0), now=NOON)
-        sites.unlink_site(connection, shop.id, linked.site.id, now=NOON)
+        sites.rotate_key(connection, shop.id, linked.site.id, grace=timedelta(0), actor="test", now=NOON)
+        sites.unlink_site(connection, shop.id, linked.site.id, actor="test", now=NOON)
 
     with database.reading() as connection, pytest.raises(SiteUnlinked):
         access_keys.authenticate(connection, linked.access_key, now=NOON)
@@ -312,7 +312,7 @@ def test_keys_long_ended_are_forgotten(database, shop):
     for day in range(0, 100, 10):
         with database.transaction() as connection:
             now = NOON + timedelta(days=day)
-            sites.rotate_key(connection, shop.id, linked.site.id, grace=timedelta(0), now=now)
+            sites.rotate_key(connection, shop.id, linked.site.id, grace=timedelta(0), actor="test", now=now)
 
     stored = rows(database, "select * from access_keys where site_id = :site", site=linked.site.id)
     assert len(stored) == 5

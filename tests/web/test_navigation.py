@@ -17,9 +17,9 @@ def admin(app):
 
 
 def current(response):
-    """Return the addresses and marks of the current links of a page's navigation."""
+    """Return the addresses and marks of the current links of a page's navigation, without choices inside the page."""
     found = [values for tag, values in read(response).tags if tag == "a" and "aria-current" in values]
-    return [(values["href"], values["aria-current"]) for values in found]
+    return [(values["href"], values["aria-current"]) for values in found if "?" not in values["href"]]
 
 
 def test_a_page_marks_its_own_link(shop, admin):

@@ -35,7 +35,7 @@ def test_page_shows_ledger_and_purchases(app, shop):
     page = read(sign_in(app).get(USER))
 
     # A reversal that became debt counts in full: nothing of the purchase is left.
-    texts = [row[1:2] + row[4:] for row in page.rows if len(row) == 6]
+    texts = [row[1:2] + row[4:] for row in page.rows if row[1] in {"Reversal", "Spend", "Grant"}]
     assert texts == [["Reversal", "−500debt +700", "0"], ["Spend", "−700", "500"], ["Grant", "+1,200", "1,200"]]
     [purchase] = [row for row in page.rows if len(row) == 7]
     assert purchase[0] == "41"
@@ -57,7 +57,7 @@ def test_limits_have_bars_and_the_local_time_of_their_reset(app, shop):
     ]
     assert "times in America/New York" in response.text
     assert ", 00:00</time>" in response.text
-    assert "Use it as much as you like." in response.text
+    assert "No limit." in response.text
     assert "Does not reset" in response.text
 
 
@@ -72,7 +72,7 @@ def test_long_ledger_is_read_page_by_page(app, shop):
     after = [row[5] for row in first.rows] + [row[5] for row in second.rows]
     assert after == [str(balance) for balance in range(30, 0, -1)]
     assert "Older" not in second.links
-    assert second.links["Newest"] == USER
+    assert second.links["Newest"] == f"{USER}#ledger"
 
 
 def test_many_purchases_are_read_page_by_page(app, shop):
@@ -86,7 +86,7 @@ def test_many_purchases_are_read_page_by_page(app, shop):
 
     orders = [row[0] for page in (first, second) for row in page.rows if len(row) == 7]
     assert orders == [str(number) for number in range(12, 0, -1)]
-    assert second.links["Latest"] == USER
+    assert second.links["Latest"] == f"{USER}#purchases"
 
 
 def test_invalid_addresses_are_refused(app, shop):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bridge.domain.accounts.accounts import Account
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.events.events import EventType, NewEvent
 from bridge.domain.metering.errors import UnknownLimit
@@ -37,6 +38,11 @@ def put_override(
     overrides.put_override(connection, account.id, override, actor=actor, now=now)
     _record_override(connection, store_id, user_id, before, override, actor=actor, now=now)
     return override
+
+
+def list_overrides(connection: Connection, account: Account, *, now: datetime) -> list[Override]:
+    """Return the account's own rules that count at this moment."""
+    return list(overrides.overrides(connection, [account.id], now=now).values())
 
 
 def drop_override(

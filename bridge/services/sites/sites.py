@@ -12,8 +12,12 @@ from bridge.domain.errors import SiteNotLinked, UnknownSite
 from bridge.domain.metering.limits import Period, window_at
 from bridge.domain.sites.sites import AccountState, Site, left_of_cap, state_of
 from bridge.domain.stores.principals import Caller
+from bridge.rendering.documents import Document, format_timestamp
+from bridge.rendering.ids import encode_id
 from bridge.services import secrets
 from bridge.services.metering.overview import AccountOverview, get_overview
+from bridge.services.stores import changes
+from bridge.services.stores.changes import Subject
 from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
@@ -86,23 +90,36 @@ def list_sites(connection: Connection, account_id: int, *, before: int | None, l
     return sites.list_page(connection, account_id, before=before, limit=limit)
 
 
-def change_site(connection: Connection, store_id: int, site_id: int, changes: dict[str, Any]) -> Site:
-    """Change a site's `url`, `name` or `monthly_cap`; raises `UnknownSite` or `SiteNotLinked`."""
-    _lock(connection, store_id, site_id)
-    sites.change(connection, site_id, changes)
+def get_site(connection: Connection, store_id: int, site_id: int) -> Site:
+    """Return a site of the store; raises `UnknownSite`."""
     return _get(connection, store_id, site_id)
 
 
-def unlink_site(connection: Connection, store_id: int, site_id: int, *, now: datetime) -> None:
+def change_site(
+    connection: Connection, store_id: int, site_id: int, wanted: dict[str, Any], *, actor: str, now: datetime
+) -> Site:
+    """Change a site's `url`, `name` or `monthly_cap`; raises `UnknownSite` or `SiteNotLinked`."""
+    before = _lock(connection, store_id, site_id)
+    sites.change(connection, site_id, wanted)
+    site = _get(connection, store_id, site_id)
+    _record(connection, site, _document(before), _document(site), actor=actor, now=now)
+    return site
+
+
+def unlink_site(connection: Connection, store_id: int, site_id: int, *, actor: str, now: datetime) -> None:
     """Unlink a site: its keys are refused from this commit on. Unlinking it again changes nothing.
 
     Raises `UnknownSite`.
     """
-    if _get(connection, store_id, site_id, locked=True).unlinked_at is None:
+    site = _get(connection, store_id, site_id, locked=True)
+    if site.unlinked_at is None:
         sites.change(connection, site_id, {"unlinked_at": now})
+        _record(connection, site, _document(site), None, actor=actor, now=now)
 
 
-def rotate_key(connection: Connection, store_id: int, site_id: int, *, grace: timedelta, now: datetime) -> Linked:
+def rotate_key(
+    connection: Connection, store_id: int, site_id: int, *, grace: timedelta, actor: str, now: datetime
+) -> Linked:
     """Give a site a new key; its earlier keys end after the grace period, or earlier if they were already ending.
 
     Raises `UnknownSite` or `SiteNotLinked`.
@@ -110,6 +127,8 @@ def rotate_key(connection: Connection, store_id: int, site_id: int, *, grace: ti
     site = _lock(connection, store_id, site_id)
     sites.end_keys(connection, site_id, expires_at=now + grace)
     sites.drop_keys(connection, site_id, expired_before=now - _EXPIRED_KEYS_KEPT)
+    rotated = {"new_key_at": format_timestamp(now), "old_key_until": format_timestamp(now + grace)}
+    _record(connection, site, _document(site), {**_document(site), **rotated}, actor=actor, now=now)
     return Linked(site, _add_key(connection, site, now=now))
 
 
@@ -155,6 +174,19 @@ def _get(connection: Connection, store_id: int, site_id: int, *, locked: bool = 
     if site is None:
         raise UnknownSite()
     return site
+
+
+def _document(site: Site) -> Document:
+    return {"url": site.url, "name": site.name, "monthly_cap": site.monthly_cap}
+
+
+def _record(
+    connection: Connection, site: Site, before: Document | None, after: Document | None, *, actor: str, now: datetime
+) -> None:
+    name = encode_id("si", site.id)
+    changes.record(
+        connection, site.store_id, Subject.LINKED_SITE, name, before=before, after=after, actor=actor, now=now
+    )
 
 
 def _lock(connection: Connection, store_id: int, site_id: int) -> Site:

@@ -30,6 +30,7 @@ LABELS = {
     Subject.ACCESS_KEY: "Access key",
     Subject.EVENT_ENDPOINT: "Event endpoint",
     Subject.SHOP_KEYS: "REST keys of the shop",
+    Subject.LINKED_SITE: "Linked site",
     Subject.ADMIN: "Admin",
 }
 

@@ -17,13 +17,14 @@ from bridge.web.admin.sessions import may
 class Item:
     """A page of a store in the navigation; `role` is the role that its page needs.
 
-    The item is current on every page of its endpoint's blueprint. An item whose
-    endpoint is not registered is left out.
+    The item is current on every page of its endpoint's blueprint and of those in
+    `also`. An item whose endpoint is not registered is left out.
     """
 
     label: str
     endpoint: str
     role: Role = Role.VIEWER
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ SETTINGS = Section(
 )
 
 NAVIGATION: tuple[Item | Section, ...] = (
-    Item("Credits", "credits.show"),
+    Item("Credits", "credits.show", also=("balance", "user_limits", "user_sites")),
     Item("Exceptions", "questions.show"),
     Item("Deliveries", "deliveries.show"),
     SETTINGS,
@@ -111,4 +112,4 @@ def _links(items: tuple[Item, ...], slug: str) -> list[Link]:
 def _current(item: Item) -> str:
     if request.endpoint == item.endpoint:
         return "page"
-    return "true" if request.blueprint == item.endpoint.partition(".")[0] else ""
+    return "true" if request.blueprint in {item.endpoint.partition(".")[0], *item.also} else ""

@@ -33,7 +33,7 @@ def purchases_page(connection: Connection, store: Store, user_id: int, *, before
         store=store,
         user_id=user_id,
         name=account.name or account.email or f"user {user_id}",
-        purchases=tuple(purchase_row(purchase, store.calendar.zone) for purchase in bought.purchases),
+        purchases=tuple(purchase_row(store, purchase) for purchase in bought.purchases),
         earlier=bought.next_before,
         is_latest=before is None,
         open_questions=count_exceptions(connection, store),

@@ -1,12 +1,13 @@
-"""The page of one user: balance, limits, ledger and purchases, as an admin sees them."""
+"""The page of one user: balance, limits, usage, ledger, purchases, holds and sites, as an admin sees them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from bridge.domain.accounts.ledger import Entry, Kind
-from bridge.domain.stores.stores import Store
+from bridge.domain.stores.stores import Policy, Store
 from bridge.rendering.ids import encode_id
 from bridge.services.accounts import profiles
 from bridge.services.metering.overview import get_overview
@@ -14,8 +15,15 @@ from bridge.services.orders import purchases
 from bridge.services.orders.purchases import Purchase
 from bridge.storage.engine.database import Connection
 from bridge.web import allowances
-from bridge.web.admin import users_view
+from bridge.web.admin import shop_links, users_view
+from bridge.web.admin.explain_view import Explained as Explained
+from bridge.web.admin.explain_view import ExplainForm as ExplainForm
+from bridge.web.admin.explain_view import explain
 from bridge.web.admin.navigation import count_exceptions
+from bridge.web.admin.usage_chart import PERIODS
+from bridge.web.admin.user_limits_view import LimitCard, LimitForm, limit_cards, module_choices
+from bridge.web.admin.user_sites_view import CapForm, NewKey, SitesOfUser, sites_of_user
+from bridge.web.admin.user_usage_view import UserUsage, user_usage
 from bridge.web.admin.users_view import UserRow
 from bridge.web.allowances import AllowanceRow
 from bridge.web.i18n.formatting import Language, LocalTime, local_time, shortened, zone_name
@@ -48,15 +56,33 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRow:
-    """One purchase; `total` is money as the shop writes it."""
+    """One purchase; `total` is money as the shop writes it, `url` its page in WooCommerce."""
 
     order_number: str
+    url: str
     at: LocalTime | None
     status: str
     lines: tuple[str, ...]
     total: str
     tokens: int
     reversed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The requested part of the page: entries older than id `before`, orders below `orders_before`.
+
+    `explain` is a question to answer, `limit_form` or `cap_form` a form that is
+    shown again, `new_key` a key that was just made, `days` the days of the usage.
+    """
+
+    before: int | None = None
+    orders_before: int | None = None
+    explain: ExplainForm | None = None
+    limit_form: LimitForm | None = None
+    cap_form: CapForm | None = None
+    new_key: NewKey | None = None
+    days: int = PERIODS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +94,13 @@ class UserPage:
     available: int
     zone: str
     plan: AllowanceRow | None
-    limits: tuple[AllowanceRow, ...]
+    limits: tuple[LimitCard, ...]
+    explain: ExplainForm
+    explanation: Explained | None
+    modules: Sequence[tuple[str, str]]
+    usage: UserUsage
+    linked: SitesOfUser
+    new_key: NewKey | None
     entries: tuple[EntryRow, ...]
     older: str | None
     is_first_page: bool
@@ -76,45 +108,52 @@ class UserPage:
     earlier: int | None
     is_latest_purchases: bool
     open_questions: str
+    shop_url: str
 
 
 def user_page(
     connection: Connection,
     store: Store,
     user_id: int,
+    shown: Shown,
     *,
-    before: int | None = None,
-    orders_before: int | None = None,
     now: datetime,
 ) -> UserPage:
-    """Return the page of one user: entries older than id `before`, orders below `orders_before`.
-
-    Raises `UnknownUser`.
-    """
+    """Return the page of one user; raises `UnknownUser`."""
     account = profiles.get_account(connection, store.id, user_id)
     known = get_overview(connection, account, now=now)
     user = users_view.user_row(connection, store, user_id, now=now)
-    entries = profiles.list_entries(connection, account, before=before, limit=ENTRIES + 1)
-    bought = purchases.list_purchases(connection, account, before=orders_before, limit=PURCHASES)
+    entries = profiles.list_entries(connection, account, before=shown.before, limit=ENTRIES + 1)
+    bought = purchases.list_purchases(connection, account, before=shown.orders_before, limit=PURCHASES)
     zone = store.calendar.zone
+    asked, explanation = explain(connection, known, shown.explain, now=now)
     return UserPage(
         store=store,
         user=user,
         available=known.balance.available,
         zone=zone_name(zone),
         plan=allowances.plan_row(known.policy, known.plan, Language.ENGLISH, now=now),
-        limits=allowances.rows(known.policy, known.allowances, known.policy.module_keys, Language.ENGLISH, now=now),
-        entries=tuple(_entry(entry, zone) for entry in entries[:ENTRIES]),
+        limits=limit_cards(connection, known, form=shown.limit_form, now=now),
+        explain=asked,
+        explanation=explanation,
+        modules=module_choices(known.policy),
+        usage=user_usage(connection, store, known.policy, account, days=shown.days, now=now),
+        linked=sites_of_user(connection, known.policy, account, form=shown.cap_form, now=now),
+        new_key=shown.new_key,
+        entries=tuple(_entry(entry, known.policy, zone) for entry in entries[:ENTRIES]),
         older=encode_id("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
-        is_first_page=before is None,
-        purchases=tuple(purchase_row(purchase, zone) for purchase in bought.purchases),
+        is_first_page=shown.before is None,
+        purchases=tuple(purchase_row(store, purchase) for purchase in bought.purchases),
         earlier=bought.next_before,
-        is_latest_purchases=orders_before is None,
+        is_latest_purchases=shown.orders_before is None,
         open_questions=count_exceptions(connection, store),
+        shop_url=shop_links.user_url(store, user_id),
     )
 
 
-def _entry(entry: Entry, zone: tzinfo) -> EntryRow:
+def _entry(entry: Entry, policy: Policy, zone: tzinfo) -> EntryRow:
+    # The reason of a spend is the key of its module.
+    is_module = entry.kind in {Kind.SPEND, Kind.REFUND} and entry.reason in policy.module_keys
     return EntryRow(
         at=local_time(entry.created_at, zone),
         kind=entry.kind.value,
@@ -123,15 +162,16 @@ def _entry(entry: Entry, zone: tzinfo) -> EntryRow:
         debt=entry.debt,
         balance_after=entry.balance_after,
         actor=entry.actor,
-        reason=entry.reason,
+        reason=policy.label_of(entry.reason) if is_module else entry.reason,
     )
 
 
-def purchase_row(purchase: Purchase, zone: tzinfo) -> PurchaseRow:
+def purchase_row(store: Store, purchase: Purchase) -> PurchaseRow:
     """Return a purchase as a row of a table."""
     return PurchaseRow(
         order_number=purchase.shown_number,
-        at=local_time(purchase.placed_at, zone) if purchase.placed_at else None,
+        url=shop_links.order_url(store, purchase.order_number),
+        at=local_time(purchase.placed_at, store.calendar.zone) if purchase.placed_at else None,
         status=purchase.status,
         lines=shortened((f"{line.name} × {line.quantity}" for line in purchase.lines), len(purchase.lines)),
         total=f"{purchase.total} {purchase.currency}".strip(),

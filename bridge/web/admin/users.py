@@ -6,10 +6,9 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from bridge.domain.admin.admins import Role
-from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.rendering.ids import decode_id
 from bridge.services.stores import settings
-from bridge.web.admin import balance_view, user_query, user_view, users_view
+from bridge.web.admin import balance_view, user_query, users_view
 from bridge.web.admin.balance_form import fragment, is_fragment, new_key, read_typed
 from bridge.web.admin.balance_view import EditForm, Note
 from bridge.web.admin.sessions import current_admin, may, signed_in
@@ -38,22 +37,6 @@ def show(store: str) -> ResponseReturnValue:
     return list_page(store, edit=edit, note=note)
 
 
-@bp.get("/<user_id>")
-@signed_in
-def show_user(store: str, user_id: str) -> ResponseReturnValue:
-    """Show one user: balance, limits, ledger and purchases."""
-    with reading() as connection:
-        page = user_view.user_page(
-            connection,
-            settings.get_store(connection, store),
-            path_number(user_id, "user_id"),
-            before=_entry_before(),
-            orders_before=_orders_before(),
-            now=utcnow(),
-        )
-    return render_template("user.html", page=page, user=page.user, store=page.store, admin=current_admin())
-
-
 def list_page(store: str, *, edit: EditForm | None = None, note: Note | None = None) -> str:
     """Return the list that the request asks for, with the form of one user or a note beside a balance."""
     listing, days, now = user_query.read_listing(), user_query.read_days(), utcnow()
@@ -62,20 +45,11 @@ def list_page(store: str, *, edit: EditForm | None = None, note: Note | None = N
         changed = note.user_id if note and note.tag else None
         page = users_view.credits_page(connection, found, listing, edit=edit, changed=changed, days=days, now=now)
     return render_template(
-        "credits.html", page=page, store=page.store, state=user_query.list_state(), note=note, admin=current_admin()
+        "credits.html",
+        page=page,
+        store=page.store,
+        state=user_query.list_state(),
+        note=note,
+        bulk_key=new_key(),
+        admin=current_admin(),
     )
-
-
-def _entry_before() -> int | None:
-    text = request.args.get("entries")
-    if not text:
-        return None
-    found = decode_id("en", text)
-    if found is None:
-        raise InvalidRequest(fields=[FieldError("entries", "start at the newest entry")])
-    return found
-
-
-def _orders_before() -> int | None:
-    text = request.args.get("orders")
-    return path_number(text, "orders", low=0) if text else None

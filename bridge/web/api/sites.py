@@ -134,10 +134,10 @@ def list_sites(user_id: str) -> Response:
 def change_site(site_id: str) -> Response:
     """Change the address, the name or the monthly cap of a site."""
     changes = read_body(SiteChangesIn).model_dump(exclude_unset=True)
-    number, store_id, now = _site_number(site_id), caller().store_id, utcnow()
+    number, who, now = _site_number(site_id), caller(), utcnow()
 
     def change(connection: Connection) -> Document:
-        site = sites.change_site(connection, store_id, number, changes)
+        site = sites.change_site(connection, who.store_id, number, changes, actor=who.name, now=now)
         (status,) = sites.list_statuses(connection, [site], now=now)
         return _site_document(status)
 
@@ -149,8 +149,8 @@ def change_site(site_id: str) -> Response:
 @operation("Unlink a site", tag="Linked sites", answer=None, status=204, errors=(UnknownSite,))
 def unlink_site(site_id: str) -> Response:
     """Unlink a site. Its keys stop working at once; its history is kept."""
-    number, store_id, now = _site_number(site_id), caller().store_id, utcnow()
-    in_transaction(lambda connection: sites.unlink_site(connection, store_id, number, now=now))
+    number, who, now = _site_number(site_id), caller(), utcnow()
+    in_transaction(lambda connection: sites.unlink_site(connection, who.store_id, number, actor=who.name, now=now))
     return Response(status=204)
 
 
@@ -167,10 +167,10 @@ def unlink_site(site_id: str) -> Response:
 def rotate_key(site_id: str) -> Response:
     """Create a new access key. The old key works until the grace period ends."""
     grace = timedelta(seconds=read_body(RotationIn).grace_seconds)
-    number, store_id, now = _site_number(site_id), caller().store_id, utcnow()
+    number, who, now = _site_number(site_id), caller(), utcnow()
 
     def rotate(connection: Connection) -> Document:
-        linked = sites.rotate_key(connection, store_id, number, grace=grace, now=now)
+        linked = sites.rotate_key(connection, who.store_id, number, grace=grace, actor=who.name, now=now)
         return _linked_document(connection, linked, now=now)
 
     return json_response(in_transaction(rotate))

@@ -1,0 +1,51 @@
+"""Reset the limits of a user from the form of an admin, once for each form."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+
+from bridge.domain.admin.admins import Admin
+from bridge.domain.stores.principals import Caller
+from bridge.domain.stores.stores import Store
+from bridge.rendering.documents import Document
+from bridge.rendering.settings import reset_document
+from bridge.services.metering import overrides
+from bridge.services.metering.idempotency import once
+from bridge.services.transactions import Transaction, in_transaction
+from bridge.storage.engine.database import Connection
+
+
+def reset(
+    transaction: Transaction,
+    store: Store,
+    user_id: int,
+    module: str | None,
+    *,
+    key: str,
+    admin: Admin,
+    now: datetime,
+) -> None:
+    """Begin a new window of one module, or of all for None, once for each form `key`.
+
+    A form that is sent twice resets once. Raises `UnknownUser`, `UnknownModule`,
+    and `KeyReused` for a form that was sent before for another module.
+    """
+
+    def write(connection: Connection) -> Document:
+        made = overrides.reset_account(connection, store.id, user_id, module, actor=admin.email, now=now)
+        return {"user": user_id, **reset_document(made)}
+
+    stated = json.dumps(["reset", user_id, module, admin.id])
+    in_transaction(
+        transaction,
+        lambda connection: once(
+            connection,
+            Caller(store.id, admin.email),
+            key=f"admin:{key}",
+            fingerprint=hashlib.sha256(stated.encode()).hexdigest(),
+            create=lambda: write(connection),
+            now=now,
+        ),
+    )

@@ -1,0 +1,112 @@
+"""The explanation of a spend in words, for an admin: what would decide it, and who would pay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+
+from bridge.domain.accounts.accounts import MAX_TOKENS
+from bridge.domain.metering.funding import Decision, FundingSource, Refusal, Source
+from bridge.domain.metering.limits import Allowance
+from bridge.services.metering import quotes
+from bridge.services.metering.overview import AccountOverview
+from bridge.services.metering.quotes import Explanation
+from bridge.storage.engine.database import Connection
+from bridge.web.admin.user_limits_view import audience_words, rule_words
+from bridge.web.api.parsing import typed_amount
+from bridge.web.i18n.formatting import local_time, number
+
+_SOURCES = {Source.PLAN: "the plan", Source.BALANCE: "the balance", Source.ALLOWANCE: "the free limit"}
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainForm:
+    """The question: would a spend of so many tokens be accepted? `error` is about the field `error_field`."""
+
+    module: str = ""
+    tokens: str = "1"
+    error: str = ""
+    error_field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """The answer in one sentence, and the steps that lead to it as terms with their texts."""
+
+    is_accepted: bool
+    answer: str
+    steps: tuple[tuple[str, str], ...]
+
+
+def explain(
+    connection: Connection, known: AccountOverview, asked: ExplainForm | None, *, now: datetime
+) -> tuple[ExplainForm, Explained | None]:
+    """Return the form and the answer to it; None without a question, or with an error in the form."""
+    if asked is None:
+        return ExplainForm(), None
+    if asked.module not in known.policy.module_keys:
+        return replace(asked, error="Choose one of the store’s modules.", error_field="module"), None
+    tokens = typed_amount(asked.tokens)
+    if tokens is None:
+        error = f"Enter a whole number of tokens from 0 to {number(MAX_TOKENS)}."
+        return replace(asked, error=error, error_field="tokens"), None
+    account = known.account
+    found = quotes.explain(
+        connection, account.store_id, account.user_id or 0, module=asked.module, tokens=tokens, now=now
+    )
+    return asked, _explained(found, known.policy.calendar.zone)
+
+
+def _explained(found: Explanation, zone: tzinfo) -> Explained:
+    steps = [("Roles", ", ".join(found.account.roles) or "No role is known.")]
+    if not found.is_metered:
+        steps.append(("Price", f"{found.module_label} is free of charge: use is recorded and costs nothing."))
+    steps.append(("Rule", _rule(found.allowance, found.module_label)))
+    if found.allowance is not None:
+        steps.append(("Window", _window(found.allowance, zone)))
+    steps.append(("Pays first to last", "; ".join(_left(source) for source in found.funding_sources)))
+    return Explained(found.decision.is_accepted, _answer(found), tuple(steps))
+
+
+def _answer(found: Explanation) -> str:
+    decision, price = found.decision, _tokens(found.price)
+    if not decision.is_accepted:
+        why = (
+            f"The rule gives no free use of {found.module_label}, and nothing else can pay: "
+            if decision.refusal is Refusal.MODULE_DISABLED
+            else ""
+        )
+        return f"Refused. {why}{number(decision.shortfall)} of {price} cannot be paid."
+    if not found.price:
+        return "Accepted. Nothing has to be paid."
+    return f"Accepted. {price}: {_shares(decision)}."
+
+
+def _shares(decision: Decision) -> str:
+    parts = {Source.PLAN: decision.plan, Source.BALANCE: decision.balance, Source.ALLOWANCE: decision.allowance}
+    return ", ".join(f"{number(tokens)} from {_SOURCES[source]}" for source, tokens in parts.items() if tokens)
+
+
+def _rule(allowance: Allowance | None, label: str) -> str:
+    if allowance is None:
+        return f"No limit gives free use of {label} to this user."
+    words = rule_words(allowance.matched.rule, allowance.limit.period)
+    audience = audience_words(allowance.matched.audience)
+    return f"{audience[0].upper()}{audience[1:]}: {words}."
+
+
+def _window(allowance: Allowance, zone: tzinfo) -> str:
+    window = allowance.window
+    since = f"since {local_time(window.opened_at, zone).text}" if window.opened_at else "since the beginning"
+    until = f", until {local_time(window.ends_at, zone).text}" if window.ends_at else ", without an end"
+    held = f" and {number(allowance.held)} held" if allowance.held else ""
+    return f"{number(allowance.used)} used{held} {since}{until}."
+
+
+def _left(source: FundingSource) -> str:
+    left = "no limit" if source.left is None else f"{_tokens(source.left)} left"
+    return f"{_SOURCES[source.source]}, {left}"
+
+
+def _tokens(count: int) -> str:
+    return "1 token" if count == 1 else f"{number(count)} tokens"

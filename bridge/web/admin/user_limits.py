@@ -1,0 +1,133 @@
+"""The forms of a user's limits: an own limit until a day, its removal, and resets."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from flask import Blueprint, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from bridge.domain.accounts.accounts import MAX_TOKENS
+from bridge.domain.admin.admins import Role
+from bridge.domain.errors import FieldError, InvalidRequest, KeyReused
+from bridge.domain.metering.errors import UnknownLimit
+from bridge.domain.metering.limits import Allows, Override, Rule, first_instant
+from bridge.domain.stores.stores import Store
+from bridge.services.admin import limit_reset
+from bridge.services.metering import overrides
+from bridge.services.metering.overview import get_policy
+from bridge.services.stores import settings
+from bridge.storage.engine.database import Connection
+from bridge.web.admin.sessions import current_admin, needs
+from bridge.web.admin.user import render_user
+from bridge.web.admin.user_limits_view import LimitForm, rule_words
+from bridge.web.api.parsing import path_module, path_number, typed_amount
+from bridge.web.context import in_transaction, reading, transaction, utcnow
+from bridge.web.i18n.formatting import day, number
+
+bp = Blueprint("user_limits", __name__, url_prefix="/admin/<store>/credits/<user_id>/limits")
+
+_KEY = re.compile(r"[\w-]{8,64}", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+@bp.post("/<module>")
+@needs(Role.MANAGER)
+def save(store: str, user_id: str, module: str) -> ResponseReturnValue:
+    """Set the user's own limit of a module; show the page again after an error."""
+    user, key, now = path_number(user_id, "user_id"), path_module(module), utcnow()
+    with reading() as connection:
+        found = settings.get_store(connection, store)
+        label = get_policy(connection, found.id).label_of(key)
+    form, override = _read_form(found, key, now=now)
+    if override is None:
+        return render_user(store, user, limit_form=form, now=now), 422
+    admin = current_admin()
+
+    def put(connection: Connection) -> None:
+        overrides.put_override(connection, found.id, user, override, actor=admin.email, now=now)
+
+    in_transaction(put)
+    until = f" until the end of {day(date.fromisoformat(form.last_day))}" if override.ends_at else ""
+    flash(f"{label}: the own limit of user {user} is {rule_words(override.rule, None)}{until}.")
+    return _back(store, user)
+
+
+@bp.post("/<module>/remove")
+@needs(Role.MANAGER)
+def remove(store: str, user_id: str, module: str) -> ResponseReturnValue:
+    """Remove the user's own limit of a module; the limits of the user's roles apply again."""
+    user, key, admin, now = path_number(user_id, "user_id"), path_module(module), current_admin(), utcnow()
+
+    def drop(connection: Connection) -> str:
+        found = settings.get_store(connection, store)
+        overrides.drop_override(connection, found.id, user, key, actor=admin.email, now=now)
+        return get_policy(connection, found.id).label_of(key)
+
+    try:
+        label = in_transaction(drop)
+    except UnknownLimit:
+        flash(f"Nothing was changed: user {user} has no own limit for this module.", "bad")
+    else:
+        flash(f"{label}: the own limit of user {user} was removed. The limits of the roles apply again.")
+    return _back(store, user)
+
+
+@bp.post("/reset")
+@needs(Role.MANAGER)
+def reset(store: str, user_id: str) -> ResponseReturnValue:
+    """Begin a new window of one module, or of all; a form that is sent twice resets once."""
+    user, module, form_key = path_number(user_id, "user_id"), request.form.get("module", ""), _form_key()
+    key = path_module(module) if module else None
+    with reading() as connection:
+        found = settings.get_store(connection, store)
+        label = get_policy(connection, found.id).label_of(key) if key else "All modules"
+    try:
+        limit_reset.reset(transaction, found, user, key, key=form_key, admin=current_admin(), now=utcnow())
+    except KeyReused:
+        flash("Nothing was changed: this form was already sent for another module. Try again from this page.", "bad")
+    else:
+        flash(f"{label}: the use of user {user} counts from 0 again.")
+    return _back(store, user)
+
+
+def _read_form(store: Store, module: str, *, now: datetime) -> tuple[LimitForm, Override | None]:
+    """Return the typed form and its limit; the limit is None, and the form has an error, if a field is invalid."""
+    typed = {name: request.form.get(name, "").strip()[:40] for name in ("allows", "tokens", "last_day")}
+    form = LimitForm(module, **typed)
+    if form.allows not in set(Allows):
+        return replace(form, allows=Allows.AMOUNT.value, error="Choose one of the three.", error_field="allows"), None
+    allows, tokens = Allows(form.allows), typed_amount(form.tokens)
+    if allows is Allows.AMOUNT and tokens is None:
+        error = f"Enter a whole number of tokens from 0 to {number(MAX_TOKENS)}."
+        return replace(form, error=error, error_field="tokens"), None
+    ends_at = None
+    if form.last_day:
+        ends_at = _end_of(form.last_day, store)
+        if ends_at is None or ends_at <= now:
+            error = "Enter today or a later day, or leave it empty for a limit without an end."
+            return replace(form, error=error, error_field="last_day"), None
+    return form, Override(module, Rule(allows, (tokens or 0) if allows is Allows.AMOUNT else 0), ends_at)
+
+
+def _end_of(text: str, store: Store) -> datetime | None:
+    """Return the end of a typed day on the store's clock; None if the text is not a day."""
+    if not _DAY.fullmatch(text):
+        return None
+    try:
+        return first_instant(date.fromisoformat(text) + timedelta(days=1), store.calendar.zone)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _form_key() -> str:
+    key = request.form.get("form_key", "")
+    if not _KEY.fullmatch(key):
+        raise InvalidRequest(fields=[FieldError("form", "load the page again; parts of its form are missing")])
+    return key
+
+
+def _back(store: str, user: int) -> ResponseReturnValue:
+    return redirect(url_for("credits.show_user", store=store, user_id=user, _anchor="limits"), 303)
