@@ -1,16 +1,17 @@
-"""The jobs that keep the console's figures: the use of stores by day, and the figures of large stores."""
+"""The jobs of the console: the use of stores by day, the figures of large stores, and bulk changes."""
 
 from __future__ import annotations
 
 import logging
+import time
 
-from bridge.services.admin import rollups
+from bridge.services.admin import bulk_changes, rollups
 from bridge.services.stores import settings
-from schedulers.context import JobContext
+from schedulers.context import JobContext, pause
 
 log = logging.getLogger(__name__)
 
-ROLL_UP_EVERY, REFRESH_EVERY = 60, 60
+ROLL_UP_EVERY, REFRESH_EVERY, BULK_EVERY = 60, 60, 3
 
 
 def roll_up(context: JobContext) -> str:
@@ -41,3 +42,22 @@ def refresh_figures(context: JobContext) -> str:
             log.exception("the figures of store %s could not be brought up to date", store.slug)
             failed += 1
     return f"{written} users" + (f", {failed} stores failed" if failed else "")
+
+
+def apply_bulk_changes(context: JobContext) -> str:
+    """Apply the rows of confirmed bulk changes; one that fails stops no other."""
+    ended = failed = 0
+    with context.database.reading() as connection:
+        running = bulk_changes.list_running(connection)
+    for bulk_id in running:
+        has_ended = False
+        try:
+            while context.may_go_on() and not has_ended:
+                began = time.monotonic()
+                has_ended = bulk_changes.apply(context.database.transaction, bulk_id, now=context.clock())
+                pause(began)
+            ended += has_ended
+        except Exception:
+            log.exception("bulk change %d could not be applied", bulk_id)
+            failed += 1
+    return f"{ended} ended" + (f", {failed} failed" if failed else "")

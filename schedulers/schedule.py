@@ -16,6 +16,7 @@ TIMETABLE = (
     Job("settle_past_orders", 10, jobs.settle_past_orders),
     Job("roll_up", console_jobs.ROLL_UP_EVERY, console_jobs.roll_up),
     Job("refresh_figures", console_jobs.REFRESH_EVERY, console_jobs.refresh_figures),
+    Job("apply_bulk_changes", console_jobs.BULK_EVERY, console_jobs.apply_bulk_changes),
     Job("prune", 3600, jobs.prune_and_record),
 )
 

@@ -96,6 +96,11 @@ def hash_address(address: str) -> str:
     return hashlib.sha256(b"token-bridge address\0" + address.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def hash_recovery_code(code: str) -> str:
+    """Return the stored hash of a recovery code, which has about 50 random bits and counted guesses."""
+    return hashlib.sha256(b"token-bridge recovery code\0" + code.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def new_secret() -> str:
     """Return a new webhook secret, of characters that WooCommerce neither decodes nor escapes."""
     return secrets.token_urlsafe(36)

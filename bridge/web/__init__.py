@@ -7,7 +7,10 @@ from flask import Blueprint
 from bridge.web import health, metrics
 from bridge.web.admin import (
     access_keys,
+    account,
+    admins,
     balance,
+    bulk,
     changes,
     connect,
     connection,
@@ -16,9 +19,11 @@ from bridge.web.admin import (
     exceptions,
     home,
     packages,
+    second_step,
     store_settings,
 )
 from bridge.web.admin import limits as limits_page
+from bridge.web.admin import prices as prices_page
 from bridge.web.admin import users as credits
 from bridge.web.api import (
     adjustments,
@@ -59,14 +64,21 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     connect.bp,
     credits.bp,
     balance.bp,
+    bulk.bp,
     exceptions.bp,
     deliveries.bp,
     packages.bp,
     limits_page.bp,
+    prices_page.bp,
     changes.bp,
-    store_settings.bp,
-    event_endpoints.bp,
+    account.bp,
+    second_step.bp,
+    admins.bp,
+    admins.store_bp,
+    admins.invitations_bp,
     access_keys.bp,
+    event_endpoints.bp,
+    store_settings.bp,
     connection.bp,
     openapi.bp,
     docs.bp,

@@ -58,7 +58,7 @@ def test_balance_is_changed_and_undone_in_its_row(page, people):
     page.evaluate("document.querySelector('[data-balance=\"5600\"]').scrollIntoView({block: 'center'})")
     scroll, address = _scroll(page), page.url
     number.click()
-    field = page.get_by_role("textbox", name="Tokens")
+    field = page.get_by_role("textbox", name="Tokens", exact=True)
     expect(field).to_be_focused()
     page.keyboard.type("7000")
     expect(page.locator("#edit-now")).to_have_text("now 5,600 → 7,000")
@@ -86,14 +86,14 @@ def test_balance_is_changed_and_undone_in_its_row(page, people):
 
 def test_conflict_shows_both_balances_and_keeps_what_was_typed(page, people):
     page.get_by_role("link", name="change the balance of user 110").click()
-    page.get_by_label("Change", exact=True).select_option("add")
-    page.get_by_role("textbox", name="Tokens").fill("400")
+    page.locator("#edit-mode").select_option("add")
+    page.get_by_role("textbox", name="Tokens", exact=True).fill("400")
     spend(people, 110, 100)
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("alert")).to_contain_text("it was 5,600 and is 5,500 now")
-    expect(page.get_by_role("textbox", name="Tokens")).to_have_value("400")
-    expect(page.get_by_role("textbox", name="Tokens")).to_be_focused()
+    expect(page.get_by_role("textbox", name="Tokens", exact=True)).to_have_value("400")
+    expect(page.get_by_role("textbox", name="Tokens", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="change the balance of user 110")).to_have_text("5,900")
     assert balance_of(people, 110) == 5900
@@ -101,14 +101,14 @@ def test_conflict_shows_both_balances_and_keeps_what_was_typed(page, people):
 
 def test_typed_value_survives_a_session_that_expires_in_the_row(page, people, database):
     page.get_by_role("link", name="change the balance of user 110").click()
-    page.get_by_role("textbox", name="Tokens").fill("6543")
+    page.get_by_role("textbox", name="Tokens", exact=True).fill("6543")
     with database.transaction() as connection:
         connection.exec_driver_sql("delete from admin_sessions")
     page.keyboard.press("Enter")
     page.wait_for_url("**/admin?next=**")
     _sign_in(page)
 
-    expect(page.get_by_role("textbox", name="Tokens")).to_have_value("6543")
+    expect(page.get_by_role("textbox", name="Tokens", exact=True)).to_have_value("6543")
     page.get_by_role("button", name="Save balance").click()
     expect(page.get_by_role("link", name="change the balance of user 110")).to_have_text("6,543")
 
@@ -134,10 +134,28 @@ def test_purchases_and_undo_work_without_script(address, context, people):
     expect(page.get_by_role("heading", name="Purchases of User 110")).to_be_visible()
     page.go_back()
     page.get_by_role("link", name="change the balance of user 110").click()
-    page.get_by_label("Change", exact=True).select_option("subtract")
-    page.get_by_role("textbox", name="Tokens").fill("600")
+    page.locator("#edit-mode").select_option("subtract")
+    page.get_by_role("textbox", name="Tokens", exact=True).fill("600")
     page.get_by_role("button", name="Save balance").click()
     expect(page.get_by_role("status").first).to_have_text("The balance of user 110 changed from 5,600 to 5,000 tokens.")
     page.get_by_role("button", name="Undo the change of user 110").click()
     expect(page.get_by_role("status").first).to_have_text("The change was undone: the balance is now 5,600.")
     assert balance_of(people, 110) == 5600
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_file_with_a_bad_row_is_previewed_and_applied(address, browser, people, has_script):
+    context = browser.new_context(java_script_enabled=has_script, viewport={"width": 380, "height": 800})
+    page = context.new_page()
+    _enter(page, f"{address}/admin/shop/credits/bulk")
+    text = b"user_id,tokens,reason\n110,400,Bonus\nabc,5,\n"
+    page.get_by_label("CSV file").set_input_files({"name": "a.csv", "mimeType": "text/csv", "buffer": text})
+    page.get_by_role("button", name="Show preview").click()
+    expect(page.get_by_text("1 row has an error")).to_be_visible()
+    assert balance_of(people, 110) == 5600
+    if has_script:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 380
+    page.get_by_role("button", name="Apply 1 row").click()
+    expect(page.get_by_text("1 of 2 rows applied, 1 failed")).to_be_visible()
+    assert balance_of(people, 110) == 6000
+    context.close()

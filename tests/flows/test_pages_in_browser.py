@@ -120,8 +120,8 @@ def test_every_control_has_a_name(address, context, people, engine):
         role = text.split(" ")[0].rstrip(":")
         if role in {"link", "button", "textbox", "searchbox", "meter", "navigation", "region", "table"}:
             assert '"' in text or role == "table", text
-    assert page.get_by_role("textbox", name="Tokens").input_value() == "5,000"
-    assert page.get_by_role("textbox", name="Reason").count() == 1
+    assert page.get_by_role("textbox", name="Tokens", exact=True).input_value() == "5,000"
+    assert page.get_by_role("textbox", name="Reason").count() == 2
     assert page.get_by_role("columnheader", name="Balance").count() == 1
     assert page.get_by_role("searchbox", name="Search by name, email or user ID").count() == 1
     assert page.locator("h1").count() == 1

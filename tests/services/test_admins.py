@@ -16,7 +16,7 @@ RIGHT, WRONG = "a long enough word", "some other long word"
 @pytest.fixture
 def owner(database):
     with database.transaction() as connection:
-        admins.add_admin(connection, "Owner@Example.test", RIGHT, now=NOW)
+        admins.add_admin(connection, "Owner@Example.test", RIGHT, actor="test", now=NOW)
     return "owner@example.test"
 
 
@@ -163,7 +163,7 @@ def test_too_many_at_once_get_a_time_to_retry(database, owner, monkeypatch):
 def test_new_password_ends_sessions(database, owner):
     signed_in = admins.sign_in(database, owner, RIGHT, throttles=SignInThrottles(), client=HERE, now=NOW)
     with database.transaction() as connection:
-        made = admins.reset_password(connection, "OWNER@example.test", None, now=NOW)
+        made = admins.reset_password(connection, "OWNER@example.test", None, actor="test", now=NOW)
 
     assert _sign_in(database, owner, RIGHT) is None
     assert _sign_in(database, owner, made) is not None
@@ -190,7 +190,7 @@ def test_only_the_hash_of_a_session_is_stored(database, owner):
 
 def test_password_is_made_up_where_none_is_given(database):
     with database.transaction() as connection:
-        made = admins.add_admin(connection, "new@example.test", None, now=NOW)
+        made = admins.add_admin(connection, "new@example.test", None, actor="test", now=NOW)
 
     assert len(made) >= 20
     assert _sign_in(database, "new@example.test", made) is not None
@@ -204,12 +204,12 @@ def test_password_is_stored_as_a_hash_only(database, owner):
 
 def test_second_admin_of_one_e_mail_is_refused(database, owner):
     with database.transaction() as connection, pytest.raises(AdminExists):
-        admins.add_admin(connection, "OWNER@EXAMPLE.TEST", None, now=NOW)
+        admins.add_admin(connection, "OWNER@EXAMPLE.TEST", None, actor="test", now=NOW)
 
 
 def test_password_of_an_unknown_admin_cannot_be_reset(database):
     with database.transaction() as connection, pytest.raises(UnknownAdmin):
-        admins.reset_password(connection, "nobody@example.test", None, now=NOW)
+        admins.reset_password(connection, "nobody@example.test", None, actor="test", now=NOW)
 
 
 def test_what_can_be_no_admin_is_refused(database):
@@ -221,7 +221,7 @@ def test_what_can_be_no_admin_is_refused(database):
         ("a\n@b", RIGHT),
     ):
         with database.transaction() as connection, pytest.raises(InvalidRequest):
-            admins.add_admin(connection, email, password, now=NOW)
+            admins.add_admin(connection, email, password, actor="test", now=NOW)
 
 
 def test_first_admin_is_made_once(database):

@@ -64,7 +64,7 @@ LAYERS: tuple[tuple[str, Layer], ...] = (
         r"bridge/services/.+",
         Layer(
             r"bridge\.(domain|rendering|storage|clients|services)",
-            frozenset({"cryptography", "argon2"}),
+            frozenset({"cryptography", "argon2", "pyotp"}),
         ),
     ),
     (

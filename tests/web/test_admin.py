@@ -133,8 +133,8 @@ def test_cookie_of_a_session_that_ended_is_worth_nothing(app, shop, database):
 def test_removed_admin_is_signed_out(app, shop, database):
     client = sign_in(app)
     with database.transaction() as connection:
-        add_admin(connection, "other@example.test", None, now=utcnow())
-        remove_admin(connection, EMAIL)
+        add_admin(connection, "other@example.test", None, actor="test", now=utcnow())
+        remove_admin(connection, EMAIL, actor="test", now=utcnow())
 
     assert not _is_signed_in(client)
 
@@ -176,7 +176,7 @@ def test_new_password_ends_the_session(app, shop, database):
     assert _is_signed_in(client)
 
     with database.transaction() as connection:
-        reset_password(connection, EMAIL, None, now=utcnow())
+        reset_password(connection, EMAIL, None, actor="test", now=utcnow())
 
     assert not _is_signed_in(client)
 

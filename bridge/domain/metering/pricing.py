@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from bridge.domain.accounts.accounts import MAX_TOKENS
 from bridge.domain.errors import FieldError, InvalidRequest
@@ -59,3 +59,33 @@ def price_of(operation: Operation, quantity: int) -> int:
 def sum_of(parts: Iterable[Operation]) -> int:
     """Return the tokens per unit of an operation that consists of these parts."""
     return sum(part.tokens_per_unit for part in parts)
+
+
+def with_change(known: Mapping[str, Operation], operation: Operation) -> list[Operation]:
+    """Return the operation with its price, and those made of it with their new prices.
+
+    `known` is the price list by key. Raises `InvalidRequest` for a part that is not
+    there, or is itself made of others.
+    """
+    if operation.parts:
+        _check_parts(operation, known)
+        operation = replace(operation, tokens_per_unit=sum_of(known[part] for part in operation.parts))
+        if operation.tokens_per_unit > MAX_TOKENS:
+            raise InvalidRequest(fields=[FieldError("parts", "together they cost more than 2^53-1 tokens")])
+    priced = {**known, operation.key: operation}
+    made_of_it = [
+        replace(made, tokens_per_unit=sum_of(priced[part] for part in made.parts))
+        for made in known.values()
+        if operation.key in made.parts
+    ]
+    return [operation, *made_of_it]
+
+
+def _check_parts(operation: Operation, known: Mapping[str, Operation]) -> None:
+    for part in operation.parts:
+        if part not in known or part == operation.key:
+            raise InvalidRequest(fields=[FieldError("parts", f"the price list has no operation {part}")])
+        if known[part].parts:
+            raise InvalidRequest(fields=[FieldError("parts", f"{part} is itself made of others")])
+    if any(operation.key in made.parts for made in known.values()):
+        raise InvalidRequest(fields=[FieldError("parts", "another operation is made of this one")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -41,9 +41,9 @@ def read_file(path: Path) -> Iterator[Opening]:
     """
     try:
         with path.open("rb") as raw:
-            encoding = _encoding_of(raw)
+            encoding = encoding_of(raw)
         with path.open(encoding=encoding, newline="") as lines:
-            yield from read(_bounded(lines))
+            yield from read(bounded_lines(lines))
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be read: {error.strerror}") from error
 
@@ -52,7 +52,7 @@ def read(given: Iterable[str], *, most_rows: int = MAX_ROWS) -> Iterator[Opening
     """Return the opening balances in the lines of a CSV file with a header line; raises as `read_file` does."""
     lines = iter(given)
     first = next(lines, "")
-    columns, separator = _read_header(first)
+    columns, separator = read_header(first, COLUMNS, REQUIRED)
     faults: list[FieldError] = []
     seen: dict[int, int] = {}
     reader = csv.reader(lines, delimiter=separator, strict=True)
@@ -74,7 +74,7 @@ def read(given: Iterable[str], *, most_rows: int = MAX_ROWS) -> Iterator[Opening
             if len(faults) >= MAX_FAULTS:
                 break
     except csv.Error as error:
-        faults.append(FieldError(f"line {reader.line_num + 1}", _quote_fault(error)))
+        faults.append(FieldError(f"line {reader.line_num + 1}", quote_fault(error)))
     except UnicodeDecodeError as error:
         faults.append(FieldError(f"line {reader.line_num + 2}", f"is not text in {error.encoding}"))
     if faults:
@@ -100,26 +100,26 @@ def _read_cells(columns: list[str], cells: list[str], line: int, seen: dict[int,
     return found
 
 
-def _read_header(first: str) -> tuple[list[str], str]:
-    """Return the columns of the header line, and their separator."""
+def read_header(first: str, known: Sequence[str], required: Sequence[str]) -> tuple[list[str], str]:
+    """Return the columns of the header line, and their separator; raises `InvalidRequest` unless they fit."""
     separator = max(_SEPARATORS, key=first.count)
     try:
         cells = next(csv.reader([first], delimiter=separator, strict=True), [])
     except csv.Error as error:
-        raise InvalidRequest(fields=[FieldError("line 1", _quote_fault(error))]) from error
+        raise InvalidRequest(fields=[FieldError("line 1", quote_fault(error))]) from error
     columns = ["_".join(cell.strip(" \t\r\n\ufeff\u200b\xa0").casefold().split()) for cell in cells]
     while columns and not columns[-1]:
         columns.pop()
-    _check_columns(columns)
+    _check_columns(columns, known, required)
     return columns, separator
 
 
-def _check_columns(columns: list[str]) -> None:
+def _check_columns(columns: list[str], known: Sequence[str], required: Sequence[str]) -> None:
     if not columns:
-        message = f"must be the header {','.join(COLUMNS)}; it is empty"
+        message = f"must be the header {','.join(known)}; it is empty"
         raise InvalidRequest(fields=[FieldError("line 1", message)])
-    missing = [name for name in REQUIRED if name not in columns]
-    unknown = [name for name in columns if name not in COLUMNS]
+    missing = [name for name in required if name not in columns]
+    unknown = [name for name in columns if name not in known]
     twice = sorted({name for name in columns if columns.count(name) > 1})
     problems = []
     if missing:
@@ -130,11 +130,11 @@ def _check_columns(columns: list[str]) -> None:
     if twice:
         problems.append(f"{', '.join(twice)} appears twice")
     if problems:
-        message = f"must be the header {','.join(COLUMNS)} in any order: {'; '.join(problems)}"
+        message = f"must be the header {','.join(known)} in any order: {'; '.join(problems)}"
         raise InvalidRequest(fields=[FieldError("line 1", message)])
 
 
-def _encoding_of(raw: IO[bytes]) -> str:
+def encoding_of(raw: IO[bytes]) -> str:
     """Return the encoding of a file, read to its end once: marked, UTF-16 by its zero bytes, UTF-8, or Windows-1252."""
     start = raw.read(_CHUNK)
     for bom, encoding in _BOMS:
@@ -190,7 +190,7 @@ class _Scan:
         self.line += chunk.count(b"\n")
 
 
-def _bounded(lines: IO[str]) -> Iterator[str]:
+def bounded_lines(lines: IO[str]) -> Iterator[str]:
     """Yield the lines of a file, none longer than `MAX_LINE`, so that an endless line is never read whole."""
     number = 0
     while line := lines.readline(MAX_LINE + 1):
@@ -202,7 +202,8 @@ def _bounded(lines: IO[str]) -> Iterator[str]:
         yield line
 
 
-def _quote_fault(error: csv.Error) -> str:
+def quote_fault(error: csv.Error) -> str:
+    """Return an error of the CSV reader as a sentence."""
     words = str(error)
     if "end of data" in words:
         return "has a double quote that is never closed, on this line or an earlier one"

@@ -23,7 +23,11 @@ from bridge.domain.errors import (
 )
 from bridge.domain.ops.clock import TOLERANCE
 from bridge.services import secrets as vault
+from bridge.services.admin import second_factor
 from bridge.services.admin.throttles import Client, SignInThrottles
+from bridge.services.secrets import Vault
+from bridge.services.stores import changes
+from bridge.services.stores.changes import Subject
 from bridge.storage.admin import admins, sessions
 from bridge.storage.admin.admins import ListedAdmin
 from bridge.storage.admin.sessions import Session
@@ -51,22 +55,47 @@ class SignedIn:
     session_id: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class SecondStep:
+    """A right password of an admin who also needs a code; worth nothing once the password changes."""
+
+    admin_id: int
+    email: str
+    fingerprint: str = field(repr=False)
+
+
 def add_admin(
-    connection: Connection, email: str, password: str | None, *, role: Role | None = Role.OWNER, now: datetime
+    connection: Connection,
+    email: str,
+    password: str | None,
+    *,
+    role: Role | None = Role.OWNER,
+    actor: str,
+    now: datetime,
 ) -> str:
     """Add an admin and return the password, which is generated if none is given.
 
     Raises `AdminExists`, and `InvalidRequest` for an invalid email or password.
     """
-    email = _checked_email(email)
-    password = _checked_password(password)
+    email = checked_email(email)
+    password = checked_password(password)
     if admins.lock_by_email(connection, email) is not None:
         raise AdminExists(f"{email} is already an admin")
     admins.add(connection, email, password_hash=_HASHER.hash(password), role=role, now=now)
+    after = {"role": None if role is None else role.value}
+    changes.record(connection, None, Subject.ADMIN, email, before=None, after=after, actor=actor, now=now)
     return password
 
 
-def reset_password(connection: Connection, email: str, password: str | None, *, now: datetime) -> str:
+def reset_password(
+    connection: Connection,
+    email: str,
+    password: str | None,
+    *,
+    removes_second_factor: bool = False,
+    actor: str,
+    now: datetime,
+) -> str:
     """Set an admin's password, end their sessions, and return the password, generated if none is given.
 
     Raises `UnknownAdmin`, and `InvalidRequest` for an invalid password.
@@ -74,9 +103,16 @@ def reset_password(connection: Connection, email: str, password: str | None, *, 
     known = admins.lock_by_email(connection, email)
     if known is None:
         raise UnknownAdmin(f"there is no admin {email}")
-    password = _checked_password(password)
+    password = checked_password(password)
     admins.set_password(connection, known.admin.id, _HASHER.hash(password))
     sessions.remove_all(connection, known.admin.id)
+    admins.set_invitation(connection, known.admin.id, None, expires_at=None)
+    after = {"password": "reset"}
+    if removes_second_factor:
+        admins.set_second_factor(connection, known.admin.id, None, step=None, recovery_codes=None)
+        after["second_factor"] = "removed"
+    name = known.admin.email
+    changes.record(connection, None, Subject.ADMIN, name, before={}, after=after, actor=actor, now=now)
     return password
 
 
@@ -85,7 +121,7 @@ def list_admins(connection: Connection) -> list[ListedAdmin]:
     return admins.list_all(connection)
 
 
-def remove_admin(connection: Connection, email: str) -> ListedAdmin:
+def remove_admin(connection: Connection, email: str, *, actor: str, now: datetime) -> ListedAdmin:
     """Remove an admin and end their sessions.
 
     Raises `UnknownAdmin`, and `LastAdmin` for the last one.
@@ -98,6 +134,8 @@ def remove_admin(connection: Connection, email: str) -> ListedAdmin:
     if len(everyone) == 1:
         raise LastAdmin(f"{found.email} is the last admin: add another one first, with: flask admins add EMAIL")
     removal.delete_admin(connection, found.id)
+    before = {"role": None if found.admin.role is None else found.admin.role.value}
+    changes.record(connection, None, Subject.ADMIN, found.email, before=before, after=None, actor=actor, now=now)
     return found
 
 
@@ -109,13 +147,21 @@ def ensure_first_admin(connection: Connection, email: str, password: str | None,
     """
     if admins.count(connection):
         return None
-    made = add_admin(connection, email, password or None, now=now)
+    made = add_admin(connection, email, password or None, actor="first start", now=now)
     return None if password else made
 
 
 def sign_in(
-    database: Database, email: str, password: str, *, throttles: SignInThrottles, client: Client, now: datetime
-) -> SignedIn | None:
+    database: Database,
+    email: str,
+    password: str,
+    *,
+    throttles: SignInThrottles,
+    client: Client,
+    agent: str = "",
+    address: str = "",
+    now: datetime,
+) -> SignedIn | SecondStep | None:
     """Sign in with an email and a password; None for a wrong password or an unknown email.
 
     The attempt counts as failed before the password is checked, so that parallel
@@ -132,7 +178,7 @@ def sign_in(
         with database.reading() as connection:
             found = admins.find_by_email(connection, email)
     if (
-        not _is_password(found.password_hash if found else _UNUSED_HASH, password, is_known=client.is_known)
+        not is_password(found.password_hash if found else _UNUSED_HASH, password, is_known=client.is_known)
         or found is None
     ):
         return None
@@ -141,10 +187,44 @@ def sign_in(
         if current is None or current.password_hash != found.password_hash:
             # The password was changed meanwhile.
             return None
-        admins.mark_signed_in(connection, current.admin.id, now=now)
-        session_id = _begin_session(connection, current.admin, now=now)
+        if second_factor.is_on(connection, current.admin.id):
+            # The failures stay counted: the right password must not allow endless guesses of the code.
+            return SecondStep(current.admin.id, current.admin.email, vault.hash_state(current.password_hash))
+        signed_in = _begin_session(connection, current.admin, agent=agent, address=address, now=now)
     throttles.clear(client, email)
-    return SignedIn(found.admin, session_id)
+    return signed_in
+
+
+def finish_sign_in(
+    database: Database,
+    step: SecondStep,
+    code: str,
+    *,
+    throttles: SignInThrottles,
+    client: Client,
+    vault_: Vault,
+    agent: str = "",
+    address: str = "",
+    now: datetime,
+) -> SignedIn | None:
+    """Finish a sign-in with a code of the second factor; None for a wrong one, or if the password has changed since.
+
+    Wrong codes count as wrong passwords do. Raises `TooManySignIns`.
+    """
+    wait = throttles.begin(client, step.email, now=now)
+    if wait:
+        raise TooManySignIns(retry_after_seconds=wait)
+    with database.transaction() as connection:
+        current = admins.lock_by_email(connection, step.email)
+        if current is None or current.admin.id != step.admin_id:
+            return None
+        if vault.hash_state(current.password_hash) != step.fingerprint:
+            return None
+        if not second_factor.use(connection, step.admin_id, code, vault_=vault_, now=now):
+            return None
+        signed_in = _begin_session(connection, current.admin, agent=agent, address=address, now=now)
+    throttles.clear(client, step.email)
+    return signed_in
 
 
 def find_session(connection: Connection, session_id: str, *, now: datetime) -> Session | None:
@@ -166,15 +246,17 @@ def end_session(connection: Connection, session_id: str) -> None:
     sessions.remove(connection, vault.hash_session(session_id))
 
 
-def _begin_session(connection: Connection, admin: Admin, *, now: datetime) -> str:
+def _begin_session(connection: Connection, admin: Admin, *, agent: str, address: str, now: datetime) -> SignedIn:
+    admins.mark_signed_in(connection, admin.id, now=now)
     session_id = vault.new_session()
     sessions.prune(connection, began_before=now - LONGEST_SESSION, seen_before=now - IDLE_SESSION)
     sessions.keep_newest(connection, admin.id, most=MAX_SESSIONS - 1)
-    sessions.add(connection, vault.hash_session(session_id), admin.id, now=now)
-    return session_id
+    sessions.add(connection, vault.hash_session(session_id), admin.id, agent=agent, address=address, now=now)
+    return SignedIn(admin, session_id)
 
 
-def _is_password(password_hash: str, password: str, *, is_known: bool) -> bool:
+def is_password(password_hash: str, password: str, *, is_known: bool) -> bool:
+    """Return whether a password has this hash; raises `Overloaded` when too many are checked at once."""
     turns = _KNOWN_TURNS if is_known else _TURNS
     if not turns.acquire(timeout=_WAIT_SECONDS):
         raise Overloaded("Too many people are signing in at once; try again in a moment.")
@@ -190,14 +272,21 @@ def _is_email(email: str) -> bool:
     return "@" in email and email.isprintable() and len(email) <= _MAX_EMAIL
 
 
-def _checked_email(email: str) -> str:
+def hash_password(password: str) -> str:
+    """Return the hash of a password, as it is stored."""
+    return _HASHER.hash(password)
+
+
+def checked_email(email: str) -> str:
+    """Return an email without spaces around it; raises `InvalidRequest` for what cannot be one."""
     email = email.strip()
     if not _is_email(email) or " " in email:
         raise InvalidRequest(fields=[FieldError("email", f"{email!r} is not an email address")])
     return email
 
 
-def _checked_password(password: str | None) -> str:
+def checked_password(password: str | None) -> str:
+    """Return a password, created here for None; raises `InvalidRequest` for one that is too short or too long."""
     if password is None:
         return secrets.token_urlsafe(15)
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:

@@ -1,4 +1,4 @@
-"""Replay of the last complete month by limits that are not saved; nothing is stored."""
+"""Replay of the last complete month by limits and prices that are not saved; nothing is stored."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from datetime import date, datetime, timedelta
 
 from bridge.domain.metering import replay
 from bridge.domain.metering.limits import Limit, Override, Period, Rule, Window, rule_for, window_at
+from bridge.domain.metering.pricing import Operation, with_change
 from bridge.domain.stores.stores import Policy
 from bridge.storage.admin import replays
-from bridge.storage.admin.replays import Subject
+from bridge.storage.admin.replays import OperationUse, Subject
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import overrides, policies
 
@@ -85,6 +86,26 @@ class Replay:
     modules: tuple[ModuleReplay, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The units of an operation in the month, their cost, and their cost by the new price."""
+
+    operation: str
+    units: int
+    tokens: int
+    new_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class PriceReplay:
+    """The costs of operations by new prices; `is_cut` means that the store has more accounts than were read."""
+
+    month: Month
+    accounts: int
+    is_cut: bool
+    costs: tuple[Cost, ...]
+
+
 @dataclass(slots=True)
 class _Use:
     windows: dict[tuple[int, str], list[tuple[datetime, int]]] = field(default_factory=lambda: defaultdict(list))
@@ -121,6 +142,35 @@ def replay_limits(connection: Connection, store_id: int, wanted: Sequence[NewLim
         for account in batch:
             _replay_account(policy, account, wanted, use, own, found)
     return Replay(month, read, is_cut or left <= 0, tuple(found.values()))
+
+
+def replay_price(connection: Connection, store_id: int, operation: Operation, *, now: datetime) -> PriceReplay:
+    """Return what last month's use would have cost by the price of an operation, and of those made of it.
+
+    Raises `InvalidRequest` for an operation that the price list cannot have.
+    """
+    policy = policies.for_store(connection, store_id)
+    month = last_month(policy, now)
+    changed = with_change(policy.operations, operation)
+    subjects = replays.list_subjects(connection, store_id, since=month.window.starts_at, limit=MAX_USERS + 1)
+    ids = [each.id for each in subjects[:MAX_USERS]]
+    used = replays.operation_use_of(connection, ids, [each.key for each in changed], first=month.first, end=month.end)
+    nothing = OperationUse(0, 0)
+    costs = [
+        Cost(
+            each.key,
+            used.get(each.key, nothing).units,
+            used.get(each.key, nothing).tokens,
+            _new_cost(policy, each, used.get(each.key, nothing).units),
+        )
+        for each in changed
+    ]
+    return PriceReplay(month, len(ids), len(subjects) > MAX_USERS, tuple(costs))
+
+
+def _new_cost(policy: Policy, operation: Operation, units: int) -> int:
+    # The limit of units in one call says nothing about a month.
+    return operation.tokens_per_unit * units if policy.is_metered(operation.module) else 0
 
 
 def _needs_days(wanted: NewLimit) -> bool:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
-from bridge.domain.accounts.accounts import MAX_TOKENS
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.metering.errors import UnknownOperation
-from bridge.domain.metering.pricing import Operation, sum_of
+from bridge.domain.metering.pricing import Operation, with_change
 from bridge.rendering.settings import operation_document
 from bridge.services.metering.limits import add_missing_module
 from bridge.services.stores import changes
@@ -42,22 +40,12 @@ def put_operation(
     """
     stores.touch(connection, store_id)
     known = prices.list_all(connection, store_id)
-    if operation.parts:
-        _check_parts(operation, known)
-        operation = replace(operation, tokens_per_unit=sum_of(known[part] for part in operation.parts))
-        if operation.tokens_per_unit > MAX_TOKENS:
-            raise InvalidRequest(fields=[FieldError("parts", "together they cost more than 2^53-1 tokens")])
+    changed = with_change(known, operation)
     add_missing_module(connection, store_id, operation.module, actor=actor, now=now)
-    now_known = known | {operation.key: operation}
-    applied = [
-        replace(made, tokens_per_unit=sum_of(now_known[part] for part in made.parts))
-        for made in known.values()
-        if operation.key in made.parts
-    ]
-    prices.put(connection, store_id, [operation, *applied])
-    for changed in (operation, *applied):
-        _record(connection, store_id, known.get(changed.key), changed, actor=actor, now=now)
-    return operation
+    prices.put(connection, store_id, changed)
+    for each in changed:
+        _record(connection, store_id, known.get(each.key), each, actor=actor, now=now)
+    return changed[0]
 
 
 def drop_operation(connection: Connection, store_id: int, key: str, *, actor: str, now: datetime) -> None:
@@ -86,13 +74,3 @@ def _record(
     changes.record(
         connection, store_id, Subject.PRICE, name, before=documents[0], after=documents[1], actor=actor, now=now
     )
-
-
-def _check_parts(operation: Operation, known: dict[str, Operation]) -> None:
-    for part in operation.parts:
-        if part not in known or part == operation.key:
-            raise InvalidRequest(fields=[FieldError("parts", f"the price list has no operation {part}")])
-        if known[part].parts:
-            raise InvalidRequest(fields=[FieldError("parts", f"{part} is itself made of others")])
-    if any(operation.key in made.parts for made in known.values()):
-        raise InvalidRequest(fields=[FieldError("parts", "another operation is made of this one")])

@@ -42,6 +42,13 @@ class DayUse(NamedTuple):
     tokens: int
 
 
+class OperationUse(NamedTuple):
+    """The units of an operation and the tokens they cost."""
+
+    units: int
+    tokens: int
+
+
 def list_subjects(connection: Connection, store_id: int, *, since: datetime, limit: int) -> list[Subject]:
     """Return accounts of a store, at most `limit`.
 
@@ -112,3 +119,25 @@ def day_uses_of(
     )
     rows = connection.execute(statement, {"ids": list(account_ids), "modules": list(modules)})
     return [DayUse(row.account_id, row.module, row.day, int(row.used)) for row in rows]
+
+
+def operation_use_of(
+    connection: Connection, account_ids: Collection[int], operations: Collection[str], *, first: date, end: date
+) -> dict[str, OperationUse]:
+    """Return the use by these accounts of each operation from `first` to before `end`."""
+    statement = (
+        select(
+            usage_days.c.operation,
+            func.sum(usage_days.c.units).label("units"),
+            func.sum(usage_days.c.tokens).label("tokens"),
+        )
+        .where(
+            among(usage_days.c.account_id, "ids"),
+            among(usage_days.c.operation, "operations"),
+            usage_days.c.day >= first,
+            usage_days.c.day < end,
+        )
+        .group_by(usage_days.c.operation)
+    )
+    rows = connection.execute(statement, {"ids": list(account_ids), "operations": list(operations)})
+    return {row.operation: OperationUse(int(row.units), int(row.tokens)) for row in rows}

@@ -21,9 +21,41 @@ class Session:
     seen_at: datetime
 
 
-def add(connection: Connection, id_hash: str, admin_id: int, *, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class ListedSession:
+    """A session as its admin may list it: the browser and address it was begun from."""
+
+    id_hash: str
+    agent: str
+    address: str
+    began_at: datetime
+    seen_at: datetime
+
+
+def add(
+    connection: Connection, id_hash: str, admin_id: int, *, agent: str = "", address: str = "", now: datetime
+) -> None:
     """Insert a session; only the hash of its id is kept."""
-    connection.execute(insert(admin_sessions).values(id_hash=id_hash, admin_id=admin_id, began_at=now, seen_at=now))
+    connection.execute(
+        insert(admin_sessions).values(
+            id_hash=id_hash, admin_id=admin_id, began_at=now, seen_at=now, agent=agent[:200], address=address[:60]
+        )
+    )
+
+
+def list_for(connection: Connection, admin_id: int) -> list[ListedSession]:
+    """Return the sessions of an admin, the last used first."""
+    mine = select(admin_sessions).where(admin_sessions.c.admin_id == admin_id)
+    rows = connection.execute(mine.order_by(admin_sessions.c.seen_at.desc(), admin_sessions.c.id_hash))
+    return [ListedSession(row.id_hash, row.agent, row.address, row.began_at, row.seen_at) for row in rows]
+
+
+def remove_others(connection: Connection, admin_id: int, id_hash: str, *, only: str = "") -> int:
+    """Delete the sessions of an admin except one, or `only` one of the others; return how many."""
+    at = [admin_sessions.c.admin_id == admin_id, admin_sessions.c.id_hash != id_hash]
+    if only:
+        at.append(admin_sessions.c.id_hash == only)
+    return connection.execute(delete(admin_sessions).where(*at)).rowcount
 
 
 def find(connection: Connection, id_hash: str) -> Session | None:

@@ -12,8 +12,9 @@ from bridge.domain.errors import TooManySignIns
 from bridge.domain.stores.stores import Store
 from bridge.runtime import runtime
 from bridge.services.admin import admins
+from bridge.services.admin.admins import SecondStep
 from bridge.services.stores import settings
-from bridge.web.admin import devices, sessions, stores_view
+from bridge.web.admin import devices, second_step, sessions, stores_view
 from bridge.web.admin.sessions import current_admin, own_path, signed_in
 from bridge.web.context import reading, utcnow
 
@@ -65,7 +66,13 @@ def sign_in() -> ResponseReturnValue:
     own = runtime()
     try:
         signed_in = admins.sign_in(
-            own.database, email, password, throttles=own.sign_ins, client=devices.client_of(email), now=utcnow()
+            own.database,
+            email,
+            password,
+            throttles=own.sign_ins,
+            client=devices.client_of(email),
+            **sessions.browser(),
+            now=utcnow(),
         )
     except TooManySignIns as error:
         page = _sign_in_page(email, wanted, f"{_TOO_MANY} Try again in {error.retry_after_seconds} seconds.", 429)
@@ -74,10 +81,9 @@ def sign_in() -> ResponseReturnValue:
     if signed_in is None:
         log.warning("a sign-in from %s failed", request.remote_addr)
         return _sign_in_page(email, wanted, _WRONG, 401)
-    sessions.begin(signed_in)
-    response = make_response(redirect(request.script_root + wanted if wanted else url_for("admin.home"), 303))
-    devices.remember(response, email)
-    return response
+    if isinstance(signed_in, SecondStep):
+        return second_step.ask(signed_in, wanted)
+    return sessions.welcome(signed_in, email, wanted)
 
 
 @bp.post("/sign-out")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bridge.domain.accounts.amounts import Reason, read_amount
 from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.metering.limits import Allows, Period, Rule
 from bridge.domain.stores.stores import Module, label_of
 from bridge.services.admin.limit_settings import NEW, ModuleEdit, ModuleSettings, trimmed
+from bridge.web.admin.typed_tokens import read_tokens
 from bridge.web.api.parsing import path_module
 from bridge.web.api.settings import LimitIn, ModuleIn, limit_of
 
@@ -19,12 +19,6 @@ MAX_MODULES = 60
 """The most modules of one form."""
 
 _LOST = "load the page again; parts of its form are missing"
-_FAULTS = {
-    Reason.AMBIGUOUS: "Can be read in two ways: write it without separators.",
-    Reason.FRACTION: "Enter a whole number.",
-    Reason.NEGATIVE: "Enter 0 or more.",
-    Reason.TOO_LARGE: "The most is 9,007,199,254,740,991.",
-}
 _FAULT = "Enter a whole number, unlimited or disabled."
 
 
@@ -200,10 +194,8 @@ def _read_rule(text: str) -> Rule | str | None:
         return None
     if word in {Allows.UNLIMITED.value, Allows.DISABLED.value}:
         return Rule(Allows(word))
-    tokens = read_amount(text)
-    if isinstance(tokens, int):
-        return Rule(Allows.AMOUNT, tokens)
-    return _FAULT if tokens is None else _FAULTS.get(tokens, _FAULT)
+    tokens = read_tokens(text, fault=_FAULT)
+    return tokens if isinstance(tokens, str) else Rule(Allows.AMOUNT, tokens)
 
 
 def _sentence(message: str) -> str:

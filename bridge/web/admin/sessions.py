@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import ParamSpec
 
-from flask import current_app, g, redirect, request, session, url_for
+from flask import Response, current_app, g, make_response, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.urls import iri_to_uri
 
@@ -18,6 +18,7 @@ from bridge.domain.errors import NotAllowed, Unavailable, UnknownStore
 from bridge.services.admin import admins
 from bridge.services.admin.admins import SignedIn
 from bridge.services.stores import settings
+from bridge.web.admin import devices
 from bridge.web.context import in_transaction, reading, utcnow
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,19 @@ def begin(signed_in: SignedIn) -> None:
     """Start the session of this browser; nothing of an earlier session is kept."""
     session.clear()
     session["admin"] = signed_in.session_id
+
+
+def welcome(signed_in: SignedIn, email: str, wanted: str | None) -> Response:
+    """Begin a session and redirect to the page that was wanted; the browser counts as known from now on."""
+    begin(signed_in)
+    response = make_response(redirect(request.script_root + wanted if wanted else url_for("admin.home"), 303))
+    devices.remember(response, email)
+    return response
+
+
+def browser() -> dict[str, str]:
+    """Return the browser and the address of this request, for the list of an admin's sessions."""
+    return {"agent": request.user_agent.string, "address": request.remote_addr or ""}
 
 
 def end() -> None:

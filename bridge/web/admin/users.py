@@ -62,7 +62,13 @@ def list_page(store: str, *, edit: EditForm | None = None, note: Note | None = N
         changed = note.user_id if note and note.tag else None
         page = users_view.credits_page(connection, found, listing, edit=edit, changed=changed, days=days, now=now)
     return render_template(
-        "credits.html", page=page, store=page.store, state=user_query.list_state(), note=note, admin=current_admin()
+        "credits.html",
+        page=page,
+        store=page.store,
+        state=user_query.list_state(),
+        note=note,
+        bulk_key=new_key(),
+        admin=current_admin(),
     )
 
 

@@ -135,7 +135,9 @@ def list_operations() -> Response:
 def get_operation(key: str) -> Response:
     """Return the price of an operation."""
     with reading() as connection:
-        return json_response(operation_document(prices.get_operation(connection, caller().store_id, _path_key(key))))
+        return json_response(
+            operation_document(prices.get_operation(connection, caller().store_id, operation_key(key)))
+        )
 
 
 @bp.put("/operations/<key>")
@@ -154,7 +156,7 @@ def put_operation(key: str) -> Response:
     if (body.tokens_per_unit is None) == (body.parts is None):
         raise InvalidRequest(fields=[FieldError("tokens_per_unit", "send exactly one of tokens_per_unit and parts")])
     operation = Operation(
-        _path_key(key), body.module, body.tokens_per_unit or 0, body.max_units, tuple(body.parts or ())
+        operation_key(key), body.module, body.tokens_per_unit or 0, body.max_units, tuple(body.parts or ())
     )
     who, now = caller(), utcnow()
     stored = in_transaction(
@@ -168,7 +170,7 @@ def put_operation(key: str) -> Response:
 @operation("Delete an operation", tag="Prices", answer=None, status=204, errors=(UnknownOperation,))
 def delete_operation(key: str) -> Response:
     """Remove an operation from the price list."""
-    who, operation, now = caller(), _path_key(key), utcnow()
+    who, operation, now = caller(), operation_key(key), utcnow()
     in_transaction(
         lambda connection: prices.drop_operation(connection, who.store_id, operation, actor=who.name, now=now)
     )
@@ -280,7 +282,8 @@ def reset_many() -> Response:
     return json_response(reset_document(reset))
 
 
-def _path_key(key: str) -> str:
+def operation_key(key: str) -> str:
+    """Return the key of an operation from the path; raises `InvalidRequest`."""
     if not _OPERATION.fullmatch(key):
         raise InvalidRequest(
             fields=[FieldError("operation", "use 1 to 100 lower-case letters, digits, dots, dashes and underscores")]

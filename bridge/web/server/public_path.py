@@ -36,6 +36,6 @@ def install(app: Flask, public_url: str) -> None:
         app.wsgi_app = PublicPath(app.wsgi_app, path)  # type: ignore[method-assign]
 
 
-def external_url(endpoint: str) -> str:
+def external_url(endpoint: str, **values: str) -> str:
     """Return the full public URL of a route."""
-    return origin_of(runtime().config.public_url) + url_for(endpoint)
+    return origin_of(runtime().config.public_url) + url_for(endpoint, **values)  # type: ignore[arg-type]

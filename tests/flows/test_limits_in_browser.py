@@ -1,0 +1,59 @@
+"""The Limits page in a real browser: the grid is filled, previewed and saved without scripts and without a mouse."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.limits_form import limit, put
+from tests.support.pages import EMAIL, PASSWORD, add_owner
+
+pytestmark = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.parametrize("engine", ["sqlite"], indirect=True),
+]
+
+
+@pytest.fixture
+def page(app, shop, address, context):
+    """Return the Limits page of a store with 30 more modules, on a narrow screen."""
+    add_owner(app)
+    for place in range(30):
+        put(shop, f"modules/feature_{place:02}", label=f"Feature {place}")
+    page = context.new_page()
+    page.set_viewport_size({"width": 380, "height": 800})
+    page.goto(f"{address}/admin/shop/settings/limits")
+    page.locator("input[name=email]").fill(EMAIL)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Limits", exact=True).wait_for()
+    return page
+
+
+def test_grid_of_30_modules_is_saved_on_a_narrow_screen(page, shop):
+    assert page.evaluate("document.documentElement.scrollWidth") == 380
+    cell = page.get_by_label("Feature 29: Users", exact=True)
+    cell.fill("5.000")
+    page.get_by_label("Chat: Guests", exact=True).fill("unlimited")
+    cell.press("Enter")
+
+    error = page.locator("td .grid__error")
+    error.wait_for()
+    assert error.inner_text() == "Can be read in two ways: write it without separators."
+    assert page.get_by_label("Chat: Guests", exact=True).input_value() == "unlimited"
+    cell.fill("5,000")
+    page.get_by_role("button", name="Preview on last month’s use").press("Enter")
+    page.get_by_role("heading", name="On last month’s use, 0 users would have been stopped").wait_for()
+    assert cell.input_value() == "5,000"
+    cell.press("Enter")
+
+    page.get_by_role("status").wait_for()
+    assert page.get_by_role("status").inner_text() == "2 modules were saved. The limits apply from now on."
+    assert limit(shop, "feature_29")["rules"] == {"user": 5000}
+    assert limit(shop)["rules"] == {"guest": "unlimited"}
+
+
+def test_rows_are_shown_as_cards_with_their_columns_named(page):
+    names = page.locator("tbody tr").first.locator("td").evaluate_all("cells => cells.map(cell => cell.dataset.label)")
+    assert names[:2] == ["Guests", "Users"]
+    assert names[-2:] == ["Resets each", "Message"]
+    assert page.locator("[aria-current=page]").inner_text() == "Limits"
