@@ -18,7 +18,7 @@ PUBLIC = ("/admin", "/v1/docs")
 RUN = """(rules) => axe.run(document, rules).then(found => found.violations.map(
   each => `${each.id}: ${each.help}: ${each.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | ')}`))"""
 ONLY_CONTRAST = {"runOnly": ["color-contrast"]}
-"""What can differ in dark."""
+"""The rules whose result depends on the theme."""
 
 
 def _violations(page: Page, url: str, rules: dict[str, object]) -> list[str]:

@@ -53,6 +53,8 @@ def test_shop_is_connected_without_script(connected_shop, address, context):
     for button in ("Check now", "Install webhooks", "Import products", "Start from today"):
         page.get_by_role("button", name=button).first.click()
         page.get_by_role("status").wait_for()
+    page.get_by_role("link", name="Access keys").first.click()
+    page.get_by_label("Name of a new key").fill("The site")
     page.get_by_role("button", name="Create access key").click()
     assert page.get_by_text(re.compile(r"^tb_[\w-]{40,}$")).count() == 1
     connected_shop.later(60)

@@ -47,8 +47,8 @@ def test_wrong_password_and_unknown_e_mail_are_answered_alike(database, owner):
 
 def test_unknown_e_mail_costs_as_much_as_a_wrong_password(database, owner, monkeypatch):
     checked = []
-    real = admins._is_password
-    monkeypatch.setattr(admins, "_is_password", lambda *given, **named: checked.append(given) or real(*given, **named))
+    real = admins.is_password
+    monkeypatch.setattr(admins, "is_password", lambda *given, **named: checked.append(given) or real(*given, **named))
 
     _sign_in(database, owner, WRONG)
     _sign_in(database, "nobody@example.test", WRONG)
@@ -133,7 +133,7 @@ def test_throttle_remembers_a_bounded_number_of_clients():
 def test_guesses_that_come_together_are_not_all_tried(database, owner, monkeypatch, throttles):
     """The attempt counts before the password is checked; afterwards would be too late."""
     tried = []
-    monkeypatch.setattr(admins, "_is_password", lambda hash_, _, is_known: tried.append(hash_) or False)
+    monkeypatch.setattr(admins, "is_password", lambda hash_, _, is_known: tried.append(hash_) or False)
 
     def guess():
         with contextlib.suppress(TooManySignIns):

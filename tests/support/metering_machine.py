@@ -255,7 +255,7 @@ class Machine(RuleBasedStateMachine):
         """Switch metering off where it is on, and on where it is off."""
         self.model.unmetered ^= {module}
         is_metered = module not in self.model.unmetered
-        self._write(limits.put_module, module, label=module, is_metered=is_metered)
+        self._write(limits.put_module, module, label=module, is_metered=is_metered, actor="test", now=self.now)
 
     @acting(user=USERS, module=MODULES, given=GIVEN, hours=[None, 1, 30])
     def override(self, user: int, module: str, given: Any, hours: int | None) -> None:

@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import pytest
@@ -250,7 +251,9 @@ def test_page_may_load_nothing_from_elsewhere(app, shop):
     for path in ("/admin", "/admin/shop/credits", "/nothing/here", "/static/admin.css"):
         headers = client.get(path, buffered=True).headers
         policy = headers["Content-Security-Policy"]
-        assert policy.startswith("default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'")
+        assert policy.startswith("default-src 'none'; ")
+        assert set(re.findall(r"([a-z-]+) 'self'", policy)) >= {"style-src", "script-src", "form-action"}
+        assert not re.search(r"https?:|\*|data:|blob:", policy)
         assert "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy
         assert headers["X-Content-Type-Options"] == "nosniff"

@@ -55,7 +55,6 @@ def test_every_button_says_what_it_does_and_is_named_as_it_is_labelled(connected
         "Check now",
         "Install webhooks",
         "Import products",
-        "Create access key",
     }
     assert [attributes for attributes, _ in buttons if "aria-label" in attributes] == []
     for title, (state, words) in steps(admin).items():
