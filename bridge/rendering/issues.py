@@ -27,6 +27,11 @@ _TEXTS: dict[Code, tuple[str, str]] = {
         " Advanced, Webhooks",
         "",
     ),
+    Code.ACTION_ONLY: (
+        "{subject} sends the ID of an order and nothing else, so the order could not be applied; enter REST keys, or"
+        " replace the webhook by one with the topic Order updated",
+        "",
+    ),
     Code.DELIVERY_TOO_LARGE: (
         "a delivery was too large ({subject}), so only its ID was stored; if the store has API keys, the order is read"
         " through REST",

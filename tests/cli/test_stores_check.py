@@ -186,7 +186,14 @@ def test_every_code_is_shown_here_or_beside(connected_shop, check):
     assert (outcome.exit_code, faults) == (0, [])
 
 
-_FROM_DELIVERIES = ("other_site", "other_form", "delivery_too_large", "deliveries_repeated", "consumer_secret")
+_FROM_DELIVERIES = (
+    "other_site",
+    "other_form",
+    "action_only",
+    "delivery_too_large",
+    "deliveries_repeated",
+    "consumer_secret",
+)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,19 @@ def test_order_of_an_action_is_read_from_the_shop(app, action):
         assert connected_shop.balances() == {2: 1_000}
 
 
+def test_action_without_rest_keys_is_named(app, shop):
+    topic = "action.woocommerce_order_status_completed"
+    deliver(shop, {"action": "woocommerce_order_status_completed", "arg": "x"}, topic)
+    page = sign_in(app)
+    assert "sends the ID of an order and nothing else" not in page.get("/admin/shop/connection").text
+
+    deliver(shop, {"action": "woocommerce_order_status_completed", "arg": 7}, topic)
+
+    text = page.get("/admin/shop/connection").text
+    assert f"({topic}) sends the ID of an order and nothing else" in text
+    assert "API version" not in text
+
+
 @one_engine
 def test_order_under_an_unknown_topic_is_applied(shop):
     for topic, number in (("", 1), ("my_plugin.paid", 2), ("subscription.updated", 3)):

@@ -79,6 +79,8 @@ class NoticeKind(StrEnum):
 
     OTHER_SITE = "other_site"
     OTHER_FORM = "other_form"
+    ACTION_ONLY = "action_only"
+    """A webhook of a WordPress action, which carries an order's ID alone, without REST keys to read the order."""
     TOO_LARGE = "too_large"
     CONSUMER_SECRET = "consumer_secret"  # noqa: S105 -- a kind of notice
     REPEATED = "repeated"

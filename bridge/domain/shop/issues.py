@@ -37,6 +37,7 @@ class Code(StrEnum):
     DATED_AHEAD = "dated_ahead"
     OTHER_SITE = "other_site"
     OTHER_FORM = "other_form"
+    ACTION_ONLY = "action_only"
     DELIVERY_TOO_LARGE = "delivery_too_large"
     REPEATED = "deliveries_repeated"
     CONSUMER_SECRET = "consumer_secret"  # noqa: S105 -- the name of a problem

@@ -26,6 +26,7 @@ _LOOPBACK = ("127.", "localhost", "[::1]")
 _OF_NOTICE = {
     NoticeKind.OTHER_SITE: Code.OTHER_SITE,
     NoticeKind.OTHER_FORM: Code.OTHER_FORM,
+    NoticeKind.ACTION_ONLY: Code.ACTION_ONLY,
     NoticeKind.TOO_LARGE: Code.DELIVERY_TOO_LARGE,
     NoticeKind.REPEATED: Code.REPEATED,
     NoticeKind.CONSUMER_SECRET: Code.CONSUMER_SECRET,

@@ -230,6 +230,16 @@ def _dispatch(
             return _process_customer(connection, store, event.customer, is_gone=is_gone, now=now)
     except InvalidRequest as error:
         return Processed(State.IGNORED, error.detail, store)
+    return _process_other(connection, store, delivery, event, now=now)
+
+
+def _process_other(
+    connection: Connection, store: Store, delivery: Delivery, event: WebhookEvent, *, now: datetime
+) -> Processed:
+    """Ignore a delivery; the owner is told if it names an order that cannot be read without REST keys."""
+    if event.kind is Kind.ACTION and stores.credentials(connection, store.id).consumer_key is None:
+        about = f"webhook {delivery.webhook_id or 'without a number'} ({delivery.topic})"
+        sync_state.note(connection, store.id, Notice(NoticeKind.ACTION_ONLY, now, about))
     return Processed(State.IGNORED, f"nothing to do for {delivery.topic or 'no topic'}", store)
 
 
