@@ -43,7 +43,8 @@ class Account(NamedTuple):
 
     `balance` and `debt` are whole tokens, zero or more. `roles` is empty when
     none are stored, and always empty for a guest. `alert` is the last balance
-    alert that was recorded.
+    alert that was recorded. `merged_into` is the account this one became part of,
+    None for an account of its own.
     """
 
     id: int
@@ -55,6 +56,7 @@ class Account(NamedTuple):
     email: str | None = None
     name: str | None = None
     alert: Alert = Alert.NEW
+    merged_into: int | None = None
 
     @property
     def is_guest(self) -> bool:
@@ -81,6 +83,7 @@ class Account(NamedTuple):
             self.email,
             self.name,
             self.alert,
+            self.merged_into,
         )
 
 
