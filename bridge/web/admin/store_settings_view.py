@@ -174,7 +174,7 @@ LABELS = {
     "purchase_url": "Page that sells tokens",
     "low_balance": "Low balance",
 } | {choice.name: choice.label for choice in CHOICES}
-"""The name of each setting on the page."""
+"""The name of each setting, as the page shows it."""
 
 
 def _typed(value: Any) -> str:
