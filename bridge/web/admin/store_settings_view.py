@@ -179,7 +179,7 @@ LABELS = {
     "low_balance": "Low balance",
     "low_balance_thresholds": "Further alerts",
 } | {choice.name: choice.label for choice in CHOICES}
-"""The name of each setting on the page."""
+"""The name of each setting, as the page shows it."""
 
 
 def _level(value: int | str) -> str:
