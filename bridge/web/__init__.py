@@ -24,6 +24,7 @@ from bridge.web.admin import (
     store_settings,
     user_export,
     user_limits,
+    user_merge,
     user_sites,
 )
 from bridge.web.admin import limits as limits_page
@@ -73,6 +74,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     shortcode.bp,
     user_limits.bp,
     user_sites.bp,
+    user_merge.bp,
     balance.bp,
     bulk.bp,
     exceptions.bp,

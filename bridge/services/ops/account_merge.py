@@ -6,21 +6,28 @@ of 0, and points to the account that pays. See docs/decisions/0034.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.domain.accounts.accounts import Account, Balance
 from bridge.domain.accounts.ledger import Entry, Kind, Movement
 from bridge.domain.accounts.merging import AlreadyMerged, transfer_of, transfer_reference
+from bridge.domain.admin.admins import Admin
 from bridge.domain.errors import BalanceOutOfRange, FieldError, InvalidRequest, UnknownUser
 from bridge.domain.events.events import EventType
 from bridge.domain.metering.plans import allotments_at
-from bridge.domain.stores.stores import Policy
+from bridge.domain.stores.principals import Caller
+from bridge.domain.stores.stores import Policy, Store
+from bridge.rendering.documents import Document
 from bridge.services.accounts.profiles import get_account, get_own_account
+from bridge.services.metering.idempotency import once
 from bridge.services.metering.overview import AccountOverview, get_overview
 from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, close_unit, open_unit
 from bridge.services.stores import changes
 from bridge.services.stores.changes import Subject
+from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage.accounts import accounts, merges
 from bridge.storage.accounts.merges import Merge as Merge
 from bridge.storage.accounts.merges import MergedUser as MergedUser
@@ -114,6 +121,40 @@ def merge(
     merged = _move_balance(connection, work, source, target, actor=actor, reason=reason, now=now)
     _finish(connection, work, merged, orders=orders)
     return Merged(merged, source.user_id or 0, work.accounts[target.id])
+
+
+def merge_from_form(
+    transaction: Transaction,
+    store: Store,
+    into_user: int,
+    from_user: int,
+    *,
+    reason: str,
+    key: str,
+    admin: Admin,
+    now: datetime,
+) -> None:
+    """Merge two accounts in the name of an admin, once for each form `key`.
+
+    Raises what `merge` raises, and `KeyReused`.
+    """
+
+    def write(connection: Connection) -> Document:
+        done = merge(connection, store.id, into_user, from_user, actor=admin.email, reason=reason, now=now)
+        return {"merge": str(done.merge.id)}
+
+    stated = json.dumps(["merge", into_user, from_user, reason, admin.id])
+    in_transaction(
+        transaction,
+        lambda connection: once(
+            connection,
+            Caller(store.id, admin.email),
+            key=f"admin:{key}",
+            fingerprint=hashlib.sha256(stated.encode()).hexdigest(),
+            create=lambda: write(connection),
+            now=now,
+        ),
+    )
 
 
 def list_merged(connection: Connection, account: Account, *, before: int | None = None, limit: int) -> list[MergedUser]:
@@ -222,6 +263,7 @@ def _move_balance(
     notes = (f"Merged into user {target.user_id}", f"Merged from user {source.user_id}")
     for account, movement, note in zip((source, target), (given, received), notes, strict=True):
         after = account.moved(tokens=movement.tokens, debt=movement.debt)
+        after = after._replace(last_grant=after.last_grant or source.last_grant)
         work.accounts[account.id] = after
         work.new_entries.append(_entry(after, movement, merged, f"{note}: {reason}" if reason else note))
     merges.add(connection, merged)

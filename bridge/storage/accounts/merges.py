@@ -67,6 +67,7 @@ def add(connection: Connection, merge: Merge) -> None:
             debt=0,
             purchased=0,
             alert=Alert.NEW.value,
+            alerted_below=None,
             merged_into=merge.into_id,
             updated_at=merge.created_at,
         )
