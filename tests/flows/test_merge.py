@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from bridge.domain.accounts.opening_balances import Opening
+from bridge.domain.admin.admins import Admin, Role
+from bridge.domain.admin.bulk_changes import Source
+from bridge.rendering.ids import encode_id
+from bridge.services.accounts import opening_balances
+from bridge.services.admin import bulk_changes
 from bridge.services.ops import audit
 from bridge.web.context import utcnow
 from tests.factories import (
@@ -254,3 +262,62 @@ def test_event_and_recorded_change_name_both(person, database):
     [change] = rows(database, "select name, actor from changes where subject = 'user'")
     assert change["name"] == "user 42"
     assert change["actor"].startswith("key tb_")
+
+
+def test_spends_on_their_way_are_charged_to_the_person(app, person, database):
+    """Spends of both users and of a linked site run while they are merged; each is answered, and none is lost."""
+    site = link(person, OLD)
+    key = bearer(site["access_key"])
+    body = {"module": "ai_forms", "tokens": 1}
+
+    def act(number):
+        client = app.test_client()
+        if number == 20:
+            return merge(person, NEW, OLD).status_code
+        if number % 3 == 0:
+            headers = key | {"Idempotency-Key": f"site-{number}"}
+            return client.post("/v1/spends", json=body, headers=headers).status_code
+        user = OLD if number % 3 == 1 else NEW
+        return spend(person, user, 1, module="ai_forms", key=f"n-{number}", client=client).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(act, range(60)))
+
+    assert set(statuses) == {201}
+    assert balance_of(person, NEW) == 2000 - 59
+    # A refund by a process that knows nothing of the merge.
+    [first] = rows(database, "select id from spends order by id limit 1")
+    path = f"/v1/spends/{encode_id('sp', first['id'])}/refund"
+    assert post(person, path, "back", reason="failed").status_code == 201
+    assert balance_of(person, OLD) == 2000 - 58
+    check(database)
+
+
+def test_import_and_bulk_change_treat_merged_users_as_one(app, person, database):
+    rows_of_file = [Opening(OLD, 50, "old@example.test", "Old", ("subscriber",), line=2)]
+    rows_of_file.append(Opening(NEW, 70, "new@example.test", "New", None, line=3))
+    parts = app.extensions["bridge"]
+    with database.transaction() as connection:
+        opening_balances.post(connection, person.connected.store, rows_of_file[:1], now=utcnow())
+    merge(person, NEW, OLD)
+
+    with database.transaction() as connection:
+        imported = opening_balances.post(connection, person.connected.store, rows_of_file, now=utcnow())
+        previewed = opening_balances.preview(connection, person.connected.store, rows_of_file)
+    assert (imported.posted, imported.known, previewed.known) == (1, 1, 2)
+    assert balance_of(person, NEW) == 2120
+    found = person.client.get(f"/v1/users/{NEW}", headers=person.headers).get_json()
+    assert (found["email"], found["name"]) == ("new@example.test", "New")
+
+    admin = Admin(1, "admin@example.test", Role.OWNER)
+    changes = bulk_changes.rows_for_users([OLD, NEW], tokens=5, reason="gift")
+    with database.transaction() as connection:
+        store = person.connected.store
+        bulk = bulk_changes.prepare(
+            connection, store, Source.SELECTION, changes, key="k", fingerprint="f", admin=admin, now=utcnow()
+        )
+        bulk_changes.confirm(connection, store, bulk, admin=admin, now=utcnow())
+    while not bulk_changes.apply(parts.database.transaction, bulk, now=utcnow()):
+        pass
+    assert balance_of(person, NEW) == 2130
+    check(database)

@@ -131,7 +131,8 @@ def _sums(database: Database, table: str, column: str) -> dict[tuple[int, str], 
 def _answer_faults(database: Database) -> list[str]:
     """Check that each stored response of a spend has its spend, and each spend its response, exactly once."""
     net = rows(database, "select status, answer from idempotency_keys where status = 201")
-    answered = [document["id"] for row in net if (document := json.loads(row["answer"]))["id"].startswith("sp_")]
+    named = [str(json.loads(row["answer"]).get("id", "")) for row in net]
+    answered = [name for name in named if name.startswith("sp_")]
     written = count(database, "spends")
     if len(answered) != len(set(answered)) or len(answered) != written:
         return [f"{len(answered)} answers promise a spend, {written} spends are written"]

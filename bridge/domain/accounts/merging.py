@@ -18,7 +18,7 @@ class AlreadyMerged(BridgeError):
 
 
 class Transfer(NamedTuple):
-    """What one account gives and the other receives: each a movement of balance and debt."""
+    """The movements of a merge: of the account that gives, and of the one that receives."""
 
     given: Movement
     received: Movement

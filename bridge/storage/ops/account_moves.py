@@ -1,4 +1,4 @@
-"""What goes from one account to another when they are merged; the caller has locked both."""
+"""Rows that go from one account to another when they are merged; the caller has locked both."""
 
 from __future__ import annotations
 

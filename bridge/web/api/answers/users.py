@@ -191,7 +191,7 @@ class MergeOut(Answer):
     debt: Annotated[Count, Field(examples=[0])]
     """Debt that moved."""
     actor: Annotated[str, Field(examples=["key tb_x7Kq"])]
-    """Who merged them."""
+    """Key or admin that merged them."""
     reason: Annotated[str, Field(examples=["Second account of the same person"])]
     """Reason; empty for none."""
     created_at: Time
