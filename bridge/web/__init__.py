@@ -19,6 +19,7 @@ from bridge.web.admin import (
     exceptions,
     home,
     packages,
+    pass_sign_in,
     second_step,
     shortcode,
     store_settings,
@@ -37,6 +38,7 @@ from bridge.web.api import (
     limits,
     openapi,
     orders,
+    passes,
     settings,
     sites,
     spends,
@@ -46,6 +48,8 @@ from bridge.web.api import (
 )
 from bridge.web.api import packages as api_packages
 from bridge.web.inbound import webhooks
+from bridge.web.portal import overview as portal
+from bridge.web.widget import page as widget_page
 from bridge.web.widget import view as widget
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -62,7 +66,10 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     api_packages.bp,
     events.bp,
     sites.bp,
+    passes.bp,
     widget.bp,
+    widget_page.bp,
+    portal.bp,
     home.root,
     home.bp,
     connect.bp,
@@ -81,6 +88,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     changes.bp,
     account.bp,
     second_step.bp,
+    pass_sign_in.bp,
     admins.bp,
     admins.store_bp,
     admins.invitations_bp,

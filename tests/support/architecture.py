@@ -82,7 +82,7 @@ LAYERS: tuple[tuple[str, Layer], ...] = (
 )
 
 
-AREAS = dict.fromkeys(("stores", "accounts", "metering", "sites", "orders", "events", "shop", "admin"))
+AREAS = dict.fromkeys(("stores", "accounts", "metering", "sites", "orders", "events", "shop", "admin", "portal"))
 """The areas of each layer, in order: one imports those before it."""
 AREA_LAYERS = ("domain", "storage", "services")
 OTHER_AREAS = {
