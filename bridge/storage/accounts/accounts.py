@@ -25,6 +25,8 @@ _COLUMNS = (
     accounts.c.email,
     accounts.c.name,
     accounts.c.alert,
+    accounts.c.alerted_below,
+    accounts.c.last_grant,
 )
 _GET = select(*_COLUMNS).where(accounts.c.id == bindparam("id"))
 _LOOK = select(*_COLUMNS).where(among(accounts.c.id, "ids"))
@@ -34,11 +36,12 @@ _BY_GUEST = Seek(accounts, ("store_id", "guest_hash", "id"), keys=("store_id", "
 _NEW = ("id", "store_id", "user_id", "guest_hash", "roles", "created_at", "updated_at")
 _INSERT_USERS = Writer(accounts, _NEW, keys=("store_id", "user_id"))
 _INSERT_GUESTS = Writer(accounts, _NEW, keys=("store_id", "guest_hash"))
+_MOVED = ("balance", "debt", "alert", "alerted_below", "last_grant", "updated_at")
 _SET_BALANCES = Writer(
     accounts,
-    ("id", "balance", "debt", "alert", "updated_at"),
+    ("id", *_MOVED),
     keys=("id",),
-    replace=("balance", "debt", "alert", "updated_at"),
+    replace=_MOVED,
     is_update=True,
 )
 _SET_PROFILES = Writer(
@@ -130,10 +133,21 @@ def find_by_email(connection: Connection, *, store_id: int, emails: Iterable[str
 
 
 def set_balances(connection: Connection, changed: Iterable[Account], *, now: datetime) -> None:
-    """Write the balance and debt of locked accounts; the caller also writes their ledger entries."""
+    """Write balance, debt and alerts of locked accounts; the caller also writes their ledger entries."""
     _SET_BALANCES.write(
         connection,
-        [(account.id, account.balance, account.debt, account.alert.value, now) for account in changed],
+        [
+            (
+                account.id,
+                account.balance,
+                account.debt,
+                account.alert.value,
+                account.alerted_below,
+                account.last_grant,
+                now,
+            )
+            for account in changed
+        ],
     )
 
 
@@ -169,4 +183,6 @@ def _to_account(row: Row[*tuple[Any, ...]]) -> Account:
         email=row.email,
         name=row.name,
         alert=Alert(row.alert),
+        alerted_below=row.alerted_below,
+        last_grant=row.last_grant,
     )

@@ -39,6 +39,9 @@ accounts = Table(
     # Tokens granted minus tokens reversed; updated with each ledger entry of these kinds.
     _amount("purchased"),
     Column("alert", String(10), nullable=False, server_default="new"),
+    # The lowest threshold the balance was below when the alert was recorded; what the last order granted.
+    Column("alerted_below", BIG),
+    _amount("last_grant"),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     CheckConstraint("alert in ('new','ok','low','exhausted')", name="alert"),

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 from bridge.domain.metering.funding import Source
 from bridge.domain.stores.shortcode import read_shortcode
 from bridge.domain.stores.stores import Store
+from bridge.domain.stores.thresholds import read_threshold
 from bridge.storage.engine.bulk import among
 from bridge.storage.sites.tables import sites
 from bridge.storage.stores.tables import access_keys, stores
@@ -257,4 +258,7 @@ def _to_store(row: Row[Any]) -> Store:
         former_slugs=tuple(row.former_slugs or ()),
         accepted_sources=tuple(row.accepted_sources or ()),
         shortcode=read_shortcode(row.shortcode),
+        low_balance_thresholds=tuple(
+            found for value in row.low_balance_thresholds or () if (found := read_threshold(value)) is not None
+        ),
     )
