@@ -1,9 +1,9 @@
-"""Old rows, deleted a batch at a time.
+"""Delete old rows in batches.
 
-Each statement finds its batch by an index and deletes by the row's own place,
-so that a batch costs the same however many rows there are. On SQLite that place
-is the `rowid`: given a list of whole keys, it reads all rows that share the first
-columns, for each batch, and no spend is answered meanwhile.
+Each statement finds its batch by an index, so the cost of a batch does not depend
+on the size of the table. SQLite deletes the rows by `rowid`: with a list of whole
+keys, it would read all rows that have the same first columns, for each batch, and
+spends would have to wait.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def forget_deliveries(connection: Connection, *, before: datetime, limit: int) -
     return _delete(
         connection,
         deliveries,
-        # The id says when the row was made, so no other index is needed to find the old ones.
+        # The id contains the time, so no further index is needed to find old rows.
         deliveries.c.id < first_id_at(before),
         deliveries.c.received_at < before,
         deliveries.c.state != State.RECEIVED.value,
@@ -67,7 +67,7 @@ def forget_passes(connection: Connection, *, before: datetime, limit: int) -> in
 
 
 def count_old(connection: Connection, kind: str, *, before: datetime, limit: int) -> int:
-    """Count the rows of a kind from before a moment, up to `limit`; each is found by an index."""
+    """Return how many rows of a kind are from before a moment, counted up to `limit` with an index."""
     first = first_id_at(before)
     conditions: dict[str, tuple[ColumnElement[bool], ...]] = {
         "events": (outbox.c.id < first, outbox.c.fanned_out_at.is_not(None)),

@@ -197,7 +197,7 @@ def decide_past_order(store: str, product: str, variation: str, order: str, line
 
 
 def import_now(store: Store, now: datetime, *, seconds: float) -> str:
-    """Read the products of a shop for this many seconds; return the result as a sentence.
+    """Read the products of a shop for up to this many seconds; return the result as a sentence.
 
     Raises `NoShopKeys` and `ShopUnreachable`.
     """

@@ -11,8 +11,8 @@ from alembic import op
 
 from bridge.storage.engine.types import BIG, Instant
 
-revision = "0031"
-down_revision = "0030"
+revision = "0032"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 
