@@ -1,4 +1,4 @@
-"""The page "What would this grant?": the answer for a product is what a real order of it grants, and nothing is written."""
+"""The answer for a product is what a real order of it grants, and nothing is written."""
 
 from __future__ import annotations
 
