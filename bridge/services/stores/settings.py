@@ -239,6 +239,11 @@ def get_store(connection: Connection, slug: str) -> Store:
     return store
 
 
+def find_by_id(connection: Connection, store_id: int) -> Store | None:
+    """Return the store with this id; None for one that is gone or being removed."""
+    return stores.find_by_id(connection, store_id)
+
+
 def list_stores(connection: Connection) -> list[Store]:
     """Return every store, by name."""
     return stores.list_all(connection)

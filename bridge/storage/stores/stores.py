@@ -126,6 +126,12 @@ def get(connection: Connection, store_id: int) -> Store:
     return _to_store(connection.execute(_GET, {"id": store_id}).one())
 
 
+def find_by_id(connection: Connection, store_id: int) -> Store | None:
+    """Return the store of that id; None for one that is gone or being removed."""
+    row = connection.execute(select(stores).where(stores.c.id == store_id, _KEPT)).one_or_none()
+    return None if row is None else _to_store(row)
+
+
 def list_all(connection: Connection) -> list[Store]:
     """Return every store, by name; there are few."""
     kept = select(stores).where(_KEPT).order_by(stores.c.name, stores.c.id)
