@@ -11,8 +11,8 @@ from alembic import op
 
 from bridge.storage.engine.types import BIG, Instant
 
-revision = "0032"
-down_revision = "0031"
+revision = "0033"
+down_revision = "0032"
 branch_labels = None
 depends_on = None
 
