@@ -31,7 +31,7 @@ def audit_clean(flask):
 
 
 def test_every_command_says_what_it_is_for(flask):
-    assert "..." not in flask("stores").output + flask("packages").output
+    assert "..." not in flask("stores").output.partition("Commands:")[2]
     for command in COMMANDS:
         each = [command, *getattr(command, "commands", {}).values()]
         options = [option for one in each for option in one.params if isinstance(option, click.Option)]
