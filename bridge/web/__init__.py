@@ -17,13 +17,16 @@ from bridge.web.admin import (
     deliveries,
     event_endpoints,
     exceptions,
+    grant_preview,
     home,
     packages,
+    pass_sign_in,
     second_step,
     shortcode,
     store_settings,
     user_export,
     user_limits,
+    user_merge,
     user_sites,
 )
 from bridge.web.admin import limits as limits_page
@@ -35,8 +38,10 @@ from bridge.web.api import (
     events,
     holds,
     limits,
+    merges,
     openapi,
     orders,
+    passes,
     settings,
     sites,
     spends,
@@ -46,6 +51,8 @@ from bridge.web.api import (
 )
 from bridge.web.api import packages as api_packages
 from bridge.web.inbound import webhooks
+from bridge.web.portal import overview as portal
+from bridge.web.widget import page as widget_page
 from bridge.web.widget import view as widget
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -56,13 +63,17 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     orders.bp,
     users.bp,
     adjustments.bp,
+    merges.bp,
     user_list.bp,
     usage.bp,
     settings.bp,
     api_packages.bp,
     events.bp,
     sites.bp,
+    passes.bp,
     widget.bp,
+    widget_page.bp,
+    portal.bp,
     home.root,
     home.bp,
     connect.bp,
@@ -71,16 +82,19 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     shortcode.bp,
     user_limits.bp,
     user_sites.bp,
+    user_merge.bp,
     balance.bp,
     bulk.bp,
     exceptions.bp,
     deliveries.bp,
     packages.bp,
+    grant_preview.bp,
     limits_page.bp,
     prices_page.bp,
     changes.bp,
     account.bp,
     second_step.bp,
+    pass_sign_in.bp,
     admins.bp,
     admins.store_bp,
     admins.invitations_bp,

@@ -13,6 +13,7 @@ from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from bridge.domain import errors
+from bridge.domain.accounts import merging
 from bridge.domain.metering import errors as metering_errors
 from bridge.domain.orders import errors as order_errors
 from bridge.domain.shop import authorization
@@ -45,10 +46,12 @@ STATUS: dict[type[errors.BridgeError], int] = {
     authorization.KeyRequestOver: 410,
     errors.TooManyGuesses: 429,
     errors.TooManySignIns: 429,
+    errors.TooManyPasses: 429,
     errors.KeyRequired: 400,
     errors.KeyInvalid: 400,
     errors.KeyReused: 422,
     errors.BalanceChanged: 409,
+    merging.AlreadyMerged: 409,
     errors.OrderHasCustomer: 409,
     order_errors.LineHasAmount: 409,
     order_errors.RefundsChanged: 409,
@@ -89,6 +92,7 @@ _STATUS_BY_HAND = {code: status for code, status, _ in _BY_HAND}
 
 RETRY_AFTER_SECONDS = 2
 
+_BUYER_PATHS = ("/account", "/widget")
 _MACHINE_PATHS = ("/v1/", "/webhooks/", "/connect/", "/healthz", "/readyz", "/metrics")
 
 
@@ -241,7 +245,9 @@ def _answer(status: int, code: str, detail: str, *, fields: tuple[errors.FieldEr
     if request_ctx.url_adapter is None:
         # The Host header is not a valid host, so a page could not link to other pages.
         return Response(f"{detail}\n", status=status, content_type="text/plain; charset=utf-8")
-    page = render_template("error.html", status=status, detail=detail)
+    # A buyer has no console to go to.
+    template = "portal/error.html" if request.path.startswith(_BUYER_PATHS) else "error.html"
+    page = render_template(template, status=status, detail=detail)
     response = Response(page, status=status, content_type="text/html; charset=utf-8")
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

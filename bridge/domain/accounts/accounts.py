@@ -43,7 +43,10 @@ class Account(NamedTuple):
 
     `balance` and `debt` are whole tokens, zero or more. `roles` is empty when
     none are stored, and always empty for a guest. `alert` is the last balance
-    alert that was recorded.
+    alert that was recorded, and `alerted_below` the lowest level in tokens that the
+    balance was below then; None for none. `last_grant` is what the account's last
+    order granted, in tokens. `merged_into` is the account this one became part of,
+    None for an account of its own.
     """
 
     id: int
@@ -55,6 +58,9 @@ class Account(NamedTuple):
     email: str | None = None
     name: str | None = None
     alert: Alert = Alert.NEW
+    alerted_below: int | None = None
+    last_grant: int = 0
+    merged_into: int | None = None
 
     @property
     def is_guest(self) -> bool:
@@ -81,6 +87,9 @@ class Account(NamedTuple):
             self.email,
             self.name,
             self.alert,
+            self.alerted_below,
+            self.last_grant,
+            self.merged_into,
         )
 
 

@@ -7,14 +7,17 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from bridge.domain.admin.admins import Admin
+from bridge.domain.admin.admins import Admin, Role
 from bridge.storage.admin.admins import to_admin
 from bridge.storage.admin.tables import admin_sessions, admins
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An admin's session: when it began, and when it was last used."""
+    """An admin's session: when it began, and when it was last used.
+
+    The roles of its admin are those that the session allows.
+    """
 
     admin: Admin
     began_at: datetime
@@ -33,12 +36,27 @@ class ListedSession:
 
 
 def add(
-    connection: Connection, id_hash: str, admin_id: int, *, agent: str = "", address: str = "", now: datetime
+    connection: Connection,
+    id_hash: str,
+    admin_id: int,
+    *,
+    limit: tuple[int, Role] | None = None,
+    agent: str = "",
+    address: str = "",
+    now: datetime,
 ) -> None:
-    """Insert a session; of its id, only the hash is stored."""
+    """Insert a session; of its id, only the hash is stored. `limit` is its only store, and the highest role there."""
+    store_id, role = (None, None) if limit is None else (limit[0], limit[1].value)
     connection.execute(
         insert(admin_sessions).values(
-            id_hash=id_hash, admin_id=admin_id, began_at=now, seen_at=now, agent=agent[:200], address=address[:60]
+            id_hash=id_hash,
+            admin_id=admin_id,
+            began_at=now,
+            seen_at=now,
+            agent=agent[:200],
+            address=address[:60],
+            store_id=store_id,
+            role=role,
         )
     )
 
@@ -61,11 +79,24 @@ def remove_others(connection: Connection, admin_id: int, id_hash: str, *, only: 
 def find(connection: Connection, id_hash: str) -> Session | None:
     """Return the session with this id and its admin; one statement for an owner, two for other admins."""
     row = connection.execute(
-        select(admins.c.id, admins.c.email, admins.c.role, admin_sessions.c.began_at, admin_sessions.c.seen_at)
+        select(
+            admins.c.id,
+            admins.c.email,
+            admins.c.role,
+            admin_sessions.c.began_at,
+            admin_sessions.c.seen_at,
+            admin_sessions.c.store_id,
+            admin_sessions.c.role.label("most"),
+        )
         .join(admins, admins.c.id == admin_sessions.c.admin_id)
         .where(admin_sessions.c.id_hash == id_hash)
     ).one_or_none()
-    return None if row is None else Session(to_admin(connection, row), row.began_at, row.seen_at)
+    if row is None:
+        return None
+    admin = to_admin(connection, row)
+    if row.store_id is not None:
+        admin = admin.limited_to(row.store_id, Role(row.most))
+    return Session(admin, row.began_at, row.seen_at)
 
 
 def mark_seen(connection: Connection, id_hash: str, *, now: datetime) -> None:

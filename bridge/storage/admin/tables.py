@@ -51,6 +51,10 @@ admin_sessions = Table(
     # The browser and the address at the sign-in, for the admin's list of sessions.
     Column("agent", String(200), nullable=False, server_default=""),
     Column("address", String(60), nullable=False, server_default=""),
+    # A session begun with a pass is limited to one store and the role of the pass.
+    Column("store_id", ForeignKey(stores.c.id, ondelete="CASCADE")),
+    Column("role", String(10)),
+    CheckConstraint("(store_id is null) = (role is null)", name="limit"),
     Index("ix_admin_sessions_admin_id", "admin_id", "began_at"),
 )
 

@@ -17,6 +17,7 @@ from bridge.domain.shop.inbox import State
 from bridge.storage.engine.ids import first_id_at
 from bridge.storage.events.tables import outbox
 from bridge.storage.metering.tables import idempotency_keys, modules, window_uses
+from bridge.storage.portal.tables import passes, portal_sessions
 from bridge.storage.shop.tables import deliveries
 
 
@@ -58,6 +59,13 @@ def forget_uses(connection: Connection, *, before: datetime, limit: int) -> int:
     return removed
 
 
+def forget_passes(connection: Connection, *, before: datetime, limit: int) -> int:
+    """Delete passes made, and sessions of buyers begun, before a moment, at most `limit` rows; returns how many."""
+    made, began = passes.c.created_at, portal_sessions.c.began_at
+    removed = _delete(connection, passes, made < before, order_by=made, limit=limit)
+    return removed + _delete(connection, portal_sessions, began < before, order_by=began, limit=limit - removed)
+
+
 def count_old(connection: Connection, kind: str, *, before: datetime, limit: int) -> int:
     """Return how many rows of a kind are from before a moment, counted up to `limit` with an index."""
     first = first_id_at(before)
@@ -65,6 +73,7 @@ def count_old(connection: Connection, kind: str, *, before: datetime, limit: int
         "events": (outbox.c.id < first, outbox.c.fanned_out_at.is_not(None)),
         "keys": (idempotency_keys.c.created_at < before,),
         "deliveries": (deliveries.c.id < first, deliveries.c.state != State.RECEIVED.value),
+        "passes": (passes.c.created_at < before,),
         "windows": (
             window_uses.c.module.in_(select(modules.c.key).distinct()),
             window_uses.c.starts_at > FOREVER,

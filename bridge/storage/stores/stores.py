@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 from bridge.domain.metering.funding import Source
 from bridge.domain.stores.shortcode import read_shortcode
 from bridge.domain.stores.stores import Store
+from bridge.domain.stores.thresholds import read_threshold
 from bridge.storage.engine.bulk import among
 from bridge.storage.sites.tables import sites
 from bridge.storage.stores.tables import access_keys, stores
@@ -123,6 +124,12 @@ def delete_row(connection: Connection, store_id: int) -> None:
 def get(connection: Connection, store_id: int) -> Store:
     """Return the store with this id, which must exist."""
     return _to_store(connection.execute(_GET, {"id": store_id}).one())
+
+
+def find_by_id(connection: Connection, store_id: int) -> Store | None:
+    """Return the store of that id; None for one that is gone or being removed."""
+    row = connection.execute(select(stores).where(stores.c.id == store_id, _KEPT)).one_or_none()
+    return None if row is None else _to_store(row)
 
 
 def list_all(connection: Connection) -> list[Store]:
@@ -257,4 +264,7 @@ def _to_store(row: Row[Any]) -> Store:
         former_slugs=tuple(row.former_slugs or ()),
         accepted_sources=tuple(row.accepted_sources or ()),
         shortcode=read_shortcode(row.shortcode),
+        low_balance_thresholds=tuple(
+            found for value in row.low_balance_thresholds or () if (found := read_threshold(value)) is not None
+        ),
     )

@@ -20,6 +20,8 @@ stores = Table(
     Column("grant_statuses", JSON, nullable=False),
     Column("purchase_url", String(500), nullable=False),
     Column("low_balance", BIG, nullable=False),
+    # Further thresholds that are announced: numbers of tokens, and shares such as "20%".
+    Column("low_balance_thresholds", JSON(none_as_null=True)),
     Column("reversal_policy", String(10), nullable=False, server_default="debt"),
     Column("guest_policy", String(10), nullable=False, server_default="automatic"),
     Column("accept_unknown_modules", Boolean, nullable=False, server_default=false()),

@@ -71,7 +71,7 @@ class View(StrEnum):
 )
 def show() -> Response:
     """Return the balance, limits and purchases of a user as an HTML fragment."""
-    view, modules, store_id = _view(), _modules(), caller().store_id
+    view, modules, store_id = read_view(), read_modules(), caller().store_id
     language = language_of(request.args.get("lang", ""))
     with reading() as connection:
         card = usage_card(
@@ -115,7 +115,7 @@ class CardPurchase:
     at: LocalTime | None
     lines: tuple[str, ...]
     tokens: str
-    taken_back: str
+    removed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,8 @@ def _who(connection: Connection, store_id: int) -> Who:
     return Visitor(secrets.hash_guest(guest, salt=profiles.guest_salt(connection, store_id)))
 
 
-def _view() -> View | None:
+def read_view() -> View | None:
+    """Return the requested view; None without the parameter. Raises `InvalidRequest`."""
     text = request.args.get("view")
     if text is None:
         return None
@@ -211,7 +212,7 @@ def _view() -> View | None:
     return View(text)
 
 
-def _modules() -> list[str] | None:
+def read_modules() -> list[str] | None:
     """Return the requested modules, each once, in the given order; None without the parameter."""
     if "modules" not in request.args:
         return None
@@ -263,11 +264,11 @@ def _debt(texts: Texts, count: int) -> str:
 
 
 def _purchase(purchase: Purchase, zone: tzinfo, texts: Texts) -> CardPurchase:
-    language, taken_back = texts.language, purchase.reversed
+    language, removed = texts.language, purchase.reversed
     return CardPurchase(
         order=texts.gettext("Order {number}", number=isolate(purchase.shown_number, language)),
         at=local_time(purchase.placed_at, zone, language) if purchase.placed_at else None,
         lines=shortened((f"{line.name} × {line.quantity}" for line in purchase.lines), len(purchase.lines), language),
         tokens=texts.ngettext("{n} token", "{n} tokens", purchase.tokens),
-        taken_back=texts.ngettext("{n} taken back", "{n} taken back", taken_back) if taken_back else "",
+        removed=texts.ngettext("{n} removed", "{n} removed", removed) if removed else "",
     )
