@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select, text
 
 from bridge.domain.accounts.ledger import Entry, Kind
 from bridge.storage.accounts.tables import accounts, entries
@@ -81,6 +81,18 @@ def add(connection: Connection, added: Iterable[tuple[Entry, Posting | None]]) -
 def list_page(connection: Connection, account_id: int, *, before: int | None, limit: int) -> list[Entry]:
     """Return an account's entries, newest first, at most `limit`, older than the id `before`."""
     statement = select(entries).where(entries.c.account_id == account_id)
+    if before is not None:
+        statement = statement.where(entries.c.id < before)
+    rows = connection.execute(statement.order_by(entries.c.id.desc()).limit(limit))
+    return [_to_entry(row) for row in rows]
+
+
+def list_credits(connection: Connection, account_id: int, *, before: int | None, limit: int) -> list[Entry]:
+    """Return an account's entries that no spend made, newest first, at most `limit`, older than the id `before`."""
+    # Written out as the partial index has it, so that both databases use it.
+    statement = select(entries).where(
+        entries.c.account_id == account_id, text("entries.kind not in ('spend','refund')")
+    )
     if before is not None:
         statement = statement.where(entries.c.id < before)
     rows = connection.execute(statement.order_by(entries.c.id.desc()).limit(limit))
