@@ -1,4 +1,4 @@
-"""What is left of each purchase: the oldest tokens are used first."""
+"""The rest of each purchase: the oldest tokens are used first."""
 
 import pytest
 
@@ -52,3 +52,20 @@ def test_parts_are_read_from_the_ledger_without_its_spends(shop, database):
         account = profiles.get_account(connection, shop.id, 2)
         assert account.balance == 195
         assert remaining.tokens_left(connection, account) == {2: 170}
+
+
+def test_purchases_of_merged_accounts_are_those_of_one(shop, database):
+    put_package(shop, 10, 100)
+    deliver(shop, order(1, customer=2))
+    deliver(shop, order(2, customer=3))
+    spend(shop, 3, 30)
+    merged = shop.client.post(
+        "/v1/users/2/merge", json={"from": 3}, headers=shop.headers | {"Idempotency-Key": "merge-once"}
+    )
+    assert merged.status_code in {200, 201}, merged.text
+    spend(shop, 2, 20)
+
+    with database.reading() as connection:
+        account = profiles.get_account(connection, shop.id, 3)
+        assert account.balance == 150
+        assert remaining.tokens_left(connection, account) == {1: 50, 2: 100}

@@ -1,13 +1,14 @@
-"""What is left of each purchase: tokens are used in the order in which they were bought."""
+"""The rest of each purchase: tokens are used in the order in which they were bought."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from bridge.domain.accounts.accounts import Account
 from bridge.domain.accounts.ledger import Entry
-from bridge.storage.accounts import ledger
+from bridge.domain.accounts.merging import is_merge
+from bridge.storage.accounts import ledger, merges
 from bridge.storage.engine.database import Connection
 
 MOST_ENTRIES = 5_000
@@ -19,8 +20,10 @@ def tokens_left(connection: Connection, account: Account) -> Mapping[int, int]:
     """Return the tokens that are left of each order, by number; an order without any is left out.
 
     Spends use the oldest tokens first, so the balance consists of the newest ones.
+    Accounts that were merged count as if they had always been one.
     """
-    return divide(account.balance, _credits(connection, account))
+    ids = [account.id, *merges.list_members(connection, account.id)]
+    return divide(account.balance, _credits(connection, ids))
 
 
 def divide(balance: int, credits: Iterable[Entry]) -> dict[int, int]:
@@ -50,11 +53,11 @@ def divide(balance: int, credits: Iterable[Entry]) -> dict[int, int]:
     return dict(left)
 
 
-def _credits(connection: Connection, account: Account) -> Iterator[Entry]:
+def _credits(connection: Connection, account_ids: Collection[int]) -> Iterator[Entry]:
     before: int | None = None
     for _ in range(MOST_ENTRIES // _PAGE):
-        page = ledger.list_credits(connection, account.id, before=before, limit=_PAGE)
-        yield from page
+        page = ledger.list_credits(connection, account_ids, before=before, limit=_PAGE)
+        yield from (entry for entry in page if not is_merge(entry.reference))
         if len(page) < _PAGE:
             return
         before = page[-1].id

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.domain.accounts.ledger import Entry, Kind
+from bridge.domain.accounts.merging import is_merge
 from bridge.domain.stores.stores import Policy
 from bridge.services.orders import purchases
 from bridge.storage.engine.database import Connection
@@ -65,6 +66,8 @@ def label_of(entry: Entry, policy: Policy, texts: Texts, numbers: Mapping[int, s
             return texts.gettext("Used: {module}", module=module) if module else texts.gettext("Used")
         case Kind.REFUND:
             return texts.gettext("Use refunded: {module}", module=module) if module else texts.gettext("Use refunded")
+    if is_merge(entry.reference):
+        return texts.gettext("Moved from another account of yours")
     return texts.gettext("Correction by the shop")
 
 

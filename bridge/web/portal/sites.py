@@ -36,7 +36,7 @@ _DONE = {
     "unlinked": marked("The site is unlinked. Its key no longer works."),
     "gone": marked("Nothing was changed: this site is not linked any more."),
 }
-"""What the page says after a form."""
+"""Messages of the page after a form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class SiteRow:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the page shows this one time: a link code, a new key, or a form with its fault."""
+    """The parts that the page shows this one time: a link code, a new key, or a form with its fault."""
 
     code: str = field(default="", repr=False)
     code_until: datetime | None = None

@@ -15,10 +15,9 @@ from bridge.domain.stores.stores import Policy
 from bridge.services.admin.store_stats import DayUse, Use, today_of
 from bridge.services.metering import overview as accounts
 from bridge.services.ops import exports
-from bridge.services.ops.exports import SPANS, DayOfUse
+from bridge.services.ops.exports import SPANS, DayOfUse, UsageRow
 from bridge.services.portal.sessions import Buyer
 from bridge.storage.engine.database import Connection
-from bridge.storage.metering.usage import UsageRow
 from bridge.web.admin.usage_chart import UsageChart, usage_chart
 from bridge.web.context import reading, utcnow
 from bridge.web.i18n.formatting import Language, day, isolate, number, zone_name
