@@ -14,12 +14,10 @@ from bridge.storage.metering.carried_uses import CarriedKey
 
 
 def read(connection: Connection, work: UnitOfWork) -> None:
-    """Read what belongs to the merges of the batch's accounts; nothing, without a statement, where there are none."""
-    into = {account.merged_into for account in work.accounts.values() if account.merged_into is not None}
-    if into:
-        work.carried = carried_uses.uses(connection, into)
-        merged_ids = [id_ for id_, account in work.accounts.items() if account.merged_into is not None]
-        work.merge_ids = merges.ids_of(connection, merged_ids)
+    """Read what belongs to the merges of the batch's accounts, some of which were merged."""
+    into = {id_: account.merged_into for id_, account in work.accounts.items() if account.merged_into is not None}
+    work.carried = carried_uses.uses(connection, into.values())
+    work.merge_ids = merges.ids_of(connection, into)
 
 
 def pass_on(work: UnitOfWork, account_id: int, *, actor: str) -> None:
