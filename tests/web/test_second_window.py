@@ -105,7 +105,7 @@ def test_upgrade_keeps_the_use_of_limits_with_one_window(shop, database):
     factories.spend(shop, 2, 40)
     before = rows(database, "select account_id, module, starts_at, ends_at, used from window_uses")
 
-    command.downgrade(settings_for(database), "0033")
+    command.downgrade(settings_for(database), "0034")
     assert rows(database, "select * from window_uses") == before
     command.upgrade(settings_for(database), "head")
 
@@ -114,7 +114,7 @@ def test_upgrade_keeps_the_use_of_limits_with_one_window(shop, database):
     # A second window is lost on the way back, and nothing else is.
     put(shop, "limits/chat", period="monthly", rules={"user": 100}, second={"period": "daily", "rules": {"user": 50}})
     factories.spend(shop, 2, 10)
-    command.downgrade(settings_for(database), "0033")
+    command.downgrade(settings_for(database), "0034")
     command.upgrade(settings_for(database), "head")
     put(shop, "store", low_balance=1)  # A change of the rules: they are read again, as after a restart.
     assert "second" not in limit(shop)
