@@ -96,7 +96,7 @@ def faults(database):
         return list(audit.list_faults(connection, now=utcnow()))
 
 
-def test_no_row_names_the_person_and_the_books_stay(ada, database):
+def test_no_row_names_the_person_and_the_ledger_stays(ada, database):
     key = site_key(ada)
     before = state_of(ada, 2)
     assert before["held"] == 40
@@ -205,7 +205,8 @@ def test_interrupted_erasure_is_finished_by_the_job(app, ada, database):
         steps += 1
         assert steps < 100
     assert steps > 3
-    assert account_erasure.work(database, clock=utcnow) == 1
+    account_erasure.work(database, clock=utcnow)
+    assert account_erasure.work(database, clock=utcnow) == 0
     [row] = rows(database, "select terms, position, finished_at from erasures")
     assert row["finished_at"] is not None
     assert (row["terms"], row["position"]) == (None, None)

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, text, update
 
-from bridge.domain.events.events import Alert
 from bridge.storage.accounts.tables import accounts, erasures
 from bridge.storage.engine.bulk import among
 from bridge.storage.stores.tables import stores
@@ -71,11 +70,6 @@ def erase_accounts(connection: Connection, account_ids: Sequence[int], *, now: d
             erased_at=now,
         )
     )
-
-
-def close_alerts(connection: Connection, account_ids: Sequence[int]) -> None:
-    """Forget the alerts of accounts, so that none is sent for a person who is gone."""
-    connection.execute(update(accounts).where(accounts.c.id.in_(account_ids)).values(alert=Alert.NEW.value))
 
 
 def note_in_store(connection: Connection, store_id: int) -> None:

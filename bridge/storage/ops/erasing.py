@@ -183,9 +183,9 @@ def replace_batch(
 ) -> tuple[int, Sequence[Any] | None]:
     """Replace texts in the next rows of a table; return how many changed, and the key of the last row read.
 
-    `every` is searched in the rows of the accounts, `sure` in all of the store's. So
-    many rows are read, whoever's they are, that other writers wait a moment only.
-    The key is None at the end.
+    `every` is searched in the rows of the accounts, `sure` in all of the store's. The
+    number of rows read is bounded, so that other writers wait a moment only. The key
+    is None at the end.
     """
     table = metadata.tables[name]
     key = list(table.primary_key.columns)
@@ -221,6 +221,7 @@ def _condition(
     table: Table, store_id: int, account_ids: Sequence[int], sure: Sequence[str], every: Sequence[str]
 ) -> ColumnElement[bool]:
     of_store = table.c.get("store_id")
+    owned: ColumnElement[bool]
     if of_store is None or (of_store.nullable and "account_id" in table.c):
         owned = table.c.account_id.in_(select(accounts.c.id).where(accounts.c.store_id == store_id))
     else:
