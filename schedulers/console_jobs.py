@@ -23,7 +23,7 @@ def roll_up(context: JobContext) -> str:
 
 
 def refresh_figures(context: JobContext) -> str:
-    """Bring up to date what the users of large stores are sorted by; a store that fails stops no other."""
+    """Update the figures by which users of large stores are sorted; a store that fails does not stop the others."""
     written = failed = 0
     with context.database.reading() as connection:
         found = settings.list_stores(connection)
@@ -45,7 +45,7 @@ def refresh_figures(context: JobContext) -> str:
 
 
 def apply_bulk_changes(context: JobContext) -> str:
-    """Apply the rows of confirmed bulk changes; one that fails stops no other."""
+    """Apply the rows of confirmed bulk changes; one that fails does not stop the others."""
     ended = failed = 0
     with context.database.reading() as connection:
         running = bulk_changes.list_running(connection)

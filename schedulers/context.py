@@ -20,10 +20,10 @@ _LONGEST_PAUSE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """The database, the clock, the metrics, and whether to go on: false once another process leads or this one ends.
+    """The database, the clock, the metrics, and whether to continue: False once this process ends or no longer leads.
 
-    A job asks before each item: one that goes on a moment too long does no
-    harm, since every job may run twice.
+    A job checks this before each item. It does no harm if a job runs a moment too
+    long, because every job may run twice.
     """
 
     database: Database
@@ -42,10 +42,10 @@ class Job:
 
 
 def pause(began: float) -> None:
-    """Pause as long as the batch took that began at this monotonic moment, at most `_LONGEST_PAUSE` seconds.
+    """Pause for as long as the batch took since this monotonic moment, at most `_LONGEST_PAUSE` seconds.
 
-    SQLite has one writer at a time and no queue: a job that starts its next batch at
-    once could block every spend until it is done.
+    SQLite has one writer at a time and no queue: a job that starts its next batch
+    immediately could block every spend until the job is done.
     """
     time.sleep(min(time.monotonic() - began, _LONGEST_PAUSE))
 

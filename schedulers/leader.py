@@ -26,8 +26,8 @@ STANDBY_SECONDS = 2.0
 class Leader:
     """Takes the lease, renews it in its own thread, and calls `on_change` when it is won or lost.
 
-    A leader measures its lease by the monotonic clock, from before it asked. If the
-    database does not respond, it stops before another may begin.
+    A leader measures its lease with the monotonic clock, from before its request. If
+    the database does not respond, it stops before another process may take over.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ TIMETABLE = (
 
 
 def timetable_for(vault: Vault, public_url: str, *, installation: str = "") -> tuple[Job, ...]:
-    """Return the whole timetable, with the jobs that need the vault or the bridge's own address.
+    """Return the whole timetable, including the jobs that need the vault or the service's own address.
 
     The full scan is checked each hour and runs once a night, in each store's time zone.
     """

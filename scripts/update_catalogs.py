@@ -19,6 +19,7 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parent.parent
 LOCALES = ROOT / "bridge/web/i18n/locales"
 SOURCES = ROOT / "bridge/web"
+TEMPLATES = ROOT / "templates/portal"
 _KEYWORDS = DEFAULT_KEYWORDS | {"marked": None}
 # The catalogs are under version control, which has the dates.
 _DATE = datetime(2026, 11, 26, tzinfo=UTC)
@@ -27,9 +28,10 @@ _DATE = datetime(2026, 11, 26, tzinfo=UTC)
 def extract() -> Catalog:
     """Return every text that the code looks up, without translations."""
     template = _empty(None)
-    for path in sorted(SOURCES.rglob("*.py")):
+    sources = [(path, "python") for path in sorted(SOURCES.rglob("*.py"))]
+    for path, method in [*sources, *((path, "jinja2") for path in sorted(TEMPLATES.glob("*.html")))]:
         found = extract_from_file(
-            "python", path, keywords=_KEYWORDS, comment_tags=["Translators:"], strip_comment_tags=True
+            method, path, keywords=_KEYWORDS, comment_tags=["Translators:"], strip_comment_tags=True
         )
         for line, message, comments, context in found:
             name = path.relative_to(ROOT).as_posix()

@@ -276,6 +276,13 @@ class TooManySignIns(BridgeError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class TooManyPasses(BridgeError):
+    """Too many passes were created for this person; wait a minute, then create one when they click."""
+
+    code = "too_many_passes"
+    retry_after_seconds = 60
+
+
 class BadSignature(BridgeError):
     """The signature is missing or does not match the body."""
 

@@ -7,21 +7,21 @@ from typing import NamedTuple
 
 
 class Kind(Enum):
-    """How a metric is kept."""
+    """The type of a metric, and how its values from several processes are combined."""
 
     COUNTER = "counter"
     HISTOGRAM = "histogram"
     SUMMARY = "summary"
     LATEST = "mostrecent"
-    """A gauge of which the newest value of any process counts."""
+    """A gauge with the latest value of any process."""
     SUM = "livesum"
-    """A gauge that is added up over the processes that live."""
+    """A gauge that is added up over the running processes."""
     SCRAPED = "scraped"
-    """A gauge that is read for each scrape."""
+    """A gauge whose value is read for each scrape."""
 
 
 class Definition(NamedTuple):
-    """A metric; one that is public says nothing of a store or its traffic."""
+    """A metric; a public one reveals nothing about a store or its traffic."""
 
     name: str
     kind: Kind

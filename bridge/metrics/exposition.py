@@ -1,4 +1,4 @@
-"""The text that Prometheus scrapes: the values of all processes, and a bounded look at the database."""
+"""The text that Prometheus scrapes: the values of all processes, and some counts from the database."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 TEXT_SECONDS = 1.0
-"""How long the text of one scrape answers others."""
+"""How long the text of a scrape is reused for further scrapes."""
 BACKLOG_SECONDS = 5.0
-"""How long what was read of the database is used, and how long an outage is not looked at again."""
+"""How long counts from the database are reused; after an outage, how long until they are read again."""
 
 _READ_SECONDS = 2.0
 _ATTEMPTS = 5
@@ -37,7 +37,7 @@ _PUBLIC = frozenset(definition.name for definition in DEFINITIONS if definition.
 
 
 class Exposition:
-    """Answers the scrapes of one process, one at a time and from memory where it was just asked."""
+    """Answers scrapes of one process, one at a time; repeated scrapes are answered from memory."""
 
     def __init__(self, metrics: Metrics, database: Database, *, clock: Callable[[], datetime]) -> None:
         self._metrics = metrics
@@ -48,7 +48,7 @@ class Exposition:
         self._backlog: tuple[float, Backlog | None] | None = None
 
     def text(self, *, is_full: bool) -> bytes:
-        """Return the metrics; only those that say nothing of a store, unless `is_full`. Fails with no outage."""
+        """Return all metrics, or only the public ones unless `is_full`. An outage of the database raises nothing."""
         with self._lock:
             made_at, text = self._texts.get(is_full, (float("-inf"), b""))
             if time.monotonic() - made_at >= TEXT_SECONDS:
@@ -63,7 +63,7 @@ class Exposition:
         return generate_latest(_Shown(metric for metric in found if is_full or metric.name in _PUBLIC))
 
     def _counted(self) -> list[Metric]:
-        """Return the values of all processes that share a directory, else of this one."""
+        """Return the values of all processes that share a directory; without one, those of this process."""
         from prometheus_client.multiprocess import MultiProcessCollector
 
         self._metrics.flush()
@@ -75,7 +75,7 @@ class Exposition:
             try:
                 return list(MultiProcessCollector(None, str(files.directory)).collect())  # type: ignore[no-untyped-call]
             except (FileNotFoundError, struct.error):
-                # A process just ended or began, and its files with it.
+                # A process just started or ended, and its files appeared or disappeared.
                 if attempt == _ATTEMPTS:
                     raise
         raise AssertionError("the last attempt returns or raises")
@@ -94,7 +94,7 @@ class Exposition:
         yield _gauge(definitions.JOB_END, [((job,), at.timestamp()) for job, at in found.job_ends.items()])
 
     def _read_backlog(self) -> Backlog | None:
-        """Return what waits in the database; None where it cannot be read."""
+        """Return the waiting work in the database; None if it cannot be read."""
         if self._backlog is None or time.monotonic() - self._backlog[0] >= BACKLOG_SECONDS:
             found = None
             try:
@@ -107,7 +107,7 @@ class Exposition:
 
 
 class _Shown:
-    """Metrics in the form in which the library writes them."""
+    """Metrics in the form that the library expects."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = list(metrics)

@@ -1,9 +1,9 @@
 """The files in which the processes of one installation share their metrics.
 
-The Prometheus library keeps the values of each process in files of that
-process, and the process that is scraped adds them up. Each process holds a lock
-file while it lives: that shows which files belong to ended processes, also
-where a process ID is used again.
+The Prometheus library writes the values of each process to files of its own, and
+the process that is scraped adds them up. Each process locks a file as long as it
+runs. The lock shows which files belong to ended processes, even if a process ID
+is used again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import IO
 log = logging.getLogger(__name__)
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""The environment variable that names the directory to the library, which reads it when it is first imported."""
+"""The environment variable with the directory; the library reads it when it is first imported."""
 
 _BYTES = {
     "counter": 2**18,
@@ -27,18 +27,18 @@ _BYTES = {
     "gauge_mostrecent": 2**16,
     "gauge_livesum": 2**16,
 }
-"""The size of each file. A mapped file without blocks of its own would end the process when the disk is full."""
+"""The size of each file. Writing to a mapped file without allocated blocks kills the process if the disk is full."""
 _UNUSED_SECONDS = 24 * 3600
-"""A directory without files that was not used for so long is removed: a service that starts puts files into its own."""
+"""An empty directory that was unused for this long is removed; a service that is starting has files in its own."""
 _LIVE = "gauge_live"
-"""Values of these files count only while their process lives."""
+"""The values in these files count only while their process runs."""
 
 
 def prepare(directory: Path) -> bool:
-    """Create the directory, and remove what ended processes left in it and beside it; False where that fails.
+    """Create the directory, and remove files of ended processes in and beside it; return False if that fails.
 
-    Processes that live keep their files: a scheduler of its own may share the
-    directory. For the process that starts the others.
+    Files of running processes are kept, because a separate scheduler may share the
+    directory. Called by the process that starts the others.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -57,9 +57,8 @@ def prepare(directory: Path) -> bool:
 class ProcessFiles:
     """The files of this process, from `join` until it ends, in a prepared directory.
 
-    Where a process has ended before, this one goes on with its counters, so that
-    a worker which replaces another leaves no files behind and makes no count
-    smaller.
+    If another process has ended, this one continues its counters: a worker that
+    replaces another adds no files, and no count decreases.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -67,7 +66,7 @@ class ProcessFiles:
         self._lock: IO[bytes] | None = None
 
     def join(self) -> bool:
-        """Begin to use the directory; False where its files cannot be made. Call it before any metric is made."""
+        """Start to use the directory; False if files cannot be created. Call it before any metric is created."""
         own = os.getpid()
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -85,7 +84,7 @@ class ProcessFiles:
         return True
 
     def forget_ended(self) -> None:
-        """Remove the values of ended processes that count only while a process lives."""
+        """Remove the values of ended processes that count only while their process runs."""
         for pid in _recorded(self.directory) - {os.getpid()}:
             if (lock := _try_hold(self.directory, pid)) is not None:
                 with lock:
@@ -93,7 +92,7 @@ class ProcessFiles:
                         path.unlink(missing_ok=True)
 
     def _take_over(self, pid: int, own: int) -> bool:
-        """Go on with the values of a process; False while it lives."""
+        """Continue the values of an ended process; return False if it is still running."""
         lock = _try_hold(self.directory, pid)
         if lock is None:
             return False
@@ -131,7 +130,7 @@ def _recorded(folder: Path) -> set[int]:
 
 
 def _hold(folder: Path, pid: int) -> IO[bytes]:
-    """Return the lock file of a process, locked; waits for another one that removes the files of that ID."""
+    """Return the lock file of a process, locked; waits for a process that is removing files of the same ID."""
     while True:
         lock = _lock_path(folder, pid).open("ab")
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -141,7 +140,7 @@ def _hold(folder: Path, pid: int) -> IO[bytes]:
 
 
 def _try_hold(folder: Path, pid: int) -> IO[bytes] | None:
-    """Return the lock file of a process, locked; None while that process lives."""
+    """Return the lock file of a process, locked; None if that process is running."""
     lock = _lock_path(folder, pid).open("ab")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -163,6 +162,6 @@ def _lock_path(folder: Path, pid: int) -> Path:
 
 
 def _allocate(path: Path, size: int) -> None:
-    """Fill a file with zeros up to a size; one that is as long already stays as it is."""
+    """Fill a file with zeros up to a size; a file that is long enough is left unchanged."""
     with path.open("ab") as file:
         file.write(bytes(max(0, size - os.fstat(file.fileno()).st_size)))

@@ -1,4 +1,4 @@
-"""Records what a process does, in metrics of the Prometheus library."""
+"""Record the work of a process as metrics of the Prometheus library."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 SAMPLE_SECONDS = 1
-"""How often each process flushes its counts, and notes its memory and its threads."""
+"""How often each process flushes its counts, and records its memory and threads."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _WORDS: dict[type, str] = {
@@ -48,19 +48,19 @@ _STATM = Path("/proc/self/statm")
 class Metrics:
     """The metrics of one process; safe to use from any thread.
 
-    Counting adds to a dictionary; `flush` moves the sums to the library. Its own
-    counting costs ten times as much in every request, and its files may be on a
-    disk that is busy.
+    Counts are added up in a dictionary, and `flush` moves the sums to the library.
+    Counting with the library directly would cost ten times as much in each request,
+    and its files may be on a busy disk.
 
-    `files` are those in which the process shares its values with others; without
-    them it counts for itself.
+    `files` are the files in which the process shares its values with others; without
+    them, its metrics are its own.
     """
 
     def __init__(self, files: ProcessFiles | None = None) -> None:
-        # The library reads the environment when it is imported: a process joins its directory first.
+        # The library reads the environment when it is imported, so the process joins its directory first.
         import prometheus_client
 
-        # Series that only say when another one began.
+        # Series that state only when another one was created.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.files = files
         self.registry: CollectorRegistry = prometheus_client.CollectorRegistry()
@@ -74,12 +74,12 @@ class Metrics:
         self._sums: defaultdict[tuple[str, tuple[str, ...]], float] = defaultdict(float)
 
     def note_request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count a response; `route` is the template of the address, empty where none matched."""
+        """Count a response; `route` is the template of the address, empty if no route matched."""
         method = method if method in _METHODS else "OTHER"
         self._observe(definitions.REQUESTS, seconds, route or "none", method, f"{status // 100}xx")
 
     def note_batch(self, requests: Sequence[AnyRequest], outcome: Sequence[Reply] | Exception, seconds: float) -> None:
-        """Count a batch of decisions that was committed, or that failed as a whole."""
+        """Count a batch of decisions that was committed or failed as a whole."""
         if isinstance(outcome, Exception):
             result = "unavailable" if isinstance(outcome, Unavailable) else "failed"
             results = [result] * len(requests)
@@ -92,7 +92,7 @@ class Metrics:
                 self._counts[definitions.DECISIONS.name, (_WORDS[type(request)], result), _NO_BUCKET] += 1
 
     def note_delivery(self, topic: str, result: str) -> None:
-        """Count a delivery that came in; `result` is a word of ours."""
+        """Count a received delivery; `result` is one of a few fixed words."""
         known = topic if topic in TOPICS else "action" if topic.startswith("action.") else "other"
         self._count(definitions.DELIVERIES, known, result)
 
@@ -107,7 +107,7 @@ class Metrics:
             self._of(definitions.JOB_SUCCESS.name, job).set_to_current_time()
 
     def note_outage(self, cause: str) -> None:
-        """Count a caller who found the database unusable."""
+        """Count an outage that a caller met."""
         self._count(definitions.OUTAGES, cause)
 
     def note_write_wait(self, seconds: float) -> None:
@@ -115,20 +115,20 @@ class Metrics:
         self._observe(definitions.WRITE_WAIT, seconds)
 
     def note_threads(self, *, threads: int, in_flight: int) -> None:
-        """Note how many threads answer requests, and how many requests are worked on or wait."""
+        """Record the number of threads, of requests in progress and of requests that wait."""
         self._of(definitions.THREADS.name).set(threads)
         self._of(definitions.THREADS_IN_USE.name).set(min(threads, in_flight))
         self._of(definitions.REQUESTS_WAITING.name).set(max(0, in_flight - threads))
 
     def note_process(self, kind: str) -> None:
-        """Note that this process runs, and its memory where the system shows it."""
+        """Record that this process is running, and its memory if the system reports it."""
         self._of(definitions.PROCESSES.name, kind).set(1)
         if _STATM.exists():
             pages = int(_STATM.read_text().split()[1])
             self._of(definitions.MEMORY.name, kind).set(pages * os.sysconf("SC_PAGE_SIZE"))
 
     def flush(self) -> None:
-        """Move what was counted since the last flush to the library, where scrapes find it."""
+        """Move the counts since the last flush to the library, where scrapes read them."""
         with self._lock:
             counts, self._counts = self._counts, defaultdict(int)
             sums, self._sums = self._sums, defaultdict(float)
@@ -156,7 +156,7 @@ class Metrics:
 
 
 def shared_metrics(directory: Path | None) -> Metrics:
-    """Return the metrics of a process that shares them in a directory; its own where it cannot. Call it first."""
+    """Return metrics shared in a directory, or of this process only if that fails. Call it before other functions."""
     files = None if directory is None else ProcessFiles(directory)
     return Metrics(files if files is not None and files.join() else None)
 

@@ -19,6 +19,7 @@ def store_document(store: Store) -> Document:
         "grant_statuses": list(store.grant_statuses),
         "purchase_url": store.purchase_url,
         "low_balance": store.low_balance,
+        "low_balance_thresholds": [each.document for each in store.low_balance_thresholds],
         "reversal_policy": store.reversal_policy,
         "guest_policy": store.guest_policy,
         "accept_unknown_modules": store.accept_unknown_modules,

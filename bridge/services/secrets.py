@@ -76,6 +76,16 @@ def hash_session(session_id: str) -> str:
     return hashlib.sha256(b"token-bridge session\0" + session_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def new_pass() -> str:
+    """Return the token of a new pass: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_pass(token: str) -> str:
+    """Return the stored hash of a pass's token."""
+    return hashlib.sha256(b"token-bridge pass\0" + token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def hash_guest(guest_id: str, *, salt: str) -> str:
     """Return the stored hash of a guest's id, with the store's own salt."""
     return hmac.new(salt.encode(), guest_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

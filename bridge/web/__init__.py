@@ -17,8 +17,10 @@ from bridge.web.admin import (
     deliveries,
     event_endpoints,
     exceptions,
+    grant_preview,
     home,
     packages,
+    pass_sign_in,
     second_step,
     shortcode,
     store_settings,
@@ -37,6 +39,7 @@ from bridge.web.api import (
     limits,
     openapi,
     orders,
+    passes,
     settings,
     sites,
     spends,
@@ -46,6 +49,8 @@ from bridge.web.api import (
 )
 from bridge.web.api import packages as api_packages
 from bridge.web.inbound import webhooks
+from bridge.web.portal import overview as portal
+from bridge.web.widget import page as widget_page
 from bridge.web.widget import view as widget
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -62,7 +67,10 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     api_packages.bp,
     events.bp,
     sites.bp,
+    passes.bp,
     widget.bp,
+    widget_page.bp,
+    portal.bp,
     home.root,
     home.bp,
     connect.bp,
@@ -76,11 +84,13 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     exceptions.bp,
     deliveries.bp,
     packages.bp,
+    grant_preview.bp,
     limits_page.bp,
     prices_page.bp,
     changes.bp,
     account.bp,
     second_step.bp,
+    pass_sign_in.bp,
     admins.bp,
     admins.store_bp,
     admins.invitations_bp,

@@ -45,6 +45,7 @@ STATUS: dict[type[errors.BridgeError], int] = {
     authorization.KeyRequestOver: 410,
     errors.TooManyGuesses: 429,
     errors.TooManySignIns: 429,
+    errors.TooManyPasses: 429,
     errors.KeyRequired: 400,
     errors.KeyInvalid: 400,
     errors.KeyReused: 422,
@@ -89,6 +90,7 @@ _STATUS_BY_HAND = {code: status for code, status, _ in _BY_HAND}
 
 RETRY_AFTER_SECONDS = 2
 
+_BUYER_PATHS = ("/account", "/widget")
 _MACHINE_PATHS = ("/v1/", "/webhooks/", "/connect/", "/healthz", "/readyz", "/metrics")
 
 
@@ -241,7 +243,9 @@ def _answer(status: int, code: str, detail: str, *, fields: tuple[errors.FieldEr
     if request_ctx.url_adapter is None:
         # The Host header is not a valid host, so a page could not link to other pages.
         return Response(f"{detail}\n", status=status, content_type="text/plain; charset=utf-8")
-    page = render_template("error.html", status=status, detail=detail)
+    # A buyer has no console to go to.
+    template = "portal/error.html" if request.path.startswith(_BUYER_PATHS) else "error.html"
+    page = render_template(template, status=status, detail=detail)
     response = Response(page, status=status, content_type="text/html; charset=utf-8")
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

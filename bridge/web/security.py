@@ -31,6 +31,10 @@ _PAGE_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+# Their addresses may hold a pass.
+_WITHOUT_REFERRER = ("/account", "/widget", "/admin/pass")
+_OWN_FORM_TOKENS = "portal"
+"""The blueprint whose forms are checked by its own session, in `bridge/web/portal/sessions.py`."""
 _LOST_FORM = (
     "This form has expired, because you signed in or out after opening it. Go back, reload the page and send it again."
 )
@@ -87,7 +91,7 @@ def _check_counts() -> None:
 
 
 def _check_form() -> None:
-    if request.endpoint is None or is_for_machines(request.path):
+    if request.endpoint is None or is_for_machines(request.path) or request.blueprint == _OWN_FORM_TOKENS:
         return
     if "admin" not in session and getattr(current_app.view_functions[request.endpoint], "resumes", False):
         # Nothing is done for a signed-out browser: the view leads to the sign-in and back to the typed values.
@@ -103,8 +107,13 @@ def _add_headers(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     if is_for_machines(request.path):
         return response
+    if request.path.startswith(_WITHOUT_REFERRER):
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+    # A page that chooses the sites of its frames does so with the policy, which this header would override.
+    chooses_frames = "Content-Security-Policy" in response.headers
     for name, value in _PAGE_HEADERS.items():
-        response.headers.setdefault(name, value)
+        if name != "X-Frame-Options" or not chooses_frames:
+            response.headers.setdefault(name, value)
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -24,7 +24,7 @@ SHARED = (
     # Value types of the domain.
     *("bridge/domain/accounts/accounts.py", "bridge/domain/events/events.py"),
     *("bridge/domain/admin/admins.py", "bridge/domain/admin/user_list.py"),
-    *(f"bridge/domain/stores/{name}.py" for name in ("stores", "zones", "public_address", "shortcode")),
+    *(f"bridge/domain/stores/{name}.py" for name in ("stores", "zones", "public_address", "shortcode", "thresholds")),
     "bridge/domain/stores/pasted_text.py",
 )
 """The foundations that requests share: every other file that a request enters must be listed."""

@@ -16,6 +16,7 @@ class _Fields(HTMLParser):
         self.form: Form | None = None
         self._is_open = False
         self._select: str | None = None
+        self._area: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
@@ -29,16 +30,25 @@ class _Fields(HTMLParser):
         if tag == "input" and "name" in values:
             if values.get("type") not in {"radio", "checkbox"} or "checked" in values:
                 fields[values["name"]] = values.get("value", "")
+        elif tag == "textarea":
+            self._area = values["name"]
+            fields[self._area] = ""
         elif tag == "select":
             self._select = values["name"]
         elif tag == "option" and self._select is not None and ("selected" in values or self._select not in fields):
             fields[self._select] = values.get("value", "")
+
+    def handle_data(self, data: str) -> None:
+        if self._area is not None and self.form is not None:
+            self.form.fields[self._area] += data
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._is_open = False
         elif tag == "select":
             self._select = None
+        elif tag == "textarea":
+            self._area = None
 
 
 def read_form(response: TestResponse, part: str) -> Form:

@@ -10,7 +10,7 @@ import pytest
 from bridge.domain.accounts.accounts import MAX_TOKENS
 from bridge.domain.admin.admins import Admin, Role
 from bridge.domain.admin.balance_edits import NO_REASON, UNDO_FOR, Undo
-from bridge.services.admin import balance_edit
+from bridge.services.admin import balance_edits
 from bridge.web.context import utcnow
 from tests.factories import add_shop, balance_of, spend
 from tests.support.ledger_sql import count, rows
@@ -177,7 +177,7 @@ def test_undo_ends_after_a_quarter_of_an_hour(app, people, database):
     later = utcnow() + UNDO_FOR + timedelta(seconds=1)
 
     with database.transaction() as connection:
-        undone = balance_edit.undo(connection, people.connected.store, 2, entry, admin=admin, now=later)
+        undone = balance_edits.undo(connection, people.connected.store, 2, entry, admin=admin, now=later)
 
     assert undone.outcome is Undo.TOO_LATE
     assert balance_of(people, 2) == 7000
@@ -196,7 +196,7 @@ def test_only_corrections_of_this_user_can_be_undone(app, people, database):
     grants = rows(database, "select e.id from entries e join accounts a on a.id = e.account_id where e.kind = 'grant'")
     admin = Admin(1, EMAIL, role=Role.OWNER)
     with database.transaction() as connection:
-        done = balance_edit.undo(connection, people.connected.store, 10, grants[0]["id"], admin=admin, now=utcnow())
+        done = balance_edits.undo(connection, people.connected.store, 10, grants[0]["id"], admin=admin, now=utcnow())
     assert done.outcome is Undo.NOT_AN_EDIT
 
 

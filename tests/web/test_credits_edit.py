@@ -1,6 +1,6 @@
 import threading
 
-from bridge.web.admin.balance_view import begin_edit
+from bridge.web.admin.balance_form import begin_edit
 from tests.factories import balance_of, spend
 from tests.support.ledger_sql import count, rows
 from tests.support.pages import EMAIL, add_owner, read, send, sign_in

@@ -33,12 +33,24 @@ def marked(amount):
 
 def rows(page):
     """Return each row's name, ids, shop's amount and orders."""
-    return [(row[0], row[1], row[2], row[-1]) for row in page.rows]
+    return [(row[0].removesuffix(" Try"), row[1], row[2], row[-1]) for row in page.rows]
 
 
 def typed(page):
     """Return the values of the fields of the rows."""
     return [values["value"] for tag, values in page.tags if tag == "input" and values.get("name") == "tokens"]
+
+
+def summaries(page):
+    """Return the accessible names of what is folded away."""
+    return [
+        ("details", values["aria-label"]) for tag, values in page.tags if tag == "summary" and "aria-label" in values
+    ]
+
+
+def plan_of(shop):
+    package = shop.client.get("/v1/packages/10", headers=shop.headers).json
+    return package["tokens"], package["plan"], package["months"]
 
 
 def save(admin, page, key, tokens):
@@ -124,9 +136,55 @@ def test_amount_of_a_plan_keeps_its_months(shop, admin):
     page = read(admin.get(LIST))
     save(admin, page, "10/0", "200")
 
-    assert "Gold, 12 months" in rows(page)[0][2]
-    package = shop.client.get("/v1/packages/10", headers=shop.headers).json
-    assert (package["tokens"], package["plan"], package["months"]) == (200, "Gold", 12)
+    assert ("details", "Plan Gold, 12 months: Product 10") in summaries(page)
+    assert plan_of(shop) == (200, "Gold", 12)
+
+
+@one_engine
+def test_plan_is_set_changed_and_removed_and_grants_each_month(shop, admin):
+    product(shop, 10)
+    form = read(admin.get(LIST)).form("packages/10/0")
+
+    answer = admin.get(send(admin, form, tokens="1,000", plan=" Pro ", months="12").location).text
+    assert "Pack 10 gives 1,000 tokens each month for 12 months." in answer
+    assert plan_of(shop) == (1000, "Pro", 12)
+    factories.deliver(shop, factories.order(1))
+    assert shop.client.get("/v1/users/2", headers=shop.headers).json["plan"]["tokens"] == 1000
+
+    send(admin, read(admin.get(LIST)).form("packages/10/0"), months="1")
+    assert plan_of(shop) == (1000, "Pro", 1)
+    # A page that was opened before plans had fields sends none, and the plan stays.
+    admin.post(f"{LIST}/10/0", data={"csrf_token": form.fields["csrf_token"], "tokens": "900"})
+    assert plan_of(shop) == (900, "Pro", 1)
+    send(admin, read(admin.get(LIST)).form("packages/10/0"), plan="", months="")
+    assert plan_of(shop) == (900, None, None)
+
+
+@one_engine
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"plan": "Pro"}, "together"),
+        ({"months": "3"}, "together"),
+        ({"plan": "Pro", "months": "0"}, "1 to 120 months"),
+        ({"plan": "Pro", "months": "121"}, "1 to 120 months"),
+        ({"plan": "Pro", "months": "1.5"}, "1 to 120 months"),
+        ({"plan": "x" * 101, "months": "3"}, "at most 100 characters"),
+        ({"plan": "a\tb", "months": "3"}, "at most 100 characters"),
+        ({"plan": "Pro", "months": "3", "tokens": "0"}, "at least 1 token"),
+    ],
+    ids=range(8),
+)
+def test_invalid_plan_is_shown_again_with_the_reason(shop, admin, typed, words):
+    product(shop, 10)
+
+    answer = send(admin, read(admin.get(LIST)).form("packages/10/0"), **{"tokens": "5"} | typed)
+
+    assert answer.status_code == 422
+    assert words in read(answer).alerts[0]
+    kept = read(answer).form("packages/10/0").fields
+    assert {name: kept[name] for name in typed} == {name: value[:101] for name, value in typed.items()}
+    assert plan_of(shop) == (0, None, None)
 
 
 @one_engine

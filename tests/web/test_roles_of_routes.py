@@ -12,7 +12,7 @@ from tests.support.pages import add_admin, read, send, try_sign_in
 
 OPEN = {"admin.home", "admin.sign_in", "admin.sign_out", "root.show_root"}
 """The pages of browsers that are not signed in."""
-OPEN_BLUEPRINTS = {"invitations", "second_factor"}
+OPEN_BLUEPRINTS = {"invitations", "second_factor", "pass_sign_in"}
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 

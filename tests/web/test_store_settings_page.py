@@ -57,6 +57,7 @@ def test_all_settings_are_saved_recorded_and_shown_before_and_after(app, shop, a
         "grant_statuses": "processing, wc-completed",
         "purchase_url": "https://shop.example/buy",
         "low_balance": "1,250",
+        "low_balance_thresholds": "20 %\r\n\r\n5,000\r\n5000",
         "reversal_policy": "forgive",
         "guest_policy": "admin",
         "accept_unknown_modules": "true",
@@ -75,6 +76,7 @@ def test_all_settings_are_saved_recorded_and_shown_before_and_after(app, shop, a
         "grant_statuses": ["processing", "completed"],
         "purchase_url": "https://shop.example/buy",
         "low_balance": 1250,
+        "low_balance_thresholds": [5000, "20%"],
         "reversal_policy": "forgive",
         "guest_policy": "admin",
         "accept_unknown_modules": True,
@@ -82,6 +84,7 @@ def test_all_settings_are_saved_recorded_and_shown_before_and_after(app, shop, a
     }
     page = html.unescape(admin.get(PAGE).text)
     assert "Low balance: 1,000 → 1,250" in page
+    assert "Further alerts: none → 5,000; 20%" in page
     assert "Order of paying: Plan, Balance, Free limit → Free limit, Balance, Plan" in page
     (change,) = recorded(app, shop.connected.store.id)[:1]
     assert (change.actor, change.before["low_balance"], change.after["low_balance"]) == (EMAIL, 1000, 1250)
@@ -102,6 +105,9 @@ def test_all_settings_are_saved_recorded_and_shown_before_and_after(app, shop, a
         ("low_balance", "abc", "low_balance"),
         ("low_balance", "1.5", "low_balance"),
         ("low_balance", "9007199254740992", "low_balance"),
+        ("low_balance_thresholds", "20%\n100%", "low_balance_thresholds"),
+        ("low_balance_thresholds", "1.5", "low_balance_thresholds"),
+        ("low_balance_thresholds", "\n".join("123456789AB"), "low_balance_thresholds"),
         ("reversal_policy", "steal", "reversal_policy"),
         ("accept_unknown_modules", "maybe", "accept_unknown_modules"),
     ],

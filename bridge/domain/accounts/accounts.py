@@ -43,7 +43,9 @@ class Account(NamedTuple):
 
     `balance` and `debt` are whole tokens, zero or more. `roles` is empty when
     none are stored, and always empty for a guest. `alert` is the last balance
-    alert that was recorded.
+    alert that was recorded, and `alerted_below` the lowest level in tokens that the
+    balance was below then; None for none. `last_grant` is what the account's last
+    order granted, in tokens.
     """
 
     id: int
@@ -55,6 +57,8 @@ class Account(NamedTuple):
     email: str | None = None
     name: str | None = None
     alert: Alert = Alert.NEW
+    alerted_below: int | None = None
+    last_grant: int = 0
 
     @property
     def is_guest(self) -> bool:
@@ -81,6 +85,8 @@ class Account(NamedTuple):
             self.email,
             self.name,
             self.alert,
+            self.alerted_below,
+            self.last_grant,
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
+
+from bridge.domain.stores.thresholds import Line
 
 RETRY_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """The wait after each failed attempt: three days and three and a half hours in all, then the delivery is dead."""
@@ -111,23 +113,43 @@ class Endpoint:
         return self.types is None or type_ in self.types
 
 
-def alert_after(before: Alert, *, available: int, low_balance: int) -> tuple[Alert, EventType | None]:
-    """Return the alert to record for an account's available tokens, and the event to send if it changed.
+class Announcement(NamedTuple):
+    """An event to send about a balance, and the level it fell below; None for an event without one."""
 
-    Low is `0 < available < low_balance`; a `low_balance` of 0 never warns. An
-    account that never had tokens gets no event for having none, and its
-    first tokens send no alert: the grant has its own event.
+    type: EventType
+    line: Line | None = None
+
+
+class AlertChange(NamedTuple):
+    """The alert to record, the lowest level the balance is below (None for none), and the events to send."""
+
+    alert: Alert
+    below: int | None
+    announced: tuple[Announcement, ...] = ()
+
+
+def alert_after(before: Alert, below: int | None, *, available: int, lines: Sequence[Line]) -> AlertChange:
+    """Return what to record and to send for an account's available tokens.
+
+    `below` is the lowest level that was announced before. Low is `0 < available <
+    line`. Each level is announced once, the highest first, and again only after
+    the balance was at or above it. An account that never had tokens gets no event
+    for having none, and its first tokens send no alert: the grant has its own event.
+    A balance that rises from 0 is replenished, and the levels it is still below are
+    not announced.
     """
-    now = _level(available=available, low_balance=low_balance)
+    if available <= 0:
+        if before in {Alert.NEW, Alert.EXHAUSTED}:
+            return AlertChange(before, None)
+        return AlertChange(Alert.EXHAUSTED, None, (Announcement(EventType.BALANCE_EXHAUSTED),))
+    under = [line for line in lines if available < line.tokens]
+    now, lowest = (Alert.LOW, min(line.tokens for line in under)) if under else (Alert.OK, None)
     if before is Alert.NEW:
-        return (Alert.NEW if now is Alert.EXHAUSTED else now), None
-    if now is before:
-        return now, None
-    if now is Alert.EXHAUSTED:
-        return now, EventType.BALANCE_EXHAUSTED
+        return AlertChange(now, lowest)
     if before is Alert.EXHAUSTED:
-        return now, EventType.BALANCE_REPLENISHED
-    return now, EventType.BALANCE_LOW if now is Alert.LOW else None
+        return AlertChange(now, lowest, (Announcement(EventType.BALANCE_REPLENISHED),))
+    fresh = sorted((line for line in under if below is None or line.tokens < below), reverse=True)
+    return AlertChange(now, lowest, tuple(Announcement(EventType.BALANCE_LOW, line) for line in fresh))
 
 
 def retry_wait(failures: int, *, draw: float) -> timedelta | None:
@@ -146,9 +168,3 @@ def rest(failures: int, *, draw: float) -> timedelta:
     """Return the pause of an endpoint that could not be reached this many times in a row (1 or more)."""
     seconds = min(MOST_REST_SECONDS, 5 * 2 ** min(failures - 1, 10))
     return timedelta(seconds=seconds * (1 - JITTER * draw))
-
-
-def _level(*, available: int, low_balance: int) -> Alert:
-    if available <= 0:
-        return Alert.EXHAUSTED
-    return Alert.LOW if available < low_balance else Alert.OK

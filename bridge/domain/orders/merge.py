@@ -79,9 +79,9 @@ def has_another_of_its_second(known: OrderState, order: Order) -> bool:
 
 def is_place_unclear(known: OrderState, order: Order, *, effect: Effect, received_at: datetime) -> bool:
     """Return whether dates alone do not say if this document is newer than what it contradicts."""
-    heard = dates.to_microseconds(received_at)
-    known = _with_sources(known, heard=heard)
-    place, _ = place_of(known, order, effect, date_of(known.sources, order, heard=heard))
+    arrived_at = dates.to_microseconds(received_at)
+    known = _with_sources(known, arrived_at=arrived_at)
+    place, _ = place_of(known, order, effect, date_of(known.sources, order, arrived_at=arrived_at))
     return place in {Place.UNKNOWN, Place.LIKELY_NEWER}
 
 
@@ -94,20 +94,20 @@ def merge_document(known: OrderState, order: Order, *, effect: Effect, received_
     others came replaces them, regardless of dates. One that grants or revokes
     and whose date cannot be compared is stored beside the state: see `dates`.
     """
-    heard = dates.to_microseconds(order.requested_at or received_at)
-    known = _with_sources(known, heard=heard)
-    is_read = order.requested_at is not None and heard >= known.sources.heard_at
-    dated = date_of(known.sources, order, heard=heard)
+    arrived_at = dates.to_microseconds(order.requested_at or received_at)
+    known = _with_sources(known, arrived_at=arrived_at)
+    is_read = order.requested_at is not None and arrived_at >= known.sources.arrived_at
+    dated = date_of(known.sources, order, arrived_at=arrived_at)
     is_repeated = not is_read and dated in known.sources.documents
     known = _merge_restoring(known, order, is_read=is_read, received_at=received_at)
     if order.requested_at is None:
         known = _merge_sending(known, order)
     if is_read:
-        rank = Rank(0, heard, dates.counted(dated.at, heard, known.sources.documents), heard)
+        rank = Rank(0, arrived_at, dates.counted(dated.at, arrived_at, known.sources.documents), arrived_at)
     else:
         place, dated = place_of(known, order, effect, dated)
         if place is Place.UNKNOWN:
-            return _with_effect(with_unplaced(known, order, dated, heard=heard))
+            return _with_effect(with_unplaced(known, order, dated, arrived_at=arrived_at))
         rank = Rank(0, epoch_of(known.sources, dated), dated.counted, dated.seen)
     values = _Values(known, rank)
     _take_header(values, order)
@@ -121,8 +121,8 @@ def merge_document(known: OrderState, order: Order, *, effect: Effect, received_
     values.changes["sources"] = Sources(
         ranks=values.ranks,
         documents=with_document(known.sources.documents, dated),
-        read_at=heard if is_read else known.sources.read_at,
-        heard_at=max(heard, known.sources.heard_at),
+        read_at=arrived_at if is_read else known.sources.read_at,
+        arrived_at=max(arrived_at, known.sources.arrived_at),
         status=values.changes.pop("status", known.sources.status),
         effect=values.changes.pop("effect", known.sources.effect),
         unplaced=unplaced,
@@ -136,8 +136,8 @@ def merge_unplaced(known: OrderState, *, effect: Effect, at: datetime) -> OrderS
     if unplaced is None:
         return known
     # As if it had just been read from the shop: it replaces everything.
-    heard = max(dates.to_microseconds(at), known.sources.heard_at)
-    order = replace(unplaced.order, requested_at=dates.from_microseconds(heard))
+    arrived_at = max(dates.to_microseconds(at), known.sources.arrived_at)
+    order = replace(unplaced.order, requested_at=dates.from_microseconds(arrived_at))
     return merge_document(known, order, effect=effect, received_at=at)
 
 
@@ -151,19 +151,19 @@ def merge_trashing(known: OrderState, *, delivery: str, received_at: datetime, i
     """
     if known.trash.is_repeated(delivery):
         return known
-    heard = dates.to_microseconds(received_at)
-    known = _with_sources(known, heard=heard)
+    arrived_at = dates.to_microseconds(received_at)
+    known = _with_sources(known, arrived_at=arrived_at)
     if is_late and _is_overtaken(known, received_at):
         return known
     trash = known.trash.announced(delivery, at=received_at, newest=_newest_date(known))
-    return _with_trash(known, trash, heard=heard)
+    return _with_trash(known, trash, arrived_at=arrived_at)
 
 
 def merge_absence(known: OrderState, *, read_at: datetime) -> OrderState:
     """Return the state after the shop was asked for the order and no longer had it."""
-    heard = dates.to_microseconds(read_at)
-    known = _with_sources(known, heard=heard)
-    return _with_trash(known, known.trash.absent(at=read_at, newest=_newest_date(known)), heard=heard)
+    arrived_at = dates.to_microseconds(read_at)
+    known = _with_sources(known, arrived_at=arrived_at)
+    return _with_trash(known, known.trash.absent(at=read_at, newest=_newest_date(known)), arrived_at=arrived_at)
 
 
 def _newest_date(known: OrderState) -> datetime | None:
@@ -172,8 +172,8 @@ def _newest_date(known: OrderState) -> datetime | None:
     return None if newest is None else dates.from_microseconds(newest.at)
 
 
-def _with_trash(known: OrderState, trash: Trash, *, heard: int) -> OrderState:
-    sources = replace(known.sources, heard_at=max(heard, known.sources.heard_at))
+def _with_trash(known: OrderState, trash: Trash, *, arrived_at: int) -> OrderState:
+    sources = replace(known.sources, arrived_at=max(arrived_at, known.sources.arrived_at))
     if trash.state is not TrashState.TRASHED:
         return replace(known, trash=trash, sources=sources)
     return _with_effect(replace(known, trash=trash, sources=replace(sources, unplaced=None)))
@@ -297,16 +297,16 @@ def _with_quantity(line: LineState, *, is_listed: bool) -> LineState:
     return replace(line, line=replace(line.line, quantity=quantity, is_gone=is_gone))
 
 
-def _with_sources(known: OrderState, *, heard: int) -> OrderState:
+def _with_sources(known: OrderState, *, arrived_at: int) -> OrderState:
     """Return the state with ranks; an order stored before ranks existed gets them from its dates.
 
-    What was stored came before `heard`: a date that is ahead of that counts as its second.
+    What was stored came before `arrived_at`: a date that is ahead of that counts as its second.
     """
     if known.sources.ranks or known.modified_at is None:
         return known
 
     def rank_of(moment: datetime) -> Rank:
-        return Rank(0, 0, dates.counted(dates.to_microseconds(moment), heard), 0)
+        return Rank(0, 0, dates.counted(dates.to_microseconds(moment), arrived_at), 0)
 
     newest = rank_of(known.modified_at)
     decided = newest if known.decided_at is None else rank_of(known.decided_at)

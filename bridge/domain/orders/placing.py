@@ -15,13 +15,13 @@ _DOCUMENTS = 16
 """The number of documents of an order whose dates are stored."""
 
 
-def date_of(sources: Sources, order: Order, *, heard: int) -> DocumentDate:
+def date_of(sources: Sources, order: Order, *, arrived_at: int) -> DocumentDate:
     """Return the date of a document; a stored document keeps the moment it first came, and what its date counted as."""
     at, digest = dates.to_microseconds(order.modified_at), order.digest
     for document in sources.documents:
-        if (document.at, document.digest) == (at, digest) and document.seen <= heard:
+        if (document.at, document.digest) == (at, digest) and document.seen <= arrived_at:
             return document
-    return DocumentDate(at, digest, heard, dates.counted(at, heard, sources.documents))
+    return DocumentDate(at, digest, arrived_at, dates.counted(at, arrived_at, sources.documents))
 
 
 def epoch_of(sources: Sources, dated: DocumentDate) -> int:
@@ -86,15 +86,15 @@ def _decisive_date(known: OrderState, rank: Rank) -> DocumentDate:
     return DocumentDate(rank.at, "", rank.seen, rank.at)
 
 
-def with_unplaced(known: OrderState, order: Order, dated: DocumentDate, *, heard: int) -> OrderState:
+def with_unplaced(known: OrderState, order: Order, dated: DocumentDate, *, arrived_at: int) -> OrderState:
     """Return the state with a document beside it; the newest of several to arrive is kept."""
     sources, before = known.sources, known.sources.unplaced
     seen = {document.digest: document.seen for document in sources.documents}
     is_older = before is not None and seen.get(before.digest, 0) > dated.seen
     unplaced = before if is_older else Unplaced(order, dated.digest)
     documents = with_document(sources.documents, dated)
-    heard_at = max(heard, sources.heard_at)
-    return replace(known, sources=replace(sources, documents=documents, heard_at=heard_at, unplaced=unplaced))
+    latest = max(arrived_at, sources.arrived_at)
+    return replace(known, sources=replace(sources, documents=documents, arrived_at=latest, unplaced=unplaced))
 
 
 def left_unplaced(sources: Sources, dated: DocumentDate) -> Unplaced | None:

@@ -74,17 +74,17 @@ NEVER = Rank(-1, 0, 0, 0)
 class Sources:
     """The documents that an order's values come from.
 
-    `ranks` holds a rank for each value by its name. `documents` are the dates of
-    the newest documents. `read_at` is when the shop was last asked for the order,
-    `heard_at` when anything last came of it. `status` and `effect` are what the
-    documents state, without a trashing that came beside them. `unplaced` was not
-    merged: its date cannot be compared with theirs.
+    `ranks` has the rank of each value by name. `documents` are the dates of the
+    newest documents. `read_at` is when the order was last requested from the shop,
+    `arrived_at` when anything about it last arrived, in microseconds. `status` and
+    `effect` are those of the documents, without a trashing. `unplaced` was not
+    merged, because its date cannot be compared with theirs.
     """
 
     ranks: Mapping[str, Rank] = field(default_factory=dict)
     documents: tuple[DocumentDate, ...] = ()
     read_at: int = 0
-    heard_at: int = 0
+    arrived_at: int = 0
     status: str = ""
     effect: Effect = Effect.KEEPS
     unplaced: Unplaced | None = None

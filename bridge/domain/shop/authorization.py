@@ -22,6 +22,7 @@ RESERVED_SLUGS = frozenset(
         "changes",
         "connect",
         "invitations",
+        "pass",
         "second-factor",
         "sign-in",
         "sign-out",

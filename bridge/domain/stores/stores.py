@@ -12,6 +12,7 @@ from bridge.domain.metering.funding import DEFAULT_ORDER, Source
 from bridge.domain.metering.limits import Calendar, Limit, MatchedRule, Reset, rule_for
 from bridge.domain.metering.pricing import Operation
 from bridge.domain.stores.shortcode import Shortcode
+from bridge.domain.stores.thresholds import Line, Threshold, lines_of
 from bridge.domain.stores.zones import zone_of
 
 DEFAULT_GRANT_STATUSES = ("completed",)
@@ -34,6 +35,7 @@ MAX_MODULES_BY_USE = 200
 class Store:
     """A WooCommerce shop with its own users. `low_balance` is in tokens; a balance below it counts as low.
 
+    `low_balance_thresholds` are further levels that are announced.
     `reversal_policy` decides about reversed tokens that are already spent: `debt` or
     `forgive`. `guest_policy` decides how a guest's order is assigned to the account
     with its email: `automatic`, or manually by the `admin`. Orders placed before
@@ -64,6 +66,7 @@ class Store:
     former_slugs: tuple[str, ...] = ()
     accepted_sources: tuple[str, ...] = ()
     shortcode: Shortcode = field(default_factory=Shortcode)
+    low_balance_thresholds: tuple[Threshold, ...] = ()
 
     @property
     def first_slug(self) -> str:
@@ -74,6 +77,15 @@ class Store:
     def history(self) -> str:
         """Return the policy for orders placed before the shop was connected: `ask`, `skip` or `grant`."""
         return "ask" if self.asks_from is not None else "skip" if self.grants_from is not None else "grant"
+
+    def alert_lines(self, last_grant: int) -> tuple[Line, ...]:
+        """Return the levels to announce for an account whose last order granted so many tokens, the highest first."""
+        return lines_of(self.low_balance, self.low_balance_thresholds, last_grant)
+
+    def low_line(self, last_grant: int) -> int:
+        """Return the tokens below which a balance counts as low: `low_balance`, else the lowest level; 0 for none."""
+        lines = () if self.low_balance else self.alert_lines(last_grant)
+        return lines[-1].tokens if lines else self.low_balance
 
     @property
     def calendar(self) -> Calendar:

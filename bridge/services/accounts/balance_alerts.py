@@ -5,15 +5,26 @@ from __future__ import annotations
 from datetime import datetime
 
 from bridge.domain.accounts.accounts import Account, Balance
-from bridge.domain.events.events import NewEvent, alert_after
+from bridge.domain.events.events import Announcement, NewEvent, alert_after
 from bridge.domain.stores.stores import Store
+from bridge.rendering.documents import Document
 from bridge.storage.engine.ids import new_id
 
 
 def watch(account: Account, account_balance: Balance, store: Store, *, now: datetime) -> tuple[Account, list[NewEvent]]:
-    """Return the account with its current alert, and the event to send if a threshold was crossed."""
-    alert, crossed = alert_after(account.alert, available=account_balance.available, low_balance=store.low_balance)
-    if crossed is None:
-        return (account if alert is account.alert else account._replace(alert=alert)), []
-    payload = {"balance": account_balance.balance, "available": account_balance.available}
-    return account._replace(alert=alert), [NewEvent(new_id(), store.id, account.id, crossed, payload, now)]
+    """Return the account with its current alert, and the events to send for the thresholds that were crossed."""
+    lines = store.alert_lines(account.last_grant)
+    change = alert_after(account.alert, account.alerted_below, available=account_balance.available, lines=lines)
+    if (change.alert, change.below) != (account.alert, account.alerted_below):
+        account = account._replace(alert=change.alert, alerted_below=change.below)
+    if not change.announced:
+        return account, []
+    payloads = [(each.type, _payload(account_balance, each)) for each in change.announced]
+    return account, [NewEvent(new_id(), store.id, account.id, type_, payload, now) for type_, payload in payloads]
+
+
+def _payload(account_balance: Balance, announced: Announcement) -> Document:
+    payload: Document = {"balance": account_balance.balance, "available": account_balance.available}
+    if announced.line is not None:
+        payload |= {"threshold": announced.line.tokens, "percent": announced.line.percent}
+    return payload

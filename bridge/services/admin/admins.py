@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from bridge.domain.accounts.accounts import normalize_email
-from bridge.domain.admin.admins import IDLE_SESSION, LONGEST_SESSION, MAX_SESSIONS, Admin, Role
+from bridge.domain.admin.admins import IDLE_SESSION, LONGEST_SESSION, MAX_SESSIONS, PASS_SESSION, Admin, Role
 from bridge.domain.errors import (
     AdminExists,
     FieldError,
@@ -43,8 +43,8 @@ _TURNS = threading.BoundedSemaphore(2)
 # Browsers that signed in before have their own queue, so that a flood of other attempts does not delay them.
 _KNOWN_TURNS = threading.BoundedSemaphore(1)
 _WAIT_SECONDS = 3.0
-# The hash of a random password: an unknown email takes the same time as a wrong password.
-_UNUSED_HASH = "$argon2id$v=19$m=19456,t=2,p=1$RaUicffC0ZgM5rynG7C6qg$IcsX1VLDaqT/NfeL1G5pEcvVjRuG7sVmMI6mFQ9uQUU"
+NO_PASSWORD = "$argon2id$v=19$m=19456,t=2,p=1$RaUicffC0ZgM5rynG7C6qg$IcsX1VLDaqT/NfeL1G5pEcvVjRuG7sVmMI6mFQ9uQUU"  # noqa: S105 -- of no one
+"""The hash of a random password that no one has: it takes the same time to check as any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ def sign_in(
         with database.reading() as connection:
             found = admins.find_by_email(connection, email)
     if (
-        not is_password(found.password_hash if found else _UNUSED_HASH, password, is_known=client.is_known)
+        not is_password(found.password_hash if found else NO_PASSWORD, password, is_known=client.is_known)
         or found is None
     ):
         return None
@@ -230,7 +230,9 @@ def finish_sign_in(
 def find_session(connection: Connection, session_id: str, *, now: datetime) -> Session | None:
     """Return the session with this id; None if it has ended for any reason."""
     found = sessions.find(connection, vault.hash_session(session_id))
-    if found is None or now - found.began_at >= LONGEST_SESSION or now - found.seen_at >= IDLE_SESSION:
+    if found is None or now - found.seen_at >= IDLE_SESSION:
+        return None
+    if now - found.began_at >= (PASS_SESSION if found.admin.is_limited else LONGEST_SESSION):
         return None
     # A session begun while the clock was ahead would last too long.
     return None if found.began_at - now > TOLERANCE else found
@@ -246,12 +248,28 @@ def end_session(connection: Connection, session_id: str) -> None:
     sessions.remove(connection, vault.hash_session(session_id))
 
 
-def _begin_session(connection: Connection, admin: Admin, *, agent: str, address: str, now: datetime) -> SignedIn:
+def begin_store_session(
+    connection: Connection, admin: Admin, store_id: int, most: Role, *, agent: str, address: str, now: datetime
+) -> SignedIn:
+    """Begin a session that opens one store, with at most this role; it ends after `PASS_SESSION`."""
+    return _begin_session(connection, admin, limit=(store_id, most), agent=agent, address=address, now=now)
+
+
+def _begin_session(
+    connection: Connection,
+    admin: Admin,
+    *,
+    limit: tuple[int, Role] | None = None,
+    agent: str,
+    address: str,
+    now: datetime,
+) -> SignedIn:
     admins.mark_signed_in(connection, admin.id, now=now)
     session_id = vault.new_session()
     sessions.prune(connection, began_before=now - LONGEST_SESSION, seen_before=now - IDLE_SESSION)
     sessions.keep_newest(connection, admin.id, most=MAX_SESSIONS - 1)
-    sessions.add(connection, vault.hash_session(session_id), admin.id, agent=agent, address=address, now=now)
+    hashed = vault.hash_session(session_id)
+    sessions.add(connection, hashed, admin.id, limit=limit, agent=agent, address=address, now=now)
     return SignedIn(admin, session_id)
 
 

@@ -42,14 +42,16 @@ def invite(
     role there already, and `InvalidRequest` for an invalid email.
     """
     email = accounts.checked_email(email)
-    if admins.lock_by_email(connection, email) is None:
+    locked = admins.lock_by_email(connection, email)
+    if locked is None:
         # A password that no one has: the person sets one when they accept.
         nothing = accounts.hash_password(secrets.token_urlsafe(32))
         admins.add(connection, email, password_hash=nothing, role=None, now=now)
         is_pending, known = True, get_by_email(connection, email)
     else:
         known = get_by_email(connection, email)
-        is_pending = known.is_invited
+        # A person who came from WordPress only has no password yet.
+        is_pending = known.is_invited or locked.password_hash == accounts.NO_PASSWORD
         has_role = known.admin.role is not None if store_id is None else store_id in known.admin.stores
         if has_role and not is_pending:
             raise AdminExists(f"{known.email} is an admin already. Change their role in the list.")

@@ -53,7 +53,7 @@ def drop_override(
     stores.touch(connection, store_id)
     before = overrides.overrides(connection, [account.id], now=now).get((account.id, module))
     if not overrides.drop_override(connection, account.id, module):
-        raise UnknownLimit(f"user {user_id} has no rule of his own for {module}")
+        raise UnknownLimit(f"user {user_id} has no rule of their own for {module}")
     _record_override(connection, store_id, user_id, before, None, actor=actor, now=now)
 
 
@@ -82,7 +82,7 @@ def reset_account(
 def reset_many(
     connection: Connection, store_id: int, *, module: str | None, role: str | None, actor: str, now: datetime
 ) -> Reset:
-    """Open a fresh window for everybody of a role, in a module, or both, at once and in one row."""
+    """Open a new window for all users, or those of a role, in all modules or in one, with one row."""
     _check_module(connection, store_id, module)
     reset = Reset(now, module, role)
     stores.touch(connection, store_id)

@@ -132,9 +132,9 @@ def _look(
 def _pay_in_turn(
     work: UnitOfWork, caller: Caller, account: Account, priced: Sequence[Priced]
 ) -> tuple[Decision, int, int]:
-    """Return who would pay the items if they were spent one after the other; books that are never closed bear it.
+    """Return which sources would pay if the items were spent one after the other; changes only the unit of work.
 
-    With it what no source can pay, and what is over the linked site's cap.
+    Also returns the tokens that no source can pay, and those above the linked site's cap.
     """
     before = work.balance_of(account)
     cap = left_of_cap(work, account, caller.site_id)

@@ -37,9 +37,9 @@ def list_due(connection: Connection, *, now: datetime) -> list[Cursor]:
     noted = resets.newest(connection, store_ids)
     return [
         (store_id, module)
-        for store_id, book in work.items()
-        for module, limit in book.limits.items()
-        if _is_due(connection, limit, noted.get((store_id, module)), book, now=now)
+        for store_id, policy in work.items()
+        for module, limit in policy.limits.items()
+        if _is_due(connection, limit, noted.get((store_id, module)), policy, now=now)
     ]
 
 
@@ -106,7 +106,7 @@ def _emit_events(connection: Connection, run: WindowRun, limit: Limit, policy: P
 
 
 def _rule_of(use: LastUse, own: Override | None, policy: Policy, module: str) -> Rule | None:
-    """The rule that decides for a user today: his own, or the one of his audiences."""
+    """Return the rule that applies to a user now: the user's own, or the one of their audiences."""
     if own is not None:
         return own.rule
     matched = policy.match_rule(module, use.roles, guest=False)

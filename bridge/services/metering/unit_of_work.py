@@ -254,8 +254,8 @@ def _day_of(moment: datetime, zone: tzinfo) -> date:
 def open_unit(connection: Connection, wanted: Wanted, *, now: datetime, lock: bool = True) -> UnitOfWork:
     """Read what a batch needs, in a fixed number of statements.
 
-    With `lock` the accounts are locked, in id order, before anything else of
-    theirs is read; without, the books are for looking at and never closed.
+    With `lock`, the accounts are locked in id order before their other rows are
+    read. Without it, the unit of work is only for reading and must not be written.
     """
     read = accounts.lock if lock else accounts.look
     known = read(connection, wanted.account_ids) if wanted.accounts is None else dict(wanted.accounts)
@@ -322,9 +322,9 @@ def _read_windows(connection: Connection, work: UnitOfWork, modules: Iterable[tu
     counted = {(store, module) for store, module in modules if module in work.policies_by_store[store].limits}
     # Also where no allowance paid: what is drawn beyond a hold may, and every answer tells what is left.
     counted |= {(spend.store_id, spend.module) for spend in work.spends.values()}
-    if any(book.has_overrides for book in work.policies_by_store.values()):
+    if any(policy.has_overrides for policy in work.policies_by_store.values()):
         work.overrides = overrides.overrides(connection, work.accounts.keys(), now=work.now)
-    if any(book.has_account_resets for book in work.policies_by_store.values()):
+    if any(policy.has_account_resets for policy in work.policies_by_store.values()):
         work.resets = overrides.account_resets(connection, work.accounts.keys())
     counted |= {(hold.store_id, hold.module) for hold in work.holds.values()}
     starts = {spend.window_starts_at for spend in work.spends.values()}
@@ -343,7 +343,7 @@ def _read_windows(connection: Connection, work: UnitOfWork, modules: Iterable[tu
 def _read_plans(connection: Connection, work: UnitOfWork) -> None:
     starts = {part.starts_at for spend in work.spends.values() for part in spend.plan_parts}
     starts |= {part.starts_at for hold in work.holds.values() for part in hold.plan_parts}
-    if any(book.has_plans for book in work.policies_by_store.values()):
+    if any(policy.has_plans for policy in work.policies_by_store.values()):
         for account_id, terms in plans.terms(connection, work.accounts.keys()).items():
             zone = work.policy_of(work.accounts[account_id]).calendar.zone
             work.plan_terms[account_id] = terms

@@ -4,7 +4,8 @@ Entries, spends, refunds, orders and daily usage are kept permanently. An
 idempotency key is kept as long as a caller may retry its request; a delivery as
 long as people may inspect or replay it (its order is kept); an event for the same
 time, and until no endpoint waits for it; the usage of a window longer than any
-page shows.
+page shows; a pass and the session of a buyer for a day, so that a used pass is
+told from an unknown one.
 """
 
 from __future__ import annotations
@@ -21,10 +22,17 @@ KEYS_KEPT = timedelta(days=90)
 DELIVERIES_KEPT = timedelta(days=90)
 EVENTS_KEPT = timedelta(days=90)
 USES_KEPT = timedelta(days=400)
+PASSES_KEPT = timedelta(days=1)
 BATCH = 1000
 """The most rows that one step deletes in its transaction."""
 
-KINDS = {"events": EVENTS_KEPT, "keys": KEYS_KEPT, "deliveries": DELIVERIES_KEPT, "windows": USES_KEPT}
+KINDS = {
+    "events": EVENTS_KEPT,
+    "keys": KEYS_KEPT,
+    "deliveries": DELIVERIES_KEPT,
+    "windows": USES_KEPT,
+    "passes": PASSES_KEPT,
+}
 """How long rows of each kind are kept."""
 
 Step = Callable[[Connection], int]
@@ -42,4 +50,5 @@ def steps(*, now: datetime) -> dict[str, Step]:
         "keys": partial(retention.forget_keys, before=now - KEYS_KEPT, limit=BATCH),
         "deliveries": partial(retention.forget_deliveries, before=now - DELIVERIES_KEPT, limit=BATCH),
         "windows": partial(retention.forget_uses, before=now - USES_KEPT, limit=BATCH),
+        "passes": partial(retention.forget_passes, before=now - PASSES_KEPT, limit=BATCH),
     }

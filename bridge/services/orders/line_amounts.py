@@ -35,13 +35,26 @@ def fix_amounts(
     product that is not a package gets 0, and no other amount automatically, see
     `_when_late`. Products that orders wait for are added to the store's list.
     """
+    fixed, catalog = _with_amounts(connection, store, every)
+    if catalog is not None:
+        _add_missing(connection, store, fixed, catalog, now=now)
+    return fixed
+
+
+def with_amounts(connection: Connection, store: Store, every: Sequence[OrderState]) -> list[OrderState]:
+    """Return the orders as `fix_amounts` does, and write nothing."""
+    return _with_amounts(connection, store, every)[0]
+
+
+def _with_amounts(
+    connection: Connection, store: Store, every: Sequence[OrderState]
+) -> tuple[list[OrderState], _Catalog | None]:
+    """Return the orders with their amounts, and the entries that decided; None if every line has its amount."""
     lines = [line for known in every for line in known.lines if _is_open(line)]
     if not lines:
-        return list(every)
+        return list(every), None
     catalog = _read_catalog(connection, store, lines)
-    fixed = [_fix_order(connection, store, known, catalog) for known in every]
-    _add_missing(connection, store, fixed, catalog, now=now)
-    return fixed
+    return [_fix_order(connection, store, known, catalog) for known in every], catalog
 
 
 def _is_open(line: LineState) -> bool:

@@ -109,7 +109,7 @@ def _move(
     now: datetime,
 ) -> list[LineState]:
     """Post the difference of each line to one account, updated in `locked`; return the lines afterwards."""
-    after = []
+    after, has_granted = [], False
     for line in lines:
         difference = owed[line.line.id] - line.granted
         if difference == 0:
@@ -137,6 +137,10 @@ def _move(
             line_id=line.line.id,
         )
         posted.append((entry, Posting(known.store_id, known.number, line.line.id, line.postings)))
+        if difference > 0:
+            has_granted = True
+    if has_granted:
+        locked[account_id] = locked[account_id]._replace(last_grant=sum(line.granted for line in after))
     return after
 
 

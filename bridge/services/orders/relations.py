@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
 from bridge.domain.orders.state import Effect, OrderState
 from bridge.domain.stores.stores import Store
@@ -21,6 +22,17 @@ def lock_family(
 
     A relative processed without its own parent would be granted again.
     """
+    return _relatives(connection, store, every, partial(orders.lock, now=now))
+
+
+def list_family(connection: Connection, store: Store, every: Sequence[OrderState]) -> list[OrderState]:
+    """Return the relatives of these orders as they are stored, without a lock."""
+    return _relatives(connection, store, every, orders.find_all)
+
+
+def _relatives(
+    connection: Connection, store: Store, every: Sequence[OrderState], read: Callable[..., dict[int, OrderState]]
+) -> list[OrderState]:
     family, found = {known.number: known for known in every}, []
     for _ in range(_GENERATIONS):
         parents = {known.parent_id for known in family.values() if known.parent_id}
@@ -28,9 +40,9 @@ def lock_family(
         numbers = [number for number in listed if number not in family]
         if not numbers:
             break
-        locked = orders.lock(connection, store.id, numbers, now=now)
-        family |= locked
-        found += [locked[number] for number in numbers]
+        known = read(connection, store.id, numbers)
+        family |= known
+        found += [known[number] for number in numbers if number in known]
     return found
 
 

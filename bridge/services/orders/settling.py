@@ -52,10 +52,9 @@ def settle(
     """Post what locked orders owe, and store their state; return the results in their order."""
     asked = [known.number for known in every]
     every = [*every, *relations.lock_family(connection, store, every, now=now)]
-    every = [_with_choice(past_orders.released(store, known)) for known in every]
-    every = line_amounts.fix_amounts(connection, store, every, now=now)
+    every = line_amounts.fix_amounts(connection, store, decided(store, every), now=now)
     covered = covered_lines(every)
-    dues = {known.number: _due(known, covered.get(known.number, {})) for known in every}
+    dues = {known.number: due_of(known, covered.get(known.number, {})) for known in every}
     idle = {known.number for known in every if known.account_id is None and not dues[known.number].is_anything}
     buyers = _buyers_of(connection, store, [known for known in every if known.number not in idle], now=now)
     bills = [
@@ -104,6 +103,11 @@ def _remembered(known: OrderState, circumstances: Circumstances) -> orders.Remem
     return known, circumstances.is_parked, review_items(known, circumstances)
 
 
+def decided(store: Store, every: Sequence[OrderState]) -> list[OrderState]:
+    """Return the orders with the effect that the owner's decisions give them."""
+    return [_with_choice(past_orders.released(store, known)) for known in every]
+
+
 def _with_choice(known: OrderState) -> OrderState:
     """Return the order as granting if a person decided so despite its status."""
     if known.effect is Effect.KEEPS and choice_of(known.decisions, Question.NOT_GRANTED, known.status) == GRANT:
@@ -112,7 +116,7 @@ def _with_choice(known: OrderState) -> OrderState:
 
 
 @dataclass(frozen=True, slots=True)
-class _Due:
+class Due:
     """The amounts an order owes: tokens by line, terms of plans, and lines above the maximum."""
 
     tokens: dict[int, int]
@@ -121,10 +125,11 @@ class _Due:
 
     @property
     def is_anything(self) -> bool:
+        """Return whether the order owes any tokens or any month of a plan."""
         return any(self.tokens.values()) or any(term.months for term in self.terms)
 
 
-def _due(known: OrderState, covered: Mapping[int, str]) -> _Due:
+def due_of(known: OrderState, covered: Mapping[int, str]) -> Due:
     """Return the amounts an order owes; a line that another order grants owes 0, a line above the maximum stays."""
     tokens, too_large = {}, []
     for line in known.lines:
@@ -133,7 +138,7 @@ def _due(known: OrderState, covered: Mapping[int, str]) -> _Due:
             too_large.append(line.line.id)
             owed = line.granted
         tokens[line.line.id] = owed
-    return _Due(tokens, _terms_owed(known, covered), tuple(too_large))
+    return Due(tokens, _terms_owed(known, covered), tuple(too_large))
 
 
 def _terms_owed(known: OrderState, covered: Mapping[int, str]) -> list[Term]:

@@ -25,7 +25,7 @@ from bridge.services.sites.sites import Linked, NewSite
 from bridge.storage.engine.database import Connection
 from bridge.storage.sites import link_codes
 
-_EVERYBODY = "everybody"
+_ALL_CLIENTS = "everybody"
 _CODES_KEPT = timedelta(days=1)
 """How long a code is stored after it expires, so that a used code differs from an unknown one."""
 
@@ -69,7 +69,7 @@ def check_guesses(connection: Connection, typed: str, address: str, *, now: date
     window = guess_window(now)
     if link_codes.count_guesses(connection, _client(address), since=window.starts_at) >= MAX_GUESSES_EACH:
         raise _too_many(window, now=now)
-    together = link_codes.count_guesses(connection, _EVERYBODY, since=window.starts_at)
+    together = link_codes.count_guesses(connection, _ALL_CLIENTS, since=window.starts_at)
     if together >= MAX_GUESSES_TOGETHER and not link_codes.is_open(connection, _hash(typed), now=now):
         raise _too_many(window, now=now)
 
@@ -84,8 +84,8 @@ def link(connection: Connection, typed: str, wanted: NewSite, *, address: str, n
     `TooManyGuesses`.
     """
     window = guess_window(now)
-    counted = [_EVERYBODY]
-    together = link_codes.add_guess(connection, _EVERYBODY, since=window.starts_at)
+    counted = [_ALL_CLIENTS]
+    together = link_codes.add_guess(connection, _ALL_CLIENTS, since=window.starts_at)
     if together == 1:
         link_codes.drop_guesses(connection, before=window.starts_at)
     if together <= MAX_GUESSES_TOGETHER:

@@ -162,7 +162,7 @@ def get_site_account(connection: Connection, caller: Caller, *, now: datetime) -
         left.append(known.plan.remaining)
     state = state_of(
         available=known.balance.available,
-        low_balance=known.policy.store.low_balance,
+        low_balance=known.policy.store.low_line(known.account.last_grant),
         has_more=any(tokens is None or tokens > 0 for tokens in left),
     )
     return SiteAccountStatus(state, known, _uses(connection, [site], now=now)[site.id])

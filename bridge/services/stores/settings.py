@@ -28,6 +28,7 @@ from bridge.domain.stores.pasted_text import (
 )
 from bridge.domain.stores.shop_address import comparable_shop, without_page
 from bridge.domain.stores.stores import DEFAULT_GRANT_STATUSES, DEFAULT_MODULES, Module, Store
+from bridge.domain.stores.thresholds import in_order, read_threshold
 from bridge.domain.stores.zones import canonical_zone
 from bridge.rendering.stores import store_document
 from bridge.services import secrets
@@ -238,6 +239,11 @@ def get_store(connection: Connection, slug: str) -> Store:
     return store
 
 
+def find_by_id(connection: Connection, store_id: int) -> Store | None:
+    """Return the store with this id; None for one that is gone or being removed."""
+    return stores.find_by_id(connection, store_id)
+
+
 def list_stores(connection: Connection) -> list[Store]:
     """Return every store, by name."""
     return stores.list_all(connection)
@@ -370,11 +376,17 @@ def _grant_statuses(statuses: list[str]) -> list[str]:
     return clean
 
 
+def _thresholds(values: list[int | str]) -> list[int | str]:
+    found = [read_threshold(value) for value in values]
+    return [each.document for each in in_order(each for each in found if each is not None)]
+
+
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "time_zone": _time_zone,
     "week_start": _week_start,
     "spend_order": _spend_order,
     "grant_statuses": _grant_statuses,
+    "low_balance_thresholds": _thresholds,
 }
 """The settings whose values are checked and converted before they are stored."""
 

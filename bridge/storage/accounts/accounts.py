@@ -1,4 +1,4 @@
-"""Accounts: users and guests, found, made and locked."""
+"""Accounts of users and guests: find, create and lock them."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ _COLUMNS = (
     accounts.c.email,
     accounts.c.name,
     accounts.c.alert,
+    accounts.c.alerted_below,
+    accounts.c.last_grant,
 )
 _GET = select(*_COLUMNS).where(accounts.c.id == bindparam("id"))
 _LOOK = select(*_COLUMNS).where(among(accounts.c.id, "ids"))
@@ -34,11 +36,12 @@ _BY_GUEST = Seek(accounts, ("store_id", "guest_hash", "id"), keys=("store_id", "
 _NEW = ("id", "store_id", "user_id", "guest_hash", "roles", "created_at", "updated_at")
 _INSERT_USERS = Writer(accounts, _NEW, keys=("store_id", "user_id"))
 _INSERT_GUESTS = Writer(accounts, _NEW, keys=("store_id", "guest_hash"))
+_MOVED = ("balance", "debt", "alert", "alerted_below", "last_grant", "updated_at")
 _SET_BALANCES = Writer(
     accounts,
-    ("id", "balance", "debt", "alert", "updated_at"),
+    ("id", *_MOVED),
     keys=("id",),
-    replace=("balance", "debt", "alert", "updated_at"),
+    replace=_MOVED,
     is_update=True,
 )
 _SET_PROFILES = Writer(
@@ -56,7 +59,7 @@ _BY_EMAIL = (
 )
 
 AccountKey = tuple[int, int | str]
-"""Where an account is found: its store, and the user id or the guest's hash."""
+"""The key of an account: its store, and the user id or the hash of the guest."""
 
 
 def place_of(store_id: int, who: Who) -> AccountKey:
@@ -67,21 +70,21 @@ def place_of(store_id: int, who: Who) -> AccountKey:
 def lock(connection: Connection, account_ids: Collection[int]) -> dict[int, Account]:
     """Lock these accounts, in id order, until the transaction ends.
 
-    The order is what keeps two batches that share accounts from a deadlock.
-    Ids that do not exist are left out.
+    The order prevents a deadlock of two batches that share accounts. Ids that do not
+    exist are left out.
     """
     rows = connection.execute(_LOCK, {"ids": sorted(account_ids)})
     return {row.id: _to_account(row) for row in rows}
 
 
 def look(connection: Connection, account_ids: Collection[int]) -> dict[int, Account]:
-    """Return these accounts as they are, without a lock."""
+    """Return these accounts without a lock."""
     rows = connection.execute(_LOOK, {"ids": sorted(account_ids)})
     return {row.id: _to_account(row) for row in rows}
 
 
 def locate(connection: Connection, places: Iterable[AccountKey]) -> dict[AccountKey, int]:
-    """Return the ids of the accounts at these places; those that are not there are left out."""
+    """Return the ids of the accounts with these keys; accounts that do not exist are left out."""
     places = set(places)
     users = [place for place in places if isinstance(place[1], int)]
     guests = [place for place in places if isinstance(place[1], str)]
@@ -90,7 +93,7 @@ def locate(connection: Connection, places: Iterable[AccountKey]) -> dict[Account
 
 
 def locate_or_add(connection: Connection, places: Iterable[AccountKey], *, now: datetime) -> dict[AccountKey, int]:
-    """Return the ids of the accounts at these places, made where they are missing."""
+    """Return the ids of the accounts with these keys; missing accounts are created."""
     places = set(places)
     found = locate(connection, places)
     missing = sorted(places - found.keys(), key=str)
@@ -103,7 +106,7 @@ def locate_or_add(connection: Connection, places: Iterable[AccountKey], *, now: 
     ]
     _INSERT_USERS.write(connection, [row for row in rows if row[2] is not None])
     _INSERT_GUESTS.write(connection, [row for row in rows if row[3] is not None])
-    # Read again: another process may have made the same account a moment before.
+    # Read again: another process may have just created the same account.
     return found | locate(connection, missing)
 
 
@@ -115,14 +118,14 @@ def find(connection: Connection, *, store_id: int, user_id: int) -> Account | No
 
 
 def get(connection: Connection, account_id: int) -> Account:
-    """Return the account of that id, which must exist."""
+    """Return the account with this id, which must exist."""
     return _to_account(connection.execute(_GET, {"id": account_id}).one())
 
 
 def find_by_email(connection: Connection, *, store_id: int, emails: Iterable[str]) -> dict[str, int]:
-    """Return the id of the store's one user with each of these addresses, by `normalize_email`.
+    """Return the id of the only user of a store with each of these emails, as `normalize_email` writes them.
 
-    An address of no user, or of several, is left out.
+    An email of no user, or of several, is left out.
     """
     keys = sorted({key for email in emails if (key := normalize_email(email))})
     rows = connection.execute(_BY_EMAIL, {"store": store_id, "emails": keys}).all() if keys else []
@@ -130,10 +133,21 @@ def find_by_email(connection: Connection, *, store_id: int, emails: Iterable[str
 
 
 def set_balances(connection: Connection, changed: Iterable[Account], *, now: datetime) -> None:
-    """Write the balance and debt of locked accounts; the entries that explain them go with it."""
+    """Write balance, debt and alerts of locked accounts; the caller also writes their ledger entries."""
     _SET_BALANCES.write(
         connection,
-        [(account.id, account.balance, account.debt, account.alert.value, now) for account in changed],
+        [
+            (
+                account.id,
+                account.balance,
+                account.debt,
+                account.alert.value,
+                account.alerted_below,
+                account.last_grant,
+                now,
+            )
+            for account in changed
+        ],
     )
 
 
@@ -169,4 +183,6 @@ def _to_account(row: Row[*tuple[Any, ...]]) -> Account:
         email=row.email,
         name=row.name,
         alert=Alert(row.alert),
+        alerted_below=row.alerted_below,
+        last_grant=row.last_grant,
     )

@@ -68,7 +68,7 @@ class Posting:
 
 
 def add(connection: Connection, added: Iterable[tuple[Entry, Posting | None]]) -> None:
-    """Write entries in one statement; what grants and reversals moved counts as purchased."""
+    """Write entries with one statement; grants and reversals also change `purchased`."""
     added = list(added)
     _INSERT.write(connection, [_to_row(entry, posting) for entry, posting in added])
     moved: Counter[int] = Counter()
@@ -104,19 +104,19 @@ def find(connection: Connection, account_id: int, entry_id: int) -> Entry | None
 def find_references(
     connection: Connection, account_ids: Collection[int], references: Collection[str]
 ) -> dict[str, int]:
-    """Return the references that stand on an adjustment of these accounts already, each with its tokens."""
+    """Return which of these references an adjustment of these accounts already has, each with its tokens."""
     found = connection.execute(_REFERENCES, {"ids": list(account_ids), "references": list(references)})
     return {row.reference: row.tokens for row in found}
 
 
 def granted_by_order(connection: Connection, store_id: int, account_id: int, numbers: Sequence[int]) -> dict[int, int]:
-    """Return the tokens that grants of these orders added to an account, without those that paid its debt."""
+    """Return the tokens that grants of these orders added to an account, without those that paid debt."""
     rows = connection.execute(_GRANTED, {"store": store_id, "account": account_id, "numbers": list(numbers)})
     return {row.order_number: int(row.tokens) for row in rows}
 
 
 def net_by_order(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, int]:
-    """Return the tokens of these orders that all accounts hold now; orders without any are left out."""
+    """Return the tokens granted now for each of these orders; orders without tokens are left out."""
     rows = connection.execute(_NET_BY_ORDER, {"store": store_id, "numbers": sorted(numbers)})
     return {row.order_number: int(row.tokens) for row in rows}
 

@@ -31,14 +31,17 @@ accounts = Table(
     Column("email_key", String(320)),
     Column("name", String(200)),
     Column("name_key", String(200)),
-    # Name and email as a search compares them, see `search_text`.
+    # Name and email in the form that a search compares, see `search_text`.
     Column("search_key", String(MAX_SEARCH_KEY)),
     Column("roles", JSON, nullable=False),
     _amount("balance"),
     _amount("debt"),
-    # Tokens granted less tokens reversed: the ledger adds to it with each such entry.
+    # Tokens granted minus tokens reversed; updated with each ledger entry of these kinds.
     _amount("purchased"),
     Column("alert", String(10), nullable=False, server_default="new"),
+    # The lowest threshold the balance was below when the alert was recorded; what the last order granted.
+    Column("alerted_below", BIG),
+    _amount("last_grant"),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     CheckConstraint("alert in ('new','ok','low','exhausted')", name="alert"),
@@ -49,9 +52,9 @@ accounts = Table(
     UniqueConstraint("store_id", "user_id"),
     UniqueConstraint("store_id", "guest_hash"),
     Index("ix_accounts_store_id_email_key", "store_id", "email_key"),
-    # For the credits list. What a spend changes has none: each one would pay for it.
+    # For the credits list. Columns that a spend changes have no index, because each spend would have to update it.
     Index("ix_accounts_store_id_purchased", "store_id", "purchased", "id"),
-    # Free space in each page, so that a changed balance is written beside the old one and no index has to be.
+    # Free space in each page: a changed row is written to the same page, and no index needs an update.
     postgresql_with={"fillfactor": 85},
 )
 
@@ -78,7 +81,7 @@ entries = Table(
     Column("created_at", Instant, nullable=False),
     CheckConstraint("kind in ('grant','spend','refund','reversal','adjustment')", name="kind"),
     CheckConstraint("balance_after >= 0 and debt_after >= 0", name="after"),
-    # Two processes that both post a line's next difference cannot both succeed.
+    # If two processes post the next difference of a line, only one succeeds.
     Index(
         "uq_entries_posting",
         "store_id",

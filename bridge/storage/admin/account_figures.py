@@ -1,7 +1,7 @@
-"""Figures by which the users of a large store are sorted and searched: updated by a job, a batch of users at a time.
+"""Figures by which the users of a large store are sorted and searched; a job updates them in batches of users.
 
-A statement copies only what differs, so a run over users who did nothing
-writes nothing. No spend writes these rows.
+Only rows that differ are written, so a run over inactive users writes nothing. A
+spend never writes these rows.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _WRITE = Writer(
 
 @dataclass(frozen=True, slots=True)
 class StoreFigures:
-    """All users of a large store together, as of a moment; `took_ms` is how long it took to bring them up to date."""
+    """The sums over all users of a large store, as of a moment; `took_ms` is how long the update took."""
 
     users: int
     users_with_tokens: int
@@ -52,7 +52,7 @@ class StoreFigures:
 
 
 def find(connection: Connection, store_id: int) -> StoreFigures | None:
-    """Return the figures of a store; None for one whose users are few, or that no job has looked at yet."""
+    """Return the figures of a store; None if it has few users, or if the job has not run yet."""
     row = connection.execute(select(store_figures).where(store_figures.c.store_id == store_id)).one_or_none()
     if row is None:
         return None
@@ -75,20 +75,20 @@ def save(connection: Connection, store_id: int, figures: StoreFigures) -> None:
 
 
 def remove(connection: Connection, store_id: int, *, limit: int) -> int:
-    """Delete the figures of a store that has few users by now, at most `limit` accounts; return how many."""
+    """Delete the figures of a store that has few users now, at most `limit` accounts; return how many."""
     connection.execute(delete(store_figures).where(store_figures.c.store_id == store_id))
     found = select(account_figures.c.account_id).where(account_figures.c.store_id == store_id).limit(limit)
     return connection.execute(delete(account_figures).where(account_figures.c.account_id.in_(found))).rowcount
 
 
 def has_more_users(connection: Connection, store_id: int, *, than: int) -> bool:
-    """Return whether a store has more users than this many; reads no more of them."""
+    """Return whether a store has more users than this; reads at most one more than that."""
     found = select(accounts.c.id).where(accounts.c.store_id == store_id, accounts.c.user_id.is_not(None))
     return connection.execute(select(func.count()).select_from(found.limit(than + 1).subquery())).scalar_one() > than
 
 
 def end_of_batch(connection: Connection, store_id: int, *, after: int, limit: int) -> int | None:
-    """Return the user id that ends the next batch of a store; None after the last."""
+    """Return the last user id of the next batch of a store; None if there is no further user."""
     found = (
         select(accounts.c.user_id)
         .where(accounts.c.store_id == store_id, accounts.c.user_id > after)
@@ -103,7 +103,7 @@ def end_of_batch(connection: Connection, store_id: int, *, after: int, limit: in
 def list_changed(
     connection: Connection, store_id: int, *, after: int, last: int, since: date, now: datetime
 ) -> list[tuple[Any, ...]]:
-    """Return the rows of the users with ids in (after, last] that differ from what is kept."""
+    """Return the rows of the users with ids in (after, last] that differ from the stored rows."""
     values = {"store": store_id, "after": after, "last": last, "since": since, "now": now}
     live, kept = _live().cte("live"), account_figures
     differs = or_(kept.c.account_id.is_(None), *(kept.c[name] != live.c[name] for name in _COPIED))
@@ -113,12 +113,12 @@ def list_changed(
 
 
 def write(connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows of `list_changed`."""
+    """Write rows that `list_changed` returned."""
     _WRITE.write(connection, rows)
 
 
 def add_up(connection: Connection, store_id: int) -> tuple[int, int, int, int]:
-    """Return users, users with tokens, balance and debt of a store; reads every user."""
+    """Return the users, the users with tokens, the balance and the debt of a store; reads every user."""
     row = connection.execute(
         select(
             func.count().label("users"),
@@ -131,7 +131,7 @@ def add_up(connection: Connection, store_id: int) -> tuple[int, int, int, int]:
 
 
 def _live() -> Select[*tuple[Any, ...]]:
-    """Return the users of a batch as they are."""
+    """Return the current rows of the users of a batch."""
     batch = (
         select(accounts)
         .where(

@@ -1,4 +1,4 @@
-"""Admins: who may sign in, the hash of their password, and the guesses that failed."""
+"""Admins: the people who may sign in, with their password hashes, roles, invitations and second factors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bridge.storage.admin.tables import admin_roles, admins
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """An admin with the data that a sign-in is checked against."""
+    """An admin with the values that a sign-in is checked against."""
 
     admin: Admin
     password_hash: str = field(repr=False)
@@ -24,7 +24,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class SecondFactor:
-    """An admin's second factor: the sealed secret, the last time step used, and the hashes of the codes left."""
+    """A second factor: the encrypted secret, the last time step used, and the hashes of the unused codes."""
 
     secret: str = field(repr=False)
     step: int | None
@@ -33,7 +33,7 @@ class SecondFactor:
 
 @dataclass(frozen=True, slots=True)
 class ListedAdmin:
-    """An admin as they may be listed; `last_seen_at` is their last sign-in.
+    """An admin without secrets; `last_seen_at` is the last sign-in.
 
     `invited_until` is the end of an invitation that is not accepted yet.
     """
@@ -48,7 +48,7 @@ class ListedAdmin:
 
     @property
     def is_invited(self) -> bool:
-        """Return whether the admin has not accepted the invitation yet, and cannot sign in."""
+        """Return whether the admin has not accepted the invitation yet and so cannot sign in."""
         return self.invited_until is not None
 
 
@@ -58,7 +58,7 @@ def count(connection: Connection) -> int:
 
 
 def add(connection: Connection, email: str, *, password_hash: str, role: Role | None, now: datetime) -> None:
-    """Insert an admin; the caller has looked that the email is free."""
+    """Insert an admin; the caller has checked that the email is free."""
     connection.execute(
         insert(admins).values(
             email=email,
@@ -71,7 +71,7 @@ def add(connection: Connection, email: str, *, password_hash: str, role: Role | 
 
 
 def list_all(connection: Connection, *, lock: bool = False) -> list[ListedAdmin]:
-    """Return every admin, by email; there are few. `lock` keeps the list as it is until the transaction ends."""
+    """Return every admin, by email; there are few. `lock` locks the rows until the transaction ends."""
     listed = select(admins).order_by(admins.c.email_key)
     rows = connection.execute(listed.with_for_update() if lock else listed)
     return [
@@ -98,7 +98,7 @@ def find_invited(connection: Connection, invite_hash: str, *, now: datetime, loc
 def set_invitation(
     connection: Connection, admin_id: int, invite_hash: str | None, *, expires_at: datetime | None
 ) -> None:
-    """Store the hash of an invitation and its end, or remove it."""
+    """Store the hash and the end of an invitation, or remove it."""
     values = {"invite_hash": invite_hash, "invite_expires_at": expires_at}
     connection.execute(update(admins).where(admins.c.id == admin_id).values(**values))
 
@@ -117,33 +117,33 @@ def set_store_role(connection: Connection, admin_id: int, store_id: int, role: R
 
 
 def find(connection: Connection, admin_id: int) -> Admin | None:
-    """Return the admin of that id."""
+    """Return the admin with this id."""
     row = connection.execute(select(admins).where(admins.c.id == admin_id)).one_or_none()
     return None if row is None else to_admin(connection, row)
 
 
 def find_by_email(connection: Connection, email: str) -> Credentials | None:
-    """Return the admin with that email."""
+    """Return the admin with this email."""
     return _credentials(connection, email, lock=False)
 
 
 def lock_by_email(connection: Connection, email: str) -> Credentials | None:
-    """Return the admin with that email, the row locked until the transaction ends."""
+    """Return the admin with this email, the row locked until the transaction ends."""
     return _credentials(connection, email, lock=True)
 
 
 def mark_signed_in(connection: Connection, admin_id: int, *, now: datetime) -> None:
-    """Note when an admin signed in."""
+    """Record the time of a sign-in."""
     connection.execute(update(admins).where(admins.c.id == admin_id).values(last_seen_at=now))
 
 
 def set_password(connection: Connection, admin_id: int, password_hash: str) -> None:
-    """Give an admin a new password."""
+    """Set the password hash of an admin."""
     connection.execute(update(admins).where(admins.c.id == admin_id).values(password_hash=password_hash))
 
 
 def find_second_factor(connection: Connection, admin_id: int, *, lock: bool = False) -> SecondFactor | None:
-    """Return an admin's second factor; None where it is not set up."""
+    """Return an admin's second factor; None if it is not set up."""
     statement = select(admins).where(admins.c.id == admin_id)
     row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
     if row is None or row.totp_secret is None:
@@ -159,7 +159,7 @@ def set_second_factor(
     step: int | None,
     recovery_codes: Sequence[str] | None,
 ) -> None:
-    """Store an admin's second factor: the sealed secret, the last step used, the hashes of the codes left."""
+    """Store an admin's second factor, or remove it."""
     codes = None if recovery_codes is None else list(recovery_codes)
     values = {"totp_secret": secret, "totp_step": step, "recovery_codes": codes}
     connection.execute(update(admins).where(admins.c.id == admin_id).values(**values))
@@ -172,7 +172,7 @@ def _credentials(connection: Connection, email: str, *, lock: bool) -> Credentia
 
 
 def to_admin(connection: Connection, row: Row[*tuple[Any, ...]]) -> Admin:
-    """Return the admin of a row with `id`, `email` and `role`; a second statement reads roles in single stores."""
+    """Return the admin of a row with `id`, `email` and `role`; a second statement reads the roles in single stores."""
     role = None if row.role is None else Role(row.role)
     return Admin(row.id, row.email, role, {} if role is Role.OWNER else _roles_in_stores(connection, row.id))
 

@@ -48,7 +48,7 @@ def find(connection: Connection, bulk_id: int) -> BulkChange | None:
 
 
 def lock(connection: Connection, bulk_id: int) -> BulkChange | None:
-    """Return the bulk change with this id, and keep other transactions from changing it until this one ends."""
+    """Return the bulk change with this id, locked until the transaction ends."""
     return _one(connection, select(bulk_changes).where(bulk_changes.c.id == bulk_id).with_for_update())
 
 
@@ -71,7 +71,7 @@ def set_state(connection: Connection, bulk_id: int, state: State, **more: str | 
 
 
 def count(connection: Connection, bulk_id: int) -> Counts:
-    """Return how many rows of a bulk change are in which state, and their tokens."""
+    """Return the number of rows of a bulk change in each state, and their tokens."""
     valid = bulk_rows.c.error == ""
     added = case((and_(valid, bulk_rows.c.tokens > 0), bulk_rows.c.tokens), else_=0)
     subtracted = case((and_(valid, bulk_rows.c.tokens < 0), -bulk_rows.c.tokens), else_=0)
@@ -90,7 +90,7 @@ def count(connection: Connection, bulk_id: int) -> Counts:
 def list_rows(
     connection: Connection, bulk_id: int, *, after: int, limit: int, only_failed: bool = False
 ) -> list[BulkRow]:
-    """Return rows behind a position in their order; only those with an error if asked for."""
+    """Return the rows after a position, in order; optionally only those with an error."""
     found = select(bulk_rows).where(bulk_rows.c.bulk_id == bulk_id, bulk_rows.c.position > after)
     if only_failed:
         found = found.where(bulk_rows.c.error != "")
@@ -99,18 +99,18 @@ def list_rows(
 
 
 def list_waiting(connection: Connection, bulk_id: int, *, limit: int) -> list[BulkRow]:
-    """Return the first rows that are neither applied nor failed."""
+    """Return the first rows that are neither applied nor failed, in order."""
     found = select(bulk_rows).where(bulk_rows.c.bulk_id == bulk_id, _IS_WAITING)
     return [_to_row(row) for row in connection.execute(found.order_by(bulk_rows.c.position).limit(limit))]
 
 
 def set_entries(connection: Connection, bulk_id: int, applied: Sequence[tuple[int, int]]) -> None:
-    """Mark rows as applied: each by its position, with its ledger entry."""
+    """Mark rows as applied, given by position with the ledger entry of each."""
     _SET_ENTRIES.write(connection, [(bulk_id, position, entry_id) for position, entry_id in applied])
 
 
 def set_errors(connection: Connection, bulk_id: int, failed: Sequence[tuple[int, str]]) -> None:
-    """Mark rows as failed: each by its position, with the reason."""
+    """Mark rows as failed, given by position with the reason of each."""
     _SET_ERRORS.write(connection, [(bulk_id, position, error) for position, error in failed])
 
 

@@ -13,7 +13,7 @@ from bridge.storage.metering.tables import limit_overrides, plan_terms, window_u
 def used_at_least(
     connection: Connection, store_id: int, module: str, *, tokens: int, since: datetime, most: int
 ) -> set[int]:
-    """Return the users who used this much of a module for free in one window that began at `since` or later."""
+    """Return the users who used at least this much of a module for free in a window that began at `since` or later."""
     statement = (
         select(window_uses.c.account_id)
         .join_from(window_uses, accounts, accounts.c.id == window_uses.c.account_id)
@@ -31,7 +31,7 @@ def used_at_least(
 
 
 def with_override(connection: Connection, store_id: int, *, most: int) -> set[int]:
-    """Return the users with a limit of their own, whether it still holds or not."""
+    """Return the users with a limit of their own, including expired ones."""
     statement = (
         select(limit_overrides.c.account_id)
         .join_from(limit_overrides, accounts, accounts.c.id == limit_overrides.c.account_id)

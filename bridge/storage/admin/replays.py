@@ -1,4 +1,4 @@
-"""The use of a store's recently active accounts in a past month, read with a bound, to replay it by other rules."""
+"""The use of recently active accounts in a past month, read up to a limit, to replay it with other rules."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Subject(NamedTuple):
 
 
 class WindowUse(NamedTuple):
-    """The tokens the free allowance of a module paid for an account in the window that began at a moment."""
+    """The tokens that a module's free allowance paid for an account in one window, named by its start."""
 
     account_id: int
     module: str
@@ -34,7 +34,7 @@ class WindowUse(NamedTuple):
 
 
 class DayUse(NamedTuple):
-    """The tokens an account used of a module on one local day, whatever paid for it."""
+    """The tokens of a module that an account used on one local day, from all sources."""
 
     account_id: int
     module: str
@@ -50,10 +50,10 @@ class OperationUse(NamedTuple):
 
 
 def list_subjects(connection: Connection, store_id: int, *, since: datetime, limit: int) -> list[Subject]:
-    """Return accounts of a store, at most `limit`.
+    """Return at most `limit` accounts of a store.
 
-    For a store with kept figures, those active since the moment, the most recent
-    first; for a smaller one any.
+    For a store with stored figures, these are the accounts active since a moment,
+    the most recent first; for a smaller store, any accounts.
     """
     statement = select(accounts.c.id, accounts.c.user_id, accounts.c.name, accounts.c.roles, accounts.c.balance)
     is_large = connection.execute(select(store_figures.c.store_id).where(store_figures.c.store_id == store_id)).first()
@@ -78,7 +78,7 @@ def window_uses_of(
     end: datetime,
     limit: int,
 ) -> list[WindowUse]:
-    """Return the windows of these accounts that began in `[first, end)`, and those that never end."""
+    """Return the use of these accounts in windows that began in `[first, end)`, and in those that never end."""
     began_then = (window_uses.c.starts_at >= first) & (window_uses.c.starts_at < end)
     statement = (
         select(window_uses.c.account_id, window_uses.c.module, window_uses.c.starts_at, window_uses.c.used)
@@ -103,7 +103,7 @@ def day_uses_of(
     end: date,
     limit: int,
 ) -> list[DayUse]:
-    """Return the daily use of these accounts from `first` to before `end`."""
+    """Return the daily use of these accounts in `[first, end)`."""
     statement = (
         select(
             usage_days.c.account_id, usage_days.c.module, usage_days.c.day, func.sum(usage_days.c.tokens).label("used")
@@ -124,7 +124,7 @@ def day_uses_of(
 def operation_use_of(
     connection: Connection, account_ids: Collection[int], operations: Collection[str], *, first: date, end: date
 ) -> dict[str, OperationUse]:
-    """Return the use by these accounts of each operation from `first` to before `end`."""
+    """Return the use of each operation by these accounts in `[first, end)`."""
     statement = (
         select(
             usage_days.c.operation,

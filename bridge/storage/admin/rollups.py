@@ -1,4 +1,4 @@
-"""The use of whole stores by day and module: added up by a job, and read by the console."""
+"""The use of whole stores by day and module, added up by a job for the console."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _WRITE = Writer(
 )
 
 DayUse = tuple[int, str, int, int]
-"""A store, a module, and its units and tokens on one day."""
+"""The units and tokens of one module that a store used on one day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the days of all stores are added up: up to `day`, by the history as it was at `as_of`."""
+    """The progress of the job: all days up to `day` are added up, from the history as it was at `as_of`."""
 
     day: date
     as_of: datetime
@@ -37,20 +37,20 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class RefundedSpend:
-    """When a spend was made whose history a refund has changed, and by which store."""
+    """The store and the time of a spend that was refunded, so that its day must be added up again."""
 
     store_id: int
     created_at: datetime
 
 
 def progress(connection: Connection) -> Progress | None:
-    """Return how far the days are added up; None before the first run."""
+    """Return the progress of the job; None before its first run."""
     row = connection.execute(select(rollups).where(rollups.c.name == _USAGE)).one_or_none()
     return None if row is None else Progress(row.day, row.as_of)
 
 
 def set_progress(connection: Connection, found: Progress) -> None:
-    """Write how far the days are added up."""
+    """Store the progress of the job."""
     values = {"day": found.day, "as_of": found.as_of}
     changed = connection.execute(update(rollups).where(rollups.c.name == _USAGE).values(**values))
     if not changed.rowcount:
@@ -58,13 +58,13 @@ def set_progress(connection: Connection, found: Progress) -> None:
 
 
 def first_day(connection: Connection) -> date | None:
-    """Return the first day on which anything was used; None where nothing was."""
+    """Return the first day with any use; None if there is none."""
     found: date | None = connection.execute(select(func.min(usage_days.c.day))).scalar_one()
     return found
 
 
 def refunded_since(connection: Connection, moment: datetime) -> list[RefundedSpend]:
-    """Return the spends that were refunded since a moment: their days of history have changed."""
+    """Return the spends refunded since a moment; the history of their days has changed."""
     rows = connection.execute(
         select(spends.c.store_id, spends.c.created_at)
         .join_from(refunds, spends, spends.c.id == refunds.c.spend_id)
@@ -75,7 +75,7 @@ def refunded_since(connection: Connection, moment: datetime) -> list[RefundedSpe
 
 
 def used_on(connection: Connection, day: date) -> list[DayUse]:
-    """Return what every store used of each module on one of its local days."""
+    """Return the use of each module by every store on a day of its own calendar."""
     rows = connection.execute(
         select(
             accounts.c.store_id,
@@ -91,7 +91,7 @@ def used_on(connection: Connection, day: date) -> list[DayUse]:
 
 
 def replace_day(connection: Connection, day: date, found: Iterable[DayUse]) -> int:
-    """Write what was used on a day; return how many rows changed."""
+    """Write the use of a day; return how many rows changed."""
     known = {
         (row.store_id, row.module): (row.units, row.tokens)
         for row in connection.execute(select(store_days).where(store_days.c.day == day))
@@ -124,10 +124,10 @@ def days_of(connection: Connection, store_id: int, *, first: date, last: date) -
 
 
 def days_of_now(connection: Connection, store_id: int, *, first: date, last: date) -> list[tuple[date, str, int, int]]:
-    """Return the same from the history of the store's accounts, as it is at this moment.
+    """Return the same from the history of the store's accounts, up to this moment.
 
-    Reads a row for each user and day: for stores with few users, and for days
-    that the job has not added up.
+    Reads a row for each user and day. Use it for stores with few users, and for
+    days that the job has not added up.
     """
     rows = connection.execute(
         select(

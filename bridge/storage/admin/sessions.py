@@ -1,4 +1,4 @@
-"""The sessions of admins: each is good while its row is there."""
+"""The sessions of admins; a session is valid as long as its row exists."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from bridge.domain.admin.admins import Admin
+from bridge.domain.admin.admins import Admin, Role
 from bridge.storage.admin.admins import to_admin
 from bridge.storage.admin.tables import admin_sessions, admins
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An admin's session: when it began, and when it was last used."""
+    """An admin's session: when it began, and when it was last used.
+
+    The roles of its admin are those that the session allows.
+    """
 
     admin: Admin
     began_at: datetime
@@ -23,7 +26,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class ListedSession:
-    """A session as its admin may list it: the browser and address it was begun from."""
+    """A session in the admin's list, with the browser and the address at the sign-in."""
 
     id_hash: str
     agent: str
@@ -33,25 +36,40 @@ class ListedSession:
 
 
 def add(
-    connection: Connection, id_hash: str, admin_id: int, *, agent: str = "", address: str = "", now: datetime
+    connection: Connection,
+    id_hash: str,
+    admin_id: int,
+    *,
+    limit: tuple[int, Role] | None = None,
+    agent: str = "",
+    address: str = "",
+    now: datetime,
 ) -> None:
-    """Insert a session; only the hash of its id is kept."""
+    """Insert a session; of its id, only the hash is stored. `limit` is its only store, and the highest role there."""
+    store_id, role = (None, None) if limit is None else (limit[0], limit[1].value)
     connection.execute(
         insert(admin_sessions).values(
-            id_hash=id_hash, admin_id=admin_id, began_at=now, seen_at=now, agent=agent[:200], address=address[:60]
+            id_hash=id_hash,
+            admin_id=admin_id,
+            began_at=now,
+            seen_at=now,
+            agent=agent[:200],
+            address=address[:60],
+            store_id=store_id,
+            role=role,
         )
     )
 
 
 def list_for(connection: Connection, admin_id: int) -> list[ListedSession]:
-    """Return the sessions of an admin, the last used first."""
+    """Return the sessions of an admin, the most recently used first."""
     mine = select(admin_sessions).where(admin_sessions.c.admin_id == admin_id)
     rows = connection.execute(mine.order_by(admin_sessions.c.seen_at.desc(), admin_sessions.c.id_hash))
     return [ListedSession(row.id_hash, row.agent, row.address, row.began_at, row.seen_at) for row in rows]
 
 
 def remove_others(connection: Connection, admin_id: int, id_hash: str, *, only: str = "") -> int:
-    """Delete the sessions of an admin except one, or `only` one of the others; return how many."""
+    """Delete all sessions of an admin except one, or `only` one of the others; return how many."""
     at = [admin_sessions.c.admin_id == admin_id, admin_sessions.c.id_hash != id_hash]
     if only:
         at.append(admin_sessions.c.id_hash == only)
@@ -59,17 +77,30 @@ def remove_others(connection: Connection, admin_id: int, id_hash: str, *, only: 
 
 
 def find(connection: Connection, id_hash: str) -> Session | None:
-    """Return the session of that id with its admin: one statement, two where the admin is no owner."""
+    """Return the session with this id and its admin; one statement for an owner, two for other admins."""
     row = connection.execute(
-        select(admins.c.id, admins.c.email, admins.c.role, admin_sessions.c.began_at, admin_sessions.c.seen_at)
+        select(
+            admins.c.id,
+            admins.c.email,
+            admins.c.role,
+            admin_sessions.c.began_at,
+            admin_sessions.c.seen_at,
+            admin_sessions.c.store_id,
+            admin_sessions.c.role.label("most"),
+        )
         .join(admins, admins.c.id == admin_sessions.c.admin_id)
         .where(admin_sessions.c.id_hash == id_hash)
     ).one_or_none()
-    return None if row is None else Session(to_admin(connection, row), row.began_at, row.seen_at)
+    if row is None:
+        return None
+    admin = to_admin(connection, row)
+    if row.store_id is not None:
+        admin = admin.limited_to(row.store_id, Role(row.most))
+    return Session(admin, row.began_at, row.seen_at)
 
 
 def mark_seen(connection: Connection, id_hash: str, *, now: datetime) -> None:
-    """Note that a session is in use."""
+    """Record the last use of a session."""
     connection.execute(update(admin_sessions).where(admin_sessions.c.id_hash == id_hash).values(seen_at=now))
 
 
@@ -84,7 +115,7 @@ def remove_all(connection: Connection, admin_id: int) -> None:
 
 
 def prune(connection: Connection, *, began_before: datetime, seen_before: datetime) -> None:
-    """Delete the sessions that have ended by themselves."""
+    """Delete the sessions that have expired."""
     connection.execute(
         delete(admin_sessions).where(
             or_(admin_sessions.c.began_at <= began_before, admin_sessions.c.seen_at <= seen_before)
@@ -96,7 +127,7 @@ def keep_newest(connection: Connection, admin_id: int, *, most: int) -> None:
     """Delete the oldest sessions of an admin beyond this many."""
     mine = select(admin_sessions.c.id_hash).where(admin_sessions.c.admin_id == admin_id)
     older = mine.order_by(admin_sessions.c.began_at.desc(), admin_sessions.c.id_hash).offset(most)
-    # SQLite takes an offset only with a limit.
+    # SQLite accepts an offset only with a limit.
     hashes = list(connection.execute(older.limit(1000)).scalars())
     if hashes:
         connection.execute(delete(admin_sessions).where(admin_sessions.c.id_hash.in_(hashes)))

@@ -20,11 +20,11 @@ admins = Table(
     Column("last_seen_at", Instant),
     # The role in every store; null for a person who has roles in single stores only.
     Column("role", String(10)),
-    # Second factor: the secret, sealed, the last time step that was used, and hashes of the recovery codes left.
+    # Second factor: the encrypted secret, the last time step used, and the hashes of the unused recovery codes.
     Column("totp_secret", Text),
     Column("totp_step", BIG),
     Column("recovery_codes", JSON(none_as_null=True)),
-    # An invitation that was not accepted yet: the hash of its token.
+    # The hash of the token of an invitation that is not accepted yet.
     Column("invite_hash", String(64)),
     Column("invite_expires_at", Instant),
 )
@@ -48,14 +48,18 @@ admin_sessions = Table(
     Column("admin_id", ForeignKey("admins.id", ondelete="CASCADE"), nullable=False),
     Column("began_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
-    # The browser and address it was begun from, for the list of one's sessions.
+    # The browser and the address at the sign-in, for the admin's list of sessions.
     Column("agent", String(200), nullable=False, server_default=""),
     Column("address", String(60), nullable=False, server_default=""),
+    # A session begun with a pass is limited to one store and the role of the pass.
+    Column("store_id", ForeignKey(stores.c.id, ondelete="CASCADE")),
+    Column("role", String(10)),
+    CheckConstraint("(store_id is null) = (role is null)", name="limit"),
     Index("ix_admin_sessions_admin_id", "admin_id", "began_at"),
 )
 
 
-# The use of a whole store, its guests included, by day and module. Written by the job `roll_up`; never by a spend.
+# The use of a whole store, including its guests, by day and module. The job `roll_up` writes it; a spend never does.
 store_days = Table(
     "store_days",
     metadata,
@@ -68,7 +72,7 @@ store_days = Table(
 )
 
 
-# How far `store_days` goes: it holds every day up to `day`, as of `as_of`.
+# The progress of `store_days`: it contains every day up to `day`, as of `as_of`.
 rollups = Table(
     "rollups",
     metadata,
@@ -78,14 +82,14 @@ rollups = Table(
 )
 
 
-# The figures of a store with so many users that summing them up would keep a page waiting.
+# The figures of a store with so many users that a page cannot add them up itself.
 store_figures = Table(
     "store_figures",
     metadata,
     Column("store_id", ForeignKey(stores.c.id), primary_key=True),
     Column("users", BIG, nullable=False),
     Column("users_with_tokens", BIG, nullable=False),
-    # Text: the balances of a thousand users at the limit would not fit 64 bits.
+    # Text: a thousand of the largest balances add up to more than 64 bits.
     Column("balance", Text, nullable=False),
     Column("debt", Text, nullable=False),
     Column("as_of", Instant, nullable=False),
@@ -93,7 +97,7 @@ store_figures = Table(
 )
 
 
-# What the users of such a store are sorted by. A spend does not write it: it would pay for every index.
+# The values by which users of such a store are sorted. A spend does not write them, because of the many indexes.
 account_figures = Table(
     "account_figures",
     metadata,
@@ -119,7 +123,7 @@ account_figures = Table(
 )
 
 
-# Many balances changed at once: a preview until an admin confirms it, then applied row by row.
+# A change of many balances: a preview until an admin confirms it, then applied row by row.
 bulk_changes = Table(
     "bulk_changes",
     metadata,
@@ -146,8 +150,8 @@ bulk_rows = Table(
     Column("user_id", BIG),
     Column("tokens", BIG),
     Column("reason", String(500), nullable=False),
-    # What is wrong with the row; empty for one that can be applied.
+    # The reason why the row cannot be applied; empty if it can.
     Column("error", String(300), nullable=False, server_default=""),
-    # The ledger entry, once it is applied.
+    # The ledger entry of a row that was applied.
     Column("entry_id", BIG),
 )

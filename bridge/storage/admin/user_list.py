@@ -1,10 +1,10 @@
 """The credits list: the users of a store by page.
 
-By user id, as the list opens, and by purchases a page reads fifty rows of an
-index. For the rest there are two ways. A store with few users is sorted and
-searched as it is now. For a large one a job keeps what users are sorted by
-(`account_figures`), because an index on what a spend changes would cost each
-spend.
+Sorted by user id, the default, or by purchases, a page reads fifty rows of an
+index. For every other order there are two ways. The users of a small store are
+sorted and searched by their current values. For a large store, a job maintains
+the values to sort by (`account_figures`), because an index on values that a spend
+changes would make each spend slower.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _FILTERS: dict[Filter, ColumnElement[bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class UserLine:
-    """One user of the list; `used` counts from the day the list was asked for, `value` is what it is sorted by."""
+    """One user of the list; `used` counts from the requested day, `value` is the value that the list is sorted by."""
 
     account_id: int
     user_id: int
@@ -82,10 +82,10 @@ def list_users(
     among_accounts: Sequence[int] | None = None,
     kept_at: datetime | None = None,
 ) -> list[UserLine]:
-    """Return the users just after or before a place, in the order they are shown; one more than a page if there is one.
+    """Return the users just after or before a place, in the order of the list; one more than a page if there is one.
 
-    `among_accounts` leaves only these accounts. With `kept_at`, the moment of the
-    figures a job keeps for the store, users are sorted and searched by those.
+    `among_accounts` limits the list to these accounts. With `kept_at`, the moment of
+    the store's figures, users are sorted and searched by the figures.
     """
     source = _sorted_by(listing.sort, store_id, since=since, now=now, is_kept=kept_at is not None)
     statement = select(accounts, source.value.label("value")).select_from(source.tables).where(source.of_store)
@@ -120,18 +120,18 @@ def count_users(
     among_accounts: Sequence[int] | None = None,
     kept_at: datetime | None = None,
 ) -> int:
-    """Return how many users match the search and the filters, counted to `most` and no further."""
+    """Return how many users match the search and the filters, counted up to `most`."""
     conditions = _conditions(store_id, listing, among_accounts, kept_at=kept_at, now=now)
     found = select(accounts.c.id).where(_of_store(store_id), *conditions).limit(most).subquery()
     return connection.execute(select(func.count()).select_from(found)).scalar_one()
 
 
 def list_roles(connection: Connection, store_id: int, *, among: int, limit: int) -> list[str]:
-    """Return the roles of the newest users of a store; `among` of them are read."""
+    """Return the roles of the newest users of a store, of whom `among` are read."""
     newest = (
         select(accounts.c.roles).where(_of_store(store_id)).order_by(accounts.c.user_id.desc()).limit(among).subquery()
     )
-    # Compared as text: PostgreSQL has no equality of JSON.
+    # Compared as text: PostgreSQL cannot compare JSON values.
     text = cast(newest.c.roles, Text)
     found = connection.execute(select(text).distinct().limit(among)).scalars()
     return sorted({role for roles in found for role in json.loads(roles)})[:limit]
@@ -139,7 +139,7 @@ def list_roles(connection: Connection, store_id: int, *, among: int, limit: int)
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The sort key of the list, never null, the column of the account beside it, and the tables they are in."""
+    """The sort key of the list, which is never null; the account column beside it; and the tables of both."""
 
     value: ColumnElement[Any]
     account_id: ColumnElement[int]
@@ -190,7 +190,7 @@ def _conditions(
     if Filter.INACTIVE in listing.filters:
         conditions.append(accounts.c.updated_at < now - timedelta(days=INACTIVE_DAYS))
     if listing.role is not None:
-        # The roles are a JSON list: a quoted string in it is one of them.
+        # Roles are a JSON list: a role is found as a quoted string in its text.
         quoted = json.dumps(listing.role)
         conditions.append(cast(accounts.c.roles, Text).contains(quoted, autoescape=True))
     if among_accounts is not None:
@@ -207,7 +207,7 @@ def _waits(store_id: int) -> ColumnElement[bool]:
     by_account = exists().where(
         orders.c.account_id == accounts.c.id, or_(orders.c.question != "", orders.c.unpaid_since.is_not(None))
     )
-    # Written out, not bound: only so does an engine see that the index of open questions fits.
+    # Written out, not bound: with a parameter, an engine would not use the partial index.
     with_question = select(orders.c.customer_id).where(
         orders.c.store_id == store_id, orders.c.question != literal_column("''"), orders.c.customer_id > 0
     )
@@ -215,7 +215,7 @@ def _waits(store_id: int) -> ColumnElement[bool]:
 
 
 def _matches(store_id: int, search: str, *, kept_at: datetime | None) -> ColumnElement[bool] | None:
-    """Return the condition that every word is in the name or email, or that the number is the user's or an order's."""
+    """Return the condition that the name or email has every word, or that the number is of the user or an order."""
     words = search_text(search).split()
     if not words:
         return None
@@ -230,11 +230,11 @@ def _matches(store_id: int, search: str, *, kept_at: datetime | None) -> ColumnE
         return or_(by_text, *(accounts.c.id.in_(part) for part in parts))
     by_kept = and_(*(account_figures.c.search_key.contains(word, autoescape=True) for word in words))
     parts.append(select(account_figures.c.account_id).where(account_figures.c.store_id == store_id, by_kept))
-    # Accounts that are newer than the figures.
+    # Accounts created after the figures were updated.
     parts.append(
         select(accounts.c.id).where(accounts.c.id >= first_id_at(kept_at), accounts.c.store_id == store_id, by_text)
     )
-    # One list: with `or` between them, PostgreSQL would read every user of the store.
+    # One list of ids: with `or` between the conditions, PostgreSQL would read every user of the store.
     return accounts.c.id.in_(union_all(*parts))
 
 
@@ -262,14 +262,14 @@ def _used(since: date) -> Select[*tuple[Any, ...]]:
 def _held(now: datetime) -> Select[*tuple[Any, ...]]:
     return (
         select(holds.c.account_id, func.sum(holds.c.from_balance).label("tokens"))
-        # The state is written out, not bound: only so does an engine see that the indexes of open holds fit.
+        # The state is written out, not bound: with a parameter, an engine would not use the partial indexes.
         .where(holds.c.state == literal_column("'open'"), holds.c.expires_at > now)
         .group_by(holds.c.account_id)
     )
 
 
 def _bound(place: Place, sort: Sort) -> Any:
-    # No moment lies past the year 9999; the largest moment stands for it.
+    # A moment cannot be after the year 9999; the largest moment is used instead.
     if sort is Sort.ACTIVE and isinstance(place.value, int):
         return _EPOCH + min(place.value, 253_402_300_799_000_000) * _MICROSECOND
     return place.value

@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 def refresh(connection: Connection) -> None:
     """Let PostgreSQL analyze the tables that orders fill; SQLite uses index hints and needs no statistics.
 
-    It does so by itself, a minute or more after a table has grown: until then it
-    takes the tables of a new store for empty ones. Takes some tenths of a
-    second; a table that another session analyzes is skipped.
+    Without this, PostgreSQL analyzes a table a minute or more after it has grown,
+    and until then plans as if the tables of a new store were empty. Takes some
+    tenths of a second. Skips a table that another session is analyzing.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("ANALYZE (SKIP_LOCKED) accounts, orders, order_lines, entries")

@@ -20,7 +20,7 @@ def save(database: Database, target: Path) -> None:
     draft = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
         with _opened(_path_of(database)) as source, _opened(draft) as copy:
-            # All pages in one step: smaller steps would start over whenever another process commits.
+            # All pages in one step: with smaller steps, the copy would restart at each commit of another process.
             source.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")
             copy.execute("PRAGMA synchronous=FULL")
@@ -35,7 +35,7 @@ def save(database: Database, target: Path) -> None:
 
 
 def revision_in(source: Path) -> str:
-    """Return the schema's revision in a copy; raises `BackupFailed` for a file that is none, or is damaged."""
+    """Return the schema revision of a copy; raises `BackupFailed` if the file is damaged or not a copy."""
     if not source.is_file():
         raise BackupFailed(f"there is no file {source}")
     try:
@@ -57,7 +57,7 @@ def put_back(database: Database, source: Path) -> None:
     path = _path_of(database)
     try:
         with _opened(source, read_only=True) as copy, _opened(path) as target:
-            # Only a database that no other process has open can leave WAL; the lock then stays until the end.
+            # Leaving WAL mode works only if no other process has the database open. The lock is kept until the end.
             target.execute("PRAGMA locking_mode=EXCLUSIVE")
             target.execute("PRAGMA journal_mode=DELETE")
             target.execute("BEGIN EXCLUSIVE")

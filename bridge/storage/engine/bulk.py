@@ -1,8 +1,8 @@
-"""One statement for many rows, on both engines.
+"""Write or find many rows with one statement, on both engines.
 
-PostgreSQL takes new rows as a stream and others as one JSON text, which costs a
-tenth of the arrays the driver would build in Python; SQLite runs a prepared
-statement over the rows without leaving C. Statements are built once.
+On PostgreSQL, new rows are sent as a COPY stream and other rows as one JSON text:
+a tenth of the cost of the arrays that the driver would build in Python. SQLite
+runs one prepared statement over all rows, in C. Statements are built once.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _INSTANT = Instant()
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
 _COPIED_FROM = 8
-"""From this many rows on a stream costs less than a statement: it has one round trip more."""
+"""From this many rows on, a stream is faster than a statement, although it needs one more round trip."""
 
 Converter = Callable[[Any], Any]
 
 
 class _ListOf(TypeDecorator[Sequence[Any]]):
-    """A list as one parameter: an array on PostgreSQL, JSON text on SQLite."""
+    """A list in one parameter: an array on PostgreSQL, JSON text on SQLite."""
 
     impl = Text
     cache_ok = True
@@ -45,7 +45,7 @@ class _ListOf(TypeDecorator[Sequence[Any]]):
         self.kind = kind
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return the type the engine's own parameter has."""
+        """Return the type of the parameter on this engine."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(Text())
         items: dict[str, TypeEngine[Any]] = {
@@ -56,7 +56,7 @@ class _ListOf(TypeDecorator[Sequence[Any]]):
         return dialect.type_descriptor(ARRAY(items[self.kind]))
 
     def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
-        """Return the list as the engine takes it."""
+        """Return the list in the form that the engine expects."""
         items = list(value or ())
         if dialect.name != "sqlite":
             return items
@@ -66,13 +66,13 @@ class _ListOf(TypeDecorator[Sequence[Any]]):
 
 
 class _Among(FunctionElement[bool]):
-    """The condition that a column's value is in a list parameter."""
+    """The condition that the value of a column is in a list parameter."""
 
     type = Boolean()
     inherit_cache = True
 
     def self_group(self, against: OperatorType | None = None) -> Self:
-        """Return the condition as it is: SQLAlchemy would add `= 1` on SQLite, which then reads the whole table."""
+        """Return the condition unchanged: SQLAlchemy would add `= 1`, and SQLite would then read the whole table."""
         return self
 
 
@@ -91,19 +91,19 @@ def _among_sqlite(element: _Among, compiler: Any, **options: Any) -> str:
 
 
 def among(column: Column[Any], parameter: str) -> ColumnElement[bool]:
-    """Return the condition that the column's value stands in the list given as `parameter` at run time."""
+    """Return the condition that the column's value is in the list passed as `parameter` at run time."""
     kind = "text" if isinstance(column.type, String) else "instant" if isinstance(column.type, Instant) else "big"
     return _Among(column, BindParameter(parameter, type_=_ListOf(kind)))
 
 
 class _Within(FunctionElement[bool]):
-    """The condition that a value lies within two parameters; SQLite does not search by it."""
+    """The condition that a value is between two parameters; SQLite does not use it to search an index."""
 
     type = Boolean()
     inherit_cache = True
 
     def self_group(self, against: OperatorType | None = None) -> Self:
-        """Return the condition as it is: SQLAlchemy would add `= 1` on SQLite."""
+        """Return the condition unchanged: SQLAlchemy would add `= 1` on SQLite."""
         return self
 
 
@@ -116,22 +116,22 @@ def _within_postgresql(element: _Within, compiler: Any, **options: Any) -> str:
 @compiles(_Within, "sqlite")
 def _within_sqlite(element: _Within, compiler: Any, **options: Any) -> str:
     column, lowest, highest = (compiler.process(clause, **options) for clause in element.clauses)
-    # The plus keeps SQLite from reading the whole range where a list of values is given too.
+    # Without the plus, SQLite would read the whole range, even if a list of values is given too.
     return f"+{column} BETWEEN {lowest} AND {highest}"
 
 
 def within(column: Column[int], lowest: str, highest: str) -> ColumnElement[bool]:
-    """Return the condition that the column's value lies within the two parameters, as a bound beside `among`."""
+    """Return the condition that the column's value is between the two parameters; use it together with `among`."""
     return _Within(column, BindParameter(lowest, type_=column.type), BindParameter(highest, type_=column.type))
 
 
 class Writer:
-    """Writes many rows of one table in one statement; build it once, at import.
+    """Writes many rows of one table in one statement; create it once, at import.
 
-    `columns` are the ones each row gives, in its order. With `keys` alone, rows
-    that are there already are left alone; with `add`, those columns grow by the
-    row's value; with `replace`, they take it; with `is_update`, existing rows do
-    so and nothing is inserted.
+    `columns` are the columns of each row, in order. `keys` are the columns of a
+    unique index. A row whose key exists is left unchanged, except that the columns
+    in `add` are increased by its values, and those in `replace` are overwritten.
+    With `is_update`, nothing is inserted.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class Writer:
         is_update: bool = False,
     ) -> None:
         self._columns = [table.c[name] for name in columns]
-        # PostgreSQL reads each name of each row: short ones are a third of the text.
+        # The text repeats the names in each row: with short names, it has a third of the length.
         self._short = [f"c{position}" for position in range(len(columns))]
         record = ", ".join(f"{short} {_type_name(c)}" for short, c in zip(self._short, self._columns, strict=True))
         rows = f"json_to_recordset(%(rows)s::json) AS fresh({record})"
@@ -166,7 +166,7 @@ class Writer:
         self._for_json = [_for_json(column) for column in self._columns]
 
     def write(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
-        """Write the rows; none, and no statement is sent."""
+        """Write the rows; without any, no statement is sent."""
         rows = list(rows)
         if not rows:
             return
@@ -183,7 +183,7 @@ class Writer:
 
 
 def _send_copy(connection: Connection, statement: str, columns: Iterable[Sequence[str]]) -> None:
-    """Stream rows, as text by column, into a table; raises what SQLAlchemy raises for any other statement."""
+    """Stream rows, given as text by column, into a table; raises the same errors as any other statement."""
     lines = "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
     driver: Any = connection.connection.driver_connection
     errors: Any = connection.dialect.loaded_dbapi
@@ -197,7 +197,7 @@ def _send_copy(connection: Connection, statement: str, columns: Iterable[Sequenc
 def _converted(
     rows: Sequence[Sequence[Any]], converters: Sequence[Converter | None], *, none: str | None = None
 ) -> list[Sequence[Any]]:
-    """Return the rows by column, each value as the engine takes it; `none` is what stands for None."""
+    """Return the rows by column, each value as the engine expects it; `none` is written for None."""
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
     for position, convert in enumerate(converters):
         if convert is not None:
@@ -207,7 +207,7 @@ def _converted(
 
 def _column(values: Sequence[Any], convert: Converter, none: str | None) -> list[Any]:
     first = values[0]
-    # Most columns of a batch hold one value all the way down: it is converted once.
+    # In most columns of a batch, all rows have the same value: it is converted once.
     if values.count(first) == len(values):
         return [none if first is None else convert(first)] * len(values)
     return [none if value is None else convert(value) for value in values]
@@ -220,21 +220,21 @@ def _documents(
 
 
 def _for_sqlite(column: Column[Any]) -> Converter | None:
-    """Return what turns a value into one the driver takes; None where it is one already."""
+    """Return the function that converts a value for the driver; None if no conversion is needed."""
     if isinstance(column.type, JSON):
         return json.dumps
     return column.type.dialect_impl(_SQLITE).bind_processor(_SQLITE)
 
 
 def _for_json(column: Column[Any]) -> Converter | None:
-    """Return what turns a value into one that JSON has; None where it is one already."""
+    """Return the function that converts a value for JSON; None if no conversion is needed."""
     if isinstance(column.type, Instant | Date):
         return _isoformat
     return str if isinstance(column.type, Money) else None
 
 
 def _for_copy(column: Column[Any]) -> Converter:
-    """Return what writes a value as COPY reads it: text, control characters and backslashes escaped."""
+    """Return the function that converts a value to the text format of COPY, with escapes."""
     if isinstance(column.type, JSON):
         return _escaped_json
     if isinstance(column.type, Instant | Date):
@@ -247,7 +247,7 @@ def _escaped_json(value: Any) -> str:
 
 
 def _escaped(value: str) -> str:
-    # Looking costs a tenth of translating, and hardly any text has one of them.
+    # This check costs a tenth of `translate`, and very few texts contain these characters.
     if "\\" in value or "\n" in value or "\t" in value or "\r" in value:
         return value.translate(_ESCAPES)
     return value

@@ -1,7 +1,7 @@
-"""Values of a database cached in this process; dropped with the database's last connection.
+"""A cache in this process for values of a database; dropped with the database's engine.
 
-A cached value is either immutable or checked again, in the
-transaction that relies on it, by something cheaper than reading it again.
+A cached value either never changes, or is checked in the transaction that uses it,
+in a way that is cheaper than reading it again.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ V = TypeVar("V")
 
 
 class Memory(Generic[K, V]):
-    """Remembered values, apart for each database; safe for any number of threads.
+    """Cached values, separate for each database; safe to use from any thread.
 
-    `most` is how many are kept before all are forgotten: no eviction, since what
-    is forgotten is only read again.
+    If more than `most` values would be cached, all are dropped; they are read again
+    when they are needed.
     """
 
     def __init__(self, most: int) -> None:
@@ -39,12 +39,12 @@ class Memory(Generic[K, V]):
         return found
 
     def keep(self, connection: Connection, fresh: Mapping[K, V]) -> None:
-        """Remember more, in place of what was remembered under the same keys."""
+        """Cache more values; a value with the same key is replaced."""
         known = self.of(connection)
         if len(known) + len(fresh) > self.most:
             known.clear()
         known.update(fresh)
 
     def forget(self, connection: Connection) -> None:
-        """Forget all of a database."""
+        """Drop all cached values of a database."""
         self.of(connection).clear()

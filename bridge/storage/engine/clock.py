@@ -1,4 +1,4 @@
-"""The moments in the database that a right clock cannot be behind."""
+"""Timestamps in the database that show whether the clock of this machine is wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bridge.storage.shop.tables import deliveries
 
 
 def newest_moment(connection: Connection) -> datetime | None:
-    """Return the latest moment of anything that was written with a clock of the service; three seeks of an index."""
+    """Return the latest timestamp that the service wrote to certain tables; three index searches."""
     newest_delivery = connection.execute(select(func.max(deliveries.c.id))).scalar()
     found = [
         connection.execute(select(func.max(idempotency_keys.c.created_at))).scalar(),

@@ -31,11 +31,11 @@ from bridge.storage.engine.postgresql import FORGET_PLANS
 __all__ = ["FORGET_PLANS", "Connection", "Database", "TryAgain"]
 
 BUSY_SECONDS = 8
-"""How long a writer waits for the embedded database, from when it asked: behind this process's writers and others'."""
+"""How long a writer waits for the embedded database, behind the writers of this and of other processes."""
 
 _PLANS_SECONDS = 5.0
-"""How long a connection keeps its plans. Made while a table is small, when all indexes cost the same, a plan may read
-a whole store for each row it seeks; PostgreSQL would keep it until the table is next analysed."""
+"""How long a connection keeps its query plans. A plan made while a table is small, when all indexes cost the same, may
+read a whole store for each row; PostgreSQL would keep it until the table is analyzed again."""
 
 
 class Database:
@@ -70,7 +70,7 @@ class Database:
         event.listen(self.engine, "checkout", self._check_generation)
         event.listen(self.engine, "handle_error", _keep_pool)
         self._writer = self.engine.execution_options(bridge_writes=True)
-        # One statement is consistent by itself: it needs neither a BEGIN nor a ROLLBACK around it.
+        # A single statement is consistent by itself and needs no BEGIN and ROLLBACK.
         self._glance = self.engine.execution_options(bridge_glance=True)
 
     @contextlib.contextmanager
@@ -87,7 +87,7 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a consistent read transaction, without a write lock; it always ends in a rollback."""
+        """Open a consistent read transaction without a write lock; it always ends with a rollback."""
         with self._answerable(is_reading=True), self.engine.connect() as connection:
             yield connection
 
@@ -108,14 +108,14 @@ class Database:
 
     @contextlib.contextmanager
     def _answerable(self, *, is_reading: bool = False) -> Iterator[None]:
-        """Turn what the drivers raise into the few errors that callers can answer, and draw the conclusions."""
+        """Convert errors of the drivers to `TryAgain` or `Unavailable`, and record them."""
         self._breaker.enter()
         started = time.monotonic()
         try:
             yield
         except (SQLAlchemyError, Outage) as error:
             known = error if isinstance(error, Outage) else translate(error)
-            # In a view of ours that only reads, a write is a fault of ours.
+            # A write in a read transaction is a fault of our code, not an outage.
             if known is None or (is_reading and sqlstate_of(error) == READ_ONLY_STATE):
                 raise
             self._conclude(known, error, started)
@@ -140,7 +140,7 @@ class Database:
 
     @contextlib.contextmanager
     def _queued(self) -> Iterator[Connection]:
-        """Begin a writing transaction; the wait behind this process's other writers counts like that for others'."""
+        """Begin a writing transaction; the wait behind other writers of this process counts as part of the limit."""
         started = time.monotonic()
         most = patience.seconds_left(BUSY_SECONDS)
         if self._write_lock is not None and not self._write_lock.acquire(timeout=most):
@@ -160,10 +160,10 @@ class Database:
         record.info["generation"], record.info["is_new"] = self._generation, True
 
     def _check_generation(self, _connection: Any, record: Any, _proxy: Any) -> None:
-        """Close a connection that may not be used again; the pool then opens another one."""
+        """Close a connection that must not be used again; the pool then opens a new one."""
         info = record.info
         is_moved = self._file is not None and info["file"] != self._file.identity()
-        # A server that took no writes may do so by now, or another one in its place.
+        # The server that refused writes, or its replacement, may accept them now.
         is_spent = info.get("is_read_only", False) and not info["is_new"]
         info["is_new"] = False
         if is_moved or is_spent or info["generation"] != self._generation:
@@ -201,10 +201,10 @@ def _parse(url: str) -> URL:
     try:
         return make_url(normalize(url))
     except (ArgumentError, ValueError) as error:
-        # The driver's own sentence would repeat the address, which has the password in it.
+        # The driver's message would contain the address, and with it the password.
         raise BadSetting("BRIDGE_DATABASE_URL is not an address: see its form in docs/reference/settings.md") from error
 
 
 def _keep_pool(context: Any) -> None:
-    # SQLAlchemy would compare moments of the wall clock, which may be set back; `_check_generation` needs none.
+    # SQLAlchemy would compare times of the wall clock, which may be set back; `_check_generation` uses no clock.
     context.invalidate_pool_on_disconnect = False

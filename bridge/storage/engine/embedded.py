@@ -1,4 +1,4 @@
-"""Connections to the embedded database: a bounded wait for its lock, and no work on a file that was replaced."""
+"""Connections to the embedded database: they wait a limited time for its lock, and refuse a file that was replaced."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bridge.storage.engine import patience
 
 
 class DatabaseFile:
-    """The file of an embedded database: which one it is, and whether it was there before."""
+    """The file of an embedded database: its identity, and whether it was opened before."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._was_there = False
 
     def identity(self) -> tuple[int, int] | None:
-        """Return the device and number of the file; None where there is none."""
+        """Return the device and inode of the file; None if it does not exist."""
         try:
             found = self._path.stat()
         except OSError:
@@ -27,25 +27,25 @@ class DatabaseFile:
         return found.st_dev, found.st_ino
 
     def check_presence(self) -> None:
-        """Raise the driver's error where a file that was there before is gone: an empty one would take its place."""
+        """Raise the driver's error if a file that was opened before is gone: SQLite would create an empty one."""
         if self._was_there and self.identity() is None:
             error = sqlite3.OperationalError(f"unable to open database file: {self._path} is gone")
             error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
             raise error
 
     def note_presence(self) -> None:
-        """Note that the file was opened."""
+        """Record that the file was opened."""
         self._was_there = self._was_there or self.identity() is not None
 
 
 def prepare(engine: Engine, file: DatabaseFile, *, busy_seconds: float) -> None:
-    """Let the engine's connections work as this module says."""
+    """Set up the engine so that its connections behave as described in this module."""
 
     def connect(*_: Any) -> None:
         file.check_presence()
 
     def opened(connection: sqlite3.Connection, record: Any) -> None:
-        # Transactions are begun by hand: the driver's own would begin them too late.
+        # We begin transactions ourselves: the driver would begin them too late.
         connection.isolation_level = None
         record.info["busy_ms"] = _milliseconds(busy_seconds)
         pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={record.info['busy_ms']}")
@@ -74,5 +74,5 @@ def _begin(connection: Connection, busy_seconds: float) -> None:
 
 
 def _milliseconds(seconds: float) -> int:
-    # In steps, so that a wait that hardly differs needs no statement of its own.
+    # Rounded to steps, so that a slightly different wait needs no further statement.
     return -int(-seconds * 10 // 1) * 100

@@ -1,4 +1,4 @@
-"""Errors of the drivers, sorted into what a caller can do about them."""
+"""Errors of the drivers, classified by how a caller can react to them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ POSTGRESQL: dict[str, Cause] = {
     "F0": Cause.DAMAGED,
     "XX": Cause.DAMAGED,
 }
-"""Causes by SQLSTATE, or by its class of two characters; the longer one counts."""
+"""Causes by SQLSTATE, or by its class of two characters; the longer match counts."""
 
 SQLITE: dict[int, Cause] = {
     sqlite3.SQLITE_PERM: Cause.REFUSED,
@@ -89,18 +89,18 @@ SQLITE: dict[int, Cause] = {
 """Causes by SQLite's primary result code."""
 
 _AGAIN = {"40001", "40P01"}
-"""PostgreSQL aborted one of two conflicting transactions; nothing of it was written."""
+"""PostgreSQL aborted one of two conflicting transactions; nothing was written."""
 
 LOST_PLANS = {"26000", "42P05"}
-"""A prepared statement is not there, or is there already: something hands our transactions to other connections."""
+"""A prepared statement is missing, or exists already: a pooler moves our transactions to other connections."""
 
 _STALE_PLAN = "0A000"
 """Also: the schema changed under a prepared statement."""
 
 RENEWS = frozenset({Cause.BROKEN, Cause.DAMAGED, Cause.MISSING, Cause.READ_ONLY, Cause.REFUSED, Cause.SILENT})
-"""Causes that another connection may not have: all that are open are closed before their next use.
+"""Causes that may not affect a new connection: all open connections are closed before their next use.
 
-A connection that could not be opened says nothing about those that are open.
+An error while opening a connection does not affect the open ones.
 """
 
 
@@ -110,13 +110,13 @@ def sqlstate_of(error: BaseException) -> str:
 
 
 def translate(error: Exception) -> Unavailable | None:
-    """Return the error that a caller can answer; None for what is no outage but a fault of ours."""
+    """Return `TryAgain` or an `Outage`; None for an error that is a fault of our code."""
     if isinstance(error, PoolTimeout):
         return Outage(Cause.OVERLOADED)
     if isinstance(error, PendingRollbackError):
         return Outage(Cause.BROKEN)
     if isinstance(error, IntegrityError):
-        # Only a row that is there already: what another constraint refuses, it would refuse again.
+        # Retry only if the row exists already: any other constraint would fail again.
         return TryAgain("another request wrote the same row first") if _is_taken(error) else None
     if not isinstance(error, DBAPIError):
         return None
@@ -160,9 +160,9 @@ def _is_taken(error: IntegrityError) -> bool:
 
 
 class Breaker:
-    """Refuses callers at once while the server does not respond, so that they do not all wait.
+    """Refuses callers immediately while the server does not respond, so that they do not all wait.
 
-    Every `PAUSE_SECONDS` one caller tries; the first response closes the breaker.
+    One caller tries every `PAUSE_SECONDS`; the first response ends the refusals.
     """
 
     PAUSE_SECONDS = 2.0
@@ -174,7 +174,7 @@ class Breaker:
         self._next_try = 0.0
 
     def enter(self) -> None:
-        """Return if the database may be used; raise `Outage` if it did not respond a moment ago."""
+        """Return if the database may be used; raise `Outage` if it recently did not respond."""
         if not self._is_open:
             return
         with self._lock:

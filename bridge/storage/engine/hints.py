@@ -1,8 +1,8 @@
-"""Index hints: SQLite takes the index a statement names, with `with_hint(table, "INDEXED BY …", "sqlite")`.
+"""Index hints: `with_hint(table, "INDEXED BY …", "sqlite")` makes SQLite use that index.
 
-It keeps no statistics here, and the order of a list draws it to the primary key
-where a partial index holds the few rows that matter. A statement whose index is
-gone fails, so a hint never turns into a slow search unnoticed.
+Without statistics, SQLite would often read a list in the order of the primary
+key, although a partial index contains the few rows that matter. If the index is
+missing, the statement fails, so a slow search cannot go unnoticed.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 
 class _HintingCompiler(SQLiteCompiler):
-    """Writes a hint behind the table it is given for; SQLAlchemy's own compiler for SQLite leaves hints out."""
+    """Writes a hint after its table; SQLAlchemy's own compiler for SQLite ignores hints."""
 
     def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
-        """Return the hint as it is given."""
+        """Return the hint unchanged."""
         return text
 
 
 def follow_hints(engine: Engine) -> None:
-    """Let an engine on SQLite follow the hints of its statements."""
+    """Make an engine on SQLite use the hints of its statements."""
     engine.dialect.statement_compiler = _HintingCompiler

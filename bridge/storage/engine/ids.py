@@ -1,4 +1,4 @@
-"""Ids for rows: time-ordered, made here, so that a batch has them before it writes."""
+"""Ids of rows: ordered by time, and created by the process, so that a batch has them before it writes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _last = -1
 
 
 def new_ids(count: int) -> list[int]:
-    """Return this many fresh ids, each above every id this process made before.
+    """Return this many new ids, each greater than every id this process created before.
 
-    An id is 42 bits of milliseconds and 21 of chance. Two processes can meet
-    in one, about once in two million pairs made in the same millisecond; the
-    primary key then refuses it and the transaction is run again.
+    An id has 42 bits of milliseconds and 21 random bits. Two processes can create
+    the same id, about once in two million pairs created in the same millisecond;
+    the primary key then refuses it, and the transaction is run again.
     """
     global _last
     moment = _moment()
     with _lock:
-        # Chance only where the millisecond is new: within one, ids simply count on.
+        # Random bits only for a new millisecond: within the same one, ids count up.
         fresh = moment > _last
         first = moment + secrets.randbits(_TAIL_BITS) if fresh else _last + 1
         _last = first + count - 1
@@ -33,7 +33,7 @@ def new_ids(count: int) -> list[int]:
 
 
 def new_id() -> int:
-    """Return one fresh id; see `new_ids`."""
+    """Return one new id; see `new_ids`."""
     global _last
     moment = _moment()
     with _lock:
@@ -42,15 +42,15 @@ def new_id() -> int:
 
 
 def first_id_at(moment: datetime) -> int:
-    """Return the lowest id a row made at this moment can have."""
+    """Return the lowest id that a row created at this moment can have."""
     return max(0, int(moment.timestamp() * 1000) - _EPOCH_MS) << _TAIL_BITS
 
 
 def moment_of(row_id: int) -> datetime:
-    """Return the moment at which an id was made, to the millisecond, by the clock of its process."""
+    """Return the moment at which an id was created, to the millisecond, by the clock of its process."""
     return datetime.fromtimestamp(((row_id >> _TAIL_BITS) + _EPOCH_MS) / 1000, UTC)
 
 
 def _moment() -> int:
-    # A clock from before the epoch, as a machine without a battery has it, must not count up from the same number.
+    # A clock before the epoch, as on a machine without a battery, must not make ids count up from the same number.
     return max(0, time.time_ns() // 1_000_000 - _EPOCH_MS) << _TAIL_BITS

@@ -1,4 +1,4 @@
-"""Timestamps inside stored JSON: ISO 8601 text, written and read here only."""
+"""Timestamps in stored JSON: ISO 8601 text, written and read only here."""
 
 from __future__ import annotations
 

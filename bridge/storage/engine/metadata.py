@@ -9,6 +9,7 @@ from bridge.storage.events import tables as events_tables
 from bridge.storage.jobs import tables as jobs_tables
 from bridge.storage.metering import tables as metering_tables
 from bridge.storage.orders import tables as orders_tables
+from bridge.storage.portal import tables as portal_tables
 from bridge.storage.shop import tables as shop_tables
 from bridge.storage.sites import tables as sites_tables
 from bridge.storage.stores import tables as stores_tables
@@ -20,6 +21,7 @@ TABLES = (
     jobs_tables,
     metering_tables,
     orders_tables,
+    portal_tables,
     shop_tables,
     sites_tables,
     stores_tables,

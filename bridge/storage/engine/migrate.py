@@ -13,12 +13,12 @@ MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"
 
 
 def newest_revision() -> str:
-    """Return the revision the code expects, read from the names of the migration files."""
+    """Return the revision that the code expects, read from the names of the migration files."""
     return max(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def revision_of(database: Database) -> str | None:
-    """Return the revision the database is at; None for an empty one, and for a file that is not there."""
+    """Return the revision of the database; None if it is empty or its file does not exist."""
     if not is_there(database):
         return None
     with database.reading() as connection:
@@ -34,16 +34,16 @@ def revision_in(connection: Connection) -> str | None:
 
 
 def is_current(database: Database) -> bool:
-    """Return whether the database has exactly the schema the code expects."""
+    """Return whether the database has exactly the schema that the code expects."""
     return revision_of(database) == newest_revision()
 
 
 def migrate(database: Database) -> bool:
-    """Migrate the database to the newest schema; False if it already had it."""
+    """Migrate the database to the newest schema; return False if it was up to date."""
     if is_current(database):
         return False
     make_folder(database)
-    # Alembic costs a quarter of a second to import, which a start that finds the schema in order need not pay.
+    # Importing Alembic takes a quarter of a second; a start with an up-to-date schema does not need it.
     from alembic import command
     from alembic.config import Config as AlembicConfig
 

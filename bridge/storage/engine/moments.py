@@ -1,4 +1,4 @@
-"""Moments before which something waits, bounded so that a wrong clock cannot make it wait for years."""
+"""Moments until which something waits, limited so that a wrong clock cannot make it wait for years."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from bridge.domain.ops.clock import TOLERANCE
 
 
 def is_due(column: ColumnElement[datetime], *, now: datetime, longest: timedelta) -> ColumnElement[bool]:
-    """Return the condition that a moment has come, or lies further ahead than any wait is long.
+    """Return the condition that a moment has passed, or is further ahead than any wait can be.
 
-    Such a moment was written by a clock that was ahead, and counts as come.
+    A clock that was ahead wrote such a moment, so it counts as passed.
     """
     return or_(column <= now, column > now + longest + TOLERANCE)

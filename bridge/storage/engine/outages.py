@@ -18,7 +18,7 @@ _MAX_CAUSE = 300
 
 @contextlib.contextmanager
 def explained(database: Database) -> Iterator[None]:
-    """Raise `Unavailable` with the database's place and the cause for any error that keeps it from being used."""
+    """Convert any error that prevents use of the database to `Unavailable`, with its location and the cause."""
     try:
         yield
     except TryAgain:
@@ -28,7 +28,7 @@ def explained(database: Database) -> Iterator[None]:
 
 
 def place_of(database: Database) -> str:
-    """Return the kind of a database and where it is, without its password."""
+    """Return the kind and the location of a database, without its password."""
     url = database.url
     if database.is_sqlite:
         return f"SQLite database {url.database}"
@@ -38,7 +38,7 @@ def place_of(database: Database) -> str:
 
 
 def cause_of(error: BaseException, database: Database) -> str:
-    """Return why a database cannot be used, in one line, in the words of its driver or the system."""
+    """Return why a database cannot be used: one line from its driver or the operating system."""
     found: BaseException = error
     while True:
         inner = getattr(found, "orig", None) or found.__cause__ or found.__context__
@@ -64,12 +64,12 @@ def make_folder(database: Database) -> None:
 
 
 def is_there(database: Database) -> bool:
-    """Return whether there is a file to open; always for PostgreSQL, which is asked by connecting."""
+    """Return whether there is a file to open; always True for PostgreSQL, where only connecting can show it."""
     return not database.is_sqlite or Path(database.url.database or "").is_file()
 
 
 def foreign_tables(database: Database) -> list[str]:
-    """Return the tables of an unversioned database whose names are ours: another program made them."""
+    """Return tables with our names in a database without a revision: another program created them."""
     with database.reading() as connection:
         return sorted(set(inspect(connection).get_table_names()) & set(metadata.tables))
 

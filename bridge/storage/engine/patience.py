@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextvars import ContextVar, Token
 
 REQUEST_SECONDS = 9.0
-"""The longest one request waits for the database in all, however many transactions it opens."""
+"""The longest total wait of one request for the database, in all its transactions."""
 
 LEAST_SECONDS = 0.05
 
 
 class Budget:
-    """The seconds that one piece of work may still wait for the database."""
+    """How many seconds a piece of work may still wait for the database."""
 
     __slots__ = ("left",)
 
@@ -22,7 +22,7 @@ class Budget:
         self.left = seconds
 
     def charge(self, seconds: float) -> None:
-        """Take away what was waited."""
+        """Subtract the seconds waited."""
         self.left = max(0.0, self.left - seconds)
 
 
@@ -30,18 +30,18 @@ _budget: ContextVar[Budget | None] = ContextVar("database_budget", default=None)
 
 
 def begin(seconds: float | None = None) -> Token[Budget | None]:
-    """Give this thread a budget, until `end`; a request's, unless another is named."""
+    """Give this thread a budget until `end`; by default that of a request."""
     return _budget.set(Budget(REQUEST_SECONDS if seconds is None else seconds))
 
 
 def end(token: Token[Budget | None]) -> None:
-    """Return to the budget from before `begin`."""
+    """Restore the budget from before `begin`."""
     _budget.reset(token)
 
 
 @contextlib.contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Let the block wait for the database for so many seconds in all."""
+    """Limit the total wait of a block for the database to this many seconds."""
     token = begin(seconds)
     try:
         yield
@@ -50,7 +50,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 def seconds_left(most: float) -> float:
-    """Return the seconds this thread may wait now: `most`, or what is left of its budget."""
+    """Return the seconds that this thread may wait now: `most`, or the rest of its budget if that is less."""
     budget = _budget.get()
     return most if budget is None else max(LEAST_SECONDS, min(most, budget.left))
 
@@ -61,7 +61,7 @@ def has_budget() -> bool:
 
 
 def charge(started: float) -> None:
-    """Take the time since `started`, by the monotonic clock, off the budget of this thread."""
+    """Subtract the time since `started`, by the monotonic clock, from the budget of this thread."""
     budget = _budget.get()
     if budget is not None:
         budget.charge(time.monotonic() - started)

@@ -1,8 +1,8 @@
-"""Connections to PostgreSQL: they give up on a silent server, and rely on nothing but the running transaction.
+"""Connections to PostgreSQL: every wait for the server ends, and no setting outlives its transaction.
 
-Behind a pooler in transaction mode each transaction may run on another
-connection of the server. So every setting is made with SET LOCAL, in the same
-message as BEGIN, and no statement is prepared there.
+Behind a pooler in transaction mode, each transaction may run on a different
+connection of the server. Therefore every setting is made with SET LOCAL, in the
+same message as BEGIN, and statements are not prepared behind a pooler.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from sqlalchemy import Connection, Engine, event
 from bridge.storage.engine import patience
 
 FORGET_PLANS = "DISCARD PLANS"
-"""The statement that a connection sends every few seconds, regardless of its use."""
+"""Drops the cached plans; a connection that writes sends it when they are older than `plans_seconds`."""
 
 LOCK_SECONDS = 8
 STATEMENT_SECONDS = 8.0
-"""How long a request waits for one answer of the server."""
+"""How long a request waits for one response of the server."""
 LONG_STATEMENT_SECONDS = 35.0
-"""How long a job or a command does; the server ends a statement after 30."""
+"""How long a job or a command waits; the server ends a statement after 30 seconds."""
 POOL_SECONDS = 3
 CONNECT_SECONDS = 3
 
@@ -37,29 +37,29 @@ CONNECT_ARGS = {
     "tcp_user_timeout": 10_000,
 }
 
-# A plan made while a table was small is kept when it has grown: a write finds its rows by index, always. Where there
-# is no index that price is a fiction, and compiling would cost more than the statement.
+# A plan made for a small table is kept when the table grows, so a write must always use an index (`enable_seqscan`).
+# Where there is no index, the estimated cost is then far too high and would trigger a compilation that does not pay.
 _LIMITS = f"""
 SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '{LOCK_SECONDS}s';
 SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL jit = off"""
 _WRITE = f"BEGIN; {_LIMITS}; SET LOCAL enable_seqscan = off"
 _READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_LIMITS}"
-"""A view of one moment for all its statements; a list may read a whole table where it needs one."""
+"""All statements of the transaction see the same moment; a list may read a whole table."""
 
 _IN_ERROR = 3
 _PROBES = 4
-"""How often a new connection is asked for its process id: a pooler may answer from the same one by chance."""
+"""How often the process id of a new connection is read: a pooler may return the same one by chance."""
 
 
 @dataclass
 class Pooling:
-    """The state of pooling: whether a change of server connections between transactions was noticed."""
+    """The state of pooling: `is_pooled` once the server connection was found to change between transactions."""
 
     is_pooled: bool = False
 
 
 def prepare(engine: Engine, pooling: Pooling, *, plans_seconds: Callable[[], float]) -> None:
-    """Let the engine's connections work as this module says; `plans_seconds()` is how long plans are kept."""
+    """Set up the engine as this module describes; `plans_seconds()` is how long plans are kept."""
     dialect: Any = engine.dialect
     connection_class = _connection_class(dialect.loaded_dbapi)
 
@@ -79,14 +79,14 @@ def prepare(engine: Engine, pooling: Pooling, *, plans_seconds: Callable[[], flo
 
 
 def take_time(connection: Connection) -> None:
-    """Let this transaction's statements run as long as they need, on the server and here."""
+    """Remove the time limits of this transaction's statements, on the server and here."""
     driver: Any = connection.connection.driver_connection
     driver.execute("SET LOCAL statement_timeout = 0")
     driver.bridge_wait_seconds = None
 
 
 def _connection_class(dbapi: Any) -> Any:
-    """Return the driver's connection class, with an end to every wait for the server."""
+    """Return the driver's connection class with a time limit for every wait."""
     base = dbapi.Connection
     silent = dbapi.errors._WaitTimeout
 
@@ -94,13 +94,13 @@ def _connection_class(dbapi: Any) -> Any:
         try:
             return base.wait(self, generator, interval, timeout or _wait_seconds(self))
         except silent:
-            # The answer may still come: nothing else can be asked on this connection.
+            # The response may still arrive, so the connection cannot be used for anything else.
             self.pgconn.finish()
             raise
 
     def commit(self: Any) -> None:
         if self.pgconn.transaction_status == _IN_ERROR:
-            # The server would answer COMMIT with a rollback, and the driver would return as if all were well.
+            # The server would respond to COMMIT with a rollback, and the driver would not report it.
             raise dbapi.errors.InFailedSqlTransaction("a statement of this transaction failed")
         self.bridge_was_warned = False
         base.commit(self)
@@ -122,13 +122,13 @@ def _wait_seconds(driver: Any) -> float | None:
 
 
 def _prepare_connection(connection: Any, pooling: Pooling) -> bool:
-    """Set up a new connection; True where its server takes no writes now."""
-    # Transactions are begun by hand, together with their settings.
+    """Set up a new connection; return True if its server does not accept writes."""
+    # We begin transactions ourselves, together with their settings.
     connection.autocommit = True
     connection.add_notice_handler(lambda notice: _note_warning(connection, notice))
     question = "select pg_backend_pid(), current_setting('transaction_read_only')"
     answers = [connection.execute(question).fetchone() for _ in range(_PROBES)]
-    # A pooler stands between: a statement prepared on one connection is missing on the next.
+    # There is a pooler: a statement prepared on one connection does not exist on the next.
     is_pooled = {pid for pid, _ in answers} != {connection.info.backend_pid}
     pooling.is_pooled = pooling.is_pooled or is_pooled
     if pooling.is_pooled:
@@ -137,7 +137,7 @@ def _prepare_connection(connection: Any, pooling: Pooling) -> bool:
 
 
 def _note_warning(connection: Any, notice: Any) -> None:
-    # Cancelled while it waits for the standby, a COMMIT ends with this warning and looks like any other.
+    # A COMMIT that is cancelled while it waits for the standby succeeds; only this warning shows it.
     if notice.sqlstate == "01000":
         connection.bridge_was_warned = True
 
@@ -155,7 +155,7 @@ def _note_opening(connection: Connection, plans_seconds: float) -> None:
 
 
 def _do_begin(connection: Any) -> None:
-    """Begin what `_note_opening` noted, in one message; a single statement needs no transaction around it."""
+    """Send the opening that `_note_opening` recorded, in one message; a single statement needs no transaction."""
     driver = connection.driver_connection
     driver.bridge_wait_seconds = 0.0
     opening = connection.info.pop("opening", None)

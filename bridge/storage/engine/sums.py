@@ -1,7 +1,7 @@
-"""Sums of columns that may pass 64 bits: a thousand of the largest balances would not fit.
+"""Sums that may exceed 64 bits, such as those of a thousand of the largest balances.
 
-SQLite's own sum fails past 2^63, and so does a cast on PostgreSQL. So sums are
-taken in two halves, which are put together here or capped in the database.
+SQLite's `sum` fails above 2^63, and so does a cast on PostgreSQL. So two halves
+are summed, and combined here or capped in the database.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _MOST = 2**62
 
 
 def halves(column: ColumnElement[int], name: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """Return the two columns from which `whole` reads the exact sum; 0 where there are no rows."""
+    """Return the two columns from which `whole` computes the exact sum; 0 without rows."""
     return (
         func.coalesce(func.sum(column // _SPLIT), 0).label(f"{name}_high"),
         func.coalesce(func.sum(column % _SPLIT), 0).label(f"{name}_low"),
@@ -28,6 +28,6 @@ def whole(row: Row[*tuple[Any, ...]], name: str) -> int:
 
 
 def capped_sum(column: ColumnElement[int]) -> ColumnElement[Any]:
-    """Return the sum as one column, or 2^62 where it is larger."""
+    """Return the sum as one column, at most 2^62."""
     high, low = func.sum(column // _SPLIT), func.sum(column % _SPLIT)
     return case((high >= _MOST // _SPLIT, _MOST), else_=high * _SPLIT + low)

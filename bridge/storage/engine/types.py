@@ -13,15 +13,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 BIG = BigInteger().with_variant(Integer(), "sqlite")
-"""A 64-bit whole number; SQLite counts keys up only for its own INTEGER."""
+"""A 64-bit whole number; SQLite numbers rows automatically only with the type INTEGER."""
 
 
 class Instant(TypeDecorator[datetime]):
     """A moment in UTC, to the microsecond.
 
-    PostgreSQL keeps a timestamp with time zone. SQLite would drop the offset
-    without converting, so it keeps whole microseconds since 1970. A moment
-    without a time zone is refused on the way in.
+    PostgreSQL stores a timestamp with time zone. SQLite would drop the offset
+    without converting, so whole microseconds since 1970 are stored there. A
+    datetime without a time zone is refused.
     """
 
     impl = DateTime(timezone=True)
@@ -54,9 +54,9 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Money(TypeDecorator[Decimal]):
-    """An amount of the shop's money, kept to the last digit as text.
+    """An amount of the shop's money, stored as text with all its digits.
 
-    SQLite has no exact decimals: its NUMERIC altered the fourth digit.
+    SQLite has no exact decimals: with NUMERIC, the fourth digit changed.
     """
 
     impl = Text

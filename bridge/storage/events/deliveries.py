@@ -1,8 +1,8 @@
 """Event deliveries: the state of each event for each endpoint, and the next one to send.
 
-Of an account's pending events for one endpoint only the first, the head, has a
-time for its next attempt; the others wait behind it. Code that adds, settles
-or renews deliveries holds the lock of the endpoint and calls `promote` after.
+Of the pending events of an account for one endpoint, only the first has a time
+for its next attempt; the others wait until it is settled. Code that adds, settles
+or renews deliveries locks the endpoint first and calls `promote` afterwards.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from bridge.storage.engine.types import Instant
 from bridge.storage.events.outbox import select_events, to_event
 from bridge.storage.events.tables import event_deliveries, event_endpoints, outbox
 
-# Written out, not bound: only so does an engine see that the partial indexes fit.
+# Written out, not bound: with a parameter, an engine would not use the partial indexes.
 _PENDING: ColumnElement[str] = literal_column("'pending'")
 IS_PENDING = event_deliveries.c.state == _PENDING
-"""The condition that a delivery is still to be made."""
-# Written so that no partial index fits: where ids are given, the key finds them and an index of all pending is a scan.
+"""The condition that a delivery is pending."""
+# Written so that no partial index is used: rows with known ids are found by the primary key.
 _IS_STILL_PENDING = event_deliveries.c.state.not_in((DeliveryState.DELIVERED.value, DeliveryState.DEAD.value))
 
 _INSERT = Writer(event_deliveries, ("endpoint_id", "event_id", "account_id"), keys=("endpoint_id", "event_id"))
@@ -65,12 +65,12 @@ class Outcome:
 
 
 def add(connection: Connection, deliveries: Iterable[tuple[int, int, int]]) -> None:
-    """Add deliveries, each as endpoint, event and account; those that are there already are left alone."""
+    """Add deliveries, each as endpoint, event and account; existing ones are left unchanged."""
     _INSERT.write(connection, deliveries)
 
 
 def promote(connection: Connection, endpoint_id: int, event_ids: Collection[int], *, now: datetime) -> None:
-    """Make the first pending event due, for each account of these events that has none on its way."""
+    """Make the first pending event of each account of these events due, unless one is due already."""
     if not event_ids:
         return
     found = connection.execute(_NEXT_IN_LINE, {"endpoint": endpoint_id, "events": list(event_ids)}).scalars()
@@ -80,7 +80,7 @@ def promote(connection: Connection, endpoint_id: int, event_ids: Collection[int]
 
 
 def list_due(connection: Connection, endpoint_id: int, *, now: datetime, limit: int) -> list[Event]:
-    """Return the events an endpoint is due now, the longest due first, at most one of each account."""
+    """Return the events due for an endpoint, the longest due first, at most one of each account."""
     statement = (
         select_events()
         .join(event_deliveries, event_deliveries.c.event_id == outbox.c.id)
@@ -96,13 +96,13 @@ def list_due(connection: Connection, endpoint_id: int, *, now: datetime, limit: 
 
 
 def pending_attempts(connection: Connection, endpoint_id: int, event_ids: Collection[int]) -> dict[int, int]:
-    """Return how often each of these was tried; those that are settled are left out."""
+    """Return the number of attempts of each pending delivery; settled ones are left out."""
     rows = connection.execute(_ATTEMPTS, {"endpoint": endpoint_id, "events": list(event_ids)})
     return {row.event_id: row.attempts for row in rows}
 
 
 def settle(connection: Connection, endpoint_id: int, outcomes: Iterable[Outcome]) -> None:
-    """Note what became of pending deliveries, in one statement."""
+    """Store the results of attempts with one statement."""
     _SETTLE.write(
         connection,
         [
@@ -122,7 +122,7 @@ def settle(connection: Connection, endpoint_id: int, outcomes: Iterable[Outcome]
 
 
 def renew(connection: Connection, endpoint_id: int, event_ids: Collection[int], *, now: datetime) -> None:
-    """Make these pending from the start, regardless of their state; a head is due now."""
+    """Make these deliveries pending again, whatever their state; the first of each account is due now."""
     values = {"endpoint": endpoint_id, "events": list(event_ids)}
     connection.execute(_RENEW_HEADS, {**values, "now": now})
     connection.execute(_RENEW_SETTLED, values)
@@ -138,13 +138,13 @@ def end_pending(connection: Connection, endpoint_id: int, *, reason: str) -> Non
 
 
 def count_pending(connection: Connection, endpoint_id: int, *, most: int) -> int:
-    """Return how many deliveries an endpoint waits for, counted as far as `most`."""
+    """Return how many deliveries to an endpoint are pending, counted up to `most`."""
     waiting = select(event_deliveries.c.event_id).where(event_deliveries.c.endpoint_id == endpoint_id, IS_PENDING)
     return connection.execute(select(func.count()).select_from(waiting.limit(most).subquery())).scalar_one()
 
 
 def state_of(connection: Connection, endpoint_id: int, event_id: int) -> DeliveryState | None:
-    """Return the state of one event for one endpoint; None if it was not meant for it."""
+    """Return the state of an event for an endpoint; None if the endpoint does not receive it."""
     statement = select(event_deliveries.c.state).where(
         event_deliveries.c.endpoint_id == endpoint_id, event_deliveries.c.event_id == event_id
     )
@@ -153,12 +153,12 @@ def state_of(connection: Connection, endpoint_id: int, event_id: int) -> Deliver
 
 
 def forget_events(connection: Connection, *, before: datetime, limit: int) -> int:
-    """Remove events from before a moment that no endpoint waits for, with their deliveries, at most `limit`."""
+    """Delete at most `limit` events from before a moment that are not pending, with their deliveries."""
     ours = select(event_endpoints.c.id).where(event_endpoints.c.store_id == outbox.c.store_id).correlate(outbox)
     waiting = exists().where(
         event_deliveries.c.endpoint_id.in_(ours), event_deliveries.c.event_id == outbox.c.id, IS_PENDING
     )
-    # The id says when the row was made, so no other index is needed to find the old ones.
+    # The id contains the time, so no further index is needed to find old rows.
     old = (
         select(outbox.c.id)
         .where(
@@ -178,7 +178,7 @@ def forget_events(connection: Connection, *, before: datetime, limit: int) -> in
 
 def _next_in_line() -> Select[tuple[int | None]]:
     touched, head, waiting = (event_deliveries.alias(name) for name in ("touched", "head", "waiting"))
-    # Counted, not asked for by EXISTS: PostgreSQL could make that a join over every head of the endpoint.
+    # Counted and not tested with EXISTS, which PostgreSQL might turn into a join over all due rows of the endpoint.
     heads = (
         select(func.count())
         .where(

@@ -75,9 +75,9 @@ def remove(connection: Connection, endpoint_id: int) -> None:
 
 
 def claim(connection: Connection, *, now: datetime, until: datetime, limit: int) -> list[Endpoint]:
-    """Take endpoints that have something due, for this caller alone until that moment.
+    """Claim endpoints with due deliveries for this caller until a moment.
 
-    Those that another caller holds or that rest are left out; the ones
+    Endpoints that are claimed by another caller or that rest are left out. The ones
     served longest ago come first.
     """
     table, due = event_endpoints, event_deliveries
@@ -102,7 +102,7 @@ def claim(connection: Connection, *, now: datetime, until: datetime, limit: int)
 
 
 def release(connection: Connection, endpoint: Endpoint) -> None:
-    """Release a claimed endpoint, unless another caller took it over meanwhile."""
+    """Release a claimed endpoint, unless another caller has claimed it meanwhile."""
     connection.execute(
         update(event_endpoints)
         .where(event_endpoints.c.id == endpoint.id, event_endpoints.c.claimed_until == endpoint.claimed_until)
@@ -111,7 +111,7 @@ def release(connection: Connection, endpoint: Endpoint) -> None:
 
 
 def set_health(connection: Connection, endpoint: Endpoint) -> None:
-    """Write how it goes with an endpoint: its failures and rest, its last attempt, and whether it is disabled."""
+    """Store the state of an endpoint: failures, rest, last attempt, and whether it is disabled."""
     values = {name: getattr(endpoint, name) for name in _HEALTH}
     connection.execute(update(event_endpoints).where(event_endpoints.c.id == endpoint.id).values(**values))
 

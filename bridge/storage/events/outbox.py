@@ -17,7 +17,7 @@ from bridge.storage.events.tables import event_deliveries, outbox
 from bridge.storage.stores.tables import stores
 
 _INSERT = Writer(outbox, ("id", "store_id", "account_id", "type", "payload", "created_at"))
-# Written out, not bound: only so does an engine see that the partial index fits.
+# Written out, not bound: with a parameter, an engine would not use the partial index.
 _IS_WAITING = text("fanned_out_at is null")
 _MARK = update(outbox).where(among(outbox.c.id, "ids"))
 _ADDRESSED = select(outbox.c.id, outbox.c.store_id, outbox.c.type, func.coalesce(outbox.c.account_id, 0).label("lane"))
@@ -25,7 +25,7 @@ _ADDRESSED = select(outbox.c.id, outbox.c.store_id, outbox.c.type, func.coalesce
 
 @dataclass(frozen=True, slots=True)
 class Addressed:
-    """The fields of an event that decide its receivers; `account_id` is 0 when it is the store's own."""
+    """The fields of an event that decide its receivers; `account_id` is 0 for an event of the store itself."""
 
     id: int
     store_id: int
@@ -35,16 +35,16 @@ class Addressed:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a list of events goes on: behind this one, in the order of their time and id."""
+    """The event after which a list continues, in the order of time and id."""
 
     created_at: datetime
     id: int
 
 
 def add(connection: Connection, events: Iterable[NewEvent]) -> None:
-    """Store the events, in one statement; none, and no statement is sent.
+    """Store the events with one statement; without any, no statement is sent.
 
-    The job determines the receivers later: a spend pays for one row only.
+    A job determines the receivers later, so a spend writes only one row.
     """
     _INSERT.write(
         connection,
@@ -56,27 +56,27 @@ def add(connection: Connection, events: Iterable[NewEvent]) -> None:
 
 
 def lock_waiting(connection: Connection, *, limit: int) -> list[Addressed]:
-    """Return the oldest events not handed out yet, locked; those another process has locked are left out.
+    """Return the oldest events without deliveries, locked; events locked by another process are left out.
 
-    They are marked one by one and not by a cursor over their ids: a transaction
-    may commit after another with higher ids, and a cursor would step over it.
+    Each event is marked, because a cursor over ids could miss one: a transaction may
+    commit after another one with higher ids.
     """
     statement = _ADDRESSED.where(_IS_WAITING).order_by(outbox.c.id).limit(limit).with_for_update(skip_locked=True)
     return [_to_addressed(row) for row in connection.execute(statement)]
 
 
 def mark_handed_out(connection: Connection, event_ids: Collection[int], *, now: datetime) -> None:
-    """Note that these events have a delivery for each endpoint that wants them."""
+    """Mark events that now have a delivery for each of their endpoints."""
     connection.execute(_MARK.values(fanned_out_at=now), {"ids": list(event_ids)})
 
 
 def count_unsent(connection: Connection, *, limit: int) -> tuple[int, datetime | None]:
-    """Count the events that wait for an endpoint or are not handed out, up to a limit each; when the oldest was made.
+    """Return how many events are not sent, up to a limit for each kind, and when the oldest was created.
 
-    An event that several endpoints wait for counts as often.
+    An event for several endpoints counts once for each.
     """
     new = select(outbox.c.id).where(_IS_WAITING).order_by(outbox.c.id).limit(limit)
-    # Written out as the partial index has it.
+    # Written as in the partial index.
     due = select(event_deliveries.c.event_id.label("id")).where(text("event_deliveries.state = 'pending'")).limit(limit)
     parts = (
         new.with_hint(outbox, "INDEXED BY ix_outbox_waiting", "sqlite").subquery(),
@@ -90,7 +90,7 @@ def count_unsent(connection: Connection, *, limit: int) -> tuple[int, datetime |
 def list_since(
     connection: Connection, store_id: int, *, since: datetime, after: Place | None, limit: int
 ) -> list[tuple[Addressed, Place]]:
-    """Return a store's events that were handed out, from a moment on, the oldest first."""
+    """Return a store's events with deliveries since a moment, the oldest first."""
     statement = _ADDRESSED.add_columns(outbox.c.created_at).where(
         outbox.c.store_id == store_id, outbox.c.created_at >= since, outbox.c.fanned_out_at.is_not(None)
     )
@@ -104,7 +104,7 @@ def list_since(
 
 
 def find_addressed(connection: Connection, store_id: int, event_id: int) -> Addressed | None:
-    """Return one of a store's events that was handed out."""
+    """Return an event of a store, if it has deliveries."""
     row = connection.execute(
         _ADDRESSED.where(outbox.c.id == event_id, outbox.c.store_id == store_id, outbox.c.fanned_out_at.is_not(None))
     ).one_or_none()
@@ -112,14 +112,14 @@ def find_addressed(connection: Connection, store_id: int, event_id: int) -> Addr
 
 
 def find_place(connection: Connection, store_id: int, event_id: int) -> Place | None:
-    """Return where one of a store's events stands in its lists."""
+    """Return the place of an event in the lists of its store."""
     statement = select(outbox.c.created_at).where(outbox.c.id == event_id, outbox.c.store_id == store_id)
     created_at = connection.execute(statement).scalar_one_or_none()
     return None if created_at is None else Place(created_at, event_id)
 
 
 def list_page(connection: Connection, store_id: int, *, before: Place | None, limit: int) -> list[Event]:
-    """Return a store's events, the newest first, at most `limit`, before that place."""
+    """Return at most `limit` events of a store before a place, the newest first."""
     statement = select_events().where(outbox.c.store_id == store_id)
     if before is not None:
         earlier = and_(outbox.c.created_at == before.created_at, outbox.c.id < before.id)
@@ -131,7 +131,7 @@ def list_page(connection: Connection, store_id: int, *, before: Place | None, li
 
 
 def select_events() -> Select[Any]:
-    """Return the columns an event is built from, with its store and its user; for `to_event`."""
+    """Return the query for events with their store and user, whose rows `to_event` reads."""
     tables = outbox.join(stores, stores.c.id == outbox.c.store_id)
     tables = tables.outerjoin(accounts, accounts.c.id == outbox.c.account_id)
     columns: Sequence[Any] = (

@@ -38,11 +38,11 @@ event_deliveries = Table(
     metadata,
     Column("endpoint_id", ForeignKey("event_endpoints.id", ondelete="CASCADE"), primary_key=True),
     Column("event_id", BIG, primary_key=True, autoincrement=False),
-    # 0 for an event of the store's own, so that those keep their order too.
+    # 0 for an event of the store itself: these events are also sent in order.
     Column("account_id", BIG, nullable=False),
     Column("state", String(10), nullable=False, server_default="pending"),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
-    # Only the first of an account's pending events has one; the others wait behind it.
+    # Set only for the first pending event of an account; the others wait until it is settled.
     Column("next_attempt_at", Instant),
     Column("last_status", Integer),
     Column("last_error", String(500), nullable=False, server_default=""),
@@ -65,7 +65,7 @@ event_deliveries = Table(
         postgresql_where=_PENDING,
         sqlite_where=_PENDING,
     ),
-    # This keeps the order: an account has one event at a time on its way to an endpoint.
+    # Keeps the order: at most one event of an account is being sent to an endpoint.
     Index(
         "uq_event_deliveries_head",
         "endpoint_id",

@@ -1,9 +1,9 @@
-"""Old rows, deleted a batch at a time.
+"""Delete old rows in batches.
 
-Each statement finds its batch by an index and deletes by the row's own place,
-so that a batch costs the same however many rows there are. On SQLite that place
-is the `rowid`: given a list of whole keys, it reads all rows that share the first
-columns, for each batch, and no spend is answered meanwhile.
+Each statement finds its batch by an index, so the cost of a batch does not depend
+on the size of the table. SQLite deletes the rows by `rowid`: with a list of whole
+keys, it would read all rows that have the same first columns, for each batch, and
+spends would have to wait.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bridge.domain.shop.inbox import State
 from bridge.storage.engine.ids import first_id_at
 from bridge.storage.events.tables import outbox
 from bridge.storage.metering.tables import idempotency_keys, modules, window_uses
+from bridge.storage.portal.tables import passes, portal_sessions
 from bridge.storage.shop.tables import deliveries
 
 
@@ -31,7 +32,7 @@ def forget_deliveries(connection: Connection, *, before: datetime, limit: int) -
     return _delete(
         connection,
         deliveries,
-        # The id says when the row was made, so no other index is needed to find the old ones.
+        # The id contains the time, so no further index is needed to find old rows.
         deliveries.c.id < first_id_at(before),
         deliveries.c.received_at < before,
         deliveries.c.state != State.RECEIVED.value,
@@ -58,13 +59,21 @@ def forget_uses(connection: Connection, *, before: datetime, limit: int) -> int:
     return removed
 
 
+def forget_passes(connection: Connection, *, before: datetime, limit: int) -> int:
+    """Delete passes made, and sessions of buyers begun, before a moment, at most `limit` rows; returns how many."""
+    made, began = passes.c.created_at, portal_sessions.c.began_at
+    removed = _delete(connection, passes, made < before, order_by=made, limit=limit)
+    return removed + _delete(connection, portal_sessions, began < before, order_by=began, limit=limit - removed)
+
+
 def count_old(connection: Connection, kind: str, *, before: datetime, limit: int) -> int:
-    """Count the rows of a kind from before a moment, up to `limit`; each is found by an index."""
+    """Return how many rows of a kind are from before a moment, counted up to `limit` with an index."""
     first = first_id_at(before)
     conditions: dict[str, tuple[ColumnElement[bool], ...]] = {
         "events": (outbox.c.id < first, outbox.c.fanned_out_at.is_not(None)),
         "keys": (idempotency_keys.c.created_at < before,),
         "deliveries": (deliveries.c.id < first, deliveries.c.state != State.RECEIVED.value),
+        "passes": (passes.c.created_at < before,),
         "windows": (
             window_uses.c.module.in_(select(modules.c.key).distinct()),
             window_uses.c.starts_at > FOREVER,

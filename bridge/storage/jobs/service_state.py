@@ -1,4 +1,4 @@
-"""Values the running service records of itself for commands and other processes."""
+"""Values that the running service records about itself for commands and other processes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Recorded(NamedTuple):
 
 
 def find(connection: Connection, name: str) -> Recorded | None:
-    """Return what was recorded under a name."""
+    """Return the value recorded under a name."""
     columns = (service_state.c.value, service_state.c.recorded_at)
     row = connection.execute(select(*columns).where(service_state.c.name == name)).one_or_none()
     return None if row is None else Recorded(row.value, row.recorded_at)
 
 
 def put(connection: Connection, name: str, value: str, *, now: datetime) -> None:
-    """Record a value in place of the one recorded before."""
+    """Record a value, replacing an earlier one."""
     values = {"value": value, "recorded_at": now}
     changed = connection.execute(update(service_state).where(service_state.c.name == name).values(**values))
     if not changed.rowcount:

@@ -23,11 +23,11 @@ def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, 
     known = _known.of(connection)
     work: dict[int, Policy] = {}
     for store_id, version in stores.versions(connection, store_ids).items():
-        book = known.get(store_id)
-        if book is None or book.store.config_version != version:
-            book = _read(connection, store_id)
-            _known.keep(connection, {store_id: book})
-        work[store_id] = book
+        policy = known.get(store_id)
+        if policy is None or policy.store.config_version != version:
+            policy = _read(connection, store_id)
+            _known.keep(connection, {store_id: policy})
+        work[store_id] = policy
     return work
 
 

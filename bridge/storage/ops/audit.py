@@ -1,8 +1,8 @@
-"""The audit's reading: its queries, run for a part of the books at a time.
+"""Run the queries of the audit, each for one part of the data at a time.
 
-A part is a range of accounts, a span of time, or all orders. All that must agree
-lies within one part, so that each may be read in a transaction of its own: the
-database keeps no snapshot for minutes, and an audit can be stopped at any part.
+A part is a range of accounts, a span of time, or all orders. Rows that must agree
+are in the same part, so each part can be read in its own transaction: no snapshot
+is held for minutes, and an audit can be stopped after any part.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bridge.storage.metering.tables import holds, idempotency_keys, refunds, spe
 from bridge.storage.ops import audit_queries as queries
 
 Range = tuple[int, int]
-"""Account ids above the first and up to the second."""
+"""Account ids greater than the first and up to the second."""
 Span = tuple[datetime, datetime]
 """Moments after the first and up to the second."""
 
@@ -36,7 +36,7 @@ _REFUNDS = Seek(refunds, ("account_id", "id", "to_plan", "to_balance", "to_allow
 
 
 def account_ranges(connection: Connection, *, rows: int) -> list[Range]:
-    """Ranges that hold all accounts, each with about `rows` entries or spends; one where there are no more."""
+    """Return ranges that cover all accounts, each with about `rows` entries or spends."""
     most = max(
         connection.execute(select(func.count()).select_from(table)).scalar_one()
         for table in (entries, spends, accounts)
@@ -53,7 +53,7 @@ def account_ranges(connection: Connection, *, rows: int) -> list[Range]:
 
 
 def answer_spans(connection: Connection, *, rows: int) -> list[Span]:
-    """Spans of time that hold all stored answers, each with about `rows` of them."""
+    """Return spans of time that cover all stored answers, each with about `rows` of them."""
     created_at = idempotency_keys.c.created_at
     first, last, count = connection.execute(select(func.min(created_at), func.max(created_at), func.count())).one()
     if not count:
@@ -66,16 +66,16 @@ def answer_spans(connection: Connection, *, rows: int) -> list[Span]:
 
 
 def list_faults(connection: Connection, check: str, **values: Any) -> Iterator[Row[Any]]:
-    """Yield the rows that contradict others, read as they come; `check` is one of `OF_ACCOUNTS` or `OF_ORDERS`."""
+    """Yield the rows that a check finds, one by one; `check` is a name in `OF_ACCOUNTS` or `OF_ORDERS`."""
     query = queries.OF_ACCOUNTS.get(check)
     yield from _stream(connection, queries.OF_ORDERS[check] if query is None else query, values)
 
 
 def list_broken_steps(connection: Connection, low: int, high: int) -> Iterator[Row[Any]]:
-    """Yield the entries whose balance does not follow from the entry before.
+    """Yield the entries whose balance does not follow from the previous entry.
 
-    Ids order the entries, and those of two machines whose clocks differ can
-    cross; an account whose entries form a whole chain in some order is sound.
+    Entries are ordered by id, and ids of two machines with different clocks may be
+    out of order. An account is correct if its entries form one chain in some order.
     """
     rows = _stream(connection, queries.STEPS, {"low": low, "high": high})
     for account, steps in groupby(rows, key=lambda row: row.account):
@@ -95,23 +95,23 @@ def list_plan_uses(connection: Connection, low: int, high: int) -> Iterator[Row[
 
 
 def list_answers(connection: Connection, span: Span) -> Iterator[Row[Any]]:
-    """Yield the stored answers of that span that moved something."""
+    """Yield the stored answers of a span that moved tokens."""
     yield from _stream(connection, queries.ANSWERS, {"since": span[0], "until": span[1]})
 
 
 def find_answered(connection: Connection, kind: str, ids: Collection[int]) -> dict[int, Any]:
-    """Return the spends (`sp`) or holds (`ho`) with these ids: store, account and tokens."""
+    """Return the store, account and tokens of the spends (`sp`) or holds (`ho`) with these ids."""
     statement = _SPENDS if kind == "sp" else _HOLDS
     return {row.id: row for row in connection.execute(statement, {"ids": sorted(ids)})}
 
 
 def find_refunds(connection: Connection, places: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
-    """Return the tokens that refunds gave back, by account and refund, of those that are there."""
+    """Return the tokens of these refunds by account and refund; refunds that do not exist are left out."""
     return {(account, id_): sum(given) for account, id_, *given in _REFUNDS.find(connection, places)}
 
 
 def extent(connection: Connection) -> Extent:
-    """Return how many rows the books have."""
+    """Return the number of accounts, ledger entries, spends and orders."""
     counts = [
         connection.execute(text(f"select count(*) from {table}")).scalar_one()  # noqa: S608 -- four known names
         for table in ("accounts", "entries", "spends", "orders")
@@ -120,7 +120,7 @@ def extent(connection: Connection) -> Extent:
 
 
 def take_time(connection: Connection) -> None:
-    """Give this transaction's statements the time and the memory that large books need; sorts spill less."""
+    """Give this transaction the time and memory for large tables, so that sorts use the disk less."""
     if connection.dialect.name == "postgresql":
         postgresql.take_time(connection)
         connection.execute(text("set local work_mem = '64MB'"))

@@ -1,8 +1,8 @@
-"""The queries of the audit: the rows of each are the faults, and there are none when the books are sound.
+"""The queries of the audit: each returns the faults it finds, and no rows if there are none.
 
-Two sides that must agree are laid under each other with `union all` and summed
-by their common key, so that what stands on one side only is found too. The
-database sorts; nothing is held in memory here.
+Two sides that must agree are combined with `union all` and summed by their common
+key, so that rows on only one side are found too. The database sorts; nothing is
+held in memory.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ where balance_after <> balance_before + tokens or debt_after <> debt_before + de
 order by account_id, id
 """)
 
-# In whatever order they were written, every state but the first was left behind by one entry and every state but the
-# last was found by one.
+# In any order of the entries: each balance except the first is the result of one entry, and each balance except the
+# last is the start of one.
 LOOSE_ENDS = text("""
 select count(*) from (
     select balance, debt from (
@@ -125,7 +125,7 @@ having sum(spends) <> 1 or sum(plan) <> 0 or sum(balance) <> 0 or sum(allowance)
 order by account_id, spend_id
 """)
 
-# A captured hold has one spend, which names it, and no other hold has one: a hold captured twice is found here.
+# A captured hold has exactly one spend, which refers to it; other holds have none. This finds a hold captured twice.
 HOLDS = text("""
 select account_id as account, hold_id as hold, sum(holds) as holds, sum(captured) as captured, sum(spends) as spends,
        max(named) as named, max(spend) as spend, sum(broken) as broken
@@ -144,7 +144,7 @@ having sum(holds) <> 1 or sum(captured) <> sum(spends) or max(named) <> max(spen
 order by account_id, hold_id
 """)
 
-# Windows long past are pruned, and their spends stay.
+# Rows of old windows are pruned, but their spends are kept.
 WINDOWS = (
     text("""
 select account_id as account, module, starts_at, sum(used) as used, sum(taken) as taken
@@ -164,7 +164,7 @@ order by account_id, module, starts_at
     .columns(starts_at=Instant())
 )
 
-# All days together: a store that changed its time zone has days on both calendars.
+# All days are added up, because a store that changed its time zone has days of both calendars.
 USAGE = text("""
 select account_id as account, module, operation, sum(units) as units, sum(tokens) as tokens,
        sum(spent_units) as spent_units, sum(spent) as spent
@@ -181,8 +181,8 @@ having sum(units) <> sum(spent_units) or sum(tokens) <> sum(spent)
 order by account_id, module, operation
 """)
 
-# A site may have more used than its spends took, never more than they ever took: a store that changed its time zone
-# has months that do not hold what a refund would give back. Less would let the site pass its cap.
+# The recorded use of a site may exceed its spends minus refunds, because after a change of the store's time zone a
+# refund may find no month to reduce. It never exceeds its spends, and is never less, or the site could exceed its cap.
 SITE_USES = text("""
 select site_id as site, sum(used) as used, sum(net) as net, sum(gross) as gross
 from (
@@ -199,7 +199,7 @@ having sum(used) < sum(net) or sum(used) > sum(gross)
 order by site_id
 """)
 
-# No foreign key ties a spend to its account; and a linked site draws on its own account alone.
+# A spend has no foreign key to its account, and a linked site may use only its own account.
 OWNERS = text("""
 select rows.account_id as account, rows.kind as kind, rows.id as row, rows.store_id as store, rows.site_id as site
 from (
@@ -243,7 +243,7 @@ group by store_id, order_number, line_id, posting having count(*) > 1
 order by store_id, order_number, line_id, posting
 """)
 
-# Divided, not multiplied: the product can pass 64 bits.
+# Divided, because a product could exceed 64 bits.
 WORTH = text("""
 select store_id as store, order_number as number, line_id as line, granted, tokens, quantity
 from order_lines
@@ -305,7 +305,7 @@ OF_ACCOUNTS: dict[str, Executable] = {
     "site_use": SITE_USES,
     "owner": OWNERS,
 }
-"""The checks whose rows belong to accounts, by name; each is asked for a range of account ids."""
+"""The checks of accounts by name; each is run for a range of account ids."""
 
 OF_ORDERS: dict[str, Executable] = {
     "order_line": LINES,
@@ -314,4 +314,4 @@ OF_ORDERS: dict[str, Executable] = {
     "holder": HOLDERS,
     "plan_term": TERMS,
 }
-"""The checks whose rows belong to orders, by name."""
+"""The checks of orders by name."""

@@ -1,7 +1,7 @@
-"""Everything a store owns, table by table: read for an export, and deleted in bounded batches.
+"""All rows of a store, table by table: read for an export, and deleted in limited batches.
 
-The tables are taken from the schema itself, so that a new one is not forgotten:
-a row is a store's by its `store_id`, by its account, or by a row it refers to.
+The list of tables comes from the schema, so that a new table is not forgotten. A
+row belongs to a store by its `store_id`, by its account, or by a row it refers to.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ EXPORTED = (
     metering_tables.refunds,
     metering_tables.plan_terms,
 )
-"""The contents of an export beside the store's settings; none of these tables has a secret."""
+"""The tables in an export, besides the store's settings; none of them contains a secret."""
 NOT_OF_A_STORE = frozenset(
     {"stores", "admins", "admin_sessions", "leases", "runs", "service_state", "link_guesses", "rollups"}
 )
-"""Tables that belong to the whole installation."""
+"""The tables of the whole installation."""
 
 _SECRETS = frozenset({"webhook_secret", "consumer_key", "consumer_secret", "guest_salt"})
 _PAGE = 1000
@@ -59,7 +59,7 @@ _HALF = 2**32
 
 
 def mark(connection: Connection, store_id: int, *, sealed_nothing: str, now: datetime) -> None:
-    """Mark a store as being removed: its access keys and secrets are gone with the same commit."""
+    """Mark a store as being removed, and delete its access keys and secrets."""
     connection.execute(delete(access_keys).where(access_keys.c.store_id == store_id))
     values = {
         "removing_at": now,
@@ -73,7 +73,7 @@ def mark(connection: Connection, store_id: int, *, sealed_nothing: str, now: dat
 
 
 def newest_entry(connection: Connection, store_id: int) -> int:
-    """Return the highest id among the ledger entries of a store; 0 where it has none."""
+    """Return the highest id of the ledger entries of a store; 0 without entries."""
     of_store = accounts.c.store_id == store_id
     found = select(func.max(entries.c.id)).join_from(entries, accounts, accounts.c.id == entries.c.account_id)
     return int(connection.execute(found.where(of_store)).scalar_one() or 0)
@@ -81,7 +81,7 @@ def newest_entry(connection: Connection, store_id: int) -> int:
 
 def count_rows(connection: Connection, store_id: int) -> dict[str, int]:
     """Return how many accounts, tokens and orders a store has."""
-    # In halves: the sum of many large balances is more than SQLite's own sum can hold.
+    # In halves, because the sum of many large balances exceeds SQLite's `sum`.
     halves = (func.sum(accounts.c.balance // _HALF), func.sum(accounts.c.balance % _HALF))
     counted = select(func.count(), *halves).where(accounts.c.store_id == store_id)
     people, high, low = connection.execute(counted).one()
@@ -97,7 +97,7 @@ def settings(connection: Connection, store_id: int) -> dict[str, Any]:
 
 
 def rows(connection: Connection, table: Table, store_id: int) -> Iterator[dict[str, Any]]:
-    """Return a table's rows of a store, in the order of their keys, page by page."""
+    """Yield the rows of a store in a table, in the order of the primary key."""
     key = _key(table)
     page: Select[Any] = select(table).where(_owned(table, store_id)).order_by(*key).limit(_PAGE)
     after: Sequence[Any] | None = None
@@ -111,28 +111,28 @@ def rows(connection: Connection, table: Table, store_id: int) -> Iterator[dict[s
 
 
 def account_ids(connection: Connection, store_id: int, *, after: int) -> list[int]:
-    """Return the next accounts of a store behind an id, `ACCOUNTS_AT_ONCE` at most."""
+    """Return the next accounts of a store after an id, at most `ACCOUNTS_AT_ONCE`."""
     found = select(accounts.c.id).where(accounts.c.store_id == store_id, accounts.c.id > after).order_by(accounts.c.id)
     return list(connection.execute(found.limit(ACCOUNTS_AT_ONCE)).scalars())
 
 
 def account_tables() -> list[Table]:
-    """Return the tables whose key begins with the account, those that refer to others first."""
+    """Return the tables whose key begins with the account; tables that refer to others come first."""
     return [table for table in _owned_tables() if _key(table)[0].name == "account_id"]
 
 
 def other_tables() -> list[Table]:
-    """Return the other tables with rows of stores, in an order that keeps every reference whole."""
+    """Return the other tables with rows of stores, in an order in which no reference is broken."""
     return [table for table in _owned_tables() if _key(table)[0].name != "account_id"]
 
 
 def delete_of_accounts(connection: Connection, table: Table, ids: Sequence[int]) -> int:
-    """Delete a batch of the rows of these accounts; how many there were."""
+    """Delete a batch of rows of these accounts; return how many were deleted."""
     return _delete(connection, table, table.c.account_id.in_(bindparam("ids", list(ids), expanding=True)))
 
 
 def delete_of_store(connection: Connection, table: Table, store_id: int) -> int:
-    """Delete a batch of a store's rows; how many there were."""
+    """Delete a batch of rows of a store; return how many were deleted."""
     return _delete(connection, table, _owned(table, store_id))
 
 
@@ -155,7 +155,7 @@ def _owned_tables() -> list[Table]:
 
 
 def _owned(table: Table, store_id: int) -> ColumnElement[bool]:
-    """Return the condition under which a row of a table is a store's."""
+    """Return the condition that a row of a table belongs to a store."""
     column = table.c.get("store_id")
     if column is not None and not (column.nullable and "account_id" in table.c):
         return column == store_id

@@ -1,4 +1,4 @@
-"""Orders and their lines: the merged state, and the tokens posted for it."""
+"""Orders and their lines: the merged state, and the tokens posted so far."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _TRASH = {
     "restored_seen_at": "restored_seen_at",
     "restores_ahead": "restores_ahead",
 }
-"""The columns of `Trash`, each with its field."""
+"""The columns of `Trash`, with the field of each."""
 _BLANK = (*(getattr(OrderState(0, 0), name) for name in _PLAIN), *(getattr(Trash(), name) for name in _TRASH.values()))
 _FRESH = (
     "effect",
@@ -96,11 +96,11 @@ _PUT_LINES = Writer(order_lines, (*_LINE_KEY, *_LINE), keys=_LINE_KEY, replace=_
 
 
 def _numbered(column: Column[Any]) -> ColumnElement[bool]:
-    """Return the condition that the numbers are those of `_numbers`.
+    """Return the condition that a number is one of `_numbers`.
 
-    Their bounds are named as well: of a table it thinks small, PostgreSQL reads
-    all of a store's rows and compares each with the list. SQLite must not search
-    by them: it would read all orders between a buyer's first and last.
+    The condition also has the bounds of the list: without them, PostgreSQL would
+    read all rows of a store if it takes the table for small. SQLite must not
+    search by the bounds: it would read all orders between the first and the last.
     """
     return and_(among(column, "numbers"), within(column, "lowest", "highest"))
 
@@ -131,7 +131,7 @@ Remembered = tuple[OrderState, bool, Sequence[ReviewItem]]
 def lock(connection: Connection, store_id: int, numbers: Collection[int], *, now: datetime) -> dict[int, OrderState]:
     """Return these orders, their rows locked until the transaction ends; missing rows are created.
 
-    They are locked in the order of their numbers, which keeps two that share some from a deadlock.
+    Rows are locked in the order of their numbers, so that two transactions cannot deadlock.
     """
     numbers = sorted(set(numbers))
     _ADD.write(connection, [(store_id, number, Effect.KEEPS.value, now, now, *_BLANK) for number in numbers])
@@ -141,7 +141,7 @@ def lock(connection: Connection, store_id: int, numbers: Collection[int], *, now
 
 
 def remember(connection: Connection, known: Iterable[Remembered], *, now: datetime) -> None:
-    """Write the state of locked orders. A line is never taken away: one that left its order has quantity 0."""
+    """Write the state of locked orders. Lines are never deleted: one that left its order has quantity 0."""
     known = list(known)
     _REMEMBER.write(connection, [_order_values(*each, now=now) for each in known])
     _PUT_LINES.write(connection, [_line_values(order, line) for order, _, _ in known for line in order.lines])
@@ -154,7 +154,7 @@ def find(connection: Connection, store_id: int, number: int) -> OrderState | Non
 
 def find_by_shop_number(connection: Connection, store_id: int, shown: str) -> int | None:
     """Return the id of the newest order that the shop shows under a number other than its id."""
-    # Written out as the partial index has it: with a parameter in its place the index would not fit.
+    # Written as in the partial index: with a parameter, the index would not be used.
     statement = select(orders.c.number).where(
         orders.c.store_id == store_id, orders.c.shop_number == shown, text("shop_number <> ''")
     )
@@ -163,14 +163,14 @@ def find_by_shop_number(connection: Connection, store_id: int, shown: str) -> in
 
 
 def find_all(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, OrderState]:
-    """Return these orders by number, without a lock; those that are not stored are left out."""
+    """Return these orders by number, without a lock; orders that are not stored are left out."""
     rows = connection.execute(_FIND, _numbers(store_id, sorted(set(numbers)))).all()
     lines = _lines(connection, store_id, [row.number for row in rows])
     return {row.number: _to_known(row, lines.get(row.number, ())) for row in rows}
 
 
 def list_parked(connection: Connection, *, store_id: int, email: str, limit: int) -> list[int]:
-    """Return the numbers of orders that wait for an account with that address."""
+    """Return the numbers of orders that wait for an account with this email."""
     statement = (
         select(orders.c.number)
         .where(orders.c.store_id == store_id, text("orders.is_parked"), orders.c.email_key == normalize_email(email))
@@ -220,7 +220,7 @@ def _order_values(known: OrderState, is_parked: bool, items: Sequence[ReviewItem
         packing.pack_reviews(items),
         packing.pack_sources(known),
         packing.pack_rival(known.rival),
-        # Kept until the time is up: the job that looks for it finds each order once.
+        # Removed after `UNPAID_FOR`, so that the job that searches for it finds each order once.
         known.unpaid_since if known.unpaid_since and now - known.unpaid_since < UNPAID_FOR else None,
         question,
         is_parked,
@@ -237,7 +237,7 @@ def _line_values(known: OrderState, line: LineState) -> tuple[Any, ...]:
         stated.id,
         stated.product_id,
         stated.variation_id,
-        # Rounded up: the database checks in whole numbers that no line grants more than it is worth.
+        # Rounded up, because the database checks with whole numbers that a line grants no more than it is worth.
         ceil(max(0, stated.quantity or 0)),
         stated.total or Decimal(0),
         stated.name,
@@ -265,7 +265,7 @@ def _to_line(row: Row[Any]) -> LineState:
         id=row.line_id,
         product_id=row.product_id,
         variation_id=row.variation_id,
-        # Rounded up to 0 is a line that left its order.
+        # 0 after rounding up is a line that left its order.
         quantity=(row.quantity if stated is None else stated) if row.quantity else 0,
         total=None if ranks and "total" not in ranks else row.total,
         name=row.name,
@@ -291,7 +291,7 @@ def _to_line(row: Row[Any]) -> LineState:
 
 
 def _older_basis(row: Row[Any]) -> Basis | None:
-    """Return how the amount of a row was determined that was written before this was recorded."""
+    """Return how the amount of a row was determined, for rows of versions that did not record it."""
     if row.tokens is None:
         return None
     if row.set_by is not None:
@@ -323,7 +323,7 @@ def _to_known(row: Row[Any], lines: tuple[LineState, ...]) -> OrderState:
 
 def _to_trash(row: Row[Any]) -> Trash:
     trash = Trash(**{name: getattr(row, column) for column, name in _TRASH.items()})
-    # An older version stored the stated date of the newest document, however far ahead.
+    # An earlier version stored the stated date of the newest document, however far it was ahead.
     if trash.trashed_after is None or trash.trashed_at is None:
         return trash
     return replace(trash, trashed_after=dates.capped(trash.trashed_after, trash.trashed_at))

@@ -15,7 +15,7 @@ from bridge.storage.engine.bulk import among
 from bridge.storage.orders.tables import packages
 
 _MOST_SAME = 5000
-"""The most packages that are read for the SKUs of some orders."""
+"""The most packages read in one search by SKU."""
 
 
 def find(connection: Connection, store_id: int, *, product_id: int, variation_id: int) -> Package | None:
@@ -37,7 +37,7 @@ def find_by_product(connection: Connection, store_id: int, product_ids: list[int
 
 
 def find_by_sku(connection: Connection, store_id: int, skus: Sequence[str]) -> dict[str, list[Package]]:
-    """Return the packages that grant tokens, by SKU, for these SKUs; at most a few of each are wanted."""
+    """Return the packages that grant tokens and have one of these SKUs, by SKU; `_MOST_SAME` at most."""
     tokens = func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens)
     statement = (
         select(packages)
@@ -45,7 +45,7 @@ def find_by_sku(connection: Connection, store_id: int, skus: Sequence[str]) -> d
         .limit(_MOST_SAME)
     )
     found: dict[str, list[Package]] = {}
-    # Sorted here: in the statement the order would lead SQLite to read all packages by their number.
+    # Sorted here: with an order in the statement, SQLite would read all packages by number.
     rows = connection.execute(statement, {"skus": list(skus)})
     for row in sorted(rows, key=lambda row: (row.product_id, row.variation_id)):
         found.setdefault(row.sku, []).append(_to_package(row))
@@ -53,7 +53,7 @@ def find_by_sku(connection: Connection, store_id: int, skus: Sequence[str]) -> d
 
 
 def find_namesakes(connection: Connection, store_id: int, *, sku: str, name: str) -> list[Package]:
-    """Return the packages with this SKU or, where there is none, with this name; at most a few."""
+    """Return the packages with this SKU or, if there are none, with this name; at most a few."""
     for column, value in ((packages.c.sku, sku), (packages.c.name, name)):
         if value:
             statement = select(packages).where(packages.c.store_id == store_id, column == value).limit(5)
@@ -93,7 +93,7 @@ def list_page(
 
 
 def count_open(connection: Connection, store_id: int, *, most: int) -> int:
-    """Return the number of products whose amount is missing or not clear, counted up to `most`."""
+    """Return how many products have no clear amount, counted up to `most`."""
     some = select(packages.c.product_id).where(packages.c.store_id == store_id, _is_open()).limit(most)
     return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
 
@@ -112,14 +112,14 @@ def list_unreadable(connection: Connection, store_id: int, *, limit: int) -> lis
 def decide_late(
     connection: Connection, store_id: int, package: Package, decision: str, *, actor: str, now: datetime
 ) -> None:
-    """Keep the owner's decision about orders that bought a product before it was a package."""
+    """Store the owner's decision about orders of a product from before it was a package."""
     values = {"late": decision, "late_by": actor[:340], "late_at": now}
     at = _at(store_id, package.product_id, package.variation_id)
     connection.execute(update(packages).where(*at).values(**values))
 
 
 def add_missing(connection: Connection, store_id: int, wanted: Sequence[Package], *, now: datetime) -> None:
-    """Add an entry for each product that orders name and that has none yet."""
+    """Add an entry for each product of these orders that has none yet."""
     for package in wanted:
         values = {
             "store_id": store_id,
@@ -145,7 +145,7 @@ def put(connection: Connection, store_id: int, package: Package, *, now: datetim
         "sku": package.sku,
         "unreadable": _pack(package.unreadable),
         "is_per_variation": package.is_per_variation,
-        # A decision is about the time before it became a package: one that is none again is asked about again.
+        # The decision ends when the product is no longer a package: it is asked for again the next time.
         **({} if package.tokens else {"late": None, "late_by": None, "late_at": None}),
         "updated_at": now,
     }
@@ -159,7 +159,7 @@ def put(connection: Connection, store_id: int, package: Package, *, now: datetim
 
 
 def remove(connection: Connection, store_id: int, *, product_id: int, variation_id: int) -> None:
-    """Forget a package."""
+    """Delete a package."""
     connection.execute(delete(packages).where(*_at(store_id, product_id, variation_id)))
 
 

@@ -28,7 +28,7 @@ from bridge.storage.engine.json_times import pack_time, unpack_time
 
 
 def pack_refunds(known: OrderState) -> dict[str, Any] | None:
-    """Return the refunds as one JSON column keeps them; None for none."""
+    """Return the refunds as stored in the JSON column; None without refunds."""
     if not known.refund_ids and not known.refund_details:
         return None
     details = [
@@ -44,7 +44,7 @@ def pack_refunds(known: OrderState) -> dict[str, Any] | None:
 
 
 def unpack_refunds(packed: dict[str, Any] | None) -> tuple[tuple[int, ...], tuple[RefundDetail, ...]]:
-    """Return the ids of the refunds and their details."""
+    """Return the ids of the stored refunds, and their details."""
     if not packed:
         return (), ()
     details = tuple(
@@ -72,7 +72,7 @@ def unpack_number(value: int | str | Decimal | None) -> int | Decimal | None:
 
 
 def pack_sources(known: OrderState) -> dict[str, Any] | None:
-    """Return the sources of an order's values; None for an order without documents."""
+    """Return the sources of an order's values for storage; None for an order without documents."""
     sources = known.sources
     if not sources.ranks:
         return None
@@ -81,7 +81,7 @@ def pack_sources(known: OrderState) -> dict[str, Any] | None:
         "documents": [list(document) for document in sources.documents],
         "unplaced": sources.unplaced and [pack_rival(sources.unplaced.order), sources.unplaced.digest],
         "read": sources.read_at,
-        "heard": sources.heard_at,
+        "heard": sources.arrived_at,
         "status": sources.status,
         "effect": sources.effect.value,
         "finished": known.is_finished,
@@ -95,7 +95,7 @@ def pack_sources(known: OrderState) -> dict[str, Any] | None:
 
 
 def unpack_sources(packed: dict[str, Any] | None, number: int) -> dict[str, Any]:
-    """Return the sources as values of an order."""
+    """Return the stored sources as fields of `OrderState`."""
     if not packed:
         return {}
     return {
@@ -103,7 +103,7 @@ def unpack_sources(packed: dict[str, Any] | None, number: int) -> dict[str, Any]
             ranks=_unpack_ranks(packed["ranks"]),
             documents=tuple(_unpack_document(*document) for document in packed["documents"]),
             read_at=packed["read"],
-            heard_at=packed["heard"],
+            arrived_at=packed["heard"],
             status=packed["status"],
             effect=Effect(packed["effect"]),
             unplaced=_unpack_unplaced(packed.get("unplaced"), number),
@@ -119,7 +119,7 @@ def unpack_sources(packed: dict[str, Any] | None, number: int) -> dict[str, Any]
 
 
 def _unpack_document(at: int, digest: str, seen: int, counted: int | None = None) -> DocumentDate:
-    """Return the date of a document; an older version did not store what it counts as."""
+    """Return the date of a document; an earlier version did not store the date that it counts as."""
     return DocumentDate(at, digest, seen, dates.counted(at, seen) if counted is None else counted)
 
 
@@ -135,7 +135,7 @@ def pack_line_sources(line: LineState) -> dict[str, Any] | None:
 
 
 def unpack_line_sources(packed: dict[str, Any] | None) -> tuple[dict[str, Rank], tuple[int, int]]:
-    """Return the ranks of a line's values, and its last variation with its product."""
+    """Return the ranks of a line's values, and its last variation with the product."""
     if not packed:
         return {}, (0, 0)
     product, variation = packed["varied"]
@@ -143,7 +143,7 @@ def unpack_line_sources(packed: dict[str, Any] | None) -> tuple[dict[str, Rank],
 
 
 def _pack_ranks(ranks: Mapping[str, Rank]) -> list[Any]:
-    """Return the ranks, each once with the names that have it: most values come from the same document."""
+    """Return each rank once, with the values that have it: most values come from the same document."""
     names: dict[Rank, list[str]] = {}
     for name, rank in ranks.items():
         names.setdefault(rank, []).append(name)
@@ -155,7 +155,7 @@ def _unpack_ranks(packed: list[Any]) -> dict[str, Rank]:
 
 
 def _unpack_rank(weight: int, epoch: int, at: int, seen: int) -> Rank:
-    """Return a rank; an older version stored dates that are ahead of their arrival as they were stated."""
+    """Return a rank; an earlier version stored dates as stated, even if they were ahead of their arrival."""
     return Rank(weight, epoch, dates.counted(at, seen) if seen else at, seen)
 
 

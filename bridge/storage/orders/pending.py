@@ -1,4 +1,4 @@
-"""Orders that wait for data the bridge has received since: their buyer's account, or their package's amount."""
+"""Orders that waited for data which is stored by now: the account of the buyer, or the amount of a package."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bridge.storage.orders.tables import order_lines, orders, packages
 Cursor = tuple[int, int]
 """An order: its store and its number."""
 
-# Written out as the partial index has it: SQLAlchemy would compare with 1, and no index would fit. SQLite is given an
-# index to take, because the order of the list draws it to the primary key, and so to all orders there ever were.
+# Written as in the partial index: SQLAlchemy would compare with 1, and the index would not be used. Statements name
+# the index for SQLite, which would otherwise read all orders by the primary key to get the order of the list.
 _IS_PARKED = text("orders.is_parked")
 
 
 def list_claimable(connection: Connection, *, after: Cursor, limit: int) -> list[Cursor]:
-    """Parked orders whose email exactly one account has by now, by store and number, above `after`."""
+    """Return parked orders whose email exactly one account has by now, by store and number, above `after`."""
     owners = (
         select(func.count())
         .where(accounts.c.store_id == orders.c.store_id, accounts.c.email_key == orders.c.email_key)
@@ -38,7 +38,7 @@ def list_claimable(connection: Connection, *, after: Cursor, limit: int) -> list
 
 
 def list_withheld(connection: Connection, store: Store, *, after: int, limit: int) -> list[int]:
-    """The numbers above `after` of orders from before a store was connected that would grant and were withheld."""
+    """Return withheld orders from before the store was connected that would grant, with numbers above `after`."""
     statement = (
         select(orders.c.number)
         .where(orders.c.number > after, *_is_withheld(store))
@@ -49,7 +49,7 @@ def list_withheld(connection: Connection, store: Store, *, after: int, limit: in
 
 
 def count_withheld(connection: Connection, store: Store) -> int:
-    """Return how many orders from before a store was connected would grant and are withheld."""
+    """Return how many withheld orders from before the store was connected would grant."""
     return connection.execute(select(func.count()).select_from(orders).where(*_is_withheld(store))).scalar_one()
 
 
@@ -82,10 +82,10 @@ def list_unknown_customers(connection: Connection, store_id: int, numbers: Colle
 def list_addresses(
     connection: Connection, store_id: int, numbers: Collection[int], *, only: tuple[datetime, int] | None = None
 ) -> list[str]:
-    """Return the addresses under which these orders are parked and which no account has, as they were typed.
+    """Return the emails of these parked orders that no account has, as they were typed.
 
-    With `only`, a moment and the number of a day: of orders first heard of since
-    the moment, and of a seventh of the others, another one each day.
+    With `only`, a moment and the number of a day, return those of orders stored
+    since the moment and of a seventh of the others: a different seventh each day.
     """
     has_customer = (
         select(accounts.c.id)
@@ -111,7 +111,7 @@ def list_addresses(
 
 
 def has_parked(connection: Connection, store_id: int, *, more_than: int) -> bool:
-    """Return whether more than so many orders of a store are parked."""
+    """Return whether a store has more than this many parked orders."""
     some = (
         select(orders.c.number)
         .where(orders.c.store_id == store_id, _IS_PARKED)
@@ -122,7 +122,7 @@ def has_parked(connection: Connection, store_id: int, *, more_than: int) -> bool
 
 
 def list_parked(connection: Connection, store_id: int, *, limit: int) -> list[tuple[int, int]]:
-    """Return the numbers of parked orders of a store, each with the count of its lines; at most `limit` orders."""
+    """Return the numbers of at most `limit` parked orders of a store, each with its number of lines."""
     some = (
         select(orders.c.number)
         .where(orders.c.store_id == store_id, _IS_PARKED)
@@ -140,7 +140,7 @@ def list_parked(connection: Connection, store_id: int, *, limit: int) -> list[tu
 
 
 def list_priceable(connection: Connection, *, after: Cursor, limit: int) -> list[Cursor]:
-    """Return orders with a line whose amount is not fixed but available by now, by store and number, above `after`."""
+    """Return orders with a line without an amount that is available by now, by store and number, above `after`."""
     is_package_of = and_(
         packages.c.store_id == order_lines.c.store_id,
         packages.c.product_id == order_lines.c.product_id,
@@ -151,10 +151,10 @@ def list_priceable(connection: Connection, *, after: Cursor, limit: int) -> list
         .join(packages, is_package_of)
         .where(
             order_lines.c.tokens.is_(None),
-            # Plus 0: SQLite would take the condition for one on packages, and read all of a store's for each line.
+            # Without the plus, SQLite would apply the condition to packages and read all of them for each line.
             order_lines.c.product_id + 0 > 0,
             func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens).is_not(None),
-            # What these wait for is on the order: no package fixes them.
+            # These lines wait for a change of the order; no package gives them an amount.
             order_lines.c.unclear_stamp == "",
             func.coalesce(order_lines.c.basis, "") != Basis.SAME_SKU.value,
             or_(packages.c.variation_id > 0, ~_is_unclear_variation()),
@@ -169,7 +169,7 @@ def list_priceable(connection: Connection, *, after: Cursor, limit: int) -> list
 
 
 def list_unpaid(connection: Connection, *, before: datetime, limit: int) -> list[Cursor]:
-    """Granted orders that have had an unpaid status since before a moment and were not looked at for it yet."""
+    """Return granted orders with an unpaid status since before a moment that were not checked for it yet."""
     statement = (
         select(orders.c.store_id, orders.c.number)
         .where(orders.c.unpaid_since.is_not(None), orders.c.unpaid_since <= before)
@@ -180,7 +180,7 @@ def list_unpaid(connection: Connection, *, before: datetime, limit: int) -> list
 
 
 def _is_unclear_variation() -> ColumnElement[bool]:
-    """True where the line's variation has its own unclear amount, which comes before its product's."""
+    """Return whether the line's variation has an unclear amount of its own, which overrides its product's."""
     own = packages.alias()
     return (
         select(own.c.product_id)
@@ -197,7 +197,7 @@ def _is_unclear_variation() -> ColumnElement[bool]:
 
 
 def list_of_known_skus(connection: Connection, store_id: int, *, limit: int) -> list[int]:
-    """The numbers of a store's orders with a line of an unknown product that has the SKU of a package, in order."""
+    """Return the numbers of orders with a line of an unknown product that has the SKU of a package, in order."""
     tokens = func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens)
     known = select(packages.c.sku).where(packages.c.store_id == store_id, text("packages.sku <> ''"), tokens > 0)
     statement = (

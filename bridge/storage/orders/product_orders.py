@@ -1,4 +1,4 @@
-"""Orders that wait for the amount of a product, or that bought it before it was a package."""
+"""Orders that wait for the amount of a product, or that are from before the product was a package."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from bridge.storage.orders.tables import order_lines, orders, packages
 LineKey = tuple[int, int]
 """An order's number and the id of one of its lines."""
 
-# Written out as the partial indexes have it: with a parameter in its place no index would fit.
+# Written as in the partial indexes: with a parameter, no index would be used.
 _NO_PACKAGE = text("order_lines.basis = 'no_package'")
 _HAS_SKU = text("order_lines.sku <> ''")
 
 
 @dataclass(frozen=True, slots=True)
 class OpenLine:
-    """A line of an order that a product's amount or the owner's decision would fix."""
+    """An order line that gets its amount from a product or from the owner's decision."""
 
     number: int
     line_id: int
@@ -36,7 +36,7 @@ class OpenLine:
 
 
 def count_orders(connection: Connection, store_id: int, package: Package, *, most: int) -> int:
-    """Return the number of granting orders with an open line that this entry decides, counted up to `most`."""
+    """Return how many granting orders have an open line that this package decides, counted up to `most`."""
     found: set[int] = set()
     for part in _parts(connection, store_id, package, select(order_lines.c.order_number)):
         found.update(connection.execute(part.distinct().limit(most)).scalars())
@@ -52,7 +52,7 @@ def list_orders(
     limit: int,
     placed_before: datetime | None = None,
 ) -> list[int]:
-    """The numbers of these orders above `after`, in order; only of those placed before a moment, where one is named."""
+    """Return the numbers of these orders above `after`, in order; with `placed_before`, only of earlier ones."""
     number = order_lines.c.order_number
     found: set[int] = set()
     for part in _parts(connection, store_id, package, select(number)):
@@ -74,7 +74,7 @@ def list_with_sku(connection: Connection, store_id: int, sku: str, *, limit: int
 def list_lines(
     connection: Connection, store_id: int, package: Package, *, after: LineKey, limit: int
 ) -> list[OpenLine]:
-    """Return the open lines of these orders after the order and line named, in order."""
+    """Return the open lines of these orders after an order and its line, in order."""
     number, line = order_lines.c.order_number, order_lines.c.line_id
     wanted = select(
         number, line, order_lines.c.name.label("product"), order_lines.c.quantity, orders.c.placed_at,
@@ -98,9 +98,9 @@ def list_lines(
 def list_late(
     connection: Connection, store_id: int, *, limit: int, is_decided: bool | None = None
 ) -> list[tuple[int, int]]:
-    """Packages that were perhaps bought before they were packages, by product and variation.
+    """Return packages that may have been ordered before they were packages, by product and variation.
 
-    With `is_decided` only those about which the owner has decided, or has not.
+    `is_decided` selects those with or without a decision of the owner.
     """
     from_lines = (
         select(order_lines.c.line_id)
@@ -134,7 +134,7 @@ def list_late(
 
 
 def _parts(connection: Connection, store_id: int, package: Package, wanted: Select[Any]) -> Iterator[Select[Any]]:
-    """Yield the open lines that an entry decides: those of its product, and those with its SKU."""
+    """Yield the open lines that a package decides: those of its product, and those with its SKU."""
     lines = wanted.join_from(
         order_lines,
         orders,
@@ -157,7 +157,7 @@ def _parts(connection: Connection, store_id: int, package: Package, wanted: Sele
 
 
 def _has_own_entry() -> ColumnElement[bool]:
-    """Return whether the line's variation has an entry of its own that states something."""
+    """Return whether the line's variation has an entry of its own with an amount, clear or not."""
     own = packages.alias()
     return (
         select(own.c.product_id)
@@ -173,7 +173,7 @@ def _has_own_entry() -> ColumnElement[bool]:
 
 
 def _is_decided_itself() -> ColumnElement[bool]:
-    """Return whether the line's own product is a package, or an admin said that it is none."""
+    """Return whether the line's own product is a package, or was set to 0 tokens by an admin."""
     own = packages.alias()
     return (
         select(own.c.product_id)

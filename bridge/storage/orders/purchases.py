@@ -1,4 +1,4 @@
-"""The purchases of accounts, read without the columns that only merging needs."""
+"""The purchases of accounts, without the columns that only merging needs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _LINES: Select[Any] = (
     .where(
         order_lines.c.store_id == bindparam("store"),
         among(order_lines.c.order_number, "numbers"),
-        # PostgreSQL reads all of a store's lines without the bounds; see `orders`.
+        # Without the bounds, PostgreSQL reads all lines of a store; see `orders`.
         within(order_lines.c.order_number, "lowest", "highest"),
     )
     .order_by(order_lines.c.order_number.desc(), order_lines.c.line_id)
@@ -54,7 +54,7 @@ _FIRST_LINES = _LINES.limit(bindparam("most"))
 
 @dataclass(frozen=True, slots=True)
 class SoldLine:
-    """One line: tokens of a piece (None while it waits for an amount), granted now, months of a plan."""
+    """One line: tokens of one unit (None while it waits for an amount), tokens granted now, months of a plan."""
 
     id: int
     name: str
@@ -66,7 +66,7 @@ class SoldLine:
 
 @dataclass(frozen=True, slots=True)
 class SoldOrder:
-    """One order and its lines, those that left it with a quantity of 0."""
+    """One order and its lines; a line that left the order has quantity 0."""
 
     number: int
     account_id: int | None
@@ -81,10 +81,10 @@ class SoldOrder:
 def list_for_account(
     connection: Connection, *, store_id: int, account_id: int, before: int | None, limit: int, most_lines: int
 ) -> tuple[list[SoldOrder], bool]:
-    """Return the orders whose grants an account holds, the newest number first, and whether there are more.
+    """Return the orders whose grants an account has, the highest number first, and whether there are more.
 
-    At most `limit`, below the number `before`. They end before their lines are
-    more than `most_lines`; the first is there in any case, with all its lines.
+    Returns at most `limit` orders below the number `before`, and fewer if they
+    would have more than `most_lines` lines; the first is returned in any case.
     """
     at = {"account": account_id, "before": _NEWEST if before is None else before, "most": limit + 1}
     rows = connection.execute(_OF_ACCOUNT, at).all()
@@ -120,7 +120,7 @@ def _with_lines(rows: Sequence[Row[Any]], lines: Sequence[Row[Any]]) -> list[Sol
     for row in lines:
         number, line_id, name, quantity, pieces, tokens, granted, months = tuple(row)
         if (found := of_order.get(number)) is not None:
-            # Rounded up to 0 is a line that left its order.
+            # 0 after rounding up is a line that left its order.
             exact = quantity if pieces is None or not quantity else unpack_number(pieces)
             found.append(SoldLine(line_id, name, exact or 0, tokens, granted, months))
     return [

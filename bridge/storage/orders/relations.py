@@ -11,9 +11,9 @@ from bridge.storage.engine.bulk import among
 from bridge.storage.orders.tables import orders
 
 MOST = 50
-"""The most relatives of one order that are looked at."""
+"""The most related orders of one order that are read."""
 
-# Conditions of partial indexes are written out: with a parameter in their place SQLite would read all orders.
+# The conditions of partial indexes are written out: with a parameter, SQLite would read all orders.
 _CHILDREN = (
     select(orders.c.number)
     .where(orders.c.store_id == bindparam("store"), text("orders.parent_id <> 0"), among(orders.c.parent_id, "wanted"))
@@ -33,7 +33,7 @@ _SAME_PAYMENT = (
 
 
 def list_family(connection: Connection, store_id: int, parents: Collection[int], numbers: Collection[int]) -> list[int]:
-    """The ids of these parents as far as they exist, and of all children of `parents` and `numbers`, at most a few."""
+    """Return the ids of those `parents` that exist, and of at most a few children of `parents` and `numbers`."""
     wanted = sorted({*parents, *numbers})
     values = {"store": store_id, "wanted": wanted, "most": MOST * max(1, len(wanted))}
     found = set(connection.execute(_CHILDREN, values).scalars())
@@ -49,9 +49,9 @@ _LOCK_PAYMENTS = text(
 
 
 def lock_payments(connection: Connection, store_id: int, transactions: Collection[str]) -> None:
-    """Let orders with one of these transaction ids be settled one after the other, until the transaction ends.
+    """Lock these transaction ids until the transaction ends, so that orders with the same one settle in turn.
 
-    To be called before any order is locked. Writers of SQLite take turns anyway.
+    Call it before any order is locked. SQLite has one writer at a time anyway.
     """
     if transactions and connection.dialect.name == "postgresql":
         connection.execute(_LOCK_PAYMENTS, {"store_id": store_id, "payments": sorted(transactions)})
@@ -60,7 +60,7 @@ def lock_payments(connection: Connection, store_id: int, transactions: Collectio
 def list_same_payment(
     connection: Connection, store_id: int, transactions: Collection[str]
 ) -> dict[str, Sequence[tuple[int, int, str]]]:
-    """The granting orders with each of these transaction ids: id, parent and shown number; at most a few of each."""
+    """Return at most a few granting orders of each transaction id, as id, parent and the number shown."""
     values = {"store": store_id, "wanted": sorted(transactions), "most": MOST * max(1, len(transactions))}
     found: dict[str, list[tuple[int, int, str]]] = {}
     for row in sorted(connection.execute(_SAME_PAYMENT, values), key=lambda row: row.number):

@@ -30,7 +30,7 @@ orders = Table(
     Column("total", Money, nullable=False),
     Column("refunded", Money, nullable=False),
     Column("refunds", JSON(none_as_null=True)),
-    # The refunds an owner has looked at, by whom and when.
+    # The refunds that an owner has reviewed, with the person and the time.
     Column("seen", JSON(none_as_null=True)),
     Column("question", String(40), nullable=False, server_default=""),
     Column("account_id", ForeignKey(accounts.c.id)),
@@ -42,23 +42,23 @@ orders = Table(
     Column("restored_at", Instant),
     Column("restored_seen_at", Instant),
     Column("restores_ahead", Boolean, nullable=False),
-    # The shop's own number of the order, empty where it is the id.
+    # The number that the shop shows for the order; empty if it is the id.
     Column("shop_number", String(100), nullable=False, server_default=""),
     Column("order_key", String(100), nullable=False, server_default=""),
     Column("parent_id", BIG, nullable=False, server_default=text("0")),
     Column("transaction_id", String(200), nullable=False, server_default=""),
-    # The source document of each value; another order with this number; what people decided about review items,
-    # and those that are open: `question` is the kind of the most urgent one.
+    # The source document of each value; another order with the same number; people's decisions about review items;
+    # the open review items. `question` is the kind of the most urgent one.
     Column("sources", JSON(none_as_null=True)),
     Column("rival", JSON(none_as_null=True)),
     Column("decisions", JSON(none_as_null=True)),
     Column("reviews", JSON(none_as_null=True)),
-    # Since when a granted order has an unpaid status.
+    # When a granted order got an unpaid status.
     Column("unpaid_since", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index("ix_orders_account_id", "account_id", "number"),
-    # Without it, removing a store's accounts reads all orders for each of them.
+    # Without this index, removing the accounts of a store reads all orders once for each account.
     Index(
         "ix_orders_claimed_by",
         "claimed_by",
@@ -123,25 +123,25 @@ order_lines = Table(
     Column("sku", String(200), nullable=False),
     Column("stamped", BIG),
     Column("is_gone", Boolean, nullable=False, server_default=false()),
-    # A stamp on the line that is no clear amount.
+    # The stamp on the line, if it is not a clear amount.
     Column("unclear_stamp", String(200), nullable=False, server_default=""),
-    # The quantity as the shop states it, null where it states none; `quantity` is it rounded up, 0 for a removed line.
+    # The quantity that the shop states, null if none. `quantity` is the same rounded up, and 0 for a removed line.
     Column("pieces", Money),
     Column("tokens", BIG),
     Column("months", Integer),
-    # How the amount was determined, and the product, variation and stamp it was derived from.
+    # How the amount was determined, and from which product, variation and stamp.
     Column("basis", String(12)),
     Column("priced", JSON(none_as_null=True)),
-    # Which document each value comes from.
+    # The source document of each value.
     Column("sources", JSON(none_as_null=True)),
     _amount("granted"),
     Column("postings", Integer, nullable=False, server_default=text("0")),
-    # The person who set the amount of a piece manually, and when.
+    # The person who set the amount of one unit, and the time.
     Column("set_by", String(340)),
     Column("set_at", Instant),
     CheckConstraint("granted >= 0", name="granted"),
     CheckConstraint(f"tokens between 0 and {MAX_TOKENS}", name="tokens"),
-    # Never above the line's worth. Divided, not multiplied: the product can pass 64 bits.
+    # A line never grants more than it is worth. Divided, because a product could exceed 64 bits.
     CheckConstraint(
         "case when granted = 0 then 1 when tokens is null or tokens = 0 then 0"
         " when (granted - 1) / tokens < quantity then 1 else 0 end = 1",
@@ -185,11 +185,11 @@ packages = Table(
     Column("months", Integer),
     Column("name", String(300), nullable=False, server_default=""),
     Column("sku", String(200), nullable=False, server_default=""),
-    # The shop's amount where it is not clear: the meta key, the value as text, and the reason.
+    # An unclear amount of the shop: the meta key, the value as text, and the reason.
     Column("unreadable", JSON(none_as_null=True)),
-    # Marked as a package whose amounts its variations carry.
+    # Marked as a package; the amounts are on its variations.
     Column("is_per_variation", Boolean, nullable=False, server_default=false()),
-    # The owner's decision about orders that bought the product before it was a package.
+    # The owner's decision about orders of the product from before it was a package.
     Column("late", String(8)),
     Column("late_by", String(340)),
     Column("late_at", Instant),

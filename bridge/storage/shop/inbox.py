@@ -1,4 +1,4 @@
-"""The inbox: every delivery as it was received."""
+"""The inbox: each delivery as it was received."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def add(connection: Connection, delivery: Delivery) -> None:
 
 
 def lock(connection: Connection, delivery_id: int) -> Delivery | None:
-    """Return a delivery, locked until the transaction ends; None where another process has it, or there is none."""
+    """Return a delivery, locked until the transaction ends; None if it is locked elsewhere or does not exist."""
     row = connection.execute(_LOCK, {"wanted": delivery_id}).one_or_none()
     return None if row is None else _to_delivery(row)
 
@@ -70,14 +70,14 @@ def find(connection: Connection, delivery_id: int) -> Delivery | None:
 
 
 def find_latest(connection: Connection, store_id: int, *, topic: str, resource_id: int | None) -> Delivery | None:
-    """Return the newest delivery of a topic about a resource, if it is among the newest few about it."""
+    """Return the newest delivery of a topic about a resource, if it is one of the latest few about it."""
     about = {"store": store_id, "resource": resource_id}
     rows = connection.execute(_LATEST_OF_NONE if resource_id is None else _LATEST, about).all()
     return next((_to_delivery(row) for row in rows if row.topic == topic), None)
 
 
 def count_repeat(connection: Connection, delivery_id: int, *, now: datetime) -> None:
-    """Note that the same bytes came again."""
+    """Count a repeated arrival of the same bytes."""
     connection.execute(
         update(deliveries)
         .where(deliveries.c.id == delivery_id)
@@ -86,14 +86,14 @@ def count_repeat(connection: Connection, delivery_id: int, *, now: datetime) -> 
 
 
 def hold(connection: Connection, delivery_id: int, *, outcome: str) -> None:
-    """Let a delivery of another site wait until its site is accepted."""
+    """Hold a delivery of another site until the owner accepts the site."""
     connection.execute(
         update(deliveries).where(deliveries.c.id == delivery_id).values(outcome=outcome, next_attempt_at=None)
     )
 
 
 def release_held(connection: Connection, store_id: int, *, source: str, now: datetime) -> int:
-    """Make the waiting deliveries of a site due, which was accepted; how many."""
+    """Make the held deliveries of an accepted site due; return how many."""
     is_held = (deliveries.c.store_id == store_id) & deliveries.c.held_for.is_not(None)
     statement = (
         update(deliveries)
@@ -110,7 +110,7 @@ def settle(connection: Connection, delivery_id: int, *, state: State, outcome: s
 
 
 def postpone(connection: Connection, delivery_id: int, *, outcome: str, next_attempt_at: datetime) -> None:
-    """Note that a delivery could not be processed, and when to try again."""
+    """Record that a delivery could not be processed, and when to retry."""
     connection.execute(
         update(deliveries)
         .where(deliveries.c.id == delivery_id)
@@ -138,11 +138,11 @@ def list_due(connection: Connection, *, now: datetime, limit: int) -> list[int]:
 
 
 def count_waiting(connection: Connection, *, limit: int) -> tuple[int, datetime | None]:
-    """Count the deliveries that are not processed, up to a limit, and return when the oldest of them came.
+    """Return how many deliveries are not processed, counted up to a limit, and when the oldest arrived.
 
-    Those of a site that the owner has to accept are not among them.
+    Deliveries held for another site do not count.
     """
-    # Written out as the partial index has it.
+    # Written as in the partial index.
     waiting = (
         select(deliveries.c.received_at)
         .where(text("deliveries.state = 'received'"), deliveries.c.next_attempt_at.is_not(None))
@@ -156,8 +156,8 @@ def count_waiting(connection: Connection, *, limit: int) -> tuple[int, datetime 
 
 
 def find_failing(connection: Connection, store_id: int) -> tuple[Delivery, int] | None:
-    """The oldest delivery of a store whose processing failed and is repeated, and their number; None for none."""
-    # The state is written out as the partial index has it, and SQLite is forced to use it: few rows wait.
+    """Return the oldest failed delivery of a store that is retried, and how many there are; None if none."""
+    # The state is written as in the partial index, and SQLite is told to use it: few rows wait.
     is_failing = (
         text("deliveries.state = 'received'"),
         deliveries.c.next_attempt_at.is_not(None),
@@ -182,7 +182,7 @@ def list_page(
 ) -> list[Delivery]:
     """Return deliveries without their bodies, the newest first, at most `limit`, older than the id `before`.
 
-    A body may have 10 MiB, so a list of them is not read.
+    A body may have 10 MiB, so a list does not read the bodies.
     """
     statement = select(*(deliveries.c[name] for name in _COLUMNS if name != "body"), literal(b"").label("body"))
     if store_id is not None:

@@ -1,4 +1,4 @@
-"""Requests for shops' REST keys: each answered once, or never."""
+"""Requests for REST keys of shops; each is answered at most once."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from bridge.storage.shop.tables import key_requests
 
 @dataclass(frozen=True, slots=True)
 class KeyRequest:
-    """A request for a shop's keys.
+    """A request for the keys of a shop.
 
-    `store_id` is the store that gets them: None until a new one is made of
-    `wanted`, which says what it will be.
+    `store_id` is the store that gets them; None until a new store is created from
+    `wanted`, its settings.
     """
 
     store_id: int | None
@@ -37,15 +37,15 @@ def add(
     now: datetime,
     expires_at: datetime,
 ) -> None:
-    """Insert a request; only its state's hash is kept."""
+    """Insert a request; of its state, only the hash is stored."""
     values: dict[str, Any] = {"store_id": store_id, "wanted": wanted, "created_at": now, "expires_at": expires_at}
     connection.execute(insert(key_requests).values(state_hash=state_hash, **values))
 
 
 def use(connection: Connection, state_hash: str, *, now: datetime) -> KeyRequest | None:
-    """Return the request, which is used up now; None when it is used, past or unknown.
+    """Return the request and mark it as used; None if it was used, has expired or is unknown.
 
-    Of two answers that come at once the database lets one through.
+    If two shops answer at the same moment, only one of them gets the request.
     """
     row = connection.execute(
         update(key_requests)
@@ -62,7 +62,7 @@ def use(connection: Connection, state_hash: str, *, now: datetime) -> KeyRequest
 
 
 def set_store(connection: Connection, state_hash: str, store_id: int) -> None:
-    """Note the store that was made for a request."""
+    """Record the store that was created for a request."""
     connection.execute(
         update(key_requests).where(key_requests.c.state_hash == state_hash).values(store_id=store_id, wanted=None)
     )
@@ -75,5 +75,5 @@ def find(connection: Connection, state_hash: str) -> KeyRequest | None:
 
 
 def drop_expired(connection: Connection, *, before: datetime) -> None:
-    """Forget requests that ended before then."""
+    """Delete requests that ended before a moment."""
     connection.execute(delete(key_requests).where(key_requests.c.expires_at < before))

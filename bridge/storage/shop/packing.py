@@ -1,4 +1,4 @@
-"""How the health of a shop is kept as JSON: documents set aside, stops, scans, the caretaker and problems."""
+"""The health of a shop as stored JSON: documents set aside, stopped runs, scans, the caretaker and problems."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _MOST_ISSUES = 100
 
 
 def pack(name: str, value: Any) -> Any:
-    """Return a column's value as it is stored; a value of another column unchanged."""
+    """Return the value of a column as stored; values of plain columns are returned unchanged."""
     packer = _PACKERS.get(name)
     return value if packer is None or value is None else packer(value)
 
 
 def read_access(document: Mapping[str, Any] | None) -> ShopAccess:
-    """Return the access that was remembered; the usual one for anything unreadable."""
+    """Return the stored access; the default if it cannot be read."""
     found = document or {}
     root, refused_at = found.get("root"), found.get("query_refused_at")
     return ShopAccess(
@@ -36,7 +36,7 @@ def read_access(document: Mapping[str, Any] | None) -> ShopAccess:
 
 
 def read_set_aside(document: Mapping[str, Any]) -> SetAside:
-    """Return a document that was set aside."""
+    """Return a stored document that was set aside."""
     return SetAside(
         str(document["kind"]),
         int(document["number"]),
@@ -50,25 +50,25 @@ def read_set_aside(document: Mapping[str, Any]) -> SetAside:
 
 
 def read_stop(document: Mapping[str, Any]) -> Stop:
-    """Return the reason why runs of one kind stop."""
+    """Return the stored reason why runs of one kind stop."""
     since = unpack_time(document["since"]) or datetime.fromtimestamp(0, UTC)
     return Stop(since, str(document["code"]), str(document["why"]))
 
 
 def read_scan(document: Mapping[str, Any] | None) -> Scan:
-    """Return how far a shop without a list of changes was read."""
+    """Return the stored progress in a shop that cannot list its changes."""
     if not document:
         return Scan()
     return Scan(int(document["page"]), int(document["total"]), unpack_time(document["done_at"]))
 
 
 def read_caretaker(document: Mapping[str, Any] | None) -> Caretaker | None:
-    """Return the installation that looks after the webhooks."""
+    """Return the stored installation that manages the webhooks."""
     return Caretaker(str(document["url"]), tuple(document["installations"])) if document else None
 
 
 def read_issues(documents: Sequence[Mapping[str, Any]] | None) -> dict[str, Issue]:
-    """Return the problems of the last check by key; those with an unknown code are left out."""
+    """Return the stored problems of the last check by key; problems with an unknown code are left out."""
     found = [_read_issue(document) for document in documents or () if document["code"] in set(Code)]
     return {issue.key: issue for issue in found}
 
@@ -107,7 +107,7 @@ def _pack_issues(found: Sequence[Issue]) -> list[Json] | None:
 
 
 def _pack_issue(issue: Issue) -> Json:
-    """Only what differs from the defaults is stored."""
+    """Return the values that differ from the defaults; only those are stored."""
     packed: Json = {
         "code": issue.code.value,
         "topics": list(issue.topics),

@@ -22,32 +22,34 @@ from bridge.storage.orders.tables import order_lines, orders, packages
 from bridge.storage.shop import packing
 from bridge.storage.shop.tables import deliveries, sync_states
 
-# Written out as the partial index has it: with a parameter in its place SQLite would read all orders of the store.
+# Written as in the partial index: with a parameter, SQLite would read all orders of the store.
 _HAS_QUESTION = text("orders.question <> ''")
 
 
 @dataclass(frozen=True, slots=True)
 class ShopRead:
-    """How far a shop was read: every change before a cursor is applied; None where nothing was read yet.
+    """The progress of reading a shop: every change before a cursor is applied; None if nothing was read yet.
 
-    `swept_to` is the last order number the running full scan checked,
-    None between scans. `bad_signature_at` is when a delivery last came that
-    the shop did not sign, `shop_error_at` when the shop last signed an error in
-    place of a document, under `shop_error_topic`, `webhooks_set_at` when all its webhooks were last given
-    our secret and our owner. `faults` are the problems the monitor found at
-    its last check, at `looked_at`, the same ones since `faults_at`, and `issues` has each
-    with its parameters. `pinged_at` is when a request last came as a shop sends it
-    to test a new webhook's address. `unapplied` are the sentences of orders the
-    last poll could not apply. `import_page` is the page of products an import
-    goes on with, None between imports, `import_total` how many there were.
-    `past_done` of `past_total` orders were read by a run that grants past orders.
+    Full scan: `swept_to` is the last order number checked, None between scans.
 
-    `access` is how the REST API was last reached. `set_aside` are the documents
-    that the shop could not show or that could not be applied, which are tried
-    again each night. `stopped` says why the last run of each kind did not get
-    to its end, and since when. `scan` is how far a shop without a list of
-    changes was read. `caretaker` is the installation that looks after the
-    webhooks. `tried_at` is when a run last began.
+    Deliveries: `bad_signature_at` is the last delivery that the shop did not sign.
+    `shop_error_at` is the last signed error in place of a document, and
+    `shop_error_topic` its topic. `pinged_at` is the last ping, which a shop sends to
+    a new webhook's address. `webhooks_set_at` is when all webhooks last got our
+    secret and owner.
+
+    Monitor: `looked_at` is the last check, `faults` the keys of the problems it
+    found, `faults_at` since when these are the same, and `issues` each problem with
+    its parameters. `caretaker` is the installation that manages the webhooks.
+
+    Runs: `tried_at` is when a run last began. `unapplied` has a sentence for each
+    order that the last poll could not apply. `import_page` is the page at which an
+    import continues, None between imports, and `import_total` the number of
+    products. A run that grants past orders has read `past_done` of `past_total`.
+    `access` is how the REST API was last reached. `set_aside` has documents that the
+    shop could not return or that could not be applied; they are retried each night.
+    `stopped` says why, and since when, runs of a kind do not finish. `scan` is the
+    progress in a shop that cannot list its changes.
     """
 
     cursor_at: datetime | None = None
@@ -80,7 +82,7 @@ class ShopRead:
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
-    """An order with the question about it; `user_id` is its user, None if it has no account here."""
+    """An order with its open review items; `user_id` is its user, None if it has no account."""
 
     number: int
     question: Question
@@ -93,7 +95,7 @@ class OpenOrder:
 
 
 def find(connection: Connection, store_id: int) -> ShopRead:
-    """Return how far a store's shop was read."""
+    """Return the progress of reading a store's shop."""
     row = connection.execute(select(sync_states).where(sync_states.c.store_id == store_id)).one_or_none()
     if row is None:
         return ShopRead()
@@ -130,7 +132,7 @@ def find(connection: Connection, store_id: int) -> ShopRead:
 
 
 def change(connection: Connection, store_id: int, **values: Any) -> None:
-    """Set some columns of a store's row, given as the types of `ShopRead`; None empties one."""
+    """Set some fields of `ShopRead` in a store's row; None clears one."""
     values = {name: packing.pack(name, value) for name, value in values.items()}
     at = sync_states.c.store_id == store_id
     if connection.execute(update(sync_states).where(at).values(**values)).rowcount == 0:
@@ -138,7 +140,7 @@ def change(connection: Connection, store_id: int, **values: Any) -> None:
 
 
 def note(connection: Connection, store_id: int, notice: Notice) -> None:
-    """Store a notice from a delivery; of each kind the last one."""
+    """Store a notice from a delivery; only the latest of each kind is kept."""
     known = connection.execute(select(sync_states.c.notices).where(sync_states.c.store_id == store_id)).scalar()
     change(
         connection,
@@ -148,7 +150,7 @@ def note(connection: Connection, store_id: int, notice: Notice) -> None:
 
 
 def forget_notice(connection: Connection, store_id: int, kind: NoticeKind) -> None:
-    """Delete the notice of one kind."""
+    """Delete the notice of a kind."""
     known = connection.execute(select(sync_states.c.notices).where(sync_states.c.store_id == store_id)).scalar()
     if known and kind.value in known:
         left = {name: value for name, value in known.items() if name != kind.value}
@@ -158,10 +160,10 @@ def forget_notice(connection: Connection, store_id: int, kind: NoticeKind) -> No
 def list_due_for_full_scan(
     connection: Connection, store_id: int, *, since: datetime, after: int, limit: int
 ) -> list[int]:
-    """The numbers, above `after`, of orders of the time since `since` that have grants, refunds or open questions.
+    """Return the numbers above `after` of orders since `since` with grants, refunds or open review items.
 
-    When the row was last written does not count: the full scan itself writes
-    it, and would include the order for ever.
+    The last write of a row does not count: the full scan writes it itself, and
+    would include the order in every later scan.
     """
     has_grants = (
         select(order_lines.c.line_id)
@@ -195,7 +197,7 @@ def last_delivery(
     state: State | None = None,
     until: datetime | None = None,
 ) -> datetime | None:
-    """Return when the shop last delivered anything it signed; only of these kinds, this topic or state, where named.
+    """Return when the last signed delivery of a shop arrived; optionally only of some kinds, a topic or a state.
 
     Deliveries after `until` do not count.
     """
@@ -206,14 +208,14 @@ def last_delivery(
         statement = statement.where(deliveries.c.topic == topic)
     if state is not None:
         statement = statement.where(deliveries.c.state == state.value)
-    # Ids follow the clock, so that the newest is found without looking at all of them.
+    # Ids follow the clock, so the newest delivery is found without reading all of them.
     newest = statement.order_by(deliveries.c.id.desc()).limit(1)
     if until is None:
         return connection.execute(newest).scalar()
     edge = first_id_at(until)
     found = [
         connection.execute(newest.where(deliveries.c.id < edge)).scalar(),
-        # After its clock was set back, a process goes on counting from its last id.
+        # After its clock was set back, a process continues to count from its last id.
         connection.execute(newest.where(deliveries.c.id >= edge, deliveries.c.received_at <= until)).scalar(),
     ]
     return max((moment for moment in found if moment is not None), default=None)
@@ -222,7 +224,7 @@ def last_delivery(
 def list_reported(
     connection: Connection, store_id: int, numbers: Sequence[int], *, since: datetime
 ) -> dict[int, datetime]:
-    """Return when the shop last delivered each of these orders since a moment, signed with our secret."""
+    """Return when each of these orders was last delivered since a moment, signed with our secret."""
     if not numbers:
         return {}
     last = func.max(deliveries.c.received_at, type_=deliveries.c.received_at.type)
@@ -240,14 +242,14 @@ def list_reported(
 
 
 def count_packages(connection: Connection, store_id: int) -> int:
-    """Return the number of a store's products that grant tokens, as far as they are stored."""
+    """Return how many stored products of a store grant tokens."""
     tokens = func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens)
     statement = select(func.count()).where(packages.c.store_id == store_id, tokens > 0)
     return int(connection.execute(statement).scalar_one())
 
 
 def list_questions(connection: Connection, store_id: int, *, after: int, limit: int) -> list[OpenOrder]:
-    """Orders that want an owner's look, by number above `after`."""
+    """Return orders with an open review item, by number, above `after`."""
     buyers = accounts.alias()
     statement = (
         select(
@@ -286,6 +288,6 @@ def list_questions(connection: Connection, store_id: int, *, after: int, limit: 
 
 
 def count_questions(connection: Connection, store_id: int, *, most: int) -> int:
-    """Return how many orders want an owner's look, counted up to `most`."""
+    """Return how many orders have an open review item, counted up to `most`."""
     some = select(orders.c.number).where(orders.c.store_id == store_id, _HAS_QUESTION).limit(most)
     return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())

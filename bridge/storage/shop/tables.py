@@ -25,7 +25,7 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("next_attempt_at", Instant),
     Column("processed_at", Instant),
-    # The address of another site that sent it: it waits until the owner accepts the site.
+    # The address of the site that sent it, if not the shop's: the delivery waits until the owner accepts the site.
     Column("held_for", String(500)),
     Column("digest", String(64)),
     Column("repeats", Integer, nullable=False, server_default=text("0")),
@@ -64,17 +64,17 @@ sync_states = Table(
     Column("unapplied", JSON),
     Column("faults", JSON),
     Column("faults_at", Instant),
-    # Written by earlier versions only.
+    # Only earlier versions write it.
     Column("sentences", JSON),
     Column("issues", JSON(none_as_null=True)),
     Column("looked_at", Instant),
     Column("pinged_at", Instant),
     Column("import_page", Integer),
     Column("import_total", Integer),
-    # How many past orders a run that grants them has read, and how many there are; null between runs.
+    # The progress of a run that grants past orders: orders read, and orders in total; null if no run is active.
     Column("past_done", Integer),
     Column("past_total", Integer),
-    # Signed deliveries that need the owner: from another site, or in another form than wc/v3.
+    # Signed deliveries that the owner must look at: from another site, or in a format other than wc/v3.
     Column("notices", JSON(none_as_null=True)),
     Column("access", JSON(none_as_null=True)),
     Column("set_aside", JSON(none_as_null=True)),

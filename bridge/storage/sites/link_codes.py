@@ -1,4 +1,4 @@
-"""Link codes, and the wrong guesses at them."""
+"""Link codes, and the counts of wrong guesses."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from bridge.storage.sites.tables import link_codes, link_guesses
 
 
 def add(connection: Connection, *, code_hash: str, store_id: int, account_id: int, expires_at: datetime) -> None:
-    """Insert a code; only its hash is kept."""
+    """Insert a code; only its hash is stored."""
     connection.execute(
         insert(link_codes).values(code_hash=code_hash, store_id=store_id, account_id=account_id, expires_at=expires_at)
     )
 
 
 def use(connection: Connection, code_hash: str, *, now: datetime) -> tuple[int, int] | None:
-    """Return the store and account the code links to, and the code is used up; None when it is used, past or unknown.
+    """Return the store and account of a code and mark it as used; None if it was used, has expired or is unknown.
 
-    Of two that come at once the database lets one through.
+    If two requests send the code at the same moment, only one of them gets the account.
     """
     row = connection.execute(
         update(link_codes)
@@ -47,13 +47,13 @@ def is_open(connection: Connection, code_hash: str, *, now: datetime) -> bool:
 
 
 def is_used(connection: Connection, code_hash: str) -> bool:
-    """Return whether there is such a code and it was used."""
+    """Return whether this code exists and was used."""
     statement = select(link_codes.c.used_at).where(link_codes.c.code_hash == code_hash)
     return connection.execute(statement).scalar_one_or_none() is not None
 
 
 def drop_expired(connection: Connection, *, before: datetime) -> None:
-    """Forget codes that ended before then."""
+    """Delete codes that ended before a moment."""
     connection.execute(delete(link_codes).where(link_codes.c.expires_at < before))
 
 
@@ -64,7 +64,7 @@ def count_guesses(connection: Connection, client: str, *, since: datetime) -> in
 
 
 def add_guess(connection: Connection, client: str, *, since: datetime) -> int:
-    """Count one more guess of a client in that span and return how many there are; its row stays locked."""
+    """Count a guess of a client in a span, and return the number so far; the row stays locked."""
     new = sqlite.insert(link_guesses) if connection.dialect.name == "sqlite" else postgresql.insert(link_guesses)
     statement = (
         new.values(client=client, starts_at=since, guesses=1)
@@ -75,7 +75,7 @@ def add_guess(connection: Connection, client: str, *, since: datetime) -> int:
 
 
 def take_back_guess(connection: Connection, client: str, *, since: datetime) -> None:
-    """Count one guess of a client less in that span: it was right."""
+    """Subtract one guess of a client in a span, because it was right."""
     connection.execute(
         update(link_guesses)
         .where(link_guesses.c.client == client, link_guesses.c.starts_at == since)
@@ -84,5 +84,5 @@ def take_back_guess(connection: Connection, client: str, *, since: datetime) -> 
 
 
 def drop_guesses(connection: Connection, *, before: datetime) -> None:
-    """Forget the guesses of spans that began before then."""
+    """Delete the guesses of spans that began before a moment."""
     connection.execute(delete(link_guesses).where(link_guesses.c.starts_at < before))

@@ -1,4 +1,4 @@
-"""Linked sites, their keys, their monthly caps and what they used of them."""
+"""Linked sites, their keys, their monthly caps and their use of each month."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bridge.storage.sites.tables import site_uses, sites
 from bridge.storage.stores.tables import access_keys
 
 MonthKey = tuple[int, datetime]
-"""One month of one site: the site, and when the month begins on the store's own clock."""
+"""One month of one site: the site, and the start of the month in the store's time zone."""
 
 _CAPS = select(sites.c.id, sites.c.monthly_cap).where(among(sites.c.id, "ids"))
 _USES = select(site_uses.c.site_id, site_uses.c.starts_at, site_uses.c.used).where(
@@ -48,7 +48,7 @@ _LAST_USES = (
 
 @dataclass(frozen=True, slots=True)
 class SiteKey:
-    """The public part of a site's key; the old one has an end after a rotation."""
+    """The public part of a site's key; after a rotation, the earlier key has an end."""
 
     prefix: str
     created_at: datetime
@@ -57,14 +57,14 @@ class SiteKey:
 
 
 def caps(connection: Connection, site_ids: Collection[int]) -> dict[int, int | None]:
-    """Return what each of these sites may spend in a month; None for no cap, 0 for nothing at all."""
+    """Return the monthly cap of each of these sites; None for no cap, 0 if it may spend nothing."""
     if not site_ids:
         return {}
     return {row.id: row.monthly_cap for row in connection.execute(_CAPS, {"ids": list(site_ids)})}
 
 
 def uses(connection: Connection, site_ids: Collection[int], *, since: datetime) -> dict[MonthKey, int]:
-    """Return what these sites used in months that began at `since` or later."""
+    """Return the use of these sites in months that began at `since` or later."""
     if not site_ids:
         return {}
     rows = connection.execute(_USES, {"ids": list(site_ids), "since": since})
@@ -72,14 +72,13 @@ def uses(connection: Connection, site_ids: Collection[int], *, since: datetime) 
 
 
 def add_uses(connection: Connection, used: Mapping[MonthKey, int]) -> None:
-    """Add to what these sites used in these months, making the rows where they are missing.
+    """Add to the use of these sites in these months; missing rows are created.
 
-    Negative tokens are given back; the caller has looked that the month used as
-    many.
+    Negative tokens reduce the use; the caller has checked that it is large enough.
     """
     rows = [(*place, tokens) for place, tokens in sorted(used.items())]
     _ADD_USES.write(connection, [row for row in rows if row[2] > 0])
-    # Both engines check `used >= 0` on the row as proposed, before they see that it is there already.
+    # Both engines check `used >= 0` on the proposed row, before they notice that a row exists.
     back = [{"site": row[0], "month": row[1], "tokens": -row[2]} for row in rows if row[2] < 0]
     if back:
         connection.execute(_GIVE_BACK, back)
@@ -101,20 +100,20 @@ def add(connection: Connection, site: Site) -> None:
 
 
 def find(connection: Connection, site_id: int, *, store_id: int) -> Site | None:
-    """Return the site of that id, if it is one of the store's."""
+    """Return the site with this id, if it belongs to the store."""
     row = connection.execute(select(sites).where(sites.c.id == site_id, sites.c.store_id == store_id)).one_or_none()
     return None if row is None else _to_site(row)
 
 
 def lock(connection: Connection, site_id: int, *, store_id: int) -> Site | None:
-    """Return the site of that id, if it is one of the store's, locked until the transaction ends."""
+    """Return the site with this id, if it belongs to the store, locked until the transaction ends."""
     statement = select(sites).where(sites.c.id == site_id, sites.c.store_id == store_id).with_for_update()
     row = connection.execute(statement).one_or_none()
     return None if row is None else _to_site(row)
 
 
 def list_page(connection: Connection, account_id: int, *, before: int | None, limit: int) -> list[Site]:
-    """Return an account's sites, the newest first, unlinked ones included; `before` is the id the page ends above."""
+    """Return an account's sites with ids below `before`, the newest first, including unlinked ones."""
     statement = select(sites).where(sites.c.account_id == account_id)
     if before is not None:
         statement = statement.where(sites.c.id < before)
@@ -137,12 +136,12 @@ def live_keys(connection: Connection, site_ids: Sequence[int], *, now: datetime)
 
 
 def last_uses(connection: Connection, site_ids: Sequence[int]) -> dict[int, datetime | None]:
-    """Return when any key of these sites was last used; sites that have no key are left out."""
+    """Return when a key of each of these sites was last used; sites without keys are left out."""
     return {row.site_id: row.last_used_at for row in connection.execute(_LAST_USES, {"ids": list(site_ids)})}
 
 
 def end_keys(connection: Connection, site_id: int, *, expires_at: datetime) -> None:
-    """Let a site's keys end then; those that end sooner keep their end."""
+    """Let a site's keys end at a moment; keys that end earlier keep their end."""
     connection.execute(
         update(access_keys)
         .where(access_keys.c.site_id == site_id)
@@ -152,7 +151,7 @@ def end_keys(connection: Connection, site_id: int, *, expires_at: datetime) -> N
 
 
 def drop_keys(connection: Connection, site_id: int, *, expired_before: datetime) -> None:
-    """Forget a site's keys that ended before then."""
+    """Delete a site's keys that ended before a moment."""
     connection.execute(
         delete(access_keys).where(access_keys.c.site_id == site_id, access_keys.c.expires_at < expired_before)
     )

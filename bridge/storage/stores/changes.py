@@ -1,4 +1,4 @@
-"""Recorded changes of settings, keys and admins, newest first."""
+"""Recorded changes of settings, keys and admins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bridge.storage.stores.tables import changes
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change: who made it, of what, and the values before and after; None where there was or is nothing."""
+    """One change: who made it, its subject, and the values before and after; None for no value."""
 
     id: int
     store_id: int | None
@@ -63,7 +63,7 @@ def list_page(
 ) -> list[Change]:
     """Return changes of a store, or of the installation for None, the newest first.
 
-    They are those just older than the id `before`, or just newer than `after`.
+    Changes older than the id `before`, or the next ones newer than `after`.
     """
     statement = select(changes).where(changes.c.store_id.is_not_distinct_from(store_id))
     if before is not None:

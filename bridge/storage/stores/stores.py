@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 from bridge.domain.metering.funding import Source
 from bridge.domain.stores.shortcode import read_shortcode
 from bridge.domain.stores.stores import Store
+from bridge.domain.stores.thresholds import read_threshold
 from bridge.storage.engine.bulk import among
 from bridge.storage.sites.tables import sites
 from bridge.storage.stores.tables import access_keys, stores
@@ -45,11 +46,11 @@ _LISTED = tuple(access_keys.c[name] for name in ("id", "prefix", "created_at", "
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """A key as it is found by its hash, whether or not it still opens anything.
+    """A key found by its hash, which may not be valid any more.
 
-    A linked site's key has the site and its account; for a store's own key they
-    are 0 and None. `expires_at` is the moment from which the key is worth
-    nothing; `unlinked_at` says that its site was removed.
+    The key of a linked site has the site and its account; for a store's own key,
+    these are 0 and None. The key is invalid from `expires_at` on, or if
+    `unlinked_at` is set, because its site was removed.
     """
 
     id: int
@@ -65,9 +66,9 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class StoreKey:
-    """An access key of a store as it may be listed: its first characters, its name, and whether it is in use.
+    """An access key of a store without the key itself: its first characters, its name and its last use.
 
-    A key that was replaced stops working at `expires_at`.
+    A replaced key stops working at `expires_at`.
     """
 
     id: int
@@ -80,7 +81,7 @@ class StoreKey:
 
 @dataclass(frozen=True, slots=True)
 class ShopCredentials:
-    """The credentials of a store for its shop, still encrypted."""
+    """The encrypted credentials of a store for its shop."""
 
     webhook_secret: str
     consumer_key: str | None
@@ -88,41 +89,47 @@ class ShopCredentials:
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> int:
-    """Insert a store and return its id; the caller has looked that the slug is free."""
+    """Insert a store and return its id; the caller has checked that the slug is free."""
     return int(connection.execute(insert(stores).values(**values).returning(stores.c.id)).scalar_one())
 
 
 def find(connection: Connection, slug: str) -> Store | None:
-    """Return the store of that slug, unless it is being removed."""
+    """Return the store with this slug, unless it is being removed."""
     row = connection.execute(_FIND, {"slug": slug}).one_or_none()
     return None if row is None else _to_store(row)
 
 
 def find_renamed(connection: Connection, former_slug: str) -> Store | None:
-    """Return the store that had this slug before it was renamed; there are few stores, so all of them are looked at."""
+    """Return the store that had this slug before it was renamed; there are few stores, so all are searched."""
     rows = connection.execute(select(stores).where(stores.c.former_slugs.is_not(None), _KEPT))
     return next((_to_store(row) for row in rows if former_slug in row.former_slugs), None)
 
 
 def find_removing(connection: Connection, slug: str) -> int | None:
-    """Return the id of the store of that slug that is being removed."""
+    """Return the id of the store with this slug, if it is being removed."""
     found = select(stores.c.id).where(stores.c.slug == slug, stores.c.removing_at.is_not(None))
     return connection.execute(found).scalar_one_or_none()
 
 
 def lock_row(connection: Connection, store_id: int) -> None:
-    """Keep other transactions from adding rows that refer to a store until this one ends."""
+    """Lock a store, so that other transactions cannot add rows that refer to it until this one ends."""
     connection.execute(select(stores.c.id).where(stores.c.id == store_id).with_for_update())
 
 
 def delete_row(connection: Connection, store_id: int) -> None:
-    """Delete a store's own row; everything that refers to it must be gone."""
+    """Delete a store's own row; all rows that refer to it must be deleted before."""
     connection.execute(delete(stores).where(stores.c.id == store_id))
 
 
 def get(connection: Connection, store_id: int) -> Store:
-    """Return the store of that id, which must exist."""
+    """Return the store with this id, which must exist."""
     return _to_store(connection.execute(_GET, {"id": store_id}).one())
+
+
+def find_by_id(connection: Connection, store_id: int) -> Store | None:
+    """Return the store of that id; None for one that is gone or being removed."""
+    row = connection.execute(select(stores).where(stores.c.id == store_id, _KEPT)).one_or_none()
+    return None if row is None else _to_store(row)
 
 
 def list_all(connection: Connection) -> list[Store]:
@@ -177,7 +184,7 @@ def add_key(
     account_id: int | None = None,
     name: str = "",
 ) -> None:
-    """Insert an access key of a store, or of one of its linked sites; only its hash is kept."""
+    """Insert an access key of a store, or of one of its linked sites; only its hash is stored."""
     connection.execute(
         insert(access_keys).values(
             store_id=store_id,
@@ -192,7 +199,7 @@ def add_key(
 
 
 def find_keys(connection: Connection, hashes: Collection[str]) -> dict[str, AccessKey]:
-    """Return the access keys of these hashes, in one statement; they may have expired, or their sites be gone."""
+    """Return the access keys with these hashes, with one statement; they may be expired or of unlinked sites."""
     return {
         row.key_hash: AccessKey(
             id=row.id,
@@ -222,13 +229,13 @@ def change_key(connection: Connection, key_id: int, values: Mapping[str, Any]) -
 
 
 def delete_key(connection: Connection, store_id: int, key_id: int) -> bool:
-    """Delete an access key of a store itself; whether it was there."""
+    """Delete an access key of a store itself; return whether it existed."""
     of_store = (access_keys.c.store_id == store_id, access_keys.c.site_id == 0)
     return connection.execute(delete(access_keys).where(access_keys.c.id == key_id, *of_store)).rowcount == 1
 
 
 def mark_key_used(connection: Connection, key_id: int, *, now: datetime) -> None:
-    """Note when a key was last used."""
+    """Record the last use of a key."""
     connection.execute(update(access_keys).where(access_keys.c.id == key_id).values(last_used_at=now))
 
 
@@ -257,4 +264,7 @@ def _to_store(row: Row[Any]) -> Store:
         former_slugs=tuple(row.former_slugs or ()),
         accepted_sources=tuple(row.accepted_sources or ()),
         shortcode=read_shortcode(row.shortcode),
+        low_balance_thresholds=tuple(
+            found for value in row.low_balance_thresholds or () if (found := read_threshold(value)) is not None
+        ),
     )

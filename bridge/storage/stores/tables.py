@@ -20,6 +20,8 @@ stores = Table(
     Column("grant_statuses", JSON, nullable=False),
     Column("purchase_url", String(500), nullable=False),
     Column("low_balance", BIG, nullable=False),
+    # Further thresholds that are announced: numbers of tokens, and shares such as "20%".
+    Column("low_balance_thresholds", JSON(none_as_null=True)),
     Column("reversal_policy", String(10), nullable=False, server_default="debt"),
     Column("guest_policy", String(10), nullable=False, server_default="automatic"),
     Column("accept_unknown_modules", Boolean, nullable=False, server_default=false()),
@@ -27,7 +29,7 @@ stores = Table(
     Column("past_orders_paid_later", String(10), nullable=False, server_default="review"),
     Column("grants_from", Instant),
     Column("asks_from", Instant),
-    # Addresses of other sites whose deliveries the owner accepts.
+    # The addresses of other sites whose deliveries the owner accepts.
     Column("accepted_sources", JSON(none_as_null=True)),
     Column("webhook_secret", Text, nullable=False),
     Column("consumer_key", Text),
@@ -35,12 +37,12 @@ stores = Table(
     Column("guest_salt", String(64), nullable=False),
     Column("config_version", BIG, nullable=False, server_default=text("1")),
     Column("created_at", Instant, nullable=False),
-    # The slugs the store had before, the first of all in front: webhooks made under one still arrive.
+    # Former slugs of the store, the oldest first: webhooks created with one of them still arrive.
     Column("former_slugs", JSON(none_as_null=True)),
-    # Whether a balance changed by hand needs a reason, and what the shortcode box last chose.
+    # Whether an admin's change of a balance needs a reason; the last choice on the shortcode page.
     Column("require_reason", Boolean, nullable=False, server_default=false()),
     Column("shortcode", JSON(none_as_null=True)),
-    # Set while the store is being removed: it is shown and served no more.
+    # Set while the store is being removed: it is no longer shown or served.
     Column("removing_at", Instant),
 )
 
@@ -62,12 +64,12 @@ access_keys = Table(
 )
 
 
-# Every change of a setting, a key or an admin. Rows are added, never changed; a pruned store takes its own with it.
+# Every change of a setting, a key or an admin. Rows are never changed; those of a removed store are deleted with it.
 changes = Table(
     "changes",
     metadata,
     Column("id", BIG, primary_key=True, autoincrement=False),
-    # Null for a change of the whole installation, such as a new admin.
+    # Null for a change that concerns the whole installation, such as a new admin.
     Column("store_id", ForeignKey("stores.id")),
     Column("actor", String(340), nullable=False),
     Column("subject", String(40), nullable=False),

@@ -10,7 +10,7 @@ from bridge.runtime import runtime
 from bridge.services.admin import account, second_factor
 from bridge.web.admin import account_view, devices
 from bridge.web.admin.account_view import Setup
-from bridge.web.admin.sessions import current_admin, signed_in
+from bridge.web.admin.sessions import current_admin, own_account
 from bridge.web.context import in_transaction, reading, utcnow
 
 bp = Blueprint("account", __name__, url_prefix="/admin/account")
@@ -20,14 +20,14 @@ _WRONG_CODE = "This code is not right. Enter the code that the app shows now; ch
 
 
 @bp.get("")
-@signed_in
+@own_account
 def show() -> ResponseReturnValue:
     """Show the account of the admin."""
     return _render()
 
 
 @bp.post("/password")
-@signed_in
+@own_account
 def change_password() -> ResponseReturnValue:
     """Change the password; other sessions end."""
     typed = {name: request.form.get(name, "") for name in ("current", "password", "repeated")}
@@ -49,7 +49,7 @@ def change_password() -> ResponseReturnValue:
 
 
 @bp.post("/sessions/end")
-@signed_in
+@own_account
 def end_session() -> ResponseReturnValue:
     """End one session of the admin, or all others without a choice."""
     admin, chosen = current_admin(), request.form.get("session", "")[:64]
@@ -61,7 +61,7 @@ def end_session() -> ResponseReturnValue:
 
 
 @bp.post("/second-factor")
-@signed_in
+@own_account
 def set_up() -> ResponseReturnValue:
     """Show a new secret, or turn the second factor on once the app shows the right code."""
     admin, secret, code = current_admin(), request.form.get("secret", ""), request.form.get("code", "")[:20]
@@ -77,7 +77,7 @@ def set_up() -> ResponseReturnValue:
 
 
 @bp.post("/second-factor/off")
-@signed_in
+@own_account
 def turn_off() -> ResponseReturnValue:
     """Turn the second factor off, after the password was checked."""
     if (fault := _fault_of_password(request.form.get("current", ""))) is not None:

@@ -160,7 +160,7 @@ def _back(store: str | None) -> ResponseReturnValue:
         found = next((each for each in accounts.list_admins(connection) if each.id == admin.id), None)
         store_id = _store_id(connection, store)
     if found is None or not _is_owner(found.admin, store_id):
-        # They took away their own role.
+        # The admin removed their own role.
         return redirect(url_for("admin.list_stores"), 303)
     return redirect(url_for("admins.show") if store is None else url_for("store_admins.show", store=store), 303)
 

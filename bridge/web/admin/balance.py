@@ -12,11 +12,10 @@ from bridge.domain.admin.admins import Role
 from bridge.domain.admin.balance_edits import Undo
 from bridge.domain.errors import BalanceChanged, FieldError, InvalidRequest, KeyReused
 from bridge.rendering.ids import decode_id, encode_id
-from bridge.services.admin import balance_edit
+from bridge.services.admin import balance_edits
 from bridge.services.stores import settings
-from bridge.web.admin import balance_view, purchases_view, user_query, users
-from bridge.web.admin.balance_form import fragment, is_fragment, new_key, read_form
-from bridge.web.admin.balance_view import EditForm, Note
+from bridge.web.admin import balance_form, purchases_view, user_query, users
+from bridge.web.admin.balance_form import EditForm, Note, fragment, is_fragment, new_key, read_form
 from bridge.web.admin.sessions import current_admin, needs, signed_in
 from bridge.web.api.parsing import path_number
 from bridge.web.context import in_transaction, reading, transaction, utcnow
@@ -46,16 +45,16 @@ def save(store: str, user_id: str) -> ResponseReturnValue:
     if change is None:
         return _show_again(store, form, status=422)
     try:
-        saved = balance_edit.save(transaction, found, user, change, key=form.key, admin=current_admin(), now=now)
+        saved = balance_edits.save(transaction, found, user, change, key=form.key, admin=current_admin(), now=now)
     except BalanceChanged:
         with reading() as connection:
-            form = balance_view.after_conflict(connection, found, form)
+            form = balance_form.after_conflict(connection, found, form)
         return _show_again(store, form, status=409)
     except KeyReused:
         error = "This form was already sent with other values. Check the balance, then save again."
         return _show_again(store, replace(form, error=error, error_field="balance"), status=409)
     with reading() as connection:
-        note = balance_view.saved_note(connection, found, user, saved.entry_id, now=now)
+        note = balance_form.saved_note(connection, found, user, saved.entry_id, now=now)
     if is_fragment():
         return fragment(note, store=found, balance=saved.balance)
     before = saved.balance - saved.tokens
@@ -75,10 +74,10 @@ def undo(store: str, user_id: str) -> ResponseReturnValue:
         found = settings.get_store(connection, store)
     admin, now = current_admin(), utcnow()
     undone = in_transaction(
-        lambda connection: balance_edit.undo(connection, found, user, entry_id, admin=admin, now=now)
+        lambda connection: balance_edits.undo(connection, found, user, entry_id, admin=admin, now=now)
     )
     is_undone = undone.outcome in {Undo.DONE, Undo.DONE_BEFORE}
-    sentence = balance_view.undo_sentence(undone)
+    sentence = balance_form.undo_sentence(undone)
     if is_fragment():
         note = Note(user, "undone") if is_undone else Note(user, error=sentence)
         return fragment(note, store=found, balance=undone.balance), 200 if is_undone else 409

@@ -38,7 +38,7 @@ class Section:
 SETTINGS = Section(
     "Settings",
     (
-        Item("Packages", "packages.show"),
+        Item("Packages", "packages.show", also=("grant_preview",)),
         Item("Limits", "limits.show"),
         Item("Prices", "prices.show"),
         Item("Store", "store_settings.show"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import datetime
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -20,6 +21,7 @@ from bridge.domain.errors import (
 )
 from bridge.domain.orders.errors import LineHasAmount
 from bridge.domain.orders.packages import Package
+from bridge.domain.stores.pasted_text import is_line
 from bridge.domain.stores.stores import Store
 from bridge.runtime import runtime
 from bridge.services.orders import late_packages, packages
@@ -49,6 +51,8 @@ _TYPED_FAULTS = {
     Reason.NEGATIVE: "Enter 0 or more tokens.",
     Reason.TOO_LARGE: "This is too large: the most is 9,007,199,254,740,991.",
 }
+_MAX_PLAN = 100
+_MAX_MONTHS = 120
 _TYPED_FAULT = "Enter how many tokens one unit grants, a whole number; 0 if the product is not a package."
 
 
@@ -77,28 +81,82 @@ def import_products(store: str) -> ResponseReturnValue:
 @bp.post("/<product>/<variation>")
 @needs(Role.OWNER)
 def save(store: str, product: str, variation: str) -> ResponseReturnValue:
-    """Set how many tokens one unit of a product grants; show the page again if the amount is invalid."""
-    key, typed = _key(product, variation), request.form.get("tokens", "")[:100]
-    tokens = read_amount(typed)
-    if not isinstance(tokens, int):
-        error = _TYPED_FAULTS.get(tokens, _TYPED_FAULT) if tokens is not None else _TYPED_FAULT
-        return _render(store, AmountForm(key, typed[:40], error)), 422
-    admin, now = current_admin(), utcnow()
+    """Set what one unit of a product grants: tokens, or tokens each month of a plan.
+
+    The page is shown again if a value is invalid.
+    """
+    form, admin, now = _read_amount_form(_key(product, variation)), current_admin(), utcnow()
+    tokens = read_amount(form.tokens)
+    if form.error or not isinstance(tokens, int):
+        return _render(store, form), 422
 
     def put(connection: Connection) -> tuple[Store, Package]:
         found = settings.get_store(connection, store)
-        package = packages.set_tokens(
-            connection, found.id, product_id=key[0], variation_id=key[1], tokens=tokens, actor=admin.email, now=now
-        )
-        return found, package
+        return found, _put(connection, found, form, tokens, actor=admin.email, now=now)
 
     found, package = in_transaction(put)
     settled = packages.settle_waiting(transaction, found, package, now=now)
     done = f" {number(settled)} waiting orders were checked." if settled else ""
-    name = package.name or f"product {key[1] or key[0]}"
-    grants = f"grants {number(tokens)} tokens" if tokens else "is not a package"
-    flash(f"{name} {grants}.{done}"[:600])
+    name = package.name or f"product {form.key[1] or form.key[0]}"
+    flash(f"{name} {_grants(package)}.{done}"[:600])
     return _back(store)
+
+
+def _put(connection: Connection, store: Store, form: AmountForm, tokens: int, *, actor: str, now: datetime) -> Package:
+    product_id, variation_id = form.key
+    if "plan" not in request.form:
+        # A page from before plans had fields: its plan stays.
+        return packages.set_tokens(
+            connection,
+            store.id,
+            product_id=product_id,
+            variation_id=variation_id,
+            tokens=tokens,
+            actor=actor,
+            now=now,
+        )
+    return packages.set_package(
+        connection,
+        store.id,
+        product_id=product_id,
+        variation_id=variation_id,
+        tokens=tokens,
+        plan=form.plan or None,
+        months=int(form.months) if form.months else None,
+        actor=actor,
+        now=now,
+    )
+
+
+def _read_amount_form(key: tuple[int, int]) -> AmountForm:
+    """Return the form of a product as it was sent, with the first error."""
+    typed = request.form.get("tokens", "")[:100]
+    plan = request.form.get("plan", "").replace("\0", "").strip()
+    months = request.form.get("months", "").strip()[:10]
+    form = AmountForm(key, typed[:40], "", plan[: _MAX_PLAN + 1], months)
+    tokens = read_amount(typed)
+    if not isinstance(tokens, int):
+        return replace(form, error=_TYPED_FAULTS.get(tokens, _TYPED_FAULT) if tokens is not None else _TYPED_FAULT)
+    if len(plan) > _MAX_PLAN or not is_line(plan):
+        return replace(form, error=f"Enter a name of at most {_MAX_PLAN} characters.", error_field="plan")
+    is_count = months.isascii() and months.isdigit()
+    if months and not (is_count and 1 <= int(months) <= _MAX_MONTHS):
+        return replace(form, error=f"Enter 1 to {_MAX_MONTHS} months.", error_field="months")
+    if bool(plan) != bool(months):
+        error = "Enter the name and the months of the plan together, or neither."
+        return replace(form, error=error, error_field="plan" if months else "months")
+    if plan and not tokens:
+        return replace(form, error="A plan grants at least 1 token each month.")
+    return form
+
+
+def _grants(package: Package) -> str:
+    if not package.tokens:
+        return "is not a package"
+    if package.months:
+        months = "1 month" if package.months == 1 else f"{number(package.months)} months"
+        return f"gives {number(package.tokens)} tokens each month for {months}"
+    return f"grants {number(package.tokens)} tokens"
 
 
 @bp.post("/<product>/<variation>/clear")
@@ -197,7 +255,7 @@ def decide_past_order(store: str, product: str, variation: str, order: str, line
 
 
 def import_now(store: Store, now: datetime, *, seconds: float) -> str:
-    """Read the products of a shop for this many seconds; return the result as a sentence.
+    """Read the products of a shop for up to this many seconds; return the result as a sentence.
 
     Raises `NoShopKeys` and `ShopUnreachable`.
     """

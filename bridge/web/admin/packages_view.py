@@ -23,11 +23,17 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class AmountForm:
-    """The form of one product's amount with the typed text; `error` is the reason it was refused."""
+    """The form of one product's amount with the typed text; `error` is about the field `error_field`.
+
+    `plan` is the name of a monthly plan and `months` its length, both empty for tokens that do not expire.
+    """
 
     key: ProductKey
     tokens: str
     error: str
+    plan: str = ""
+    months: str = ""
+    error_field: str = "tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,8 @@ class PackageRow:
     """One product or variation.
 
     `shop` is the shop's amount in words, `fault` the reason it cannot be read,
-    `tokens` the amount set in Token Bridge. `waiting` is the number of orders that
+    `tokens` the amount set in Token Bridge, `plan` and `months` the plan that the
+    form shows, `plan_words` the stored plan in words. `waiting` is the number of orders that
     wait for an amount, `late` of orders from before it was a package that are not
     decided, `remaining` of those that are decided but not processed. Each is empty
     if there is none. `brings` is the amount that counts.
@@ -50,7 +57,10 @@ class PackageRow:
     fault: str
     tokens: str
     error: str
+    error_field: str
     plan: str
+    months: str
+    plan_words: str
     waiting: str
     late: str
     remaining: str
@@ -187,7 +197,10 @@ def _row(connection: Connection, store: Store, package: Package, form: AmountFor
         fault="" if package.unreadable is None else amounts.describe(package.unreadable),
         tokens=form.tokens if form else set_here,
         error=form.error if form else "",
-        plan=f"{package.plan}, {number(package.months)} months" if package.months else "",
+        error_field=form.error_field if form else "",
+        plan=form.plan if form else package.plan or "",
+        months=form.months if form else str(package.months or ""),
+        plan_words=_plan_words(package),
         waiting="" if package.tokens else orders,
         late=orders if package.tokens and not package.late else "",
         remaining=orders if package.tokens and package.late else "",
@@ -208,6 +221,12 @@ def _shop_words(package: Package) -> str:
     if package.shop_tokens is None:
         return "as its product" if package.variation_id else "not known"
     return number(package.shop_tokens) if package.shop_tokens else "not a package"
+
+
+def _plan_words(package: Package) -> str:
+    if not package.months:
+        return ""
+    return f"Plan {package.plan}, {package.months} month{'s' if package.months > 1 else ''}"
 
 
 def _counted(count: int) -> str:

@@ -121,6 +121,18 @@ def signed_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseRet
     return needs(Role.VIEWER)(view)
 
 
+def own_account(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
+    """Let an admin see their own account: password, second factor and sessions. A session with a pass may not."""
+
+    @functools.wraps(view)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+        if current_admin().is_limited:
+            raise NotAllowed("You came from WordPress. To change your account here, sign in with your password.")
+        return view(*args, **kwargs)
+
+    return signed_in(checked)
+
+
 def _role_here(admin: Admin) -> Role | None:
     slug = (request.view_args or {}).get("store")
     if slug is None or admin.role is Role.OWNER:

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from bridge.domain.accounts.amounts import read_amount
 from bridge.domain.admin.admins import Role
-from bridge.domain.errors import InvalidRequest
+from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.rendering.documents import serialize
 from bridge.rendering.stores import store_document
 from bridge.services.stores import settings, settings_edit
@@ -58,7 +58,7 @@ def save(store: str) -> ResponseReturnValue:
 
         edited = in_transaction(put)
     except InvalidRequest as error:
-        errors = {fault.field.partition(".")[0]: fault.message for fault in reversed(error.fields)}
+        errors = {fault.field.partition(".")[0]: _sentence(fault) for fault in reversed(error.fields)}
         return _render(store, StoreForm(values, seen, errors), error=_FAULTY), 422
     if edited.conflicts:
         errors = {
@@ -81,6 +81,8 @@ def _read(values: Mapping[str, str]) -> dict[str, Any]:
             document[name] = [values.get(f"spend_order_{place}", "") for place in range(len(view.SOURCES))]
         elif name == "grant_statuses":
             document[name] = [part.strip() for part in text.split(",") if part.strip()]
+        elif name == "low_balance_thresholds":
+            document[name] = [_read_level(line) for line in text.splitlines() if line.strip()]
         elif name == "low_balance":
             amount = read_amount(text)
             document[name] = amount if isinstance(amount, int) else text
@@ -89,6 +91,23 @@ def _read(values: Mapping[str, str]) -> dict[str, Any]:
         else:
             document[name] = text
     return validate(StoreIn, serialize(document).encode()).model_dump()
+
+
+def _sentence(fault: FieldError) -> str:
+    """Return an error of a setting; of one that has a line for each value, with the number of the line."""
+    name, _, place = fault.field.partition(".")
+    if name == "low_balance_thresholds" and place.isdigit():
+        return f"line {int(place) + 1} {fault.message}"
+    return fault.message
+
+
+def _read_level(line: str) -> int | str:
+    """Return the level of a balance that a line states: a number of tokens, or a share in percent."""
+    text = line.strip()
+    if text.endswith("%"):
+        return f"{text[:-1].strip()}%"
+    amount = read_amount(text)
+    return amount if isinstance(amount, int) else text
 
 
 def _read_seen(text: str) -> dict[str, Any]:

@@ -139,7 +139,9 @@ def begin(document: Mapping[str, Any]) -> StoreForm:
     values: dict[str, str] = {}
     for name in StoreIn.model_fields:
         value = document[name]
-        if name == "spend_order":
+        if name == "low_balance_thresholds":
+            values[name] = "\n".join(_level(each) for each in value)
+        elif name == "spend_order":
             values |= {f"spend_order_{place}": source for place, source in enumerate(value)}
         else:
             values[name] = _typed(value)
@@ -158,6 +160,8 @@ def describe(name: str, value: Any) -> str:
             return next((option.label for option in choice.options if option.value == _typed(value)), _typed(value))
     if name == "spend_order":
         return ", ".join(SOURCES.get(source, source) for source in value)
+    if name == "low_balance_thresholds":
+        return "; ".join(_level(each) for each in value or ()) or "none"
     if name == "low_balance" and value is not None:
         return number(value)
     if name == "week_start":
@@ -173,8 +177,13 @@ LABELS = {
     "grant_statuses": "Order statuses that grant",
     "purchase_url": "Page that sells tokens",
     "low_balance": "Low balance",
+    "low_balance_thresholds": "Further alerts",
 } | {choice.name: choice.label for choice in CHOICES}
-"""The name of each setting on the page."""
+"""The name of each setting, as the page shows it."""
+
+
+def _level(value: int | str) -> str:
+    return number(value) if isinstance(value, int) else value
 
 
 def _typed(value: Any) -> str:

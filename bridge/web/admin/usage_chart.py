@@ -15,7 +15,7 @@ PERIODS = (30, 90, 365)
 MODULES = 6
 """How many modules have a color of their own; the rest is one group."""
 HEIGHT = 1_000
-"""The height of the drawing, in its own units. A bar has `WIDTH` of it; the page stretches the drawing to its room."""
+"""The height of the drawing, in units of which a bar is `WIDTH` wide; the page stretches the drawing to fit."""
 WIDTH = 10
 _GAP = 2
 _MOST_BARS = 100

@@ -82,7 +82,7 @@ def in_admin_words(row: AllowanceRow) -> AllowanceRow:
 
 
 def audience_words(audience: str) -> str:
-    """Return for whom a rule was written."""
+    """Return the audience of a rule in words."""
     if audience == "override":
         return "own limit of this user"
     if audience.startswith("role:"):

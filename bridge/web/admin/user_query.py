@@ -1,4 +1,4 @@
-"""The part of the user list that a request asks for, as the address of the credits page has it."""
+"""The requested part of the user list, read from the address of the credits page and written to it."""
 
 from __future__ import annotations
 

@@ -8,9 +8,8 @@ from flask.typing import ResponseReturnValue
 from bridge.domain.admin.admins import Role
 from bridge.rendering.ids import decode_id
 from bridge.services.stores import settings
-from bridge.web.admin import balance_view, user_query, users_view
-from bridge.web.admin.balance_form import fragment, is_fragment, new_key, read_typed
-from bridge.web.admin.balance_view import EditForm, Note
+from bridge.web.admin import balance_form, user_query, users_view
+from bridge.web.admin.balance_form import EditForm, Note, fragment, is_fragment, new_key, read_typed
 from bridge.web.admin.sessions import current_admin, may, signed_in
 from bridge.web.api.parsing import path_number
 from bridge.web.context import reading, utcnow
@@ -28,10 +27,10 @@ def show(store: str) -> ResponseReturnValue:
         found = settings.get_store(connection, store)
         if editing is not None and may(Role.MANAGER):
             user_id, typed, key = path_number(editing, "edit"), read_typed(request.args), new_key()
-            edit = balance_view.begin_edit(connection, found, user_id, typed=typed, key=key)
+            edit = balance_form.begin_edit(connection, found, user_id, typed=typed, key=key)
         if changed is not None:
             user_id, entry_id = path_number(changed, "changed"), decode_id("en", request.args.get("entry", ""))
-            note = balance_view.saved_note(connection, found, user_id, entry_id or 0, now=utcnow())
+            note = balance_form.saved_note(connection, found, user_id, entry_id or 0, now=utcnow())
     if edit is not None and is_fragment():
         return fragment(edit, store=found)
     return list_page(store, edit=edit, note=note)

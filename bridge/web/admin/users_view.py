@@ -13,7 +13,7 @@ from bridge.services.admin.store_stats import Summary, Waiting
 from bridge.services.admin.user_list import COUNTED, UserLine
 from bridge.services.metering.overview import get_policy, list_overviews
 from bridge.storage.engine.database import Connection
-from bridge.web.admin.balance_view import EditForm
+from bridge.web.admin.balance_form import EditForm
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.usage_chart import UsageChart, usage_chart
 from bridge.web.admin.user_filters import SORTS, FilterBar, filter_bar

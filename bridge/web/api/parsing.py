@@ -14,6 +14,7 @@ from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, PlainVali
 from bridge.domain.accounts.accounts import MAX_TOKENS, MAX_USER_ID, Profile, Visitor, Who
 from bridge.domain.errors import BodyTooLarge, FieldError, InvalidRequest, KeyInvalid, KeyRequired, MalformedBody
 from bridge.domain.metering.errors import OperationAndTokens
+from bridge.domain.stores.thresholds import read_threshold
 from bridge.services import secrets
 from bridge.web.api import bounded_json
 from bridge.web.api.bounded_json import shorten
@@ -74,6 +75,19 @@ LimitValue = Annotated[
     int | str, PlainValidator(_read_limit, json_schema_input_type=Amount | Literal["unlimited", "disabled"])
 ]
 """Tokens per window, `unlimited` or `disabled`."""
+
+
+def _read_threshold(value: object) -> object:
+    if read_threshold(value) is None:
+        raise ValueError(f"must be a whole number from 1 to {MAX_TOKENS}, or a share from 1% to 99%")
+    return value
+
+
+ThresholdValue = Annotated[
+    int | str,
+    PlainValidator(_read_threshold, json_schema_input_type=Tokens | Annotated[str, Field(pattern="^[1-9][0-9]?%$")]),
+]
+"""Tokens, or a share of the last grant such as `20%`."""
 Movement = Annotated[int, Field(strict=True, ge=-MAX_TOKENS, le=MAX_TOKENS)]
 UserId = Annotated[int, Field(strict=True, ge=1, le=MAX_USER_ID)]
 Text100 = Annotated[str, Field(strict=True, max_length=100), AfterValidator(_printable)]

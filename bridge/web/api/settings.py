@@ -10,6 +10,7 @@ from pydantic import Field, StrictBool, field_validator
 
 from bridge.domain.metering.errors import UnknownLimit, UnknownModule
 from bridge.domain.metering.limits import Allows, Limit, Period, Rule
+from bridge.domain.stores.thresholds import MAX_THRESHOLDS
 from bridge.rendering.settings import limit_document, module_document
 from bridge.rendering.stores import store_document
 from bridge.services.metering import limits
@@ -25,6 +26,7 @@ from bridge.web.api.parsing import (
     Text100,
     Text200,
     Text500,
+    ThresholdValue,
     path_module,
     read_body,
 )
@@ -82,6 +84,8 @@ class StoreIn(Body):
     """Page that sells tokens."""
     low_balance: Amount | None = None
     """Tokens below which a balance is low."""
+    low_balance_thresholds: Annotated[list[ThresholdValue], Field(max_length=MAX_THRESHOLDS)] | None = None
+    """Further levels that are announced: tokens, or a share of the tokens that the user's last order granted."""
     reversal_policy: Literal["debt", "forgive"] | None = None
     """The treatment of refunded tokens that are already spent: `debt` or `forgive`."""
     guest_policy: Literal["automatic", "admin"] | None = None

@@ -71,7 +71,7 @@ class View(StrEnum):
 )
 def show() -> Response:
     """Return the balance, limits and purchases of a user as an HTML fragment."""
-    view, modules, store_id = _view(), _modules(), caller().store_id
+    view, modules, store_id = read_view(), read_modules(), caller().store_id
     language = language_of(request.args.get("lang", ""))
     with reading() as connection:
         card = usage_card(
@@ -202,7 +202,8 @@ def _who(connection: Connection, store_id: int) -> Who:
     return Visitor(secrets.hash_guest(guest, salt=profiles.guest_salt(connection, store_id)))
 
 
-def _view() -> View | None:
+def read_view() -> View | None:
+    """Return the requested view; None without the parameter. Raises `InvalidRequest`."""
     text = request.args.get("view")
     if text is None:
         return None
@@ -211,7 +212,7 @@ def _view() -> View | None:
     return View(text)
 
 
-def _modules() -> list[str] | None:
+def read_modules() -> list[str] | None:
     """Return the requested modules, each once, in the given order; None without the parameter."""
     if "modules" not in request.args:
         return None

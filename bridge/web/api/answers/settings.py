@@ -105,6 +105,8 @@ class StoreOut(Answer):
     """Page that sells tokens."""
     low_balance: Annotated[Count, Field(examples=[500])]
     """Tokens below which a balance is low."""
+    low_balance_thresholds: Annotated[list[Count | str], Field(examples=[[5000, "20%"]])]
+    """Further levels that are announced: tokens, or a share of the tokens that the user's last order granted."""
     reversal_policy: Annotated[Literal["debt", "forgive"], Field(examples=["debt"])]
     """The treatment of refunded tokens that are already spent: `debt` or `forgive`."""
     guest_policy: Annotated[Literal["automatic", "admin"], Field(examples=["automatic"])]

@@ -1,0 +1,61 @@
+"""The frame of every page of the portal: navigation, the shop's name, and the way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import url_for
+
+from bridge.domain.portal.passes import Access
+from bridge.services.portal.sessions import Buyer
+from bridge.web.i18n.formatting import Language, isolate
+from bridge.web.i18n.messages import marked, texts_of
+from bridge.web.portal import notices, sessions
+from bridge.web.portal.notices import Way
+
+_PAGES = (("overview", Access.PARTIAL, marked("Overview")),)
+"""The pages in the order of the navigation, with the access each needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of the navigation."""
+
+    url: str
+    label: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The parts of every page around its own content."""
+
+    store: str
+    person: str
+    links: tuple[Link, ...]
+    back: Way
+    form: str
+
+
+def render(template: str, current: str, **values: object) -> str:
+    """Return a page of the portal for the buyer of this request; `current` is its place in the navigation."""
+    language = sessions.language()
+    frame = frame_of(sessions.buyer(), current, language)
+    return notices.render(template, texts_of(language), frame=frame, **values)
+
+
+def frame_of(buyer: Buyer, current: str, language: Language) -> Frame:
+    """Return the frame for a buyer: pages that their access does not open are left out."""
+    texts, account = texts_of(language), buyer.account
+    has_all = buyer.session.access is Access.FULL
+    return Frame(
+        store=isolate(buyer.store.name, language),
+        person=isolate(account.name or account.email or "", language),
+        links=tuple(
+            Link(url_for(f"portal.{page}"), texts.gettext(label), page == current)
+            for page, access, label in _PAGES
+            if has_all or access is Access.PARTIAL
+        ),
+        back=notices.way_to(buyer.session.return_url),
+        form=sessions.form_key(),
+    )
