@@ -26,6 +26,7 @@ from bridge.web.admin import (
     store_settings,
     user_export,
     user_limits,
+    user_merge,
     user_sites,
 )
 from bridge.web.admin import limits as limits_page
@@ -37,6 +38,7 @@ from bridge.web.api import (
     events,
     holds,
     limits,
+    merges,
     openapi,
     orders,
     passes,
@@ -49,7 +51,10 @@ from bridge.web.api import (
 )
 from bridge.web.api import packages as api_packages
 from bridge.web.inbound import webhooks
+from bridge.web.portal import buy, plan, purchases, transactions
 from bridge.web.portal import overview as portal
+from bridge.web.portal import sites as portal_sites
+from bridge.web.portal import usage as portal_usage
 from bridge.web.widget import page as widget_page
 from bridge.web.widget import view as widget
 
@@ -61,6 +66,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     orders.bp,
     users.bp,
     adjustments.bp,
+    merges.bp,
     user_list.bp,
     usage.bp,
     settings.bp,
@@ -71,6 +77,12 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     widget.bp,
     widget_page.bp,
     portal.bp,
+    portal_usage.bp,
+    transactions.bp,
+    purchases.bp,
+    buy.bp,
+    plan.bp,
+    portal_sites.bp,
     home.root,
     home.bp,
     connect.bp,
@@ -79,6 +91,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     shortcode.bp,
     user_limits.bp,
     user_sites.bp,
+    user_merge.bp,
     balance.bp,
     bulk.bp,
     exceptions.bp,

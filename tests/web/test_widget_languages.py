@@ -106,9 +106,13 @@ def test_widget_is_shown_in_the_language(ada, language):
 
 @pytest.mark.parametrize("language", [language for language in Language if language != "en"])
 def test_no_english_is_left_in_another_language(ada, language):
-    english, shown = _words(_widget(ada)), _words(_widget(ada, lang=language.value))
+    # The name of the product is the shop's text, and stays.
+    pages = (_widget(ada), _widget(ada, lang=language.value))
+    english, shown = (_words(page).replace("Tokens (large)", "") for page in pages)
     simple = [message for message in update_catalogs.read(language.value) if message.id and not message.pluralizable]
-    used = [message for message in simple if message.id in english]
+    # Texts of other pages may be part of a text of the widget.
+    of_widget = [message for message in simple if any("portal" not in path for path, _ in message.locations)]
+    used = [message for message in of_widget if message.id in english]
 
     assert len(used) > 10
     for message in used:

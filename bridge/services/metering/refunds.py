@@ -11,6 +11,7 @@ from bridge.domain.metering.commands import RefundRequest
 from bridge.domain.metering.errors import RefundTooLarge, UnknownSpend
 from bridge.domain.metering.funding import Decision, GivenBack, PlanPart, give_back, left_of_parts, split_plan
 from bridge.domain.metering.spends import Receipt, Refund, Spend
+from bridge.services.metering import merged
 from bridge.services.metering.unit_of_work import UnitOfWork
 from bridge.storage.engine.ids import new_id
 
@@ -18,9 +19,10 @@ from bridge.storage.engine.ids import new_id
 def refund(work: UnitOfWork, request: RefundRequest, account: Account) -> Receipt:
     """Give a spend back, whole or in part; never more than was paid and not given back yet.
 
-    Balance pays off debt first, like any tokens that come in. Tokens of an
-    allowance or a plan go back only while their window is open; what cannot go
-    back is answered as `lapsed`. Raises `UnknownSpend` and `RefundTooLarge`.
+    Balance pays off debt first, like any tokens that come in. Tokens of a plan go
+    back only while their window is open, those of an allowance while one of the
+    windows that they count in is; what cannot go back is answered as `lapsed`.
+    Raises `UnknownSpend` and `RefundTooLarge`.
     """
     spend = work.spends.get(request.spend_id)
     if spend is None:
@@ -53,24 +55,29 @@ def _split(work: UnitOfWork, account: Account, spend: Spend, paid: Decision, tok
 
 
 def _is_open(work: UnitOfWork, account: Account, spend: Spend) -> bool:
-    """Return whether the window the spend's allowance counted in is still the running one."""
-    allowance = work.allowance_of(account, spend.module)
-    return allowance is not None and allowance.window.starts_at == spend.window_starts_at
+    """Return whether one of the windows the spend's allowance counted in is still a running one."""
+    # The rule of a merged account may have gone to the account it was merged into.
+    if account.merged_into is None and work.allowance_of(account, spend.module) is None:
+        return False
+    return not work.window_keys(account, spend.module).keys().isdisjoint(spend.window_keys)
 
 
 def _write(work: UnitOfWork, request: RefundRequest, account: Account, spend: Spend, back: GivenBack) -> Receipt:
     if back.balance:
+        person = work.person_of(account)
         try:
             movement = credit(tokens=back.balance, balance=account.balance, debt=account.debt)
+            credit(tokens=back.balance, balance=person.balance, debt=person.debt)
         except OverflowError as error:
             raise BalanceOutOfRange() from error
         work.move(account.id, Kind.REFUND, movement, actor=request.caller.name, reason=request.reason, spend=spend)
-    if back.allowance and spend.window_starts_at is not None:
-        allowance = work.allowance_of(account, spend.module)
-        ends_at = allowance.window.ends_at if allowance else None
-        work.use_window((account.id, spend.module, spend.window_starts_at), ends_at, -back.allowance)
+        merged.pass_on(work, account.id, actor=request.caller.name)
+    if back.allowance:
+        _give_back_use(work, account, spend, back.allowance)
+        merged.give_back_use(work, account, spend.module, back.allowance)
     for part in split_plan(tokens=back.plan, parts=_open_parts(spend, work.now)):
         work.use_plan(account.id, part, -part.tokens)
+        merged.give_back_plan(work, account, part.product_id, part.tokens)
     given = back.plan + back.balance + back.allowance
     work.use_site(account, spend.site_id, spend.created_at, -given)
     work.use_day(account, spend, units=0, tokens=-given)
@@ -94,6 +101,15 @@ def _write(work: UnitOfWork, request: RefundRequest, account: Account, spend: Sp
     )
     work.new_refunds.append(refunded)
     return work.receipt_of(account, refunded, spend.module)
+
+
+def _give_back_use(work: UnitOfWork, account: Account, spend: Spend, tokens: int) -> None:
+    """Take use back in each window that the spend counts in, so that each is what its spends used."""
+    running = work.window_keys(account, spend.module)
+    for key in spend.window_keys:
+        # A window that closed long ago may be pruned.
+        if key in work.uses:
+            work.use_window(key, running.get(key, work.now), -tokens)
 
 
 def _open_parts(spend: Spend, now: datetime) -> tuple[PlanPart, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, text
 
 from bridge.domain.accounts.ledger import Entry, Kind
 from bridge.storage.accounts.tables import accounts, entries
@@ -43,7 +43,10 @@ _GRANTED = (
     .where(
         entries.c.store_id == bindparam("store"),
         among(entries.c.order_number, "numbers"),
-        entries.c.account_id == bindparam("account"),
+        or_(
+            entries.c.account_id == bindparam("account"),
+            entries.c.account_id.in_(select(accounts.c.id).where(accounts.c.merged_into == bindparam("account"))),
+        ),
         entries.c.kind == Kind.GRANT.value,
     )
     .group_by(entries.c.order_number)
@@ -87,6 +90,21 @@ def list_page(connection: Connection, account_id: int, *, before: int | None, li
     return [_to_entry(row) for row in rows]
 
 
+def list_credits(
+    connection: Connection, account_ids: Collection[int], *, before: int | None, limit: int
+) -> list[Entry]:
+    """Return entries of these accounts that no spend made, newest first, at most `limit`, older than id `before`."""
+    statement = select(entries).where(
+        among(entries.c.account_id, "ids"),
+        # Written out as the partial index has it, so that both databases use it.
+        text("entries.kind not in ('spend','refund')"),
+    )
+    if before is not None:
+        statement = statement.where(entries.c.id < before)
+    rows = connection.execute(statement.order_by(entries.c.id.desc()).limit(limit), {"ids": list(account_ids)})
+    return [_to_entry(row) for row in rows]
+
+
 def list_of_order(connection: Connection, store_id: int, order_number: int, *, limit: int) -> list[Entry]:
     """Return the entries of an order's lines, newest first, at most `limit`."""
     statement = select(entries).where(entries.c.store_id == store_id, entries.c.order_number == order_number)
@@ -110,7 +128,10 @@ def find_references(
 
 
 def granted_by_order(connection: Connection, store_id: int, account_id: int, numbers: Sequence[int]) -> dict[int, int]:
-    """Return the tokens that grants of these orders added to an account, without those that paid debt."""
+    """Return the tokens that grants of these orders added to an account, without those that paid debt.
+
+    Grants to accounts that were merged into it count as well.
+    """
     rows = connection.execute(_GRANTED, {"store": store_id, "account": account_id, "numbers": list(numbers)})
     return {row.order_number: int(row.tokens) for row in rows}
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -64,6 +65,8 @@ holds = Table(
     Column("expires_at", Instant, nullable=False),
     Column("settled_at", Instant),
     Column("spend_id", BIG),
+    Column("second_window_starts_at", Instant),
+    Column("second_window_ends_at", Instant),
     CheckConstraint("state in ('open','captured','released','expired')", name="state"),
     CheckConstraint("tokens = from_plan + from_balance + from_allowance", name="parts"),
     CheckConstraint("from_plan >= 0 and from_balance >= 0 and from_allowance >= 0", name="signs"),
@@ -151,8 +154,13 @@ limit_overrides = Table(
     Column("ends_at", Instant),
     Column("actor", String(340), nullable=False),
     Column("created_at", Instant, nullable=False),
+    # The rule for the second window of the limit; null leaves that window to the rules of the audiences.
+    Column("second_allows", String(10)),
+    Column("second_tokens", BIG),
     CheckConstraint("allows in ('amount','unlimited','disabled')", name="allows"),
     CheckConstraint(f"tokens between 0 and {MAX_TOKENS}", name="tokens"),
+    CheckConstraint("second_allows in ('amount','unlimited','disabled')", name="second_allows"),
+    CheckConstraint(f"second_tokens between 0 and {MAX_TOKENS}", name="second_tokens"),
 )
 
 
@@ -166,6 +174,9 @@ limit_resets = Table(
     Column("role", String(100)),
     Column("reset_at", Instant, nullable=False),
     Column("actor", String(340), nullable=False),
+    # The period of the windows that were reset; null for all.
+    Column("period", String(10)),
+    CheckConstraint("period in ('daily','weekly','monthly','never')", name="period"),
     Index("ix_limit_resets_account", "account_id", "reset_at"),
     # Those of single accounts lie apart from those of the whole store, which are read with the store's rules.
     Index("ix_limit_resets_store", "store_id", "account_id", "reset_at"),
@@ -190,12 +201,34 @@ limits = Table(
     Column("module", String(64), primary_key=True),
     Column("period", String(10), nullable=False),
     Column("message", String(500), nullable=False),
+    # The period of the second window; null for a limit with one.
+    Column("second_period", String(10)),
+    # Where the use of the first window is counted: 0 or 1. The second counts in the other one.
+    Column("counter", SmallInteger, nullable=False, server_default=text("0")),
     CheckConstraint("period in ('daily','weekly','monthly','never')", name="period"),
+    CheckConstraint(
+        "second_period in ('daily','weekly','monthly','never') and second_period <> period", name="second_period"
+    ),
+    CheckConstraint("counter in (0, 1)", name="counter"),
 )
 
 
 limit_rules = Table(
     "limit_rules",
+    metadata,
+    Column("store_id", Integer, primary_key=True),
+    Column("module", String(64), primary_key=True),
+    Column("audience", String(110), primary_key=True),
+    Column("allows", String(10), nullable=False),
+    Column("tokens", BIG, nullable=False),
+    CheckConstraint("allows in ('amount','unlimited','disabled')", name="allows"),
+    CheckConstraint(f"tokens between 0 and {MAX_TOKENS}", name="tokens"),
+    ForeignKeyConstraint(["store_id", "module"], ["limits.store_id", "limits.module"], ondelete="CASCADE"),
+)
+
+
+second_limit_rules = Table(
+    "second_limit_rules",
     metadata,
     Column("store_id", Integer, primary_key=True),
     Column("module", String(64), primary_key=True),
@@ -214,10 +247,28 @@ window_uses = Table(
     Column("account_id", ForeignKey(accounts.c.id), primary_key=True),
     Column("module", String(64), primary_key=True),
     Column("starts_at", Instant, primary_key=True),
+    # Two windows of a limit may begin at the same moment.
+    Column("counter", SmallInteger, primary_key=True, autoincrement=False, server_default=text("0")),
     Column("ends_at", Instant),
     Column("used", BIG, nullable=False),
     CheckConstraint("used >= 0", name="used"),
-    Index("ix_window_uses_module", "module", "starts_at", "account_id"),
+    CheckConstraint("counter in (0, 1)", name="counter"),
+    Index("ix_window_uses_module", "module", "counter", "starts_at", "account_id"),
+)
+
+
+# The use of running windows that came with a merged account: part of the `used` of the window or, with a product, of
+# the plan. A refund of a spend of the merged account lowers both.
+carried_uses = Table(
+    "carried_uses",
+    metadata,
+    Column("account_id", ForeignKey(accounts.c.id), primary_key=True),
+    Column("module", String(64), primary_key=True),
+    Column("product_id", BIG, primary_key=True, autoincrement=False),
+    Column("starts_at", Instant, primary_key=True),
+    Column("counter", SmallInteger, primary_key=True, autoincrement=False, server_default=text("0")),
+    Column("used", BIG, nullable=False),
+    CheckConstraint("used >= 0", name="used"),
 )
 
 
@@ -249,6 +300,7 @@ spends = Table(
     Column("back_balance", BIG, nullable=False, server_default=text("0")),
     Column("back_allowance", BIG, nullable=False, server_default=text("0")),
     Column("lapsed", BIG, nullable=False, server_default=text("0")),
+    Column("second_window_starts_at", Instant),
     CheckConstraint("tokens = from_plan + from_balance + from_allowance + uncovered", name="parts"),
     CheckConstraint("from_plan >= 0 and from_balance >= 0 and from_allowance >= 0 and uncovered >= 0", name="signs"),
     # Never more given back than was paid, source by source; what an allowance lost with its window counts too.
@@ -298,6 +350,7 @@ window_runs = Table(
     Column("store_id", ForeignKey(stores.c.id), primary_key=True),
     Column("module", String(64), primary_key=True),
     Column("starts_at", Instant, primary_key=True),
+    Column("counter", SmallInteger, primary_key=True, autoincrement=False, server_default=text("0")),
     Column("ends_at", Instant),
     Column("announced_at", Instant, nullable=False),
     Column("ran_dry", Integer, nullable=False),

@@ -82,14 +82,14 @@ def render_user(
     # One key for all forms of the page: it counts only together with what a form states.
     form_key = new_key()
     return render_template(
-        "user.html", page=page, user=page.user, store=page.store, form_key=form_key, admin=current_admin()
+        "admin/user.html", page=page, user=page.user, store=page.store, form_key=form_key, admin=current_admin()
     )
 
 
 def _account(store: str, user_id: str) -> Account:
     with reading() as connection:
         found = settings.get_store(connection, store)
-        return profiles.get_account(connection, found.id, path_number(user_id, "user_id"))
+        return profiles.get_own_account(connection, found.id, path_number(user_id, "user_id"))
 
 
 def _explain() -> ExplainForm | None:
