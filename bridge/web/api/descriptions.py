@@ -11,7 +11,6 @@ import inspect
 import sys
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
 
 from pydantic import BaseModel, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
