@@ -1,4 +1,4 @@
-"""Merged accounts: what a refund of an earlier spend gives back to the account that the person has now."""
+"""Refunds of spends that a merged account made: the tokens go to the account that the person has now."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ holds = Table(
         postgresql_where=text("state = 'open'"),
         sqlite_where=text("state = 'open'"),
     ),
-    # The open holds of a store, newest first, whatever other stores hold.
+    # Finds the open holds of a store, the newest first.
     Index(
         "ix_holds_open_of_store",
         "store_id",
@@ -110,7 +110,7 @@ refunds = Table(
     Column("created_at", Instant, nullable=False),
     CheckConstraint("to_plan >= 0 and to_balance >= 0 and to_allowance >= 0 and lapsed >= 0", name="signs"),
     Index("ix_refunds_spend", "account_id", "spend_id"),
-    # Ids follow time: what was refunded since a moment.
+    # Finds the refunds since a moment, because ids follow time.
     Index("ix_refunds_id", "id"),
 )
 
@@ -275,10 +275,9 @@ carried_uses = Table(
 spends = Table(
     "spends",
     metadata,
-    # No foreign key: the day of history each spend counts in has one, checked once for an account and batch.
+    # No foreign key to the account: the day in `usage_days` has one, which is checked once for each batch.
     Column("account_id", BIG, nullable=False),
-    # The key is the id alone: spends are found by it, and a key that began with the account would cost each spend a
-    # random page.
+    # The key is the id alone. With a key that begins with the account, each spend would write to a random page.
     Column("id", BIG, primary_key=True, autoincrement=False),
     Column("store_id", Integer, nullable=False),
     Column("module", String(64), nullable=False),
@@ -303,7 +302,7 @@ spends = Table(
     Column("second_window_starts_at", Instant),
     CheckConstraint("tokens = from_plan + from_balance + from_allowance + uncovered", name="parts"),
     CheckConstraint("from_plan >= 0 and from_balance >= 0 and from_allowance >= 0 and uncovered >= 0", name="signs"),
-    # Never more given back than was paid, source by source; what an allowance lost with its window counts too.
+    # From each source, at most the tokens paid are refunded, including those of an allowance whose window has ended.
     CheckConstraint(
         "back_plan >= 0 and back_plan <= from_plan and back_balance >= 0 and back_balance <= from_balance"
         " and back_allowance >= 0 and back_allowance <= from_allowance and lapsed >= 0"
@@ -316,7 +315,7 @@ spends = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    # No foreign key: each batch would lock the store's row, and stores are never deleted.
+    # No foreign key, because each batch would lock the store's row.
     Column("store_id", Integer, primary_key=True, autoincrement=False),
     Column("site_id", BIG, primary_key=True, autoincrement=False, server_default=text("0")),
     Column("key", String(255), primary_key=True),
@@ -339,7 +338,7 @@ usage_days = Table(
     Column("source", String(100), primary_key=True),
     Column("units", BIG, nullable=False),
     Column("tokens", BIG, nullable=False),
-    # The use of a whole store in its last days, however long its history is.
+    # Finds the latest days of a whole store without reading its history.
     Index("ix_usage_days_day_account_id", "day", "account_id"),
 )
 
