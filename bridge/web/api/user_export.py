@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
-from typing import Any
+from typing import IO, Any, cast
 
 from flask import Blueprint, Response, request
 
@@ -97,24 +97,24 @@ def _json_parts(database: Database, store: Store, account: Account, *, now: date
         yield "}"
 
 
-class _Sink(io.RawIOBase):
-    """Collects what a ZIP file writes, to be sent on; it cannot seek, so the file is written front to back."""
+class _Sink:
+    """Collects what a ZIP file writes, to be sent on. It has no position, so the file is written front to back."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
 
-    def writable(self) -> bool:
-        """Return that it can be written to."""
-        return True
-
-    def write(self, data: Any) -> int:
+    def write(self, part: bytes) -> int:
         """Keep a part."""
-        self._parts.append(bytes(data))
-        return len(data)
+        self._parts.append(bytes(part))
+        return len(part)
+
+    def flush(self) -> None:
+        """Do nothing: parts are sent when they are taken."""
 
     def take(self) -> bytes:
         """Return what was written since the last time."""
-        taken, self._parts = b"".join(self._parts), []
+        taken = b"".join(self._parts)
+        self._parts.clear()
         return taken
 
 
@@ -122,7 +122,7 @@ def _zip_parts(database: Database, account: Account) -> Iterator[bytes]:
     sink = _Sink()
     with database.reading() as connection:
         found = account_export.open_export(connection, account)
-        with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(cast(IO[bytes], sink), "w", zipfile.ZIP_DEFLATED) as archive:
             for name in LISTS:
                 columns = found.columns(name)
                 with archive.open(f"{name}.csv", "w", force_zip64=True) as file:
