@@ -252,7 +252,7 @@ def test_a_window_noted_by_a_clock_that_was_ahead_hides_no_later_one(shop, datab
     jobs.due_windows(shift_at(database, utcnow() + YEAR))
 
     with database.reading() as connection:
-        assert [module for _, module in opened_windows.list_due(connection, now=utcnow())] == ["chat"]
+        assert [module for _, module, _ in opened_windows.list_due(connection, now=utcnow())] == ["chat"]
     assert jobs.due_windows(shift_at(database, utcnow())) == "1 announced"
     with database.reading() as connection:
         assert opened_windows.list_due(connection, now=utcnow()) == []
