@@ -1,4 +1,4 @@
-"""axe-core on every page of the console and the API reference, in light and dark, filled and empty."""
+"""axe-core on every page of the console, the portal and the API reference, in light and dark, filled and empty."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.factories import deliver, give, line, order, put_package, put_user, spend
+from tests.support import portal
 from tests.support.pages import EMAIL, PASSWORD, add_owner
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -17,6 +18,7 @@ AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 PUBLIC = ("/admin", "/v1/docs")
 RUN = """(rules) => axe.run(document, rules).then(found => found.violations.map(
   each => `${each.id}: ${each.help}: ${each.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | ')}`))"""
+TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 ONLY_CONTRAST = {"runOnly": ["color-contrast"]}
 """The rules whose result depends on the theme."""
 
@@ -72,3 +74,30 @@ def test_no_page_has_a_violation(address: str, browser: Browser, console: list[s
         context.close()
 
     assert found == []
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_no_page_of_the_portal_has_a_violation(app, shop, address: str, browser: Browser) -> None:
+    put_package(shop, 10, 600)
+    deliver(shop, order(1, customer=2, lines=[line(quantity=2)]))
+    spend(shop, 2, 700)
+    paths = [
+        portal.path_of(rule) for rule in portal.rules(app) if "GET" in rule.methods and "download" not in rule.endpoint
+    ]
+    body = {"url": "https://blog.example", "name": "Blog", "monthly_cap": 5}
+    shop.client.post("/v1/users/2/sites", json=body, headers=shop.headers)
+    found = []
+    for scheme, lang, width, checks in (("light", "en", 1280, {}), ("dark", "ar", 280, ONLY_CONTRAST)):
+        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
+        page = context.new_page()
+        page.goto(
+            address + portal.link(shop, **{"user": {"id": 2}, "for": "portal", "lang": lang}).removeprefix(address)
+        )
+        assert page.url == f"{address}/account"
+        for path in paths:
+            found += _violations(page, f"{address}{path}", checks)
+            found += [f"{path} is too wide at {width}"] if page.evaluate(TOO_WIDE) else []
+        context.close()
+
+    assert found == []
+    assert len(paths) > 6
