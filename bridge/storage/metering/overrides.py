@@ -1,22 +1,22 @@
-"""Exceptions to a limit: one account's own rule, and resets by hand."""
+"""Overrides: an account's own rule for a module, in place of the rules of its audiences."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
-from bridge.domain.metering.limits import Allows, Override, Reset, Rule
+from bridge.domain.metering.limits import Allows, Override, Rule
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.bulk import among
-from bridge.storage.metering.tables import limit_overrides, limit_resets
+from bridge.storage.metering.tables import limit_overrides
 
 _OVERRIDES = select(limit_overrides).where(
     among(limit_overrides.c.account_id, "ids"),
     or_(limit_overrides.c.ends_at.is_(None), limit_overrides.c.ends_at > bindparam("now")),
 )
-_RESETS = select(limit_resets).where(among(limit_resets.c.account_id, "ids"))
 
 _LOOKED_AT = 1000
 """How many accounts with a rule of their own are looked at to find one of a store."""
@@ -27,10 +27,7 @@ def overrides(
 ) -> dict[tuple[int, str], Override]:
     """Return the rules of their own that these accounts have at this moment, by account and module."""
     rows = connection.execute(_OVERRIDES, {"ids": list(account_ids), "now": now})
-    return {
-        (row.account_id, row.module): Override(row.module, Rule(Allows(row.allows), row.tokens), row.ends_at)
-        for row in rows
-    }
+    return {(row.account_id, row.module): _to_override(row) for row in rows}
 
 
 def has_overrides(connection: Connection, store_id: int) -> bool:
@@ -61,6 +58,8 @@ def put_override(connection: Connection, account_id: int, override: Override, *,
     values = {
         "allows": override.rule.allows.value,
         "tokens": override.rule.tokens,
+        "second_allows": override.second.allows.value if override.second else None,
+        "second_tokens": override.second.tokens if override.second else None,
         "ends_at": override.ends_at,
         "actor": actor,
         "created_at": now,
@@ -78,47 +77,6 @@ def drop_override(connection: Connection, account_id: int, module: str) -> bool:
     return removed.rowcount > 0
 
 
-def add_reset(connection: Connection, reset_id: int, store_id: int, reset: Reset, *, actor: str) -> None:
-    """Write a reset by hand."""
-    connection.execute(
-        insert(limit_resets).values(
-            id=reset_id,
-            store_id=store_id,
-            account_id=reset.account_id,
-            module=reset.module,
-            role=reset.role,
-            reset_at=reset.reset_at,
-            actor=actor,
-        )
-    )
-
-
-def account_resets(connection: Connection, account_ids: Collection[int]) -> dict[int, list[Reset]]:
-    """Return the resets by hand of these accounts alone."""
-    found: dict[int, list[Reset]] = {}
-    for row in connection.execute(_RESETS, {"ids": list(account_ids)}):
-        found.setdefault(row.account_id, []).append(Reset(row.reset_at, row.module, row.role, row.account_id))
-    return found
-
-
-def has_account_resets(connection: Connection, store_id: int) -> bool:
-    """Return whether any single account of the store was ever reset manually."""
-    statement = (
-        select(limit_resets.c.id)
-        .where(limit_resets.c.store_id == store_id, limit_resets.c.account_id.is_not(None))
-        .limit(1)
-    )
-    return connection.execute(statement).first() is not None
-
-
-def store_resets(connection: Connection, store_id: int) -> tuple[Reset, ...]:
-    """Return the latest reset by hand of each role and module of a store, and of all of them."""
-    latest: dict[tuple[str | None, str | None], Reset] = {}
-    rows = connection.execute(
-        select(limit_resets)
-        .where(limit_resets.c.store_id == store_id, limit_resets.c.account_id.is_(None))
-        .order_by(limit_resets.c.reset_at)
-    )
-    for row in rows:
-        latest[(row.module, row.role)] = Reset(row.reset_at, row.module, row.role)
-    return tuple(latest.values())
+def _to_override(row: Row[Any]) -> Override:
+    second = None if row.second_allows is None else Rule(Allows(row.second_allows), row.second_tokens or 0)
+    return Override(row.module, Rule(Allows(row.allows), row.tokens), row.ends_at, second)
