@@ -29,13 +29,19 @@ from bridge.storage.stores import stores
 class Settled:
     """The result of processing an order: the entries posted now, and whether it waits for its buyer.
 
-    `shown_number` is the order number shown to people.
+    `shown_number` is the order number shown to people, `state` the order afterwards
+    and `has_questions` whether it has review items. `covered` are the lines that
+    another order grants, `too_large` those above the maximum.
     """
 
     entries: tuple[Entry, ...]
     is_parked: bool
     owed: int
     shown_number: str
+    state: OrderState
+    has_questions: bool = False
+    covered: frozenset[int] = frozenset()
+    too_large: frozenset[int] = frozenset()
 
     @property
     def outcome(self) -> str:
@@ -85,12 +91,17 @@ def settle(
         )
         remembered.append(_remembered(known, circumstances))
     orders.remember(connection, remembered, now=now)
+    stored = {known.number: (known, bool(items)) for known, _, items in remembered}
     return [
         Settled(
             tuple(posted[number][1]) if number in posted else (),
             is_parked=number in waiting,
             owed=sum(dues[number].tokens.values()),
             shown_number=shown[number],
+            state=stored[number][0],
+            has_questions=stored[number][1],
+            covered=frozenset(covered.get(number, {})),
+            too_large=frozenset(dues[number].too_large),
         )
         for number in asked
     ]
