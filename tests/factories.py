@@ -173,6 +173,13 @@ def give(shop: Shop, user_id: int, tokens: int) -> None:
     assert response.status_code == 201, response.text
 
 
+def merge(shop: Shop, into: int, source: int, *, key: str | None = None, **more: Any) -> TestResponse:
+    """Merge the account of user `source` into that of user `into`, which is created where it is missing."""
+    put_user(shop, into)
+    headers = shop.headers | {"Idempotency-Key": key or f"merge-{next(_counter)}"}
+    return shop.client.post(f"/v1/users/{into}/merge", json={"from": source} | more, headers=headers)
+
+
 def spend(
     shop: Shop,
     user_id: int,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bridge.cli.base import ACTOR, Command, prepared, utcnow
+from bridge.cli.base import ACTOR, Command, local, prepared, utcnow
 from bridge.rendering import documents
 from bridge.services.stores import access_keys, settings
 from bridge.services.transactions import in_transaction
@@ -39,7 +39,12 @@ def command(slug: str, make: bool, revoke: str | None, as_json: bool) -> None:
             ).prefix
         if make:
             done["access_key"] = access_keys.make(connection, store, actor=ACTOR, now=utcnow())
-        done["items"] = [
+        done["items"] = access_keys.list_keys(connection, store)
+        return done
+
+    done = in_transaction(transaction, act)
+    if as_json:
+        items = [
             {
                 "prefix": key.prefix,
                 "name": key.name,
@@ -47,21 +52,17 @@ def command(slug: str, make: bool, revoke: str | None, as_json: bool) -> None:
                 "last_used_at": documents.format_timestamp(key.last_used_at),
                 "expires_at": documents.format_timestamp(key.expires_at),
             }
-            for key in access_keys.list_keys(connection, store)
+            for key in done["items"]
         ]
-        return done
-
-    done = in_transaction(transaction, act)
-    if as_json:
-        click.echo(json.dumps(done))
+        click.echo(json.dumps(done | {"items": items}))
         return
     if revoke is not None:
         click.echo(f"{done['revoked']}… was revoked.")
     if make:
         click.echo(f"The new access key, shown only once: {done['access_key']}")
     for key in done["items"]:
-        name = f"  {key['name']}" if key["name"] else ""
-        end = f"  expires {key['expires_at']}" if key["expires_at"] else ""
-        click.echo(f"{key['prefix']}…  created {key['created_at']}  last used {key['last_used_at'] or '-'}{end}{name}")
+        name = f"  {key.name}" if key.name else ""
+        end = f"  expires {local(key.expires_at)}" if key.expires_at else ""
+        click.echo(f"{key.prefix}…  created {local(key.created_at)}  last used {local(key.last_used_at)}{end}{name}")
     if not done["items"]:
         click.echo(f"The store has no access key. Create one: flask stores access-keys {slug} --make")

@@ -22,7 +22,13 @@ def group() -> None:
 
 @group.command("add")
 @click.argument("email")
-@click.option("--role", type=click.Choice([role.value for role in Role]), default="owner", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    default="owner",
+    show_default=True,
+    help="What the admin may do.",
+)
 @click.option("--store", "slug", help="Give the role in this store only.")
 def add(email: str, role: str, slug: str | None) -> None:
     """Add an admin and print their password. It is shown only once."""

@@ -13,6 +13,8 @@ from bridge.runtime import Runtime, runtime
 from bridge.services.ops import addresses, schema_version
 from bridge.services.ops.addresses import ServiceAddress
 
+_LONGEST_SENTENCE = 200
+
 ACTOR = "command line"
 """The actor of changes that a command makes, in the ledger and the audit log."""
 
@@ -47,6 +49,10 @@ class Command(click.Command):
             return with_appcontext(super().invoke)(ctx)
         except BridgeError as error:
             raise click.ClickException(sentence_of(error)) from error
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Return the whole first sentence, for the list of commands; click would cut it at the end of the line."""
+        return super().get_short_help_str(_LONGEST_SENTENCE)
 
 
 class Group(click.Group):

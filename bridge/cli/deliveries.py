@@ -29,7 +29,7 @@ def group() -> None:
 @click.option("--store", help="Only deliveries of the store with this slug.")
 @click.option("--state", type=click.Choice([state.value for state in State]), help="Only deliveries in this state.")
 @click.option("--before", type=int, metavar="ID", help="Only deliveries older than this one.")
-@click.option("--limit", type=click.IntRange(1, _MOST), default=_SHOWN, show_default=True)
+@click.option("--limit", type=click.IntRange(1, _MOST), default=_SHOWN, show_default=True, help="How many to list.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def list_(store: str | None, state: str | None, before: int | None, limit: int, as_json: bool) -> None:
     """List deliveries, newest first."""

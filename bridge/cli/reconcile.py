@@ -65,6 +65,8 @@ def command(slug: str | None, since: str | None, full: bool, order: str | None, 
         listed = [{"store": name, **report.document} for name, report in reports.items()]
         click.echo(json.dumps({"dry_run": dry_run, "reports": listed, "without_keys": skipped}))
     else:
+        if not reports and not skipped:
+            click.echo("No shop is connected yet. Connect one: flask stores add SLUG --url URL")
         for name, report in reports.items():
             for line in _lines(name, report, is_dry=dry_run):
                 click.echo(line)

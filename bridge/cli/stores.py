@@ -57,7 +57,14 @@ for _command in (access_keys.command, store_changes.rename, store_changes.move, 
     default="",
     help="The store's time zone, such as Europe/Paris or +05:30. Default: the shop's.",
 )
-@click.option("--week-start", type=click.Choice(WEEKDAYS), default="monday", show_default=True, metavar="DAY")
+@click.option(
+    "--week-start",
+    type=click.Choice(WEEKDAYS),
+    default="monday",
+    show_default=True,
+    metavar="DAY",
+    help="The day on which weekly limits reset.",
+)
 @click.option("--consumer-key", help="The shop's REST key, used to read orders and repair webhooks.")
 @click.option("--consumer-secret", help="The REST key's secret.")
 @click.option("--webhook-secret", help="The secret that signs the shop's webhooks. Default: a new one.")

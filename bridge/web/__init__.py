@@ -27,6 +27,7 @@ from bridge.web.admin import (
     store_settings,
     user_export,
     user_limits,
+    user_merge,
     user_sites,
 )
 from bridge.web.admin import limits as limits_page
@@ -38,6 +39,7 @@ from bridge.web.api import (
     events,
     holds,
     limits,
+    merges,
     openapi,
     orders,
     passes,
@@ -62,6 +64,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     orders.bp,
     users.bp,
     adjustments.bp,
+    merges.bp,
     user_list.bp,
     usage.bp,
     settings.bp,
@@ -80,6 +83,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     shortcode.bp,
     user_limits.bp,
     user_sites.bp,
+    user_merge.bp,
     balance.bp,
     bulk.bp,
     exceptions.bp,

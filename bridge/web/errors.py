@@ -13,6 +13,7 @@ from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from bridge.domain import errors
+from bridge.domain.accounts import merging
 from bridge.domain.metering import errors as metering_errors
 from bridge.domain.orders import errors as order_errors
 from bridge.domain.shop import authorization
@@ -50,6 +51,7 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.KeyInvalid: 400,
     errors.KeyReused: 422,
     errors.BalanceChanged: 409,
+    merging.AlreadyMerged: 409,
     errors.OrderHasCustomer: 409,
     order_errors.LineHasAmount: 409,
     order_errors.RefundsChanged: 409,

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+import click
 import pytest
 
 from bridge.cli.base import Group
@@ -30,7 +31,11 @@ def audit_clean(flask):
 
 
 def test_every_command_says_what_it_is_for(flask):
+    assert "..." not in flask("stores").output.partition("Commands:")[2]
     for command in COMMANDS:
+        each = [command, *getattr(command, "commands", {}).values()]
+        options = [option for one in each for option in one.params if isinstance(option, click.Option)]
+        assert [option.name for option in options if not option.help] == []
         names = [command.name, *(f"{command.name} {sub}" for sub in getattr(command, "commands", {}))]
         for name in names:
             result = flask(*name.split(), "--help")

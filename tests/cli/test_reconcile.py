@@ -92,6 +92,11 @@ def test_reconcile_since_reads_a_range_in_the_stores_own_time(connected_shop, fl
 
 
 @one_engine
+def test_reconcile_without_a_store_says_how_to_connect_one(app):
+    result = app.test_cli_runner().invoke(args=["reconcile"])
+    assert (result.exit_code, "flask stores add" in result.output) == (0, True)
+
+
 def test_reconcile_without_keys_says_how_to_give_them(connected_shop, flask):
     connected_shop.connect(has_keys=False)
 

@@ -33,6 +33,9 @@ def lived_in(shop, database):
     factories.give(shop, 4, 70)
     factories.give(shop, 4, 50)
     hold_and_plan(SpendDriver(database, Caller(shop.id, "key")))
+    factories.deliver(shop, factories.order(8, customer=8, email="zoe@example.test"))
+    assert factories.spend(shop, 8, 30).status_code == 201
+    assert factories.merge(shop, 9, 8).status_code == 201
     return shop
 
 
@@ -110,6 +113,8 @@ def test_ledger_of_a_real_shops_deliveries_is_sound(shop, database):
 _ENTRY = "account_id, kind, tokens, debt, forgiven, balance_after, debt_after, actor, reason, reference, created_at"
 _POSTED = "store_id, order_number, line_id, posting"
 _ANSWER = "update idempotency_keys set answer = replace(answer, {}) where key = '{}'"
+
+_MERGED = "(select id from accounts where user_id = 8)"
 
 PLANTED = [
     ("balance", "has balance 101,", "update accounts set balance = balance + 1 where user_id = 2"),
@@ -199,6 +204,34 @@ PLANTED = [
     ),
     ("plan_term", "which does not exist", "update plan_terms set line_id = 77"),
     ("plan_term", "which is no account's", "update orders set account_id = null where number = 9"),
+    ("merge", "still has 7 tokens", "update accounts set balance = 7 where user_id = 8"),
+    ("merge", "which cannot pay for it", "update accounts set merged_into = id where user_id = 8"),
+    ("merge", "is not stated by both", "update accounts set merged_into = null where user_id = 8"),
+    ("merge", "is not stated by both", "delete from merges"),
+    ("merge", "has no entry of what it moved", "update merges set balance = 5"),
+    ("merge", "sum up to -970, not to 0", "delete from entries where reason = 'Merged from user 8'"),
+    (
+        "merge",
+        "still has the open hold",
+        f"update holds set account_id = {_MERGED} where state = 'open'",
+    ),
+    ("merge", "still holds order 1", f"update orders set account_id = {_MERGED} where number = 1"),
+    ("merge", "still holds order 2", f"update orders set claimed_by = {_MERGED} where number = 2"),
+    ("merge", "a plan of order 9", f"update plan_terms set account_id = {_MERGED}"),
+    ("merge", "still has the linked site", f"update sites set account_id = {_MERGED}"),
+    ("balance", "1000 purchased; its entries sum up to 970, 0 and 970", "update merges set purchased = 970"),
+    (
+        "window",
+        "has 0 used; spends took 3",
+        "insert into carried_uses (account_id, module, product_id, starts_at, used)"
+        " select account_id, 'alt_text', 0, starts_at, 3 from window_uses",
+    ),
+    (
+        "plan",
+        "spends took 9",
+        "insert into carried_uses (account_id, module, product_id, starts_at, used)"
+        " select account_id, '', 72, starts_at, 9 from plan_uses",
+    ),
     (
         "answer",
         "key mixed of store 1 has a response with spend sp_7",
@@ -246,7 +279,7 @@ def test_ledger_is_read_in_parts_that_cover_all_of_it(lived_in, database):
     ranges = sorted({(part.values["low"], part.values["high"]) for part in parts if "low" in part.values})
     spans = [part.values["span"] for part in parts if part.check == "answer"]
 
-    assert len(ranges) == 4
+    assert len(ranges) == 6
     assert len(spans) > 2
     assert (ranges[0][0], ranges[-1][1]) == (-(2**63), 2**63 - 1)
     assert all(before[1] == after[0] for before, after in pairwise(ranges))

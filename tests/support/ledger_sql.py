@@ -72,10 +72,13 @@ def _line_faults(database: Database) -> list[str]:
     granted: dict[tuple[int, int, int], int] = defaultdict(int)
     holders: dict[tuple[int, int, int], int] = defaultdict(int)
     postings: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+    # What a merged account was granted is its person's.
+    persons = {row["id"]: row["merged_into"] or row["id"] for row in rows(database, "select * from accounts")}
     for entry in rows(database, "select * from entries where order_number is not null order by id"):
         line = (entry["store_id"], entry["order_number"], entry["line_id"])
         granted[line] += entry["tokens"] - entry["debt"]
-        holders[(entry["store_id"], entry["order_number"], entry["account_id"])] += entry["tokens"] - entry["debt"]
+        holder = persons.get(entry["account_id"], entry["account_id"])
+        holders[(entry["store_id"], entry["order_number"], holder)] += entry["tokens"] - entry["debt"]
         postings[line].append(entry["posting"])
         if (entry["tokens"] - entry["debt"] > 0) != (entry["kind"] == "grant"):
             found_kind = f"entry {entry['id']} of {entry['tokens']} tokens is called {entry['kind']}"
@@ -112,7 +115,10 @@ def _spend_faults(database: Database) -> list[str]:
     net = "tokens - back_plan - back_balance - back_allowance"
     if _sums(database, "spends", net) != _sums(database, "usage_days", "tokens"):
         found.append("the days of history do not add up to the spends")
-    if _sums(database, "spends", "from_allowance - back_allowance") != _sums(database, "window_uses", "used"):
+    taken = _sums(database, "spends", "from_allowance - back_allowance")
+    for place, tokens in _sums(database, "carried_uses", "case when product_id = 0 then used else 0 end").items():
+        taken[place] = taken.get(place, 0) + tokens
+    if taken != _sums(database, "window_uses", "used"):
         found.append("the windows do not add up to the spends")
     return found
 
@@ -125,7 +131,8 @@ def _sums(database: Database, table: str, column: str) -> dict[tuple[int, str], 
 def _answer_faults(database: Database) -> list[str]:
     """Check that each stored response of a spend has its spend, and each spend its response, exactly once."""
     net = rows(database, "select status, answer from idempotency_keys where status = 201")
-    answered = [document["id"] for row in net if (document := json.loads(row["answer"]))["id"].startswith("sp_")]
+    named = [str(json.loads(row["answer"]).get("id", "")) for row in net]
+    answered = [name for name in named if name.startswith("sp_")]
     written = count(database, "spends")
     if len(answered) != len(set(answered)) or len(answered) != written:
         return [f"{len(answered)} answers promise a spend, {written} spends are written"]

@@ -130,7 +130,7 @@ def test_held_tokens_and_debt_are_shown(ada):
     deliver(ada, order(41, "refunded", at=10, lines=[line(quantity=2, name="Hundred thousand")]))
     words = _words(_get(ada, user_id=2))
     assert "76,544 tokens are owed" in words
-    assert "200,000 taken back" in words
+    assert "200,000 removed" in words
 
 
 def test_reset_is_shown_in_the_stores_own_time(ada):

@@ -106,7 +106,9 @@ def test_widget_is_shown_in_the_language(ada, language):
 
 @pytest.mark.parametrize("language", [language for language in Language if language != "en"])
 def test_no_english_is_left_in_another_language(ada, language):
-    english, shown = _words(_widget(ada)), _words(_widget(ada, lang=language.value))
+    # The name of the product is the shop's text, and stays.
+    pages = (_widget(ada), _widget(ada, lang=language.value))
+    english, shown = (_words(page).replace("Tokens (large)", "") for page in pages)
     simple = [message for message in update_catalogs.read(language.value) if message.id and not message.pluralizable]
     used = [message for message in simple if message.id in english]
 

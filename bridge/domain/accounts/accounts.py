@@ -45,7 +45,8 @@ class Account(NamedTuple):
     none are stored, and always empty for a guest. `alert` is the last balance
     alert that was recorded, and `alerted_below` the lowest level in tokens that the
     balance was below then; None for none. `last_grant` is what the account's last
-    order granted, in tokens.
+    order granted, in tokens. `merged_into` is the account this one became part of,
+    None for an account of its own.
     """
 
     id: int
@@ -59,6 +60,7 @@ class Account(NamedTuple):
     alert: Alert = Alert.NEW
     alerted_below: int | None = None
     last_grant: int = 0
+    merged_into: int | None = None
 
     @property
     def is_guest(self) -> bool:
@@ -87,6 +89,7 @@ class Account(NamedTuple):
             self.alert,
             self.alerted_below,
             self.last_grant,
+            self.merged_into,
         )
 
 

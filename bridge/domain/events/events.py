@@ -34,6 +34,7 @@ class EventType(StrEnum):
     ALLOWANCE_RESET = "allowance.reset"
     GRANT_CREATED = "grant.created"
     GRANT_REVERSED = "grant.reversed"
+    USER_MERGED = "user.merged"
     WEBHOOK_SILENT = "store.webhook_silent"
 
 

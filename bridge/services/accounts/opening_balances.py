@@ -13,7 +13,7 @@ from bridge.domain.errors import BalanceOutOfRange
 from bridge.domain.stores.stores import Store
 from bridge.services.accounts.opening_files import MAX_FAULTS, read
 from bridge.storage.accounts import accounts, ledger
-from bridge.storage.engine.database import Connection
+from bridge.storage.engine.database import Connection, TryAgain
 from bridge.storage.engine.ids import new_ids
 
 __all__ = ["BATCH", "MAX_FAULTS", "Imported", "post", "preview", "read"]
@@ -60,32 +60,40 @@ def post(connection: Connection, store: Store, rows: Sequence[Opening], *, now: 
     """Add at most `BATCH` opening balances and the profiles of their users; one entry for each.
 
     The entry's reference prevents a second opening balance for the same user,
-    permanently. Raises `BalanceOutOfRange`.
+    permanently, also after the user was merged. Raises `BalanceOutOfRange`.
     """
     places = {row.user_id: (store.id, row.user_id) for row in rows}
-    located = accounts.locate_or_add(connection, places.values(), now=now)
-    locked = accounts.lock(connection, set(located.values()))
+    located = accounts.locate_or_add(connection, places.values(), follow=False, now=now)
+    persons = accounts.locate(connection, places.values())
+    locked = accounts.lock(connection, {*located.values(), *persons.values()}, with_merged=True)
+    if any(locked[id_].merged_into is not None for id_ in persons.values()):
+        raise TryAgain("an account was merged into another one meanwhile")
     known = ledger.find_references(connection, locked.keys(), [_reference(store, row) for row in rows])
-    updated = {
-        row.user_id: locked[located[places[row.user_id]]].with_profile(email=row.email, name=row.name, roles=row.roles)
-        for row in rows
-    }
-    changed = [account for account in updated.values() if account != locked[account.id]]
-    accounts.set_profiles(connection, sorted(changed, key=lambda account: account.id), now=now)
+    changed = set()
+    for row in rows:
+        account = locked[located[places[row.user_id]]]
+        updated = account.with_profile(email=row.email, name=row.name, roles=row.roles)
+        if updated != account:
+            locked[account.id] = updated
+            changed.add(account.id)
+    accounts.set_profiles(connection, [locked[id_] for id_ in sorted(changed)], now=now)
     new = [row for row in rows if row.balance and _reference(store, row) not in known]
-    entries = [
-        _entry(id_, updated[row.user_id], row, store, now=now) for id_, row in zip(new_ids(len(new)), new, strict=True)
-    ]
-    balances = [locked[entry.account_id]._replace(balance=entry.balance_after) for entry in entries]
-    accounts.set_balances(connection, sorted(balances, key=lambda account: account.id), now=now)
+    entries = []
+    for id_, row in zip(new_ids(len(new)), new, strict=True):
+        account = locked[persons[places[row.user_id]]]
+        entries.append(_entry(id_, account, row, store, now=now))
+        locked[account.id] = account._replace(balance=entries[-1].balance_after)
+    paid = sorted({entry.account_id for entry in entries})
+    accounts.set_balances(connection, [locked[id_] for id_ in paid], now=now)
     ledger.add(connection, [(entry, None) for entry in entries])
     return _imported(store, rows, known)
 
 
 def preview(connection: Connection, store: Store, rows: Sequence[Opening]) -> Imported:
     """Return what `post` would do with these rows; nothing is written."""
-    located = accounts.locate(connection, [(store.id, row.user_id) for row in rows])
-    known = ledger.find_references(connection, located.values(), [_reference(store, row) for row in rows])
+    places = [(store.id, row.user_id) for row in rows]
+    ids = {*accounts.locate(connection, places).values(), *accounts.locate(connection, places, follow=False).values()}
+    known = ledger.find_references(connection, ids, [_reference(store, row) for row in rows])
     return _imported(store, rows, known)
 
 

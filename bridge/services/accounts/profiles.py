@@ -36,7 +36,7 @@ class Adjustment:
 
 
 def get_account(connection: Connection, store_id: int, user_id: int) -> Account:
-    """Return the account of one user; raises `UnknownUser`."""
+    """Return the account of one user, or the one it was merged into; raises `UnknownUser`."""
     account = accounts.find(connection, store_id=store_id, user_id=user_id)
     if account is None:
         raise UnknownUser(f"the store has no account for user {user_id}")
@@ -44,10 +44,14 @@ def get_account(connection: Connection, store_id: int, user_id: int) -> Account:
 
 
 def put_profile(connection: Connection, store_id: int, profile: Profile, *, now: datetime) -> Account:
-    """Create or update the account of a user; missing profile values stay unchanged."""
+    """Create or update the account of a user; missing profile values stay unchanged.
+
+    A merged user keeps a profile of their own: a guest's order with its email still
+    finds the person.
+    """
     place = accounts.place_of(store_id, profile)
-    account_id = accounts.locate_or_add(connection, [place], now=now)[place]
-    account = accounts.lock(connection, [account_id])[account_id]
+    account_id = accounts.locate_or_add(connection, [place], follow=False, now=now)[place]
+    account = accounts.lock(connection, [account_id], with_merged=True)[account_id]
     updated = account.with_profile(email=profile.email, name=profile.name, roles=profile.roles)
     if updated != account:
         accounts.set_profiles(connection, [updated], now=now)
@@ -56,7 +60,7 @@ def put_profile(connection: Connection, store_id: int, profile: Profile, *, now:
 
 def merge_customer(connection: Connection, store: Store, customer: Customer, *, now: datetime) -> Account:
     """Store the profile that the shop sent for one of its users."""
-    known = accounts.find(connection, store_id=store.id, user_id=customer.user_id)
+    known = accounts.find(connection, store_id=store.id, user_id=customer.user_id, follow=False)
     roles = merge_roles(known=known.roles if known else (), reported=customer.role)
     profile = Profile(customer.user_id, customer.email or None, customer.name or None, roles)
     return put_profile(connection, store.id, profile, now=now)
@@ -64,8 +68,16 @@ def merge_customer(connection: Connection, store: Store, customer: Customer, *, 
 
 def is_unknown_customer(connection: Connection, store_id: int, user_id: int) -> bool:
     """Return whether no email is stored for this user, or no account."""
-    known = accounts.find(connection, store_id=store_id, user_id=user_id)
+    known = accounts.find(connection, store_id=store_id, user_id=user_id, follow=False)
     return known is None or known.email is None
+
+
+def get_own_account(connection: Connection, store_id: int, user_id: int) -> Account:
+    """Return the account of one user, even if it was merged into another one; raises `UnknownUser`."""
+    account = accounts.find(connection, store_id=store_id, user_id=user_id, follow=False)
+    if account is None:
+        raise UnknownUser(f"the store has no account for user {user_id}")
+    return account
 
 
 def adjust(

@@ -186,8 +186,13 @@ def apply_batch(connection: Connection, bulk_id: int, *, now: datetime) -> bool:
     locked = accounts.lock(connection, list(located.values()))
     adjusted: dict[int, tuple[Account, Adjustment]] = {}
     failed: list[tuple[int, str]] = []
+    taken: set[int] = set()
     for row in rows:
         account = locked.get(located.get(places[row.position], 0))
+        if account is not None and account.id in taken:
+            # Two users who were merged: an account is adjusted once in a batch, so this row is in the next one.
+            continue
+        taken.update({account.id} if account is not None else ())
         error = _error(row, account.balance if account else None)
         if error or account is None:
             failed.append((row.position, error))
@@ -198,7 +203,7 @@ def apply_batch(connection: Connection, bulk_id: int, *, now: datetime) -> bool:
     applied = [(position, entry.id) for position, entry in zip(adjusted, entries, strict=True)]
     bulk_changes.set_entries(connection, bulk_id, applied)
     bulk_changes.set_errors(connection, bulk_id, failed)
-    if len(rows) == BATCH:
+    if len(rows) == BATCH or len(adjusted) + len(failed) < len(rows):
         return True
     bulk_changes.set_state(connection, bulk_id, State.DONE, finished_at=now)
     return False

@@ -18,6 +18,9 @@ from bridge.storage.metering.spends import Owner
 _known: Memory[AccountKey, int] = Memory(most=100_000)
 """The accounts of users found before, some 20 MB at most: the id of an account never changes."""
 
+_merged: Memory[int, int] = Memory(most=100_000)
+"""The accounts that merged ones are part of; only what to lock is taken from here, never the account that pays."""
+
 
 def owners(connection: Connection, requests: Sequence[AnyRequest], *, now: datetime) -> list[int | None]:
     """Return the account of each request; None for a hold or spend that does not exist or is not the caller's.
@@ -54,6 +57,28 @@ def _visible(owner: Owner | None, caller: Principal) -> int | None:
     return owner.account_id
 
 
+def lock(connection: Connection, requests: Sequence[AnyRequest], found: Sequence[int | None]) -> dict[int, Account]:
+    """Lock the accounts of requests, and those they were merged into, in id order.
+
+    Raises `TryAgain` where a merge was not known to this process: the next attempt
+    locks both accounts at once.
+    """
+    moved = _merged.of(connection)
+    wanted = {id_ for id_ in found if id_ is not None}
+    wanted |= {request.caller.account_id for request in requests if request.caller.account_id is not None}
+    wanted |= {moved[id_] for id_ in wanted if id_ in moved}
+    locked = accounts.lock(connection, wanted, with_merged=True)
+    fresh = {
+        id_: account.merged_into
+        for id_, account in locked.items()
+        if account.merged_into is not None and account.merged_into not in locked
+    }
+    if fresh:
+        _merged.keep(connection, fresh)
+        raise TryAgain("an account was merged into another one meanwhile")
+    return locked
+
+
 def check(
     connection: Connection, requests: Iterable[AnyRequest], found: Iterable[int | None], read: Mapping[int, Account]
 ) -> None:
@@ -80,11 +105,11 @@ def _locate(connection: Connection, places: set[AccountKey], *, now: datetime) -
     located = {place: known[place] for place in places if place in known}
     unknown = places - located.keys()
     if unknown:
-        found = accounts.locate(connection, unknown)
+        found = accounts.locate(connection, unknown, follow=False)
         # Only what others can see by now: an account made below is gone again if this transaction is rolled back.
         _known.keep(connection, {place: id_ for place, id_ in found.items() if isinstance(place[1], int)})
         located |= found
         missing = unknown - found.keys()
         if missing:
-            located |= accounts.locate_or_add(connection, missing, now=now)
+            located |= accounts.locate_or_add(connection, missing, follow=False, now=now)
     return located

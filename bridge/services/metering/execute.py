@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bridge.domain.accounts.accounts import Account, Profile, Who
@@ -18,10 +18,10 @@ from bridge.domain.metering.commands import (
 from bridge.domain.metering.errors import UnknownHold, UnknownSpend
 from bridge.domain.metering.idempotency import Answer, Outcome
 from bridge.domain.metering.spends import Receipt
-from bridge.domain.stores.principals import UnverifiedCaller
+from bridge.domain.stores.principals import Principal, UnverifiedCaller
 from bridge.rendering.documents import serialize
 from bridge.rendering.receipts import receipt_document
-from bridge.services.metering import account_lookup, charge, holds, refunds
+from bridge.services.metering import account_lookup, charge, holds, merged, refunds
 from bridge.services.metering.funding import funding_of, over_cap
 from bridge.services.metering.refusals import RefusedRequest, refuse
 from bridge.services.metering.unit_of_work import UnitOfWork, Wanted, close_unit, open_unit
@@ -66,7 +66,9 @@ def _unverified_hash(request: AnyRequest) -> str | None:
 
 def _spend(connection: Connection, requests: Sequence[AnyRequest], *, now: datetime) -> list[Reply]:
     locked_ids = account_lookup.owners(connection, requests, now=now)
-    work = open_unit(connection, _wanted(connection, requests, locked_ids), now=now)
+    locked = account_lookup.lock(connection, requests, locked_ids)
+    work = open_unit(connection, _wanted(connection, requests, locked_ids, locked), now=now)
+    merged.read(connection, work)
     charge.read_days(connection, work, requests)
     account_lookup.check(connection, requests, locked_ids, work.accounts)
     replies = [_answer(work, request, owner) for request, owner in zip(requests, locked_ids, strict=True)]
@@ -79,7 +81,12 @@ def key_place(request: AnyRequest) -> KeyPlace | None:
     return None if request.key is None else (request.caller.store_id, request.caller.site_id, request.key)
 
 
-def _wanted(connection: Connection, requests: Sequence[AnyRequest], locked_ids: Sequence[int | None]) -> Wanted:
+def _wanted(
+    connection: Connection,
+    requests: Sequence[AnyRequest],
+    locked_ids: Sequence[int | None],
+    locked: Mapping[int, Account],
+) -> Wanted:
     store_ids = {request.caller.store_id for request in requests}
     work = policies.for_stores(connection, store_ids)
     spent_in: set[tuple[int, str]] = set()
@@ -92,7 +99,8 @@ def _wanted(connection: Connection, requests: Sequence[AnyRequest], locked_ids: 
             if module is not None:
                 spent_in.add((request.caller.store_id, module))
     return Wanted(
-        account_ids={owner for owner in locked_ids if owner is not None},
+        account_ids=locked.keys(),
+        accounts=locked,
         policies_by_store=work,
         modules=spent_in,
         keys={place for request in requests if (place := key_place(request)) is not None},
@@ -124,7 +132,7 @@ def _decide(work: UnitOfWork, request: AnyRequest, owner: int | None) -> Receipt
     """Return the result of a request; raises, before anything is changed, for one that is not valid."""
     account = work.accounts.get(owner) if owner is not None else None
     is_ours = account is not None and account.store_id == request.caller.store_id
-    if account is None or not is_ours or request.caller.account_id not in {None, account.id}:
+    if account is None or not is_ours or not _may_use(work, request.caller, account):
         raise UnknownSpend() if isinstance(request, RefundRequest) else UnknownHold()
     if isinstance(request, CaptureRequest):
         return holds.capture(work, request, account)
@@ -135,7 +143,7 @@ def _decide(work: UnitOfWork, request: AnyRequest, owner: int | None) -> Receipt
     policy = work.policy_of(account)
     priced = charge.price(policy, request)
     work.use_module(policy, priced.module)
-    account = introduce(work, request.who, account)
+    account = work.person_of(introduce(work, request.who, account))
     sources = funding_of(work, account, priced.module)
     decision = over_cap(work, account, request.caller.site_id, priced.tokens) or sources.decide(priced.tokens)
     if not decision.is_accepted:
@@ -144,6 +152,14 @@ def _decide(work: UnitOfWork, request: AnyRequest, owner: int | None) -> Receipt
         return holds.hold(work, request, account, priced, sources, decision)
     taken = charge.spend(work, request, account, priced, sources, decision)
     return work.receipt_of(account, taken, taken.module)
+
+
+def _may_use(work: UnitOfWork, caller: Principal, account: Account) -> bool:
+    """Return whether a caller's account, if it has one, and this one are of the same person."""
+    if caller.account_id in {None, account.id}:
+        return True
+    own = work.accounts.get(caller.account_id or 0)
+    return own is not None and work.person_of(own).id == work.person_of(account).id
 
 
 def introduce(work: UnitOfWork, who: Who | None, account: Account) -> Account:

@@ -11,6 +11,7 @@ from bridge.domain.metering.commands import RefundRequest
 from bridge.domain.metering.errors import RefundTooLarge, UnknownSpend
 from bridge.domain.metering.funding import Decision, GivenBack, PlanPart, give_back, left_of_parts, split_plan
 from bridge.domain.metering.spends import Receipt, Refund, Spend
+from bridge.services.metering import merged
 from bridge.services.metering.unit_of_work import UnitOfWork
 from bridge.storage.engine.ids import new_id
 
@@ -54,23 +55,32 @@ def _split(work: UnitOfWork, account: Account, spend: Spend, paid: Decision, tok
 
 def _is_open(work: UnitOfWork, account: Account, spend: Spend) -> bool:
     """Return whether the window the spend's allowance counted in is still the running one."""
+    if account.merged_into is not None:
+        # Its own rule may have gone to the account it was merged into.
+        is_limited = spend.module in work.policy_of(account).limits
+        return is_limited and work.window_of(account, spend.module).starts_at == spend.window_starts_at
     allowance = work.allowance_of(account, spend.module)
     return allowance is not None and allowance.window.starts_at == spend.window_starts_at
 
 
 def _write(work: UnitOfWork, request: RefundRequest, account: Account, spend: Spend, back: GivenBack) -> Receipt:
     if back.balance:
+        person = work.person_of(account)
         try:
             movement = credit(tokens=back.balance, balance=account.balance, debt=account.debt)
+            credit(tokens=back.balance, balance=person.balance, debt=person.debt)
         except OverflowError as error:
             raise BalanceOutOfRange() from error
         work.move(account.id, Kind.REFUND, movement, actor=request.caller.name, reason=request.reason, spend=spend)
+        merged.pass_on(work, account.id, actor=request.caller.name)
     if back.allowance and spend.window_starts_at is not None:
         allowance = work.allowance_of(account, spend.module)
         ends_at = allowance.window.ends_at if allowance else None
         work.use_window((account.id, spend.module, spend.window_starts_at), ends_at, -back.allowance)
+        merged.give_back_use(work, account, spend.module, back.allowance)
     for part in split_plan(tokens=back.plan, parts=_open_parts(spend, work.now)):
         work.use_plan(account.id, part, -part.tokens)
+        merged.give_back_plan(work, account, part.product_id, part.tokens)
     given = back.plan + back.balance + back.allowance
     work.use_site(account, spend.site_id, spend.created_at, -given)
     work.use_day(account, spend, units=0, tokens=-given)

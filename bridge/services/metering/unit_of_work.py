@@ -36,7 +36,8 @@ from bridge.storage.accounts import accounts, ledger
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
 from bridge.storage.events import outbox
-from bridge.storage.metering import holds, idempotency, limits, overrides, plans, spends
+from bridge.storage.metering import carried_uses, holds, idempotency, limits, overrides, plans, spends
+from bridge.storage.metering.carried_uses import CarriedKey
 from bridge.storage.metering.idempotency import KeyPlace
 from bridge.storage.metering.spends import UsagePlace
 from bridge.storage.sites import sites
@@ -104,11 +105,18 @@ class UnitOfWork:
     new_site_uses: dict[sites.MonthKey, int] = field(default_factory=dict)
     new_modules: dict[int, set[str]] = field(default_factory=dict)
     day_totals: dict[tuple[int, date], tuple[int, int]] = field(default_factory=dict)
+    carried: dict[CarriedKey, int] = field(default_factory=dict)
+    changed_carried: set[CarriedKey] = field(default_factory=set)
+    merge_ids: dict[int, int] = field(default_factory=dict)
     new_answers: dict[KeyPlace, Answer] = field(default_factory=dict)
 
     def policy_of(self, account: Account) -> Policy:
         """Return the policy of the account's store."""
         return self.policies_by_store[account.store_id]
+
+    def person_of(self, account: Account) -> Account:
+        """Return the account that pays for this one: itself, or the one it was merged into."""
+        return account if account.merged_into is None else self.accounts[account.merged_into]
 
     def balance_of(self, account: Account) -> Balance:
         """Return the account's balance at this point of the batch."""
@@ -146,7 +154,8 @@ class UnitOfWork:
 
     def receipt_of(self, account: Account, item: Spend | Hold | Refund, module: str) -> Receipt:
         """Return the result of a request, with what the account has at this point of the batch."""
-        return Receipt(item, self.balance_of(self.accounts[account.id]), self.allowance_of(account, module))
+        account = self.person_of(self.accounts[account.id])
+        return Receipt(item, self.balance_of(account), self.allowance_of(account, module))
 
     def month_of(self, account: Account, moment: datetime) -> datetime:
         """Return the beginning of the store's calendar month around a moment."""
@@ -259,6 +268,9 @@ def open_unit(connection: Connection, wanted: Wanted, *, now: datetime, lock: bo
     """
     read = accounts.lock if lock else accounts.look
     known = read(connection, wanted.account_ids) if wanted.accounts is None else dict(wanted.accounts)
+    if not lock:
+        # What a merged account has is what the person has.
+        known |= accounts.look(connection, {one.merged_into for one in known.values() if one.merged_into is not None})
     work = UnitOfWork(now, wanted.policies_by_store, known)
     if wanted.keys:
         work.answers = idempotency.find_answers(connection, wanted.keys)
@@ -293,6 +305,7 @@ def close_unit(connection: Connection, work: UnitOfWork) -> None:
     limits.set_uses(connection, {key: work.uses[key] for key in work.changed_uses}, work.changed_uses)
     plan_keys = work.changed_plan_uses
     plans.set_uses(connection, {key: work.plan_uses[key] for key in plan_keys}, plan_keys)
+    carried_uses.set_uses(connection, {key: work.carried[key] for key in work.changed_carried})
     spends.add_usage(connection, work.new_usage)
     sites.add_uses(connection, work.new_site_uses)
     outbox.add(connection, work.new_events)

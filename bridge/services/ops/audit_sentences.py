@@ -127,6 +127,23 @@ def _plan_term(row: Row) -> str:
     return f"account {row.account} has a plan of {line}, which is {whose}"
 
 
+_MERGES = {
+    "left": "account {0.account} was merged and still has {0.amount} tokens of balance, debt or purchases",
+    "chain": "account {0.account} was merged into account {0.amount}, which cannot pay for it",
+    "record": "the merge of account {0.account} into account {0.amount} is not stated by both of them",
+    "entries": "merge {0.amount} of account {0.account} has no entry of what it moved",
+    "sum": "the entries of the merge of account {0.account} sum up to {0.amount}, not to 0",
+    "hold": "account {0.account} was merged and still has the open hold {0.amount}",
+    "order": "account {0.account} was merged and still holds order {0.amount}",
+    "plan": "account {0.account} was merged and still has a plan of order {0.amount}",
+    "site": "account {0.account} was merged and still has the linked site {0.amount}",
+}
+
+
+def _merge(row: Row) -> str:
+    return _MERGES[row.fault].format(row)
+
+
 SENTENCES: Mapping[str, Callable[[Row], str]] = {
     "balance": _balance,
     "entry": _entry,
@@ -143,5 +160,6 @@ SENTENCES: Mapping[str, Callable[[Row], str]] = {
     "worth": _worth,
     "holder": _holder,
     "plan_term": _plan_term,
+    "merge": _merge,
 }
 """The message of each check about a row it found."""

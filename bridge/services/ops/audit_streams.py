@@ -31,11 +31,13 @@ Row = Any
 def list_plan_faults(connection: Connection, low: int, high: int) -> Iterator[str]:
     """Windows of plans whose use is not what spends took of them, less what refunds gave back."""
     uses = audit.list_plan_uses(connection, low, high)
+    carried = audit.list_carried_plans(connection, low, high)
     spends = audit.list_plan_spends(connection, low, high)
     # An account's windows come first, so that its spends can be compared with them.
     rows = merge(
         ((row.account, 0, number, row) for number, row in enumerate(uses)),
-        ((row.account, 1, number, row) for number, row in enumerate(spends)),
+        ((row.account, 1, number, row) for number, row in enumerate(carried)),
+        ((row.account, 2, number, row) for number, row in enumerate(spends)),
     )
     for account, found in groupby(rows, key=lambda row: row[0]):
         yield from _plan_faults(account, [row[3] for row in found])
@@ -47,6 +49,9 @@ def _plan_faults(account: int, rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         if hasattr(row, "used"):
             used[row.product, row.starts_at] = row.used
+            continue
+        if hasattr(row, "carried"):
+            taken[row.product, row.starts_at] += row.carried
             continue
         try:
             parts = unpack_parts(row.plan_parts)

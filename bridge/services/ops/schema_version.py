@@ -29,7 +29,10 @@ def prepare(database: Database) -> bool:
         _check_revision(found, database)
         is_changed = migrate(database)
     if is_changed:
-        log.info("the database was migrated from revision %s to %s", found or "none", newest_revision())
+        if found is None:
+            log.info("the database was created with revision %s", newest_revision())
+        else:
+            log.info("the database was migrated from revision %s to %s", found, newest_revision())
     return is_changed
 
 

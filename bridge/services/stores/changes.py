@@ -27,6 +27,7 @@ class Subject(StrEnum):
     EVENT_ENDPOINT = "event_endpoint"
     SHOP_KEYS = "shop_keys"
     LINKED_SITE = "linked_site"
+    USER = "user"
     ADMIN = "admin"
 
 

@@ -12,6 +12,7 @@ from bridge.domain.accounts.accounts import MAX_NAME, Account, Profile, Who, nor
 from bridge.domain.events.events import Alert
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.bulk import Writer, among
+from bridge.storage.engine.failures import TryAgain
 from bridge.storage.engine.ids import new_ids
 from bridge.storage.engine.key_lookup import Seek
 
@@ -27,11 +28,12 @@ _COLUMNS = (
     accounts.c.alert,
     accounts.c.alerted_below,
     accounts.c.last_grant,
+    accounts.c.merged_into,
 )
 _GET = select(*_COLUMNS).where(accounts.c.id == bindparam("id"))
 _LOOK = select(*_COLUMNS).where(among(accounts.c.id, "ids"))
 _LOCK = select(*_COLUMNS).where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update(key_share=True)
-_BY_USER = Seek(accounts, ("store_id", "user_id", "id"), keys=("store_id", "user_id"))
+_BY_USER = Seek(accounts, ("store_id", "user_id", "id", "merged_into"), keys=("store_id", "user_id"))
 _BY_GUEST = Seek(accounts, ("store_id", "guest_hash", "id"), keys=("store_id", "guest_hash"))
 _NEW = ("id", "store_id", "user_id", "guest_hash", "roles", "created_at", "updated_at")
 _INSERT_USERS = Writer(accounts, _NEW, keys=("store_id", "user_id"))
@@ -51,11 +53,12 @@ _SET_PROFILES = Writer(
     replace=("email", "email_key", "name", "name_key", "search_key", "roles", "updated_at"),
     is_update=True,
 )
+_PERSON = func.coalesce(accounts.c.merged_into, accounts.c.id)
 _BY_EMAIL = (
-    select(func.min(accounts.c.id).label("id"), accounts.c.email_key)
+    select(func.min(_PERSON).label("id"), accounts.c.email_key)
     .where(accounts.c.store_id == bindparam("store"), among(accounts.c.email_key, "emails"))
     .group_by(accounts.c.email_key)
-    .having(func.count() == 1)
+    .having(func.count(_PERSON.distinct()) == 1)
 )
 
 AccountKey = tuple[int, int | str]
@@ -67,35 +70,50 @@ def place_of(store_id: int, who: Who) -> AccountKey:
     return (store_id, who.user_id if isinstance(who, Profile) else who.guest_hash)
 
 
-def lock(connection: Connection, account_ids: Collection[int]) -> dict[int, Account]:
+def lock(connection: Connection, account_ids: Collection[int], *, with_merged: bool = False) -> dict[int, Account]:
     """Lock these accounts, in id order, until the transaction ends.
 
     The order prevents a deadlock of two batches that share accounts. Ids that do not
-    exist are left out.
+    exist are left out. Raises `TryAgain` for an account that was merged into another
+    one, unless it is wanted `with_merged`: its ledger is closed, and a repeated
+    transaction finds the other account.
     """
     rows = connection.execute(_LOCK, {"ids": sorted(account_ids)})
-    return {row.id: _to_account(row) for row in rows}
+    locked = {row.id: _to_account(row) for row in rows}
+    if not with_merged and any(account.merged_into is not None for account in locked.values()):
+        raise TryAgain("an account was merged into another one meanwhile")
+    return locked
 
 
 def look(connection: Connection, account_ids: Collection[int]) -> dict[int, Account]:
-    """Return these accounts without a lock."""
+    """Return these accounts without a lock; without ids no statement is sent."""
+    if not account_ids:
+        return {}
     rows = connection.execute(_LOOK, {"ids": sorted(account_ids)})
     return {row.id: _to_account(row) for row in rows}
 
 
-def locate(connection: Connection, places: Iterable[AccountKey]) -> dict[AccountKey, int]:
-    """Return the ids of the accounts with these keys; accounts that do not exist are left out."""
+def locate(connection: Connection, places: Iterable[AccountKey], *, follow: bool = True) -> dict[AccountKey, int]:
+    """Return the ids of the accounts with these keys; accounts that do not exist are left out.
+
+    For a merged account it is the id of the one it was merged into; its own without
+    `follow`.
+    """
     places = set(places)
     users = [place for place in places if isinstance(place[1], int)]
     guests = [place for place in places if isinstance(place[1], str)]
-    rows = _BY_USER.find(connection, users) + _BY_GUEST.find(connection, guests)
-    return {(store, who): id_ for store, who, id_ in rows}
+    found: dict[AccountKey, int] = {(store, who): id_ for store, who, id_ in _BY_GUEST.find(connection, guests)}
+    for store, user, id_, merged_into in _BY_USER.find(connection, users):
+        found[store, user] = merged_into if follow and merged_into is not None else id_
+    return found
 
 
-def locate_or_add(connection: Connection, places: Iterable[AccountKey], *, now: datetime) -> dict[AccountKey, int]:
-    """Return the ids of the accounts with these keys; missing accounts are created."""
+def locate_or_add(
+    connection: Connection, places: Iterable[AccountKey], *, follow: bool = True, now: datetime
+) -> dict[AccountKey, int]:
+    """Return the ids of the accounts with these keys, as `locate` does; missing accounts are created."""
     places = set(places)
-    found = locate(connection, places)
+    found = locate(connection, places, follow=follow)
     missing = sorted(places - found.keys(), key=str)
     if not missing:
         return found
@@ -107,14 +125,22 @@ def locate_or_add(connection: Connection, places: Iterable[AccountKey], *, now: 
     _INSERT_USERS.write(connection, [row for row in rows if row[2] is not None])
     _INSERT_GUESTS.write(connection, [row for row in rows if row[3] is not None])
     # Read again: another process may have just created the same account.
-    return found | locate(connection, missing)
+    return found | locate(connection, missing, follow=follow)
 
 
-def find(connection: Connection, *, store_id: int, user_id: int) -> Account | None:
-    """Return the account of one user of a store."""
+def find(connection: Connection, *, store_id: int, user_id: int, follow: bool = True) -> Account | None:
+    """Return the account of one user of a store.
+
+    For one that was merged it is the account it was merged into; its own without
+    `follow`.
+    """
     statement = select(*_COLUMNS).where(accounts.c.store_id == store_id, accounts.c.user_id == user_id)
     row = connection.execute(statement).one_or_none()
-    return None if row is None else _to_account(row)
+    if row is None:
+        return None
+    if follow and row.merged_into is not None:
+        return get(connection, row.merged_into)
+    return _to_account(row)
 
 
 def get(connection: Connection, account_id: int) -> Account:
@@ -125,7 +151,7 @@ def get(connection: Connection, account_id: int) -> Account:
 def find_by_email(connection: Connection, *, store_id: int, emails: Iterable[str]) -> dict[str, int]:
     """Return the id of the only user of a store with each of these emails, as `normalize_email` writes them.
 
-    An email of no user, or of several, is left out.
+    An email of no user, or of several, is left out. Merged users count as one.
     """
     keys = sorted({key for email in emails if (key := normalize_email(email))})
     rows = connection.execute(_BY_EMAIL, {"store": store_id, "emails": keys}).all() if keys else []
@@ -185,4 +211,5 @@ def _to_account(row: Row[*tuple[Any, ...]]) -> Account:
         alert=Alert(row.alert),
         alerted_below=row.alerted_below,
         last_grant=row.last_grant,
+        merged_into=row.merged_into,
     )

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, or_, select
 
 from bridge.domain.accounts.ledger import Entry, Kind
 from bridge.storage.accounts.tables import accounts, entries
@@ -43,7 +43,10 @@ _GRANTED = (
     .where(
         entries.c.store_id == bindparam("store"),
         among(entries.c.order_number, "numbers"),
-        entries.c.account_id == bindparam("account"),
+        or_(
+            entries.c.account_id == bindparam("account"),
+            entries.c.account_id.in_(select(accounts.c.id).where(accounts.c.merged_into == bindparam("account"))),
+        ),
         entries.c.kind == Kind.GRANT.value,
     )
     .group_by(entries.c.order_number)
@@ -110,7 +113,10 @@ def find_references(
 
 
 def granted_by_order(connection: Connection, store_id: int, account_id: int, numbers: Sequence[int]) -> dict[int, int]:
-    """Return the tokens that grants of these orders added to an account, without those that paid debt."""
+    """Return the tokens that grants of these orders added to an account, without those that paid debt.
+
+    Grants to accounts that were merged into it count as well.
+    """
     rows = connection.execute(_GRANTED, {"store": store_id, "account": account_id, "numbers": list(numbers)})
     return {row.order_number: int(row.tokens) for row in rows}
 

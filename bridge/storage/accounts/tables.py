@@ -42,6 +42,8 @@ accounts = Table(
     # The lowest threshold the balance was below when the alert was recorded; what the last order granted.
     Column("alerted_below", BIG),
     _amount("last_grant"),
+    # The account it was merged into, which is never merged itself. No foreign key: SQLite cannot add one to a table.
+    Column("merged_into", BIG),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     CheckConstraint("alert in ('new','ok','low','exhausted')", name="alert"),
@@ -54,6 +56,12 @@ accounts = Table(
     Index("ix_accounts_store_id_email_key", "store_id", "email_key"),
     # For the credits list. Columns that a spend changes have no index, because each spend would have to update it.
     Index("ix_accounts_store_id_purchased", "store_id", "purchased", "id"),
+    Index(
+        "ix_accounts_merged_into",
+        "merged_into",
+        postgresql_where=text("merged_into is not null"),
+        sqlite_where=text("merged_into is not null"),
+    ),
     # Free space in each page: a changed row is written to the same page, and no index needs an update.
     postgresql_with={"fillfactor": 85},
 )
@@ -92,4 +100,25 @@ entries = Table(
         postgresql_where=text("order_number is not null"),
         sqlite_where=text("order_number is not null"),
     ),
+)
+
+
+# Accounts of one person that became one: what moved from `account_id` to `into_id`, each once. The ledger has an entry
+# for it on either side, with the reference `merge:<id>`.
+merges = Table(
+    "merges",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    Column("store_id", ForeignKey(stores.c.id), nullable=False),
+    Column("account_id", ForeignKey(accounts.c.id), nullable=False, unique=True),
+    Column("into_id", ForeignKey(accounts.c.id), nullable=False),
+    Column("balance", BIG, nullable=False),
+    Column("debt", BIG, nullable=False),
+    Column("purchased", BIG, nullable=False),
+    Column("actor", String(340), nullable=False),
+    Column("reason", String(500), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    CheckConstraint("account_id <> into_id", name="two_accounts"),
+    CheckConstraint("balance >= 0 and debt >= 0", name="signs"),
+    Index("ix_merges_into_id", "into_id", "id"),
 )

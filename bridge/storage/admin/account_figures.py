@@ -125,7 +125,7 @@ def add_up(connection: Connection, store_id: int) -> tuple[int, int, int, int]:
             func.coalesce(func.sum(case((accounts.c.balance > 0, 1), else_=0)), 0).label("with_tokens"),
             *halves(accounts.c.balance, "balance"),
             *halves(accounts.c.debt, "debt"),
-        ).where(accounts.c.store_id == store_id, accounts.c.user_id.is_not(None))
+        ).where(accounts.c.store_id == store_id, accounts.c.user_id.is_not(None), accounts.c.merged_into.is_(None))
     ).one()
     return row.users, int(row.with_tokens), whole(row, "balance"), whole(row, "debt")
 

@@ -104,8 +104,8 @@ def list_users(
 
 
 def find_user(connection: Connection, store_id: int, user_id: int, *, since: date, now: datetime) -> UserLine | None:
-    """Return one user of the store as a line of the list."""
-    statement = select(accounts, accounts.c.user_id.label("value")).where(_of_store(store_id))
+    """Return one user of the store as a line of the list; a merged one as well."""
+    statement = select(accounts, accounts.c.user_id.label("value")).where(accounts.c.store_id == store_id)
     rows = connection.execute(statement.where(accounts.c.user_id == user_id)).all()
     return next(iter(_with_figures(connection, rows, since=since, now=now)), None)
 
@@ -148,7 +148,8 @@ class _Source:
 
 
 def _of_store(store_id: int) -> ColumnElement[bool]:
-    return and_(accounts.c.store_id == store_id, accounts.c.user_id.is_not(None))
+    """Return the condition that an account is a user of the store, and not merged into another one."""
+    return and_(accounts.c.store_id == store_id, accounts.c.user_id.is_not(None), accounts.c.merged_into.is_(None))
 
 
 def _sorted_by(sort: Sort, store_id: int, *, since: date, now: datetime, is_kept: bool) -> _Source:
@@ -167,7 +168,8 @@ def _sorted_by(sort: Sort, store_id: int, *, since: date, now: datetime, is_kept
     if sort not in plain and is_kept:
         kept = account_figures
         tables = kept.join(accounts, accounts.c.id == kept.c.account_id)
-        return _Source(kept.c[_KEPT.get(sort, sort.value)], kept.c.account_id, tables, kept.c.store_id == store_id)
+        of_store = and_(kept.c.store_id == store_id, accounts.c.merged_into.is_(None))
+        return _Source(kept.c[_KEPT.get(sort, sort.value)], kept.c.account_id, tables, of_store)
     of_store = _of_store(store_id)
     if sort in plain or sort in live:
         return _Source({**plain, **live}[sort], accounts.c.id, accounts, of_store)
@@ -225,7 +227,8 @@ def _matches(store_id: int, search: str, *, kept_at: datetime | None) -> ColumnE
     if len(words) == 1 and number:
         parts.append(_by_order(store_id, number))
     if _is_id(number):
-        parts.append(select(accounts.c.id).where(accounts.c.store_id == store_id, accounts.c.user_id == int(number)))
+        person = func.coalesce(accounts.c.merged_into, accounts.c.id)
+        parts.append(select(person).where(accounts.c.store_id == store_id, accounts.c.user_id == int(number)))
     if kept_at is None:
         return or_(by_text, *(accounts.c.id.in_(part) for part in parts))
     by_kept = and_(*(account_figures.c.search_key.contains(word, autoescape=True) for word in words))

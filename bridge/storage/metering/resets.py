@@ -132,6 +132,7 @@ def list_last_uses(connection: Connection, run: WindowRun, *, limit: int) -> lis
         .where(
             accounts.c.store_id == run.store_id,
             accounts.c.user_id.is_not(None),
+            accounts.c.merged_into.is_(None),
             window_uses.c.module == run.module,
             window_uses.c.starts_at >= run.since,
             window_uses.c.starts_at < run.starts_at,

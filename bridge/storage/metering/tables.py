@@ -221,6 +221,20 @@ window_uses = Table(
 )
 
 
+# The use of running windows that came with a merged account: part of the `used` of the window or, with a product, of
+# the plan. A refund of a spend of the merged account lowers both.
+carried_uses = Table(
+    "carried_uses",
+    metadata,
+    Column("account_id", ForeignKey(accounts.c.id), primary_key=True),
+    Column("module", String(64), primary_key=True),
+    Column("product_id", BIG, primary_key=True, autoincrement=False),
+    Column("starts_at", Instant, primary_key=True),
+    Column("used", BIG, nullable=False),
+    CheckConstraint("used >= 0", name="used"),
+)
+
+
 spends = Table(
     "spends",
     metadata,

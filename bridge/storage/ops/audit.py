@@ -94,6 +94,11 @@ def list_plan_uses(connection: Connection, low: int, high: int) -> Iterator[Row[
     yield from _stream(connection, queries.PLAN_USES, {"low": low, "high": high})
 
 
+def list_carried_plans(connection: Connection, low: int, high: int) -> Iterator[Row[Any]]:
+    """Yield the use of plan windows that came with merged accounts, by account."""
+    yield from _stream(connection, queries.CARRIED_PLANS, {"low": low, "high": high})
+
+
 def list_answers(connection: Connection, span: Span) -> Iterator[Row[Any]]:
     """Yield the stored answers of a span that moved tokens."""
     yield from _stream(connection, queries.ANSWERS, {"since": span[0], "until": span[1]})

@@ -23,6 +23,10 @@ from (
     select account_id, 0, 0, 0, sum(tokens), sum(debt),
            sum(case when kind in ('grant', 'reversal') then tokens - debt - forgiven else 0 end)
     from entries where account_id > :low and account_id <= :high group by account_id
+    union all
+    select into_id, 0, 0, 0, 0, 0, purchased from merges where into_id > :low and into_id <= :high
+    union all
+    select account_id, 0, 0, 0, 0, 0, -purchased from merges where account_id > :low and account_id <= :high
 ) as sides
 group by id
 having max(balance) <> sum(tokens) or max(debt) <> sum(owed) or max(purchased) <> sum(bought)
@@ -154,6 +158,9 @@ from (
     union all
     select account_id, module, window_starts_at, 0, from_allowance - back_allowance
     from spends where from_allowance > 0 and account_id > :low and account_id <= :high
+    union all
+    select account_id, module, starts_at, 0, used
+    from carried_uses where product_id = 0 and account_id > :low and account_id <= :high
 ) as sides
 where starts_at is null or starts_at = :forever or starts_at >= :recent
 group by account_id, module, starts_at
@@ -192,14 +199,17 @@ from (
     union all
     select site_id, 0, from_plan + from_balance + from_allowance - back_plan - back_balance - back_allowance,
            from_plan + from_balance + from_allowance
-    from spends where site_id <> 0 and account_id > :low and account_id <= :high
+    from spends join accounts on accounts.id = spends.account_id
+    where site_id <> 0 and coalesce(accounts.merged_into, accounts.id) > :low
+      and coalesce(accounts.merged_into, accounts.id) <= :high
 ) as sides
 group by site_id
 having sum(used) < sum(net) or sum(used) > sum(gross)
 order by site_id
 """)
 
-# A spend has no foreign key to its account, and a linked site may use only its own account.
+# A spend has no foreign key to its account, and a linked site may use only its own account, or used one that was merged
+# into it.
 OWNERS = text("""
 select rows.account_id as account, rows.kind as kind, rows.id as row, rows.store_id as store, rows.site_id as site
 from (
@@ -215,7 +225,8 @@ from (
 left join accounts on accounts.id = rows.account_id
 left join sites on sites.id = rows.site_id
 where accounts.id is null or accounts.store_id <> rows.store_id
-   or (rows.site_id <> 0 and (sites.id is null or sites.account_id <> rows.account_id))
+   or (rows.site_id <> 0 and (sites.id is null
+       or sites.account_id <> coalesce(accounts.merged_into, rows.account_id)))
 order by rows.account_id, rows.id
 """)
 
@@ -252,14 +263,20 @@ where granted < 0 or case when granted = 0 then 1 when tokens is null or tokens 
 order by store_id, order_number, line_id
 """)
 
+# What a merged account was granted counts as its person's.
 HOLDERS = text("""
-select e.store_id as store, e.order_number as number, e.account_id as account, o.account_id as holder,
-       sum(e.tokens - e.debt - e.forgiven) as granted
-from entries e left join orders o on o.store_id = e.store_id and o.number = e.order_number
-where e.order_number is not null
-group by e.store_id, e.order_number, e.account_id, o.account_id
-having sum(e.tokens - e.debt - e.forgiven) <> 0 and (o.account_id is null or o.account_id <> e.account_id)
-order by e.store_id, e.order_number, e.account_id
+select store, number, account, holder, sum(granted) as granted
+from (
+    select e.store_id as store, e.order_number as number, coalesce(a.merged_into, e.account_id) as account,
+           o.account_id as holder, e.tokens - e.debt - e.forgiven as granted
+    from entries e
+    left join accounts a on a.id = e.account_id
+    left join orders o on o.store_id = e.store_id and o.number = e.order_number
+    where e.order_number is not null
+) as held
+group by store, number, account, holder
+having sum(granted) <> 0 and (holder is null or holder <> account)
+order by store, number, account
 """)
 
 TERMS = text("""
@@ -278,6 +295,55 @@ from spends
 where account_id > :low and account_id <= :high and from_plan > 0
 order by account_id, id
 """).columns(plan_parts=JSON())
+
+# A merge moves what it says, and an account that was merged keeps nothing that could still move.
+MERGES = text("""
+select account, fault, amount from (
+    select a.id as account, 'left' as fault, a.balance + a.debt + abs(a.purchased) as amount from accounts a
+    where a.merged_into is not null and (a.balance <> 0 or a.debt <> 0 or a.purchased <> 0)
+    union all
+    select a.id, 'chain', a.merged_into from accounts a left join accounts b on b.id = a.merged_into
+    where a.merged_into is not null and (b.id is null or b.merged_into is not null or b.store_id <> a.store_id)
+    union all
+    select a.id, 'record', a.merged_into from accounts a left join merges m on m.account_id = a.id
+    where a.merged_into is not null and m.id is null
+    union all
+    select m.account_id, 'record', m.into_id from merges m left join accounts a on a.id = m.account_id
+    where a.merged_into is null
+    union all
+    select m.account_id, 'entries', m.id from merges m
+    left join entries e on e.account_id = m.account_id and e.kind = 'adjustment' and e.reference = 'merge:' || m.id
+         and e.tokens = -m.balance and e.debt = -m.debt
+    where e.id is null
+    union all
+    select m.account_id, 'sum', sum(e.tokens - e.debt)
+    from merges m join entries e on e.kind = 'adjustment' and e.reference = 'merge:' || m.id
+    group by m.account_id having sum(e.tokens - e.debt) <> 0
+    union all
+    select h.account_id, 'hold', h.id from holds h join accounts a on a.id = h.account_id
+    where a.merged_into is not null and h.state = 'open'
+    union all
+    select o.account_id, 'order', o.number from orders o join accounts a on a.id = o.account_id
+    where a.merged_into is not null
+    union all
+    select o.claimed_by, 'order', o.number from orders o join accounts a on a.id = o.claimed_by
+    where a.merged_into is not null
+    union all
+    select t.account_id, 'plan', t.order_number from plan_terms t join accounts a on a.id = t.account_id
+    where a.merged_into is not null
+    union all
+    select s.account_id, 'site', s.id from sites s join accounts a on a.id = s.account_id
+    where a.merged_into is not null
+) as faults
+order by account, fault, amount
+""")
+
+CARRIED_PLANS = text("""
+select account_id as account, product_id as product, starts_at, used as carried
+from carried_uses
+where product_id <> 0 and account_id > :low and account_id <= :high
+order by account_id, product_id, starts_at
+""").columns(starts_at=Instant())
 
 PLAN_USES = text("""
 select account_id as account, product_id as product, starts_at, used
@@ -313,5 +379,6 @@ OF_ORDERS: dict[str, Executable] = {
     "worth": WORTH,
     "holder": HOLDERS,
     "plan_term": TERMS,
+    "merge": MERGES,
 }
-"""The checks of orders by name."""
+"""The checks of orders, and of merged accounts, by name."""

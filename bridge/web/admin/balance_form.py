@@ -175,6 +175,14 @@ def new_key() -> str:
     return secrets.token_urlsafe(18)
 
 
+def sent_key() -> str:
+    """Return the key of the form that was sent; raises `InvalidRequest` where it has none."""
+    key = request.form.get("form_key", "")
+    if not _KEY.fullmatch(key):
+        raise InvalidRequest(fields=[FieldError("form", "load the page again; parts of its form are missing")])
+    return key
+
+
 def is_fragment() -> bool:
     """Return whether the page's script sent the request and replaces a part of the page."""
     return request.headers.get("X-Fragment") == "balance"

@@ -31,6 +31,7 @@ LABELS = {
     Subject.EVENT_ENDPOINT: "Event endpoint",
     Subject.SHOP_KEYS: "REST keys of the shop",
     Subject.LINKED_SITE: "Linked site",
+    Subject.USER: "User",
     Subject.ADMIN: "Admin",
 }
 

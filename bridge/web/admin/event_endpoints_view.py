@@ -23,6 +23,7 @@ TYPES = {
     EventType.ALLOWANCE_RESET: "a free limit begins again",
     EventType.GRANT_CREATED: "an order granted tokens",
     EventType.GRANT_REVERSED: "granted tokens were reversed",
+    EventType.USER_MERGED: "two users were merged",
     EventType.WEBHOOK_SILENT: "the shop stopped sending deliveries",
 }
 """When each type of event is sent."""

@@ -89,7 +89,7 @@ def render_user(
 def _account(store: str, user_id: str) -> Account:
     with reading() as connection:
         found = settings.get_store(connection, store)
-        return profiles.get_account(connection, found.id, path_number(user_id, "user_id"))
+        return profiles.get_own_account(connection, found.id, path_number(user_id, "user_id"))
 
 
 def _explain() -> ExplainForm | None:

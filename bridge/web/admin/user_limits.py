@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from bridge.domain.accounts.accounts import MAX_TOKENS
 from bridge.domain.admin.admins import Role
-from bridge.domain.errors import FieldError, InvalidRequest, KeyReused
+from bridge.domain.errors import KeyReused
 from bridge.domain.metering.errors import UnknownLimit
 from bridge.domain.metering.limits import Allows, Override, Rule, first_instant
 from bridge.domain.stores.stores import Store
@@ -20,6 +20,7 @@ from bridge.services.metering import overrides
 from bridge.services.metering.overview import get_policy
 from bridge.services.stores import settings
 from bridge.storage.engine.database import Connection
+from bridge.web.admin.balance_form import sent_key
 from bridge.web.admin.sessions import current_admin, needs
 from bridge.web.admin.user import render_user
 from bridge.web.admin.user_limits_view import LimitForm, rule_words
@@ -29,7 +30,6 @@ from bridge.web.i18n.formatting import day, number
 
 bp = Blueprint("user_limits", __name__, url_prefix="/admin/<store>/credits/<user_id>/limits")
 
-_KEY = re.compile(r"[\w-]{8,64}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -79,7 +79,7 @@ def remove(store: str, user_id: str, module: str) -> ResponseReturnValue:
 @needs(Role.MANAGER)
 def reset(store: str, user_id: str) -> ResponseReturnValue:
     """Begin a new window of one module, or of all; a form that is sent twice resets once."""
-    user, module, form_key = path_number(user_id, "user_id"), request.form.get("module", ""), _form_key()
+    user, module, form_key = path_number(user_id, "user_id"), request.form.get("module", ""), sent_key()
     key = path_module(module) if module else None
     with reading() as connection:
         found = settings.get_store(connection, store)
@@ -120,13 +120,6 @@ def _end_of(text: str, store: Store) -> datetime | None:
         return first_instant(date.fromisoformat(text) + timedelta(days=1), store.calendar.zone)
     except (ValueError, OverflowError):
         return None
-
-
-def _form_key() -> str:
-    key = request.form.get("form_key", "")
-    if not _KEY.fullmatch(key):
-        raise InvalidRequest(fields=[FieldError("form", "load the page again; parts of its form are missing")])
-    return key
 
 
 def _back(store: str, user: int) -> ResponseReturnValue:

@@ -23,6 +23,7 @@ from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.sync_view import SyncBadge, badge
 from bridge.web.admin.usage_chart import PERIODS
 from bridge.web.admin.user_limits_view import LimitCard, LimitForm, limit_cards, module_choices
+from bridge.web.admin.user_merge_view import MergeNote, closed_note, member_notes
 from bridge.web.admin.user_sites_view import CapForm, NewKey, SitesOfUser, sites_of_user
 from bridge.web.admin.user_usage_view import UserUsage, user_usage
 from bridge.web.admin.users_view import UserRow
@@ -89,7 +90,11 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class UserPage:
-    """The contents of the page of one user; `older` and `earlier` are where the next pages begin."""
+    """The contents of the page of one user; `older` and `earlier` are where the next pages begin.
+
+    `closed` is where a merged user went, `members` are the users who were merged
+    into this one.
+    """
 
     store: Store
     user: UserRow
@@ -111,6 +116,8 @@ class UserPage:
     is_latest_purchases: bool
     open_questions: str
     shop_url: str
+    closed: MergeNote | None
+    members: tuple[MergeNote, ...]
 
 
 def user_page(
@@ -122,7 +129,7 @@ def user_page(
     now: datetime,
 ) -> UserPage:
     """Return the page of one user; raises `UnknownUser`."""
-    account = profiles.get_account(connection, store.id, user_id)
+    account = profiles.get_own_account(connection, store.id, user_id)
     known = get_overview(connection, account, now=now)
     user = users_view.user_row(connection, store, user_id, now=now)
     entries = profiles.list_entries(connection, account, before=shown.before, limit=ENTRIES + 1)
@@ -150,6 +157,8 @@ def user_page(
         is_latest_purchases=shown.orders_before is None,
         open_questions=count_exceptions(connection, store),
         shop_url=shop_links.user_url(store, user_id),
+        closed=closed_note(connection, store, account),
+        members=member_notes(connection, store, account),
     )
 
 

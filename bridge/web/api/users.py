@@ -16,7 +16,7 @@ from bridge.rendering import documents
 from bridge.rendering.ids import decode_id, encode_id
 from bridge.services.accounts import profiles
 from bridge.services.metering import overview
-from bridge.services.ops import exports
+from bridge.services.ops import account_merge, exports
 from bridge.services.ops.exports import DayOfUse
 from bridge.services.orders import apply, purchases
 from bridge.services.orders.purchases import Purchase, PurchasedLine
@@ -41,6 +41,9 @@ from bridge.web.api.parsing import (
 from bridge.web.api.responses import json_response, list_response
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 
+MERGED = Parameter(
+    "merged", "ID of a user who was merged into this one, to read what they had before.", {"type": "integer"}, 42
+)
 LINES = 50
 """How many lines of a purchase the list of purchases shows."""
 
@@ -100,14 +103,14 @@ def get_user(user_id: str) -> Response:
     "Get a user's usage by day",
     tag="Users",
     answer=UsageOut,
-    query=(Parameter("days", "Number of days.", {"type": "string", "enum": ["30", "90", "365"]}, "30"), CSV),
+    query=(Parameter("days", "Number of days.", {"type": "string", "enum": ["30", "90", "365"]}, "30"), CSV, MERGED),
     errors=(UnknownUser,),
     media=("application/json", "text/csv"),
 )
 def usage(user_id: str) -> Response:
     """Return a user's usage by day in the store's time zone, newest first."""
     days = _days()
-    account, now = _account(user_id), utcnow()
+    account, now = _history_of(user_id), utcnow()
     if wants_csv():
         return csv_response(
             lambda connection: exports.usage_rows(connection, account, days=days, now=now), name="usage"
@@ -123,18 +126,17 @@ def usage(user_id: str) -> Response:
     "List ledger entries",
     tag="Users",
     answer=ItemList[EntryOut],
-    query=(*PAGE, CSV),
+    query=(*PAGE, CSV, MERGED),
     errors=(UnknownUser,),
     media=("application/json", "text/csv"),
 )
 def list_entries(user_id: str) -> Response:
     """Return the ledger of a user, newest entry first."""
+    account = _history_of(user_id)
     if wants_csv():
-        account = _account(user_id)
         return csv_response(lambda connection: exports.entry_rows(connection, account), name="entries")
     limit, before = page_limit(), _entry_cursor()
     with reading() as connection:
-        account = profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
         found = profiles.list_entries(connection, account, before=before, limit=limit + 1)
     more = encode_id("en", found[limit - 1].id) if len(found) > limit else None
     return list_response([entry_document(entry) for entry in found[:limit]], next_cursor=more)
@@ -256,6 +258,16 @@ def _line_document(line: PurchasedLine) -> documents.Document:
 def _account(user_id: str) -> Account:
     with reading() as connection:
         return profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
+
+
+def _history_of(user_id: str) -> Account:
+    """Return the account of the path, or that of a user who was merged into it."""
+    merged = request.args.get("merged")
+    if merged is None:
+        return _account(user_id)
+    user, member = path_number(user_id, "user_id"), path_number(merged, "merged")
+    with reading() as connection:
+        return account_merge.get_member(connection, caller().store_id, user, member)
 
 
 def _days() -> int:

@@ -115,7 +115,7 @@ class CardPurchase:
     at: LocalTime | None
     lines: tuple[str, ...]
     tokens: str
-    taken_back: str
+    removed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,11 +264,11 @@ def _debt(texts: Texts, count: int) -> str:
 
 
 def _purchase(purchase: Purchase, zone: tzinfo, texts: Texts) -> CardPurchase:
-    language, taken_back = texts.language, purchase.reversed
+    language, removed = texts.language, purchase.reversed
     return CardPurchase(
         order=texts.gettext("Order {number}", number=isolate(purchase.shown_number, language)),
         at=local_time(purchase.placed_at, zone, language) if purchase.placed_at else None,
         lines=shortened((f"{line.name} × {line.quantity}" for line in purchase.lines), len(purchase.lines), language),
         tokens=texts.ngettext("{n} token", "{n} tokens", purchase.tokens),
-        taken_back=texts.ngettext("{n} taken back", "{n} taken back", taken_back) if taken_back else "",
+        removed=texts.ngettext("{n} removed", "{n} removed", removed) if removed else "",
     )

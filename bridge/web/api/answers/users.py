@@ -175,3 +175,31 @@ class PurchaseOut(Answer):
     """Number of all lines."""
     lines_next: Annotated[str | None, Field(examples=[None])]
     """Cursor of the other lines; null if all are here."""
+
+
+class MergeOut(Answer):
+    """A merge of two users' accounts."""
+
+    id: Annotated[str, Field(examples=["mg_01J8XG2M4Q7RB"])]
+    """ID of the merge."""
+    from_user: Annotated[int, Field(alias="from", examples=[42])]
+    """ID of the user whose account was emptied."""
+    into: Annotated[int, Field(examples=[43])]
+    """ID of the user whose account pays for both now."""
+    balance: Count
+    """Tokens that moved."""
+    debt: Annotated[Count, Field(examples=[0])]
+    """Debt that moved."""
+    actor: Annotated[str, Field(examples=["key tb_x7Kq"])]
+    """Key or admin that merged them."""
+    reason: Annotated[str, Field(examples=["Second account of the same person"])]
+    """Reason; empty for none."""
+    created_at: Time
+    """Time of the merge."""
+
+
+class MergedOut(MergeOut):
+    """A merge, and the user after it."""
+
+    user: UserOut
+    """The user with the balance and limits after the merge."""
