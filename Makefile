@@ -1,10 +1,10 @@
-# Everything is done from here; `make help` lists it. Paths are relative, so the checkout may lie in any folder.
+# All tasks of the project; `make help` lists them. Paths are relative, so the checkout may be in any folder.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# pip's cache would lie in the home directory; nothing is written outside the checkout.
+# Without this, pip would write a cache to the home directory; nothing is written outside the checkout.
 export PIP_NO_CACHE_DIR := 1
 
 .DEFAULT_GOAL := help
@@ -19,13 +19,13 @@ ifneq ($(PORT),)
 run demo: export BRIDGE_BIND := 127.0.0.1:$(PORT)
 endif
 
-run: .venv/installed-runtime ## start the service with its scheduler (PORT=8000)
+run: .venv/installed-runtime ## start the service with its scheduler (PORT=8100 for another port)
 	@$(BIN)/flask serve
 
-demo: .venv/installed-runtime ## start the service on throw-away shops full of orders and usage (PORT=8000)
+demo: .venv/installed-runtime ## start the service with two example shops and a temporary database
 	@$(BIN)/flask demo
 
-test: .venv/installed-dev ## run every test (ARGS="-k ledger" to choose)
+test: .venv/installed-dev ## run every test, or some of them (ARGS="-k ledger")
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: .venv/installed-dev ## check format, lint and types, then run every test
@@ -34,17 +34,17 @@ check: .venv/installed-dev ## check format, lint and types, then run every test
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-bench: .venv/installed-dev ## run the benchmarks
+bench: .venv/installed-dev ## run the benchmarks (ARGS="--help" lists the options)
 	@$(BIN)/python -m bench $(ARGS)
 
-catalogs: .venv/installed-runtime ## bring the catalogs of texts in line with the code (NEW=sv adds a language)
+catalogs: .venv/installed-runtime ## update the translation catalogs from the code (NEW=sv adds a language)
 	@$(BIN)/python scripts/update_catalogs.py $(NEW)
 
-clean: ## remove .venv and every cache; instance/ with its database stays
+clean: ## remove .venv and every cache; instance/ with the database is kept
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The markers are newer than the requirements they stand for, so an install is redone only when those change.
+# Each marker file is as new as the last installation, so packages are installed again only if requirements change.
 .venv/installed-runtime: requirements.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	@touch $@
@@ -55,7 +55,7 @@ clean: ## remove .venv and every cache; instance/ with its database stays
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-	  { echo "Token Bridge needs Python 3.11 or newer: install it, or name it with 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }
+	  { echo "Token Bridge needs Python 3.11 or newer. Install it, or run 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-	  { echo "This Python cannot make a virtual environment: install its venv module (on Debian 'apt install python3-venv')." >&2; exit 1; }
+	  { echo "This Python cannot create a virtual environment. Install its venv module (Debian: apt install python3-venv)." >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv

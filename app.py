@@ -22,7 +22,7 @@ from bridge.services.secrets import Vault
 from bridge.services.shop.rest import Shops
 from bridge.storage.engine.database import Database
 from bridge.web import BLUEPRINTS, errors, security
-from bridge.web.admin import filters
+from bridge.web.admin import template_filters
 from bridge.web.context import utcnow
 from bridge.web.server import body_limits, proxies, public_path, routes, waiting, worker
 from bridge.web.server.asgi import AsgiApp
@@ -83,7 +83,7 @@ def _put_together(config: Config, metrics: Metrics) -> Flask:
     errors.install(app)
     body_limits.install(app)
     security.install(app, config)
-    filters.install(app)
+    template_filters.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     public_path.install(app, config.public_url)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bridge.garbage import collect_rarely
 
-pytest_plugins = ("pytester", "tests.support.missing")
+pytest_plugins = ("pytester", "tests.support.missing", "tests.support.engines")
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 -- the names below it are made by tempfile
 _ENOUGH = 2 * 1024**3

@@ -112,14 +112,14 @@ def due_windows(context: JobContext) -> str:
     with context.database.reading() as connection:
         due = resets.list_due(connection, now=now)
     done = failed = 0
-    for place in due:
+    for key in due:
         try:
-            act = partial(resets.announce, place=place, now=now)
+            act = partial(resets.announce, key=key, now=now)
             while context.may_go_on() and not in_transaction(context.database.transaction, act):
-                log.debug("more users of store %d to notify of %s", *place)
+                log.debug("more users of store %d to notify of %s", *key[:2])
             done += 1
         except Exception:
-            log.exception("the window of %s in store %d could not be announced", place[1], place[0])
+            log.exception("a window of %s in store %d could not be announced", key[1], key[0])
             failed += 1
     return _outcome(done, "announced", failed)
 

@@ -256,6 +256,13 @@ class LinkCodeUsed(BridgeError):
     code = "link_code_used"
 
 
+class TooManyLinkCodes(BridgeError):
+    """The account has too many open link codes; use one of them, or wait until they expire."""
+
+    code = "too_many_link_codes"
+    retry_after_seconds = 900
+
+
 class TooManyGuesses(BridgeError):
     """Too many wrong link codes; wait, then try again."""
 

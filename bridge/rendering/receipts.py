@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.domain.accounts.accounts import Balance
 from bridge.domain.metering.holds import Hold
-from bridge.domain.metering.limits import Allowance
+from bridge.domain.metering.limits import Allowance, WindowAllowance
 from bridge.domain.metering.spends import Receipt, Refund, Spend
 from bridge.rendering.documents import Document, format_timestamp
 from bridge.rendering.ids import encode_id
@@ -40,19 +40,26 @@ def allowance_document(allowance: Allowance | None) -> Document | None:
 
     `remaining` is less what open holds set aside, None for unlimited.
     `last_reset_at` is when the current window opened, None for one that never ends.
+    Of two windows it is the strictest, and `windows` has both.
     """
     if allowance is None:
         return None
+    document = {"module": allowance.module, **_window_document(allowance.strictest)}
+    if len(allowance.windows) > 1:
+        document["windows"] = [_window_document(window) for window in allowance.windows]
+    return document
+
+
+def _window_document(window: WindowAllowance) -> Document:
     return {
-        "module": allowance.module,
-        "limit": allowance.matched.rule.document,
-        "used": allowance.used,
-        "held": allowance.held,
-        "remaining": allowance.remaining,
-        "period": allowance.limit.period.value,
-        "resets_at": format_timestamp(allowance.window.ends_at),
-        "last_reset_at": format_timestamp(allowance.window.opened_at),
-        "state": allowance.state.value,
+        "limit": window.matched.rule.document,
+        "used": window.used,
+        "held": window.held,
+        "remaining": window.remaining,
+        "period": window.period.value,
+        "resets_at": format_timestamp(window.window.ends_at),
+        "last_reset_at": format_timestamp(window.window.opened_at),
+        "state": window.state.value,
     }
 
 

@@ -85,9 +85,15 @@ _TEXTS: dict[Question, tuple[str, str]] = {
     ),
     Question.DATE_UNCLEAR: (
         "Date not clear",
-        "The shop sent the order as {status}, dated {dated}, with {refunded} refunded. The shop’s clock was wrong for"
-        " this document or for another one, so it is not clear which is newer. The order still counts as {current}."
+        "The shop sent the order as {status}, dated {dated}, with {refunded} refunded. Either the shop’s clock was"
+        " set back, or a document arrived late, so it is not clear which is newer. The order still counts as {current}."
         " Compare it with the order in the shop: apply the document, or leave it.",
+    ),
+    Question.SENT_AFTER_DELETION: (
+        "Sent after it was deleted",
+        "The shop sent the order as {status}, dated {dated}, with {refunded} refunded. When it was last asked, it no"
+        " longer had this order, and it cannot be asked now. The order still counts as deleted. Look for it in the"
+        " shop: apply the document if the order is there, or leave it.",
     ),
     Question.NOT_GRANTED: (
         "Finished but not granted",

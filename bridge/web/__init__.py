@@ -52,7 +52,10 @@ from bridge.web.api import (
 )
 from bridge.web.api import packages as api_packages
 from bridge.web.inbound import webhooks
+from bridge.web.portal import buy, plan, purchases, transactions
 from bridge.web.portal import overview as portal
+from bridge.web.portal import sites as portal_sites
+from bridge.web.portal import usage as portal_usage
 from bridge.web.widget import page as widget_page
 from bridge.web.widget import view as widget
 
@@ -75,6 +78,12 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     widget.bp,
     widget_page.bp,
     portal.bp,
+    portal_usage.bp,
+    transactions.bp,
+    purchases.bp,
+    buy.bp,
+    plan.bp,
+    portal_sites.bp,
     home.root,
     home.bp,
     connect.bp,

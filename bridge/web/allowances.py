@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bridge.domain.metering.limits import Allowance
+from bridge.domain.metering.limits import Allowance, Allows, Period, WindowAllowance
 from bridge.domain.stores.stores import Policy
 from bridge.services.metering.overview import PlanStatus
 from bridge.web.i18n.formatting import Language, LocalTime, isolate, local_time, number
@@ -29,6 +29,28 @@ _DETAILS = {
     "unmetered": marked("It costs no tokens."),
 }
 """A sentence for each state without an amount."""
+_WINDOWS = {
+    # Translators: the window of a limit, before the use in it: "Today: 40 of 100 used".
+    Period.DAILY: marked("Today"),
+    Period.WEEKLY: marked("This week"),
+    Period.MONTHLY: marked("This month"),
+    # Translators: the use of a free amount that never resets.
+    Period.NEVER: marked("In total"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRow:
+    """The use of one of the two windows of a limit; `percent` is the share used, 0 to 100."""
+
+    label: str
+    state: str
+    amount: str
+    left: str
+    percent: int
+    summary: str
+    resets_text: str
+    resets: LocalTime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +60,8 @@ class AllowanceRow:
     `amount` and `left` are empty, and `percent` is None, where no number limits
     it; then `detail` says in words what holds. `summary` has them in one text.
     `percent` is the share used, 0 to 100. `resets` is None where no window ends.
+    Where two windows limit the use, all this is about the strictest, and `windows`
+    has both; otherwise `windows` is empty.
     """
 
     module: str
@@ -52,6 +76,7 @@ class AllowanceRow:
     message: str = ""
     resets_text: str = ""
     resets: LocalTime | None = None
+    windows: tuple[WindowRow, ...] = ()
 
 
 def rows(
@@ -120,9 +145,9 @@ def _unnumbered(policy: Policy, module: str, state: str, language: Language) -> 
 
 
 def _row(policy: Policy, allowance: Allowance, language: Language, *, now: datetime) -> AllowanceRow:
-    texts, module = texts_of(language), allowance.module
-    state, used, resets_at = allowance.state.value, allowance.used, allowance.window.ends_at
-    limit = allowance.matched.rule.document
+    texts, module, strictest = texts_of(language), allowance.module, allowance.strictest
+    state, used, resets_at = allowance.state.value, strictest.used, strictest.window.ends_at
+    limit = strictest.matched.rule.document
     amount, left, percent, detail, summary, window = "", "", None, "", "", ""
     if isinstance(limit, int):
         amount, left = _used_of(texts, used, limit), _left(texts, allowance.remaining or 0)
@@ -148,6 +173,32 @@ def _row(policy: Policy, allowance: Allowance, language: Language, *, now: datet
         message=isolate(message, language),
         resets_text=window,
         resets=local_time(resets_at, policy.calendar.zone, language) if resets_at and window else None,
+        windows=_window_rows(policy, allowance, language, now=now),
+    )
+
+
+def _window_rows(policy: Policy, allowance: Allowance, language: Language, *, now: datetime) -> tuple[WindowRow, ...]:
+    """Return both windows of a limit; none where fewer than two of them have an amount."""
+    if allowance.is_disabled:
+        return ()
+    limiting = [window for window in allowance.windows if window.matched.rule.allows is Allows.AMOUNT]
+    if len(limiting) < 2:
+        return ()
+    return tuple(_window_row(policy, window, language, now=now) for window in limiting)
+
+
+def _window_row(policy: Policy, window: WindowAllowance, language: Language, *, now: datetime) -> WindowRow:
+    texts, limit, resets_at = texts_of(language), window.matched.rule.tokens, window.window.ends_at
+    amount, left = _used_of(texts, window.used, limit), _left(texts, window.remaining or 0)
+    return WindowRow(
+        label=texts.gettext(_WINDOWS[window.period]),
+        state=window.state.value,
+        amount=amount,
+        left=left,
+        percent=percent_of(window.used, limit) if limit else 100,
+        summary=_joined(texts, amount, left),
+        resets_text=_resets_in(texts, resets_at - now) if resets_at else texts.gettext("Does not reset"),
+        resets=local_time(resets_at, policy.calendar.zone, language) if resets_at else None,
     )
 
 

@@ -45,6 +45,7 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.LinkCodeUsed: 409,
     authorization.KeyRequestOver: 410,
     errors.TooManyGuesses: 429,
+    errors.TooManyLinkCodes: 429,
     errors.TooManySignIns: 429,
     errors.TooManyPasses: 429,
     errors.KeyRequired: 400,

@@ -33,8 +33,8 @@ _PAGE_HEADERS = {
 }
 # Their addresses may hold a pass.
 _WITHOUT_REFERRER = ("/account", "/widget", "/admin/pass")
-_OWN_FORM_TOKENS = "portal"
-"""The blueprint whose forms are checked by its own session, in `bridge/web/portal/sessions.py`."""
+_OWN_FORM_KEYS = "portal"
+"""The beginning of the blueprints whose forms are checked by its own session, in `bridge/web/portal/sessions.py`."""
 _LOST_FORM = (
     "This form has expired, because you signed in or out after opening it. Go back, reload the page and send it again."
 )
@@ -91,7 +91,11 @@ def _check_counts() -> None:
 
 
 def _check_form() -> None:
-    if request.endpoint is None or is_for_machines(request.path) or request.blueprint == _OWN_FORM_TOKENS:
+    if (
+        request.endpoint is None
+        or is_for_machines(request.path)
+        or (request.blueprint or "").startswith(_OWN_FORM_KEYS)
+    ):
         return
     if "admin" not in session and getattr(current_app.view_functions[request.endpoint], "resumes", False):
         # Nothing is done for a signed-out browser: the view leads to the sign-in and back to the typed values.

@@ -45,7 +45,9 @@ class ComparedMachine(Machine):
     def compare(self) -> None:
         """Check that everything written in these runs adds up and equals the model."""
         people = self.model.people
-        used = {(name_of(row, self), row.module, row.starts_at): row.used for row in rows_of(self, window_uses)}
+        used = {
+            (name_of(row, self), row.module, row.starts_at, row.counter): row.used for row in rows_of(self, window_uses)
+        }
         plan_used = {(name_of(row, self), row.product_id, row.starts_at): row.used for row in rows_of(self, plan_uses)}
         days: dict[Any, int] = {}
         for row in rows_of(self, usage_days):

@@ -180,13 +180,13 @@ def test_two_schedulers_at_once_announce_each_reset_once(limited, use, announced
     with database.reading() as connection:
         first = resets.list_due(connection, now=later)
         second = resets.list_due(connection, now=later)
-    assert first == second == [(shop.id, "chat")]
+    assert first == second == [(shop.id, "chat", 0)]
 
     finished = False
     for _ in range(20):
-        for place in (first[0], second[0]):
+        for key in (first[0], second[0]):
             with database.transaction() as connection:
-                finished = resets.announce(connection, place, now=later)
+                finished = resets.announce(connection, key, now=later)
 
     assert finished
     assert announced() == users
@@ -201,9 +201,9 @@ def test_cut_off_between_two_batches_goes_on_where_it_was(limited, use, tick, an
         use(user, 100, noon)
     later = noon + timedelta(days=1)
     with database.transaction() as connection:
-        assert not resets.announce(connection, (shop.id, "chat"), now=later)
+        assert not resets.announce(connection, (shop.id, "chat", 0), now=later)
     with contextlib.suppress(ZeroDivisionError), database.transaction() as connection:
-        resets.announce(connection, (shop.id, "chat"), now=later)
+        resets.announce(connection, (shop.id, "chat", 0), now=later)
         raise ZeroDivisionError
 
     tick(later)

@@ -59,10 +59,11 @@ def _remembered_template(self: Environment, source: Any, *args: Any, **options: 
 
 
 def _remembered(self: Rule) -> None:
-    if self.defaults or self.host or self.subdomain:
+    if self.host or self.subdomain:
         _compile(self)
         return
-    place = (self.rule, self.merge_slashes, self.strict_slashes, self.websocket)
+    defaults = tuple(sorted((self.defaults or {}).items()))
+    place = (self.rule, defaults, self.merge_slashes, self.strict_slashes, self.websocket)
     found = _rules.get(place)
     if found is None:
         _compile(self)

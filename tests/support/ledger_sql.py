@@ -115,12 +115,21 @@ def _spend_faults(database: Database) -> list[str]:
     net = "tokens - back_plan - back_balance - back_allowance"
     if _sums(database, "spends", net) != _sums(database, "usage_days", "tokens"):
         found.append("the days of history do not add up to the spends")
-    taken = _sums(database, "spends", "from_allowance - back_allowance")
-    for place, tokens in _sums(database, "carried_uses", "case when product_id = 0 then used else 0 end").items():
-        taken[place] = taken.get(place, 0) + tokens
-    if taken != _sums(database, "window_uses", "used"):
-        found.append("the windows do not add up to the spends")
+    for counter, start in enumerate(("window_starts_at", "second_window_starts_at")):
+        taken = _sums(database, f"spends where {start} is not null", "from_allowance - back_allowance")
+        carried = _sums(database, f"carried_uses where product_id = 0 and counter = {counter}", "used")
+        for place, tokens in carried.items():
+            taken[place] = taken.get(place, 0) + tokens
+        if taken != _sums(database, f"window_uses where counter = {counter}", "used"):
+            found.append(f"the windows of counter {counter} do not add up to the spends")
+    if rows(database, _UNCOUNTED):
+        found.append("an allowance paid, and no window counts it")
     return found
+
+
+_UNCOUNTED = (
+    "select id from spends where from_allowance > 0 and window_starts_at is null and second_window_starts_at is null"
+)
 
 
 def _sums(database: Database, table: str, column: str) -> dict[tuple[int, str], int]:

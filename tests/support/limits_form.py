@@ -44,6 +44,12 @@ def grid(response):
         at = source.index(f'name="m{place}-period"', at)
         select = source[at : source.index("</select>", at)]
         form.fields[f"m{place}-period"] = select.partition(" selected")[0].rpartition('value="')[2].rstrip('"')
+        second = source.find(f'name="m{place}-second-period"')
+        if second >= 0:
+            select = source[second : source.index("</select>", second)]
+            form.fields[f"m{place}-second-period"] = (
+                select.partition(" selected")[0].rpartition('value="')[2].rstrip('"')
+            )
     return form
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from bridge.domain.errors import BridgeError
-from bridge.domain.metering.limits import Override
+from bridge.domain.metering.limits import Override, Period
 from bridge.domain.metering.pricing import DEFAULT_OPERATIONS
 from bridge.domain.stores.principals import Caller
 from bridge.rendering.documents import format_timestamp
@@ -50,7 +50,18 @@ def written(fields: Fields) -> Fields:
     """Return the model's values, with moments as the API writes them."""
     if isinstance(fields, datetime):
         return format_timestamp(fields)  # type: ignore[return-value]
+    if isinstance(fields, list):
+        return [written(value) for value in fields]  # type: ignore[return-value]
     return {key: written(value) for key, value in fields.items()} if isinstance(fields, dict) else fields
+
+
+def named_in(fields: Any, answer: Any) -> Any:
+    """Return the part of an answer that the model's value has fields for."""
+    if isinstance(fields, dict) and isinstance(answer, dict):
+        return {name: named_in(value, answer.get(name)) for name, value in fields.items()}
+    if isinstance(fields, list) and isinstance(answer, list):
+        return [named_in(value, one) for value, one in itertools.zip_longest(fields, answer)]
+    return answer
 
 
 def acting(**choices: Sequence[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -83,9 +94,10 @@ class Machine(RuleBasedStateMachine):
         start=st.sampled_from(STARTS),
         order=st.permutations(["plan", "balance", "allowance"]),
         period=st.sampled_from(["daily", "weekly", "monthly", "never"]),
+        second=st.sampled_from(["daily", "weekly", "monthly", "never"]),
     )
-    def connect(self, zone: str, start: datetime, order: list[str], period: str) -> None:
-        """Start with a store, two limits, a plan to buy, and users with tokens."""
+    def connect(self, zone: str, start: datetime, order: list[str], period: str, second: str) -> None:
+        """Start with a store, two limits, one perhaps with a second window, a plan to buy, and users with tokens."""
         self.now = start
         wanted = NewStore(f"machine-{next(_slugs)}", "https://shop.example.com", time_zone=zone)
         with self.database.transaction() as connection:
@@ -98,7 +110,7 @@ class Machine(RuleBasedStateMachine):
         self.asked: list[tuple[Any, Fields]] = []
         self.numbers = itertools.count(1)
         self.reorder(order)
-        self.limit("chat", period, 40, 40, 60, 15)
+        self.limit("chat", period, 40, 40, 60, 15, second, 70, 80)
         self.limit("image_optimizer", "daily", 20, "disabled", "unlimited", 20)
         for product in (70, 71):
             self.driver.plan(product, tokens=product - 40, months=1, now=start)
@@ -126,7 +138,7 @@ class Machine(RuleBasedStateMachine):
         if what == "plan":
             ends = [plan["end"] for plan in self.model.plans(name, self.now)]
         elif what == "window" and module in self.model.limits:
-            ends = [end for end in self.model.window(name, module, self.now)[1:] if end]
+            ends = [end for _, end, _ in self.model.windows(name, module, self.now) if end]
         moments = sorted(end + timedelta(microseconds=micros) for end in ends)
         self.now = next((moment for moment in moments if moment > self.now), self.now)
 
@@ -228,17 +240,34 @@ class Machine(RuleBasedStateMachine):
         guest=GIVEN,
         editor=GIVEN,
         barred=GIVEN,
+        second=[None, "daily", "weekly", "monthly", "never"],
+        all_=[*GIVEN, 80],
+        some=[None, *GIVEN, 80],
     )
-    def change_limit(self, module: str, period: str, user: Any, guest: Any, editor: Any, barred: Any) -> None:
-        """Change a limit."""
-        self.limit(module, period, user, guest, editor, barred)
+    def change_limit(self, **given: Any) -> None:
+        """Change a limit, or its windows."""
+        self.limit(*given.values())
 
-    def limit(self, module: str, period: str, user: Any, guest: Any, editor: Any, barred: Any) -> None:
-        """Set what a module gives for free."""
+    def limit(
+        self,
+        module: str,
+        period: str,
+        user: Any,
+        guest: Any,
+        editor: Any,
+        barred: Any,
+        second: str | None = None,
+        all_: Any = None,
+        some: Any = None,
+    ) -> None:
+        """Set what a module gives for free, and perhaps what a second window allows users, and editors alone."""
         rules = {"user": user, "guest": guest, "role:editor": editor, "role:barred": barred}
-        self.model.limits[module] = {"period": period, "rules": rules}
+        windows = [(period, rules)]
+        if second not in {None, period}:
+            windows.append((str(second), {"user": all_} | ({} if some is None else {"role:editor": some})))
+        self.model.limit(module, *windows)
         named = {name.replace(":", "_"): given for name, given in rules.items()}
-        self.driver.limit(module, period, **named)
+        self.driver.limit(module, period, second=windows[1] if len(windows) > 1 else None, **named)
 
     @acting(order=list(itertools.permutations(["plan", "balance", "allowance"])))
     def change_order(self, order: Sequence[str]) -> None:
@@ -257,24 +286,27 @@ class Machine(RuleBasedStateMachine):
         is_metered = module not in self.model.unmetered
         self._write(limits.put_module, module, label=module, is_metered=is_metered, actor="test", now=self.now)
 
-    @acting(user=USERS, module=MODULES, given=GIVEN, hours=[None, 1, 30])
-    def override(self, user: int, module: str, given: Any, hours: int | None) -> None:
+    @acting(user=USERS, module=MODULES, given=GIVEN, second=[None, *GIVEN], hours=[None, 1, 30])
+    def override(self, user: int, module: str, given: Any, second: Any, hours: int | None) -> None:
         """Add a rule for one user, permanently or for a while."""
         ends_at = None if hours is None else self.now + timedelta(hours=hours)
-        self.model.person(user)["own"][module] = (given, ends_at)
-        rule_ = Override(module, rule_of(given), ends_at)
+        self.model.person(user)["own"][module] = ((given, second), ends_at)
+        rule_ = Override(module, rule_of(given), ends_at, None if second is None else rule_of(second))
         self._write(overrides.put_override, user, rule_, actor="test", now=self.now)
 
-    @acting(user=[*USERS, None], module=[None, *MODULES], role=[False, True])
-    def reset(self, user: int | None, module: str | None, role: bool) -> None:
-        """Reset by hand, for one user or for many."""
+    @acting(user=[*USERS, None], module=[None, *MODULES], role=[False, True], alone=[None, None, 0, 1])
+    def reset(self, user: int | None, module: str | None, role: bool, alone: int | None) -> None:
+        """Reset by hand, for one user or for many, both windows or one alone."""
+        windows = self.model.limits.get(module or "chat", [])
+        name = windows[alone]["period"] if alone is not None and alone < len(windows) else None
+        period = None if name is None else Period(name)
         if user is not None:
-            self.model.person(user)["resets"].append((self.now, module))
-            self._write(overrides.reset_account, user, module, actor="test", now=self.now)
+            self.model.person(user)["resets"].append((self.now, module, name))
+            self._write(overrides.reset_account, user, module, period=period, actor="test", now=self.now)
             return
         whose = "editor" if role else None
-        self.model.resets.append((self.now, module, whose))
-        self._write(overrides.reset_many, module=module, role=whose, actor="test", now=self.now)
+        self.model.resets.append((self.now, module, whose, name))
+        self._write(overrides.reset_many, module=module, role=whose, period=period, actor="test", now=self.now)
 
     @acting()
     def mark_expired(self) -> None:
@@ -307,7 +339,8 @@ class Machine(RuleBasedStateMachine):
                 continue
             assert (answer["allowance"] is None) == (allowance is None)
             if allowance is not None:
-                assert {name: answer["allowance"][name] for name in allowance} == written(allowance)
+                assert named_in(allowance, answer["allowance"]) == written(allowance)
+                assert ("windows" in allowance) == ("windows" in answer["allowance"])
             # A refusal is not stored: the same key is decided again.
             if text_of(reply):
                 self.asked.append((ask, {"status": status_of(reply), "text": text_of(reply)}))

@@ -12,10 +12,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.support.model_calendar import day_begins, months_later
+from tests.support.model_calendar import ALWAYS, months_later, period_around
 
 Fields = dict[str, Any]
-ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+FAR = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value
 
 
 class Model:
@@ -24,10 +28,10 @@ class Model:
     def __init__(self, zone: str) -> None:
         self.zone = ZoneInfo(zone)
         self.order = ["plan", "balance", "allowance"]
-        self.limits: dict[str, Fields] = {}
+        self.limits: dict[str, list[Fields]] = {}
         self.unmetered: set[str] = set()
         self.prices: dict[str, Fields] = {}
-        self.resets: list[tuple[datetime, str | None, str | None]] = []
+        self.resets: list[tuple[datetime, str | None, str | None, str | None]] = []
         self.people: dict[Any, Fields] = {}
         self.holds: dict[str, Fields] = {}
         self.spends: dict[str, Fields] = {}
@@ -40,36 +44,51 @@ class Model:
 
     # Balances and limits
 
-    def window(self, name: Any, module: str, now: datetime) -> tuple[datetime, datetime | None]:
-        """Return the window of a module's limit, which a manual reset may have restarted."""
-        period, today = self.limits[module]["period"], now.astimezone(self.zone).date()
-        start, end = ALWAYS, None
-        if period != "never":
-            first = {
-                "daily": today,
-                "weekly": today - timedelta(days=today.weekday()),
-                "monthly": today.replace(day=1),
-            }[period]
-            days = {"daily": 1, "weekly": 7, "monthly": 31}[period]
-            following = first + timedelta(days=days)
-            start = day_begins(self.zone, first)
-            end = day_begins(self.zone, following.replace(day=1) if period == "monthly" else following)
+    def limit(self, module: str, *windows: tuple[str, Fields]) -> None:
+        """Set the period and the rules of one or two windows; a period that stays keeps what was used in it."""
+        before = {window["period"]: window["slot"] for window in self.limits.get(module, ())}
+        slots = [before.get(period) for period, _ in windows]
+        first = self.limits[module][0]["slot"] if module in self.limits else 0
+        if slots[0] is None:
+            slots[0] = first if len(slots) == 1 or slots[1] is None else 1 - slots[1]
+        slots[1:] = [1 - slots[0] for _ in slots[1:]]
+        self.limits[module] = [
+            {"period": period, "rules": rules, "slot": slot}
+            for (period, rules), slot in zip(windows, slots, strict=True)
+        ]
+
+    def windows(self, name: Any, module: str, now: datetime) -> list[tuple[datetime, datetime | None, int]]:
+        """Return the windows of a module's limit, each with the place where its use is kept."""
+        return [(*self._window(name, module, window["period"], now), window["slot"]) for window in self.limits[module]]
+
+    def _window(self, name: Any, module: str, period: str, now: datetime) -> tuple[datetime, datetime | None]:
+        """Return one window, which a manual reset may have restarted."""
+        start, end = period_around(self.zone, period, now)
         person = self.person(name)
-        by_hand = [(at, what) for at, what in person["resets"]]
-        by_hand += [(at, what) for at, what, role in self.resets if role is None or role in person["roles"]]
-        for at, what in by_hand:
-            if what in (None, module) and start < at <= now:
+        of_roles = [(at, what, of) for at, what, role, of in self.resets if role is None or role in person["roles"]]
+        for at, what, whose in [*person["resets"], *of_roles]:
+            if what in (None, module) and whose in (None, period) and start < at <= now:
                 start = at
         return start, end
 
-    def rule(self, name: Any, module: str, now: datetime) -> int | str | None:
-        """Return the amount of the limit: a number, `unlimited`, `disabled`, or None where no rule applies."""
+    def rules(self, name: Any, module: str, now: datetime) -> list[int | str] | None:
+        """Return the amount of each window: a number, `unlimited` or `disabled`; None where no rule gives anything."""
         if module not in self.limits:
             return None
-        person, rules = self.person(name), self.limits[module]["rules"]
-        own, ends_at = person["own"].get(module, (None, None))
-        if own is not None and (ends_at is None or now < ends_at):
-            return own  # type: ignore[no-any-return]
+        own, ends_at = self.person(name)["own"].get(module, ((None, None), None))
+        if ends_at is not None and now >= ends_at:
+            own = (None, None)
+        found = [
+            own[place] if own[place] is not None else self._rule(name, window["rules"])
+            for place, window in enumerate(self.limits[module])
+        ]
+        if found[0] is None:
+            return None
+        # A second window restricts only those it has a rule for.
+        return ["unlimited" if rule is None else rule for rule in found]
+
+    def _rule(self, name: Any, rules: Fields) -> int | str | None:
+        person = self.person(name)
         if isinstance(name, str):
             return rules.get("guest")  # type: ignore[no-any-return]
         of_roles = [rules[f"role:{role}"] for role in person["roles"] if f"role:{role}" in rules]
@@ -93,19 +112,37 @@ class Model:
         return {"balance": person["balance"], "held": held, "available": available, "debt": person["debt"]}
 
     def allowance(self, name: Any, module: str, now: datetime) -> Fields | None:
-        """Return what the limit of a module has left; None where no rule applies."""
-        rule = self.rule(name, module, now)
-        if rule is None:
+        """Return what the limit of a module has left: the window with the least; None where no rule applies."""
+        rules = self.rules(name, module, now)
+        if rules is None:
             return None
-        start, end = self.window(name, module, now)
-        used = self.person(name)["used"][module, start]
-        held = sum(
-            hold["allowance"]
-            for hold in self.counting(name, now)
-            if hold["module"] == module and hold["window"] == start
-        )
-        left = None if rule == "unlimited" else 0 if rule == "disabled" else max(0, rule - used - held)
-        return {"module": module, "limit": rule, "used": used, "held": held, "remaining": left, "resets_at": end}
+        found = []
+        for window, rule, (start, end, slot) in zip(
+            self.limits[module], rules, self.windows(name, module, now), strict=True
+        ):
+            used = self.person(name)["used"][module, start, slot]
+            held = sum(
+                hold["allowance"]
+                for hold in self.counting(name, now)
+                if hold["module"] == module and (start, slot) in (hold["window"] or ())
+            )
+            left = None if rule == "unlimited" else 0 if rule == "disabled" else max(0, rule - used - held)  # type: ignore[operator]
+            found.append(
+                {
+                    "limit": rule,
+                    "used": used,
+                    "held": held,
+                    "remaining": left,
+                    "period": window["period"],
+                    "resets_at": end,
+                }
+            )
+        strictest = min(found, key=lambda one: (_or(one["remaining"], 2**60), one["limit"] != "disabled"))
+        ties = [one for one in found if one["remaining"] == strictest["remaining"]]
+        ties = [one for one in ties if one["limit"] == "disabled"] or ties
+        strictest = max(ties, key=lambda one: _or(one["resets_at"], FAR))
+        both = {"windows": found} if len(found) > 1 else {}
+        return {"module": module, **strictest, **both}
 
     def plans(self, name: Any, now: datetime) -> list[Fields]:
         """Return the current month of each plan with what it has left, the first to end in front."""
@@ -223,7 +260,8 @@ class Model:
                     missing -= given
                 continue
             is_open = source == "balance" or (
-                self.rule(name, module, now) is not None and self.window(name, module, now)[0] == spend["window"]
+                self.rules(name, module, now) is not None
+                and any((start, slot) in (spend["window"] or ()) for start, _, slot in self.windows(name, module, now))
             )
             given = min(missing, spend[source]) if is_open else 0
             spend[source] -= given
@@ -231,7 +269,8 @@ class Model:
             missing -= given
         self.credit(name, back["balance"])
         if back["allowance"]:
-            person["used"][module, spend["window"]] -= back["allowance"]
+            for place in spend["window"]:
+                person["used"][module, *place] -= back["allowance"]
         spend["lapsed"] += missing
         person["days"][spend["day"]] -= back.total()
         paid_by = {source: back[source] for source in ("plan", "balance", "allowance")}
@@ -275,16 +314,22 @@ class Model:
         asked = {"module": module, "units": units, "price": price, "operation": what.get("operation")}
         if None in left.values() or sum(left.values()) >= price:  # type: ignore[arg-type]
             return {"status": 201, **asked}
-        disabled = self.rule(name, module, now) == "disabled"
+        disabled = "disabled" in (self.rules(name, module, now) or ())
         there: int = sum(left.values())  # type: ignore[arg-type]
+        allowance = self.allowance(name, module, now)
+        needed = price - left["plan"] - left["balance"]  # type: ignore[operator]
+        refused_by = None
+        if allowance is not None and "windows" in allowance:
+            refused_by = [one["period"] for one in allowance["windows"] if _or(one["remaining"], needed) < needed]
         return {
+            "refused_by": refused_by,
             "status": 403 if disabled else 402,
             "code": "module_disabled" if disabled else "insufficient_tokens",
             "required": price,
             "available": there,
             "shortfall": price - there,
             "balance": self.shared(name, now),
-            "allowance": self.allowance(name, module, now),
+            "allowance": allowance,
         }
 
     def _charge(self, name: Any, module: str, price: int, now: datetime, *, reserve: Fields | None = None) -> Fields:
@@ -305,8 +350,8 @@ class Model:
             elif source == "balance":
                 self._pay(name, module, paid, source, self.shared(name, now)["available"])
             elif (free := self.allowance(name, module, now)) is not None:
-                window = self.window(name, module, now)[0]
-                # One spend counts in one window.
+                window = tuple((start, slot) for start, _, slot in self.windows(name, module, now))
+                # One spend counts in one set of windows.
                 there = free["remaining"] if paid["window"] in (None, window) else 0
                 self._pay(name, module, paid, source, there, window)
         return paid
@@ -324,7 +369,8 @@ class Model:
             person["balance"] -= taken
         elif taken:
             paid["window"] = place
-            person["used"][module, place] += taken
+            for one in place:
+                person["used"][module, *one] += taken
 
     def _store(self, name: Any, asked: Fields, paid: Fields, now: datetime) -> Fields:
         module, day = asked["module"], now.astimezone(self.zone).date()

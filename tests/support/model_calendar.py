@@ -6,6 +6,24 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
+ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def period_around(zone: ZoneInfo, period: str, now: datetime) -> tuple[datetime, datetime | None]:
+    """Return the day, week or month around a moment, from midnight to midnight; all of time for `never`."""
+    if period == "never":
+        return ALWAYS, None
+    today = now.astimezone(zone).date()
+    first = {
+        "daily": today,
+        "weekly": today - timedelta(days=today.weekday()),
+        "monthly": today.replace(day=1),
+    }[period]
+    following = first + timedelta(days={"daily": 1, "weekly": 7, "monthly": 31}[period])
+    if period == "monthly":
+        following = following.replace(day=1)
+    return day_begins(zone, first), day_begins(zone, following)
+
 
 @cache
 def day_begins(zone: ZoneInfo, day: date) -> datetime:

@@ -19,7 +19,7 @@ from bridge.domain.metering.commands import (
     ReleaseRequest,
     SpendRequest,
 )
-from bridge.domain.metering.limits import Allows, Limit, Period, Rule
+from bridge.domain.metering.limits import Allows, Limit, LimitWindow, Period, Rule
 from bridge.domain.stores.principals import Caller
 from bridge.rendering.documents import Document
 from bridge.rendering.ids import decode_id
@@ -119,14 +119,19 @@ class SpendDriver:
         with self.database.transaction() as connection:
             adjust(connection, self.caller.store_id, user, Adjustment("a gift", tokens), actor="test", now=now)
 
-    def limit(self, module: str, period: str, **rules: int | str) -> None:
-        """Set a limit; `role_editor=…` is the rule of the role."""
+    def limit(
+        self, module: str, period: str, *, second: tuple[str, dict[str, Any]] | None = None, **rules: int | str
+    ) -> None:
+        """Set a limit; `role_editor=…` is the rule of the role, `second` the period and rules of a second window."""
         named = {name.replace("role_", "role:", 1): rule(given) for name, given in rules.items()}
+        window = None
+        if second is not None:
+            window = LimitWindow(Period(second[0]), {name: rule(given) for name, given in second[1].items()})
         with self.database.transaction() as connection:
             limits.put_limit(
                 connection,
                 self.caller.store_id,
-                Limit(module, Period(period), named),
+                Limit(module, Period(period), named, second=window),
                 actor="test",
                 now=datetime.now(UTC),
             )

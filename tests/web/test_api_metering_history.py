@@ -16,6 +16,8 @@ from tests.factories import put_package
 from tests.support.ledger_sql import rows
 from tests.support.spend_driver import SpendDriver
 
+pytestmark = pytest.mark.both_engines
+
 CLOCKS_BACK = datetime(2026, 11, 1, 4, tzinfo=UTC)
 """New York's 1st of November begins, a day of 25 hours."""
 LATER = datetime(2026, 11, 20, 15, tzinfo=UTC)

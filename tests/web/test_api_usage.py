@@ -17,6 +17,8 @@ from bridge.services.stores import settings
 from tests.factories import add_shop, give, put_user, spend
 from tests.support.linked_sites import bearer, link
 
+pytestmark = pytest.mark.both_engines
+
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 GROUPINGS = [
     ",".join(chosen)

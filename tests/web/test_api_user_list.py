@@ -9,6 +9,8 @@ import pytest
 from tests.factories import add_shop, deliver, give, line, order, put_package, put_user, spend
 from tests.support import linked_sites
 
+pytestmark = pytest.mark.both_engines
+
 
 def get(shop, **query):
     """Return the response to a request for the list."""

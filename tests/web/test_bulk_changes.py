@@ -18,6 +18,8 @@ from tests.factories import add_shop, balance_of, spend
 from tests.support.ledger_sql import count, rows
 from tests.support.pages import EMAIL, read, send, sign_in
 
+pytestmark = pytest.mark.both_engines
+
 LIST = "/admin/shop/credits"
 BULK = f"{LIST}/bulk"
 

@@ -1,11 +1,14 @@
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import bindparam, text
 
 from bridge.storage.engine.types import Instant
 from bridge.web.context import utcnow
 from tests.factories import add_shop, balance_of, give, put_user, spend
 from tests.support.pages import read, send, sign_in
+
+pytestmark = pytest.mark.both_engines
 
 LIST = "/admin/shop/credits"
 

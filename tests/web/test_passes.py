@@ -11,23 +11,11 @@ from bridge.web.context import utcnow
 from tests.factories import add_shop, give, put_user
 from tests.support.ledger_sql import rows
 from tests.support.pages import add_admin, read, send, sign_in, try_sign_in
+from tests.support.portal import SITE, link, make_pass
 
 PORTAL = {"user": {"id": 2, "name": "Ada"}, "for": "portal"}
 ADMIN = {"email": "ann@example.test", "name": "Ann", "role": "manager"}
 CREDITS = {"admin": ADMIN, "for": "credits"}
-SITE = "http://127.0.0.1:8980/my-account/"
-
-
-def make_pass(shop, **body):
-    """Create a pass and return the response."""
-    return shop.client.post("/v1/passes", json=body, headers=shop.headers)
-
-
-def link(shop, **body):
-    """Create a pass and return the path of its link."""
-    answer = make_pass(shop, **body)
-    assert answer.status_code == 201, answer.text
-    return answer.json["url"].removeprefix("http://127.0.0.1:8000")
 
 
 def test_portal_pass_opens_the_account_once_at_a_clean_address(app, shop, database, caplog):

@@ -12,6 +12,8 @@ from bridge.web.context import utcnow
 from tests.factories import add_shop, put_user, spend
 from tests.support.pages import sign_in
 
+pytestmark = pytest.mark.both_engines
+
 EXPORT = "/admin/shop/credits/export.csv"
 
 

@@ -13,6 +13,8 @@ from bridge.web.context import utcnow
 from tests.factories import add_shop, deliver, give, order, put_package, put_user, spend
 from tests.support.pages import read, sign_in
 
+pytestmark = pytest.mark.both_engines
+
 LIST = "/admin/shop/credits"
 
 

@@ -110,7 +110,9 @@ def test_no_english_is_left_in_another_language(ada, language):
     pages = (_widget(ada), _widget(ada, lang=language.value))
     english, shown = (_words(page).replace("Tokens (large)", "") for page in pages)
     simple = [message for message in update_catalogs.read(language.value) if message.id and not message.pluralizable]
-    used = [message for message in simple if message.id in english]
+    # Texts of other pages may be part of a text of the widget.
+    of_widget = [message for message in simple if any("portal" not in path for path, _ in message.locations)]
+    used = [message for message in of_widget if message.id in english]
 
     assert len(used) > 10
     for message in used:

@@ -45,7 +45,8 @@ class Product:
     `tokens` is 0 if it is not a package, None if the document does not say;
     `unreadable` is the unclear amount of a package. `is_per_variation` means that
     the product is marked and its variations have the amounts. `is_partial` means
-    that the document has no meta and does not state tokens.
+    that the document has no meta and does not state tokens. `price` and
+    `is_for_sale` are None where the document does not state them.
     """
 
     id: int
@@ -56,6 +57,8 @@ class Product:
     unreadable: Unreadable | None = None
     is_per_variation: bool = False
     is_partial: bool = False
+    price: Decimal | None = None
+    is_for_sale: bool | None = None
 
 
 def resource_id(document: Json) -> int | None:
@@ -312,7 +315,23 @@ def read_product(document: Json) -> Product:
         unreadable=None if is_per_variation else unreadable,
         is_per_variation=is_per_variation,
         is_partial=is_partial,
+        price=_price(document),
+        is_for_sale=_is_for_sale(document),
     )
+
+
+def _price(document: Json) -> Decimal | None:
+    found = fields.stated_money(document.get("price"))
+    return found if found is not None and found >= 0 else None
+
+
+def _is_for_sale(document: Json) -> bool | None:
+    """Return whether the product can be bought; None where the document states nothing about it."""
+    status, purchasable = document.get("status"), document.get("purchasable")
+    if status is None and purchasable is None:
+        return None
+    # The parent of variations is bought as one of them.
+    return status in {None, "publish"} and (purchasable is not False or _has_variations(document))
 
 
 def _has_variations(document: Json) -> bool:

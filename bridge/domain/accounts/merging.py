@@ -40,3 +40,8 @@ def transfer_of(*, balance: int, debt: int, into_balance: int, into_debt: int) -
 def transfer_reference(merge_id: int) -> str:
     """Return the reference of the entries of a merge."""
     return f"merge:{merge_id}"
+
+
+def is_merge(reference: str | None) -> bool:
+    """Return whether an entry with this reference moved tokens between two accounts of one person."""
+    return reference is not None and reference.startswith("merge:")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from typing import NamedTuple
 
 FOREVER = datetime(1970, 1, 1, tzinfo=UTC)
 """The start of the one window of a limit that never resets."""
+
+WindowKey = tuple[int, str, datetime, int]
+"""One window of one account: the account, the module, when the window begins, and the counter of its use."""
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -79,16 +82,44 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """The limit of one module: its period and the rule of each audience.
+class LimitWindow:
+    """One window of a limit: its period and the rule of each audience.
 
-    Audiences are `guest`, `user` (any signed-in user) and `role:<slug>`.
+    `counter` is where its use is counted, 0 or 1. It tells the two windows of a limit
+    apart, which may begin at the same moment.
+    """
+
+    period: Period
+    rules: Mapping[str, Rule]
+    counter: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The limit of one module: its period and the rule of each audience, and perhaps a second window with its own.
+
+    Audiences are `guest`, `user` (any signed-in user) and `role:<slug>`. Free use
+    counts in both windows. The first gives the allowance; the second can only
+    restrict it, and restricts no audience that it has no rule for. `counter` is that
+    of the first window; the second counts in the other one.
     """
 
     module: str
     period: Period
     rules: Mapping[str, Rule]
     message: str = ""
+    second: LimitWindow | None = None
+    counter: int = field(default=0, compare=False)
+    windows: tuple[LimitWindow, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        first = LimitWindow(self.period, self.rules, self.counter)
+        others = () if self.second is None else (replace(self.second, counter=1 - self.counter),)
+        object.__setattr__(self, "windows", (first, *others))
+
+    def window_of(self, period: Period) -> LimitWindow | None:
+        """Return the window with this period; None where the limit has none."""
+        return next((window for window in self.windows if window.period is period), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +132,32 @@ class MatchedRule:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One account's own rule for a module, replacing those of its audiences until `ends_at`; None never ends."""
+    """One account's own rule for a module, replacing those of its audiences until `ends_at`; None never ends.
+
+    `rule` is for the first window of the limit, `second` for the second. Where
+    `second` is None, the rules of the audiences apply in the second window.
+    """
 
     module: str
     rule: Rule
     ends_at: datetime | None = None
+    second: Rule | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """A manual reset of an account, a role, a module, or any of them where the field is None."""
+    """A manual reset of an account, a role, a module, a period, or any of them where the field is None."""
 
     reset_at: datetime
     module: str | None = None
     role: str | None = None
     account_id: int | None = None
+    period: Period | None = None
 
-    def concerns(self, module: str, roles: Iterable[str]) -> bool:
-        """Return whether the reset opens a new window of this module for a user with these roles."""
-        return self.module in {None, module} and (self.role is None or self.role in roles)
+    def concerns(self, module: str, period: Period, roles: Iterable[str]) -> bool:
+        """Return whether the reset opens a new window of this module and period for a user with these roles."""
+        is_meant = self.module in {None, module} and self.period in {None, period}
+        return is_meant and (self.role is None or self.role in roles)
 
 
 def first_instant(day: date, zone: tzinfo) -> datetime:
@@ -175,6 +213,46 @@ def rule_for(rules: Mapping[str, Rule], roles: Iterable[str], *, guest: bool) ->
     return MatchedRule("user", rules["user"]) if "user" in rules else None
 
 
+NO_SECOND_RULE = MatchedRule("", Rule(Allows.UNLIMITED))
+"""The rule of a second window for an audience that it names no rule for: no restriction."""
+
+
+def rules_of(
+    limit: Limit, override: Override | None, roles: Iterable[str], *, guest: bool
+) -> tuple[MatchedRule, ...] | None:
+    """Return the rule of an account in each window of a limit; None where it has no free allowance.
+
+    Each window chooses its rule by itself, as `rule_for` does. A rule of the account's
+    own takes precedence.
+    """
+    roles = tuple(roles)
+    first = rule_for(limit.rules, roles, guest=guest) if override is None else MatchedRule("override", override.rule)
+    if first is None:
+        return None
+    if limit.second is None:
+        return (first,)
+    if override is not None and override.second is not None:
+        return (first, MatchedRule("override", override.second))
+    return (first, rule_for(limit.second.rules, roles, guest=guest) or NO_SECOND_RULE)
+
+
+def keep_counters(limit: Limit, before: Limit | None) -> Limit:
+    """Return a limit that replaces another: a window keeps the counter that its period had, so its use stays.
+
+    A period that is new takes the counter that is left.
+    """
+    if before is None:
+        return limit
+    known = {window.period: window.counter for window in before.windows}
+    if limit.period in known:
+        counter = known[limit.period]
+    elif limit.second is not None and limit.second.period in known:
+        counter = 1 - known[limit.second.period]
+    else:
+        counter = before.counter
+    return replace(limit, counter=counter)
+
+
 def left_of(rule: Rule, *, used: int) -> int | None:
     """Return what a rule still allows once `used` tokens are spent; None for unlimited."""
     if rule.allows is Allows.UNLIMITED:
@@ -182,6 +260,14 @@ def left_of(rule: Rule, *, used: int) -> int | None:
     if rule.allows is Allows.DISABLED:
         return 0
     return max(0, rule.tokens - used)
+
+
+def keys_of(
+    account_id: int, module: str, starts_at: datetime | None, second_starts_at: datetime | None
+) -> tuple[WindowKey, ...]:
+    """Return the windows of an account that begin at these moments, by counter; None for none."""
+    starts = ((starts_at, 0), (second_starts_at, 1))
+    return tuple((account_id, module, start, counter) for start, counter in starts if start is not None)
 
 
 class AllowanceState(StrEnum):
@@ -198,26 +284,22 @@ LOW_SHARE = 10
 """An allowance is low when less than one part in this many is left."""
 
 
-class Allowance(NamedTuple):
-    """The free allowance of one account in one module: the rule that applies, its window and its use.
+class WindowAllowance(NamedTuple):
+    """The part of an allowance in one window: the rule that applies in it, and the use counted in it.
 
     `held` is what open holds set aside of it. A named tuple: each spend makes several.
     """
 
-    limit: Limit
+    period: Period
     matched: MatchedRule
     window: Window
     used: int
     held: int = 0
-
-    @property
-    def module(self) -> str:
-        """Return the module of the limit."""
-        return self.limit.module
+    counter: int = 0
 
     @property
     def remaining(self) -> int | None:
-        """Return the tokens it can still pay in its window, less what is held; None for unlimited."""
+        """Return the tokens the window still allows, less what is held; None for unlimited."""
         return left_of(self.matched.rule, used=self.used + self.held)
 
     @property
@@ -235,3 +317,66 @@ class Allowance(NamedTuple):
         if left == 0:
             return AllowanceState.EXHAUSTED
         return AllowanceState.LOW if left * LOW_SHARE < rule.tokens else AllowanceState.OK
+
+
+class Allowance(NamedTuple):
+    """The free allowance of one account in one module, in the one or two windows of its limit, in their order.
+
+    Each amount counts in all of them, so the strictest decides.
+    """
+
+    limit: Limit
+    windows: tuple[WindowAllowance, ...]
+
+    @property
+    def module(self) -> str:
+        """Return the module of the limit."""
+        return self.limit.module
+
+    @property
+    def strictest(self) -> WindowAllowance:
+        """Return the window that leaves the least; of equal ones a disabled one, then the last to end."""
+        return self.windows[0] if len(self.windows) == 1 else min(self.windows, key=_strictness)
+
+    @property
+    def remaining(self) -> int | None:
+        """Return the tokens it can still pay, less what is held; None for unlimited."""
+        return self.strictest.remaining
+
+    @property
+    def is_disabled(self) -> bool:
+        """Return whether a rule disables free use of the module."""
+        return self.strictest.is_disabled
+
+    @property
+    def state(self) -> AllowanceState:
+        """Return how much is left, in one word."""
+        return self.strictest.state
+
+    @property
+    def is_used_up(self) -> bool:
+        """Return whether use, and not a rule of 0 tokens, left nothing in one of the windows."""
+        return any(
+            window.state is AllowanceState.EXHAUSTED and bool(window.matched.rule.tokens) for window in self.windows
+        )
+
+    def refusing(self, shortfall: int) -> tuple[WindowAllowance, ...]:
+        """Return the windows that refuse a price of which so much cannot be paid; none for a shortfall of 0.
+
+        The other sources leave a rest to the allowance: what it has, and the shortfall.
+        """
+        rest = (self.remaining or 0) + shortfall
+        return tuple(window for window in self.windows if window.remaining is not None and window.remaining < rest)
+
+    def keys(self, account_id: int) -> dict[WindowKey, datetime | None]:
+        """Return the windows of this account that an amount counts in, each with its end."""
+        return {
+            (account_id, self.limit.module, one.window.starts_at, one.counter): one.window.ends_at
+            for one in self.windows
+        }
+
+
+def _strictness(one: WindowAllowance) -> tuple[bool, int, bool, bool, float]:
+    left, ends_at = one.remaining, one.window.ends_at
+    end = 0.0 if ends_at is None else -ends_at.timestamp()
+    return (left is None, left or 0, not one.is_disabled, ends_at is not None, end)

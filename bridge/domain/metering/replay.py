@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 
 from bridge.domain.metering.funding import FundingSource, Source, decide
-from bridge.domain.metering.limits import Allows, Calendar, Period, Rule, left_of, window_at
+from bridge.domain.metering.limits import Allows, Calendar, LimitWindow, Period, Rule, left_of, window_at
 
 _LENGTHS = (Period.DAILY, Period.WEEKLY, Period.MONTHLY, Period.NEVER)
 
@@ -28,6 +28,21 @@ def is_stopped(rule: Rule | None, used: int, *, balance: int, order: Sequence[So
 def keeps_windows(old: Period, new: Period) -> bool:
     """Return whether windows of the old period can be added up to those of the new one."""
     return _LENGTHS.index(new) >= _LENGTHS.index(old)
+
+
+def shortest(windows: Sequence[LimitWindow]) -> LimitWindow:
+    """Return the window with the shortest period; there is at least one."""
+    return min(windows, key=lambda window: _LENGTHS.index(window.period))
+
+
+def source_of(period: Period, windows: Sequence[LimitWindow]) -> LimitWindow | None:
+    """Return the window whose use says what was used in windows of a period; None where none does.
+
+    That is the window with the same period, or one whose windows can be added up.
+    """
+    same = [window for window in windows if window.period is period]
+    parts = [window for window in windows if window.period is not Period.NEVER and keeps_windows(window.period, period)]
+    return same[0] if same else shortest(parts) if parts else None
 
 
 def add_up(used: Iterable[tuple[datetime, int]], period: Period, calendar: Calendar) -> dict[datetime, int]:

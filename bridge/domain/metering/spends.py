@@ -9,15 +9,16 @@ from typing import NamedTuple
 from bridge.domain.accounts.accounts import Balance
 from bridge.domain.metering.funding import PlanPart
 from bridge.domain.metering.holds import Hold
-from bridge.domain.metering.limits import Allowance
+from bridge.domain.metering.limits import Allowance, WindowKey, keys_of
 
 
 class Spend(NamedTuple):
     """Tokens taken for one act, and the sources they came from; whole tokens, zero or more.
 
     `tokens` is the price: what the sources paid and what was left `uncovered`.
-    `window_starts_at` is the window the allowance part counts in,
-    `plan_parts` which plans' windows paid. The `back_…` fields say what was
+    `window_starts_at` and `second_window_starts_at` are the windows the allowance
+    part counts in, by their counter; None where no window has it. `plan_parts` are
+    the plans' windows that paid. The `back_…` fields say what was
     given back since, and `lapsed` what could not be.
 
     A named tuple, its fields named as the columns and `plan_parts` last: one is
@@ -46,7 +47,13 @@ class Spend(NamedTuple):
     back_balance: int = 0
     back_allowance: int = 0
     lapsed: int = 0
+    second_window_starts_at: datetime | None = None
     plan_parts: tuple[PlanPart, ...] = ()
+
+    @property
+    def window_keys(self) -> tuple[WindowKey, ...]:
+        """Return the windows that the allowance part counts in."""
+        return keys_of(self.account_id, self.module, self.window_starts_at, self.second_window_starts_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _SECOND = 1_000_000
 _AGREEMENT = 5 * _SECOND
 """The most by which two documents of one clock differ in how far they are ahead, where both are delivered at once."""
+_REORDERED = 20 * _SECOND
+"""The most by which deliveries that overtake each other differ in how long they took."""
 _TRUSTED = TOLERANCE // _MICROSECOND
 """How far ahead of its arrival a date is taken as it is: clocks of hosts differ by so much."""
 _DAY = 86_400 * _SECOND
@@ -42,6 +44,11 @@ class DocumentDate(NamedTuple):
         return max(0, self.at - (self.seen or self.counted))
 
     @property
+    def delay(self) -> int:
+        """How long after its date it arrived; negative for a date that is ahead."""
+        return (self.seen or self.counted) - self.at
+
+    @property
     def moment(self) -> int:
         """Return the date as a moment of our clock: the arrival itself where that took its place."""
         return self.seen if self.counted != self.at and self.counted == _second(self.seen) else self.counted
@@ -56,6 +63,8 @@ class Place(Enum):
     OLDER = "older"
     LIKELY_NEWER = "likely_newer"
     """It counts as newer, though the dates do not prove it."""
+    LIKELY_OLDER = "likely_older"
+    """It counts as older, as it is dated, but a clock that was set back would explain its date as well."""
     UNKNOWN = "unknown"
 
 
@@ -120,13 +129,25 @@ def compare(new: DocumentDate, known: DocumentDate, *, revokes: bool) -> Place:
     earlier, later = sorted((new, known), key=lambda one: one.at)
     apart, came_last = later.ahead - earlier.ahead, new.seen >= known.seen
     if apart <= _TRUSTED:
-        is_overtaken = revokes and came_last and later is known and apart > _AGREEMENT
-        return Place.UNKNOWN if is_overtaken else _newer_if(later is new)
+        return Place.LIKELY_OLDER if is_set_back(new, known) else _newer_if(later is new)
     if earlier.counted > (later.seen or later.counted) + _DAY:
         return _newer_if(earlier is new)
     if revokes and came_last and new.counted >= known.counted - _TRUSTED:
         return Place.LIKELY_NEWER
     return Place.UNKNOWN
+
+
+def is_set_back(new: DocumentDate, known: DocumentDate) -> bool:
+    """Return whether a document may be newer than one that came before it and is dated later.
+
+    Either the clock was set back between them, or the document is late. The shop
+    itself sends none late: it writes an order's document when it sends it.
+    """
+    if new.at >= known.at or new.seen < known.seen:
+        return False
+    if known.ahead - new.ahead > _AGREEMENT:
+        return True
+    return new.delay - known.delay > _REORDERED
 
 
 def _newer_if(is_newer: bool) -> Place:

@@ -10,6 +10,7 @@ from typing import Any
 from bridge.domain.orders import dates
 from bridge.domain.orders.dates import Place
 from bridge.domain.orders.placing import (
+    beside,
     date_of,
     epoch_of,
     left_unplaced,
@@ -81,8 +82,10 @@ def is_place_unclear(known: OrderState, order: Order, *, effect: Effect, receive
     """Return whether dates alone do not say if this document is newer than what it contradicts."""
     arrived_at = dates.to_microseconds(received_at)
     known = _with_sources(known, arrived_at=arrived_at)
-    place, _ = place_of(known, order, effect, date_of(known.sources, order, arrived_at=arrived_at))
-    return place in {Place.UNKNOWN, Place.LIKELY_NEWER}
+    place, _ = place_of(
+        known, order, effect, date_of(known.sources, order, arrived_at=arrived_at), arrived_at=arrived_at
+    )
+    return place in {Place.UNKNOWN, Place.LIKELY_NEWER, Place.LIKELY_OLDER}
 
 
 def merge_document(known: OrderState, order: Order, *, effect: Effect, received_at: datetime) -> OrderState:
@@ -102,12 +105,14 @@ def merge_document(known: OrderState, order: Order, *, effect: Effect, received_
     known = _merge_restoring(known, order, is_read=is_read, received_at=received_at)
     if order.requested_at is None:
         known = _merge_sending(known, order)
+    is_set_back = False
     if is_read:
         rank = Rank(0, arrived_at, dates.counted(dated.at, arrived_at, known.sources.documents), arrived_at)
     else:
-        place, dated = place_of(known, order, effect, dated)
+        place, dated = place_of(known, order, effect, dated, arrived_at=arrived_at)
         if place is Place.UNKNOWN:
             return _with_effect(with_unplaced(known, order, dated, arrived_at=arrived_at))
+        is_set_back = place is Place.LIKELY_OLDER
         rank = Rank(0, epoch_of(known.sources, dated), dated.counted, dated.seen)
     values = _Values(known, rank)
     _take_header(values, order)
@@ -118,6 +123,8 @@ def merge_document(known: OrderState, order: Order, *, effect: Effect, received_
     unplaced = known.sources.unplaced
     if is_read or (has_decided and not is_repeated):
         unplaced = None if is_read else left_unplaced(known.sources, dated)
+    if is_set_back:
+        unplaced = beside(known.sources, order, dated)
     values.changes["sources"] = Sources(
         ranks=values.ranks,
         documents=with_document(known.sources.documents, dated),

@@ -29,13 +29,22 @@ def epoch_of(sources: Sources, dated: DocumentDate) -> int:
     return sources.read_at if dated.seen >= sources.read_at else 0
 
 
-def place_of(known: OrderState, order: Order, effect: Effect, dated: DocumentDate) -> tuple[Place, DocumentDate]:
-    """Return the place of a document, and its date as it counts beside a stored effect or refund that it reverses."""
+def place_of(
+    known: OrderState, order: Order, effect: Effect, dated: DocumentDate, *, arrived_at: int
+) -> tuple[Place, DocumentDate]:
+    """Return the place of a document, and its date as it counts beside a stored effect or refund that it reverses.
+
+    `arrived_at` is when it arrived this time, in microseconds since 1970.
+    """
     unplaced = known.sources.unplaced
     if unplaced is not None and unplaced.digest == dated.digest:
         return Place.UNKNOWN, dated
+    if known.trash.is_absent:
+        return _place_after_absence(known, effect, arrived_at=arrived_at), dated
     if known.trash.state is TrashState.TRASHED:
         return _place_after_trashing(known, effect, dated), dated
+    if _is_set_back_change(known, order, effect, dated):
+        return Place.LIKELY_OLDER, dated
     name, revokes = _contradiction(known, order, effect)
     rank = known.sources.ranks.get(name)
     if rank is None or rank.epoch != epoch_of(known.sources, dated):
@@ -44,19 +53,36 @@ def place_of(known: OrderState, order: Order, effect: Effect, dated: DocumentDat
         # A repetition of a document that something newer followed.
         return Place.UNOPPOSED, dated
     place = dates.compare(dated, _decisive_date(known, rank), revokes=revokes)
+    if place is Place.LIKELY_OLDER and not revokes and known.is_refunded_whole:
+        # A document from before a full refund says nothing new, whenever it arrives.
+        return Place.OLDER, dated
     if place in {Place.NEWER, Place.LIKELY_NEWER}:
         return place, dated._replace(counted=max(dated.counted, rank.at))
     return place, dated
 
 
+def _place_after_absence(known: OrderState, effect: Effect, *, arrived_at: int) -> Place:
+    """Return the place of a document of an order that the shop did not have when it was asked.
+
+    One that came before that answer is older. One that came after it may have been late.
+    """
+    absent_at = known.trash.trashed_at
+    is_after = absent_at is None or arrived_at > dates.to_microseconds(absent_at)
+    return Place.UNKNOWN if effect is Effect.GRANTS and is_after else Place.UNOPPOSED
+
+
 def _place_after_trashing(known: OrderState, effect: Effect, dated: DocumentDate) -> Place:
     """Return the place of a document that came of a trashed order; the trashing has no date of the shop's clock."""
     trashed_at, newest = known.trash.trashed_at, known.sources.ranks.get("status")
-    if effect is not Effect.GRANTS or trashed_at is None or not dated.ahead:
+    if effect is not Effect.GRANTS or trashed_at is None:
         return Place.UNOPPOSED
     moment = dates.to_microseconds(trashed_at)
     before = DocumentDate(moment, "", moment, moment) if newest is None else _decisive_date(known, newest)
-    return Place.UNKNOWN if dates.compare(dated, before, revokes=False) is Place.UNKNOWN else Place.UNOPPOSED
+    place = dates.compare(dated, before, revokes=False)
+    if dated.ahead and place is Place.UNKNOWN:
+        return place
+    is_new = dated.seen >= moment and dated not in known.sources.documents
+    return place if is_new and place is Place.LIKELY_OLDER else Place.UNOPPOSED
 
 
 def _contradiction(known: OrderState, order: Order, effect: Effect) -> tuple[str, bool]:
@@ -69,6 +95,28 @@ def _contradiction(known: OrderState, order: Order, effect: Effect) -> tuple[str
     if effect is Effect.REVOKES or refunded is None or refunded == known.refunded:
         return "", False
     return "refunded", refunded > known.refunded
+
+
+def _is_set_back_change(known: OrderState, order: Order, effect: Effect, dated: DocumentDate) -> bool:
+    """Return whether a new document changes the buyer or the quantities of a granted order by an earlier date."""
+    is_granted = effect is not Effect.REVOKES and known.sources.effect is Effect.GRANTS
+    if not is_granted or dated in known.sources.documents:
+        return False
+    changed = []
+    if order.customer_id and known.customer_id and order.customer_id != known.customer_id:
+        changed.append("customer_id")
+    if effect is Effect.GRANTS and not order.lines_are_doubtful:
+        stated = {line.id: line.quantity for line in order.lines or ()}
+        counted = {line.line.id: line.line.quantity for line in known.lines}
+        # A quantity of 0 and a line that is not there are the same.
+        if any((stated.get(id_, 0) or 0) != (counted.get(id_, 0) or 0) for id_ in {*stated, *counted}):
+            changed.append("lines")
+    ranks, epoch = known.sources.ranks, epoch_of(known.sources, dated)
+    return any(
+        dates.is_set_back(dated, _decisive_date(known, rank))
+        for name in changed
+        if (rank := ranks.get(name)) is not None and rank.epoch == epoch
+    )
 
 
 def stated_refunds(order: Order) -> Decimal | None:
@@ -87,14 +135,20 @@ def _decisive_date(known: OrderState, rank: Rank) -> DocumentDate:
 
 
 def with_unplaced(known: OrderState, order: Order, dated: DocumentDate, *, arrived_at: int) -> OrderState:
-    """Return the state with a document beside it; the newest of several to arrive is kept."""
-    sources, before = known.sources, known.sources.unplaced
-    seen = {document.digest: document.seen for document in sources.documents}
-    is_older = before is not None and seen.get(before.digest, 0) > dated.seen
-    unplaced = before if is_older else Unplaced(order, dated.digest)
+    """Return the state with a document beside it that was not merged."""
+    sources = known.sources
+    unplaced = beside(sources, order, dated)
     documents = with_document(sources.documents, dated)
     latest = max(arrived_at, sources.arrived_at)
     return replace(known, sources=replace(sources, documents=documents, arrived_at=latest, unplaced=unplaced))
+
+
+def beside(sources: Sources, order: Order, dated: DocumentDate) -> Unplaced | None:
+    """Return the document to store beside the state: the newest of several to arrive."""
+    before = sources.unplaced
+    seen = {document.digest: document.seen for document in sources.documents}
+    is_older = before is not None and seen.get(before.digest, 0) > dated.seen
+    return before if is_older else Unplaced(order, dated.digest)
 
 
 def left_unplaced(sources: Sources, dated: DocumentDate) -> Unplaced | None:

@@ -149,7 +149,7 @@ def _line_items(known: OrderState, circumstances: Circumstances) -> Iterator[Rev
 
 
 def _date_items(known: OrderState, circumstances: Circumstances) -> Iterator[ReviewItem]:
-    """Find a document whose date does not say if it is the newest, of an order that may grant tokens."""
+    """Find a document that may not be the newest, of an order that may grant tokens."""
     unplaced = known.sources.unplaced
     if unplaced is not None and (not known.lines or any(line.tokens != 0 for line in known.lines)):
         about: dict[str, Parameter] = {
@@ -158,7 +158,8 @@ def _date_items(known: OrderState, circumstances: Circumstances) -> Iterator[Rev
             "refunded": f"{unplaced.order.refunded or 0:f}",
             "current": known.status,
         }
-        yield ReviewItem(Question.DATE_UNCLEAR, unplaced.digest, about, (APPLY, LEAVE))
+        kind = Question.SENT_AFTER_DELETION if known.trash.is_absent else Question.DATE_UNCLEAR
+        yield ReviewItem(kind, unplaced.digest, about, (APPLY, LEAVE))
 
 
 def _status_items(known: OrderState, circumstances: Circumstances) -> Iterator[ReviewItem]:

@@ -37,6 +37,7 @@ class Question(StrEnum):
     TOO_LARGE = "too_large"
     NO_TOKENS = "no_tokens"
     DATE_UNCLEAR = "date_unclear"
+    SENT_AFTER_DELETION = "sent_after_deletion"
     SAME_PAYMENT = "same_payment"
     NOT_GRANTED = "not_granted"
     PAID_LATER = "paid_later"

@@ -30,8 +30,11 @@ class Trash:
     | state | announced | absent | restored | outside |
     | --- | --- | --- | --- | --- |
     | OUTSIDE | TRASHED | TRASHED | RESTORED_FIRST | OUTSIDE |
-    | TRASHED | TRASHED | TRASHED | OUTSIDE | OUTSIDE |
+    | TRASHED | TRASHED | TRASHED | OUTSIDE, or TRASHED if `is_absent` | OUTSIDE |
     | RESTORED_FIRST | OUTSIDE within `REORDERING_SPAN`, then TRASHED | TRASHED | RESTORED_FIRST | RESTORED_FIRST |
+
+    An order that the shop, asked for it, did not have `is_absent`: a restoring or a
+    newer date may be older than that answer, so only another answer ends it.
 
     The same announcement or restoring sent twice changes nothing. `key` is the
     delivery of the last announcement, `trashed_at` when it came, `trashed_after`
@@ -45,6 +48,7 @@ class Trash:
     restored_at: datetime | None = None
     restored_seen_at: datetime | None = None
     restores_ahead: bool = False
+    is_absent: bool = False
 
     @property
     def state(self) -> TrashState:
@@ -67,21 +71,22 @@ class Trash:
 
     def absent(self, *, at: datetime, newest: datetime | None) -> Trash:
         """Return the trash after the shop, asked for the order, had none; no restoring can have overtaken that."""
-        return replace(self, restores_ahead=False, trashed_at=at, trashed_after=newest)
+        return replace(self, restores_ahead=False, trashed_at=at, trashed_after=newest, is_absent=True)
 
     def restored(self, *, dated: datetime, at: datetime) -> Trash:
         """Return the trash after a restoring of a date that came at a moment."""
-        if dated == self.restored_at:
+        if dated == self.restored_at or self.is_absent:
             return self
         noted = replace(self, restored_at=dated, restored_seen_at=at)
         return noted.outside() if self.state is TrashState.TRASHED else replace(noted, restores_ahead=True)
 
     def outside(self) -> Trash:
         """Return the trash after a proof that the order is not in it."""
-        return replace(self, trashed_at=None, trashed_after=None)
+        return replace(self, trashed_at=None, trashed_after=None, is_absent=False)
 
     def is_outlived_by(self, counted_at: datetime) -> bool:
         """Return whether a document whose date counts as that moment is newer than the trashing."""
         # The two clocks are compared only as a last resort: the shop's may be ahead of ours.
         since = self.trashed_after or self.trashed_at
-        return self.state is TrashState.TRASHED and since is not None and counted_at > since
+        is_ended = self.state is TrashState.TRASHED and not self.is_absent
+        return is_ended and since is not None and counted_at > since

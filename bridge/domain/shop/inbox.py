@@ -23,6 +23,9 @@ MANY_REPEATS = 20
 PATIENCE = timedelta(minutes=10)
 """How long a delivery waits for a shop that does not respond about missing details."""
 
+LONG_PATIENCE = timedelta(days=1)
+"""How long a delivery of an order waits that the shop did not have before: only the shop can say if it has it again."""
+
 LONGEST_RETRY = timedelta(hours=1)
 """The longest wait between two attempts at one delivery."""
 
@@ -96,9 +99,9 @@ class Notice:
     detail: str
 
 
-def may_wait(received_at: datetime, *, now: datetime) -> bool:
+def may_wait(received_at: datetime, *, now: datetime, patience: timedelta = PATIENCE) -> bool:
     """Return whether a delivery may still wait for its shop; one from the future was dated by a wrong clock."""
-    return -TOLERANCE <= now - received_at < PATIENCE
+    return -TOLERANCE <= now - received_at < patience
 
 
 def retry_delay(attempts: int) -> timedelta:

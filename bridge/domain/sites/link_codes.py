@@ -11,6 +11,8 @@ LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """The alphabet of codes: digits and capitals without I, L, O and U."""
 LENGTH = 10
 LIFE = timedelta(minutes=15)
+MAX_OPEN = 20
+"""The most codes of one account that can be used at a time."""
 
 GUESS_SPAN = timedelta(minutes=15)
 """How long a wrong guess counts: until the end of its quarter of an hour."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from bridge.domain.errors import FieldError
 from bridge.domain.metering.errors import UnknownModule
 from bridge.domain.metering.funding import DEFAULT_ORDER, Source
-from bridge.domain.metering.limits import Calendar, Limit, MatchedRule, Reset, rule_for
+from bridge.domain.metering.limits import Calendar, Limit, Reset
 from bridge.domain.metering.pricing import Operation
 from bridge.domain.stores.shortcode import Shortcode
 from bridge.domain.stores.thresholds import Line, Threshold, lines_of
@@ -166,10 +166,3 @@ class Policy:
         """Return the module's name on pages."""
         known = self.modules.get(module)
         return known.label if known else label_of(module)
-
-    def match_rule(self, module: str, roles: tuple[str, ...], *, guest: bool) -> MatchedRule | None:
-        """Return the rule that applies to an account in the module's limit; None means no free allowance."""
-        limit = self.limits.get(module)
-        if limit is None:
-            return None
-        return rule_for(limit.rules, roles, guest=guest)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from bridge.domain.admin.user_list import Filter
-from bridge.domain.metering.limits import AllowanceState, Allows, Limit, window_at
+from bridge.domain.metering.limits import Allows, LimitWindow, window_at
 from bridge.domain.stores.stores import Policy, Store
 from bridge.services.metering.overview import AccountOverview, list_overviews
 from bridge.storage.admin import filters
@@ -36,19 +36,19 @@ def list_accounts(
 
 def is_over_limit(overview: AccountOverview) -> bool:
     """Return whether the free amount of any module is used up in its current window."""
-    return any(each.state is AllowanceState.EXHAUSTED and each.matched.rule.tokens for each in overview.allowances)
+    return any(each.is_used_up for each in overview.allowances)
 
 
 def _over_limit(connection: Connection, policy: Policy, *, now: datetime) -> set[int]:
     # A user who used at least the smallest amount of a module may be over the limit; the rules decide, as for a
     # spend.
     likely: set[int] = set()
-    for limit in policy.limits.values():
-        least = _least(limit)
+    for module, window in [(each.module, window) for each in policy.limits.values() for window in each.windows]:
+        least = _least(window)
         if least is not None:
-            starts_at = window_at(limit.period, now, policy.calendar).starts_at
+            starts_at = window_at(window.period, now, policy.calendar).starts_at
             likely |= filters.used_at_least(
-                connection, policy.store.id, limit.module, tokens=least, since=starts_at, most=MOST
+                connection, policy.store.id, module, window.counter, tokens=least, since=starts_at, most=MOST
             )
     if policy.has_overrides:
         likely |= filters.with_override(connection, policy.store.id, most=MOST)
@@ -78,6 +78,6 @@ def _in_parts(
         yield list_overviews(connection, ordered[first : first + _AT_ONCE], policy=policy, now=now)
 
 
-def _least(limit: Limit) -> int | None:
-    amounts = [rule.tokens for rule in limit.rules.values() if rule.allows is Allows.AMOUNT and rule.tokens]
+def _least(window: LimitWindow) -> int | None:
+    amounts = [rule.tokens for rule in window.rules.values() if rule.allows is Allows.AMOUNT and rule.tokens]
     return min(amounts, default=None)

@@ -7,6 +7,7 @@ import json
 from datetime import datetime
 
 from bridge.domain.admin.admins import Admin
+from bridge.domain.metering.limits import Period
 from bridge.domain.stores.principals import Caller
 from bridge.domain.stores.stores import Store
 from bridge.rendering.documents import Document
@@ -22,6 +23,7 @@ def reset(
     store: Store,
     user_id: int,
     module: str | None,
+    period: Period | None = None,
     *,
     key: str,
     admin: Admin,
@@ -29,15 +31,17 @@ def reset(
 ) -> None:
     """Begin a new window of one module, or of all for None, once for each form `key`.
 
-    A form that is sent twice resets once. Raises `UnknownUser`, `UnknownModule`,
-    and `KeyReused` for a form that was sent before for another module.
+    With a period, only windows of this period begin again. A form that is sent twice
+    resets once. Raises `UnknownUser`, `UnknownModule`, `InvalidRequest` for a period
+    that the module's limit does not have, and `KeyReused` for a form that was sent
+    before for another module or period.
     """
 
     def write(connection: Connection) -> Document:
-        made = overrides.reset_account(connection, store.id, user_id, module, actor=admin.email, now=now)
+        made = overrides.reset_account(connection, store.id, user_id, module, period=period, actor=admin.email, now=now)
         return {"user": user_id, **reset_document(made)}
 
-    stated = json.dumps(["reset", user_id, module, admin.id])
+    stated = json.dumps(["reset", user_id, module, period, admin.id])
     in_transaction(
         transaction,
         lambda connection: once(

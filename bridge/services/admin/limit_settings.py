@@ -115,7 +115,7 @@ def version_of(settings: ModuleSettings | None) -> str:
 
 def trimmed(limit: Limit | None) -> Limit | None:
     """Return the limit; None for one without a rule and a message, which allows the same as no limit."""
-    return limit if limit is not None and (limit.rules or limit.message) else None
+    return limit if limit is not None and (limit.rules or limit.message or limit.second) else None
 
 
 def save(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from bridge.domain.metering import replay
-from bridge.domain.metering.limits import Limit, Override, Period, Rule, Window, rule_for, window_at
+from bridge.domain.metering.limits import Limit, Override, Period, Rule, Window, rules_of, window_at
 from bridge.domain.metering.pricing import Operation, with_change
 from bridge.domain.stores.stores import Policy
 from bridge.storage.admin import replays
@@ -108,7 +108,7 @@ class PriceReplay:
 
 @dataclass(slots=True)
 class _Use:
-    windows: dict[tuple[int, str], list[tuple[datetime, int]]] = field(default_factory=lambda: defaultdict(list))
+    windows: dict[tuple[int, str, int], list[tuple[datetime, int]]] = field(default_factory=lambda: defaultdict(list))
     days: dict[tuple[int, str], list[tuple[datetime, int]]] = field(default_factory=lambda: defaultdict(list))
     rows: int = 0
 
@@ -174,10 +174,11 @@ def _new_cost(policy: Policy, operation: Operation, units: int) -> int:
 
 
 def _needs_days(wanted: NewLimit) -> bool:
-    """Return whether the replay cannot add up the stored windows."""
-    if wanted.current is None or wanted.limit is None or wanted.limit.period is wanted.current.period:
+    """Return whether the replay cannot add up the stored windows for every window of the new limit."""
+    if wanted.current is None or wanted.limit is None:
         return False
-    return wanted.current.period is Period.NEVER or not replay.keeps_windows(wanted.current.period, wanted.limit.period)
+    known = wanted.current.windows
+    return any(replay.source_of(window.period, known) is None for window in wanted.limit.windows)
 
 
 def _read(
@@ -198,11 +199,17 @@ def _read(
         end=month.window.ends_at or month.window.starts_at,
         limit=limit,
     )
-    endless = {each.module for each in wanted if each.current is not None and each.current.period is Period.NEVER}
+    endless = {
+        (each.module, window.counter)
+        for each in wanted
+        if each.current is not None
+        for window in each.current.windows
+        if window.period is Period.NEVER
+    }
     for row in windows:
         # A window without an end may be left from a limit that never reset and has another period now.
-        if row.module in endless or row.starts_at >= month.window.starts_at:
-            use.windows[row.account_id, row.module].append((row.starts_at, row.used))
+        if (row.module, row.counter) in endless or row.starts_at >= month.window.starts_at:
+            use.windows[row.account_id, row.module, row.counter].append((row.starts_at, row.used))
     by_day = [each.module for each in wanted if _needs_days(each)]
     days = []
     if by_day and len(windows) < limit:
@@ -224,33 +231,49 @@ def _replay_account(
     found: dict[str, ModuleReplay],
 ) -> None:
     for each in wanted:
-        windows = use.windows.get((account.id, each.module), [])
-        # A rule of the account's own beats those of its audiences: the new limit does not reach it.
-        if not windows or (account.id, each.module) in own:
-            continue
-        rule = _rule(each, account)
-        used = _used_in_windows(policy, each, windows, use.days.get((account.id, each.module), []))
-        for at, tokens in sorted(used.items()):
-            if replay.is_stopped(rule, tokens, balance=account.balance, order=policy.spend_order):
-                found[each.module].add(account, at)
-                break
+        stops = [
+            at
+            for place, rule in _new_rules(each, account, own.get((account.id, each.module)))
+            for at, tokens in _used_in_windows(policy, each, place, account.id, use).items()
+            if replay.is_stopped(rule, tokens, balance=account.balance, order=policy.spend_order)
+        ]
+        if stops:
+            found[each.module].add(account, min(stops))
 
 
-def _rule(wanted: NewLimit, account: Subject) -> Rule | None:
+def _new_rules(wanted: NewLimit, account: Subject, own: Override | None) -> list[tuple[int, Rule | None]]:
+    """Return the place and the rule of each window of the new limit that reaches an account; None gives nothing.
+
+    A rule of the account's own beats those of its audiences: there the new limit does not reach it.
+    """
+    limit = wanted.limit
+    rules = None if limit is None else rules_of(limit, None, account.roles, guest=account.user_id is None)
+    if rules is None:
+        return [] if own is not None else [(0, None)]
+    is_own = (own is not None, own is not None and own.second is not None)
+    return [(place, matched.rule) for place, matched in enumerate(rules) if not is_own[place]]
+
+
+def _used_in_windows(policy: Policy, wanted: NewLimit, place: int, account_id: int, use: _Use) -> dict[datetime, int]:
+    """Return what the allowance paid in each window with the period of one window of the new limit."""
+
+    def used_of(counter: int) -> list[tuple[datetime, int]]:
+        return use.windows.get((account_id, wanted.module, counter), [])
+
+    if wanted.current is None:
+        return dict(used_of(0))
     if wanted.limit is None:
-        return None
-    matched = rule_for(wanted.limit.rules, account.roles, guest=account.user_id is None)
-    return None if matched is None else matched.rule
-
-
-def _used_in_windows(
-    policy: Policy, wanted: NewLimit, windows: list[tuple[datetime, int]], days: list[tuple[datetime, int]]
-) -> dict[datetime, int]:
-    """Return what the allowance paid in each window of the new period."""
-    if _needs_days(wanted) and wanted.limit is not None:
-        free, total = sum(tokens for _, tokens in windows), sum(tokens for _, tokens in days)
-        return replay.add_up(replay.without_first(days, max(0, total - free)), wanted.limit.period, policy.calendar)
-    if wanted.current is None or wanted.limit is None or wanted.limit.period is wanted.current.period:
-        # Resets by hand open windows of their own.
-        return dict(windows)
-    return replay.add_up(windows, wanted.limit.period, policy.calendar)
+        return dict(used_of(wanted.current.counter))
+    period = wanted.limit.windows[place].period
+    source = replay.source_of(period, wanted.current.windows)
+    if source is None:
+        days = use.days.get((account_id, wanted.module), [])
+        free = sum(tokens for _, tokens in used_of(replay.shortest(wanted.current.windows).counter))
+        if not free:
+            return {}
+        others = max(0, sum(tokens for _, tokens in days) - free)
+        return replay.add_up(replay.without_first(days, others), period, policy.calendar)
+    # Resets by hand open windows of their own.
+    if source.period is period:
+        return dict(used_of(source.counter))
+    return replay.add_up(used_of(source.counter), period, policy.calendar)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from bridge.domain.events.events import EventType
 from bridge.domain.metering.commands import AnyRequest, CaptureRequest, SpendRequest
 from bridge.domain.metering.errors import UnknownOperation, UseOutOfRange
 from bridge.domain.metering.funding import Decision, PlanPart
-from bridge.domain.metering.limits import Allowance
+from bridge.domain.metering.limits import Allowance, WindowKey
 from bridge.domain.metering.pricing import price_of
 from bridge.domain.metering.spends import Spend
 from bridge.domain.stores.principals import Principal
@@ -24,7 +24,6 @@ from bridge.services.metering.unit_of_work import UnitOfWork
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
 from bridge.storage.metering import spends
-from bridge.storage.metering.limits import WindowKey
 
 _LARGE = 2**32
 """Smaller amounts reach no bound of a day: it would take two million of them."""
@@ -40,15 +39,17 @@ class Priced(NamedTuple):
 
 
 class Payment(NamedTuple):
-    """Tokens that leave an account: what each source pays, in which windows, for what."""
+    """Tokens that leave an account: what each source pays, in which windows, for what.
+
+    `windows` are those that the allowance's part counts in, each with its end.
+    """
 
     caller: Principal
     site_id: int
     priced: Priced
     decision: Decision
     plan_parts: Sequence[PlanPart]
-    window: WindowKey | None
-    window_ends_at: datetime | None
+    windows: Mapping[WindowKey, datetime | None]
     source: str | None
     reference: str | None
     hold_id: int | None = None
@@ -82,15 +83,13 @@ def spend(
     work: UnitOfWork, request: SpendRequest, account: Account, priced: Priced, sources: Funding, decision: Decision
 ) -> Spend:
     """Charge what was decided, at once."""
-    window = sources.allowance.window if sources.allowance else None
     payment = Payment(
         caller=request.caller,
         site_id=request.caller.site_id,
         priced=priced,
         decision=decision,
         plan_parts=sources.plan_parts(decision) if decision.plan else (),
-        window=(account.id, priced.module, window.starts_at) if window and decision.allowance else None,
-        window_ends_at=window.ends_at if window else None,
+        windows=sources.allowance.keys(account.id) if sources.allowance and decision.allowance else {},
         source=request.source,
         reference=request.reference,
     )
@@ -102,6 +101,7 @@ def pay(work: UnitOfWork, account: Account, payment: Payment) -> Spend:
     decision, priced = payment.decision, payment.priced
     # Only what the allowance pays can use it up.
     before = work.allowance_of(account, priced.module) if decision.allowance else None
+    starts = {counter: starts_at for _, _, starts_at, counter in payment.windows}
     taken = Spend(
         id=new_id(),
         account_id=account.id,
@@ -113,13 +113,14 @@ def pay(work: UnitOfWork, account: Account, payment: Payment) -> Spend:
         from_plan=decision.plan,
         from_balance=decision.balance,
         from_allowance=decision.allowance,
-        window_starts_at=payment.window[2] if payment.window else None,
+        window_starts_at=starts.get(0),
         source=payment.source,
         reference=payment.reference,
         created_at=work.now,
         site_id=payment.site_id,
         hold_id=payment.hold_id,
         uncovered=decision.shortfall,
+        second_window_starts_at=starts.get(1),
         plan_parts=tuple(payment.plan_parts),
     )
     _check_bounds(work, account, taken)
@@ -139,8 +140,9 @@ def _charge(work: UnitOfWork, account: Account, taken: Spend, payment: Payment) 
         reason = taken.module if taken.operation is None else f"{taken.module}: {taken.operation}"
         movement = Movement(-taken.from_balance)
         work.move(account.id, Kind.SPEND, movement, actor=payment.caller.name, reason=reason, spend=taken)
-    if payment.window is not None and taken.from_allowance:
-        work.use_window(payment.window, payment.window_ends_at, taken.from_allowance)
+    if taken.from_allowance:
+        for key, ends_at in payment.windows.items():
+            work.use_window(key, ends_at, taken.from_allowance)
     for part in taken.plan_parts:
         work.use_plan(account.id, part, part.tokens)
 
@@ -152,7 +154,10 @@ def _emit_exhausted(work: UnitOfWork, account: Account, module: str, before: All
     after = work.allowance_of(account, module)
     if after is None or after.remaining != 0:
         return
-    payload = {"module": module, "resets_at": documents.format_timestamp(after.window.ends_at)}
+    used_up = after.strictest
+    payload = {"module": module, "resets_at": documents.format_timestamp(used_up.window.ends_at)}
+    if len(after.windows) > 1:
+        payload["period"] = used_up.period.value
     work.announce(account, EventType.ALLOWANCE_EXHAUSTED, payload)
 
 
@@ -166,9 +171,9 @@ def read_days(connection: Connection, work: UnitOfWork, requests: Iterable[AnyRe
 
 def _check_bounds(work: UnitOfWork, account: Account, taken: Spend) -> None:
     """Raise `UseOutOfRange` for a payment that would pass a bound; call it before anything of it is counted."""
-    if taken.from_allowance and taken.window_starts_at is not None:
-        used = work.uses.get((account.id, taken.module, taken.window_starts_at), 0)
-        _check_bound("the window", used + taken.from_allowance)
+    if taken.from_allowance:
+        for key in taken.window_keys:
+            _check_bound("the window", work.uses.get(key, 0) + taken.from_allowance)
     if taken.site_id:
         used = work.site_uses.get((taken.site_id, work.month_of(account, taken.created_at)), 0)
         _check_bound("the linked site's month", used + taken.tokens - taken.uncovered)

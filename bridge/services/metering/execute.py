@@ -68,7 +68,8 @@ def _spend(connection: Connection, requests: Sequence[AnyRequest], *, now: datet
     locked_ids = account_lookup.owners(connection, requests, now=now)
     locked = account_lookup.lock(connection, requests, locked_ids)
     work = open_unit(connection, _wanted(connection, requests, locked_ids, locked), now=now)
-    merged.read(connection, work)
+    if any(account.merged_into is not None for account in locked.values()):
+        merged.read(connection, work)
     charge.read_days(connection, work, requests)
     account_lookup.check(connection, requests, locked_ids, work.accounts)
     replies = [_answer(work, request, owner) for request, owner in zip(requests, locked_ids, strict=True)]

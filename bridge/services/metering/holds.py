@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,6 +19,7 @@ from bridge.domain.metering.errors import (
 )
 from bridge.domain.metering.funding import Decision, FundingSource, PlanPart, Source, draw, split_plan
 from bridge.domain.metering.holds import Hold, HoldState
+from bridge.domain.metering.limits import WindowKey
 from bridge.domain.metering.pricing import price_of
 from bridge.domain.metering.spends import Receipt
 from bridge.domain.stores.principals import Caller
@@ -34,7 +36,9 @@ def hold(
     work: UnitOfWork, request: HoldRequest, account: Account, priced: Priced, sources: Funding, decision: Decision
 ) -> Receipt:
     """Set aside what was decided, from the sources a spend would take it from."""
-    window = sources.allowance.window if sources.allowance and decision.allowance else None
+    windows = sources.allowance.keys(account.id) if sources.allowance and decision.allowance else {}
+    spans = {counter: (starts_at, ends_at) for (_, _, starts_at, counter), ends_at in windows.items()}
+    first, second = spans.get(0, (None, None)), spans.get(1, (None, None))
     held = Hold(
         id=new_id(),
         account_id=account.id,
@@ -47,14 +51,16 @@ def hold(
         from_plan=decision.plan,
         from_balance=decision.balance,
         from_allowance=decision.allowance,
-        window_starts_at=window.starts_at if window else None,
-        window_ends_at=window.ends_at if window else None,
+        window_starts_at=first[0],
+        window_ends_at=first[1],
         plan_parts=sources.plan_parts(decision) if decision.plan else (),
         source=request.source,
         reference=request.reference,
         state=HoldState.OPEN,
         created_at=work.now,
         expires_at=work.now + timedelta(seconds=request.ttl_seconds),
+        second_window_starts_at=second[0],
+        second_window_ends_at=second[1],
     )
     work.holds[held.id] = held
     work.new_holds.add(held.id)
@@ -153,12 +159,11 @@ def _payment(
     drawn = beyond if left is None else min(beyond, max(0, left - first.paid))
     rest = _beyond(sources, first, first_parts, found, drawn)
     parts = (*first_parts, *split_plan(tokens=rest.plan, parts=_less(sources.plans, first_parts)))
-    window, ends_at = None, None
-    if first.allowance and found.window_starts_at is not None:
-        window, ends_at = (account.id, found.module, found.window_starts_at), found.window_ends_at
+    windows: Mapping[WindowKey, datetime | None] = {}
+    if first.allowance:
+        windows = found.windows
     elif rest.allowance and sources.allowance is not None:
-        current = sources.allowance.window
-        window, ends_at = (account.id, found.module, current.starts_at), current.ends_at
+        windows = sources.allowance.keys(account.id)
     decision = Decision(
         first.plan + rest.plan,
         first.balance + rest.balance,
@@ -171,8 +176,7 @@ def _payment(
         priced=price,
         decision=decision,
         plan_parts=_merged(parts),
-        window=window,
-        window_ends_at=ends_at,
+        windows=windows,
         source=found.source,
         reference=found.reference,
         hold_id=found.id,
@@ -203,16 +207,10 @@ def _beyond(sources: Funding, first: Decision, first_parts: tuple[PlanPart, ...]
             left = sum(part.tokens for part in _less(sources.plans, first_parts))
         elif funding_source.source is Source.BALANCE:
             left = max(0, (left or 0) - first.balance)
-        elif left is not None and sources.allowance is not None and first.allowance:
-            # One spend counts in one window: where the hold's has closed, its successor pays nothing.
-            left = max(0, left - first.allowance) if sources.allowance.window.starts_at == found.window_starts_at else 0
-        elif (
-            left is None
-            and first.allowance
-            and sources.allowance
-            and sources.allowance.window.starts_at != found.window_starts_at
-        ):
-            left = 0
+        elif sources.allowance is not None and first.allowance:
+            # One spend counts in one set of windows: where one of the hold's has closed, its successor pays nothing.
+            is_running = sources.allowance.keys(found.account_id).keys() == found.windows.keys()
+            left = 0 if not is_running else None if left is None else max(0, left - first.allowance)
         funding_sources.append(FundingSource(funding_source.source, left))
     return draw(price=price, funding_sources=funding_sources)
 

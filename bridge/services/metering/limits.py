@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from bridge.domain.errors import FieldError, InvalidRequest
 from bridge.domain.metering.errors import UnknownLimit, UnknownModule
-from bridge.domain.metering.limits import Limit
+from bridge.domain.metering.limits import Limit, keep_counters
 from bridge.domain.stores.stores import Module, label_of
 from bridge.rendering.settings import limit_document, module_document
 from bridge.services.stores import changes
@@ -14,6 +16,8 @@ from bridge.services.stores.changes import Subject
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import limits, policies
 from bridge.storage.stores import stores
+
+_SAME_PERIOD = "the two windows need different periods; change one, or send second null for a limit with one window"
 
 
 def list_modules(connection: Connection, store_id: int) -> list[Module]:
@@ -98,15 +102,26 @@ def get_limit(connection: Connection, store_id: int, module: str) -> Limit:
     return found
 
 
-def put_limit(connection: Connection, store_id: int, limit: Limit, *, actor: str, now: datetime) -> Limit:
+def put_limit(
+    connection: Connection, store_id: int, limit: Limit, *, keeps_second: bool = False, actor: str, now: datetime
+) -> Limit:
     """Replace the limit of a module, which is added where it is new; it counts from the commit on.
 
-    What was used in the running window stays used.
+    What was used in the running window of a period stays used, also where that window
+    was the first and is the second now. With `keeps_second`, a limit that is given
+    without a second window keeps the one it has. Raises `InvalidRequest` where both
+    windows would have the same period.
     """
     # The store's row is changed first: two changes of one store's rules queue on it.
     stores.touch(connection, store_id)
     add_missing_module(connection, store_id, limit.module, actor=actor, now=now)
     before = limits.list_limits(connection, store_id).get(limit.module)
+    named = "period" if limit.second is None else "second.period"
+    if keeps_second and limit.second is None and before is not None:
+        limit = replace(limit, second=before.second)
+    if limit.second is not None and limit.second.period is limit.period:
+        raise InvalidRequest(fields=[FieldError(named, _SAME_PERIOD)])
+    limit = keep_counters(limit, before)
     limits.put_limit(connection, store_id, limit)
     _record_limit(connection, store_id, before, limit, actor=actor, now=now)
     return limit

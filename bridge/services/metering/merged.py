@@ -1,4 +1,4 @@
-"""Merged accounts: what a refund of an earlier spend gives back to the account that the person has now."""
+"""Refunds of spends that a merged account made: the tokens go to the account that the person has now."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ from bridge.storage.metering.carried_uses import CarriedKey
 
 
 def read(connection: Connection, work: UnitOfWork) -> None:
-    """Read what belongs to the merges of the batch's accounts; nothing, without a statement, where there are none."""
-    into = {account.merged_into for account in work.accounts.values() if account.merged_into is not None}
-    if into:
-        work.carried = carried_uses.uses(connection, into)
-        merged_ids = [id_ for id_, account in work.accounts.items() if account.merged_into is not None]
-        work.merge_ids = merges.ids_of(connection, merged_ids)
+    """Read what belongs to the merges of the batch's accounts, some of which were merged."""
+    into = {id_: account.merged_into for id_, account in work.accounts.items() if account.merged_into is not None}
+    work.carried = carried_uses.uses(connection, into.values())
+    work.merge_ids = merges.ids_of(connection, into)
 
 
 def pass_on(work: UnitOfWork, account_id: int, *, actor: str) -> None:
@@ -60,14 +58,15 @@ def _transfer(work: UnitOfWork, account: Account, merge_id: int, *, tokens: int,
 
 
 def give_back_use(work: UnitOfWork, account: Account, module: str, tokens: int) -> None:
-    """Give back, in the running window of the person, what a refund gave back of a merged account's free use."""
+    """Give back, in the running windows of the person, what a refund gave back of a merged account's free use."""
     target = work.person_of(account)
     if target.id == account.id:
         return
-    window = work.window_of(target, module)
-    given = _lower(work, (target.id, module, 0, window.starts_at), tokens)
-    if given:
-        work.use_window((target.id, module, window.starts_at), window.ends_at, -given)
+    for key, ends_at in work.window_keys(target, module).items():
+        _, _, starts_at, counter = key
+        given = _lower(work, (target.id, module, 0, starts_at, counter), tokens)
+        if given:
+            work.use_window(key, ends_at, -given)
 
 
 def give_back_plan(work: UnitOfWork, account: Account, product_id: int, tokens: int) -> None:
@@ -76,7 +75,7 @@ def give_back_plan(work: UnitOfWork, account: Account, product_id: int, tokens: 
     for allotment in work.allotments.get(target.id, ()) if target.id != account.id else ():
         if allotment.product_id == product_id:
             starts_at = allotment.window.starts_at
-            given = _lower(work, (target.id, "", product_id, starts_at), tokens)
+            given = _lower(work, (target.id, "", product_id, starts_at, 0), tokens)
             if given:
                 key = (target.id, product_id, starts_at)
                 work.plan_uses[key] = work.plan_uses.get(key, 0) - given

@@ -9,7 +9,7 @@ from datetime import datetime
 from bridge.domain.accounts.accounts import Account, Balance, Profile, Who
 from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.metering.funding import Decision, FundingSource
-from bridge.domain.metering.limits import Allowance
+from bridge.domain.metering.limits import Allowance, WindowAllowance
 from bridge.domain.stores.principals import Caller
 from bridge.domain.stores.stores import Policy
 from bridge.services.accounts.profiles import get_account
@@ -54,6 +54,11 @@ class Explanation:
     funding_sources: tuple[FundingSource, ...]
     balance: Balance
     decision: Decision
+
+    @property
+    def refused_by(self) -> tuple[WindowAllowance, ...]:
+        """Return the windows that leave less than the other sources do not pay; empty if it is accepted."""
+        return () if self.allowance is None else self.allowance.refusing(self.decision.shortfall)
 
 
 def quote(

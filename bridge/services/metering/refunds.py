@@ -19,9 +19,10 @@ from bridge.storage.engine.ids import new_id
 def refund(work: UnitOfWork, request: RefundRequest, account: Account) -> Receipt:
     """Give a spend back, whole or in part; never more than was paid and not given back yet.
 
-    Balance pays off debt first, like any tokens that come in. Tokens of an
-    allowance or a plan go back only while their window is open; what cannot go
-    back is answered as `lapsed`. Raises `UnknownSpend` and `RefundTooLarge`.
+    Balance pays off debt first, like any tokens that come in. Tokens of a plan go
+    back only while their window is open, those of an allowance while one of the
+    windows that they count in is; what cannot go back is answered as `lapsed`.
+    Raises `UnknownSpend` and `RefundTooLarge`.
     """
     spend = work.spends.get(request.spend_id)
     if spend is None:
@@ -54,13 +55,11 @@ def _split(work: UnitOfWork, account: Account, spend: Spend, paid: Decision, tok
 
 
 def _is_open(work: UnitOfWork, account: Account, spend: Spend) -> bool:
-    """Return whether the window the spend's allowance counted in is still the running one."""
-    if account.merged_into is not None:
-        # Its own rule may have gone to the account it was merged into.
-        is_limited = spend.module in work.policy_of(account).limits
-        return is_limited and work.window_of(account, spend.module).starts_at == spend.window_starts_at
-    allowance = work.allowance_of(account, spend.module)
-    return allowance is not None and allowance.window.starts_at == spend.window_starts_at
+    """Return whether one of the windows the spend's allowance counted in is still a running one."""
+    # The rule of a merged account may have gone to the account it was merged into.
+    if account.merged_into is None and work.allowance_of(account, spend.module) is None:
+        return False
+    return not work.window_keys(account, spend.module).keys().isdisjoint(spend.window_keys)
 
 
 def _write(work: UnitOfWork, request: RefundRequest, account: Account, spend: Spend, back: GivenBack) -> Receipt:
@@ -73,10 +72,8 @@ def _write(work: UnitOfWork, request: RefundRequest, account: Account, spend: Sp
             raise BalanceOutOfRange() from error
         work.move(account.id, Kind.REFUND, movement, actor=request.caller.name, reason=request.reason, spend=spend)
         merged.pass_on(work, account.id, actor=request.caller.name)
-    if back.allowance and spend.window_starts_at is not None:
-        allowance = work.allowance_of(account, spend.module)
-        ends_at = allowance.window.ends_at if allowance else None
-        work.use_window((account.id, spend.module, spend.window_starts_at), ends_at, -back.allowance)
+    if back.allowance:
+        _give_back_use(work, account, spend, back.allowance)
         merged.give_back_use(work, account, spend.module, back.allowance)
     for part in split_plan(tokens=back.plan, parts=_open_parts(spend, work.now)):
         work.use_plan(account.id, part, -part.tokens)
@@ -104,6 +101,15 @@ def _write(work: UnitOfWork, request: RefundRequest, account: Account, spend: Sp
     )
     work.new_refunds.append(refunded)
     return work.receipt_of(account, refunded, spend.module)
+
+
+def _give_back_use(work: UnitOfWork, account: Account, spend: Spend, tokens: int) -> None:
+    """Take use back in each window that the spend counts in, so that each is what its spends used."""
+    running = work.window_keys(account, spend.module)
+    for key in spend.window_keys:
+        # A window that closed long ago may be pruned.
+        if key in work.uses:
+            work.use_window(key, running.get(key, work.now), -tokens)
 
 
 def _open_parts(spend: Spend, now: datetime) -> tuple[PlanPart, ...]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 
 from bridge.domain.accounts.accounts import Account, Balance
 from bridge.domain.metering.funding import Decision, Refusal, Source
-from bridge.domain.metering.limits import Allowance, Period, left_of, window_at
+from bridge.domain.metering.limits import Allowance, Period, WindowAllowance, left_of, rules_of, window_at
 from bridge.domain.metering.plans import allotments_at
 from bridge.services.metering.charge import Priced
 from bridge.services.metering.funding import left_of_cap
@@ -22,7 +22,8 @@ _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 class RefusedRequest:
     """A request that was refused, and how the same one can succeed; nothing was charged.
 
-    `price`, `payable` and `shortfall` are in tokens. `resets_at` is the first
+    `price`, `payable` and `shortfall` are in tokens. `refused_by` are the windows
+    that leave less than the other sources do not pay; empty where none decides. `resets_at` is the first
     moment from which it could succeed by itself, None when no reset helps;
     `zone` is the store's time zone. `purchase_url` is None where bought tokens
     do not help. `message` is the owner's text for a used-up limit, or empty.
@@ -35,6 +36,7 @@ class RefusedRequest:
     shortfall: int
     balance: Balance
     allowance: Allowance | None
+    refused_by: tuple[WindowAllowance, ...]
     resets_at: datetime | None
     zone: tzinfo
     purchase_url: str | None
@@ -47,6 +49,7 @@ def refuse(work: UnitOfWork, account: Account, priced: Priced, decision: Decisio
     reason = decision.refusal or Refusal.INSUFFICIENT_TOKENS
     is_over_cap = reason is Refusal.SITE_CAP_REACHED
     limit = policy.limits.get(priced.module)
+    allowance = work.allowance_of(account, priced.module)
     return RefusedRequest(
         reason=reason,
         module_label=policy.label_of(priced.module),
@@ -54,7 +57,8 @@ def refuse(work: UnitOfWork, account: Account, priced: Priced, decision: Decisio
         payable=priced.tokens - decision.shortfall,
         shortfall=decision.shortfall,
         balance=work.balance_of(account),
-        allowance=work.allowance_of(account, priced.module),
+        allowance=allowance,
+        refused_by=allowance.refusing(decision.shortfall) if allowance and not is_over_cap else (),
         resets_at=resets_at(work, account, priced, site_id=site_id),
         zone=policy.calendar.zone,
         # Bought tokens pay in a disabled module as well. They lift no site's cap.
@@ -66,7 +70,7 @@ def refuse(work: UnitOfWork, account: Account, priced: Priced, decision: Decisio
 def resets_at(work: UnitOfWork, account: Account, priced: Priced, *, site_id: int) -> datetime | None:
     """The first moment from which the same request could succeed by itself; None when no reset helps.
 
-    Considers the end of the allowance's window, of the plans' windows, of the
+    Considers the end of the allowance's windows, of the plans' windows, of the
     account's own rule, and of the linked site's month, each and together. The
     balance is taken as it stands.
     """
@@ -85,9 +89,9 @@ def _changes(work: UnitOfWork, account: Account, module: str, site_id: int) -> I
     if override is not None and override.ends_at is not None and work.now < override.ends_at < _NEVER:
         yield override.ends_at
     if module in work.policy_of(account).limits:
-        window = work.window_of(account, module)
-        if window.ends_at is not None:
-            yield window.ends_at
+        for window in work.windows_of(account, module):
+            if window.ends_at is not None:
+                yield window.ends_at
     for allotment in work.allotments.get(account.id, ()):
         yield allotment.window.ends_at or allotment.ends_at
     if left_of_cap(work, account, site_id) is not None:
@@ -120,22 +124,22 @@ def _plans_at(work: UnitOfWork, account: Account, moment: datetime) -> int:
 
 def _allowance_at(work: UnitOfWork, account: Account, module: str, moment: datetime) -> int | None:
     """Return what the free allowance gives at a moment; None for no end."""
-    policy = work.policy_of(account)
-    if module not in policy.limits:
+    limit = work.policy_of(account).limits.get(module)
+    if limit is None:
         return 0
     override = work.overrides.get((account.id, module))
-    if override is not None and (override.ends_at is None or moment < override.ends_at):
-        rule = override.rule
-    else:
-        matched = policy.match_rule(module, account.roles, guest=account.is_guest)
-        if matched is None:
-            return 0
-        rule = matched.rule
-    window = work.window_of(account, module)
-    key = (account.id, module, window.starts_at)
-    is_same_window = window.ends_at is None or moment < window.ends_at
-    used = work.uses.get(key, 0) + work.held_allowances.get(key, 0) if is_same_window else 0
-    return left_of(rule, used=used)
+    if override is not None and override.ends_at is not None and moment >= override.ends_at:
+        override = None
+    rules = rules_of(limit, override, account.roles, guest=account.is_guest)
+    if rules is None:
+        return 0
+    lefts = []
+    for each, matched, window in zip(limit.windows, rules, work.windows_of(account, module), strict=True):
+        key = (account.id, module, window.starts_at, each.counter)
+        is_same_window = window.ends_at is None or moment < window.ends_at
+        used = work.uses.get(key, 0) + work.held_allowances.get(key, 0) if is_same_window else 0
+        lefts.append(left_of(matched.rule, used=used))
+    return min((left for left in lefts if left is not None), default=None)
 
 
 def _left_of_cap_at(work: UnitOfWork, account: Account, site_id: int, moment: datetime) -> int | None:

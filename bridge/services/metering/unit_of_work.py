@@ -20,11 +20,13 @@ from bridge.domain.metering.holds import Hold
 from bridge.domain.metering.idempotency import Answer
 from bridge.domain.metering.limits import (
     Allowance,
-    MatchedRule,
     Override,
     Period,
     Reset,
     Window,
+    WindowAllowance,
+    WindowKey,
+    rules_of,
     since_reset,
     window_at,
 )
@@ -74,8 +76,8 @@ class UnitOfWork:
     now: datetime
     policies_by_store: dict[int, Policy]
     accounts: dict[int, Account]
-    windows: dict[tuple[int, str], Window] = field(default_factory=dict)
-    uses: dict[limits.WindowKey, int] = field(default_factory=dict)
+    windows: dict[tuple[int, str], tuple[Window, ...]] = field(default_factory=dict)
+    uses: dict[WindowKey, int] = field(default_factory=dict)
     overrides: dict[tuple[int, str], Override] = field(default_factory=dict)
     resets: dict[int, list[Reset]] = field(default_factory=dict)
     plan_terms: dict[int, Sequence[Term]] = field(default_factory=dict)
@@ -83,7 +85,7 @@ class UnitOfWork:
     plan_uses: dict[plans.PlanKey, int] = field(default_factory=dict)
     holds: dict[int, Hold] = field(default_factory=dict)
     held_balances: dict[int, int] = field(default_factory=dict)
-    held_allowances: dict[limits.WindowKey, int] = field(default_factory=dict)
+    held_allowances: dict[WindowKey, int] = field(default_factory=dict)
     held_plans: dict[plans.PlanKey, int] = field(default_factory=dict)
     held_sites: dict[int, int] = field(default_factory=dict)
     spends: dict[int, Spend] = field(default_factory=dict)
@@ -92,7 +94,7 @@ class UnitOfWork:
     answers: dict[KeyPlace, Answer] = field(default_factory=dict)
     changed_accounts: set[int] = field(default_factory=set)
     renamed_accounts: set[int] = field(default_factory=set)
-    changed_uses: dict[limits.WindowKey, datetime | None] = field(default_factory=dict)
+    changed_uses: dict[WindowKey, datetime | None] = field(default_factory=dict)
     changed_plan_uses: dict[plans.PlanKey, datetime] = field(default_factory=dict)
     changed_holds: set[int] = field(default_factory=set)
     changed_spends: set[int] = field(default_factory=set)
@@ -122,35 +124,52 @@ class UnitOfWork:
         """Return the account's balance at this point of the batch."""
         return Balance(balance=account.balance, held=self.held_balances.get(account.id, 0), debt=account.debt)
 
-    def window_of(self, account: Account, module: str) -> Window:
-        """Return the window that the account's use of a module counts in now, manual resets included."""
+    def windows_of(self, account: Account, module: str) -> tuple[Window, ...]:
+        """Return the windows that the account's use of a module counts in now, manual resets included."""
         policy = self.policy_of(account)
-        if (account.store_id, module) not in self.windows:
-            period = policy.limits[module].period
-            self.windows[account.store_id, module] = window_at(period, self.now, policy.calendar)
-        resets = [reset.reset_at for reset in policy.resets if reset.concerns(module, account.roles)]
-        resets += [reset.reset_at for reset in self.resets.get(account.id, ()) if reset.module in {None, module}]
-        return since_reset(self.windows[account.store_id, module], resets, self.now)
+        limit = policy.limits[module]
+        windows = self.windows.get((account.store_id, module))
+        if windows is None:
+            windows = tuple(window_at(each.period, self.now, policy.calendar) for each in limit.windows)
+            self.windows[account.store_id, module] = windows
+        resets = [*policy.resets, *self.resets.get(account.id, ())]
+        if not resets:
+            return windows
+        return tuple(
+            since_reset(
+                window,
+                [reset.reset_at for reset in resets if reset.concerns(module, each.period, account.roles)],
+                self.now,
+            )
+            for each, window in zip(limit.windows, windows, strict=True)
+        )
+
+    def window_keys(self, account: Account, module: str) -> dict[WindowKey, datetime | None]:
+        """Return the running windows of an account in a module, each with its end; none without a limit."""
+        limit = self.policy_of(account).limits.get(module)
+        if limit is None:
+            return {}
+        windows = zip(limit.windows, self.windows_of(account, module), strict=True)
+        return {(account.id, module, span.starts_at, each.counter): span.ends_at for each, span in windows}
 
     def allowance_of(self, account: Account, module: str) -> Allowance | None:
         """Return the account's free allowance in a module at this point of the batch; None where no rule gives one.
 
         A rule of the account's own beats those of its audiences.
         """
-        policy = self.policy_of(account)
-        limit = policy.limits.get(module)
+        limit = self.policy_of(account).limits.get(module)
         if limit is None:
             return None
         override = self.overrides.get((account.id, module))
-        if override is not None:
-            matched: MatchedRule | None = MatchedRule("override", override.rule)
-        else:
-            matched = policy.match_rule(module, account.roles, guest=account.is_guest)
-        if matched is None:
+        rules = rules_of(limit, override, account.roles, guest=account.is_guest)
+        if rules is None:
             return None
-        window = self.window_of(account, module)
-        key = (account.id, module, window.starts_at)
-        return Allowance(limit, matched, window, self.uses.get(key, 0), self.held_allowances.get(key, 0))
+        found = []
+        for each, matched, window in zip(limit.windows, rules, self.windows_of(account, module), strict=True):
+            key = (account.id, module, window.starts_at, each.counter)
+            used, held = self.uses.get(key, 0), self.held_allowances.get(key, 0)
+            found.append(WindowAllowance(each.period, matched, window, used, held, each.counter))
+        return Allowance(limit, tuple(found))
 
     def receipt_of(self, account: Account, item: Spend | Hold | Refund, module: str) -> Receipt:
         """Return the result of a request, with what the account has at this point of the batch."""
@@ -182,14 +201,13 @@ class UnitOfWork:
         """Count a hold's tokens as held (sign 1), or no longer (sign -1)."""
         _count(self.held_balances, hold.account_id, sign * hold.from_balance)
         _count(self.held_sites, hold.site_id, sign * hold.tokens)
-        if hold.window_starts_at is not None:
-            window = (hold.account_id, hold.module, hold.window_starts_at)
+        for window in hold.window_keys:
             _count(self.held_allowances, window, sign * hold.from_allowance)
         for part in hold.plan_parts:
             _count(self.held_plans, (hold.account_id, part.product_id, part.starts_at), sign * part.tokens)
         self.changed_accounts.add(hold.account_id)
 
-    def use_window(self, key: limits.WindowKey, ends_at: datetime | None, tokens: int) -> None:
+    def use_window(self, key: WindowKey, ends_at: datetime | None, tokens: int) -> None:
         """Count tokens as used in a window; fewer than zero gives them back."""
         self.uses[key] = self.uses.get(key, 0) + tokens
         self.changed_uses[key] = ends_at
@@ -340,17 +358,18 @@ def _read_windows(connection: Connection, work: UnitOfWork, modules: Iterable[tu
     if any(policy.has_account_resets for policy in work.policies_by_store.values()):
         work.resets = overrides.account_resets(connection, work.accounts.keys())
     counted |= {(hold.store_id, hold.module) for hold in work.holds.values()}
-    starts = {spend.window_starts_at for spend in work.spends.values()}
-    starts |= {hold.window_starts_at for hold in work.holds.values()}
+    starts = {key[2] for spend in work.spends.values() for key in spend.window_keys}
+    starts |= {key[2] for hold in work.holds.values() for key in hold.window_keys}
     for store, module in counted:
-        limit = work.policies_by_store[store].limits.get(module)
+        policy = work.policies_by_store[store]
+        limit = policy.limits.get(module)
         if limit is not None:
-            window = window_at(limit.period, work.now, work.policies_by_store[store].calendar)
-            work.windows[store, module] = window
-            starts |= {window.starts_at, *(reset.reset_at for reset in work.policies_by_store[store].resets)}
+            windows = tuple(window_at(each.period, work.now, policy.calendar) for each in limit.windows)
+            work.windows[store, module] = windows
+            starts |= {*(window.starts_at for window in windows), *(reset.reset_at for reset in policy.resets)}
     starts |= {reset.reset_at for resets in work.resets.values() for reset in resets}
     names = {module for _, module in counted}
-    work.uses = limits.uses(connection, work.accounts.keys(), names, {start for start in starts if start})
+    work.uses = limits.uses(connection, work.accounts.keys(), names, starts)
 
 
 def _read_plans(connection: Connection, work: UnitOfWork) -> None:

@@ -34,6 +34,7 @@ from bridge.storage.accounts.merges import MergedUser as MergedUser
 from bridge.storage.engine.database import Connection, TryAgain
 from bridge.storage.engine.ids import new_id
 from bridge.storage.metering import carried_uses, plans, policies
+from bridge.storage.metering.carried_uses import CarriedKey
 from bridge.storage.ops import account_moves
 from bridge.storage.stores import stores
 
@@ -201,15 +202,15 @@ def _transfer(source: Account, target: Account) -> tuple[Movement, Movement]:
 def _carry_windows(connection: Connection, work: UnitOfWork, policy: Policy, source: Account, target: Account) -> None:
     """Count what the merged account used for free in its running windows in those of the other one."""
     for module in policy.limits:
-        ours, theirs = work.window_of(target, module), work.window_of(source, module)
-        used = work.uses.get((source.id, module, theirs.starts_at), 0)
-        if used:
-            work.use_window((target.id, module, ours.starts_at), ours.ends_at, used)
-            _carry(work, (target.id, module, 0, ours.starts_at), used)
-        if ours.starts_at != theirs.starts_at:
-            account_moves.move_hold_windows(
-                connection, source.id, module, starts_at=theirs.starts_at, into=ours.starts_at
-            )
+        both = zip(work.window_keys(target, module).items(), work.window_keys(source, module), strict=True)
+        for (ours, ends_at), theirs in both:
+            _, _, starts_at, counter = ours
+            used = work.uses.get(theirs, 0)
+            if used:
+                work.use_window(ours, ends_at, used)
+                _carry(work, (target.id, module, 0, starts_at, counter), used)
+            if starts_at != theirs[2]:
+                account_moves.move_hold_windows(connection, theirs, into=starts_at)
 
 
 def _carry_plans(connection: Connection, work: UnitOfWork, policy: Policy, source: Account, target: Account) -> None:
@@ -228,10 +229,10 @@ def _carry_plans(connection: Connection, work: UnitOfWork, policy: Policy, sourc
             key = (target.id, allotment.product_id, starts_at)
             work.plan_uses[key] = work.plan_uses.get(key, 0) + used
             work.changed_plan_uses[key] = allotment.window.ends_at or allotment.ends_at
-            _carry(work, (target.id, "", allotment.product_id, starts_at), used)
+            _carry(work, (target.id, "", allotment.product_id, starts_at, 0), used)
 
 
-def _carry(work: UnitOfWork, key: tuple[int, str, int, datetime], used: int) -> None:
+def _carry(work: UnitOfWork, key: CarriedKey, used: int) -> None:
     work.carried[key] = work.carried.get(key, 0) + used
     work.changed_carried.add(key)
 

@@ -52,7 +52,12 @@ def _refunds(row: Row) -> str:
 
 def _window(row: Row) -> str:
     start = documents.format_timestamp(row.starts_at)
-    return f"the {row.module} window of {start} of account {row.account} has {row.used} used; spends took {row.taken}"
+    # Which of two windows it is: they may begin at the same moment.
+    which = f" (counter {row.counter})" if row.counter else ""
+    return (
+        f"the {row.module} window of {start}{which} of account {row.account} has {row.used} used;"
+        f" spends took {row.taken}"
+    )
 
 
 def _usage(row: Row) -> str:

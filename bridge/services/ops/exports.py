@@ -14,7 +14,7 @@ from bridge.services.orders import purchases
 from bridge.storage.accounts import ledger
 from bridge.storage.engine.database import Connection
 from bridge.storage.metering import policies, usage
-from bridge.storage.metering.usage import UsageRow
+from bridge.storage.metering.usage import UsageRow as UsageRow
 
 SPANS = (30, 90, 365)
 """The permitted numbers of days."""

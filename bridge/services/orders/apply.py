@@ -157,7 +157,7 @@ def decide(
     if item is None:
         raise ReviewChanged()
     decided = with_decision(known, item, choice, by=actor, at=now)
-    if kind is Question.DATE_UNCLEAR and choice == APPLY and (unplaced := known.sources.unplaced) is not None:
+    if choice == APPLY and (unplaced := known.sources.unplaced) is not None:
         effect = _effect_of(store, decided, unplaced.order)
         return _settle_one(connection, store, merge_unplaced(decided, effect=effect, at=now), actor=actor, now=now)
     if kind is Question.OTHER_ORDER:
@@ -186,6 +186,12 @@ def is_known(connection: Connection, store: Store, number: int) -> bool:
     """Return whether the shop ever sent an order with this number."""
     found = orders.find(connection, store.id, number)
     return found is not None and found.is_known
+
+
+def is_absent(connection: Connection, store: Store, number: int) -> bool:
+    """Return whether the shop did not have this order when it was last asked for it."""
+    found = orders.find(connection, store.id, number)
+    return found is not None and found.trash.is_absent
 
 
 def shown_number(connection: Connection, store: Store, number: int) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from bridge.clients.woocommerce.documents import Product
 from bridge.domain.errors import UnknownPackage
@@ -15,10 +16,19 @@ from bridge.services.stores import changes
 from bridge.services.stores.changes import Subject
 from bridge.services.transactions import Transaction
 from bridge.storage.engine.database import Connection
-from bridge.storage.orders import packages, product_orders
+from bridge.storage.orders import packages, product_orders, purchases
 
 _NAMED = 5
 """The most products with an unclear amount in one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedPackage:
+    """A package for sale: its price in the shop, None where it is not known, and the currency, or an empty text."""
+
+    package: Package
+    price: Decimal | None
+    currency: str
 
 
 def set_package(
@@ -104,6 +114,15 @@ def merge_product(connection: Connection, store_id: int, product: Product, *, no
             is_per_variation=product.is_per_variation,
         )
     packages.put(connection, store_id, package, now=now)
+    if product.price is not None or product.is_for_sale is not None:
+        packages.set_offer(
+            connection,
+            store_id,
+            product_id=product_id,
+            variation_id=variation_id,
+            price=product.price,
+            is_for_sale=product.is_for_sale,
+        )
     return package.tokens is not None
 
 
@@ -152,6 +171,21 @@ def list_packages(
     those whose amount is known.
     """
     return packages.list_page(connection, store_id, after=after, limit=limit, query=query, is_open_only=is_open_only)
+
+
+def list_offered(connection: Connection, store_id: int, *, limit: int) -> list[OfferedPackage]:
+    """Return the packages for sale, those with the fewest tokens first, at most `limit`.
+
+    The shop states prices without a currency: it is that of the newest order.
+    """
+    found = packages.list_offered(connection, store_id, limit=limit)
+    currency = purchases.latest_currency(connection, store_id) if found else ""
+    return [OfferedPackage(package, price, currency) for package, price in found]
+
+
+def has_offers(connection: Connection, store_id: int) -> bool:
+    """Return whether any package is for sale."""
+    return bool(packages.list_offered(connection, store_id, limit=1))
 
 
 def list_unreadable(connection: Connection, store_id: int, *, limit: int) -> list[Package]:

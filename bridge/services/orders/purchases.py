@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -88,6 +88,11 @@ def list_purchases(connection: Connection, account: Account, *, before: int | No
     )
     bought = _purchases(connection, account, found)
     return PurchasePage(bought, bought[-1].order_number if has_more else None)
+
+
+def shown_numbers(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, str]:
+    """Return the numbers of these orders as people see them in the shop."""
+    return {number: str(number) for number in numbers} | stored.shown_numbers(connection, store_id, numbers)
 
 
 def get_purchase(connection: Connection, account: Account, order_number: int) -> Purchase:

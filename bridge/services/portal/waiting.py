@@ -1,4 +1,4 @@
-"""The tokens of paid orders that wait: their shop has not said whose they are."""
+"""The tokens of paid orders that wait, because the shop has not sent their customer."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from bridge.clients.woocommerce.webhook_events import Kind, WebhookEvent, parse_
 from bridge.domain.errors import BridgeError, InvalidRequest, ShopUnreachable
 from bridge.domain.orders.dates import ahead_of
 from bridge.domain.orders.merge import Order
-from bridge.domain.shop.inbox import Delivery, Notice, NoticeKind, State, may_wait, retry_delay
+from bridge.domain.shop.inbox import LONG_PATIENCE, PATIENCE, Delivery, Notice, NoticeKind, State, may_wait, retry_delay
 from bridge.domain.stores.stores import Store
 from bridge.rendering import amounts
 from bridge.services.orders import apply, packages
@@ -75,8 +75,9 @@ def process_stored(transaction: Transaction, delivery_id: int, *, now: datetime,
     """Process a stored delivery and the orders that waited for it; return whether that succeeded.
 
     Missing details are read through `shops`. A delivery waits ten minutes for a shop
-    that does not respond. Then it is applied as it is, as without REST keys, and the
-    next sync adds the rest.
+    that does not respond, and a day if it is of an order that the shop did not have
+    when it was last asked. Then it is applied as it is, as without REST keys, and
+    the next sync adds the rest.
 
     Failures are logged and retried later, never raised: the delivery is stored, and
     the shop does not have to send it again.
@@ -130,10 +131,20 @@ def _enrich_or_wait(transaction: Transaction, pending: _Pending, shops: Shops, *
     try:
         return _enrich(transaction, pending, shops, now=now)
     except ShopUnreachable as error:
-        if may_wait(pending.delivery.received_at, now=now):
+        patience = LONG_PATIENCE if _is_absent(transaction, pending) else PATIENCE
+        if may_wait(pending.delivery.received_at, now=now, patience=patience):
             raise
         log.warning("delivery %d is processed without reading the shop: %s", pending.delivery.id, error.detail)
         return Enriched()
+
+
+def _is_absent(transaction: Transaction, pending: _Pending) -> bool:
+    """Return whether the shop did not have the order of a delivery when it was last asked."""
+    number = pending.event.number if pending.event.kind in {Kind.ORDER, Kind.ACTION} else None
+    if number is None:
+        return False
+    with transaction() as connection:
+        return apply.is_absent(connection, pending.store, number)
 
 
 def _enrich(transaction: Transaction, pending: _Pending, shops_: Shops, *, now: datetime) -> Enriched:

@@ -133,6 +133,9 @@ def _is_doubtful(store: Store, order: Order, known: OrderState | None, *, receiv
         return True
     if known is None:
         return False
+    if known.status == "trash":
+        # A document of an order that was trashed or deleted may have been sent before that.
+        return True
     effect = effect_of(order.status, store.grant_statuses)
     return has_another_of_its_second(known, order) or is_place_unclear(
         known, order, effect=effect, received_at=received_at

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bridge.domain.errors import TooManyGuesses
+from bridge.domain.errors import TooManyGuesses, TooManyLinkCodes
 from bridge.domain.metering.limits import Window
 from bridge.domain.sites.link_codes import (
     LIFE,
     MAX_GUESSES_EACH,
     MAX_GUESSES_TOGETHER,
+    MAX_OPEN,
     client_of,
     guess_window,
     read_code,
@@ -46,8 +47,13 @@ class Miss(StrEnum):
 
 
 def new_code(connection: Connection, store_id: int, user_id: int, *, now: datetime) -> NewCode:
-    """Return a code that links one site to the user's account within minutes; raises `UnknownUser`."""
+    """Return a code that links one site to the user's account within minutes.
+
+    Raises `UnknownUser`, and `TooManyLinkCodes` where `MAX_OPEN` codes can still be used.
+    """
     account = profiles.get_account(connection, store_id, user_id)
+    if link_codes.count_open(connection, account.id, now=now) >= MAX_OPEN:
+        raise TooManyLinkCodes()
     link_codes.drop_expired(connection, before=now - _CODES_KEPT)
     code, expires_at = secrets.new_link_code(), now + LIFE
     link_codes.add(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, or_, select
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, text
 
 from bridge.domain.accounts.ledger import Entry, Kind
 from bridge.storage.accounts.tables import accounts, entries
@@ -87,6 +87,21 @@ def list_page(connection: Connection, account_id: int, *, before: int | None, li
     if before is not None:
         statement = statement.where(entries.c.id < before)
     rows = connection.execute(statement.order_by(entries.c.id.desc()).limit(limit))
+    return [_to_entry(row) for row in rows]
+
+
+def list_credits(
+    connection: Connection, account_ids: Collection[int], *, before: int | None, limit: int
+) -> list[Entry]:
+    """Return entries of these accounts that no spend made, newest first, at most `limit`, older than id `before`."""
+    statement = select(entries).where(
+        among(entries.c.account_id, "ids"),
+        # Written out as the partial index has it, so that both databases use it.
+        text("entries.kind not in ('spend','refund')"),
+    )
+    if before is not None:
+        statement = statement.where(entries.c.id < before)
+    rows = connection.execute(statement.order_by(entries.c.id.desc()).limit(limit), {"ids": list(account_ids)})
     return [_to_entry(row) for row in rows]
 
 

@@ -89,6 +89,14 @@ entries = Table(
     Column("created_at", Instant, nullable=False),
     CheckConstraint("kind in ('grant','spend','refund','reversal','adjustment')", name="kind"),
     CheckConstraint("balance_after >= 0 and debt_after >= 0", name="after"),
+    # For what is left of each purchase. A spend does not touch it.
+    Index(
+        "ix_entries_credits",
+        "account_id",
+        "id",
+        postgresql_where=text("kind not in ('spend','refund')"),
+        sqlite_where=text("kind not in ('spend','refund')"),
+    ),
     # If two processes post the next difference of a line, only one succeeds.
     Index(
         "uq_entries_posting",

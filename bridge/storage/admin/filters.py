@@ -11,9 +11,12 @@ from bridge.storage.metering.tables import limit_overrides, plan_terms, window_u
 
 
 def used_at_least(
-    connection: Connection, store_id: int, module: str, *, tokens: int, since: datetime, most: int
+    connection: Connection, store_id: int, module: str, counter: int, *, tokens: int, since: datetime, most: int
 ) -> set[int]:
-    """Return the users who used at least this much of a module for free in a window that began at `since` or later."""
+    """Return the users who used at least this much of a module for free in a window that began at `since` or later.
+
+    `counter` tells which of the two windows of a limit is meant.
+    """
     statement = (
         select(window_uses.c.account_id)
         .join_from(window_uses, accounts, accounts.c.id == window_uses.c.account_id)
@@ -21,6 +24,7 @@ def used_at_least(
             accounts.c.store_id == store_id,
             accounts.c.user_id.is_not(None),
             window_uses.c.module == module,
+            window_uses.c.counter == counter,
             window_uses.c.starts_at >= since,
             window_uses.c.used >= tokens,
         )

@@ -25,10 +25,14 @@ class Subject(NamedTuple):
 
 
 class WindowUse(NamedTuple):
-    """The tokens that a module's free allowance paid for an account in one window, named by its start."""
+    """The tokens the free allowance of a module paid for an account in the window that began at a moment.
+
+    `counter` tells which of the two windows of a limit it is.
+    """
 
     account_id: int
     module: str
+    counter: int
     starts_at: datetime
     used: int
 
@@ -81,7 +85,13 @@ def window_uses_of(
     """Return the use of these accounts in windows that began in `[first, end)`, and in those that never end."""
     began_then = (window_uses.c.starts_at >= first) & (window_uses.c.starts_at < end)
     statement = (
-        select(window_uses.c.account_id, window_uses.c.module, window_uses.c.starts_at, window_uses.c.used)
+        select(
+            window_uses.c.account_id,
+            window_uses.c.module,
+            window_uses.c.counter,
+            window_uses.c.starts_at,
+            window_uses.c.used,
+        )
         .where(
             among(window_uses.c.account_id, "ids"),
             among(window_uses.c.module, "modules"),

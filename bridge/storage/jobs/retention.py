@@ -9,6 +9,7 @@ spends would have to wait.
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import product
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, literal, literal_column, select, tuple_
 
@@ -19,6 +20,9 @@ from bridge.storage.events.tables import outbox
 from bridge.storage.metering.tables import idempotency_keys, modules, window_uses
 from bridge.storage.portal.tables import passes, portal_sessions
 from bridge.storage.shop.tables import deliveries
+
+_COUNTERS = (0, 1)
+"""The counters of windows: named, so that an index that begins with them is used."""
 
 
 def forget_keys(connection: Connection, *, before: datetime, limit: int) -> int:
@@ -44,12 +48,14 @@ def forget_deliveries(connection: Connection, *, before: datetime, limit: int) -
 def forget_uses(connection: Connection, *, before: datetime, limit: int) -> int:
     """Delete the use of windows that ended before a moment, at most `limit` rows; returns how many."""
     removed = 0
-    for module in connection.execute(select(modules.c.key).distinct()).scalars().all():
+    known = connection.execute(select(modules.c.key).distinct()).scalars().all()
+    for module, counter in product(known, _COUNTERS):
         if removed < limit:
             removed += _delete(
                 connection,
                 window_uses,
                 window_uses.c.module == module,
+                window_uses.c.counter == counter,
                 window_uses.c.starts_at > FOREVER,
                 window_uses.c.starts_at < before,
                 window_uses.c.ends_at < before,
@@ -76,6 +82,7 @@ def count_old(connection: Connection, kind: str, *, before: datetime, limit: int
         "passes": (passes.c.created_at < before,),
         "windows": (
             window_uses.c.module.in_(select(modules.c.key).distinct()),
+            window_uses.c.counter.in_(_COUNTERS),
             window_uses.c.starts_at > FOREVER,
             window_uses.c.starts_at < before,
             window_uses.c.ends_at < before,

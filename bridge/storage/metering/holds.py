@@ -36,6 +36,8 @@ _COLUMNS = (
     "expires_at",
     "settled_at",
     "spend_id",
+    "second_window_starts_at",
+    "second_window_ends_at",
 )
 _INSERT = Writer(holds, _COLUMNS)
 _SETTLE = Writer(

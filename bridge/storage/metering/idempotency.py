@@ -13,10 +13,10 @@ from bridge.storage.engine.key_lookup import Seek
 from bridge.storage.metering.tables import idempotency_keys
 
 KeyPlace = tuple[int, int, str]
-"""Where a key is found: the store, the linked site (0 for the store itself), the key."""
+"""The full key: the store, the linked site (0 for the store itself), and the key that the client sent."""
 
 _STATUS = {Outcome.CREATED: 201, Outcome.CHANGED: 200}
-"""The numbers that the column `status` holds."""
+"""The numbers in the column `status`."""
 _OUTCOMES = {status: outcome for outcome, status in _STATUS.items()}
 
 _KEYS = Seek(
@@ -35,7 +35,7 @@ _INSERT_KEYS = Writer(idempotency_keys, ("store_id", "site_id", "key", "fingerpr
 def find_answers(connection: Connection, places: Iterable[KeyPlace]) -> dict[KeyPlace, Answer]:
     """Return the answers stored under these keys, in one statement.
 
-    Refusals, which earlier versions stored, are removed: the request is decided again.
+    Refusals, which earlier versions stored, are deleted: the request is decided again.
     """
     found: dict[KeyPlace, Answer] = {}
     for *place, fingerprint, status, document in _KEYS.find(connection, set(places)):
@@ -48,7 +48,7 @@ def find_answers(connection: Connection, places: Iterable[KeyPlace]) -> dict[Key
 
 
 def add_answers(connection: Connection, answers: Mapping[KeyPlace, Answer], *, now: datetime) -> None:
-    """Store the answer of each key; a key that is there already ends the transaction."""
+    """Store the answer of each key; raises if a key exists already, which ends the transaction."""
     _INSERT_KEYS.write(
         connection,
         [

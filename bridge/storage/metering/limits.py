@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 
-from bridge.domain.metering.limits import Allows, Limit, Period, Rule
+from bridge.domain.metering.limits import Allows, Limit, LimitWindow, Period, Rule, WindowKey
 from bridge.domain.stores.stores import Module
 from bridge.storage.engine.bulk import Writer, among
-from bridge.storage.metering.tables import limit_rules, limits, modules, window_uses
+from bridge.storage.metering.tables import limit_rules, limits, modules, second_limit_rules, window_uses
 
-WindowKey = tuple[int, str, datetime]
-"""One window of one account: the account, the module and when the window begins."""
-
-_USES = select(window_uses.c.account_id, window_uses.c.module, window_uses.c.starts_at, window_uses.c.used).where(
+_USES = select(
+    window_uses.c.account_id,
+    window_uses.c.module,
+    window_uses.c.starts_at,
+    window_uses.c.counter,
+    window_uses.c.used,
+).where(
     among(window_uses.c.account_id, "ids"),
     among(window_uses.c.module, "modules"),
     among(window_uses.c.starts_at, "starts"),
 )
 _SET_USES = Writer(
     window_uses,
-    ("account_id", "module", "starts_at", "ends_at", "used"),
-    keys=("account_id", "module", "starts_at"),
+    ("account_id", "module", "starts_at", "counter", "ends_at", "used"),
+    keys=("account_id", "module", "starts_at", "counter"),
     replace=("used",),
 )
 _PUT_MODULES = Writer(
@@ -68,31 +72,28 @@ def delete_module(connection: Connection, store_id: int, key: str) -> bool:
 
 def list_limits(connection: Connection, store_id: int) -> dict[str, Limit]:
     """Return the store's limits by module."""
-    rules: dict[str, dict[str, Rule]] = {}
-    for row in connection.execute(select(limit_rules).where(limit_rules.c.store_id == store_id)):
-        rules.setdefault(row.module, {})[row.audience] = Rule(Allows(row.allows), row.tokens)
-    rows = connection.execute(select(limits).where(limits.c.store_id == store_id).order_by(limits.c.module))
-    return {row.module: Limit(row.module, Period(row.period), rules.get(row.module, {}), row.message) for row in rows}
+    rows = connection.execute(select(limits).where(limits.c.store_id == store_id).order_by(limits.c.module)).all()
+    rules = _rules(connection, limit_rules, store_id)
+    seconds = _rules(connection, second_limit_rules, store_id) if any(row.second_period for row in rows) else {}
+    return {row.module: _to_limit(row, rules.get(row.module, {}), seconds.get(row.module, {})) for row in rows}
 
 
 def put_limit(connection: Connection, store_id: int, limit: Limit) -> None:
     """Replace the limit of a module, its rules included."""
     delete_limit(connection, store_id, limit.module)
     connection.execute(
-        insert(limits).values(store_id=store_id, module=limit.module, period=limit.period.value, message=limit.message)
+        insert(limits).values(
+            store_id=store_id,
+            module=limit.module,
+            period=limit.period.value,
+            message=limit.message,
+            second_period=limit.second.period.value if limit.second else None,
+            counter=limit.counter,
+        )
     )
-    rows = [
-        {
-            "store_id": store_id,
-            "module": limit.module,
-            "audience": audience,
-            "allows": rule.allows.value,
-            "tokens": rule.tokens,
-        }
-        for audience, rule in limit.rules.items()
-    ]
-    if rows:
-        connection.execute(insert(limit_rules), rows)
+    _put_rules(connection, limit_rules, store_id, limit.module, limit.rules)
+    if limit.second is not None:
+        _put_rules(connection, second_limit_rules, store_id, limit.module, limit.second.rules)
 
 
 def delete_limit(connection: Connection, store_id: int, module: str) -> bool:
@@ -107,7 +108,7 @@ def uses(
     module_keys: Collection[str],
     starts: Collection[datetime],
 ) -> dict[WindowKey, int]:
-    """Return what these accounts used of these modules in the windows that begin at these moments.
+    """Return what these accounts used of these modules in the windows of both counters that begin at these moments.
 
     Windows are asked for by their very start: what was used in earlier ones may
     be years of rows.
@@ -115,9 +116,42 @@ def uses(
     if not module_keys or not account_ids:
         return {}
     rows = connection.execute(_USES, {"ids": list(account_ids), "modules": list(module_keys), "starts": sorted(starts)})
-    return {(row.account_id, row.module, row.starts_at): row.used for row in rows}
+    return {(row.account_id, row.module, row.starts_at, row.counter): row.used for row in rows}
 
 
 def set_uses(connection: Connection, used: Mapping[WindowKey, int], ends: Mapping[WindowKey, datetime | None]) -> None:
     """Write what was used in these windows, whose accounts are locked, making their rows where they are missing."""
     _SET_USES.write(connection, [(*key, ends[key], tokens) for key, tokens in sorted(used.items())])
+
+
+def _rules(connection: Connection, table: Table, store_id: int) -> dict[str, dict[str, Rule]]:
+    rules: dict[str, dict[str, Rule]] = {}
+    for row in connection.execute(select(table).where(table.c.store_id == store_id)):
+        rules.setdefault(row.module, {})[row.audience] = Rule(Allows(row.allows), row.tokens)
+    return rules
+
+
+def _put_rules(connection: Connection, table: Table, store_id: int, module: str, rules: Mapping[str, Rule]) -> None:
+    rows = [
+        {
+            "store_id": store_id,
+            "module": module,
+            "audience": audience,
+            "allows": rule.allows.value,
+            "tokens": rule.tokens,
+        }
+        for audience, rule in rules.items()
+    ]
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _to_limit(row: Row[Any], rules: Mapping[str, Rule], second: Mapping[str, Rule]) -> Limit:
+    return Limit(
+        row.module,
+        Period(row.period),
+        rules,
+        row.message,
+        LimitWindow(Period(row.second_period), second) if row.second_period else None,
+        row.counter,
+    )

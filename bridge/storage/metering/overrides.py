@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
-from bridge.domain.metering.limits import Allows, Override, Reset, Rule
+from bridge.domain.metering.limits import Allows, Override, Period, Reset, Rule
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.bulk import among
 from bridge.storage.metering.tables import limit_overrides, limit_resets
@@ -27,10 +28,7 @@ def overrides(
 ) -> dict[tuple[int, str], Override]:
     """Return the rules of their own that these accounts have at this moment, by account and module."""
     rows = connection.execute(_OVERRIDES, {"ids": list(account_ids), "now": now})
-    return {
-        (row.account_id, row.module): Override(row.module, Rule(Allows(row.allows), row.tokens), row.ends_at)
-        for row in rows
-    }
+    return {(row.account_id, row.module): _to_override(row) for row in rows}
 
 
 def has_overrides(connection: Connection, store_id: int) -> bool:
@@ -61,6 +59,8 @@ def put_override(connection: Connection, account_id: int, override: Override, *,
     values = {
         "allows": override.rule.allows.value,
         "tokens": override.rule.tokens,
+        "second_allows": override.second.allows.value if override.second else None,
+        "second_tokens": override.second.tokens if override.second else None,
         "ends_at": override.ends_at,
         "actor": actor,
         "created_at": now,
@@ -87,6 +87,7 @@ def add_reset(connection: Connection, reset_id: int, store_id: int, reset: Reset
             account_id=reset.account_id,
             module=reset.module,
             role=reset.role,
+            period=reset.period.value if reset.period else None,
             reset_at=reset.reset_at,
             actor=actor,
         )
@@ -97,7 +98,7 @@ def account_resets(connection: Connection, account_ids: Collection[int]) -> dict
     """Return the resets by hand of these accounts alone."""
     found: dict[int, list[Reset]] = {}
     for row in connection.execute(_RESETS, {"ids": list(account_ids)}):
-        found.setdefault(row.account_id, []).append(Reset(row.reset_at, row.module, row.role, row.account_id))
+        found.setdefault(row.account_id, []).append(_to_reset(row))
     return found
 
 
@@ -112,13 +113,24 @@ def has_account_resets(connection: Connection, store_id: int) -> bool:
 
 
 def store_resets(connection: Connection, store_id: int) -> tuple[Reset, ...]:
-    """Return the latest reset by hand of each role and module of a store, and of all of them."""
-    latest: dict[tuple[str | None, str | None], Reset] = {}
+    """Return the latest reset by hand of each role, module and period of a store, and of all of them."""
+    latest: dict[tuple[str | None, str | None, Period | None], Reset] = {}
     rows = connection.execute(
         select(limit_resets)
         .where(limit_resets.c.store_id == store_id, limit_resets.c.account_id.is_(None))
         .order_by(limit_resets.c.reset_at)
     )
     for row in rows:
-        latest[(row.module, row.role)] = Reset(row.reset_at, row.module, row.role)
+        reset = _to_reset(row)
+        latest[(reset.module, reset.role, reset.period)] = reset
     return tuple(latest.values())
+
+
+def _to_override(row: Row[Any]) -> Override:
+    second = None if row.second_allows is None else Rule(Allows(row.second_allows), row.second_tokens or 0)
+    return Override(row.module, Rule(Allows(row.allows), row.tokens), row.ends_at, second)
+
+
+def _to_reset(row: Row[Any]) -> Reset:
+    period = None if row.period is None else Period(row.period)
+    return Reset(row.reset_at, row.module, row.role, row.account_id, period)

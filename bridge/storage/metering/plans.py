@@ -1,4 +1,4 @@
-"""Plans: the terms that orders bought, and what was used of them in each window."""
+"""Plans: the terms bought with orders, and their use in each window."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bridge.storage.engine.bulk import Writer, among
 from bridge.storage.metering.tables import plan_terms, plan_uses
 
 PlanKey = tuple[int, int, datetime]
-"""One window of one plan: the account, the plan's product and when the window begins."""
+"""One window of one plan: the account, the plan's product and the start of the window."""
 
 _TERMS = select(plan_terms).where(among(plan_terms.c.account_id, "ids"))
 _USES = select(plan_uses.c.account_id, plan_uses.c.product_id, plan_uses.c.starts_at, plan_uses.c.used).where(
@@ -27,7 +27,7 @@ _SET_USES = Writer(
 
 
 def terms(connection: Connection, account_ids: Collection[int]) -> dict[int, list[Term]]:
-    """Return the terms each of these accounts ever bought."""
+    """Return all terms that each of these accounts has bought."""
     found: dict[int, list[Term]] = {}
     for row in connection.execute(_TERMS, {"ids": list(account_ids)}):
         term = Term(
@@ -54,7 +54,7 @@ def has_any(connection: Connection, store_id: int) -> bool:
 def put_terms(
     connection: Connection, store_id: int, order_number: int, *, account_id: int, bought: Collection[Term]
 ) -> None:
-    """Replace the terms an order bought; the caller has locked the order."""
+    """Replace the terms of an order; the caller has locked the order."""
     connection.execute(
         delete(plan_terms).where(plan_terms.c.store_id == store_id, plan_terms.c.order_number == order_number)
     )
@@ -79,7 +79,7 @@ def put_terms(
 
 
 def uses(connection: Connection, account_ids: Collection[int], starts: Collection[datetime]) -> dict[PlanKey, int]:
-    """Return what these accounts used of their plans in the windows that begin at these moments."""
+    """Return the use of these accounts' plans in the windows that begin at these moments."""
     if not starts:
         return {}
     rows = connection.execute(_USES, {"ids": list(account_ids), "starts": sorted(starts)})
@@ -87,5 +87,5 @@ def uses(connection: Connection, account_ids: Collection[int], starts: Collectio
 
 
 def set_uses(connection: Connection, used: Mapping[PlanKey, int], ends: Mapping[PlanKey, datetime]) -> None:
-    """Write what was used of plans in these windows, whose accounts are locked."""
+    """Write the use of plans in these windows; the caller has locked their accounts."""
     _SET_USES.write(connection, [(*key, ends[key], tokens) for key, tokens in sorted(used.items())])

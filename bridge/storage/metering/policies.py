@@ -1,4 +1,4 @@
-"""The policy of each store, read again only when it changed."""
+"""The policy of each store: cached, and read again only after a change."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bridge.storage.metering import limits, overrides, plans, prices
 from bridge.storage.stores import stores
 
 _known: Memory[int, Policy] = Memory(most=1_000)
-"""The last policy of each store; replaced whole, so no lock is needed."""
+"""The latest policy of each store; it is replaced as a whole, so no lock is needed."""
 
 
 def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, Policy]:
-    """Return the rules of these stores as they stand in this transaction.
+    """Return the policies of these stores, as this transaction sees them.
 
-    One statement reads the version of each store's rules; only a store whose
-    version moved is read again. A change of rules counts from its commit on.
+    One statement reads the version of each policy; only a policy with a new version
+    is read again. A change applies from its commit on.
     """
     known = _known.of(connection)
     work: dict[int, Policy] = {}
@@ -32,7 +32,7 @@ def for_stores(connection: Connection, store_ids: Collection[int]) -> dict[int, 
 
 
 def for_store(connection: Connection, store_id: int) -> Policy:
-    """Return the rules of one store."""
+    """Return the policy of one store."""
     return for_stores(connection, [store_id])[store_id]
 
 

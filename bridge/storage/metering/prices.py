@@ -26,7 +26,7 @@ def list_all(connection: Connection, store_id: int) -> dict[str, Operation]:
 
 
 def put(connection: Connection, store_id: int, listed: Iterable[Operation]) -> None:
-    """Insert or replace operations, in one statement; the caller holds the store's row."""
+    """Insert or replace operations with one statement; the caller has locked the store's row."""
     _PUT.write(
         connection,
         [
@@ -37,6 +37,6 @@ def put(connection: Connection, store_id: int, listed: Iterable[Operation]) -> N
 
 
 def remove(connection: Connection, store_id: int, key: str) -> bool:
-    """Take an operation off the list; whether it was there."""
+    """Remove an operation from the list; return whether it existed."""
     removed = connection.execute(delete(operations).where(operations.c.store_id == store_id, operations.c.key == key))
     return removed.rowcount > 0

@@ -15,6 +15,9 @@ from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.types import Instant
 from bridge.storage.metering.tables import window_runs, window_uses
 
+RunKey = tuple[int, str, int]
+"""One window of a limit: the store, the module and the counter of its use."""
+
 
 @dataclass(frozen=True, slots=True)
 class WindowRun:
@@ -27,6 +30,7 @@ class WindowRun:
 
     store_id: int
     module: str
+    counter: int
     starts_at: datetime
     ends_at: datetime | None
     announced_at: datetime
@@ -38,7 +42,7 @@ class WindowRun:
 
 @dataclass(frozen=True, slots=True)
 class LastUse:
-    """The use of a user in their last used window, before the one that opened."""
+    """The use of a user in their last used window of a counter, before the one that opened."""
 
     account_id: int
     user_id: int
@@ -47,50 +51,52 @@ class LastUse:
     used: int
 
 
-def newest(connection: Connection, store_ids: Collection[int]) -> dict[tuple[int, str], WindowRun]:
-    """Return the newest window noted for each store and module; one statement."""
+def newest(connection: Connection, store_ids: Collection[int]) -> dict[RunKey, WindowRun]:
+    """Return the newest window noted for each store, module and counter; one statement."""
+    keys = (window_runs.c.store_id, window_runs.c.module, window_runs.c.counter)
     last = (
-        select(window_runs.c.store_id, window_runs.c.module, func.max(window_runs.c.starts_at).label("starts_at"))
+        select(*keys, func.max(window_runs.c.starts_at).label("starts_at"))
         .where(window_runs.c.store_id.in_(store_ids))
-        .group_by(window_runs.c.store_id, window_runs.c.module)
+        .group_by(*keys)
         .subquery()
     )
     statement = select(window_runs).join(
         last,
         (window_runs.c.store_id == last.c.store_id)
         & (window_runs.c.module == last.c.module)
+        & (window_runs.c.counter == last.c.counter)
         & (window_runs.c.starts_at == last.c.starts_at),
     )
-    return {(row.store_id, row.module): _to_run(row) for row in connection.execute(statement)}
+    return {(row.store_id, row.module, row.counter): _to_run(row) for row in connection.execute(statement)}
 
 
-def find_newest(connection: Connection, store_id: int, module: str, *, until: datetime) -> WindowRun | None:
-    """Return the newest window noted of a module that begins no later than a moment."""
-    row = connection.execute(_newest_of(store_id, module, until)).one_or_none()
+def find_newest(connection: Connection, key: RunKey, *, until: datetime) -> WindowRun | None:
+    """Return the newest window noted of a module and counter that begins no later than a moment."""
+    row = connection.execute(_newest_of(key, until)).one_or_none()
     return None if row is None else _to_run(row)
 
 
-def lock_newest(connection: Connection, store_id: int, module: str, *, until: datetime) -> WindowRun | None:
+def lock_newest(connection: Connection, key: RunKey, *, until: datetime) -> WindowRun | None:
     """Return the same, locked until the transaction ends."""
-    row = connection.execute(_newest_of(store_id, module, until).with_for_update()).one_or_none()
+    row = connection.execute(_newest_of(key, until).with_for_update()).one_or_none()
     return None if row is None else _to_run(row)
 
 
-def open_run(
-    connection: Connection, store_id: int, module: str, window: Window, *, since: datetime, now: datetime
-) -> None:
+def open_run(connection: Connection, key: RunKey, window: Window, *, since: datetime, now: datetime) -> None:
     """Record that a window opened; does nothing if another process recorded it first."""
+    store_id, module, counter = key
     new = sqlite.insert(window_runs) if connection.dialect.name == "sqlite" else postgresql.insert(window_runs)
     connection.execute(
         new.values(
             store_id=store_id,
             module=module,
+            counter=counter,
             starts_at=window.starts_at,
             ends_at=window.ends_at,
             announced_at=now,
             ran_dry=0,
             since=since,
-        ).on_conflict_do_nothing(index_elements=["store_id", "module", "starts_at"])
+        ).on_conflict_do_nothing(index_elements=["store_id", "module", "starts_at", "counter"])
     )
 
 
@@ -103,6 +109,7 @@ def advance(connection: Connection, run: WindowRun) -> None:
             window_runs.c.store_id == run.store_id,
             window_runs.c.module == run.module,
             window_runs.c.starts_at == run.starts_at,
+            window_runs.c.counter == run.counter,
         )
         .values(
             ran_dry=run.ran_dry,
@@ -134,11 +141,13 @@ def list_last_uses(connection: Connection, run: WindowRun, *, limit: int) -> lis
             accounts.c.user_id.is_not(None),
             accounts.c.merged_into.is_(None),
             window_uses.c.module == run.module,
+            window_uses.c.counter == run.counter,
             window_uses.c.starts_at >= run.since,
             window_uses.c.starts_at < run.starts_at,
             ~exists().where(
                 later.c.account_id == window_uses.c.account_id,
                 later.c.module == window_uses.c.module,
+                later.c.counter == window_uses.c.counter,
                 later.c.starts_at > window_uses.c.starts_at,
                 later.c.starts_at < run.starts_at,
             ),
@@ -156,9 +165,15 @@ def list_last_uses(connection: Connection, run: WindowRun, *, limit: int) -> lis
     ]
 
 
-def _newest_of(store_id: int, module: str, until: datetime) -> Select[Any]:
-    mine = (window_runs.c.store_id == store_id, window_runs.c.module == module, window_runs.c.starts_at <= until)
-    return select(window_runs).where(*mine).order_by(window_runs.c.starts_at.desc()).limit(1)
+def _newest_of(key: RunKey, until: datetime) -> Select[Any]:
+    store_id, module, counter = key
+    mine = (window_runs.c.store_id == store_id, window_runs.c.module == module, window_runs.c.counter == counter)
+    return (
+        select(window_runs)
+        .where(*mine, window_runs.c.starts_at <= until)
+        .order_by(window_runs.c.starts_at.desc())
+        .limit(1)
+    )
 
 
 def _to_run(row: Row[Any]) -> WindowRun:
@@ -166,6 +181,7 @@ def _to_run(row: Row[Any]) -> WindowRun:
     return WindowRun(
         store_id=row.store_id,
         module=row.module,
+        counter=row.counter,
         starts_at=row.starts_at,
         ends_at=row.ends_at,
         announced_at=row.announced_at,

@@ -45,7 +45,7 @@ _ADD_USAGE = Writer(
 
 
 class Owner(NamedTuple):
-    """The owner of a spend or a hold: the store, the linked site that made it (0 for the store itself), the account."""
+    """The owner of a spend or hold: store, linked site that made it (0 for the store itself), and account."""
 
     store_id: int
     site_id: int
@@ -56,7 +56,7 @@ _INSERT_SPENDS = Writer(spends, Spend._fields)
 
 
 def pack_parts(parts: Sequence[PlanPart]) -> list[list[Any]] | None:
-    """Return a plan's parts as JSON keeps them; None for none, which is nearly always."""
+    """Return the parts paid by plans as stored JSON; None without any, as in most spends."""
     if not parts:
         return None
     return [[part.product_id, pack_time(part.starts_at), pack_time(part.ends_at), part.tokens] for part in parts]
@@ -71,7 +71,7 @@ def unpack_parts(packed: Sequence[Any] | None) -> tuple[PlanPart, ...]:
 
 
 def add(connection: Connection, added: Iterable[Spend]) -> None:
-    """Write spends in one statement."""
+    """Write spends with one statement."""
     _INSERT_SPENDS.write(
         connection,
         [(*spend[:-1], pack_parts(spend.plan_parts)) for spend in added],
@@ -85,7 +85,7 @@ def owners(connection: Connection, spend_ids: Iterable[int]) -> dict[int, Owner]
 
 
 def find_many(connection: Connection, spend_ids: Iterable[int]) -> dict[int, Spend]:
-    """Return these spends as they are; the caller has locked their accounts if it means to change them."""
+    """Return these spends; to change them, lock their accounts first."""
     found = {}
     for row in connection.execute(_SPENDS, {"ids": sorted(spend_ids)}):
         values = {name: getattr(row, name) for name in Spend._fields}
@@ -94,7 +94,7 @@ def find_many(connection: Connection, spend_ids: Iterable[int]) -> dict[int, Spe
 
 
 def give_back(connection: Connection, changed: Iterable[Spend]) -> None:
-    """Write what was given back of spends whose accounts are locked."""
+    """Write the refunded tokens of spends; the caller has locked their accounts."""
     _GIVE_BACK.write(
         connection,
         [(spend.id, *(getattr(spend, name) for name in _BACK)) for spend in changed],
@@ -102,7 +102,7 @@ def give_back(connection: Connection, changed: Iterable[Spend]) -> None:
 
 
 def add_refunds(connection: Connection, added: Iterable[Refund]) -> None:
-    """Write refunds in one statement."""
+    """Write refunds with one statement."""
     _INSERT_REFUNDS.write(
         connection, [tuple(getattr(refund, column) for column in _REFUND_COLUMNS) for refund in added]
     )
@@ -111,15 +111,15 @@ def add_refunds(connection: Connection, added: Iterable[Refund]) -> None:
 def usage_totals(
     connection: Connection, account_ids: Iterable[int], days: Iterable[date]
 ) -> dict[tuple[int, date], tuple[int, int]]:
-    """Return the units and tokens in these accounts' history on each of these days, over all operations."""
+    """Return the units and tokens that these accounts used on each of these days, with all operations added up."""
     totals: dict[tuple[int, date], tuple[int, int]] = {}
     for row in connection.execute(_USAGE.where(usage_days.c.day.in_(sorted(days))), {"ids": sorted(account_ids)}):
-        # Added here: SQLite's own sum fails past 2^63, and earlier versions had no bound.
+        # Added up here: SQLite's `sum` fails above 2^63, and earlier versions had no limit.
         units, tokens = totals.get((row.account_id, row.day), (0, 0))
         totals[row.account_id, row.day] = (units + row.units, tokens + row.tokens)
     return totals
 
 
 def add_usage(connection: Connection, usage: Mapping[UsagePlace, tuple[int, int]]) -> None:
-    """Add units and tokens to the days of history they belong to."""
+    """Add units and tokens to their days of history."""
     _ADD_USAGE.write(connection, [(*place, *amounts) for place, amounts in sorted(usage.items())])

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -64,6 +65,8 @@ holds = Table(
     Column("expires_at", Instant, nullable=False),
     Column("settled_at", Instant),
     Column("spend_id", BIG),
+    Column("second_window_starts_at", Instant),
+    Column("second_window_ends_at", Instant),
     CheckConstraint("state in ('open','captured','released','expired')", name="state"),
     CheckConstraint("tokens = from_plan + from_balance + from_allowance", name="parts"),
     CheckConstraint("from_plan >= 0 and from_balance >= 0 and from_allowance >= 0", name="signs"),
@@ -82,7 +85,7 @@ holds = Table(
         postgresql_where=text("state = 'open'"),
         sqlite_where=text("state = 'open'"),
     ),
-    # The open holds of a store, newest first, whatever other stores hold.
+    # Finds the open holds of a store, the newest first.
     Index(
         "ix_holds_open_of_store",
         "store_id",
@@ -107,7 +110,7 @@ refunds = Table(
     Column("created_at", Instant, nullable=False),
     CheckConstraint("to_plan >= 0 and to_balance >= 0 and to_allowance >= 0 and lapsed >= 0", name="signs"),
     Index("ix_refunds_spend", "account_id", "spend_id"),
-    # Ids follow time: what was refunded since a moment.
+    # Finds the refunds since a moment, because ids follow time.
     Index("ix_refunds_id", "id"),
 )
 
@@ -151,8 +154,13 @@ limit_overrides = Table(
     Column("ends_at", Instant),
     Column("actor", String(340), nullable=False),
     Column("created_at", Instant, nullable=False),
+    # The rule for the second window of the limit; null leaves that window to the rules of the audiences.
+    Column("second_allows", String(10)),
+    Column("second_tokens", BIG),
     CheckConstraint("allows in ('amount','unlimited','disabled')", name="allows"),
     CheckConstraint(f"tokens between 0 and {MAX_TOKENS}", name="tokens"),
+    CheckConstraint("second_allows in ('amount','unlimited','disabled')", name="second_allows"),
+    CheckConstraint(f"second_tokens between 0 and {MAX_TOKENS}", name="second_tokens"),
 )
 
 
@@ -166,6 +174,9 @@ limit_resets = Table(
     Column("role", String(100)),
     Column("reset_at", Instant, nullable=False),
     Column("actor", String(340), nullable=False),
+    # The period of the windows that were reset; null for all.
+    Column("period", String(10)),
+    CheckConstraint("period in ('daily','weekly','monthly','never')", name="period"),
     Index("ix_limit_resets_account", "account_id", "reset_at"),
     # Those of single accounts lie apart from those of the whole store, which are read with the store's rules.
     Index("ix_limit_resets_store", "store_id", "account_id", "reset_at"),
@@ -190,12 +201,34 @@ limits = Table(
     Column("module", String(64), primary_key=True),
     Column("period", String(10), nullable=False),
     Column("message", String(500), nullable=False),
+    # The period of the second window; null for a limit with one.
+    Column("second_period", String(10)),
+    # Where the use of the first window is counted: 0 or 1. The second counts in the other one.
+    Column("counter", SmallInteger, nullable=False, server_default=text("0")),
     CheckConstraint("period in ('daily','weekly','monthly','never')", name="period"),
+    CheckConstraint(
+        "second_period in ('daily','weekly','monthly','never') and second_period <> period", name="second_period"
+    ),
+    CheckConstraint("counter in (0, 1)", name="counter"),
 )
 
 
 limit_rules = Table(
     "limit_rules",
+    metadata,
+    Column("store_id", Integer, primary_key=True),
+    Column("module", String(64), primary_key=True),
+    Column("audience", String(110), primary_key=True),
+    Column("allows", String(10), nullable=False),
+    Column("tokens", BIG, nullable=False),
+    CheckConstraint("allows in ('amount','unlimited','disabled')", name="allows"),
+    CheckConstraint(f"tokens between 0 and {MAX_TOKENS}", name="tokens"),
+    ForeignKeyConstraint(["store_id", "module"], ["limits.store_id", "limits.module"], ondelete="CASCADE"),
+)
+
+
+second_limit_rules = Table(
+    "second_limit_rules",
     metadata,
     Column("store_id", Integer, primary_key=True),
     Column("module", String(64), primary_key=True),
@@ -214,10 +247,13 @@ window_uses = Table(
     Column("account_id", ForeignKey(accounts.c.id), primary_key=True),
     Column("module", String(64), primary_key=True),
     Column("starts_at", Instant, primary_key=True),
+    # Two windows of a limit may begin at the same moment.
+    Column("counter", SmallInteger, primary_key=True, autoincrement=False, server_default=text("0")),
     Column("ends_at", Instant),
     Column("used", BIG, nullable=False),
     CheckConstraint("used >= 0", name="used"),
-    Index("ix_window_uses_module", "module", "starts_at", "account_id"),
+    CheckConstraint("counter in (0, 1)", name="counter"),
+    Index("ix_window_uses_module", "module", "counter", "starts_at", "account_id"),
 )
 
 
@@ -230,6 +266,7 @@ carried_uses = Table(
     Column("module", String(64), primary_key=True),
     Column("product_id", BIG, primary_key=True, autoincrement=False),
     Column("starts_at", Instant, primary_key=True),
+    Column("counter", SmallInteger, primary_key=True, autoincrement=False, server_default=text("0")),
     Column("used", BIG, nullable=False),
     CheckConstraint("used >= 0", name="used"),
 )
@@ -238,10 +275,9 @@ carried_uses = Table(
 spends = Table(
     "spends",
     metadata,
-    # No foreign key: the day of history each spend counts in has one, checked once for an account and batch.
+    # No foreign key to the account: the day in `usage_days` has one, which is checked once for each batch.
     Column("account_id", BIG, nullable=False),
-    # The key is the id alone: spends are found by it, and a key that began with the account would cost each spend a
-    # random page.
+    # The key is the id alone. With a key that begins with the account, each spend would write to a random page.
     Column("id", BIG, primary_key=True, autoincrement=False),
     Column("store_id", Integer, nullable=False),
     Column("module", String(64), nullable=False),
@@ -263,9 +299,10 @@ spends = Table(
     Column("back_balance", BIG, nullable=False, server_default=text("0")),
     Column("back_allowance", BIG, nullable=False, server_default=text("0")),
     Column("lapsed", BIG, nullable=False, server_default=text("0")),
+    Column("second_window_starts_at", Instant),
     CheckConstraint("tokens = from_plan + from_balance + from_allowance + uncovered", name="parts"),
     CheckConstraint("from_plan >= 0 and from_balance >= 0 and from_allowance >= 0 and uncovered >= 0", name="signs"),
-    # Never more given back than was paid, source by source; what an allowance lost with its window counts too.
+    # From each source, at most the tokens paid are refunded, including those of an allowance whose window has ended.
     CheckConstraint(
         "back_plan >= 0 and back_plan <= from_plan and back_balance >= 0 and back_balance <= from_balance"
         " and back_allowance >= 0 and back_allowance <= from_allowance and lapsed >= 0"
@@ -278,7 +315,7 @@ spends = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    # No foreign key: each batch would lock the store's row, and stores are never deleted.
+    # No foreign key, because each batch would lock the store's row.
     Column("store_id", Integer, primary_key=True, autoincrement=False),
     Column("site_id", BIG, primary_key=True, autoincrement=False, server_default=text("0")),
     Column("key", String(255), primary_key=True),
@@ -301,7 +338,7 @@ usage_days = Table(
     Column("source", String(100), primary_key=True),
     Column("units", BIG, nullable=False),
     Column("tokens", BIG, nullable=False),
-    # The use of a whole store in its last days, however long its history is.
+    # Finds the latest days of a whole store without reading its history.
     Index("ix_usage_days_day_account_id", "day", "account_id"),
 )
 
@@ -312,6 +349,7 @@ window_runs = Table(
     Column("store_id", ForeignKey(stores.c.id), primary_key=True),
     Column("module", String(64), primary_key=True),
     Column("starts_at", Instant, primary_key=True),
+    Column("counter", SmallInteger, primary_key=True, autoincrement=False, server_default=text("0")),
     Column("ends_at", Instant),
     Column("announced_at", Instant, nullable=False),
     Column("ran_dry", Integer, nullable=False),

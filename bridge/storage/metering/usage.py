@@ -30,7 +30,7 @@ class UsageRow:
 
 @dataclass(frozen=True, slots=True)
 class GroupedUse:
-    """The use of a store in one group; a property is None where the use is not grouped by it.
+    """The use of a store in one group; properties that it is not grouped by are None.
 
     `operation` and `source` are blank for none, `site_id` is 0 for the store
     itself. `rows` is the number of rows of history in the group.
@@ -59,8 +59,8 @@ def of_store(
 ) -> list[GroupedUse]:
     """Return the use of a store from day `first` to day `last`, grouped and sorted by these properties.
 
-    At most `most_rows` rows of history are read and `most_groups` groups returned.
-    The rows are found by the store's accounts, so another store's use costs nothing.
+    Reads at most `most_rows` rows of history and returns at most `most_groups` groups.
+    Rows are found by the store's accounts, so the use of other stores does not matter.
     """
     read = (
         select(usage_days)
@@ -99,7 +99,7 @@ def _site_names(connection: Connection, site_ids: set[int]) -> dict[int, str]:
 
 
 def usage(connection: Connection, account_id: int, *, since: date) -> Iterator[UsageRow]:
-    """Yield an account's use by day since `since`, the newest day first, read row by row."""
+    """Yield an account's use by day from `since` on, the newest day first, without loading all rows."""
     statement = (
         select(usage_days, sites.c.name.label("site_name"))
         .join_from(usage_days, sites, sites.c.id == usage_days.c.site_id, isouter=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, or_, select, update
 
 from bridge.domain.metering.holds import HoldState
+from bridge.domain.metering.limits import WindowKey
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.admin.tables import account_figures
 from bridge.storage.metering.tables import holds, limit_overrides, plan_terms
@@ -40,17 +41,17 @@ def move_holds(connection: Connection, account_id: int, *, into_id: int) -> int:
     return connection.execute(update(holds).where(*mine).values(account_id=into_id)).rowcount
 
 
-def move_hold_windows(
-    connection: Connection, account_id: int, module: str, *, starts_at: datetime, into: datetime
-) -> None:
-    """Let what open holds set aside of one window of an account count in another one of the same module."""
+def move_hold_windows(connection: Connection, window: WindowKey, *, into: datetime) -> None:
+    """Let what open holds set aside of one window count in another one of the same account, module and counter."""
+    account_id, module, starts_at, counter = window
+    start = holds.c.second_window_starts_at if counter else holds.c.window_starts_at
     mine = (
         holds.c.account_id == account_id,
         holds.c.state == HoldState.OPEN.value,
         holds.c.module == module,
-        holds.c.window_starts_at == starts_at,
+        start == starts_at,
     )
-    connection.execute(update(holds).where(*mine).values(window_starts_at=into))
+    connection.execute(update(holds).where(*mine).values({start: into}))
 
 
 def move_sites(connection: Connection, account_id: int, *, into_id: int) -> int:

@@ -151,21 +151,26 @@ order by account_id, hold_id
 # Rows of old windows are pruned, but their spends are kept.
 WINDOWS = (
     text("""
-select account_id as account, module, starts_at, sum(used) as used, sum(taken) as taken
+select account_id as account, module, starts_at, counter, sum(used) as used, sum(taken) as taken
 from (
-    select account_id, module, starts_at, used, 0 as taken
+    select account_id, module, starts_at, counter, used, 0 as taken
     from window_uses where account_id > :low and account_id <= :high
     union all
-    select account_id, module, window_starts_at, 0, from_allowance - back_allowance
+    select account_id, module, window_starts_at, 0, 0, from_allowance - back_allowance
     from spends where from_allowance > 0 and account_id > :low and account_id <= :high
+      and (window_starts_at is not null or second_window_starts_at is null)
     union all
-    select account_id, module, starts_at, 0, used
+    select account_id, module, second_window_starts_at, 1, 0, from_allowance - back_allowance
+    from spends where from_allowance > 0 and account_id > :low and account_id <= :high
+      and second_window_starts_at is not null
+    union all
+    select account_id, module, starts_at, counter, 0, used
     from carried_uses where product_id = 0 and account_id > :low and account_id <= :high
 ) as sides
 where starts_at is null or starts_at = :forever or starts_at >= :recent
-group by account_id, module, starts_at
+group by account_id, module, starts_at, counter
 having sum(used) <> sum(taken)
-order by account_id, module, starts_at
+order by account_id, module, starts_at, counter
 """)
     .bindparams(bindparam("forever", FOREVER, type_=Instant()), bindparam("recent", type_=Instant()))
     .columns(starts_at=Instant())

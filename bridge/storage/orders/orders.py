@@ -325,7 +325,10 @@ def _to_known(row: Row[Any], lines: tuple[LineState, ...]) -> OrderState:
 
 
 def _to_trash(row: Row[Any]) -> Trash:
-    trash = Trash(**{name: getattr(row, column) for column, name in _TRASH.items()})
+    trash = Trash(
+        **{name: getattr(row, column) for column, name in _TRASH.items()},
+        is_absent=bool((row.sources or {}).get("absent")),
+    )
     # An earlier version stored the stated date of the newest document, however far it was ahead.
     if trash.trashed_after is None or trash.trashed_at is None:
         return trash

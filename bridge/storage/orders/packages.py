@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, or_, select, text, update
@@ -14,6 +15,7 @@ from bridge.domain.orders.packages import Package
 from bridge.storage.engine.bulk import among
 from bridge.storage.orders.tables import packages
 
+_TOKENS = func.coalesce(packages.c.admin_tokens, packages.c.shop_tokens)
 _MOST_SAME = 5000
 """The most packages read in one search by SKU."""
 
@@ -90,6 +92,31 @@ def list_page(
         )
     rows = connection.execute(statement.order_by(packages.c.product_id, packages.c.variation_id).limit(limit))
     return [_to_package(row) for row in rows]
+
+
+def list_offered(connection: Connection, store_id: int, *, limit: int) -> list[tuple[Package, Decimal | None]]:
+    """Return the packages that the shop does not withhold from sale, with their prices; the smallest first."""
+    statement = (
+        select(packages)
+        .where(packages.c.store_id == store_id, _TOKENS > 0, packages.c.is_for_sale.is_not(False))
+        .order_by(_TOKENS, packages.c.product_id, packages.c.variation_id)
+        .limit(limit)
+    )
+    return [(_to_package(row), row.price) for row in connection.execute(statement)]
+
+
+def set_offer(
+    connection: Connection,
+    store_id: int,
+    *,
+    product_id: int,
+    variation_id: int,
+    price: Decimal | None,
+    is_for_sale: bool | None,
+) -> None:
+    """Store what the shop says about buying a product, if the product is stored."""
+    at = _at(store_id, product_id, variation_id)
+    connection.execute(update(packages).where(*at).values(price=price, is_for_sale=is_for_sale))
 
 
 def count_open(connection: Connection, store_id: int, *, most: int) -> int:

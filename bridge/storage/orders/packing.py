@@ -74,7 +74,7 @@ def unpack_number(value: int | str | Decimal | None) -> int | Decimal | None:
 def pack_sources(known: OrderState) -> dict[str, Any] | None:
     """Return the sources of an order's values for storage; None for an order without documents."""
     sources = known.sources
-    if not sources.ranks:
+    if not sources.ranks and not known.trash.is_absent:
         return None
     return {
         "ranks": _pack_ranks(sources.ranks),
@@ -91,6 +91,7 @@ def pack_sources(known: OrderState) -> dict[str, Any] | None:
         "unclear_refunds": known.unclear_refunds,
         "sent": pack_time(known.sent_at),
         "created": pack_time(known.created_at),
+        "absent": known.trash.is_absent,
     }
 
 

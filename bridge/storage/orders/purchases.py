@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -97,6 +97,21 @@ def list_for_account(
         shown = [row for row in shown if row.number > last] or shown[:1]
         lines = connection.execute(_LINES, _numbers(store_id, shown)).all() if shown[0].number == last else lines
     return _with_lines(shown, lines), len(rows) > len(shown)
+
+
+def shown_numbers(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, str]:
+    """Return the shop's own numbers of these orders; an order without one is left out."""
+    statement = select(orders.c.number, orders.c.shop_number).where(
+        orders.c.store_id == store_id, among(orders.c.number, "numbers"), orders.c.shop_number != ""
+    )
+    rows = connection.execute(statement, {"numbers": sorted(numbers)})
+    return {row.number: row.shop_number for row in rows}
+
+
+def latest_currency(connection: Connection, store_id: int) -> str:
+    """Return the currency of a store's newest order; empty without an order."""
+    newest = select(orders.c.currency).where(orders.c.store_id == store_id).order_by(orders.c.number.desc()).limit(1)
+    return connection.execute(newest).scalar_one_or_none() or ""
 
 
 def find(connection: Connection, store_id: int, number: int) -> SoldOrder | None:

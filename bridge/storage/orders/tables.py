@@ -201,6 +201,9 @@ packages = Table(
     Column("unreadable", JSON(none_as_null=True)),
     # Marked as a package; the amounts are on its variations.
     Column("is_per_variation", Boolean, nullable=False, server_default=false()),
+    # The shop's price of a piece, and whether it can be bought there; null where the shop stated nothing.
+    Column("price", Money),
+    Column("is_for_sale", Boolean),
     # The owner's decision about orders of the product from before it was a package.
     Column("late", String(8)),
     Column("late_by", String(340)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.domain.ops.clock import TOLERANCE
@@ -17,6 +17,12 @@ def add(connection: Connection, *, code_hash: str, store_id: int, account_id: in
     connection.execute(
         insert(link_codes).values(code_hash=code_hash, store_id=store_id, account_id=account_id, expires_at=expires_at)
     )
+
+
+def count_open(connection: Connection, account_id: int, *, now: datetime) -> int:
+    """Return how many codes of an account could still be used."""
+    mine = (link_codes.c.account_id == account_id, link_codes.c.used_at.is_(None), link_codes.c.expires_at > now)
+    return connection.execute(select(func.count()).select_from(link_codes).where(*mine)).scalar_one()
 
 
 def use(connection: Connection, code_hash: str, *, now: datetime) -> tuple[int, int] | None:

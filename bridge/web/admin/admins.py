@@ -134,7 +134,7 @@ def accept(token: str) -> ResponseReturnValue:
     if error:
         return render_template("admin/invitation.html", email=invited.email, token=token, error=error), 422
     return render_template(
-        "sign_in.html", email=invited.email, next=None, error="", note="Your password is set. Sign in with it."
+        "admin/sign_in.html", email=invited.email, next=None, error="", note="Your password is set. Sign in with it."
     )
 
 

@@ -93,7 +93,9 @@ def come_back() -> ResponseReturnValue:
         flash("The shop’s keys have arrived.")
         return redirect(url_for("connection.show", store=store.slug), 303)
     is_denied = request.args.get("success") == "0"
-    return render_template("connect_back.html", is_denied=is_denied, back=store, store=store, admin=current_admin())
+    return render_template(
+        "admin/connect_back.html", is_denied=is_denied, back=store, store=store, admin=current_admin()
+    )
 
 
 @bp.post("/connect/woocommerce")
@@ -121,7 +123,7 @@ def go_to_shop(state: str, *, name: str, shop_url: str, store: Store | None = No
         store=store,
         zone_source=zone_source,
     )
-    return render_template("connect_go.html", page=page, store=store, admin=current_admin())
+    return render_template("admin/connect_go.html", page=page, store=store, admin=current_admin())
 
 
 def _check_only(store: Store) -> None:
@@ -168,4 +170,4 @@ def _form(form: NewStore, *, error: str = "", error_field: str = "") -> str:
     page = connect_view.build(
         form, public_url=runtime().config.public_url, is_first=is_first, error=error, error_field=error_field
     )
-    return render_template("connect.html", page=page, admin=current_admin())
+    return render_template("admin/connect.html", page=page, admin=current_admin())

@@ -223,4 +223,4 @@ def _render(connection: Connection, store: Store, *, error: str = "", must_confi
     page = connection_view.build(connection, store, public_url=config.public_url, vault_=vault, error=error)
     if must_confirm and not page.delivery_fault:
         page = replace(page, delivery_fault=f"{host_of(config.public_url)} cannot be reached from outside")
-    return render_template("connection.html", page=page, store=store, admin=current_admin())
+    return render_template("admin/connection.html", page=page, store=store, admin=current_admin())

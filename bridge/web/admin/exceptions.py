@@ -37,7 +37,7 @@ from bridge.web.api.parsing import MONEY, path_number, typed_amount
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 from bridge.web.i18n.formatting import number as written
 
-bp = Blueprint("questions", __name__, url_prefix="/admin/<store>/exceptions")
+bp = Blueprint("exceptions", __name__, url_prefix="/admin/<store>/exceptions")
 
 _IDS = re.compile(r"(\d{1,16}(,\d{1,16})*)?", re.ASCII)
 
@@ -233,7 +233,7 @@ def _shown_refunds() -> Refunds:
 
 
 def _back(store: str, *, amounts: int | None = None) -> ResponseReturnValue:
-    return redirect(url_for("questions.show", store=store, after=_after() or None, amounts=amounts), 303)
+    return redirect(url_for("exceptions.show", store=store, after=_after() or None, amounts=amounts), 303)
 
 
 def _render(store: str, form: Form | None) -> str:
@@ -242,5 +242,5 @@ def _render(store: str, form: Form | None) -> str:
         found = settings.get_store(connection, store)
         page = exceptions_view.build(connection, found, after=after, form=form)
     return render_template(
-        "questions.html", page=page, store=page.store, admin=current_admin(), describe=review_items.describe
+        "admin/exceptions.html", page=page, store=page.store, admin=current_admin(), describe=review_items.describe
     )

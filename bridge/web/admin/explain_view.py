@@ -7,12 +7,12 @@ from datetime import datetime, tzinfo
 
 from bridge.domain.accounts.accounts import MAX_TOKENS
 from bridge.domain.metering.funding import Decision, FundingSource, Refusal, Source
-from bridge.domain.metering.limits import Allowance
+from bridge.domain.metering.limits import WindowAllowance
 from bridge.services.metering import quotes
 from bridge.services.metering.overview import AccountOverview
 from bridge.services.metering.quotes import Explanation
 from bridge.storage.engine.database import Connection
-from bridge.web.admin.user_limits_view import audience_words, rule_words
+from bridge.web.admin.user_limits_view import audience_words, period_words, rule_words
 from bridge.web.api.parsing import typed_amount
 from bridge.web.i18n.formatting import local_time, number
 
@@ -61,9 +61,7 @@ def _explained(found: Explanation, zone: tzinfo) -> Explained:
     steps = [("Roles", ", ".join(found.account.roles) or "No role is known.")]
     if not found.is_metered:
         steps.append(("Price", f"{found.module_label} is free of charge: use is recorded and costs nothing."))
-    steps.append(("Rule", _rule(found.allowance, found.module_label)))
-    if found.allowance is not None:
-        steps.append(("Window", _window(found.allowance, zone)))
+    steps += _limit_steps(found, zone)
     steps.append(("Pays first to last", "; ".join(_left(source) for source in found.funding_sources)))
     return Explained(found.decision.is_accepted, _answer(found), tuple(steps))
 
@@ -87,20 +85,35 @@ def _shares(decision: Decision) -> str:
     return ", ".join(f"{number(tokens)} from {_SOURCES[source]}" for source, tokens in parts.items() if tokens)
 
 
-def _rule(allowance: Allowance | None, label: str) -> str:
-    if allowance is None:
-        return f"No limit gives free use of {label} to this user."
-    words = rule_words(allowance.matched.rule, allowance.limit.period)
-    audience = audience_words(allowance.matched.audience)
+def _limit_steps(found: Explanation, zone: tzinfo) -> list[tuple[str, str]]:
+    """Return the rule and the use of each window of the limit, and of two the one that refuses."""
+    if found.allowance is None:
+        return [("Rule", f"No limit gives free use of {found.module_label} to this user.")]
+    windows = found.allowance.windows
+    steps = []
+    for one in windows:
+        often = f", {period_words(one.period)}" if len(windows) > 1 else ""
+        steps += [(f"Rule{often}", _rule(one)), (f"Window{often}", _window(one, zone))]
+    if len(windows) > 1 and found.refused_by:
+        refusing = " and ".join(period_words(one.period) for one in found.refused_by)
+        steps.append(("Refused by", f"The limit {refusing}."))
+    return steps
+
+
+def _rule(one: WindowAllowance) -> str:
+    if not one.matched.audience:
+        return "No limit for this user."
+    words = rule_words(one.matched.rule, one.period)
+    audience = audience_words(one.matched.audience)
     return f"{audience[0].upper()}{audience[1:]}: {words}."
 
 
-def _window(allowance: Allowance, zone: tzinfo) -> str:
-    window = allowance.window
+def _window(one: WindowAllowance, zone: tzinfo) -> str:
+    window = one.window
     since = f"since {local_time(window.opened_at, zone).text}" if window.opened_at else "since the beginning"
     until = f", until {local_time(window.ends_at, zone).text}" if window.ends_at else ", without an end"
-    held = f" and {number(allowance.held)} held" if allowance.held else ""
-    return f"{number(allowance.used)} used{held} {since}{until}."
+    held = f" and {number(one.held)} held" if one.held else ""
+    return f"{number(one.used)} used{held} {since}{until}."
 
 
 def _left(source: FundingSource) -> str:

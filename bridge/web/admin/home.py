@@ -39,7 +39,7 @@ def home() -> ResponseReturnValue:
     wanted = own_path(request.args.get("next"))
     admin = sessions.find_admin()
     if admin is None:
-        return render_template("sign_in.html", email="", next=wanted, error="")
+        return render_template("admin/sign_in.html", email="", next=wanted, error="")
     if wanted:
         return redirect(request.script_root + wanted, 303)
     with reading() as connection:
@@ -107,7 +107,7 @@ def _stores_page(admin: Admin) -> str:
     with reading() as connection:
         found = _stores_of(admin, settings.list_stores(connection))
         shown = stores_view.cards(connection, found, public_url=own.config.public_url, vault=own.vault, now=utcnow())
-    return render_template("stores.html", stores=shown, admin=admin)
+    return render_template("admin/stores.html", stores=shown, admin=admin)
 
 
 def _stores_of(admin: Admin, found: list[Store]) -> list[Store]:
@@ -115,4 +115,4 @@ def _stores_of(admin: Admin, found: list[Store]) -> list[Store]:
 
 
 def _sign_in_page(email: str, wanted: str | None, error: str, status: int) -> Response:
-    return make_response(render_template("sign_in.html", email=email[:320], next=wanted, error=error), status)
+    return make_response(render_template("admin/sign_in.html", email=email[:320], next=wanted, error=error), status)

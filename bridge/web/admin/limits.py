@@ -49,6 +49,9 @@ def save(store: str) -> ResponseReturnValue:
     if form.new_key or form.new_label or action == "add-module":
         form.add_module(known)
         action = "add"
+    if second := request.form.get("add-second"):
+        form.add_second(second)
+        action = "add"
     if action == "add":
         if form.errors:
             return _show_again(store, form), 422

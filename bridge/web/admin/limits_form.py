@@ -15,16 +15,22 @@ from bridge.web.api.settings import LimitIn, ModuleIn, limit_of
 
 MAX_AUDIENCES = 40
 """The most columns of the grid; rules of further audiences stay as they are."""
-MAX_MODULES = 60
+MAX_MODULES = 50
 """The most modules of one form."""
 
 _LOST = "load the page again; parts of its form are missing"
+_PLACES = {"period": "period", "message": "message", "second.period": "second_period"}
+"""The fields of the API's body and their fields in the form."""
 _FAULT = "Enter a whole number, unlimited or disabled."
 
 
 @dataclass(slots=True)
 class ModuleForm:
-    """The fields of one module as they were typed; `errors` is by field, an audience for a cell of the grid."""
+    """The fields of one module as they were typed; `errors` is by field, an audience for a cell of the grid.
+
+    `second_period` is empty for a limit with one window. The errors of the cells of
+    the second window are under the audience with `second ` before it.
+    """
 
     key: str
     version: str
@@ -34,6 +40,8 @@ class ModuleForm:
     period: str
     message: str
     rules: dict[str, str]
+    second_period: str = ""
+    second_rules: dict[str, str] = field(default_factory=dict)
     is_removed: bool = False
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -97,6 +105,13 @@ class LimitsForm:
         self.modules.append(ModuleForm(key, NEW, label, True, place, Period.MONTHLY.value, "", {}))
         self.new_key = self.new_label = ""
 
+    def add_second(self, key: str) -> None:
+        """Add a second window to the limit of a module, with another period than the first; no rules yet."""
+        for module in self.modules:
+            if module.key == key and not module.second_period:
+                is_monthly = module.period == Period.MONTHLY.value
+                module.second_period = (Period.DAILY if is_monthly else Period.MONTHLY).value
+
 
 def form_of(settings: ModuleSettings, place: int) -> ModuleForm:
     """Return the form of a module as it is stored."""
@@ -109,8 +124,14 @@ def form_of(settings: ModuleSettings, place: int) -> ModuleForm:
         place=str(place),
         period=limit.period.value if limit else Period.MONTHLY.value,
         message=limit.message if limit else "",
-        rules={audience: str(rule.document) for audience, rule in limit.rules.items()} if limit else {},
+        rules=_typed(limit.rules) if limit else {},
+        second_period=limit.second.period.value if limit and limit.second else "",
+        second_rules=_typed(limit.second.rules) if limit and limit.second else {},
     )
+
+
+def _typed(rules: Mapping[str, Rule]) -> dict[str, str]:
+    return {audience: str(rule.document) for audience, rule in rules.items()}
 
 
 def read_form(sent: Mapping[str, str]) -> LimitsForm:
@@ -150,18 +171,24 @@ def _read_module(sent: Mapping[str, str], prefix: str, key: str, audiences: Sequ
         period=sent.get(f"{prefix}-period", "")[:20],
         message=sent.get(f"{prefix}-message", "").strip()[:600],
         rules={audience: sent.get(f"{prefix}-r{at}", "").strip()[:60] for at, audience in enumerate(audiences)},
+        second_period="" if f"{prefix}-second-remove" in sent else sent.get(f"{prefix}-second-period", "")[:20],
+        second_rules={audience: sent.get(f"{prefix}-s{at}", "").strip()[:60] for at, audience in enumerate(audiences)},
         is_removed=f"{prefix}-remove" in sent,
     )
 
 
 def _edit_of(form: ModuleForm, audiences: Sequence[str], current: ModuleSettings | None) -> ModuleEdit:
-    rules = _other_rules(current, audiences)
-    for audience in audiences:
-        rule = _read_rule(form.rules.get(audience, ""))
-        if isinstance(rule, str):
-            form.errors[audience] = rule
-        elif rule is not None:
-            rules[audience] = rule.document
+    known = current.limit if current else None
+    rules = _read_rules(form, form.rules, known.rules if known else {}, audiences)
+    second = None
+    if form.second_period:
+        others = known.second.rules if known and known.second else {}
+        second = {
+            "period": form.second_period,
+            "rules": _read_rules(form, form.second_rules, others, audiences, "second "),
+        }
+        if form.second_period == form.period:
+            form.errors["second_period"] = "Choose another period than that of the first window."
     label, limit = form.label, None
     try:
         if not form.label:
@@ -170,21 +197,31 @@ def _edit_of(form: ModuleForm, audiences: Sequence[str], current: ModuleSettings
     except InvalidRequest as error:
         form.errors["label"] = _sentence(error.fields[0].message)
     try:
-        body = LimitIn.read({"period": form.period, "rules": rules, "message": form.message})
+        body = LimitIn.read({"period": form.period, "rules": rules, "message": form.message, "second": second})
         limit = limit_of(form.key, body)
     except InvalidRequest as error:
         for fault in error.fields:
-            place = fault.field if fault.field in {"period", "message"} else "module"
+            place = _PLACES.get(fault.field, "module")
             form.errors.setdefault(place, _sentence(fault.message))
     settings = ModuleSettings(Module(form.key, label, form.is_metered), trimmed(limit))
     return ModuleEdit(settings, form.version, form.is_removed)
 
 
-def _other_rules(current: ModuleSettings | None, audiences: Sequence[str]) -> dict[str, int | str]:
-    """Return the rules that the form does not show."""
-    if current is None or current.limit is None:
-        return {}
-    return {audience: rule.document for audience, rule in current.limit.rules.items() if audience not in audiences}
+def _read_rules(
+    form: ModuleForm, typed: Mapping[str, str], known: Mapping[str, Rule], audiences: Sequence[str], prefix: str = ""
+) -> dict[str, int | str]:
+    """Return the typed rules of one window, and the known ones that the form does not show.
+
+    An invalid rule gets an error under its audience, with the prefix before it.
+    """
+    rules = {audience: rule.document for audience, rule in known.items() if audience not in audiences}
+    for audience in audiences:
+        rule = _read_rule(typed.get(audience, ""))
+        if isinstance(rule, str):
+            form.errors[f"{prefix}{audience}"] = rule
+        elif rule is not None:
+            rules[audience] = rule.document
+    return rules
 
 
 def _read_rule(text: str) -> Rule | str | None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bridge.domain.metering.limits import Period
+from bridge.domain.metering.limits import Period, Rule
 from bridge.domain.stores.stores import Store
 from bridge.rendering.settings import limit_document
 from bridge.services.admin import limit_settings
@@ -175,11 +175,18 @@ def _in_words(settings: ModuleSettings) -> str:
     metered = "" if settings.module.is_metered else ", not metered"
     if settings.limit is None:
         return f"“{settings.module.label}”{metered}, no limit"
-    rules = ", ".join(
-        f"{audience} {number(rule.document) if isinstance(rule.document, int) else rule.document}"
-        for audience, rule in sorted(settings.limit.rules.items())
+    windows = "; and ".join(
+        f"{window.period.value}, {_rules_in_words(window.rules)}" for window in settings.limit.windows
     )
-    return f"“{settings.module.label}”{metered}, {settings.limit.period.value}, {rules or 'no rules'}"[:600]
+    return f"“{settings.module.label}”{metered}, {windows}"[:600]
+
+
+def _rules_in_words(rules: Mapping[str, Rule]) -> str:
+    words = [
+        f"{audience} {number(rule.document) if isinstance(rule.document, int) else rule.document}"
+        for audience, rule in sorted(rules.items())
+    ]
+    return ", ".join(words) or "no rules"
 
 
 def _audience(key: str) -> Audience:

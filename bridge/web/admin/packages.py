@@ -190,7 +190,7 @@ def show_past_orders(store: str, product: str, variation: str) -> ResponseReturn
         found = settings.get_store(connection, store)
         package = packages.get_package(connection, found.id, product_id=product_id, variation_id=variation_id)
         page = packages_view.build_past_orders(connection, found, package, after=_place(low=0) or (0, 0))
-    return render_template("past_orders.html", page=page, store=page.store, admin=current_admin())
+    return render_template("admin/past_orders.html", page=page, store=page.store, admin=current_admin())
 
 
 @bp.post("/<product>/<variation>/past-orders")
@@ -305,4 +305,4 @@ def _render(store: str, form: AmountForm | None = None) -> str:
             is_open_only=request.args.get("open") == "1",
             form=form,
         )
-    return render_template("packages.html", page=page, store=page.store, state=_state(), admin=current_admin())
+    return render_template("admin/packages.html", page=page, store=page.store, state=_state(), admin=current_admin())

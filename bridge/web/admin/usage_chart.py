@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 
 from bridge.domain.stores.stores import Policy, Store
 from bridge.services.admin.store_stats import Use
-from bridge.web.i18n.formatting import day, local_time, number
+from bridge.web.i18n.formatting import Language, day, isolate, local_time, number
+from bridge.web.i18n.messages import Texts, texts_of
 
 PERIODS = (30, 90, 365)
 """The numbers of days to choose from."""
@@ -77,17 +78,21 @@ class UsageChart:
     summary: str
 
 
-def usage_chart(store: Store, policy: Policy, use: Use, *, now: datetime) -> UsageChart:
+def usage_chart(
+    store: Store, policy: Policy, use: Use, *, language: Language = Language.ENGLISH, now: datetime
+) -> UsageChart:
     """Return the chart of the use from its first to its last day, of which the last is today."""
+    texts = texts_of(language)
     dates = [use.first + timedelta(days=distance) for distance in range((use.last - use.first).days + 1)]
     spans = _spans(dates)
     ranked = [module for module, tokens in use.by_module() if tokens]
     # A seventh module gets the color of the group: "1 other module" would say less.
     named = ranked if len(ranked) == MODULES + 1 else ranked[:MODULES]
     groups = {module: min(rank, len(named)) for rank, module in enumerate(ranked)}
-    labels = [policy.label_of(module) for module in named]
+    labels = [isolate(policy.label_of(module), language) for module in named]
     if len(ranked) > len(named):
-        labels.append(f"{number(len(ranked) - len(named))} other modules")
+        others = len(ranked) - len(named)
+        labels.append(texts.ngettext("{n} other module", "{n} other modules", others))
     by_day: dict[date, Counter[int]] = {on: Counter() for on in dates}
     for each in use.days:
         if each.tokens:
@@ -100,22 +105,25 @@ def usage_chart(store: Store, policy: Policy, use: Use, *, now: datetime) -> Usa
         width=len(spans) * WIDTH,
         layers=_layers(labels, amounts, top),
         marks=tuple(
-            BarMark(index * WIDTH, f"{_name(span)}: {_tokens(amounts[index].total())}")
+            BarMark(index * WIDTH, f"{_name(span, texts)}: {_tokens(amounts[index].total(), texts)}")
             for index, span in enumerate(spans)
             if amounts[index]
         ),
         rows=tuple(
             DayRow(
-                day(on), tuple(by_day[on][group] for group in range(len(labels))), by_day[on].total(), on == use.last
+                day(on, language),
+                tuple(by_day[on][group] for group in range(len(labels))),
+                by_day[on].total(),
+                on == use.last,
             )
             for on in reversed(dates)
             if by_day[on]
         ),
         tokens=sum(amount.total() for amount in amounts),
-        ticks=tuple(number(tick) for tick in (top, top // 2, 0)),
-        ends=(day(dates[0]), day(dates[len(dates) // 2]), "Today"),
-        as_of=local_time(use.as_of or now, store.calendar.zone).text,
-        summary=_summary(spans, amounts, labels),
+        ticks=tuple(number(tick, language) for tick in (top, top // 2, 0)),
+        ends=(day(dates[0], language), day(dates[len(dates) // 2], language), texts.gettext("Today")),
+        as_of=local_time(use.as_of or now, store.calendar.zone, language).text,
+        summary=_summary(spans, amounts, labels, texts),
     )
 
 
@@ -152,17 +160,21 @@ def _ceiling(highest: int) -> int:
     return next(step * unit for step in (2, 4, 6, 8, 10) if step * unit >= highest)
 
 
-def _summary(spans: list[list[date]], amounts: list[Counter[int]], labels: list[str]) -> str:
+def _summary(spans: list[list[date]], amounts: list[Counter[int]], labels: list[str], texts: Texts) -> str:
     highest = max(range(len(spans)), key=lambda index: amounts[index].total())
-    return (
-        f"{_tokens(sum(amount.total() for amount in amounts))} used by {', '.join(labels)}. The highest bar:"
-        f" {_tokens(amounts[highest].total())}, {_name(spans[highest])}. The table below has each day."
+    return texts.gettext(
+        "{tokens} used by {modules}. The highest bar: {highest}, {day}. The table below has each day.",
+        tokens=_tokens(sum(amount.total() for amount in amounts), texts),
+        modules=", ".join(labels),
+        highest=_tokens(amounts[highest].total(), texts),
+        day=_name(spans[highest], texts),
     )
 
 
-def _name(span: list[date]) -> str:
-    return day(span[0]) if len(span) == 1 else f"{day(span[0])} to {day(span[-1])}"
+def _name(span: list[date], texts: Texts) -> str:
+    first, last = day(span[0], texts.language), day(span[-1], texts.language)
+    return first if len(span) == 1 else texts.gettext("{first} to {last}", first=first, last=last)
 
 
-def _tokens(amount: int) -> str:
-    return "1 token" if amount == 1 else f"{number(amount)} tokens"
+def _tokens(amount: int, texts: Texts) -> str:
+    return texts.ngettext("{n} token", "{n} tokens", amount)

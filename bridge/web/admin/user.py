@@ -82,7 +82,7 @@ def render_user(
     # One key for all forms of the page: it counts only together with what a form states.
     form_key = new_key()
     return render_template(
-        "user.html", page=page, user=page.user, store=page.store, form_key=form_key, admin=current_admin()
+        "admin/user.html", page=page, user=page.user, store=page.store, form_key=form_key, admin=current_admin()
     )
 
 

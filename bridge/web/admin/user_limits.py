@@ -11,9 +11,9 @@ from flask.typing import ResponseReturnValue
 
 from bridge.domain.accounts.accounts import MAX_TOKENS
 from bridge.domain.admin.admins import Role
-from bridge.domain.errors import KeyReused
+from bridge.domain.errors import FieldError, InvalidRequest, KeyReused
 from bridge.domain.metering.errors import UnknownLimit
-from bridge.domain.metering.limits import Allows, Override, Rule, first_instant
+from bridge.domain.metering.limits import Allows, Override, Period, Rule, first_instant
 from bridge.domain.stores.stores import Store
 from bridge.services.admin import limit_reset
 from bridge.services.metering import overrides
@@ -23,13 +23,14 @@ from bridge.storage.engine.database import Connection
 from bridge.web.admin.balance_form import sent_key
 from bridge.web.admin.sessions import current_admin, needs
 from bridge.web.admin.user import render_user
-from bridge.web.admin.user_limits_view import LimitForm, rule_words
+from bridge.web.admin.user_limits_view import LimitForm, own_words, period_words
 from bridge.web.api.parsing import path_module, path_number, typed_amount
 from bridge.web.context import in_transaction, reading, transaction, utcnow
 from bridge.web.i18n.formatting import day, number
 
 bp = Blueprint("user_limits", __name__, url_prefix="/admin/<store>/credits/<user_id>/limits")
 
+_FIELDS = ("allows", "tokens", "second_allows", "second_tokens", "last_day")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -40,18 +41,23 @@ def save(store: str, user_id: str, module: str) -> ResponseReturnValue:
     user, key, now = path_number(user_id, "user_id"), path_module(module), utcnow()
     with reading() as connection:
         found = settings.get_store(connection, store)
-        label = get_policy(connection, found.id).label_of(key)
+        policy = get_policy(connection, found.id)
+        label, limit = policy.label_of(key), policy.limits.get(key)
     form, override = _read_form(found, key, now=now)
     if override is None:
         return render_user(store, user, limit_form=form, now=now), 422
     admin = current_admin()
 
     def put(connection: Connection) -> None:
-        overrides.put_override(connection, found.id, user, override, actor=admin.email, now=now)
+        # A form of a limit with one window does not show the rule for a second.
+        keeps = "second_allows" not in request.form
+        overrides.put_override(connection, found.id, user, override, keeps_second=keeps, actor=admin.email, now=now)
 
     in_transaction(put)
+    # The period of a limit with one window is beside the message.
+    words = own_words(override, limit if limit and limit.second else None)
     until = f" until the end of {day(date.fromisoformat(form.last_day))}" if override.ends_at else ""
-    flash(f"{label}: the own limit of user {user} is {rule_words(override.rule, None)}{until}.")
+    flash(f"{label}: the own limit of user {user} is {words}{until}.")
     return _back(store, user)
 
 
@@ -78,24 +84,32 @@ def remove(store: str, user_id: str, module: str) -> ResponseReturnValue:
 @bp.post("/reset")
 @needs(Role.MANAGER)
 def reset(store: str, user_id: str) -> ResponseReturnValue:
-    """Begin a new window of one module, or of all; a form that is sent twice resets once."""
+    """Begin a new window of one module, or of all; a form that is sent twice resets once.
+
+    Of a limit with two windows, the form may name one.
+    """
     user, module, form_key = path_number(user_id, "user_id"), request.form.get("module", ""), sent_key()
     key = path_module(module) if module else None
+    named = request.form.get("period", "")
+    if named not in {"", *Period}:
+        raise InvalidRequest(fields=[FieldError("period", "load the page again and choose one of the windows")])
+    period = Period(named) if named else None
     with reading() as connection:
         found = settings.get_store(connection, store)
         label = get_policy(connection, found.id).label_of(key) if key else "All modules"
     try:
-        limit_reset.reset(transaction, found, user, key, key=form_key, admin=current_admin(), now=utcnow())
+        limit_reset.reset(transaction, found, user, key, period, key=form_key, admin=current_admin(), now=utcnow())
     except KeyReused:
         flash("Nothing was changed: this form was already sent for another module. Try again from this page.", "bad")
     else:
-        flash(f"{label}: the use of user {user} counts from 0 again.")
+        which = f" in the limit {period_words(period)}" if period else ""
+        flash(f"{label}: the use of user {user} counts from 0 again{which}.")
     return _back(store, user)
 
 
 def _read_form(store: Store, module: str, *, now: datetime) -> tuple[LimitForm, Override | None]:
     """Return the typed form and its limit; the limit is None, and the form has an error, if a field is invalid."""
-    typed = {name: request.form.get(name, "").strip()[:40] for name in ("allows", "tokens", "last_day")}
+    typed = {name: request.form.get(name, "").strip()[:40] for name in _FIELDS}
     form = LimitForm(module, **typed)
     if form.allows not in set(Allows):
         return replace(form, allows=Allows.AMOUNT.value, error="Choose one of the three.", error_field="allows"), None
@@ -103,13 +117,25 @@ def _read_form(store: Store, module: str, *, now: datetime) -> tuple[LimitForm, 
     if allows is Allows.AMOUNT and tokens is None:
         error = f"Enter a whole number of tokens from 0 to {number(MAX_TOKENS)}."
         return replace(form, error=error, error_field="tokens"), None
+    if form.second_allows not in {"", *Allows}:
+        return replace(form, second_allows="", error="Choose one of the four.", error_field="second_allows"), None
+    second, second_tokens = Allows(form.second_allows) if form.second_allows else None, typed_amount(form.second_tokens)
+    if second is Allows.AMOUNT and second_tokens is None:
+        error = f"Enter a whole number of tokens from 0 to {number(MAX_TOKENS)}."
+        return replace(form, error=error, error_field="second_tokens"), None
     ends_at = None
     if form.last_day:
         ends_at = _end_of(form.last_day, store)
         if ends_at is None or ends_at <= now:
             error = "Enter today or a later day, or leave it empty for a limit without an end."
             return replace(form, error=error, error_field="last_day"), None
-    return form, Override(module, Rule(allows, (tokens or 0) if allows is Allows.AMOUNT else 0), ends_at)
+    return form, Override(
+        module, _rule(allows, tokens), ends_at, None if second is None else _rule(second, second_tokens)
+    )
+
+
+def _rule(allows: Allows, tokens: int | None) -> Rule:
+    return Rule(allows, (tokens or 0) if allows is Allows.AMOUNT else 0)
 
 
 def _end_of(text: str, store: Store) -> datetime | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bridge.domain.metering.limits import Allows, Override, Period, Rule
+from bridge.domain.metering.limits import Allowance, Allows, Limit, Override, Period, Rule
 from bridge.domain.stores.stores import Policy
 from bridge.services.metering import overrides
 from bridge.services.metering.overview import AccountOverview
@@ -32,11 +32,16 @@ _INSTANT = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class LimitForm:
-    """The form of a user's own limit, with the typed values; `error` is about the field `error_field`."""
+    """The form of a user's own limit, with the typed values; `error` is about the field `error_field`.
+
+    `second_allows` is empty where the second window keeps the limits of the user's roles.
+    """
 
     module: str
     allows: str = Allows.AMOUNT.value
     tokens: str = ""
+    second_allows: str = ""
+    second_tokens: str = ""
     last_day: str = ""
     error: str = ""
     error_field: str = ""
@@ -54,13 +59,17 @@ class OwnLimit:
 class LimitCard:
     """One module of a user: its use, who the rule is for, the user's own limit, and its form.
 
-    `period` is empty where the module has no limit: no period that an amount could count in.
+    `period` is empty where the module has no limit: no period that an amount could count in. `second_period` is
+    empty where its limit has one window. `windows` are the value and the text of each window that can be reset
+    alone; empty for a limit with one.
     """
 
     row: AllowanceRow
     audience: str
     own: OwnLimit | None
     period: str
+    second_period: str
+    windows: tuple[tuple[str, str], ...]
     form: LimitForm
     is_open: bool
 
@@ -71,7 +80,7 @@ def limit_cards(
     """Return a card for each module of the store; `form` is one that is shown again."""
     policy = known.policy
     rows = allowances.rows(policy, known.allowances, policy.module_keys, Language.ENGLISH, now=now)
-    audiences = {each.module: audience_words(each.matched.audience) for each in known.allowances}
+    audiences = {each.module: _audiences(each) for each in known.allowances}
     own = {each.module: each for each in overrides.list_overrides(connection, known.account, now=now)}
     return tuple(_card(policy, row, audiences.get(row.module, ""), own.get(row.module), form) for row in rows)
 
@@ -90,6 +99,11 @@ def audience_words(audience: str) -> str:
     return "limit of all guests" if audience == "guest" else "limit of all users"
 
 
+def period_words(period: Period) -> str:
+    """Return how often a limit resets: `each day`, or `once`."""
+    return _PERIODS[period]
+
+
 def rule_words(rule: Rule, period: Period | None) -> str:
     """Return a rule in words: `5,000 tokens each day`."""
     if rule.allows is Allows.UNLIMITED:
@@ -100,31 +114,57 @@ def rule_words(rule: Rule, period: Period | None) -> str:
     return f"{number(rule.tokens)} {'token' if rule.tokens == 1 else 'tokens'}{often}"
 
 
+def _audiences(allowance: Allowance) -> str:
+    """Return for whom the rules of the windows were written; once if it is the same."""
+    found = {audience_words(each.matched.audience): each for each in allowance.windows if each.matched.audience}
+    if len(found) == 1:
+        return next(iter(found))
+    return ", ".join(f"{_PERIODS[each.period]}: {words}" for words, each in found.items())
+
+
 def _card(policy: Policy, row: AllowanceRow, audience: str, own: Override | None, form: LimitForm | None) -> LimitCard:
     limit = policy.limits.get(row.module)
     is_open = form is not None and form.module == row.module
     return LimitCard(
         row=in_admin_words(row),
         audience=audience,
-        own=None if own is None else _own(policy, own, limit.period if limit else None),
+        own=None if own is None else _own(policy, own, limit),
         period=_PERIODS[limit.period] if limit else "",
+        second_period=_PERIODS[limit.second.period] if limit and limit.second else "",
+        windows=tuple((each.period.value, _PERIODS[each.period]) for each in limit.windows)
+        if limit and limit.second
+        else (),
         form=form if form is not None and is_open else _form(policy, row.module, own),
         is_open=is_open,
     )
 
 
-def _own(policy: Policy, own: Override, period: Period | None) -> OwnLimit:
-    return OwnLimit(
-        rule_words(own.rule, period), local_time(own.ends_at, policy.calendar.zone) if own.ends_at else None
+def _own(policy: Policy, own: Override, limit: Limit | None) -> OwnLimit:
+    text = own_words(own, limit)
+    return OwnLimit(text, local_time(own.ends_at, policy.calendar.zone) if own.ends_at else None)
+
+
+def own_words(own: Override, limit: Limit | None) -> str:
+    """Return a user's own limit in words, in the windows that the limit of the module has."""
+    if limit is None or limit.second is None:
+        return rule_words(own.rule, limit.period if limit else None)
+    first, second = (
+        f"{rule_words(rule, period)}{'' if rule.allows is Allows.AMOUNT else f' {_PERIODS[period]}'}"
+        for rule, period in ((own.rule, limit.period), (own.second or own.rule, limit.second.period))
     )
+    return f"{first}, and {second}" if own.second else first
 
 
 def _form(policy: Policy, module: str, own: Override | None) -> LimitForm:
     if own is None:
         return LimitForm(module)
     last = (own.ends_at - _INSTANT).astimezone(policy.calendar.zone).date().isoformat() if own.ends_at else ""
-    tokens = str(own.rule.tokens) if own.rule.allows is Allows.AMOUNT else ""
-    return LimitForm(module, own.rule.allows.value, tokens, last)
+    second = own.second.allows.value if own.second else ""
+    return LimitForm(module, own.rule.allows.value, _tokens(own.rule), second, _tokens(own.second), last)
+
+
+def _tokens(rule: Rule | None) -> str:
+    return str(rule.tokens) if rule is not None and rule.allows is Allows.AMOUNT else ""
 
 
 def module_choices(policy: Policy) -> Sequence[tuple[str, str]]:

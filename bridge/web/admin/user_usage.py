@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bridge.domain.metering.limits import Allowance, AllowanceState
 from bridge.services.metering.overview import AccountOverview
 from bridge.web import allowances
+from bridge.web.admin.user_limits_view import period_words
 from bridge.web.allowances import AllowanceRow
 from bridge.web.i18n.formatting import Language, LocalTime, local_time, number
 
@@ -48,14 +49,16 @@ def usage_cell(overview: AccountOverview, *, now: datetime) -> UsageCell:
     """Return what the user used for free or of a plan: modules at their limit first, then by the share that is used."""
     policy, zone = overview.policy, overview.policy.calendar.zone
     metered = [each for each in overview.allowances if not each.is_disabled and policy.is_metered(each.module)]
-    used = sorted((each for each in metered if each.used or _is_at_limit(each)), key=_urgency)
+    used = sorted((each for each in metered if each.strictest.used or each.is_used_up), key=_urgency)
     rows = allowances.rows(policy, overview.allowances, [each.module for each in used], Language.ENGLISH, now=now)
     lines = []
     plan = allowances.plan_row(policy, overview.plan, Language.ENGLISH, now=now)
     if plan is not None:
         lines.append(_line(plan, None))
     for allowance, row in zip(used, rows, strict=True):
-        opened = allowance.window.opened_at
+        if row.windows:
+            row = replace(row, label=f"{row.label}, {period_words(allowance.strictest.period)}")
+        opened = allowance.strictest.window.opened_at
         lines.append(_line(row, local_time(opened, zone) if opened else None))
     limited = sum(1 for each in metered if each.state is not AllowanceState.UNLIMITED)
     unused = limited - sum(1 for each in used if each.state is not AllowanceState.UNLIMITED)
@@ -92,11 +95,8 @@ def _line(row: AllowanceRow, since: LocalTime | None) -> UsageLine:
     )
 
 
-def _is_at_limit(allowance: Allowance) -> bool:
-    return allowance.state is AllowanceState.EXHAUSTED and bool(allowance.matched.rule.tokens)
-
-
 def _urgency(allowance: Allowance) -> tuple[bool, float, int]:
-    limit = allowance.matched.rule.tokens
-    share = allowance.used / limit if limit and allowance.state is not AllowanceState.UNLIMITED else 0.0
-    return (not _is_at_limit(allowance), -share, -allowance.used)
+    window = allowance.strictest
+    limit = window.matched.rule.tokens
+    share = window.used / limit if limit and window.state is not AllowanceState.UNLIMITED else 0.0
+    return (not allowance.is_used_up, -share, -window.used)

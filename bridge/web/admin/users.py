@@ -44,7 +44,7 @@ def list_page(store: str, *, edit: EditForm | None = None, note: Note | None = N
         changed = note.user_id if note and note.tag else None
         page = users_view.credits_page(connection, found, listing, edit=edit, changed=changed, days=days, now=now)
     return render_template(
-        "credits.html",
+        "admin/credits.html",
         page=page,
         store=page.store,
         state=user_query.list_state(),

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from bridge.domain.accounts.accounts import MAX_USER_ID
 from bridge.domain.errors import FieldError, InvalidRequest, UnknownUser
 from bridge.domain.metering.errors import UnknownLimit, UnknownModule, UnknownOperation
-from bridge.domain.metering.limits import Allows, Override, Rule
+from bridge.domain.metering.limits import Allows, Override, Period, Rule
 from bridge.domain.metering.pricing import Operation
 from bridge.rendering.settings import operation_document, override_document, reset_document
 from bridge.services.metering import overrides, prices, quotes
@@ -76,6 +76,8 @@ class OverrideIn(Body):
     """Tokens per window, `unlimited` or `disabled`."""
     ends_at: Moment | None = None
     """End of this limit; left out or null, it has none."""
+    second_limit: LimitValue | None = None
+    """The same for the second window of the limit; left out, it stays; null leaves it to the user's roles."""
 
 
 class ResetIn(Body):
@@ -90,6 +92,8 @@ class ResetIn(Body):
     """Key of the module; exactly one of module and all."""
     all: Everything | None = None
     """`true` for all modules."""
+    period: Literal["daily", "weekly", "monthly", "never"] | None = None
+    """Period of the windows to reset; left out or null, all."""
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:
@@ -110,6 +114,8 @@ class ResetManyIn(Body):
     """Role of the users."""
     all: Everything | None = None
     """`true` for all users and modules, without module and role."""
+    period: Literal["daily", "weekly", "monthly", "never"] | None = None
+    """Period of the windows to reset; left out or null, all."""
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:
@@ -217,13 +223,16 @@ def explain(user_id: str) -> Response:
 def put_override(user_id: str, module: str) -> Response:
     """Set a limit for one user, which replaces the limits of the user's roles."""
     body = read_body(OverrideIn)
-    rule = Rule(Allows.AMOUNT, body.limit) if isinstance(body.limit, int) else Rule(Allows(body.limit))
-    override = Override(path_module(module), rule, body.ends_at)
+    second = None if body.second_limit is None else _rule(body.second_limit)
+    override = Override(path_module(module), _rule(body.limit), body.ends_at, second)
+    keeps_second = "second_limit" not in body.model_fields_set
     who, number, now = caller(), path_number(user_id, "user_id"), utcnow()
-    in_transaction(
-        lambda connection: overrides.put_override(connection, who.store_id, number, override, actor=who.name, now=now)
+    stored = in_transaction(
+        lambda connection: overrides.put_override(
+            connection, who.store_id, number, override, keeps_second=keeps_second, actor=who.name, now=now
+        )
     )
-    return json_response(override_document(number, override))
+    return json_response(override_document(number, stored))
 
 
 @bp.delete("/users/<user_id>/limits/<module>")
@@ -254,7 +263,7 @@ def reset_user(user_id: str) -> Response:
     who, number, now = caller(), path_number(user_id, "user_id"), utcnow()
     reset = in_transaction(
         lambda connection: overrides.reset_account(
-            connection, who.store_id, number, body.module, actor=who.name, now=now
+            connection, who.store_id, number, body.module, period=_period(body.period), actor=who.name, now=now
         )
     )
     return json_response({"user": number, **reset_document(reset)})
@@ -276,10 +285,24 @@ def reset_many() -> Response:
     who, now = caller(), utcnow()
     reset = in_transaction(
         lambda connection: overrides.reset_many(
-            connection, who.store_id, module=body.module, role=body.role, actor=who.name, now=now
+            connection,
+            who.store_id,
+            module=body.module,
+            role=body.role,
+            period=_period(body.period),
+            actor=who.name,
+            now=now,
         )
     )
     return json_response(reset_document(reset))
+
+
+def _rule(value: int | str) -> Rule:
+    return Rule(Allows.AMOUNT, value) if isinstance(value, int) else Rule(Allows(value))
+
+
+def _period(name: str | None) -> Period | None:
+    return None if name is None else Period(name)
 
 
 def operation_key(key: str) -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from flask import Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from bridge.domain.accounts.accounts import MAX_USER_ID
 from bridge.domain.errors import BridgeError
 from bridge.domain.metering.limits import Period
+from bridge.web.api.descriptions import DescribedModel
 
 P = ParamSpec("P")
 View = TypeVar("View", bound=Callable[..., Response])
@@ -22,10 +23,8 @@ OPERATION_PATTERN = r"^[a-z0-9][a-z0-9_.-]{0,99}$"
 PERIODS = tuple(period.value for period in Period)
 
 
-class Answer(BaseModel):
+class Answer(DescribedModel):
     """A response body; each property has a description and an example."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from flask import request
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, PlainValidator, ValidationError
 
 from bridge.domain.accounts.accounts import MAX_TOKENS, MAX_USER_ID, Profile, Visitor, Who
 from bridge.domain.errors import BodyTooLarge, FieldError, InvalidRequest, KeyInvalid, KeyRequired, MalformedBody
@@ -18,6 +18,7 @@ from bridge.domain.stores.thresholds import read_threshold
 from bridge.services import secrets
 from bridge.web.api import bounded_json
 from bridge.web.api.bounded_json import shorten
+from bridge.web.api.descriptions import DescribedModel
 from bridge.web.api.faults import sentence_of
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -126,7 +127,7 @@ def _given(*fields: str) -> dict[str, Any]:
     return {"required": list(fields), "properties": {field: {"not": {"type": "null"}} for field in fields}}
 
 
-class Body(BaseModel):
+class Body(DescribedModel):
     """A request body; an unknown field is an error, so that a misspelt one is not lost."""
 
     about: ClassVar[str] = "body"
@@ -139,9 +140,7 @@ class Body(BaseModel):
     """True if a missing body counts as `{}`; only where that moves nothing or is refused with a message."""
     conditions: ClassVar[tuple[dict[str, Any], ...]] = ()
     """Which fields require or exclude each other, as JSON Schema."""
-    model_config = ConfigDict(
-        extra="forbid", strict=True, use_attribute_docstrings=True, json_schema_extra=_add_conditions
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_add_conditions)
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:

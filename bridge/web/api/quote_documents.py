@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bridge.domain.metering.funding import Decision, Refusal, Source
-from bridge.domain.metering.limits import Allowance, Allows, Period
+from bridge.domain.metering.limits import Allowance, Allows, Period, WindowAllowance
 from bridge.rendering.amounts import count_tokens
 from bridge.rendering.documents import Document, format_timestamp
 from bridge.rendering.receipts import allowance_document, balance_document
@@ -34,10 +36,9 @@ def explanation_document(found: Explanation) -> Document:
         "tokens": found.tokens,
         "price": found.price,
         "roles": list(found.account.roles),
-        "rule": None
-        if allowance is None
-        else {"audience": allowance.matched.audience, "limit": allowance.matched.rule.document},
-        "window": None if allowance is None else _window(allowance),
+        "rule": None if allowance is None else _rule(allowance.strictest),
+        "window": None if allowance is None else _window(allowance.strictest),
+        **_windows(allowance, found.refused_by),
         "sources": [{"source": one.source.value, "left": one.left} for one in found.funding_sources],
         "balance": balance_document(found.balance),
         "allowance": allowance_document(allowance),
@@ -59,13 +60,30 @@ def _item(priced: Priced) -> Document:
     return {**named, "tokens": priced.tokens}
 
 
-def _window(allowance: Allowance) -> Document:
+def _rule(one: WindowAllowance) -> Document:
+    return {"audience": one.matched.audience, "limit": one.matched.rule.document}
+
+
+def _window(one: WindowAllowance) -> Document:
     return {
-        "period": allowance.limit.period.value,
-        "starts_at": format_timestamp(allowance.window.opened_at),
-        "ends_at": format_timestamp(allowance.window.ends_at),
-        "used": allowance.used,
-        "held": allowance.held,
+        "period": one.period.value,
+        "starts_at": format_timestamp(one.window.opened_at),
+        "ends_at": format_timestamp(one.window.ends_at),
+        "used": one.used,
+        "held": one.held,
+    }
+
+
+def _windows(allowance: Allowance | None, refused_by: Sequence[WindowAllowance]) -> Document:
+    """Return both windows with their rules, where the limit has two; a rule is null where none restricts."""
+    if allowance is None or len(allowance.windows) < 2:
+        return {}
+    return {
+        "refused_by": [one.period.value for one in refused_by],
+        "windows": [
+            {**_window(one), "remaining": one.remaining, "rule": _rule(one) if one.matched.audience else None}
+            for one in allowance.windows
+        ],
     }
 
 
@@ -74,7 +92,7 @@ def _words(found: Explanation) -> list[str]:
     words = [f"User {found.account.user_id} has the roles {', '.join(found.account.roles) or '(none known)'}."]
     if not found.is_metered:
         words.append(f"{label} is not metered: its use is recorded and costs nothing.")
-    words.append(_words_of_rule(found.allowance, label))
+    words += _words_of_rules(found.allowance, label)
     for funding_source in found.funding_sources:
         left = "no end of" if funding_source.left is None else f"{funding_source.left:,}"
         words.append(f"{funding_source.source.value.capitalize()} can pay {left} tokens.")
@@ -90,20 +108,28 @@ def _words(found: Explanation) -> list[str]:
         words.append(f"Refused: {label} is disabled and no other source can pay; {decision.shortfall:,} are missing.")
     else:
         words.append(f"Refused: of {count_tokens(found.price)}, {decision.shortfall:,} cannot be paid.")
+    if found.refused_by and found.allowance is not None and len(found.allowance.windows) > 1:
+        words.append(f"Refused by: the {' and the '.join(one.period.value for one in found.refused_by)} window.")
     return words
 
 
-def _words_of_rule(allowance: Allowance | None, label: str) -> str:
+def _words_of_rules(allowance: Allowance | None, label: str) -> list[str]:
     if allowance is None:
-        return f"No rule gives a free allowance in {label}."
-    rule = allowance.matched.rule
+        return [f"No rule gives a free allowance in {label}."]
+    return [_words_of_rule(one) for one in allowance.windows]
+
+
+def _words_of_rule(one: WindowAllowance) -> str:
+    rule = one.matched.rule
+    often = "once" if one.period is Period.NEVER else one.period.value
+    if not one.matched.audience:
+        return f"No rule of the {one.period.value} window restricts this user."
     if rule.allows is Allows.AMOUNT:
-        held = f" and {allowance.held:,} held" if allowance.held else ""
-        often = "once" if allowance.limit.period is Period.NEVER else allowance.limit.period.value
-        opened = format_timestamp(allowance.window.opened_at)
+        held = f" and {one.held:,} held" if one.held else ""
+        opened = format_timestamp(one.window.opened_at)
         since = f" since {opened}" if opened else ""
         return (
-            f"The rule for {allowance.matched.audience} gives {count_tokens(rule.tokens)} {often};"
-            f" used{since}: {allowance.used:,}{held}."
+            f"The rule for {one.matched.audience} gives {count_tokens(rule.tokens)} {often};"
+            f" used{since}: {one.used:,}{held}."
         )
-    return f"The rule for {allowance.matched.audience} says {rule.allows.value}."
+    return f"The rule for {one.matched.audience} says {rule.allows.value}."

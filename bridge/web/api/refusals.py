@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bridge.domain.metering.funding import Refusal
+from bridge.domain.metering.limits import Period
 from bridge.rendering.amounts import count_tokens
 from bridge.rendering.documents import Document, format_timestamp
 from bridge.rendering.receipts import allowance_document, balance_document
@@ -15,11 +16,20 @@ _TITLES = {
     Refusal.SITE_CAP_REACHED: "Monthly cap reached",
 }
 
+_WINDOWS = {
+    Period.DAILY: "today's",
+    Period.WEEKLY: "this week's",
+    Period.MONTHLY: "this month's",
+    Period.NEVER: "the total",
+}
+
 
 def refusal_document(refused: RefusedRequest) -> Document:
     """Return a refusal; its `status` is the HTTP status."""
     remedy = _remedy(refused)
     code = refused.reason.value
+    windows = refused.allowance.windows if refused.allowance else ()
+    refused_by = {"refused_by": [one.period.value for one in refused.refused_by]} if len(windows) > 1 else {}
     return {
         "type": problem_type(code),
         "title": _TITLES[refused.reason],
@@ -32,6 +42,7 @@ def refusal_document(refused: RefusedRequest) -> Document:
         "shortfall": refused.shortfall,
         "balance": balance_document(refused.balance),
         "allowance": allowance_document(refused.allowance),
+        **refused_by,
         "resets_at": format_timestamp(refused.resets_at),
         "purchase_url": refused.purchase_url,
         "message": refused.message or f"{_sentence(refused)} {remedy}",
@@ -59,4 +70,8 @@ def _sentence(refused: RefusedRequest) -> str:
             return f"{refused.module_label} is not available to you."
         case Refusal.SITE_CAP_REACHED:
             return f"This site has reached its cap for the month: {missing} too many. Nothing was charged."
+    if refused.refused_by and refused.allowance is not None and len(refused.allowance.windows) > 1:
+        names = " and ".join(_WINDOWS[one.period] for one in refused.refused_by)
+        used_up = "free limit does" if len(refused.refused_by) == 1 else "free limits do"
+        return f"{names[0].upper()}{names[1:]} {used_up} not cover this: you are {missing} short. Nothing was charged."
     return f"You are {missing} short of this. Nothing was charged."

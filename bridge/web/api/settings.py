@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from pydantic import Field, StrictBool, field_validator
 
 from bridge.domain.metering.errors import UnknownLimit, UnknownModule
-from bridge.domain.metering.limits import Allows, Limit, Period, Rule
+from bridge.domain.metering.limits import Allows, Limit, LimitWindow, Period, Rule
 from bridge.domain.stores.thresholds import MAX_THRESHOLDS
 from bridge.rendering.settings import limit_document, module_document
 from bridge.rendering.stores import store_document
@@ -48,15 +48,13 @@ class ModuleIn(Body):
     """True if usage costs tokens; left out or null, it stays."""
 
 
-class LimitIn(Body):
-    """Period, rules and message of a limit."""
+class LimitWindowIn(Body):
+    """Period and rules of one window of a limit."""
 
     period: Literal["daily", "weekly", "monthly", "never"]
     """How often the limit resets."""
     rules: Annotated[dict[str, LimitValue], Field(max_length=200)]
     """Tokens per window, `unlimited` or `disabled`, for `guest`, `user` and `role:<slug>`."""
-    message: Text500 = ""
-    """Text for a user whose allowance is used up."""
 
     @field_validator("rules")
     @classmethod
@@ -65,6 +63,15 @@ class LimitIn(Body):
             if not _AUDIENCE.fullmatch(audience):
                 raise ValueError(f"{audience!r} must be guest, user or role:<slug>")
         return rules
+
+
+class LimitIn(LimitWindowIn):
+    """Period, rules and message of a limit, and perhaps a second window."""
+
+    message: Text500 = ""
+    """Text for a user whose allowance is used up."""
+    second: LimitWindowIn | None = None
+    """A second window with another period, which use counts in as well; left out, it stays; null removes it."""
 
 
 class StoreIn(Body):
@@ -165,15 +172,24 @@ def get_limit(module: str) -> Response:
     answer=LimitOut,
     body=LimitIn,
     errors=(UnknownModule,),
-    example={"period": "monthly", "rules": {"guest": 1000, "user": 10000, "role:editor": "unlimited"}},
+    example={
+        "period": "daily",
+        "rules": {"guest": 1000, "user": 10000, "role:editor": "unlimited"},
+        "second": {"period": "monthly", "rules": {"guest": 5000, "user": 100000}},
+    },
 )
 def put_limit(module: str) -> Response:
-    """Replace the limit of a module."""
+    """Replace the limit of a module. Use counts in both windows; the second stays if it is left out."""
     body = read_body(LimitIn)
     limit = limit_of(path_module(module), body)
+    keeps_second = "second" not in body.model_fields_set
     who, now = caller(), utcnow()
-    in_transaction(lambda connection: limits.put_limit(connection, who.store_id, limit, actor=who.name, now=now))
-    return json_response(limit_document(limit))
+    stored = in_transaction(
+        lambda connection: limits.put_limit(
+            connection, who.store_id, limit, keeps_second=keeps_second, actor=who.name, now=now
+        )
+    )
+    return json_response(limit_document(stored))
 
 
 @bp.delete("/limits/<module>")
@@ -217,8 +233,12 @@ def put_store() -> Response:
 
 def limit_of(module: str, body: LimitIn) -> Limit:
     """Return the limit of a module that a body describes."""
-    rules = {audience: _rule(value) for audience, value in body.rules.items()}
-    return Limit(module, Period(body.period), rules, body.message)
+    second = LimitWindow(Period(body.second.period), _rules(body.second)) if body.second else None
+    return Limit(module, Period(body.period), _rules(body), body.message, second)
+
+
+def _rules(body: LimitWindowIn) -> dict[str, Rule]:
+    return {audience: _rule(value) for audience, value in body.rules.items()}
 
 
 def _rule(value: int | str) -> Rule:

@@ -14,6 +14,7 @@ from bridge.domain.errors import (
     LinkCodeUsed,
     SiteNotLinked,
     TooManyGuesses,
+    TooManyLinkCodes,
     UnknownLinkCode,
     UnknownSite,
     UnknownUser,
@@ -178,7 +179,9 @@ def rotate_key(site_id: str) -> Response:
 
 @bp.post("/users/<user_id>/link-codes")
 @store_key
-@operation("Create a link code", tag="Linked sites", answer=LinkCodeOut, status=201, errors=(UnknownUser,))
+@operation(
+    "Create a link code", tag="Linked sites", answer=LinkCodeOut, status=201, errors=(UnknownUser, TooManyLinkCodes)
+)
 def add_link_code(user_id: str) -> Response:
     """Create a code that links another site to the user's account."""
     number, store_id, now = path_number(user_id, "user_id"), caller().store_id, utcnow()

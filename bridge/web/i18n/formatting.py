@@ -6,11 +6,13 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
+from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
 
 from babel import Locale
 from babel.dates import parse_pattern
+from babel.numbers import format_currency, format_decimal
 
 from bridge.domain.stores.zones import zone_label
 
@@ -101,6 +103,13 @@ def number(value: int, language: Language = Language.ENGLISH) -> str:
     rules = _conventions(language)
     digits = f"{abs(value):,}" if abs(value) >= rules.least_grouped else str(abs(value))
     return (rules.minus if value < 0 else "") + digits.replace(",", rules.group)
+
+
+def money(amount: Decimal, currency: str, language: Language = Language.ENGLISH) -> str:
+    """Return an amount with its currency, such as `€10.00`; a plain number where the currency is not known."""
+    if not currency:
+        return str(format_decimal(amount, format="#,##0.00", locale=locale_of(language)))
+    return str(format_currency(amount, currency, locale=locale_of(language)))
 
 
 @dataclass(frozen=True, slots=True)

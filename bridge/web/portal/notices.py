@@ -52,8 +52,11 @@ def way_to(url: str) -> Way:
 
 def browser_language() -> Language:
     """Return the language that the browser prefers; English for any other."""
-    found = request.accept_languages.best_match([language.value for language in Language])
-    return Language(found) if found else Language.ENGLISH
+    for tag, quality in request.accept_languages:
+        primary = tag.partition("-")[0].casefold()
+        if quality > 0 and primary in set(Language):
+            return Language(primary)
+    return Language.ENGLISH
 
 
 def show(notice: Notice, status: int, *, language: Language, back: Way = Way(), account_url: str = "") -> Response:

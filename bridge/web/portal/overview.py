@@ -12,6 +12,7 @@ from bridge.domain.metering.funding import Source
 from bridge.domain.portal.passes import Access, Purpose
 from bridge.services.accounts import profiles
 from bridge.services.metering.overview import AccountOverview, get_overview
+from bridge.services.orders import packages
 from bridge.services.portal import passes, sessions
 from bridge.services.portal.sessions import Buyer
 from bridge.services.portal.waiting import waiting_for
@@ -44,7 +45,7 @@ class OverviewPage:
     order: str
     is_low: bool
     is_empty: bool
-    purchase_url: str
+    buys: bool
     plan: AllowanceRow | None
     rows: tuple[AllowanceRow, ...]
     paid_only: str
@@ -83,7 +84,7 @@ def _overview() -> ResponseReturnValue:
     now, language, buyer = utcnow(), browser.language(), browser.buyer()
     with reading() as connection:
         page = overview_page(connection, buyer, language, now=now)
-    return pages.render("portal/overview.html", "overview", page=page)
+    return pages.render("portal/overview.html", page=page)
 
 
 def overview_page(connection: Connection, buyer: Buyer, language: Language, *, now: datetime) -> OverviewPage:
@@ -102,11 +103,11 @@ def overview_page(connection: Connection, buyer: Buyer, language: Language, *, n
         order=_spend_order(texts, known),
         is_low=0 < balance.available < policy.store.low_balance,
         is_empty=balance.available == 0,
-        purchase_url=policy.store.purchase_url,
+        buys=bool(policy.store.purchase_url) or packages.has_offers(connection, buyer.store.id),
         plan=allowances.plan_row(policy, known.plan, language, now=now),
         rows=tuple(row for row in rows if row.state != "none"),
         paid_only=", ".join(row.label for row in rows if row.state == "none"),
-        latest=tuple(entries.row(entry, policy, texts) for entry in latest) if shows_latest else (),
+        latest=entries.rows(connection, latest, policy, texts) if shows_latest else (),
         shows_latest=shows_latest,
         zone=zone_name(zone),
         as_of=local_time(now, zone, language).text,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import url_for
+from flask import request, url_for
 
 from bridge.domain.portal.passes import Access
 from bridge.services.portal.sessions import Buyer
@@ -13,8 +13,16 @@ from bridge.web.i18n.messages import marked, texts_of
 from bridge.web.portal import notices, sessions
 from bridge.web.portal.notices import Way
 
-_PAGES = (("overview", Access.PARTIAL, marked("Overview")),)
-"""The pages in the order of the navigation, with the access each needs."""
+_PAGES = (
+    ("portal.overview", Access.PARTIAL, marked("Overview")),
+    ("portal_usage.show", Access.FULL, marked("Usage")),
+    ("portal_transactions.show", Access.FULL, marked("Transactions")),
+    ("portal_purchases.show", Access.FULL, marked("Purchases")),
+    ("portal_buy.show", Access.PARTIAL, marked("Buy tokens")),
+    ("portal_plan.show", Access.FULL, marked("Plan")),
+    ("portal_sites.show", Access.FULL, marked("Linked sites")),
+)
+"""The pages in the order of the navigation, with the access that each needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +45,13 @@ class Frame:
     form: str
 
 
-def render(template: str, current: str, **values: object) -> str:
-    """Return a page of the portal for the buyer of this request; `current` is its place in the navigation."""
+def render(template: str, **values: object) -> str:
+    """Return a page of the portal for the buyer of this request."""
     language = sessions.language()
-    frame = frame_of(sessions.buyer(), current, language)
-    return notices.render(template, texts_of(language), frame=frame, **values)
+    return notices.render(template, texts_of(language), frame=frame_of(sessions.buyer(), language), **values)
 
 
-def frame_of(buyer: Buyer, current: str, language: Language) -> Frame:
+def frame_of(buyer: Buyer, language: Language) -> Frame:
     """Return the frame for a buyer: pages that their access does not open are left out."""
     texts, account = texts_of(language), buyer.account
     has_all = buyer.session.access is Access.FULL
@@ -52,8 +59,8 @@ def frame_of(buyer: Buyer, current: str, language: Language) -> Frame:
         store=isolate(buyer.store.name, language),
         person=isolate(account.name or account.email or "", language),
         links=tuple(
-            Link(url_for(f"portal.{page}"), texts.gettext(label), page == current)
-            for page, access, label in _PAGES
+            Link(url_for(endpoint), texts.gettext(label), endpoint.partition(".")[0] == request.blueprint)
+            for endpoint, access, label in _PAGES
             if has_all or access is Access.PARTIAL
         ),
         back=notices.way_to(buyer.session.return_url),

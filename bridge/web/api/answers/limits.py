@@ -34,6 +34,8 @@ class OverrideOut(Answer):
     """Key of the module."""
     limit: LimitValue
     """Tokens per window, `unlimited` or `disabled`."""
+    second_limit: Annotated[LimitValue | None, Field(default=None)]
+    """The same for the second window of the limit; absent if the limits of the user's roles apply in it."""
     ends_at: Time | None
     """End of this limit; null if it has none."""
 
@@ -47,6 +49,8 @@ class ResetOut(Answer):
     """Role of the users; null for all."""
     reset_at: Time
     """Time of the reset."""
+    period: Annotated[PeriodName | None, Field(default=None)]
+    """Period of the windows that were reset; absent for all."""
 
 
 class UserResetOut(ResetOut):
@@ -80,6 +84,15 @@ class CurrentWindow(Answer):
     """Tokens in open holds."""
 
 
+class ExplainedWindow(CurrentWindow):
+    """One of the two windows of a limit, with its rule."""
+
+    remaining: Annotated[Count | None, Field(examples=[9600])]
+    """Tokens left; null if unlimited."""
+    rule: AppliedRule | None
+    """The rule that applies in this window; null if none restricts the user."""
+
+
 class SourceLeft(Answer):
     """A funding source in the order of spending."""
 
@@ -107,7 +120,11 @@ class Explanation(Answer):
     rule: AppliedRule | None
     """The rule that applies; null without one."""
     window: CurrentWindow | None
-    """The current window; null without a rule."""
+    """The current window; null without a rule. Of two windows, the one that leaves the least, like `rule`."""
+    windows: Annotated[list[ExplainedWindow], Field(default_factory=list)]
+    """Both windows, if the limit has two; otherwise absent."""
+    refused_by: Annotated[list[PeriodName], Field(default_factory=list, examples=[["daily"]])]
+    """Periods of the windows that refuse, if the limit has two; otherwise absent."""
     sources: list[SourceLeft]
     """The sources in the order of spending."""
     balance: Balance

@@ -47,11 +47,9 @@ class PaidBy(Answer):
     """From the free allowance of the module."""
 
 
-class Allowance(Answer):
-    """The free allowance of one module in the current window."""
+class AllowanceWindow(Answer):
+    """An allowance in one window of a limit."""
 
-    module: Module
-    """Key of the module."""
     limit: LimitValue
     """Tokens per window, `unlimited` or `disabled`."""
     used: Annotated[Count, Field(examples=[400])]
@@ -68,6 +66,15 @@ class Allowance(Answer):
     """Start of this window; null if it never resets."""
     state: Annotated[Literal["ok", "low", "exhausted", "unlimited", "disabled"], Field(examples=["ok"])]
     """State of the allowance; `low` below a tenth."""
+
+
+class Allowance(AllowanceWindow):
+    """The free allowance of one module in the current window; of two windows, in the one that leaves the least."""
+
+    module: Module
+    """Key of the module."""
+    windows: Annotated[list[AllowanceWindow], Field(default_factory=list)]
+    """Both windows, if the limit has two; otherwise absent."""
 
 
 class Plan(Answer):
@@ -140,6 +147,8 @@ class Refusal(Answer):
     """Balance of the account."""
     allowance: Allowance | None
     """Allowance of the module; null without a rule."""
+    refused_by: Annotated[list[PeriodName], Field(default_factory=list, examples=[["daily"]])]
+    """Periods of the windows that refuse, if the limit has two; otherwise absent."""
     resets_at: Time | None
     """Time from which the same request can succeed; null if no reset helps."""
     purchase_url: Annotated[str | None, Field(examples=["https://shop.example/tokens"])]

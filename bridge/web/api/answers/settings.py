@@ -21,6 +21,15 @@ class ModuleOut(Answer):
     """True if usage of the module costs tokens."""
 
 
+class LimitWindowOut(Answer):
+    """One window of a limit."""
+
+    period: Annotated[PeriodName, Field(examples=["monthly"])]
+    """How often the limit resets."""
+    rules: Annotated[dict[str, LimitValue], Field(examples=[{"user": 100_000}])]
+    """Tokens per window for each audience, `unlimited` or `disabled`; an audience without one is not restricted."""
+
+
 class LimitOut(Answer):
     """The limit of a module."""
 
@@ -32,6 +41,8 @@ class LimitOut(Answer):
     """Tokens per window for each audience, `unlimited` or `disabled`."""
     message: Annotated[str, Field(examples=[""])]
     """Text for a user whose allowance is used up."""
+    second: Annotated[LimitWindowOut | None, Field(default=None)]
+    """The second window, which use counts in as well; absent if the limit has one window."""
 
 
 class UnreadableAmount(Answer):

@@ -11,8 +11,8 @@ from alembic import op
 
 from bridge.storage.engine.types import Instant
 
-revision = "0034"
-down_revision = "0033"
+revision = "0036"
+down_revision = "0035"
 branch_labels = None
 depends_on = None
 
