@@ -30,7 +30,7 @@ def stored(connected_shop, *numbers):
 def result(connected_shop, number):
     """Return the state of an order, and its differences as the value, the shop's, and the books'."""
     found = stored(connected_shop, number)[number]
-    return found.state, [(each.value, each.shop, each.books) for each in found.differences]
+    return found.state, [(each.value, each.shop, each.stored) for each in found.differences]
 
 
 def test_orders_of_every_kind_are_in_sync_once_read(connected_shop):

@@ -7,19 +7,18 @@ import re
 
 import pytest
 
-from bridge.domain.orders.comparing import Compared, Difference, SyncState
+from bridge.domain.orders.comparing import Compared, Comparison, Difference, SyncState
 from bridge.storage.orders import comparisons
-from bridge.storage.orders.comparisons import StoredComparison
 from bridge.web.admin import sync_view
 from tests.factories import NOON, add_shop, deliver, order, put_package
 from tests.support.pages import read, sign_in
 
 MISMATCH = (Difference(Compared.TOKENS, "300000", "100000", 1), Difference(Compared.CUSTOMER, "0", "2"))
 STORED = {
-    1: StoredComparison(SyncState.IN_SYNC, NOON),
-    2: StoredComparison(SyncState.WARNING, NOON, (Difference(Compared.STATUS, "processing", "completed"),)),
-    3: StoredComparison(SyncState.MISMATCH, NOON, MISMATCH),
-    4: StoredComparison(None, NOON),
+    1: Comparison(SyncState.IN_SYNC, NOON),
+    2: Comparison(SyncState.WARNING, NOON, (Difference(Compared.STATUS, "processing", "completed"),)),
+    3: Comparison(SyncState.MISMATCH, NOON, MISMATCH),
+    4: Comparison(None, NOON),
 }
 BADGES = ["Not compared", "Changed since", "Mismatch", "Warning", "In sync"]
 

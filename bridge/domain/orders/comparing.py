@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -40,8 +41,27 @@ class Difference:
 
     value: Compared
     shop: str
-    books: str
+    stored: str
     line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A comparison: its result, its time, and the differences; the result is None once the order has changed."""
+
+    state: SyncState | None
+    compared_at: datetime
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DifferingOrder:
+    """An order that differs from the shop, with the number shown to people."""
+
+    number: int
+    shown_number: str
+    status: str
+    comparison: Comparison
 
 
 def compare(order: Order, known: OrderState, expected: Mapping[int, int]) -> tuple[Difference, ...]:
@@ -57,18 +77,18 @@ def compare(order: Order, known: OrderState, expected: Mapping[int, int]) -> tup
         (Compared.REFUNDED, 0, order.refunded, known.refunded),
     ]
     if order.lines is not None and order.lines_are_complete:
-        stated = {line.id: line.quantity for line in order.lines}
+        sold = {line.id: line.quantity for line in order.lines}
         merged = {line.line.id: line.line.quantity or 0 for line in known.lines}
         pairs += [
-            (Compared.QUANTITY, line, stated.get(line, 0), merged.get(line, 0))
-            for line in sorted(stated.keys() | merged.keys())
+            (Compared.QUANTITY, line, sold.get(line, 0), merged.get(line, 0))
+            for line in sorted(sold.keys() | merged.keys())
         ]
     granted = {line.line.id: line.granted for line in known.lines}
     pairs += [(Compared.TOKENS, line, tokens, granted.get(line, 0)) for line, tokens in sorted(expected.items())]
     found = [
-        Difference(value, _text(shop), _text(books), line)
-        for value, line, shop, books in pairs
-        if shop is not None and _differs(shop, books)
+        Difference(value, _text(shop), _text(stored), line)
+        for value, line, shop, stored in pairs
+        if shop is not None and _differs(shop, stored)
     ]
     # Tokens first: they are what a reader looks for, and the list is cut.
     return tuple(sorted(found, key=lambda each: each.value is not Compared.TOKENS)[:MAX_DIFFERENCES])
@@ -86,10 +106,10 @@ def state_of(differences: Sequence[Difference], *, is_waiting: bool) -> SyncStat
     return SyncState.MISMATCH if has_tokens and not is_waiting else SyncState.WARNING
 
 
-def _differs(shop: object, books: object) -> bool:
-    if isinstance(shop, int | Decimal) and isinstance(books, int | Decimal):
-        return Fraction(shop) != Fraction(books)
-    return shop != books
+def _differs(shop: object, stored: object) -> bool:
+    if isinstance(shop, int | Decimal) and isinstance(stored, int | Decimal):
+        return Fraction(shop) != Fraction(stored)
+    return shop != stored
 
 
 def _text(value: object) -> str:

@@ -11,14 +11,21 @@ from dataclasses import replace
 from datetime import datetime
 
 from bridge.domain.orders import past_orders, rivals
-from bridge.domain.orders.comparing import Compared, Difference, SyncState, compare, state_of
+from bridge.domain.orders.comparing import (
+    Compared,
+    Comparison,
+    Difference,
+    DifferingOrder,
+    SyncState,
+    compare,
+    state_of,
+)
 from bridge.domain.orders.grants import tokens_owed
 from bridge.domain.orders.merge import Effect, Order, OrderState, effect_of, merge_document
 from bridge.domain.stores.stores import Store
 from bridge.services.orders.settling import Settled, decided
 from bridge.storage.engine.database import Connection
 from bridge.storage.orders import comparisons
-from bridge.storage.orders.comparisons import StoredComparison
 
 COUNTED = 99
 """How far differing orders are counted."""
@@ -30,7 +37,7 @@ def note(connection: Connection, store: Store, read: Iterable[tuple[Order, Settl
     for order, settled in read:
         differences = compare(order, settled.state, _expected(store, order, settled))
         state = state_of(differences, is_waiting=settled.is_parked or settled.has_questions)
-        found.append((order.number, StoredComparison(state, now, differences)))
+        found.append((order.number, Comparison(state, now, differences)))
     comparisons.put(connection, store.id, found)
 
 
@@ -39,17 +46,15 @@ def note_gone(connection: Connection, store: Store, number: int, settled: Settle
     granted = sum(line.granted for line in settled.state.lines)
     differences = (Difference(Compared.TOKENS, "0", str(granted)),) if granted else ()
     state = state_of(differences, is_waiting=settled.has_questions)
-    comparisons.put(connection, store.id, [(number, StoredComparison(state, now, differences))])
+    comparisons.put(connection, store.id, [(number, Comparison(state, now, differences))])
 
 
-def find(connection: Connection, store_id: int, numbers: Collection[int]) -> Mapping[int, StoredComparison]:
+def find(connection: Connection, store_id: int, numbers: Collection[int]) -> Mapping[int, Comparison]:
     """Return the last comparison of each of these orders; those that were never compared are left out."""
     return comparisons.find(connection, store_id, numbers)
 
 
-def list_differing(
-    connection: Connection, store_id: int, *, before: int | None, limit: int
-) -> list[comparisons.DifferingOrder]:
+def list_differing(connection: Connection, store_id: int, *, before: int | None, limit: int) -> list[DifferingOrder]:
     """Return the orders that differ from the shop, the highest id first, below the id `before`."""
     return comparisons.list_differing(connection, store_id, before=before, limit=limit)
 

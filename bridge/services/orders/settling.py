@@ -29,7 +29,7 @@ from bridge.storage.stores import stores
 class Settled:
     """The result of processing an order: the entries posted now, and whether it waits for its buyer.
 
-    `shown_number` is the order number shown to people, `state` the order afterwards
+    `state` is the order afterwards,
     and `has_questions` whether it has review items. `covered` are the lines that
     another order grants, `too_large` those above the maximum.
     """
@@ -37,11 +37,15 @@ class Settled:
     entries: tuple[Entry, ...]
     is_parked: bool
     owed: int
-    shown_number: str
     state: OrderState
     has_questions: bool = False
     covered: frozenset[int] = frozenset()
     too_large: frozenset[int] = frozenset()
+
+    @property
+    def shown_number(self) -> str:
+        """The order number shown to people."""
+        return self.state.shown_number
 
     @property
     def outcome(self) -> str:
@@ -77,7 +81,6 @@ def settle(
     after = [posted.get(known.number, (waiting.get(known.number, known), []))[0] for known in every]
     same_payment = relations.list_same_payment(connection, store, after)
     remembered = []
-    shown = {known.number: known.shown_number for known in after}
     for known in after:
         circumstances = Circumstances(
             is_parked=known.number in waiting,
@@ -95,11 +98,9 @@ def settle(
     return [
         Settled(
             tuple(posted[number][1]) if number in posted else (),
-            is_parked=number in waiting,
-            owed=sum(dues[number].tokens.values()),
-            shown_number=shown[number],
-            state=stored[number][0],
-            has_questions=stored[number][1],
+            number in waiting,
+            sum(dues[number].tokens.values()),
+            *stored[number],
             covered=frozenset(covered.get(number, {})),
             too_large=frozenset(dues[number].too_large),
         )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, text
 
-from bridge.domain.orders.comparing import Compared, Difference, SyncState
+from bridge.domain.orders.comparing import Compared, Comparison, Difference, DifferingOrder, SyncState
 from bridge.storage.engine.bulk import Writer, among, within
 from bridge.storage.orders.tables import orders
 
@@ -30,26 +28,7 @@ _RECENT = 100
 """How many of the newest orders are looked at to find one that was compared."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredComparison:
-    """A comparison: its result, its time, and the differences; the result is None once the order has changed."""
-
-    state: SyncState | None
-    compared_at: datetime
-    differences: tuple[Difference, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DifferingOrder:
-    """An order that differs from the shop, with the number shown to people."""
-
-    number: int
-    shown_number: str
-    status: str
-    comparison: StoredComparison
-
-
-def put(connection: Connection, store_id: int, found: Iterable[tuple[int, StoredComparison]]) -> None:
+def put(connection: Connection, store_id: int, found: Iterable[tuple[int, Comparison]]) -> None:
     """Store the comparison of each order, whose rows are locked."""
     _PUT.write(
         connection,
@@ -60,7 +39,7 @@ def put(connection: Connection, store_id: int, found: Iterable[tuple[int, Stored
     )
 
 
-def find(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, StoredComparison]:
+def find(connection: Connection, store_id: int, numbers: Collection[int]) -> dict[int, Comparison]:
     """Return the comparisons of these orders by number; those that were never compared are left out."""
     if not numbers:
         return {}
@@ -111,14 +90,14 @@ def _differs(store_id: int) -> ColumnElement[bool]:
     return and_(orders.c.store_id == store_id, text("orders.sync in ('warning','mismatch')"))
 
 
-def _to_comparison(row: Any) -> StoredComparison:
+def _to_comparison(row: Any) -> Comparison:
     state = SyncState(row.sync) if row.sync else None
-    return StoredComparison(state, row.compared_at, _unpack(row.differences))
+    return Comparison(state, row.compared_at, _unpack(row.differences))
 
 
 def _pack(differences: Sequence[Difference]) -> list[list[Any]] | None:
-    return [[each.value.value, each.shop, each.books, each.line] for each in differences] or None
+    return [[each.value.value, each.shop, each.stored, each.line] for each in differences] or None
 
 
 def _unpack(packed: Sequence[Any] | None) -> tuple[Difference, ...]:
-    return tuple(Difference(Compared(value), shop, books, line) for value, shop, books, line in packed or ())
+    return tuple(Difference(Compared(value), shop, stored, line) for value, shop, stored, line in packed or ())

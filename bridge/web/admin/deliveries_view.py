@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.domain.errors import UnknownDelivery
+from bridge.domain.orders.comparing import Comparison
 from bridge.domain.shop.inbox import Delivery, State
 from bridge.domain.stores.stores import Store
 from bridge.services.orders import comparisons
 from bridge.services.shop import inbox
 from bridge.storage.engine.database import Connection
-from bridge.storage.orders.comparisons import StoredComparison
 from bridge.web.admin import shop_links
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.sync_view import SyncBadge, badge
@@ -152,7 +152,7 @@ def _orders(deliveries: Iterable[Delivery]) -> set[int]:
 
 
 def _row(
-    store: Store, delivery: Delivery, tokens: Mapping[int, int], compared: Mapping[int, StoredComparison]
+    store: Store, delivery: Delivery, tokens: Mapping[int, int], compared: Mapping[int, Comparison]
 ) -> DeliveryRow:
     number = delivery.resource_id
     kind = delivery.topic.partition(".")[0]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from bridge.domain.orders.comparing import Compared, Difference, SyncState
+from bridge.domain.orders.comparing import Compared, Comparison, Difference, SyncState
 from bridge.domain.stores.stores import Store
 from bridge.services.orders import comparisons
 from bridge.storage.engine.database import Connection
-from bridge.storage.orders.comparisons import StoredComparison
 from bridge.web.admin import shop_links
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.i18n.formatting import LocalTime, local_time, number, zone_name
@@ -41,7 +40,7 @@ class DifferenceRow:
 
     name: str
     shop: str
-    books: str
+    stored: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class ComparisonPage:
     has_compared: bool
 
 
-def badge(found: StoredComparison | None, zone: tzinfo) -> SyncBadge:
+def badge(found: Comparison | None, zone: tzinfo) -> SyncBadge:
     """Return the badge of an order with this comparison; None for one that was never compared."""
     if found is None:
         sentence = "The order was not read from the shop yet. Check the order on the Exceptions page to compare it."
@@ -141,7 +140,7 @@ def _row(found: Difference) -> DifferenceRow:
     name = _NAMES[found.value]
     if found.line:
         name = f"{name} of line {found.line}"
-    return DifferenceRow(name, _shown(found, found.shop), _shown(found, found.books))
+    return DifferenceRow(name, _shown(found, found.shop), _shown(found, found.stored))
 
 
 def _shown(found: Difference, value: str) -> str:
