@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from bridge.services.events import dispatch
-from bridge.services.metering import expiry, resets
+from bridge.services.metering import expiry, opened_windows
 from bridge.services.ops import prune_guard, retention
 from bridge.services.orders import late_packages, pending
 from bridge.services.secrets import Vault
@@ -110,11 +110,11 @@ def due_windows(context: JobContext) -> str:
     """Record the windows that opened, and notify users who had used up the previous one."""
     now = context.clock()
     with context.database.reading() as connection:
-        due = resets.list_due(connection, now=now)
+        due = opened_windows.list_due(connection, now=now)
     done = failed = 0
     for key in due:
         try:
-            act = partial(resets.announce, key=key, now=now)
+            act = partial(opened_windows.announce, key=key, now=now)
             while context.may_go_on() and not in_transaction(context.database.transaction, act):
                 log.debug("more users of store %d to notify of %s", *key[:2])
             done += 1

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bridge.domain.stores.principals import Caller
-from bridge.services.metering import overrides
+from bridge.services.metering import manual_resets, overrides
 from bridge.services.ops import audit
 from bridge.services.secrets import Vault
 from bridge.services.stores.settings import NewStore, add_store
@@ -58,7 +58,9 @@ def put_override(run: Run, now: datetime, ends_at: datetime) -> None:
 
 def reset(run: Run, now: datetime) -> None:
     with run.driver.database.transaction() as connection:
-        overrides.reset_many(connection, run.driver.caller.store_id, module="chat", role=None, actor="admin", now=now)
+        manual_resets.reset_many(
+            connection, run.driver.caller.store_id, module="chat", role=None, actor="admin", now=now
+        )
 
 
 def prepare(run: Run) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from bridge.domain.metering.limits import Override, Period
 from bridge.domain.stores.principals import Caller
-from bridge.services.metering import overrides, quotes
+from bridge.services.metering import manual_resets, overrides, quotes
 from bridge.services.metering.batcher import GroupCommit
 from bridge.services.metering.execute import spend_many
 from bridge.services.ops import account_merge, audit
@@ -115,7 +115,7 @@ def test_windows_that_begin_together_are_counted_apart(driver, database):
     assert (back["paid_by"]["allowance"], back["lapsed"], lefts(back)) == (15, 0, [40, 165])
     assert used(database) == [(0, 25), (0, 60), (1, 85)]
     with database.transaction() as connection:
-        overrides.reset_account(connection, driver.caller.store_id, 2, None, actor="admin", now=first + DAY + TICK)
+        manual_resets.reset_account(connection, driver.caller.store_id, 2, None, actor="admin", now=first + DAY + TICK)
     assert lefts(driver.one(driver.spend(2, 1), now=first + DAY + 2 * TICK)) == [99, 249]
     late = driver.one(driver.refund(spent), now=first + 2 * DAY)
     assert (late["paid_by"]["allowance"], late["lapsed"]) == (0, 25), "both windows were closed by the reset"
@@ -162,10 +162,10 @@ def test_resets_and_own_limits_of_one_window(driver, database):
     store = driver.caller.store_id
     driver.one(driver.spend(2, 90), now=NOW)
     with database.transaction() as connection:
-        overrides.reset_account(connection, store, 2, "chat", period=Period.DAILY, actor="admin", now=NOW + TICK)
+        manual_resets.reset_account(connection, store, 2, "chat", period=Period.DAILY, actor="admin", now=NOW + TICK)
     assert lefts(driver.one(driver.spend(2, 5), now=NOW + 2 * TICK)) == [95, 155]
     with database.transaction() as connection:
-        overrides.reset_many(
+        manual_resets.reset_many(
             connection, store, module=None, role=None, period=Period.MONTHLY, actor="admin", now=NOW + 3 * TICK
         )
     assert lefts(driver.one(driver.spend(2, 5), now=NOW + 4 * TICK)) == [90, 245]
@@ -238,7 +238,7 @@ def test_merged_account_brings_the_use_of_both_windows(driver, database):
     held = driver.one(driver.hold(3, 20, ttl=86_400), now=NOW)
     driver.one(driver.spend(2, 10), now=NOW)
     with database.transaction() as connection:
-        overrides.reset_account(connection, store, 2, "chat", period=Period.DAILY, actor="admin", now=NOW + TICK)
+        manual_resets.reset_account(connection, store, 2, "chat", period=Period.DAILY, actor="admin", now=NOW + TICK)
         account_merge.merge(connection, store, 2, 3, actor="admin", now=NOW + 2 * TICK)
 
     after = driver.one(driver.spend(2, 5), now=NOW + 3 * TICK)

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.domain.ops.clock import TOLERANCE
 from bridge.domain.shop.inbox import may_wait
-from bridge.services.metering import resets
+from bridge.services.metering import opened_windows
 from bridge.services.ops import clock as clocks
 from bridge.services.ops import prune_guard
 from bridge.services.shop import full_scan, inbox
@@ -252,10 +252,10 @@ def test_a_window_noted_by_a_clock_that_was_ahead_hides_no_later_one(shop, datab
     jobs.due_windows(shift_at(database, utcnow() + YEAR))
 
     with database.reading() as connection:
-        assert [module for _, module in resets.list_due(connection, now=utcnow())] == ["chat"]
+        assert [module for _, module in opened_windows.list_due(connection, now=utcnow())] == ["chat"]
     assert jobs.due_windows(shift_at(database, utcnow())) == "1 announced"
     with database.reading() as connection:
-        assert resets.list_due(connection, now=utcnow()) == []
+        assert opened_windows.list_due(connection, now=utcnow()) == []
 
 
 def test_a_link_code_made_by_a_clock_that_was_ahead_is_worth_nothing(shop, database):

@@ -10,7 +10,7 @@ from bridge.domain.accounts.accounts import Profile, Visitor
 from bridge.domain.metering.commands import SpendRequest
 from bridge.domain.metering.idempotency import Answer
 from bridge.domain.stores.principals import Caller
-from bridge.services.metering import resets
+from bridge.services.metering import opened_windows
 from bridge.services.metering.execute import spend_many
 from schedulers import jobs
 from tests.support import ledger_sql
@@ -171,22 +171,22 @@ def test_rule_of_ones_own_decides(limited, use, tick, announced, shop, database)
 def test_two_schedulers_at_once_announce_each_reset_once(limited, use, announced, database, shop, monkeypatch):
     """Both find the same window due; they take turns, a batch each."""
     limited()
-    monkeypatch.setattr(resets, "BATCH", 2)
+    monkeypatch.setattr(opened_windows, "BATCH", 2)
     noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
     users = list(range(2, 12))
     for user in users:
         use(user, 100, noon)
     later = noon + timedelta(days=1)
     with database.reading() as connection:
-        first = resets.list_due(connection, now=later)
-        second = resets.list_due(connection, now=later)
+        first = opened_windows.list_due(connection, now=later)
+        second = opened_windows.list_due(connection, now=later)
     assert first == second == [(shop.id, "chat", 0)]
 
     finished = False
     for _ in range(20):
         for key in (first[0], second[0]):
             with database.transaction() as connection:
-                finished = resets.announce(connection, key, now=later)
+                finished = opened_windows.announce(connection, key, now=later)
 
     assert finished
     assert announced() == users
@@ -195,15 +195,15 @@ def test_two_schedulers_at_once_announce_each_reset_once(limited, use, announced
 
 def test_cut_off_between_two_batches_goes_on_where_it_was(limited, use, tick, announced, database, shop, monkeypatch):
     limited()
-    monkeypatch.setattr(resets, "BATCH", 3)
+    monkeypatch.setattr(opened_windows, "BATCH", 3)
     noon = datetime(2026, 5, 10, 12, tzinfo=UTC)
     for user in range(2, 10):
         use(user, 100, noon)
     later = noon + timedelta(days=1)
     with database.transaction() as connection:
-        assert not resets.announce(connection, (shop.id, "chat", 0), now=later)
+        assert not opened_windows.announce(connection, (shop.id, "chat", 0), now=later)
     with contextlib.suppress(ZeroDivisionError), database.transaction() as connection:
-        resets.announce(connection, (shop.id, "chat", 0), now=later)
+        opened_windows.announce(connection, (shop.id, "chat", 0), now=later)
         raise ZeroDivisionError
 
     tick(later)

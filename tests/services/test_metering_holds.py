@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.domain.stores.principals import Caller
-from bridge.services.metering import expiry, overrides
+from bridge.services.metering import expiry, manual_resets, overrides
 from bridge.services.ops import audit
 from tests.factories import add_shop
 from tests.support import ledger_sql
@@ -239,7 +239,7 @@ def test_reset_by_hand_leaves_a_hold_in_the_window_it_was_held_in(driver):
     driver.limit("chat", "daily", user=50)
     held = driver.one(driver.hold(2, 30), now=NOW)
     with driver.database.transaction() as connection:
-        overrides.reset_account(connection, driver.caller.store_id, 2, "chat", actor="admin", now=NOW + TICK)
+        manual_resets.reset_account(connection, driver.caller.store_id, 2, "chat", actor="admin", now=NOW + TICK)
 
     later = NOW + 2 * TICK
     assert driver.one(driver.spend(2, 50), now=later)["status"] == 201
@@ -290,9 +290,9 @@ def test_exception_counts_from_the_next_ask_also_where_the_rules_were_known(driv
             override = overrides.Override("chat", rule(20))
             overrides.put_override(connection, store_id, 2, override, actor="admin", now=NOW)
         if news == "reset of one":
-            overrides.reset_account(connection, store_id, 2, None, actor="admin", now=NOW)
+            manual_resets.reset_account(connection, store_id, 2, None, actor="admin", now=NOW)
         if news == "reset of all":
-            overrides.reset_many(connection, store_id, module="chat", role=None, actor="admin", now=NOW)
+            manual_resets.reset_many(connection, store_id, module="chat", role=None, actor="admin", now=NOW)
     if news == "plan":
         driver.plan(70, tokens=10, months=1, now=NOW)
         driver.order(1, 2, now=NOW, product=70)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from bridge.domain.stores.principals import Caller
-from bridge.services.metering import limits, overrides, quotes
+from bridge.services.metering import limits, manual_resets, overrides, quotes
 from bridge.services.secrets import Vault
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.metadata import metadata
@@ -72,7 +72,7 @@ def build(database, world):
             override = overrides.Override("chat", rule(world["own"]), NOW + timedelta(days=1))
             overrides.put_override(connection, store.id, 2, override, actor="admin", now=NOW)
         if world["reset"]:
-            overrides.reset_account(connection, store.id, 2, "chat", actor="admin", now=NOW + timedelta(seconds=1))
+            manual_resets.reset_account(connection, store.id, 2, "chat", actor="admin", now=NOW + timedelta(seconds=1))
         limits.put_module(
             connection, store.id, "chat", label="Chat", is_metered=world["is_metered"], actor="admin", now=NOW
         )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.domain.stores.principals import Caller
-from bridge.services.metering import overrides
+from bridge.services.metering import manual_resets
 from bridge.services.metering.batcher import GroupCommit
 from bridge.services.ops import audit
 from bridge.services.sites import sites
@@ -92,7 +92,9 @@ def test_part_refund_after_the_windows_end_goes_to_those_that_can_take_it_first(
 def test_reset_by_hand_closes_the_window_a_refund_would_go_to(rich):
     spent = rich.one(rich.spend(2, 60), now=NOW)
     with rich.database.transaction() as connection:
-        overrides.reset_many(connection, rich.caller.store_id, module="chat", role=None, actor="admin", now=NOW + TICK)
+        manual_resets.reset_many(
+            connection, rich.caller.store_id, module="chat", role=None, actor="admin", now=NOW + TICK
+        )
 
     refunded = rich.one(rich.refund(spent), now=NOW + TICK)
 

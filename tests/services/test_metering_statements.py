@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.domain.stores.principals import Caller
-from bridge.services.metering import overrides
+from bridge.services.metering import manual_resets, overrides
 from bridge.services.metering.overrides import Override
 from bridge.services.sites import sites
 from bridge.services.sites.sites import NewSite
@@ -35,8 +35,8 @@ def driver(shop, database):
     with database.transaction() as connection:
         override = Override("chat", rule(1_000), NOW + timedelta(days=1))
         overrides.put_override(connection, shop.id, 1, override, actor="admin", now=NOW)
-        overrides.reset_account(connection, shop.id, 2, "chat", actor="admin", now=NOW)
-        overrides.reset_many(connection, shop.id, module=None, role="editor", actor="admin", now=NOW)
+        manual_resets.reset_account(connection, shop.id, 2, "chat", actor="admin", now=NOW)
+        manual_resets.reset_many(connection, shop.id, module=None, role="editor", actor="admin", now=NOW)
         for row in ledger_sql.rows(database, "select id from accounts"):
             wanted = NewSite("https://blog.example.com", "Blog", monthly_cap=1_000_000)
             sites.link_site(connection, wanted, store_id=shop.id, account_id=row["id"], now=NOW)

@@ -17,7 +17,7 @@ from bench import growth_data
 from bridge.services.ops import prune_guard, retention
 from bridge.storage.engine.database import Database
 from bridge.storage.engine.ids import first_id_at
-from bridge.storage.metering import overrides
+from bridge.storage.metering import manual_resets, overrides
 from bridge.storage.orders import orders, pending
 from bridge.storage.shop import key_requests, sync_state
 from bridge.storage.sites import link_codes
@@ -262,7 +262,7 @@ def test_rules_of_a_store_cost_the_same_however_many_accounts_and_exceptions_the
 def rules_of(*store_ids):
     return [
         partial(read, store_id=store_id)
-        for read in (overrides.has_overrides, overrides.has_account_resets, overrides.store_resets)
+        for read in (overrides.has_overrides, manual_resets.has_account_resets, manual_resets.store_resets)
         for store_id in store_ids
     ]
 

@@ -87,6 +87,7 @@ _ORDER_COLUMNS_SINCE = {
     "sync",
     "compared_at",
     "differences",
+    "is_erased",
 }
 
 _ORDER = (

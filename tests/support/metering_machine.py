@@ -18,7 +18,7 @@ from bridge.domain.metering.limits import Override, Period
 from bridge.domain.metering.pricing import DEFAULT_OPERATIONS
 from bridge.domain.stores.principals import Caller
 from bridge.rendering.documents import format_timestamp
-from bridge.services.metering import expiry, limits, overrides
+from bridge.services.metering import expiry, limits, manual_resets, overrides
 from bridge.services.secrets import Vault
 from bridge.services.stores.settings import NewStore, add_store
 from bridge.storage.engine.database import Database
@@ -302,11 +302,11 @@ class Machine(RuleBasedStateMachine):
         period = None if name is None else Period(name)
         if user is not None:
             self.model.person(user)["resets"].append((self.now, module, name))
-            self._write(overrides.reset_account, user, module, period=period, actor="test", now=self.now)
+            self._write(manual_resets.reset_account, user, module, period=period, actor="test", now=self.now)
             return
         whose = "editor" if role else None
         self.model.resets.append((self.now, module, whose, name))
-        self._write(overrides.reset_many, module=module, role=whose, period=period, actor="test", now=self.now)
+        self._write(manual_resets.reset_many, module=module, role=whose, period=period, actor="test", now=self.now)
 
     @acting()
     def mark_expired(self) -> None:

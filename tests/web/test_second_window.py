@@ -15,6 +15,7 @@ from tests.storage.test_growth_migration import settings_for
 from tests.support.ledger_sql import rows
 from tests.support.limits_form import PAGE, error_texts, grid, limit, name_of, opened, place_of, put
 from tests.support.pages import read, send, sign_in
+from tests.support.portal import enter
 from tests.web.test_limits_preview import use_last_month
 
 one_engine = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -218,6 +219,16 @@ def test_list_names_the_window_and_finds_who_used_one_up(limited, admin):
 
     assert read(page).users == [2]
     assert "Chat, each month" in words_of(page)
+
+
+@one_engine
+def test_portal_shows_both_windows(app, limited):
+    page = enter(app, limited).get("/account")
+
+    words = words_of(page)
+    assert "Today 40 of 100 used 60 left Resets in" in words
+    assert "This month 40 of 150 used 110 left Resets in" in words
+    assert page.text.count('role="meter" aria-label="Chat, ') == 2
 
 
 @one_engine

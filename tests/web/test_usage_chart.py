@@ -157,3 +157,18 @@ def test_figures_of_another_store_are_not_added(app, shop, use):
     add_shop(app, "other")
 
     assert "Nothing was used" in sign_in(app).get("/admin/other/credits").text
+
+
+@pytest.mark.parametrize("path", [LIST, f"{LIST}/2"])
+def test_page_with_a_chart_has_its_styles(app, shop, use, path):
+    use("chat", 30, 0)
+    client = sign_in(app)
+
+    page = client.get(path).text
+    styles = ""
+    for url in re.findall(r'<link rel="stylesheet" href="([^"]+)"', page):
+        with client.get(url) as sheet:
+            styles += sheet.text
+
+    assert 'class="chart__plot"' in page
+    assert ".chart__plot {" in styles

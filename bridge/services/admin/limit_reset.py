@@ -12,7 +12,7 @@ from bridge.domain.stores.principals import Caller
 from bridge.domain.stores.stores import Store
 from bridge.rendering.documents import Document
 from bridge.rendering.settings import reset_document
-from bridge.services.metering import overrides
+from bridge.services.metering import manual_resets
 from bridge.services.metering.idempotency import once
 from bridge.services.transactions import Transaction, in_transaction
 from bridge.storage.engine.database import Connection
@@ -38,7 +38,9 @@ def reset(
     """
 
     def write(connection: Connection) -> Document:
-        made = overrides.reset_account(connection, store.id, user_id, module, period=period, actor=admin.email, now=now)
+        made = manual_resets.reset_account(
+            connection, store.id, user_id, module, period=period, actor=admin.email, now=now
+        )
         return {"user": user_id, **reset_document(made)}
 
     stated = json.dumps(["reset", user_id, module, period, admin.id])

@@ -38,7 +38,7 @@ from bridge.storage.accounts import accounts, ledger
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_id
 from bridge.storage.events import outbox
-from bridge.storage.metering import carried_uses, holds, idempotency, limits, overrides, plans, spends
+from bridge.storage.metering import carried_uses, holds, idempotency, limits, manual_resets, overrides, plans, spends
 from bridge.storage.metering.carried_uses import CarriedKey
 from bridge.storage.metering.idempotency import KeyPlace
 from bridge.storage.metering.spends import UsagePlace
@@ -356,7 +356,7 @@ def _read_windows(connection: Connection, work: UnitOfWork, modules: Iterable[tu
     if any(policy.has_overrides for policy in work.policies_by_store.values()):
         work.overrides = overrides.overrides(connection, work.accounts.keys(), now=work.now)
     if any(policy.has_account_resets for policy in work.policies_by_store.values()):
-        work.resets = overrides.account_resets(connection, work.accounts.keys())
+        work.resets = manual_resets.account_resets(connection, work.accounts.keys())
     counted |= {(hold.store_id, hold.module) for hold in work.holds.values()}
     starts = {key[2] for spend in work.spends.values() for key in spend.window_keys}
     starts |= {key[2] for hold in work.holds.values() for key in hold.window_keys}

@@ -16,7 +16,7 @@ from bridge.domain.orders.merge import Effect, OrderState
 from bridge.domain.orders.review import Circumstances, review_items
 from bridge.domain.orders.review_items import GRANT, Question, choice_of
 from bridge.domain.stores.stores import Store
-from bridge.services.orders import line_amounts, posting, relations
+from bridge.services.orders import erased, line_amounts, posting, relations
 from bridge.services.orders.posting import PostingRequest
 from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
@@ -62,6 +62,7 @@ def settle(
     """Post what locked orders owe, and store their state; return the results in their order."""
     asked = [known.number for known in every]
     every = [*every, *relations.lock_family(connection, store, every, now=now)]
+    every = erased.cover(connection, store, every)
     every = line_amounts.fix_amounts(connection, store, decided(store, every), now=now)
     covered = covered_lines(every)
     dues = {known.number: due_of(known, covered.get(known.number, {})) for known in every}

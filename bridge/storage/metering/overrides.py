@@ -1,4 +1,4 @@
-"""Exceptions to a limit: one account's own rule, and resets by hand."""
+"""Overrides: an account's own rule for a module, in place of the rules of its audiences."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
-from bridge.domain.metering.limits import Allows, Override, Period, Reset, Rule
+from bridge.domain.metering.limits import Allows, Override, Rule
 from bridge.storage.accounts.tables import accounts
 from bridge.storage.engine.bulk import among
-from bridge.storage.metering.tables import limit_overrides, limit_resets
+from bridge.storage.metering.tables import limit_overrides
 
 _OVERRIDES = select(limit_overrides).where(
     among(limit_overrides.c.account_id, "ids"),
     or_(limit_overrides.c.ends_at.is_(None), limit_overrides.c.ends_at > bindparam("now")),
 )
-_RESETS = select(limit_resets).where(among(limit_resets.c.account_id, "ids"))
 
 _LOOKED_AT = 1000
 """How many accounts with a rule of their own are looked at to find one of a store."""
@@ -78,59 +77,6 @@ def drop_override(connection: Connection, account_id: int, module: str) -> bool:
     return removed.rowcount > 0
 
 
-def add_reset(connection: Connection, reset_id: int, store_id: int, reset: Reset, *, actor: str) -> None:
-    """Write a reset by hand."""
-    connection.execute(
-        insert(limit_resets).values(
-            id=reset_id,
-            store_id=store_id,
-            account_id=reset.account_id,
-            module=reset.module,
-            role=reset.role,
-            period=reset.period.value if reset.period else None,
-            reset_at=reset.reset_at,
-            actor=actor,
-        )
-    )
-
-
-def account_resets(connection: Connection, account_ids: Collection[int]) -> dict[int, list[Reset]]:
-    """Return the resets by hand of these accounts alone."""
-    found: dict[int, list[Reset]] = {}
-    for row in connection.execute(_RESETS, {"ids": list(account_ids)}):
-        found.setdefault(row.account_id, []).append(_to_reset(row))
-    return found
-
-
-def has_account_resets(connection: Connection, store_id: int) -> bool:
-    """Return whether any single account of the store was ever reset manually."""
-    statement = (
-        select(limit_resets.c.id)
-        .where(limit_resets.c.store_id == store_id, limit_resets.c.account_id.is_not(None))
-        .limit(1)
-    )
-    return connection.execute(statement).first() is not None
-
-
-def store_resets(connection: Connection, store_id: int) -> tuple[Reset, ...]:
-    """Return the latest reset by hand of each role, module and period of a store, and of all of them."""
-    latest: dict[tuple[str | None, str | None, Period | None], Reset] = {}
-    rows = connection.execute(
-        select(limit_resets)
-        .where(limit_resets.c.store_id == store_id, limit_resets.c.account_id.is_(None))
-        .order_by(limit_resets.c.reset_at)
-    )
-    for row in rows:
-        reset = _to_reset(row)
-        latest[(reset.module, reset.role, reset.period)] = reset
-    return tuple(latest.values())
-
-
 def _to_override(row: Row[Any]) -> Override:
     second = None if row.second_allows is None else Rule(Allows(row.second_allows), row.second_tokens or 0)
     return Override(row.module, Rule(Allows(row.allows), row.tokens), row.ends_at, second)
-
-
-def _to_reset(row: Row[Any]) -> Reset:
-    period = None if row.period is None else Period(row.period)
-    return Reset(row.reset_at, row.module, row.role, row.account_id, period)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from bridge.domain.stores.stores import Policy
 from bridge.storage.engine.cache import Memory
 from bridge.storage.engine.database import Connection
-from bridge.storage.metering import limits, overrides, plans, prices
+from bridge.storage.metering import limits, manual_resets, overrides, plans, prices
 from bridge.storage.stores import stores
 
 _known: Memory[int, Policy] = Memory(most=1_000)
@@ -44,8 +44,8 @@ def _read(connection: Connection, store_id: int) -> Policy:
         modules=limits.list_modules(connection, store_id),
         limits=limits.list_limits(connection, store_id),
         operations=prices.list_all(connection, store_id),
-        resets=overrides.store_resets(connection, store_id),
+        resets=manual_resets.store_resets(connection, store_id),
         has_plans=plans.has_any(connection, store_id),
         has_overrides=overrides.has_overrides(connection, store_id),
-        has_account_resets=overrides.has_account_resets(connection, store_id),
+        has_account_resets=manual_resets.has_account_resets(connection, store_id),
     )

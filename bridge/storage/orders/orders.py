@@ -39,6 +39,7 @@ _PLAIN = (
     "shop_number",
     "parent_id",
     "transaction_id",
+    "is_erased",
 )
 _TRASH = {
     "trash_key": "key",
@@ -151,6 +152,12 @@ def remember(connection: Connection, known: Iterable[Remembered], *, now: dateti
 def find(connection: Connection, store_id: int, number: int) -> OrderState | None:
     """Return an order, without a lock."""
     return find_all(connection, store_id, [number]).get(number)
+
+
+def is_erased(connection: Connection, store_id: int, number: int) -> bool:
+    """Return whether the contacts of an order were erased."""
+    statement = select(orders.c.is_erased).where(orders.c.store_id == store_id, orders.c.number == number)
+    return bool(connection.execute(statement).scalar())
 
 
 def find_by_shop_number(connection: Connection, store_id: int, shown: str) -> int | None:

@@ -36,6 +36,8 @@ orders = Table(
     Column("account_id", ForeignKey(accounts.c.id)),
     Column("claimed_by", ForeignKey(accounts.c.id)),
     Column("is_parked", Boolean, nullable=False, server_default=false()),
+    # Its person was erased: no document brings email and name back.
+    Column("is_erased", Boolean, nullable=False, server_default=false()),
     Column("trash_key", String(100), nullable=False),
     Column("trashed_at", Instant),
     Column("trashed_after", Instant),

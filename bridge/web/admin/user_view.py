@@ -22,6 +22,7 @@ from bridge.web.admin.explain_view import explain
 from bridge.web.admin.navigation import count_exceptions
 from bridge.web.admin.sync_view import SyncBadge, badge
 from bridge.web.admin.usage_chart import PERIODS
+from bridge.web.admin.user_erase_view import ErasedNote, erased_note
 from bridge.web.admin.user_limits_view import LimitCard, LimitForm, limit_cards, module_choices
 from bridge.web.admin.user_merge_view import MergeNote, closed_note, member_notes
 from bridge.web.admin.user_sites_view import CapForm, NewKey, SitesOfUser, sites_of_user
@@ -93,7 +94,7 @@ class UserPage:
     """The contents of the page of one user; `older` and `earlier` are where the next pages begin.
 
     `closed` is where a merged user went, `members` are the users who were merged
-    into this one.
+    into this one, `erased` is when the person was erased.
     """
 
     store: Store
@@ -118,6 +119,7 @@ class UserPage:
     shop_url: str
     closed: MergeNote | None
     members: tuple[MergeNote, ...]
+    erased: ErasedNote | None
 
 
 def user_page(
@@ -159,6 +161,7 @@ def user_page(
         shop_url=shop_links.user_url(store, user_id),
         closed=closed_note(connection, store, account),
         members=member_notes(connection, store, account),
+        erased=erased_note(connection, store, account),
     )
 
 

@@ -14,7 +14,7 @@ from bridge.domain.metering.errors import UnknownLimit, UnknownModule, UnknownOp
 from bridge.domain.metering.limits import Allows, Override, Period, Rule
 from bridge.domain.metering.pricing import Operation
 from bridge.rendering.settings import operation_document, override_document, reset_document
-from bridge.services.metering import overrides, prices, quotes
+from bridge.services.metering import manual_resets, overrides, prices, quotes
 from bridge.web.api.answers.limits import Explanation, OperationOut, OverrideOut, ResetOut, UserResetOut
 from bridge.web.api.answers.parts import (
     ItemList,
@@ -262,7 +262,7 @@ def reset_user(user_id: str) -> Response:
     body = read_body(ResetIn)
     who, number, now = caller(), path_number(user_id, "user_id"), utcnow()
     reset = in_transaction(
-        lambda connection: overrides.reset_account(
+        lambda connection: manual_resets.reset_account(
             connection, who.store_id, number, body.module, period=_period(body.period), actor=who.name, now=now
         )
     )
@@ -284,7 +284,7 @@ def reset_many() -> Response:
     body = read_body(ResetManyIn)
     who, now = caller(), utcnow()
     reset = in_transaction(
-        lambda connection: overrides.reset_many(
+        lambda connection: manual_resets.reset_many(
             connection,
             who.store_id,
             module=body.module,

@@ -1,4 +1,4 @@
-"""Windows that opened and were announced, and the users who had used up the previous one."""
+"""Windows that opened, the progress of announcing them, and the users who had used up the one before."""
 
 from __future__ import annotations
 

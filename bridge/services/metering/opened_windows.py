@@ -1,4 +1,4 @@
-"""Windows: recording that one opened, and announcing it to users who had used up the one before.
+"""Record the windows that opened, and announce them to users who had used up the window before.
 
 It changes no count: a window is computed from the clock, and its use is counted
 under its start. Late, missed or run twice, it announces the window that is open
@@ -32,8 +32,8 @@ from bridge.services.metering.unit_of_work import Wanted, open_unit
 from bridge.storage.engine.database import Connection
 from bridge.storage.engine.ids import new_ids
 from bridge.storage.events import outbox
-from bridge.storage.metering import overrides, policies, resets
-from bridge.storage.metering.resets import LastUse, RunKey, WindowRun
+from bridge.storage.metering import opened_windows, overrides, policies
+from bridge.storage.metering.opened_windows import LastUse, RunKey, WindowRun
 from bridge.storage.stores import stores
 
 BATCH = 500
@@ -46,7 +46,7 @@ def list_due(connection: Connection, *, now: datetime) -> list[RunKey]:
     """Return the windows of limits that are not recorded, or not announced to all users."""
     store_ids = [store.id for store in stores.list_all(connection)]
     work = policies.for_stores(connection, store_ids)
-    noted = resets.newest(connection, store_ids)
+    noted = opened_windows.newest(connection, store_ids)
     return [
         (store_id, module, each.counter)
         for store_id, policy in work.items()
@@ -70,15 +70,15 @@ def announce(connection: Connection, key: RunKey, *, now: datetime) -> bool:
     if limit is None or place is None or limit.windows[place].period is Period.NEVER:
         return True
     window = window_at(limit.windows[place].period, now, policy.calendar)
-    run = resets.lock_newest(connection, key, until=_next_start(window))
+    run = opened_windows.lock_newest(connection, key, until=_next_start(window))
     if run is None or run.starts_at < window.starts_at:
         since = _since(run, limit.windows[place], window, policy)
-        resets.open_run(connection, key, window, since=since, now=now)
-        run = resets.lock_newest(connection, key, until=_next_start(window))
+        opened_windows.open_run(connection, key, window, since=since, now=now)
+        run = opened_windows.lock_newest(connection, key, until=_next_start(window))
     if run is None or run.finished_at is not None:
         return run is not None
     run = _emit_events(connection, run, limit, place, policy, now=now)
-    resets.advance(connection, run)
+    opened_windows.advance(connection, run)
     return run.finished_at is not None
 
 
@@ -89,7 +89,7 @@ def _is_due(connection: Connection, each: LimitWindow, run: WindowRun | None, po
     if run is not None and run.starts_at > _next_start(window):
         # Noted by a clock that was ahead: it must not hide the windows until then.
         key = (run.store_id, run.module, run.counter)
-        run = resets.find_newest(connection, key, until=_next_start(window))
+        run = opened_windows.find_newest(connection, key, until=_next_start(window))
     return run is None or run.finished_at is None or run.starts_at < window.starts_at
 
 
@@ -108,7 +108,7 @@ def _since(run: WindowRun | None, each: LimitWindow, window: Window, policy: Pol
 def _emit_events(
     connection: Connection, run: WindowRun, limit: Limit, place: int, policy: Policy, *, now: datetime
 ) -> WindowRun:
-    uses = resets.list_last_uses(connection, run, limit=BATCH)
+    uses = opened_windows.list_last_uses(connection, run, limit=BATCH)
     own = overrides.overrides(connection, [use.account_id for use in uses], now=now)
     rules = {use.account_id: _rule_of(use, own.get((use.account_id, run.module)), limit, place) for use in uses}
     dry = [(use, rule) for use in uses if (rule := rules[use.account_id]) and _is_dry(rule, used=use.used)]

@@ -11,8 +11,8 @@ from alembic import op
 
 from bridge.storage.engine.types import Instant
 
-revision = "0036"
-down_revision = "0035"
+revision = "0037"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 
