@@ -77,8 +77,7 @@ def settle(
     posted = {known.number: (known, entries) for known, entries in posting.post(connection, store, bills, now=now)}
     waiting = {known.number: known for known, buyer in buyers if buyer is None}
     for bill in bills:
-        if dues[bill.known.number].terms:
-            _put_terms(connection, store, bill.known, dues[bill.known.number].terms, buyer=bill.buyer)
+        _put_terms(connection, store, bill.known, dues[bill.known.number].terms, buyer=bill.buyer)
     after = [posted.get(known.number, (waiting.get(known.number, known), []))[0] for known in every]
     same_payment = relations.list_same_payment(connection, store, after)
     remembered = []
@@ -172,6 +171,8 @@ def _terms_owed(known: OrderState, covered: Mapping[int, str]) -> list[Term]:
 
 
 def _put_terms(connection: Connection, store: Store, known: OrderState, terms: list[Term], *, buyer: int) -> None:
+    if not terms:
+        return
     is_first = not plans.has_any(connection, store.id)
     named = packages.find_by_product(connection, store.id, sorted({line.line.product_id for line in known.lines}))
     names = {package.variation_id or package.product_id: package.plan for package in named.values()}
