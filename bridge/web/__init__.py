@@ -53,7 +53,7 @@ from bridge.web.api import (
 )
 from bridge.web.api import packages as api_packages
 from bridge.web.inbound import webhooks
-from bridge.web.portal import buy, plan, purchases, transactions
+from bridge.web.portal import buy, own_data, plan, purchases, transactions
 from bridge.web.portal import overview as portal
 from bridge.web.portal import sites as portal_sites
 from bridge.web.portal import usage as portal_usage
@@ -85,6 +85,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     buy.bp,
     plan.bp,
     portal_sites.bp,
+    own_data.bp,
     home.root,
     home.bp,
     connect.bp,
