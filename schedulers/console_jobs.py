@@ -1,4 +1,4 @@
-"""The jobs of the console: the use of stores by day, the figures of large stores, and bulk changes."""
+"""The jobs of the console: the use of stores by day, the figures of large stores, bulk changes and erasures."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import logging
 import time
 
 from bridge.services.admin import bulk_changes, rollups
+from bridge.services.ops import account_erasure
 from bridge.services.stores import settings
 from schedulers.context import JobContext, pause
 
 log = logging.getLogger(__name__)
 
-ROLL_UP_EVERY, REFRESH_EVERY, BULK_EVERY = 60, 60, 3
+ROLL_UP_EVERY, REFRESH_EVERY, BULK_EVERY, ERASE_EVERY = 60, 60, 3, 20
 
 
 def roll_up(context: JobContext) -> str:
@@ -61,3 +62,9 @@ def apply_bulk_changes(context: JobContext) -> str:
             log.exception("bulk change %d could not be applied", bulk_id)
             failed += 1
     return f"{ended} ended" + (f", {failed} failed" if failed else "")
+
+
+def go_on_erasing(context: JobContext) -> str:
+    """Search the texts of erased persons where a request did not wait for it."""
+    ended = account_erasure.work(context.database, clock=context.clock, may_go_on=context.may_go_on, rest=pause)
+    return f"{ended} ended"

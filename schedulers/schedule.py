@@ -17,6 +17,7 @@ TIMETABLE = (
     Job("roll_up", console_jobs.ROLL_UP_EVERY, console_jobs.roll_up),
     Job("refresh_figures", console_jobs.REFRESH_EVERY, console_jobs.refresh_figures),
     Job("apply_bulk_changes", console_jobs.BULK_EVERY, console_jobs.apply_bulk_changes),
+    Job("go_on_erasing", console_jobs.ERASE_EVERY, console_jobs.go_on_erasing),
     Job("prune", 3600, jobs.prune_and_record),
 )
 

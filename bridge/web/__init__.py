@@ -12,6 +12,7 @@ from bridge.web.admin import (
     balance,
     bulk,
     changes,
+    comparison,
     connect,
     connection,
     deliveries,
@@ -24,6 +25,7 @@ from bridge.web.admin import (
     second_step,
     shortcode,
     store_settings,
+    user_erase,
     user_export,
     user_limits,
     user_merge,
@@ -51,7 +53,7 @@ from bridge.web.api import (
 )
 from bridge.web.api import packages as api_packages
 from bridge.web.inbound import webhooks
-from bridge.web.portal import buy, plan, purchases, transactions
+from bridge.web.portal import buy, own_data, plan, purchases, transactions
 from bridge.web.portal import overview as portal
 from bridge.web.portal import sites as portal_sites
 from bridge.web.portal import usage as portal_usage
@@ -83,6 +85,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     buy.bp,
     plan.bp,
     portal_sites.bp,
+    own_data.bp,
     home.root,
     home.bp,
     connect.bp,
@@ -92,12 +95,14 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     user_limits.bp,
     user_sites.bp,
     user_merge.bp,
+    user_erase.bp,
     balance.bp,
     bulk.bp,
     exceptions.bp,
     deliveries.bp,
     packages.bp,
     grant_preview.bp,
+    comparison.bp,
     limits_page.bp,
     prices_page.bp,
     changes.bp,

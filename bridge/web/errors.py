@@ -53,6 +53,7 @@ STATUS: dict[type[errors.BridgeError], int] = {
     errors.KeyReused: 422,
     errors.BalanceChanged: 409,
     merging.AlreadyMerged: 409,
+    merging.UserErased: 409,
     errors.OrderHasCustomer: 409,
     order_errors.LineHasAmount: 409,
     order_errors.RefundsChanged: 409,

@@ -46,7 +46,8 @@ class Account(NamedTuple):
     alert that was recorded, and `alerted_below` the lowest level in tokens that the
     balance was below then; None for none. `last_grant` is what the account's last
     order granted, in tokens. `merged_into` is the account this one became part of,
-    None for an account of its own.
+    None for an account of its own. `is_erased` means that the person was erased:
+    no profile is stored again.
     """
 
     id: int
@@ -61,6 +62,7 @@ class Account(NamedTuple):
     alerted_below: int | None = None
     last_grant: int = 0
     merged_into: int | None = None
+    is_erased: bool = False
 
     @property
     def is_guest(self) -> bool:
@@ -68,7 +70,12 @@ class Account(NamedTuple):
         return self.user_id is None
 
     def with_profile(self, *, email: str | None, name: str | None, roles: tuple[str, ...] | None) -> Account:
-        """Return this account with the profile applied; values that are None stay unchanged."""
+        """Return this account with the profile applied; values that are None stay unchanged.
+
+        An erased account stays as it is.
+        """
+        if self.is_erased:
+            return self
         return self._replace(
             email=self.email if email is None else email,
             name=self.name if name is None else name,
@@ -90,6 +97,7 @@ class Account(NamedTuple):
             self.alerted_below,
             self.last_grant,
             self.merged_into,
+            self.is_erased,
         )
 
 

@@ -17,6 +17,12 @@ class AlreadyMerged(BridgeError):
     code = "already_merged"
 
 
+class UserErased(BridgeError):
+    """The data of this user was erased; a merge would connect it to a person again."""
+
+    code = "user_erased"
+
+
 class Transfer(NamedTuple):
     """The movements of a merge: of the account that gives, and of the one that receives."""
 

@@ -35,6 +35,7 @@ class EventType(StrEnum):
     GRANT_CREATED = "grant.created"
     GRANT_REVERSED = "grant.reversed"
     USER_MERGED = "user.merged"
+    USER_ERASED = "user.erased"
     WEBHOOK_SILENT = "store.webhook_silent"
 
 

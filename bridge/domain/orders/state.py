@@ -294,10 +294,9 @@ class OrderState:
     `decisions` what people decided about review items, `reviews` the items that
     were open when the order was last written. `rival` is the newest document of
     another order with this number. `unpaid_since` is since when a granted order
-    has an unpaid status. `paid_at` is the latest date of payment or completion
-    that a document states, `unclear_refunds` the newest list of refunds that cannot
-    be read. `sent_at` is the earliest date of a delivered document, `created_at` the
-    date of the one that the shop delivered when the order was created.
+    has an unpaid status. `paid_at` is the latest stated date of payment or completion,
+    `unclear_refunds` the newest unreadable list of refunds. `sent_at` is the earliest
+    date of a delivered document, `created_at` that of the one about the creation.
     """
 
     store_id: int
@@ -337,6 +336,7 @@ class OrderState:
     unpaid_since: datetime | None = None
     decisions: tuple[Decision, ...] = ()
     reviews: tuple[ReviewItem, ...] = ()
+    is_erased: bool = False
 
     @property
     def refunds(self) -> Refunds:

@@ -60,6 +60,7 @@ class Store:
     accept_unknown_modules: bool = False
     past_orders_paid_later: str = "review"
     require_reason: bool = False
+    has_erased: bool = False
     grants_from: datetime | None = None
     asks_from: datetime | None = None
     connected_at: datetime | None = None

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from bridge.domain.accounts.accounts import Account, Balance
 from bridge.domain.accounts.ledger import Entry, Kind, Movement
-from bridge.domain.accounts.merging import AlreadyMerged, transfer_of, transfer_reference
+from bridge.domain.accounts.merging import AlreadyMerged, UserErased, transfer_of, transfer_reference
 from bridge.domain.admin.admins import Admin
 from bridge.domain.errors import BalanceOutOfRange, FieldError, InvalidRequest, UnknownUser
 from bridge.domain.events.events import EventType
@@ -184,6 +184,8 @@ def _sides(connection: Connection, store_id: int, into_user: int, from_user: int
         raise AlreadyMerged(
             f"user {from_user} was already merged into user {accounts.get(connection, source.merged_into).user_id}"
         )
+    if source.is_erased or target.is_erased:
+        raise UserErased()
     if source.id == target.id:
         raise InvalidRequest(fields=[FieldError("from", "name a user with another account")])
     return source, target

@@ -24,7 +24,7 @@ from bridge.domain.shop.subscriptions import SubscriptionState, Webhook, state_o
 from bridge.domain.stores.stores import Store
 from bridge.rendering.issues import describe_with_command
 from bridge.services.orders import packages
-from bridge.services.shop import health, reconcile, subscriptions
+from bridge.services.shop import health, reconcile, rest, subscriptions
 from bridge.services.shop.ingest import SyncContext
 from bridge.services.shop.paging import Document
 from bridge.services.shop.rest import Shops
@@ -99,11 +99,12 @@ class _Seen:
 
 
 def look(monitoring: MonitorContext, store: Store, *, now: datetime) -> tuple[HealthSnapshot, tuple[Issue, ...]]:
-    """Return the state of a shop and all its problems; changes nothing."""
+    """Return the state of a shop and all its problems; changes nothing but how the shop is reached."""
     seen, shop = _open(monitoring, store, now=now)
     if shop is not None:
         with shop:
             seen = replace(seen, snapshot=_ask(monitoring, shop, seen, now=now))
+        rest.keep_access(monitoring.transaction, store, shop)
     return seen.snapshot, find_issues(seen.snapshot, now=now)
 
 

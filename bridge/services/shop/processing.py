@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from bridge.clients.woocommerce import documents
 from bridge.clients.woocommerce.api import ShopClient
 from bridge.clients.woocommerce.documents import Customer, Product
+from bridge.clients.woocommerce.erased_bodies import without_person
 from bridge.clients.woocommerce.webhook_events import Kind, WebhookEvent, parse_body, read_event
 from bridge.domain.errors import BridgeError, InvalidRequest, ShopUnreachable
 from bridge.domain.orders.dates import ahead_of
@@ -22,7 +23,9 @@ from bridge.services.shop import rest
 from bridge.services.shop.inbox import Stored
 from bridge.services.shop.rest import Shops
 from bridge.services.transactions import Transaction, in_transaction
+from bridge.storage.accounts import accounts
 from bridge.storage.engine.database import Connection
+from bridge.storage.orders import orders
 from bridge.storage.shop import inbox, sync_state
 from bridge.storage.stores import stores
 
@@ -180,6 +183,7 @@ def _enrich(transaction: Transaction, pending: _Pending, shops_: Shops, *, now: 
             with transaction() as connection:
                 questions = rest.questions_of(connection, store, order, received_at=now)
         found = rest.ask(shop, questions) if questions.are_open else rest.Answers()
+        rest.keep_access(transaction, store, shop)
     return Enriched(rest.with_answers(order, found), tuple(map(documents.read_product, found.products)))
 
 
@@ -215,7 +219,18 @@ def _process(connection: Connection, pending: _Pending, enriched: Enriched, *, n
             return None
     processed = _dispatch(connection, store, delivery, pending.event, enriched, now=now)
     inbox.settle(connection, delivery.id, state=processed.state, outcome=processed.outcome[:500], now=now)
+    if store.has_erased and _is_of_erased(connection, store, pending.event):
+        inbox.set_body(connection, delivery.id, without_person(delivery.body, delivery.topic))
     return processed
+
+
+def _is_of_erased(connection: Connection, store: Store, event: WebhookEvent) -> bool:
+    """Return whether an event is about a user or an order whose person was erased."""
+    if event.number is None:
+        return False
+    if event.kind is Kind.CUSTOMER:
+        return accounts.is_erased(connection, store.id, event.number)
+    return event.kind in {Kind.ORDER, Kind.ACTION} and orders.is_erased(connection, store.id, event.number)
 
 
 def _dispatch(

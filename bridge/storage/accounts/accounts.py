@@ -29,6 +29,7 @@ _COLUMNS = (
     accounts.c.alerted_below,
     accounts.c.last_grant,
     accounts.c.merged_into,
+    accounts.c.is_erased,
 )
 _GET = select(*_COLUMNS).where(accounts.c.id == bindparam("id"))
 _LOOK = select(*_COLUMNS).where(among(accounts.c.id, "ids"))
@@ -143,6 +144,12 @@ def find(connection: Connection, *, store_id: int, user_id: int, follow: bool = 
     return _to_account(row)
 
 
+def is_erased(connection: Connection, store_id: int, user_id: int) -> bool:
+    """Return whether the person of a user was erased."""
+    statement = select(accounts.c.is_erased).where(accounts.c.store_id == store_id, accounts.c.user_id == user_id)
+    return bool(connection.execute(statement).scalar())
+
+
 def get(connection: Connection, account_id: int) -> Account:
     """Return the account with this id, which must exist."""
     return _to_account(connection.execute(_GET, {"id": account_id}).one())
@@ -212,4 +219,5 @@ def _to_account(row: Row[*tuple[Any, ...]]) -> Account:
         alerted_below=row.alerted_below,
         last_grant=row.last_grant,
         merged_into=row.merged_into,
+        is_erased=row.is_erased,
     )

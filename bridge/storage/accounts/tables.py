@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -44,6 +46,9 @@ accounts = Table(
     _amount("last_grant"),
     # The account it was merged into, which is never merged itself. No foreign key: SQLite cannot add one to a table.
     Column("merged_into", BIG),
+    # Whether the person was erased, and when last: orders placed before then never bring contacts back.
+    Column("is_erased", Boolean, nullable=False, server_default=false()),
+    Column("erased_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     CheckConstraint("alert in ('new','ok','low','exhausted')", name="alert"),
@@ -129,4 +134,24 @@ merges = Table(
     CheckConstraint("account_id <> into_id", name="two_accounts"),
     CheckConstraint("balance >= 0 and debt >= 0", name="signs"),
     Index("ix_merges_into_id", "into_id", "id"),
+)
+
+
+_IS_OPEN = text("finished_at is null")
+
+# Persons who were erased. `terms` are the texts still to be searched for, `position` is how far; both go at the end.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=False),
+    Column("store_id", ForeignKey(stores.c.id), nullable=False),
+    Column("account_id", ForeignKey(accounts.c.id), nullable=False),
+    Column("actor", String(340), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("terms", JSON(none_as_null=True)),
+    Column("position", JSON(none_as_null=True)),
+    Column("replaced", BIG, nullable=False, server_default=text("0")),
+    Column("finished_at", Instant),
+    Index("ix_erasures_account_id", "account_id", "id"),
+    Index("ix_erasures_open", "id", postgresql_where=_IS_OPEN, sqlite_where=_IS_OPEN),
 )

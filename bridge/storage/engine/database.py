@@ -97,6 +97,15 @@ class Database:
         with self._answerable(), self._glance.connect() as connection:
             yield connection
 
+    def checkpoint(self) -> None:
+        """Write the log of the embedded database into its file and empty it; nothing on PostgreSQL.
+
+        Where another connection is still reading, a later call does the rest.
+        """
+        if self.is_sqlite:
+            with self._answerable(), self._glance.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     @property
     def kind(self) -> str:
         """The name of the engine: `sqlite` or `postgresql`."""

@@ -48,7 +48,13 @@ def prepare(engine: Engine, file: DatabaseFile, *, busy_seconds: float) -> None:
         # We begin transactions ourselves: the driver would begin them too late.
         connection.isolation_level = None
         record.info["busy_ms"] = _milliseconds(busy_seconds)
-        pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={record.info['busy_ms']}")
+        pragmas = (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            f"busy_timeout={record.info['busy_ms']}",
+        )
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
         file.note_presence()

@@ -39,6 +39,7 @@ _PLAIN = (
     "shop_number",
     "parent_id",
     "transaction_id",
+    "is_erased",
 )
 _TRASH = {
     "trash_key": "key",
@@ -63,6 +64,7 @@ _FRESH = (
     "unpaid_since",
     "question",
     "is_parked",
+    "sync",
     "updated_at",
 )
 _KEY = ("store_id", "number")
@@ -152,6 +154,12 @@ def find(connection: Connection, store_id: int, number: int) -> OrderState | Non
     return find_all(connection, store_id, [number]).get(number)
 
 
+def is_erased(connection: Connection, store_id: int, number: int) -> bool:
+    """Return whether the contacts of an order were erased."""
+    statement = select(orders.c.is_erased).where(orders.c.store_id == store_id, orders.c.number == number)
+    return bool(connection.execute(statement).scalar())
+
+
 def find_by_shop_number(connection: Connection, store_id: int, shown: str) -> int | None:
     """Return the id of the newest order that the shop shows under a number other than its id."""
     # Written as in the partial index: with a parameter, the index would not be used.
@@ -224,6 +232,8 @@ def _order_values(known: OrderState, is_parked: bool, items: Sequence[ReviewItem
         known.unpaid_since if known.unpaid_since and now - known.unpaid_since < UNPAID_FOR else None,
         question,
         is_parked,
+        # What was compared with the shop is no longer the state of the order.
+        None,
         now,
     )
     return (known.store_id, known.number, *plain, *trash, *fresh)

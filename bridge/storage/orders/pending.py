@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select, text, tuple_
 
 from bridge.domain.orders.merge import Basis, Effect
 from bridge.domain.stores.stores import Store
@@ -72,6 +72,7 @@ def list_unknown_customers(connection: Connection, store_id: int, numbers: Colle
             orders.c.number.in_(numbers),
             accounts.c.user_id.is_not(None),
             accounts.c.email_key.is_(None),
+            accounts.c.is_erased == false(),
         )
         .distinct()
         .order_by(accounts.c.user_id)

@@ -123,6 +123,11 @@ def postpone(connection: Connection, delivery_id: int, *, outcome: str, next_att
     )
 
 
+def set_body(connection: Connection, delivery_id: int, body: bytes) -> None:
+    """Replace the body of a delivery; its digest is deleted, since it was made of the whole body."""
+    connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(body=body, digest=None))
+
+
 def list_due(connection: Connection, *, now: datetime, limit: int) -> list[int]:
     """Return the ids of deliveries whose next attempt is due, the oldest first."""
     statement = (

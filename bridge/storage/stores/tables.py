@@ -42,6 +42,8 @@ stores = Table(
     # Whether an admin's change of a balance needs a reason; the last choice on the shortcode page.
     Column("require_reason", Boolean, nullable=False, server_default=false()),
     Column("shortcode", JSON(none_as_null=True)),
+    # Whether a person was ever erased: only then are orders compared with erased users.
+    Column("has_erased", Boolean, nullable=False, server_default=false()),
     # Set while the store is being removed: it is no longer shown or served.
     Column("removing_at", Instant),
 )

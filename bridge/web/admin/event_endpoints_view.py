@@ -24,6 +24,7 @@ TYPES = {
     EventType.GRANT_CREATED: "an order granted tokens",
     EventType.GRANT_REVERSED: "granted tokens were reversed",
     EventType.USER_MERGED: "two users were merged",
+    EventType.USER_ERASED: "the data of a user was erased",
     EventType.WEBHOOK_SILENT: "the shop stopped sending deliveries",
 }
 """When each type of event is sent."""

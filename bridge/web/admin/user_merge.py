@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from bridge.domain.accounts.merging import AlreadyMerged
+from bridge.domain.accounts.merging import AlreadyMerged, UserErased
 from bridge.domain.admin.admins import Role
 from bridge.domain.errors import BalanceOutOfRange, InvalidRequest, KeyReused, UnknownUser
 from bridge.services.ops import account_merge
@@ -50,7 +50,7 @@ def save(store: str, user_id: str) -> ResponseReturnValue:
         account_merge.merge_from_form(
             transaction, found, user, source, reason=form.reason, key=sent_key(), admin=current_admin(), now=utcnow()
         )
-    except (AlreadyMerged, BalanceOutOfRange, InvalidRequest, UnknownUser) as error:
+    except (AlreadyMerged, UserErased, BalanceOutOfRange, InvalidRequest, UnknownUser) as error:
         return _page(store, user, form.failed(f"Nothing was changed: {error.detail}.", ""), status=409)
     except KeyReused:
         return _page(

@@ -11,7 +11,7 @@ from bridge.domain.stores.stores import Policy, Store
 from bridge.rendering.ids import encode_id
 from bridge.services.accounts import profiles
 from bridge.services.metering.overview import get_overview
-from bridge.services.orders import purchases
+from bridge.services.orders import comparisons, purchases
 from bridge.services.orders.purchases import Purchase
 from bridge.storage.engine.database import Connection
 from bridge.web import allowances
@@ -20,7 +20,9 @@ from bridge.web.admin.explain_view import Explained as Explained
 from bridge.web.admin.explain_view import ExplainForm as ExplainForm
 from bridge.web.admin.explain_view import explain
 from bridge.web.admin.navigation import count_exceptions
+from bridge.web.admin.sync_view import SyncBadge, badge
 from bridge.web.admin.usage_chart import PERIODS
+from bridge.web.admin.user_erase_view import ErasedNote, erased_note
 from bridge.web.admin.user_limits_view import LimitCard, LimitForm, limit_cards, module_choices
 from bridge.web.admin.user_merge_view import MergeNote, closed_note, member_notes
 from bridge.web.admin.user_sites_view import CapForm, NewKey, SitesOfUser, sites_of_user
@@ -57,7 +59,7 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRow:
-    """One purchase; `total` is money as the shop writes it, `url` its page in WooCommerce."""
+    """One purchase; `total` is money as the shop writes it, `url` its page in WooCommerce, `sync` its comparison."""
 
     order_number: str
     url: str
@@ -67,6 +69,7 @@ class PurchaseRow:
     total: str
     tokens: int
     reversed: int
+    sync: SyncBadge
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class UserPage:
     """The contents of the page of one user; `older` and `earlier` are where the next pages begin.
 
     `closed` is where a merged user went, `members` are the users who were merged
-    into this one.
+    into this one, `erased` is when the person was erased.
     """
 
     store: Store
@@ -116,6 +119,7 @@ class UserPage:
     shop_url: str
     closed: MergeNote | None
     members: tuple[MergeNote, ...]
+    erased: ErasedNote | None
 
 
 def user_page(
@@ -150,13 +154,14 @@ def user_page(
         entries=tuple(_entry(entry, known.policy, zone) for entry in entries[:ENTRIES]),
         older=encode_id("en", entries[ENTRIES - 1].id) if len(entries) > ENTRIES else None,
         is_first_page=shown.before is None,
-        purchases=tuple(purchase_row(store, purchase) for purchase in bought.purchases),
+        purchases=purchase_rows(connection, store, bought.purchases),
         earlier=bought.next_before,
         is_latest_purchases=shown.orders_before is None,
         open_questions=count_exceptions(connection, store),
         shop_url=shop_links.user_url(store, user_id),
         closed=closed_note(connection, store, account),
         members=member_notes(connection, store, account),
+        erased=erased_note(connection, store, account),
     )
 
 
@@ -175,8 +180,14 @@ def _entry(entry: Entry, policy: Policy, zone: tzinfo) -> EntryRow:
     )
 
 
-def purchase_row(store: Store, purchase: Purchase) -> PurchaseRow:
-    """Return a purchase as a row of a table."""
+def purchase_rows(connection: Connection, store: Store, bought: Sequence[Purchase]) -> tuple[PurchaseRow, ...]:
+    """Return purchases as rows of a table."""
+    compared = comparisons.find(connection, store.id, [purchase.order_number for purchase in bought])
+    zone = store.calendar.zone
+    return tuple(_purchase(store, each, badge(compared.get(each.order_number), zone)) for each in bought)
+
+
+def _purchase(store: Store, purchase: Purchase, sync: SyncBadge) -> PurchaseRow:
     return PurchaseRow(
         order_number=purchase.shown_number,
         url=shop_links.order_url(store, purchase.order_number),
@@ -186,4 +197,5 @@ def purchase_row(store: Store, purchase: Purchase) -> PurchaseRow:
         total=f"{purchase.total} {purchase.currency}".strip(),
         tokens=purchase.tokens,
         reversed=purchase.reversed,
+        sync=sync,
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 from flask import Blueprint, Response
 from pydantic import Field
 
-from bridge.domain.accounts.merging import AlreadyMerged
+from bridge.domain.accounts.merging import AlreadyMerged, UserErased
 from bridge.domain.errors import BalanceOutOfRange, FieldError, InvalidRequest, UnknownUser
 from bridge.rendering.documents import Document, format_timestamp
 from bridge.rendering.ids import decode_id, encode_id
@@ -58,7 +58,7 @@ class MergeIn(Body):
     answer=MergedOut,
     status=201,
     body=MergeIn,
-    errors=(UnknownUser, AlreadyMerged, BalanceOutOfRange),
+    errors=(UnknownUser, AlreadyMerged, UserErased, BalanceOutOfRange),
     is_keyed=True,
     example={"from": 42, "reason": "Second account of the same person"},
 )

@@ -14,16 +14,18 @@ from bridge.domain.errors import (
 )
 from bridge.rendering import documents
 from bridge.rendering.ids import decode_id, encode_id
+from bridge.runtime import runtime
 from bridge.services.accounts import profiles
 from bridge.services.metering import overview
-from bridge.services.ops import account_merge, exports
+from bridge.services.ops import account_erasure, account_merge, exports
+from bridge.services.ops.account_erasure import Erasure
 from bridge.services.ops.exports import DayOfUse
 from bridge.services.orders import apply, purchases
 from bridge.services.orders.purchases import Purchase, PurchasedLine
 from bridge.services.stores import settings
 from bridge.web.api.account_documents import account_document
 from bridge.web.api.answers.parts import ItemList
-from bridge.web.api.answers.users import EntryOut, PurchaseLine, PurchaseOut, UsageOut, UserOut
+from bridge.web.api.answers.users import EntryOut, ErasureOut, PurchaseLine, PurchaseOut, UsageOut, UserOut
 from bridge.web.api.auth import caller, store_key
 from bridge.web.api.csv_tables import csv_response, wants_csv
 from bridge.web.api.operations import CSV, PAGE, Parameter, operation
@@ -95,6 +97,22 @@ def get_user(user_id: str) -> Response:
     with reading() as connection:
         account = profiles.get_account(connection, caller().store_id, path_number(user_id, "user_id"))
         return json_response(account_document(overview.get_overview(connection, account, now=utcnow())))
+
+
+@bp.delete("")
+@store_key
+@operation("Erase a user", tag="Users", answer=ErasureOut, errors=(UnknownUser,))
+def erase_user(user_id: str) -> Response:
+    """Erase the name, email and order contacts of a user. The ledger and the balance stay.
+
+    Linked sites end and open holds are released. Free texts that are not searched
+    yet are searched within minutes: then `state` is `erased`.
+    """
+    who, number = caller(), path_number(user_id, "user_id")
+    with reading() as connection:
+        store = settings.get_by_id(connection, who.store_id)
+    erasure = account_erasure.erase(runtime().database, store, number, actor=who.name, clock=utcnow)
+    return json_response(erasure_document(number, erasure))
 
 
 @bp.get("/usage")
@@ -220,6 +238,16 @@ def entry_document(entry: Entry) -> documents.Document:
         "line": entry.line_id,
         "spend": None if entry.spend_id is None else encode_id("sp", entry.spend_id),
         "created_at": documents.format_timestamp(entry.created_at),
+    }
+
+
+def erasure_document(user_id: int, erasure: Erasure) -> documents.Document:
+    """Return an erasure as JSON."""
+    return {
+        "id": user_id,
+        "erased_at": documents.format_timestamp(erasure.created_at),
+        "state": "erasing" if erasure.finished_at is None else "erased",
+        "finished_at": documents.format_timestamp(erasure.finished_at),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -203,3 +203,16 @@ class MergedOut(MergeOut):
 
     user: UserOut
     """The user with the balance and limits after the merge."""
+
+
+class ErasureOut(Answer):
+    """The erasure of a user's personal data."""
+
+    id: Annotated[int, Field(examples=[42])]
+    """ID of the user in the shop."""
+    erased_at: Time
+    """Time of the erasure."""
+    state: Annotated[Literal["erasing", "erased"], Field(examples=["erased"])]
+    """`erasing` while orders, deliveries and free texts are still searched."""
+    finished_at: Annotated[Time | None, Field(examples=["2026-11-26T12:00:01.000000Z"])]
+    """Time at which the search ended; null before."""
