@@ -12,6 +12,7 @@ from bridge.web.admin import (
     balance,
     bulk,
     changes,
+    comparison,
     connect,
     connection,
     deliveries,
@@ -52,7 +53,7 @@ from bridge.web.api import (
 )
 from bridge.web.api import packages as api_packages
 from bridge.web.inbound import webhooks
-from bridge.web.portal import buy, plan, purchases, transactions
+from bridge.web.portal import buy, own_data, plan, purchases, transactions
 from bridge.web.portal import overview as portal
 from bridge.web.portal import sites as portal_sites
 from bridge.web.portal import usage as portal_usage
@@ -84,6 +85,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     buy.bp,
     plan.bp,
     portal_sites.bp,
+    own_data.bp,
     home.root,
     home.bp,
     connect.bp,
@@ -100,6 +102,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     deliveries.bp,
     packages.bp,
     grant_preview.bp,
+    comparison.bp,
     limits_page.bp,
     prices_page.bp,
     changes.bp,

@@ -226,9 +226,7 @@ def check_order(transaction: Transaction, shops_: Shops, store: Store, number: i
         if document is None:
             if not is_known:
                 return None
-            return in_transaction(
-                transaction, lambda connection: apply.remove_order(connection, store, number, now=now)
-            )
+            return in_transaction(transaction, lambda connection: ingest.remove(connection, store, number, now=now))
         wanted = ingest.look_into(sync, document, requested_at=now)
         # At once: after any other request, the document may be outdated.
         settled = in_transaction(
